@@ -1,0 +1,51 @@
+// What this node holds, as src/taps and src/files know it: plain data for decide and status.
+import type { Vantage } from './capture.ts'
+import type { ActualTap } from './tap.ts'
+
+/** A stretch of time in which an endpoint's packets could not be seen. `toMs` is missing while it lasts. */
+export type Gap = { readonly fromMs: number; readonly toMs?: number; readonly reason: string }
+
+/** One row per endpoint name and capture, kept after its tap closed and across restarts. Counts never go backwards. */
+export type EndpointFacts = {
+  readonly name: string // endpoint name: the pod
+  readonly uid: string
+  readonly interfaceName: string
+  readonly vantage: Vantage
+  readonly packets: number // records written
+  readonly bytes: number // record bytes written, record headers included
+  readonly received: number // by the kernel's filter; received = packets + dropped + refused
+  readonly dropped: number // lost in the kernel
+  readonly refused: number // handed over but not written: a full disk, a limit
+  readonly truncated: number // shorter than asked for because of a block or ring limit
+  readonly startedAtMs?: number
+  readonly endedAtMs?: number // missing while the tap is open
+  readonly gaps: readonly Gap[]
+  readonly message?: string
+}
+
+/** A limit that was reached, with its value then: raising the limit resumes the capture. */
+export type LimitHit = { readonly kind: 'packets' | 'bytes'; readonly limit: number; readonly atMs: number }
+
+/** Stopped by the node itself (disk). Holds until the capture is edited (a newer generation) or the node has room again after a deletion. */
+export type Halt = { readonly generation: number; readonly reason: 'DiskBudget' | 'DiskFloor'; readonly message: string; readonly atMs: number }
+
+/** All that is known of one capture on this node. */
+export type CaptureFacts = {
+  readonly key: string
+  readonly uid: string
+  readonly firstOpenedAtMs?: number
+  readonly limitHit?: LimitHit
+  readonly halt?: Halt
+  readonly fileNames: readonly string[] // sorted, active and rotated
+  readonly fileBytes: number // on disk now
+  readonly endpoints: ReadonlyMap<string, EndpointFacts> // by endpoint name
+}
+
+export type DiskFacts = { readonly usedBytes: number; readonly freePercent: number }
+
+export type Actual = {
+  readonly taps: ReadonlyMap<string, ActualTap> // by spec id
+  readonly captures: ReadonlyMap<string, CaptureFacts> // by capture key, also of captures whose resource is gone
+  readonly filterErrors: ReadonlyMap<string, string> // pcap expression → the compiler's message
+  readonly disk: DiskFacts
+}

@@ -1,0 +1,29 @@
+// The node's configuration, by Felix's names. Read by src/config.ts from FELIX_… variables and a file.
+
+export type Settings = {
+  readonly captureDir: string
+  readonly captureMaxSizeBytes: number
+  readonly captureRotationSeconds: number
+  readonly captureMaxFiles: number
+  readonly captureDiskBytesMax: number
+  readonly captureDiskFreePercentMin: number
+  readonly captureRingBytesMax: number
+  readonly captureEndpointsMax: number
+  readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
+  readonly logLevel: string
+  readonly agentPort: number
+}
+
+export const defaultSettings: Settings = Object.freeze({
+  captureDir: '/var/log/calico/pcap',
+  captureMaxSizeBytes: 10_000_000,
+  captureRotationSeconds: 3_600,
+  captureMaxFiles: 2,
+  captureDiskBytesMax: 10_737_418_240,
+  captureDiskFreePercentMin: 15,
+  captureRingBytesMax: 134_217_728,
+  captureEndpointsMax: 1_000,
+  interfacePrefix: 'cali',
+  logLevel: 'info',
+  agentPort: 9_876,
+})

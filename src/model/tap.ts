@@ -1,0 +1,39 @@
+// One open (or wanted) tap: a capture on one endpoint's interface. A spec is data: compared, logged, tested.
+import type { CaptureRef, Format, Payload, Rotation, Vantage } from './capture.ts'
+
+export type TapSpec = {
+  readonly id: string // tapId(capture key, endpoint name)
+  readonly capture: CaptureRef
+  readonly captureKey: string
+  readonly endpoint: { readonly namespace: string; readonly name: string; readonly uid: string; readonly addresses: readonly string[] }
+  readonly interfaceName: string | undefined // as derived; undefined: src/taps finds it by address
+  readonly vantage: Vantage | 'Auto'
+  readonly filter: string
+  readonly snapLength: number
+  readonly payload: Payload
+  readonly format: Format
+  readonly ringBytes: number // the share of the node's ring budget
+  readonly rotation: Rotation
+  readonly limits: { readonly packets?: number; readonly bytes?: number } // of the whole capture on this node
+}
+
+export function tapId(captureKey: string, endpointName: string): string {
+  return `${captureKey}/${endpointName}`
+}
+
+/** What became of a spec that src/plan asked to open. */
+export type ActualTap = {
+  readonly spec: TapSpec
+  readonly state: 'open' | 'failed'
+  readonly message?: string // why it failed, or is not receiving now
+  readonly retryAtMs?: number // failed: not before this; undefined: not until the spec changes
+}
+
+/** Why a tap is closed: it ends up in the log and, for the last one, in the row's message. */
+export type CloseReason = 'window' | 'unmatched' | 'finished' | 'deleted' | 'changed' | 'replaced' | 'limit' | 'disk' | 'resized' | 'stopping'
+
+export type Action =
+  | { readonly kind: 'close'; readonly id: string; readonly reason: CloseReason }
+  | { readonly kind: 'open'; readonly spec: TapSpec }
+  | { readonly kind: 'adjust'; readonly spec: TapSpec } // rotation or limits changed: same ring, same file
+  | { readonly kind: 'forget'; readonly captureKey: string; readonly uid: string } // deleted: remove its directory

@@ -1,0 +1,64 @@
+// One snapshot of everything outside: the documents as they stand and the node's settings.
+// Made by src/world (manifests or a cluster); given whole to decide() each turn.
+import type { Settings } from './settings.ts'
+
+export type Labels = Readonly<Record<string, string>>
+
+export type ObjectMeta = {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly generation: number
+  readonly creationTimestamp: string // RFC 3339
+  readonly labels?: Labels
+  readonly annotations?: Labels
+}
+
+/** A PacketCapture as crds/packetcapture.yaml describes it, defaults not yet applied. */
+export type PacketCapture = {
+  readonly apiVersion: string
+  readonly kind: 'PacketCapture'
+  readonly metadata: ObjectMeta
+  readonly spec: PacketCaptureSpec
+}
+
+export type PacketCaptureSpec = {
+  readonly selector?: string
+  readonly filters?: readonly { readonly protocol?: string | number; readonly ports?: readonly (string | number)[] }[]
+  readonly startTime?: string
+  readonly endTime?: string
+  readonly expression?: string
+  readonly limits?: { readonly durationSeconds?: number; readonly packets?: number; readonly bytes?: number }
+  readonly rotation?: { readonly maxSizeBytes?: number; readonly seconds?: number; readonly maxFiles?: number }
+  readonly snapLength?: number
+  readonly payload?: 'Full' | 'Headers'
+  readonly format?: 'pcap' | 'pcapng'
+  readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
+  readonly schedule?: { readonly cron: string; readonly timeZone?: string; readonly durationSeconds: number }
+  readonly ttlSecondsAfterFinished?: number
+}
+
+export type WorkloadEndpoint = {
+  readonly apiVersion: string
+  readonly kind: 'WorkloadEndpoint'
+  readonly metadata: Omit<ObjectMeta, 'generation' | 'creationTimestamp'>
+  readonly spec: {
+    readonly node?: string
+    readonly orchestrator?: string
+    readonly pod?: string
+    readonly endpoint?: string
+    readonly interfaceName?: string
+    readonly ipNetworks?: readonly string[]
+    readonly serviceAccountName?: string
+  }
+}
+
+export type World = {
+  readonly node: string
+  readonly settings: Settings
+  readonly captures: readonly PacketCapture[]
+  readonly endpoints: readonly WorkloadEndpoint[]
+  readonly namespaceLabels: ReadonlyMap<string, Labels> // by namespace name
+  readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
+  readonly complete: boolean // false until the first full lists: nothing is closed or deleted before
+}
