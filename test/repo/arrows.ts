@@ -1,0 +1,64 @@
+// Who may import whom: an arrow that is not here does not exist. A folder may always import itself; a key that ends in
+// .ts is a single file. `node:*` is any module of Node; the pure stages have none, or one that only computes.
+const pure = ['src/model', 'src/errors.ts']
+const edge = [
+  'src/model',
+  'src/errors.ts',
+  'src/clock.ts',
+  'src/log.ts',
+  'src/metrics.ts',
+  'src/singleFlight.ts',
+  'src/config.ts',
+  'pino',
+  'node:*',
+]
+
+export const arrows: Readonly<Record<string, readonly string[]>> = {
+  grammar: ['chevrotain', 'node:crypto'],
+
+  'src/model': [],
+  'src/errors.ts': [],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/endpoint': [...pure, 'grammar', 'node:crypto'],
+  'src/match': [...pure, 'grammar'],
+  'src/schedule': [...pure, 'luxon', 'cron-parser'],
+  'src/plan': pure,
+  'src/status': [...pure, 'luxon'],
+  'src/decide.ts': [...pure, 'src/intent', 'src/endpoint', 'src/match', 'src/schedule', 'src/plan'],
+
+  'src/document': [...pure, 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
+  'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
+  'src/taps': [...edge, 'src/files', 'pcap', 'native'],
+  'src/files': edge,
+  'src/publish': [...edge, 'src/status', 'yaml', '@kubernetes/client-node'],
+
+  'src/clock.ts': ['node:*'],
+  'src/singleFlight.ts': [],
+  'src/log.ts': ['pino', 'src/model', 'node:*'],
+  'src/metrics.ts': ['src/model', 'prom-client', 'node:*'],
+  'src/config.ts': [...pure, 'yaml', 'chokidar', 'pino', 'src/log.ts', 'src/singleFlight.ts', 'node:*'],
+  'src/turnLog.ts': ['src/model', 'pino', 'src/log.ts'],
+  'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
+  'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
+  'src/cli': ['src', 'grammar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
+  'src/controller': [...edge, 'src/status', 'src/publish', 'src/world', '@kubernetes/client-node'],
+  'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
+}
+
+/** The key that speaks for a file: the file itself, else the folder it lies in. undefined: no arrow starts or ends there. */
+export function ownerOf(file: string, table = arrows): string | undefined {
+  const keys = Object.keys(table).filter(key => key === file || file.startsWith(`${key}/`))
+  return keys.toSorted((a, b) => b.length - a.length)[0]
+}
+
+/** The imports of a file that no arrow allows. `imported` are paths from the root, or package names. */
+export function strangers(file: string, imported: readonly string[], table = arrows): string[] {
+  const owner = ownerOf(file, table)
+  const allowed = owner === undefined ? [] : [owner, ...(table[owner] ?? [])]
+  return imported.filter(target => !allowed.some(arrow => reaches(arrow, target)))
+}
+
+function reaches(arrow: string, target: string): boolean {
+  if (arrow === 'node:*') return target.startsWith('node:')
+  return target === arrow || target.startsWith(`${arrow}/`)
+}
