@@ -1,6 +1,6 @@
 // npm test: sets up, then runs AVA and closes with the line `N passed, N failed`. In: arguments for AVA (files, --match …).
 // Root tests with real network namespaces; an ordinary user does the same inside a user namespace of their own, where the
-// system allows one. Elsewhere SELCAP_TEST_NETWORK=no makes test/net/allowed.ts skip those tests, by name.
+// system allows one. Elsewhere test/net/privilege.ts skips those tests, by name.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -50,11 +50,11 @@ function network() {
     'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"',
     'sh',
   ]
-  const env = { ...process.env, PATH: searchPath, SELCAP_TEST_NETWORK: 'yes' }
+  const env = { ...process.env, PATH: searchPath }
   if (works([...own, 'true'], env)) return { prefix: [], env }
   if (works([...wrapped, 'ip', 'netns', 'add', 'probe'], env)) return { prefix: wrapped, env }
   say('No network namespaces here (neither root nor user namespaces): the tests that need one are skipped. As root: sudo npm test')
-  return { prefix: [], env: { ...env, SELCAP_TEST_NETWORK: 'no' } }
+  return { prefix: [], env }
 }
 
 function works([command, ...rest], env) {
