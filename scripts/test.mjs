@@ -4,13 +4,12 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { nodeToRun, root } from './bundled.mjs'
 import { searchPath } from './packages.mjs'
 import { TapCount } from './tap.mjs'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const args = process.argv.slice(2)
 const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
@@ -62,9 +61,7 @@ function works([command, ...rest], env) {
 }
 
 async function ava(flags) {
-  const bundled = join(root, 'node_modules', '.bin', 'node')
-  const node = existsSync(bundled) ? bundled : process.execPath
-  const [command, ...rest] = [...prefix, node, join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'), '--tap', ...flags]
+  const [command, ...rest] = [...prefix, nodeToRun(), join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'), '--tap', ...flags]
   const child = spawn(command, rest, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve, reject) => child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal)))
   const beat = setInterval(() => say(`… ${count.passed} passed, ${count.failed} failed after ${seconds()} s`), 20_000)
