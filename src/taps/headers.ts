@@ -1,0 +1,79 @@
+// How much of an Ethernet frame `payload: Headers` keeps: up to the end of the transport header, nothing after it.
+// In: the frame's first bytes, as captured. Out: a length within them. The same rules as in the addon, byte for byte
+// (test/taps/headers.test.ts compares them): VLAN tags of any number; IPv4 with options; IPv6 with hop-by-hop, routing,
+// fragment, destination and authentication headers; TCP with options; UDP and ICMP 8 bytes, SCTP 12; ARP whole.
+// What is not understood is kept to the end of the last header that was: a later fragment, a tunnel, an unknown protocol.
+
+const vlanTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100])
+const fixedHeaders: ReadonlyMap<number, number> = new Map([
+  [1, 8], // ICMP
+  [17, 8], // UDP
+  [58, 8], // ICMPv6
+  [132, 12], // SCTP
+  [136, 8], // UDP-Lite
+])
+const tcp = 6
+const fragment = 44
+const authentication = 51
+const extensions: ReadonlySet<number> = new Set([0, 43, fragment, authentication, 60, 135])
+
+export function headersLength(frame: Uint8Array): number {
+  return Math.min(frame.length, wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)))
+}
+
+// Each step answers where the headers end as far as it can see; a frame that ends early is cut to its own length above.
+function wantedLength(frame: DataView): number {
+  const linkEnd = ethernetEnd(frame)
+  switch (word(frame, linkEnd - 2)) {
+    case 0x0800:
+      return ipv4(frame, linkEnd)
+    case 0x86dd:
+      return ipv6(frame, linkEnd)
+    case 0x0806:
+      return linkEnd + 28
+    default:
+      return linkEnd
+  }
+}
+
+function ethernetEnd(frame: DataView): number {
+  let end = 14 // grows by a tag at a time
+  while (vlanTypes.has(word(frame, end - 2))) end += 4
+  return end
+}
+
+function ipv4(frame: DataView, at: number): number {
+  const end = at + Math.max(20, (byte(frame, at) & 15) * 4)
+  const isLaterFragment = (word(frame, at + 6) & 0x1fff) !== 0
+  return isLaterFragment ? end : transport(frame, byte(frame, at + 9), end)
+}
+
+function ipv6(frame: DataView, at: number): number {
+  let next = byte(frame, at + 6) // these two walk along the chain of extension headers
+  let end = at + 40
+  while (extensions.has(next) && end < frame.byteLength) {
+    const start = end
+    end += extensionBytes(frame, next, start)
+    if (next === fragment && (word(frame, start + 2) & 0xfff8) !== 0) return end
+    next = byte(frame, start)
+  }
+  return transport(frame, next, end)
+}
+
+function extensionBytes(frame: DataView, kind: number, at: number): number {
+  if (kind === fragment) return 8
+  return kind === authentication ? (byte(frame, at + 1) + 2) * 4 : (byte(frame, at + 1) + 1) * 8
+}
+
+function transport(frame: DataView, protocol: number, at: number): number {
+  if (protocol === tcp) return at + Math.max(20, (byte(frame, at + 12) >> 4) * 4)
+  return at + (fixedHeaders.get(protocol) ?? 0)
+}
+
+function byte(frame: DataView, at: number): number {
+  return at < frame.byteLength ? frame.getUint8(at) : 0
+}
+
+function word(frame: DataView, at: number): number {
+  return (byte(frame, at) << 8) | byte(frame, at + 1)
+}
