@@ -16,6 +16,7 @@ const sets = {
     ip: 'iproute2',
     unshare: 'util-linux',
   },
+  go: { go: 'golang-go' },
   node: {
     runc: 'runc',
     '/usr/lib/cni/ptp': 'containernetworking-plugins',
@@ -49,7 +50,7 @@ export function installPackages(names, say) {
     DEBIAN_FRONTEND: 'noninteractive',
   })
   if (status !== 0) throw new Error(`Cannot set up: apt-get ended with ${status}; its words are above`)
-  const still = names.filter(name => [...missingPackages('base'), ...missingPackages('node')].includes(name))
+  const still = names.filter(name => Object.keys(sets).some(set => missingPackages(set).includes(name)))
   if (still.length > 0)
     throw new Error(`Cannot set up: apt-get installed ${still.join(', ')}, but what they bring is not where it was expected`)
 }

@@ -14,8 +14,8 @@ const args = process.argv.slice(2)
 const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
 
-prepare('setup.mjs')
-if (wants('cluster')) prepare('cluster-tools.mjs', 'api')
+prepare(process.execPath, 'scripts/setup.mjs')
+if (wants('cluster')) prepare(nodeToRun(), 'test/cluster/build.ts', 'api')
 const { prefix, env } = network()
 const count = new TapCount()
 await ava([...workers, ...args])
@@ -24,8 +24,8 @@ if (args.length === 0 && existsSync(join(root, 'test', 'native')))
   await ava([...workers, '--no-worker-threads', 'test/native/**/*.test.ts'])
 close()
 
-function prepare(script, ...rest) {
-  const { status } = spawnSync(process.execPath, [join(root, 'scripts', script), ...rest], { stdio: 'inherit' })
+function prepare(node, script, ...rest) {
+  const { status } = spawnSync(node, [join(root, script), ...rest], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
 

@@ -1,4 +1,4 @@
-// The Kubernetes that the cluster tests run: pinned here, built by scripts/cluster-tools.mjs into a cache outside the tree.
+// The Kubernetes that the cluster tests run: pinned here, built by test/cluster/build.ts into a cache outside the tree.
 // Each `replace` stands for a staging module, which k8s.io/kubernetes keeps in its own tree.
 module selcap.dev/test/cluster/assets
 

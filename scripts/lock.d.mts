@@ -1,0 +1,1 @@
+export function runLocked(lockFile: string, command: readonly string[], env?: NodeJS.ProcessEnv): number
