@@ -1,0 +1,31 @@
+// What every Driver of src/taps/driver.ts must do, with real packets in network namespaces. A driver's own test file calls
+// driverContract(); what the driver's header says it cannot do is handed over and is checked to be as stated.
+//   contractPackets.ts: what is in the files        contractSinks.ts: how files follow one another, fill up, fail
+//   contractLimits.ts:  limits and counters         contractLinks.ts: interfaces that come and go, refusals
+import type { ExecutionContext } from 'ava'
+import type { Driver } from '../../src/taps/driver.ts'
+import { serialNetworkTest } from '../net/privilege.ts'
+import { limitChecks } from './contractLimits.ts'
+import { linkChecks } from './contractLinks.ts'
+import { packetChecks } from './contractPackets.ts'
+import { sinkChecks } from './contractSinks.ts'
+
+/** nanoseconds: times are whole microseconds. flags: no epb_flags. instructions: compile() says 0. peers: no peerIndex or index of links in another namespace. */
+export type StatedLimits = ReadonlySet<'nanoseconds' | 'flags' | 'instructions' | 'peers'>
+
+/** One test, with a driver of its own that is disposed of at the end. */
+export type Check = (title: string, implementation: (t: ExecutionContext, driver: Driver) => Promise<void>) => void
+
+export function driverContract(name: Driver['name'], makeDriver: () => Promise<Driver>, statedLimits: StatedLimits = new Set()): void {
+  const check: Check = (title, implementation) =>
+    serialNetworkTest(`${name}: ${title}`, async t => {
+      const driver = await makeDriver()
+      t.teardown(() => driver[Symbol.asyncDispose]())
+      t.is(driver.name, name)
+      await implementation(t, driver)
+    })
+  packetChecks(check, statedLimits)
+  sinkChecks(check)
+  limitChecks(check)
+  linkChecks(check, statedLimits)
+}
