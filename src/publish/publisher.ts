@@ -1,6 +1,6 @@
 // Where a node's report goes: a status directory (statusDirectory.ts) or a cluster.
-import type { CaptureStatusElement } from '../status/node.ts'
 import type { World } from '../model/world.ts'
+import type { CaptureStatusElement } from '../status/types.ts'
 
 export type NodeReport = {
   readonly world: World

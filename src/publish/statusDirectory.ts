@@ -35,7 +35,7 @@ export class StatusDirectory implements Publisher {
       return { ...capture, status: foldStatus({ elements: element ? [element] : [], generation, nowMs, ...(previous && { previous }) }) }
     })
     for (const capture of captures) await this.#write(capture)
-    if (world.complete) await this.#removeAllBut(new Set(captures.map(capture => this.#fileOf(capture))))
+    if (world.complete) await this.#removeAllBut(captures)
   }
 
   #fileOf({ metadata }: PublishedCapture): string {
@@ -59,7 +59,10 @@ export class StatusDirectory implements Publisher {
     await rename(`${file}.tmp`, file)
   }
 
-  async #removeAllBut(files: ReadonlySet<string>): Promise<void> {
+  async #removeAllBut(captures: readonly PublishedCapture[]): Promise<void> {
+    const files = new Set(captures.map(capture => this.#fileOf(capture)))
+    const uids = new Set(captures.map(({ metadata }) => metadata.uid))
+    for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     for (const file of [...this.#texts.keys()].filter(known => !files.has(known))) {
       await rm(file, { force: true })
       await rmdir(dirname(file)).catch(ignoreNotEmpty)

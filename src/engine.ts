@@ -1,0 +1,137 @@
+// Turns the pure decision into deeds: one turn is world → decide → apply → report → sleep until something changes.
+// In: a source of worlds, the holder of taps, a publisher, a clock. Out: open taps, files, a published report.
+// It decides nothing itself; a turn that throws is a bug and ends the process.
+import type { Clock } from './clock.ts'
+import { type Decision, decide } from './decide.ts'
+import { TapError } from './errors.ts'
+import type { Logger } from './log.ts'
+import type { NodeFigures } from './metrics.ts'
+import type { Actual } from './model/facts.ts'
+import type { World } from './model/world.ts'
+import type { Publisher } from './publish/publisher.ts'
+import { singleFlight } from './singleFlight.ts'
+import { type CaptureStatusElement, nodeStatuses } from './status/node.ts'
+import type { TapHolder } from './taps/holder.ts'
+import { logTurn } from './turnLog.ts'
+import type { Source } from './world/source.ts'
+
+export type EngineParts = {
+  readonly source: Source
+  readonly holder: TapHolder
+  readonly publisher: Publisher
+  readonly clock: Clock
+  readonly log: Logger
+  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly counterMs: number // counters are reported this often, state changes at once
+  readonly onExpired: (captureKey: string) => void
+  readonly onTurn: (seconds: number) => void
+}
+
+const longestSnapLength = 262_144
+
+export class Engine {
+  readonly #parts: EngineParts
+  readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message, undefined if it compiles
+  readonly #stop = new AbortController()
+  readonly #nextTurn: () => Promise<void>
+  readonly #ended = Promise.withResolvers<void>()
+  #wake = new AbortController() // ends the sleep after the turn before
+  #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    this.#nextTurn = singleFlight(() => this.#turn())
+  }
+
+  /** Turns until the signal; rejects when a turn throws. The taps are the holder's to close; report() once more afterwards. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const { source, holder } = this.#parts
+    source.onChange(() => this.lookAgain())
+    holder.onChange(() => this.lookAgain())
+    signal.addEventListener('abort', () => this.#ended.resolve(), { once: true })
+    this.lookAgain()
+    await this.#ended.promise.finally(() => this.#stop.abort())
+    await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
+  }
+
+  /** What the metrics show. */
+  figures(): NodeFigures {
+    const { taps, captures, disk } = this.#parts.holder.facts()
+    const open = [...taps.values()].filter(tap => tap.state === 'open')
+    return {
+      captures,
+      states: new Map([...this.#elements].map(([key, element]) => [key, element.state])),
+      openTaps: open.length,
+      ringBytes: open.reduce((bytes, tap) => bytes + tap.spec.ringBytes, 0),
+      diskUsedBytes: disk.usedBytes,
+      diskFreePercent: disk.freePercent,
+    }
+  }
+
+  /** Publishes how things stand now, without changing them. */
+  async report(): Promise<void> {
+    const world = this.#parts.source.snapshot()
+    await this.#publish(world, decide(world, this.#actual(), this.#parts.clock.now()))
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    const { source, holder, clock, onExpired, onTurn } = this.#parts
+    const startedMs = performance.now()
+    this.#wake.abort()
+    const world = source.snapshot()
+    const decision = await this.#decide(world)
+    for (const [key, halt] of decision.halts) holder.halt(key, halt)
+    await holder.apply(decision.actions)
+    await this.#publish(world, decision)
+    for (const key of decision.expire) onExpired(key)
+    this.#sleepUntil(Math.min(decision.wakeAtMs, clock.now() + this.#parts.counterMs))
+    onTurn((performance.now() - startedMs) / 1_000)
+  }
+
+  /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
+  async #decide(world: World): Promise<Decision> {
+    const decision = decide(world, this.#actual(), this.#parts.clock.now())
+    const fresh = [...decision.captures.values()].map(outlook => outlook.filter).filter(filter => !this.#verdicts.has(filter))
+    if (fresh.length === 0) return decision
+    await Promise.all([...new Set(fresh)].map(filter => this.#compile(filter)))
+    return decide(world, this.#actual(), this.#parts.clock.now())
+  }
+
+  async #compile(filter: string): Promise<void> {
+    try {
+      await this.#parts.compile(filter, longestSnapLength)
+      this.#verdicts.set(filter, undefined)
+    } catch (error) {
+      if (!(error instanceof TapError)) throw error
+      this.#verdicts.set(filter, error.message)
+    }
+  }
+
+  #actual(): Actual {
+    const filterErrors = [...this.#verdicts].filter((entry): entry is [string, string] => entry[1] !== undefined)
+    return { ...this.#parts.holder.facts(), filterErrors: new Map(filterErrors) }
+  }
+
+  async #publish(world: World, decision: Decision): Promise<void> {
+    const { publisher, clock, log } = this.#parts
+    const nowMs = clock.now()
+    const place = { node: world.node, directory: world.settings.captureDir }
+    const elements = nodeStatuses(decision.captures, this.#actual(), place)
+    logTurn(log, { decision, before: this.#elements, elements })
+    this.#elements = elements
+    await publisher.publish({ world, elements, nowMs })
+  }
+
+  #sleepUntil(atMs: number): void {
+    this.#wake = new AbortController()
+    const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
+    void this.#parts.clock.sleepUntil(atMs, signal).then(() => signal.aborted || this.lookAgain())
+  }
+
+  /** Asks for a turn. Worlds, taps and the clock do by themselves; the configuration is told of here. */
+  lookAgain(): void {
+    this.#nextTurn().catch(this.#ended.reject)
+  }
+}
