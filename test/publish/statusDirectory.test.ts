@@ -20,7 +20,9 @@ function world(captures: readonly PacketCapture[], complete = true): World {
 }
 
 function element(packets: number, state: CaptureStatusElement['state'] = 'Capturing'): CaptureStatusElement {
-  return { node: 'node-0', directory: '/c', fileNames: ['web-0_cali1.pcap'], state, packets, bytes: packets * 100, dropped: 0, endpoints: [], isListed: true, isRejected: false, problems: [] }
+  const counts = { packets, bytes: packets * 100, dropped: 0 }
+  const endpoints = [{ pod: 'web-0', uid: 'u', interface: 'cali1', vantage: 'HostVeth' as const, state, ...counts, gaps: [] }]
+  return { node: 'node-0', directory: '/c', fileNames: ['web-0_cali1.pcap'], state, ...counts, endpoints, isListed: true, isRejected: false, problems: [] }
 }
 
 function directory(t: ExecutionContext): string {
