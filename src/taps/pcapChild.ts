@@ -8,25 +8,37 @@ import { TapError, type TapErrorCode } from '../errors.ts'
 import { MessageReader, type News, type PcapRequest } from './pcapMessage.ts'
 
 const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))
+const complaintMax = 1_000
 const patienceMs = 2_000 // for the last packets, once asked to end
 
-type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable }
+type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 
 export class PcapChild implements AsyncDisposable {
   readonly reader = new MessageReader()
   readonly #process: Process
   readonly #exited: Promise<void>
+  readonly #netns: string | undefined
+  readonly #complained: Promise<void>
+  #complaint = '' // the end of what it wrote on standard error
   readonly #chunks: AsyncIterator<Buffer> // one for good: a second one on the same stream would steal
 
   constructor(request: PcapRequest, netns?: string) {
     const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`]
     const [command = '', ...args] = [...enter, process.execPath, program, JSON.stringify(request)]
-    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] }) as Process
+    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }) as Process
+    this.#netns = netns
+    this.#process.stderr.on('data', text => {
+      this.#complaint = `${this.#complaint}${text}`.slice(-complaintMax)
+    })
+    this.#complained = new Promise(resolve => this.#process.stderr.on('close', resolve))
     this.#process.stdin.on('error', () => {}) // it may end first
     this.#chunks = this.#process.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     this.#exited = new Promise(resolve => {
       this.#process.on('exit', () => resolve())
-      this.#process.on('error', () => resolve()) // could not be started: the output ends without 'complete'
+      this.#process.on('error', error => {
+        this.#complaint += error.message // it could not be started
+        resolve()
+      })
     })
   }
 
@@ -54,6 +66,15 @@ export class PcapChild implements AsyncDisposable {
     this.#process.kill('SIGKILL')
   }
 
+  /** Why it ended before it said that it was ready. */
+  async earlyEnd(what: string): Promise<TapError> {
+    await this.#complained
+    const complaint = this.#complaint.trim() || 'no reason was given'
+    if (this.#netns === undefined) return new TapError('NOT_SUPPORTED', `Cannot ${what}: the process for libpcap ended early: ${complaint}`)
+    const code = /permi/i.test(complaint) ? 'NOT_PERMITTED' : 'NO_NAMESPACE'
+    return new TapError(code, `Cannot ${what} in network namespace "${this.#netns}": ${complaint}`)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill()
     await this.#exited
@@ -63,7 +84,7 @@ export class PcapChild implements AsyncDisposable {
 /** What it tells before the first packet: that it is ready, or what was asked. Refuses with TapError; `what` could not be done. */
 export async function firstNews(child: PcapChild, what: string): Promise<News> {
   while (!child.reader.peek()) {
-    if (!(await child.more())) throw new TapError('NOT_SUPPORTED', `Cannot ${what}: the process for libpcap ended before it was ready`)
+    if (!(await child.more())) throw await child.earlyEnd(what)
   }
   const message = child.reader.peek()
   child.reader.skip()

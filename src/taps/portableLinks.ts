@@ -1,22 +1,26 @@
 // The interfaces of this network namespace without the addon: from /proc and /sys on Linux, from node:os elsewhere. Changes
-// are found by looking twice a second, so an interface that goes down and comes back in between is not noticed.
-// Where /sys was mounted in another network namespace, and outside Linux, index, MTU and peer are not known (0, undefined).
+// are found by looking twice a second; what happened in between is told from the kernel's count of carrier changes.
+// Where /sys was mounted in another network namespace, and outside Linux, only names and addresses are known (index 0, up).
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import type { Link, LinkChange } from './driver.ts'
 
+export type SeenLink = Link & { readonly carrierChanges: number }
+type Details = Omit<SeenLink, 'name' | 'addresses' | 'gsoMaxBytes'>
+
 const lookEveryMs = 500
 const gsoMaxBytes = 65_536 // BIG TCP cannot be told from here
+const unknown: Details = Object.freeze({ index: 0, kind: '', isUp: true, mtu: 0, peerIndex: undefined, carrierChanges: 0 })
 
 /** Of the namespace this process runs in. Addresses are those of interfaces that are up. */
-export function readLinks(): readonly Link[] {
+export function readLinks(): readonly SeenLink[] {
   const addresses = networkInterfaces()
   const names = linkNames() ?? Object.keys(addresses)
   const sysfsIsOurs = names.length > 0 && names.every(name => existsSync(`/sys/class/net/${name}`)) && sysfsLinks() === names.length
   return names.map(name => ({
     name,
     gsoMaxBytes,
-    ...(sysfsIsOurs ? sysfs(name) : { index: 0, kind: '', isUp: true, mtu: 0, peerIndex: undefined }),
+    ...(sysfsIsOurs ? sysfs(name) : unknown),
     addresses: (addresses[name] ?? []).map(({ address }) => address),
   }))
 }
@@ -32,20 +36,22 @@ export function watchReadLinks(onChange: (change: LinkChange) => void, read = re
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** What to tell about links that are not as they were: an interface made again under its name first is gone, then present. */
-export function differences(before: ReadonlyMap<string, Link>, now: ReadonlyMap<string, Link>): LinkChange[] {
+/** What to tell about links that are not as they were. One made again under its name is gone first, then present. */
+export function differences(before: ReadonlyMap<string, SeenLink>, now: ReadonlyMap<string, SeenLink>): LinkChange[] {
   const gone = [...before.values()].filter(link => now.get(link.name)?.index !== link.index)
-  const other = [...now.values()].filter(link => {
-    const old = before.get(link.name)
-    return old?.index !== link.index || old.isUp !== link.isUp
-  })
   return [
     ...gone.map(({ name, index }): LinkChange => ({ kind: 'gone', name, index })),
-    ...other.map(({ name, index, isUp }): LinkChange => ({ kind: isUp ? 'present' : 'down', name, index })),
+    ...[...now.values()].flatMap(link => changesOf(before.get(link.name), link)),
   ]
 }
 
-function byName(links: readonly Link[]): ReadonlyMap<string, Link> {
+function changesOf(old: SeenLink | undefined, link: SeenLink): LinkChange[] {
+  const change = (isUp: boolean): LinkChange => ({ kind: isUp ? 'present' : 'down', name: link.name, index: link.index })
+  if (old?.index !== link.index || old.isUp !== link.isUp) return [change(link.isUp)]
+  return old.carrierChanges === link.carrierChanges ? [] : [change(!link.isUp), change(link.isUp)] // there and back
+}
+
+function byName(links: readonly SeenLink[]): ReadonlyMap<string, SeenLink> {
   return new Map(links.map(link => [link.name, link]))
 }
 
@@ -60,11 +66,12 @@ function sysfsLinks(): number {
   return readdirSync('/sys/class/net').filter(name => existsSync(`/sys/class/net/${name}/ifindex`)).length
 }
 
-function sysfs(name: string): Pick<Link, 'index' | 'kind' | 'isUp' | 'mtu' | 'peerIndex'> {
+function sysfs(name: string): Details {
   const index = sysfsNumber(name, 'ifindex')
   const linked = sysfsNumber(name, 'iflink')
   const isUp = (sysfsNumber(name, 'flags') & 1) === 1
-  return { index, kind: '', isUp, mtu: sysfsNumber(name, 'mtu'), peerIndex: linked === index ? undefined : linked }
+  const carrierChanges = sysfsNumber(name, 'carrier_changes')
+  return { index, kind: '', isUp, mtu: sysfsNumber(name, 'mtu'), peerIndex: linked === index ? undefined : linked, carrierChanges }
 }
 
 function sysfsNumber(name: string, attribute: string): number {

@@ -92,6 +92,12 @@ export function linkChecks(check: Check, lacks: StatedLimits): void {
     await t.throwsAsync(Capture.open(t, driver, { interfaceName: 'sc-nowhere' }), { instanceOf: TapError, code: 'NO_INTERFACE', message: /sc-nowhere/ }) // biome-ignore format: one line
   })
 
+  check('open() and links() refuse when there is no such network namespace', async (t, driver) => {
+    const expected = { instanceOf: TapError, code: 'NO_NAMESPACE', message: /netns-nowhere/ }
+    await t.throwsAsync(Capture.open(t, driver, { interfaceName: 'eth0', netns: '/run/netns-nowhere' }), expected)
+    await t.throwsAsync(driver.links('/run/netns-nowhere'), expected)
+  })
+
   check('open() refuses when capturing is not permitted', async (t, driver) => {
     const pod = await makePod(t)
     const script = fileURLToPath(new URL('openChild.ts', import.meta.url))
