@@ -1,24 +1,28 @@
-// A real etcd and kube-apiserver on loopback, for one test file. Ready in about three seconds; several at once do not meet:
-// etcd listens on sockets in the server's own directory, the API server on a free port.
+// A real etcd and kube-apiserver, for one test file. Ready in about three seconds; several at once do not meet: etcd
+// listens on sockets in the server's own directory, the API server on a free port of loopback.
 //   const api = await startApiServer()               test.after.always(() => api.stop())
-//   await api.kubectl('apply', '-f', file)            out, or an Error with what kubectl said
+//   await api.kubectl('apply', '-f', file)            what it printed, or an Error with what it said
 //   await api.ask(['apply', '-f', '-'], { input })    { code, out, err }, also of a refusal
 //   api.kubeconfig, api.url, api.token, api.caFile    the administrator's
 //   await api.interrupt(); await api.resume()         the API server alone: same address, same objects
-import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Child, startChild } from './child.ts'
-import { type Answer, askKubectl, type KubectlOptions } from './kubectl.ts'
+import { adminToken, type Credentials, kubeconfig, writeCredentials } from './credentials.ts'
+import { type Access, type Answer, askKubectl, type KubectlOptions } from './kubectl.ts'
 import { makeScratch, removeScratch } from './scratch.ts'
 import { toolPath } from './tools.ts'
 
 export type ApiServerOptions = {
-  /** Where it listens and how others reach it. Default 127.0.0.1. */
+  /** Where it listens and how others reach it. Default: a free port of 127.0.0.1. */
   readonly address?: string
-  /** More flags of kube-apiserver, after ours: the last one wins. */
+  readonly port?: number
+  /** A command that runs another somewhere else, in namespaces say, and takes it along when it dies. */
+  readonly within?: readonly string[]
+  /** Whether pods need a service account, which a controller manager makes. Default false. */
+  readonly serviceAccounts?: boolean
+  /** More flags of kube-apiserver. */
   readonly flags?: readonly string[]
 }
 
@@ -30,20 +34,26 @@ const tries = 3 // another program may take the port between our look and the se
 export class ApiServer implements AsyncDisposable {
   readonly directory: string
   readonly url: string
-  readonly token = 'admin-token'
-  readonly kubeconfig: string
+  readonly token = adminToken
   readonly caFile: string
+  readonly credentials: Credentials
+  readonly #access: Access
   readonly #flags: readonly string[]
-  readonly #etcd: Child
+  #etcd: Child | undefined
   #server: Child | undefined
 
-  constructor(directory: string, url: string, flags: readonly string[], etcd: Child) {
+  constructor(directory: string, url: string, credentials: Credentials, within: readonly string[], flags: readonly string[]) {
     this.directory = directory
     this.url = url
-    this.kubeconfig = join(directory, 'admin.kubeconfig')
+    this.credentials = credentials
     this.caFile = join(directory, 'certificates', 'apiserver.crt') // signed by itself
+    this.#access = { kubeconfig: join(directory, 'admin.kubeconfig'), home: directory, within }
     this.#flags = flags
-    this.#etcd = etcd
+    writeFileSync(this.kubeconfig, kubeconfig(url, this.caFile, this.token))
+  }
+
+  get kubeconfig(): string {
+    return this.#access.kubeconfig
   }
 
   async kubectl(...args: string[]): Promise<string> {
@@ -53,7 +63,15 @@ export class ApiServer implements AsyncDisposable {
   }
 
   ask(args: readonly string[], options?: KubectlOptions): Promise<Answer> {
-    return askKubectl(this.kubeconfig, this.directory, args, options)
+    return askKubectl(this.#access, args, options)
+  }
+
+  /** etcd, then the API server. */
+  async start(): Promise<void> {
+    const etcd = this.#run('etcd', etcdFlags())
+    this.#etcd = etcd
+    await etcd.ready(() => Promise.resolve(/ready to serve client requests/.test(etcd.tail(100))), startMs)
+    await this.resume()
   }
 
   /** Stops the API server and leaves etcd running. With SIGKILL: as a crash. */
@@ -62,18 +80,15 @@ export class ApiServer implements AsyncDisposable {
   }
 
   async resume(): Promise<void> {
-    const server = startChild('kube-apiserver', [toolPath('kube-apiserver'), ...this.#flags], {
-      logFile: join(this.directory, 'apiserver.log'),
-      cwd: this.directory,
-    })
+    const server = this.#run('kube-apiserver', this.#flags)
     this.#server = server
-    await server.ready(() => this.#answers('/readyz'), startMs)
+    await server.ready(() => this.#isReady(), startMs)
   }
 
   /** The API server first: without etcd it would wait. Twice is fine. */
   async stop(): Promise<void> {
     await this.#server?.stop()
-    await this.#etcd.stop()
+    await this.#etcd?.stop()
     removeScratch(this.directory)
   }
 
@@ -81,76 +96,72 @@ export class ApiServer implements AsyncDisposable {
     return this.stop()
   }
 
-  #answers(path: string): Promise<boolean> {
-    if (!existsSync(this.caFile)) return Promise.resolve(false)
-    const headers = { authorization: `Bearer ${this.token}` }
-    return new Promise(resolve => {
-      const asking = request(`${this.url}${path}`, { ca: readFileSync(this.caFile), headers, timeout: 2_000, agent: false }, response => {
-        response.resume().once('end', () => resolve(response.statusCode === 200))
-      })
-      asking.once('error', () => resolve(false)).once('timeout', () => asking.destroy(new Error('too slow')))
-      asking.end()
-    })
+  #run(name: string, flags: readonly string[]): Child {
+    // env changes the directory last: entering a mount namespace forgets it.
+    const command = [...this.#access.within, 'env', `--chdir=${this.directory}`, toolPath(name), ...flags]
+    return startChild(name, command, { logFile: join(this.directory, `${name}.log`) })
+  }
+
+  async #isReady(): Promise<boolean> {
+    return existsSync(this.caFile) && (await this.ask(['get', '--raw=/readyz'], { timeoutMs: 2_000 })).code === 0
   }
 }
 
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   for (let attempt = 1; ; attempt++) {
-    const directory = makeScratch()
+    const api = await makeApiServer(options)
     try {
-      return await start(directory, options)
+      await api.start()
+      return api
     } catch (error) {
-      removeScratch(directory)
+      await api.stop()
       if (attempt === tries || !/address already in use/.test(String(error))) throw error
     }
   }
 }
 
-async function start(directory: string, { address = '127.0.0.1', flags = [] }: ApiServerOptions): Promise<ApiServer> {
-  const port = await freePort(address)
-  writeCredentials(directory)
-  const etcd = startEtcd(directory)
-  const api = new ApiServer(directory, `https://${address}:${port}`, [...serverFlags(directory, address, port), ...flags], etcd)
-  writeFileSync(api.kubeconfig, kubeconfig(api.url, api.caFile, api.token))
-  try {
-    await etcd.ready(() => Promise.resolve(/ready to serve client requests/.test(etcd.tail(100))), startMs)
-    await api.resume()
-    return api
-  } catch (error) {
-    await api.stop()
-    throw error
-  }
+async function makeApiServer({
+  address = '127.0.0.1',
+  port,
+  within = [],
+  serviceAccounts = false,
+  flags = [],
+}: ApiServerOptions): Promise<ApiServer> {
+  const directory = makeScratch()
+  const credentials = writeCredentials(directory)
+  const bound = port ?? (await freePort(address))
+  const admission = serviceAccounts ? [] : ['--disable-admission-plugins=ServiceAccount']
+  const all = [...serverFlags(credentials, address, bound), ...admission, ...flags]
+  return new ApiServer(directory, `https://${address}:${bound}`, credentials, within, all)
 }
 
-function startEtcd(directory: string): Child {
+function etcdFlags(): string[] {
   const peer = 'unix://etcd-peer:1'
-  const flags = {
-    'data-dir': join(directory, 'etcd'),
+  return asFlags({
+    'data-dir': 'etcd',
     'listen-client-urls': etcdSocket,
     'advertise-client-urls': etcdSocket,
     'listen-peer-urls': peer,
     'initial-advertise-peer-urls': peer,
     'initial-cluster': `default=${peer}`,
     'unsafe-no-fsync': 'true',
-  }
-  return startChild('etcd', [toolPath('etcd'), ...asFlags(flags)], { logFile: join(directory, 'etcd.log'), cwd: directory })
+  })
 }
 
-function serverFlags(directory: string, address: string, port: number): string[] {
+function serverFlags({ tokenFile, keyFile, publicFile }: Credentials, address: string, port: number): string[] {
   return asFlags({
     'etcd-servers': etcdSocket,
-    'cert-dir': join(directory, 'certificates'),
+    'cert-dir': 'certificates',
     'bind-address': address,
     'advertise-address': address,
     'secure-port': String(port),
     'service-cluster-ip-range': '10.0.0.0/24',
     'allow-privileged': 'true',
     'authorization-mode': 'Node,RBAC',
-    'token-auth-file': join(directory, 'tokens.csv'),
-    'disable-admission-plugins': 'ServiceAccount',
+    'token-auth-file': tokenFile,
     'service-account-issuer': 'https://kubernetes.default.svc',
-    'service-account-key-file': join(directory, 'accounts.pub'),
-    'service-account-signing-key-file': join(directory, 'accounts.key'),
+    'service-account-key-file': publicFile,
+    'service-account-signing-key-file': keyFile,
     'api-audiences': 'https://kubernetes.default.svc',
     'endpoint-reconciler-type': 'none',
     'kubelet-preferred-address-types': 'InternalIP',
@@ -158,32 +169,8 @@ function serverFlags(directory: string, address: string, port: number): string[]
   })
 }
 
-function asFlags(flags: Readonly<Record<string, string>>): string[] {
+export function asFlags(flags: Readonly<Record<string, string>>): string[] {
   return Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-}
-
-function writeCredentials(directory: string): void {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
-  })
-  writeFileSync(join(directory, 'accounts.key'), privateKey, { mode: 0o600 })
-  writeFileSync(join(directory, 'accounts.pub'), publicKey)
-  writeFileSync(join(directory, 'tokens.csv'), 'admin-token,admin,admin,system:masters\n', { mode: 0o600 })
-}
-
-/** A kubeconfig for one bearer token. */
-export function kubeconfig(url: string, caFile: string, token: string): string {
-  const name = 'selcap'
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name, cluster: { server: url, 'certificate-authority': caFile } }],
-    users: [{ name, user: { token } }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
-    'current-context': name,
-  })
 }
 
 function freePort(address: string): Promise<number> {

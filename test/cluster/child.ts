@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 
-export type ChildOptions = { readonly logFile: string; readonly cwd?: string; readonly env?: NodeJS.ProcessEnv }
+export type ChildOptions = { readonly logFile: string; readonly env?: NodeJS.ProcessEnv }
 
 const patienceMs = 3_000
 
@@ -49,7 +49,7 @@ export class Child implements AsyncDisposable {
     }
   }
 
-  /** Twice is fine. */
+  /** Twice is fine. A command that only runs another one passes nothing on: end it with SIGKILL, which the kernel passes on. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.isRunning) return
     this.#process.kill(signal)
@@ -64,9 +64,9 @@ export class Child implements AsyncDisposable {
 }
 
 /** `command` is a program with its arguments. */
-export function startChild(name: string, command: readonly string[], { logFile, cwd = '/', env = process.env }: ChildOptions): Child {
+export function startChild(name: string, command: readonly string[], { logFile, env = process.env }: ChildOptions): Child {
   const log = openSync(logFile, 'a')
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], { cwd, env, stdio: ['ignore', log, log] })
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], { env, stdio: ['ignore', log, log] })
   closeSync(log)
   return new Child(name, child, logFile)
 }

@@ -4,14 +4,20 @@ import { execFile } from 'node:child_process'
 import { toolPath } from './tools.ts'
 
 export type Answer = { readonly code: number; readonly out: string; readonly err: string }
-export type KubectlOptions = { readonly input?: string; readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv }
+export type KubectlOptions = { readonly input?: string; readonly timeoutMs?: number }
+/** `home` keeps the cache of the API apart from anybody else's; `within` is a command that runs kubectl where the server is. */
+export type Access = { readonly kubeconfig: string; readonly home: string; readonly within: readonly string[] }
 
-/** What it printed and how it ended, whatever that is. `home` keeps its cache of the API apart from anybody else's. */
-export function askKubectl(kubeconfig: string, home: string, args: readonly string[], options: KubectlOptions = {}): Promise<Answer> {
-  const { input = '', timeoutMs = 30_000 } = options
-  const env = { ...process.env, ...options.env, KUBECONFIG: kubeconfig, HOME: home }
+/** What it printed and how it ended, whatever that is. */
+export function askKubectl(
+  access: Access,
+  args: readonly string[],
+  { input = '', timeoutMs = 30_000 }: KubectlOptions = {},
+): Promise<Answer> {
+  const env = { ...process.env, KUBECONFIG: access.kubeconfig, HOME: access.home }
+  const [command = '', ...rest] = [...access.within, toolPath('kubectl'), ...args]
   return new Promise(resolve => {
-    const child = execFile(toolPath('kubectl'), args, { env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }, (error, out, err) => {
+    const child = execFile(command, rest, { env, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 }, (error, out, err) => {
       resolve({ code: child.exitCode ?? -1, out, err: error && !err ? error.message : err })
     })
     child.stdin?.on('error', () => {}) // a command that does not read says what it thinks with its exit code
