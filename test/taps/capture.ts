@@ -18,7 +18,8 @@ export type CaptureOptions = Partial<Omit<DriverSpec, 'sink'>> & {
 }
 type File = { readonly path: string; readonly fd: number; readonly bytesMax: number; isOpen: boolean }
 
-const defaults = {
+/** What a test that does not say otherwise opens. */
+export const defaults = {
   filter: '',
   snapLength: 262_144,
   payload: 'Full',

@@ -10,8 +10,11 @@ import { linkChecks } from './contractLinks.ts'
 import { packetChecks } from './contractPackets.ts'
 import { sinkChecks } from './contractSinks.ts'
 
-/** nanoseconds: times are whole microseconds. flags: no epb_flags. instructions: compile() says 0. peers: no peerIndex or index of links in another namespace. */
-export type StatedLimits = ReadonlySet<'nanoseconds' | 'flags' | 'instructions' | 'peers'>
+/**
+ * nanoseconds: times are whole microseconds. flags: no epb_flags. instructions: compile() says 0.
+ * peers: no peerIndex or index of links in another namespace. watching: nor of those here, and no changes (skipped by name).
+ */
+export type StatedLimits = ReadonlySet<'nanoseconds' | 'flags' | 'instructions' | 'peers' | 'watching'>
 
 /** One test, with a driver of its own that is disposed of at the end. */
 export type Check = (title: string, implementation: (t: ExecutionContext, driver: Driver) => Promise<void>) => void

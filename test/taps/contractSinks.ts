@@ -1,14 +1,15 @@
 // Contract: how files follow one another, are read while they grow, fill up and fail.
 import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open as openFile, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { numberOf } from '../net/frames.ts'
 import type { Scope } from '../net/namespace.ts'
 import { makePod, type Pod } from '../net/pod.ts'
 import { run } from '../net/run.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
-import { Capture, until } from './capture.ts'
+import { Capture, defaults, until } from './capture.ts'
+import { fileHeader, readRecords } from './captureFile.ts'
 import type { Check } from './contract.ts'
 import { range } from './contractPackets.ts'
 
@@ -45,6 +46,15 @@ export function sinkChecks(check: Check): void {
     const counters = await capture.close()
     t.deepEqual([0, 1, 2].map(file => capture.records(file).length), [5, 11, 84]) // biome-ignore format: one line
     t.like(counters, { received: 100, packets: 100, refused: 0, dropped: 0 })
+  })
+
+  check('close() counts what waits as refused, when there was no next sink', async (t, driver) => {
+    const { pod, sender, port } = await podWithPort(t)
+    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', bytesLeft: 500 })
+    await sender.udp({ to: pod.hostAddress, port, count: 100 })
+    await capture.holds(5)
+    t.like(await capture.close(), { received: 100, packets: 5, bytes: 450, refused: 95, dropped: 0 })
+    t.is(capture.records().length, 5)
   })
 
   check('open() writes one record whatever its size when the sink is empty', async (t, driver) => {
@@ -134,6 +144,44 @@ export function sinkChecks(check: Check): void {
     t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), [...range(0, whole), ...range(300, 310)]) // biome-ignore format: one line
     t.like(counters, { received: 310, packets: whole + 10, refused: 300 - whole })
     t.is(counters?.bytes, capture.records().reduce((sum, { size }) => sum + size, 0)) // biome-ignore format: one line
+  })
+
+  check('setLeft() counts what is on disk only, when a write failed', async (t, driver) => {
+    const { pod, sender, port } = await podWithPort(t)
+    const directory = await smallDisk(t)
+    const filler = join(directory, 'filler')
+    fill(filler, 350_000)
+    const group = driver.group()
+    group.setLeft({ packets: 200 })
+    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory, group })
+    await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
+    await until('all packets', () => capture.tap.counters().received === 150)
+    const { packets } = capture.tap.counters()
+    t.true(packets > 0 && packets < 150)
+    unlinkSync(filler)
+    capture.tap.retry()
+    await sender.udp({ to: pod.hostAddress, port, count: 250 })
+    await capture.told('limit')
+    await until('all packets', () => capture.tap.counters().received === 400)
+    t.is(capture.tap.counters().packets, 200)
+    t.is(capture.records().length, 200)
+  })
+
+  check('open() writes whole records into a pipe', async (t, driver) => {
+    const { pod, sender, port } = await podWithPort(t)
+    const fifo = join(await mkdtemp(join(tmpdir(), 'selcap-pipe-')), 'pipe')
+    t.teardown(() => rm(dirname(fifo), { recursive: true }))
+    await run('mkfifo', [fifo])
+    const reading = readFile(fifo)
+    const fd = await openFile(fifo, 'w')
+    const sink = { fd: fd.fd, bytesLeft: 1e9, isEmpty: true }
+    const tap = await driver.open({ ...defaults, interfaceName: pod.hostName, filter: 'udp', sink }, () => {})
+    await sender.udp({ to: pod.hostAddress, port, count: 500 })
+    await until('all packets', () => tap.counters().packets === 500)
+    await tap.close()
+    await fd.close()
+    const records = readRecords(Buffer.concat([fileHeader('pcap'), await reading]), 'pcap')
+    t.deepEqual(records.map(({ bytes }) => numberOf(bytes)), range(0, 500)) // biome-ignore format: one line
   })
 
   check('open() writes files that tcpdump, tshark and capinfos read at any moment', async (t, driver) => {
