@@ -5,12 +5,14 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { runLocked } from '../../scripts/lock.mjs'
+import { installPackages, missingPackages } from '../../scripts/packages.mjs'
 import { goCommand } from './go.ts'
 import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
 
 const [asked, locked] = process.argv.slice(2)
 const set: ToolSet = asked === 'node' ? 'node' : 'api'
 try {
+  if (set === 'node' && missingPackages('node').length > 0) installPackages(missingPackages('node'), say)
   const missing = missingTools(set)
   if (locked !== 'locked' && missing.length > 0) takeTurns()
   else for (const [index, tool] of missing.entries()) await build(tool, `${index + 1} of ${missing.length}`)

@@ -1,5 +1,5 @@
-// The real kubectl against one API server, as a person would type it. Every call has a time-out: with etcd gone a
-// request would hang for ever.
+// The real kubectl against one API server, as a person would type it. Every call has a time-out, longer than those that
+// the tests give to kubectl itself: with etcd gone a request would hang for ever.
 import { execFile } from 'node:child_process'
 import { toolPath } from './tools.ts'
 
@@ -12,7 +12,7 @@ export type Access = { readonly kubeconfig: string; readonly home: string; reado
 export function askKubectl(
   access: Access,
   args: readonly string[],
-  { input = '', timeoutMs = 30_000 }: KubectlOptions = {},
+  { input = '', timeoutMs = 90_000 }: KubectlOptions = {},
 ): Promise<Answer> {
   const env = { ...process.env, KUBECONFIG: access.kubeconfig, HOME: access.home }
   const [command = '', ...rest] = [...access.within, toolPath('kubectl'), ...args]

@@ -23,6 +23,16 @@ const readyMs = 60_000
 
 type Part = 'containerd' | 'kubelet' | 'kube-controller-manager' | 'kube-scheduler'
 
+const controlPlane = ['kube-controller-manager', 'kube-scheduler'] as const
+
+// A line of bash that succeeds when the part is at work.
+const isAtWork: Readonly<Record<Part, string>> = {
+  containerd: `${toolPath('ctr')} --address ${containerdSocket} --connect-timeout 1s version`,
+  kubelet: "exec 3<>/dev/tcp/127.0.0.1/10248; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q ' 200 OK' <&3",
+  'kube-controller-manager': 'true',
+  'kube-scheduler': 'true',
+}
+
 export class Node implements AsyncDisposable {
   readonly name = nodeName
   readonly api: ApiServer
@@ -38,6 +48,10 @@ export class Node implements AsyncDisposable {
 
   get directory(): string {
     return this.api.directory
+  }
+
+  get cgroup(): string {
+    return this.#space.cgroup
   }
 
   kubectl(...args: string[]): Promise<string> {
@@ -68,30 +82,21 @@ export class Node implements AsyncDisposable {
     return this.run(toolPath('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io', 'images', 'import', '--local', archive)
   }
 
+  /** Kills it and starts it again; resolves when it is at work. */
   async restart(part: Part): Promise<void> {
     await this.#running.get(part)?.stop('SIGKILL')
-    this.#start(part)
+    await this.#start(part)
   }
 
   async start(): Promise<void> {
     await this.#routeServices()
-    const containerd = this.#start('containerd')
-    const version = [toolPath('ctr'), '--address', containerdSocket, '--connect-timeout', '1s', 'version'] as const
-    await containerd.ready(
-      () =>
-        this.run(...version).then(
-          () => true,
-          () => false,
-        ),
-      readyMs,
-    )
+    await this.#start('containerd')
     for (const archive of [pauseImage(this.directory), busyboxImage(this.directory)]) await this.importImage(archive)
-    this.#start('kube-controller-manager')
-    this.#start('kube-scheduler')
-    const kubelet = this.#start('kubelet')
-    const ready = ['get', 'node', nodeName, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'] as const
-    await kubelet.ready(async () => (await this.ask(ready)).out === 'True', readyMs)
-    await this.kubectl('wait', '--for=create', '--namespace=default', 'serviceaccount/default', '--timeout=30s')
+    await Promise.all(controlPlane.map(part => this.#start(part)))
+    await this.#start('kubelet')
+    await this.kubectl('wait', '--for=create', 'serviceaccount/default', '--timeout=30s')
+    await this.kubectl('wait', '--for=create', `node/${nodeName}`, '--timeout=30s')
+    await this.kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=30s')
   }
 
   /** All at once, by taking the namespaces away. Twice is fine. */
@@ -104,12 +109,12 @@ export class Node implements AsyncDisposable {
     return this.stop()
   }
 
-  #start(part: Part): Child {
+  async #start(part: Part): Promise<void> {
     const path = `PATH=${dirname(toolPath('containerd'))}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
     const command = [...this.#space.within, 'env', path, ...this.#commands[part]]
     const child = startChild(part, command, { logFile: join(this.directory, `${part}.log`) })
     this.#running.set(part, child)
-    return child
+    await child.ready(() => this.run('bash', '-c', isAtWork[part]).then(yes, no), readyMs)
   }
 
   /** What kube-proxy would do for the one Service that pods need. */
@@ -131,6 +136,9 @@ export class Node implements AsyncDisposable {
     }
   }
 }
+
+const yes = () => true
+const no = () => false
 
 export async function startNode(): Promise<Node> {
   const space = await makeSpace()
