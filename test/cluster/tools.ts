@@ -38,7 +38,10 @@ export function cacheOf(module: Module): string {
 export function toolPath(name: string): string {
   const tool = node.find(known => known.name === name)
   const path = tool && findTool(tool)
-  if (!path) throw new Error(`Cannot find ${name}: expected it in ${cacheOf('kubernetes')}; run: npm test`)
+  if (!path)
+    throw new Error(
+      `Cannot find ${name}: expected it in ${cacheOf(tool?.module ?? 'kubernetes')}; run: node_modules/.bin/node test/cluster/build.ts node`,
+    )
   return path
 }
 

@@ -26,11 +26,11 @@ type Part = 'containerd' | 'kubelet' | 'kube-controller-manager' | 'kube-schedul
 const controlPlane = ['kube-controller-manager', 'kube-scheduler'] as const
 
 // A line of bash that succeeds when the part is at work.
-const isAtWork: Readonly<Record<Part, string>> = {
-  containerd: `${toolPath('ctr')} --address ${containerdSocket} --connect-timeout 1s version`,
-  kubelet: "exec 3<>/dev/tcp/127.0.0.1/10248; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q ' 200 OK' <&3",
-  'kube-controller-manager': 'true',
-  'kube-scheduler': 'true',
+const isAtWork: Readonly<Record<Part, () => string>> = {
+  containerd: () => `${toolPath('ctr')} --address ${containerdSocket} --connect-timeout 1s version`,
+  kubelet: () => "exec 3<>/dev/tcp/127.0.0.1/10248; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q ' 200 OK' <&3",
+  'kube-controller-manager': () => 'true',
+  'kube-scheduler': () => 'true',
 }
 
 export class Node implements AsyncDisposable {
@@ -114,7 +114,7 @@ export class Node implements AsyncDisposable {
     const command = [...this.#space.within, 'env', path, ...this.#commands[part]]
     const child = startChild(part, command, { logFile: join(this.directory, `${part}.log`) })
     this.#running.set(part, child)
-    await child.ready(() => this.run('bash', '-c', isAtWork[part]).then(yes, no), readyMs)
+    await child.ready(() => this.run('bash', '-c', isAtWork[part]()).then(yes, no), readyMs)
   }
 
   /** What kube-proxy would do for the one Service that pods need. */
