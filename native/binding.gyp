@@ -1,0 +1,10 @@
+{
+  "targets": [{
+    "target_name": "selcap",
+    "sources": ["addon.c", "reader.c", "ring.c", "sink.c", "encode.c", "headers.c", "filter.c", "netns.c", "links.c"],
+    "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"],
+    "cflags": ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+    "libraries": ["-lpcap", "-lpthread"],
+    "conditions": [["OS!='linux'", {"type": "none", "sources": []}]]
+  }]
+}

@@ -1,0 +1,60 @@
+// Records as they stand in a file, always little-endian: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds).
+#include "selcap.h"
+#include <string.h>
+
+static uint8_t *put32(uint8_t *out, uint32_t value) { memcpy(out, &value, 4); return out + 4; }
+
+static uint32_t padded(uint32_t bytes) { return (bytes + 3) & ~3u; }
+
+size_t record_bytes(enum format format, uint32_t captured, bool has_drops) {
+  return format == FORMAT_PCAP ? 16 + captured : 28 + padded(captured) + 8 + (has_drops ? 12 : 0) + 4 + 4;
+}
+
+static uint8_t *put_data(uint8_t *out, const struct frame *frame, uint32_t captured) {
+  if (!frame->has_tag || captured <= 12) {
+    memcpy(out, frame->data, captured);
+    return out + captured;
+  }
+  uint32_t tag = captured - 12 < 4 ? captured - 12 : 4;
+  memcpy(out, frame->data, 12);
+  memcpy(out + 12, frame->tag, tag);
+  memcpy(out + 12 + tag, frame->data + 12, captured - 12 - tag);
+  return out + captured;
+}
+
+size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
+  uint8_t *at = out;
+  if (format == FORMAT_PCAP) {
+    at = put32(at, (uint32_t)(frame->time_ns / 1000000000));
+    at = put32(at, (uint32_t)(frame->time_ns % 1000000000 / 1000));
+    at = put32(at, captured);
+    at = put32(at, original);
+    return (size_t)(put_data(at, frame, captured) - out);
+  }
+  uint32_t total = (uint32_t)record_bytes(format, captured, frame->drops > 0);
+  at = put32(at, 6);
+  at = put32(at, total);
+  at = put32(at, 0);
+  at = put32(at, (uint32_t)(frame->time_ns >> 32));
+  at = put32(at, (uint32_t)frame->time_ns);
+  at = put32(at, captured);
+  at = put32(at, original);
+  at = put_data(at, frame, captured);
+  for (uint32_t pad = padded(captured) - captured; pad > 0; pad--) *at++ = 0;
+  at = put32(at, 2 | 4 << 16); // epb_flags
+  at = put32(at, frame->flags);
+  if (frame->drops > 0) {
+    at = put32(at, 4 | 8 << 16); // epb_dropcount
+    at = put32(at, (uint32_t)frame->drops);
+    at = put32(at, (uint32_t)(frame->drops >> 32));
+  }
+  at = put32(at, 0); // end of options
+  at = put32(at, total);
+  return (size_t)(at - out);
+}
+
+size_t first_record_bytes(enum format format, const uint8_t *record) {
+  uint32_t bytes;
+  memcpy(&bytes, record + (format == FORMAT_PCAP ? 8 : 4), 4);
+  return format == FORMAT_PCAP ? 16 + (size_t)bytes : bytes;
+}

@@ -1,0 +1,150 @@
+// The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
+import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
+import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Sink, TapCounters, TapEvent } from './driver.ts'
+import { LinkWatch } from './linkWatch.ts'
+
+const orders = { rotate: 0, setBytesLeft: 1, retry: 2, close: 3 } as const
+
+/** Refuses where the addon is not built. */
+export function ringDriver(): Driver {
+  return new RingDriver(doorOfThisEnvironment())
+}
+
+class RingLimit implements LimitGroup {
+  readonly group: Group
+  readonly #addon: Addon
+
+  constructor(addon: Addon) {
+    this.#addon = addon
+    this.group = addon.group()
+  }
+
+  setLeft({ packets = -1, bytes = -1 }: { readonly packets?: number; readonly bytes?: number }): void {
+    this.#addon.setLeft(this.group, packets, bytes)
+  }
+}
+
+class RingTap implements DriverTap {
+  readonly ringBytes: number
+  readonly #door: Door
+  readonly #number: number
+  #closed: Promise<TapCounters> | undefined
+  #last: TapCounters
+
+  constructor(door: Door, number: number, ringBytes: number) {
+    this.#door = door
+    this.#number = number
+    this.ringBytes = ringBytes
+    this.#last = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
+  }
+
+  counters(): TapCounters {
+    this.#last = this.#door.addon.counters(this.#number) ?? this.#last
+    return this.#last
+  }
+
+  offer({ fd, bytesLeft, isEmpty }: Sink): void {
+    this.#door.addon.offer(this.#number, fd, bytesLeft, isEmpty)
+  }
+
+  rotate(): void {
+    this.#door.addon.order(orders.rotate, this.#number, 0)
+  }
+
+  setBytesLeft(bytesLeft: number): void {
+    this.#door.addon.order(orders.setBytesLeft, this.#number, bytesLeft)
+  }
+
+  retry(): void {
+    this.#door.addon.order(orders.retry, this.#number, 0)
+  }
+
+  close(): Promise<TapCounters> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<TapCounters> {
+    const { counters } = await this.#door.call(call => this.#door.addon.order(orders.close, this.#number, call))
+    this.#door.forgetTap(this.#number)
+    this.#last = counters
+    return counters
+  }
+}
+
+class RingDriver implements Driver {
+  readonly name = 'ring'
+  readonly #door: Door
+  readonly #taps = new Set<DriverTap>()
+  readonly #watch: LinkWatch
+
+  constructor(door: Door) {
+    this.#door = door
+    this.#watch = new LinkWatch(door, () => this.links())
+  }
+
+  async compile(filter: string, snapLength: number): Promise<number> {
+    if (filter === '') return 1
+    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength))).number
+  }
+
+  group(): LimitGroup {
+    return new RingLimit(this.#door.addon)
+  }
+
+  async open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap> {
+    const { sink, group } = spec
+    const opened = Promise.withResolvers<number>()
+    const { number: ringBytes } = await this.#door.call(call => {
+      const tap = this.#door.addon.open(
+        call, spec.interfaceName, spec.netns ?? '', spec.filter, spec.snapLength, flagsOf(spec), spec.ringBytes,
+        group instanceof RingLimit ? group.group : null, sink.fd, sink.bytesLeft, sink.isEmpty,
+      )
+      this.#door.onTap(tap, event => onEvent(tapEvent(event)))
+      opened.resolve(tap)
+    })
+    const tap = new RingTap(this.#door, await opened.promise, ringBytes)
+    this.#taps.add(tap)
+    return tap
+  }
+
+  async links(netns?: string): Promise<readonly Link[]> {
+    return (await this.#door.call(call => this.#door.addon.links(call, netns ?? ''))).links
+  }
+
+  watchLinks(onChange: (change: LinkChange) => void): Disposable {
+    return this.#watch.subscribe(onChange)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#taps].map(tap => tap.close()))
+  }
+}
+
+function flagsOf({ format, payload, insideIsPod }: DriverSpec): number {
+  return (format === 'pcapng' ? 1 : 0) | (payload === 'Headers' ? 2 : 0) | (insideIsPod ? 4 : 0)
+}
+
+function tapEvent(event: NativeEvent): TapEvent {
+  switch (event.kind) {
+    case 'firstPacket':
+      return { kind: 'firstPacket', atMs: event.number / 1e6 }
+    case 'moved':
+      return { kind: 'moved', fd: event.number, counters: event.counters }
+    case 'limit':
+      return { kind: 'limit', limit: event.flag ? 'bytes' : 'packets' }
+    case 'writeFailed':
+      return { kind: 'writeFailed', fd: event.number, code: event.code }
+    default:
+      return { kind: 'down' }
+  }
+}
+
+// The addon keeps one thread for each environment, so its door is made once.
+const doors: Door[] = []
+
+function doorOfThisEnvironment(): Door {
+  const door = doors[0] ?? new Door()
+  doors[0] = door
+  return door
+}
