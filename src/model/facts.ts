@@ -17,6 +17,7 @@ export type EndpointFacts = {
   readonly dropped: number // lost in the kernel
   readonly refused: number // handed over but not written: a full disk, a limit
   readonly truncated: number // shorter than asked for because of a block or ring limit
+  readonly interfacePackets?: number // carried by the interface while the tap was open, whatever the filter; missing: not known
   readonly startedAtMs?: number
   readonly endedAtMs?: number // missing while the tap is open
   readonly gaps: readonly Gap[]
@@ -27,7 +28,12 @@ export type EndpointFacts = {
 export type LimitHit = { readonly kind: 'packets' | 'bytes'; readonly limit: number; readonly atMs: number }
 
 /** Stopped by the node itself (disk). Holds until the capture is edited (a newer generation) or the node has room again after a deletion. */
-export type Halt = { readonly generation: number; readonly reason: 'DiskBudget' | 'DiskFloor'; readonly message: string; readonly atMs: number }
+export type Halt = {
+  readonly generation: number
+  readonly reason: 'DiskBudget' | 'DiskFloor'
+  readonly message: string
+  readonly atMs: number
+}
 
 /** All that is known of one capture on this node. */
 export type CaptureFacts = {

@@ -30,7 +30,18 @@ export type ActualTap = {
 }
 
 /** Why a tap is closed: it ends up in the log and, for the last one, in the row's message. */
-export type CloseReason = 'window' | 'unmatched' | 'finished' | 'deleted' | 'changed' | 'replaced' | 'limit' | 'disk' | 'resized' | 'stopping'
+export type CloseReason =
+  | 'window'
+  | 'unmatched'
+  | 'finished'
+  | 'deleted'
+  | 'changed'
+  | 'replaced'
+  | 'limit'
+  | 'disk'
+  | 'resized'
+  | 'budget'
+  | 'stopping'
 
 export type Action =
   | { readonly kind: 'close'; readonly id: string; readonly reason: CloseReason }

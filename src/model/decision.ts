@@ -1,0 +1,44 @@
+// What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
+// Made by src/decide.ts; applied by the engine, logged by src/turnLog.ts, turned into a report by src/status.
+import type { CaptureRef } from './capture.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Halt } from './facts.ts'
+import type { Action } from './tap.ts'
+
+/** Why a matching endpoint gets no tap although its capture is open. */
+export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'; readonly message: string }
+
+/** Where a capture stands in its life on this node, taps aside. */
+export type Phase =
+  | { readonly kind: 'Rejected'; readonly message: string }
+  | { readonly kind: 'Scheduled'; readonly opensAtMs: number } // before its window, or between two
+  | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
+  | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
+  | { readonly kind: 'Halted'; readonly halt: Halt }
+
+/** Whom a capture found on this node, and whom it did not. */
+export type Matches = {
+  readonly matched: readonly Endpoint[] // by name
+  readonly inNamespace: number // endpoints that could have matched: live, on this node, not host-networked
+  readonly elsewhere: number // would match, on other nodes
+  readonly hostNetwork: number // would match on this node, but are host-networked
+}
+
+export type CaptureOutlook = {
+  readonly key: string
+  readonly capture: CaptureRef
+  readonly generation: number
+  readonly filter: string
+  readonly notes: readonly string[]
+  readonly phase: Phase
+  readonly matches: Matches
+  readonly refused: ReadonlyMap<string, Refusal> // by endpoint name
+}
+
+export type Decision = {
+  readonly actions: readonly Action[] // in the order to be carried out: closes, forgets, adjusts, opens
+  readonly wakeAtMs: number // always after now; Infinity: only when something happens
+  readonly captures: ReadonlyMap<string, CaptureOutlook> // by capture key, every capture of the world
+  readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
+  readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
+}

@@ -1,0 +1,67 @@
+// An accepted capture with all that bears on it this turn, and what other stages read off it.
+// In: what match and schedule found. Out: wishes for taps, the disk's view, the outlook for status, halts that no longer count.
+import type { Intent, Rejection } from '../model/capture.ts'
+import type { CaptureOutlook, Matches, Phase } from '../model/decision.ts'
+import type { CaptureFacts, Halt } from '../model/facts.ts'
+import type { ActualTap } from '../model/tap.ts'
+import type { DiskUser } from './disk.ts'
+import { type Wish, wishFor } from './wish.ts'
+
+export type Standing = {
+  readonly intent: Intent
+  readonly facts: CaptureFacts | undefined // of the same uid
+  readonly matches: Matches
+  readonly phase: Phase
+  readonly wakeAtMs: number
+}
+
+export function isOpen({ phase }: Standing): boolean {
+  return phase.kind === 'Open'
+}
+
+export function wishesOf(standings: readonly Standing[]): Wish[] {
+  return standings.filter(isOpen).flatMap(({ intent, matches }) => matches.matched.map(endpoint => wishFor(intent, endpoint)))
+}
+
+/** A halt counts until the capture is edited. */
+export function haltOf({ intent, facts }: Standing): Halt | undefined {
+  return facts?.halt && facts.halt.generation >= intent.generation ? facts.halt : undefined
+}
+
+/** Keys whose stored halt was of an older generation. */
+export function staleHalts(standings: readonly Standing[]): [string, undefined][] {
+  return standings.filter(standing => standing.facts?.halt && !haltOf(standing)).map(({ intent }) => [intent.key, undefined])
+}
+
+export function diskUserOf(standing: Standing, taps: ReadonlyMap<string, ActualTap>): DiskUser {
+  const { intent, facts, matches } = standing
+  const halt = haltOf(standing)
+  return {
+    key: intent.key,
+    generation: intent.generation,
+    taps: matches.matched.length,
+    openTaps: openTaps(intent.key, taps),
+    rows: facts?.endpoints.size ?? 0,
+    fileBytes: facts?.fileBytes ?? 0,
+    rotation: intent.rotation,
+    ...(halt && { halt }),
+  }
+}
+
+export function openTaps(captureKey: string, taps: ReadonlyMap<string, ActualTap>): number {
+  return taps.values().reduce((count, { spec, state }) => (spec.captureKey === captureKey && state === 'open' ? count + 1 : count), 0)
+}
+
+export function withHalt(standing: Standing, halt: Halt | undefined): Standing {
+  return halt && isOpen(standing) ? { ...standing, phase: { kind: 'Halted', halt } } : standing
+}
+
+export function outlookOf({ intent, matches, phase }: Standing): CaptureOutlook {
+  const { key, capture, generation, filter, notes } = intent
+  return { key, capture, generation, filter, notes, phase, matches, refused: new Map() }
+}
+
+export function outlookOfRejection({ key, capture, generation, message }: Rejection): CaptureOutlook {
+  const matches: Matches = { matched: [], inNamespace: 0, elsewhere: 0, hostNetwork: 0 }
+  return { key, capture, generation, filter: '', notes: [], phase: { kind: 'Rejected', message }, matches, refused: new Map() }
+}

@@ -1,0 +1,66 @@
+// The conditions of a capture: Ready while some endpoint is being captured, Degraded while something is wrong.
+// In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
+import { timeOf } from './rows.ts'
+import type { CaptureState, CaptureStatusElement, Condition, Problem } from './types.ts'
+
+export type ConditionInput = {
+  readonly state: CaptureState
+  readonly elements: readonly CaptureStatusElement[]
+  readonly message: string
+  readonly generation: number
+  readonly previous: readonly Condition[]
+  readonly nowMs: number
+}
+
+export function conditionsOf(input: ConditionInput): Condition[] {
+  return [ready(input), degraded(input)].map(told => {
+    const before = input.previous.find(({ type }) => type === told.type)
+    const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : timeOf(input.nowMs)
+    return { ...told, observedGeneration: input.generation, lastTransitionTime }
+  })
+}
+
+type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+
+function ready({ state, elements, message }: ConditionInput): Told {
+  const isLive = elements.some(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
+  if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
+  if (isLive) return { type: 'Ready', status: 'True', reason: state, message }
+  return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
+}
+
+// The gravest first, whatever node it comes from.
+const gravity = [
+  'DiskFloor',
+  'DiskBudget',
+  'RingBudget',
+  'EndpointsMax',
+  'LostInterface',
+  'TapFailed',
+  'WriteFailed',
+  'DroppedPackets',
+  'TruncatedPackets',
+] as const satisfies readonly Problem['reason'][]
+
+function degraded({ elements }: ConditionInput): Told {
+  const problems = elements.flatMap(({ node, problems: here }) => here.map(problem => ({ ...problem, node })))
+  const sorted = problems.toSorted((a, b) => gravity.indexOf(a.reason) - gravity.indexOf(b.reason))
+  const [first] = sorted
+  if (!first) return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }
+  return {
+    type: 'Degraded',
+    status: 'True',
+    reason: first.reason,
+    message: shorten(sorted.map(({ node, message }) => `${node}: ${message}`)),
+  }
+}
+
+const messageCharactersMax = 1_024
+
+/** Messages in one line of bearable length; what is left out is counted. */
+export function shorten(messages: readonly string[]): string {
+  const lengths = messages.map((_, index) => messages.slice(0, index + 1).join('; ').length)
+  const fitting = Math.max(1, lengths.filter(length => length <= messageCharactersMax).length)
+  const rest = messages.length - fitting
+  return [...messages.slice(0, fitting), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
+}

@@ -1,0 +1,76 @@
+// Folds the nodes' elements into the resource's status. In: elements, the generation they speak of, the status of before, the time.
+// Out: status as the schema describes it. A node whose report is gone leaves status.files; totals never go backwards all the same.
+import { conditionsOf, shorten } from './conditions.ts'
+import { addCounts, noLess } from './counts.ts'
+import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus } from './types.ts'
+
+export type { PacketCaptureStatus } from './types.ts'
+
+export type FoldInput = {
+  readonly elements: readonly CaptureStatusElement[]
+  readonly generation: number
+  readonly previous?: PacketCaptureStatus
+  readonly nowMs: number
+}
+
+export function foldStatus({ elements, generation, previous, nowMs }: FoldInput): PacketCaptureStatus {
+  const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
+  const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
+  const speaking = listed.length > 0 ? listed : sorted
+  const state = aggregate(speaking.map(element => element.state))
+  const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
+  const files = listed.map(element => fileStatus(element, previous))
+  return {
+    observedGeneration: generation,
+    state,
+    nodes: files.length,
+    endpoints: files.reduce((count, { endpoints }) => count + endpoints.length, 0),
+    ...noLess(addCounts(files), previous),
+    conditions: conditionsOf({ state, elements: speaking, message, generation, previous: previous?.conditions ?? [], nowMs }),
+    files,
+  }
+}
+
+/** Any that captures, else any that waits, else any to come; a failure counts when no node is left that could capture. */
+export function aggregate(states: readonly CaptureState[]): CaptureState {
+  const order = ['Capturing', 'WaitingForTraffic', 'Scheduled', 'Error', 'Finished'] as const
+  return order.find(state => states.includes(state)) ?? 'WaitingForTraffic'
+}
+
+// A rejection reads the same on every node: the first node tells it for all.
+function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusElement[] {
+  const isAgain = ({ message, isRejected, endpoints }: CaptureStatusElement, index: number) =>
+    isRejected && endpoints.length === 0 && elements.findIndex(other => other.isRejected && other.message === message) < index
+  return elements.filter((element, index) => !isAgain(element, index))
+}
+
+function messageOf(elements: readonly CaptureStatusElement[]): string {
+  const told = elements.filter(({ message }) => message !== undefined)
+  if (elements.length === 1) return told[0]?.message ?? ''
+  return shorten([...Map.groupBy(told, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
+}
+
+function nodesOf(elements: readonly CaptureStatusElement[]): string {
+  return elements.length > 3 ? `${elements[0]?.node} and ${elements.length - 1} other nodes` : elements.map(({ node }) => node).join(', ')
+}
+
+function fileStatus(
+  { isListed: _, isRejected: __, problems: ___, ...element }: CaptureStatusElement,
+  previous: PacketCaptureStatus | undefined,
+): FileStatus {
+  const before = previous?.files.find(({ node }) => node === element.node)
+  const endpoints = element.endpoints.map(
+    (row): EndpointStatus => ({
+      ...row,
+      ...noLess(
+        row,
+        before?.endpoints.find(({ pod }) => pod === row.pod),
+      ),
+    }),
+  )
+  return { ...element, ...noLess(addCounts(endpoints), before), endpoints }
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

@@ -1,0 +1,62 @@
+// This node's element for each capture. In: what a turn decided and what the node holds now. Out: elements by capture key.
+// State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
+// WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
+import type { CaptureOutlook } from '../model/decision.ts'
+import type { Actual } from '../model/facts.ts'
+import { addCounts } from './counts.ts'
+import { explain } from './explain.ts'
+import { problemsOf } from './problems.ts'
+import { type Held, type Row, rowsOf } from './rows.ts'
+import type { CaptureState, CaptureStatusElement } from './types.ts'
+
+export type { CaptureStatusElement } from './types.ts'
+
+export type Place = { readonly node: string; readonly directory: string }
+
+export function nodeStatuses(
+  captures: ReadonlyMap<string, CaptureOutlook>,
+  actual: Pick<Actual, 'captures' | 'taps'>,
+  place: Place,
+): Map<string, CaptureStatusElement> {
+  return new Map(
+    [...captures].map(([key, outlook]) => {
+      const known = actual.captures.get(key)
+      const facts = known?.uid === outlook.capture.uid ? known : undefined
+      return [key, nodeStatus({ outlook, facts, taps: actual.taps }, place)]
+    }),
+  )
+}
+
+export function nodeStatus(held: Held, { node, directory }: Place): CaptureStatusElement {
+  const rows = rowsOf(held)
+  const state = stateOf(held.outlook, rows)
+  const problems = problemsOf(held, rows)
+  const message = explain(held, node, state, rows, problems)
+  const isRejected = held.outlook.phase.kind === 'Rejected'
+  return {
+    node,
+    directory,
+    fileNames: held.facts?.fileNames.toSorted() ?? [],
+    state,
+    ...(message !== '' && { message }),
+    ...addCounts(rows.map(({ status }) => status)),
+    endpoints: rows.map(({ status }) => status),
+    isListed: rows.length > 0 || isRejected,
+    isRejected,
+    problems,
+  }
+}
+
+function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {
+  if (phase.kind === 'Rejected') return 'Error'
+  if (rows.some(({ isLive }) => isLive)) return rows.some(({ status }) => status.packets > 0) ? 'Capturing' : 'WaitingForTraffic'
+  switch (phase.kind) {
+    case 'Scheduled':
+    case 'Finished':
+      return phase.kind
+    case 'Halted':
+      return 'Error'
+    case 'Open':
+      return rows.some(({ status }) => status.state === 'Error') ? 'Error' : 'WaitingForTraffic'
+  }
+}

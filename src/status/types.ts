@@ -1,0 +1,69 @@
+// The status of a PacketCapture as its schema describes it, and what a node reports towards it.
+// Times are RFC 3339 with milliseconds, in UTC. Made by node.ts and fold.ts; published by src/publish; printed by columns.ts.
+import type { Vantage } from '../model/capture.ts'
+
+export type CaptureState = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
+
+export type GapStatus = { readonly from: string; readonly to?: string; readonly reason: string }
+
+export type Counts = { readonly packets: number; readonly bytes: number; readonly dropped: number }
+
+export type EndpointStatus = Counts & {
+  readonly pod: string
+  readonly uid: string
+  readonly interface?: string // missing until it is known
+  readonly vantage?: Vantage
+  readonly state: CaptureState
+  readonly startedAt?: string
+  readonly endedAt?: string
+  readonly gaps: readonly GapStatus[]
+  readonly message?: string
+}
+
+/** One element of status.files. */
+export type FileStatus = Counts & {
+  readonly node: string
+  readonly directory: string
+  readonly fileNames: readonly string[]
+  readonly state: CaptureState
+  readonly message?: string
+  readonly endpoints: readonly EndpointStatus[]
+}
+
+export type ProblemReason =
+  | 'DiskFloor'
+  | 'DiskBudget'
+  | 'RingBudget'
+  | 'EndpointsMax'
+  | 'LostInterface'
+  | 'TapFailed'
+  | 'WriteFailed'
+  | 'DroppedPackets'
+  | 'TruncatedPackets'
+
+export type Problem = { readonly reason: ProblemReason; readonly message: string }
+
+/** What a node reports of one capture: its element, and what the fold needs beside it. */
+export type CaptureStatusElement = FileStatus & {
+  readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
+  readonly isRejected: boolean // the same on every node
+  readonly problems: readonly Problem[]
+}
+
+export type Condition = {
+  readonly type: 'Ready' | 'Degraded'
+  readonly status: 'True' | 'False'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+  readonly observedGeneration: number
+}
+
+export type PacketCaptureStatus = Counts & {
+  readonly observedGeneration: number
+  readonly state: CaptureState
+  readonly nodes: number
+  readonly endpoints: number
+  readonly conditions: readonly Condition[]
+  readonly files: readonly FileStatus[]
+}
