@@ -37,10 +37,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/log.ts': ['pino', 'src/model', 'node:*'],
   'src/metrics.ts': ['src/model', 'prom-client', 'node:*'],
   'src/config.ts': [...pure, 'yaml', 'chokidar', 'pino', 'src/log.ts', 'src/singleFlight.ts', 'node:*'],
-  'src/turnLog.ts': ['src/model', 'pino', 'src/log.ts'],
+  'src/turnLog.ts': ['src/model', 'src/status', 'pino', 'src/log.ts'],
   'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
+  'src/standalone.ts': [...edge, 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
-  'src/cli': ['src', 'grammar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
+  'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [...edge, 'src/status', 'src/publish', 'src/world', '@kubernetes/client-node'],
   'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
 }

@@ -42,10 +42,11 @@ for (const file of sources) {
   })
 }
 
-test('the addon is imported in src/taps/ring.ts only', t => {
-  const users = sources.filter(file => /\bnative\//.test(importsOf(file, read(file)).join('\n')) || /\.node['"`]/.test(read(file)))
+const door = 'src/taps/addon.ts'
+
+test(`the addon is loaded in ${door} only`, t => {
   t.deepEqual(
-    users.filter(file => file !== 'src/taps/ring.ts'),
+    sources.filter(file => /\bnative\/build\b|\.node['"`]/.test(read(file)) && file !== door),
     [],
   )
 })
