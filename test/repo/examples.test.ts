@@ -1,0 +1,18 @@
+// Every example is a manifest that selcap itself accepts.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import test from 'ava'
+import { root, under } from './tree.ts'
+
+for (const file of under('examples').filter(name => name.endsWith('.yaml'))) {
+  test(`selcap validate accepts ${file}`, t => {
+    const { status, stdout, stderr } = spawnSync(join(root, 'bin', 'selcap'), ['validate', file], { cwd: root, encoding: 'utf8' })
+    t.is(status, 0, `${stdout}${stderr}`)
+  })
+}
+
+test('bin/selcap says what it is when asked for help', t => {
+  const { status, stdout } = spawnSync(join(root, 'bin', 'selcap'), ['validate', '--help'], { cwd: root, encoding: 'utf8' })
+  t.is(status, 0)
+  t.regex(stdout, /Usage: selcap validate/)
+})
