@@ -1,11 +1,10 @@
 // The PacketCapture resource as users type it: the real kubectl against a real API server that serves crds/packetcapture.yaml.
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
+import { read, root, under } from '../repo/tree.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 
-const root = join(import.meta.dirname, '..', '..')
 const fixture = (name: string): string => join(root, 'test', 'fixtures', name)
 const namespace = 'sample-namespace'
 const shared: { api?: ApiServer } = {}
@@ -184,11 +183,10 @@ test.serial("kubectl apply takes the schema's defaults where a field is missing"
   t.is(spec.selector, 'all()')
 })
 
-const examples = join(root, 'examples')
-for (const file of readdirSync(examples).filter(name => name.endsWith('.yaml'))) {
-  const documents = parseAllDocuments(readFileSync(join(examples, file), 'utf8')).map(document => document.toJS())
+for (const file of under('examples').filter(name => name.endsWith('.yaml'))) {
+  const documents = parseAllDocuments(read(file)).map(document => document.toJS())
   for (const capture of documents.filter(document => document?.kind === 'PacketCapture')) {
-    test.serial(`kubectl apply takes ${capture.metadata.name} of examples/${file}`, async t => {
+    test.serial(`kubectl apply takes ${capture.metadata.name} of ${file}`, async t => {
       const { namespace: own = 'default' } = capture.metadata
       await api().ask(['create', 'namespace', own]) // there already, perhaps
       t.like(await api().ask(['apply', '--dry-run=server', '-f', '-'], { input: JSON.stringify(capture) }), { code: 0, err: '' })
