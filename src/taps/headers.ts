@@ -1,7 +1,8 @@
 // How much of an Ethernet frame `payload: Headers` keeps: up to the end of the transport header, nothing after it.
 // In: the frame's first bytes, as captured. Out: a length within them. The same rules as in the addon, byte for byte
-// (test/taps/headers.test.ts compares them): VLAN tags of any number; IPv4 with options; IPv6 with hop-by-hop, routing,
-// fragment, destination and authentication headers; TCP with options; UDP and ICMP 8 bytes, SCTP 12; ARP whole.
+// (the contract compares both drivers with this file): up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing,
+// fragment, destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP 8 bytes, SCTP 12;
+// ARP 28, for what follows that is padding and may hold anything.
 // What is not understood is kept to the end of the last header that was: a later fragment, a tunnel, an unknown protocol.
 
 const vlanTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100])
@@ -15,7 +16,9 @@ const fixedHeaders: ReadonlyMap<number, number> = new Map([
 const tcp = 6
 const fragment = 44
 const authentication = 51
-const extensions: ReadonlySet<number> = new Set([0, 43, fragment, authentication, 60, 135])
+const extensions: ReadonlySet<number> = new Set([0, 43, fragment, authentication, 60, 135, 139, 140])
+const tagsMax = 4
+const extensionsMax = 16
 
 export function headersLength(frame: Uint8Array): number {
   return Math.min(frame.length, wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)))
@@ -38,7 +41,7 @@ function wantedLength(frame: DataView): number {
 
 function ethernetEnd(frame: DataView): number {
   let end = 14 // grows by a tag at a time
-  while (vlanTypes.has(word(frame, end - 2))) end += 4
+  while (vlanTypes.has(word(frame, end - 2)) && end < 14 + 4 * tagsMax) end += 4
   return end
 }
 
@@ -51,7 +54,8 @@ function ipv4(frame: DataView, at: number): number {
 function ipv6(frame: DataView, at: number): number {
   let next = byte(frame, at + 6) // these two walk along the chain of extension headers
   let end = at + 40
-  while (extensions.has(next) && end < frame.byteLength) {
+  for (let count = 0; extensions.has(next) && end < frame.byteLength; count++) {
+    if (count === extensionsMax) return end
     const start = end
     end += extensionBytes(frame, next, start)
     if (next === fragment && (word(frame, start + 2) & 0xfff8) !== 0) return end

@@ -85,6 +85,12 @@ export class Capture {
     return this.events.some(event => event.kind === kind)
   }
 
+  /** Packets whose lot is known: written, refused, dropped. `received` may run ahead of it while records are held back. */
+  get settled(): number {
+    const { packets, refused, dropped } = this.tap.counters()
+    return packets + refused + dropped
+  }
+
   /** Waits until at least so many records are in the files. */
   holds(records: number): Promise<void> {
     return until(`${records} records`, () => this.records().length >= records)

@@ -1,10 +1,12 @@
 // What every Driver of src/taps/driver.ts must do, with real packets in network namespaces. A driver's own test file calls
 // driverContract(); what the driver's header says it cannot do is handed over and is checked to be as stated.
-//   contractPackets.ts: what is in the files        contractSinks.ts: how files follow one another, fill up, fail
-//   contractLimits.ts:  limits and counters         contractLinks.ts: interfaces that come and go, refusals
+//   contractPackets.ts: what is in the files        contractHeaders.ts: what is not, when only headers are wanted
+//   contractSinks.ts:   how files follow one another, fill up, fail
+//   contractLimits.ts:  limits and counters         contractLinks.ts:   interfaces that come and go, refusals
 import type { ExecutionContext } from 'ava'
 import type { Driver } from '../../src/taps/driver.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
+import { headerChecks } from './contractHeaders.ts'
 import { limitChecks } from './contractLimits.ts'
 import { linkChecks } from './contractLinks.ts'
 import { packetChecks } from './contractPackets.ts'
@@ -28,6 +30,7 @@ export function driverContract(name: Driver['name'], makeDriver: () => Promise<D
       await implementation(t, driver)
     })
   packetChecks(check, statedLimits)
+  headerChecks(check)
   sinkChecks(check)
   limitChecks(check)
   linkChecks(check, statedLimits)

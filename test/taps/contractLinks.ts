@@ -112,7 +112,9 @@ export function linkChecks(check: Check, lacks: StatedLimits): void {
 
   watching('links() lists the interfaces here and in another network namespace', async (t, driver) => {
     const pod = await makePod(t)
-    const here = (await driver.links()).find(({ name }) => name === pod.hostName)
+    const own = async () => (await driver.links()).find(({ name }) => name === pod.hostName)
+    await until('an address', async () => ((await own())?.addresses.length ?? 0) > 0) // Node shows them once the carrier is told
+    const here = await own()
     t.like(here, { name: pod.hostName, index: pod.hostIndex, isUp: true, mtu: 1_500, addresses: [pod.hostAddress] })
     const within = await driver.links(pod.namespace.path)
     t.deepEqual(within.map(({ name }) => name).toSorted(), ['eth0', 'lo'])

@@ -1,6 +1,6 @@
 // Contract: what is in the files. Exactly the packets that were sent, byte for byte, with the kernel's times.
 import type { Format } from '../../src/model/capture.ts'
-import { ethernet, extension, ipv4, ipv6, numbered, numberOf, tcp, udp } from '../net/frames.ts'
+import { ethernet, ipv4, numbered, numberOf, udp } from '../net/frames.ts'
 import { makePod } from '../net/pod.ts'
 import { makeSender } from '../net/sender.ts'
 import { Capture } from './capture.ts'
@@ -125,21 +125,6 @@ export function packetChecks(check: Check, lacks: StatedLimits): void {
     t.true(payload >= 3_000_000 || (counters?.dropped ?? 0) > 0)
   })
 
-  check('open() writes nothing after the transport header when the payload is Headers', async (t, driver) => {
-    const pod = await makePod(t)
-    const sender = await makeSender(t, pod.namespace)
-    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, payload: 'Headers' })
-    const rows = headerRows()
-    await sender.frames(
-      'eth0',
-      rows.map(([frame]) => frame),
-    )
-    await capture.holds(rows.length)
-    await capture.close()
-    t.deepEqual(capture.records().map(({ bytes, original }) => [bytes.length, original]), rows.map(([frame, kept]) => [kept, frame.length])) // biome-ignore format: one line
-    t.true(capture.records().every(({ bytes }) => numberOf(bytes) === undefined))
-  })
-
   check('open() writes IPv6 and ICMP when they pass', async (t, driver) => {
     const pod = await makePod(t, { ipv6: true })
     const [inside, here] = await Promise.all([makeSender(t, pod.namespace), makeSender(t)])
@@ -150,23 +135,6 @@ export function packetChecks(check: Check, lacks: StatedLimits): void {
     await capture.close()
     t.deepEqual(capture.records().map(numberIn), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, ...range(10, 15)])
   })
-}
-
-/** Frames and how many of their bytes Headers keeps. */
-function headerRows(): (readonly [Buffer, number])[] {
-  const data = numbered(1, 200)
-  const frame = (type: number, body: Buffer) => ethernet({ type, body })
-  const tags = [{ tpid: 0x88a8, id: 1 }, { tpid: 0x8100, id: 2 }] // biome-ignore format: one line
-  return [
-    [frame(0x0800, ipv4({ protocol: 17, body: udp(data) })), 14 + 20 + 8],
-    [frame(0x0800, ipv4({ protocol: 6, optionBytes: 12, body: tcp(data, { optionBytes: 20 }) })), 14 + 32 + 40],
-    [ethernet({ tags, type: 0x0800, body: ipv4({ protocol: 6, body: tcp(data) }) }), 14 + 8 + 20 + 20],
-    [frame(0x0800, ipv4({ protocol: 17, fragmentOffset: 100, body: data })), 14 + 20],
-    [frame(0x86dd, ipv6({ nextHeader: 6, body: tcp(data) })), 14 + 40 + 20],
-    [frame(0x86dd, ipv6({ nextHeader: 0, body: extension(60, 0, extension(17, 2, udp(data))) })), 14 + 40 + 8 + 24 + 8],
-    [frame(0x0800, ipv4({ protocol: 253, body: data })), 14 + 20],
-    [frame(0x88b5, data), 14],
-  ]
 }
 
 function frameOf(bytes: number, number: number): Buffer {

@@ -66,6 +66,32 @@ export function sinkChecks(check: Check): void {
     t.deepEqual([0, 1, 2].map(file => capture.records(file).length), [1, 1, 1]) // biome-ignore format: one line
   })
 
+  check('open() fills a sink to its last byte', async (t, driver) => {
+    const { pod, sender, port } = await podWithPort(t)
+    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', bytesLeft: 269 })
+    for (const bytesLeft of [270, 271, 359, 360]) capture.offer(bytesLeft)
+    await sender.udp({ to: pod.hostAddress, port, count: 15 }) // of 90 bytes each
+    await capture.holds(15)
+    await capture.close()
+    t.deepEqual(capture.files.map((_, file) => capture.records(file).length), [2, 3, 3, 3, 4]) // biome-ignore format: one line
+  })
+
+  check('retry() gives the sink back what did not reach it, when a write failed', async (t, driver) => {
+    const { pod, sender, port } = await podWithPort(t)
+    const directory = await smallDisk(t)
+    const filler = join(directory, 'filler')
+    fill(filler, 350_000)
+    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory, bytesLeft: 200_000 })
+    await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
+    await until('all packets', () => capture.settled === 150)
+    unlinkSync(filler)
+    capture.tap.retry()
+    await sender.udp({ to: pod.hostAddress, port, count: 250, bytes: 1_000 })
+    const full = Math.floor(200_000 / 1_058)
+    await capture.holds(full)
+    t.like(await capture.close(), { packets: full })
+  })
+
   check('setBytesLeft() changes when the present file is full', async (t, driver) => {
     const { pod, sender, port } = await podWithPort(t)
     const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', bytesLeft: 100 })
@@ -132,7 +158,7 @@ export function sinkChecks(check: Check): void {
     await capture.told('writeFailed')
     const event = capture.events.find(({ kind }) => kind === 'writeFailed')
     t.like(event, { kind: 'writeFailed', code: 'ENOSPC', fd: capture.files[0]?.fd ?? -1 })
-    await until('all packets', () => capture.tap.counters().received === 300)
+    await until('all packets', () => capture.settled === 300)
     const whole = capture.records().length
     t.true(whole > 10 && whole < 300)
     t.like(capture.tap.counters(), { packets: whole, refused: 300 - whole })
@@ -155,14 +181,14 @@ export function sinkChecks(check: Check): void {
     group.setLeft({ packets: 200 })
     const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory, group })
     await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
-    await until('all packets', () => capture.tap.counters().received === 150)
+    await until('all packets', () => capture.settled === 150)
     const { packets } = capture.tap.counters()
     t.true(packets > 0 && packets < 150)
     unlinkSync(filler)
     capture.tap.retry()
     await sender.udp({ to: pod.hostAddress, port, count: 250 })
     await capture.told('limit')
-    await until('all packets', () => capture.tap.counters().received === 400)
+    await until('all packets', () => capture.settled === 400)
     t.is(capture.tap.counters().packets, 200)
     t.is(capture.records().length, 200)
   })

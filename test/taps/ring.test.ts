@@ -1,4 +1,4 @@
-// The native driver against the contract, without a limit.
+// The TPACKET_V3 driver against the contract: it has no limits to state.
 import { driverContract } from './contract.ts'
 import { makeNamedDriver } from './drivers.ts'
 
