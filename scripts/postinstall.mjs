@@ -2,7 +2,7 @@
 // headers that package ships, so nothing is downloaded and a `nodedir` of the user or the machine does not decide.
 // node-gyp itself runs under that Node too. This file runs under any Node >= 20. In: the folders to build, from the root; none means all.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundledFolder, linkBundled, nodeToRun, root } from './bundled.mjs'
 
@@ -18,7 +18,7 @@ const asked = process.argv.slice(2)
 linkBundled()
 for (const folder of asked.length > 0 ? asked : ['node_modules/pcap', 'native']) {
   if (!existsSync(join(root, folder, 'binding.gyp'))) continue
-  const built = spawnSync(nodeToRun(), [join(modules, 'node-gyp', 'bin', 'node-gyp.js'), 'rebuild', '--silent'], {
+  const built = spawnSync(nodeToRun(), [join(modules, 'node-gyp', 'bin', 'node-gyp.js'), 'configure', 'build', '--silent'], {
     cwd: join(root, folder),
     env,
     encoding: 'utf8',
@@ -29,4 +29,11 @@ for (const folder of asked.length > 0 ? asked : ['node_modules/pcap', 'native'])
     )
     process.exit(1)
   }
+  touchBuilt(join(root, folder, 'build', 'Release'))
+}
+
+/** What make found unchanged keeps its old time, and would look older than the sources to setup.mjs for ever. */
+function touchBuilt(release) {
+  const now = new Date()
+  for (const name of readdirSync(release)) if (name.endsWith('.node')) utimesSync(join(release, name), now, now)
 }

@@ -81,8 +81,14 @@ function builtMs(folder) {
 }
 
 function newestSourceMs(folder) {
-  const sources = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => name !== 'build' && name !== 'node_modules')
-  return Math.max(1, ...sources.map(entry => (entry.isDirectory() ? newestSourceMs : changedMs)(join(folder, entry.name))))
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => name !== 'build' && name !== 'node_modules')
+  const folders = entries.filter(entry => entry.isDirectory())
+  const sources = entries.filter(({ name }) => /\.(c|cc|cpp|h|hpp|gyp)$/.test(name))
+  const times = [
+    ...folders.map(({ name }) => newestSourceMs(join(folder, name))),
+    ...sources.map(({ name }) => changedMs(join(folder, name))),
+  ]
+  return Math.max(1, ...times) // 1: what was never built is older
 }
 
 function changedMs(path) {

@@ -22,8 +22,10 @@ export class TapCount {
 
   /** At the end of the stream: a runner that fell over, or failed without saying at what, is a failure too. */
   end(exitCode) {
-    if (exitCode === 0 || (this.#hasPlan && this.failed > 0)) return undefined
+    const hadPlan = this.#hasPlan
+    this.#hasPlan = false // another run may follow
+    if (exitCode === 0 || (hadPlan && this.failed > 0)) return undefined
     this.failed++
-    return `✘ The test runner ended with ${exitCode}${this.#hasPlan ? '' : ' before its last test'}`
+    return `✘ The test runner ended with ${exitCode}${hadPlan ? '' : ' before its last test'}`
   }
 }
