@@ -1,0 +1,52 @@
+// The counts that `npm test` closes with are those of the TAP stream, and no failure goes unseen.
+import test from 'ava'
+import { TapCount } from '../../scripts/tap.mjs'
+
+function counted(exitCode: number | string, ...lines: readonly string[]) {
+  const count = new TapCount()
+  const printed = [...lines.map(line => count.take(line)), count.end(exitCode)].filter(text => text !== undefined)
+  return { passed: count.passed, failed: count.failed, skipped: count.skipped, printed }
+}
+
+test('TapCount counts what passed and prints nothing of it', t => {
+  t.deepEqual(counted(0, 'TAP version 13', 'ok 1 - a() does x', 'ok 2 - b # 2 does y', '1..2'), {
+    passed: 2,
+    failed: 0,
+    skipped: [],
+    printed: [],
+  })
+})
+
+test('TapCount prints a failure with its details, and nothing of what follows', t => {
+  const { failed, printed } = counted(1, 'not ok 1 - a()', '  ---', '    name: E', '  ...', 'ok 2 - b()', '  ---', '1..2')
+  t.is(failed, 1)
+  t.deepEqual(printed, ['✘ a()', '  ---', '    name: E', '  ...'])
+})
+
+test('TapCount names what was skipped and what is still to do', t => {
+  t.deepEqual(counted(0, 'ok 1 - a() # SKIP', 'not ok 2 - b() # TODO', '1..2'), {
+    passed: 0,
+    failed: 0,
+    skipped: ['a()', 'b() (to do)'],
+    printed: [],
+  })
+})
+
+test('TapCount counts a runner that fell over as a failure', t => {
+  t.deepEqual(counted(1, 'ok 1 - a()'), {
+    passed: 1,
+    failed: 1,
+    skipped: [],
+    printed: ['✘ The test runner ended with 1 before its last test'],
+  })
+  t.is(counted('SIGKILL', 'not ok 1 - a()').failed, 2)
+  t.is(counted(1, 'not ok 1 - a()', '1..1').failed, 1)
+})
+
+test('TapCount sees the second run that fell over when the first ended well', t => {
+  const count = new TapCount()
+  for (const line of ['ok 1 - a()', '1..1']) count.take(line)
+  t.is(count.end(0), undefined)
+  t.truthy(count.end(1))
+  t.is(count.failed, 1)
+})
