@@ -6,6 +6,7 @@
 //   pod.podName,  pod.podAddress,  pod.podAddress6   the end in pod.namespace
 //   await pod.setDown(); await pod.setUp()           the host end
 //   await pod.remove(); await pod.create()           the pair, again under the same name (addresses change)
+import { setTimeout as wait } from 'node:timers/promises'
 import { makeNamespace, type Namespace, type Scope, sweep, uniqueName } from './namespace.ts'
 import { inside, ip, run } from './run.ts'
 
@@ -65,6 +66,7 @@ export class Pod {
     await (this.#ipv6 ? this.#addIpv6() : this.#silenceIpv6())
     await ip([`link set dev ${this.hostName} up`, this.#hostNeighbour(this.podAddress)])
     await this.namespace.ip(`link set dev ${this.podName} up`, neighbour(this.podName, this.hostMac, this.hostAddress))
+    await this.#carries()
   }
 
   async #silenceIpv6(): Promise<void> {
@@ -92,6 +94,16 @@ export class Pod {
   async setUp(): Promise<void> {
     await ip([`link set dev ${this.hostName} up`, this.#hostNeighbour(this.podAddress)])
     if (this.#ipv6) await this.#addIpv6()
+    await this.#carries()
+  }
+
+  // What is sent before the kernel has taken note of the carrier, up to a second after it came, is lost without a word.
+  async #carries(): Promise<void> {
+    const endMs = Date.now() + 10_000
+    while (!((await isOperational(this.hostName)) && (await isOperational(this.podName, this.namespace.path)))) {
+      if (Date.now() > endMs) throw new Error(`Waited 10 s in vain for a carrier on "${this.hostName}"`)
+      await wait(20)
+    }
   }
 
   async remove(): Promise<void> {
@@ -109,6 +121,11 @@ export async function makePod(scope: Scope, options: PodOptions = {}): Promise<P
   scope.teardown(() => pod.remove().catch(() => {})) // the test may have removed it
   await pod.create()
   return pod
+}
+
+async function isOperational(name: string, netns?: string): Promise<boolean> {
+  const [link] = JSON.parse(await inside(netns, 'ip', ['-json', 'link', 'show', 'dev', name])) as readonly { operstate: string }[]
+  return link?.operstate === 'UP'
 }
 
 function raise(name: string, mac: string): string[] {

@@ -38,7 +38,7 @@ const body4 = fc.record({
 })
 const body6 = fc.tuple(telling, fc.oneof(extensionChain, anyBytes)).map(([nextHeader, body]) => ipv6({ nextHeader, body }))
 const anyTags = fc.array(fc.record({ tpid: fc.constantFrom(0x8100, 0x88a8, 0x9100), id: fc.integer({ min: 1, max: 4_094 }) }), {
-  maxLength: 6,
+  maxLength: 4,
 })
 const frame = fc.oneof(
   fc.tuple(anyTags, body4).map(([tags, body]) => ethernet({ tags, type: 0x0800, body: ipv4(body) })),
