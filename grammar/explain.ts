@@ -1,0 +1,35 @@
+// Why a selector matches or not: which part of it decided, and what that part saw.
+// Of an `&&` that fails the first operand that is false decides; of an `||` that holds the first that is true; otherwise all
+// operands were needed and the whole decides.
+import { compile, type LabelLookup } from './compile.ts'
+import { print } from './print.ts'
+import type { Tree } from './tree.ts'
+
+/** `decided`: canonical text of the deciding part. `label`: the label it looks at and what was found, if it is a single one. */
+export type Explanation = {
+  readonly match: boolean
+  readonly decided: string
+  readonly decidedAs: boolean
+  readonly label?: { readonly name: string; readonly value: string | undefined }
+}
+
+export function explain(tree: Tree, label: LabelLookup): Explanation {
+  const part = decisive(tree, label)
+  const decidedAs = compile(part)(label)
+  const match = compile(tree)(label)
+  return { match, decided: print(part), decidedAs, ...('label' in part && { label: { name: part.label, value: label(part.label) } }) }
+}
+
+function decisive(tree: Tree, label: LabelLookup): Tree {
+  switch (tree.kind) {
+    case 'not':
+      return decisive(tree.operand, label)
+    case 'and':
+    case 'or': {
+      const operand = tree.operands.find(each => compile(each)(label) === (tree.kind === 'or'))
+      return operand ? decisive(operand, label) : tree
+    }
+    default:
+      return tree
+  }
+}

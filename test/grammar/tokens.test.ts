@@ -1,0 +1,12 @@
+import test from 'ava'
+import { tokenize, valueOf } from '../../grammar/tokens.ts'
+import { casesOf } from './fixtures.ts'
+
+for (const { number, selector, expected } of casesOf<{ expected: readonly (readonly [string, string])[] }>('tokens')) {
+  test(`tokenize() finds upstream's tokens when it reads case ${number}`, t => {
+    t.deepEqual(
+      [...tokenize(selector).map(token => [token.tokenType.name, valueOf(token)]), ['TokEOF', '']],
+      expected as [string, string][],
+    )
+  })
+}
