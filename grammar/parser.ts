@@ -80,7 +80,7 @@ class SelectorParser extends EmbeddedActionsParser {
       isNegated = !isNegated
     })
     const operand = this.OR([
-      { ALT: (): Tree => ({ kind: 'has', label: tokens.valueOf(this.CONSUME(tokens.Has)) }) },
+      { ALT: (): Tree => ({ kind: 'has', label: tokens.textOf(this.CONSUME(tokens.Has)) }) },
       { ALT: (): Tree => (this.CONSUME(tokens.All), { kind: 'all' }) },
       { ALT: (): Tree => (this.CONSUME(tokens.Global), { kind: 'global' }) },
       { ALT: (): Tree => this.SUBRULE(this.labelled) },
@@ -97,12 +97,12 @@ class SelectorParser extends EmbeddedActionsParser {
   })
 
   readonly labelled = this.RULE('labelled', (): Tree => {
-    const label = tokens.valueOf(this.CONSUME(tokens.Label))
+    const label = tokens.textOf(this.CONSUME(tokens.Label))
     return this.OR([
       ...comparisons.map(([operator, kind], index) => ({
         ALT: (): Tree => {
           this.consume(index, operator)
-          return { kind, label, value: tokens.valueOf(this.consume(index, tokens.StringLiteral)) }
+          return { kind, label, value: tokens.textOf(this.consume(index, tokens.StringLiteral)) }
         },
       })),
       { ALT: (): Tree => (this.CONSUME(tokens.In), { kind: 'in', label, values: this.SUBRULE1(this.set) }) },
@@ -117,7 +117,7 @@ class SelectorParser extends EmbeddedActionsParser {
     this.MANY({
       GATE: () => mayGoOn,
       DEF: () => {
-        values.push(tokens.valueOf(this.CONSUME(tokens.StringLiteral)))
+        values.push(tokens.textOf(this.CONSUME(tokens.StringLiteral)))
         mayGoOn = this.OPTION(() => this.CONSUME(tokens.Comma)) !== undefined
       },
     })

@@ -68,11 +68,11 @@ export function tokenize(text: string): IToken[] {
 
 /** As error messages name a token: its kind and, for labels and literals, its value. */
 export function describe(token: IToken): string {
-  return token.tokenType === EOF ? 'TokEOF()' : `${token.tokenType.name}(${valueOf(token)})`
+  return token.tokenType === EOF ? 'TokEOF()' : `${token.tokenType.name}(${textOf(token)})`
 }
 
 /** The label or literal that a token carries, '' for all others. */
-export function valueOf(token: IToken): string {
+export function textOf(token: IToken): string {
   return typeof token.payload === 'string' ? token.payload : ''
 }
 
@@ -148,7 +148,7 @@ function close(opening: string, text: string, offset: number): number {
 
 function readLabel(text: string, offset: number, before: readonly IToken[]): Match {
   const previous = before.at(-1)
-  if (previous?.tokenType === Label) throw new SelectorSyntaxError(`expected operator after label "${valueOf(previous)}"`, text, offset)
+  if (previous?.tokenType === Label) throw new SelectorSyntaxError(`expected operator after label "${textOf(previous)}"`, text, offset)
   const label = readIdentifier(text, offset)
   return take(text, offset, offset + label.length, label)
 }
