@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../src/taps/driver.ts'
 import type { Scope } from '../net/namespace.ts'
-import { type FileRecord, fileHeader, readRecords } from './captureFile.ts'
+import { type FileRecord, fileHeader, readRecords, TornFile } from './captureFile.ts'
 
 /** `bytesLeft` of the first file; `ahead`: how many more of that size are offered from the start and kept offered. */
 export type CaptureOptions = Partial<Omit<DriverSpec, 'sink'>> & {
@@ -93,11 +93,31 @@ export class Capture {
 
   /** Waits until at least so many records are in the files. */
   holds(records: number): Promise<void> {
-    return until(`${records} records`, () => this.records().length >= records)
+    return this.#until(`${records} records`, () => (this.#recordsNow()?.length ?? 0) >= records)
+  }
+
+  // A reader that comes while the kernel is within a write(2) sees a part of it: the next look decides.
+  #recordsNow(): FileRecord[] | undefined {
+    try {
+      return this.records()
+    } catch (error) {
+      if (error instanceof TornFile) return undefined
+      throw error
+    }
   }
 
   told(kind: TapEvent['kind']): Promise<void> {
-    return until(`event ${kind}`, () => this.has(kind))
+    return this.#until(`event ${kind}`, () => this.has(kind))
+  }
+
+  settles(packets: number): Promise<void> {
+    return this.#until(`${packets} packets settled`, () => this.settled === packets)
+  }
+
+  async #until(what: string, isSo: () => boolean): Promise<void> {
+    await until(what, isSo).catch(error => {
+      throw new Error(`${error.message}: ${JSON.stringify({ ...this.tap.counters(), events: this.events.slice(-5) })}`)
+    })
   }
 
   async close(): Promise<TapCounters | undefined> {

@@ -10,6 +10,11 @@ export type FileRecord = {
   readonly flags: number | undefined // pcapng epb_flags
 }
 
+/** The last record is not whole. */
+export class TornFile extends Error {
+  override readonly name = 'TornFile'
+}
+
 export function fileHeader(format: Format): Buffer {
   return format === 'pcap' ? pcapHeader : Buffer.concat([section, interfaceBlock])
 }
@@ -19,8 +24,9 @@ export function readRecords(file: Buffer, format: Format): FileRecord[] {
   if (!file.subarray(0, header.length).equals(header)) throw new Error('Cannot read capture file: its header was overwritten')
   const records: FileRecord[] = []
   for (let at = header.length; at < file.length; ) {
+    if (at + 16 > file.length) throw new TornFile(`Cannot read capture file: the record at ${at} has no whole header`)
     const record = format === 'pcap' ? pcapRecord(file, at) : block(file, at)
-    if (at + record.size > file.length) throw new Error(`Cannot read capture file: the record at ${at} ends beyond the file`)
+    if (at + record.size > file.length) throw new TornFile(`Cannot read capture file: the record at ${at} ends beyond the file`)
     records.push(record)
     at += record.size
   }
@@ -47,6 +53,7 @@ function pcapRecord(file: Buffer, at: number): FileRecord {
 
 function block(file: Buffer, at: number): FileRecord {
   const size = file.readUInt32LE(at + 4)
+  if (at + size > file.length) throw new TornFile(`Cannot read capture file: the block at ${at} ends beyond the file`)
   if (file.readUInt32LE(at) !== 6 || file.readUInt32LE(at + 8) !== 0)
     throw new Error(`Cannot read capture file: expected an enhanced packet block of interface 0 at ${at}`)
   if (size % 4 !== 0 || file.readUInt32LE(at + size - 4) !== size)

@@ -1,11 +1,12 @@
 // What every Driver of src/taps/driver.ts must do, with real packets in network namespaces. A driver's own test file calls
 // driverContract(); what the driver's header says it cannot do is handed over and is checked to be as stated.
 //   contractPackets.ts: what is in the files        contractHeaders.ts: what is not, when only headers are wanted
-//   contractSinks.ts:   how files follow one another, fill up, fail
+//   contractSinks.ts:   how files follow one another contractDisk.ts:    a full disk
 //   contractLimits.ts:  limits and counters         contractLinks.ts:   interfaces that come and go, refusals
 import type { ExecutionContext } from 'ava'
 import type { Driver } from '../../src/taps/driver.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
+import { diskChecks } from './contractDisk.ts'
 import { headerChecks } from './contractHeaders.ts'
 import { limitChecks } from './contractLimits.ts'
 import { linkChecks } from './contractLinks.ts'
@@ -32,6 +33,7 @@ export function driverContract(name: Driver['name'], makeDriver: () => Promise<D
   packetChecks(check, statedLimits)
   headerChecks(check)
   sinkChecks(check)
+  diskChecks(check)
   limitChecks(check)
   linkChecks(check, statedLimits)
 }
