@@ -1,136 +1,15 @@
-// One turn's thinking: world, what the node holds, and the time in; a decision out. It only strings the pure stages together:
-// intent and endpoint read, match, schedule, then the budgets of disk, endpoints and rings, then plan.
-// Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
+// One turn's thinking: world, what the node holds, and the time in; a decision out. Reads the documents, then decides.
+import { decideRead } from './decideRead.ts'
 import { toEndpoint } from './endpoint/endpoint.ts'
 import { toIntent } from './intent/intent.ts'
-import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
-import type { Intent, Rejection } from './model/capture.ts'
-import type { CaptureOutlook, Decision } from './model/decision.ts'
-import type { Endpoint } from './model/endpoint.ts'
-import type { Actual, Halt } from './model/facts.ts'
-import { tapId } from './model/tap.ts'
+import type { Decision } from './model/decision.ts'
+import type { Actual } from './model/facts.ts'
 import type { World } from './model/world.ts'
-import { type Desire, desiredTaps } from './plan/desired.ts'
-import { changeHalts, type DiskInput } from './plan/disk.ts'
-import { plan } from './plan/plan.ts'
-import {
-  diskUserOf,
-  haltOf,
-  isOpen,
-  openTaps,
-  outlookOf,
-  outlookOfRejection,
-  type Standing,
-  staleHalts,
-  wishesOf,
-  withHalt,
-} from './plan/standing.ts'
-import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/undesired.ts'
-import { compareText, inOrder, type Wish } from './plan/wish.ts'
-import { expiresAt } from './schedule/expiry.ts'
-import { phaseAt } from './schedule/phase.ts'
 
 export type { Decision } from './model/decision.ts'
 
-/** The world after its documents were read. */
-export type Asked = {
-  readonly world: Pick<World, 'node' | 'settings' | 'complete'>
-  readonly read: readonly (Intent | Rejection)[]
-  readonly endpoints: readonly Endpoint[]
-}
-
 export function decide(world: World, actual: Actual, nowMs: number): Decision {
   const read = world.captures.map(capture => toIntent(capture, world.settings))
-  return decideOn({ world, read, endpoints: world.endpoints.map(document => toEndpoint(document, world)) }, actual, nowMs)
-}
-
-export function decideOn({ world, read, endpoints }: Asked, actual: Actual, nowMs: number): Decision {
-  const { accepted, rejected } = sift(read, actual.filterErrors)
-  const candidates = candidatesOf(endpoints, world.node)
-  const timed = accepted.map(intent => stand(intent, candidates, world.node, actual, nowMs))
-  const { standings, halts, disk } = underDisk(timed, actual, world.settings, nowMs)
-  const outlooks = new Map([...rejected.map(outlookOfRejection), ...standings.map(outlookOf)].map(outlook => [outlook.key, outlook]))
-
-  const surroundings = surroundingsOf(outlooks, candidates)
-  const wishes = world.complete ? wishesOf(standings) : cautiousWishes(wishesOf(standings), actual, surroundings)
-  const desire = desiredTaps({ wishes: inOrder(wishes), taps: actual.taps, settings: world.settings, disk })
-  const captures = new Map([...outlooks].map(([key, outlook]) => [key, withRefusals(outlook, desire)]))
-  const { actions, wakeAtMs } = plan({
-    desired: desire.specs,
-    actual: actual.taps,
-    forgets: world.complete ? forgotten(actual.captures, surroundings.outlookOf) : [],
-    reasonOf: tap => whyUndesired(tap, surroundingsOf(captures, candidates)),
-    nowMs,
-  })
-
-  const expiries = world.complete ? expiriesOf(standings, actual) : []
-  const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
-  const expire = expiries.filter(({ atMs }) => atMs <= nowMs).map(({ key }) => key)
-  return { actions, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), captures, halts, expire }
-}
-
-/** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
-function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { accepted: Intent[]; rejected: Rejection[] } {
-  const byKey = new Map(read.toSorted((a, b) => -compareText(a.capture.uid, b.capture.uid)).map(each => [each.key, each]))
-  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(each.filter)) : each))
-  const accepted = judged.filter(each => each.ok)
-  return {
-    accepted: accepted.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.key, b.key)),
-    rejected: judged.filter(each => !each.ok),
-  }
-}
-
-function compiled(intent: Intent, message: string | undefined): Intent | Rejection {
-  const { capture, key, generation } = intent
-  return message === undefined ? intent : { ok: false, capture, key, generation, message }
-}
-
-function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
-  const known = actual.captures.get(intent.key)
-  const facts = known?.uid === intent.capture.uid ? known : undefined
-  return { intent, facts, matches: matchEndpoints(intent, candidates, node), ...phaseAt(intent, facts, nowMs) }
-}
-
-type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Decision['halts']; readonly disk: Omit<DiskInput, 'nowMs'> }
-
-/** Halts captures, or lets them go on, as the disk demands. */
-function underDisk(timed: readonly Standing[], actual: Actual, settings: World['settings'], nowMs: number): UnderDisk {
-  const users = timed.filter(isOpen).map(standing => diskUserOf(standing, actual.taps))
-  const changed = changeHalts({ users, disk: actual.disk, settings, nowMs })
-  const haltNow = (standing: Standing): Halt | undefined =>
-    changed.has(standing.intent.key) ? changed.get(standing.intent.key) : haltOf(standing)
-  const standings = timed.map(standing => withHalt(standing, haltNow(standing)))
-  const running = new Set(standings.filter(isOpen).map(({ intent }) => intent.key))
-  const left = users.filter(({ key }) => running.has(key)).map(({ halt: _, ...user }) => user)
-  return { standings, halts: new Map([...staleHalts(timed), ...changed]), disk: { users: left, disk: actual.disk, settings } }
-}
-
-function surroundingsOf(outlooks: ReadonlyMap<string, CaptureOutlook>, candidates: Candidates): Surroundings {
-  return {
-    outlookOf: key => outlooks.get(key),
-    endpointOf: (namespace, name) => candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name)?.endpoint,
-  }
-}
-
-/** The world is not complete: what is open stays, and nothing opens where an earlier capture of that name still has its files. */
-function cautiousWishes(wishes: readonly Wish[], actual: Actual, surroundings: Surroundings): Wish[] {
-  const kept = withheld(actual.taps, wishes, surroundings)
-  const keptIds = new Set(kept.map(({ spec }) => spec.id))
-  const isFree = ({ capture, captureKey, id }: Wish['spec']) =>
-    !keptIds.has(id) && (actual.captures.get(captureKey)?.uid ?? capture.uid) === capture.uid
-  return [...kept, ...wishes.filter(({ spec }) => isFree(spec))]
-}
-
-function withRefusals(outlook: CaptureOutlook, { refused }: Desire): CaptureOutlook {
-  const entries = outlook.matches.matched.flatMap(({ name }) => {
-    const refusal = refused.get(tapId(outlook.key, name))
-    return refusal ? [[name, refusal] as const] : []
-  })
-  return { ...outlook, refused: new Map(entries) }
-}
-
-/** Finished captures without an open tap, and when their ttl ends. */
-function expiriesOf(standings: readonly Standing[], { taps }: Actual): { key: string; atMs: number }[] {
-  const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && openTaps(intent.key, taps) === 0)
-  return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, facts) }))
+  const endpoints = world.endpoints.map(document => toEndpoint(document, world))
+  return decideRead({ world, read, endpoints }, actual, nowMs)
 }

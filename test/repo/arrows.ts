@@ -24,7 +24,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
   'src/plan': pure,
   'src/status': [...pure, 'luxon'],
-  'src/decide.ts': [...pure, 'src/intent', 'src/endpoint', 'src/match', 'src/schedule', 'src/plan'],
+  'src/decide.ts': [...pure, 'src/intent', 'src/endpoint', 'src/decideRead.ts'],
+  'src/decideRead.ts': [...pure, 'src/match', 'src/schedule', 'src/plan'],
 
   'src/document': [...pure, 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
