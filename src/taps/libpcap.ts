@@ -8,8 +8,8 @@
 // - a ring is a multiple of 256 KiB; a snap length is at most 262,144;
 // - close() takes 0.1 s; under more packets than it can take it stops after two seconds, and what is then still in the
 //   ring is in no count;
-// - an interface that is set down a second time is told of within half a second without the addon, and not at all in
-//   another network namespace (which takes nsenter of util-linux); its packets are captured when it is up again all the same;
+// - without the addon, that an interface was set down is told within half a second, and not if it was up again at once or
+//   lies in another network namespace (which takes nsenter of util-linux); when it is up its packets are captured all the same;
 // - without the addon, compile() does not know the number of instructions and says 0, and links() of another network
 //   namespace know names and addresses only.
 import { TapError } from '../errors.ts'

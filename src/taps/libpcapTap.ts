@@ -10,7 +10,7 @@ import { SharedLimit } from './sharedLimit.ts'
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
 const snapLengthMax = 262_144
 
-type Links = Pick<Driver, 'watchLinks'>
+type Links = Pick<Driver, 'links' | 'watchLinks'>
 
 export class LibpcapTap implements DriverTap {
   readonly ringBytes: number
@@ -119,8 +119,15 @@ export class LibpcapTap implements DriverTap {
 
   #hear(news: News): void {
     if (news.kind === 'dropped') this.#dropped = news.dropped
-    if (news.kind === 'paused' || news.kind === 'down') this.#goDown()
-    if (news.kind === 'paused') this.#watch()
+    if (news.kind === 'down') this.#goDown()
+    if (news.kind === 'paused') void this.#lookWhetherDown()
+  }
+
+  // The session may also be woken for nothing by packets from before its filter: whether it is down the interface knows.
+  async #lookWhetherDown(): Promise<void> {
+    this.#watch()
+    const links = await this.#links.links(this.#spec.netns).catch(() => []) // the namespace has gone
+    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName)) this.#goDown()
   }
 
   #goDown(): void {

@@ -14,7 +14,7 @@ export type Packet = {
 export type News =
   | { readonly kind: 'ready'; readonly linkType: string }
   | { readonly kind: 'dropped'; readonly dropped: number } // in all, by the kernel
-  | { readonly kind: 'paused' } // the interface was set down, for the first time; packets come again when it is up
+  | { readonly kind: 'paused' } // woken without a packet: the interface may be down, packets come again when it is up
   | { readonly kind: 'down' } // it has gone: nothing more will come
   | { readonly kind: 'refused'; readonly during: 'open' | 'filter'; readonly message: string }
   | { readonly kind: 'links'; readonly links: readonly Link[] }

@@ -69,7 +69,7 @@ async function capture({ interfaceName, filter, snapLength, ringBytes }: Live): 
 }
 
 /**
- * Being woken for nothing means that the interface was set down. The event loop does not wake us again after that, though
+ * Being woken for nothing may mean that the interface was set down. The event loop does not wake us again after that, though
  * the socket goes on when the interface comes up: from then on we look by the clock.
  */
 function watchPauses(live: Session, look: () => void): { timer?: NodeJS.Timeout } {
