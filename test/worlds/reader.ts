@@ -9,7 +9,7 @@ import type { PacketCapture, WorkloadEndpoint, World } from '../../src/model/wor
 
 export function decide(world: World, actual: Actual, nowMs: number): Decision {
   const read = world.captures.map(capture => toIntent(capture, world.settings))
-  return decideRead({ world, read, endpoints: world.endpoints.map(toEndpoint) }, actual, nowMs)
+  return decideRead({ world, read, endpoints: world.endpoints.map(readEndpoint) }, actual, nowMs)
 }
 
 export function toIntent({ metadata, spec }: PacketCapture, settings: Settings): Intent | Rejection {
@@ -51,7 +51,7 @@ export function toIntent({ metadata, spec }: PacketCapture, settings: Settings):
   }
 }
 
-function toEndpoint({ metadata, spec }: WorkloadEndpoint): Endpoint {
+export function readEndpoint({ metadata, spec }: WorkloadEndpoint): Endpoint {
   return {
     namespace: metadata.namespace,
     name: spec.pod ?? metadata.name,
