@@ -95,9 +95,14 @@ export async function makeSpace(): Promise<Space> {
   })
   const [said] = await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')])
   if (String(said) !== 'held\n') throw new Error(`Cannot make namespaces for a node: unshare ended with ${said}; expected to be root`)
-  const cgroup = `${prefix}${process.pid}-${holder.pid}`
-  for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, cgroup))
-  return new Space(holder, cgroup)
+  const space = new Space(holder, `${prefix}${process.pid}-${holder.pid}`)
+  try {
+    for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, space.cgroup))
+    return space
+  } catch (error) {
+    await space.close()
+    throw error
+  }
 }
 
 /** The mount points of cgroup version 1, else the one of version 2. */

@@ -8,11 +8,12 @@ import { type Node, startNode } from './node.ts'
 
 type NodeTest = (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void
 
-const refusal = process.getuid?.() === 0 ? networkRefusal : 'needs root on the machine itself'
+/** Why there cannot be a node here; undefined if there can. */
+export const nodeRefusal = process.getuid?.() === 0 ? networkRefusal : 'needs root on the machine itself'
 
 export function useNode(): { readonly node: () => Node; readonly nodeTest: NodeTest } {
-  if (refusal !== undefined)
-    return { node: missing, nodeTest: (title, implementation) => test.skip(`${title} (needs a node: ${refusal})`, implementation) }
+  if (nodeRefusal !== undefined)
+    return { node: missing, nodeTest: (title, implementation) => test.skip(`${title} (needs a node: ${nodeRefusal})`, implementation) }
   const started: Node[] = []
   test.before(async () => {
     started.push(await startNode())
@@ -24,5 +25,5 @@ export function useNode(): { readonly node: () => Node; readonly nodeTest: NodeT
 }
 
 function missing(): never {
-  throw new Error(`Cannot test: no node was started${refusal ? `: ${refusal}` : ''}`)
+  throw new Error(`Cannot test: no node was started${nodeRefusal ? `: ${nodeRefusal}` : ''}`)
 }
