@@ -12,10 +12,10 @@ import { type Desire, desiredTaps } from './plan/desired.ts'
 import { changeHalts, type DiskInput } from './plan/disk.ts'
 import { plan } from './plan/plan.ts'
 import {
+  countOpen,
   diskUserOf,
   haltOf,
   isOpen,
-  openTaps,
   outlookOf,
   outlookOfRejection,
   type Standing,
@@ -24,7 +24,7 @@ import {
   withHalt,
 } from './plan/standing.ts'
 import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/undesired.ts'
-import { compareText, inOrder, type Wish } from './plan/wish.ts'
+import { compareText, type Wish } from './plan/wish.ts'
 import { expiresAt } from './schedule/expiry.ts'
 import { phaseAt } from './schedule/phase.ts'
 
@@ -44,7 +44,7 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
 
   const surroundings = surroundingsOf(outlooks, candidates)
   const wishes = world.complete ? wishesOf(standings) : cautiousWishes(wishesOf(standings), actual, surroundings)
-  const desire = desiredTaps({ wishes: inOrder(wishes), taps: actual.taps, settings: world.settings, disk })
+  const desire = desiredTaps({ wishes, taps: actual.taps, settings: world.settings, disk })
   const captures = new Map([...outlooks].map(([key, outlook]) => [key, withRefusals(outlook, desire)]))
   const { actions, wakeAtMs } = plan({
     desired: desire.specs,
@@ -86,7 +86,8 @@ type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Deci
 
 /** Halts captures, or lets them go on, as the disk demands. */
 function underDisk(timed: readonly Standing[], actual: Actual, settings: World['settings'], nowMs: number): UnderDisk {
-  const users = timed.filter(isOpen).map(standing => diskUserOf(standing, actual.taps))
+  const open = countOpen(actual.taps)
+  const users = timed.filter(isOpen).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
   const changed = changeHalts({ users, disk: actual.disk, settings, nowMs })
   const haltNow = (standing: Standing): Halt | undefined =>
     changed.has(standing.intent.key) ? changed.get(standing.intent.key) : haltOf(standing)
@@ -122,6 +123,7 @@ function withRefusals(outlook: CaptureOutlook, { refused }: Desire): CaptureOutl
 
 /** Finished captures without an open tap, and when their ttl ends. */
 function expiriesOf(standings: readonly Standing[], { taps }: Actual): { key: string; atMs: number }[] {
-  const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && openTaps(intent.key, taps) === 0)
+  const open = countOpen(taps)
+  const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && !open.has(intent.key))
   return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, facts) }))
 }

@@ -25,13 +25,17 @@ export function desiredTaps({ wishes, taps, settings, disk }: DesireInput): Desi
   return { specs: rings.specs, refused: new Map([...endpoints.refused, ...space.refused, ...rings.refused]) }
 }
 
+/** Taps that are open go on; of the others, in order, those that fit beside them. */
 function shareDisk(wishes: readonly Wish[], taps: ReadonlyMap<string, ActualTap>, disk: DesireInput['disk']): Share {
-  const fresh = wishes.filter(({ spec }) => taps.get(spec.id)?.state !== 'open')
-  const refused = new Map(
-    fresh.flatMap((wish, index): [string, Refusal][] => {
-      const refusal = refuseNew(disk, index + 1)
-      return refusal ? [[wish.spec.id, withName(wish, refusal)]] : []
-    }),
-  )
+  const fresh = new Map<string, number>() // admitted so far, by capture key
+  const refused = new Map<string, Refusal>()
+  for (const wish of wishes.filter(({ spec }) => taps.get(spec.id)?.state !== 'open')) {
+    const { id, captureKey } = wish.spec
+    const count = fresh.get(captureKey) ?? 0
+    const refusal = refuseNew(disk, fresh.set(captureKey, count + 1))
+    if (!refusal) continue
+    fresh.set(captureKey, count)
+    refused.set(id, withName(wish, refusal))
+  }
   return { admitted: wishes.filter(({ spec }) => !refused.has(spec.id)), refused }
 }

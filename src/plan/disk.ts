@@ -45,11 +45,10 @@ export function changeHalts({ users, disk, settings, nowMs }: DiskInput): Map<st
   ])
 }
 
-/** Why a tap that is not open yet may not be opened now; undefined: it may. `newTaps` counts those admitted before it, itself included. */
-export function refuseNew(input: Omit<DiskInput, 'nowMs'>, newTaps: number): Refusal | undefined {
-  const { users, disk, settings } = input
-  const reserved = sum(users.filter(user => !user.halt).map(user => reserveOf(user, user.openTaps, settings)))
-  const isOver = disk.usedBytes + reserved + newTaps * tapReserve(settings) > settings.captureDiskBytesMax
+/** Why taps that are not open yet may not be opened now; undefined: they may. `fresh` counts them by capture key. */
+export function refuseNew({ users, disk, settings }: Omit<DiskInput, 'nowMs'>, fresh: ReadonlyMap<string, number>): Refusal | undefined {
+  const reserved = sum(users.map(user => reserveOf(user, user.openTaps + (fresh.get(user.key) ?? 0), settings)))
+  const isOver = disk.usedBytes + reserved > settings.captureDiskBytesMax
   return isBelowFloor(disk, settings) || isOver ? pressureOf(disk, settings) : undefined
 }
 
@@ -70,7 +69,7 @@ function liftable({ users, disk, settings }: Omit<DiskInput, 'nowMs'>): string[]
   const floor = settings.captureDiskFreePercentMin
   if (disk.freePercent < floor + Math.min(5, (100 - floor) / 2)) return []
   const room = 0.9 * settings.captureDiskBytesMax - disk.usedBytes
-  const reserves = users.map(user => (user.halt ? user.taps * tapReserve(settings) : reserveOf(user, user.openTaps, settings)))
+  const reserves = users.map(user => reserveOf(user, user.halt ? user.taps : user.openTaps, settings))
   const running = sum(reserves.filter((_, index) => !users[index]?.halt))
   const halted = users
     .keys()

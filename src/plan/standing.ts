@@ -19,6 +19,7 @@ export function isOpen({ phase }: Standing): boolean {
   return phase.kind === 'Open'
 }
 
+/** In the order of the standings, then of endpoint names. */
 export function wishesOf(standings: readonly Standing[]): Wish[] {
   return standings.filter(isOpen).flatMap(({ intent, matches }) => matches.matched.map(endpoint => wishFor(intent, endpoint)))
 }
@@ -33,14 +34,14 @@ export function staleHalts(standings: readonly Standing[]): [string, undefined][
   return standings.filter(standing => standing.facts?.halt && !haltOf(standing)).map(({ intent }) => [intent.key, undefined])
 }
 
-export function diskUserOf(standing: Standing, taps: ReadonlyMap<string, ActualTap>): DiskUser {
+export function diskUserOf(standing: Standing, openTaps: number): DiskUser {
   const { intent, facts, matches } = standing
   const halt = haltOf(standing)
   return {
     key: intent.key,
     generation: intent.generation,
     taps: matches.matched.length,
-    openTaps: openTaps(intent.key, taps),
+    openTaps,
     rows: facts?.endpoints.size ?? 0,
     fileBytes: facts?.fileBytes ?? 0,
     rotation: intent.rotation,
@@ -48,8 +49,11 @@ export function diskUserOf(standing: Standing, taps: ReadonlyMap<string, ActualT
   }
 }
 
-export function openTaps(captureKey: string, taps: ReadonlyMap<string, ActualTap>): number {
-  return taps.values().reduce((count, { spec, state }) => (spec.captureKey === captureKey && state === 'open' ? count + 1 : count), 0)
+/** Open taps by capture key. */
+export function countOpen(taps: ReadonlyMap<string, ActualTap>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { spec, state } of taps.values()) if (state === 'open') counts.set(spec.captureKey, (counts.get(spec.captureKey) ?? 0) + 1)
+  return counts
 }
 
 export function withHalt(standing: Standing, halt: Halt | undefined): Standing {

@@ -6,7 +6,7 @@ import type { Endpoint } from '../model/endpoint.ts'
 import type { CaptureFacts } from '../model/facts.ts'
 import type { ActualTap, CloseReason } from '../model/tap.ts'
 import type { Forget } from './plan.ts'
-import type { Wish } from './wish.ts'
+import { compareText, type Wish } from './wish.ts'
 
 export type Surroundings = {
   readonly outlookOf: (captureKey: string) => CaptureOutlook | undefined
@@ -43,7 +43,8 @@ export function withheld(taps: ReadonlyMap<string, ActualTap>, wishes: readonly 
   return [...taps.values()]
     .filter(({ spec, state }) => state === 'open' && wished.get(spec.id) !== spec.capture.uid)
     .filter(tap => fromAbsence.has(whyUndesired(tap, surroundings)))
-    .map(({ spec }): Wish => ({ spec, createdAtMs: Number.NEGATIVE_INFINITY }))
+    .map(({ spec }): Wish => ({ spec }))
+    .toSorted((a, b) => compareText(a.spec.id, b.spec.id))
 }
 
 /** Captures on this node whose resource is gone or has another uid. */

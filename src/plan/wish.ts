@@ -1,12 +1,11 @@
 // A wish: a tap that should be open, before the budgets had their say. In: an open capture and an endpoint it matched.
-// Wishes are ordered by the age of their capture: budgets refuse from the end, so the newest capture goes without first.
+// Wishes come in the order of their captures' age: budgets refuse from the end, so the newest capture goes without first.
 import type { Intent } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import { type TapSpec, tapId } from '../model/tap.ts'
 
 export type Wish = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // src/plan/rings.ts gives it a ring
-  readonly createdAtMs: number // of the capture
 }
 
 export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
@@ -26,11 +25,7 @@ export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
     rotation: intent.rotation,
     limits: { ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) },
   }
-  return { spec, createdAtMs: intent.createdAtMs }
-}
-
-export function inOrder(wishes: readonly Wish[]): Wish[] {
-  return wishes.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.spec.id, b.spec.id))
+  return { spec }
 }
 
 export function compareText(a: string, b: string): number {

@@ -4,6 +4,7 @@ import type { CaptureOutlook } from '../model/decision.ts'
 import type { Held, Row } from './rows.ts'
 import { timeOf } from './rows.ts'
 import type { CaptureState, Problem } from './types.ts'
+import { countOf } from './words.ts'
 
 export function explain({ outlook }: Held, node: string, state: CaptureState, rows: readonly Row[], problems: readonly Problem[]): string {
   const { phase, notes } = outlook
@@ -34,14 +35,14 @@ function noMatch({ matches, capture }: CaptureOutlook, node: string): string {
   if (matches.matched.length > 0) return ''
   if (matches.hostNetwork > 0 && matches.elsewhere === 0)
     return `Only host-networked pods match (${matches.hostNetwork}): they share the node's interfaces and are not captured`
-  const elsewhere = matches.elsewhere > 0 ? `; ${matches.elsewhere} match on other nodes` : ''
-  return `No endpoint matches the selector: ${matches.inNamespace} endpoints are in namespace "${capture.namespace}" on node "${node}"${elsewhere}`
+  const elsewhere = matches.elsewhere > 0 ? `; ${matches.elsewhere} on other nodes` : ''
+  return `No endpoint matches the selector: ${countOf(matches.inNamespace, 'endpoint')} in namespace "${capture.namespace}" on node "${node}"${elsewhere}`
 }
 
 function noPacket({ filter }: CaptureOutlook, rows: readonly Row[]): string {
   const live = rows.filter(({ isLive }) => isLive)
   if (live.length === 0) return ''
   const carried = live.reduce((sum, { facts }) => sum + (facts?.interfacePackets ?? 0), 0)
-  if (carried > 0 && filter !== '') return `${carried} packets passed the interfaces, none passed the filter "${filter}"`
+  if (carried > 0 && filter !== '') return `${countOf(carried, 'packet')} on the interfaces, none passed the filter "${filter}"`
   return filter === '' ? 'No packet has passed the interfaces yet' : `No packet has passed the filter "${filter}" yet`
 }

@@ -3,6 +3,7 @@
 import type { EndpointFacts } from '../model/facts.ts'
 import type { Held, Row } from './rows.ts'
 import type { Problem, ProblemReason } from './types.ts'
+import { countOf } from './words.ts'
 
 export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Problem[] {
   const { phase, refused } = outlook
@@ -26,9 +27,9 @@ export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Prob
       'TapFailed',
       never.map(({ name, tap }) => `${name}: ${tap?.message ?? 'not opened'}`),
     ),
-    some('WriteFailed', unwritten > 0 ? [`${unwritten} packets were received and could not be written`] : []),
-    some('DroppedPackets', counted(total(rows, 'dropped'), 'packets were dropped by the kernel because the ring was full')),
-    some('TruncatedPackets', counted(total(rows, 'truncated'), 'packets were cut to the size of a ring block')),
+    some('WriteFailed', unwritten > 0 ? [`${countOf(unwritten, 'packet')} received but not written`] : []),
+    some('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
+    some('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
   ].filter(({ message }) => message !== '')
 }
 
@@ -50,7 +51,7 @@ function some(reason: ProblemReason, messages: readonly string[], shownMax = 3):
 }
 
 function counted(count: number, what: string): string[] {
-  return count > 0 ? [`${count} ${what}`] : []
+  return count > 0 ? [`${countOf(count, 'packet')} ${what}`] : []
 }
 
 function total(rows: readonly Row[], name: keyof Pick<EndpointFacts, 'dropped' | 'refused' | 'truncated'>): number {

@@ -76,7 +76,17 @@ test('changeHalts() lifts as many halts as there is room for', t => {
 
 test('refuseNew() admits new taps while what they may write fits beside what is open', t => {
   const input = { users: [user('old')], disk: { usedBytes: 850_000, freePercent: 80 }, settings }
-  t.is(refuseNew(input, 2), undefined)
-  t.deepEqual(refuseNew(input, 3), { reason: 'DiskBudget', message: 'capture files take 850000 bytes and captureDiskBytesMax is 1000000' })
-  t.is(refuseNew({ ...input, disk: { usedBytes: 0, freePercent: 14 } }, 1)?.reason, 'DiskFloor')
+  const fresh = (count: number) => new Map([['old', count]])
+  t.is(refuseNew(input, fresh(2)), undefined)
+  t.deepEqual(refuseNew(input, fresh(3)), {
+    reason: 'DiskBudget',
+    message: 'capture files take 850000 bytes and captureDiskBytesMax is 1000000',
+  })
+  t.is(refuseNew({ ...input, disk: { usedBytes: 0, freePercent: 14 } }, fresh(1))?.reason, 'DiskFloor')
+})
+
+test('refuseNew() lets a capture that retention keeps within the budget go on after a restart', t => {
+  const kept = user('old', { openTaps: 0, rotation: { ...rotation, fileBytesMax: 330_000 }, fileBytes: 989_999 })
+  const disk = { usedBytes: 989_999, freePercent: 80 }
+  t.is(refuseNew({ users: [kept], disk, settings }, new Map([['old', 1]])), undefined)
 })
