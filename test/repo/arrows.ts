@@ -30,10 +30,10 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/document': [...pure, 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
-  'src/files': edge,
+  'src/files': [...edge, 'src/taps/driver.ts'], // the contract alone: what a sink is
   'src/publish': [...edge, 'src/status', 'yaml', '@kubernetes/client-node'],
 
-  'src/clock.ts': ['node:*'],
+  'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
   'src/log.ts': ['pino', 'src/model', 'node:*'],
   'src/metrics.ts': ['src/model', 'prom-client', 'node:*'],
