@@ -35,6 +35,13 @@ const rows: readonly Row[] = [
     80,
     [],
   ],
+  [
+    'files of pods that are gone leave no doubt about the growth',
+    [user('old', { rows: 9, rotation: { ...rotation, fileBytesMax: 100_000 }, fileBytes: 980_000 })],
+    980_000,
+    80,
+    ['old DiskBudget'],
+  ],
   ['free space is at the floor', users, 0, 15, []],
   ['free space is just below the floor', users, 0, 14.9, ['old DiskFloor']],
   ['free space is a point and more below the floor', users, 0, 13.9, ['old DiskFloor', 'mid DiskFloor']],

@@ -149,6 +149,12 @@ test('decide() tries a failed tap again when its time has come or its spec chang
   t.deepEqual(turn(world([web], []), actual, noonMs + 1).decision.actions.map(word), [`close ${id} finished`])
 })
 
+test('decide() does not try a failed tap again because the rings are shared anew', t => {
+  const settings = { ...defaultSettings, captureRingBytesMax: 4 * 1_048_576 }
+  const one = turn(world([web], [web0], { settings }), emptyNode, noonMs, { interfaces: new Set(['caliweb-0']) }).actual
+  t.deepEqual(turn(world([web], [web0, web1], { settings }), one, noonMs).decision.actions.map(word), [`open ${other}`])
+})
+
 test('decide() makes a filter that does not compile the Error of its capture alone', t => {
   const bad = world([edited({ expression: 'tcp prot 80' }), capture('all')], [web0])
   const known: Actual = { ...emptyNode, filterErrors: new Map([['tcp prot 80', 'Cannot compile "tcp prot 80": syntax error']]) }
@@ -167,6 +173,7 @@ test('decide() expires a finished capture its ttl after everything ended, and wa
   t.deepEqual(decide(brief, ended, lateMs + 29_999).expire, [])
   t.is(decide(brief, ended, lateMs + 29_999).wakeAtMs, lateMs + 30_000)
   t.deepEqual(decide(brief, ended, lateMs + 30_000).expire, ['default/web'])
+  t.true(decide(brief, ended, lateMs + 30_000).wakeAtMs > lateMs + 30_000)
   t.deepEqual(decide({ ...brief, complete: false }, ended, lateMs + 30_000).expire, [])
 })
 
