@@ -41,7 +41,6 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
   const timed = accepted.map(intent => stand(intent, candidates, world.node, actual, nowMs))
   const { standings, halts, disk } = underDisk(timed, actual, world.settings, nowMs)
   const outlooks = new Map([...rejected.map(outlookOfRejection), ...standings.map(outlookOf)].map(outlook => [outlook.key, outlook]))
-
   const surroundings = surroundingsOf(outlooks, candidates)
   const wishes = world.complete ? wishesOf(standings) : cautiousWishes(wishesOf(standings), actual, surroundings)
   const desire = desiredTaps({ wishes, taps: actual.taps, settings: world.settings, disk })
@@ -53,11 +52,9 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
     reasonOf: tap => whyUndesired(tap, surroundingsOf(captures, candidates)),
     nowMs,
   })
-
   const expiries = world.complete ? expiriesOf(standings, actual) : []
   const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
-  const expire = expiries.filter(({ atMs }) => atMs <= nowMs).map(({ key }) => key)
-  return { actions, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), captures, halts, expire }
+  return { actions, captures, halts, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), expire: dueOf(expiries, nowMs) }
 }
 
 /** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
@@ -126,4 +123,8 @@ function expiriesOf(standings: readonly Standing[], { taps }: Actual): { key: st
   const open = countOpen(taps)
   const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && !open.has(intent.key))
   return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, facts) }))
+}
+
+function dueOf(expiries: readonly { readonly key: string; readonly atMs: number }[], nowMs: number): string[] {
+  return expiries.filter(({ atMs }) => atMs <= nowMs).map(({ key }) => key)
 }
