@@ -3,8 +3,8 @@ import test from 'ava'
 import { candidatesOf, matchEndpoints } from '../../src/match/match.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import type { Endpoint } from '../../src/model/endpoint.ts'
-import { capture, world } from '../worlds/documents.ts'
-import { toIntent } from '../worlds/reader.ts'
+import { capture } from '../worlds/documents.ts'
+import { readIntent } from '../worlds/reader.ts'
 
 function pod(name: string, change: Partial<Endpoint> = {}): Endpoint {
   const labels = new Map([['app', 'web']])
@@ -23,9 +23,7 @@ function pod(name: string, change: Partial<Endpoint> = {}): Endpoint {
 }
 
 function intent(selector = 'app == "web"', namespace = 'default'): Intent {
-  const read = toIntent(capture('web', { selector }, { namespace }), world([], []).settings)
-  if (!read.ok) throw new Error(read.message)
-  return read
+  return readIntent(capture('web', { selector }, { namespace }))
 }
 
 type Counts = readonly [inNamespace: number, elsewhere: number, hostNetwork: number]

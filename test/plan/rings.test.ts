@@ -4,16 +4,14 @@ import fc from 'fast-check'
 import type { ActualTap } from '../../src/model/tap.ts'
 import { fairRingBytes, ringBytesFloor, shareRings } from '../../src/plan/rings.ts'
 import { type Wish, wishFor } from '../../src/plan/wish.ts'
-import { capture, endpoint, world } from '../worlds/documents.ts'
-import { readEndpoint, toIntent } from '../worlds/reader.ts'
+import { capture, endpoint } from '../worlds/documents.ts'
+import { readEndpoint, readIntent } from '../worlds/reader.ts'
 
 const mib = 1_048_576
 const budget = 128 * mib
 
 const wishes: readonly Wish[] = Array.from({ length: 400 }, (_, index) => {
-  const intent = toIntent(capture('web'), world([], []).settings)
-  if (!intent.ok) throw new Error(intent.message)
-  return wishFor(intent, readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)))
+  return wishFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)))
 })
 
 const fair = test.macro({

@@ -6,8 +6,8 @@ import { expiresAt } from '../../src/schedule/expiry.ts'
 import { limitAt } from '../../src/schedule/limits.ts'
 import { phaseAt } from '../../src/schedule/phase.ts'
 import { timerMs, timerMsMax } from '../../src/schedule/timer.ts'
-import { capture, world } from '../worlds/documents.ts'
-import { toIntent } from '../worlds/reader.ts'
+import { capture } from '../worlds/documents.ts'
+import { readIntent } from '../worlds/reader.ts'
 
 const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, gaps: [] }
 
@@ -95,9 +95,7 @@ for (const [name, limits, known, nowMs, expected] of cases) {
 }
 
 function intent(spec: Parameters<typeof capture>[1]): Intent {
-  const read = toIntent(capture('web', spec, { createdAtMs: 0 }), world([], []).settings)
-  if (!read.ok) throw new Error(read.message)
-  return read
+  return readIntent(capture('web', spec, { createdAtMs: 0 }))
 }
 
 test('phaseAt() is Finished by whichever came first, window or limit', t => {

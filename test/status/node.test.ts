@@ -129,7 +129,12 @@ const cases: readonly Case[] = [
     'Finished',
     'Finished: the window ended at 2026-06-01T11:00:00.000Z',
   ],
-  ['the selector is broken', () => only(pods, { selector: 'app = 1' }), 'Error', 'Cannot read selector "app = 1"'],
+  [
+    'the selector is broken',
+    () => only(pods, { selector: 'app = 1' }),
+    'Error',
+    'Cannot capture: spec.selector: expected ==\n  app = 1\n      ^',
+  ],
   [
     'one tap failed',
     () => running({}, {}, broken('p')),

@@ -156,11 +156,11 @@ test('decide() does not try a failed tap again because the rings are shared anew
 })
 
 test('decide() makes a filter that does not compile the Error of its capture alone', t => {
-  const bad = world([edited({ expression: 'tcp prot 80' }), capture('all')], [web0])
-  const known: Actual = { ...emptyNode, filterErrors: new Map([['tcp prot 80', 'Cannot compile "tcp prot 80": syntax error']]) }
+  const bad = world([edited({ expression: 'tcp port port' }), capture('all')], [web0])
+  const known: Actual = { ...emptyNode, filterErrors: new Map([['tcp port port', 'Cannot compile "tcp port port": syntax error']]) }
   const { decision } = turn(bad, known, noonMs)
   t.deepEqual(decision.actions.map(word), ['open default/all/web-0'])
-  t.deepEqual(decision.captures.get('default/web')?.phase, { kind: 'Rejected', message: 'Cannot compile "tcp prot 80": syntax error' })
+  t.deepEqual(decision.captures.get('default/web')?.phase, { kind: 'Rejected', message: 'Cannot compile "tcp port port": syntax error' })
 })
 
 test('decide() expires a finished capture its ttl after everything ended, and wakes for it', t => {

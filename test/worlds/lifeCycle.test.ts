@@ -5,7 +5,6 @@ import type { PacketCapture, WorkloadEndpoint, World } from '../../src/model/wor
 import { capture, endpoint, noonMs, world } from './documents.ts'
 import { expanders, type Step } from './expanders.ts'
 import { emptyNode } from './node.ts'
-import { toIntent } from './reader.ts'
 import { turn } from './turns.ts'
 
 type Steps = readonly Step<readonly TapSpec[]>[]
@@ -17,7 +16,6 @@ function step(name: string, now: World, taps: readonly TapSpec[], nowMs = noonMs
 /** The whole spec that a capture and an endpoint lead to. */
 function tap(from: PacketCapture, on: WorkloadEndpoint, change: Partial<TapSpec> = {}): TapSpec {
   const { namespace, name, uid } = from.metadata
-  const intent = toIntent(from, world([], []).settings)
   return {
     id: `${namespace}/${name}/${on.spec.pod}`,
     capture: { api: 'PacketCapture', namespace, name, uid },
@@ -25,7 +23,7 @@ function tap(from: PacketCapture, on: WorkloadEndpoint, change: Partial<TapSpec>
     endpoint: { namespace, name: on.spec.pod ?? '', uid: on.metadata.uid, addresses: ['10.0.0.1'] },
     interfaceName: on.spec.interfaceName,
     vantage: 'Auto',
-    filter: intent.ok ? intent.filter : '',
+    filter: '',
     snapLength: 262_144,
     payload: 'Full',
     format: 'pcap',
