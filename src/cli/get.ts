@@ -59,8 +59,7 @@ function print(captures: readonly PublishedCapture[], name: string | undefined, 
       return `${JSON.stringify(whole, null, 4)}\n`
     case 'name':
       return captures.map(({ metadata }) => `packetcapture.projectcalico.org/${metadata.name}\n`).join('')
-    case 'wide':
-    case undefined:
+    default:
       return table([header(options), ...captures.map(capture => row(capture, options))])
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import { text } from 'node:stream/consumers'
 import type { KubeConfig } from '@kubernetes/client-node'
 
 export type KubeRequest = {
@@ -33,6 +34,5 @@ export function connectKube(config: KubeConfig): Kube {
 
 /** The whole answer as JSON. */
 export async function readJson(response: IncomingMessage): Promise<unknown> {
-  const chunks = await Array.fromAsync(response as AsyncIterable<Buffer>)
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  return JSON.parse(await text(response))
 }

@@ -104,7 +104,7 @@ export class Manifests implements Source {
     this.#wake = new AbortController()
     if (atMs === Number.POSITIVE_INFINITY) return
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    void this.#parts.clock.sleepUntil(atMs, signal).then(() => signal.aborted || this.#lookAgain())
+    void this.#parts.clock.sleepUntil(atMs, signal).then(() => (signal.aborted ? undefined : this.#lookAgain()))
   }
 
   #logProblems(before: ManifestFiles): void {

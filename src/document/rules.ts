@@ -1,0 +1,37 @@
+// The CEL rules of a schema, applied as an API server would. In: schema and a value. Out: what fails, by path.
+import { EvaluationError, parse } from '@marcbachmann/cel-js'
+import type { Schema } from './schema.ts'
+
+export type Broken = { readonly path: readonly (string | number)[]; readonly message: string }
+
+export function brokenRules(schema: Schema, value: unknown, path: readonly (string | number)[] = []): Broken[] {
+  if (value === undefined || value === null) return []
+  const here = (schema['x-kubernetes-validations'] ?? [])
+    .filter(({ rule }) => !holds(rule, value))
+    .map(({ message, fieldPath }) => ({ path: [...path, ...(fieldPath ? fieldPath.split('.').slice(1) : [])], message: `${found(value)}${message}` }))
+  const items = Array.isArray(value) && schema.items ? value.flatMap((item, index) => brokenRules(schema.items as Schema, item, [...path, index])) : []
+  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => brokenRules(inner, (value as Record<string, unknown>)[name], [...path, name]))
+  return [...here, ...items, ...fields]
+}
+
+/** A rule that cannot be asked of a value of another type has nothing to say: the schema refuses such a value itself. */
+function holds(rule: string, value: unknown): boolean {
+  try {
+    return parse(rule)({ self: forCel(value) }) === true
+  } catch (error) {
+    if (error instanceof EvaluationError) return true
+    throw error
+  }
+}
+
+function found(value: unknown): string {
+  return typeof value === 'object' ? '' : `found ${JSON.stringify(value)}, `
+}
+
+// CEL keeps integers apart from other numbers.
+function forCel(value: unknown): unknown {
+  if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value)
+  if (Array.isArray(value)) return value.map(forCel)
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, forCel(inner)]))
+  return value
+}

@@ -1,0 +1,60 @@
+// Calico's names: of a WorkloadEndpoint (its parts joined by dashes, dashes within a part doubled) and of the host's end of
+// a pod's interface (a hash of namespace and pod). Pure; refusals are thrown, named after the part.
+import { createHash } from 'node:crypto'
+
+export type EndpointParts = {
+  readonly node?: string
+  readonly orchestrator?: string
+  readonly pod?: string
+  readonly containerID?: string
+  readonly workload?: string
+  readonly endpoint?: string
+}
+
+type PartName = keyof EndpointParts
+
+/** Which parts follow the orchestrator; libnetwork has its own name in the workload's place. */
+function partsAfter(orchestrator: string | undefined): readonly (PartName | 'libnetwork')[] {
+  switch (orchestrator) {
+    case 'k8s':
+      return ['pod', 'endpoint']
+    case 'cni':
+      return ['containerID', 'endpoint']
+    case 'libnetwork':
+      return ['libnetwork', 'endpoint']
+    default:
+      return ['workload', 'endpoint']
+  }
+}
+
+/** `isPrefix`: an empty part ends the name, which then ends with a dash. Throws RangeError that names the part otherwise. */
+export function endpointName(parts: EndpointParts, isPrefix = false): string {
+  const names: readonly (PartName | 'libnetwork')[] = ['node', 'orchestrator', ...partsAfter(parts.orchestrator)]
+  const values = names.map(name => (name === 'libnetwork' ? 'libnetwork' : (parts[name] ?? '')))
+  const missing = values.indexOf('')
+  const given = missing === -1 ? values : values.slice(0, missing)
+  const bad = given.findIndex(value => value.startsWith('-') || value.endsWith('-'))
+  if (bad !== -1) throw new RangeError(`${names[bad]}: field must not ${values[bad]?.startsWith('-') ? 'begin' : 'end'} with a '-'`)
+  if (missing !== -1 && (!isPrefix || missing === 0)) throw new RangeError(`${names[missing]}: field should be assigned`)
+  return given.map(value => value.replaceAll('-', '--')).join('-') + (missing === -1 ? '' : '-')
+}
+
+/** Takes a name apart; a single dash parts, a double one is a dash. */
+export function parseEndpointName(name: string): EndpointParts {
+  if (name === '') throw new RangeError('Cannot parse empty string')
+  const [node = '', orchestrator = '', ...rest] = split(name)
+  if (rest.length > 2) throw new RangeError(`Error parsing ${name}, verify that WorkloadEndpoint name is correct`)
+  const entries = [['node', node], ['orchestrator', orchestrator], ...partsAfter(orchestrator).map((part, index) => [part, rest[index] ?? ''])]
+  return Object.fromEntries(entries.filter(([part, value]) => value !== '' && part !== 'libnetwork'))
+}
+
+// From the second character: a name may begin with a dash.
+function split(name: string): string[] {
+  return (name.slice(0, 1) + name.slice(1).replaceAll('--', '\0')).split(/(?<!^)-/).map(part => part.replaceAll('\0', '-'))
+}
+
+/** The host's end: prefix and 11 hexadecimal digits. `prefixes` is a comma list of which the first counts. */
+export function hostInterfaceName(namespace: string, pod: string, prefixes: string): string {
+  const prefix = prefixes.split(',')[0] || 'cali'
+  return prefix + createHash('sha1').update(`${namespace}.${pod}`).digest('hex').slice(0, 11)
+}

@@ -1,0 +1,169 @@
+// All that is kept of one capture on this node: its directory, its rows, its limits, in memory and in the state file.
+// In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type CaptureRef, captureKey } from '../model/capture.ts'
+import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
+import type { CloseReason } from '../model/tap.ts'
+import { makeFolder } from './folder.ts'
+import { isCaptureFile } from './name.ts'
+import { type Repaired, removeWaiting, repairFiles } from './repair.ts'
+import type { SeriesParts } from './series.ts'
+import { type ActiveFile, type StoredCapture, type StoredRow, writeState } from './state.ts'
+
+/** A row as its open tap knows it now; asked for whenever facts or the state file are made. */
+export type LiveRow = { readonly facts: EndpointFacts; readonly active: ActiveFile }
+
+export class CaptureFolder {
+  readonly capture: CaptureRef
+  readonly directory: string
+  readonly #node: string
+  readonly #rows: Map<string, StoredRow>
+  readonly #live = new Map<string, () => LiveRow>()
+  #firstOpenedAtMs: number | undefined
+  #limitHit: LimitHit | undefined
+  #halt: Halt | undefined
+  #sizes: ReadonlyMap<string, number> = new Map()
+  #saved = ''
+
+  private constructor(directory: string, state: StoredCapture) {
+    this.capture = state.capture
+    this.directory = directory
+    this.#node = state.node
+    this.#rows = new Map(state.rows.map(row => [row.facts.name, row]))
+    this.#firstOpenedAtMs = state.firstOpenedAtMs
+    this.#limitHit = state.limitHit
+    this.#halt = state.halt
+    this.look()
+  }
+
+  /** A new capture's. */
+  static create(captureDir: string, capture: CaptureRef, node: string, nowMs: number): CaptureFolder {
+    const directory = makeFolder(captureDir, capture)
+    const folder = new CaptureFolder(directory, { version: 1, capture, node, savedAtMs: nowMs, rows: [] })
+    folder.save(nowMs, true)
+    return folder
+  }
+
+  /** One that an earlier run left: files made whole, counters brought up to what the files hold. */
+  static async adopt(directory: string, state: StoredCapture, node: string): Promise<CaptureFolder> {
+    removeWaiting(directory)
+    const isSuspect = ({ active, closed }: StoredRow) => active !== undefined && (closed === undefined || statSync(join(directory, active.name), { throwIfNoEntry: false })?.size !== active.bytes)
+    const suspects = state.rows.filter(isSuspect).flatMap(({ active }) => (active ? [active.name] : []))
+    // Without a state that can be read any file may be torn.
+    const repaired = await repairFiles(directory, state.rows.length > 0 ? suspects : readdirSync(directory))
+    const rows = state.rows.map(row => recounted(row, repaired, state.savedAtMs))
+    return new CaptureFolder(directory, { ...state, node, rows })
+  }
+
+  get key(): string {
+    return captureKey(this.capture)
+  }
+
+  row(name: string): StoredRow | undefined {
+    return this.#rows.get(name)
+  }
+
+  /** Whether the active file of that name goes on as it is, or gives way to a new one. `settings`: what its records follow. */
+  async continuation(rowName: string, name: string, settings: string): Promise<Pick<SeriesParts, 'continues' | 'isOldEmpty'>> {
+    const size = statSync(join(this.directory, name), { throwIfNoEntry: false })?.size
+    if (size === undefined) return { continues: undefined, isOldEmpty: false }
+    const active = this.#rows.get(rowName)?.active
+    const isOurs = active?.name === name && active.settings === settings
+    if (isOurs && active.bytes === size) return { continues: active, isOldEmpty: active.packets === 0 }
+    const [found] = await repairFiles(this.directory, [name])
+    const isOldEmpty = found?.scan.records === 0
+    if (!isOurs || !found) return { continues: undefined, isOldEmpty }
+    return { continues: { name, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings }, isOldEmpty }
+  }
+
+  get limitHit(): LimitHit | undefined {
+    return this.#limitHit
+  }
+
+  setLimitHit(hit: LimitHit): void {
+    this.#limitHit = hit
+  }
+
+  setHalt(halt: Halt | undefined): void {
+    this.#halt = halt
+  }
+
+  /** A tap is open: from now on it is asked for the row. */
+  begin(name: string, live: () => LiveRow, atMs: number): void {
+    this.#live.set(name, live)
+    this.#firstOpenedAtMs ??= atMs
+    this.look()
+  }
+
+  end(name: string, row: LiveRow, closed: CloseReason): void {
+    this.#live.delete(name)
+    this.#rows.set(name, { ...row, closed })
+    this.look()
+  }
+
+  /** Packets and record bytes written so far, of all endpoints: what counts against the limits. */
+  written(): { readonly packets: number; readonly bytes: number } {
+    const rows = [...this.#current().values()].map(({ facts }) => facts)
+    return { packets: sum(rows.map(row => row.packets)), bytes: sum(rows.map(row => row.bytes)) }
+  }
+
+  facts(): CaptureFacts {
+    const current = this.#current()
+    const active = new Map([...current.values()].flatMap(({ active: file }) => (file ? [[file.name, file.bytes] as const] : [])))
+    const sizes = [...this.#sizes].map(([name, bytes]) => active.get(name) ?? bytes)
+    return {
+      key: this.key,
+      uid: this.capture.uid,
+      ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
+      ...(this.#limitHit && { limitHit: this.#limitHit }),
+      ...(this.#halt && { halt: this.#halt }),
+      fileNames: [...this.#sizes.keys()].toSorted(),
+      fileBytes: sum(sizes),
+      endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
+    }
+  }
+
+  /** Looks at the directory again: files came, went or were renamed. */
+  look(): void {
+    const names = readdirSync(this.directory).filter(isCaptureFile)
+    this.#sizes = new Map(names.map(name => [name, statSync(join(this.directory, name), { throwIfNoEntry: false })?.size ?? 0]))
+  }
+
+  /** Writes the state file if anything in it changed. */
+  save(nowMs: number, isLasting: boolean): void {
+    const state = {
+      version: 1 as const,
+      capture: this.capture,
+      node: this.#node,
+      ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
+      ...(this.#limitHit && { limitHit: this.#limitHit }),
+      ...(this.#halt && { halt: this.#halt }),
+      rows: [...this.#current().values()],
+    }
+    const text = JSON.stringify(state)
+    if (text === this.#saved) return
+    writeState(this.directory, { ...state, savedAtMs: nowMs }, isLasting)
+    this.#saved = text
+  }
+
+  #current(): Map<string, StoredRow> {
+    return new Map<string, StoredRow>([...this.#rows, ...[...this.#live].map(([name, live]): [string, StoredRow] => [name, live()])])
+  }
+}
+
+// A crash left the row open: what its active file holds beyond the last count was captured, and it ended there and then.
+function recounted(row: StoredRow, repaired: readonly Repaired[], savedAtMs: number): StoredRow {
+  const found = repaired.find(({ name }) => name === row.active?.name)
+  if (row.closed !== undefined || !row.active) return row
+  const isSameFile = found !== undefined && found.scan.records >= row.active.packets
+  const packets = found ? found.scan.records - (isSameFile ? row.active.packets : 0) : 0
+  const bytes = found ? found.scan.recordBytes - (isSameFile ? row.active.recordBytes : 0) : 0
+  const { facts } = row
+  const counted = { ...facts, packets: facts.packets + packets, bytes: facts.bytes + bytes, received: facts.received + packets }
+  return { facts: { ...counted, endedAtMs: facts.endedAtMs ?? savedAtMs }, active: row.active, closed: 'stopping' }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
+}

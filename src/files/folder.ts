@@ -1,0 +1,89 @@
+// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file. No symbolic link is followed below
+// captureDir, names are checked, and only a directory that carries the state file is ever removed.
+import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { captureKey } from '../model/capture.ts'
+import { readState, type StoredCapture, stateFileName } from './state.ts'
+
+const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
+export type Found = { readonly directory: string; readonly state: StoredCapture }
+
+/** Where a capture's files lie. Refuses a name that is no DNS name. */
+export function folderOf(captureDir: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  for (const part of [namespace, name]) {
+    if (!dnsName.test(part) || part.includes('..')) throw new RangeError(`Cannot keep files of "${namespace}/${name}": found "${part}", expected a DNS name`)
+  }
+  return join(captureDir, namespace, name)
+}
+
+/** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
+export function makeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): string {
+  const folder = folderOf(captureDir, capture)
+  mkdirSync(captureDir, { recursive: true, mode: 0o750 })
+  for (const each of [join(captureDir, capture.namespace), folder]) {
+    try {
+      mkdirSync(each, { mode: 0o750 })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      mustBeDirectory(each)
+    }
+  }
+  return folder
+}
+
+/** Every directory under captureDir that carries a state file, and what it says. */
+export async function listFolders(captureDir: string): Promise<ReadonlyMap<string, Found>> {
+  const found = new Map<string, Found>()
+  for (const namespace of subdirectories(captureDir)) {
+    for (const name of subdirectories(join(captureDir, namespace))) {
+      const directory = join(captureDir, namespace, name)
+      const state = await readState(directory)
+      if (state) found.set(captureKey({ namespace, name }), { directory, state })
+    }
+  }
+  return found
+}
+
+/** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
+export async function removeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): Promise<void> {
+  const folder = folderOf(captureDir, capture)
+  if (!isDirectory(folder) || !isDirectory(join(captureDir, capture.namespace)) || !readdirSync(folder).includes(stateFileName)) return
+  rmSync(folder, { recursive: true, force: true }) // takes links away, does not follow them
+  try {
+    rmdirSync(join(captureDir, capture.namespace))
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Opens a file of a capture for appending, 0640; never through a symbolic link. */
+export function openForAppend(file: string): number {
+  const fd = openSync(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
+  try {
+    fchmodSync(fd, 0o640) // whatever the umask was
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/** Of the file system under captureDir: what an ordinary user may still write, of 100. */
+export function freePercent(captureDir: string): number {
+  const { bavail, blocks } = statfsSync(captureDir)
+  return blocks === 0 ? 100 : (bavail / blocks) * 100
+}
+
+function mustBeDirectory(path: string): void {
+  if (!isDirectory(path)) throw new Error(`Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`)
+}
+
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+function subdirectories(path: string): string[] {
+  if (!isDirectory(path)) return []
+  return readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory() && dnsName.test(entry.name)).map(({ name }) => name)
+}

@@ -1,0 +1,104 @@
+// What stands in a capture file beside its records: the header of both formats and pcapng's closing statistics.
+// Always little-endian, link type Ethernet. One section and one interface a file, so every file opens on its own.
+import { release } from 'node:os'
+import type { Format } from '../model/capture.ts'
+import type { TapCounters } from '../taps/driver.ts'
+
+const ethernet = 1
+const block = { section: 0x0a0d0d0a, interface: 1, statistics: 5 } as const
+
+export type HeaderFacts = {
+  readonly format: Format
+  readonly snapLength: number
+  readonly interfaceName: string
+  readonly endpoint: string // namespace/pod
+  readonly capture: string // namespace/name
+  readonly node: string
+  readonly filter: string
+}
+
+export function fileHeader(facts: HeaderFacts): Buffer {
+  return facts.format === 'pcap' ? pcapHeader(facts.snapLength) : Buffer.concat([sectionBlock(facts), interfaceBlock(facts)])
+}
+
+function pcapHeader(snapLength: number): Buffer {
+  const header = Buffer.alloc(24)
+  header.writeUInt32LE(0xa1b2c3d4, 0) // times in microseconds
+  header.writeUInt16LE(2, 4)
+  header.writeUInt16LE(4, 6)
+  header.writeUInt32LE(snapLength, 16)
+  header.writeUInt32LE(ethernet, 20)
+  return header
+}
+
+function sectionBlock({ capture, node }: HeaderFacts): Buffer {
+  const body = Buffer.alloc(16)
+  body.writeUInt32LE(0x1a2b3c4d, 0)
+  body.writeUInt16LE(1, 4)
+  body.writeBigInt64LE(-1n, 8) // a section of unknown length: it is still being written
+  return wrap(block.section, body, [textOption(1, `capture ${capture} on node ${node}`), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
+}
+
+function interfaceBlock({ snapLength, interfaceName, endpoint, filter }: HeaderFacts): Buffer {
+  const body = Buffer.alloc(8)
+  body.writeUInt16LE(ethernet, 0)
+  body.writeUInt32LE(snapLength, 4)
+  const filters = filter === '' ? [] : [option(11, Buffer.concat([Buffer.of(0), Buffer.from(filter)]))]
+  return wrap(block.interface, body, [textOption(2, interfaceName), textOption(3, endpoint), option(9, Buffer.of(9)), ...filters])
+}
+
+export type Statistics = Pick<TapCounters, 'received' | 'dropped' | 'packets'> & { readonly fromMs: number; readonly toMs: number }
+
+/** What was captured and lost while the file was written; '' long for pcap, which has no place for it. */
+export function fileTrailer(format: Format, { received, dropped, packets, fromMs, toMs }: Statistics): Buffer {
+  if (format === 'pcap') return Buffer.alloc(0)
+  return wrap(block.statistics, Buffer.concat([Buffer.alloc(4), timeOf(toMs)]), [
+    option(2, timeOf(fromMs)),
+    option(3, timeOf(toMs)),
+    option(4, count(received)),
+    option(6, count(received)), // accepted by the filter: the kernel counts behind it
+    option(7, count(dropped)),
+    option(8, count(packets)),
+  ])
+}
+
+/** What must stay free at the end of a file. */
+export function trailerBytes(format: Format): number {
+  return fileTrailer(format, { received: 0, dropped: 0, packets: 0, fromMs: 0, toMs: 0 }).length
+}
+
+function wrap(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
+  const total = 12 + body.length + options.reduce((bytes, each) => bytes + each.length, 4)
+  const head = Buffer.alloc(8)
+  head.writeUInt32LE(type, 0)
+  head.writeUInt32LE(total, 4)
+  const tail = Buffer.alloc(8) // the end of the options, and the length again
+  tail.writeUInt32LE(total, 4)
+  return Buffer.concat([head, body, ...options, tail])
+}
+
+function option(code: number, value: Buffer): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt16LE(code, 0)
+  head.writeUInt16LE(value.length, 2)
+  return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)])
+}
+
+function textOption(code: number, text: string): Buffer {
+  return option(code, Buffer.from(text))
+}
+
+// Nanoseconds, the high half first.
+function timeOf(atMs: number): Buffer {
+  const ns = BigInt(Math.round(atMs)) * 1_000_000n
+  const bytes = Buffer.alloc(8)
+  bytes.writeUInt32LE(Number(ns >> 32n), 0)
+  bytes.writeUInt32LE(Number(ns & 0xffff_ffffn), 4)
+  return bytes
+}
+
+function count(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value))
+  return bytes
+}

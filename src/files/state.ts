@@ -1,0 +1,68 @@
+// The small file beside a capture's files that carries what must survive a restart: whose they are, counters, gaps, limits.
+// Written whole to a new file that then takes the old one's place; never through a symbolic link.
+import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CaptureRef } from '../model/capture.ts'
+import type { EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
+import type { CloseReason } from '../model/tap.ts'
+
+export const stateFileName = '.selcap.json'
+
+/** The active file as it was counted when the state was written: what it holds beyond that came afterwards. `settings`: what its records follow. */
+export type ActiveFile = { readonly name: string; readonly bytes: number; readonly packets: number; readonly recordBytes: number; readonly settings: string }
+
+export type StoredRow = {
+  readonly facts: EndpointFacts
+  readonly active?: ActiveFile
+  readonly closed?: CloseReason // missing: open when the state was written
+}
+
+export type StoredCapture = {
+  readonly version: 1
+  readonly capture: CaptureRef
+  readonly node: string
+  readonly savedAtMs: number
+  readonly firstOpenedAtMs?: number
+  readonly limitHit?: LimitHit
+  readonly halt?: Halt
+  readonly rows: readonly StoredRow[]
+}
+
+/** undefined: there is none. One that cannot be read is reported as belonging to nobody, so that its files stay until asked for. */
+export async function readState(directory: string): Promise<StoredCapture | undefined> {
+  try {
+    await using file = await open(join(directory, stateFileName), constants.O_RDONLY | constants.O_NOFOLLOW)
+    return asState(await file.readFile('utf8'), directory)
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+/** Resolves when the state stands on disk. `isLasting`: also after a power cut. */
+export function writeState(directory: string, state: StoredCapture, isLasting: boolean): void {
+  const next = join(directory, `${stateFileName}.tmp`)
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+  const fd = openSync(next, flags, 0o640)
+  try {
+    writeSync(fd, JSON.stringify(state))
+    if (isLasting) fsyncSync(fd)
+  } catch (error) {
+    rmSync(next, { force: true })
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(next, join(directory, stateFileName))
+}
+
+function asState(text: string, directory: string): StoredCapture {
+  try {
+    const state = JSON.parse(text) as StoredCapture
+    if (state.version === 1 && Array.isArray(state.rows) && typeof state.capture?.uid === 'string') return state
+  } catch {} // falls through: what it said is lost, that there was one is known
+  const [name = '', namespace = ''] = directory.split('/').toReversed()
+  const capture: CaptureRef = { api: 'PacketCapture', namespace, name, uid: '' }
+  return { version: 1, capture, node: '', savedAtMs: 0, rows: [] }
+}
