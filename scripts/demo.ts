@@ -84,6 +84,7 @@ async function demo(): Promise<void> {
 
 async function makeEndpoints(): Promise<ReadonlyMap<string, Pod>> {
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
+  execFileSync('ip', ['link', 'set', 'lo', 'up'])
   const pods = new Map<string, Pod>()
   for (const name of Object.keys(endpoints)) {
     const pod = await makePod({ teardown: cleanUp => void cleanUps.push(cleanUp) }, { hostName: `cali-${name}` })

@@ -84,6 +84,7 @@ export class Engine {
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
     await holder.apply(decision.actions)
+    holder.rotateWhatIsDue()
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     this.#sleepUntil(Math.min(decision.wakeAtMs, clock.now() + this.#parts.counterMs))

@@ -33,11 +33,15 @@ async function client(dnsAddress: string): Promise<never> {
   const resolver = new Resolver()
   resolver.setServers([dnsAddress])
   for (;;) {
-    const [webAddress = ''] = await resolver.resolve4('web.demo')
-    await (await fetch(`http://${webAddress}/`, { headers: { 'user-agent': 'selcap-demo', connection: 'close' } })).text()
-    const bulk = connect(9_000, webAddress)
-    bulk.end(Buffer.alloc(3_000, 'x'))
-    await once(bulk.resume(), 'close')
+    await askBoth(resolver).catch(() => {}) // the servers may still be starting
     await setTimeout(100)
   }
+}
+
+async function askBoth(resolver: Resolver): Promise<void> {
+  const [webAddress = ''] = await resolver.resolve4('web.demo')
+  await (await fetch(`http://${webAddress}/`, { headers: { 'user-agent': 'selcap-demo', connection: 'close' } })).text()
+  const bulk = connect(9_000, webAddress)
+  bulk.end(Buffer.alloc(3_000, 'x'))
+  await once(bulk.resume(), 'close')
 }

@@ -80,7 +80,7 @@ export async function readStatusDirectory(directory: string): Promise<PublishedC
 
 /** YAML as kubectl prints it: keys sorted, sequences not indented. */
 export function toYaml(value: unknown): string {
-  return stringify(value, { indentSeq: false, sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })
+  return stringify(value, { version: '1.1', indentSeq: false, sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
