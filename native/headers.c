@@ -63,7 +63,7 @@ uint32_t headers_length(const uint8_t *frame, uint32_t length) {
     at += 2;
     if (type == 0x0800) return ipv4_end(frame, at, length);
     if (type == 0x86dd) return ipv6_end(frame, at, length);
-    if (type == 0x0806) return length; // ARP is all header
+    if (type == 0x0806) return at_most(at + 28, length); // ARP for IPv4 over Ethernet: what follows is padding
     if ((type != 0x8100 && type != 0x88a8 && type != 0x9100) || tags == 4) return at_most(at, length);
     at += 2;
   }

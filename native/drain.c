@@ -1,0 +1,188 @@
+// From a ring's blocks to whole records in the buffer, and from there to the sink. The limits of a capture and the size of a
+// file are looked at before each record.
+#include "reader_state.h"
+#include "sink.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#ifndef TP_STATUS_GSO_TCP
+#define TP_STATUS_GSO_TCP (1 << 8) // Linux 5.14; older headers do not name it
+#endif
+
+// What was encoded and not written is counted as refused, and given back to the limits.
+static void give_back(struct tap *tap, uint64_t records, uint64_t bytes) {
+  tap->counters.refused += records;
+  if (!tap->group) return;
+  if (tap->group->packets_left >= 0) tap->group->packets_left += (int64_t)records;
+  if (tap->group->bytes_left >= 0) tap->group->bytes_left += (int64_t)bytes;
+}
+
+static void settle(struct reader *reader, struct tap *tap, bool is_written, uint64_t records, uint64_t bytes) {
+  int error = errno;
+  pthread_mutex_lock(&reader->lock);
+  bool is_first = !tap->has_written && records > 0;
+  read_statistics(tap); // first: what was written was received
+  tap->counters.packets += records;
+  tap->counters.bytes += bytes;
+  if (records > 0) tap->counters.last_ns = tap->pending_last_ns;
+  give_back(tap, tap->pending_packets - records, tap->pending_bytes - bytes);
+  tap->sink->bytes_left += (int64_t)(tap->pending_bytes - bytes);
+  pthread_mutex_unlock(&reader->lock);
+  tap->pending_packets = tap->pending_bytes = 0;
+  reader->filled = 0;
+  if (is_first) {
+    tap->has_written = true;
+    emit(reader, (struct event){.kind = EVENT_FIRST_PACKET, .id = tap->id, .number = (int64_t)tap->counters.last_ns});
+  }
+  if (is_written) return;
+  tap->is_failed = true;
+  struct event event = {.kind = EVENT_WRITE_FAILED, .id = tap->id, .number = tap->sink->fd};
+  snprintf(event.failure.code, sizeof event.failure.code, "%s", strerrorname_np(error) ? strerrorname_np(error) : "EIO");
+  emit(reader, event);
+}
+
+static void flush(struct reader *reader, struct tap *tap) {
+  if (reader->filled == 0) return;
+  uint64_t records, bytes;
+  bool is_written = write_records(tap, reader->buffer, reader->filled, &records, &bytes);
+  settle(reader, tap, is_written, records, bytes);
+}
+
+void move_on(struct reader *reader, struct tap *tap) {
+  flush(reader, tap);
+  struct sink *done = tap->sink;
+  tap->sink = done->next;
+  read_statistics(tap);
+  emit(reader, (struct event){.kind = EVENT_MOVED, .id = tap->id, .number = done->fd, .counters = tap->counters});
+  free(done);
+}
+
+static void reach_limit(struct reader *reader, struct tap *tap, bool is_bytes) {
+  tap->group->is_over = true;
+  emit(reader, (struct event){.kind = EVENT_LIMIT, .id = tap->id, .flag = is_bytes});
+}
+
+// A sink that takes a record of this size: this one, or the next. NULL: none was offered.
+static struct sink *room_for(struct reader *reader, struct tap *tap, size_t size) {
+  if (!tap->sink) return NULL;
+  if (tap->sink->is_empty || (int64_t)size <= tap->sink->bytes_left) return tap->sink;
+  if (!tap->sink->next) return NULL;
+  move_on(reader, tap);
+  return tap->sink;
+}
+
+static struct frame read_frame(const struct tap *tap, const struct tpacket3_hdr *header) {
+  const struct sockaddr_ll *from = (const void *)((const uint8_t *)header + TPACKET_ALIGN(sizeof *header));
+  struct frame frame = {
+    .data = (const uint8_t *)header + header->tp_mac, .captured = header->tp_snaplen, .original = header->tp_len,
+    .time_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec,
+    .drops = tap->counters.dropped - tap->drops_told,
+  };
+  bool is_outgoing = from->sll_pkttype == PACKET_OUTGOING;
+  frame.flags = is_outgoing == tap->inside_is_pod ? 2 : 1; // outbound 2, inbound 1, seen from the pod
+  if (header->tp_status & TP_STATUS_CSUMNOTREADY) frame.flags |= 1u << 9;
+  else if (header->tp_status & TP_STATUS_CSUM_VALID) frame.flags |= 1u << 10;
+  if (header->tp_status & TP_STATUS_GSO_TCP) frame.flags |= 1u << 11;
+  if (header->tp_status & TP_STATUS_VLAN_VALID) {
+    uint16_t type = header->tp_status & TP_STATUS_VLAN_TPID_VALID ? header->hv1.tp_vlan_tpid : 0x8100;
+    uint16_t tag = (uint16_t)header->hv1.tp_vlan_tci;
+    frame.has_tag = true;
+    frame.tag[0] = (uint8_t)(type >> 8), frame.tag[1] = (uint8_t)type, frame.tag[2] = (uint8_t)(tag >> 8), frame.tag[3] = (uint8_t)tag;
+  }
+  return frame;
+}
+
+static uint32_t captured_length(const struct tap *tap, const struct frame *frame) {
+  uint32_t length = frame->captured;
+  if (tap->headers_only) {
+    // The stripped tag is not among the data here; the length is measured without it.
+    length = headers_length(frame->data, frame->captured);
+  }
+  if (frame->has_tag) length += 4;
+  return length < tap->snap_length ? length : tap->snap_length;
+}
+
+static void write_large(struct reader *reader, struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size) {
+  flush(reader, tap);
+  uint8_t *record = malloc(size);
+  uint64_t records = 0, bytes = 0;
+  errno = ENOMEM;
+  bool is_written = record && (encode_record(tap->format, frame, captured, original, record), write_records(tap, record, size, &records, &bytes));
+  free(record);
+  settle(reader, tap, is_written, records, bytes);
+}
+
+// False: there is no room for it now; it stays in the ring.
+static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_hdr *header) {
+  if (tap->is_failed || (tap->group && tap->group->is_over)) return tap->pending_refused++, true;
+  struct frame frame = read_frame(tap, header);
+  uint32_t captured = captured_length(tap, &frame), original = frame.original + (frame.has_tag ? 4 : 0);
+  if (tap->format == FORMAT_PCAP) frame.drops = 0;
+  size_t size = record_bytes(tap->format, captured, frame.drops > 0);
+  if (tap->group && tap->group->bytes_left >= 0 && (int64_t)size > tap->group->bytes_left) {
+    reach_limit(reader, tap, true);
+    return tap->pending_refused++, true;
+  }
+  struct sink *sink = room_for(reader, tap, size);
+  if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
+  if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length) tap->counters.truncated++;
+  if (reader->filled + size > BUFFER_BYTES) flush(reader, tap);
+  if (tap->is_failed) return tap->pending_refused++, true;
+  tap->drops_told = tap->counters.dropped;
+  sink->is_empty = false;
+  sink->bytes_left -= (int64_t)size;
+  tap->pending_packets++;
+  tap->pending_bytes += size;
+  tap->pending_last_ns = frame.time_ns;
+  if (tap->group && tap->group->bytes_left >= 0 && (tap->group->bytes_left -= (int64_t)size) == 0) reach_limit(reader, tap, true);
+  if (tap->group && tap->group->packets_left > 0 && --tap->group->packets_left == 0) reach_limit(reader, tap, false);
+  if (size > BUFFER_BYTES) write_large(reader, tap, &frame, captured, original, size);
+  else reader->filled += encode_record(tap->format, &frame, captured, original, reader->buffer + reader->filled);
+  return true;
+}
+
+static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {
+  if (tap->taken == 0) {
+    tap->packet = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
+    if (block->hdr.bh1.block_status & TP_STATUS_LOSING) read_statistics(tap);
+  }
+  for (; tap->taken < block->hdr.bh1.num_pkts; tap->taken++) {
+    struct tpacket3_hdr *header = (struct tpacket3_hdr *)tap->packet;
+    if (!take(reader, tap, header)) return false;
+    tap->seen++;
+    tap->packet += header->tp_next_offset;
+  }
+  tap->taken = 0;
+  __atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+  tap->block = (tap->block + 1) % tap->block_count;
+  return true;
+}
+
+// At most once around the ring: the other taps wait.
+void drain(struct reader *reader, struct tap *tap) {
+  for (uint32_t blocks = 0; blocks < tap->block_count; blocks++) {
+    struct tpacket_block_desc *block = (struct tpacket_block_desc *)(tap->ring + (size_t)tap->block * tap->block_bytes);
+    if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) break;
+    if (take_block(reader, tap, block)) continue;
+    tap->is_stalled = true;
+    watch(reader, tap, 0);
+    break;
+  }
+  flush(reader, tap);
+  pthread_mutex_lock(&reader->lock);
+  read_statistics(tap);
+  tap->counters.refused += tap->pending_refused;
+  pthread_mutex_unlock(&reader->lock);
+  tap->pending_refused = 0;
+}
+
+void go_on(struct reader *reader, struct tap *tap) {
+  if (tap->is_stalled) watch(reader, tap, EPOLLIN);
+  tap->is_stalled = false;
+  drain(reader, tap);
+}
+

@@ -1,0 +1,45 @@
+// What the files of the reader share: its state, which only its own thread touches but for what `lock` guards.
+#pragma once
+#include "reader.h"
+
+#define BUFFER_BYTES 65536
+
+struct reader {
+  pthread_t thread;
+  int epoll, wake, link_watch;
+  pthread_mutex_t lock; // of the commands, and of the counters that others read
+  struct command *first, **last;
+  struct tap *taps;
+  void (*emit)(void *context, struct event *event);
+  void *context;
+  bool is_stopping;
+  int running; // threads that open, close, compile
+  pthread_cond_t none_running;
+  size_t filled;
+  uint8_t buffer[BUFFER_BYTES];
+};
+
+// reader.c
+uint64_t now_ms(void);
+void emit(struct reader *reader, struct event event);
+void watch(struct reader *reader, struct tap *tap, uint32_t events);
+
+// drain.c
+void drain(struct reader *reader, struct tap *tap);
+void go_on(struct reader *reader, struct tap *tap);
+void move_on(struct reader *reader, struct tap *tap);
+
+// closing.c
+void start_closing(struct reader *reader, struct tap *tap, uint32_t request);
+void close_what_is_drained(struct reader *reader);
+void close_all(struct reader *reader);
+bool is_any_closing(const struct reader *reader);
+
+// commands.c
+struct tap *find_tap(const struct reader *reader, uint32_t id);
+void obey_all(struct reader *reader);
+
+// changes.c
+void look_for_namespaces(struct reader *reader);
+bool has_namespaces(const struct reader *reader);
+void read_link_changes(struct reader *reader);
