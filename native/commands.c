@@ -1,6 +1,5 @@
 // What the reader is told to do, one command after the other, between its passes over the rings.
 #include "reader_state.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -70,9 +69,9 @@ static void obey(struct reader *reader, const struct command *command) {
   }
 }
 
+bool has_commands(struct reader *reader) { return __atomic_load_n(&reader->first, __ATOMIC_ACQUIRE) != NULL; }
+
 void obey_all(struct reader *reader) {
-  uint64_t ignored;
-  if (read(reader->wake, &ignored, sizeof ignored) < 0 && errno != EAGAIN) return;
   pthread_mutex_lock(&reader->lock);
   struct command *command = reader->first;
   reader->first = NULL;

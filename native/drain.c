@@ -162,11 +162,11 @@ static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_bl
   return true;
 }
 
-// At most once around the ring: the other taps wait.
+// At most once around the ring, since the other taps wait; and only until there is a command, which speaks of what comes after it.
 void drain(struct reader *reader, struct tap *tap) {
   for (uint32_t blocks = 0; blocks < tap->block_count; blocks++) {
     struct tpacket_block_desc *block = (struct tpacket_block_desc *)(tap->ring + (size_t)tap->block * tap->block_bytes);
-    if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER)) break;
+    if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) || has_commands(reader)) break;
     if (take_block(reader, tap, block)) continue;
     tap->is_stalled = true;
     watch(reader, tap, 0);

@@ -29,7 +29,11 @@ void watch(struct reader *reader, struct tap *tap, uint32_t events) {
 }
 
 static void attend(struct reader *reader, const struct epoll_event *event) {
-  if (event->data.ptr == &reader->wake) return obey_all(reader);
+  if (event->data.ptr == &reader->wake) {
+    uint64_t ignored; // what there is to do stands in the list of commands
+    if (read(reader->wake, &ignored, sizeof ignored) < 0) return;
+    return;
+  }
   if (event->data.ptr == &reader->link_watch) return read_link_changes(reader);
   struct tap *tap = event->data.ptr;
   if (event->events & (EPOLLERR | EPOLLHUP)) {
@@ -48,12 +52,8 @@ static void *run(void *argument) {
     struct epoll_event events[64];
     int timeout = is_any_closing(reader) ? 5 : has_namespaces(reader) ? 500 : -1;
     int count = epoll_wait(reader->epoll, events, 64, timeout);
-    bool has_command = false; // last: a command may free a tap that an event of this round is about
-    for (int i = 0; i < count; i++) {
-      if (events[i].data.ptr == &reader->wake) has_command = true;
-      else attend(reader, &events[i]);
-    }
-    if (has_command) obey_all(reader);
+    if (has_commands(reader)) obey_all(reader);
+    for (int i = 0; i < count; i++) attend(reader, &events[i]);
     close_what_is_drained(reader);
     if (now_ms() - namespaces_at < 500) continue;
     namespaces_at = now_ms();

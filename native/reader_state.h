@@ -37,6 +37,7 @@ bool is_any_closing(const struct reader *reader);
 
 // commands.c
 struct tap *find_tap(const struct reader *reader, uint32_t id);
+bool has_commands(struct reader *reader);
 void obey_all(struct reader *reader);
 
 // changes.c
