@@ -83,7 +83,7 @@ static napi_value set_left(napi_env env, napi_callback_info info) {
   ARGUMENTS(3);
   double packets, bytes;
   struct group *group;
-  CHECK(napi_get_value_external(env, argv[0], (void **)&group));
+  if (napi_get_value_external(env, argv[0], (void **)&group) != napi_ok) return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a group"), NULL;
   if (!number_of(env, argv[1], &packets) || !number_of(env, argv[2], &bytes)) return NULL;
   tell(instance->reader, (struct command){.kind = COMMAND_SET_LEFT, .group = group, .packets = (int64_t)packets, .bytes = (int64_t)bytes});
   return NULL;

@@ -23,6 +23,7 @@ static void answer(struct instance *instance, struct event event) {
 static void end_errand(struct errand *errand) {
   free(errand->spec.netns);
   free(errand->spec.filter);
+  free(errand->sink); // unless a tap took it
   free(errand);
 }
 
@@ -95,10 +96,11 @@ static void *open_work(void *argument) {
     tap->id = errand->tap;
     tap->group = errand->group;
     tap->sink = errand->sink;
+    errand->sink = NULL;
     event.kind = EVENT_DONE;
     event.number = (int64_t)tap->ring_bytes;
     tell(errand->reader, (struct command){.kind = COMMAND_ADD, .tap = tap});
-  } else free(errand->sink);
+  }
   answer(errand->instance, event);
   end_errand(errand);
   return NULL;

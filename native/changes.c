@@ -17,9 +17,19 @@ void look_for_namespaces(struct reader *reader) {
   }
 }
 
-bool has_namespaces(const struct reader *reader) {
-  for (const struct tap *tap = reader->taps; tap; tap = tap->next) if (tap->netns) return true;
+// Some things nobody tells of: they are looked at twice a second while there are any.
+bool needs_looks(const struct reader *reader) {
+  for (const struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (tap->netns || tap->is_stalled) return true;
   return false;
+}
+
+// A tap that waits for its next file is not drained, but its ring may be overflowing.
+void count_what_waits(struct reader *reader) {
+  pthread_mutex_lock(&reader->lock);
+  for (struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (tap->is_stalled) read_statistics(tap);
+  pthread_mutex_unlock(&reader->lock);
 }
 
 static void tell_of_link(struct reader *reader, const struct nlmsghdr *message) {

@@ -50,7 +50,7 @@ static void *run(void *argument) {
   uint64_t namespaces_at = now_ms();
   while (!reader->is_stopping) {
     struct epoll_event events[64];
-    int timeout = is_any_closing(reader) ? 5 : has_namespaces(reader) ? 500 : -1;
+    int timeout = is_any_closing(reader) ? 5 : needs_looks(reader) ? 500 : -1;
     int count = epoll_wait(reader->epoll, events, 64, timeout);
     if (has_commands(reader)) obey_all(reader);
     for (int i = 0; i < count; i++) attend(reader, &events[i]);
@@ -58,6 +58,7 @@ static void *run(void *argument) {
     if (now_ms() - namespaces_at < 500) continue;
     namespaces_at = now_ms();
     look_for_namespaces(reader);
+    count_what_waits(reader);
   }
   close_all(reader);
   return NULL;

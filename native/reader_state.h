@@ -42,5 +42,6 @@ void obey_all(struct reader *reader);
 
 // changes.c
 void look_for_namespaces(struct reader *reader);
-bool has_namespaces(const struct reader *reader);
+bool needs_looks(const struct reader *reader);
+void count_what_waits(struct reader *reader);
 void read_link_changes(struct reader *reader);

@@ -17,6 +17,7 @@ bool text_of(napi_env env, napi_value value, char **out) {
   napi_get_value_string_utf8(env, value, *out, length + 1, &length);
   if (strlen(*out) == length) return true;
   free(*out);
+  *out = NULL;
   return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a string without NUL"), false;
 }
 
