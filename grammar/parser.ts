@@ -81,8 +81,8 @@ class SelectorParser extends EmbeddedActionsParser {
     })
     const operand = this.OR([
       { ALT: (): Tree => ({ kind: 'has', label: tokens.textOf(this.CONSUME(tokens.Has)) }) },
-      { ALT: (): Tree => (this.CONSUME(tokens.All), { kind: 'all' }) },
-      { ALT: (): Tree => (this.CONSUME(tokens.Global), { kind: 'global' }) },
+      { ALT: (): Tree => wordless('all', this.CONSUME(tokens.All)) },
+      { ALT: (): Tree => wordless('global', this.CONSUME(tokens.Global)) },
       { ALT: (): Tree => this.SUBRULE(this.labelled) },
       { ALT: (): Tree => this.CONSUME(Group).payload as Tree },
     ])
@@ -105,8 +105,18 @@ class SelectorParser extends EmbeddedActionsParser {
           return { kind, label, value: tokens.textOf(this.consume(index, tokens.StringLiteral)) }
         },
       })),
-      { ALT: (): Tree => (this.CONSUME(tokens.In), { kind: 'in', label, values: this.SUBRULE1(this.set) }) },
-      { ALT: (): Tree => (this.CONSUME(tokens.NotIn), { kind: 'notIn', label, values: this.SUBRULE2(this.set) }) },
+      {
+        ALT: (): Tree => {
+          this.CONSUME(tokens.In)
+          return { kind: 'in', label, values: this.SUBRULE1(this.set) }
+        },
+      },
+      {
+        ALT: (): Tree => {
+          this.CONSUME(tokens.NotIn)
+          return { kind: 'notIn', label, values: this.SUBRULE2(this.set) }
+        },
+      },
     ])
   })
 
@@ -192,4 +202,9 @@ function chain(kind: 'and' | 'or', operands: readonly Tree[]): Tree {
 
 function isTokenType(value: unknown): value is TokenType {
   return typeof value === 'object' && value !== null && 'tokenTypeIdx' in value
+}
+
+/** A token that says all there is to say. */
+function wordless(kind: 'all' | 'global', _token: IToken): Tree {
+  return { kind }
 }

@@ -17,7 +17,10 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   captureDiskFreePercentMin: integer(0, 99),
   captureRingBytesMax: integer(524_288),
   captureEndpointsMax: integer(1),
-  interfacePrefix: { read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined), expected: 'at most 4 of the characters of interface names' },
+  interfacePrefix: {
+    read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
+    expected: 'at most 4 of the characters of interface names',
+  },
   logLevel: { read: text => levels.find(level => level === text.toLowerCase()), expected: `one of ${levels.join(', ')}` },
   agentPort: integer(1, 65_535),
 }
@@ -27,7 +30,10 @@ const aliases: Readonly<Record<string, keyof Settings>> = { AGENT_PORT: 'agentPo
 
 type Given = { readonly source: string; readonly text: string }
 
-export function readSettings(env: Readonly<Record<string, string | undefined>>, fileText: string | undefined): { settings: Settings; warnings: readonly string[] } {
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  fileText: string | undefined,
+): { settings: Settings; warnings: readonly string[] } {
   const file = readFile(fileText)
   const given = new Map([...file.given, ...environment(env)])
   const warnings = [...file.warnings]
@@ -35,7 +41,8 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     const found = given.get(name)
     const value = found && read(found.text.trim())
     const standard = defaultSettings[name as keyof Settings]
-    if (found && value === undefined) warnings.push(`Cannot use ${found.source} = "${found.text}": expected ${expected}; the default ${standard} holds`)
+    if (found && value === undefined)
+      warnings.push(`Cannot use ${found.source} = "${found.text}": expected ${expected}; the default ${standard} holds`)
     return [name, value ?? standard]
   })
   return { settings: Object.fromEntries(entries) as Settings, warnings }
@@ -53,12 +60,15 @@ function readFile(text: string | undefined): { readonly given: readonly [string,
   if (text === undefined || text.trim() === '') return { given: [], warnings: [] }
   try {
     const found = parse(text) as unknown
-    if (typeof found !== 'object' || found === null || Array.isArray(found)) return { given: [], warnings: ['Cannot use the configuration file: expected settings by name'] }
+    if (typeof found !== 'object' || found === null || Array.isArray(found))
+      return { given: [], warnings: ['Cannot use the configuration file: expected settings by name'] }
     const known = Object.entries(found).filter(([name]) => Object.hasOwn(settings, name))
     const unknown = Object.keys(found).filter(name => !Object.hasOwn(settings, name))
     return {
       given: known.map(([name, value]) => [name, { source: name, text: String(value) }]),
-      warnings: unknown.map(name => `Cannot use the setting "${name}": there is none of that name, expected one of ${Object.keys(settings).join(', ')}`),
+      warnings: unknown.map(
+        name => `Cannot use the setting "${name}": there is none of that name, expected one of ${Object.keys(settings).join(', ')}`,
+      ),
     }
   } catch (error) {
     return { given: [], warnings: [`Cannot read the configuration file: ${(error as Error).message.split('\n')[0]}`] }

@@ -1,7 +1,17 @@
 // The errors somebody catches, each with a code; docs/operations.md explains every code (test/repo holds both lists together).
 // Anything else that is thrown is a bug and ends the process.
 
-export const tapErrorCodes = ['NO_INTERFACE', 'INTERFACE_DOWN', 'NO_NAMESPACE', 'NOT_PERMITTED', 'BAD_FILTER', 'FILTER_TOO_LONG', 'RING_BUDGET', 'NO_MEMORY', 'NOT_SUPPORTED'] as const
+export const tapErrorCodes = [
+  'NO_INTERFACE',
+  'INTERFACE_DOWN',
+  'NO_NAMESPACE',
+  'NOT_PERMITTED',
+  'BAD_FILTER',
+  'FILTER_TOO_LONG',
+  'RING_BUDGET',
+  'NO_MEMORY',
+  'NOT_SUPPORTED',
+] as const
 export type TapErrorCode = (typeof tapErrorCodes)[number]
 
 /** A tap that cannot be opened, or a filter that does not compile. */

@@ -6,5 +6,8 @@ export type { Logger }
 
 /** Writes synchronously: a line is there before the process ends, and lines are rare. */
 export function makeLogger(level: string, fd = 2): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: label => ({ level: label }) } }, destination({ fd, sync: true }))
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: label => ({ level: label }) } },
+    destination({ fd, sync: true }),
+  )
 }

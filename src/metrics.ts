@@ -28,7 +28,10 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
   ] as const
   for (const [name, help, value] of perCapture) {
     new Counter({
-      name, help, labelNames: ['namespace', 'capture'], registers: [registry],
+      name,
+      help,
+      labelNames: ['namespace', 'capture'],
+      registers: [registry],
       collect() {
         this.reset()
         for (const [key, facts] of figures().captures) this.inc(labelsOf(key), sum([...facts.endpoints.values()].map(value)))
@@ -42,16 +45,31 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
     ['selcap_disk_free_percent', 'Free space of the file system under captureDir', (now: NodeFigures) => now.diskFreePercent],
   ] as const
   for (const [name, help, value] of gauges) {
-    new Gauge({ name, help, registers: [registry], collect() { this.set(value(figures())) } })
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(figures()))
+      },
+    })
   }
   new Gauge({
-    name: 'selcap_captures', help: 'Captures by state', labelNames: ['state'], registers: [registry],
+    name: 'selcap_captures',
+    help: 'Captures by state',
+    labelNames: ['state'],
+    registers: [registry],
     collect() {
       const all = [...figures().states.values()]
       for (const state of states) this.set({ state }, all.filter(each => each === state).length)
     },
   })
-  const turns = new Histogram({ name: 'selcap_turn_seconds', help: 'Time of one turn of the engine', buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2], registers: [registry] })
+  const turns = new Histogram({
+    name: 'selcap_turn_seconds',
+    help: 'Time of one turn of the engine',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+    registers: [registry],
+  })
   return { registry, observeTurn: seconds => turns.observe(seconds) }
 }
 
@@ -59,7 +77,8 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
 export async function serveMetrics(registry: Registry, port: number): Promise<Server> {
   const server = createServer((request, response) => {
     if (request.url === '/healthz') response.end('ok\n')
-    else if (request.url === '/metrics') void registry.metrics().then(text => response.setHeader('content-type', registry.contentType).end(text))
+    else if (request.url === '/metrics')
+      void registry.metrics().then(text => response.setHeader('content-type', registry.contentType).end(text))
     else response.writeHead(404).end('Not found: expected /metrics or /healthz\n')
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))

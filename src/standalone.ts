@@ -7,7 +7,7 @@ import { systemClock } from './clock.ts'
 import { Engine } from './engine.ts'
 import { UsageError } from './errors.ts'
 import { type Logger, makeLogger } from './log.ts'
-import { makeMetrics, type Metrics, serveMetrics } from './metrics.ts'
+import { type Metrics, makeMetrics, serveMetrics } from './metrics.ts'
 import type { Settings } from './model/settings.ts'
 import { StatusDirectory } from './publish/statusDirectory.ts'
 import { openDriver } from './taps/drivers.ts'
@@ -29,11 +29,23 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await using driver = await openDriver(options.driver)
   await using holder = await TapHolder.open({ driver, clock: systemClock, node: options.node, settings, log })
   const identities = new Identities(join(options.status, '.identities.json'))
-  await using manifests = await Manifests.open({ directory: options.manifests, node: options.node, settings, identities, clock: systemClock, log })
+  await using manifests = await Manifests.open({
+    directory: options.manifests,
+    node: options.node,
+    settings,
+    identities,
+    clock: systemClock,
+    log,
+  })
   const publisher = await StatusDirectory.open(options.status)
   const metrics = makeMetrics(() => engine.figures())
   const engine = new Engine({
-    source: manifests, holder, publisher, clock: systemClock, log, counterMs,
+    source: manifests,
+    holder,
+    publisher,
+    clock: systemClock,
+    log,
+    counterMs,
     compile: (filter, snapLength) => driver.compile(filter, snapLength),
     onExpired: key => manifests.expire(key),
     onTurn: metrics.observeTurn,
@@ -45,7 +57,10 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     engine.lookAgain()
   })
 
-  log.info({ node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid }, 'selcap started')
+  log.info(
+    { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
+    'selcap started',
+  )
   await engine.run(stopped())
   await holder.stop()
   await engine.report()
@@ -61,7 +76,9 @@ function stopped(): AbortSignal {
 async function mustBeDirectory(option: string, path: string): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error.code)
   if (typeof found === 'object' && found.isDirectory()) return
-  throw new UsageError(`Cannot use ${option} "${path}": ${typeof found === 'object' ? 'it is not a directory' : found}, expected an existing directory`)
+  throw new UsageError(
+    `Cannot use ${option} "${path}": ${typeof found === 'object' ? 'it is not a directory' : found}, expected an existing directory`,
+  )
 }
 
 function portOf({ metricsPort }: StandaloneOptions, settings: Settings): number {

@@ -30,7 +30,9 @@ function logAction(log: Logger, action: Action): void {
 
 function logElement(log: Logger, key: string, before: CaptureStatusElement | undefined, now: CaptureStatusElement): void {
   const { state, packets, dropped, message } = now
-  if (before?.state !== state) log[state === 'Error' ? 'error' : 'info']({ capture: key, from: before?.state, state, packets, dropped, message }, 'capture state')
+  if (before?.state !== state)
+    log[state === 'Error' ? 'error' : 'info']({ capture: key, from: before?.state, state, packets, dropped, message }, 'capture state')
   const known = new Set(before?.problems.map(({ reason }) => reason))
-  for (const problem of now.problems) if (!known.has(problem.reason)) log.warn({ capture: key, reason: problem.reason, problem: problem.message }, 'capture degraded')
+  for (const problem of now.problems)
+    if (!known.has(problem.reason)) log.warn({ capture: key, reason: problem.reason, problem: problem.message }, 'capture degraded')
 }

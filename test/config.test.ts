@@ -7,7 +7,10 @@ test('readSettings() gives the defaults when nothing is said', t => {
 })
 
 test("readSettings() takes Felix's variables in any case", t => {
-  const { settings } = readSettings({ FELIX_CAPTUREDIR: '/x', Felix_CaptureMaxFiles: '7', FELIX_INTERFACEPREFIX: 'eni,veth', AGENT_PORT: '8080' }, undefined)
+  const { settings } = readSettings(
+    { FELIX_CAPTUREDIR: '/x', Felix_CaptureMaxFiles: '7', FELIX_INTERFACEPREFIX: 'eni,veth', AGENT_PORT: '8080' },
+    undefined,
+  )
   t.like(settings, { captureDir: '/x', captureMaxFiles: 7, interfacePrefix: 'eni', agentPort: 8080 })
 })
 
@@ -17,8 +20,15 @@ test('readSettings() lets the environment win over the file', t => {
 })
 
 const bad: readonly (readonly [string, string])[] = [
-  ['FELIX_CAPTUREDIR', ''], ['FELIX_CAPTUREMAXSIZEBYTES', '0'], ['FELIX_CAPTUREMAXSIZEBYTES', '1e9'], ['FELIX_CAPTUREROTATIONSECONDS', '-1'],
-  ['FELIX_CAPTUREMAXFILES', 'two'], ['FELIX_CAPTUREDISKFREEPERCENTMIN', '100'], ['FELIX_LOGLEVEL', 'loud'], ['FELIX_INTERFACEPREFIX', 'toolong'], ['AGENT_PORT', '65536'],
+  ['FELIX_CAPTUREDIR', ''],
+  ['FELIX_CAPTUREMAXSIZEBYTES', '0'],
+  ['FELIX_CAPTUREMAXSIZEBYTES', '1e9'],
+  ['FELIX_CAPTUREROTATIONSECONDS', '-1'],
+  ['FELIX_CAPTUREMAXFILES', 'two'],
+  ['FELIX_CAPTUREDISKFREEPERCENTMIN', '100'],
+  ['FELIX_LOGLEVEL', 'loud'],
+  ['FELIX_INTERFACEPREFIX', 'toolong'],
+  ['AGENT_PORT', '65536'],
 ]
 for (const [variable, text] of bad) {
   test(`readSettings() keeps the default and warns by name when ${variable} is "${text}"`, t => {
@@ -29,7 +39,11 @@ for (const [variable, text] of bad) {
   })
 }
 
-for (const [what, text] of [['a list', '- a'], ['broken', '{a: ['], ['a setting nobody knows', 'captureMaxFile: 2']] as const) {
+for (const [what, text] of [
+  ['a list', '- a'],
+  ['broken', '{a: ['],
+  ['a setting nobody knows', 'captureMaxFile: 2'],
+] as const) {
   test(`readSettings() warns once and keeps the defaults when the file is ${what}`, t => {
     const { settings, warnings } = readSettings({}, text)
     t.deepEqual(settings, defaultSettings)

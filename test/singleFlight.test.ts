@@ -4,10 +4,13 @@ import { singleFlight } from '../src/singleFlight.ts'
 test('singleFlight() makes one more turn when it is asked during a turn, however often', async t => {
   const gates: (() => void)[] = []
   let turns = 0
-  const lookAgain = singleFlight(() => new Promise(resolve => {
-    turns++
-    gates.push(resolve)
-  }))
+  const lookAgain = singleFlight(
+    () =>
+      new Promise(resolve => {
+        turns++
+        gates.push(resolve)
+      }),
+  )
   const done = Promise.all([lookAgain(), lookAgain(), lookAgain()])
   gates.shift()?.()
   while (gates.length === 0) await Promise.resolve()

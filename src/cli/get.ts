@@ -31,7 +31,8 @@ export function getCommand(): Command {
 
 async function get(kind: string, name: string | undefined, options: GetOptions): Promise<void> {
   if (!kinds.test(kind)) throw new UsageError(`Cannot get "${kind}": expected packetcaptures`)
-  if (name !== undefined && options.allNamespaces) throw new UsageError(`Cannot get "${name}" in all namespaces: expected a name or --all-namespaces, not both`)
+  if (name !== undefined && options.allNamespaces)
+    throw new UsageError(`Cannot get "${name}" in all namespaces: expected a name or --all-namespaces, not both`)
   const read = () => readSelected(name, options)
   if (options.watch) return watch(read, options)
   const captures = await read()
@@ -45,13 +46,18 @@ async function get(kind: string, name: string | undefined, options: GetOptions):
 
 async function readSelected(name: string | undefined, { status, namespace, allNamespaces }: GetOptions): Promise<PublishedCapture[]> {
   const captures = await readStatusDirectory(status).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`Cannot read --status "${status}": ${error.code ?? error.message}, expected the status directory of selcap standalone`)
+    throw new UsageError(
+      `Cannot read --status "${status}": ${error.code ?? error.message}, expected the status directory of selcap standalone`,
+    )
   })
-  return captures.filter(({ metadata }) => (allNamespaces || metadata.namespace === namespace) && (name === undefined || metadata.name === name))
+  return captures.filter(
+    ({ metadata }) => (allNamespaces || metadata.namespace === namespace) && (name === undefined || metadata.name === name),
+  )
 }
 
 function print(captures: readonly PublishedCapture[], name: string | undefined, options: GetOptions): string {
-  const whole = name !== undefined && captures[0] ? captures[0] : { apiVersion: 'v1', items: captures, kind: 'List', metadata: { resourceVersion: '' } }
+  const whole =
+    name !== undefined && captures[0] ? captures[0] : { apiVersion: 'v1', items: captures, kind: 'List', metadata: { resourceVersion: '' } }
   switch (options.output) {
     case 'yaml':
       return toYaml(whole)
@@ -74,7 +80,15 @@ function row(capture: PublishedCapture, { allNamespaces, output }: GetOptions): 
 }
 
 function table(rows: readonly (readonly string[])[], widths = widthsOf(rows)): string {
-  return rows.map(cells => `${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('   ').trimEnd()}\n`).join('')
+  return rows
+    .map(
+      cells =>
+        `${cells
+          .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('')
 }
 
 function widthsOf(rows: readonly (readonly string[])[]): number[] {
@@ -83,7 +97,8 @@ function widthsOf(rows: readonly (readonly string[])[]): number[] {
 
 /** As kubectl does: everything once, then each capture again when it changed. Ends with the process. */
 async function watch(read: () => Promise<PublishedCapture[]>, options: GetOptions): Promise<void> {
-  if (options.output === 'json' || options.output === 'name') throw new UsageError(`Cannot watch with -o ${options.output}: expected wide or yaml`)
+  if (options.output === 'json' || options.output === 'name')
+    throw new UsageError(`Cannot watch with -o ${options.output}: expected wide or yaml`)
   const shown = new Map<string, string>()
   const widths: number[] = []
   const show = async () => {
@@ -94,7 +109,9 @@ async function watch(read: () => Promise<PublishedCapture[]>, options: GetOption
     if (options.output === 'yaml') return void process.stdout.write(fresh.map(capture => `---\n${toYaml(capture)}`).join(''))
     const rows = fresh.map(capture => row(capture, options))
     const isFirst = widths.length === 0
-    widthsOf([header(options), ...rows]).forEach((width, index) => { widths[index] = Math.max(width, widths[index] ?? 0) })
+    widthsOf([header(options), ...rows]).forEach((width, index) => {
+      widths[index] = Math.max(width, widths[index] ?? 0)
+    })
     process.stdout.write(table(isFirst ? [header(options), ...rows] : rows, widths))
   }
   await show()

@@ -12,7 +12,13 @@ import type { PacketCapture } from '../model/world.ts'
 import type { Driver } from '../taps/driver.ts'
 import { openDriver } from '../taps/drivers.ts'
 
-type Good = { readonly kind: string; readonly key: string; readonly selector?: string; readonly filter?: string; readonly notes: readonly string[] }
+type Good = {
+  readonly kind: string
+  readonly key: string
+  readonly selector?: string
+  readonly filter?: string
+  readonly notes: readonly string[]
+}
 type Report = { readonly good: readonly Good[]; readonly problems: readonly string[] }
 
 export function validateCommand(): Command {
@@ -40,7 +46,10 @@ async function validate(files: readonly string[], { output }: { readonly output?
 async function check(file: string, driver: Driver): Promise<Report> {
   const { documents, problems } = readDocuments(await read(file), file === '-' ? 'standard input' : file)
   const results = await Promise.all(documents.map(document => checkDocument(document, driver, file)))
-  return { good: results.flatMap(({ good }) => good), problems: [...problems.map(problem => problem.text), ...results.flatMap(each => each.problems)] }
+  return {
+    good: results.flatMap(({ good }) => good),
+    problems: [...problems.map(problem => problem.text), ...results.flatMap(each => each.problems)],
+  }
 }
 
 async function checkDocument(document: Document, driver: Driver, file: string): Promise<Report> {

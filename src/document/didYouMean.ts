@@ -1,7 +1,11 @@
 // The known name that a mistyped one is closest to, as words to append; '' where none is close.
 export function didYouMean(name: string, known: readonly string[]): string {
-  const [closest] = known.map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) })).toSorted((a, b) => a.distance - b.distance)
-  return closest && closest.distance <= Math.max(1, Math.floor(name.length / 3)) ? `, did you mean "${closest.each}"?` : `, expected one of ${known.join(', ')}`
+  const [closest] = known
+    .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
+    .toSorted((a, b) => a.distance - b.distance)
+  return closest && closest.distance <= Math.max(1, Math.floor(name.length / 3))
+    ? `, did you mean "${closest.each}"?`
+    : `, expected one of ${known.join(', ')}`
 }
 
 /** Letters to insert, delete or replace. */

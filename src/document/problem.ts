@@ -19,30 +19,54 @@ export type Place = Pick<Problem, 'file' | 'document' | 'line' | 'column'>
 export function problem(place: Place, path: Path, message: string): Problem {
   const shown = showPath(path)
   const { file, line, column, document } = place
-  return { ...place, path: shown, message, text: `${file}:${line}:${column}: document ${document}: ${shown === '' ? '' : `${shown}: `}${message}` }
+  return {
+    ...place,
+    path: shown,
+    message,
+    text: `${file}:${line}:${column}: document ${document}: ${shown === '' ? '' : `${shown}: `}${message}`,
+  }
 }
 
 export function showPath(path: Path): string {
-  return path.map(step => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('').replace(/^\./, '')
+  return path
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+    .join('')
+    .replace(/^\./, '')
 }
 
 /** Where and what, out of what the validator says. */
-export function explainError({ keyword, instancePath, params, data, parentSchema, propertyName, schema }: ErrorObject): { readonly path: Path; readonly message: string } {
-  const path = instancePath.split('/').slice(1).map(step => step.replaceAll('~1', '/').replaceAll('~0', '~')).map(step => (/^\d+$/.test(step) ? Number(step) : step))
+export function explainError({ keyword, instancePath, params, data, parentSchema, propertyName, schema }: ErrorObject): {
+  readonly path: Path
+  readonly message: string
+} {
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map(step => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map(step => (/^\d+$/.test(step) ? Number(step) : step))
   if (keyword === 'additionalProperties') {
     const name = String(params.additionalProperty)
     const known = Object.keys((parentSchema as { properties?: object }).properties ?? {})
     return { path: [...path, name], message: `unknown field${didYouMean(name, known)}` }
   }
   if (keyword === 'required') return { path: [...path, String(params.missingProperty)], message: 'found nothing, expected this field' }
-  if (keyword === 'propertyNames' || propertyName !== undefined) return { path: [...path, String(propertyName ?? params.propertyName)], message: 'this is no valid key, expected letters, digits, "-", "_" and ".", with an optional DNS name and "/" before' }
-  return { path, message: `found ${show(data)}, expected ${expectation(keyword, schema, parentSchema as { description?: string; type?: unknown })}` }
+  if (keyword === 'propertyNames' || propertyName !== undefined)
+    return {
+      path: [...path, String(propertyName ?? params.propertyName)],
+      message: 'this is no valid key, expected letters, digits, "-", "_" and ".", with an optional DNS name and "/" before',
+    }
+  return {
+    path,
+    message: `found ${show(data)}, expected ${expectation(keyword, schema, parentSchema as { description?: string; type?: unknown })}`,
+  }
 }
 
 function expectation(keyword: string, schema: unknown, parent: { readonly description?: string; readonly type?: unknown }): string {
   switch (keyword) {
     case 'type':
-      return Array.isArray(schema) ? schema.join(' or ') : `${schema === 'integer' ? 'a whole number' : schema === 'array' ? 'a list' : schema === 'object' ? 'fields' : `a ${schema}`}`
+      return Array.isArray(schema)
+        ? schema.join(' or ')
+        : `${schema === 'integer' ? 'a whole number' : schema === 'array' ? 'a list' : schema === 'object' ? 'fields' : `a ${schema}`}`
     case 'enum':
       return (schema as unknown[]).join(' or ')
     case 'minimum':

@@ -1,14 +1,19 @@
 // A file of documents to validated objects: PacketCapture and WorkloadEndpoint, many a file, YAML or JSON.
 // In: the text. Out: the documents, and everything that is wrong with its place; documents count only if nothing is.
 // Does not judge selectors and expressions: those are admitted, as by an API server, and become the capture's Error.
-import { type Document as YamlDocument, isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
+import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document as YamlDocument } from 'yaml'
 import type { PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { didYouMean } from './didYouMean.ts'
 import { explainError, type Path, type Place, type Problem, problem } from './problem.ts'
 import { brokenRules } from './rules.ts'
 import { apiVersions, type KnownKind, kinds, withDefaults } from './schema.ts'
 
-type Named = { readonly name: string; readonly namespace: string; readonly uid?: string; readonly labels?: Readonly<Record<string, string>> }
+type Named = {
+  readonly name: string
+  readonly namespace: string
+  readonly uid?: string
+  readonly labels?: Readonly<Record<string, string>>
+}
 
 /** Its namespace is filled in, and the schema's other defaults too. */
 export type Document = (Omit<PacketCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & { readonly metadata: Named }
@@ -20,17 +25,23 @@ const aliasesMax = 100
 
 export function readDocuments(text: string, file: string): ReadDocuments {
   const start: Place = { file, document: 1, line: 1, column: 1 }
-  if (Buffer.byteLength(text) > textBytesMax) return { documents: [], problems: [problem(start, [], `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`)] }
-  if (text.includes('\0') || text.includes('\uFFFD')) return { documents: [], problems: [problem(start, [], 'found bytes that are no text, expected UTF-8')] }
+  if (Buffer.byteLength(text) > textBytesMax)
+    return { documents: [], problems: [problem(start, [], `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`)] }
+  if (text.includes('\0') || text.includes('\uFFFD'))
+    return { documents: [], problems: [problem(start, [], 'found bytes that are no text, expected UTF-8')] }
   const lines = new LineCounter()
   const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
-  const results = (Array.isArray(parsed) ? parsed : []).map((document, index) => readDocument(document, new Places(document, lines, file, index + 1)))
+  const results = (Array.isArray(parsed) ? parsed : []).map((document, index) =>
+    readDocument(document, new Places(document, lines, file, index + 1)),
+  )
   return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
 }
 
 function readDocument(document: YamlDocument, places: Places): ReadDocuments {
-  if (document.errors.length > 0) return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
-  if (aliasesOf(document) > aliasesMax) return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
+  if (document.errors.length > 0)
+    return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
+  if (aliasesOf(document) > aliasesMax)
+    return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
   const value = document.toJS({ maxAliasCount: aliasesMax }) as unknown
   if (value === null || value === undefined) return { documents: [], problems: [] } // nothing between two separators
   return readObject(value, [], places)
@@ -43,8 +54,23 @@ function readObject(value: unknown, path: Path, places: Places): ReadDocuments {
     return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
   }
   const known = kinds.find(each => each.kind === kind)
-  const refuse = (field: string, found: unknown, expected: string) => ({ documents: [], problems: [places.problem([...path, field], `found ${JSON.stringify(found) ?? 'nothing'}, expected ${expected}`)] })
-  if (!known) return refuse('kind', kind, `PacketCapture or WorkloadEndpoint${typeof kind === 'string' ? didYouMean(kind, kinds.map(each => each.kind)).replace(/^, expected.*/, '') : ''}`)
+  const refuse = (field: string, found: unknown, expected: string) => ({
+    documents: [],
+    problems: [places.problem([...path, field], `found ${JSON.stringify(found) ?? 'nothing'}, expected ${expected}`)],
+  })
+  if (!known)
+    return refuse(
+      'kind',
+      kind,
+      `PacketCapture or WorkloadEndpoint${
+        typeof kind === 'string'
+          ? didYouMean(
+              kind,
+              kinds.map(each => each.kind),
+            ).replace(/^, expected.*/, '')
+          : ''
+      }`,
+    )
   if (!apiVersions.includes(String(apiVersion))) return refuse('apiVersion', apiVersion, apiVersions.join(' or '))
   const problems = problemsOf(known, value, path, places)
   return { documents: problems.length > 0 ? [] : [withDefaults(known.schema, value) as Document], problems }

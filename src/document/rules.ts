@@ -8,9 +8,15 @@ export function brokenRules(schema: Schema, value: unknown, path: readonly (stri
   if (value === undefined || value === null) return []
   const here = (schema['x-kubernetes-validations'] ?? [])
     .filter(({ rule }) => !holds(rule, value))
-    .map(({ message, fieldPath }) => ({ path: [...path, ...(fieldPath ? fieldPath.split('.').slice(1) : [])], message: `${found(value)}${message}` }))
-  const items = Array.isArray(value) && schema.items ? value.flatMap((item, index) => brokenRules(schema.items as Schema, item, [...path, index])) : []
-  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => brokenRules(inner, (value as Record<string, unknown>)[name], [...path, name]))
+    .map(({ message, fieldPath }) => ({
+      path: [...path, ...(fieldPath ? fieldPath.split('.').slice(1) : [])],
+      message: `${found(value)}${message}`,
+    }))
+  const items =
+    Array.isArray(value) && schema.items ? value.flatMap((item, index) => brokenRules(schema.items as Schema, item, [...path, index])) : []
+  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
+    brokenRules(inner, (value as Record<string, unknown>)[name], [...path, name]),
+  )
   return [...here, ...items, ...fields]
 }
 
@@ -32,6 +38,7 @@ function found(value: unknown): string {
 function forCel(value: unknown): unknown {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value)
   if (Array.isArray(value)) return value.map(forCel)
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, forCel(inner)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, forCel(inner)]))
   return value
 }

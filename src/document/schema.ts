@@ -20,7 +20,11 @@ export type Schema = {
 
 export type Rule = { readonly rule: string; readonly message: string; readonly fieldPath?: string }
 
-export type KnownKind = { readonly kind: 'PacketCapture' | 'WorkloadEndpoint'; readonly schema: Schema; readonly validate: ValidateFunction }
+export type KnownKind = {
+  readonly kind: 'PacketCapture' | 'WorkloadEndpoint'
+  readonly schema: Schema
+  readonly validate: ValidateFunction
+}
 
 export const apiVersions: readonly string[] = ['projectcalico.org/v3']
 
@@ -59,7 +63,10 @@ function closeOff(schema: Schema): object {
     ...types,
     ...(format === 'date-time' && { format }),
     ...(items && { items: closeOff(items) }),
-    ...(properties && { properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, closeOff(inner)])), additionalProperties: false }),
+    ...(properties && {
+      properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, closeOff(inner)])),
+      additionalProperties: false,
+    }),
     ...(typeof additionalProperties === 'object' && { additionalProperties: closeOff(additionalProperties) }),
   }
 }

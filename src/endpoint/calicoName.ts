@@ -44,7 +44,11 @@ export function parseEndpointName(name: string): EndpointParts {
   if (name === '') throw new RangeError('Cannot parse empty string')
   const [node = '', orchestrator = '', ...rest] = split(name)
   if (rest.length > 2) throw new RangeError(`Error parsing ${name}, verify that WorkloadEndpoint name is correct`)
-  const entries = [['node', node], ['orchestrator', orchestrator], ...partsAfter(orchestrator).map((part, index) => [part, rest[index] ?? ''])]
+  const entries = [
+    ['node', node],
+    ['orchestrator', orchestrator],
+    ...partsAfter(orchestrator).map((part, index) => [part, rest[index] ?? '']),
+  ]
   return Object.fromEntries(entries.filter(([part, value]) => value !== '' && part !== 'libnetwork'))
 }
 

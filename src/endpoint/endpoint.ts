@@ -1,7 +1,7 @@
 // Endpoints out of WorkloadEndpoint documents and pods, by Calico's rules. Pure.
 import type { Endpoint } from '../model/endpoint.ts'
 import type { Pod } from '../model/pod.ts'
-import type { World, WorkloadEndpoint } from '../model/world.ts'
+import type { WorkloadEndpoint, World } from '../model/world.ts'
 import { hostInterfaceName } from './calicoName.ts'
 import { effectiveLabels } from './labels.ts'
 
@@ -46,7 +46,13 @@ export function podToEndpoint(pod: Pod, world: Surroundings): Endpoint | undefin
     node: spec.nodeName,
     interfaceName: hostInterfaceName(namespace, name, world.settings.interfacePrefix),
     addresses: live ? addresses : [],
-    labels: effectiveLabels({ own: metadata.labels ?? {}, namespace, orchestrator: 'k8s', serviceAccount, ...inheritance(namespace, serviceAccount, world) }),
+    labels: effectiveLabels({
+      own: metadata.labels ?? {},
+      namespace,
+      orchestrator: 'k8s',
+      serviceAccount,
+      ...inheritance(namespace, serviceAccount, world),
+    }),
     live,
     hostNetwork,
   }
@@ -72,7 +78,10 @@ function addressesOf({ metadata, status }: Pod): string[] {
 }
 
 function inheritance(namespace: string, serviceAccount: string | undefined, { namespaceLabels, serviceAccountLabels }: Surroundings) {
-  return { namespaceLabels: namespaceLabels.get(namespace), serviceAccountLabels: serviceAccountLabels.get(`${namespace}/${serviceAccount}`) }
+  return {
+    namespaceLabels: namespaceLabels.get(namespace),
+    serviceAccountLabels: serviceAccountLabels.get(`${namespace}/${serviceAccount}`),
+  }
 }
 
 function withoutLength(network: string): string {

@@ -48,7 +48,9 @@ export class CaptureFolder {
   /** One that an earlier run left: files made whole, counters brought up to what the files hold. */
   static async adopt(directory: string, state: StoredCapture, node: string): Promise<CaptureFolder> {
     removeWaiting(directory)
-    const isSuspect = ({ active, closed }: StoredRow) => active !== undefined && (closed === undefined || statSync(join(directory, active.name), { throwIfNoEntry: false })?.size !== active.bytes)
+    const isSuspect = ({ active, closed }: StoredRow) =>
+      active !== undefined &&
+      (closed === undefined || statSync(join(directory, active.name), { throwIfNoEntry: false })?.size !== active.bytes)
     const suspects = state.rows.filter(isSuspect).flatMap(({ active }) => (active ? [active.name] : []))
     // Without a state that can be read any file may be torn.
     const repaired = await repairFiles(directory, state.rows.length > 0 ? suspects : readdirSync(directory))
@@ -74,7 +76,10 @@ export class CaptureFolder {
     const [found] = await repairFiles(this.directory, [name])
     const isOldEmpty = found?.scan.records === 0
     if (!isOurs || !found) return { continues: undefined, isOldEmpty }
-    return { continues: { name, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings }, isOldEmpty }
+    return {
+      continues: { name, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings },
+      isOldEmpty,
+    }
   }
 
   get limitHit(): LimitHit | undefined {

@@ -12,7 +12,8 @@ export type Found = { readonly directory: string; readonly state: StoredCapture 
 /** Where a capture's files lie. Refuses a name that is no DNS name. */
 export function folderOf(captureDir: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
   for (const part of [namespace, name]) {
-    if (!dnsName.test(part) || part.includes('..')) throw new RangeError(`Cannot keep files of "${namespace}/${name}": found "${part}", expected a DNS name`)
+    if (!dnsName.test(part) || part.includes('..'))
+      throw new RangeError(`Cannot keep files of "${namespace}/${name}": found "${part}", expected a DNS name`)
   }
   return join(captureDir, namespace, name)
 }
@@ -85,5 +86,7 @@ function isDirectory(path: string): boolean {
 
 function subdirectories(path: string): string[] {
   if (!isDirectory(path)) return []
-  return readdirSync(path, { withFileTypes: true }).filter(entry => entry.isDirectory() && dnsName.test(entry.name)).map(({ name }) => name)
+  return readdirSync(path, { withFileTypes: true })
+    .filter(entry => entry.isDirectory() && dnsName.test(entry.name))
+    .map(({ name }) => name)
 }

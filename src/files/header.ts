@@ -36,7 +36,11 @@ function sectionBlock({ capture, node }: HeaderFacts): Buffer {
   body.writeUInt32LE(0x1a2b3c4d, 0)
   body.writeUInt16LE(1, 4)
   body.writeBigInt64LE(-1n, 8) // a section of unknown length: it is still being written
-  return wrap(block.section, body, [textOption(1, `capture ${capture} on node ${node}`), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
+  return wrap(block.section, body, [
+    textOption(1, `capture ${capture} on node ${node}`),
+    textOption(3, `Linux ${release()}`),
+    textOption(4, 'selcap'),
+  ])
 }
 
 function interfaceBlock({ snapLength, interfaceName, endpoint, filter }: HeaderFacts): Buffer {

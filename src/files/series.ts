@@ -123,7 +123,12 @@ export class FileSeries {
   /** Another driver begins with the active file as it is now. */
   continue(packets: number, recordBytes: number): void {
     const { packets: earlier, recordBytes: earlierBytes } = this.#before
-    this.#before = { ...this.#before, bytes: fstatSync(this.#active.fd).size, packets: earlier + packets, recordBytes: earlierBytes + recordBytes }
+    this.#before = {
+      ...this.#before,
+      bytes: fstatSync(this.#active.fd).size,
+      packets: earlier + packets,
+      recordBytes: earlierBytes + recordBytes,
+    }
   }
 
   #fresh(name: string): ActiveFile {
@@ -135,7 +140,8 @@ export class FileSeries {
     const fd = openForAppend(path)
     try {
       // Checked: on a full disk a header may be written in part, and the file would then begin with half of one.
-      if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header)) throw new Error(`Cannot write the header of "${path}": the disk is full`)
+      if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
+        throw new Error(`Cannot write the header of "${path}": the disk is full`)
     } catch (error) {
       closeSync(fd)
       rmSync(path, { force: true })
@@ -167,7 +173,8 @@ export class FileSeries {
 
   #retain(): void {
     const rotated = rotatedOf(this.#parts.name, readdirSync(this.#parts.directory))
-    for (const name of rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax))) rmSync(join(this.#parts.directory, name), { force: true })
+    for (const name of rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax)))
+      rmSync(join(this.#parts.directory, name), { force: true })
   }
 }
 

@@ -10,7 +10,13 @@ import type { CloseReason } from '../model/tap.ts'
 export const stateFileName = '.selcap.json'
 
 /** The active file as it was counted when the state was written: what it holds beyond that came afterwards. `settings`: what its records follow. */
-export type ActiveFile = { readonly name: string; readonly bytes: number; readonly packets: number; readonly recordBytes: number; readonly settings: string }
+export type ActiveFile = {
+  readonly name: string
+  readonly bytes: number
+  readonly packets: number
+  readonly recordBytes: number
+  readonly settings: string
+}
 
 export type StoredRow = {
   readonly facts: EndpointFacts

@@ -25,7 +25,10 @@ const number = String.raw`0[xX][0-9A-Fa-f]+|\d+-\d+|\d+(?:\.\d+){0,3}`
 const mac = String.raw`[0-9A-Fa-f]{1,2}(?:([:.-])[0-9A-Fa-f]{1,2})(?:\1[0-9A-Fa-f]{1,2}){4}`
 const ipv6 = String.raw`(?=(?:[0-9A-Fa-f.]*:){2})[0-9A-Fa-f:.]+`
 const end = String.raw`(?![A-Za-z0-9_.-])` // what is longer is a name
-const token = new RegExp(String.raw`\s+|(?:${mac})${end}|(?:${ipv6})${end}|(?:${number})${end}|(?<word>[A-Za-z0-9_][A-Za-z0-9_.-]*)|[()[\]!&|^~+\-*/%<>=:]`, 'y')
+const token = new RegExp(
+  String.raw`\s+|(?:${mac})${end}|(?:${ipv6})${end}|(?:${number})${end}|(?<word>[A-Za-z0-9_][A-Za-z0-9_.-]*)|[()[\]!&|^~+\-*/%<>=:]`,
+  'y',
+)
 
 export function checkExpression(text: string): void {
   if (text.length > expressionLengthMax) throw new RangeError(`found ${text.length} characters, expected at most ${expressionLengthMax}`)
@@ -41,9 +44,13 @@ export function checkExpression(text: string): void {
 
 function checkWord(word: string | undefined): void {
   if (word === undefined || words.has(word)) return
-  if (word === 'protochain') throw new RangeError('found "protochain", expected "proto": following header chains takes a loop in the kernel')
-  if (word === 'gateway') throw new RangeError('found "gateway", which needs a host name; expected addresses, for example "ether host 02:00:00:00:00:01"')
-  throw new RangeError(`found the name "${word}", expected addresses and numbers: names of hosts, networks, ports and protocols are not looked up`)
+  if (word === 'protochain')
+    throw new RangeError('found "protochain", expected "proto": following header chains takes a loop in the kernel')
+  if (word === 'gateway')
+    throw new RangeError('found "gateway", which needs a host name; expected addresses, for example "ether host 02:00:00:00:00:01"')
+  throw new RangeError(
+    `found the name "${word}", expected addresses and numbers: names of hosts, networks, ports and protocols are not looked up`,
+  )
 }
 
 function split(text: string): string[] {

@@ -4,7 +4,13 @@
 type Ports = { readonly from: number; readonly to: number }
 
 const names: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, ICMP: 1, ICMPv6: 58, SCTP: 132, UDPLite: 136 }
-const words = new Map([[6, 'tcp'], [17, 'udp'], [1, 'icmp'], [58, 'icmp6'], [132, 'sctp']])
+const words = new Map([
+  [6, 'tcp'],
+  [17, 'udp'],
+  [1, 'icmp'],
+  [58, 'icmp6'],
+  [132, 'sctp'],
+])
 const withPorts: readonly (number | undefined)[] = [undefined, 6, 17, 132, 136]
 const udpLite = 136
 
@@ -16,15 +22,22 @@ export function filtersExpression(filters: unknown): string {
 }
 
 function ruleExpression(rule: unknown, field: string): string {
-  if (typeof rule !== 'object' || rule === null || Array.isArray(rule)) throw new RangeError(`${field}: found ${show(rule)}, expected a rule with protocol, ports or both`)
+  if (typeof rule !== 'object' || rule === null || Array.isArray(rule))
+    throw new RangeError(`${field}: found ${show(rule)}, expected a rule with protocol, ports or both`)
   const { protocol, ports } = rule as { protocol?: unknown; ports?: unknown }
   const number = protocol === undefined || protocol === null ? undefined : readProtocol(protocol, `${field}.protocol`)
   const isNamed = typeof protocol === 'string' && Object.hasOwn(names, protocol)
   const ranges = readPorts(ports, `${field}.ports`)
   if (number === undefined && ranges.length === 0) throw new RangeError(`${field}: found neither, expected protocol, ports or both`)
-  if (ranges.length > 0 && !withPorts.includes(number)) throw new RangeError(`${field}.ports: found ports with protocol ${show(protocol)}, expected TCP, UDP, SCTP, UDPLite or no protocol: no other has ports`)
+  if (ranges.length > 0 && !withPorts.includes(number))
+    throw new RangeError(
+      `${field}.ports: found ports with protocol ${show(protocol)}, expected TCP, UDP, SCTP, UDPLite or no protocol: no other has ports`,
+    )
   if (number === udpLite && ranges.length > 0) return udpLiteWithPorts(ranges)
-  const parts = [...(number === undefined ? [] : [protocolExpression(number, isNamed, ranges.length > 0)]), ...(ranges.length === 0 ? [] : [portsExpression(ranges, number !== undefined)])]
+  const parts = [
+    ...(number === undefined ? [] : [protocolExpression(number, isNamed, ranges.length > 0)]),
+    ...(ranges.length === 0 ? [] : [portsExpression(ranges, number !== undefined)]),
+  ]
   return parts.join(' and ')
 }
 
@@ -41,7 +54,8 @@ function portsExpression(ranges: readonly Ports[], isBracketed: boolean): string
 
 // `port` knows nothing of UDP-Lite: its ports are where UDP's are, behind the IP header, in the first fragment.
 function udpLiteWithPorts(ranges: readonly Ports[]): string {
-  const either = (source: string, destination: string) => ranges.flatMap(range => [within(source, range), within(destination, range)]).join(' or ')
+  const either = (source: string, destination: string) =>
+    ranges.flatMap(range => [within(source, range), within(destination, range)]).join(' or ')
   const header = '((ip[0] & 15) * 4)'
   const ipv4 = either(`ip[${header}:2]`, `ip[${header} + 2:2]`)
   return `(ip proto ${udpLite} and ip[6:2] & 8191 = 0 and (${ipv4})) or (ip6 proto ${udpLite} and (${either('ip6[40:2]', 'ip6[42:2]')}))`
@@ -55,7 +69,9 @@ function readProtocol(value: unknown, field: string): number {
   const number = typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value
   if (typeof number === 'number' && Number.isInteger(number) && number >= 1 && number <= 255) return number
   if (typeof value === 'string' && Object.hasOwn(names, value)) return names[value] as number
-  throw new RangeError(`${field}: found ${show(value)}, expected one of ${Object.keys(names).join(', ')} (as written here), or a number from 1 to 255`)
+  throw new RangeError(
+    `${field}: found ${show(value)}, expected one of ${Object.keys(names).join(', ')} (as written here), or a number from 1 to 255`,
+  )
 }
 
 function readPorts(value: unknown, field: string): Ports[] {
@@ -65,10 +81,13 @@ function readPorts(value: unknown, field: string): Ports[] {
 }
 
 function readPort(value: unknown, field: string): Ports {
-  const [, first, last] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '') ?? []
+  const [, first, last] =
+    /^(\d{1,5})(?::(\d{1,5}))?$/.exec(typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '') ?? []
   const [from, to] = [Number(first), Number(last ?? first)]
   if (from >= 1 && from <= to && to <= 65_535) return { from, to }
-  throw new RangeError(`${field}: found ${show(value)}, expected a port from 1 to 65535 or "first:last"; named ports are not supported by PacketCapture`)
+  throw new RangeError(
+    `${field}: found ${show(value)}, expected a port from 1 to 65535 or "first:last"; named ports are not supported by PacketCapture`,
+  )
 }
 
 function show(value: unknown): string {

@@ -46,7 +46,8 @@ function readSpec(spec: Fields, settings: Settings): Read {
 }
 
 function readSelector(value: unknown): Pick<Intent, 'selector' | 'matches'> {
-  if (value !== undefined && value !== null && typeof value !== 'string') throw new RangeError(`selector: found ${show(value)}, expected a selector`)
+  if (value !== undefined && value !== null && typeof value !== 'string')
+    throw new RangeError(`selector: found ${show(value)}, expected a selector`)
   const parsed = parseSelector(value ?? '')
   if (!parsed.ok) throw new RangeError(`selector: ${parsed.error.display}`)
   return { selector: parsed.selector.canonical, matches: parsed.selector.matches }
@@ -63,7 +64,10 @@ function readFilter({ filters, expression }: Fields): string {
 function readWindow({ startTime, endTime, schedule }: Fields): Window {
   const startMs = isGiven(startTime) ? at('startTime', () => readTime(startTime)) : undefined
   const endMs = isGiven(endTime) ? at('endTime', () => readTime(endTime)) : undefined
-  if (startMs !== undefined && endMs !== undefined && endMs <= startMs) throw new RangeError(`endTime: found ${show(endTime)}, which is not after startTime ${show(startTime)}: endTime must be after startTime`)
+  if (startMs !== undefined && endMs !== undefined && endMs <= startMs)
+    throw new RangeError(
+      `endTime: found ${show(endTime)}, which is not after startTime ${show(startTime)}: endTime must be after startTime`,
+    )
   return { ...(startMs !== undefined && { startMs }), ...(endMs !== undefined && { endMs }), ...readRecurrence(schedule) }
 }
 
@@ -79,7 +83,11 @@ function readLimits(limits: Fields): Limits {
   const seconds = integer(limits.durationSeconds, 'limits.durationSeconds', 1, 3_153_600_000)
   const packets = integer(limits.packets, 'limits.packets', 1)
   const bytes = integer(limits.bytes, 'limits.bytes', 1)
-  return { ...(seconds !== undefined && { durationMs: seconds * 1_000 }), ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) }
+  return {
+    ...(seconds !== undefined && { durationMs: seconds * 1_000 }),
+    ...(packets !== undefined && { packets }),
+    ...(bytes !== undefined && { bytes }),
+  }
 }
 
 // The node's disk budget is the ceiling: all files of one endpoint must fit in it.
@@ -89,7 +97,12 @@ function readRotation(wished: Fields, settings: Settings): { rotation: Rotation;
   const files = integer(wished.maxFiles, 'rotation.maxFiles', 1, 100_000) ?? settings.captureMaxFiles
   const filesMax = Math.min(files, Math.max(1, settings.captureDiskBytesMax - 1))
   const fileBytesMax = Math.max(1, Math.min(bytes, Math.floor(settings.captureDiskBytesMax / (filesMax + 1))))
-  const notes = fileBytesMax < bytes ? [`rotation.maxSizeBytes is ${fileBytesMax} here: ${files + 1} files of ${bytes} bytes are more than captureDiskBytesMax ${settings.captureDiskBytesMax}`] : []
+  const notes =
+    fileBytesMax < bytes
+      ? [
+          `rotation.maxSizeBytes is ${fileBytesMax} here: ${files + 1} files of ${bytes} bytes are more than captureDiskBytesMax ${settings.captureDiskBytesMax}`,
+        ]
+      : []
   return { rotation: { fileBytesMax, fileAgeMsMax: seconds * 1_000, filesMax }, notes }
 }
 
@@ -102,7 +115,9 @@ function fields(value: unknown, field: string): Fields {
 function integer(value: unknown, field: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
   if (!isGiven(value)) return undefined
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(`${field}: found ${show(value)}, expected a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`)
+  throw new RangeError(
+    `${field}: found ${show(value)}, expected a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
+  )
 }
 
 /** The first is the default. */

@@ -11,14 +11,18 @@ export function readTime(value: unknown): number {
   const time = rfc3339.test(text) ? DateTime.fromISO(text.toUpperCase(), { setZone: true }) : undefined
   if (time?.isValid) return time.toMillis()
   const detail = time && !time.isValid && text.includes(':60') ? '; leap seconds cannot be told' : ''
-  throw new RangeError(`found ${JSON.stringify(value) ?? String(value)}, expected a time as in RFC 3339, for example "2026-08-26T12:00:00Z"${detail}`)
+  throw new RangeError(
+    `found ${JSON.stringify(value) ?? String(value)}, expected a time as in RFC 3339, for example "2026-08-26T12:00:00Z"${detail}`,
+  )
 }
 
 /** Five fields, minutes first, in a time zone of the IANA database. */
 export function readSchedule(cron: unknown, timeZone: unknown, durationSeconds: number): NonNullable<Window['schedule']> {
   const zone = timeZone === undefined || timeZone === null ? 'UTC' : timeZone
-  if (typeof zone !== 'string' || !IANAZone.isValidZone(zone)) throw new RangeError(`timeZone: found ${JSON.stringify(zone)}, expected a name of the IANA database, for example "Europe/Berlin"`)
-  if (typeof cron !== 'string' || cron.trim().split(/\s+/).length !== 5) throw new RangeError(`cron: found ${JSON.stringify(cron)}, expected five fields: minute, hour, day of month, month, day of week`)
+  if (typeof zone !== 'string' || !IANAZone.isValidZone(zone))
+    throw new RangeError(`timeZone: found ${JSON.stringify(zone)}, expected a name of the IANA database, for example "Europe/Berlin"`)
+  if (typeof cron !== 'string' || cron.trim().split(/\s+/).length !== 5)
+    throw new RangeError(`cron: found ${JSON.stringify(cron)}, expected five fields: minute, hour, day of month, month, day of week`)
   try {
     CronExpressionParser.parse(cron, { tz: zone })
   } catch (error) {

@@ -74,7 +74,12 @@ export class StatusDirectory implements Publisher {
 /** Every capture of a status directory, by namespace and name. A file that is being replaced is read whole, before or after. */
 export async function readStatusDirectory(directory: string): Promise<PublishedCapture[]> {
   const files = await readdir(directory, { recursive: true })
-  const texts = await Promise.all(files.filter(file => file.endsWith('.yaml')).toSorted().map(file => readIfThere(join(directory, file))))
+  const texts = await Promise.all(
+    files
+      .filter(file => file.endsWith('.yaml'))
+      .toSorted()
+      .map(file => readIfThere(join(directory, file))),
+  )
   return texts.filter(text => text !== undefined).map(text => parse(text) as PublishedCapture)
 }
 

@@ -25,8 +25,17 @@ export interface Addon {
   compile(call: number, filter: string, snapLength: number): void
   links(call: number, netns: string): void
   open(
-    call: number, interfaceName: string, netns: string, filter: string, snapLength: number, flags: number, ringBytes: number,
-    group: Group | null, fd: number, bytesLeft: number, isEmpty: boolean,
+    call: number,
+    interfaceName: string,
+    netns: string,
+    filter: string,
+    snapLength: number,
+    flags: number,
+    ringBytes: number,
+    group: Group | null,
+    fd: number,
+    bytesLeft: number,
+    isEmpty: boolean,
   ): number
   offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
   order(what: number, tap: number, value: number): void
@@ -100,6 +109,10 @@ function load(): Addon {
   try {
     return createRequire(import.meta.url)(path) as Addon
   } catch (cause) {
-    throw new TapError('NOT_SUPPORTED', 'Cannot load the ring driver: native/ is not built for this machine, expected "npm install" to have built it; --driver libpcap does without', cause)
+    throw new TapError(
+      'NOT_SUPPORTED',
+      'Cannot load the ring driver: native/ is not built for this machine, expected "npm install" to have built it; --driver libpcap does without',
+      cause,
+    )
   }
 }

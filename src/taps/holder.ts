@@ -22,7 +22,13 @@ export type HolderParts = {
   readonly log: Logger
 }
 
-type Failed = { readonly spec: TapSpec; readonly message: string; readonly retryAtMs?: number; readonly tries: number; readonly isMissing: boolean }
+type Failed = {
+  readonly spec: TapSpec
+  readonly message: string
+  readonly retryAtMs?: number
+  readonly tries: number
+  readonly isMissing: boolean
+}
 type Held = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
 const saveMs = 10_000 // counters are stored this often, changes of state at once
@@ -52,7 +58,8 @@ export class TapHolder implements AsyncDisposable {
     const found = await listFolders(parts.settings().captureDir)
     const held = new Map<string, Held>()
     for (const [key, { directory, state }] of found) {
-      if (state.capture.uid === '') parts.log.error({ capture: key, directory }, 'state file not readable, its files stay and belong to the next capture of that name')
+      if (state.capture.uid === '')
+        parts.log.error({ capture: key, directory }, 'state file not readable, its files stay and belong to the next capture of that name')
       held.set(key, { folder: await CaptureFolder.adopt(directory, state, parts.node), group: parts.driver.group() })
     }
     return new TapHolder(parts, held)
@@ -63,9 +70,16 @@ export class TapHolder implements AsyncDisposable {
   }
 
   facts(): Omit<Actual, 'filterErrors'> {
-    const known = [...this.#held].filter(([, { folder }]) => folder.capture.uid !== '').map(([key, { folder }]) => [key, folder.facts()] as const)
-    const open = [...this.#taps].map(([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const)
-    const failed = [...this.#failed].map(([id, { spec, message, retryAtMs }]) => [id, { spec, state: 'failed', message, ...(retryAtMs !== undefined && { retryAtMs }) }] as const)
+    const known = [...this.#held]
+      .filter(([, { folder }]) => folder.capture.uid !== '')
+      .map(([key, { folder }]) => [key, folder.facts()] as const)
+    const open = [...this.#taps].map(
+      ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
+    )
+    const failed = [...this.#failed].map(
+      ([id, { spec, message, retryAtMs }]) =>
+        [id, { spec, state: 'failed', message, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
+    )
     return {
       taps: new Map<string, ActualTap>([...open, ...failed]),
       captures: new Map(known),
@@ -111,7 +125,11 @@ export class TapHolder implements AsyncDisposable {
       this.#limit(spec)
       const tap = await LiveTap.open(
         {
-          driver: this.#parts.driver, clock: this.#parts.clock, folder, group, node: this.#parts.node,
+          driver: this.#parts.driver,
+          clock: this.#parts.clock,
+          folder,
+          group,
+          node: this.#parts.node,
           find: wanted => (wanted === spec ? scan : new NodeScan(this.#parts.driver)).find(wanted),
           onChange: () => this.#listener(),
           onLimit: limit => this.#limitReached(spec.id, limit),
@@ -131,9 +149,16 @@ export class TapHolder implements AsyncDisposable {
     if (!(error instanceof TapError) && !isSystem && !(error instanceof Error && error.message.startsWith('Cannot '))) throw error
     const code = error instanceof TapError ? error.code : undefined
     const tries = (this.#failed.get(spec.id)?.tries ?? 0) + 1
-    const waitMs = code === 'NO_INTERFACE' || code === 'NO_NAMESPACE' ? missingMs : Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
+    const waitMs =
+      code === 'NO_INTERFACE' || code === 'NO_NAMESPACE' ? missingMs : Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
     const isFinal = code === 'BAD_FILTER' || code === 'FILTER_TOO_LONG' || code === 'NOT_SUPPORTED'
-    return { spec, message: error.message, tries, isMissing: waitMs === missingMs, ...(!isFinal && { retryAtMs: this.#parts.clock.now() + waitMs }) }
+    return {
+      spec,
+      message: error.message,
+      tries,
+      isMissing: waitMs === missingMs,
+      ...(!isFinal && { retryAtMs: this.#parts.clock.now() + waitMs }),
+    }
   }
 
   async #close(id: string, reason: CloseReason): Promise<void> {
@@ -164,7 +189,10 @@ export class TapHolder implements AsyncDisposable {
   }
 
   #folderFor(capture: CaptureRef, held: Held | undefined): CaptureFolder {
-    if (held && held.folder.capture.uid !== '') throw new Error(`Cannot open a tap of "${capture.namespace}/${capture.name}": files of an earlier capture of that name are still there`)
+    if (held && held.folder.capture.uid !== '')
+      throw new Error(
+        `Cannot open a tap of "${capture.namespace}/${capture.name}": files of an earlier capture of that name are still there`,
+      )
     return CaptureFolder.create(this.#captureDir, capture, this.#parts.node, this.#parts.clock.now())
   }
 
@@ -191,7 +219,9 @@ export class TapHolder implements AsyncDisposable {
   #linkChanged(change: LinkChange): void {
     for (const tap of this.#taps.values()) tap.linkChanged(change)
     if (change.kind !== 'present') return
-    const missing = [...this.#failed].filter(([, { spec, isMissing }]) => isMissing && (spec.interfaceName === undefined || spec.interfaceName === change.name))
+    const missing = [...this.#failed].filter(
+      ([, { spec, isMissing }]) => isMissing && (spec.interfaceName === undefined || spec.interfaceName === change.name),
+    )
     for (const [id, failed] of missing) this.#failed.set(id, { ...failed, retryAtMs: this.#parts.clock.now() })
     if (missing.length > 0) this.#listener()
   }

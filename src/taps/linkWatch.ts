@@ -29,7 +29,11 @@ export class LinkWatch {
   }
 
   #take({ kind, message: name, number: index, flag: isGone, isUp }: NativeEvent): void {
-    if (kind === 'linksLost') void this.#list().then(links => this.#compare(links), () => {}) // read again at the next loss
+    if (kind === 'linksLost')
+      void this.#list().then(
+        links => this.#compare(links),
+        () => {},
+      ) // read again at the next loss
     else this.#tell({ kind: isGone ? 'gone' : isUp ? 'present' : 'down', name, index })
   }
 

@@ -247,6 +247,14 @@ async function openSeries({ folder, clock, node }: LiveTapParts, spec: TapSpec, 
   const name = { pod: endpoint.name, interfaceName, format }
   const settings = JSON.stringify([filter, snapLength, payload, format])
   const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
-  const header = { format, snapLength, interfaceName, filter, node, endpoint: `${endpoint.namespace}/${endpoint.name}`, capture: `${capture.namespace}/${capture.name}` }
+  const header = {
+    format,
+    snapLength,
+    interfaceName,
+    filter,
+    node,
+    endpoint: `${endpoint.namespace}/${endpoint.name}`,
+    capture: `${capture.namespace}/${capture.name}`,
+  }
   return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs: clock.now(), ...continuation })
 }

@@ -97,8 +97,17 @@ class RingDriver implements Driver {
     const opened = Promise.withResolvers<number>()
     const { number: ringBytes } = await this.#door.call(call => {
       const tap = this.#door.addon.open(
-        call, spec.interfaceName, spec.netns ?? '', spec.filter, spec.snapLength, flagsOf(spec), spec.ringBytes,
-        group instanceof RingLimit ? group.group : null, sink.fd, sink.bytesLeft, sink.isEmpty,
+        call,
+        spec.interfaceName,
+        spec.netns ?? '',
+        spec.filter,
+        spec.snapLength,
+        flagsOf(spec),
+        spec.ringBytes,
+        group instanceof RingLimit ? group.group : null,
+        sink.fd,
+        sink.bytesLeft,
+        sink.isEmpty,
       )
       this.#door.onTap(tap, event => onEvent(tapEvent(event)))
       opened.resolve(tap)

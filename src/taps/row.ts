@@ -30,11 +30,19 @@ export function withCounters(row: EndpointFacts, more: TapCounters): EndpointFac
 }
 
 /** The row as it is when a tap opens: a first one, or the one of before with the gap in between. */
-export function opened(before: EndpointFacts | undefined, now: Pick<EndpointFacts, 'name' | 'uid' | 'interfaceName' | 'vantage'>, atMs: number, closed: CloseReason | undefined): EndpointFacts {
+export function opened(
+  before: EndpointFacts | undefined,
+  now: Pick<EndpointFacts, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
+  atMs: number,
+  closed: CloseReason | undefined,
+): EndpointFacts {
   if (!before) return { ...now, packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, startedAtMs: atMs, gaps: [] }
   const { endedAtMs, message: _, ...rest } = before
   const reason = closed && gapReasons[closed]
-  const gaps = reason && endedAtMs !== undefined ? addGap(before.gaps, { fromMs: endedAtMs, toMs: Math.max(endedAtMs, atMs), reason }) : closeGap(before.gaps, atMs)
+  const gaps =
+    reason && endedAtMs !== undefined
+      ? addGap(before.gaps, { fromMs: endedAtMs, toMs: Math.max(endedAtMs, atMs), reason })
+      : closeGap(before.gaps, atMs)
   return { ...rest, ...now, startedAtMs: before.startedAtMs ?? atMs, gaps }
 }
 

@@ -21,7 +21,8 @@ export class Configuration implements AsyncDisposable {
     const { settings, warnings } = this.#read()
     this.#settings = settings
     this.#warnings = warnings
-    this.#watcher = file === undefined ? undefined : watch(file, { ignoreInitial: true }).on('all', event => event === 'unlink' || this.#readAgain())
+    this.#watcher =
+      file === undefined ? undefined : watch(file, { ignoreInitial: true }).on('all', event => event === 'unlink' || this.#readAgain())
   }
 
   get settings(): Settings {

@@ -16,7 +16,9 @@ type Known = {
   readonly isExpired?: boolean
 }
 
-export type WrittenCapture = Omit<PacketCapture, 'metadata'> & { readonly metadata: Partial<ObjectMeta> & { readonly name: string; readonly namespace: string } }
+export type WrittenCapture = Omit<PacketCapture, 'metadata'> & {
+  readonly metadata: Partial<ObjectMeta> & { readonly name: string; readonly namespace: string }
+}
 
 export class Identities {
   readonly #file: string
@@ -29,7 +31,9 @@ export class Identities {
 
   /** All captures that stand now, expired ones left out. Whoever is not among them is forgotten. */
   assign(captures: readonly WrittenCapture[], nowMs: number): PacketCapture[] {
-    const next = new Map(captures.map(capture => [captureKey(capture.metadata), identify(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]))
+    const next = new Map(
+      captures.map(capture => [captureKey(capture.metadata), identify(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
+    )
     this.#replace(next)
     return captures.flatMap(capture => {
       const known = next.get(captureKey(capture.metadata))
@@ -72,6 +76,8 @@ function read(file: string): Map<string, Known> {
     return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, Known][])
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    throw new Error(`Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`, { cause: error })
+    throw new Error(`Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`, {
+      cause: error,
+    })
   }
 }

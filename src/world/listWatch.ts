@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline'
 import type { Clock } from '../clock.ts'
 import { type Kube, readJson } from './kube.ts'
 
-export type KubeObject = { readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string; readonly resourceVersion: string } }
+export type KubeObject = {
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string; readonly resourceVersion: string }
+}
 
 export type ListWatchOptions = {
   readonly kube: Kube
@@ -104,7 +106,12 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
     const silence = new AbortController()
     const timer = setTimeout(() => silence.abort(), silentMsMax)
     try {
-      const query = { watch: 'true', allowWatchBookmarks: 'true', resourceVersion: this.#resourceVersion ?? '', timeoutSeconds: String(Math.round(270 + 60 * random())) }
+      const query = {
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: this.#resourceVersion ?? '',
+        timeoutSeconds: String(Math.round(270 + 60 * random())),
+      }
       const response = await this.#get(query, 'PartialObjectMetadata', silence.signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
       for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -132,7 +139,12 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   async #get(query: Readonly<Record<string, string>>, metadataKind: string, signal: AbortSignal): Promise<IncomingMessage> {
     const { kube, path, query: selection = {}, isMetadataOnly = false } = this.#options
     const accept = isMetadataOnly ? `application/json;as=${metadataKind};g=meta.k8s.io;v=v1` : 'application/json'
-    const response = await kube({ path, query: { ...selection, ...query }, headers: { accept }, signal: AbortSignal.any([signal, this.#stop.signal]) })
+    const response = await kube({
+      path,
+      query: { ...selection, ...query },
+      headers: { accept },
+      signal: AbortSignal.any([signal, this.#stop.signal]),
+    })
     if (response.statusCode === 200) return response
     response.resume()
     throw new Refused(response.statusCode ?? 0, response.headers['retry-after'], path)

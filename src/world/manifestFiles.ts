@@ -19,10 +19,12 @@ export type ManifestFiles = ReadonlyMap<string, FileState>
 export async function readManifestFiles(directory: string, before: ManifestFiles): Promise<ManifestFiles> {
   const names = (await readdir(directory)).filter(name => /^[^.].*\.(ya?ml|json)$/.test(name)).toSorted()
   const texts = await Promise.all(names.map(name => readIfThere(join(directory, name))))
-  return new Map(names.flatMap((name, index) => {
-    const text = texts[index]
-    return text === undefined ? [] : [[name, stateOf(name, text, before.get(name))] as const]
-  }))
+  return new Map(
+    names.flatMap((name, index) => {
+      const text = texts[index]
+      return text === undefined ? [] : [[name, stateOf(name, text, before.get(name))] as const]
+    }),
+  )
 }
 
 function stateOf(name: string, text: string, before: FileState | undefined): FileState {

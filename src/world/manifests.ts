@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts'
 import type { Document } from '../document/read.ts'
 import type { Logger } from '../log.ts'
 import type { Settings } from '../model/settings.ts'
-import type { PacketCapture, World, WorkloadEndpoint } from '../model/world.ts'
+import type { PacketCapture, WorkloadEndpoint, World } from '../model/world.ts'
 import { singleFlight } from '../singleFlight.ts'
 import type { Identities, WrittenCapture } from './identity.ts'
 import { type ManifestFiles, readManifestFiles } from './manifestFiles.ts'
@@ -120,5 +120,7 @@ export class Manifests implements Source {
 // The first file by name wins where two describe the same thing.
 function byKey(files: ManifestFiles): Map<string, Document> {
   const documents = [...files.values()].flatMap(file => file.documents)
-  return new Map(documents.toReversed().map(document => [`${document.kind}/${document.metadata.namespace}/${document.metadata.name}`, document]))
+  return new Map(
+    documents.toReversed().map(document => [`${document.kind}/${document.metadata.namespace}/${document.metadata.name}`, document]),
+  )
 }

@@ -8,7 +8,11 @@ export const graceMs = 1_000
 export type Standing = { readonly document: Document; readonly goneSinceMs?: number }
 
 /** By kind, namespace and name. `wakeAtMs`: when a missing one will be believed gone. */
-export function settle(before: ReadonlyMap<string, Standing>, documents: ReadonlyMap<string, Document>, nowMs: number): { standing: Map<string, Standing>; wakeAtMs: number } {
+export function settle(
+  before: ReadonlyMap<string, Standing>,
+  documents: ReadonlyMap<string, Document>,
+  nowMs: number,
+): { standing: Map<string, Standing>; wakeAtMs: number } {
   const missing = [...before].flatMap(([key, { document, goneSinceMs = nowMs }]): [string, Standing & { goneSinceMs: number }][] => {
     // A clock set back must not keep it for longer.
     const sinceMs = Math.min(goneSinceMs, nowMs)

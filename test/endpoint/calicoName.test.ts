@@ -17,6 +17,9 @@ for (const { number, name, error, expected } of casesOf<{ name: string; error: b
   })
 }
 
-for (const { number, namespace, pod, prefix, expected } of casesOf<{ namespace: string; pod: string; prefix: string; expected: string }>('vethName')) {
-  test(`hostInterfaceName() agrees with upstream when it is given case ${number}`, t => t.is(hostInterfaceName(namespace, pod, prefix), expected))
+for (const { number, namespace, pod, prefix, expected } of casesOf<{ namespace: string; pod: string; prefix: string; expected: string }>(
+  'vethName',
+)) {
+  test(`hostInterfaceName() agrees with upstream when it is given case ${number}`, t =>
+    t.is(hostInterfaceName(namespace, pod, prefix), expected))
 }

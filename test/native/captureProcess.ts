@@ -9,10 +9,19 @@ const form = format === 'pcapng' ? 'pcapng' : 'pcap'
 writeSync(fd, fileHeader(form))
 const tap = await ringDriver().open(
   {
-    interfaceName, filter: 'udp', snapLength: 262_144, payload: 'Full', format: form, insideIsPod: false, ringBytes: 2_097_152,
-    group: undefined, sink: { fd, bytesLeft: 1e12, isEmpty: true },
+    interfaceName,
+    filter: 'udp',
+    snapLength: 262_144,
+    payload: 'Full',
+    format: form,
+    insideIsPod: false,
+    ringBytes: 2_097_152,
+    group: undefined,
+    sink: { fd, bytesLeft: 1e12, isEmpty: true },
   },
   event => process.stdout.write(`${JSON.stringify(event)}\n`),
 )
 process.stdout.write('open\n')
-process.stdin.on('end', () => void tap.close().then(counters => process.stdout.write(`${JSON.stringify(counters)}\n`, () => process.exit()))).resume()
+process.stdin
+  .on('end', () => void tap.close().then(counters => process.stdout.write(`${JSON.stringify(counters)}\n`, () => process.exit())))
+  .resume()

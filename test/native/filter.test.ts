@@ -14,27 +14,49 @@ test('compile() gives the same answer however many ask at once', async t => {
 })
 
 test('compile() refuses a program that is too long, with the number, before it optimises it', async t => {
-  await t.throwsAsync(ringDriver().compile(hosts(500), 262_144), { code: 'FILTER_TOO_LONG', message: /it takes \d{4,} instructions, expected at most 1500/ })
+  await t.throwsAsync(ringDriver().compile(hosts(500), 262_144), {
+    code: 'FILTER_TOO_LONG',
+    message: /it takes \d{4,} instructions, expected at most 1500/,
+  })
 })
 
 test('compile() refuses a text that is too long', async t => {
-  await t.throwsAsync(ringDriver().compile(`ip ${' '.repeat(20_000)}`, 262_144), { code: 'FILTER_TOO_LONG', message: /longer than 16384 bytes/ })
+  await t.throwsAsync(ringDriver().compile(`ip ${' '.repeat(20_000)}`, 262_144), {
+    code: 'FILTER_TOO_LONG',
+    message: /longer than 16384 bytes/,
+  })
 })
 
 test("compile() passes libpcap's own words on", async t => {
-  await t.throwsAsync(ringDriver().compile('port', 262_144), { code: 'BAD_FILTER', message: /^Cannot compile filter "port": .*syntax error/ })
+  await t.throwsAsync(ringDriver().compile('port', 262_144), {
+    code: 'BAD_FILTER',
+    message: /^Cannot compile filter "port": .*syntax error/,
+  })
 })
 
 test('compile() refuses a filter that holds NUL', async t => {
   await t.throwsAsync(ringDriver().compile('ip\0or', 262_144), { instanceOf: TypeError, message: /without NUL/ })
 })
 
-const addon = createRequire(import.meta.url)('../../native/build/Release/selcap.node') as Readonly<Record<string, (...args: unknown[]) => unknown>>
+const addon = createRequire(import.meta.url)('../../native/build/Release/selcap.node') as Readonly<
+  Record<string, (...args: unknown[]) => unknown>
+>
 const wrong: readonly (readonly [name: string, args: readonly unknown[]])[] = [
-  ['compile', ['x', 'ip', 2]], ['compile', [1, 7, 2]], ['compile', [1, 'ip', 'x']], ['compile', []], ['open', [1]],
-  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true]], ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x']],
-  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true]], ['offer', [1, 'x', 1, true]], ['order', [9, 1, 1]], ['order', [1, {}, 1]],
-  ['counters', [{}]], ['setLeft', [1, 2, 3]], ['links', [1, 5]], ['start', [() => {}]],
+  ['compile', ['x', 'ip', 2]],
+  ['compile', [1, 7, 2]],
+  ['compile', [1, 'ip', 'x']],
+  ['compile', []],
+  ['open', [1]],
+  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true]],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x']],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true]],
+  ['offer', [1, 'x', 1, true]],
+  ['order', [9, 1, 1]],
+  ['order', [1, {}, 1]],
+  ['counters', [{}]],
+  ['setLeft', [1, 2, 3]],
+  ['links', [1, 5]],
+  ['start', [() => {}]],
 ]
 for (const [name, args] of wrong) {
   test(`the addon's ${name}() throws when it is given ${JSON.stringify(args)}`, t => {

@@ -1,7 +1,7 @@
 // What only the native driver can do wrong: threads, environments, crashes, limits of the kernel.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -30,14 +30,23 @@ networkTest('native: environments of their own capture at once, and one that end
   const paths = [0, 1, 2].map(number => join(directory, `${number}.pcap`))
   const notify = join(directory, 'notify')
   const notifyFd = openSync(notify, 'a')
-  const workers = paths.map(path => new Worker(new URL('./worker.ts', import.meta.url), { workerData: { interfaceName: pod.hostName, fd: openSync(path, 'a'), notifyFd } }))
+  const workers = paths.map(
+    path =>
+      new Worker(new URL('./worker.ts', import.meta.url), {
+        workerData: { interfaceName: pod.hostName, fd: openSync(path, 'a'), notifyFd },
+      }),
+  )
   await until('three open taps', () => readFileSync(notify, 'utf8').split('\n').length === 4)
   await sender.udp({ to: pod.hostAddress, port, count: 50 })
   const recordsOf = (path: string) => readRecords(Buffer.concat([fileHeader('pcap'), readFileSync(path)]), 'pcap')
   await until('every packet in every file', () => paths.every(path => recordsOf(path).length === 50))
   await Promise.all(workers.map(worker => worker.terminate()))
   await until('their descriptors to be gone', () => descriptors() <= before + 4) // the files of this test
-  for (const path of paths) t.deepEqual(recordsOf(path).map(({ bytes }) => numberOf(bytes)), Array.from({ length: 50 }, (_, number) => number))
+  for (const path of paths)
+    t.deepEqual(
+      recordsOf(path).map(({ bytes }) => numberOf(bytes)),
+      Array.from({ length: 50 }, (_, number) => number),
+    )
 })
 
 networkTest('native: 250 taps open and close at once and leave nothing behind', async t => {
@@ -46,7 +55,14 @@ networkTest('native: 250 taps open and close at once and leave nothing behind', 
   const before = descriptors()
   const directory = folder(t)
   const files = Array.from({ length: 250 }, (_, number) => openSync(join(directory, String(number)), 'a'))
-  const taps = await Promise.all(files.map(fd => driver.open({ ...defaults, ringBytes: 524_288, interfaceName: pod.hostName, filter: 'udp', sink: { fd, bytesLeft: 1e9, isEmpty: true } }, () => {})))
+  const taps = await Promise.all(
+    files.map(fd =>
+      driver.open(
+        { ...defaults, ringBytes: 524_288, interfaceName: pod.hostName, filter: 'udp', sink: { fd, bytesLeft: 1e9, isEmpty: true } },
+        () => {},
+      ),
+    ),
+  )
   await sender.udp({ to: pod.hostAddress, port, count: 4 })
   await until('every tap to see every packet', () => taps.every(tap => tap.counters().packets === 4))
   const counters = await Promise.all(taps.map(tap => tap.close()))
@@ -58,7 +74,8 @@ networkTest('native: frames of 64 KiB and more on loopback are whole', async t =
   const pod = await makePod(t)
   const driver = ringDriver()
   const capture = await Capture.open(t, driver, { interfaceName: 'lo', netns: pod.namespace.path, filter: 'udp' })
-  const script = 'import socket;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);r=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);r.bind(("127.0.0.1",9));[s.sendto(b"x"*65507,("127.0.0.1",9)) for _ in range(5)]'
+  const script =
+    'import socket;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);r=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);r.bind(("127.0.0.1",9));[s.sendto(b"x"*65507,("127.0.0.1",9)) for _ in range(5)]'
   await pod.namespace.run('python3', '-c', script)
   await capture.holds(10) // loopback shows each twice
   t.is((await capture.close())?.truncated, 0)
@@ -67,7 +84,13 @@ networkTest('native: frames of 64 KiB and more on loopback are whole', async t =
 
 networkTest('native: what a full ring dropped is counted, and told in the first record afterwards', async t => {
   const { pod, sender, port } = await podWithPort(t)
-  const capture = await Capture.open(t, ringDriver(), { interfaceName: pod.hostName, filter: 'udp', format: 'pcapng', ringBytes: 524_288, bytesLeft: 10_000 })
+  const capture = await Capture.open(t, ringDriver(), {
+    interfaceName: pod.hostName,
+    filter: 'udp',
+    format: 'pcapng',
+    ringBytes: 524_288,
+    bytesLeft: 10_000,
+  })
   await sender.udp({ to: pod.hostAddress, port, count: 3_000, bytes: 1_000 }) // no second file: they wait in the ring until it is full
   await until('drops', () => capture.tap.counters().dropped > 0)
   capture.offer()
@@ -78,7 +101,10 @@ networkTest('native: what a full ring dropped is counted, and told in the first 
   t.is(counters?.received, 3_001)
   t.is((counters?.packets ?? 0) + (counters?.dropped ?? 0) + (counters?.refused ?? 0), 3_001)
   const told = dropCounts(readFileSync(capture.files[1]?.path ?? ''))
-  t.is(told.reduce((sum, each) => sum + each, 0), counters?.dropped)
+  t.is<number, number>(
+    told.reduce((sum, each) => sum + each, 0),
+    counters?.dropped ?? 0,
+  )
 })
 
 // Of the enhanced packet blocks: option 4, 8 bytes.
@@ -88,14 +114,22 @@ function dropCounts(file: Buffer): number[] {
     if (file.readUInt32LE(at) !== 6) continue
     const captured = file.readUInt32LE(at + 20)
     const end = at + file.readUInt32LE(at + 4) - 4
-    for (let option = at + 28 + Math.ceil(captured / 4) * 4; option < end && file.readUInt16LE(option) !== 0; option += 4 + Math.ceil(file.readUInt16LE(option + 2) / 4) * 4) {
+    for (
+      let option = at + 28 + Math.ceil(captured / 4) * 4;
+      option < end && file.readUInt16LE(option) !== 0;
+      option += 4 + Math.ceil(file.readUInt16LE(option + 2) / 4) * 4
+    ) {
       if (file.readUInt16LE(option) === 4) counts.push(Number(file.readBigUInt64LE(option + 4)))
     }
   }
   return counts
 }
 
-async function child(t: ExecutionContext, args: readonly string[], wrapper: readonly string[] = []): Promise<{ process: ChildProcess; lines: string[] }> {
+async function child(
+  t: ExecutionContext,
+  args: readonly string[],
+  wrapper: readonly string[] = [],
+): Promise<{ process: ChildProcess; lines: string[] }> {
   const script = new URL('./captureProcess.ts', import.meta.url).pathname
   const [command = '', ...rest] = [...wrapper, process.execPath, script, ...args]
   const started = spawn(command, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -121,7 +155,10 @@ for (const format of ['pcap', 'pcapng'] as const) {
     const whole = format === 'pcap' ? wholePcap(file) : wholePcapng(file)
     t.true(file.length - whole < 600, `${file.length - whole} bytes torn`)
     const numbers = readRecords(file.subarray(0, whole), format).map(({ bytes }) => numberOf(bytes))
-    t.deepEqual(numbers, Array.from({ length: numbers.length }, (_, number) => number))
+    t.deepEqual(
+      numbers,
+      Array.from({ length: numbers.length }, (_, number) => number),
+    )
   })
 }
 

@@ -7,8 +7,15 @@ const { interfaceName, fd, notifyFd } = workerData as { interfaceName: string; f
 const driver = ringDriver()
 await driver.open(
   {
-    interfaceName, filter: 'udp', snapLength: 262_144, payload: 'Full', format: 'pcap', insideIsPod: false, ringBytes: 524_288,
-    group: undefined, sink: { fd, bytesLeft: 1e12, isEmpty: true },
+    interfaceName,
+    filter: 'udp',
+    snapLength: 262_144,
+    payload: 'Full',
+    format: 'pcap',
+    insideIsPod: false,
+    ringBytes: 524_288,
+    group: undefined,
+    sink: { fd, bytesLeft: 1e12, isEmpty: true },
   },
   () => {},
 )

@@ -16,13 +16,31 @@ function capture(name: string, uid = `uid-${name}`): PacketCapture {
 }
 
 function world(captures: readonly PacketCapture[], complete = true): World {
-  return { node: 'node-0', settings: defaultSettings, captures, endpoints: [], namespaceLabels: new Map(), serviceAccountLabels: new Map(), complete }
+  return {
+    node: 'node-0',
+    settings: defaultSettings,
+    captures,
+    endpoints: [],
+    namespaceLabels: new Map(),
+    serviceAccountLabels: new Map(),
+    complete,
+  }
 }
 
 function element(packets: number, state: CaptureStatusElement['state'] = 'Capturing'): CaptureStatusElement {
   const counts = { packets, bytes: packets * 100, dropped: 0 }
   const endpoints = [{ pod: 'web-0', uid: 'u', interface: 'cali1', vantage: 'HostVeth' as const, state, ...counts, gaps: [] }]
-  return { node: 'node-0', directory: '/c', fileNames: ['web-0_cali1.pcap'], state, ...counts, endpoints, isListed: true, isRejected: false, problems: [] }
+  return {
+    node: 'node-0',
+    directory: '/c',
+    fileNames: ['web-0_cali1.pcap'],
+    state,
+    ...counts,
+    endpoints,
+    isListed: true,
+    isRejected: false,
+    problems: [],
+  }
 }
 
 function directory(t: ExecutionContext): string {
@@ -37,7 +55,9 @@ test('StatusDirectory.publish() writes the whole resource as kubectl prints it',
   const text = readFileSync(join(root, 'shop', 'web.yaml'), 'utf8')
   t.regex(text, /^apiVersion: projectcalico\.org\/v3\nkind: PacketCapture\nmetadata:\n {2}creationTimestamp: /)
   t.regex(text, /\n {2}files:\n {2}- bytes: 700\n/)
-  const { status } = parse(text) as { status: { state: string; packets: number; observedGeneration: number; files: { fileNames: string[] }[] } }
+  const { status } = parse(text) as {
+    status: { state: string; packets: number; observedGeneration: number; files: { fileNames: string[] }[] }
+  }
   t.is(status.state, 'Capturing')
   t.is(status.packets, 7)
   t.is(status.observedGeneration, 3)
@@ -71,7 +91,11 @@ test('StatusDirectory.publish() removes what is gone, once the world is complete
 
 test('StatusDirectory.publish() never lets a count go backwards, also after a restart', async t => {
   const root = directory(t)
-  await (await StatusDirectory.open(root)).publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(70)]]), nowMs })
+  await (await StatusDirectory.open(root)).publish({
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(70)]]),
+    nowMs,
+  })
   await (await StatusDirectory.open(root)).publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs })
   t.is((await readStatusDirectory(root))[0]?.status?.packets, 70)
 })

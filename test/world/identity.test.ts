@@ -26,9 +26,13 @@ test('Identities.assign() gives uid, generation 1 and the creation time in whole
 
 test('Identities.assign() raises the generation when the spec changes, and only then', t => {
   const identities = new Identities(file(t))
-  const generations = [written({}), written({}), written({ snapLength: 96 }), written({ snapLength: 96 }, { labels: { x: 'y' } })]
-    .map(capture => identities.assign([capture], nowMs)[0]?.metadata)
-  t.deepEqual(generations.map(each => each?.generation), [1, 1, 2, 2])
+  const generations = [written({}), written({}), written({ snapLength: 96 }), written({ snapLength: 96 }, { labels: { x: 'y' } })].map(
+    capture => identities.assign([capture], nowMs)[0]?.metadata,
+  )
+  t.deepEqual(
+    generations.map(each => each?.generation),
+    [1, 1, 2, 2],
+  )
   t.is(new Set(generations.map(each => each?.uid)).size, 1)
 })
 
