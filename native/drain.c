@@ -132,7 +132,7 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length) tap->counters.truncated++;
   if (reader->filled + size > BUFFER_BYTES) flush(reader, tap);
   if (tap->is_failed) return tap->pending_refused++, true;
-  tap->drops_told = tap->counters.dropped;
+  tap->drops_told += frame.drops;
   sink->is_empty = false;
   sink->bytes_left -= (int64_t)size;
   tap->pending_packets++;

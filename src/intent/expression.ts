@@ -21,10 +21,10 @@ const words = new Set([
   ...split(icmp6).map(name => `icmp6-${name}`),
 ])
 
-const number = String.raw`0[xX][0-9A-Fa-f]+|\d+-\d+|\d+(?:\.\d+){0,3}`
+const number = '0[xX][0-9A-Fa-f]+|[0-9]+-[0-9]+|[0-9]+(?:[.][0-9]+){0,3}'
 const mac = String.raw`[0-9A-Fa-f]{1,2}(?:([:.-])[0-9A-Fa-f]{1,2})(?:\1[0-9A-Fa-f]{1,2}){4}`
-const ipv6 = String.raw`(?=(?:[0-9A-Fa-f.]*:){2})[0-9A-Fa-f:.]+`
-const end = String.raw`(?![A-Za-z0-9_.-])` // what is longer is a name
+const ipv6 = '(?=(?:[0-9A-Fa-f.]*:){2})[0-9A-Fa-f:.]+'
+const end = '(?![A-Za-z0-9_.-])' // what is longer is a name
 const token = new RegExp(
   String.raw`\s+|(?:${mac})${end}|(?:${ipv6})${end}|(?:${number})${end}|(?<word>[A-Za-z0-9_][A-Za-z0-9_.-]*)|[()[\]!&|^~+\-*/%<>=:]`,
   'y',

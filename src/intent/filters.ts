@@ -48,8 +48,8 @@ function protocolExpression(number: number, isNamed: boolean, isBracketed: boole
 }
 
 function portsExpression(ranges: readonly Ports[], isBracketed: boolean): string {
-  const any = ranges.map(({ from, to }) => (from === to ? `port ${from}` : `portrange ${from}-${to}`)).join(' or ')
-  return isBracketed ? `(${any})` : any
+  const each = ranges.map(({ from, to }) => (from === to ? `port ${from}` : `portrange ${from}-${to}`)).join(' or ')
+  return isBracketed ? `(${each})` : each
 }
 
 // `port` knows nothing of UDP-Lite: its ports are where UDP's are, behind the IP header, in the first fragment.

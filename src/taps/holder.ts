@@ -2,7 +2,6 @@
 // Closes first, then opens, all at once; what fails becomes a failed tap with a reason and a time to try again. It decides
 // nothing: an event only makes it say "look again".
 import type { Clock } from '../clock.ts'
-import { TapError } from '../errors.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent, listFolders, removeFolder } from '../files/folder.ts'
 import type { Logger } from '../log.ts'
@@ -11,6 +10,7 @@ import type { Actual, Halt } from '../model/facts.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, CloseReason, TapSpec } from '../model/tap.ts'
 import type { Driver, LimitGroup, LinkChange } from './driver.ts'
+import { type Failed, failureOf } from './failure.ts'
 import { NodeScan } from './find.ts'
 import { LiveTap } from './liveTap.ts'
 
@@ -22,18 +22,9 @@ export type HolderParts = {
   readonly log: Logger
 }
 
-type Failed = {
-  readonly spec: TapSpec
-  readonly message: string
-  readonly retryAtMs?: number
-  readonly tries: number
-  readonly isMissing: boolean
-}
 type Held = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
 const saveMs = 10_000 // counters are stored this often, changes of state at once
-const missingMs = 30_000 // an interface that is not there is looked for again; its arrival is told of anyway
-const backOffMs = { first: 1_000, most: 30_000 } as const
 
 export class TapHolder implements AsyncDisposable {
   readonly #parts: HolderParts
@@ -139,25 +130,10 @@ export class TapHolder implements AsyncDisposable {
       this.#taps.set(spec.id, tap)
       this.#failed.delete(spec.id)
     } catch (error) {
-      this.#failed.set(spec.id, this.#failure(spec, error))
-    }
-  }
-
-  // A failure is one capture's: the others go on. What the file system says is such a failure too.
-  #failure(spec: TapSpec, error: unknown): Failed {
-    const isSystem = error instanceof Error && 'code' in error && 'syscall' in error
-    if (!(error instanceof TapError) && !isSystem && !(error instanceof Error && error.message.startsWith('Cannot '))) throw error
-    const code = error instanceof TapError ? error.code : undefined
-    const tries = (this.#failed.get(spec.id)?.tries ?? 0) + 1
-    const waitMs =
-      code === 'NO_INTERFACE' || code === 'NO_NAMESPACE' ? missingMs : Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
-    const isFinal = code === 'BAD_FILTER' || code === 'FILTER_TOO_LONG' || code === 'NOT_SUPPORTED'
-    return {
-      spec,
-      message: error.message,
-      tries,
-      isMissing: waitMs === missingMs,
-      ...(!isFinal && { retryAtMs: this.#parts.clock.now() + waitMs }),
+      this.#failed.set(
+        spec.id,
+        failureOf({ spec, error, tries: (this.#failed.get(spec.id)?.tries ?? 0) + 1, nowMs: this.#parts.clock.now() }),
+      )
     }
   }
 

@@ -5,13 +5,13 @@ import type { Clock } from '../clock.ts'
 import { TapError } from '../errors.ts'
 import type { CaptureFolder, LiveRow } from '../files/captureFolder.ts'
 import type { Statistics } from '../files/header.ts'
-import { activeName } from '../files/name.ts'
-import { FileSeries } from '../files/series.ts'
+import type { FileSeries } from '../files/series.ts'
 import type { ActiveFile } from '../files/state.ts'
 import type { EndpointFacts } from '../model/facts.ts'
 import type { CloseReason, TapSpec } from '../model/tap.ts'
 import type { Driver, DriverTap, LimitGroup, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import type { Found } from './find.ts'
+import { openSeries } from './openSeries.ts'
 import { addGap, closeGap, ended, noCounters, opened, withCounters } from './row.ts'
 
 export type LiveTapParts = {
@@ -58,7 +58,7 @@ export class LiveTap {
   /** Refuses with TapError, or with what the file system said. */
   static async open(parts: LiveTapParts, spec: TapSpec): Promise<LiveTap> {
     const place = await parts.find(spec)
-    const tap = new LiveTap(parts, spec, place, await openSeries(parts, spec, place))
+    const tap = new LiveTap(parts, spec, place, await openSeries(parts, spec, place.interfaceName))
     try {
       await tap.#openDriver()
     } catch (error) {
@@ -240,21 +240,4 @@ export class LiveTap {
       toMs: this.#parts.clock.now(),
     }
   }
-}
-
-async function openSeries({ folder, clock, node }: LiveTapParts, spec: TapSpec, { interfaceName }: Found): Promise<FileSeries> {
-  const { endpoint, capture, format, snapLength, payload, filter, rotation } = spec
-  const name = { pod: endpoint.name, interfaceName, format }
-  const settings = JSON.stringify([filter, snapLength, payload, format])
-  const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
-  const header = {
-    format,
-    snapLength,
-    interfaceName,
-    filter,
-    node,
-    endpoint: `${endpoint.namespace}/${endpoint.name}`,
-    capture: `${capture.namespace}/${capture.name}`,
-  }
-  return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs: clock.now(), ...continuation })
 }

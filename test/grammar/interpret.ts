@@ -15,11 +15,11 @@ export function interpret(tree: Tree, label: LabelLookup): boolean {
     case 'ne':
       return found === undefined || found !== tree.value
     case 'contains':
-      return found !== undefined && found.includes(tree.value)
+      return found?.includes(tree.value)
     case 'startsWith':
-      return found !== undefined && found.startsWith(tree.value)
+      return found?.startsWith(tree.value)
     case 'endsWith':
-      return found !== undefined && found.endsWith(tree.value)
+      return found?.endsWith(tree.value)
     case 'in':
       return found !== undefined && tree.values.includes(found)
     case 'notIn':

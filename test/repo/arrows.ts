@@ -27,7 +27,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/decide.ts': [...pure, 'src/intent', 'src/endpoint', 'src/decideRead.ts'],
   'src/decideRead.ts': [...pure, 'src/match', 'src/schedule', 'src/plan'],
 
-  'src/document': [...pure, 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
+  'src/document': [...pure, 'src/intent/time.ts', 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts'], // the contract alone: what a sink is
