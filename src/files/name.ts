@@ -36,6 +36,12 @@ export function rotatedOf(series: SeriesName, names: readonly string[]): string[
   return names.filter(name => name.startsWith(start) && end.test(name.slice(start.length))).toSorted()
 }
 
+/** When a rotated file got its name, milliseconds since the epoch. */
+export function rotatedAtMs(name: string): number {
+  const [, date, hours, minutes, seconds] = /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
+  return date === undefined ? Number.NaN : Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`)
+}
+
 function stem({ pod, interfaceName }: SeriesName): string {
   const longest = nameBytesMax - longestRest
   if (pod.length <= longest) return `${pod}_${interfaceName}`

@@ -7,7 +7,7 @@ import type { Rotation } from '../model/capture.ts'
 import type { Sink } from '../taps/driver.ts'
 import { openForAppend } from './folder.ts'
 import { fileHeader, fileTrailer, type HeaderFacts, type Statistics, trailerBytes } from './header.ts'
-import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './name.ts'
+import { activeName, rotatedAtMs, rotatedName, rotatedOf, type SeriesName, waitingName } from './name.ts'
 import type { ActiveFile } from './state.ts'
 
 export type SeriesParts = {
@@ -165,9 +165,9 @@ export class FileSeries {
   #retire(path: string, atMs: number): void {
     const found = statSync(path, { throwIfNoEntry: false })
     if (!found) return
-    const names = new Set(readdirSync(this.#parts.directory))
-    let stampMs = Math.round(atMs) // moves on where the name is taken: two rotations in one millisecond
-    while (names.has(rotatedName(this.#parts.name, stampMs))) stampMs++
+    // Later than the last one, whatever the clock says: two rotations in one millisecond, or a clock that was set back.
+    const last = rotatedOf(this.#parts.name, readdirSync(this.#parts.directory)).at(-1)
+    const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
     renameSync(path, join(this.#parts.directory, rotatedName(this.#parts.name, stampMs)))
   }
 

@@ -194,7 +194,7 @@ export class TapHolder implements AsyncDisposable {
 
   #linkChanged(change: LinkChange): void {
     for (const tap of this.#taps.values()) tap.linkChanged(change)
-    if (change.kind !== 'present') return
+    if (change.kind === 'gone') return
     const missing = [...this.#failed].filter(
       ([, { spec, isMissing }]) => isMissing && (spec.interfaceName === undefined || spec.interfaceName === change.name),
     )

@@ -15,11 +15,11 @@ export function interpret(tree: Tree, label: LabelLookup): boolean {
     case 'ne':
       return found === undefined || found !== tree.value
     case 'contains':
-      return found?.includes(tree.value)
+      return found?.includes(tree.value) === true
     case 'startsWith':
-      return found?.startsWith(tree.value)
+      return found?.startsWith(tree.value) === true
     case 'endsWith':
-      return found?.endsWith(tree.value)
+      return found?.endsWith(tree.value) === true
     case 'in':
       return found !== undefined && tree.values.includes(found)
     case 'notIn':
