@@ -24,11 +24,15 @@ static void fail(struct failure *failure, const struct tap_spec *spec, const cha
 
 static void fail_errno(struct failure *failure, const struct tap_spec *spec, const char *what) {
   int error = errno;
-  char detail[300];
+  char detail[400];
   const char *code = "NO_INTERFACE";
   if (error == EPERM || error == EACCES) {
     code = "NOT_PERMITTED";
-    snprintf(detail, sizeof detail, "not permitted, expected the capability CAP_NET_RAW%s; start as root or grant it", spec->netns ? " and, for another network namespace, CAP_SYS_ADMIN" : "");
+    char program[160] = "node";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length > 0) program[length] = '\0';
+    snprintf(detail, sizeof detail, "not permitted, expected the capability CAP_NET_RAW%s; run it as root, or: sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin+ep %s",
+             spec->netns ? " and, for another network namespace, CAP_SYS_ADMIN" : "", program);
   } else if (error == ENOMEM || error == ENOBUFS) {
     code = "NO_MEMORY";
     snprintf(detail, sizeof detail, "%s: the kernel has no memory for it (%s)", what, strerrorname_np(error));

@@ -39,7 +39,9 @@ export function rotatedOf(series: SeriesName, names: readonly string[]): string[
 /** When a rotated file got its name, milliseconds since the epoch. */
 export function rotatedAtMs(name: string): number {
   const [, date, hours, minutes, seconds] = /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
-  return date === undefined ? Number.NaN : Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`)
+  return date === undefined
+    ? Number.NaN
+    : Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`)
 }
 
 function stem({ pod, interfaceName }: SeriesName): string {

@@ -37,13 +37,23 @@ test('activeName() is pod and interface; rotatedName() adds a time that sorts', 
 test('names of the longest pods fit a file system, and stay apart', t => {
   const series = { pod: 'a'.repeat(253), interfaceName: 'cali7f94ce7c295', format: 'pcapng' } as const
   const names = [activeName(series), rotatedName(series, 0), waitingName(series, 99)]
-  t.true(names.every(name => Buffer.byteLength(name) <= 255), names.map(name => name.length).join())
+  t.true(
+    names.every(name => Buffer.byteLength(name) <= 255),
+    names.map(name => name.length).join(),
+  )
   t.not(activeName(series), activeName({ ...series, pod: `${'a'.repeat(252)}b` }))
 })
 
 test('rotatedOf() finds the rotated files of one series, the oldest first', t => {
   const series = { pod: 'web', interfaceName: 'cali1', format: 'pcap' } as const
-  const names = ['web_cali1.pcap', 'web_cali1-20260203T040506.007Z.pcap', 'web_cali1-20250203T040506.007Z.pcapng', 'web_cali1-0_cali1-20250203T040506.007Z.pcap', 'web_cali12-20250203T040506.007Z.pcap', '.web_cali1.pcap.next0']
+  const names = [
+    'web_cali1.pcap',
+    'web_cali1-20260203T040506.007Z.pcap',
+    'web_cali1-20250203T040506.007Z.pcapng',
+    'web_cali1-0_cali1-20250203T040506.007Z.pcap',
+    'web_cali12-20250203T040506.007Z.pcap',
+    '.web_cali1.pcap.next0',
+  ]
   t.deepEqual(rotatedOf(series, names), ['web_cali1-20250203T040506.007Z.pcapng', 'web_cali1-20260203T040506.007Z.pcap'])
   t.deepEqual(names.map(isCaptureFile), [true, true, true, true, true, false])
   t.deepEqual(names.map(isWaiting), [false, false, false, false, false, true])
@@ -105,8 +115,15 @@ test('removeWaiting() removes files that never became active, and only those', t
 
 function series(directory: string, changes: object = {}): FileSeries {
   return new FileSeries({
-    directory, name: { pod: 'web', interfaceName: 'cali1', format: 'pcap' }, header: { ...facts, format: 'pcap' }, settings: 's',
-    rotation: { fileBytesMax: 1_000, fileAgeMsMax: 1e9, filesMax: 2 }, nowMs: 0, continues: undefined, isOldEmpty: false, ...changes,
+    directory,
+    name: { pod: 'web', interfaceName: 'cali1', format: 'pcap' },
+    header: { ...facts, format: 'pcap' },
+    settings: 's',
+    rotation: { fileBytesMax: 1_000, fileAgeMsMax: 1e9, filesMax: 2 },
+    nowMs: 0,
+    continues: undefined,
+    isOldEmpty: false,
+    ...changes,
   })
 }
 

@@ -12,8 +12,8 @@ import { type CloseReason, type TapSpec, tapId } from '../../src/model/tap.ts'
 import { TapHolder } from '../../src/taps/holder.ts'
 import { ringDriver } from '../../src/taps/ring.ts'
 import type { Pod } from '../net/pod.ts'
-import { run } from '../net/run.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
+import { run } from '../net/run.ts'
 import { until } from './capture.ts'
 import { readRecords } from './captureFile.ts'
 import { podWithPort } from './podWithPort.ts'
@@ -25,19 +25,41 @@ function folder(t: ExecutionContext): string {
 }
 
 async function holderIn(t: ExecutionContext, captureDir: string): Promise<TapHolder> {
-  const holder = await TapHolder.open({ driver: ringDriver(), clock: systemClock, node: 'node-0', settings: () => ({ ...defaultSettings, captureDir }), log: pino({ level: 'silent' }) })
+  const holder = await TapHolder.open({
+    driver: ringDriver(),
+    clock: systemClock,
+    node: 'node-0',
+    settings: () => ({ ...defaultSettings, captureDir }),
+    log: pino({ level: 'silent' }),
+  })
   t.teardown(() => holder.stop())
   return holder
 }
 
-type Changes = Partial<Omit<TapSpec, 'capture' | 'endpoint'>> & { readonly name?: string; readonly pod?: string; readonly uid?: string; readonly podUid?: string }
+type Changes = Partial<Omit<TapSpec, 'capture' | 'endpoint'>> & {
+  readonly name?: string
+  readonly pod?: string
+  readonly uid?: string
+  readonly podUid?: string
+}
 
 function specFor(interfaceName: string, { name = 'web', pod = 'web-0', uid = 'u1', podUid = 'p1', ...changes }: Changes = {}): TapSpec {
   const captureKey = `shop/${name}`
   return {
-    id: tapId(captureKey, pod), capture: { api: 'PacketCapture', namespace: 'shop', name, uid }, captureKey,
-    endpoint: { namespace: 'shop', name: pod, uid: podUid, addresses: [] }, interfaceName, vantage: 'HostVeth', filter: 'udp', snapLength: 262_144,
-    payload: 'Full', format: 'pcap', ringBytes: 524_288, rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3.6e6, filesMax: 2 }, limits: {}, ...changes,
+    id: tapId(captureKey, pod),
+    capture: { api: 'PacketCapture', namespace: 'shop', name, uid },
+    captureKey,
+    endpoint: { namespace: 'shop', name: pod, uid: podUid, addresses: [] },
+    interfaceName,
+    vantage: 'HostVeth',
+    filter: 'udp',
+    snapLength: 262_144,
+    payload: 'Full',
+    format: 'pcap',
+    ringBytes: 524_288,
+    rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3.6e6, filesMax: 2 },
+    limits: {},
+    ...changes,
   }
 }
 
@@ -51,7 +73,9 @@ function row(holder: TapHolder, key = 'shop/web', pod = 'web-0'): EndpointFacts 
 }
 
 const records = (directory: string, name = 'web'): number =>
-  readdirSync(join(directory, 'shop', name)).filter(file => /^[^.].*\.pcap$/.test(file)).reduce((sum, file) => sum + readRecords(readFileSync(join(directory, 'shop', name, file)), 'pcap').length, 0)
+  readdirSync(join(directory, 'shop', name))
+    .filter(file => /^[^.].*\.pcap$/.test(file))
+    .reduce((sum, file) => sum + readRecords(readFileSync(join(directory, 'shop', name, file)), 'pcap').length, 0)
 
 const isBalanced = ({ received, packets, dropped, refused }: EndpointFacts): boolean => received === packets + dropped + refused
 
@@ -76,14 +100,21 @@ networkTest('TapHolder keeps every file readable by tcpdump, tshark and capinfos
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName, { rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 } }), specFor(pod.hostName, { name: 'ng', format: 'pcapng', rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 } }))
+  await open(
+    holder,
+    specFor(pod.hostName, { rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 } }),
+    specFor(pod.hostName, { name: 'ng', format: 'pcapng', rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 } }),
+  )
   const traffic = sender.udp({ to: pod.hostAddress, port, count: 4_000, bytes: 200, gapMs: 0.4 })
   let looks = 0
   const reader = (async () => {
-    while (looks < 25) for (const name of ['web', 'ng']) for (const file of holder.facts().captures.get(`shop/${name}`)?.fileNames ?? []) {
-      looks++
-      for (const [command = '', ...args] of [['tcpdump', '-nr'], ['tshark', '-nr'], ['capinfos']]) await readTwice(command, [...args, join(directory, 'shop', name, file)])
-    }
+    while (looks < 25)
+      for (const name of ['web', 'ng'])
+        for (const file of holder.facts().captures.get(`shop/${name}`)?.fileNames ?? []) {
+          looks++
+          for (const [command = '', ...args] of [['tcpdump', '-nr'], ['tshark', '-nr'], ['capinfos']])
+            await readTwice(command, [...args, join(directory, 'shop', name, file)])
+        }
   })()
   await traffic
   await reader
@@ -151,7 +182,10 @@ networkTest('TapHolder goes on in the same row, with a gap, when the pod is repl
   await open(holder, specFor(pod.hostName))
   await sender.udp({ to: pod.hostAddress, port, count: 4 })
   await until('4 packets', () => row(holder).packets === 4)
-  await holder.apply([{ kind: 'close', id: 'shop/web/web-0', reason: 'replaced' }, { kind: 'open', spec: specFor(pod.hostName, { podUid: 'p2' }) }])
+  await holder.apply([
+    { kind: 'close', id: 'shop/web/web-0', reason: 'replaced' },
+    { kind: 'open', spec: specFor(pod.hostName, { podUid: 'p2' }) },
+  ])
   await sender.udp({ to: pod.hostAddress, port, count: 6 })
   await until('10 packets', () => row(holder).packets === 10)
   t.is(row(holder).uid, 'p2')
@@ -167,7 +201,10 @@ networkTest('TapHolder begins a new file when the filter changed, and keeps the 
   await open(holder, specFor(pod.hostName))
   await sender.udp({ to: pod.hostAddress, port, count: 4 })
   await until('4 packets', () => row(holder).packets === 4)
-  await holder.apply([{ kind: 'close', id: 'shop/web/web-0', reason: 'changed' }, { kind: 'open', spec: specFor(pod.hostName, { filter: 'udp and greater 10' }) }])
+  await holder.apply([
+    { kind: 'close', id: 'shop/web/web-0', reason: 'changed' },
+    { kind: 'open', spec: specFor(pod.hostName, { filter: 'udp and greater 10' }) },
+  ])
   await sender.udp({ to: pod.hostAddress, port, count: 6 })
   await until('10 packets', () => row(holder).packets === 10)
   t.is(holder.facts().captures.get('shop/web')?.fileNames.length, 2)
@@ -190,7 +227,10 @@ networkTest('TapHolder continues counters and file after a restart, and the pack
   await until('the limit', () => second.facts().captures.get('shop/web')?.limitHit !== undefined)
   await until('what came after it', () => row(second).refused === 5)
   t.is(row(second).packets, 15)
-  t.deepEqual(row(second).gaps.map(({ reason }) => reason), ['the agent was restarted'])
+  t.deepEqual(
+    row(second).gaps.map(({ reason }) => reason),
+    ['the agent was restarted'],
+  )
   await second.stop()
   t.is(records(directory), 15)
   t.is(readdirSync(join(directory, 'shop', 'web')).filter(file => file.endsWith('.pcap')).length, 1)
@@ -204,7 +244,10 @@ networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
   await sender.udp({ to: pod.hostAddress, port, count: 8 })
   await until('8 packets', () => row(holder).packets === 8)
   await until('3 packets', () => row(holder, 'shop/other').packets === 3)
-  await holder.apply([{ kind: 'close', id: 'shop/other/web-0', reason: 'deleted' }, { kind: 'forget', captureKey: 'shop/other', uid: 'u1' }])
+  await holder.apply([
+    { kind: 'close', id: 'shop/other/web-0', reason: 'deleted' },
+    { kind: 'forget', captureKey: 'shop/other', uid: 'u1' },
+  ])
   t.deepEqual(readdirSync(join(directory, 'shop')), ['web'])
   t.deepEqual([...holder.facts().captures.keys()], ['shop/web'])
 })
@@ -239,7 +282,10 @@ networkTest('TapHolder says why a tap is not open, and opens it when its interfa
   t.is(bad?.retryAtMs, undefined)
   execFileSync('ip', ['link', 'add', 'nowhere0', 'type', 'veth', 'peer', 'name', 'nowhere1'])
   t.teardown(() => execFileSync('ip', ['link', 'delete', 'nowhere0']))
-  await until('the word that it is there', () => told > 0 && (holder.facts().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <= Date.now())
+  await until(
+    'the word that it is there',
+    () => told > 0 && (holder.facts().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <= Date.now(),
+  )
 })
 
 networkTest('TapHolder follows no symbolic link, and one capture that cannot be kept harms no other', async t => {
@@ -266,7 +312,10 @@ networkTest('TapHolder removes only a directory that carries the state file, and
   await close(holder, 'shop/web/web-0', 'deleted')
   mkdirSync(join(directory, 'shop', 'mine'))
   writeFileSync(join(directory, 'shop', 'mine', 'a_b.pcap'), 'x')
-  await holder.apply([{ kind: 'forget', captureKey: 'shop/web', uid: 'u1' }, { kind: 'forget', captureKey: 'shop/mine', uid: '' }])
+  await holder.apply([
+    { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },
+    { kind: 'forget', captureKey: 'shop/mine', uid: '' },
+  ])
   t.deepEqual(readdirSync(join(directory, 'shop')), ['mine'])
 })
 
