@@ -7,7 +7,8 @@ import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts
 import type { CloseReason } from '../model/tap.ts'
 import { makeFolder } from './folder.ts'
 import { isCaptureFile } from './name.ts'
-import { type Repaired, removeWaiting, repairFiles } from './repair.ts'
+import { recounted } from './recount.ts'
+import { adoptWaiting, repairFiles } from './repair.ts'
 import type { SeriesParts } from './series.ts'
 import { type ActiveFile, type StoredCapture, type StoredRow, writeState } from './state.ts'
 
@@ -47,14 +48,11 @@ export class CaptureFolder {
 
   /** One that an earlier run left: files made whole, counters brought up to what the files hold. */
   static async adopt(directory: string, state: StoredCapture, node: string): Promise<CaptureFolder> {
-    removeWaiting(directory)
-    const isSuspect = ({ active, closed }: StoredRow) =>
-      active !== undefined &&
-      (closed === undefined || statSync(join(directory, active.name), { throwIfNoEntry: false })?.size !== active.bytes)
-    const suspects = state.rows.filter(isSuspect).flatMap(({ active }) => (active ? [active.name] : []))
+    await adoptWaiting(directory)
     // Without a state that can be read any file may be torn.
-    const repaired = await repairFiles(directory, state.rows.length > 0 ? suspects : readdirSync(directory))
-    const rows = state.rows.map(row => recounted(row, repaired, state.savedAtMs))
+    if (state.rows.length === 0) await repairFiles(directory, readdirSync(directory))
+    const rows = []
+    for (const row of state.rows) rows.push(await recounted(directory, row, state.savedAtMs))
     return new CaptureFolder(directory, { ...state, node, rows })
   }
 
@@ -68,8 +66,8 @@ export class CaptureFolder {
 
   /** Whether the active file of that name goes on as it is, or gives way to a new one. `settings`: what its records follow. */
   async continuation(rowName: string, name: string, settings: string): Promise<Pick<SeriesParts, 'continues' | 'isOldEmpty'>> {
-    const size = statSync(join(this.directory, name), { throwIfNoEntry: false })?.size
-    if (size === undefined) return { continues: undefined, isOldEmpty: false }
+    const { size, ino: inode } = statSync(join(this.directory, name), { throwIfNoEntry: false }) ?? {}
+    if (size === undefined || inode === undefined) return { continues: undefined, isOldEmpty: false }
     const active = this.#rows.get(rowName)?.active
     const isOurs = active?.name === name && active.settings === settings
     if (isOurs && active.bytes === size) return { continues: active, isOldEmpty: active.packets === 0 }
@@ -77,7 +75,7 @@ export class CaptureFolder {
     const isOldEmpty = found?.scan.records === 0
     if (!isOurs || !found) return { continues: undefined, isOldEmpty }
     return {
-      continues: { name, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings },
+      continues: { name, inode, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings },
       isOldEmpty,
     }
   }
@@ -155,18 +153,6 @@ export class CaptureFolder {
   #current(): Map<string, StoredRow> {
     return new Map<string, StoredRow>([...this.#rows, ...[...this.#live].map(([name, live]): [string, StoredRow] => [name, live()])])
   }
-}
-
-// A crash left the row open: what its active file holds beyond the last count was captured, and it ended there and then.
-function recounted(row: StoredRow, repaired: readonly Repaired[], savedAtMs: number): StoredRow {
-  const found = repaired.find(({ name }) => name === row.active?.name)
-  if (row.closed !== undefined || !row.active) return row
-  const isSameFile = found !== undefined && found.scan.records >= row.active.packets
-  const packets = found ? found.scan.records - (isSameFile ? row.active.packets : 0) : 0
-  const bytes = found ? found.scan.recordBytes - (isSameFile ? row.active.recordBytes : 0) : 0
-  const { facts } = row
-  const counted = { ...facts, packets: facts.packets + packets, bytes: facts.bytes + bytes, received: facts.received + packets }
-  return { facts: { ...counted, endedAtMs: facts.endedAtMs ?? savedAtMs }, active: row.active, closed: 'stopping' }
 }
 
 function sum(numbers: readonly number[]): number {

@@ -12,10 +12,6 @@ export function activeName(series: SeriesName): string {
   return `${stem(series)}.${series.format}`
 }
 
-export function rotatedName(series: SeriesName, atMs: number): string {
-  return `${stem(series)}-${stamp(atMs)}.${series.format}`
-}
-
 /** A file that waits to become the active one; hidden, so that nobody takes it for a capture. */
 export function waitingName(series: SeriesName, number: number): string {
   return `.${activeName(series)}.next${number}`
@@ -29,15 +25,28 @@ export function isCaptureFile(name: string): boolean {
   return /^[^.].*\.pcap(ng)?$/.test(name)
 }
 
-/** Which of these are rotated files of the series, the oldest first. */
-export function rotatedOf(series: SeriesName, names: readonly string[]): string[] {
-  const start = `${stem(series)}-`
-  const end = /^\d{8}T\d{6}\.\d{3}Z\.pcap(ng)?$/ // whatever the format was then
+/** The active file that a waiting one would have become. */
+export function awaitedName(waiting: string): string {
+  return waiting.slice(1).replace(/\.next\d+$/, '')
+}
+
+/** Which of these are rotated files of the series, the oldest first, whatever the format was then. */
+export function rotatedOf(active: string, names: readonly string[]): string[] {
+  const start = `${withoutFormat(active)}-`
+  const end = /^\d{8}T\d{6}\.\d{3}Z\.pcap(ng)?$/
   return names.filter(name => name.startsWith(start) && end.test(name.slice(start.length))).toSorted()
 }
 
+/** A name for the active file when it is rotated at that time: later than all of `names`, whatever the clock says. */
+export function rotatedName(active: string, atMs: number, names: readonly string[]): string {
+  const last = rotatedOf(active, names).at(-1)
+  const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
+  const stamp = new Date(stampMs).toISOString().replaceAll(/[-:]/g, '')
+  return `${withoutFormat(active)}-${stamp}${active.slice(withoutFormat(active).length)}`
+}
+
 /** When a rotated file got its name, milliseconds since the epoch. */
-export function rotatedAtMs(name: string): number {
+function rotatedAtMs(name: string): number {
   const [, date, hours, minutes, seconds] = /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
   return date === undefined
     ? Number.NaN
@@ -51,6 +60,6 @@ function stem({ pod, interfaceName }: SeriesName): string {
   return `${pod.slice(0, longest - 13)}-${hash}_${interfaceName}`
 }
 
-function stamp(atMs: number): string {
-  return new Date(atMs).toISOString().replaceAll(/[-:]/g, '')
+function withoutFormat(name: string): string {
+  return name.replace(/\.pcap(ng)?$/, '')
 }

@@ -7,7 +7,7 @@ import type { Rotation } from '../model/capture.ts'
 import type { Sink } from '../taps/driver.ts'
 import { openForAppend } from './folder.ts'
 import { fileHeader, fileTrailer, type HeaderFacts, type Statistics, trailerBytes } from './header.ts'
-import { activeName, rotatedAtMs, rotatedName, rotatedOf, type SeriesName, waitingName } from './name.ts'
+import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './name.ts'
 import type { ActiveFile } from './state.ts'
 
 export type SeriesParts = {
@@ -132,7 +132,14 @@ export class FileSeries {
   }
 
   #fresh(name: string): ActiveFile {
-    return { name, bytes: this.#header.length, packets: 0, recordBytes: 0, settings: this.#parts.settings }
+    return {
+      name,
+      inode: fstatSync(this.#active.fd).ino,
+      bytes: this.#header.length,
+      packets: 0,
+      recordBytes: 0,
+      settings: this.#parts.settings,
+    }
   }
 
   #open(name: string): OpenFile {
@@ -165,14 +172,11 @@ export class FileSeries {
   #retire(path: string, atMs: number): void {
     const found = statSync(path, { throwIfNoEntry: false })
     if (!found) return
-    // Later than the last one, whatever the clock says: two rotations in one millisecond, or a clock that was set back.
-    const last = rotatedOf(this.#parts.name, readdirSync(this.#parts.directory)).at(-1)
-    const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
-    renameSync(path, join(this.#parts.directory, rotatedName(this.#parts.name, stampMs)))
+    renameSync(path, join(this.#parts.directory, rotatedName(activeName(this.#parts.name), atMs, readdirSync(this.#parts.directory))))
   }
 
   #retain(): void {
-    const rotated = rotatedOf(this.#parts.name, readdirSync(this.#parts.directory))
+    const rotated = rotatedOf(activeName(this.#parts.name), readdirSync(this.#parts.directory))
     for (const name of rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax)))
       rmSync(join(this.#parts.directory, name), { force: true })
   }

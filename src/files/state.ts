@@ -12,6 +12,7 @@ export const stateFileName = '.selcap.json'
 /** The active file as it was counted when the state was written: what it holds beyond that came afterwards. `settings`: what its records follow. */
 export type ActiveFile = {
   readonly name: string
+  readonly inode: number // it keeps it when it is renamed
   readonly bytes: number
   readonly packets: number
   readonly recordBytes: number

@@ -123,6 +123,7 @@ export class TapHolder implements AsyncDisposable {
           node: this.#parts.node,
           find: wanted => (wanted === spec ? scan : new NodeScan(this.#parts.driver)).find(wanted),
           onChange: () => this.#listener(),
+          onMoved: () => this.#saveOne(folder, false),
           onLimit: limit => this.#limitReached(spec.id, limit),
         },
         spec,
@@ -219,14 +220,16 @@ export class TapHolder implements AsyncDisposable {
     }
   }
 
-  // A disk that is full must not end the capture: what is stored lags behind until there is room.
   #save(isLasting: boolean): void {
-    for (const { folder } of this.#held.values()) {
-      try {
-        folder.save(this.#parts.clock.now(), isLasting)
-      } catch (error) {
-        this.#parts.log.warn({ capture: folder.key, error: (error as Error).message }, 'state not stored')
-      }
+    for (const { folder } of this.#held.values()) this.#saveOne(folder, isLasting)
+  }
+
+  // A disk that is full must not end the capture: what is stored lags behind until there is room.
+  #saveOne(folder: CaptureFolder, isLasting: boolean): void {
+    try {
+      folder.save(this.#parts.clock.now(), isLasting)
+    } catch (error) {
+      this.#parts.log.warn({ capture: folder.key, error: (error as Error).message }, 'state not stored')
     }
   }
 }

@@ -22,6 +22,7 @@ export type LiveTapParts = {
   readonly node: string
   readonly find: (spec: TapSpec) => Promise<Found>
   readonly onChange: () => void
+  readonly onMoved: () => void // to another file: what is stored must follow
   readonly onLimit: (limit: 'packets' | 'bytes') => void
 }
 
@@ -164,6 +165,7 @@ export class LiveTap {
     this.#offered--
     this.#offer(isQuick ? ahead.quick : ahead.usual)
     this.#parts.folder.look()
+    this.#parts.onMoved()
     this.#parts.onChange()
   }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { fileHeader, fileTrailer, trailerBytes } from '../../src/files/header.ts'
 import { activeName, isCaptureFile, isWaiting, rotatedName, rotatedOf, waitingName } from '../../src/files/name.ts'
-import { removeWaiting, repairFiles } from '../../src/files/repair.ts'
+import { adoptWaiting, repairFiles } from '../../src/files/repair.ts'
 import { FileSeries } from '../../src/files/series.ts'
 import type { Format } from '../../src/model/capture.ts'
 
@@ -30,13 +30,13 @@ function record(format: Format): Buffer {
 test('activeName() is pod and interface; rotatedName() adds a time that sorts', t => {
   const series = { pod: 'web-0', interfaceName: 'cali1', format: 'pcap' } as const
   t.is(activeName(series), 'web-0_cali1.pcap')
-  t.is(rotatedName(series, Date.parse('2026-02-03T04:05:06.007Z')), 'web-0_cali1-20260203T040506.007Z.pcap')
+  t.is(rotatedName(activeName(series), Date.parse('2026-02-03T04:05:06.007Z'), []), 'web-0_cali1-20260203T040506.007Z.pcap')
   t.is(activeName({ ...series, format: 'pcapng' }), 'web-0_cali1.pcapng')
 })
 
 test('names of the longest pods fit a file system, and stay apart', t => {
   const series = { pod: 'a'.repeat(253), interfaceName: 'cali7f94ce7c295', format: 'pcapng' } as const
-  const names = [activeName(series), rotatedName(series, 0), waitingName(series, 99)]
+  const names = [activeName(series), rotatedName(activeName(series), 0, []), waitingName(series, 99)]
   t.true(
     names.every(name => Buffer.byteLength(name) <= 255),
     names.map(name => name.length).join(),
@@ -45,7 +45,6 @@ test('names of the longest pods fit a file system, and stay apart', t => {
 })
 
 test('rotatedOf() finds the rotated files of one series, the oldest first', t => {
-  const series = { pod: 'web', interfaceName: 'cali1', format: 'pcap' } as const
   const names = [
     'web_cali1.pcap',
     'web_cali1-20260203T040506.007Z.pcap',
@@ -54,7 +53,7 @@ test('rotatedOf() finds the rotated files of one series, the oldest first', t =>
     'web_cali12-20250203T040506.007Z.pcap',
     '.web_cali1.pcap.next0',
   ]
-  t.deepEqual(rotatedOf(series, names), ['web_cali1-20250203T040506.007Z.pcapng', 'web_cali1-20260203T040506.007Z.pcap'])
+  t.deepEqual(rotatedOf('web_cali1.pcap', names), ['web_cali1-20250203T040506.007Z.pcapng', 'web_cali1-20260203T040506.007Z.pcap'])
   t.deepEqual(names.map(isCaptureFile), [true, true, true, true, true, false])
   t.deepEqual(names.map(isWaiting), [false, false, false, false, false, true])
 })
@@ -106,11 +105,20 @@ test('repairFiles() leaves a file alone that is none of ours, and one without a 
   t.is(readFileSync(join(directory, 'a_b.pcap'), 'utf8'), 'hello, this is a text')
 })
 
-test('removeWaiting() removes files that never became active, and only those', t => {
+test('adoptWaiting() gives a waiting file with packets its name, rotates the one before, and removes those never used', async t => {
   const directory = folder(t)
-  for (const name of ['.a_b.pcap.next3', 'a_b.pcap', '.selcap.json', '.other']) writeFileSync(join(directory, name), '')
-  removeWaiting(directory)
-  t.deepEqual(readdirSync(directory).toSorted(), ['.other', '.selcap.json', 'a_b.pcap'])
+  const [header, packet] = [fileHeader({ ...facts, format: 'pcap' }), record('pcap')]
+  writeFileSync(join(directory, 'a_b.pcap'), Buffer.concat([header, packet]))
+  writeFileSync(join(directory, '.a_b.pcap.next9'), Buffer.concat([header, packet, packet, packet.subarray(0, 9)]))
+  writeFileSync(join(directory, '.a_b.pcap.next10'), header)
+  for (const name of ['.selcap.json', '.other']) writeFileSync(join(directory, name), '')
+  await adoptWaiting(directory)
+  const names = readdirSync(directory).toSorted()
+  t.deepEqual(
+    names.map(name => name.replace(/-\d{8}T\d{6}\.\d{3}Z/, '-TIME')),
+    ['.other', '.selcap.json', 'a_b-TIME.pcap', 'a_b.pcap'],
+  )
+  t.is(statSync(join(directory, 'a_b.pcap')).size, header.length + 2 * packet.length)
 })
 
 function series(directory: string, changes: object = {}): FileSeries {
@@ -164,7 +172,9 @@ test('FileSeries gives the driver what is left of a file that is continued', t =
   const directory = folder(t)
   const path = join(directory, 'web_cali1.pcap')
   writeFileSync(path, Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')]))
-  const files = series(directory, { continues: { name: 'web_cali1.pcap', bytes: 100, packets: 1, recordBytes: 76, settings: 's' } })
+  const files = series(directory, {
+    continues: { name: 'web_cali1.pcap', inode: 1, bytes: 100, packets: 1, recordBytes: 76, settings: 's' },
+  })
   t.like(files.sink, { bytesLeft: 900, isEmpty: false })
   files.close(statistics(0))
   t.is(statSync(path).mode & 0o777, 0o640)
