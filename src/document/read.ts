@@ -42,9 +42,9 @@ function readDocument(document: YamlDocument, places: Places): ReadDocuments {
     return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
   if (aliasesOf(document) > aliasesMax)
     return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
-  const value = document.toJS({ maxAliasCount: aliasesMax }) as unknown
-  if (value === null || value === undefined) return { documents: [], problems: [] } // nothing between two separators
-  return readObject(value, [], places)
+  const value = valueOf(document)
+  if (value === undefined) return { documents: [], problems: [problem(places.at(0), [], 'found aliases that stand for too much')] }
+  return value === null ? { documents: [], problems: [] } : readObject(value, [], places) // null: nothing between two separators
 }
 
 function readObject(value: unknown, path: Path, places: Places): ReadDocuments {
@@ -80,6 +80,16 @@ function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path,
   validate(value)
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(explainError)
   return [...errors, ...brokenRules(schema, value)].map(({ path: below, message }) => places.problem([...path, ...below], message))
+}
+
+/** undefined: its aliases, each short, would make it too large. */
+function valueOf(document: YamlDocument): unknown {
+  try {
+    return (document.toJS({ maxAliasCount: aliasesMax }) as unknown) ?? null
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined
+    throw error
+  }
 }
 
 function aliasesOf(document: YamlDocument): number {

@@ -1,0 +1,62 @@
+// CPU per packet written, against `tcpdump -w` and against the `pcap` package with a JavaScript callback that writes the file.
+// The same ring, the same snap length, the same file system, in turn, in one run; medians of the ratios pair by pair.
+//   node bench/cpu.ts
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { capture, inNamespace, interfaceName, type Kind, median, send } from './harness.ts'
+
+const pairs = 5
+const ringBytes = 4_194_304
+
+await inNamespace(async () => {
+  const results: Record<string, number> = {}
+  for (const size of [100, 500, 1_400]) {
+    const traffic = () => send(size, 300_000, 150_000)
+    results[`${size} B / tcpdump`] = await compare('tcpdump', `${size}-byte packets`, traffic)
+    if (size === 100) results[`${size} B / package`] = await compare('package', `${size}-byte packets`, () => send(size, 100_000, 50_000))
+  }
+  results['bulk TCP / tcpdump'] = await bulk()
+  process.stdout.write(`${JSON.stringify({ bench: 'cpu', ratios: results })}\n`)
+})
+
+async function compare(peer: Kind, what: string, traffic: () => Promise<void>): Promise<number> {
+  const ratios: number[] = []
+  const costs: [number[], number[]] = [[], []]
+  for (let pair = 0; pair < pairs; pair++) {
+    const runs = [await capture('ring', ringBytes, traffic), await capture(peer, ringBytes, traffic)] as const
+    const [ours, theirs] = runs.map(({ cpuMs, packets }) => (cpuMs * 1e6) / packets) as [number, number]
+    costs[0].push(ours)
+    costs[1].push(theirs)
+    ratios.push(ours / theirs)
+  }
+  const ratio = median(ratios)
+  process.stdout.write(
+    `${what}: ${median(costs[0]).toFixed(0)} ns a packet, ${peer} ${median(costs[1]).toFixed(0)} ns, ratio ${ratio.toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)})\n`,
+  )
+  return ratio
+}
+
+// A TCP stream over the same veth: its frames are as long as segmentation offload makes them.
+async function bulk(): Promise<number> {
+  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await once(holder.stdout, 'data')
+  const inside = (...args: string[]) => execFileSync('nsenter', [`--net=/proc/${holder.pid}/ns/net`, ...args])
+  execFileSync('ip', ['link', 'set', 'bench1', 'netns', String(holder.pid)])
+  inside('ip', 'address', 'add', '10.9.9.2/24', 'dev', 'bench1')
+  inside('ip', 'link', 'set', 'bench1', 'up')
+  execFileSync('ip', ['address', 'add', '10.9.9.1/24', 'dev', interfaceName])
+  try {
+    return await compare('tcpdump', 'bulk TCP', async () => {
+      const listening = spawn('nsenter', [`--net=/proc/${holder.pid}/ns/net`, 'timeout', '20', 'iperf3', '-s', '-1', '--forceflush'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      const ended = once(listening, 'exit')
+      await once(listening.stdout.resume(), 'data')
+      await once(spawn('timeout', ['15', 'iperf3', '-c', '10.9.9.2', '-n', '400M'], { stdio: 'ignore' }), 'exit')
+      listening.kill()
+      await ended
+    })
+  } finally {
+    holder.stdin.end()
+  }
+}
