@@ -42,7 +42,7 @@ function readDocument(document: YamlDocument, places: Places): ReadDocuments {
     return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
   if (aliasesOf(document) > aliasesMax)
     return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
-  const value = valueOf(document)
+  const value = plainValue(document)
   if (value === undefined) return { documents: [], problems: [problem(places.at(0), [], 'found aliases that stand for too much')] }
   return value === null ? { documents: [], problems: [] } : readObject(value, [], places) // null: nothing between two separators
 }
@@ -83,7 +83,7 @@ function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path,
 }
 
 /** undefined: its aliases, each short, would make it too large. */
-function valueOf(document: YamlDocument): unknown {
+function plainValue(document: YamlDocument): unknown {
   try {
     return (document.toJS({ maxAliasCount: aliasesMax }) as unknown) ?? null
   } catch (error) {
