@@ -129,13 +129,12 @@ static napi_value hold(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static void forget(napi_env env, void *data, void *hint) { (void)env; (void)hint; free(data); }
 
 NAPI_MODULE_INIT() {
   signal(SIGXFSZ, SIG_IGN); // a file at its size limit is an error of write(2), not the end of the process
   struct instance *instance = calloc(1, sizeof *instance);
   if (!instance) return NULL;
-  CHECK(napi_set_instance_data(env, instance, forget, NULL));
+  CHECK(napi_set_instance_data(env, instance, NULL, NULL)); // never freed: groups are released after it, when an environment ends
   napi_property_descriptor functions[] = {
     {"start", 0, start, 0, 0, 0, napi_default, 0}, {"hold", 0, hold, 0, 0, 0, napi_default, 0},
     {"compile", 0, compile, 0, 0, 0, napi_default, 0}, {"links", 0, links, 0, 0, 0, napi_default, 0},

@@ -50,7 +50,8 @@ static void *run(void *argument) {
   uint64_t namespaces_at = now_ms();
   while (!reader->is_stopping) {
     struct epoll_event events[64];
-    int timeout = is_any_closing(reader) ? 5 : needs_looks(reader) ? 500 : -1;
+    // A command may have come between a look at the list and the reading of `wake`: never sleep over one.
+    int timeout = has_commands(reader) ? 0 : is_any_closing(reader) ? 5 : needs_looks(reader) ? 500 : -1;
     int count = epoll_wait(reader->epoll, events, 64, timeout);
     if (has_commands(reader)) obey_all(reader);
     for (int i = 0; i < count; i++) attend(reader, &events[i]);

@@ -1,7 +1,7 @@
 // What only the native driver can do wrong: threads, environments, crashes, limits of the kernel.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,12 +21,13 @@ function folder(t: ExecutionContext): string {
   return directory
 }
 
-const descriptors = (): number => readdirSync('/proc/self/fd').length
+/** Packet sockets on an interface of this network namespace. */
+const sockets = (index: number): number =>
+  readFileSync('/proc/net/packet', 'utf8').split('\n').filter(line => line.trim().split(/\s+/)[4] === String(index)).length
 
 networkTest('native: environments of their own capture at once, and one that ends with open taps takes its rings along', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
-  const before = descriptors()
   const paths = [0, 1, 2].map(number => join(directory, `${number}.pcap`))
   const notify = join(directory, 'notify')
   const notifyFd = openSync(notify, 'a')
@@ -41,7 +42,7 @@ networkTest('native: environments of their own capture at once, and one that end
   const recordsOf = (path: string) => readRecords(Buffer.concat([fileHeader('pcap'), readFileSync(path)]), 'pcap')
   await until('every packet in every file', () => paths.every(path => recordsOf(path).length === 50))
   await Promise.all(workers.map(worker => worker.terminate()))
-  await until('their descriptors to be gone', () => descriptors() <= before + 4) // the files of this test
+  await until('their sockets to be gone', () => sockets(pod.hostIndex) === 0)
   for (const path of paths)
     t.deepEqual(
       recordsOf(path).map(({ bytes }) => numberOf(bytes)),
@@ -52,7 +53,6 @@ networkTest('native: environments of their own capture at once, and one that end
 networkTest('native: 250 taps open and close at once and leave nothing behind', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const driver = ringDriver()
-  const before = descriptors()
   const directory = folder(t)
   const files = Array.from({ length: 250 }, (_, number) => openSync(join(directory, String(number)), 'a'))
   const taps = await Promise.all(
@@ -65,9 +65,10 @@ networkTest('native: 250 taps open and close at once and leave nothing behind', 
   )
   await sender.udp({ to: pod.hostAddress, port, count: 4 })
   await until('every tap to see every packet', () => taps.every(tap => tap.counters().packets === 4))
+  t.is(sockets(pod.hostIndex), 250)
   const counters = await Promise.all(taps.map(tap => tap.close()))
   t.true(counters.every(({ received, packets, dropped, refused }) => received === packets + dropped + refused))
-  t.is(descriptors(), before + files.length)
+  t.is(sockets(pod.hostIndex), 0)
 })
 
 networkTest('native: frames of 64 KiB and more on loopback are whole', async t => {
