@@ -23,7 +23,9 @@ function folder(t: ExecutionContext): string {
 
 /** Packet sockets on an interface of this network namespace. */
 const sockets = (index: number): number =>
-  readFileSync('/proc/net/packet', 'utf8').split('\n').filter(line => line.trim().split(/\s+/)[4] === String(index)).length
+  readFileSync('/proc/net/packet', 'utf8')
+    .split('\n')
+    .filter(line => line.trim().split(/\s+/)[4] === String(index)).length
 
 networkTest('native: environments of their own capture at once, and one that ends with open taps takes its rings along', async t => {
   const { pod, sender, port } = await podWithPort(t)
