@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#define LARGE_BYTES 16384
+
 #ifndef TP_STATUS_GSO_TCP
 #define TP_STATUS_GSO_TCP (1 << 8) // Linux 5.14; older headers do not name it
 #endif
@@ -106,13 +108,32 @@ static uint32_t captured_length(const struct tap *tap, const struct frame *frame
   return length < tap->snap_length ? length : tap->snap_length;
 }
 
+// A long frame goes from the ring to the file: a copy into the buffer would cost as much as the copy the kernel makes.
+static bool write_from_ring(struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size) {
+  uint8_t head[ENCODE_OVERHEAD], tail[ENCODE_OVERHEAD];
+  uint32_t before_tag = frame->has_tag ? 12 : captured, tag = frame->has_tag ? 4 : 0;
+  struct iovec parts[] = {
+    {head, encode_head(tap->format, frame, captured, original, head)},
+    {(void *)frame->data, before_tag},
+    {(void *)frame->tag, tag},
+    {(void *)(frame->data + before_tag), captured - before_tag - tag},
+    {tail, encode_tail(tap->format, frame, captured, tail)},
+  };
+  return write_parts(tap, parts, 5, size);
+}
+
 static void write_large(struct reader *reader, struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size) {
-  flush(reader, tap);
-  uint8_t *record = malloc(size);
   uint64_t records = 0, bytes = 0;
-  errno = ENOMEM;
-  bool is_written = record && (encode_record(tap->format, frame, captured, original, record), write_records(tap, record, size, &records, &bytes));
-  free(record);
+  bool is_written;
+  if (is_file_sink(tap)) {
+    is_written = write_from_ring(tap, frame, captured, original, size);
+    if (is_written) records = 1, bytes = size;
+  } else {
+    uint8_t *record = malloc(size);
+    errno = ENOMEM;
+    is_written = record && (encode_record(tap->format, frame, captured, original, record), write_records(tap, record, size, &records, &bytes));
+    free(record);
+  }
   settle(reader, tap, is_written, records, bytes);
 }
 
@@ -130,7 +151,8 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   struct sink *sink = room_for(reader, tap, size);
   if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length) tap->counters.truncated++;
-  if (reader->filled + size > BUFFER_BYTES) flush(reader, tap);
+  bool is_large = size >= LARGE_BYTES;
+  if (is_large || reader->filled + size > BUFFER_BYTES) flush(reader, tap);
   if (tap->is_failed) return tap->pending_refused++, true;
   tap->drops_told += frame.drops;
   sink->is_empty = false;
@@ -140,7 +162,7 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   tap->pending_last_ns = frame.time_ns;
   if (tap->group && tap->group->bytes_left >= 0 && (tap->group->bytes_left -= (int64_t)size) == 0) reach_limit(reader, tap, true);
   if (tap->group && tap->group->packets_left > 0 && --tap->group->packets_left == 0) reach_limit(reader, tap, false);
-  if (size > BUFFER_BYTES) write_large(reader, tap, &frame, captured, original, size);
+  if (is_large) write_large(reader, tap, &frame, captured, original, size);
   else reader->filled += encode_record(tap->format, &frame, captured, original, reader->buffer + reader->filled);
   return true;
 }

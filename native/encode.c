@@ -22,24 +22,26 @@ static uint8_t *put_data(uint8_t *out, const struct frame *frame, uint32_t captu
   return out + captured;
 }
 
-size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
+size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
   uint8_t *at = out;
   if (format == FORMAT_PCAP) {
     at = put32(at, (uint32_t)(frame->time_ns / 1000000000));
     at = put32(at, (uint32_t)(frame->time_ns % 1000000000 / 1000));
-    at = put32(at, captured);
-    at = put32(at, original);
-    return (size_t)(put_data(at, frame, captured) - out);
+  } else {
+    at = put32(at, 6);
+    at = put32(at, (uint32_t)record_bytes(format, captured, frame->drops > 0));
+    at = put32(at, 0);
+    at = put32(at, (uint32_t)(frame->time_ns >> 32));
+    at = put32(at, (uint32_t)frame->time_ns);
   }
-  uint32_t total = (uint32_t)record_bytes(format, captured, frame->drops > 0);
-  at = put32(at, 6);
-  at = put32(at, total);
-  at = put32(at, 0);
-  at = put32(at, (uint32_t)(frame->time_ns >> 32));
-  at = put32(at, (uint32_t)frame->time_ns);
   at = put32(at, captured);
   at = put32(at, original);
-  at = put_data(at, frame, captured);
+  return (size_t)(at - out);
+}
+
+size_t encode_tail(enum format format, const struct frame *frame, uint32_t captured, uint8_t *out) {
+  if (format == FORMAT_PCAP) return 0;
+  uint8_t *at = out;
   for (uint32_t pad = padded(captured) - captured; pad > 0; pad--) *at++ = 0;
   at = put32(at, 2 | 4 << 16); // epb_flags
   at = put32(at, frame->flags);
@@ -49,7 +51,14 @@ size_t encode_record(enum format format, const struct frame *frame, uint32_t cap
     at = put32(at, (uint32_t)(frame->drops >> 32));
   }
   at = put32(at, 0); // end of options
-  at = put32(at, total);
+  at = put32(at, (uint32_t)record_bytes(format, captured, frame->drops > 0));
+  return (size_t)(at - out);
+}
+
+size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
+  uint8_t *at = out + encode_head(format, frame, captured, original, out);
+  at = put_data(at, frame, captured);
+  at += encode_tail(format, frame, captured, at);
   return (size_t)(at - out);
 }
 

@@ -102,6 +102,8 @@ struct frame {
 };
 #define ENCODE_OVERHEAD 80
 size_t record_bytes(enum format format, uint32_t captured, bool has_drops);
+size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out);
+size_t encode_tail(enum format format, const struct frame *frame, uint32_t captured, uint8_t *out);
 size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out);
 size_t first_record_bytes(enum format format, const uint8_t *record);
 

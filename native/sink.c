@@ -65,3 +65,18 @@ bool write_records(struct tap *tap, const uint8_t *buffer, size_t length, uint64
   errno = error;
   return false;
 }
+
+bool is_file_sink(const struct tap *tap) {
+  struct stat status;
+  return fstat(tap->sink->fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+bool write_parts(struct tap *tap, const struct iovec *parts, int count, size_t length) {
+  ssize_t done = writev(tap->sink->fd, parts, count);
+  if (done == (ssize_t)length) return true;
+  int error = done < 0 ? errno : ENOSPC; // a file takes less only where there is no room
+  struct stat status;
+  if (done > 0 && fstat(tap->sink->fd, &status) == 0 && ftruncate(tap->sink->fd, status.st_size - done) < 0) error = errno;
+  errno = error;
+  return false;
+}
