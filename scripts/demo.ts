@@ -24,7 +24,7 @@ else await withCleanUp(demo)
 
 // A process of its own in new namespaces; unshare says why where the system does not allow it.
 function enterNamespaces(): number {
-  const flags = process.getuid?.() === 0 ? ['-nm'] : ['-Urnm']
+  const flags = process.getuid?.() === 0 ? ['-nm'] : ['-nmU', '--map-current-user', '--keep-caps'] // as root, tcpdump would want to become somebody else
   const inside = spawnSync('unshare', [...flags, process.execPath, ...process.argv.slice(1)], {
     stdio: 'inherit',
     env: { ...process.env, SELCAP_DEMO_INSIDE: 'yes' },
