@@ -30,7 +30,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/document': [...pure, 'src/intent/time.ts', 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
-  'src/files': [...edge, 'src/taps/driver.ts'], // the contract alone: what a sink is
+  'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
   'src/publish': [...edge, 'src/status', 'yaml', '@kubernetes/client-node'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
