@@ -38,7 +38,7 @@ test('sleepUntil() ends within a second of the clock being set back, so that its
 })
 
 test('sleepUntil() is not ended by a clock that is only kept right', async t => {
-  const { clock, waits } = world((_, wallMs) => wallMs - 1)
+  const { clock, waits } = world((count, wallMs) => (count <= 59 ? wallMs - 20 : wallMs))
   await clock.sleepUntil(1_060_000, never)
   t.true(clock.now() >= 1_060_000)
   t.true(waits() > 60)
