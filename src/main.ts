@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
   validate: async () => (await import('./cli/validate.ts')).validateCommand(),
   standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
+  agent: async () => (await import('./cli/agent.ts')).agentCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),
 }
 

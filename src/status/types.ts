@@ -47,6 +47,7 @@ export type Problem = { readonly reason: ProblemReason; readonly message: string
 export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
+  readonly isHostNetworked: boolean // only host-networked pods match here
   readonly problems: readonly Problem[]
 }
 
