@@ -9,7 +9,7 @@ import { Engine } from './engine.ts'
 import { makeLogger } from './log.ts'
 import { makeMetrics } from './metrics.ts'
 import type { Settings } from './model/settings.ts'
-import type { Budgets } from './publish/nodeReport.ts'
+import type { Budgets, Identity } from './publish/nodeReport.ts'
 import { ReportWriter } from './publish/reportWriter.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
@@ -36,7 +36,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     clock: systemClock,
     log,
     node,
-    identity: { agentVersion: version(), startedAt: new Date().toISOString(), ...addressOf(process.env), port },
+    identity: identityOf(node, settings()),
     budgets: () => budgetsOf(engine, settings()),
   })
   const metrics = makeMetrics(() => engine.figures())
@@ -76,8 +76,9 @@ function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }:
   }
 }
 
-function addressOf({ POD_IP: address }: NodeJS.ProcessEnv): { readonly address?: string } {
-  return address ? { address } : {}
+function identityOf(node: string, { agentPort: port }: Settings): Identity {
+  const { POD_IP: address = node } = process.env
+  return { agentVersion: version(), startedAt: new Date().toISOString(), address, port }
 }
 
 function version(): string {

@@ -14,14 +14,14 @@ export type AgentOptions = {
 }
 
 export function agentCommand(): Command {
-  const { NODE_NAME } = process.env
+  const { NODE_NAME, CAPTURE_API_GROUP } = process.env
   return new Command('agent')
     .description('capture on this node of a Kubernetes cluster; runs as the DaemonSet selcap-agent')
     .option('--node <name>', 'the name of this node; default: $NODE_NAME, else the host name', NODE_NAME ?? hostname())
     .option('--captures <dir>', 'where capture files go; overrides captureDir of the configuration')
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
-    .option('--api-group <group>', 'the group that serves PacketCapture', 'projectcalico.org')
+    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '127.0.0.1')
     .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: agentPort of the configuration')

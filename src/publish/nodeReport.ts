@@ -12,8 +12,8 @@ export type ReportedCapture = {
   readonly name: string
   readonly uid: string
   readonly observedGeneration: number
-  readonly listed: boolean // false: endpoints here match but cannot be captured, so status.files has no element for the node
-  readonly rejected: boolean
+  readonly isListed: boolean // false: endpoints here match but cannot be captured, so status.files has no element for the node
+  readonly isRejected: boolean
   readonly problems: readonly Problem[]
   readonly file: FileStatus
 }
@@ -26,7 +26,7 @@ export type Budgets = {
   readonly ringBytesUsed: number
 }
 
-export type Identity = { readonly agentVersion: string; readonly startedAt: string; readonly address?: string; readonly port: number }
+export type Identity = { readonly agentVersion: string; readonly startedAt: string; readonly address: string; readonly port: number }
 
 /** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
 export type Report = Identity & {
@@ -69,8 +69,8 @@ function reported({ metadata }: PacketCapture, element: CaptureStatusElement): R
     name,
     uid,
     observedGeneration: generation,
-    listed: isListed,
-    rejected: isRejected,
+    isListed,
+    isRejected,
     problems,
     file,
   }
