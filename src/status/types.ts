@@ -40,6 +40,7 @@ export type ProblemReason =
   | 'WriteFailed'
   | 'DroppedPackets'
   | 'TruncatedPackets'
+  | 'NodeSilent'
 
 export type Problem = { readonly reason: ProblemReason; readonly message: string }
 
@@ -53,7 +54,7 @@ export type CaptureStatusElement = FileStatus & {
 
 export type Condition = {
   readonly type: 'Ready' | 'Degraded'
-  readonly status: 'True' | 'False'
+  readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: string
   readonly message: string
   readonly lastTransitionTime: string

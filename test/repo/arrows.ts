@@ -45,7 +45,18 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
-  'src/controller': [...edge, 'src/status', 'src/publish', 'src/world', '@kubernetes/client-node'],
+  'src/controller': [
+    ...edge,
+    'src/cli',
+    'src/daemon.ts',
+    'src/intent',
+    'src/schedule',
+    'src/status',
+    'src/publish',
+    'src/world',
+    'src/taps/drivers.ts', // to compile filters
+    'prom-client',
+  ],
   'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
 }
 
