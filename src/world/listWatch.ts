@@ -172,9 +172,8 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
     const { uid, generation, namespace, name } = told.metadata
     const known = this.#objects.get(uid)
     if (known && known.metadata.generation === generation) return { ...known, metadata: told.metadata }
-    const one = path.replace(/[^/]+$/, plural =>
-      namespace === undefined ? `${plural}/${name}` : `namespaces/${namespace}/${plural}/${name}`,
-    )
+    const within = namespace === undefined ? '' : `namespaces/${namespace}/`
+    const one = path.replace(/[^/]+$/, plural => `${within}${plural}/${name}`)
     try {
       const found = (await readJson(await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)))) as T
       return found.metadata.uid === uid ? found : undefined
