@@ -115,7 +115,7 @@ function startTcpdump(file: string, ringBytes: number): Program {
 }
 
 /** User and system time of all threads of a process, in nanoseconds as the scheduler counts them. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const schedules = execFileSync('sh', ['-c', `cat /proc/${pid}/task/*/schedstat`], { encoding: 'utf8' })
   return (
     schedules

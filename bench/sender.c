@@ -32,12 +32,13 @@ int main(int argc, char **argv) {
   struct mmsghdr messages[BATCH] = {0};
   for (int i = 0; i < BATCH; i++) messages[i].msg_hdr = (struct msghdr){.msg_iov = &part, .msg_iovlen = 1};
   double start = now();
+  long most = rate > 0 && rate / 1000 < BATCH ? (rate + 999) / 1000 : BATCH; // a burst every millisecond, or more often
   for (long sent = 0; sent < count;) {
-    unsigned batch = count - sent < BATCH ? (unsigned)(count - sent) : BATCH;
+    unsigned batch = count - sent < most ? (unsigned)(count - sent) : (unsigned)most;
     int done = sendmmsg(fd, messages, batch, 0);
     if (done > 0) sent += done;
-    while (rate > 0 && (double)sent / (now() - start) > (double)rate) {
-      struct timespec nap = {0, 20000};
+    for (double wait; rate > 0 && (wait = (double)sent / (double)rate - (now() - start)) > 0;) {
+      struct timespec nap = {(time_t)wait, (long)((wait - (double)(time_t)wait) * 1e9)};
       nanosleep(&nap, NULL);
     }
   }

@@ -69,6 +69,8 @@ export class Manifests implements Source {
       endpoints: this.#documents('WorkloadEndpoint') as WorkloadEndpoint[],
       namespaceLabels: new Map(),
       serviceAccountLabels: new Map(),
+      pods: [],
+      hostVeth: 'TwoSided',
       // A file that was never good may describe a capture whose packets lie on disk.
       complete: [...this.#files.values()].every(file => file.isGood),
     }

@@ -1,0 +1,107 @@
+// A real `selcap standalone` for benches: directories of its own, manifests written atomically, its end.
+// And the network that its taps look at: so many veth pairs, whose other ends hang on one bridge, so that one frame sent out
+// of bench1 arrives at every tap. In a network namespace of the bench's own (harness.ts), which takes it all along.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { directory } from './harness.ts'
+
+const selcap = fileURLToPath(new URL('../bin/selcap', import.meta.url))
+
+export const tapName = (index: number): string => `tap${index}`
+export const endpointName = (index: number): string => `web-${index}`
+
+/** Adds veth pairs for taps from..to, all on one bridge with bench0. */
+export function addTapLinks(from: number, to: number): void {
+  const lines = [...(from === 0 ? ['link add hub type bridge', 'link set bench0 master hub', 'link set hub up'] : [])]
+  for (let index = from; index < to; index++) {
+    lines.push(`link add ${tapName(index)} type veth peer name pod${index}`, `link set pod${index} master hub`)
+    lines.push(`link set ${tapName(index)} up`, `link set pod${index} up`)
+  }
+  execFileSync('sh', ['-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'])
+  execFileSync('ip', ['-batch', '-'], { input: lines.join('\n') })
+}
+
+export class Standalone {
+  readonly root: string
+  readonly process: ChildProcess
+
+  private constructor(root: string, process: ChildProcess) {
+    this.root = root
+    this.process = process
+  }
+
+  /** Resolves when it says that it has started. */
+  static async start(name: string, endpoints: number): Promise<Standalone> {
+    const root = join(directory, name)
+    for (const each of ['manifests', 'captures', 'status']) mkdirSync(join(root, each), { recursive: true })
+    write(
+      root,
+      'endpoints.yaml',
+      Array.from({ length: endpoints }, (_, index) => endpoint(index)),
+    )
+    const directories = ['manifests', 'captures', 'status'].flatMap(each => [`--${each}`, join(root, each)])
+    const started = spawn(selcap, ['standalone', '--node', 'node-0', '--metrics-port', '0', ...directories], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const lines = createInterface({ input: started.stderr })
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', line => line.includes('selcap started') && resolve())
+      started.once('exit', code => reject(new Error(`Cannot start selcap: it ended with ${code}`)))
+    })
+    return new Standalone(root, started)
+  }
+
+  get pid(): number {
+    return this.process.pid ?? 0
+  }
+
+  /** Puts a capture into the directory of manifests, whole; returns the time just before. */
+  apply(name: string, spec: object = {}): number {
+    const metadata = { name, namespace: 'shop' }
+    return write(this.root, `${name}.yaml`, [{ apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec }])
+  }
+
+  remove(name: string): void {
+    rmSync(join(this.root, 'manifests', `${name}.yaml`))
+  }
+
+  fileOf(name: string, index: number): string {
+    return join(this.root, 'captures', 'shop', name, `${endpointName(index)}_${tapName(index)}.pcap`)
+  }
+
+  state(name: string): string | undefined {
+    try {
+      return /^ {2}state: (.*)$/m.exec(readFileSync(join(this.root, 'status', 'shop', `${name}.yaml`), 'utf8'))?.[1]
+    } catch {
+      return undefined
+    }
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.process, 'exit')
+    this.process.kill('SIGTERM')
+    await ended
+  }
+}
+
+function endpoint(index: number): object {
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'WorkloadEndpoint',
+    metadata: { name: endpointName(index), namespace: 'shop', labels: { app: 'web' } },
+    spec: { interfaceName: tapName(index) },
+  }
+}
+
+function write(root: string, name: string, documents: readonly object[]): number {
+  const text = documents.map(document => stringify(document)).join('---\n')
+  writeFileSync(join(root, `${name}.next`), text)
+  const atMs = Date.now()
+  renameSync(join(root, `${name}.next`), join(root, 'manifests', name))
+  return atMs
+}

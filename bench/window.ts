@@ -1,0 +1,75 @@
+// How exactly a window opens and closes: the first and the last packet in the file against startTime and endTime, a few seconds
+// ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 200 each: a packet comes every
+// 1 or 5 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
+//   node bench/window.ts [ENDPOINTS …]
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { inNamespace, median, senderPath } from './harness.ts'
+import { addTapLinks, Standalone } from './standalone.ts'
+
+const runs = 15
+const recordBytes = 16 + 100
+const given = process.argv.slice(2).map(Number)
+const counts = given.length > 0 ? given : [1, 250]
+
+/** Of all the endpoints of one window, in milliseconds: positive is late. */
+type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[] }
+
+await inNamespace(async () => {
+  const results: object[] = []
+  for (const [index, endpoints] of counts.entries()) {
+    addTapLinks(counts[index - 1] ?? 0, endpoints)
+    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', endpoints === 1 ? '1000' : '200'], { stdio: 'inherit' })
+    const app = await Standalone.start(`window-${endpoints}`, endpoints)
+    try {
+      const all: Errors[] = []
+      for (let run = 0; run < runs; run++) all.push(await oneWindow(app, `run-${run}`, endpoints))
+      results.push(shown(endpoints, all))
+    } finally {
+      const ended = once(traffic, 'exit')
+      traffic.kill()
+      await ended
+      await app.stop()
+    }
+  }
+  process.stdout.write(`${JSON.stringify({ bench: 'window', results })}\n`)
+})
+
+async function oneWindow(app: Standalone, name: string, endpoints: number): Promise<Errors> {
+  const startMs = Date.now() + 2_000 + Math.round(Math.random() * 1_000) // anywhere between two turns of the engine
+  const endMs = startMs + 1_500
+  app.apply(name, { selector: 'all()', startTime: new Date(startMs).toISOString(), endTime: new Date(endMs).toISOString() })
+  while (app.state(name) !== 'Finished') await setTimeout(50)
+  const times = Array.from({ length: endpoints }, (_, index) => timesOf(app.fileOf(name, index)))
+  app.remove(name)
+  return { opening: times.map(({ firstMs }) => firstMs - startMs), closing: times.map(({ lastMs }) => lastMs - endMs) }
+}
+
+/** Of the first and the last record of a pcap file with nanoseconds. */
+function timesOf(file: string): { firstMs: number; lastMs: number } {
+  const bytes = readFileSync(file)
+  const timeAt = (offset: number) => bytes.readUInt32LE(offset) * 1_000 + bytes.readUInt32LE(offset + 4) / 1e6
+  return { firstMs: timeAt(24), lastMs: timeAt(bytes.length - recordBytes) }
+}
+
+function shown(endpoints: number, all: readonly Errors[]): object {
+  const figures = { opening: spread(all.map(({ opening }) => opening)), closing: spread(all.map(({ closing }) => closing)) }
+  const text = Object.entries(figures).map(
+    ([name, each]) => `${name} ${each.median} ms (earliest ${each.earliest}, latest ${each.latest}; slowest endpoint ${each.slowest})`,
+  )
+  process.stdout.write(`${endpoints} endpoints, ${all.length} windows: ${text.join('; ')}\n`)
+  return { endpoints, windows: all.length, ...figures }
+}
+
+function spread(windows: readonly (readonly number[])[]): Record<'median' | 'earliest' | 'latest' | 'slowest', number> {
+  const every = windows.flat()
+  const rounded = (value: number) => Math.round(value * 10) / 10
+  return {
+    median: rounded(median(every)),
+    earliest: rounded(Math.min(...every)),
+    latest: rounded(Math.max(...every)),
+    slowest: rounded(median(windows.map(errors => Math.max(...errors)))),
+  }
+}
