@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
 import { root } from '../repo/tree.ts'
+import { until } from '../taps/capture.ts'
 
 export const systemNamespace = 'selcap-system'
 export const account = (name: string, namespace = systemNamespace): string => `system:serviceaccount:${namespace}:${name}`
@@ -66,6 +67,17 @@ export class Installed {
     return (await this.api.kubectl('create', 'token', name, '-n', systemNamespace, ...bound)).trim()
   }
 
+  /** Creates a node's report, or writes over it, as agents do: by server-side apply. */
+  writeReport(token: string, node: string, report: object = reportOf(node), ask: Partial<Ask> = {}): Promise<Answered> {
+    return this.as(token, {
+      path: `/apis/selcap.dev/v1alpha1/nodecapturereports/${node}?fieldManager=test&force=true`,
+      method: 'PATCH',
+      type: 'application/apply-patch+yaml',
+      body: { apiVersion: 'selcap.dev/v1alpha1', kind: 'NodeCaptureReport', metadata: { name: node }, report },
+      ...ask,
+    })
+  }
+
   async apply(...documents: readonly object[]): Promise<void> {
     const input = documents.map(document => JSON.stringify(document)).join('\n---\n')
     const { code, err } = await this.api.ask(['apply', '-f', '-'], { input })
@@ -78,14 +90,23 @@ export class Installed {
   }
 }
 
+/** The least that the schema takes; `more` on top. */
+export function reportOf(node: string, more: object = {}): object {
+  const at = '2026-11-21T07:00:00.000Z'
+  return { agentVersion: '0.1.0', startedAt: at, reportedAt: at, address: `${node}.test`, port: 9876, budgets: {}, captures: [], ...more }
+}
+
 /** One for the test file, with these manifests: started before its first test, stopped after its last. */
 export function useInstalled(kustomization = 'daemonset/base'): () => Installed {
   const started: Installed[] = []
-  test.before(async () => {
+  test.serial.before(async () => {
     const installed = new Installed(await startApiServer())
     started.push(installed)
     await installed.api.kubectl('apply', '-k', `${root}/${kustomization}`)
     await installed.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
+    const dryRun = { path: '/apis/selcap.dev/v1alpha1/nodecapturereports/nobody?fieldManager=test&dryRun=All' }
+    const tryReport = () => installed.writeReport(installed.api.token, 'nobody', reportOf('nobody'), dryRun)
+    await until('the policies to be in force', async () => (await tryReport()).code === 403)
   })
   test.after.always(async () => {
     for (const installed of started) await installed.close()
