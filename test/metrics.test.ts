@@ -130,8 +130,8 @@ test('serveMetrics() answers 500 when the figures cannot be had, and lives on', 
 const answers = [
   ['/healthz', 200, /^ok\n$/],
   ['/metrics?name[]=selcap_taps_open', 200, /^# HELP /],
-  ['/', 404, /expected \/metrics or \/healthz/],
-  ['/metrics/', 404, /expected \/metrics or \/healthz/],
+  ['/', 404, /expected \/metrics, \/healthz or \/readyz/],
+  ['/metrics/', 404, /expected \/metrics, \/healthz or \/readyz/],
 ] as const
 for (const [path, status, text] of answers) {
   test(`serveMetrics() answers GET ${path} with ${status}`, async t => {

@@ -6,7 +6,7 @@ import test from 'ava'
 import { root } from './tree.ts'
 
 const hasGit = existsSync(join(root, '.git'))
-const subjectMax = 100
+const subjectMax = 120
 
 /** What is wrong with a subject; undefined: nothing. */
 function faultOf(subject: string): string | undefined {
