@@ -78,10 +78,14 @@ export type MetricsPlace = { readonly port: number; readonly host?: string; read
 /** Serves on loopback unless told otherwise; resolves when it listens. Port 0 takes a free one. */
 export async function serveMetrics(registry: Registry, { port, host = '127.0.0.1', isReady = () => true }: MetricsPlace): Promise<Server> {
   const server = createServer((request, response) => {
-    if (request.url === '/healthz') response.end('ok\n')
-    else if (request.url === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'not ready yet\n')
-    else if (request.url === '/metrics')
-      void registry.metrics().then(text => response.setHeader('content-type', registry.contentType).end(text))
+    const [path] = (request.url ?? '').split('?')
+    if (path === '/healthz') response.end('ok\n')
+    else if (path === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'not ready yet\n')
+    else if (path === '/metrics')
+      registry.metrics().then(
+        text => response.setHeader('content-type', registry.contentType).end(text),
+        (error: Error) => response.writeHead(500).end(`Cannot tell figures: ${error.message}\n`), // the engine goes on capturing
+      )
     else response.writeHead(404).end('Not found: expected /metrics, /healthz or /readyz\n')
   })
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
