@@ -15,13 +15,15 @@ import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
 import { Cluster } from './world/cluster.ts'
 import { Configuration } from './world/configuration.ts'
-import { connectKube, loadKubeConfig } from './world/kube.ts'
+import { connectKube } from './world/connect.ts'
+import { ServerClock } from './world/serverClock.ts'
 
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, apiGroup: group } = options
-  const kube = connectKube(loadKubeConfig(options.kubeconfig))
+  const serverClock = new ServerClock(systemClock)
+  const kube = serverClock.watching(await connectKube(options.kubeconfig))
   await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
   const settings = (): Settings => configuration.settings
   const log = makeLogger(settings().logLevel)
@@ -38,6 +40,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     node,
     identity: identityOf(node, settings()),
     budgets: () => budgetsOf(engine, settings()),
+    clockOffsetMs: () => serverClock.offsetMs,
   })
   const metrics = makeMetrics(() => engine.figures())
   const engine = new Engine({

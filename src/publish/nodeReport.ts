@@ -26,7 +26,13 @@ export type Budgets = {
   readonly ringBytesUsed: number
 }
 
-export type Identity = { readonly agentVersion: string; readonly startedAt: string; readonly address: string; readonly port: number }
+export type Identity = {
+  readonly agentVersion: string
+  readonly startedAt: string
+  readonly address: string
+  readonly port: number
+  readonly clockOffsetMilliseconds?: number
+}
 
 /** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
 export type Report = Identity & {
@@ -56,7 +62,7 @@ export function withoutCounts({ captures, ...rest }: Report): unknown {
       endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...row, isSeen: packets > 0 })),
     }
   })
-  const { budgets: _, ...identity } = rest
+  const { budgets: _, clockOffsetMilliseconds: __, ...identity } = rest
   return { ...identity, captures: plain }
 }
 

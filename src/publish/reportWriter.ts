@@ -14,6 +14,7 @@ export type ReportWriterParts = {
   readonly node: string
   readonly identity: Identity
   readonly budgets: () => Budgets
+  readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
 }
 
@@ -41,8 +42,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   }
 
   async publish(report: NodeReport): Promise<void> {
-    const { identity, budgets } = this.#parts
-    this.#wanted = reportOf(report, identity, budgets())
+    const { identity, budgets, clockOffsetMs } = this.#parts
+    this.#wanted = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
     if (this.#isUrgent()) this.#wake.abort()
   }
 
@@ -120,4 +121,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     this.#isFailing = true
     return false
   }
+}
+
+function clockOf(clockOffsetMilliseconds: number | undefined): { readonly clockOffsetMilliseconds?: number } {
+  return clockOffsetMilliseconds === undefined ? {} : { clockOffsetMilliseconds }
 }

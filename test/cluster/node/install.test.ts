@@ -11,6 +11,7 @@ import { installSelcap, systemNamespace } from './install.ts'
 import { useNode } from './useNode.ts'
 
 const { node, nodeTest } = useNode()
+const patienceMs = 45_000
 const captureDir = '/var/log/calico/pcap'
 const serve = 'echo hello >/www/index.html; httpd -f -h /www'
 
@@ -19,18 +20,12 @@ const get = async (name: string, namespace = 'shop'): Promise<PublishedCapture> 
 
 type Status = NonNullable<PublishedCapture['status']>
 
-async function untilStatus(
-  what: string,
-  name: string,
-  isSo: (status: Status) => boolean,
-  seconds = 30,
-  namespace = 'shop',
-): Promise<Status> {
-  const endMs = Date.now() + seconds * 1_000
+async function untilStatus(what: string, name: string, isSo: (status: Status) => boolean, place = 'shop'): Promise<Status> {
+  const endMs = Date.now() + patienceMs
   for (;;) {
-    const { status } = await get(name, namespace)
+    const { status } = await get(name, place)
     if (status && isSo(status)) return status
-    if (Date.now() > endMs) throw new Error(`Waited ${seconds} s in vain for ${what}: ${JSON.stringify(status)}\n${await logs()}`)
+    if (Date.now() > endMs) throw new Error(`Waited ${patienceMs} ms in vain for ${what}: ${JSON.stringify(status)}\n${await logs()}`)
     await after(200)
   }
 }
@@ -166,7 +161,7 @@ nodeTest('a window opens and closes by the clock', async t => {
 nodeTest("the samples of Calico's documentation apply as they are", async t => {
   await node().kubectl('create', 'namespace', 'sample-namespace')
   for (const text of samples) t.like(await node().ask(['apply', '-f', '-'], { input: text }), { code: 0, err: '' })
-  const status = await untilStatus('Finished', 'sample-capture', ({ state }) => state === 'Finished', 30, 'sample-namespace')
+  const status = await untilStatus('Finished', 'sample-capture', ({ state }) => state === 'Finished', 'sample-namespace')
   t.regex(status.conditions[0]?.message ?? '', /window ended at 2021-08-26T12:30:00/)
 })
 
