@@ -15,7 +15,7 @@ const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
 
 prepare(process.execPath, 'scripts/setup.mjs')
-if (wants('cluster')) prepare(nodeToRun(), 'test/cluster/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
+if (wants('cluster') || wants('daemonset')) prepare(nodeToRun(), 'test/cluster/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
 const { prefix, env } = network()
 const count = new TapCount()
 await ava([...workers, ...args])

@@ -29,11 +29,12 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
 const aliases: Readonly<Record<string, keyof Settings>> = { AGENT_PORT: 'agentPort', LOG_LEVEL: 'logLevel' }
 
 type Given = { readonly source: string; readonly text: string }
+type FromFile = { readonly given: readonly [string, Given][]; readonly warnings: readonly string[]; readonly isReadable: boolean }
 
-export function readSettings(
-  env: Readonly<Record<string, string | undefined>>,
-  fileText: string | undefined,
-): { settings: Settings; warnings: readonly string[] } {
+/** `isReadable`: the file, if one was given, is YAML and holds settings by name; some of them may still be unusable. */
+export type ReadSettings = { readonly settings: Settings; readonly warnings: readonly string[]; readonly isReadable: boolean }
+
+export function readSettings(env: Readonly<Record<string, string | undefined>>, fileText: string | undefined): ReadSettings {
   const file = readFile(fileText)
   const given = new Map([...file.given, ...environment(env)])
   const warnings = [...file.warnings]
@@ -45,7 +46,7 @@ export function readSettings(
       warnings.push(`Cannot use ${found.source} = "${found.text}": expected ${expected}; the default ${standard} holds`)
     return [name, value ?? standard]
   })
-  return { settings: Object.fromEntries(entries) as Settings, warnings }
+  return { settings: Object.fromEntries(entries) as Settings, warnings, isReadable: file.isReadable }
 }
 
 function environment(env: Readonly<Record<string, string | undefined>>): [string, Given][] {
@@ -56,12 +57,12 @@ function environment(env: Readonly<Record<string, string | undefined>>): [string
   })
 }
 
-function readFile(text: string | undefined): { readonly given: readonly [string, Given][]; readonly warnings: readonly string[] } {
-  if (text === undefined || text.trim() === '') return { given: [], warnings: [] }
+function readFile(text: string | undefined): FromFile {
+  if (text === undefined || text.trim() === '') return { given: [], warnings: [], isReadable: true }
   try {
     const found = parse(text) as unknown
     if (typeof found !== 'object' || found === null || Array.isArray(found))
-      return { given: [], warnings: ['Cannot use the configuration file: expected settings by name'] }
+      return { given: [], warnings: ['Cannot use the configuration file: expected settings by name'], isReadable: false }
     const known = Object.entries(found).filter(([name]) => Object.hasOwn(settings, name))
     const unknown = Object.keys(found).filter(name => !Object.hasOwn(settings, name))
     return {
@@ -69,9 +70,10 @@ function readFile(text: string | undefined): { readonly given: readonly [string,
       warnings: unknown.map(
         name => `Cannot use the setting "${name}": there is none of that name, expected one of ${Object.keys(settings).join(', ')}`,
       ),
+      isReadable: true,
     }
   } catch (error) {
-    return { given: [], warnings: [`Cannot read the configuration file: ${(error as Error).message.split('\n')[0]}`] }
+    return { given: [], warnings: [`Cannot read the configuration file: ${(error as Error).message.split('\n')[0]}`], isReadable: false }
   }
 }
 

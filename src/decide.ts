@@ -1,7 +1,8 @@
 // One turn's thinking: world, what the node holds, and the time in; a decision out. Reads the documents, then decides.
 import { decideRead } from './decideRead.ts'
-import { toEndpoint } from './endpoint/endpoint.ts'
+import { podToEndpoint, toEndpoint } from './endpoint/endpoint.ts'
 import { toIntent } from './intent/intent.ts'
+import type { Intent, Rejection } from './model/capture.ts'
 import type { Decision } from './model/decision.ts'
 import type { Actual } from './model/facts.ts'
 import type { World } from './model/world.ts'
@@ -9,7 +10,12 @@ import type { World } from './model/world.ts'
 export type { Decision } from './model/decision.ts'
 
 export function decide(world: World, actual: Actual, nowMs: number): Decision {
-  const read = world.captures.map(capture => toIntent(capture, world.settings))
-  const endpoints = world.endpoints.map(document => toEndpoint(document, world))
+  const read = world.captures.map(capture => seenFrom(world, toIntent(capture, world.settings)))
+  const pods = world.pods.map(pod => podToEndpoint(pod, world)).filter(endpoint => endpoint !== undefined)
+  const endpoints = [...world.endpoints.map(document => toEndpoint(document, world)), ...pods]
   return decideRead({ world, read, endpoints }, actual, nowMs)
+}
+
+function seenFrom({ hostVeth }: World, intent: Intent | Rejection): Intent | Rejection {
+  return intent.ok && intent.vantage === 'Auto' && hostVeth === 'OneSided' ? { ...intent, vantage: 'PodNetns' } : intent
 }

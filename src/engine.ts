@@ -37,6 +37,7 @@ export class Engine {
   readonly #ended = Promise.withResolvers<void>()
   #wake = new AbortController() // ends the sleep after the turn before
   #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
+  #unpublished: string | undefined // why the last report is not out
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -122,7 +123,22 @@ export class Engine {
     const elements = nodeStatuses(decision.captures, this.#actual(), place)
     logTurn(log, { decision, before: this.#elements, elements })
     this.#elements = elements
-    await publisher.publish({ world, elements, nowMs })
+    await publisher.publish({ world, elements, nowMs }).then(
+      () => this.#noteUnpublished(undefined),
+      (error: Error) => {
+        if (!('syscall' in error)) throw error
+        this.#noteUnpublished(error.message)
+      },
+    )
+  }
+
+  // A full disk must not end the captures: the next turn publishes again.
+  #noteUnpublished(message: string | undefined): void {
+    const { log } = this.#parts
+    if (message !== undefined && this.#unpublished === undefined)
+      log.error({ error: message }, 'status not published, tried again every turn')
+    if (message === undefined && this.#unpublished !== undefined) log.info({}, 'status published again')
+    this.#unpublished = message
   }
 
   #sleepUntil(atMs: number): void {

@@ -7,6 +7,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
   validate: async () => (await import('./cli/validate.ts')).validateCommand(),
   standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
+  agent: async () => (await import('./cli/agent.ts')).agentCommand(),
+  controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
+  preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),
 }
 

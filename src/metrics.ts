@@ -1,4 +1,4 @@
-// The node's figures for Prometheus, on a local port: GET /metrics and GET /healthz.
+// The node's figures for Prometheus, on a local port: GET /metrics, GET /healthz and GET /readyz.
 // In: a function that returns what the node holds now; figures are read when asked for, never kept twice.
 // docs/operations.md lists every metric, and a test holds both lists together.
 import { createServer, type Server } from 'node:http'
@@ -73,15 +73,22 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
   return { registry, observeTurn: seconds => turns.observe(seconds) }
 }
 
-/** Serves on loopback; resolves when it listens. Port 0 takes a free one. */
-export async function serveMetrics(registry: Registry, port: number): Promise<Server> {
+export type MetricsPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
+
+/** Serves on loopback unless told otherwise; resolves when it listens. Port 0 takes a free one. */
+export async function serveMetrics(registry: Registry, { port, host = '127.0.0.1', isReady = () => true }: MetricsPlace): Promise<Server> {
   const server = createServer((request, response) => {
-    if (request.url === '/healthz') response.end('ok\n')
-    else if (request.url === '/metrics')
-      void registry.metrics().then(text => response.setHeader('content-type', registry.contentType).end(text))
-    else response.writeHead(404).end('Not found: expected /metrics or /healthz\n')
+    const [path] = (request.url ?? '').split('?')
+    if (path === '/healthz') response.end('ok\n')
+    else if (path === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'not ready yet\n')
+    else if (path === '/metrics')
+      registry.metrics().then(
+        text => response.setHeader('content-type', registry.contentType).end(text),
+        (error: Error) => response.writeHead(500).end(`Cannot tell figures: ${error.message}\n`), // the engine goes on capturing
+      )
+    else response.writeHead(404).end('Not found: expected /metrics, /healthz or /readyz\n')
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
   return server
 }
 

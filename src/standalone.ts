@@ -4,10 +4,11 @@ import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StandaloneOptions } from './cli/standalone.ts'
 import { systemClock } from './clock.ts'
+import { portOf, serveFigures, stopSignal } from './daemon.ts'
 import { Engine } from './engine.ts'
 import { UsageError } from './errors.ts'
-import { type Logger, makeLogger } from './log.ts'
-import { type Metrics, makeMetrics, serveMetrics } from './metrics.ts'
+import { makeLogger } from './log.ts'
+import { makeMetrics } from './metrics.ts'
 import type { Settings } from './model/settings.ts'
 import { StatusDirectory } from './publish/statusDirectory.ts'
 import { openDriver } from './taps/drivers.ts'
@@ -50,7 +51,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     onExpired: key => manifests.expire(key),
     onTurn: metrics.observeTurn,
   })
-  await using _ = await listen(metrics, portOf(options, settings()), log)
+  await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().agentPort) }, log)
   configuration.onChange(() => {
     log.level = settings().logLevel
     configuration.warnTo(log)
@@ -61,16 +62,10 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
     'selcap started',
   )
-  await engine.run(stopped())
+  await engine.run(stopSignal())
   await holder.stop()
   await engine.report()
   log.info({}, 'selcap stopped')
-}
-
-function stopped(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
-  return stop.signal
 }
 
 async function mustBeDirectory(option: string, path: string): Promise<void> {
@@ -79,22 +74,4 @@ async function mustBeDirectory(option: string, path: string): Promise<void> {
   throw new UsageError(
     `Cannot use ${option} "${path}": ${typeof found === 'object' ? 'it is not a directory' : found}, expected an existing directory`,
   )
-}
-
-function portOf({ metricsPort }: StandaloneOptions, settings: Settings): number {
-  if (metricsPort === undefined) return settings.agentPort
-  if (/^\d{1,5}$/.test(metricsPort) && Number(metricsPort) <= 65_535) return Number(metricsPort)
-  throw new UsageError(`Cannot use --metrics-port "${metricsPort}": expected a port from 0 to 65535`)
-}
-
-// A port that is taken is no reason not to capture.
-async function listen(metrics: Metrics, port: number, log: Logger): Promise<AsyncDisposable> {
-  try {
-    const server = await serveMetrics(metrics.registry, port)
-    log.info({ address: server.address() }, 'metrics served')
-    return { [Symbol.asyncDispose]: async () => void server.close() }
-  } catch (error) {
-    log.warn({ port, error: (error as Error).message }, 'metrics not served')
-    return { [Symbol.asyncDispose]: async () => {} }
-  }
 }

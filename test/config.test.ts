@@ -3,7 +3,7 @@ import { readSettings } from '../src/config.ts'
 import { defaultSettings } from '../src/model/settings.ts'
 
 test('readSettings() gives the defaults when nothing is said', t => {
-  t.deepEqual(readSettings({}, undefined), { settings: defaultSettings, warnings: [] })
+  t.deepEqual(readSettings({}, undefined), { settings: defaultSettings, warnings: [], isReadable: true })
 })
 
 test("readSettings() takes Felix's variables in any case", t => {

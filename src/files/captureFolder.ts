@@ -1,6 +1,6 @@
 // All that is kept of one capture on this node: its directory, its rows, its limits, in memory and in the state file.
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
@@ -10,10 +10,12 @@ import { isCaptureFile } from './name.ts'
 import { recounted } from './recount.ts'
 import { adoptWaiting, repairFiles } from './repair.ts'
 import type { SeriesParts } from './series.ts'
-import { type ActiveFile, type StoredCapture, type StoredRow, writeState } from './state.ts'
+import { type ActiveFile, readState, type StoredCapture, type StoredRow, stateFileName, writeState } from './state.ts'
 
 /** A row as its open tap knows it now; asked for whenever facts or the state file are made. */
 export type LiveRow = { readonly facts: EndpointFacts; readonly active: ActiveFile }
+
+const rowsMax = 1_000 // the oldest that ended go: pods may come and go for years
 
 export class CaptureFolder {
   readonly capture: CaptureRef
@@ -25,6 +27,7 @@ export class CaptureFolder {
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
   #sizes: ReadonlyMap<string, number> = new Map()
+  #goneRows: { readonly packets: number; readonly bytes: number }
   #saved = ''
 
   private constructor(directory: string, state: StoredCapture) {
@@ -35,12 +38,18 @@ export class CaptureFolder {
     this.#firstOpenedAtMs = state.firstOpenedAtMs
     this.#limitHit = state.limitHit
     this.#halt = state.halt
+    this.#goneRows = state.goneRows ?? { packets: 0, bytes: 0 }
     this.look()
   }
 
-  /** A new capture's. */
+  /** A new capture's. Refuses a directory that is another's. */
   static create(captureDir: string, capture: CaptureRef, node: string, nowMs: number): CaptureFolder {
     const directory = makeFolder(captureDir, capture)
+    const earlier = readState(directory)
+    if (earlier && captureKey(earlier.capture) !== captureKey(capture))
+      throw new Error(
+        `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
+      )
     const folder = new CaptureFolder(directory, { version: 1, capture, node, savedAtMs: nowMs, rows: [] })
     folder.save(nowMs, true)
     return folder
@@ -54,6 +63,15 @@ export class CaptureFolder {
     const rows = []
     for (const row of state.rows) rows.push(await recounted(directory, row, state.savedAtMs))
     return new CaptureFolder(directory, { ...state, node, rows })
+  }
+
+  /** Its directory, made again if somebody took it away. */
+  ensure(captureDir: string, nowMs: number): void {
+    if (existsSync(join(this.directory, stateFileName))) return
+    makeFolder(captureDir, this.capture)
+    this.#saved = ''
+    this.save(nowMs, true)
+    this.look()
   }
 
   get key(): string {
@@ -74,10 +92,9 @@ export class CaptureFolder {
     const [found] = await repairFiles(this.directory, [name])
     const isOldEmpty = found?.scan.records === 0
     if (!isOurs || !found) return { continues: undefined, isOldEmpty }
-    return {
-      continues: { name, inode, bytes: found.bytes, packets: found.scan.records, recordBytes: found.scan.recordBytes, settings },
-      isOldEmpty,
-    }
+    const { records: packets, recordBytes } = found.scan
+    const received = active.received + Math.max(0, packets - active.packets)
+    return { continues: { ...active, inode, bytes: found.bytes, packets, recordBytes, received }, isOldEmpty }
   }
 
   get limitHit(): LimitHit | undefined {
@@ -102,13 +119,15 @@ export class CaptureFolder {
   end(name: string, row: LiveRow, closed: CloseReason): void {
     this.#live.delete(name)
     this.#rows.set(name, { ...row, closed })
+    this.#letOldRowsGo()
     this.look()
   }
 
   /** Packets and record bytes written so far, of all endpoints: what counts against the limits. */
   written(): { readonly packets: number; readonly bytes: number } {
     const rows = [...this.#current().values()].map(({ facts }) => facts)
-    return { packets: sum(rows.map(row => row.packets)), bytes: sum(rows.map(row => row.bytes)) }
+    const { packets, bytes } = this.#goneRows
+    return { packets: packets + sum(rows.map(row => row.packets)), bytes: bytes + sum(rows.map(row => row.bytes)) }
   }
 
   facts(): CaptureFacts {
@@ -129,7 +148,7 @@ export class CaptureFolder {
 
   /** Looks at the directory again: files came, went or were renamed. */
   look(): void {
-    const names = readdirSync(this.directory).filter(isCaptureFile)
+    const names = existsSync(this.directory) ? readdirSync(this.directory).filter(isCaptureFile) : []
     this.#sizes = new Map(names.map(name => [name, statSync(join(this.directory, name), { throwIfNoEntry: false })?.size ?? 0]))
   }
 
@@ -142,12 +161,23 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
+      ...(this.#goneRows.packets > 0 && { goneRows: this.#goneRows }),
       rows: [...this.#current().values()],
     }
     const text = JSON.stringify(state)
     if (text === this.#saved) return
     writeState(this.directory, { ...state, savedAtMs: nowMs }, isLasting)
     this.#saved = text
+  }
+
+  #letOldRowsGo(): void {
+    const ended = [...this.#rows.values()].filter(({ facts }) => !this.#live.has(facts.name))
+    const byAge = ended.toSorted((a, b) => (a.facts.endedAtMs ?? 0) - (b.facts.endedAtMs ?? 0))
+    for (const { facts } of byAge.slice(0, Math.max(0, this.#rows.size - rowsMax))) {
+      const { packets, bytes } = this.#goneRows
+      this.#goneRows = { packets: packets + facts.packets, bytes: bytes + facts.bytes }
+      this.#rows.delete(facts.name)
+    }
   }
 
   #current(): Map<string, StoredRow> {

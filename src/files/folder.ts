@@ -33,24 +33,32 @@ export function makeFolder(captureDir: string, capture: { readonly namespace: st
   return folder
 }
 
-/** Every directory under captureDir that carries a state file, and what it says. */
-export async function listFolders(captureDir: string): Promise<ReadonlyMap<string, Found>> {
+/**
+ * Every directory under captureDir that carries a state file, and what it says. `foreign`: directories whose state file is
+ * that of a capture of another name, as a copy would be.
+ */
+export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, Found>; readonly foreign: readonly string[] } {
   const found = new Map<string, Found>()
+  const foreign: string[] = []
   for (const namespace of subdirectories(captureDir)) {
     for (const name of subdirectories(join(captureDir, namespace))) {
       const directory = join(captureDir, namespace, name)
-      const state = await readState(directory)
-      if (state) found.set(captureKey({ namespace, name }), { directory, state })
+      const state = readState(directory)
+      const key = captureKey({ namespace, name })
+      if (state && captureKey(state.capture) === key) found.set(key, { directory, state })
+      else if (state) foreign.push(directory)
     }
   }
-  return found
+  return { found, foreign }
 }
 
 /** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
-export async function removeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): Promise<void> {
+export function removeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): void {
   const folder = folderOf(captureDir, capture)
   if (!isDirectory(folder) || !isDirectory(join(captureDir, capture.namespace)) || !readdirSync(folder).includes(stateFileName)) return
-  rmSync(folder, { recursive: true, force: true }) // takes links away, does not follow them
+  const others = readdirSync(folder).filter(name => name !== stateFileName)
+  for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // takes links away, does not follow them
+  rmSync(folder, { recursive: true, force: true }) // the state file last: what could not be removed stays ours
   try {
     rmdirSync(join(captureDir, capture.namespace))
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Format } from '../model/capture.ts'
 import type { TapCounters } from '../taps/driver.ts'
 
 const ethernet = 1
+const optionBytesMax = 65_535
 const block = { section: 0x0a0d0d0a, interface: 1, statistics: 5 } as const
 
 export type HeaderFacts = {
@@ -47,7 +48,8 @@ function interfaceBlock({ snapLength, interfaceName, endpoint, filter }: HeaderF
   const body = Buffer.alloc(8)
   body.writeUInt16LE(ethernet, 0)
   body.writeUInt32LE(snapLength, 4)
-  const filters = filter === '' ? [] : [option(11, Buffer.concat([Buffer.of(0), Buffer.from(filter)]))]
+  const text = Buffer.concat([Buffer.of(0), Buffer.from(filter)])
+  const filters = filter === '' || text.length > optionBytesMax ? [] : [option(11, text)]
   return wrap(block.interface, body, [textOption(2, interfaceName), textOption(3, endpoint), option(9, Buffer.of(9)), ...filters])
 }
 

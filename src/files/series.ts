@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Rotation } from '../model/capture.ts'
 import type { Sink } from '../taps/driver.ts'
 import { openForAppend } from './folder.ts'
-import { fileHeader, fileTrailer, type HeaderFacts, type Statistics, trailerBytes } from './header.ts'
+import { fileHeader, fileTrailer, type HeaderFacts, trailerBytes } from './header.ts'
 import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './name.ts'
 import type { ActiveFile } from './state.ts'
 
@@ -22,7 +22,10 @@ export type SeriesParts = {
   readonly isOldEmpty: boolean // the active file from before holds no packet: not worth a rotated file
 }
 
-type OpenFile = { readonly fd: number; readonly name: string; readonly path: string }
+/** What was counted since the active file's figures were last set. */
+export type FileCounts = { readonly packets: number; readonly recordBytes: number; readonly received: number; readonly dropped: number }
+
+type OpenFile = { readonly fd: number; readonly name: string; readonly path: string; readonly bytesMax: number }
 
 export class FileSeries {
   readonly #parts: SeriesParts
@@ -31,7 +34,6 @@ export class FileSeries {
   #active: OpenFile
   #waiting: OpenFile[] = []
   #waitingCount = 0
-  #activeFromMs: number
   #before: ActiveFile // what the active file held when this driver began with it
   #isClosed = false
 
@@ -43,8 +45,7 @@ export class FileSeries {
     if (parts.isOldEmpty && !parts.continues) rmSync(join(parts.directory, name), { force: true })
     if (!parts.continues) this.#retire(join(parts.directory, name), parts.nowMs)
     this.#active = this.#open(name)
-    this.#activeFromMs = parts.continues ? Math.min(parts.nowMs, fstatSync(this.#active.fd).birthtimeMs) : parts.nowMs
-    this.#before = parts.continues ?? this.#fresh(name)
+    this.#before = parts.continues ?? this.#fresh(name, parts.nowMs)
     this.#retain()
   }
 
@@ -54,13 +55,14 @@ export class FileSeries {
     return { fd: this.#active.fd, bytesLeft: this.#room(size), isEmpty: size <= this.#header.length }
   }
 
-  /** What the active file held before its present driver, and when it became the active one. */
+  /** What the active file held before its present driver. */
   get before(): ActiveFile {
     return this.#before
   }
 
-  get activeFromMs(): number {
-    return this.#activeFromMs
+  /** The active file was given out with another size limit than the one that holds now. */
+  get isOfOtherSize(): boolean {
+    return this.#active.bytesMax !== this.#rotation.fileBytesMax
   }
 
   /** What may follow: for the driver to queue. */
@@ -75,25 +77,29 @@ export class FileSeries {
     this.#retain()
   }
 
+  noteFirstRecord(atMs: number): void {
+    this.#before = { ...this.#before, firstRecordAtMs: atMs }
+  }
+
   /** The driver has done with the active file and writes to the next: that one takes its name. */
-  moved(statistics: Statistics): void {
-    this.#complete(statistics)
+  moved(counts: FileCounts, nowMs: number): void {
+    this.#complete(counts, nowMs)
     closeSync(this.#active.fd)
     const next = this.#waiting.shift()
     if (!next) throw new Error(`Cannot rotate "${this.#active.path}": the driver moved on without a next file`)
-    this.#retire(this.#active.path, statistics.toMs)
-    renameSync(next.path, this.#active.path)
-    this.#active = { ...next, name: this.#active.name, path: this.#active.path }
-    this.#activeFromMs = statistics.toMs
-    this.#before = this.#fresh(this.#active.name)
+    const { name, path } = this.#active
+    this.#active = { ...next, name, path }
+    this.#retire(path, nowMs)
+    renameSync(next.path, path)
+    this.#before = this.#fresh(name, nowMs)
     this.#retain()
   }
 
   /** The driver is closed. The active file keeps its name and is complete; one without a packet stays and says so. */
-  close(statistics: Statistics): ActiveFile {
+  close(counts: FileCounts, nowMs: number): ActiveFile {
     if (!this.#isClosed) {
-      this.#complete(statistics)
-      this.#before = { ...this.#before, bytes: fstatSync(this.#active.fd).size }
+      this.#complete(counts, nowMs)
+      this.continue(counts)
       closeSync(this.#active.fd)
       this.dropWaiting()
     }
@@ -111,6 +117,14 @@ export class FileSeries {
     this.dropWaiting()
   }
 
+  /** Closes the descriptors and touches nothing on disk: the directory may be another's by now. */
+  letGo(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const { fd } of [this.#active, ...this.#waiting]) closeSync(fd)
+    this.#waiting = []
+  }
+
   /** Another driver will begin with the active file: what was queued for the one before goes. */
   dropWaiting(): void {
     for (const { fd, path } of this.#waiting) {
@@ -121,25 +135,25 @@ export class FileSeries {
   }
 
   /** Another driver begins with the active file as it is now. */
-  continue(packets: number, recordBytes: number): void {
-    const { packets: earlier, recordBytes: earlierBytes } = this.#before
-    this.#before = {
-      ...this.#before,
-      bytes: fstatSync(this.#active.fd).size,
-      packets: earlier + packets,
-      recordBytes: earlierBytes + recordBytes,
+  continue(counts: FileCounts): void {
+    this.#before = { ...this.#with(counts), bytes: fstatSync(this.#active.fd).size }
+  }
+
+  #with({ packets, recordBytes, received, dropped }: FileCounts): ActiveFile {
+    const before = this.#before
+    return {
+      ...before,
+      packets: before.packets + packets,
+      recordBytes: before.recordBytes + recordBytes,
+      received: before.received + received,
+      dropped: before.dropped + dropped,
     }
   }
 
-  #fresh(name: string): ActiveFile {
-    return {
-      name,
-      inode: fstatSync(this.#active.fd).ino,
-      bytes: this.#header.length,
-      packets: 0,
-      recordBytes: 0,
-      settings: this.#parts.settings,
-    }
+  #fresh(name: string, beganAtMs: number): ActiveFile {
+    const inode = fstatSync(this.#active.fd).ino
+    const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
+    return { name, inode, bytes: this.#header.length, ...none, beganAtMs, settings: this.#parts.settings }
   }
 
   #open(name: string): OpenFile {
@@ -154,15 +168,16 @@ export class FileSeries {
       rmSync(path, { force: true })
       throw error
     }
-    return { fd, name, path }
+    return { fd, name, path, bytesMax: this.#rotation.fileBytesMax }
   }
 
   #room(bytes: number): number {
     return Math.max(0, this.#rotation.fileBytesMax - bytes - trailerBytes(this.#parts.header.format))
   }
 
-  #complete(statistics: Statistics): void {
-    const trailer = fileTrailer(this.#parts.header.format, statistics)
+  #complete(counts: FileCounts, toMs: number): void {
+    const { packets, received, dropped, beganAtMs: fromMs } = this.#with(counts)
+    const trailer = fileTrailer(this.#parts.header.format, { packets, received, dropped, fromMs, toMs })
     if (trailer.length === 0) return
     const { size } = fstatSync(this.#active.fd)
     if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records are what counts

@@ -1,11 +1,11 @@
 // The small file beside a capture's files that carries what must survive a restart: whose they are, counters, gaps, limits.
 // Written whole to a new file that then takes the old one's place; never through a symbolic link.
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CaptureRef } from '../model/capture.ts'
 import type { EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
 import type { CloseReason } from '../model/tap.ts'
+import { hasStoredShape } from './storedShape.ts'
 
 export const stateFileName = '.selcap.json'
 
@@ -16,6 +16,10 @@ export type ActiveFile = {
   readonly bytes: number
   readonly packets: number
   readonly recordBytes: number
+  readonly received: number
+  readonly dropped: number
+  readonly beganAtMs: number // when it became the active one
+  readonly firstRecordAtMs?: number // missing: it holds no packet
   readonly settings: string
 }
 
@@ -34,20 +38,17 @@ export type StoredCapture = {
   readonly limitHit?: LimitHit
   readonly halt?: Halt
   readonly rows: readonly StoredRow[]
+  /** Of rows that were let go: what still counts against the limits. */
+  readonly goneRows?: { readonly packets: number; readonly bytes: number }
 }
 
-/** undefined: there is none. One that cannot be read is reported as belonging to nobody, so that its files stay until asked for. */
-export async function readState(directory: string): Promise<StoredCapture | undefined> {
-  try {
-    await using file = await open(join(directory, stateFileName), constants.O_RDONLY | constants.O_NOFOLLOW)
-    return asState(await file.readFile('utf8'), directory)
-  } catch (error) {
-    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
+/** undefined: there is none. One that cannot be read is reported as belonging to nobody (no uid), so that its files stay until asked for. */
+export function readState(directory: string): StoredCapture | undefined {
+  const text = readText(join(directory, stateFileName))
+  return text === undefined ? undefined : asState(text, directory)
 }
 
-/** Resolves when the state stands on disk. `isLasting`: also after a power cut. */
+/** Returns when the state stands on disk. `isLasting`: also after a power cut. */
 export function writeState(directory: string, state: StoredCapture, isLasting: boolean): void {
   const next = join(directory, `${stateFileName}.tmp`)
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
@@ -64,10 +65,24 @@ export function writeState(directory: string, state: StoredCapture, isLasting: b
   renameSync(next, join(directory, stateFileName))
 }
 
+function readText(path: string): string | undefined {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    try {
+      return readFileSync(fd, 'utf8')
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
 function asState(text: string, directory: string): StoredCapture {
   try {
-    const state = JSON.parse(text) as StoredCapture
-    if (state.version === 1 && Array.isArray(state.rows) && typeof state.capture?.uid === 'string') return state
+    const state: unknown = JSON.parse(text)
+    if (hasStoredShape(state)) return state
   } catch {} // falls through: what it said is lost, that there was one is known
   const [name = '', namespace = ''] = directory.split('/').toReversed()
   const capture: CaptureRef = { api: 'PacketCapture', namespace, name, uid: '' }

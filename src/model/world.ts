@@ -1,5 +1,6 @@
 // One snapshot of everything outside: the documents as they stand and the node's settings.
 // Made by src/world (manifests or a cluster); given whole to decide() each turn.
+import type { Pod } from './pod.ts'
 import type { Settings } from './settings.ts'
 
 export type Labels = Readonly<Record<string, string>>
@@ -58,7 +59,9 @@ export type World = {
   readonly settings: Settings
   readonly captures: readonly PacketCapture[]
   readonly endpoints: readonly WorkloadEndpoint[]
+  readonly pods: readonly Pod[] // of this node
   readonly namespaceLabels: ReadonlyMap<string, Labels> // by namespace name
   readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
+  readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane passes packets by it, so Auto looks from inside the pod
   readonly complete: boolean // false until the first full lists: nothing is closed or deleted before
 }

@@ -3,7 +3,7 @@
 // the file of a capture that is gone is removed. Touches nothing else in the directory.
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { parse, stringify } from 'yaml'
+import { parseDocument, stringify } from 'yaml'
 import { captureKey } from '../model/capture.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { foldStatus, type PacketCaptureStatus } from '../status/fold.ts'
@@ -21,7 +21,7 @@ export class StatusDirectory implements Publisher {
 
   private constructor(directory: string, published: readonly PublishedCapture[]) {
     this.#directory = directory
-    for (const capture of published) this.#remember(capture, JSON.stringify(capture))
+    for (const capture of published) this.#remember(capture, { json: JSON.stringify(capture), text: toYaml(capture) })
   }
 
   /** Takes over what an earlier run published. */
@@ -37,7 +37,9 @@ export class StatusDirectory implements Publisher {
       const { generation } = capture.metadata
       return { ...capture, status: foldStatus({ elements: element ? [element] : [], generation, nowMs, ...(previous && { previous }) }) }
     })
-    for (const capture of captures) await this.#write(capture)
+    const refusals: unknown[] = []
+    for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
+    if (refusals.length > 0) throw refusals[0] // after the others had their turn
     if (world.complete) await this.#removeAllBut(captures)
   }
 
@@ -45,23 +47,23 @@ export class StatusDirectory implements Publisher {
     return join(this.#directory, metadata.namespace, `${metadata.name}.yaml`)
   }
 
-  #remember(capture: PublishedCapture, json: string): string {
-    const text = toYaml(capture)
-    this.#written.set(this.#fileOf(capture), { json, text })
+  #remember(capture: PublishedCapture, written: Written): void {
+    this.#written.set(this.#fileOf(capture), written)
     if (capture.status) this.#statuses.set(capture.metadata.uid, capture.status)
-    return text
   }
 
+  // Remembered once it stands in the file: what a full disk refused is written by a later turn.
   async #write(capture: PublishedCapture): Promise<void> {
     const file = this.#fileOf(capture)
     const before = this.#written.get(file)
     const json = JSON.stringify(capture)
     if (json === before?.json) return
-    const text = this.#remember(capture, json)
-    if (text === before?.text) return
-    await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.tmp`, text)
-    await rename(`${file}.tmp`, file)
+    const text = toYaml(capture)
+    if (text !== before?.text) {
+      await mkdir(dirname(file), { recursive: true })
+      await replace(file, text)
+    }
+    this.#remember(capture, { json, text })
   }
 
   async #removeAllBut(captures: readonly PublishedCapture[]): Promise<void> {
@@ -76,7 +78,10 @@ export class StatusDirectory implements Publisher {
   }
 }
 
-/** Every capture of a status directory, by namespace and name. A file that is being replaced is read whole, before or after. */
+/**
+ * Every capture of a status directory, by namespace and name. A file that is being replaced is read whole, before or after;
+ * one that holds no capture (a crash of the machine may leave it empty) is left out.
+ */
 export async function readStatusDirectory(directory: string): Promise<PublishedCapture[]> {
   const files = await readdir(directory, { recursive: true })
   const texts = await Promise.all(
@@ -85,12 +90,28 @@ export async function readStatusDirectory(directory: string): Promise<PublishedC
       .toSorted()
       .map(file => readIfThere(join(directory, file))),
   )
-  return texts.filter(text => text !== undefined).map(text => parse(text) as PublishedCapture)
+  return texts.map(text => readCapture(text ?? '')).filter(capture => capture !== undefined)
+}
+
+function readCapture(text: string): PublishedCapture | undefined {
+  const document = parseDocument(text)
+  const found = document.errors.length === 0 ? (document.toJS() as Partial<PublishedCapture> | null) : null
+  return found?.kind === 'PacketCapture' && found.metadata ? (found as PublishedCapture) : undefined
 }
 
 /** YAML as kubectl prints it: keys sorted, sequences not indented. */
 export function toYaml(value: unknown): string {
   return stringify(value, { version: '1.1', indentSeq: false, sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(`${file}.tmp`, text)
+    await rename(`${file}.tmp`, file)
+  } catch (error) {
+    await rm(`${file}.tmp`, { force: true })
+    throw error
+  }
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -25,6 +25,8 @@ type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 function ready({ state, elements, message }: ConditionInput): Told {
   const isLive = elements.some(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
   if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
+  const isSilent = elements.length > 0 && elements.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
+  if (isLive && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
   if (isLive) return { type: 'Ready', status: 'True', reason: state, message }
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
@@ -40,6 +42,7 @@ const gravity = [
   'WriteFailed',
   'DroppedPackets',
   'TruncatedPackets',
+  'NodeSilent',
 ] as const satisfies readonly Problem['reason'][]
 
 function degraded({ elements }: ConditionInput): Told {
@@ -49,7 +52,7 @@ function degraded({ elements }: ConditionInput): Told {
   if (!first) return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }
   return {
     type: 'Degraded',
-    status: 'True',
+    status: first.reason === 'NodeSilent' ? 'Unknown' : 'True', // nothing worse is known
     reason: first.reason,
     message: shorten(sorted.map(({ node, message }) => `${node}: ${message}`)),
   }

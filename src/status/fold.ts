@@ -55,7 +55,7 @@ function nodesOf(elements: readonly CaptureStatusElement[]): string {
 }
 
 function fileStatus(
-  { isListed: _, isRejected: __, problems: ___, ...element }: CaptureStatusElement,
+  { isListed: _, isRejected: __, isHostNetworked: ___, problems: ____, ...element }: CaptureStatusElement,
   previous: PacketCaptureStatus | undefined,
 ): FileStatus {
   const before = previous?.files.find(({ node }) => node === element.node)
@@ -68,7 +68,7 @@ function fileStatus(
       ),
     }),
   )
-  return { ...element, ...noLess(addCounts(endpoints), before), endpoints }
+  return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
 }
 
 function compareText(a: string, b: string): number {

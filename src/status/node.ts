@@ -43,6 +43,7 @@ export function nodeStatus(held: Held, { node, directory }: Place): CaptureStatu
     endpoints: rows.map(({ status }) => status),
     isListed: rows.length > 0 || isRejected,
     isRejected,
+    isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
     problems,
   }
 }

@@ -40,6 +40,7 @@ export type ProblemReason =
   | 'WriteFailed'
   | 'DroppedPackets'
   | 'TruncatedPackets'
+  | 'NodeSilent'
 
 export type Problem = { readonly reason: ProblemReason; readonly message: string }
 
@@ -47,12 +48,13 @@ export type Problem = { readonly reason: ProblemReason; readonly message: string
 export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
+  readonly isHostNetworked: boolean // only host-networked pods match here
   readonly problems: readonly Problem[]
 }
 
 export type Condition = {
   readonly type: 'Ready' | 'Degraded'
-  readonly status: 'True' | 'False'
+  readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: string
   readonly message: string
   readonly lastTransitionTime: string

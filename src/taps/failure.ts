@@ -11,17 +11,21 @@ export type Failed = {
   readonly retryAtMs?: number
 }
 
-const missingMs = 30_000
 const backOffMs = { first: 1_000, most: 30_000 } as const
 const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
 const final: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
+/** Whether a driver, the file system or the code around it refused; anything else is a bug. */
+export function isExpected(error: unknown): error is Error {
+  return error instanceof Error && (error instanceof TapError || 'syscall' in error || error.message.startsWith('Cannot '))
+}
+
 /** What a driver or the file system refused; anything else is a bug and is thrown on. */
 export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): Failed {
-  if (!(error instanceof Error) || !(error instanceof TapError || 'syscall' in error || error.message.startsWith('Cannot '))) throw error
+  if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missing.includes(code)
-  const waitMs = isMissing ? missingMs : Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
+  const waitMs = Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
   const isFinal = code !== undefined && final.includes(code)
   return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
 }

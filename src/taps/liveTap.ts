@@ -1,18 +1,17 @@
-// One open tap: a series of files and, while its interface is there, a driver's tap that writes to them. It follows its
-// interface: gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files.
-// Owned by TapHolder, which tells it of links; its work is done one step at a time.
+// One open tap: its files and, while its interface is there, a driver's tap that writes to them. It follows its interface:
+// gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files.
+// Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
 import type { Clock } from '../clock.ts'
 import { TapError } from '../errors.ts'
 import type { CaptureFolder, LiveRow } from '../files/captureFolder.ts'
-import type { Statistics } from '../files/header.ts'
-import type { FileSeries } from '../files/series.ts'
-import type { ActiveFile } from '../files/state.ts'
 import type { EndpointFacts } from '../model/facts.ts'
 import type { CloseReason, TapSpec } from '../model/tap.ts'
 import type { Driver, DriverTap, LimitGroup, LinkChange, TapCounters, TapEvent } from './driver.ts'
+import { isExpected } from './failure.ts'
 import type { Found } from './find.ts'
 import { openSeries } from './openSeries.ts'
 import { addGap, closeGap, ended, noCounters, opened, withCounters } from './row.ts'
+import { TapFiles } from './tapFiles.ts'
 
 export type LiveTapParts = {
   readonly driver: Driver
@@ -24,46 +23,45 @@ export type LiveTapParts = {
   readonly onChange: () => void
   readonly onMoved: () => void // to another file: what is stored must follow
   readonly onLimit: (limit: 'packets' | 'bytes') => void
+  readonly onBroken: (error: Error) => void // its files cannot be kept: it is to be let go
 }
 
-const retryMs = 5_000 // after a failed write
-const quickMs = 2_000 // rotations closer than this want more files ahead
-const ahead = { usual: 1, quick: 4 } as const
+const lookMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
 
 export class LiveTap {
   readonly #parts: LiveTapParts
-  readonly #series: FileSeries
+  readonly #files: TapFiles
   readonly #stop = new AbortController()
   #spec: TapSpec
   #place: Found
   #row: EndpointFacts // of all driver's taps that are closed
   #tap: DriverTap | undefined // while its interface is there
-  #counted: TapCounters = noCounters // the driver's tap, when the active file was begun
-  #fileBegan: { readonly row: EndpointFacts; readonly atMs: number }
-  #offered = 0
   #message: string | undefined
+  #looks = 0 // in vain, since it was lost
+  #lookAtMs = 0
   #work: Promise<unknown> = Promise.resolve()
 
-  private constructor(parts: LiveTapParts, spec: TapSpec, place: Found, series: FileSeries) {
-    const nowMs = parts.clock.now()
+  private constructor(parts: LiveTapParts, spec: TapSpec, place: Found, files: TapFiles) {
     const before = parts.folder.row(spec.endpoint.name)
     const { name, uid } = spec.endpoint
+    const now = { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }
     this.#parts = parts
     this.#spec = spec
     this.#place = place
-    this.#series = series
-    this.#row = opened(before?.facts, { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }, nowMs, before?.closed)
-    this.#fileBegan = { row: this.#row, atMs: nowMs }
+    this.#files = files
+    this.#row = opened(before?.facts, now, parts.clock.now(), before?.closed)
   }
 
   /** Refuses with TapError, or with what the file system said. */
   static async open(parts: LiveTapParts, spec: TapSpec): Promise<LiveTap> {
     const place = await parts.find(spec)
-    const tap = new LiveTap(parts, spec, place, await openSeries(parts, spec, place.interfaceName))
+    const series = await openSeries(parts, spec, place.interfaceName)
+    const tap = new LiveTap(parts, spec, place, new TapFiles(series, spec.rotation, () => parts.clock.now()))
     try {
       await tap.#openDriver()
     } catch (error) {
-      tap.#series.abandon()
+      await tap.#tap?.close()
+      tap.#files.abandon()
       throw error
     }
     parts.folder.begin(spec.endpoint.name, () => tap.live(), parts.clock.now())
@@ -76,23 +74,31 @@ export class LiveTap {
 
   /** Why nothing arrives, or reaches the disk, now. */
   get message(): string | undefined {
-    return this.#message
+    return this.#message ?? this.#files.message
+  }
+
+  /** When tick() cannot wait for the next second. */
+  get dueAtMs(): number {
+    return this.#files.dueAtMs
   }
 
   live(): LiveRow {
     const counters = this.#tap?.counters() ?? noCounters
-    return { facts: withCounters(this.#row, counters), active: this.#active(counters) }
+    return { facts: withCounters(this.#row, counters), active: this.#files.active(counters) }
   }
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
-    this.#series.setRotation(spec.rotation)
-    this.#tap?.setBytesLeft(this.#series.sink.bytesLeft)
+    this.#keep(() => this.#files.adjust(spec.rotation))
   }
 
-  /** Moves to the next file if the present one is old and holds anything. */
-  rotateIfDue(nowMs: number): void {
-    if (nowMs - this.#series.activeFromMs >= this.#spec.rotation.fileAgeMsMax) this.#tap?.rotate()
+  /** At least each second: what time alone brings about, as a file that is too old. */
+  tick(nowMs: number): void {
+    this.#keep(() => this.#files.tick(nowMs) && this.#parts.onChange())
+    const isDue = nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - lookMs.most
+    if (this.#tap || !isDue) return
+    this.#lookAtMs = nowMs + lookMs.most // not again while this look is under way
+    this.#then(() => this.#comeBack())
   }
 
   /** A change of an interface of this namespace. */
@@ -100,146 +106,145 @@ export class LiveTap {
     const isOurs = this.#place.netns === undefined && name === this.#place.interfaceName
     if (isOurs && kind === 'gone') this.#then(() => this.#lose(`interface ${name} is gone`))
     else if (isOurs && kind === 'down') this.#then(async () => this.#interrupt(`interface ${name} is down`))
-    else if (kind === 'present') this.#then(() => this.#comeBack())
-  }
-
-  /** Looks for the interface again, if it is lost. */
-  lookAgain(): void {
-    if (!this.#tap) this.#then(() => this.#comeBack())
+    else if (kind === 'present') this.#then(() => this.#comeBack(isOurs))
   }
 
   async close(reason: CloseReason): Promise<void> {
     this.#stop.abort()
     await this.#work
     await this.#closeDriver()
-    const active = this.#series.close(this.#statistics(this.#row))
-    this.#parts.folder.end(this.#row.name, { facts: ended(this.#row, this.#parts.clock.now()), active }, reason)
+    const facts = ended(this.#row, this.#parts.clock.now())
+    this.#parts.folder.end(this.#row.name, { facts, active: this.#files.close() }, reason)
   }
 
-  #then(step: () => Promise<void>): void {
-    this.#work = this.#work.then(() => (this.#stop.signal.aborted ? undefined : step())).then(() => this.#parts.onChange())
+  /** Its files cannot be kept: closes without touching them. A gap begins, and ends when another tap opens. */
+  async giveUp(reason: string): Promise<void> {
+    this.#stop.abort()
+    await this.#work
+    const counters = (await this.#tap?.close()) ?? noCounters
+    const active = this.#files.active(counters)
+    this.#files.letGo()
+    const [row, nowMs] = [withCounters(this.#row, counters), this.#parts.clock.now()]
+    const facts = { ...row, endedAtMs: nowMs, gaps: addGap(row.gaps, { fromMs: nowMs, reason }) }
+    this.#parts.folder.end(row.name, { facts, active }, 'unmatched')
+  }
+
+  // One step after the other. A step that changes what is to be seen says so.
+  #then(step: () => Promise<boolean>): void {
+    this.#work = this.#work
+      .then(() => !this.#stop.signal.aborted && step())
+      .then(isChanged => isChanged && this.#parts.onChange())
+      .catch(error => this.#broke(error))
+  }
+
+  #keep(act: () => unknown): void {
+    try {
+      if (!this.#stop.signal.aborted) act()
+    } catch (error) {
+      this.#broke(error)
+    }
+  }
+
+  #broke(error: unknown): void {
+    if (!isExpected(error)) throw error
+    this.#parts.onBroken(error)
   }
 
   async #openDriver(): Promise<void> {
     const { interfaceName, netns, insideIsPod } = this.#place
     const { filter, snapLength, payload, format, ringBytes } = this.#spec
     const { driver, group } = this.#parts
-    const spec = { interfaceName, filter, snapLength, payload, format, ringBytes, group, insideIsPod, sink: this.#series.sink }
+    const spec = { interfaceName, filter, snapLength, payload, format, ringBytes, group, insideIsPod, sink: this.#files.sink }
     this.#tap = await driver.open({ ...spec, ...(netns !== undefined && { netns }) }, event => this.#take(event))
-    this.#counted = noCounters
-    this.#offer(ahead.usual)
+    this.#files.attach(this.#tap)
   }
 
   async #closeDriver(): Promise<void> {
     const counters = await this.#tap?.close()
     if (!counters) return
-    this.#series.continue(counters.packets - this.#counted.packets, counters.bytes - this.#counted.bytes)
-    this.#series.dropWaiting()
-    this.#offered = 0
     this.#row = withCounters(this.#row, counters)
-    this.#counted = noCounters
+    this.#files.detach(counters)
     this.#tap = undefined
   }
 
   #take(event: TapEvent): void {
     switch (event.kind) {
       case 'firstPacket':
+        this.#files.firstPacket(event.atMs)
         return this.#parts.onChange()
       case 'moved':
-        return this.#moved(event.counters)
+        return this.#keepMoved(event.counters)
       case 'limit':
         return this.#parts.onLimit(event.limit)
       case 'writeFailed':
-        return this.#writeFailed(event.code)
+        this.#files.writeFailed(event.code)
+        return this.#parts.onChange()
       case 'down':
-        if (this.#place.netns !== undefined) this.#then(() => this.#lose('its network namespace or interface is gone'))
+        return this.#then(() => this.#examine())
     }
   }
 
-  #moved(counters: TapCounters): void {
-    const row = withCounters(this.#row, counters)
-    const isQuick = this.#parts.clock.now() - this.#fileBegan.atMs < quickMs
-    this.#series.moved(this.#statistics(row))
-    this.#counted = counters
-    this.#fileBegan = { row, atMs: this.#parts.clock.now() }
-    this.#offered--
-    this.#offer(isQuick ? ahead.quick : ahead.usual)
+  // Also while it is being closed: every file that was moved from must get its name.
+  #keepMoved(counters: TapCounters): void {
+    try {
+      this.#files.moved(counters)
+    } catch (error) {
+      return this.#broke(error)
+    }
     this.#parts.folder.look()
     this.#parts.onMoved()
     this.#parts.onChange()
   }
 
-  // A disk that is full refuses the next file's header too: then there is none ahead until there is room.
-  #offer(count: number): void {
-    try {
-      for (; this.#offered < count; this.#offered++) this.#tap?.offer(this.#series.offer())
-    } catch (error) {
-      this.#writeFailed((error as NodeJS.ErrnoException).code ?? (error as Error).message)
-    }
+  // The driver's word that nothing comes any more. In another namespace nobody else tells; here links may be missed.
+  async #examine(): Promise<boolean> {
+    const { netns, interfaceName } = this.#place
+    if (netns !== undefined) return this.#lose('its network namespace or interface is gone')
+    const link = (await this.#parts.driver.links()).find(({ name }) => name === interfaceName)
+    if (!link) return this.#lose(`interface ${interfaceName} is gone`)
+    return !link.isUp && this.#interrupt(`interface ${interfaceName} is down`)
   }
 
-  #writeFailed(code: string): void {
-    this.#message = `Cannot write to "${this.#active(noCounters).name}": ${code}; packets are refused, tried again every ${retryMs / 1_000} s`
-    this.#parts.onChange()
-    const { clock } = this.#parts
-    void clock.sleepUntil(clock.now() + retryMs, this.#stop.signal).then(() => this.#retry())
-  }
-
-  #retry(): void {
-    if (this.#stop.signal.aborted) return
-    this.#message = undefined
-    this.#offer(ahead.usual)
-    this.#tap?.retry()
-    this.#parts.onChange()
-  }
-
-  async #lose(reason: string): Promise<void> {
-    this.#interrupt(reason)
+  async #lose(reason: string): Promise<boolean> {
+    const isNews = this.#interrupt(reason)
     await this.#closeDriver()
+    this.#looks = 0
+    this.#lookAtMs = this.#parts.clock.now() + lookMs.first
+    return isNews
   }
 
-  #interrupt(reason: string): void {
-    const isGap = this.#row.gaps.some(({ toMs }) => toMs === undefined)
-    this.#message = `Nothing is captured: ${reason}; goes on when it is back`
-    if (!isGap) this.#row = { ...this.#row, gaps: addGap(this.#row.gaps, { fromMs: this.#parts.clock.now(), reason }) }
+  #interrupt(reason: string): boolean {
+    const message = `Nothing is captured: ${reason}; goes on when it is back`
+    const isNews = message !== this.#message
+    this.#message = message
+    if (!this.#isInGap) this.#row = { ...this.#row, gaps: addGap(this.#row.gaps, { fromMs: this.#parts.clock.now(), reason }) }
+    return isNews
   }
 
-  async #comeBack(): Promise<void> {
-    const isGap = this.#row.gaps.some(({ toMs }) => toMs === undefined)
-    if (!isGap) return
-    if (!this.#tap && !(await this.#reopen())) return
+  get #isInGap(): boolean {
+    return this.#row.gaps.some(({ toMs }) => toMs === undefined)
+  }
+
+  // `isUp`: the interface itself was told to be up. Another one's arrival ends the gap only of a tap that had lost its own.
+  async #comeBack(isUp = false): Promise<boolean> {
+    if (!this.#isInGap || (this.#tap && !isUp)) return false
+    if (!this.#tap && !(await this.#reopen())) return false
     this.#row = { ...this.#row, gaps: closeGap(this.#row.gaps, this.#parts.clock.now()) }
     this.#message = undefined
+    return true
   }
 
   async #reopen(): Promise<boolean> {
+    this.#lookAtMs = this.#parts.clock.now() + Math.min(lookMs.most, lookMs.first * 2 ** this.#looks++)
     try {
       const place = await this.#parts.find(this.#spec)
-      if (place.interfaceName !== this.#place.interfaceName && place.netns === undefined) return false // other files: a new tap's
+      if (place.interfaceName !== this.#place.interfaceName) throw new Error(`Cannot go on: the interface is "${place.interfaceName}" now`)
       this.#place = place
       await this.#openDriver()
       return true
     } catch (error) {
       if (error instanceof TapError) return false
       throw error
-    }
-  }
-
-  #active(counters: TapCounters): ActiveFile {
-    const { before } = this.#series
-    const [packets, bytes] = [counters.packets - this.#counted.packets, counters.bytes - this.#counted.bytes]
-    return { ...before, bytes: before.bytes + bytes, packets: before.packets + packets, recordBytes: before.recordBytes + bytes }
-  }
-
-  /** Of the file that ends now. */
-  #statistics(now: EndpointFacts): Statistics {
-    const { row, atMs } = this.#fileBegan
-    return {
-      received: now.received - row.received,
-      dropped: now.dropped - row.dropped,
-      packets: now.packets - row.packets,
-      fromMs: atMs,
-      toMs: this.#parts.clock.now(),
     }
   }
 }

@@ -1,8 +1,9 @@
 // The node's settings as they stand: environment and file, read again by itself when the file changes.
-// A value that cannot be used gives way to the default, with a warning each time it is read. Sets no defaults (config.ts does).
+// A value that cannot be used gives way to the default, with a warning, told again whenever anything changes. Sets no defaults (config.ts does).
+// A file that is gone or no longer readable changes nothing: fewer rotated files, say, are deleted for good.
 import { readFileSync } from 'node:fs'
-import { watch } from 'chokidar'
-import { readSettings } from '../config.ts'
+import { type FSWatcher, watch } from 'chokidar'
+import { type ReadSettings, readSettings } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { Settings } from '../model/settings.ts'
 
@@ -21,8 +22,7 @@ export class Configuration implements AsyncDisposable {
     const { settings, warnings } = this.#read()
     this.#settings = settings
     this.#warnings = warnings
-    this.#watcher =
-      file === undefined ? undefined : watch(file, { ignoreInitial: true }).on('all', event => event === 'unlink' || this.#readAgain())
+    this.#watcher = file === undefined ? undefined : this.#watch(file)
   }
 
   get settings(): Settings {
@@ -31,7 +31,7 @@ export class Configuration implements AsyncDisposable {
 
   /** Logs what could not be used, now and after every change. */
   warnTo(log: Logger): void {
-    for (const warning of this.#warnings) log.warn({ file: this.#file, warning }, 'setting not usable, its default holds')
+    for (const warning of this.#warnings) log.warn({ file: this.#file, warning }, 'setting not usable')
   }
 
   onChange(listener: () => void): void {
@@ -42,17 +42,32 @@ export class Configuration implements AsyncDisposable {
     await this.#watcher?.close()
   }
 
-  #readAgain(): void {
-    const { settings, warnings } = this.#read()
-    this.#warnings = warnings
-    if (JSON.stringify(settings) === JSON.stringify(this.#settings)) return
-    this.#settings = settings
-    this.#listener()
+  // A file that is truncated and then written is read when it has stood still.
+  #watch(file: string): FSWatcher {
+    const watcher = watch(file, { ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 } })
+    return watcher.on('all', () => this.#readAgain()).on('ready', () => this.#readAgain()) // it may have changed before
   }
 
-  #read(): { settings: Settings; warnings: readonly string[] } {
+  #readAgain(): void {
+    const { settings, warnings, isReadable } = this.#readIfThere()
+    const isNew = JSON.stringify(isReadable ? settings : this.#settings) !== JSON.stringify(this.#settings)
+    const isToldAnew = JSON.stringify(warnings) !== JSON.stringify(this.#warnings)
+    this.#warnings = warnings
+    if (isReadable) this.#settings = settings
+    if (isNew || isToldAnew) this.#listener()
+  }
+
+  #readIfThere(): ReadSettings {
+    try {
+      return this.#read()
+    } catch (error) {
+      return { settings: this.#settings, warnings: [`Cannot read the configuration file: ${(error as Error).message}`], isReadable: false }
+    }
+  }
+
+  #read(): ReadSettings {
     const text = this.#file === undefined ? undefined : readFileSync(this.#file, 'utf8')
-    const { settings, warnings } = readSettings(process.env, text)
-    return { settings: { ...settings, ...this.#overrides }, warnings }
+    const read = readSettings(process.env, text)
+    return { ...read, settings: { ...read.settings, ...this.#overrides } }
   }
 }

@@ -23,10 +23,18 @@ export type WrittenCapture = Omit<PacketCapture, 'metadata'> & {
 export class Identities {
   readonly #file: string
   readonly #known: Map<string, Known>
+  #stored: string // what stands in the file
+  #unstored: string | undefined
 
   constructor(file: string) {
     this.#file = file
     this.#known = read(file)
+    this.#stored = JSON.stringify([...this.#known])
+  }
+
+  /** Why the file lags behind (a full disk); undefined: it does not. The next assign() tries again. */
+  get unstored(): string | undefined {
+    return this.#unstored
   }
 
   /** All captures that stand now, expired ones left out. Whoever is not among them is forgotten. */
@@ -50,13 +58,23 @@ export class Identities {
   }
 
   #replace(next: ReadonlyMap<string, Known>): void {
-    const before = JSON.stringify([...this.#known])
-    const after = JSON.stringify([...next])
     this.#known.clear()
     for (const [key, known] of next) this.#known.set(key, known)
-    if (before === after) return
-    writeFileSync(`${this.#file}.tmp`, after)
-    renameSync(`${this.#file}.tmp`, this.#file)
+    const text = JSON.stringify([...next])
+    this.#unstored = text === this.#stored ? undefined : store(this.#file, text)
+    if (this.#unstored === undefined) this.#stored = text
+  }
+}
+
+/** Undefined, or what the file system said. */
+function store(file: string, text: string): string | undefined {
+  try {
+    writeFileSync(`${file}.tmp`, text)
+    renameSync(`${file}.tmp`, file)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+    return error.message
   }
 }
 

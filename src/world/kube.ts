@@ -5,7 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import { text } from 'node:stream/consumers'
-import type { KubeConfig } from '@kubernetes/client-node'
+import { KubeConfig } from '@kubernetes/client-node'
+import { UsageError } from '../errors.ts'
 
 export type KubeRequest = {
   readonly path: string
@@ -18,6 +19,18 @@ export type KubeRequest = {
 
 export type Kube = (request: KubeRequest) => Promise<IncomingMessage>
 
+/** From a file; else from the pod's service account, $KUBECONFIG or the home directory. Refuses with UsageError. */
+export function loadKubeConfig(file: string | undefined): KubeConfig {
+  const config = new KubeConfig()
+  try {
+    if (file === undefined) config.loadFromDefault()
+    else config.loadFromFile(file)
+    return config
+  } catch (error) {
+    throw new UsageError(`Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
+  }
+}
+
 export function connectKube(config: KubeConfig): Kube {
   return async ({ path, method = 'GET', query = {}, headers = {}, body, signal }) => {
     const server = config.getCurrentCluster()?.server
@@ -29,6 +42,17 @@ export function connectKube(config: KubeConfig): Kube {
     sent.end(body)
     const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
     return response
+  }
+}
+
+/** What the server said to a refusal, in its own words, without what its answer carries along. */
+export async function refusalOf(response: IncomingMessage): Promise<string> {
+  const said = await text(response)
+  try {
+    const { message } = JSON.parse(said) as { readonly message?: string }
+    return message ?? 'without a reason'
+  } catch {
+    return said.slice(0, 200) || 'without a reason'
   }
 }
 

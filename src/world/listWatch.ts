@@ -2,21 +2,34 @@
 // they stand, and "look again" whenever they change. It outlives whatever happens to the API server: gone, restarted,
 // 410 Gone, 401, 429, a watch that goes silent. While it cannot reach the server its last copy stays.
 // client-node's informer is not used: on most errors it stops for good, and it can watch neither metadata nor bookmarks.
+// Objects whose status is large and of no interest are listed whole and then watched by their metadata alone: only a new
+// generation is fetched.
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import type { Clock } from '../clock.ts'
-import { type Kube, readJson } from './kube.ts'
+import { type Kube, readJson, refusalOf } from './kube.ts'
 
 export type KubeObject = {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid: string; readonly resourceVersion: string }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid: string
+    readonly resourceVersion: string
+    readonly generation?: number
+  }
 }
 
-export type ListWatchOptions = {
+export type ListWatchOptions<T> = {
   readonly kube: Kube
   readonly clock: Clock
   readonly path: string
   readonly query?: Readonly<Record<string, string>> // fieldSelector, labelSelector
-  readonly isMetadataOnly?: boolean
+  /** What is wanted of the objects: all, metadata, or all but what no new generation tells of. */
+  readonly wanted?: 'whole' | 'metadata' | 'spec'
+  /** Lists hold all that was written before they were asked for, not what the server's cache holds: where something missing is deleted. */
+  readonly isConsistent?: boolean
+  /** What is kept of an object in memory. */
+  readonly keep?: (object: T) => T
   readonly silentMsMax?: number // a watch without a line for this long is dead; bookmarks come about every minute
   readonly random?: () => number
   readonly onState?: (state: 'listed' | 'watching' | 'failed', detail: string) => void
@@ -30,8 +43,8 @@ class Refused extends Error {
   readonly status: number
   readonly retryAfterMs: number
 
-  constructor(status: number, retryAfter: string | undefined, path: string) {
-    super(`Cannot read ${path}: the API server answered ${status}`)
+  constructor(status: number, retryAfter: string | undefined, path: string, said: string) {
+    super(`Cannot read ${path}: the API server answered ${status}, ${said}`)
     this.status = status
     this.retryAfterMs = (Number(retryAfter) || 0) * 1_000
   }
@@ -40,16 +53,17 @@ class Refused extends Error {
 type WatchLine = { readonly type: string; readonly object: KubeObject & { readonly code?: number; readonly message?: string } }
 
 export class ListWatch<T extends KubeObject> implements AsyncDisposable {
-  readonly #options: ListWatchOptions
+  readonly #options: ListWatchOptions<T>
   readonly #stop = new AbortController()
   #objects = new Map<string, T>()
   #resourceVersion: string | undefined // undefined: list before watching
+  #seenVersion: string | undefined // no list may be older than what was seen
   #isListed = false
   #failures = 0
   #listener: () => void = () => {}
   #done: Promise<void> | undefined
 
-  constructor(options: ListWatchOptions) {
+  constructor(options: ListWatchOptions<T>) {
     this.#options = options
   }
 
@@ -89,16 +103,24 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    // Version 0: from the API server's watch cache, which spares etcd when many agents start at once.
-    const list = (await readJson(await this.#get({ resourceVersion: '0' }, 'PartialObjectMetadataList', AbortSignal.timeout(60_000)))) as {
+    const isPartial = this.#options.wanted === 'metadata'
+    const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
+    const { path } = this.#options
+    const list = (await readJson(await this.#get(path, this.#freshness(), accept, AbortSignal.timeout(60_000)))) as {
       items: T[]
       metadata: { resourceVersion: string }
     }
-    this.#objects = new Map(list.items.map(object => [object.metadata.uid, object]))
-    this.#resourceVersion = list.metadata.resourceVersion
+    this.#objects = new Map(list.items.map(object => [object.metadata.uid, this.#kept(object)]))
+    this.#resourceVersion = this.#seenVersion = list.metadata.resourceVersion
     this.#isListed = true
     this.#options.onState?.('listed', `${list.items.length} objects`)
     this.#listener()
+  }
+
+  // From the API server's watch cache, which spares etcd when many agents start at once.
+  #freshness(): Readonly<Record<string, string>> {
+    if (this.#options.isConsistent) return {}
+    return { resourceVersion: this.#seenVersion ?? '0', resourceVersionMatch: 'NotOlderThan' }
   }
 
   async #watch(): Promise<void> {
@@ -112,50 +134,83 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
         resourceVersion: this.#resourceVersion ?? '',
         timeoutSeconds: String(Math.round(270 + 60 * random())),
       }
-      const response = await this.#get(query, 'PartialObjectMetadata', silence.signal)
+      const { path, wanted = 'whole' } = this.#options
+      const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
+      const response = await this.#get(path, query, accept, silence.signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
       for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
         timer.refresh()
         this.#failures = 0
-        this.#take(JSON.parse(line) as WatchLine)
+        await this.#take(JSON.parse(line) as WatchLine)
       }
     } finally {
       clearTimeout(timer)
     }
   }
 
-  #take({ type, object }: WatchLine): void {
+  async #take({ type, object }: WatchLine): Promise<void> {
     if (type === 'ERROR') {
       this.#resourceVersion = undefined // 410 Gone, or anything else: a list is the answer to all of them
-      throw new Refused(object.code ?? 500, undefined, this.#options.path)
+      throw new Refused(object.code ?? 500, undefined, this.#options.path, object.message ?? 'without a reason')
     }
-    this.#resourceVersion = object.metadata.resourceVersion
-    if (type === 'BOOKMARK') return
-    if (type === 'DELETED') this.#objects.delete(object.metadata.uid)
-    else this.#objects.set(object.metadata.uid, object as unknown as T)
+    const { resourceVersion, uid } = object.metadata
+    if (type === 'BOOKMARK') {
+      this.#resourceVersion = this.#seenVersion = resourceVersion
+      return
+    }
+    const next = type === 'DELETED' ? undefined : await this.#wholeOf(object as unknown as T)
+    if (next) this.#objects.set(uid, this.#kept(next))
+    else this.#objects.delete(uid)
+    this.#resourceVersion = this.#seenVersion = resourceVersion // only now: an event that could not be followed is asked for again
     this.#listener()
   }
 
-  async #get(query: Readonly<Record<string, string>>, metadataKind: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const { kube, path, query: selection = {}, isMetadataOnly = false } = this.#options
-    const accept = isMetadataOnly ? `application/json;as=${metadataKind};g=meta.k8s.io;v=v1` : 'application/json'
+  /** The object behind an event; undefined: it has gone since, and the event that says so is on its way. */
+  async #wholeOf(told: T): Promise<T | undefined> {
+    const { wanted = 'whole', path } = this.#options
+    if (wanted !== 'spec') return told
+    const { uid, generation, namespace, name } = told.metadata
+    const known = this.#objects.get(uid)
+    if (known && known.metadata.generation === generation) return { ...known, metadata: told.metadata }
+    const within = namespace === undefined ? '' : `namespaces/${namespace}/`
+    const one = path.replace(/[^/]+$/, plural => `${within}${plural}/${name}`)
+    try {
+      const found = (await readJson(await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)))) as T
+      return found.metadata.uid === uid ? found : undefined
+    } catch (error) {
+      if (error instanceof Refused && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  #kept(object: T): T {
+    return this.#options.keep?.(object) ?? object
+  }
+
+  async #get(path: string, query: Readonly<Record<string, string>>, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const { kube, path: own, query: selection = {} } = this.#options
     const response = await kube({
       path,
-      query: { ...selection, ...query },
+      query: { ...(path === own && selection), ...query },
       headers: { accept },
       signal: AbortSignal.any([signal, this.#stop.signal]),
     })
     if (response.statusCode === 200) return response
-    response.resume()
-    throw new Refused(response.statusCode ?? 0, response.headers['retry-after'], path)
+    throw new Refused(response.statusCode ?? 0, response.headers['retry-after'], path, await refusalOf(response))
   }
 
   async #backOff(error: unknown): Promise<void> {
     const { clock, random = Math.random } = this.#options
     if (error instanceof Refused && error.status === 410) this.#resourceVersion = undefined
+    // A version that the server does not know yet, or never will: it was restored from a backup.
+    if (error instanceof Refused && error.status === 504) this.#resourceVersion = this.#seenVersion = undefined
     this.#options.onState?.('failed', error instanceof Error ? error.message : String(error))
     const most = Math.min(backOffMs.most, backOffMs.first * 2 ** this.#failures++)
     const waitMs = Math.max(most * random(), error instanceof Refused ? error.retryAfterMs : 0)
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
   }
+}
+
+function partial(kind: string): string {
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`
 }

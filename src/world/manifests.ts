@@ -1,7 +1,8 @@
 // A world out of a directory of manifests: PacketCapture and WorkloadEndpoint documents, many a file.
 // Events of the file system only say "read again" (chokidar: atomic replacement, symbolic links, ConfigMaps).
 // A broken file keeps its last good documents and is reported (manifestFiles.ts); what vanished is believed
-// gone after a second (settle.ts); identities come from identity.ts.
+// gone after a second (settle.ts); identities come from identity.ts. While the directory itself cannot be read, all stays.
+import { readdir } from 'node:fs/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Clock } from '../clock.ts'
 import type { Document } from '../document/read.ts'
@@ -33,6 +34,7 @@ export class Manifests implements Source {
   #captures: readonly PacketCapture[] = []
   #wake = new AbortController() // ends the wait for what vanished
   #listener: () => void = () => {}
+  #troubles: ReadonlyMap<string, string> = new Map() // told once each: message → what the system said
 
   private constructor(parts: ManifestParts) {
     this.#parts = parts
@@ -40,13 +42,14 @@ export class Manifests implements Source {
     this.#watcher = watch(parts.directory, { ignoreInitial: true, depth: 1 })
   }
 
-  /** Resolves after the first read. Refuses a directory that is not there. */
+  /** Resolves after the first read. Refuses a directory that cannot be read. */
   static async open(parts: ManifestParts): Promise<Manifests> {
+    await readdir(parts.directory)
     const manifests = new Manifests(parts)
-    await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
-    await manifests.#lookAgain()
-    manifests.#watcher.on('all', () => void manifests.#lookAgain())
     manifests.#watcher.on('error', error => parts.log.error({ err: error, directory: parts.directory }, 'watching manifests failed'))
+    await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
+    manifests.#watcher.on('all', () => void manifests.#lookAgain())
+    await manifests.#lookAgain()
     return manifests
   }
 
@@ -69,6 +72,8 @@ export class Manifests implements Source {
       endpoints: this.#documents('WorkloadEndpoint') as WorkloadEndpoint[],
       namespaceLabels: new Map(),
       serviceAccountLabels: new Map(),
+      pods: [],
+      hostVeth: 'TwoSided',
       // A file that was never good may describe a capture whose packets lie on disk.
       complete: [...this.#files.values()].every(file => file.isGood),
     }
@@ -82,13 +87,26 @@ export class Manifests implements Source {
   async #read(): Promise<void> {
     if (this.#stop.signal.aborted) return
     const before = this.#files
-    this.#files = await readManifestFiles(this.#parts.directory, before)
+    const unread = await this.#readFiles()
     this.#logProblems(before)
     const { standing, wakeAtMs } = settle(this.#standing, byKey(this.#files), this.#parts.clock.now())
     this.#standing = standing
     this.#identify()
-    this.#wakeAt(wakeAtMs)
+    const troubles = { 'manifests not readable, all stays as it is': unread, 'identities not stored': this.#parts.identities.unstored }
+    this.#logTroubles(troubles)
+    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#parts.clock.now() + retryMs) : wakeAtMs)
     this.#listener()
+  }
+
+  /** Why they cannot be read; undefined: they were. */
+  async #readFiles(): Promise<string | undefined> {
+    try {
+      this.#files = await readManifestFiles(this.#parts.directory, this.#files)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error
+      return error.message
+    }
   }
 
   #identify(): void {
@@ -107,6 +125,13 @@ export class Manifests implements Source {
     void this.#parts.clock.sleepUntil(atMs, signal).then(() => (signal.aborted ? undefined : this.#lookAgain()))
   }
 
+  #logTroubles(found: Readonly<Record<string, string | undefined>>): void {
+    const before = this.#troubles
+    this.#troubles = new Map(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined))
+    for (const [message, error] of this.#troubles)
+      if (before.get(message) !== error) this.#parts.log.error({ error, directory: this.#parts.directory }, message)
+  }
+
   #logProblems(before: ManifestFiles): void {
     for (const [name, file] of this.#files) {
       if (file === before.get(name)) continue
@@ -116,6 +141,8 @@ export class Manifests implements Source {
     for (const name of before.keys()) if (!this.#files.has(name)) this.#parts.log.info({ file: name }, 'manifest gone')
   }
 }
+
+const retryMs = 5_000
 
 // The first file by name wins where two describe the same thing.
 function byKey(files: ManifestFiles): Map<string, Document> {

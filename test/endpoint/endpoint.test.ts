@@ -12,6 +12,8 @@ const world: World = {
   complete: true,
   namespaceLabels: new Map([['shop', { team: 'a' }]]),
   serviceAccountLabels: new Map([['shop/robot', { tier: 'x' }]]),
+  pods: [],
+  hostVeth: 'TwoSided',
 }
 
 function document(changes: Partial<WorkloadEndpoint['spec']> = {}, labels: Record<string, string> = {}): WorkloadEndpoint {

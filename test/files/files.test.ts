@@ -135,17 +135,17 @@ function series(directory: string, changes: object = {}): FileSeries {
   })
 }
 
-const statistics = (toMs: number) => ({ received: 0, dropped: 0, packets: 0, fromMs: 0, toMs })
+const nothing = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
 
 test('FileSeries gives the next file the active name, keeps so many rotated ones, and tells two of one millisecond apart', t => {
   const directory = folder(t)
   const files = series(directory)
   for (let round = 0; round < 4; round++) {
     files.offer()
-    files.moved(statistics(5_000))
+    files.moved(nothing, 5_000)
   }
   t.deepEqual(readdirSync(directory), ['web_cali1-19700101T000005.002Z.pcap', 'web_cali1-19700101T000005.003Z.pcap', 'web_cali1.pcap'])
-  files.close(statistics(6_000))
+  files.close(nothing, 6_000)
 })
 
 test('FileSeries leaves no waiting file behind when it is closed', t => {
@@ -154,7 +154,7 @@ test('FileSeries leaves no waiting file behind when it is closed', t => {
   files.offer()
   files.offer()
   t.is(readdirSync(directory).length, 3)
-  files.close(statistics(0))
+  files.close(nothing, 0)
   t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
 })
 
@@ -162,9 +162,9 @@ test('FileSeries never overwrites: what is not continued is rotated, an empty fi
   const directory = folder(t)
   const path = join(directory, 'web_cali1.pcap')
   writeFileSync(path, Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')]))
-  series(directory, { nowMs: 7_000 }).close(statistics(0))
+  series(directory, { nowMs: 7_000 }).close(nothing, 0)
   t.deepEqual(readdirSync(directory), ['web_cali1-19700101T000007.000Z.pcap', 'web_cali1.pcap'])
-  series(directory, { nowMs: 9_000, isOldEmpty: true }).close(statistics(0))
+  series(directory, { nowMs: 9_000, isOldEmpty: true }).close(nothing, 0)
   t.deepEqual(readdirSync(directory), ['web_cali1-19700101T000007.000Z.pcap', 'web_cali1.pcap'])
 })
 
@@ -173,10 +173,10 @@ test('FileSeries gives the driver what is left of a file that is continued', t =
   const path = join(directory, 'web_cali1.pcap')
   writeFileSync(path, Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')]))
   const files = series(directory, {
-    continues: { name: 'web_cali1.pcap', inode: 1, bytes: 100, packets: 1, recordBytes: 76, settings: 's' },
+    continues: { ...nothing, name: 'web_cali1.pcap', inode: 1, bytes: 100, packets: 1, recordBytes: 76, beganAtMs: 0, settings: 's' },
   })
   t.like(files.sink, { bytesLeft: 900, isEmpty: false })
-  files.close(statistics(0))
+  files.close(nothing, 0)
   t.is(statSync(path).mode & 0o777, 0o640)
   truncateSync(path, 24)
   appendFileSync(path, '')

@@ -23,6 +23,8 @@ function world(captures: readonly PacketCapture[], complete = true): World {
     endpoints: [],
     namespaceLabels: new Map(),
     serviceAccountLabels: new Map(),
+    pods: [],
+    hostVeth: 'TwoSided',
     complete,
   }
 }
@@ -39,6 +41,7 @@ function element(packets: number, state: CaptureStatusElement['state'] = 'Captur
     endpoints,
     isListed: true,
     isRejected: false,
+    isHostNetworked: false,
     problems: [],
   }
 }

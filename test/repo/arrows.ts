@@ -30,8 +30,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/document': [...pure, 'src/intent/time.ts', 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'luxon', 'node:*'],
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
-  'src/files': [...edge, 'src/taps/driver.ts'], // the contract alone: what a sink is
-  'src/publish': [...edge, 'src/status', 'yaml', '@kubernetes/client-node'],
+  'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
+  'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
@@ -40,10 +40,23 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/config.ts': [...pure, 'yaml', 'chokidar', 'pino', 'src/log.ts', 'src/singleFlight.ts', 'node:*'],
   'src/turnLog.ts': ['src/model', 'src/status', 'pino', 'src/log.ts'],
   'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
-  'src/standalone.ts': [...edge, 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/daemon.ts': edge,
+  'src/agent.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
-  'src/controller': [...edge, 'src/status', 'src/publish', 'src/world', '@kubernetes/client-node'],
+  'src/controller': [
+    ...edge,
+    'src/cli',
+    'src/daemon.ts',
+    'src/intent',
+    'src/schedule',
+    'src/status',
+    'src/publish',
+    'src/world',
+    'src/taps/drivers.ts', // to compile filters
+    'prom-client',
+  ],
   'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
 }
 

@@ -6,7 +6,7 @@ import test from 'ava'
 import { root } from './tree.ts'
 
 const hasGit = existsSync(join(root, '.git'))
-const subjectMax = 100
+const subjectMax = 120
 
 /** What is wrong with a subject; undefined: nothing. */
 function faultOf(subject: string): string | undefined {
@@ -25,8 +25,8 @@ test('faultOf() accepts a folder and an imperative, and refuses the rest', t => 
     t.truthy(faultOf(bad), bad)
 })
 
-const testOrSkip = hasGit ? test : test.skip
-testOrSkip('the last commits have subjects of that form', t => {
+const subjectsTest = hasGit ? test : test.skip
+subjectsTest(`the last commits have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
   const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '-30', '--format=%s'], { cwd: root, encoding: 'utf8' })
     .trim()
     .split('\n')

@@ -20,6 +20,7 @@ function element(node: string, change: Partial<CaptureStatusElement> = {}): Capt
     ...zero,
     isListed: true,
     isRejected: false,
+    isHostNetworked: false,
     problems: [],
     ...change,
     state,

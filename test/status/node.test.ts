@@ -75,6 +75,7 @@ test('nodeStatus() is exactly as the schema says, for a capture with packets', t
     ],
     isListed: true,
     isRejected: false,
+    isHostNetworked: false,
   })
 })
 

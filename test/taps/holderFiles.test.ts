@@ -1,6 +1,6 @@
 // What TapHolder keeps, refuses and removes on disk.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { until } from './capture.ts'
@@ -104,4 +104,20 @@ networkTest('TapHolder keeps files whose state cannot be read, for the next capt
   await open(second, specFor(pod.hostName))
   await second.stop()
   t.is(records(directory), 3)
+})
+
+networkTest('TapHolder goes on, with the gap told, when somebody removes the directory of a capture', async t => {
+  const { pod, sender, port } = await podWithPort(t)
+  const directory = folder(t)
+  const holder = await holderIn(t, directory)
+  const spec = specFor(pod.hostName, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 200, filesMax: 5 } })
+  await open(holder, spec)
+  rmSync(join(directory, 'shop'), { recursive: true })
+  await sender.udp({ to: pod.hostAddress, port, count: 2 })
+  await until('the word that it is gone', () => holder.facts().taps.get(spec.id)?.state === 'failed')
+  await open(holder, spec)
+  await sender.udp({ to: pod.hostAddress, port, count: 3 })
+  await until('3 more packets', () => records(directory) === 3)
+  t.is(row(holder).packets, 5)
+  t.is(row(holder).gaps.length, 1)
 })

@@ -39,6 +39,8 @@ export function world(captures: readonly PacketCapture[], endpoints: readonly Wo
     endpoints,
     namespaceLabels: new Map(),
     serviceAccountLabels: new Map(),
+    pods: [],
+    hostVeth: 'TwoSided',
     complete: true,
     ...options,
   }

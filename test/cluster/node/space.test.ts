@@ -5,9 +5,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { makeSpace, nodeAddress } from './space.ts'
-import { nodeRefusal } from './useNode.ts'
+import { type NodeTest, nodeRefusal } from './useNode.ts'
 
-const spaceTest = nodeRefusal === undefined ? test.serial : test.serial.skip
+const spaceTest: NodeTest = (title, implementation) =>
+  nodeRefusal === undefined
+    ? test.serial(title, implementation)
+    : test.serial.skip(`${title} (needs a node: ${nodeRefusal})`, implementation)
 
 spaceTest("makeSpace() gives a network with the node's address alone, and close() leaves nothing", async t => {
   const space = await makeSpace()

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { networkRefusal } from '../../net/privilege.ts'
 import { type Node, startNode } from './node.ts'
 
-type NodeTest = (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void
+export type NodeTest = (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void
 
 /** Why there cannot be a node here; undefined if there can. */
 export const nodeRefusal = process.getuid?.() === 0 ? networkRefusal : 'needs root on the machine itself'

@@ -1,0 +1,2 @@
+export const home: string
+export function fileList(): { readonly paths: readonly string[]; readonly left: readonly string[] }

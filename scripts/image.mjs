@@ -1,0 +1,64 @@
+// Lays out selcap's image: `node scripts/image.mjs DIRECTORY`. In: daemonset/files.txt and a checkout that is set up. Out: a
+// root file system without a shell or a package manager: the listed files, the shared libraries that their programs need, and
+// /usr/local/bin/selcap. The Dockerfile runs it, and so do the tests: what they try is what the image holds.
+// Refuses a line that finds nothing, and a directory that is not empty.
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join, matchesGlob } from 'node:path'
+import { root } from './bundled.mjs'
+
+export const home = '/opt/selcap'
+const node = `${home}/node_modules/.bin/node`
+// The kernel reads the first line: no shell, no env.
+const starter = `#!${node} --disable-warning=ExperimentalWarning\nimport('${home}/src/main.ts')\n`
+const users = 'root:x:0:0:root:/:/sbin/nologin\nselcap:x:65532:65532:selcap:/:/sbin/nologin\n'
+
+const [to] = process.argv.slice(2)
+if (import.meta.main) layOut(to)
+
+/** The lines of daemonset/files.txt: what belongs in the image, and what of that is left out. */
+export function fileList() {
+  const lines = readFileSync(join(root, 'daemonset', 'files.txt'), 'utf8').split('\n')
+  const said = lines.map(line => line.trim()).filter(line => line !== '' && !line.startsWith('#'))
+  return { paths: said.filter(line => !line.startsWith('!')), left: said.filter(line => line.startsWith('!')).map(line => line.slice(1)) }
+}
+
+function layOut(directory) {
+  if (!directory) throw new Error('Cannot lay out the image: expected a directory')
+  if (existsSync(directory) && readdirSync(directory).length > 0)
+    throw new Error(`Cannot lay out the image in "${directory}": expected an empty directory`)
+  const programs = copyListed(join(directory, home))
+  for (const library of librariesOf(programs)) copyFileSync(library, parent(join(directory, library)))
+  write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
+  write(join(directory, 'etc/passwd'), users, 0o644)
+}
+
+/** Out: the programs and native modules among what was copied. */
+function copyListed(directory) {
+  const { paths, left } = fileList()
+  const found = paths.flatMap(path => {
+    const here = globSync(path, { cwd: root })
+    if (here.length === 0) throw new Error(`Cannot lay out the image: daemonset/files.txt names "${path}", which is not there`)
+    return here
+  })
+  const isKept = from => !left.some(pattern => matchesGlob(from, join(root, pattern)))
+  for (const path of found) cpSync(realpathSync(join(root, path)), parent(join(directory, path)), { recursive: true, filter: isKept })
+  return globSync(['**/*.node', 'node_modules/.bin/node'], { cwd: directory }).map(path => join(directory, path))
+}
+
+/** By the names under which the loader looks for them, the loader itself included. */
+function librariesOf(programs) {
+  const lines = programs.flatMap(program => execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n'))
+  const missing = lines.filter(line => line.includes('not found'))
+  if (missing.length > 0) throw new Error(`Cannot lay out the image: a library is missing: ${missing.join(', ').trim()}`)
+  return new Set(lines.flatMap(line => /(\/\S+) \(0x/.exec(line)?.[1] ?? []))
+}
+
+function write(path, text, mode) {
+  writeFileSync(parent(path), text, { mode })
+}
+
+function parent(path) {
+  mkdirSync(dirname(path), { recursive: true })
+  return path
+}

@@ -1,0 +1,89 @@
+// Wires the engine for one node of a cluster: captures and pods from the API server in, files and a NodeCaptureReport out.
+// Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AgentOptions } from './cli/agent.ts'
+import { systemClock } from './clock.ts'
+import { portOf, serveFigures, stopSignal } from './daemon.ts'
+import { Engine } from './engine.ts'
+import { makeLogger } from './log.ts'
+import { makeMetrics } from './metrics.ts'
+import type { Settings } from './model/settings.ts'
+import type { Budgets, Identity } from './publish/nodeReport.ts'
+import { ReportWriter } from './publish/reportWriter.ts'
+import { openDriver } from './taps/drivers.ts'
+import { TapHolder } from './taps/holder.ts'
+import { Cluster } from './world/cluster.ts'
+import { Configuration } from './world/configuration.ts'
+import { connectKube, loadKubeConfig } from './world/kube.ts'
+
+const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
+
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { node, apiGroup: group } = options
+  const kube = connectKube(loadKubeConfig(options.kubeconfig))
+  await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
+  const settings = (): Settings => configuration.settings
+  const log = makeLogger(settings().logLevel)
+  configuration.warnTo(log)
+
+  await using driver = await openDriver(options.driver)
+  await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
+  await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
+  const port = portOf(options.metricsPort, settings().agentPort)
+  await using publisher = new ReportWriter({
+    kube,
+    clock: systemClock,
+    log,
+    node,
+    identity: identityOf(node, settings()),
+    budgets: () => budgetsOf(engine, settings()),
+  })
+  const metrics = makeMetrics(() => engine.figures())
+  const engine = new Engine({
+    source: cluster,
+    holder,
+    publisher,
+    clock: systemClock,
+    log,
+    counterMs,
+    compile: (filter, snapLength) => driver.compile(filter, snapLength),
+    onExpired: () => {}, // the controller's to remove: other nodes may not have finished
+    onTurn: metrics.observeTurn,
+  })
+  await using _ = await serveFigures(metrics, { port, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
+  configuration.onChange(() => {
+    log.level = settings().logLevel
+    configuration.warnTo(log)
+    engine.lookAgain()
+  })
+
+  log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
+  await engine.run(stopSignal())
+  await holder.stop()
+  await engine.report()
+  log.info({}, 'selcap agent stopped')
+}
+
+function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {
+  const { diskUsedBytes, diskFreePercent, ringBytes } = engine.figures()
+  return {
+    diskBytesMax: captureDiskBytesMax,
+    diskBytesUsed: diskUsedBytes,
+    diskFreePercent: Math.floor(diskFreePercent),
+    ringBytesMax: captureRingBytesMax,
+    ringBytesUsed: ringBytes,
+  }
+}
+
+function identityOf(node: string, { agentPort: port }: Settings): Identity {
+  const { POD_IP: address = node } = process.env
+  return { agentVersion: version(), startedAt: new Date().toISOString(), address, port }
+}
+
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+    readonly version: string
+  }
+  return text
+}

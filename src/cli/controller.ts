@@ -1,0 +1,32 @@
+// `selcap controller`: folds the nodes' reports into the status of each capture. Wires and waits; SIGTERM and SIGINT end it.
+import { Command } from 'commander'
+
+export type ControllerOptions = {
+  readonly kubeconfig?: string
+  readonly apiGroup: string
+  readonly namespace: string
+  readonly logLevel: string
+  readonly metricsHost: string
+  readonly metricsPort?: string
+}
+
+export function controllerCommand(): Command {
+  const { POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env
+  return new Command('controller')
+    .description("fold the nodes' reports into the status of each capture; runs as the Deployment selcap-controller")
+    .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
+    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
+    .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
+    .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')
+    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9876')
+    .addHelpText(
+      'after',
+      `
+Several may run: one works, the others wait for its lease.
+
+Example, outside of a cluster:
+  selcap controller --kubeconfig ~/.kube/config --metrics-host 127.0.0.1`,
+    )
+    .action(async (options: ControllerOptions) => (await import('../controller/run.ts')).runController(options))
+}

@@ -1,0 +1,128 @@
+// Which of several controllers is at work: whoever holds the Lease and keeps renewing it. In: a name to go by. Out: a stretch of
+// time as leader, ended by a signal. By the clock of this machine only: another's renewals are timed from when they were seen.
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import { type Kube, readJson, refusalOf } from '../world/kube.ts'
+
+export type LeaseParts = {
+  readonly kube: Kube
+  readonly clock: Clock
+  readonly log: Logger
+  readonly namespace: string
+  readonly holder: string // this process: no other goes by that name
+}
+
+type Lease = {
+  readonly metadata: { readonly resourceVersion: string }
+  readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string; readonly leaseTransitions?: number }
+}
+
+const name = 'selcap-controller'
+const lastsMs = 15_000
+const renewMs = 3_000
+const givesUpMs = 10_000 // without a renewal; before others take over
+const requestMs = 5_000
+
+/** Waits until this process leads, lets `work` go on while it does, and again, until the signal. */
+export async function lead(parts: LeaseParts, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await campaign(parts, signal)
+    if (signal.aborted) return
+    parts.log.info({ holder: parts.holder }, 'leading')
+    const ended = new AbortController()
+    const term = AbortSignal.any([signal, ended.signal])
+    const working = work(term).finally(() => ended.abort())
+    await keep(parts, term)
+    ended.abort()
+    await working
+    parts.log.info({ holder: parts.holder }, 'no longer leading')
+  }
+  await release(parts)
+}
+
+async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<void> {
+  const { clock, holder, log } = parts
+  let seen: { readonly version: string; readonly atMs: number } | undefined
+  let isFailing = false
+  while (!signal.aborted) {
+    try {
+      const lease = await read(parts, signal)
+      const version = lease?.metadata.resourceVersion ?? ''
+      if (seen?.version !== version) seen = { version, atMs: performance.now() }
+      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || performance.now() - seen.atMs > lastsMs
+      if (isFree && (await write(parts, lease, holder, signal))) return
+      isFailing = false
+    } catch (error) {
+      if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not read, tried again')
+      isFailing = true
+    }
+    await clock.sleepUntil(clock.now() + renewMs * (0.75 + Math.random() / 2), signal)
+  }
+}
+
+// Resolves when the lease is lost, or could not be renewed for too long.
+async function keep(parts: LeaseParts, signal: AbortSignal): Promise<void> {
+  const { clock, holder } = parts
+  let renewedAtMs = performance.now()
+  while (!signal.aborted && performance.now() - renewedAtMs < givesUpMs) {
+    await clock.sleepUntil(clock.now() + renewMs, signal)
+    if (signal.aborted) return
+    try {
+      const lease = await read(parts, signal)
+      if (lease?.spec?.holderIdentity !== holder) return
+      if (await write(parts, lease, holder, signal)) renewedAtMs = performance.now()
+    } catch {} // counted by the time that passes
+  }
+}
+
+/** So that another need not wait. */
+async function release(parts: LeaseParts): Promise<void> {
+  try {
+    const signal = AbortSignal.timeout(requestMs)
+    const lease = await read(parts, signal)
+    if (lease?.spec?.holderIdentity === parts.holder) await write(parts, lease, '', signal)
+  } catch {} // it runs out by itself
+}
+
+async function read({ kube, namespace }: LeaseParts, signal: AbortSignal): Promise<Lease | undefined> {
+  const path = `${pathIn(namespace)}/${name}`
+  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+  if (response.statusCode === 200) return (await readJson(response)) as Lease
+  const said = await refusalOf(response)
+  if (response.statusCode === 404) return undefined
+  throw new Error(`Cannot read the lease: the API server answered ${response.statusCode}, ${said}`)
+}
+
+/** False: somebody else was quicker. */
+async function write(
+  { kube, namespace, clock }: LeaseParts,
+  lease: Lease | undefined,
+  holder: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const renewTime = new Date(clock.now()).toISOString().replace('Z', '000Z') // microseconds
+  const isChange = lease?.spec?.holderIdentity !== holder
+  const spec = {
+    ...lease?.spec,
+    holderIdentity: holder,
+    leaseDurationSeconds: lastsMs / 1_000,
+    renewTime,
+    ...(isChange && { acquireTime: renewTime, leaseTransitions: (lease?.spec?.leaseTransitions ?? -1) + 1 }),
+  }
+  const metadata = { name, namespace, ...(lease && { resourceVersion: lease.metadata.resourceVersion }) }
+  const response = await kube({
+    path: lease ? `${pathIn(namespace)}/${name}` : pathIn(namespace),
+    method: lease ? 'PUT' : 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]),
+  })
+  const said = await refusalOf(response)
+  if (response.statusCode === 200 || response.statusCode === 201) return true
+  if (response.statusCode === 409) return false
+  throw new Error(`Cannot write the lease: the API server answered ${response.statusCode}, ${said}`)
+}
+
+function pathIn(namespace: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+}

@@ -1,0 +1,40 @@
+// Whether PacketCapture can be served here as a plain resource, or Calico already serves its group in another way.
+// In: the API server. Out: the reason why not, and what to install instead; undefined: go on.
+import { type Kube, readJson } from '../world/kube.ts'
+
+type Service = {
+  readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
+  readonly spec?: { readonly service?: { readonly name?: string; readonly namespace?: string } }
+}
+
+const calico = 'projectcalico.org'
+const signs = [
+  '/apis/operator.tigera.io/v1/packetcaptureapis',
+  '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/packetcaptureapis.operator.tigera.io',
+  '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/licensekeys.crd.projectcalico.org',
+]
+const instead = 'install the overlay daemonset/overlays/own-group, which serves the same resource as selcap.dev/v3'
+
+export async function refusalFor(kube: Kube, group: string, signal: AbortSignal): Promise<string | undefined> {
+  if (group !== calico) return undefined
+  const service = await read<Service>(kube, `/apis/apiregistration.k8s.io/v1/apiservices/v3.${calico}`, signal)
+  const isPlain = service?.metadata?.labels?.['kube-aggregator.kubernetes.io/automanaged'] !== undefined
+  if (service && !isPlain) {
+    const { namespace = '', name = '' } = service.spec?.service ?? {}
+    return `Cannot serve ${calico}/v3: the aggregated API server ${namespace}/${name} does already, so a resource of that group would not be reached; ${instead}`
+  }
+  for (const path of signs) {
+    if (await read(kube, path, signal))
+      return `Cannot serve ${calico}/v3: Calico Enterprise is installed here (${path.split('/').at(-1)}) and has its own PacketCapture; ${instead}`
+  }
+  return undefined
+}
+
+/** undefined: there is none, or this account may not see it. */
+async function read<T>(kube: Kube, path: string, signal: AbortSignal): Promise<T | undefined> {
+  const response = await kube({ path, signal })
+  if (response.statusCode === 200) return (await readJson(response)) as T
+  response.resume()
+  if (response.statusCode === 404 || response.statusCode === 403) return undefined
+  throw new Error(`Cannot read ${path}: the API server answered ${response.statusCode}`)
+}

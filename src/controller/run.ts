@@ -1,0 +1,38 @@
+// Wires the controller: waits for the lease, folds reports into status while it holds it. Runs until SIGTERM or SIGINT.
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { Registry } from 'prom-client'
+import type { ControllerOptions } from '../cli/controller.ts'
+import { systemClock } from '../clock.ts'
+import { portOf, serveFigures, stopSignal } from '../daemon.ts'
+import { UsageError } from '../errors.ts'
+import { makeLogger } from '../log.ts'
+import { openDriver } from '../taps/drivers.ts'
+import { connectKube, loadKubeConfig } from '../world/kube.ts'
+import { Controller } from './controller.ts'
+import { lead } from './lease.ts'
+import { refusalFor } from './preflight.ts'
+
+export async function runController(options: ControllerOptions): Promise<void> {
+  const { apiGroup: group, namespace } = options
+  const kube = connectKube(loadKubeConfig(options.kubeconfig))
+  const log = makeLogger(options.logLevel)
+  const signal = stopSignal()
+  const refusal = await refusalFor(kube, group, signal)
+  if (refusal !== undefined) throw new UsageError(refusal)
+
+  await using driver = await openDriver('ring') // only to compile filters
+  await using controller = new Controller({
+    kube,
+    group,
+    clock: systemClock,
+    log,
+    compile: (filter, length) => driver.compile(filter, length),
+  })
+  const place = { port: portOf(options.metricsPort, 9_876), host: options.metricsHost, isReady: () => controller.isListed }
+  await using _ = await serveFigures({ registry: new Registry() }, place, log)
+  const holder = `${hostname()}_${randomUUID()}`
+  log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
+  await lead({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))
+  log.info({}, 'selcap controller stopped')
+}

@@ -1,0 +1,81 @@
+// How one capture stands on all nodes. Pure. In: the resource, what its spec means, every node's row, the time.
+// Out: its status, when to look again by itself, and when its ttl ends.
+// A node that has fallen silent keeps its last figures and is told of. What no node can say (it is rejected, it waits for its
+// window, nobody matches) is said here.
+import type { Intent, Rejection } from '../model/capture.ts'
+import type { ReportedCapture } from '../publish/nodeReport.ts'
+import { phaseAt } from '../schedule/phase.ts'
+import { foldStatus } from '../status/fold.ts'
+import { timeOf } from '../status/rows.ts'
+import type { CaptureStatusElement, PacketCaptureStatus } from '../status/types.ts'
+import { countOf } from '../status/words.ts'
+
+/** A node's row of the capture. `silentSinceMs`: its agent has stopped reporting. */
+export type NodeRow = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
+
+export type VerdictInput = {
+  readonly read: Intent | Rejection
+  readonly rows: readonly NodeRow[] // of this capture's uid
+  readonly nodes: number // that report at all
+  readonly previous: PacketCaptureStatus | undefined
+  readonly nowMs: number
+}
+
+export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
+
+const never = Number.POSITIVE_INFINITY
+
+export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput): Verdict {
+  const elements = rows.map(elementOf)
+  const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
+  const isShown = elements.some(({ isListed }) => isListed)
+  const status = foldStatus({
+    elements: isShown ? elements : [unseen(read, elements, nodes, nowMs)],
+    generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
+    nowMs,
+    ...(previous && { previous }),
+  })
+  const expiresAtMs = read.ok && status.state === 'Finished' ? expiryOf(read, status, nowMs) : never
+  const wakes = [timed?.wakeAtMs ?? never, expiresAtMs]
+  return { status, expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
+}
+
+function elementOf({ row, silentSinceMs }: NodeRow): CaptureStatusElement {
+  const { file, isListed, isRejected, problems } = row
+  const element = { ...file, isListed, isRejected, isHostNetworked: !isListed, problems }
+  if (silentSinceMs === undefined) return element
+  const message = `Unknown: no report since ${timeOf(silentSinceMs)}, these are its last figures`
+  return {
+    ...element,
+    message: [message, file.message].filter(text => text).join('; '),
+    problems: [...problems, { reason: 'NodeSilent', message }],
+  }
+}
+
+/** Stands for all nodes where none has an endpoint of the capture. */
+function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElement[], nodes: number, nowMs: number): CaptureStatusElement {
+  const none = { node: '', directory: '', fileNames: [], packets: 0, bytes: 0, dropped: 0, endpoints: [], problems: [] }
+  const hostNetworked = elements.find(({ isHostNetworked }) => isHostNetworked)
+  const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
+  if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
+  const { phase } = phaseAt(read, undefined, nowMs)
+  const nobody =
+    hostNetworked?.message ??
+    (nodes === 0
+      ? 'No node has reported yet'
+      : `No pod in namespace "${read.capture.namespace}" matches the selector on any of ${countOf(nodes, 'node')}`)
+  if (phase.kind === 'Scheduled')
+    return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${nobody}`, isRejected: false }
+  if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${nobody}`, isRejected: false }
+  return { ...common, state: 'WaitingForTraffic', message: nobody, isRejected: false }
+}
+
+/** The ttl runs from when the last endpoint ended, or the window if that was later. */
+function expiryOf(read: Intent, { files }: PacketCaptureStatus, nowMs: number): number {
+  if (read.ttlMsAfterFinished === undefined) return never
+  const { phase } = phaseAt(read, undefined, nowMs)
+  const ends = files.flatMap(({ endpoints }) => endpoints.map(({ endedAt }) => (endedAt === undefined ? never : Date.parse(endedAt))))
+  const windowEnd = phase.kind === 'Finished' ? phase.atMs : Number.NEGATIVE_INFINITY
+  if (ends.length === 0 && phase.kind !== 'Finished') return never
+  return Math.max(windowEnd, read.createdAtMs, ...ends) + read.ttlMsAfterFinished
+}

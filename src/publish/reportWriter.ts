@@ -1,0 +1,123 @@
+// Writes a node's report to the cluster: changes of state at once, counters now and then, nothing when nothing changed but
+// a sign of life. In: a report each turn. Out: one object, NodeCaptureReport, named after the node. A server that cannot be
+// reached never holds a turn up: the newest report is written when it is back.
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import { type Kube, refusalOf } from '../world/kube.ts'
+import { type Budgets, type Identity, type Report, reportOf, withoutCounts } from './nodeReport.ts'
+import type { NodeReport, Publisher } from './publisher.ts'
+
+export type ReportWriterParts = {
+  readonly kube: Kube
+  readonly clock: Clock
+  readonly log: Logger
+  readonly node: string
+  readonly identity: Identity
+  readonly budgets: () => Budgets
+  readonly random?: () => number
+}
+
+export const reportPath = '/apis/selcap.dev/v1alpha1/nodecapturereports'
+
+const countersMs = 10_000
+const aliveMs = 60_000 // readers take a node that is silent for three times as long for lost
+const burstMs = 250 // changes that come together are written together
+const requestMs = 15_000
+const backOffMs = { first: 1_000, most: 60_000 } as const
+
+export class ReportWriter implements Publisher, AsyncDisposable {
+  readonly #parts: ReportWriterParts
+  readonly #stop = new AbortController()
+  readonly #done: Promise<void>
+  #wanted: Report | undefined
+  #written: Report | undefined
+  #writtenAtMs = 0
+  #isFailing = false
+  #wake = new AbortController()
+
+  constructor(parts: ReportWriterParts) {
+    this.#parts = parts
+    this.#done = this.#run()
+  }
+
+  async publish(report: NodeReport): Promise<void> {
+    const { identity, budgets } = this.#parts
+    this.#wanted = reportOf(report, identity, budgets())
+    if (this.#isUrgent()) this.#wake.abort()
+  }
+
+  /** Writes the last report, if the server can be reached at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#done
+    if (this.#wanted && JSON.stringify(this.#wanted) !== JSON.stringify(this.#written))
+      await this.#write(this.#wanted, AbortSignal.timeout(3_000))
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random = Math.random } = this.#parts
+    let failures = 0
+    while (!this.#stop.signal.aborted) {
+      const waitMs = failures > 0 ? Math.min(backOffMs.most, backOffMs.first * 2 ** (failures - 1)) * (0.5 + random() / 2) : burstMs
+      await this.#waitForNews(failures > 0)
+      await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
+      const report = this.#wanted
+      if (!report || this.#stop.signal.aborted) continue
+      failures = (await this.#write(report, AbortSignal.any([this.#stop.signal, AbortSignal.timeout(requestMs)]))) ? 0 : failures + 1
+    }
+  }
+
+  // A change of state at once, counters and the sign of life at their time. A failed write is its own reason.
+  async #waitForNews(isDue: boolean): Promise<void> {
+    const { clock } = this.#parts
+    while (!isDue && !this.#stop.signal.aborted && !this.#isUrgent()) {
+      const isCounted = JSON.stringify(this.#wanted) !== JSON.stringify(this.#written)
+      const atMs = this.#writtenAtMs + (isCounted ? countersMs : aliveMs)
+      if (clock.now() >= atMs || clock.now() < this.#writtenAtMs) return
+      this.#wake = new AbortController()
+      await clock.sleepUntil(Math.min(atMs, clock.now() + countersMs), AbortSignal.any([this.#wake.signal, this.#stop.signal]))
+    }
+  }
+
+  #isUrgent(): boolean {
+    if (!this.#wanted) return false
+    return !this.#written || JSON.stringify(withoutCounts(this.#wanted)) !== JSON.stringify(withoutCounts(this.#written))
+  }
+
+  async #write(report: Report, signal: AbortSignal): Promise<boolean> {
+    const { kube, node, clock } = this.#parts
+    const reportedAt = new Date(clock.now()).toISOString()
+    const body = JSON.stringify({
+      apiVersion: 'selcap.dev/v1alpha1',
+      kind: 'NodeCaptureReport',
+      metadata: { name: node },
+      report: { ...report, reportedAt },
+    })
+    try {
+      const response = await kube({
+        path: `${reportPath}/${node}`,
+        method: 'PATCH',
+        query: { fieldManager: 'selcap-agent', force: 'true' },
+        headers: { 'content-type': 'application/apply-patch+yaml' },
+        body,
+        signal,
+      })
+      const isWritten = response.statusCode === 200 || response.statusCode === 201
+      if (!isWritten) return this.#failed(`the API server answered ${response.statusCode}, ${await refusalOf(response)}`)
+      response.resume()
+      this.#written = report
+      this.#writtenAtMs = clock.now()
+      if (this.#isFailing) this.#parts.log.info({}, 'report written again')
+      this.#isFailing = false
+      return true
+    } catch (error) {
+      return this.#failed((error as Error).message)
+    }
+  }
+
+  #failed(reason: string): false {
+    if (!this.#isFailing && !this.#stop.signal.aborted) this.#parts.log.warn({ reason }, 'report not written, tried again')
+    this.#isFailing = true
+    return false
+  }
+}

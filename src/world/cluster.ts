@@ -1,0 +1,130 @@
+// A world out of a Kubernetes cluster, for one node: every capture, the node's own pods, and the labels of namespaces and
+// service accounts while a live selector mentions them. What is not needed of an object is not fetched or not kept.
+// Whatever happens to the API server, the last world stays.
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import type { Pod } from '../model/pod.ts'
+import type { Settings } from '../model/settings.ts'
+import type { Labels, PacketCapture, World } from '../model/world.ts'
+import { followFelix } from './felix.ts'
+import type { Kube } from './kube.ts'
+import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
+import type { Source } from './source.ts'
+
+export type ClusterParts = {
+  readonly kube: Kube
+  readonly node: string
+  readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev where that is taken
+  readonly settings: () => Settings
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+type Listed<T> = T & KubeObject
+type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
+
+export class Cluster implements Source {
+  readonly #parts: ClusterParts
+  readonly #captures: ListWatch<Listed<PacketCapture>>
+  readonly #pods: ListWatch<Listed<Pod>>
+  readonly #stop = new AbortController()
+  #namespaces: ListWatch<Labelled> | undefined // while a selector mentions their labels
+  #serviceAccounts: ListWatch<Labelled> | undefined
+  #hostVeth: World['hostVeth'] = 'TwoSided'
+  #listener: () => void = () => {}
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    const { kube, clock, node, group } = parts
+    this.#captures = this.#follow('captures', {
+      path: `/apis/${group}/v3/packetcaptures`,
+      wanted: 'spec',
+      isConsistent: true, // files of a capture that is missing are removed
+      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata: withoutManaged(metadata), spec }),
+    })
+    this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
+    void followFelix(kube, clock, this.#stop.signal, hostVeth => {
+      if (hostVeth === this.#hostVeth) return
+      this.#hostVeth = hostVeth
+      this.#listener()
+    })
+  }
+
+  onChange(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  snapshot(): World {
+    const { node, settings } = this.#parts
+    const captures = [...this.#captures.objects.values()]
+    this.#watchLabels(captures)
+    const needed = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
+    return {
+      node,
+      settings: settings(),
+      captures,
+      endpoints: [],
+      pods: [...this.#pods.objects.values()],
+      namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
+      serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
+      hostVeth: this.#hostVeth,
+      complete: needed.every(watch => watch === undefined || watch.isListed),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    const all = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
+    await Promise.all(all.map(watch => watch?.[Symbol.asyncDispose]()))
+  }
+
+  #watchLabels(captures: readonly PacketCapture[]): void {
+    const mentions = (prefix: string) => captures.some(({ spec }) => spec.selector?.includes(prefix))
+    this.#namespaces = this.#while(mentions('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
+    this.#serviceAccounts = this.#while(mentions('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
+  }
+
+  #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
+    if (isNeeded)
+      return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => ({ metadata: withoutManaged(metadata) }) })
+    void watch?.[Symbol.asyncDispose]()
+    return undefined
+  }
+
+  #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
+    const { kube, clock, log } = this.#parts
+    let isWell: boolean | undefined
+    const watch = new ListWatch<T>({
+      ...options,
+      kube,
+      clock,
+      onState: (state, detail) => {
+        if (state === 'failed' && isWell !== false) log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
+        if (state !== 'failed' && isWell === false) log.info({ what, detail }, 'followed again')
+        isWell = state !== 'failed'
+      },
+    })
+    watch.onChange(() => this.#listener())
+    watch.start()
+    return watch
+  }
+}
+
+function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
+  const { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp } = metadata
+  const kept = { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp }
+  const { nodeName, hostNetwork, serviceAccountName } = spec
+  const { phase, podIP, podIPs } = status ?? {}
+  // Through JSON: what is undefined is missing.
+  return JSON.parse(
+    JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
+  )
+}
+
+function withoutManaged<T extends object>(metadata: T): T {
+  return { ...metadata, managedFields: undefined }
+}
+
+function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
+  return new Map([...(watch?.objects.values() ?? [])].map(({ metadata }) => [keyOf(metadata), metadata.labels ?? {}]))
+}
