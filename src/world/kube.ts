@@ -1,5 +1,5 @@
-// One request to the API server, with the user's or the pod's own credentials, read anew each time (tokens rotate in
-// their file). Out: the status and the body as it arrives. Refuses nothing on its own: an answer is an answer.
+// One request to the API server, with the user's or the pod's own credentials; a token that rotates in its file is read
+// anew every minute. Out: the status and the body as it arrives. Refuses nothing on its own: an answer is an answer.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
@@ -39,6 +39,7 @@ export function connectKube(config: KubeConfig): Kube {
     const options: RequestOptions = { method, headers: { ...headers }, signal }
     await config.applyToHTTPSOptions(options)
     const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, options)
+    sent.on('error', () => {}) // told by once(), or by the response; one that nobody listens to would end the process
     sent.end(body)
     const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
     return response
