@@ -135,7 +135,7 @@ async function measure(nodes: number): Promise<void> {
     compile: (filter, length) => driver.compile(filter, length),
   })
   const stop = new AbortController()
-  const working = controller.run(stop.signal)
+  const working = controller.run({ signal: stop.signal, heldUntilMs: () => Number.POSITIVE_INFINITY })
   const agents = names.map(name => new LightAgent(kube, name))
   const reports = async () =>
     (

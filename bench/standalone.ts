@@ -17,7 +17,9 @@ export const endpointName = (index: number): string => `web-${index}`
 
 /** Adds veth pairs for taps from..to, all on one bridge with bench0. */
 export function addTapLinks(from: number, to: number): void {
-  const lines = [...(from === 0 ? ['link add hub type bridge forward_delay 0 mcast_snooping 0', 'link set bench0 master hub', 'link set hub up'] : [])]
+  const lines = [
+    ...(from === 0 ? ['link add hub type bridge forward_delay 0 mcast_snooping 0', 'link set bench0 master hub', 'link set hub up'] : []),
+  ]
   for (let index = from; index < to; index++) {
     lines.push(`link add ${tapName(index)} type veth peer name pod${index}`, `link set pod${index} master hub`)
     lines.push(`link set ${tapName(index)} up`, `link set pod${index} up`)
