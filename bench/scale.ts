@@ -142,7 +142,7 @@ async function measure(nodes: number): Promise<void> {
       (await readJson(await kube({ path: '/apis/selcap.dev/v1alpha1/nodecapturereports', signal: AbortSignal.timeout(60_000) }))) as {
         items: unknown[]
       }
-    ).items.length
+    ).items?.length ?? 0
   await settled(async () => (await reports()) === nodes)
   await after(5_000)
 

@@ -23,3 +23,14 @@ export function spokenCommandsOf(markdown: string): string[] {
   const spans = Array.from(text.matchAll(/`([^`\n]+)`/g), ([, span = '']) => span)
   return [...new Set(spans.filter(span => spoken.test(span)))]
 }
+
+/** A section of that heading (##), up to the next one. */
+export function sectionOf(text: string, heading: string): string {
+  const [, rest = ''] = text.split(`\n## ${heading}\n`)
+  const end = rest.search(/^## /m)
+  return end === -1 ? rest : rest.slice(0, end)
+}
+
+export function withoutSection(text: string, heading: string): string {
+  return text.replace(sectionOf(text, heading), '')
+}

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
-import { blocksOf, commandsOf, spokenCommandsOf } from './markdown.ts'
+import { blocksOf, commandsOf, spokenCommandsOf, withoutSection } from './markdown.ts'
 import { networkTest } from './net/privilege.ts'
 import { interfaceName, Place } from './place.ts'
 import { read, root } from './repo/tree.ts'
@@ -13,7 +13,7 @@ import { until } from './taps/capture.ts'
 
 type Check = (place: Place, command: string) => Promise<unknown>
 
-const readme = read('README.md')
+const readme = withoutSection(read('README.md'), 'In a cluster') // that one: test/cluster/readme.test.ts
 const manual = read('docs/operations.md')
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()
@@ -60,6 +60,7 @@ const spokenInReadme: Readonly<Record<string, Check>> = {
     await isScript(place, command)
     place.t.regex(read('scripts/demo.ts'), /'--keep'/)
   },
+  'sudo npm run demo:cluster': (place, command) => isScript(place, command.replace('sudo ', '')),
 }
 
 const spokenInManual: Readonly<Record<string, Check>> = {

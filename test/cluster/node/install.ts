@@ -13,12 +13,17 @@ export const systemNamespace = 'selcap-system'
 const imageName = `docker.io/library/selcap:${JSON.parse(read('package.json')).version}`
 
 export async function installSelcap(node: Node): Promise<void> {
+  await importSelcap(node)
+  await node.kubectl('apply', '-k', join(root, 'daemonset', 'base'))
+  for (const part of ['daemonset/selcap-agent', 'deployment/selcap-controller']) await rolledOut(node, part)
+}
+
+/** The image, by the name that the manifests have. */
+export async function importSelcap(node: Node): Promise<void> {
   const tree = mkdtempSync(join(node.directory, 'selcap-'))
   execFileSync(process.execPath, [join(root, 'scripts', 'image.mjs'), tree])
   const entrypoint = ['/usr/local/bin/selcap']
   await node.importImage(makeImage(node.directory, { name: imageName, files: { '/': tree }, entrypoint, user: '65532:65532' }))
-  await node.kubectl('apply', '-k', join(root, 'daemonset', 'base'))
-  for (const part of ['daemonset/selcap-agent', 'deployment/selcap-controller']) await rolledOut(node, part)
 }
 
 /** Refuses with what the pods and the cluster say. */
