@@ -41,7 +41,9 @@ const get = (name: string) => cluster().get<PublishedCapture>('packetcapture', n
 async function untilStatus(name: string, what: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
   const endMs = Date.now() + 30_000
   for (;;) {
-    const capture = await get(name)
+    const capture = await get(name).catch(e => {
+      throw new Error(e.message + controllers.map(child => child.tail(100)).join('\n--\n'))
+    })
     if (isSo(capture)) return capture
     if (Date.now() > endMs)
       throw new Error(
