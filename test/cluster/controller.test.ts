@@ -113,7 +113,7 @@ clusterTest('a capture that matches nobody, or only host-networked pods, says so
 clusterTest('a window is Scheduled, then captured, then Finished, and its ttl removes it with its files', async t => {
   const { nodes } = await onStage()
   const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 10 }
+  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 8 }
   await cluster().apply(packetCapture('window', spec))
   await untilStatus('window', 'Scheduled', ({ status }) => status?.state === 'Scheduled')
   await untilStatus('window', 'WaitingForTraffic', ({ status }) => status?.state === 'WaitingForTraffic')
