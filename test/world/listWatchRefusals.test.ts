@@ -59,7 +59,8 @@ async function boundToken(pod: string): Promise<string> {
 
 test.serial('a token that is not valid any more is answered with another one once its file holds it', async t => {
   await api().kubectl('create', 'serviceaccount', 'reader')
-  await api().kubectl('create', 'clusterrolebinding', 'reader', '--clusterrole=view', '--serviceaccount=default:reader')
+  await api().kubectl('create', 'clusterrole', 'reader', '--verb=list,watch', '--resource=configmaps')
+  await api().kubectl('create', 'clusterrolebinding', 'reader', '--clusterrole=reader', '--serviceaccount=default:reader')
   const [old, young] = [await boundToken('old'), await boundToken('young')]
   const file = join(api().directory, 'rotated.token')
   writeFileSync(file, old)
@@ -73,8 +74,8 @@ test.serial('a token that is not valid any more is answered with another one onc
   await until('a refusal', () => scene.states.some(state => state.includes('answered 401')))
   writeFileSync(file, young)
   await apply(api(), configMap('after-rotation'))
-  t.log(scene.states.slice(-3), scene.proxy.asked.length)
-  await untilTrue(scene, api()).catch(() => t.log(scene.states.slice(-3), scene.proxy.asked.length)) // the file is read anew every minute
+  await until('the other token', () => scene.proxy.asked.some(({ token }) => token === young), 90_000) // read anew every minute
+  await untilTrue(scene, api())
   t.deepEqual([...new Set(scene.proxy.asked.map(({ token }) => token))], [old, young])
 })
 
