@@ -14,7 +14,7 @@ import { until } from './taps/capture.ts'
 type Check = (place: Place, command: string) => Promise<unknown>
 
 const readme = withoutSection(read('README.md'), 'In a cluster') // that one: test/cluster/readme.test.ts
-const manual = read('docs/operations.md')
+const manual = withoutSection(read('docs/operations.md'), 'The programs') // that one too
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()
 
@@ -73,6 +73,7 @@ const spokenInManual: Readonly<Record<string, Check>> = {
   },
   'GET /metrics': async place =>
     place.t.regex(await get(place, 9877, '/metrics'), /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m),
+  'GET /readyz': async place => place.t.is(await get(place, 9877, '/readyz'), 'ok\n'),
   'GET /healthz': async place => place.t.is(await get(place, 9877, '/healthz'), 'ok\n'),
   'ip link': async (place, command) => {
     const listed = await place.type(command)

@@ -74,7 +74,10 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
 
 /** Name and version of each, in order. */
 export function inOrder(items: Iterable<KubeObject>): string[] {
-  return Array.from(items, ({ metadata }) => `${metadata.namespace}/${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`).toSorted()
+  return Array.from(
+    items,
+    ({ metadata }) => `${metadata.namespace}/${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`,
+  ).toSorted()
 }
 
 export async function truth(api: ApiServer, path = everything): Promise<string[]> {

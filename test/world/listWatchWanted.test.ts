@@ -47,7 +47,10 @@ test.serial('metadata is all that is sent when metadata is wanted', async t => {
   await apply(api(), configMap('large', 'y'.repeat(500_000)), configMap('another', 'y'.repeat(500_000)))
   await untilTrue(scene, api())
   t.true(scene.proxy.bytes < 15_000, `${scene.proxy.bytes}`)
-  t.deepEqual([...scene.watch.objects.values()].filter(({ data }) => data), [])
+  t.deepEqual(
+    [...scene.watch.objects.values()].filter(({ data }) => data),
+    [],
+  )
 })
 
 test.serial('a status of a thousand nodes costs less than 2 KB when it changes, and wakes nobody', async t => {
