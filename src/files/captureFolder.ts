@@ -1,6 +1,6 @@
 // All that is kept of one capture on this node: its directory, its rows, its limits, in memory and in the state file.
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
@@ -144,6 +144,20 @@ export class CaptureFolder {
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
     }
+  }
+
+  /** What may be read of each file now: whole records. */
+  files(): readonly { readonly name: string; readonly bytes: number; readonly isActive: boolean }[] {
+    const active = new Map([...this.#live.values()].map(live => live().active).map(file => [file.name, file.bytes]))
+    return [...this.#sizes]
+      .map(([name, bytes]) => ({ name, bytes: active.get(name) ?? bytes, isActive: active.has(name) }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** Removes rotated files and those of taps that are closed; the active ones stay. Counts stay as they are. */
+  clean(): void {
+    for (const { name, isActive } of this.files()) if (!isActive) rmSync(join(this.directory, name), { force: true })
+    this.look()
   }
 
   /** Looks at the directory again: files came, went or were renamed. */

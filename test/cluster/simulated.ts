@@ -143,8 +143,21 @@ export class SimulatedNode {
   /** Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
     const file = await this.#cluster.kubeconfigFor('selcap-agent', this.name)
-    const args = ['agent', '--node', this.name, '--kubeconfig', file, '--captures', this.captures, '--metrics-port', '0', ...options]
-    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args)
+    const args = [
+      'agent',
+      '--node',
+      this.name,
+      '--kubeconfig',
+      file,
+      '--captures',
+      this.captures,
+      '--metrics-port',
+      '0',
+      '--agent-port',
+      '0',
+      ...options,
+    ]
+    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { POD_IP: `198.19.0.${this.#number}` })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
     return agent
   }
