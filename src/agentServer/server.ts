@@ -46,7 +46,7 @@ type Named = { readonly Params: { readonly ns: string; readonly name: string; re
 const digestsMax = 1_000
 
 export function agentServer({ certificate, reviews, gateway, folderOf, log }: AgentServerParts): FastifyInstance {
-  const app = fastify({ https: { key: certificate.key, cert: certificate.cert }, routerOptions: { maxParamLength: 300 }, bodyLimit: 0 })
+  const app = fastify({ https: { key: certificate.key, cert: certificate.cert }, routerOptions: { maxParamLength: 300 }, bodyLimit: 1_024 })
   const digests = new Map<string, Promise<string>>() // by etag: of bytes that never change
   const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
 

@@ -90,6 +90,15 @@ export class SimulatedCluster {
     return file
   }
 
+  /** Connections to a socket file, which is there soon, go to that port of the server's address. */
+  forward(name: string, socket: string, port: string): Child {
+    const path = join(root, 'scripts', 'demo', 'forward.ts')
+    const command = ['nsenter', `--net=${this.#network.path}`, 'setpriv', '--pdeathsig', 'KILL', '--', process.execPath, path]
+    const child = startChild(name, [...command, socket, serverAddress, port], { logFile: join(this.directory, `${name}.log`) })
+    this.#scope.teardown(() => child.stop('SIGKILL'))
+    return child
+  }
+
   /** A program of ours in a network namespace of the cluster. */
   run(name: string, namespace: Namespace | undefined, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
     const path = (namespace ?? this.#network).path
@@ -110,6 +119,7 @@ export class SimulatedNode {
   readonly #scope: Scope
   readonly #number: number
   #pods = 0
+  #agent: Child | undefined
 
   constructor(scope: Scope, cluster: SimulatedCluster, namespace: Namespace, name: string, number: number) {
     this.name = name
@@ -159,7 +169,12 @@ export class SimulatedNode {
     ]
     const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { POD_IP: `198.19.0.${this.#number}` })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
+    this.#agent = agent
     return agent
+  }
+
+  async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#agent?.stop(signal)
   }
 
   files(namespace: string, capture: string): string[] {
