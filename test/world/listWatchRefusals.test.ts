@@ -12,7 +12,12 @@ const api = useApiServer()
 const rejections: unknown[] = []
 process.on('unhandledRejection', reason => rejections.push(reason))
 
-const refusals: readonly Treatment[] = [{ status: 500 }, { status: 503, headers: { 'retry-after': '1' } }, { status: 403 }, { status: 502, body: '<html>' }]
+const refusals: readonly Treatment[] = [
+  { status: 500 },
+  { status: 503, headers: { 'retry-after': '1' } },
+  { status: 403 },
+  { status: 502, body: '<html>' },
+]
 
 for (const treatment of refusals) {
   test.serial(`the last copy stays while the server answers ${treatment.status}, and follows afterwards`, async t => {
@@ -52,7 +57,12 @@ test.serial('answers that come late come, and no request is sent twice because o
 /** A token bound to a pod that this makes. */
 async function boundToken(pod: string): Promise<string> {
   const containers = [{ name: 'main', image: 'app' }]
-  await apply(api(), { apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, namespace: 'default' }, spec: { serviceAccountName: 'reader', containers } })
+  await apply(api(), {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: pod, namespace: 'default' },
+    spec: { serviceAccountName: 'reader', containers },
+  })
   const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', pod, '--duration', '10m']
   return (await api().kubectl('create', 'token', 'reader', ...bound)).trim()
 }

@@ -6,7 +6,8 @@ const busy = (retryAfter: string) => new Refused({ status: 429, said: 'too many 
 
 const waits = test.macro({
   exec: (t, error: unknown, failures: number, random: number, expected: number) => t.is(waitMsAfter(error, failures, random), expected),
-  title: (_, error, failures, random) => `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof Refused ? `a wish of ${error.wishMs} ms` : 'no wish'}`,
+  title: (_, error, failures, random) =>
+    `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof Refused ? `a wish of ${error.wishMs} ms` : 'no wish'}`,
 })
 test(waits, new Error('away'), 0, 0, 0)
 test(waits, new Error('away'), 0, 1, 500)
