@@ -57,13 +57,13 @@ export async function unstarted(scope: Scope, api: ApiServer, options: Partial<L
   return { proxy, watch, states, waits, changes: () => counter.changes }
 }
 
-/** Sleeps a twentieth of what it is asked for, and notes that. */
-function hurriedClock(waits: number[]): Clock {
+/** Sleeps a twentieth of what it is asked for, half a second at most, and notes what that was. */
+export function hurriedClock(waits: number[] = []): Clock {
   return {
     now: () => 0,
     sleepUntil(atMs, signal) {
       waits.push(atMs)
-      return systemClock.sleepUntil(systemClock.now() + atMs / 20, signal)
+      return systemClock.sleepUntil(systemClock.now() + Math.min(500, atMs / 20), signal)
     },
   }
 }
