@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { PacketCapture, World } from '../../src/model/world.ts'
 import { Cluster } from '../../src/world/cluster.ts'
+import { felix, felixDefinition } from './felixConfiguration.ts'
 import { apply, capture, hurriedClock, installPacketCapture, until, useApiServer } from './listWatchParts.ts'
 import { type ApiProxy, startProxy, type Treatment } from './proxy.ts'
 
@@ -14,34 +15,6 @@ const api = useApiServer(async server => {
   await server.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
   await apply(server, pod('mine', 'node-1'), pod('elsewhere', 'node-2'))
 })
-
-const felixDefinition = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'felixconfigurations.crd.projectcalico.org' },
-  spec: {
-    group: 'crd.projectcalico.org',
-    scope: 'Cluster',
-    names: {
-      plural: 'felixconfigurations',
-      singular: 'felixconfiguration',
-      kind: 'FelixConfiguration',
-      listKind: 'FelixConfigurationList',
-    },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}
-
-function felix(name: string, spec: object): object {
-  return { apiVersion: 'crd.projectcalico.org/v1', kind: 'FelixConfiguration', metadata: { name }, spec }
-}
 
 function pod(name: string, nodeName: string): object {
   const spec = { nodeName, containers: [{ name: 'main', image: 'app' }] }
