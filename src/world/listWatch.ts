@@ -6,6 +6,7 @@
 // generation is fetched.
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { type Kube, readJson } from './kube.ts'
 import { Refused, refusedBy, waitMsAfter } from './refused.ts'
@@ -238,9 +239,9 @@ function partial(kind: string): string {
 
 /** They differ in nothing that is kept but their version: no reason to look again. */
 function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean {
-  return textOf(a) === textOf(b)
+  return isDeepStrictEqual(withoutVersion(a), withoutVersion(b))
 }
 
-function textOf(object: KubeObject | undefined): string {
-  return JSON.stringify({ ...object, metadata: { ...object?.metadata, resourceVersion: undefined, managedFields: undefined } })
+function withoutVersion(object: KubeObject | undefined): unknown {
+  return object && { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields: undefined } }
 }

@@ -99,7 +99,7 @@ clusterTest('an expression that does not compile is an Error in the words of the
 
 clusterTest('a capture that matches nobody, or only host-networked pods, says so', async t => {
   const { nodes } = await onStage()
-  await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { hostNetwork: true })
+  await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { spec: { hostNetwork: true } })
   await cluster().apply(packetCapture('nobody', { selector: "app == 'nobody'" }), packetCapture('proxy', { selector: "app == 'proxy'" }))
   const nobody = await untilStatus('nobody', 'a message', ({ status }) => (status?.conditions[0]?.message ?? '') !== '')
   t.is(nobody.status?.conditions[0]?.message, 'No pod in namespace "shop" matches the selector on any of 2 nodes')

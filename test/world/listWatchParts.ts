@@ -1,22 +1,26 @@
 // What the tests of listWatch.ts have in common: one API server for a file, a proxy and a ListWatch for a test, and waiting
 // until the copy is what the server has. Config maps stand for objects in general.
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from '../../src/world/listWatch.ts'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
 import type { Scope } from '../net/namespace.ts'
+import { root } from '../repo/tree.ts'
 import { type ApiProxy, startProxy } from './proxy.ts'
 
 export type Item = KubeObject & { readonly data?: Readonly<Record<string, string>>; readonly spec?: Readonly<Record<string, unknown>> }
 
 export const everything = '/api/v1/configmaps'
+export const captures = '/apis/projectcalico.org/v3/packetcaptures'
 
-/** The API server of a test file. */
-export function useApiServer(): () => ApiServer {
+/** The API server of a test file, with what `prepare` puts there. */
+export function useApiServer(prepare: (api: ApiServer) => Promise<void> = async () => {}): () => ApiServer {
   let api: ApiServer | undefined
   test.before(async () => {
     api = await startApiServer()
+    await prepare(api)
   })
   test.after.always(() => api?.stop())
   return () => {
@@ -53,13 +57,13 @@ export async function unstarted(scope: Scope, api: ApiServer, options: Partial<L
   return { proxy, watch, states, waits, changes: () => counter.changes }
 }
 
-/** Sleeps a twentieth of what it is asked for, and notes that. */
-function hurriedClock(waits: number[]): Clock {
+/** Sleeps a twentieth of what it is asked for, half a second at most, and notes what that was. */
+export function hurriedClock(waits: number[] = []): Clock {
   return {
     now: () => 0,
     sleepUntil(atMs, signal) {
       waits.push(atMs)
-      return systemClock.sleepUntil(systemClock.now() + atMs / 20, signal)
+      return systemClock.sleepUntil(systemClock.now() + Math.min(500, atMs / 20), signal)
     },
   }
 }
@@ -97,4 +101,14 @@ export async function apply(api: ApiServer, ...documents: readonly object[]): Pr
 
 export function configMap(name: string, value = 'x'): object {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { value } }
+}
+
+/** The PacketCapture of crds/, served. */
+export async function installPacketCapture(api: ApiServer): Promise<void> {
+  await api.kubectl('apply', '--server-side', '-f', join(root, 'crds', 'packetcapture.yaml'))
+  await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
+}
+
+export function capture(name: string, selector: string): object {
+  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name, namespace: 'default' }, spec: { selector } }
 }

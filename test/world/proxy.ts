@@ -89,7 +89,7 @@ export class ApiProxy {
     const asked = { method: request.method ?? '', url, isWatch: url.searchParams.has('watch'), token, atMs: performance.now() }
     this.asked.push(asked)
     const treatment = this.next(asked) ?? {}
-    if (treatment.lateMs) await after(treatment.lateMs)
+    if (treatment.lateMs) await after(treatment.lateMs, undefined, { ref: false })
     if (treatment.status === undefined) return this.#pass(request, response, treatment.url ?? url)
     response.writeHead(treatment.status, { 'content-type': 'application/json', ...treatment.headers }).end(treatment.body ?? '{}')
   }
