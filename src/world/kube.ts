@@ -36,7 +36,9 @@ export function connectKube(config: KubeConfig): Kube {
     const server = config.getCurrentCluster()?.server
     if (server === undefined) throw new Error('Cannot reach an API server: expected a current cluster in the kubeconfig')
     const url = new URL(`${server.replace(/\/$/, '')}${path}?${new URLSearchParams(query)}`)
-    const options: RequestOptions = { method, headers: { ...headers }, signal }
+    // Node gives a DELETE's body no length by itself, and the server would not read it.
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+    const options: RequestOptions = { method, headers: { ...headers, ...length }, signal }
     await config.applyToHTTPSOptions(options)
     const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, options)
     sent.end(body)
