@@ -7,8 +7,8 @@ import { eventOf } from '../../src/controller/events.ts'
 import { verdictOf } from '../../src/controller/verdict.ts'
 import { makeLogger } from '../../src/log.ts'
 import type { PacketCapture } from '../../src/model/world.ts'
-import { connectKube, loadKubeConfig } from '../../src/world/kube.ts'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import { packetCapture } from '../cluster/simulated.ts'
 import { root } from '../repo/tree.ts'
 import { endpoint, noonMs, read, row, statusOf } from './rows.ts'
@@ -35,7 +35,7 @@ function api(): ApiServer {
 
 function parts(heldUntilMs = Number.POSITIVE_INFINITY, signal = new AbortController().signal): DeedParts {
   const term = { signal, heldUntilMs: () => heldUntilMs }
-  return { kube: connectKube(loadKubeConfig(api().kubeconfig)), group: 'projectcalico.org', log: makeLogger('silent'), term }
+  return { kube: kubeOf(api().kubeconfig), group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
 
 const get = async (name: string): Promise<Stored> =>
