@@ -31,6 +31,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
+  'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
@@ -41,7 +42,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/turnLog.ts': ['src/model', 'src/status', 'pino', 'src/log.ts'],
   'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
   'src/daemon.ts': edge,
-  'src/agent.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/agent.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/stream', 'src/taps', 'src/files', 'src/world'],
   'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
@@ -57,7 +58,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/taps/drivers.ts', // to compile filters
     'prom-client',
   ],
-  'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
+  'src/gateway': [...edge, 'src/status', 'src/stream/merge.ts', 'src/world', '@kubernetes/client-node'],
 }
 
 /** The key that speaks for a file: the file itself, else the folder it lies in. undefined: no arrow starts or ends there. */
