@@ -1,7 +1,6 @@
 // One tap of a live stream: a driver's tap that writes into a pipe, and the pipe's other end. Nobody waits for its reader:
 // what the pipe does not hold is refused by the driver's tap, and counted there.
 // In: a spec as the files' tap has it. Out: records as they come, and at the end what was received and lost.
-import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { TapSpec } from '../model/tap.ts'
 import type { Driver, DriverTap, TapCounters } from '../taps/driver.ts'
@@ -18,22 +17,23 @@ export type StreamTapParts = {
 
 export type Reader = { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void }
 
+/** Both ends of the pipe, each to be closed by being destroyed; the driver's tap writes into the one, this reads from the other. */
+type Ends = { readonly read: Socket; readonly write: Socket }
+
 const endless = 1e15
 
 export class StreamTap {
   readonly spec: TapSpec
   readonly place: Found
   readonly #tap: DriverTap
-  readonly #writeFd: number
-  readonly #socket: Socket
+  readonly #ends: Ends
   #closed: Promise<TapCounters> | undefined
 
-  private constructor({ spec, place }: StreamTapParts, tap: DriverTap, writeFd: number, socket: Socket) {
+  private constructor({ spec, place }: StreamTapParts, tap: DriverTap, ends: Ends) {
     this.spec = spec
     this.place = place
     this.#tap = tap
-    this.#writeFd = writeFd
-    this.#socket = socket
+    this.#ends = ends
   }
 
   /** Refuses with TapError, or with what the system said. */
@@ -42,24 +42,23 @@ export class StreamTap {
     const { filter, snapLength, payload } = spec
     const { interfaceName, netns, insideIsPod } = place
     const { readFd, writeFd } = driver.pipe(pipeBytes)
-    const socket = new Socket({ fd: readFd, readable: true, writable: false })
+    const ends = { read: new Socket({ fd: readFd, writable: false }), write: new Socket({ fd: writeFd, readable: false }) }
     const sink = { fd: writeFd, bytesLeft: endless, isEmpty: true }
     const wish = { interfaceName, filter, snapLength, payload, format: 'pcapng', insideIsPod, ringBytes, group: undefined, sink } as const
     try {
       const tap = await driver.open({ ...wish, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
-      return new StreamTap(parts, tap, writeFd, socket)
+      return new StreamTap(parts, tap, ends)
     } catch (error) {
-      closeSync(writeFd)
-      socket.destroy()
+      for (const end of [ends.write, ends.read]) end.destroy()
       throw error
     }
   }
 
   /** From now on; after close() up to the end. An error is an end too: what did not come is lost. */
   read({ onBytes, onEnd }: Reader): void {
-    this.#socket.on('data', onBytes)
-    this.#socket.once('error', onEnd)
-    this.#socket.once('end', onEnd)
+    this.#ends.read.on('data', onBytes)
+    this.#ends.read.once('error', onEnd)
+    this.#ends.read.once('end', onEnd)
   }
 
   counters(): TapCounters {
@@ -68,11 +67,11 @@ export class StreamTap {
 
   /** What is not read stays in the pipe, and when that is full it is refused. */
   pause(): void {
-    this.#socket.pause()
+    this.#ends.read.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#ends.read.resume()
   }
 
   /** Captures nothing more; what is in the pipe still comes, then onEnd. Twice is fine. */
@@ -84,12 +83,12 @@ export class StreamTap {
   /** Closes, and throws away what is in the pipe. */
   async destroy(): Promise<void> {
     await this.close()
-    this.#socket.destroy()
+    this.#ends.read.destroy()
   }
 
   async #close(): Promise<TapCounters> {
     const counters = await this.#tap.close()
-    closeSync(this.#writeFd)
+    this.#ends.write.destroy()
     return counters
   }
 }
