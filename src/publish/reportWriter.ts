@@ -40,7 +40,9 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     this.#done = this.#run()
   }
 
+  /** Nothing before the world was complete once: an agent that has just come back would tell that it holds nothing. */
   async publish(report: NodeReport): Promise<void> {
+    if (!report.world.complete && !this.#wanted) return
     const { identity, budgets } = this.#parts
     this.#wanted = reportOf(report, identity, budgets())
     if (this.#isUrgent()) this.#wake.abort()
