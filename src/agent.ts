@@ -15,13 +15,14 @@ import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
 import { Cluster } from './world/cluster.ts'
 import { Configuration } from './world/configuration.ts'
-import { connectKube, loadKubeConfig } from './world/kube.ts'
+import { connectKube } from './world/kube.ts'
+import { loadLogin } from './world/login.ts'
 
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, apiGroup: group } = options
-  const kube = connectKube(loadKubeConfig(options.kubeconfig))
+  const kube = connectKube(await loadLogin(options.kubeconfig))
   await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
   const settings = (): Settings => configuration.settings
   const log = makeLogger(settings().logLevel)

@@ -8,14 +8,15 @@ import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { UsageError } from '../errors.ts'
 import { makeLogger } from '../log.ts'
 import { openDriver } from '../taps/drivers.ts'
-import { connectKube, loadKubeConfig } from '../world/kube.ts'
+import { connectKube } from '../world/kube.ts'
+import { loadLogin } from '../world/login.ts'
 import { Controller } from './controller.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
 
 export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, namespace } = options
-  const kube = connectKube(loadKubeConfig(options.kubeconfig))
+  const kube = connectKube(await loadLogin(options.kubeconfig))
   const log = makeLogger(options.logLevel)
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)

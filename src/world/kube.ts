@@ -1,12 +1,11 @@
-// One request to the API server, with the user's or the pod's own credentials; a token that rotates in its file is read
-// anew every minute. Out: the status and the body as it arrives. Refuses nothing on its own: an answer is an answer.
+// One request to the API server, as whom login.ts says. Out: the status and the body as it arrives.
+// Refuses nothing on its own: an answer is an answer.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
-import { request as httpsRequest, type RequestOptions } from 'node:https'
+import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { KubeConfig } from '@kubernetes/client-node'
-import { UsageError } from '../errors.ts'
+import type { Login } from './login.ts'
 
 export type KubeRequest = {
   readonly path: string
@@ -19,25 +18,11 @@ export type KubeRequest = {
 
 export type Kube = (request: KubeRequest) => Promise<IncomingMessage>
 
-/** From a file; else from the pod's service account, $KUBECONFIG or the home directory. Refuses with UsageError. */
-export function loadKubeConfig(file: string | undefined): KubeConfig {
-  const config = new KubeConfig()
-  try {
-    if (file === undefined) config.loadFromDefault()
-    else config.loadFromFile(file)
-    return config
-  } catch (error) {
-    throw new UsageError(`Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
-  }
-}
-
-export function connectKube(config: KubeConfig): Kube {
+export function connectKube({ server, authorize }: Login): Kube {
   return async ({ path, method = 'GET', query = {}, headers = {}, body, signal }) => {
-    const server = config.getCurrentCluster()?.server
-    if (server === undefined) throw new Error('Cannot reach an API server: expected a current cluster in the kubeconfig')
-    const url = new URL(`${server.replace(/\/$/, '')}${path}?${new URLSearchParams(query)}`)
-    const options: RequestOptions = { method, headers: { ...headers }, signal }
-    await config.applyToHTTPSOptions(options)
+    const url = new URL(`${server}${path}?${new URLSearchParams(query)}`)
+    const options = { method, headers: { ...headers }, signal }
+    await authorize(options)
     const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, options)
     sent.on('error', () => {}) // told by once(), or by the response; one that nobody listens to would end the process
     sent.end(body)

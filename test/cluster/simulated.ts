@@ -6,10 +6,11 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
+import { accountDirectory } from '../../src/world/login.ts'
 import { makeNamespace, type Namespace, type Scope } from '../net/namespace.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
 import { root } from '../repo/tree.ts'
@@ -74,8 +75,24 @@ export class SimulatedCluster {
     return new SimulatedNode(this.#scope, this, namespace, name, number)
   }
 
-  /** A token for a pod of that service account, bound to it, and the kubeconfig of a program that has it. */
+  /** The kubeconfig of a program that has the token of a pod of that service account. */
   async kubeconfigFor(account: string, node: string): Promise<string> {
+    const file = join(this.directory, `${account}-${node}.kubeconfig`)
+    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, await this.#tokenFor(account, node)), { mode: 0o600 })
+    return file
+  }
+
+  /** The directory that such a pod finds under /var/run/secrets. */
+  async accountFor(account: string, node: string): Promise<string> {
+    const directory = join(this.directory, `${account}-${node}`)
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    writeFileSync(join(directory, 'token'), await this.#tokenFor(account, node))
+    copyFileSync(this.api.caFile, join(directory, 'ca.crt'))
+    return directory
+  }
+
+  /** Bound to the pod. */
+  async #tokenFor(account: string, node: string): Promise<string> {
     const pod = `${account}-${node}`
     await this.apply({
       apiVersion: 'v1',
@@ -84,10 +101,7 @@ export class SimulatedCluster {
       spec: { serviceAccountName: account, nodeName: node, hostNetwork: true, containers: [{ name: 'main', image: 'selcap' }] },
     })
     const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', pod, '--duration', '1h']
-    const token = (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
-    const file = join(this.directory, `${pod}.kubeconfig`)
-    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, token), { mode: 0o600 })
-    return file
+    return (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
   }
 
   /** A program of ours in a network namespace of the cluster; `around` is a command that runs it. */
@@ -150,13 +164,15 @@ export class SimulatedNode {
     symlinkSync(namespace.path, join(this.netns, `cni-${name}`))
   }
 
-  /** Resolves when it is ready; its log is the child's. */
+  /** As in its pod: with its service account, and the node's network namespaces. Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
-    const file = await this.#cluster.kubeconfigFor('selcap-agent', this.name)
-    const args = ['agent', '--node', this.name, '--kubeconfig', file, '--captures', this.captures, '--metrics-port', '0', ...options]
-    const mounts = `mount -t tmpfs none /run && mkdir /run/netns && mount --bind ${this.netns} /run/netns && exec "$@"`
-    const around = ['unshare', '--mount', 'sh', '-c', mounts, 'sh']
-    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around })
+    const account = await this.#cluster.accountFor('selcap-agent', this.name)
+    const args = ['agent', '--node', this.name, '--captures', this.captures, '--metrics-port', '0', ...options]
+    const mounts = [bind(this.netns, '/run/netns'), bind(account, accountDirectory)].join(' && ')
+    const around = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs none /run && ${mounts} && exec "$@"`, 'sh']
+    const { hostname, port } = new URL(this.#cluster.api.url)
+    const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
     return agent
   }
@@ -175,6 +191,10 @@ export class SimulatedNode {
     const read = (name: string) => readRecords(readFileSync(join(this.captures, namespace, capture, name)), 'pcap').length
     return this.files(namespace, capture).reduce((sum, name) => sum + read(name), 0)
   }
+}
+
+function bind(from: string, to: string): string {
+  return `mkdir -p ${to} && mount --bind ${from} ${to}`
 }
 
 /** `isFound`: its namespace is shown at once. */

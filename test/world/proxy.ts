@@ -1,16 +1,17 @@
 // A proxy in front of an API server, plain HTTP on this side, that a test tells to misbehave: it cuts connections, keeps
 // them open in silence, is late, refuses. What it passes on is the server's own. It knows what was asked and counts bytes.
 //   const proxy = await startProxy(t, api)          gone with the test (or what stands for `t`)
-//   proxy.kube()                                    as the administrator; proxy.kube(config) as somebody else
+//   proxy.kube()                                    as the administrator; proxy.kube(authorize) as somebody else
 //   proxy.next = request => ({ status: 429 })       what to do with a request; undefined: pass it on
 //   proxy.cut('reset'); proxy.stall()               the connections there are
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { KubeConfig } from '@kubernetes/client-node'
 import { connectKube, type Kube } from '../../src/world/kube.ts'
+import { accountLogin, type Login } from '../../src/world/login.ts'
 import type { ApiServer } from '../cluster/apiServer.ts'
 import type { Scope } from '../net/namespace.ts'
 
@@ -64,8 +65,9 @@ export class ApiProxy {
     return this.asked.filter(({ url }) => pattern.test(`${url.pathname}${url.search}`)).length
   }
 
-  kube(user: object = { token: this.target.token }): Kube {
-    return connectKube(configOf({ server: this.url, skipTLSVerify: true }, user))
+  /** As the administrator, or by another login's proof. */
+  kube(authorize = bearer(this.target)): Kube {
+    return connectKube({ server: this.url, authorize })
   }
 
   cut(how: 'close' | 'reset'): void {
@@ -143,17 +145,20 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<{ r
     server.close()
     reset()
   })
-  const cluster = { server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, caFile: target.caFile }
-  return { kube: connectKube(configOf(cluster, { token: target.token })), reset }
+  const login = accountLogin({ host: '127.0.0.1', port: String((server.address() as AddressInfo).port), directory: accountOf(target) })
+  return { kube: connectKube(login), reset }
 }
 
-function configOf(cluster: object, user: object): KubeConfig {
-  const config = new KubeConfig()
-  config.loadFromOptions({
-    clusters: [{ name: 'test', skipTLSVerify: false, ...cluster }],
-    users: [{ name: 'test', ...user }],
-    contexts: [{ name: 'test', cluster: 'test', user: 'test' }],
-    currentContext: 'test',
-  })
-  return config
+/** What a pod finds under /var/run/secrets, here of the administrator. */
+function accountOf({ directory, token, caFile }: ApiServer): string {
+  const account = mkdtempSync(join(directory, 'account-'))
+  writeFileSync(join(account, 'token'), token)
+  writeFileSync(join(account, 'ca.crt'), readFileSync(caFile))
+  return account
+}
+
+function bearer({ token }: ApiServer): Login['authorize'] {
+  return async ({ headers }) => {
+    headers.authorization = `Bearer ${token}`
+  }
 }
