@@ -112,6 +112,23 @@ test.serial('run() puts right what somebody else wrote into a status', async t =
   })
 })
 
+for (const [what, status] of [
+  ['nothing', {}],
+  ['what Calico writes', { files: [{ node: 'node-003', directory: '/var/log/calico/pcap', fileNames: ['a.pcap'], state: 'Capturing' }] }],
+  ['an endpoint without a word', { conditions: [], files: [{ node: 'node-003', endpoints: [{}] }] }],
+] as const) {
+  test.serial(`run() goes on from a status that holds ${what}`, async t => {
+    const name = `before-${what.split(' ').length}`
+    const capture = await make(name)
+    await ask(`${captures}/${name}/status`, 'PATCH', { status }, 'application/merge-patch+json')
+    await report('node-003', [of(capture, row('node-003', 'Capturing', { file: { packets: 2 } }))])
+    await withController(async () => {
+      const found = await until(name, 'two packets', each => each.status?.packets === 2)
+      t.like(found.status, { state: 'Capturing', nodes: 1, endpoints: 1 })
+    })
+  })
+}
+
 test.serial('run() does not remove a finished capture that was given more time, though its nodes have not heard of it', async t => {
   const at = (ms: number) => new Date(Date.now() + ms).toISOString()
   const capture = await make('resumed', { endTime: at(-10_000), ttlSecondsAfterFinished: 20 })
