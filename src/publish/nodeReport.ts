@@ -28,7 +28,14 @@ export type Budgets = {
   readonly ringBytesUsed: number
 }
 
-export type Identity = { readonly agentVersion: string; readonly startedAt: string; readonly address: string; readonly port: number }
+export type Identity = {
+  readonly agentVersion: string
+  readonly startedAt: string
+  readonly address: string
+  readonly port: number
+  readonly certificateFingerprint?: string
+  readonly clockOffsetMilliseconds?: number
+}
 
 /** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
 export type Report = Identity & {
@@ -59,7 +66,7 @@ export function withoutCounts({ captures, ...rest }: Report): unknown {
       endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...uncounted(row), isSeen: packets > 0 })),
     }
   })
-  const { budgets: _, ...identity } = rest
+  const { budgets: _, clockOffsetMilliseconds: __, ...identity } = rest
   return { ...identity, captures: plain }
 }
 

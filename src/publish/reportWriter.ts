@@ -14,6 +14,7 @@ export type ReportWriterParts = {
   readonly node: string
   readonly identity: Identity
   readonly budgets: () => Budgets
+  readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
 }
 
@@ -42,8 +43,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
 
   async publish(report: NodeReport): Promise<void> {
     if (!report.world.complete) return // what is missing there may be captured all the same: the last report stays
-    const { identity, budgets } = this.#parts
-    this.#wanted = reportOf(report, identity, budgets())
+    const { identity, budgets, clockOffsetMs } = this.#parts
+    this.#wanted = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
     if (this.#isUrgent()) this.#wake.abort()
   }
 
@@ -121,6 +122,10 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     this.#isFailing = true
     return false
   }
+}
+
+function clockOf(clockOffsetMilliseconds: number | undefined): { readonly clockOffsetMilliseconds?: number } {
+  return clockOffsetMilliseconds === undefined ? {} : { clockOffsetMilliseconds }
 }
 
 // The API server reads it as YAML, which refuses some characters that JSON takes, and with them the whole report.

@@ -2,8 +2,9 @@
 //   const server = useServer()                   server().api, server().kube
 import { join } from 'node:path'
 import test from 'ava'
-import { connectKube, type Kube, loadKubeConfig } from '../../src/world/kube.ts'
+import type { Kube } from '../../src/world/kube.ts'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import { root } from '../repo/tree.ts'
 
 export type Server = { readonly api: ApiServer; readonly kube: Kube }
@@ -12,7 +13,7 @@ export function useServer(): () => Server {
   const started: Server[] = []
   test.serial.before(async () => {
     const api = await startApiServer()
-    started.push({ api, kube: connectKube(loadKubeConfig(api.kubeconfig)) })
+    started.push({ api, kube: kubeOf(api.kubeconfig) })
     await api.kubectl('apply', '-k', join(root, 'crds'))
     await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
     await api.kubectl('create', 'namespace', 'shop')

@@ -9,7 +9,8 @@ import type { Budgets, Identity, Report } from '../../src/publish/nodeReport.ts'
 import type { NodeReport } from '../../src/publish/publisher.ts'
 import { reportPath } from '../../src/publish/reportWriter.ts'
 import type { CaptureState, CaptureStatusElement } from '../../src/status/types.ts'
-import { connectKube, type Kube, loadKubeConfig, readJson, refusalOf } from '../../src/world/kube.ts'
+import { connectKube } from '../../src/world/connect.ts'
+import { type Kube, readJson, refusalOf } from '../../src/world/kube.ts'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
 import { endpoint } from '../controller/rows.ts'
 import { root } from '../repo/tree.ts'
@@ -23,9 +24,9 @@ export class Reports {
   readonly api: ApiServer
   readonly kube: Kube
 
-  constructor(api: ApiServer) {
+  constructor(api: ApiServer, kube: Kube) {
     this.api = api
-    this.kube = connectKube(loadKubeConfig(api.kubeconfig))
+    this.kube = kube
   }
 
   /** undefined: none. */
@@ -41,7 +42,8 @@ export class Reports {
 export function useReports(): () => Reports {
   const started: Reports[] = []
   test.serial.before(async () => {
-    const reports = new Reports(await startApiServer())
+    const api = await startApiServer()
+    const reports = new Reports(api, await connectKube(api.kubeconfig))
     started.push(reports)
     await reports.api.kubectl('apply', '-f', join(root, 'crds', 'nodecapturereport.yaml'))
     await reports.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
