@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
   agent: async () => (await import('./cli/agent.ts')).agentCommand(),
   controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
+  gateway: async () => (await import('./cli/gateway.ts')).gatewayCommand(),
   preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),
 }

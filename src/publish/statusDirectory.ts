@@ -109,7 +109,7 @@ async function replace(file: string, text: string): Promise<void> {
     await writeFile(`${file}.tmp`, text)
     await rename(`${file}.tmp`, file)
   } catch (error) {
-    await rm(`${file}.tmp`, { force: true })
+    await rm(`${file}.tmp`, { force: true }).catch(() => {}) // the first error is the one to tell
     throw error
   }
 }

@@ -20,6 +20,8 @@ export type ClusterParts = {
   readonly log: Logger
 }
 
+const prefixes = ['pcns.', 'pcsa.'] as const // of labels that come from a namespace or a service account
+type Prefix = (typeof prefixes)[number]
 type Listed<T> = T & KubeObject
 type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
@@ -30,7 +32,8 @@ export class Cluster implements Source {
   readonly #stop = new AbortController()
   #namespaces: ListWatch<Labelled> | undefined // while a selector mentions their labels
   #serviceAccounts: ListWatch<Labelled> | undefined
-  #hostVeth: World['hostVeth'] = 'TwoSided'
+  readonly #felix: Promise<void>
+  #hostVeth: World['hostVeth'] | undefined // until Calico's configuration was asked for
   #listener: () => void = () => {}
 
   constructor(parts: ClusterParts) {
@@ -43,7 +46,8 @@ export class Cluster implements Source {
       keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata: withoutManaged(metadata), spec }),
     })
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
-    void followFelix(kube, clock, this.#stop.signal, hostVeth => {
+    this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
+      const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
       if (hostVeth === this.#hostVeth) return
       this.#hostVeth = hostVeth
       this.#listener()
@@ -59,29 +63,31 @@ export class Cluster implements Source {
     const captures = [...this.#captures.objects.values()]
     this.#watchLabels(captures)
     const needed = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
+    const isKnown = { 'pcns.': this.#namespaces?.isListed, 'pcsa.': this.#serviceAccounts?.isListed }
     return {
       node,
       settings: settings(),
-      captures,
+      // Without the labels that it speaks of a selector may match what it is there to spare: has(…) and != need them first.
+      captures: captures.filter(capture => prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix))),
       endpoints: [],
-      pods: [...this.#pods.objects.values()],
+      pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a tap on the wrong side would be opened twice
       namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
       serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
-      hostVeth: this.#hostVeth,
-      complete: needed.every(watch => watch === undefined || watch.isListed),
+      hostVeth: this.#hostVeth ?? 'TwoSided',
+      complete: this.#hostVeth !== undefined && needed.every(watch => watch === undefined || watch.isListed),
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     const all = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
-    await Promise.all(all.map(watch => watch?.[Symbol.asyncDispose]()))
+    await Promise.all([this.#felix, ...all.map(watch => watch?.[Symbol.asyncDispose]())])
   }
 
   #watchLabels(captures: readonly PacketCapture[]): void {
-    const mentions = (prefix: string) => captures.some(({ spec }) => spec.selector?.includes(prefix))
-    this.#namespaces = this.#while(mentions('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
-    this.#serviceAccounts = this.#while(mentions('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
+    const isMentioned = (prefix: Prefix) => captures.some(capture => mentions(capture, prefix))
+    this.#namespaces = this.#while(isMentioned('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
+    this.#serviceAccounts = this.#while(isMentioned('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
   }
 
   #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
@@ -108,6 +114,10 @@ export class Cluster implements Source {
     watch.start()
     return watch
   }
+}
+
+function mentions({ spec }: PacketCapture, prefix: Prefix): boolean {
+  return spec.selector?.includes(prefix) === true
 }
 
 function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {

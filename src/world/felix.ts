@@ -1,38 +1,50 @@
 // What Calico's own configuration says of its data plane. In: the API server. Out: whether a pod's host veth shows both
-// directions. Asked for now and then: it changes about never, and most clusters have none.
+// directions. Asked for now and then: it changes about never, and most clusters have none. A node's own settings win.
 import type { Clock } from '../clock.ts'
 import type { World } from '../model/world.ts'
 import { type Kube, readJson } from './kube.ts'
+import { refusedBy } from './refused.ts'
 
 const everyMs = 300_000
-const paths = ['/apis/crd.projectcalico.org/v1/felixconfigurations/default', '/apis/projectcalico.org/v3/felixconfigurations/default']
+const retryMs = { first: 1_000, most: 60_000 } as const
+const requestMs = 10_000
+const paths = ['/apis/crd.projectcalico.org/v1/felixconfigurations', '/apis/projectcalico.org/v3/felixconfigurations']
 
-type FelixConfiguration = { readonly spec?: { readonly bpfEnabled?: boolean; readonly bpfRedirectToPeer?: string } }
+type FelixSpec = { readonly bpfEnabled?: boolean; readonly bpfRedirectToPeer?: string }
 
-export function hostVethOf({ spec = {} }: FelixConfiguration): World['hostVeth'] {
-  const isRedirected = (spec.bpfRedirectToPeer ?? 'Enabled').toLowerCase() !== 'disabled'
-  return spec.bpfEnabled === true && isRedirected ? 'OneSided' : 'TwoSided'
+export function hostVethOf({ bpfEnabled, bpfRedirectToPeer = 'Enabled' }: FelixSpec): World['hostVeth'] {
+  return bpfEnabled === true && bpfRedirectToPeer.toLowerCase() !== 'disabled' ? 'OneSided' : 'TwoSided'
 }
 
-/** Asks until the signal; `onFound` gets each answer. What cannot be read now was as it was before. */
-export async function followFelix(
-  kube: Kube,
-  clock: Clock,
-  signal: AbortSignal,
-  onFound: (hostVeth: World['hostVeth']) => void,
-): Promise<void> {
+export type FelixParts = { readonly kube: Kube; readonly node: string; readonly clock: Clock; readonly signal: AbortSignal }
+
+/** Asks until the signal; `onAnswer` gets each answer, and undefined when there was none: what held before holds. */
+export async function followFelix(parts: FelixParts, onAnswer: (hostVeth: World['hostVeth'] | undefined) => void): Promise<void> {
+  const { clock, signal } = parts
+  let failures = 0
   while (!signal.aborted) {
-    const found = await read(kube, signal).catch(() => undefined)
-    if (found) onFound(hostVethOf(found))
-    await clock.sleepUntil(clock.now() + everyMs, signal)
+    const spec = await read(parts).catch(() => undefined) // away: asked again soon
+    failures = spec ? 0 : failures + 1
+    if (!signal.aborted) onAnswer(spec && hostVethOf(spec))
+    const waitMs = spec ? everyMs : Math.min(retryMs.most, retryMs.first * 2 ** failures)
+    await clock.sleepUntil(clock.now() + waitMs, signal)
   }
 }
 
-async function read(kube: Kube, signal: AbortSignal): Promise<FelixConfiguration | undefined> {
+async function read(parts: FelixParts): Promise<FelixSpec> {
   for (const path of paths) {
-    const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(30_000)]) })
-    if (response.statusCode === 200) return (await readJson(response)) as FelixConfiguration
-    response.resume()
+    const shared = await get(parts, `${path}/default`)
+    const own = await get(parts, `${path}/node.${parts.node}`)
+    if (shared || own) return { ...shared, ...own }
   }
-  return undefined
+  return {}
+}
+
+/** undefined: there is none, or it is not ours to read. */
+async function get({ kube, signal }: FelixParts, path: string): Promise<FelixSpec | undefined> {
+  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+  if (response.statusCode === 200) return ((await readJson(response)) as { readonly spec?: FelixSpec }).spec ?? {}
+  const refused = await refusedBy(response, path)
+  if (refused.status === 404 || refused.status === 403) return undefined
+  throw refused
 }

@@ -6,8 +6,10 @@
 // generation is fetched.
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
-import { type Kube, readJson, refusalOf } from './kube.ts'
+import { type Kube, readJson } from './kube.ts'
+import { Refused, refusedBy, waitMsAfter } from './refused.ts'
 
 export type KubeObject = {
   readonly metadata: {
@@ -35,21 +37,10 @@ export type ListWatchOptions<T> = {
   readonly onState?: (state: 'listed' | 'watching' | 'failed', detail: string) => void
 }
 
-const backOffMs = { first: 500, most: 30_000 }
+const shortMs = 1_000 // a watch that ends sooner without a line is no watch
+const fetchesMax = 20 // more new generations than that are listed whole
 
-/** The server said something other than 200; `retryAfterMs` is its own wish. */
-class Refused extends Error {
-  override readonly name = 'Refused'
-  readonly status: number
-  readonly retryAfterMs: number
-
-  constructor(status: number, retryAfter: string | undefined, path: string, said: string) {
-    super(`Cannot read ${path}: the API server answered ${status}, ${said}`)
-    this.status = status
-    this.retryAfterMs = (Number(retryAfter) || 0) * 1_000
-  }
-}
-
+type List<T> = { readonly items?: T[] | null; readonly metadata: { readonly resourceVersion: string } }
 type WatchLine = { readonly type: string; readonly object: KubeObject & { readonly code?: number; readonly message?: string } }
 
 export class ListWatch<T extends KubeObject> implements AsyncDisposable {
@@ -60,6 +51,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   #seenVersion: string | undefined // no list may be older than what was seen
   #isListed = false
   #failures = 0
+  #isGone = false // the version we watched from was forgotten, and no line has come since
   #listener: () => void = () => {}
   #done: Promise<void> | undefined
 
@@ -103,18 +95,32 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    const isPartial = this.#options.wanted === 'metadata'
-    const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
-    const { path } = this.#options
-    const list = (await readJson(await this.#get(path, this.#freshness(), accept, AbortSignal.timeout(60_000)))) as {
-      items: T[]
-      metadata: { resourceVersion: string }
-    }
-    this.#objects = new Map(list.items.map(object => [object.metadata.uid, this.#kept(object)]))
+    const list = await this.#read(this.#options.wanted === 'metadata' || (this.#options.wanted === 'spec' && this.#isListed))
+    const objects = await this.#completed(list)
+    this.#objects = new Map(objects.map(object => [object.metadata.uid, this.#kept(object)]))
     this.#resourceVersion = this.#seenVersion = list.metadata.resourceVersion
     this.#isListed = true
-    this.#options.onState?.('listed', `${list.items.length} objects`)
+    this.#options.onState?.('listed', `${objects.length} objects`)
     this.#listener()
+  }
+
+  async #read(isPartial: boolean): Promise<List<T>> {
+    const { path } = this.#options
+    const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
+    const list = (await readJson(await this.#get(path, this.#freshness(), accept, AbortSignal.timeout(60_000)))) as List<T>
+    if (!list.metadata?.resourceVersion) throw new TypeError(`Cannot read ${path}: expected a list with a resourceVersion`)
+    return list
+  }
+
+  // When a server has forgotten what we saw last, every agent lists again: what is known by its generation is not sent again.
+  async #completed(list: List<T>): Promise<T[]> {
+    const items = list.items ?? []
+    if (this.#options.wanted !== 'spec' || !this.#isListed) return items
+    const isKnown = ({ metadata }: T) => this.#objects.get(metadata.uid)?.metadata.generation === metadata.generation
+    if (items.filter(item => !isKnown(item)).length > fetchesMax) return (await this.#read(false)).items ?? []
+    const objects: (T | undefined)[] = []
+    for (const item of items) objects.push(await this.#wholeOf(item))
+    return objects.filter(object => object !== undefined)
   }
 
   // From the API server's watch cache, which spares etcd when many agents start at once.
@@ -124,9 +130,11 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   }
 
   async #watch(): Promise<void> {
-    const { silentMsMax = 150_000, random = Math.random } = this.#options
-    const silence = new AbortController()
-    const timer = setTimeout(() => silence.abort(), silentMsMax)
+    const { path, wanted = 'whole', silentMsMax = 150_000, random = Math.random } = this.#options
+    const startedMs = performance.now()
+    const end = new AbortController()
+    const timer = setTimeout(() => end.abort(), silentMsMax)
+    let isHeard = false // an end without a line is well after minutes, not at once
     try {
       const query = {
         watch: 'true',
@@ -134,35 +142,44 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
         resourceVersion: this.#resourceVersion ?? '',
         timeoutSeconds: String(Math.round(270 + 60 * random())),
       }
-      const { path, wanted = 'whole' } = this.#options
       const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
-      const response = await this.#get(path, query, accept, silence.signal)
+      const response = await this.#get(path, query, accept, end.signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+      lines.on('error', () => {}) // the loop throws it; after the loop nobody would listen, which ends the process
+      for await (const line of lines) {
         timer.refresh()
-        this.#failures = 0
+        isHeard = true
         await this.#take(JSON.parse(line) as WatchLine)
+        this.#failures = 0
+        this.#isGone = false
       }
+    } catch (error) {
+      if (!end.signal.aborted) throw error
+      // Perhaps the connection is dead, perhaps what we saw is not in the server's past any more: to that it says nothing at all.
+      this.#resourceVersion = undefined
+      throw new Error(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
     } finally {
       clearTimeout(timer)
+      end.abort() // left early, the connection would stay
     }
+    if (!isHeard && performance.now() - startedMs < shortMs) throw new Error(`Cannot watch ${path}: it ended at once`)
   }
 
   async #take({ type, object }: WatchLine): Promise<void> {
     if (type === 'ERROR') {
       this.#resourceVersion = undefined // 410 Gone, or anything else: a list is the answer to all of them
-      throw new Refused(object.code ?? 500, undefined, this.#options.path, object.message ?? 'without a reason')
+      throw new Refused({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
     }
     const { resourceVersion, uid } = object.metadata
-    if (type === 'BOOKMARK') {
-      this.#resourceVersion = this.#seenVersion = resourceVersion
-      return
+    const before = this.#objects.get(uid)
+    if (type !== 'BOOKMARK') {
+      const next = type === 'DELETED' ? undefined : await this.#wholeOf(object as unknown as T)
+      if (next) this.#objects.set(uid, this.#kept(next))
+      else this.#objects.delete(uid)
     }
-    const next = type === 'DELETED' ? undefined : await this.#wholeOf(object as unknown as T)
-    if (next) this.#objects.set(uid, this.#kept(next))
-    else this.#objects.delete(uid)
     this.#resourceVersion = this.#seenVersion = resourceVersion // only now: an event that could not be followed is asked for again
-    this.#listener()
+    if (!isAlike(before, this.#objects.get(uid))) this.#listener()
   }
 
   /** The object behind an event; undefined: it has gone since, and the event that says so is on its way. */
@@ -178,7 +195,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       const found = (await readJson(await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)))) as T
       return found.metadata.uid === uid ? found : undefined
     } catch (error) {
-      if (error instanceof Refused && error.status === 404) return undefined
+      if (error instanceof Refused && error.isAbsenceOf(name)) return undefined
       throw error
     }
   }
@@ -196,21 +213,35 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       signal: AbortSignal.any([signal, this.#stop.signal]),
     })
     if (response.statusCode === 200) return response
-    throw new Refused(response.statusCode ?? 0, response.headers['retry-after'], path, await refusalOf(response))
+    throw await refusedBy(response, path)
   }
 
   async #backOff(error: unknown): Promise<void> {
     const { clock, random = Math.random } = this.#options
-    if (error instanceof Refused && error.status === 410) this.#resourceVersion = undefined
-    // A version that the server does not know yet, or never will: it was restored from a backup.
-    if (error instanceof Refused && error.status === 504) this.#resourceVersion = this.#seenVersion = undefined
+    if (error instanceof Refused && error.status === 410) this.#forget()
+    if (error instanceof Refused && error.isFromFuture) this.#resourceVersion = this.#seenVersion = undefined
     this.#options.onState?.('failed', error instanceof Error ? error.message : String(error))
-    const most = Math.min(backOffMs.most, backOffMs.first * 2 ** this.#failures++)
-    const waitMs = Math.max(most * random(), error instanceof Refused ? error.retryAfterMs : 0)
+    const waitMs = waitMsAfter(error, this.#failures++, random())
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
+  }
+
+  // The server is there, so the list comes soon, however long it was away. If that repeats, ever later: lists are dear.
+  #forget(): void {
+    this.#resourceVersion = undefined
+    if (!this.#isGone) this.#failures = 0
+    this.#isGone = true
   }
 }
 
 function partial(kind: string): string {
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`
+}
+
+/** They differ in nothing that is kept but their version: no reason to look again. */
+function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean {
+  return isDeepStrictEqual(withoutVersion(a), withoutVersion(b))
+}
+
+function withoutVersion(object: KubeObject | undefined): unknown {
+  return object && { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields: undefined } }
 }

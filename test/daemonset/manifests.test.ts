@@ -44,7 +44,9 @@ test.serial('selcap-config holds every setting with its default', async t => {
     'jsonpath={.data.config\\.yaml}',
   )
   t.deepEqual(Object.keys(parse(text)).toSorted(), Object.keys(defaultSettings).toSorted())
-  t.deepEqual(readSettings({}, text), { settings: defaultSettings, warnings: [] })
+  const { settings, warnings } = readSettings({}, text)
+  t.deepEqual(settings, defaultSettings)
+  t.deepEqual(warnings, [])
 })
 
 test.serial('the agent mounts the settings as a directory, and captureDir from the host', async t => {
@@ -82,7 +84,7 @@ test.serial('the controller fits the restricted standard; the agent fits neither
   t.regex(await refusalOf('baseline', agent), /violates PodSecurity "baseline.*host namespaces/)
 })
 
-test.serial('both run the image of this version, and their figures are on agentPort', async t => {
+test.serial('both run the image of this version, and their figures are on metricsPort', async t => {
   for (const [kind, name] of [
     ['daemonset', 'selcap-agent'],
     ['deployment', 'selcap-controller'],

@@ -21,7 +21,7 @@ function faultOf(subject: string): string | undefined {
 test('faultOf() accepts a folder and an imperative, and refuses the rest', t => {
   t.is(faultOf('taps: follow a re-created interface'), undefined)
   t.is(faultOf('publish: write the status directory; world: give captures identities'), undefined)
-  for (const bad of ['Fix things', 'taps: Fixed it', 'taps: added it', 'taps: fix it.', 'wip', `taps: ${'x'.repeat(100)}`])
+  for (const bad of ['Fix things', 'taps: Fixed it', 'taps: added it', 'taps: fix it.', 'wip', `taps: ${'x'.repeat(120)}`])
     t.truthy(faultOf(bad), bad)
 })
 
