@@ -24,12 +24,13 @@ export type EngineParts = {
   readonly clock: Clock
   readonly log: Logger
   readonly compile: (filter: string, snapLength: number) => Promise<number>
-  readonly counterMs: number // counters are reported this often, state changes at once
+  readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
   readonly onExpired: (captureKey: string) => void
   readonly onTurn: (seconds: number) => void
 }
 
 const longestSnapLength = 262_144
+const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
 export class Engine implements Turns {
   readonly #parts: EngineParts
@@ -101,7 +102,7 @@ export class Engine implements Turns {
 
   async #turn(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { source, holder, clock, onExpired, onTurn } = this.#parts
+    const { source, holder, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
     const world = source.snapshot()
@@ -109,9 +110,10 @@ export class Engine implements Turns {
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
     await this.#apply(decision)
     holder.rotateWhatIsDue()
+    const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
-    this.#sleepUntil(Math.min(decision.wakeAtMs, clock.now() + this.#parts.counterMs))
+    void this.#sleep(decision.wakeAtMs, counted)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
@@ -173,10 +175,16 @@ export class Engine implements Turns {
     this.#unpublished = message
   }
 
-  #sleepUntil(atMs: number): void {
+  async #sleep(wakeAtMs: number, counted: number): Promise<void> {
+    const { clock, holder, counterMs } = this.#parts
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    void this.#parts.clock.sleepUntil(atMs, signal).then(() => signal.aborted || this.lookAgain())
+    for (let sleptMs = 0; sleptMs < quietMs; sleptMs += counterMs) {
+      await clock.sleepUntil(Math.min(wakeAtMs, clock.now() + counterMs), signal)
+      if (signal.aborted) return
+      if (clock.now() >= wakeAtMs || holder.counted() !== counted) break
+    }
+    this.lookAgain()
   }
 
   /** Asks for a turn. Worlds, taps and the clock do by themselves; the configuration is told of here. */
