@@ -90,6 +90,18 @@ export class SimulatedCluster {
     return file
   }
 
+  /** The network namespace of the API server. */
+  get networkPath(): string {
+    return this.#network.path
+  }
+
+  /** The administrator's kubeconfig, for a server at that address. */
+  kubeconfigOf(url: string): string {
+    const file = join(this.directory, 'elsewhere.kubeconfig')
+    writeFileSync(file, kubeconfig(url, this.api.caFile, this.api.token), { mode: 0o600 })
+    return file
+  }
+
   /** A program of ours in a network namespace of the cluster. */
   run(name: string, namespace: Namespace | undefined, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
     const path = (namespace ?? this.#network).path

@@ -1,0 +1,66 @@
+// What `watch` draws on a terminal: a row for each capture with a bar towards its limit or its end. Pure: captures, the time, the
+// width of the terminal in; text out.
+
+import { ageOf } from '../../status/age.ts'
+import type { ShownCapture } from '../../status/columns.ts'
+import { table } from '../table.ts'
+import { stateCell } from './output.ts'
+import { sizeText } from './sizeText.ts'
+
+const barCells = 20
+
+export function liveTable(captures: readonly ShownCapture[], nowMs: number, columns: number): string {
+  if (captures.length === 0) return 'No captures\n'
+  const rows = captures.map(capture => [
+    capture.metadata.name,
+    capture.status?.state ?? 'Pending',
+    ...countsOf(capture),
+    progressCell(capture, nowMs),
+  ])
+  const [head = '', ...lines] = table([['NAME', 'STATE', 'ENDPOINTS', 'PACKETS', 'BYTES', 'DROPPED', 'PROGRESS'], ...rows])
+    .trimEnd()
+    .split('\n')
+  const at = head.indexOf('STATE')
+  // Cut to the terminal first: a line that wraps would be two when the cursor goes up again.
+  const shown = lines.map((line, index) => {
+    const { state } = captures[index]?.status ?? {}
+    const cut = line.slice(0, columns - 1)
+    return state === undefined || cut.length < at + state.length ? cut : cut.slice(0, at) + stateCell(state) + cut.slice(at + state.length)
+  })
+  return `${[head.slice(0, columns - 1), ...shown].join('\n')}\n`
+}
+
+function countsOf({ status }: ShownCapture): string[] {
+  return status ? [`${status.endpoints}`, `${status.packets}`, sizeText(status.bytes), `${status.dropped}`] : ['', '', '', '']
+}
+
+/** How far it is, from 0 to 1, and towards what; undefined: it has neither limit nor end. */
+export type Progress = { readonly share: number; readonly towards: string }
+
+/** Limits are per node: the node that has come furthest is meant. */
+export function progressOf({ spec, status, metadata }: ShownCapture, nowMs: number): Progress | undefined {
+  const { packets, bytes } = spec.limits ?? {}
+  const most = (count: 'packets' | 'bytes') => Math.max(0, ...(status?.files.map(file => file[count]) ?? []))
+  const startMs = Date.parse(spec.startTime ?? metadata.creationTimestamp)
+  const endMs = spec.endTime === undefined ? undefined : Date.parse(spec.endTime)
+  const all: Progress[] = [
+    ...(packets ? [{ share: most('packets') / packets, towards: `${most('packets')} of ${packets} packets` }] : []),
+    ...(bytes ? [{ share: most('bytes') / bytes, towards: `${sizeText(most('bytes'))} of ${sizeText(bytes)}` }] : []),
+    ...(endMs === undefined ? [] : [{ share: (nowMs - startMs) / (endMs - startMs), towards: `${ageOf(endMs - nowMs)} left` }]),
+  ]
+  const [first] = all.toSorted((a, b) => b.share - a.share)
+  return first && { ...first, share: Math.min(1, Math.max(0, first.share)) }
+}
+
+function progressCell(capture: ShownCapture, nowMs: number): string {
+  if (capture.status?.state === 'Finished') return 'done'
+  const startMs = Date.parse(capture.spec.startTime ?? '')
+  if (startMs > nowMs) return `begins in ${ageOf(startMs - nowMs)}`
+  const progress = progressOf(capture, nowMs)
+  return progress ? `${bar(progress.share)} ${progress.towards}` : ''
+}
+
+export function bar(share: number, cells = barCells): string {
+  const full = Math.round(share * cells)
+  return `[${'#'.repeat(full)}${'-'.repeat(cells - full)}]`
+}
