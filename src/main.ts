@@ -11,6 +11,7 @@ const commands: Commands = {
   agent: async () => (await import('./cli/agent.ts')).agentCommand(),
   controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
   preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
+  completion: async () => (await import('./cli/completion.ts')).completionCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),
 }
 

@@ -9,6 +9,7 @@ export type Commands = Readonly<Record<string, () => Promise<Command>>>
 
 export async function run(program: Command, commands: Commands, args: readonly string[]): Promise<void> {
   try {
+    if (args[0] === '__complete') return await completing(await withCommands(program, commands, ''), args.slice(1))
     await (await withCommands(program, commands, args[0] ?? '')).parseAsync(args, { from: 'user' })
   } catch (error) {
     process.exitCode = exitCodeOf(error)
@@ -20,6 +21,10 @@ async function withCommands(program: Command, commands: Commands, asked: string)
   const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
   for (const name of names) program.addCommand(exiting((await commands[name]?.()) ?? new Command(name)))
   return program
+}
+
+async function completing(program: Command, words: readonly string[]): Promise<void> {
+  await (await import('./completeNames.ts')).printCompletions(program, words)
 }
 
 // Of a subcommand's own subcommands too: commander does not hand this on to commands that were made elsewhere.

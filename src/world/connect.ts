@@ -53,6 +53,10 @@ export async function connectUser({ kubeconfig, context }: UserConfig): Promise<
   return { kube: kubeOf(config), namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default', token }
 }
 
+export async function contextNames(kubeconfig: string | undefined): Promise<string[]> {
+  return (await loadConfig(kubeconfig)).getContexts().map(({ name }) => name)
+}
+
 async function connectAs(file: string | undefined): Promise<Kube> {
   return kubeOf(await loadConfig(file))
 }

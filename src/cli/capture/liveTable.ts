@@ -7,27 +7,30 @@ import { table } from '../table.ts'
 import { stateCell } from './output.ts'
 import { sizeText } from './sizeText.ts'
 
-const barCells = 20
+const barCells = { least: 6, most: 20 } as const
+const between = 3 // spaces, before the progress as between the other columns
 
 export function liveTable(captures: readonly ShownCapture[], nowMs: number, columns: number): string {
   if (captures.length === 0) return 'No captures\n'
-  const rows = captures.map(capture => [
-    capture.metadata.name,
-    capture.status?.state ?? 'Pending',
-    ...countsOf(capture),
-    progressCell(capture, nowMs),
-  ])
-  const [head = '', ...lines] = table([['NAME', 'STATE', 'ENDPOINTS', 'PACKETS', 'BYTES', 'DROPPED', 'PROGRESS'], ...rows])
+  const rows = captures.map(capture => [capture.metadata.name, capture.status?.state ?? 'Pending', ...countsOf(capture)])
+  const heads = ['NAME', 'STATE', 'PODS', 'PACKETS', 'BYTES', 'DROPPED']
+  const [head = '', ...lines] = table([heads, ...rows])
     .trimEnd()
     .split('\n')
+  const width = Math.max(head.length, ...lines.map(({ length }) => length)) + between
+  // Never as wide as the terminal: a line that wraps would be two when the cursor goes up again.
+  const cut = (line: string, progress: string) => `${line.padEnd(width)}${progress}`.trimEnd().slice(0, columns - 1)
   const at = head.indexOf('STATE')
-  // Cut to the terminal first: a line that wraps would be two when the cursor goes up again.
   const shown = lines.map((line, index) => {
-    const { state } = captures[index]?.status ?? {}
-    const cut = line.slice(0, columns - 1)
-    return state === undefined || cut.length < at + state.length ? cut : cut.slice(0, at) + stateCell(state) + cut.slice(at + state.length)
+    const capture = captures[index] as ShownCapture
+    return withColour(cut(line, progressCell(capture, nowMs, columns - 1 - width)), at, capture)
   })
-  return `${[head.slice(0, columns - 1), ...shown].join('\n')}\n`
+  return `${[cut(head, 'PROGRESS'), ...shown].join('\n')}\n`
+}
+
+function withColour(line: string, at: number, { status }: ShownCapture): string {
+  const end = at + (status?.state.length ?? 0)
+  return status === undefined || line.length < end ? line : line.slice(0, at) + stateCell(status.state) + line.slice(end)
 }
 
 function countsOf({ status }: ShownCapture): string[] {
@@ -52,15 +55,17 @@ export function progressOf({ spec, status, metadata }: ShownCapture, nowMs: numb
   return first && { ...first, share: Math.min(1, Math.max(0, first.share)) }
 }
 
-function progressCell(capture: ShownCapture, nowMs: number): string {
+function progressCell(capture: ShownCapture, nowMs: number, columns: number): string {
   if (capture.status?.state === 'Finished') return 'done'
   const startMs = Date.parse(capture.spec.startTime ?? '')
   if (startMs > nowMs) return `begins in ${ageOf(startMs - nowMs)}`
   const progress = progressOf(capture, nowMs)
-  return progress ? `${bar(progress.share)} ${progress.towards}` : ''
+  if (!progress) return ''
+  const cells = Math.min(barCells.most, columns - progress.towards.length - 3)
+  return cells < barCells.least ? progress.towards : `${progress.towards} ${bar(progress.share, cells)}`
 }
 
-export function bar(share: number, cells = barCells): string {
+export function bar(share: number, cells: number): string {
   const full = Math.round(share * cells)
   return `[${'#'.repeat(full)}${'-'.repeat(cells - full)}]`
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { parse } from 'yaml'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
 import { useSimulated } from '../../cluster/useSimulated.ts'
-import { makeStage, type Stage, untilState } from './stage.ts'
+import { makeStage, type Stage, untilSo, untilState } from './stage.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let made: Promise<Stage> | undefined
@@ -259,23 +259,32 @@ clusterTest('kubectl capture create --wait exits 6 with the message when the cap
 clusterTest('kubectl capture watch draws a table with the way to the limit on a terminal', async t => {
   const { userKubeconfig, capture } = await onStage()
   t.is((await capture('create', 'limited', '-l', 'app == "web"', '--limit-packets', '2', '--wait')).code, 0)
-  const pod = (await onStage()).pods[0]
-  const command = `kubectl capture watch limited --kubeconfig ${userKubeconfig}`
-  const child = spawn('nsenter', [`--net=${cluster().networkPath}`, 'script', '-qec', command, '/dev/null'], {
-    env: { ...process.env, TERM: 'xterm-256color' },
-  })
-  let drawn = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    drawn += chunk.toString()
+  const command = `stty columns 100; kubectl capture watch limited --kubeconfig ${userKubeconfig}`
+  const args = [`--net=${cluster().networkPath}`, 'script', '-qec', command, '/dev/null']
+  const child = spawn('nsenter', args, {
+    env: { ...process.env, TERM: 'xterm-256color', NO_COLOR: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => child.kill('SIGKILL'))
-  while (!drawn.includes('0 of 2 packets')) await once(child.stdout, 'data')
-  t.regex(drawn, /\[-{20}\] 0 of 2 packets/)
+  const closed = once(child, 'close')
+  let drawn = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    drawn += chunk.toString().replaceAll('\u001b', '<esc>')
+  })
+  await untilSo('a bar', () => /0 of 2 packets \[-+\]/.test(drawn))
   await capture('stop', 'limited')
-  await once(child, 'close')
-  t.regex(drawn, /\u001b\[\d+A\u001b\[J/)
-  t.regex(drawn, /\u001b\[90mFinished\u001b\[39m/)
-  t.truthy(pod)
+  await closed
+  t.regex(drawn, /<esc>\[2A<esc>\[J/)
+  t.regex(drawn, /<esc>\[90mFinished<esc>\[39m .* done\r\n$/)
+})
+
+clusterTest('kubectl completes names of captures, pods and namespaces through kubectl_complete-capture', async t => {
+  const { userKubeconfig } = await onStage()
+  const completed = async (...words: string[]) => (await cluster().api.ask(['__complete', 'capture', ...words])).out.trim().split('\n')
+  t.deepEqual(await completed('describe', '--kubeconfig', userKubeconfig, 'la'), ['later\tFinished', ':4'])
+  t.deepEqual(await completed('create', 'x', '-n', 'shop', '--pod', 'web-0,web-'), ['web-0,web-0\tRunning', 'web-0,web-1\tRunning', ':4'])
+  t.deepEqual(await completed('list', '--context', ''), ['selcap', ':4'])
+  t.deepEqual(await completed('describe', '--kubeconfig', 'missing', ''), [':4'])
 })
 
 clusterTest('kubectl capture delete removes captures, and exits 3 for one that is not there', async t => {

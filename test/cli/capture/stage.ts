@@ -36,11 +36,18 @@ export async function makeStage(cluster: SimulatedCluster, { isCapturing = true 
 }
 
 export async function untilState(stage: Stage, name: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
+  let capture = await stage.get(name)
+  await untilSo(`a state of ${name}`, async () => {
+    capture = await stage.get(name)
+    return isSo(capture)
+  })
+  return capture
+}
+
+export async function untilSo(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = Date.now() + 30_000
-  for (;;) {
-    const capture = await stage.get(name)
-    if (isSo(capture)) return capture
-    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${name}: ${JSON.stringify(capture.status)}`)
+  while (!(await isSo())) {
+    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}`)
     await after(100)
   }
 }
