@@ -3,9 +3,9 @@
 // of bench1 arrives at every tap. In a network namespace of the bench's own (harness.ts), which takes it all along.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { directory } from './harness.ts'
@@ -49,14 +49,15 @@ export class Standalone {
       Array.from({ length: endpoints }, (_, index) => endpoint(index)),
     )
     const directories = ['manifests', 'captures', 'status'].flatMap(each => [`--${each}`, join(root, each)])
+    const log = openSync(join(root, 'log'), 'w') // not a pipe: whoever reads it late would hold it up
     const started = spawn(selcap, ['standalone', '--node', 'node-0', '--metrics-port', '0', ...directories], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'ignore', log],
     })
-    const lines = createInterface({ input: started.stderr })
-    await new Promise<void>((resolve, reject) => {
-      lines.on('line', line => line.includes('selcap started') && resolve())
-      started.once('exit', code => reject(new Error(`Cannot start selcap: it ended with ${code}`)))
-    })
+    while (!readFileSync(join(root, 'log'), 'utf8').includes('selcap started')) {
+      if (started.exitCode !== null) throw new Error(`Cannot start selcap: ${readFileSync(join(root, 'log'), 'utf8')}`)
+      await setTimeout(50)
+    }
+    closeSync(log)
     return new Standalone(root, started)
   }
 

@@ -13,6 +13,7 @@ struct reader {
   void (*emit)(void *context, struct event *event);
   void *context;
   bool is_stopping;
+  struct errand *first_errand, *last_errand;
   int running; // threads that open, close, compile
   pthread_cond_t none_running;
   size_t filled;

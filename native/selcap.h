@@ -125,4 +125,5 @@ struct links {
   size_t address_count;
 };
 bool read_links(const char *netns, struct links *out, struct failure *failure);
+uint32_t gso_max_of(int index); // of an interface of this thread's namespace; 65536 if it cannot be told
 int open_link_watch(void);

@@ -10,6 +10,7 @@ const commands: Commands = {
   standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
   agent: async () => (await import('./cli/agent.ts')).agentCommand(),
   controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
+  gateway: async () => (await import('./cli/gateway.ts')).gatewayCommand(),
   preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
   completion: async () => (await import('./cli/completion.ts')).completionCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),

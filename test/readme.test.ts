@@ -14,7 +14,7 @@ import { until } from './taps/capture.ts'
 type Check = (place: Place, command: string) => Promise<unknown>
 
 const readme = withoutSection(read('README.md'), 'In a cluster') // that one: test/cluster/readme.test.ts
-const manual = read('docs/operations.md')
+const manual = withoutSection(read('docs/operations.md'), 'The programs') // that one too
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()
 
@@ -65,15 +65,16 @@ const spokenInReadme: Readonly<Record<string, Check>> = {
 
 const spokenInManual: Readonly<Record<string, Check>> = {
   '--config': async place => {
-    writeFileSync(join(place.path, 'node.yaml'), 'captureMaxSizeBytes: 5000\nagentPort: 9877\n')
+    writeFileSync(join(place.path, 'node.yaml'), 'captureMaxSizeBytes: 5000\nmetricsPort: 9878\n')
     left.set(place, await place.leave(`${standalone} --config node.yaml`, 'selcap started'))
     await place.reaches('WaitingForTraffic')
     await place.send(25)
     await until('the rotated files', () => (place.status()?.status?.files[0]?.fileNames.length ?? 0) === 1 + 2)
   },
   'GET /metrics': async place =>
-    place.t.regex(await get(place, 9877, '/metrics'), /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m),
-  'GET /healthz': async place => place.t.is(await get(place, 9877, '/healthz'), 'ok\n'),
+    place.t.regex(await get(place, 9878, '/metrics'), /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m),
+  'GET /readyz': async place => place.t.is(await get(place, 9878, '/readyz'), 'ok\n'),
+  'GET /healthz': async place => place.t.is(await get(place, 9878, '/healthz'), 'ok\n'),
   'ip link': async (place, command) => {
     const listed = await place.type(command)
     place.t.true(listed.includes(place.status()?.status?.files[0]?.endpoints[0]?.interface ?? '-'))

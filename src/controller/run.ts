@@ -29,7 +29,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     log,
     compile: (filter, length) => driver.compile(filter, length),
   })
-  const place = { port: portOf(options.metricsPort, 9_876), host: options.metricsHost, isReady: () => controller.isListed }
+  const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }
   await using _ = await serveFigures({ registry: new Registry() }, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')

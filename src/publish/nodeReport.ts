@@ -33,6 +33,7 @@ export type Identity = {
   readonly startedAt: string
   readonly address: string
   readonly port: number
+  readonly certificateFingerprint?: string
   readonly clockOffsetMilliseconds?: number
 }
 

@@ -90,7 +90,9 @@ async function send(
 ) {
   const search = new URLSearchParams(query).toString()
   const url = new URL(`${server.replace(/\/$/, '')}${path}${search && `?${search}`}`)
-  const all = { ...options, method, signal, headers: { ...headers, ...options.headers } }
+  // Node gives a DELETE's body no length by itself, and the server would not read it.
+  const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+  const all = { ...options, method, signal, headers: { ...headers, ...options.headers, ...length } }
   const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, all)
   sent.on('error', () => {}) // once() tells of it; what comes after an abort is nobody's
   sent.end(body)

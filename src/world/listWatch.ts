@@ -6,6 +6,7 @@
 // generation is fetched.
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { type Kube, readJson } from './kube.ts'
 import { Refused, refusedBy, waitMsAfter } from './refused.ts'
@@ -50,6 +51,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   #seenVersion: string | undefined // no list may be older than what was seen
   #isListed = false
   #failures = 0
+  #isGone = false // the version we watched from was forgotten, and no line has come since
   #listener: () => void = () => {}
   #done: Promise<void> | undefined
 
@@ -143,11 +145,14 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
       const response = await this.#get(path, query, accept, end.signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
-      for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
+      lines.on('error', () => {}) // the loop throws it; after the loop nobody would listen, which ends the process
+      for await (const line of lines) {
         timer.refresh()
         isHeard = true
         await this.#take(JSON.parse(line) as WatchLine)
         this.#failures = 0
+        this.#isGone = false
       }
     } catch (error) {
       if (!end.signal.aborted) throw error
@@ -213,11 +218,18 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
 
   async #backOff(error: unknown): Promise<void> {
     const { clock, random = Math.random } = this.#options
-    if (error instanceof Refused && error.status === 410) this.#resourceVersion = undefined
+    if (error instanceof Refused && error.status === 410) this.#forget()
     if (error instanceof Refused && error.isFromFuture) this.#resourceVersion = this.#seenVersion = undefined
     this.#options.onState?.('failed', error instanceof Error ? error.message : String(error))
     const waitMs = waitMsAfter(error, this.#failures++, random())
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
+  }
+
+  // The server is there, so the list comes soon, however long it was away. If that repeats, ever later: lists are dear.
+  #forget(): void {
+    this.#resourceVersion = undefined
+    if (!this.#isGone) this.#failures = 0
+    this.#isGone = true
   }
 }
 
@@ -227,9 +239,9 @@ function partial(kind: string): string {
 
 /** They differ in nothing that is kept but their version: no reason to look again. */
 function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean {
-  return textOf(a) === textOf(b)
+  return isDeepStrictEqual(withoutVersion(a), withoutVersion(b))
 }
 
-function textOf(object: KubeObject | undefined): string {
-  return JSON.stringify({ ...object, metadata: { ...object?.metadata, resourceVersion: undefined, managedFields: undefined } })
+function withoutVersion(object: KubeObject | undefined): unknown {
+  return object && { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields: undefined } }
 }

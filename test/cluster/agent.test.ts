@@ -86,7 +86,7 @@ clusterTest('while the API server is away captures and windows go on, and the re
 clusterTest('a capture that is deleted goes with its files and its row, and nothing else does', async t => {
   const { nodes } = await onStage()
   await cluster().api.kubectl('delete', 'packetcapture', 'window', '-n', 'shop')
-  await until('the files to go', () => nodes.every(node => node.files('shop', 'window').length === 0))
+  await untilAsync('the files to go', async () => nodes.every(node => node.files('shop', 'window').length === 0))
   await untilAsync('the row to go', async () => (await row('node-1', 'window')) === undefined)
   t.is(nodes[0]?.records('shop', 'web'), 10)
 })
@@ -95,7 +95,7 @@ clusterTest('selectors see the labels of namespaces and service accounts, also w
   const { nodes } = await onStage()
   await cluster().api.kubectl('label', 'namespace', 'shop', 'team=blue')
   await cluster().apply(packetCapture('team', { selector: "pcns.team == 'blue'" }))
-  await until('the start', () => nodes.every(node => node.files('shop', 'team').length === 1))
+  await untilAsync('the start', async () => nodes.every(node => node.files('shop', 'team').length === 1))
   await cluster().api.kubectl('label', 'namespace', 'shop', 'team=red', '--overwrite')
   await untilAsync('the end', async () => (await row('node-2', 'team'))?.file.endpoints[0]?.endedAt !== undefined)
   t.pass()

@@ -99,7 +99,7 @@ clusterTest('an expression that does not compile is an Error in the words of the
 
 clusterTest('a capture that matches nobody, or only host-networked pods, says so', async t => {
   const { nodes } = await onStage()
-  await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { hostNetwork: true })
+  await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { spec: { hostNetwork: true } })
   await cluster().apply(packetCapture('nobody', { selector: "app == 'nobody'" }), packetCapture('proxy', { selector: "app == 'proxy'" }))
   const nobody = await untilStatus('nobody', 'a message', ({ status }) => (status?.conditions[0]?.message ?? '') !== '')
   t.is(nobody.status?.conditions[0]?.message, 'No pod in namespace "shop" matches the selector on any of 2 nodes')
@@ -113,7 +113,7 @@ clusterTest('a capture that matches nobody, or only host-networked pods, says so
 clusterTest('a window is Scheduled, then captured, then Finished, and its ttl removes it with its files', async t => {
   const { nodes } = await onStage()
   const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 10 }
+  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 8 }
   await cluster().apply(packetCapture('window', spec))
   await untilStatus('window', 'Scheduled', ({ status }) => status?.state === 'Scheduled')
   await untilStatus('window', 'WaitingForTraffic', ({ status }) => status?.state === 'WaitingForTraffic')

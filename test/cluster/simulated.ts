@@ -6,12 +6,11 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
 import { makeNamespace, type Namespace, type Scope } from '../net/namespace.ts'
-import { ip } from '../net/run.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
 import { root } from '../repo/tree.ts'
 import { selcap } from '../standaloneProcess.ts'
@@ -19,6 +18,7 @@ import { readRecords } from '../taps/captureFile.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { type Child, startChild } from './child.ts'
 import { kubeconfig } from './credentials.ts'
+import { connectPod, type PodAddresses, type PodNetwork } from './podNetwork.ts'
 
 const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
 export const systemNamespace = 'selcap-system'
@@ -102,10 +102,24 @@ export class SimulatedCluster {
     return file
   }
 
-  /** A program of ours in a network namespace of the cluster. */
-  run(name: string, namespace: Namespace | undefined, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+  /** Connections to a socket file, which is there soon, go to that port of the server's address. */
+  forward(name: string, socket: string, port: string): Child {
+    const path = join(root, 'scripts', 'demo', 'forward.ts')
+    const command = ['nsenter', `--net=${this.#network.path}`, 'setpriv', '--pdeathsig', 'KILL', '--', process.execPath, path]
+    const child = startChild(name, [...command, socket, serverAddress, port], { logFile: join(this.directory, `${name}.log`) })
+    this.#scope.teardown(() => child.stop('SIGKILL'))
+    return child
+  }
+
+  /** A program of ours in a network namespace of the cluster; `around` is a command that runs it. */
+  run(
+    name: string,
+    namespace: Namespace | undefined,
+    args: readonly string[],
+    { env = {}, around = [] }: { readonly env?: NodeJS.ProcessEnv; readonly around?: readonly string[] } = {},
+  ): Child {
     const path = (namespace ?? this.#network).path
-    const command = ['nsenter', `--net=${path}`, 'setpriv', '--pdeathsig', 'KILL', '--', selcap, ...args]
+    const command = [...around, 'nsenter', `--net=${path}`, 'setpriv', '--pdeathsig', 'KILL', '--', selcap, ...args]
     const child = startChild(name, command, { logFile: join(this.directory, `${name}.log`), env: { ...process.env, ...env } })
     this.#scope.teardown(() => child.stop('SIGKILL'))
     return child
@@ -118,10 +132,12 @@ export class SimulatedNode {
   readonly name: string
   readonly namespace: Namespace
   readonly captures: string
+  readonly netns: string // what its agent finds under /var/run/netns
   readonly #cluster: SimulatedCluster
   readonly #scope: Scope
   readonly #number: number
   #pods = 0
+  #agent: Child | undefined
 
   constructor(scope: Scope, cluster: SimulatedCluster, namespace: Namespace, name: string, number: number) {
     this.name = name
@@ -130,35 +146,59 @@ export class SimulatedNode {
     this.#cluster = cluster
     this.#scope = scope
     this.#number = number
-    mkdirSync(this.captures)
+    this.netns = join(cluster.directory, `${name}-netns`)
+    for (const directory of [this.captures, this.netns]) mkdirSync(directory)
   }
 
-  /** Traffic goes from inside the pod to `hostAddress`, the other end of its veth. */
-  async addPod(namespace: string, name: string, labels: Readonly<Record<string, string>>, spec: object = {}): Promise<SimulatedPod> {
-    const number = ++this.#pods
-    const [hostAddress, podAddress] = [`10.${this.#number}.${number}.1`, `10.${this.#number}.${number}.2`]
+  /** Traffic goes from inside the pod to `hostAddress`, the other end of its veth, or the bridge's. */
+  async addPod(namespace: string, name: string, labels: Readonly<Record<string, string>>, options: PodOptions = {}): Promise<SimulatedPod> {
+    const { spec = {}, hostName = hostInterfaceName(namespace, name, 'cali'), isFound = true, ...network } = options
     const inside = await makeNamespace(this.#scope)
-    const hostName = hostInterfaceName(namespace, name, 'cali')
-    await ip([`link add ${hostName} type veth peer name eth0 netns ${inside.pid}`], this.namespace.path)
-    await this.namespace.run('sh', '-c', `echo 1 >/proc/sys/net/ipv6/conf/${hostName}/disable_ipv6`)
-    await this.namespace.ip(`address add ${hostAddress}/30 dev ${hostName}`, `link set ${hostName} up`)
-    await inside.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6')
-    await inside.ip(`address add ${podAddress}/30 dev eth0`, 'link set eth0 up')
+    const place = { number: ++this.#pods, node: this.#number, host: this.namespace, inside, hostName }
+    const addresses = await connectPod(place, network)
+    const pod = { name, hostName, namespace: inside, sender: await makeSender(this.#scope, inside), ...addresses }
+    if (isFound) this.show(pod)
     const metadata = { name, namespace, labels }
     const containers = [{ name: 'main', image: 'app' }]
     await this.#cluster.apply({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: this.name, containers, ...spec } })
-    const status = JSON.stringify({ status: { phase: 'Running', podIP: podAddress, podIPs: [{ ip: podAddress }] } })
+    const podIPs = addresses.podAddresses.map(address => ({ ip: address }))
+    const status = JSON.stringify({ status: { phase: 'Running', podIP: podIPs[0]?.ip, podIPs } })
     await this.#cluster.api.kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '--type=merge', '-p', status)
-    return { name, hostName, hostAddress, podAddress, namespace: inside, sender: await makeSender(this.#scope, inside) }
+    return pod
+  }
+
+  /** As a CNI plugin does: the pod's network namespace is to be found. */
+  show({ name, namespace }: Pick<SimulatedPod, 'name' | 'namespace'>): void {
+    symlinkSync(namespace.path, join(this.netns, `cni-${name}`))
   }
 
   /** Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
     const file = await this.#cluster.kubeconfigFor('selcap-agent', this.name)
-    const args = ['agent', '--node', this.name, '--kubeconfig', file, '--captures', this.captures, '--metrics-port', '0', ...options]
-    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args)
+    const args = [
+      'agent',
+      '--node',
+      this.name,
+      '--kubeconfig',
+      file,
+      '--captures',
+      this.captures,
+      '--metrics-port',
+      '0',
+      '--agent-port',
+      '0',
+      ...options,
+    ]
+    const mounts = `mount -t tmpfs none /run && mkdir /run/netns && mount --bind ${this.netns} /run/netns && exec "$@"`
+    const around = ['unshare', '--mount', 'sh', '-c', mounts, 'sh']
+    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env: { POD_IP: `198.19.0.${this.#number}` } })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
+    this.#agent = agent
     return agent
+  }
+
+  async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#agent?.stop(signal)
   }
 
   files(namespace: string, capture: string): string[] {
@@ -177,11 +217,12 @@ export class SimulatedNode {
   }
 }
 
-export type SimulatedPod = {
+/** `isFound`: its namespace is shown at once. */
+export type PodOptions = PodNetwork & { readonly spec?: object; readonly hostName?: string; readonly isFound?: boolean }
+
+export type SimulatedPod = PodAddresses & {
   readonly name: string
   readonly hostName: string
-  readonly hostAddress: string
-  readonly podAddress: string
   readonly namespace: Namespace
   readonly sender: Sender
 }

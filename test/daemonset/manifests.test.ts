@@ -84,7 +84,7 @@ test.serial('the controller fits the restricted standard; the agent fits neither
   t.regex(await refusalOf('baseline', agent), /violates PodSecurity "baseline.*host namespaces/)
 })
 
-test.serial('both run the image of this version, and their figures are on agentPort', async t => {
+test.serial('both run the image of this version, and their figures are on metricsPort', async t => {
   for (const [kind, name] of [
     ['daemonset', 'selcap-agent'],
     ['deployment', 'selcap-controller'],

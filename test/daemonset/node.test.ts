@@ -82,7 +82,7 @@ nodeTest("figures are read at the node's address, and selcap runs by `kubectl ex
     '-o',
     'jsonpath={.items[0].status.podIP}',
   )
-  const figures = await node().kubectl('exec', ...shop, 'client', '--', 'wget', '-qO-', `http://${address}:9876/metrics`)
+  const figures = await node().kubectl('exec', ...shop, 'client', '--', 'wget', '-qO-', `http://${address}:9877/metrics`)
   t.regex(figures, /^selcap_taps_open 2$/m)
   const inPod = ['exec', ...system, agent, '--']
   t.regex(await node().kubectl(...inPod, 'selcap', 'explain', 'all()'), /canonical: all\(\)/)

@@ -10,9 +10,9 @@ import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { connectKube } from '../../src/world/connect.ts'
 import type { Kube } from '../../src/world/kube.ts'
 import type { ApiServer } from '../cluster/apiServer.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import type { Scope } from '../net/namespace.ts'
 
 export type Asked = { readonly method: string; readonly url: URL; readonly isWatch: boolean; readonly token: string; readonly atMs: number }
@@ -89,7 +89,7 @@ export class ApiProxy {
     const asked = { method: request.method ?? '', url, isWatch: url.searchParams.has('watch'), token, atMs: performance.now() }
     this.asked.push(asked)
     const treatment = this.next(asked) ?? {}
-    if (treatment.lateMs) await after(treatment.lateMs)
+    if (treatment.lateMs) await after(treatment.lateMs, undefined, { ref: false })
     if (treatment.status === undefined) return this.#pass(request, response, treatment.url ?? url)
     response.writeHead(treatment.status, { 'content-type': 'application/json', ...treatment.headers }).end(treatment.body ?? '{}')
   }
@@ -161,6 +161,5 @@ function connected({ directory }: ApiServer, cluster: object, user: object): Kub
     'current-context': name,
   }
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-  const connecting = connectKube(file)
-  return async request => (await connecting)(request)
+  return kubeOf(file)
 }

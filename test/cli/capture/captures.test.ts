@@ -195,7 +195,7 @@ clusterTest('kubectl capture list prints the columns of kubectl, -A more, and na
 
 clusterTest('kubectl capture explain tells which pods are taken, and why not the others', async t => {
   const { nodes, capture } = await onStage()
-  await nodes[0]?.addPod('shop', 'proxy', { app: 'web' }, { hostNetwork: true })
+  await nodes[0]?.addPod('shop', 'proxy', { app: 'web' }, { spec: { hostNetwork: true } })
   await nodes[0]?.addPod('shop', 'db', { app: 'db' })
   const { out, code } = await capture('explain', 'web')
   t.is(code, 0)

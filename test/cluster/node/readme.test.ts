@@ -14,6 +14,8 @@ import { useNode } from './useNode.ts'
 const { node, nodeTest } = useNode()
 const section = sectionOf(read('README.md'), 'In a cluster')
 
+const reportCommand = 'kubectl get nodecapturereport NODE -o yaml'
+
 type Check = (t: ExecutionContext, said: string) => unknown
 
 async function shop(): Promise<void> {
@@ -58,6 +60,8 @@ function type(command: string): Promise<string> {
 test("every command of README.md's section on clusters has a check here, and no check is left over", t => {
   t.deepEqual(commandsOf(section), Object.keys(checks))
   t.deepEqual(spokenCommandsOf(section), ['bin/selcap preflight']) // test/cluster/preflight.test.ts
+  const programs = spokenCommandsOf(sectionOf(read('docs/operations.md'), 'The programs'))
+  t.deepEqual(programs, ['selcap agent', 'selcap controller', 'selcap standalone', reportCommand])
   const { newTag } = parse(read('daemonset/base/kustomization.yaml')).images[0]
   t.true(section.includes(`-t selcap:${newTag} .`) && section.includes(`kind load docker-image selcap:${newTag}`))
 })
@@ -73,3 +77,8 @@ for (const command of commandsOf(section)) {
     t.pass()
   })
 }
+
+nodeTest(`docs/operations.md: ${reportCommand}`, async t => {
+  const { report } = parse(await type(reportCommand.replace('NODE', 'node-1')))
+  t.like(report, { budgets: { ringBytesMax: 134_217_728 }, clockOffsetMilliseconds: 0 })
+})
