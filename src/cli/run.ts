@@ -36,6 +36,6 @@ function exiting(command: Command): Command {
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (!(error instanceof UsageError || error instanceof CommandFailure)) throw error
-  process.stderr.write(`${error.message}\n`)
+  if (error.message !== '') process.stderr.write(`${error.message}\n`)
   return error instanceof CommandFailure ? error.exitCode : 2
 }

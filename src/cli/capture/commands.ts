@@ -9,4 +9,8 @@ export const captureCommands: Commands = {
   stop: async () => (await import('./stop.ts')).stopCommand(),
   delete: async () => (await import('./delete.ts')).deleteCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
+  download: async () => (await import('./download.ts')).downloadCommand(),
+  stream: async () => (await import('./stream.ts')).streamCommand(),
+  copy: async () => (await import('./copy.ts')).copyCommand(),
+  clean: async () => (await import('./copy.ts')).cleanCommand(),
 }

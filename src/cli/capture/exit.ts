@@ -10,6 +10,7 @@ export const exitCodes = {
   captureError: 6,
   timeout: 7,
   incomplete: 8,
+  interrupted: 130,
 } as const
 
 export type ExitReason = keyof typeof exitCodes
@@ -23,14 +24,14 @@ const meanings: Readonly<Record<ExitReason, string>> = {
   captureError: 'the capture is in the state Error',
   timeout: 'what was waited for has not come',
   incomplete: "a node's files are missing, or a checksum does not fit",
+  interrupted: 'interrupted; the same command goes on where a download stopped',
 }
 
 export const exitHelp = `
 Exit codes: 0 done
 ${Object.entries(exitCodes)
-  .map(([reason, code]) => `  ${code}  ${meanings[reason as ExitReason]}`)
-  .join('\n')}
-  130  interrupted`
+  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${meanings[reason as ExitReason]}`)
+  .join('\n')}`
 
 /** Printed without a stack. */
 export class CommandFailure extends Error {
@@ -40,5 +41,22 @@ export class CommandFailure extends Error {
   constructor(reason: ExitReason, message: string, cause?: unknown) {
     super(message, { cause })
     this.exitCode = exitCodes[reason]
+  }
+}
+
+/** Aborted when the user has had enough. What throws then is this signal's reason, which the command lets through. */
+export function interruption(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new CommandFailure('interrupted', '')))
+  return stop.signal
+}
+
+/** Runs it; what it throws after an interruption is the interruption. */
+export async function interruptibly<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = interruption()
+  try {
+    return await act(signal)
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
   }
 }

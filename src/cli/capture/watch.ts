@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { systemClock } from '../../clock.ts'
 import { columnCells, columnNames, type ShownCapture } from '../../status/columns.ts'
 import { type KubeObject, ListWatch } from '../../world/listWatch.ts'
-import { CommandFailure, exitHelp } from './exit.ts'
+import { CommandFailure, exitHelp, interruption } from './exit.ts'
 import { listCaptures } from './list.ts'
 import { liveTable } from './liveTable.ts'
 import { outputOption } from './output.ts'
@@ -42,19 +42,15 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   captures.onChange(look)
   captures.start()
   const timer = process.stdout.isTTY ? setInterval(look, redrawMs) : undefined // ages and progress move by themselves
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.reject(interrupted))
-  process.stdout.on('error', () => ended.reject(interrupted))
+  const stop = () => ended.reject(new CommandFailure('interrupted', ''))
+  interruption().addEventListener('abort', stop)
+  process.stdout.on('error', stop) // the reader has gone
   try {
     tellEnd(await ended.promise, name ?? '')
-  } catch (error) {
-    if (error !== interrupted) throw error
-    process.exitCode = 130
   } finally {
     clearInterval(timer)
   }
 }
-
-const interrupted = Symbol('interrupted')
 
 function tellEnd(capture: ShownCapture | undefined, name: string): void {
   if (!capture) throw new CommandFailure('notFound', `Cannot watch "${name}" any longer: it was deleted`)
