@@ -90,6 +90,18 @@ export class SimulatedCluster {
     return file
   }
 
+  /** The network namespace of the API server. */
+  get networkPath(): string {
+    return this.#network.path
+  }
+
+  /** The administrator's kubeconfig, for a server at that address. */
+  kubeconfigOf(url: string): string {
+    const file = join(this.directory, 'elsewhere.kubeconfig')
+    writeFileSync(file, kubeconfig(url, this.api.caFile, this.api.token), { mode: 0o600 })
+    return file
+  }
+
   /** Connections to a socket file, which is there soon, go to that port of the server's address. */
   forward(name: string, socket: string, port: string): Child {
     const path = join(root, 'scripts', 'demo', 'forward.ts')
