@@ -4,13 +4,16 @@
 //   GET    /v1/captures/{ns}/{name}/{uid}/files              what there is
 //   GET    /v1/captures/{ns}/{name}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all that nobody writes to
+//   GET    /v1/captures/{ns}/{name}/{uid}/stream             what comes from now on, as pcapng
 import type { AddressInfo } from 'node:net'
 import { finished } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Certificate } from '../access/certificate.ts'
 import type { Reviews } from '../access/reviews.ts'
+import { StreamError } from '../errors.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import type { Logger } from '../log.ts'
+import type { NodeStream } from '../stream/nodeStream.ts'
 import { type HeldFile, OpenedFile } from './files.ts'
 import { rangeOf } from './range.ts'
 
@@ -21,6 +24,8 @@ export type AgentServerParts = {
   readonly reviews: Reviews
   readonly gateway: string // the one user who may ask: system:serviceaccount:…
   readonly folderOf: (key: string, uid: string) => CaptureFolder | undefined
+  /** Refuses with StreamError. */
+  readonly openStream: (key: string, uid: string) => NodeStream
   readonly log: Logger
 }
 
@@ -45,7 +50,7 @@ type Named = { readonly Params: { readonly ns: string; readonly name: string; re
 
 const digestsMax = 1_000
 
-export function agentServer({ certificate, reviews, gateway, folderOf, log }: AgentServerParts): FastifyInstance {
+export function agentServer({ certificate, reviews, gateway, folderOf, openStream, log }: AgentServerParts): FastifyInstance {
   const app = fastify({ https: { key: certificate.key, cert: certificate.cert }, routerOptions: { maxParamLength: 300 }, bodyLimit: 1_024 })
   const digests = new Map<string, Promise<string>>() // by etag: of bytes that never change
   const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
@@ -70,6 +75,15 @@ export function agentServer({ certificate, reviews, gateway, folderOf, log }: Ag
   app.delete<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply) => {
     folder(request)?.clean()
     return reply.code(204).send()
+  })
+  app.get<Named>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {
+    const { ns, name, uid } = request.params
+    try {
+      return reply.type('application/x-pcapng').send(openStream(`${ns}/${name}`, uid).stream)
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error
+      return reply.code(error.reason === 'TooMany' ? 429 : 409).send(`${error.message}\n`)
+    }
   })
   app.get<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
     const found = folder(request)

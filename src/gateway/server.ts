@@ -1,6 +1,6 @@
 // The gateway's HTTPS side: hands capture files to those who may have them. Every request: token → user → right → limit → deed,
 // and a line in the log of who had what. Knows no file: agents do.
-import { pipeline, type Readable } from 'node:stream'
+import { PassThrough, pipeline, type Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import type { Reviews, User } from '../access/reviews.ts'
 import type { Clock } from '../clock.ts'
@@ -10,6 +10,7 @@ import type { Agents } from './agents.ts'
 import type { Capture, GatewayCluster } from './cluster.ts'
 import type { Gate } from './gate.ts'
 import { cleanNode, list, pathOf } from './listing.ts'
+import { openStream } from './stream.ts'
 import { zipOf } from './zip.ts'
 
 export type GatewayParts = {
@@ -58,6 +59,9 @@ export function gatewayServer(parts: GatewayParts, https: object | null): Fastif
   )
   app.get<Named>('/v1/namespaces/:ns/packetcaptures/:name/files/:node/:file', (request, reply) =>
     granted(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendFile(parts, access, request, reply)),
+  )
+  app.get<Named>('/v1/namespaces/:ns/packetcaptures/:name/stream', (request, reply) =>
+    granted(parts, request, reply, { verb: 'get', subresource: 'stream' }, access => sendStream(parts, access, request, reply)),
   )
   return app
 }
@@ -160,6 +164,29 @@ async function sendFile(parts: GatewayParts, access: Granted, request: FastifyRe
     })
   })
   return reply.send(answer as Readable)
+}
+
+async function sendStream(
+  parts: GatewayParts,
+  { user, capture }: Granted,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  if (request.method === 'HEAD') return reply.type('application/x-pcapng').send()
+  const stream = openStream(parts, capture)
+  if (!stream) return reply.code(409).send('Cannot stream a capture that is over on every node\n')
+  let bytes = 0
+  reply.hijack()
+  reply.raw.writeHead(200, { 'content-type': 'application/x-pcapng', 'cache-control': 'no-store' })
+  reply.raw.flushHeaders()
+  const meter = new PassThrough()
+  meter.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  pipeline(stream, meter, reply.raw, error => {
+    audit(parts, { user, capture, from: request.ip, what: 'stream', bytes, result: error ? 'ended by its reader' : 'done' })
+  })
+  return reply
 }
 
 async function clean(parts: GatewayParts, { user, capture, leave }: Granted, reply: FastifyReply): Promise<FastifyReply> {
