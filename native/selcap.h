@@ -25,7 +25,7 @@ struct sink {
   struct sink *next;
   int fd;
   int64_t bytes_left;
-  bool is_empty;
+  bool is_empty, is_file;
 };
 
 struct tap_spec {
