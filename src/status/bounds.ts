@@ -48,7 +48,7 @@ export function rankOf(state: CaptureState): number {
   return (['Capturing', 'WaitingForTraffic', 'Error', 'Scheduled', 'Finished'] as const).indexOf(state)
 }
 
-const statusBytesMax = 1_000_000 // an API server takes one and a half megabytes for all of an object
+const statusBytesMax = 999_000 // a million with what is said of the rest; an API server takes one and a half for all of an object
 
 /** As an API server takes it: the first condition says what is missing. */
 export function boundedStatus(status: PacketCaptureStatus): PacketCaptureStatus {
