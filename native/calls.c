@@ -1,4 +1,4 @@
-// Calls that take time: done on a thread each, answered through an event that carries the call's number.
+// Calls that take time: done on other threads (errand.c), answered through an event that carries the call's number.
 #include "addon.h"
 #include <stdio.h>
 #include <stdlib.h>

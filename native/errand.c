@@ -1,43 +1,59 @@
-// Work that waits: opening and closing rings, compiling, listing interfaces. A thread each.
+// Work that waits: opening and closing rings, compiling, listing interfaces. Done by threads that come when there is work and go
+// when there is none. Nearly all of it is waiting, so many at once are good; but not as many as there may be taps.
 #include "reader_state.h"
 #include <stdlib.h>
 
+#define THREADS_MAX 128
+
 struct errand {
-  struct reader *reader;
+  struct errand *next;
   void *(*work)(void *);
   void *argument;
 };
 
-static void *run_errand(void *argument) {
-  struct errand errand = *(struct errand *)argument;
-  free(argument);
-  errand.work(errand.argument);
-  pthread_mutex_lock(&errand.reader->lock);
-  if (--errand.reader->running == 0) pthread_cond_signal(&errand.reader->none_running);
-  pthread_mutex_unlock(&errand.reader->lock);
+static struct errand *take_errand(struct reader *reader) {
+  struct errand *errand = reader->first_errand;
+  if (!errand) return NULL;
+  reader->first_errand = errand->next;
+  if (!errand->next) reader->last_errand = NULL;
+  return errand;
+}
+
+static void *run_errands(void *argument) {
+  struct reader *reader = argument;
+  pthread_mutex_lock(&reader->lock);
+  for (struct errand *errand; (errand = take_errand(reader)); free(errand)) {
+    pthread_mutex_unlock(&reader->lock);
+    errand->work(errand->argument);
+    pthread_mutex_lock(&reader->lock);
+  }
+  if (--reader->running == 0) pthread_cond_signal(&reader->none_running);
+  pthread_mutex_unlock(&reader->lock);
   return NULL;
 }
 
-// Opening and closing are nearly all waiting: a thread each, however many.
-bool run_elsewhere(struct reader *reader, void *(*work)(void *), void *argument) {
-  struct errand *errand = malloc(sizeof *errand);
-  if (!errand) return false;
-  *errand = (struct errand){reader, work, argument};
+static bool start_thread(struct reader *reader) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, 1 << 20);
-  pthread_mutex_lock(&reader->lock);
-  reader->running++;
-  pthread_mutex_unlock(&reader->lock);
   pthread_t thread;
-  int failed = pthread_create(&thread, &attributes, run_errand, errand);
+  int failed = pthread_create(&thread, &attributes, run_errands, reader);
   pthread_attr_destroy(&attributes);
-  if (!failed) return true;
-  pthread_mutex_lock(&reader->lock);
-  reader->running--;
-  pthread_mutex_unlock(&reader->lock);
-  free(errand);
-  return false;
+  return !failed;
 }
 
+bool run_elsewhere(struct reader *reader, void *(*work)(void *), void *argument) {
+  struct errand *errand = malloc(sizeof *errand);
+  if (!errand) return false;
+  *errand = (struct errand){NULL, work, argument};
+  pthread_mutex_lock(&reader->lock);
+  if (reader->last_errand) reader->last_errand->next = errand;
+  else reader->first_errand = errand;
+  reader->last_errand = errand;
+  bool is_thread_wanted = reader->running < THREADS_MAX;
+  if (is_thread_wanted) reader->running++;
+  pthread_mutex_unlock(&reader->lock);
+  if (is_thread_wanted && !start_thread(reader)) run_errands(reader); // no thread can be made: here and now, then
+  return true;
+}

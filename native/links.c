@@ -60,12 +60,13 @@ static bool add_address(struct links *out, const struct nlmsghdr *message) {
   return true;
 }
 
-static bool dump(int fd, uint16_t type, struct links *out) {
+// All of that type, or the link of that index alone.
+static bool ask(int fd, uint16_t type, int index, struct links *out) {
   struct { struct nlmsghdr header; struct ifinfomsg body; } request = {
-    {sizeof request, type, NLM_F_REQUEST | NLM_F_DUMP, 1, 0}, {.ifi_family = AF_UNSPEC},
+    {sizeof request, type, NLM_F_REQUEST | (index ? 0 : NLM_F_DUMP), 1, 0}, {.ifi_family = AF_UNSPEC, .ifi_index = index},
   };
   if (send(fd, &request, sizeof request, 0) < 0) return false;
-  static _Thread_local char buffer[65536];
+  char buffer[32768]; // the kernel sends no more at a time
   for (;;) {
     ssize_t got = recv(fd, buffer, sizeof buffer, 0);
     if (got < 0 && errno == EINTR) continue;
@@ -77,6 +78,7 @@ static bool dump(int fd, uint16_t type, struct links *out) {
       if (message->nlmsg_type == RTM_NEWLINK && !add_link(out, message)) return false;
       if (message->nlmsg_type == RTM_NEWADDR && !add_address(out, message)) return false;
     }
+    if (index) return out->link_count > 0;
   }
 }
 
@@ -87,7 +89,7 @@ bool read_links(const char *netns, struct links *out, struct failure *failure) {
   const char *code = netns ? "NO_NAMESPACE" : "NOT_SUPPORTED";
   if (enter_netns(netns, &own) == 0) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    is_read = fd >= 0 && dump(fd, RTM_GETLINK, out) && dump(fd, RTM_GETADDR, out);
+    is_read = fd >= 0 && ask(fd, RTM_GETLINK, 0, out) && ask(fd, RTM_GETADDR, 0, out);
     int saved = errno;
     if (fd >= 0) close(fd);
     leave_netns(own);
@@ -101,4 +103,13 @@ bool read_links(const char *netns, struct links *out, struct failure *failure) {
   free(out->addresses);
   *out = (struct links){0};
   return false;
+}
+
+uint32_t gso_max_of(int index) {
+  struct links found = {0};
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  uint32_t gso_max = fd >= 0 && ask(fd, RTM_GETLINK, index, &found) ? found.links[0].gso_max : 65536;
+  if (fd >= 0) close(fd);
+  free(found.links);
+  return gso_max;
 }

@@ -83,18 +83,6 @@ static bool map_ring(struct tap *tap, const struct tap_spec *spec, uint32_t gso_
   return fail_errno(failure, spec, "mapping the ring"), false;
 }
 
-static uint32_t gso_max_of(const char *interface) {
-  struct links links;
-  struct failure ignored;
-  uint32_t found = 65536;
-  if (!read_links(NULL, &links, &ignored)) return found;
-  for (size_t i = 0; i < links.link_count; i++)
-    if (strcmp(links.links[i].name, interface) == 0) found = links.links[i].gso_max;
-  free(links.links);
-  free(links.addresses);
-  return found;
-}
-
 static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
   // Protocol 0: nothing is received before the bind, so no packet slips in ahead of the filter.
   tap->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -102,7 +90,7 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
   struct ifreq request = {0};
   memcpy(request.ifr_name, spec->interface, sizeof request.ifr_name);
   if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0) return fail_errno(failure, spec, "looking it up"), false;
-  if (!attach(tap->fd, spec, failure) || !map_ring(tap, spec, gso_max_of(spec->interface), failure)) return false;
+  if (!attach(tap->fd, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
   struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = request.ifr_ifindex};
   if (bind(tap->fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_errno(failure, spec, "binding to it"), false;
   return true;

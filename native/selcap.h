@@ -65,7 +65,7 @@ struct tap {
   struct counters counters;
   uint64_t seen;            // packets taken from the ring
   uint64_t drops_told;      // of counters.dropped, those already put into a record
-  uint64_t pending_packets, pending_bytes, pending_refused, pending_last_ns; // encoded, not yet written
+  uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns; // encoded, not yet written
   uint8_t *carry;           // the rest of a record that a pipe took half of
   size_t carry_bytes;
   bool has_written, is_stalled, is_failed, is_closing;
@@ -125,4 +125,5 @@ struct links {
   size_t address_count;
 };
 bool read_links(const char *netns, struct links *out, struct failure *failure);
+uint32_t gso_max_of(int index); // of an interface of this thread's namespace; 65536 if it cannot be told
 int open_link_watch(void);

@@ -2,6 +2,9 @@
 // Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Certificate, makeCertificate } from './access/certificate.ts'
+import { Reviews } from './access/reviews.ts'
+import { agentServer, listen } from './agentServer/server.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
 import { portOf, serveFigures, stopSignal } from './daemon.ts'
@@ -15,14 +18,16 @@ import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
 import { Cluster } from './world/cluster.ts'
 import { Configuration } from './world/configuration.ts'
-import { connectKube } from './world/kube.ts'
-import { loadLogin } from './world/login.ts'
+import { connectKube } from './world/connect.ts'
+import { ServerClock } from './world/serverClock.ts'
 
+const reviewsKeptMs = 60_000 // a token of the gateway's is good for longer
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, apiGroup: group } = options
-  const kube = connectKube(await loadLogin(options.kubeconfig))
+  const serverClock = new ServerClock(systemClock)
+  const kube = serverClock.watching(await connectKube(options.kubeconfig))
   await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
   const settings = (): Settings => configuration.settings
   const log = makeLogger(settings().logLevel)
@@ -31,14 +36,24 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   await using driver = await openDriver(options.driver)
   await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
   await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
-  const port = portOf(options.metricsPort, settings().agentPort)
+  const certificate = await makeCertificate(node, [])
+  const server = agentServer({
+    certificate,
+    reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
+    gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
+    folderOf: (key, uid) => holder.folderOf(key, uid),
+    log,
+  })
+  await using _server = { [Symbol.asyncDispose]: () => server.close() }
+  const port = await listen(server, portOf(options.agentPort, settings().agentPort, '--agent-port'), log)
   await using publisher = new ReportWriter({
     kube,
     clock: systemClock,
     log,
     node,
-    identity: identityOf(node, settings()),
+    identity: identityOf(node, port, settings(), certificate),
     budgets: () => budgetsOf(engine, settings()),
+    clockOffsetMs: () => serverClock.offsetMs,
   })
   const metrics = makeMetrics(() => engine.figures())
   const engine = new Engine({
@@ -52,7 +67,8 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
     onTurn: metrics.observeTurn,
   })
-  await using _ = await serveFigures(metrics, { port, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
+  const figures = portOf(options.metricsPort, settings().metricsPort)
+  await using _ = await serveFigures(metrics, { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
   configuration.onChange(() => {
     log.level = settings().logLevel
     configuration.warnTo(log)
@@ -77,9 +93,10 @@ function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }:
   }
 }
 
-function identityOf(node: string, { agentPort: port }: Settings): Identity {
+function identityOf(node: string, port: number | undefined, { agentPort }: Settings, { fingerprint }: Certificate): Identity {
   const { POD_IP: address = node } = process.env
-  return { agentVersion: version(), startedAt: new Date().toISOString(), address, port }
+  const identity = { agentVersion: version(), startedAt: new Date().toISOString(), address, port: port ?? agentPort }
+  return port === undefined ? identity : { ...identity, certificateFingerprint: fingerprint }
 }
 
 function version(): string {

@@ -23,6 +23,7 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   },
   logLevel: { read: text => levels.find(level => level === text.toLowerCase()), expected: `one of ${levels.join(', ')}` },
   agentPort: integer(1, 65_535),
+  metricsPort: integer(1, 65_535),
 }
 
 /** Names in the environment beside FELIX_ and the setting's own. */

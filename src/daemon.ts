@@ -10,11 +10,11 @@ export function stopSignal(): AbortSignal {
   return stop.signal
 }
 
-/** Of --metrics-port, if given. Refuses with UsageError. */
-export function portOf(given: string | undefined, standard: number): number {
+/** Of an option, if given. Refuses with UsageError. */
+export function portOf(given: string | undefined, standard: number, option = '--metrics-port'): number {
   if (given === undefined) return standard
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given)
-  throw new UsageError(`Cannot use --metrics-port "${given}": expected a port from 0 to 65535`)
+  throw new UsageError(`Cannot use ${option} "${given}": expected a port from 0 to 65535`)
 }
 
 export type Place = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }

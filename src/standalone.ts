@@ -51,7 +51,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     onExpired: key => manifests.expire(key),
     onTurn: metrics.observeTurn,
   })
-  await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().agentPort) }, log)
+  await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
   configuration.onChange(() => {
     log.level = settings().logLevel
     configuration.warnTo(log)

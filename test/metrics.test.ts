@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { makeMetrics, type NodeFigures, serveMetrics } from '../src/metrics.ts'
 import type { CaptureFacts, EndpointFacts } from '../src/model/facts.ts'
+import { uniqueName } from './net/namespace.ts'
 import { networkTest } from './net/privilege.ts'
 import { capture, endpoint, Standalone } from './standaloneProcess.ts'
 import { podWithPort } from './taps/podWithPort.ts'
@@ -154,13 +155,17 @@ test('serveMetrics() listens on loopback only, and refuses a port that is taken'
 networkTest('selcap standalone serves what its status and its files say', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
-  app.write('all.yaml', endpoint(pod.hostName), capture(), capture({ limits: { packets: 4 } }, 'few'), capture({ selector: '(' }, 'bad'))
+  app.write('missing.yaml', { ...endpoint(uniqueName(), { app: 'none' }), metadata: { name: 'none-0', namespace: 'shop', labels: { app: 'none' } } }) // biome-ignore format: one line
+  app.write('bad.yaml', capture({ selector: '(' }, 'bad'), capture({ selector: 'app == "none"' }, 'none')) // neither has an open tap
+  const [web, few] = [{ selector: 'app == "web"' }, { selector: 'app == "web"', limits: { packets: 4 } }]
+  app.write('all.yaml', endpoint(pod.hostName), capture(web), capture(few, 'few'))
   await app.start()
   await app.reaches('WaitingForTraffic')
   await app.reaches('WaitingForTraffic', 'few')
   await sender.udp({ to: pod.hostAddress, port, count: 12 })
   await app.counts(12)
   await app.reaches('Finished', 'few')
+  await app.reaches('Error', 'none')
   const served = app.log.map(line => JSON.parse(line)).find(({ msg }) => msg === 'metrics served') as { address: AddressInfo }
   const { values } = await scrape(served.address.port)
   t.like(Object.fromEntries(values), {
@@ -173,12 +178,12 @@ networkTest('selcap standalone serves what its status and its files say', async 
     selcap_disk_used_bytes: fileBytes(app),
     'selcap_captures{state="Capturing"}': 1,
     'selcap_captures{state="Finished"}': 1,
-    'selcap_captures{state="Error"}': 1,
+    'selcap_captures{state="Error"}': 2,
   })
   t.is(app.records(), 12)
   t.true((values.get('selcap_ring_bytes') ?? 0) > 0)
   t.true((values.get('selcap_turn_seconds_count') ?? 0) > 0)
-  app.write('all.yaml', endpoint(pod.hostName), capture({ endTime: '2020-01-01T00:00:00Z' }), capture({ limits: { packets: 4 } }, 'few'))
+  app.write('all.yaml', endpoint(pod.hostName), capture({ ...web, endTime: '2020-01-01T00:00:00Z' }), capture(few, 'few'))
   await app.reaches('Finished')
   const after = await scrape(served.address.port)
   t.is(after.values.get('selcap_taps_open'), 0)

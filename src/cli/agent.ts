@@ -8,13 +8,15 @@ export type AgentOptions = {
   readonly config?: string
   readonly kubeconfig?: string
   readonly apiGroup: string
+  readonly namespace: string
   readonly driver: 'ring' | 'libpcap'
   readonly metricsHost: string
   readonly metricsPort?: string
+  readonly agentPort?: string
 }
 
 export function agentCommand(): Command {
-  const { NODE_NAME, CAPTURE_API_GROUP } = process.env
+  const { NODE_NAME, CAPTURE_API_GROUP, POD_NAMESPACE } = process.env
   return new Command('agent')
     .description('capture on this node of a Kubernetes cluster; runs as the DaemonSet selcap-agent')
     .option('--node <name>', 'the name of this node; default: $NODE_NAME, else the host name', NODE_NAME ?? hostname())
@@ -22,9 +24,14 @@ export function agentCommand(): Command {
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '127.0.0.1')
-    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: agentPort of the configuration')
+    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: metricsPort of the configuration')
+    .option(
+      '--agent-port <port>',
+      'where the gateway gets files, on all addresses; 0 takes a free one; default: agentPort of the configuration',
+    )
     .addHelpText(
       'after',
       `

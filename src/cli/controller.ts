@@ -19,7 +19,7 @@ export function controllerCommand(): Command {
     .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')
-    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9876')
+    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9877')
     .addHelpText(
       'after',
       `

@@ -26,7 +26,7 @@ export function standaloneCommand(): Command {
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option(
       '--metrics-port <port>',
-      'port on loopback for /metrics and /healthz; 0 takes a free one; default: agentPort of the configuration',
+      'port on loopback for /metrics and /healthz; 0 takes a free one; default: metricsPort of the configuration',
     )
     .addHelpText(
       'after',

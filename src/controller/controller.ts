@@ -1,21 +1,25 @@
 // Folds the nodes' reports into each capture's status, tells what changed, removes what is over. One turn at a time: everything
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
+import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import { TapError } from '../errors.ts'
 import { toIntent } from '../intent/intent.ts'
 import type { Logger } from '../log.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
-import type { Report } from '../publish/nodeReport.ts'
 import { reportPath } from '../publish/reportWriter.ts'
-import type { PacketCaptureStatus } from '../status/types.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
 import { eventOf, toldOf } from './events.ts'
-import { dueAtMs } from './pace.ts'
+import { FilterVerdicts } from './filterVerdicts.ts'
+import type { Term } from './lease.ts'
+import { Ledger } from './ledger.ts'
+import { type ListedCapture, listedCapture, type WrittenCapture } from './listedCapture.ts'
+import { type ListedReport, listedReport, type WrittenReport } from './listedReport.ts'
+import { dueAtMs, gapMs } from './pace.ts'
 import { Silence } from './silence.ts'
+import { Stopwatch } from './stopwatch.ts'
 import { type NodeRow, verdictOf } from './verdict.ts'
 
 export type ControllerParts = {
@@ -26,40 +30,50 @@ export type ControllerParts = {
   readonly compile: (filter: string, snapLength: number) => Promise<number>
 }
 
-export type ListedCapture = PacketCapture & KubeObject & { readonly status?: PacketCaptureStatus }
-export type ListedReport = KubeObject & { readonly report: Report & { readonly reportedAt: string } }
-
-type Written = { readonly status: PacketCaptureStatus; readonly atMs: number }
-
 const goneMs = 10_000 // a Node object may be made anew
-const gapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
+const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
+const never = Number.POSITIVE_INFINITY
 
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts
-  readonly #captures: ListWatch<ListedCapture>
-  readonly #reports: ListWatch<ListedReport>
+  readonly #captures: ListWatch<WrittenCapture & ListedCapture>
+  readonly #reports: ListWatch<WrittenReport & ListedReport>
   readonly #nodes: ListWatch<KubeObject>
   readonly #silence = new Silence()
-  readonly #written = new Map<string, Written>() // by capture uid, while this process leads
+  readonly #followed = new Stopwatch() // while this process leads and sees the reports
+  readonly #ledger = new Ledger()
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
-  readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message
+  readonly #filters: FilterVerdicts
+  #term: Term | undefined
+  #areReportsFollowed = false
   #wake = new AbortController()
 
   constructor(parts: ControllerParts) {
     this.#parts = parts
+    this.#filters = new FilterVerdicts(parts.compile)
     const { kube, clock, group } = parts
-    this.#captures = new ListWatch({
-      kube,
-      clock,
+    // What is missing has consequences here, so lists are never those of a server that lags behind.
+    const common = { kube, clock, isConsistent: true }
+    this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
+      ...common,
       path: `/apis/${group}/v3/packetcaptures`,
-      keep: withoutManaged,
+      keep: listedCapture,
       onState: this.#state('captures'),
     })
-    this.#reports = new ListWatch({ kube, clock, path: reportPath, keep: withoutManaged, onState: this.#state('reports') })
+    const onReports = this.#state('reports')
+    this.#reports = new ListWatch<WrittenReport & ListedReport>({
+      ...common,
+      path: reportPath,
+      keep: listedReport,
+      onState: (state, detail) => {
+        onReports(state, detail)
+        this.#areReportsFollowed = state !== 'failed'
+        this.#time()
+      },
+    })
     this.#nodes = new ListWatch({
-      kube,
-      clock,
+      ...common,
       path: '/api/v1/nodes',
       wanted: 'metadata',
       keep: withoutManaged,
@@ -75,18 +89,23 @@ export class Controller implements AsyncDisposable {
     return this.#captures.isListed && this.#reports.isListed && this.#nodes.isListed
   }
 
-  /** Works until the signal: while this process leads. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Works while this process leads. */
+  async run(term: Term): Promise<void> {
     const { clock } = this.#parts
-    this.#written.clear() // another may have written since
-    const parts: DeedParts = { ...this.#parts, signal }
+    const { signal } = term
+    const parts: DeedParts = { ...this.#parts, term }
+    this.#ledger.clear() // another may have written since
+    this.#term = term
+    this.#time()
     while (!signal.aborted) {
       this.#wake = new AbortController()
-      const wakeAtMs = this.isListed ? await this.#turn(parts) : Number.POSITIVE_INFINITY
-      const gap = Math.min(gapMs.most, this.#reports.objects.size * gapMs.perNode)
+      const wakeAtMs = this.isListed ? await this.#turn(parts) : never
+      const gap = Math.min(turnGapMs.most, this.#reports.objects.size * turnGapMs.perNode)
       await clock.sleepUntil(clock.now() + gap, signal)
       await clock.sleepUntil(wakeAtMs, AbortSignal.any([signal, this.#wake.signal]))
     }
+    this.#followed.stop(Math.min(performance.now(), term.heldUntilMs())) // the rest was a pause
+    this.#term = undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,43 +113,72 @@ export class Controller implements AsyncDisposable {
   }
 
   async #turn(parts: DeedParts): Promise<number> {
+    if (performance.now() >= parts.term.heldUntilMs()) return never // paused: the term is about to end
     const nowMs = this.#parts.clock.now()
     const reports = [...this.#reports.objects.values()]
+    const followedMs = this.#followed.elapsedMs(performance.now())
     this.#silence.look(
       reports.map(({ metadata, report }) => ({ ...metadata, reportedAt: report.reportedAt })),
       nowMs,
+      followedMs,
     )
     const gone = this.#gone(reports, nowMs)
     const present = reports.filter(report => !gone.includes(report))
-    const rows = this.#rowsOf(present, nowMs)
-    const wakes = [this.#silence.nextAtMs(nowMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
+    const rows = this.#rowsOf(present, followedMs)
+    const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
     for (const report of gone) if (!(await removeReport(parts, report.metadata))) wakes.push(nowMs + retryMs)
-    for (const capture of this.#captures.objects.values()) wakes.push(await this.#judge(parts, capture, rows, present.length))
-    const uids = new Set(this.#captures.objects.keys())
-    for (const uid of this.#written.keys()) if (!uids.has(uid)) this.#written.delete(uid)
+    const captures = [...this.#captures.objects.values()]
+    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
+    this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
+    this.#filters.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
   async #judge(parts: DeedParts, capture: ListedCapture, rows: ReadonlyMap<string, readonly NodeRow[]>, nodes: number): Promise<number> {
-    const { uid } = capture.metadata
+    const { uid, namespace } = capture.metadata
     const nowMs = this.#parts.clock.now()
-    const written = this.#written.get(uid)
-    const previous = written?.status ?? capture.status
-    const verdict = verdictOf({ read: await this.#read(capture), rows: rows.get(uid) ?? [], nodes, previous, nowMs })
-    if (verdict.expiresAtMs <= nowMs) return (await removeCapture(parts, capture)) ? Number.POSITIVE_INFINITY : nowMs + retryMs
-    const due = dueAtMs(previous, verdict.status, written?.atMs ?? 0)
-    if (due > nowMs) return Math.min(due, verdict.wakeAtMs)
-    if (!(await writeStatus(parts, capture, verdict.status))) return nowMs + retryMs
-    this.#written.set(uid, { status: verdict.status, atMs: nowMs })
-    for (const told of toldOf(previous, verdict.status)) await tell(parts, capture.metadata.namespace, eventOf(capture, told, nowMs))
-    return verdict.wakeAtMs
+    const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
+    if (retryAtMs > nowMs) return retryAtMs
+    const { status: previous, version, writtenAtMs } = this.#ledger.standing(capture)
+    const judgedAtMs = this.#ledger.judgedAtMs(uid)
+    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(previous?.files.length ?? 0)
+    if (nextAtMs > nowMs) return nextAtMs
+    this.#ledger.judged(uid, nowMs)
+    await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
+    const { status, wakeAtMs, expiresAtMs } = verdictOf({
+      read: await this.#read(capture),
+      rows: rows.get(uid) ?? [],
+      nodes,
+      previous,
+      nowMs,
+    })
+    if (expiresAtMs <= nowMs)
+      return (await removeCapture(parts, { ...capture.metadata, resourceVersion: version })) ? never : this.#retry(uid, nowMs)
+    const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
+    if (due > nowMs) return Math.min(due, wakeAtMs)
+    const outcome = await writeStatus(parts, capture, status, version)
+    if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
+    if (outcome.kind === 'stale') return nowMs + retryMs
+    this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
+    for (const told of toldOf(previous, status)) await tell(parts, namespace, eventOf(capture, told, nowMs))
+    return wakeAtMs
   }
 
-  #rowsOf(reports: readonly ListedReport[], nowMs: number): Map<string, NodeRow[]> {
+  #retry(uid: string, nowMs: number): number {
+    this.#ledger.refused(uid, nowMs)
+    return this.#ledger.retryAtMs(uid, nowMs)
+  }
+
+  #time(): void {
+    if (this.#term && this.#areReportsFollowed) this.#followed.start(performance.now())
+    else this.#followed.stop(performance.now())
+  }
+
+  #rowsOf(reports: readonly ListedReport[], followedMs: number): Map<string, NodeRow[]> {
     const all = reports.flatMap(({ metadata, report }) => {
-      const silentSinceMs = this.#silence.since(metadata.name, nowMs)
-      return (report.captures ?? []).map((row): NodeRow => ({ row, ...(silentSinceMs !== undefined && { silentSinceMs }) }))
+      const silentSinceMs = this.#silence.since(metadata.name, followedMs)
+      return report.captures.map((row): NodeRow => ({ row, ...(silentSinceMs !== undefined && { silentSinceMs }) }))
     })
     return Map.groupBy(all, ({ row }) => row.uid)
   }
@@ -146,21 +194,10 @@ export class Controller implements AsyncDisposable {
 
   async #read(capture: PacketCapture): Promise<Intent | Rejection> {
     const read = toIntent(capture, defaultSettings)
-    if (!read.ok) return read
-    if (!this.#verdicts.has(read.filter)) this.#verdicts.set(read.filter, await this.#compile(read.filter))
-    const message = this.#verdicts.get(read.filter)
+    const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
+    if (message === undefined) return read
     const { capture: ref, key, generation } = read
-    return message === undefined ? read : { ok: false, capture: ref, key, generation, message }
-  }
-
-  async #compile(filter: string): Promise<string | undefined> {
-    try {
-      await this.#parts.compile(filter, 262_144)
-      return undefined
-    } catch (error) {
-      if (error instanceof TapError) return error.message
-      throw error
-    }
+    return { ok: false, capture: ref, key, generation, message }
   }
 
   #state(what: string): (state: string, detail: string) => void {

@@ -1,31 +1,49 @@
 // What the controller changes in the cluster, each in one request: a status, an event, a capture whose ttl has passed, the report
-// of a node that is gone. Every one names the object's identity, so that a namesake is never touched. False: not now, try again.
+// of a node that is gone. Every one names the version of the object that it was decided upon, so that neither a namesake nor
+// anything that has changed since is touched; and none is sent once the lease has run out.
+import { text } from 'node:stream/consumers'
 import type { Logger } from '../log.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import type { PacketCaptureStatus } from '../status/types.ts'
 import { type Kube, type KubeRequest, refusalOf } from '../world/kube.ts'
+import type { Term } from './lease.ts'
 
-export type DeedParts = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly signal: AbortSignal }
+export type DeedParts = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly term: Term }
 
 const requestMs = 15_000
 
-export async function writeStatus(parts: DeedParts, { metadata }: PacketCapture, status: PacketCaptureStatus): Promise<boolean> {
+/** `stale`: the object is not the one that was looked at any more; what it is now is on its way. */
+export type Outcome = { readonly kind: 'written'; readonly version: string } | { readonly kind: 'stale' } | { readonly kind: 'failed' }
+
+/** Over that version only: a controller that was paused, and knows not what happened since, changes nothing. */
+export async function writeStatus(
+  parts: DeedParts,
+  { metadata }: PacketCapture,
+  status: PacketCaptureStatus,
+  version: string,
+): Promise<Outcome> {
   const patch = [
-    { op: 'test', path: '/metadata/uid', value: metadata.uid },
+    { op: 'replace', path: '/metadata/resourceVersion', value: version },
     { op: 'add', path: '/status', value: status },
   ]
-  return ask(parts, 'status not written', [404, 422], {
+  const answer = await ask(parts, 'status not written', [404, 409], {
     path: `${pathOf(parts.group, metadata)}/status`,
     method: 'PATCH',
     query: { fieldManager: 'selcap-controller' },
     headers: { 'content-type': 'application/json-patch+json' },
     body: JSON.stringify(patch),
   })
+  if (answer === undefined) return { kind: 'failed' }
+  return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.said) } : { kind: 'stale' }
 }
 
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
-  return ask(parts, 'event not written', [409], {
+function versionIn(said: string): string {
+  return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
+}
+
+export async function tell(parts: DeedParts, namespace: string, event: object): Promise<void> {
+  await ask(parts, 'event not written', [409], {
     path: `/api/v1/namespaces/${namespace}/events`,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -33,43 +51,48 @@ export async function tell(parts: DeedParts, namespace: string, event: object): 
   })
 }
 
+type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }
+
 /** Not if it was edited meanwhile: it may not be over then. */
-export async function removeCapture(
-  parts: DeedParts,
-  { metadata }: PacketCapture & { readonly metadata: { readonly resourceVersion: string } },
-): Promise<boolean> {
-  const { uid, resourceVersion } = metadata
-  return remove(parts, pathOf(parts.group, metadata), { uid, resourceVersion })
+export function removeCapture(parts: DeedParts, metadata: Removed & { readonly namespace: string }): Promise<boolean> {
+  return remove(parts, pathOf(parts.group, metadata), metadata)
 }
 
-export async function removeReport(parts: DeedParts, { name, uid }: { readonly name: string; readonly uid: string }): Promise<boolean> {
-  return remove(parts, `${reportPath}/${name}`, { uid })
+/** Not if it was written meanwhile: the node may be back. */
+export function removeReport(parts: DeedParts, metadata: Removed): Promise<boolean> {
+  return remove(parts, `${reportPath}/${metadata.name}`, metadata)
 }
 
-function remove(parts: DeedParts, path: string, preconditions: object): Promise<boolean> {
-  const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions })
-  return ask(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers: { 'content-type': 'application/json' }, body })
+async function remove(parts: DeedParts, path: string, { uid, resourceVersion }: Removed): Promise<boolean> {
+  const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } })
+  const headers = { 'content-type': 'application/json' }
+  return (await ask(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
 function pathOf(group: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
   return `/apis/${group}/v3/namespaces/${namespace}/packetcaptures/${name}`
 }
 
-/** `settled`: answers that say that nothing is left to do. */
+type Answer = { readonly statusCode: number; readonly said: string }
+
+/** `settled`: answers that say that nothing is left to do. undefined: not now, try again. */
 async function ask(
-  { kube, log, signal }: DeedParts,
+  { kube, log, term }: DeedParts,
   failed: string,
   settled: readonly number[],
   request: Omit<KubeRequest, 'signal'>,
-): Promise<boolean> {
+): Promise<Answer | undefined> {
+  const { signal } = term
   try {
+    if (signal.aborted || performance.now() >= term.heldUntilMs()) return undefined // another may be at work
     const response = await kube({ ...request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
-    const said = await refusalOf(response)
     const { statusCode = 0 } = response
-    if (statusCode < 300 || settled.includes(statusCode)) return true
+    if (statusCode < 300) return { statusCode, said: await text(response) }
+    const said = await refusalOf(response)
+    if (settled.includes(statusCode)) return { statusCode, said }
     log.warn({ path: request.path, status: statusCode, said }, failed)
   } catch (error) {
     if (!signal.aborted) log.warn({ path: request.path, reason: (error as Error).message }, failed)
   }
-  return false
+  return undefined
 }

@@ -17,6 +17,9 @@ type Lease = {
   readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string; readonly leaseTransitions?: number }
 }
 
+/** A stretch of time as leader. Others may take over from `heldUntilMs` on, by performance.now(): it moves with each renewal. */
+export type Term = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
+
 const name = 'selcap-controller'
 const lastsMs = 15_000
 const renewMs = 3_000
@@ -24,33 +27,42 @@ const givesUpMs = 10_000 // without a renewal; before others take over
 const requestMs = 5_000
 
 /** Waits until this process leads, lets `work` go on while it does, and again, until the signal. */
-export async function lead(parts: LeaseParts, signal: AbortSignal, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    await campaign(parts, signal)
-    if (signal.aborted) return
-    parts.log.info({ holder: parts.holder }, 'leading')
-    const ended = new AbortController()
-    const term = AbortSignal.any([signal, ended.signal])
-    const working = work(term).finally(() => ended.abort())
-    await keep(parts, term)
-    ended.abort()
-    await working
-    parts.log.info({ holder: parts.holder }, 'no longer leading')
+export async function lead(parts: LeaseParts, signal: AbortSignal, work: (term: Term) => Promise<void>): Promise<void> {
+  try {
+    while (!signal.aborted) {
+      const wonAtMs = await campaign(parts, signal)
+      if (wonAtMs !== undefined) await serve(parts, signal, wonAtMs, work)
+    }
+  } finally {
+    await release(parts)
   }
-  await release(parts)
 }
 
-async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<void> {
+async function serve(parts: LeaseParts, signal: AbortSignal, wonAtMs: number, work: (term: Term) => Promise<void>): Promise<void> {
+  const { holder, log } = parts
+  const ended = new AbortController()
+  const hold: Hold = { renewedAtMs: wonAtMs }
+  const term: Term = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + givesUpMs }
+  log.info({ holder }, 'leading')
+  const end = () => ended.abort()
+  await Promise.all([work(term).finally(end), keep(parts, hold, term).finally(end)])
+  log.info({ holder }, 'no longer leading')
+}
+
+/** When the request was sent that won: the server counts from no earlier. undefined: told to stop. */
+async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<number | undefined> {
   const { clock, holder, log } = parts
   let seen: { readonly version: string; readonly atMs: number } | undefined
   let isFailing = false
   while (!signal.aborted) {
+    const attempt = AbortSignal.any([signal, AbortSignal.timeout(requestMs)])
     try {
-      const lease = await read(parts, signal)
+      const lease = await read(parts, attempt)
+      const sentAtMs = performance.now()
       const version = lease?.metadata.resourceVersion ?? ''
-      if (seen?.version !== version) seen = { version, atMs: performance.now() }
-      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || performance.now() - seen.atMs > lastsMs
-      if (isFree && (await write(parts, lease, holder, signal))) return
+      if (seen?.version !== version) seen = { version, atMs: sentAtMs }
+      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || sentAtMs - seen.atMs > lastsMs
+      if (isFree && (await write(parts, lease, holder, attempt))) return sentAtMs
       isFailing = false
     } catch (error) {
       if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not read, tried again')
@@ -58,21 +70,32 @@ async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<void> {
     }
     await clock.sleepUntil(clock.now() + renewMs * (0.75 + Math.random() / 2), signal)
   }
+  return undefined
 }
 
-// Resolves when the lease is lost, or could not be renewed for too long.
-async function keep(parts: LeaseParts, signal: AbortSignal): Promise<void> {
-  const { clock, holder } = parts
-  let renewedAtMs = performance.now()
-  while (!signal.aborted && performance.now() - renewedAtMs < givesUpMs) {
-    await clock.sleepUntil(clock.now() + renewMs, signal)
-    if (signal.aborted) return
+type Hold = { renewedAtMs: number }
+
+// Resolves when the lease is lost, or could not be renewed for too long, whatever a request is still waiting for.
+async function keep(parts: LeaseParts, hold: Hold, { signal, heldUntilMs }: Term): Promise<void> {
+  const { clock } = parts
+  const leftMs = () => heldUntilMs() - performance.now()
+  while (!signal.aborted && leftMs() > 0) {
+    await clock.sleepUntil(clock.now() + Math.min(renewMs, leftMs()), signal)
+    if (signal.aborted || leftMs() <= 0) return // this process may have been paused for long
+    const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.min(requestMs, leftMs())))])
     try {
-      const lease = await read(parts, signal)
-      if (lease?.spec?.holderIdentity !== holder) return
-      if (await write(parts, lease, holder, signal)) renewedAtMs = performance.now()
+      if (!(await renew(parts, hold, attempt))) return
     } catch {} // counted by the time that passes
   }
+}
+
+/** False: it is somebody else's. */
+async function renew(parts: LeaseParts, hold: Hold, signal: AbortSignal): Promise<boolean> {
+  const lease = await read(parts, signal)
+  if (lease?.spec?.holderIdentity !== parts.holder) return false
+  const sentAtMs = performance.now()
+  if (await write(parts, lease, parts.holder, signal)) hold.renewedAtMs = sentAtMs
+  return true
 }
 
 /** So that another need not wait. */
@@ -86,7 +109,7 @@ async function release(parts: LeaseParts): Promise<void> {
 
 async function read({ kube, namespace }: LeaseParts, signal: AbortSignal): Promise<Lease | undefined> {
   const path = `${pathIn(namespace)}/${name}`
-  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+  const response = await kube({ path, signal })
   if (response.statusCode === 200) return (await readJson(response)) as Lease
   const said = await refusalOf(response)
   if (response.statusCode === 404) return undefined
@@ -115,7 +138,7 @@ async function write(
     method: lease ? 'PUT' : 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]),
+    signal,
   })
   const said = await refusalOf(response)
   if (response.statusCode === 200 || response.statusCode === 201) return true

@@ -8,15 +8,14 @@ import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { UsageError } from '../errors.ts'
 import { makeLogger } from '../log.ts'
 import { openDriver } from '../taps/drivers.ts'
-import { connectKube } from '../world/kube.ts'
-import { loadLogin } from '../world/login.ts'
+import { connectKube } from '../world/connect.ts'
 import { Controller } from './controller.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
 
 export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, namespace } = options
-  const kube = connectKube(await loadLogin(options.kubeconfig))
+  const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
@@ -30,7 +29,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     log,
     compile: (filter, length) => driver.compile(filter, length),
   })
-  const place = { port: portOf(options.metricsPort, 9_876), host: options.metricsHost, isReady: () => controller.isListed }
+  const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }
   await using _ = await serveFigures({ registry: new Registry() }, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')

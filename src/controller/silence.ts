@@ -1,35 +1,45 @@
-// Which nodes still report, by this machine's clock: a report that changes is a sign of life. In: reports as they stand.
-// Out: since when a node is silent. The time written in a report counts only when the node is met for the first time.
+// Which nodes still report: a report that changes is a sign of life. In: reports as they stand, and for how long they could be
+// followed up to now. Out: since when a node is silent.
+// Time in which nobody could report, or nobody looked, does not count: an API server that was away, or a controller that was
+// paused, makes no node silent. Nor does a clock that is set. What a report says of its own time counts only when the nodes are
+// met for the first time, and then against the newest of them, since all of them may have been cut off.
 export const silentMs = 180_000 // three signs of life missed
 
 export type Reporting = { readonly name: string; readonly resourceVersion: string; readonly reportedAt: string }
 
-type Seen = { readonly version: string; readonly atMs: number }
+type Seen = { readonly version: string; readonly atMs: number; readonly followedMs: number }
 
 export class Silence {
   readonly #seen = new Map<string, Seen>()
+  #isFirst = true
 
   /** Takes note of all reports there are now. */
-  look(reports: readonly Reporting[], nowMs: number): void {
+  look(reports: readonly Reporting[], nowMs: number, followedMs: number): void {
     const names = new Set(reports.map(({ name }) => name))
     for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name)
-    for (const { name, resourceVersion: version, reportedAt } of reports) {
-      const before = this.#seen.get(name)
-      const writtenMs = Date.parse(reportedAt) || 0
-      if (before?.version !== version) this.#seen.set(name, { version, atMs: before ? nowMs : Math.min(nowMs, writtenMs) })
-      else if (before.atMs > nowMs) this.#seen.set(name, { version, atMs: nowMs }) // the clock was set back
+    const newestMs = reports.reduce((newest, report) => Math.max(newest, writtenMs(report, nowMs)), 0)
+    for (const report of reports) {
+      const { name, resourceVersion: version } = report
+      if (this.#seen.get(name)?.version === version) continue
+      const atMs = this.#isFirst ? writtenMs(report, nowMs) : nowMs
+      this.#seen.set(name, { version, atMs, followedMs: followedMs - (this.#isFirst ? newestMs - atMs : 0) })
     }
+    this.#isFirst = false
   }
 
   /** undefined: it reports. */
-  since(name: string, nowMs: number): number | undefined {
-    const atMs = this.#seen.get(name)?.atMs
-    return atMs !== undefined && nowMs - atMs > silentMs ? atMs : undefined
+  since(name: string, followedMs: number): number | undefined {
+    const seen = this.#seen.get(name)
+    return seen && followedMs - seen.followedMs > silentMs ? seen.atMs : undefined
   }
 
-  /** When the next one falls silent, if nothing comes. */
-  nextAtMs(nowMs: number): number {
-    const coming = [...this.#seen.values()].map(({ atMs }) => atMs + silentMs + 1).filter(atMs => atMs > nowMs)
-    return Math.min(Number.POSITIVE_INFINITY, ...coming)
+  /** How long until the next one falls silent, if nothing comes. */
+  nextInMs(followedMs: number): number {
+    const left = [...this.#seen.values()].map(seen => seen.followedMs + silentMs + 1 - followedMs).filter(ms => ms > 0)
+    return left.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY)
   }
+}
+
+function writtenMs({ reportedAt }: Reporting, nowMs: number): number {
+  return Math.min(nowMs, Date.parse(reportedAt) || 0)
 }

@@ -5,9 +5,10 @@
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { ReportedCapture } from '../publish/nodeReport.ts'
 import { phaseAt } from '../schedule/phase.ts'
+import { boundedStatus } from '../status/bounds.ts'
 import { foldStatus } from '../status/fold.ts'
 import { timeOf } from '../status/rows.ts'
-import type { CaptureStatusElement, PacketCaptureStatus } from '../status/types.ts'
+import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus } from '../status/types.ts'
 import { countOf } from '../status/words.ts'
 
 /** A node's row of the capture. `silentSinceMs`: its agent has stopped reporting. */
@@ -35,9 +36,10 @@ export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput):
     nowMs,
     ...(previous && { previous }),
   })
-  const expiresAtMs = read.ok && status.state === 'Finished' ? expiryOf(read, status, nowMs) : never
+  const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
+  const expiresAtMs = read.ok && isFinished ? expiryOf(read, status, nowMs) : never
   const wakes = [timed?.wakeAtMs ?? never, expiresAtMs]
-  return { status, expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
+  return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
 }
 
 function elementOf({ row, silentSinceMs }: NodeRow): CaptureStatusElement {
@@ -70,12 +72,20 @@ function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElemen
   return { ...common, state: 'WaitingForTraffic', message: nobody, isRejected: false }
 }
 
-/** The ttl runs from when the last endpoint ended, or the window if that was later. */
+/**
+ * The ttl runs from when the last endpoint ended, or the window if that was later. An endpoint that never was captured ended
+ * nothing; one that began and has no end is not over, whatever its state.
+ */
 function expiryOf(read: Intent, { files }: PacketCaptureStatus, nowMs: number): number {
   if (read.ttlMsAfterFinished === undefined) return never
   const { phase } = phaseAt(read, undefined, nowMs)
-  const ends = files.flatMap(({ endpoints }) => endpoints.map(({ endedAt }) => (endedAt === undefined ? never : Date.parse(endedAt))))
-  const windowEnd = phase.kind === 'Finished' ? phase.atMs : Number.NEGATIVE_INFINITY
-  if (ends.length === 0 && phase.kind !== 'Finished') return never
-  return Math.max(windowEnd, read.createdAtMs, ...ends) + read.ttlMsAfterFinished
+  const windowEnd = phase.kind === 'Finished' ? phase.atMs : -never
+  const lastEnd = files.flatMap(({ endpoints }) => endpoints).reduce((last, row) => Math.max(last, endOf(row)), windowEnd)
+  if (lastEnd === -never && phase.kind !== 'Finished') return never
+  return Math.max(lastEnd, read.createdAtMs) + read.ttlMsAfterFinished
+}
+
+function endOf({ startedAt, endedAt }: EndpointStatus): number {
+  if (endedAt !== undefined) return Date.parse(endedAt)
+  return startedAt === undefined ? -never : never
 }

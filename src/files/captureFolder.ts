@@ -1,6 +1,6 @@
 // All that is kept of one capture on this node: its directory, its rows, its limits, in memory and in the state file.
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
@@ -26,7 +26,7 @@ export class CaptureFolder {
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
-  #sizes: ReadonlyMap<string, number> = new Map()
+  #sizes: ReadonlyMap<string, number> | undefined // of the files; undefined: to be looked up
   #goneRows: { readonly packets: number; readonly bytes: number }
   #saved = ''
 
@@ -39,7 +39,6 @@ export class CaptureFolder {
     this.#limitHit = state.limitHit
     this.#halt = state.halt
     this.#goneRows = state.goneRows ?? { packets: 0, bytes: 0 }
-    this.look()
   }
 
   /** A new capture's. Refuses a directory that is another's. */
@@ -133,23 +132,37 @@ export class CaptureFolder {
   facts(): CaptureFacts {
     const current = this.#current()
     const active = new Map([...current.values()].flatMap(({ active: file }) => (file ? [[file.name, file.bytes] as const] : [])))
-    const sizes = [...this.#sizes].map(([name, bytes]) => active.get(name) ?? bytes)
+    const files = this.#fileSizes()
+    const sizes = [...files].map(([name, bytes]) => active.get(name) ?? bytes)
     return {
       key: this.key,
       uid: this.capture.uid,
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
-      fileNames: [...this.#sizes.keys()].toSorted(),
+      fileNames: [...files.keys()].toSorted(),
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
     }
   }
 
-  /** Looks at the directory again: files came, went or were renamed. */
+  /** What may be read of each file now: whole records. */
+  files(): readonly { readonly name: string; readonly bytes: number; readonly isActive: boolean }[] {
+    const active = new Map([...this.#live.values()].map(live => live().active).map(file => [file.name, file.bytes]))
+    return [...this.#fileSizes()]
+      .map(([name, bytes]) => ({ name, bytes: active.get(name) ?? bytes, isActive: active.has(name) }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** Removes rotated files and those of taps that are closed; the active ones stay. Counts stay as they are. */
+  clean(): void {
+    for (const { name, isActive } of this.files()) if (!isActive) rmSync(join(this.directory, name), { force: true })
+    this.look()
+  }
+
+  /** Files came, went or were renamed: looks at the directory again when next asked, however many taps say so. */
   look(): void {
-    const names = existsSync(this.directory) ? readdirSync(this.directory).filter(isCaptureFile) : []
-    this.#sizes = new Map(names.map(name => [name, statSync(join(this.directory, name), { throwIfNoEntry: false })?.size ?? 0]))
+    this.#sizes = undefined
   }
 
   /** Writes the state file if anything in it changed. */
@@ -180,9 +193,19 @@ export class CaptureFolder {
     }
   }
 
+  #fileSizes(): ReadonlyMap<string, number> {
+    this.#sizes ??= sizesIn(this.directory)
+    return this.#sizes
+  }
+
   #current(): Map<string, StoredRow> {
     return new Map<string, StoredRow>([...this.#rows, ...[...this.#live].map(([name, live]): [string, StoredRow] => [name, live()])])
   }
+}
+
+function sizesIn(directory: string): ReadonlyMap<string, number> {
+  const names = existsSync(directory) ? readdirSync(directory).filter(isCaptureFile) : []
+  return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
 }
 
 function sum(numbers: readonly number[]): number {

@@ -43,10 +43,10 @@ export class FileSeries {
     this.#header = fileHeader(parts.header)
     const name = activeName(parts.name)
     if (parts.isOldEmpty && !parts.continues) rmSync(join(parts.directory, name), { force: true })
-    if (!parts.continues) this.#retire(join(parts.directory, name), parts.nowMs)
+    const isFirst = !parts.continues && !this.#retire(join(parts.directory, name), parts.nowMs)
     this.#active = this.#open(name)
     this.#before = parts.continues ?? this.#fresh(name, parts.nowMs)
-    this.#retain()
+    if (!isFirst) this.#retain()
   }
 
   /** For the driver to begin with. */
@@ -183,11 +183,11 @@ export class FileSeries {
     if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records are what counts
   }
 
-  // Gives the file of that path its rotated name, if it is there and holds anything.
-  #retire(path: string, atMs: number): void {
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (!found) return
+  // Gives the file of that path its rotated name. False: there is none.
+  #retire(path: string, atMs: number): boolean {
+    if (!statSync(path, { throwIfNoEntry: false })) return false
     renameSync(path, join(this.#parts.directory, rotatedName(activeName(this.#parts.name), atMs, readdirSync(this.#parts.directory))))
+    return true
   }
 
   #retain(): void {

@@ -11,7 +11,8 @@ export type Settings = {
   readonly captureEndpointsMax: number
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
-  readonly agentPort: number
+  readonly agentPort: number // where the gateway gets files
+  readonly metricsPort: number
 }
 
 export const defaultSettings: Settings = Object.freeze({
@@ -26,4 +27,5 @@ export const defaultSettings: Settings = Object.freeze({
   interfacePrefix: 'cali',
   logLevel: 'info',
   agentPort: 9_876,
+  metricsPort: 9_877,
 })

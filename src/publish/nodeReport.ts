@@ -3,7 +3,9 @@
 // so that a capture which matches nobody here costs nothing.
 import { captureKey } from '../model/capture.ts'
 import type { PacketCapture } from '../model/world.ts'
+import { bytesOf, cut, fitting, rankOf, stepCount } from '../status/bounds.ts'
 import type { CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
+import { shortened, withoutPacketCounts } from '../status/words.ts'
 import type { NodeReport } from './publisher.ts'
 
 export type ReportedCapture = {
@@ -26,7 +28,14 @@ export type Budgets = {
   readonly ringBytesUsed: number
 }
 
-export type Identity = { readonly agentVersion: string; readonly startedAt: string; readonly address: string; readonly port: number }
+export type Identity = {
+  readonly agentVersion: string
+  readonly startedAt: string
+  readonly address: string
+  readonly port: number
+  readonly certificateFingerprint?: string
+  readonly clockOffsetMilliseconds?: number
+}
 
 /** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
 export type Report = Identity & {
@@ -48,16 +57,21 @@ export function reportOf({ world, elements }: NodeReport, identity: Identity, bu
 
 /** The report without what changes with every packet: whoever differs in this is published at once. */
 export function withoutCounts({ captures, ...rest }: Report): unknown {
-  const plain = captures.map(({ file, ...capture }) => {
-    const { packets: _, bytes: __, dropped: ___, endpoints, ...kept } = file
+  const plain = captures.map(({ file, problems, ...capture }) => {
+    const { packets: _, bytes: __, dropped: ___, fileNames, endpoints, ...kept } = file
     return {
       ...capture,
-      file: kept,
-      endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...row, isSeen: packets > 0 })),
+      problems: problems.map(uncounted),
+      file: { ...uncounted(kept), hasFiles: fileNames.length > 0 }, // a busy capture rotates as it counts
+      endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...uncounted(row), isSeen: packets > 0 })),
     }
   })
-  const { budgets: _, ...identity } = rest
+  const { budgets: _, clockOffsetMilliseconds: __, ...identity } = rest
   return { ...identity, captures: plain }
+}
+
+function uncounted<T extends { readonly message?: string }>(told: T): T {
+  return told.message === undefined ? told : { ...told, message: withoutPacketCounts(told.message) }
 }
 
 function reported({ metadata }: PacketCapture, element: CaptureStatusElement): ReportedCapture {
@@ -76,32 +90,29 @@ function reported({ metadata }: PacketCapture, element: CaptureStatusElement): R
   }
 }
 
-// What can be done without goes first: rows of pods that are gone, then the names of files, then all rows. Totals stay.
-const cuts: readonly ((file: FileStatus) => FileStatus)[] = [
-  file => file,
-  file => ({ ...file, endpoints: file.endpoints.filter(({ endedAt }) => endedAt === undefined) }),
-  file => ({
-    ...file,
-    endpoints: file.endpoints.filter(({ endedAt }) => endedAt === undefined).map(row => ({ ...row, gaps: row.gaps.slice(-1) })),
-    fileNames: file.fileNames.slice(-100),
-  }),
-  file => ({ ...file, endpoints: [], fileNames: file.fileNames.slice(-10) }),
-  file => ({ ...file, endpoints: [], fileNames: [], ...(file.message !== undefined && { message: file.message.slice(0, 200) }) }),
-]
-
 function bounded(report: Report): Report {
-  const tried = cuts.map((cut, index) => ({
-    ...report,
-    captures: report.captures.map(capture => ({ ...capture, file: cut(capture.file) })),
-    truncated: index > 0,
-  }))
-  const least = tried.at(-1) ?? report
-  const fitting = tried.find(each => bytesOf(each) <= bytesMax)
-  if (fitting) return fitting
-  const share = Math.floor(least.captures.length * (bytesMax / bytesOf(least)))
-  return { ...least, captures: least.captures.slice(0, share) }
+  for (let step = 0; step <= stepMost; step++) {
+    const shorter = { ...report, captures: report.captures.map(row => cutRow(row, step)), truncated: step > 0 }
+    if (bytesOf(shorter) <= bytesMax) return shorter
+    if (step === stepMost) return fewer(shorter)
+  }
+  return report
 }
 
-function bytesOf(report: Report): number {
-  return Buffer.byteLength(JSON.stringify(report))
+const stepMost = stepCount - 2 // one endpoint stays: it says that something is captured
+const problemCharactersMax = 4_096 // more is refused
+
+function cutRow({ file, problems, ...row }: ReportedCapture, step: number): ReportedCapture {
+  const characters = step < 2 ? problemCharactersMax : 200
+  return {
+    ...row,
+    problems: problems.map(({ reason, message }) => ({ reason, message: shortened(message, characters) })),
+    file: cut(file, step),
+  }
+}
+
+// Rows of what is at work stay: the controller must not take a capture for finished that is not.
+function fewer(report: Report): Report {
+  const room = bytesMax - bytesOf({ ...report, captures: [] })
+  return { ...report, captures: fitting(report.captures, ({ file }) => rankOf(file.state), room) }
 }

@@ -14,6 +14,7 @@ export type ReportWriterParts = {
   readonly node: string
   readonly identity: Identity
   readonly budgets: () => Budgets
+  readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
 }
 
@@ -40,11 +41,10 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     this.#done = this.#run()
   }
 
-  /** Nothing before the world was complete once: an agent that has just come back would tell that it holds nothing. */
   async publish(report: NodeReport): Promise<void> {
-    if (!report.world.complete && !this.#wanted) return
-    const { identity, budgets } = this.#parts
-    this.#wanted = reportOf(report, identity, budgets())
+    if (!report.world.complete) return // what is missing there may be captured all the same: the last report stays
+    const { identity, budgets, clockOffsetMs } = this.#parts
+    this.#wanted = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
     if (this.#isUrgent()) this.#wake.abort()
   }
 
@@ -89,7 +89,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async #write(report: Report, signal: AbortSignal): Promise<boolean> {
     const { kube, node, clock } = this.#parts
     const reportedAt = new Date(clock.now()).toISOString()
-    const body = JSON.stringify({
+    const body = applyBody({
       apiVersion: 'selcap.dev/v1alpha1',
       kind: 'NodeCaptureReport',
       metadata: { name: node },
@@ -122,4 +122,14 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     this.#isFailing = true
     return false
   }
+}
+
+function clockOf(clockOffsetMilliseconds: number | undefined): { readonly clockOffsetMilliseconds?: number } {
+  return clockOffsetMilliseconds === undefined ? {} : { clockOffsetMilliseconds }
+}
+
+// The API server reads it as YAML, which refuses some characters that JSON takes, and with them the whole report.
+function applyBody(document: object): string {
+  const json = JSON.stringify(document, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
+  return json.replaceAll(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -2,6 +2,7 @@
 // In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
 import { timeOf } from './rows.ts'
 import type { CaptureState, CaptureStatusElement, Condition, Problem } from './types.ts'
+import { shortened } from './words.ts'
 
 export type ConditionInput = {
   readonly state: CaptureState
@@ -16,18 +17,20 @@ export function conditionsOf(input: ConditionInput): Condition[] {
   return [ready(input), degraded(input)].map(told => {
     const before = input.previous.find(({ type }) => type === told.type)
     const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : timeOf(input.nowMs)
-    return { ...told, observedGeneration: input.generation, lastTransitionTime }
+    return { ...told, message: shortened(told.message, conditionCharactersMax), observedGeneration: input.generation, lastTransitionTime }
   })
 }
+
+const conditionCharactersMax = 8_192 // the schema takes more
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
 function ready({ state, elements, message }: ConditionInput): Told {
-  const isLive = elements.some(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
+  const live = elements.filter(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
   if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
-  const isSilent = elements.length > 0 && elements.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
-  if (isLive && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
-  if (isLive) return { type: 'Ready', status: 'True', reason: state, message }
+  const isSilent = live.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
+  if (live.length > 0 && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
+  if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
 
@@ -62,8 +65,12 @@ const messageCharactersMax = 1_024
 
 /** Messages in one line of bearable length; what is left out is counted. */
 export function shorten(messages: readonly string[]): string {
-  const lengths = messages.map((_, index) => messages.slice(0, index + 1).join('; ').length)
-  const fitting = Math.max(1, lengths.filter(length => length <= messageCharactersMax).length)
-  const rest = messages.length - fitting
-  return [...messages.slice(0, fitting), ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
+  let length = -'; '.length // of those before and this one, joined
+  const tooLong = messages.findIndex((message, index) => {
+    length += '; '.length + message.length
+    return index > 0 && length > messageCharactersMax
+  })
+  const fitting = tooLong === -1 ? messages : messages.slice(0, tooLong)
+  const rest = messages.length - fitting.length
+  return [...fitting, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
 }

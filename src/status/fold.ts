@@ -19,7 +19,8 @@ export function foldStatus({ elements, generation, previous, nowMs }: FoldInput)
   const speaking = listed.length > 0 ? listed : sorted
   const state = aggregate(speaking.map(element => element.state))
   const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
-  const files = listed.map(element => fileStatus(element, previous))
+  const before = new Map(previous?.files.map(file => [file.node, file]))
+  const files = listed.map(element => fileStatus(element, before.get(element.node)))
   return {
     observedGeneration: generation,
     state,
@@ -39,9 +40,12 @@ export function aggregate(states: readonly CaptureState[]): CaptureState {
 
 // A rejection reads the same on every node: the first node tells it for all.
 function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusElement[] {
-  const isAgain = ({ message, isRejected, endpoints }: CaptureStatusElement, index: number) =>
-    isRejected && endpoints.length === 0 && elements.findIndex(other => other.isRejected && other.message === message) < index
-  return elements.filter((element, index) => !isAgain(element, index))
+  const told = new Set<string | undefined>()
+  return elements.filter(({ message, isRejected, endpoints }) => {
+    const isAgain = isRejected && endpoints.length === 0 && told.has(message)
+    if (isRejected) told.add(message)
+    return !isAgain
+  })
 }
 
 function messageOf(elements: readonly CaptureStatusElement[]): string {
@@ -56,18 +60,10 @@ function nodesOf(elements: readonly CaptureStatusElement[]): string {
 
 function fileStatus(
   { isListed: _, isRejected: __, isHostNetworked: ___, problems: ____, ...element }: CaptureStatusElement,
-  previous: PacketCaptureStatus | undefined,
+  before: FileStatus | undefined,
 ): FileStatus {
-  const before = previous?.files.find(({ node }) => node === element.node)
-  const endpoints = element.endpoints.map(
-    (row): EndpointStatus => ({
-      ...row,
-      ...noLess(
-        row,
-        before?.endpoints.find(({ pod }) => pod === row.pod),
-      ),
-    }),
-  )
+  const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
+  const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...noLess(row, rows.get(row.pod)) }))
   return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
 }
 

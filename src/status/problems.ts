@@ -19,6 +19,7 @@ export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Prob
   const never = failed.filter(row => !lost.includes(row))
   // A limit refuses what comes after it: that is no failure to write.
   const unwritten = facts?.limitHit ? 0 : total(rows, 'refused')
+  const unwritable = rows.filter(row => row.isLive && row.tap?.message !== undefined && !isCutOff(row))
   return [
     ...halted,
     ...refusals,
@@ -27,15 +28,18 @@ export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Prob
       'TapFailed',
       never.map(({ name, tap }) => `${name}: ${tap?.message ?? 'not opened'}`),
     ),
-    some('WriteFailed', unwritten > 0 ? [`${countOf(unwritten, 'packet')} received but not written`] : []),
+    some('WriteFailed', [
+      ...(unwritten > 0 ? [`${countOf(unwritten, 'packet')} received but not written`] : []),
+      ...unwritable.map(({ name, tap }) => `${name}: ${tap?.message}`),
+    ]),
     some('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
     some('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
   ].filter(({ message }) => message !== '')
 }
 
 // Open, and nothing arrives: the interface is down or gone, and the gap has no end yet.
-function isCutOff({ isLive, tap, facts }: Row): boolean {
-  return isLive && (tap?.message !== undefined || (facts?.gaps ?? []).some(({ toMs }) => toMs === undefined))
+function isCutOff({ isLive, facts }: Row): boolean {
+  return isLive && (facts?.gaps ?? []).some(({ toMs }) => toMs === undefined)
 }
 
 function cutOffMessage({ name, tap, facts }: Row): string {

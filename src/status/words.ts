@@ -4,3 +4,13 @@
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
+
+/** The same for two messages that differ only in how many packets they tell of. */
+export function withoutPacketCounts(message: string): string {
+  return message.replaceAll(/\b\d+ packets?\b/g, 'packets')
+}
+
+/** At most so many characters; what was cut ends in an ellipsis, and no character is cut in two. */
+export function shortened(text: string, charactersMax: number): string {
+  return text.length <= charactersMax ? text.toWellFormed() : `${text.slice(0, charactersMax - 1).toWellFormed()}…`
+}

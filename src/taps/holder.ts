@@ -2,6 +2,7 @@
 // Closes first, then opens, all at once; what fails becomes a failed tap with a reason and a time to try again. It decides
 // nothing: an event only makes it say "look again".
 import type { Clock } from '../clock.ts'
+import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/folder.ts'
 import type { Logger } from '../log.ts'
 import type { Actual, Halt } from '../model/facts.ts'
@@ -71,6 +72,12 @@ export class TapHolder implements AsyncDisposable {
     }
   }
 
+  /** Moves with every packet that any open tap counts; far cheaper than facts(). */
+  counted(): number {
+    const rows = [...this.#taps.values()].map(tap => tap.live().facts)
+    return rows.reduce((sum, { received, packets, refused, dropped }) => sum + received + packets + refused + dropped, 0)
+  }
+
   /** Carries out a turn's actions; resolves when all are done. */
   async apply(actions: readonly Action[]): Promise<void> {
     if (actions.length === 0) return
@@ -81,6 +88,12 @@ export class TapHolder implements AsyncDisposable {
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     await Promise.all(actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)))
     this.#held.save(false)
+  }
+
+  /** The folder of a capture, for its files to be read; undefined: none of that identity. */
+  folderOf(key: string, uid: string): CaptureFolder | undefined {
+    const folder = this.#held.folder(key)
+    return folder?.capture.uid === uid ? folder : undefined
   }
 
   halt(key: string, halt: Halt | undefined): void {

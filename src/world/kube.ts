@@ -1,11 +1,7 @@
-// One request to the API server, as whom login.ts says. Out: the status and the body as it arrives.
-// Refuses nothing on its own: an answer is an answer.
-import { once } from 'node:events'
+// What a request to the API server is, and how its answers are read. Who sends it: connect.ts. Refuses nothing on its own: an
+// answer is an answer.
 import type { IncomingMessage } from 'node:http'
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 import { text } from 'node:stream/consumers'
-import type { Login } from './login.ts'
 
 export type KubeRequest = {
   readonly path: string
@@ -17,19 +13,6 @@ export type KubeRequest = {
 }
 
 export type Kube = (request: KubeRequest) => Promise<IncomingMessage>
-
-export function connectKube({ server, authorize }: Login): Kube {
-  return async ({ path, method = 'GET', query = {}, headers = {}, body, signal }) => {
-    const url = new URL(`${server}${path}?${new URLSearchParams(query)}`)
-    const options = { method, headers: { ...headers }, signal }
-    await authorize(options)
-    const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, options)
-    sent.on('error', () => {}) // told by once(), or by the response; one that nobody listens to would end the process
-    sent.end(body)
-    const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
-    return response
-  }
-}
 
 /** What the server said to a refusal, in its own words, without what its answer carries along. */
 export async function refusalOf(response: IncomingMessage): Promise<string> {

@@ -56,6 +56,11 @@ export class ApiServer implements AsyncDisposable {
     return this.#access.kubeconfig
   }
 
+  /** Of the API server alone, to pause it. */
+  get pid(): number {
+    return this.#server?.pid ?? 0
+  }
+
   async kubectl(...args: string[]): Promise<string> {
     const { code, out, err } = await this.ask(args)
     if (code !== 0) throw new Error(`Cannot kubectl ${args.join(' ')}: ${err}`)

@@ -113,14 +113,14 @@ clusterTest('a capture that matches nobody, or only host-networked pods, says so
 clusterTest('a window is Scheduled, then captured, then Finished, and its ttl removes it with its files', async t => {
   const { nodes } = await onStage()
   const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 4 }
+  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 8 }
   await cluster().apply(packetCapture('window', spec))
   await untilStatus('window', 'Scheduled', ({ status }) => status?.state === 'Scheduled')
   await untilStatus('window', 'WaitingForTraffic', ({ status }) => status?.state === 'WaitingForTraffic')
   const { status } = await untilStatus('window', 'Finished', capture => capture.status?.state === 'Finished')
   t.is(status?.files.length, 2)
   t.deepEqual((await events('window')).toSorted(), ['Finished', 'Started'])
-  const endMs = Date.now() + 20_000
+  const endMs = Date.now() + 40_000
   while ((await cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])).code === 0) {
     if (Date.now() > endMs) t.fail('the ttl has not removed it')
     await after(200)

@@ -6,11 +6,10 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
-import { accountDirectory } from '../../src/world/login.ts'
 import { makeNamespace, type Namespace, type Scope } from '../net/namespace.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
 import { root } from '../repo/tree.ts'
@@ -75,24 +74,8 @@ export class SimulatedCluster {
     return new SimulatedNode(this.#scope, this, namespace, name, number)
   }
 
-  /** The kubeconfig of a program that has the token of a pod of that service account. */
+  /** A token for a pod of that service account, bound to it, and the kubeconfig of a program that has it. */
   async kubeconfigFor(account: string, node: string): Promise<string> {
-    const file = join(this.directory, `${account}-${node}.kubeconfig`)
-    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, await this.#tokenFor(account, node)), { mode: 0o600 })
-    return file
-  }
-
-  /** The directory that such a pod finds under /var/run/secrets. */
-  async accountFor(account: string, node: string): Promise<string> {
-    const directory = join(this.directory, `${account}-${node}`)
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    writeFileSync(join(directory, 'token'), await this.#tokenFor(account, node))
-    copyFileSync(this.api.caFile, join(directory, 'ca.crt'))
-    return directory
-  }
-
-  /** Bound to the pod. */
-  async #tokenFor(account: string, node: string): Promise<string> {
     const pod = `${account}-${node}`
     await this.apply({
       apiVersion: 'v1',
@@ -101,7 +84,31 @@ export class SimulatedCluster {
       spec: { serviceAccountName: account, nodeName: node, hostNetwork: true, containers: [{ name: 'main', image: 'selcap' }] },
     })
     const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', pod, '--duration', '1h']
-    return (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
+    const token = (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
+    const file = join(this.directory, `${pod}.kubeconfig`)
+    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, token), { mode: 0o600 })
+    return file
+  }
+
+  /** The network namespace of the API server. */
+  get networkPath(): string {
+    return this.#network.path
+  }
+
+  /** The administrator's kubeconfig, for a server at that address. */
+  kubeconfigOf(url: string): string {
+    const file = join(this.directory, 'elsewhere.kubeconfig')
+    writeFileSync(file, kubeconfig(url, this.api.caFile, this.api.token), { mode: 0o600 })
+    return file
+  }
+
+  /** Connections to a socket file, which is there soon, go to that port of the server's address. */
+  forward(name: string, socket: string, port: string): Child {
+    const path = join(root, 'scripts', 'demo', 'forward.ts')
+    const command = ['nsenter', `--net=${this.#network.path}`, 'setpriv', '--pdeathsig', 'KILL', '--', process.execPath, path]
+    const child = startChild(name, [...command, socket, serverAddress, port], { logFile: join(this.directory, `${name}.log`) })
+    this.#scope.teardown(() => child.stop('SIGKILL'))
+    return child
   }
 
   /** A program of ours in a network namespace of the cluster; `around` is a command that runs it. */
@@ -130,6 +137,7 @@ export class SimulatedNode {
   readonly #scope: Scope
   readonly #number: number
   #pods = 0
+  #agent: Child | undefined
 
   constructor(scope: Scope, cluster: SimulatedCluster, namespace: Namespace, name: string, number: number) {
     this.name = name
@@ -164,17 +172,33 @@ export class SimulatedNode {
     symlinkSync(namespace.path, join(this.netns, `cni-${name}`))
   }
 
-  /** As in its pod: with its service account, and the node's network namespaces. Resolves when it is ready; its log is the child's. */
+  /** Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
-    const account = await this.#cluster.accountFor('selcap-agent', this.name)
-    const args = ['agent', '--node', this.name, '--captures', this.captures, '--metrics-port', '0', ...options]
-    const mounts = [bind(this.netns, '/run/netns'), bind(account, accountDirectory)].join(' && ')
-    const around = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs none /run && ${mounts} && exec "$@"`, 'sh']
-    const { hostname, port } = new URL(this.#cluster.api.url)
-    const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
-    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env })
+    const file = await this.#cluster.kubeconfigFor('selcap-agent', this.name)
+    const args = [
+      'agent',
+      '--node',
+      this.name,
+      '--kubeconfig',
+      file,
+      '--captures',
+      this.captures,
+      '--metrics-port',
+      '0',
+      '--agent-port',
+      '0',
+      ...options,
+    ]
+    const mounts = `mount -t tmpfs none /run && mkdir /run/netns && mount --bind ${this.netns} /run/netns && exec "$@"`
+    const around = ['unshare', '--mount', 'sh', '-c', mounts, 'sh']
+    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env: { POD_IP: `198.19.0.${this.#number}` } })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
+    this.#agent = agent
     return agent
+  }
+
+  async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#agent?.stop(signal)
   }
 
   files(namespace: string, capture: string): string[] {
@@ -191,10 +215,6 @@ export class SimulatedNode {
     const read = (name: string) => readRecords(readFileSync(join(this.captures, namespace, capture, name)), 'pcap').length
     return this.files(namespace, capture).reduce((sum, name) => sum + read(name), 0)
   }
-}
-
-function bind(from: string, to: string): string {
-  return `mkdir -p ${to} && mount --bind ${from} ${to}`
 }
 
 /** `isFound`: its namespace is shown at once. */

@@ -32,12 +32,7 @@ test('Configuration follows a ConfigMap, change after change', async t => {
   write(volume, 'version-0', 'captureMaxFiles: 2\n')
   await using configuration = new Configuration(join(volume, 'config.yaml'), {})
   t.is(configuration.settings.captureMaxFiles, 2)
-  let attempts = 0 // the first change may come before the watch stands; from then on none may be missed
-  await until('the first change', () => {
-    write(volume, `first-${attempts++}`, 'captureMaxFiles: 3\n')
-    return configuration.settings.captureMaxFiles === 3
-  })
-  for (const files of [4, 5]) {
+  for (const files of [3, 4, 5]) {
     write(volume, `version-${files}`, `captureMaxFiles: ${files}\n`)
     await until(`captureMaxFiles to be ${files}`, () => configuration.settings.captureMaxFiles === files)
   }

@@ -1,6 +1,7 @@
 // What the manifests say, held against the code and against Kubernetes' pod security: settings, versions, rights of containers.
 import test from 'ava'
 import { parse } from 'yaml'
+import { audience } from '../../src/agentServer/server.ts'
 import { readSettings } from '../../src/config.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import { read } from '../repo/tree.ts'
@@ -44,7 +45,9 @@ test.serial('selcap-config holds every setting with its default', async t => {
     'jsonpath={.data.config\\.yaml}',
   )
   t.deepEqual(Object.keys(parse(text)).toSorted(), Object.keys(defaultSettings).toSorted())
-  t.deepEqual(readSettings({}, text), { settings: defaultSettings, warnings: [] })
+  const { settings, warnings } = readSettings({}, text)
+  t.deepEqual(settings, defaultSettings)
+  t.deepEqual(warnings, [])
 })
 
 test.serial('the agent mounts the settings as a directory, and captureDir from the host', async t => {
@@ -75,22 +78,43 @@ test.serial('the agent has three capabilities and nothing else: no privilege, no
   })
 })
 
-test.serial('the controller fits the restricted standard; the agent fits neither that nor the baseline', async t => {
-  const [agent, controller] = await Promise.all([specOf('daemonset', 'selcap-agent'), specOf('deployment', 'selcap-controller')])
-  t.is(await refusalOf('restricted', controller), '')
+test.serial('controller and gateway fit the restricted standard; the agent fits neither that nor the baseline', async t => {
+  const agent = await specOf('daemonset', 'selcap-agent')
+  for (const name of ['selcap-controller', 'selcap-gateway'])
+    t.is(await refusalOf('restricted', await specOf('deployment', name)), '', name)
   t.regex(await refusalOf('restricted', agent), /violates PodSecurity "restricted/)
   t.regex(await refusalOf('baseline', agent), /violates PodSecurity "baseline.*host namespaces/)
 })
 
-test.serial('both run the image of this version, and their figures are on agentPort', async t => {
+test.serial('all run the image of this version, and their figures are on metricsPort', async t => {
   for (const [kind, name] of [
     ['daemonset', 'selcap-agent'],
     ['deployment', 'selcap-controller'],
+    ['deployment', 'selcap-gateway'],
   ] as const) {
     const [container] = (await specOf(kind, name)).containers
     t.is(container.image, `selcap:${JSON.parse(read('package.json')).version}`)
-    t.like(container.ports, [{ name: 'metrics', containerPort: defaultSettings.agentPort }])
+    const ports = Object.fromEntries(container.ports.map(port => [port.name, port.containerPort]))
+    t.is(ports.metrics, defaultSettings.metricsPort, name)
   }
+})
+
+test.serial('the gateway gets a token that is good for the agents alone, and the way to them is open', async t => {
+  const { containers, volumes = [] } = await specOf('deployment', 'selcap-gateway')
+  const serviceAccountToken = { path: 'agent-token', audience, expirationSeconds: 3_600 }
+  t.like(
+    volumes.find(({ name }) => name === 'agent-token'),
+    { projected: { sources: [{ serviceAccountToken }] } },
+  )
+  t.like(
+    containers[0].volumeMounts?.find(({ name }) => name === 'agent-token'),
+    { mountPath: '/var/run/secrets/selcap', readOnly: true },
+  )
+  const [agent] = (await specOf('daemonset', 'selcap-agent')).containers
+  t.is(agent.ports.find(({ name }) => name === 'files')?.containerPort, defaultSettings.agentPort)
+  const policy = JSON.parse(await server().api.kubectl('get', 'networkpolicy', 'selcap-gateway', '-n', systemNamespace, '-o', 'json'))
+  const open = (policy.spec.egress as { to?: object; ports: { port: number }[] }[]).filter(({ to }) => to === undefined)
+  t.true(open.some(({ ports }) => ports.some(({ port }) => port === defaultSettings.agentPort)))
 })
 
 test.serial('one node is updated at a time, and every taint is tolerated', async t => {

@@ -1,12 +1,14 @@
 // What each account may do and, above all, may not: every verb on every resource is asked of the API server. A right that is
 // not in these lists is one too many.
 import test from 'ava'
+import { until } from '../taps/capture.ts'
 import { systemNamespace, useInstalled } from './install.ts'
-import { accountOf, mayDo, rightsOf } from './rights.ts'
+import { accountOf, mayDo, rightsOf, verbs } from './rights.ts'
 
 const server = useInstalled()
 const agent = accountOf('selcap-agent', systemNamespace)
 const controller = accountOf('selcap-controller', systemNamespace)
+const gateway = accountOf('selcap-gateway', systemNamespace)
 
 const each = (verbs: string, ...resources: readonly string[]): string[] =>
   resources.flatMap(resource => verbs.split(' ').map(verb => `${verb} ${resource}`))
@@ -24,14 +26,19 @@ const agentRights = sorted(
   each('get list watch', 'projectcalico.org/packetcaptures', '/pods', '/namespaces', '/serviceaccounts'),
   each('get', '/nodes'),
   each('get create update patch', 'selcap.dev/nodecapturereports'),
+  each('create', 'authentication.k8s.io/tokenreviews'),
 )
 const controllerRights = sorted(
   each('get list watch delete', 'projectcalico.org/packetcaptures', 'selcap.dev/nodecapturereports'),
-  each('get update patch', 'projectcalico.org/packetcaptures/status'),
+  each('patch', 'projectcalico.org/packetcaptures/status'),
   each('get list watch', '/nodes'),
-  each('create patch', '/events', 'events.k8s.io/events'),
+  each('create', '/events'),
 )
-const lease = each('get create update patch', 'coordination.k8s.io/leases')
+const gatewayRights = sorted(
+  each('get list watch', 'projectcalico.org/packetcaptures', 'selcap.dev/nodecapturereports'),
+  each('create', 'authentication.k8s.io/tokenreviews', 'authorization.k8s.io/subjectaccessreviews', '/events'),
+)
+const lease = each('create', 'coordination.k8s.io/leases')
 
 for (const [who, subject, namespace, expected] of [
   ['the agent', agent, undefined, agentRights],
@@ -39,6 +46,8 @@ for (const [who, subject, namespace, expected] of [
   ['the controller', controller, undefined, controllerRights],
   ['the controller', controller, 'default', controllerRights],
   ['the controller', controller, systemNamespace, sorted(controllerRights, lease)],
+  ['the gateway', gateway, undefined, gatewayRights],
+  ['the gateway', gateway, systemNamespace, gatewayRights],
   ['the default account', accountOf('default', systemNamespace), systemNamespace, []],
 ] as const) {
   test.serial(`${who} may do exactly what is listed ${namespace === undefined ? 'on the whole cluster' : `in ${namespace}`}`, async t => {
@@ -46,20 +55,42 @@ for (const [who, subject, namespace, expected] of [
   })
 }
 
-for (const group of ['crd.projectcalico.org', 'projectcalico.org']) {
-  test.serial(`the agent may read FelixConfigurations of ${group}, and not write them`, async t => {
-    const ask = (verb: string) => mayDo(server(), agent, { verb, group, resource: 'felixconfigurations', name: 'default' })
-    t.deepEqual(await Promise.all(['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'].map(ask)), [
-      ...[true, true, true],
-      ...[false, false, false, false],
-    ])
+// Rights on one object by name, of which the lists above know nothing.
+const named = [
+  ['the agent', agent, 'crd.projectcalico.org', 'felixconfigurations', 'default', ['get']],
+  ['the agent', agent, 'projectcalico.org', 'felixconfigurations', 'default', ['get']],
+  ['the agent', agent, 'projectcalico.org', 'felixconfigurations', 'node.node-a', []],
+  ['the controller', controller, 'apiregistration.k8s.io', 'apiservices', 'v3.projectcalico.org', ['get']],
+  ['the controller', controller, 'apiregistration.k8s.io', 'apiservices', 'v1.apps', []],
+  ['the controller', controller, 'apiextensions.k8s.io', 'customresourcedefinitions', 'packetcaptureapis.operator.tigera.io', ['get']],
+  ['the controller', controller, 'apiextensions.k8s.io', 'customresourcedefinitions', 'licensekeys.crd.projectcalico.org', ['get']],
+  ['the controller', controller, 'apiextensions.k8s.io', 'customresourcedefinitions', 'packetcaptures.projectcalico.org', []],
+  ['the controller', controller, 'coordination.k8s.io', 'leases', 'selcap-controller', ['get', 'create', 'update']],
+  ['the controller', controller, 'coordination.k8s.io', 'leases', 'another', ['create']],
+  ['the gateway', gateway, '', 'secrets', 'selcap-gateway-tls', []],
+] as const
+for (const [who, subject, group, resource, name, expected] of named) {
+  test.serial(`${who} may ${expected.join(', ') || 'do nothing to'} ${name} of ${resource}.${group}`, async t => {
+    const asked = verbs.map(async verb => ({
+      verb,
+      isAllowed: await mayDo(server(), subject, { verb, group, resource, name, namespace: systemNamespace }),
+    }))
+    t.deepEqual(
+      (await Promise.all(asked)).flatMap(({ verb, isAllowed }) => (isAllowed ? [verb] : [])),
+      [...expected],
+    )
   })
 }
 
-test.serial('the controller may get the APIService of projectcalico.org/v3, and no other', async t => {
-  const ask = (name: string) => mayDo(server(), controller, { verb: 'get', group: 'apiregistration.k8s.io', resource: 'apiservices', name })
-  t.true(await ask('v3.projectcalico.org'))
-  t.false(await ask('v1.apps'))
+test.serial('no account may read the API server through paths that are no resources', async t => {
+  for (const { user, groups } of [agent, controller, gateway]) {
+    for (const path of ['/metrics', '/logs', '/debug/pprof/']) {
+      const spec = { user, groups, nonResourceAttributes: { path, verb: 'get' } }
+      const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec }
+      const answer = await server().asAdmin({ path: '/apis/authorization.k8s.io/v1/subjectaccessreviews', method: 'POST', body })
+      t.like(answer, { code: 201, body: { status: { allowed: false } } })
+    }
+  }
 })
 
 const person = (groups: readonly string[] = []) => ({ user: 'alice', groups: ['system:authenticated', ...groups] })
@@ -74,6 +105,9 @@ for (const [role, expected] of [
     const group = `people-of-${role}`
     await server().api.kubectl('create', 'namespace', namespace)
     await server().api.kubectl('create', 'rolebinding', role, '-n', namespace, `--clusterrole=${role}`, `--group=${group}`)
+    const [verb = '', resource = '', subresource] = (expected[0] ?? '').split(/[ /]/).filter(word => word !== 'projectcalico.org')
+    const first = { verb, group: 'projectcalico.org', resource, namespace, ...(subresource !== undefined && { subresource }) }
+    await until('the binding', () => mayDo(server(), person([group]), first))
     t.deepEqual(await rightsOf(server(), person([group]), namespace), sorted(expected, everybody))
     t.deepEqual(await rightsOf(server(), person([group]), 'default'), sorted(everybody))
   })

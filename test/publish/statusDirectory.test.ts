@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -109,4 +109,30 @@ test('StatusDirectory.publish() starts afresh for a capture of another uid', asy
   await publisher.publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(70)]]), nowMs })
   await publisher.publish({ world: world([capture('web', 'another')]), elements: new Map([['shop/web', element(7)]]), nowMs })
   t.is((await readStatusDirectory(root))[0]?.status?.packets, 7)
+})
+
+test('StatusDirectory.publish() refuses what cannot be written, writes the others, and the next one writes it too', async t => {
+  const root = directory(t)
+  const publisher = await StatusDirectory.open(root)
+  mkdirSync(join(root, 'shop', 'api.yaml.tmp'), { recursive: true }) // in the way of what is written there
+  const elements = new Map([
+    ['shop/api', element(3)],
+    ['shop/web', element(7)],
+  ])
+  const report = { world: world([capture('api'), capture('web')]), elements, nowMs }
+  await t.throwsAsync(publisher.publish(report), { code: 'EISDIR' })
+  t.deepEqual((await readStatusDirectory(root)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
+  rmdirSync(join(root, 'shop', 'api.yaml.tmp'))
+  await publisher.publish(report)
+  t.deepEqual((await readStatusDirectory(root)).map(({ status }) => status?.packets), [3, 7]) // biome-ignore format: one line
+})
+
+test('readStatusDirectory() leaves out what is no capture: empty, cut off, or of another kind', async t => {
+  const root = directory(t)
+  const publisher = await StatusDirectory.open(root)
+  await publisher.publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs })
+  const others = { empty: '', cut: 'metadata:\n  name: [', other: 'kind: Pod\nmetadata: {name: x}\n', list: '- 1\n', text: 'PacketCapture' }
+  for (const [name, text] of Object.entries(others)) writeFileSync(join(root, 'shop', `${name}.yaml`), text)
+  t.deepEqual((await readStatusDirectory(root)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
+  t.is((await StatusDirectory.open(root)) instanceof StatusDirectory, true)
 })

@@ -31,6 +31,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
+  'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
@@ -41,7 +42,21 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/turnLog.ts': ['src/model', 'src/status', 'pino', 'src/log.ts'],
   'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
   'src/daemon.ts': edge,
-  'src/agent.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/access': [...edge, 'src/world/kube.ts', 'selfsigned'],
+  'src/agentServer': [...edge, 'src/access', 'src/files', 'src/stream', 'fastify'],
+  'src/agent.ts': [
+    ...edge,
+    'src/access',
+    'src/agentServer',
+    'src/daemon.ts',
+    'src/cli',
+    'src/engine.ts',
+    'src/publish',
+    'src/stream',
+    'src/taps',
+    'src/files',
+    'src/world',
+  ],
   'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
@@ -57,7 +72,20 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/taps/drivers.ts', // to compile filters
     'prom-client',
   ],
-  'src/gateway': [...edge, 'src/status', 'src/world', '@kubernetes/client-node'],
+  'src/gateway': [
+    ...edge,
+    'src/access',
+    'src/agentServer/server.ts', // what its answers look like
+    'src/cli',
+    'src/daemon.ts',
+    'src/publish',
+    'src/stream/merge.ts',
+    'src/world',
+    'chokidar',
+    'fastify',
+    'prom-client',
+    'yazl',
+  ],
 }
 
 /** The key that speaks for a file: the file itself, else the folder it lies in. undefined: no arrow starts or ends there. */

@@ -21,13 +21,16 @@ function faultOf(subject: string): string | undefined {
 test('faultOf() accepts a folder and an imperative, and refuses the rest', t => {
   t.is(faultOf('taps: follow a re-created interface'), undefined)
   t.is(faultOf('publish: write the status directory; world: give captures identities'), undefined)
-  for (const bad of ['Fix things', 'taps: Fixed it', 'taps: added it', 'taps: fix it.', 'wip', `taps: ${'x'.repeat(100)}`])
+  for (const bad of ['Fix things', 'taps: Fixed it', 'taps: added it', 'taps: fix it.', 'wip', `taps: ${'x'.repeat(120)}`])
     t.truthy(faultOf(bad), bad)
 })
 
 const subjectsTest = hasGit ? test : test.skip
-subjectsTest(`the last commits have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
-  const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '-30', '--format=%s'], { cwd: root, encoding: 'utf8' })
+subjectsTest(`the last commits of this branch have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
+  const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '--first-parent', '-30', '--format=%s'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
     .trim()
     .split('\n')
   t.deepEqual(

@@ -221,6 +221,15 @@ test('nodeStatus() tells a lost interface by its open gap', t => {
   t.deepEqual(told.endpoints[0]?.gaps, [{ from: '2026-06-01T12:00:00.000Z', reason: 'interface gone' }])
 })
 
+test('nodeStatus() tells a tap that cannot write as such, not as a lost interface', t => {
+  const now = world([capture('web')], pods)
+  const actual = known(turn(now, emptyNode, noonMs).actual, { rows: { p: { received: 3, refused: 2, packets: 1 } } })
+  const taps = new Map([...actual.taps].map(([id, tap]) => [id, id.endsWith('/p') ? { ...tap, message: 'Cannot write: ENOSPC' } : tap]))
+  const { state, problems } = element({ ...actual, taps }, now)
+  t.is(state, 'Capturing')
+  t.deepEqual(problems, [{ reason: 'WriteFailed', message: '2 packets received but not written; p: Cannot write: ENOSPC' }])
+})
+
 test('nodeStatus() has nothing of an earlier capture under the same name', t => {
   const { actual } = turn(world([capture('web')], pods), emptyNode, noonMs)
   const again = world([capture('web', { startTime: '2026-06-01T13:00:00Z' }, { uid: 'again' })], pods)

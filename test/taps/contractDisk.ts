@@ -1,11 +1,11 @@
 // Contract: a full disk. Whole records stay, what is lost is counted, and retry() goes on where the file ends.
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { unlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numberOf } from '../net/frames.ts'
 import type { Scope } from '../net/namespace.ts'
-import { run } from '../net/run.ts'
+import { fill, mountDisk } from '../net/smallDisk.ts'
 import { Capture } from './capture.ts'
 import type { Check } from './contract.ts'
 import { range } from './contractPackets.ts'
@@ -78,13 +78,6 @@ export function diskChecks(check: Check): void {
 async function smallDisk(scope: Scope): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'selcap-disk-'))
   scope.teardown(() => rm(directory, { recursive: true }))
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', directory])
-  scope.teardown(() => run('umount', ['--lazy', directory]))
+  await mountDisk(scope, directory, 400)
   return directory
-}
-
-function fill(path: string, bytes: number): void {
-  const fd = openSync(path, 'ax')
-  writeSync(fd, Buffer.alloc(bytes))
-  closeSync(fd)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -66,6 +66,21 @@ test('Identities.expire() keeps the capture away, also after a restart, until it
   const restarted = new Identities(path)
   t.deepEqual(restarted.assign([written({})], nowMs), [])
   t.not(restarted.assign([written({ snapLength: 1 })], nowMs)[0]?.metadata.uid, before)
+})
+
+test('Identities.assign() goes on when nothing can be stored, says why, and stores it at the next time it can', t => {
+  const path = file(t)
+  const identities = new Identities(path)
+  identities.assign([], nowMs)
+  t.is(identities.unstored, undefined)
+  mkdirSync(`${path}.tmp`) // in the way of what is written there
+  const before = identities.assign([written({})], nowMs)
+  t.regex(identities.unstored ?? '', /^EISDIR/)
+  t.deepEqual(identities.assign([written({})], nowMs), before)
+  rmdirSync(`${path}.tmp`)
+  t.deepEqual(identities.assign([written({})], nowMs), before)
+  t.is(identities.unstored, undefined)
+  t.deepEqual(new Identities(path).assign([written({})], nowMs + 1e6), before)
 })
 
 test('new Identities() refuses a file that is not its own', t => {

@@ -1,7 +1,7 @@
 // A proxy in front of an API server, plain HTTP on this side, that a test tells to misbehave: it cuts connections, keeps
 // them open in silence, is late, refuses. What it passes on is the server's own. It knows what was asked and counts bytes.
 //   const proxy = await startProxy(t, api)          gone with the test (or what stands for `t`)
-//   proxy.kube()                                    as the administrator; proxy.kube(authorize) as somebody else
+//   proxy.kube()                                    as the administrator; proxy.kube(config) as somebody else
 //   proxy.next = request => ({ status: 429 })       what to do with a request; undefined: pass it on
 //   proxy.cut('reset'); proxy.stall()               the connections there are
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -10,9 +10,9 @@ import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { connectKube, type Kube } from '../../src/world/kube.ts'
-import { accountLogin, type Login } from '../../src/world/login.ts'
+import type { Kube } from '../../src/world/kube.ts'
 import type { ApiServer } from '../cluster/apiServer.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import type { Scope } from '../net/namespace.ts'
 
 export type Asked = { readonly method: string; readonly url: URL; readonly isWatch: boolean; readonly token: string; readonly atMs: number }
@@ -65,9 +65,8 @@ export class ApiProxy {
     return this.asked.filter(({ url }) => pattern.test(`${url.pathname}${url.search}`)).length
   }
 
-  /** As the administrator, or by another login's proof. */
-  kube(authorize = bearer(this.target)): Kube {
-    return connectKube({ server: this.url, authorize })
+  kube(user: object = { token: this.target.token }): Kube {
+    return connected(this.target, { server: this.url, 'insecure-skip-tls-verify': true }, user)
   }
 
   cut(how: 'close' | 'reset'): void {
@@ -145,20 +144,22 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<{ r
     server.close()
     reset()
   })
-  const login = accountLogin({ host: '127.0.0.1', port: String((server.address() as AddressInfo).port), directory: accountOf(target) })
-  return { kube: connectKube(login), reset }
+  const cluster = { server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, 'certificate-authority': target.caFile }
+  return { kube: connected(target, cluster, { token: target.token }), reset }
 }
 
-/** What a pod finds under /var/run/secrets, here of the administrator. */
-function accountOf({ directory, token, caFile }: ApiServer): string {
-  const account = mkdtempSync(join(directory, 'account-'))
-  writeFileSync(join(account, 'token'), token)
-  writeFileSync(join(account, 'ca.crt'), readFileSync(caFile))
-  return account
-}
-
-function bearer({ token }: ApiServer): Login['authorize'] {
-  return async ({ headers }) => {
-    headers.authorization = `Bearer ${token}`
+/** By a kubeconfig of its own, as a user has it. */
+function connected({ directory }: ApiServer, cluster: object, user: object): Kube {
+  const file = join(mkdtempSync(join(directory, 'kubeconfig-')), 'config')
+  const name = 'test'
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster }],
+    users: [{ name, user }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    'current-context': name,
   }
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
+  return kubeOf(file)
 }

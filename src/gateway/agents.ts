@@ -1,0 +1,99 @@
+// Requests to the agents. In: the nodes' reports, which say where each agent is and what its certificate looks like. Out: answers.
+// Nobody signs the agents' certificates: each one's fingerprint stands in its node's report, which nobody else can write, and the
+// gateway's token leaves only after the other side has shown that very certificate.
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { connect, type TLSSocket } from 'node:tls'
+import { fingerprintOf } from '../access/certificate.ts'
+
+/** Of a node's report. */
+export type AgentPlace = { readonly address: string; readonly port: number; readonly certificateFingerprint?: string }
+
+export type Ask = {
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+const connectMs = 5_000
+
+export class Agents implements Disposable {
+  readonly #token: () => string
+  readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
+
+  /** `token`: for the audience of the agents, read anew each time. */
+  constructor(token: () => string) {
+    this.#token = token
+  }
+
+  /** Refuses when the agent cannot be reached, or is not who its report says. */
+  async ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal }: Ask): Promise<IncomingMessage> {
+    const { address, port, certificateFingerprint } = place
+    if (certificateFingerprint === undefined) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
+    const sent = request({
+      agent: this.#poolOf(place),
+      host: address,
+      port,
+      method,
+      path,
+      headers: { ...headers, authorization: `Bearer ${this.#token()}` },
+      signal,
+    })
+    sent.on('error', () => {}) // told by once(); what comes after an abort is nobody's
+    sent.end()
+    const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
+    return response
+  }
+
+  [Symbol.dispose](): void {
+    for (const pool of this.#pools.values()) pool.destroy()
+  }
+
+  #poolOf({ address, port, certificateFingerprint = '' }: AgentPlace): Agent {
+    const key = `${address} ${port} ${certificateFingerprint}`
+    const known = this.#pools.get(key)
+    if (known) return known
+    for (const [other, pool] of this.#pools) {
+      if (!other.startsWith(`${address} ${port} `)) continue
+      pool.destroy() // an agent that was started anew
+      this.#pools.delete(other)
+    }
+    const made = new PinnedAgent(certificateFingerprint)
+    this.#pools.set(key, made)
+    return made
+  }
+}
+
+/** Hands out only connections whose other side has that certificate. */
+class PinnedAgent extends Agent {
+  readonly #fingerprint: string
+
+  constructor(fingerprint: string) {
+    super({ keepAlive: true, maxFreeSockets: 4 })
+    this.#fingerprint = fingerprint
+  }
+
+  override createConnection(
+    { host, port }: { readonly host?: string | null; readonly port?: number | string | null },
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const socket: TLSSocket = connect({ host: host ?? '', port: Number(port), rejectUnauthorized: false, timeout: connectMs })
+    const end = (error: Error) => {
+      socket.destroy()
+      done?.(error, socket)
+    }
+    socket.once('error', end)
+    socket.once('timeout', () => end(new Error(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`)))
+    socket.once('secureConnect', () => {
+      const seen = socket.getPeerX509Certificate()
+      if (!seen || fingerprintOf(seen) !== this.#fingerprint)
+        return end(new Error(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
+      socket.off('error', end)
+      socket.setTimeout(0)
+      done?.(null, socket)
+    })
+  }
+}

@@ -1,0 +1,54 @@
+// What the gateway knows of the cluster: captures and the nodes' reports, kept current by watching.
+// Out: a capture, and for each node that holds something of it where its agent is and what it reported.
+import type { Clock } from '../clock.ts'
+import type { PacketCapture } from '../model/world.ts'
+import type { ReportedCapture } from '../publish/nodeReport.ts'
+import { reportPath } from '../publish/reportWriter.ts'
+import type { Kube } from '../world/kube.ts'
+import { type KubeObject, ListWatch } from '../world/listWatch.ts'
+import type { AgentPlace } from './agents.ts'
+
+type Report = KubeObject & { readonly report: AgentPlace & { readonly captures?: readonly ReportedCapture[] } }
+export type Capture = PacketCapture & KubeObject
+
+/** A node that has files of a capture, or may have. */
+export type Holding = { readonly node: string; readonly place: AgentPlace; readonly row: ReportedCapture }
+
+export class GatewayCluster implements AsyncDisposable {
+  readonly #captures: ListWatch<Capture>
+  readonly #reports: ListWatch<Report>
+
+  constructor({ kube, clock, group }: { readonly kube: Kube; readonly clock: Clock; readonly group: string }) {
+    const path = `/apis/${group}/v3/packetcaptures`
+    this.#captures = new ListWatch<Capture>({
+      kube,
+      clock,
+      path,
+      wanted: 'spec',
+      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata, spec }),
+    })
+    this.#reports = new ListWatch<Report>({ kube, clock, path: reportPath, keep: ({ metadata, report }) => ({ metadata, report }) })
+    for (const watch of [this.#captures, this.#reports]) watch.start()
+  }
+
+  get isListed(): boolean {
+    return this.#captures.isListed && this.#reports.isListed
+  }
+
+  capture(namespace: string, name: string): Capture | undefined {
+    return [...this.#captures.objects.values()].find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+  }
+
+  /** By node. */
+  holdings({ metadata: { uid } }: Capture): Holding[] {
+    const all = [...this.#reports.objects.values()].flatMap(({ metadata, report }) => {
+      const row = report.captures?.find(each => each.uid === uid)
+      return row?.isListed ? [{ node: metadata.name, place: report, row }] : []
+    })
+    return all.toSorted((a, b) => (a.node < b.node ? -1 : 1))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#captures[Symbol.asyncDispose](), this.#reports[Symbol.asyncDispose]()])
+  }
+}

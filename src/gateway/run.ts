@@ -1,0 +1,52 @@
+// Wires the gateway. Runs until SIGTERM or SIGINT; what is under way then is finished first.
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:https'
+import { Registry } from 'prom-client'
+import { Reviews } from '../access/reviews.ts'
+import type { GatewayOptions } from '../cli/gateway.ts'
+import { systemClock } from '../clock.ts'
+import { portOf, serveFigures, stopSignal } from '../daemon.ts'
+import { makeLogger } from '../log.ts'
+import { connectKube } from '../world/connect.ts'
+import { Agents } from './agents.ts'
+import { GatewayCluster } from './cluster.ts'
+import { teller } from './events.ts'
+import { Gate } from './gate.ts'
+import { followKeyPair, keyPair } from './secret.ts'
+import { gatewayServer } from './server.ts'
+
+const limits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
+
+export async function runGateway(options: GatewayOptions): Promise<void> {
+  const { apiGroup: group, certificates, namespace } = options
+  const log = makeLogger(options.logLevel)
+  const kube = await connectKube(options.kubeconfig)
+  const clock = systemClock
+  await using cluster = new GatewayCluster({ kube, clock, group })
+  using agents = new Agents(() => readFileSync(options.agentToken, 'utf8').trim())
+  const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']
+  const app = gatewayServer(
+    { cluster, agents, reviews: new Reviews({ kube, clock }), gate: new Gate(limits), group, clock, log, tell: teller(kube, log) },
+    await keyPair(certificates, hosts, log),
+  )
+  const follower =
+    certificates === undefined
+      ? undefined
+      : followKeyPair(certificates, pair => {
+          ;(app.server as Server).setSecureContext(pair)
+          log.info({ certificates }, 'certificate read again')
+        })
+  const registry = new Registry()
+  await using _ = await serveFigures(
+    { registry },
+    { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => cluster.isListed },
+    log,
+  )
+  await app.listen({ host: options.host, port: portOf(options.port, 8_443, '--port') })
+  log.info({ address: app.server.address(), group, pid: process.pid }, 'selcap gateway started')
+  const signal = stopSignal()
+  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+  await follower?.close()
+  await app.close()
+  log.info({}, 'selcap gateway stopped')
+}

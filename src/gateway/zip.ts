@@ -1,0 +1,97 @@
+// All files of all nodes as one zip, made while it is sent: constant memory, whatever the sizes (zip64). Stored, not compressed:
+// the network is the bound, and the files stay readable from within. The last entry, manifest.json, tells of each file what it is,
+// and of each node what could not be had; a file that broke off is in the zip as far as it came.
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { PassThrough, type Readable, Transform, type TransformCallback } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
+import { ZipFile } from 'yazl'
+
+export type ZipEntry = {
+  readonly node: string
+  readonly file: string
+  readonly bytes: number
+  readonly isActive: boolean
+  readonly open: () => Promise<Readable>
+}
+
+export type ManifestFile = {
+  readonly node: string
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly active: boolean // was still being written to
+  readonly complete: boolean
+  readonly error?: string
+}
+
+/** `packets` and what follows: as the node reported them last. */
+export type ManifestNode = {
+  readonly node: string
+  readonly packets: number
+  readonly dropped: number
+  readonly gaps: readonly { readonly pod: string; readonly from: string; readonly to?: string; readonly reason: string }[]
+  readonly error?: string // nothing of it could be had
+}
+
+export type Zip = { readonly stream: Readable; readonly missing: Promise<readonly string[]> }
+
+/** `missing` resolves, when the stream has ended, to the nodes of which not all could be had. */
+export function zipOf(entries: readonly ZipEntry[], capture: object, nodes: readonly ManifestNode[]): Zip {
+  const zip = new ZipFile()
+  const stream = new PassThrough()
+  const gone = new AbortController()
+  stream.once('close', () => gone.abort())
+  const missing = make(zip, entries, { capture, nodes }, gone.signal)
+  pipeline(zip.outputStream, stream).catch(() => {}) // the reader has gone: told by the signal
+  missing.catch(error => stream.destroy(error as Error))
+  return { stream, missing }
+}
+
+type Facts = { readonly capture: object; readonly nodes: readonly ManifestNode[] }
+
+async function make(zip: ZipFile, entries: readonly ZipEntry[], { capture, nodes }: Facts, gone: AbortSignal): Promise<readonly string[]> {
+  const files: ManifestFile[] = []
+  for (const entry of entries) if (!gone.aborted) files.push(await add(zip, entry, gone))
+  zip.addBuffer(Buffer.from(`${JSON.stringify({ capture, files, nodes }, undefined, 2)}\n`), 'manifest.json')
+  zip.end()
+  const broken = [...files.filter(({ complete }) => !complete), ...nodes.filter(({ error }) => error !== undefined)]
+  return [...new Set(broken.map(({ node }) => node))]
+}
+
+// One after the other: the next is asked for when this one is through.
+async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry, gone: AbortSignal): Promise<ManifestFile> {
+  const meter = new Meter()
+  const through = finished(meter, { signal: gone }).catch(() => {}) // never rejects: the reader has gone
+  let error: string | undefined
+  let source: Readable | undefined
+  try {
+    source = await open()
+    zip.addReadStream(meter, `${node}/${file}`, { compress: false, forceZip64Format: true })
+    for await (const chunk of source) if (!meter.write(chunk)) await Promise.race([once(meter, 'drain', { signal: gone }), through])
+  } catch (caught) {
+    error = (caught as Error).message
+  }
+  meter.end()
+  if (source) await through
+  source?.destroy()
+  const facts = { node, file, bytes: meter.bytes, sha256: meter.digest, active: isActive, complete: meter.bytes === bytes }
+  return error === undefined ? facts : { ...facts, complete: false, error }
+}
+
+/** Passes everything on, and knows how much it was and its SHA-256. */
+class Meter extends Transform {
+  readonly #hash = createHash('sha256')
+  bytes = 0
+
+  /** Hexadecimal; of all that has passed. */
+  get digest(): string {
+    return this.#hash.copy().digest('hex')
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.#hash.update(chunk)
+    this.bytes += chunk.length
+    done(null, chunk)
+  }
+}

@@ -1,0 +1,84 @@
+// A gateway of a simulated cluster, as its deployment would run it, and requests to it from outside the cluster's network.
+//   const gateway = await GatewayClient.start(cluster)
+//   await gateway.ask({ path, token })          { code, body, text, headers, trailers }
+
+import { existsSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { setTimeout as after } from 'node:timers/promises'
+import type { Child } from '../cluster/child.ts'
+import { type SimulatedCluster, systemNamespace } from '../cluster/simulated.ts'
+import { until } from '../taps/capture.ts'
+
+export type Answer = {
+  readonly code: number
+  readonly body: Buffer
+  readonly text: string
+  readonly headers: IncomingHttpHeaders
+  readonly trailers: Readonly<Record<string, string | undefined>>
+}
+
+export type Request = {
+  readonly path: string
+  readonly token?: string
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export class GatewayClient {
+  readonly child: Child
+  readonly #cluster: SimulatedCluster
+  readonly #socket: string
+
+  private constructor(cluster: SimulatedCluster, child: Child, socket: string) {
+    this.#cluster = cluster
+    this.child = child
+    this.#socket = socket
+  }
+
+  static async start(cluster: SimulatedCluster, port = 8_443): Promise<GatewayClient> {
+    const file = await cluster.kubeconfigFor('selcap-gateway', 'gateway')
+    const token = join(cluster.directory, `agent-token-${port}`)
+    const made = await cluster.api.kubectl('create', 'token', 'selcap-gateway', '-n', systemNamespace, '--audience=selcap-agent')
+    writeFileSync(token, made.trim(), { mode: 0o600 })
+    const args = ['gateway', '--kubeconfig', file, '--agent-token', token, '--port', String(port), '--metrics-port', '0']
+    const child = cluster.run(`gateway-${port}`, undefined, args)
+    await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')), 15_000)
+    const socket = join(cluster.directory, `gateway-${port}.sock`)
+    cluster.forward(`forward-${port}`, socket, String(port))
+    while (!existsSync(socket)) await after(20)
+    const client = new GatewayClient(cluster, child, socket)
+    await until('the gateway to be ready', async () => (await client.ask({ path: '/readyz' })).code === 200)
+    return client
+  }
+
+  /** Resolves when so many nodes have told of a capture. */
+  async reports(count: number): Promise<void> {
+    await until(`${count} reports`, async () => {
+      const { items } = await this.#cluster.get<{ items: { report: { captures: unknown[] } }[] }>('nodecapturereports')
+      return items.filter(({ report }) => report.captures.length > 0).length === count
+    })
+    await after(500) // the gateway hears of them as we do
+  }
+
+  async open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const sent = request({
+        socketPath: this.#socket,
+        rejectUnauthorized: false,
+        path,
+        method,
+        headers: { host: 'selcap-gateway', ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+      })
+      sent.once('response', resolve).once('error', reject).end()
+    })
+  }
+
+  async ask(asked: Request): Promise<Answer> {
+    const response = await this.open(asked)
+    const body = await buffer(response)
+    return { code: response.statusCode ?? 0, body, text: body.toString(), headers: response.headers, trailers: response.trailers }
+  }
+}
