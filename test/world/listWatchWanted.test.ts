@@ -149,6 +149,22 @@ test.serial('what is known is not sent again when the server has forgotten what 
   t.true(scene.proxy.bytes - before < 400_000, `${scene.proxy.bytes - before}`)
 })
 
+test.serial('a list that must be consistent comes in pages of one moment, and a page that is refused begins it anew', async t => {
+  await apply(api(), ...Array.from({ length: 50 }, (_, index) => capture(`many-${index}`, 'all()')))
+  const scene = await unstarted(t, api(), { path: captures, wanted: 'spec', isConsistent: true, random: () => 0.1 })
+  const isNext = (url: URL) => url.searchParams.has('continue')
+  scene.proxy.next = ({ url }) => (isNext(url) && scene.proxy.asked.length < 4 ? { status: 410 } : undefined)
+  scene.watch.start()
+  await until('the list', () => scene.watch.isListed)
+  await untilTrue(scene, api(), captures)
+  t.true(scene.watch.objects.size >= 50)
+  t.true(scene.proxy.asked.filter(({ url }) => isNext(url)).length >= 3)
+  t.is(scene.changes(), 1)
+  await api().kubectl('delete', 'packetcaptures', '--all')
+  await untilTrue(scene, api(), captures)
+  t.is(scene.watch.objects.size, 0)
+})
+
 test.serial('bookmarks carry a watch on where only what it did not select changed', async t => {
   const scene = await unstarted(t, api(), { query: { fieldSelector: 'metadata.name=selected' } })
   scene.proxy.next = ({ url, isWatch }) => {
