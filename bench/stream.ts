@@ -2,7 +2,7 @@
 // which the reader has its bytes, in one process with the stream. Beside it, where there is one interface: tcpdump to a pipe, as
 // quick as its options make it (-U, --immediate-mode) and as -U alone.
 // "beside a silent one": another endpoint from which nothing comes, so that order in time costs its whole window.
-//   node bench/stream.ts
+//   node bench/stream.ts [SCENE …]    0 to 3, as below
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -13,6 +13,7 @@ import { defaultSettings } from '../src/model/settings.ts'
 import type { TapSpec } from '../src/model/tap.ts'
 import type { TurnListener, Turns } from '../src/model/turns.ts'
 import { BlockReader } from '../src/stream/blockReader.ts'
+import type { Told } from '../src/stream/lane.ts'
 import { openNodeStream } from '../src/stream/nodeStream.ts'
 import { toldIn } from '../src/stream/statistics.ts'
 import { StreamBudget } from '../src/stream/streamBudget.ts'
@@ -28,6 +29,8 @@ const scenes = [
   { endpoints: 250, perSecond: 100, isBesideSilent: false },
 ] as const
 type Scene = (typeof scenes)[number]
+const given = process.argv.slice(2).map(Number)
+const wanted = scenes.filter((_, index) => given.length === 0 || given.includes(index))
 
 const capture = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u' } as const
 
@@ -36,8 +39,8 @@ await inNamespace(async () => {
   ip('link', 'add', 'silent0', 'type', 'veth', 'peer', 'name', 'silent1')
   for (const name of ['silent0', 'silent1']) ip('link', 'set', name, 'up')
   const results: object[] = []
-  for (const [index, scene] of scenes.entries()) {
-    addTapLinks(scenes[index - 1]?.endpoints ?? 0, scene.endpoints)
+  for (const [index, scene] of wanted.entries()) {
+    addTapLinks(wanted[index - 1]?.endpoints ?? 0, scene.endpoints)
     results.push(await ours(scene))
     if (scene.endpoints > 1 || scene.isBesideSilent) continue
     for (const options of [['-U', '--immediate-mode'], ['-U']]) results.push(await tcpdump(scene, options))
@@ -62,8 +65,8 @@ async function ours(scene: Scene): Promise<object> {
   const parts = { driver: ringDriver(), turns, clock: systemClock, node: 'bench', log: pino({ level: 'warn' }) }
   const budget = new StreamBudget({ turns, settings, streamsMax: 1 })
   const live = openNodeStream({ ...parts, budget }, 'shop/web', 'u')
-  const dropped = new Map<number, number>()
-  const ages = agesIn(live.stream, pcapngTimes(dropped))
+  const told = new Map<number, Told>() // by interface
+  const ages = agesIn(live.stream, pcapngTimes(told))
   while (budget.ringBytes < specs.length * 512 * 1024) await setTimeout(100)
   await setTimeout(1_000)
   await send(100, seconds * scene.perSecond, scene.perSecond)
@@ -72,7 +75,7 @@ async function ours(scene: Scene): Promise<object> {
   const ended = once(live.stream, 'end')
   for (const listener of listeners) listener.turned?.()
   await ended
-  return shown('selcap', scene, ages, [...dropped.values()].reduce((sum, each) => sum + each, 0)) // biome-ignore format: one line
+  return shown('selcap', scene, ages, sum([...told.values()]))
 }
 
 async function tcpdump(scene: Scene, options: readonly string[]): Promise<object> {
@@ -100,11 +103,11 @@ function agesIn(stream: Readable, timesIn: Times): number[] {
   return ages
 }
 
-function pcapngTimes(dropped: Map<number, number>): Times {
+function pcapngTimes(told: Map<number, Told>): Times {
   const reader = new BlockReader()
   return bytes => {
     const { blocks } = reader.read(bytes)
-    for (const block of blocks) if (block.readUInt32LE(0) === 5) dropped.set(block.readUInt32LE(8), toldIn(block).lost)
+    for (const block of blocks) if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), toldIn(block))
     const packets = blocks.filter(block => block.readUInt32LE(0) === 6)
     return packets.map(block => Number((BigInt(block.readUInt32LE(12)) << 32n) | BigInt(block.readUInt32LE(16))) / 1e6)
   }
@@ -145,13 +148,17 @@ function specFor(interfaceName: string): TapSpec {
   }
 }
 
-function shown(who: string, { endpoints, perSecond, isBesideSilent }: Scene, ages: readonly number[], dropped?: number): object {
+function sum(all: readonly Told[]): Told {
+  return all.reduce((one, other) => ({ received: one.received + other.received, lost: one.lost + other.lost }), { received: 0, lost: 0 })
+}
+
+function shown(who: string, { endpoints, perSecond, isBesideSilent }: Scene, ages: readonly number[], told?: Told): object {
   const sorted = ages.toSorted((a, b) => a - b)
   const at = (part: number) => Math.round((sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN) * 10) / 10
-  const figures = { packets: ages.length, sent: endpoints * perSecond * seconds, dropped, median: at(0.5), p99: at(0.99), worst: at(1) }
+  const figures = { packets: ages.length, sent: endpoints * perSecond * seconds, told, median: at(0.5), p99: at(0.99), worst: at(1) }
   const scene = `${endpoints} endpoints${isBesideSilent ? ' beside a silent one' : ''}, ${perSecond} packets/s each`
   process.stdout.write(
-    `${scene}, ${who}: ${figures.packets} of ${figures.sent}${dropped === undefined ? '' : `, ${dropped} told to be dropped`}, ms: median ${figures.median}, p99 ${figures.p99}, worst ${figures.worst}\n`,
+    `${scene}, ${who}: ${figures.packets} of ${figures.sent}${told ? ` (received ${told.received}, dropped ${told.lost})` : ''}, ms: median ${figures.median}, p99 ${figures.p99}, worst ${figures.worst}\n`,
   )
   return { scene, who, ...figures }
 }
