@@ -15,9 +15,7 @@ networkTest('pipe() takes what fits of whole records, the rest is refused and co
   const driver = await makeNamedDriver('ring')
   t.teardown(() => driver[Symbol.asyncDispose]())
   const { readFd, writeFd } = driver.pipe(65_536)
-  const reading = new Socket({ fd: readFd, writable: false, pauseOnCreate: true })
   const writing = new Socket({ fd: writeFd, readable: false })
-  t.teardown(() => [reading, writing].map(end => end.destroy()))
   const spec = { ...defaults, format: 'pcapng', interfaceName: pod.hostName, filter: 'udp' } as const
   const events: TapEvent[] = []
   const tap = await driver.open({ ...spec, sink: { fd: writeFd, bytesLeft: 1e15, isEmpty: true } }, event => events.push(event))
@@ -25,6 +23,7 @@ networkTest('pipe() takes what fits of whole records, the rest is refused and co
   await sender.udp({ to: pod.hostAddress, port, count: 3_000, bytes: 300, gapMs: 0.05 })
   await file.holds(3_000)
   const { received, packets, refused, dropped } = await tap.close()
+  const reading = new Socket({ fd: readFd, writable: false })
   writing.destroy()
   const bytes = Buffer.concat((await reading.toArray()) as Buffer[])
   const reader = new BlockReader()
