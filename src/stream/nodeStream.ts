@@ -153,6 +153,7 @@ class Following implements NodeStream {
 
   /** Files need its ring. */
   async #evict(spec: TapSpec): Promise<void> {
+    if (!this.#taps.has(spec.id)) await this.#lookAgain() // it is being opened
     const open = this.#taps.get(spec.id)
     if (!open) return
     await this.#close(open)
