@@ -94,10 +94,11 @@ test('fetchFile() in another run goes on where an interrupted one stopped', asyn
     return true
   })
   await t.throwsAsync(fetch(stop.signal))
-  t.is(statSync(`${target}.part`).size, 2_000_000)
+  const { size } = statSync(`${target}.part`) // what was on its way to the disk is not there
+  t.true(size > 0 && size <= 2_000_000)
   await fetch()
   t.true(readFileSync(target).equals(bytes))
-  t.is(requests.at(-1), 'GET bytes=2000000-')
+  t.is(requests.at(-1), `GET bytes=${size}-`)
 })
 
 test('fetchFile() begins again when the file is another one by now', async t => {
