@@ -31,16 +31,15 @@ async function prepare(): Promise<Set> {
   return { ...stage, dest: join(cluster().directory, 'files') }
 }
 
-/** No controller fills a service's endpoints here. */
+/** No controller fills a service's endpoints here, and no kubelet tells the address of the gateway's pod. */
 async function showGateway(): Promise<void> {
+  const [pod, ip] = ['selcap-gateway-gateway', '198.19.255.1']
+  const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
+  await cluster().api.kubectl('patch', 'pod', pod, '-n', systemNamespace, '--subresource=status', '--type=merge', '-p', status)
   const metadata = { name: 'selcap-gateway', namespace: systemNamespace }
-  const ports = [{ name: 'https', port: 8_443, protocol: 'TCP' }]
-  const labels = { 'kubernetes.io/service-name': metadata.name }
-  const endpoints = [{ addresses: ['198.19.255.1'], conditions: { ready: true } }]
-  await cluster().apply(
-    { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets: [{ addresses: [{ ip: '198.19.255.1' }], ports }] },
-    { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...metadata, labels }, addressType: 'IPv4', endpoints, ports },
-  )
+  const targetRef = { kind: 'Pod', name: pod, namespace: systemNamespace }
+  const subsets = [{ addresses: [{ ip, targetRef }], ports: [{ name: 'https', port: 8_443, protocol: 'TCP' }] }]
+  await cluster().apply({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
 }
 
 /** What lies in a directory, and below it. */
