@@ -23,7 +23,7 @@ import { Configuration } from './world/configuration.ts'
 import { connectKube } from './world/connect.ts'
 import { ServerClock } from './world/serverClock.ts'
 
-const reviewsKeptMs = 60_000 // a token of the gateway's is good for longer
+const reviewsKeptMs = 10_000 // a download asks many times; a gateway that is gone is refused that soon
 const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
@@ -41,6 +41,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
   const certificate = await makeCertificate(node, [])
   const server = agentServer({
+    node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
     gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,

@@ -74,7 +74,11 @@ class CaptureStream {
     const { namespace, name, uid } = this.#capture.metadata
     this.#live.set(node, undefined)
     try {
-      const response = await agents.ask(place, { path: `/v1/captures/${namespace}/${name}/${uid}/stream`, signal: this.#stop.signal })
+      const response = await agents.ask(place, {
+        path: `/v1/captures/${namespace}/${name}/${uid}/stream`,
+        signal: this.#stop.signal,
+        isQuiet: true,
+      })
       this.#live.set(node, response)
       if (response.statusCode === 200) await this.#pass(response)
       else response.resume() // 409: its window is not open
