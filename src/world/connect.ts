@@ -28,7 +28,7 @@ export type Account = { readonly server: string; readonly tokenFile: string; rea
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
   const agent = readWhenChanged(caFile, ca => new Agent({ ca, keepAlive: true, maxFreeSockets: 2 }))
-  return request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
+  return async request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
 }
 
 export type UserConfig = { readonly kubeconfig?: string | undefined; readonly context?: string | undefined }

@@ -32,9 +32,9 @@ async function row(node: string, capture: string) {
 }
 
 const untilAsync = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-  const endMs = Date.now() + 30_000
+  const endMs = Date.now() + 60_000 // an agent comes back up to half a minute after its server
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
+    if (Date.now() > endMs) throw new Error(`Waited 60 s in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
     await after(100)
   }
 }
