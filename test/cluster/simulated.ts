@@ -150,6 +150,7 @@ export class SimulatedNode {
   readonly #scope: Scope
   readonly #number: number
   #pods = 0
+  #account: string | undefined // since the first start: the next ones need no API server
   #agent: Child | undefined
 
   constructor(scope: Scope, cluster: SimulatedCluster, namespace: Namespace, name: string, number: number) {
@@ -187,8 +188,8 @@ export class SimulatedNode {
 
   /** As its pod runs it, with the pod's service account. Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
-    const account = await this.#cluster.accountFor('selcap-agent', this.name)
-    const around = withRun({ '/run/netns': this.netns, '/run/secrets/kubernetes.io/serviceaccount': account })
+    this.#account ??= await this.#cluster.accountFor('selcap-agent', this.name)
+    const around = withRun({ '/run/netns': this.netns, '/run/secrets/kubernetes.io/serviceaccount': this.#account })
     const { hostname, port } = new URL(this.#cluster.api.url)
     const env = { POD_IP: `198.19.0.${this.#number}`, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
     const ports = ['--metrics-port', '0', '--agent-port', '0']
