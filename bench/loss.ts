@@ -14,7 +14,7 @@ const rates = [50_000, 100_000, 200_000, 400_000, 0] as const // 0: as fast as i
 const kibs = process.argv.slice(2).map(Number)
 const ringKibs = kibs.length > 0 ? kibs : [4_096, 1_024, 512]
 
-setPriority(-15) // the sender and both programs alike: what else runs on the machine should not decide
+setPriority(-20) // the sender and both programs alike: what else runs on the machine should not decide
 
 type Loss = { readonly percent: number; readonly unexplained: number; readonly perSecond: number }
 

@@ -2,6 +2,7 @@
 #include "addon.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool number_of(napi_env env, napi_value value, double *out) {
   if (napi_get_value_double(env, value, out) == napi_ok) return true;
@@ -99,6 +100,8 @@ struct sink *sink_of(napi_env env, napi_value fd, napi_value bytes_left, napi_va
   struct sink *sink = calloc(1, sizeof *sink);
   if (!sink) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
   *sink = (struct sink){.fd = (int)descriptor, .bytes_left = left > 9e18 ? INT64_MAX : (int64_t)left, .is_empty = empty};
+  struct stat status;
+  sink->is_file = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
   return sink;
 }
 

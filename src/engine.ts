@@ -7,6 +7,8 @@ import { TapError } from './errors.ts'
 import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { Actual } from './model/facts.ts'
+import type { Action, ActualTap } from './model/tap.ts'
+import type { OpenCapture, TurnListener, Turns } from './model/turns.ts'
 import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
 import { singleFlight } from './singleFlight.ts'
@@ -22,14 +24,15 @@ export type EngineParts = {
   readonly clock: Clock
   readonly log: Logger
   readonly compile: (filter: string, snapLength: number) => Promise<number>
-  readonly counterMs: number // counters are reported this often, state changes at once
+  readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
   readonly onExpired: (captureKey: string) => void
   readonly onTurn: (seconds: number) => void
 }
 
 const longestSnapLength = 262_144
+const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
-export class Engine {
+export class Engine implements Turns {
   readonly #parts: EngineParts
   readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message, undefined if it compiles
   readonly #stop = new AbortController()
@@ -37,6 +40,8 @@ export class Engine {
   readonly #ended = Promise.withResolvers<void>()
   #wake = new AbortController() // ends the sleep after the turn before
   #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
+  #outlooks: Decision['captures'] = new Map() // of the last turn
+  readonly #listeners = new Set<TurnListener>()
   #unpublished: string | undefined // why the last report is not out
 
   constructor(parts: EngineParts) {
@@ -54,6 +59,7 @@ export class Engine {
     this.lookAgain()
     await this.#ended.promise.finally(() => this.#stop.abort())
     await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
+    for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
   }
 
   /** What the metrics show. */
@@ -64,10 +70,29 @@ export class Engine {
       captures,
       states: new Map([...this.#elements].map(([key, element]) => [key, element.state])),
       openTaps: open.length,
-      ringBytes: open.reduce((bytes, tap) => bytes + tap.spec.ringBytes, 0),
+      ringBytes: ringBytesOf(taps),
       diskUsedBytes: disk.usedBytes,
       diskFreePercent: disk.freePercent,
     }
+  }
+
+  get ringBytes(): number {
+    return ringBytesOf(this.#parts.holder.facts().taps)
+  }
+
+  specsOf(captureKey: string): OpenCapture | undefined {
+    const outlook = this.#outlooks.get(captureKey)
+    if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
+    const taps = [...this.#parts.holder.facts().taps.values()]
+    const open = taps.filter(
+      ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
+    )
+    return { capture: outlook.capture, specs: open.map(({ spec }) => spec) }
+  }
+
+  watchTurns(listener: TurnListener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
   /** Publishes how things stand now, without changing them. */
@@ -78,18 +103,28 @@ export class Engine {
 
   async #turn(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { source, holder, clock, onExpired, onTurn } = this.#parts
+    const { source, holder, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
-    await holder.apply(decision.actions)
+    await this.#apply(decision)
     holder.rotateWhatIsDue()
+    const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
-    this.#sleepUntil(Math.min(decision.wakeAtMs, clock.now() + this.#parts.counterMs))
+    void this.#sleep(decision.wakeAtMs, counted)
     onTurn((performance.now() - startedMs) / 1_000)
+  }
+
+  async #apply({ actions, captures }: Decision): Promise<void> {
+    const { holder } = this.#parts
+    const ringBytes = ringBytesAfter(holder.facts().taps, actions)
+    if (actions.some(({ kind }) => kind === 'open')) await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
+    await holder.apply(actions)
+    this.#outlooks = captures
+    for (const listener of this.#listeners) listener.turned?.()
   }
 
   /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
@@ -141,14 +176,33 @@ export class Engine {
     this.#unpublished = message
   }
 
-  #sleepUntil(atMs: number): void {
+  async #sleep(wakeAtMs: number, counted: number): Promise<void> {
+    const { clock, holder, counterMs } = this.#parts
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    void this.#parts.clock.sleepUntil(atMs, signal).then(() => signal.aborted || this.lookAgain())
+    for (let sleptMs = 0; sleptMs < quietMs; sleptMs += counterMs) {
+      await clock.sleepUntil(Math.min(wakeAtMs, clock.now() + counterMs), signal)
+      if (signal.aborted) return
+      if (clock.now() >= wakeAtMs || holder.counted() !== counted) break
+    }
+    this.lookAgain()
   }
 
   /** Asks for a turn. Worlds, taps and the clock do by themselves; the configuration is told of here. */
   lookAgain(): void {
     this.#nextTurn().catch(this.#ended.reject)
   }
+}
+
+function ringBytesOf(taps: Actual['taps']): number {
+  return taps.values().reduce((bytes, { spec, state }) => bytes + (state === 'open' ? spec.ringBytes : 0), 0)
+}
+
+function ringBytesAfter(taps: Actual['taps'], actions: readonly Action[]): number {
+  const after = new Map<string, ActualTap>(taps)
+  for (const action of actions) {
+    if (action.kind === 'close') after.delete(action.id)
+    if (action.kind === 'open') after.set(action.spec.id, { spec: action.spec, state: 'open' })
+  }
+  return ringBytesOf(after)
 }

@@ -132,15 +132,15 @@ export class CaptureFolder {
   facts(): CaptureFacts {
     const current = this.#current()
     const active = new Map([...current.values()].flatMap(({ active: file }) => (file ? [[file.name, file.bytes] as const] : [])))
-    this.#sizes ??= fileSizes(this.directory)
-    const sizes = [...this.#sizes].map(([name, bytes]) => active.get(name) ?? bytes)
+    const files = this.#fileSizes()
+    const sizes = [...files].map(([name, bytes]) => active.get(name) ?? bytes)
     return {
       key: this.key,
       uid: this.capture.uid,
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
-      fileNames: [...this.#sizes.keys()].toSorted(),
+      fileNames: [...files.keys()].toSorted(),
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
     }
@@ -149,8 +149,7 @@ export class CaptureFolder {
   /** What may be read of each file now: whole records. */
   files(): readonly { readonly name: string; readonly bytes: number; readonly isActive: boolean }[] {
     const active = new Map([...this.#live.values()].map(live => live().active).map(file => [file.name, file.bytes]))
-    this.#sizes ??= fileSizes(this.directory)
-    return [...this.#sizes]
+    return [...this.#fileSizes()]
       .map(([name, bytes]) => ({ name, bytes: active.get(name) ?? bytes, isActive: active.has(name) }))
       .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
@@ -161,7 +160,7 @@ export class CaptureFolder {
     this.look()
   }
 
-  /** Files came, went or were renamed: looks at the directory again before facts are told next, however many taps say so. */
+  /** Files came, went or were renamed: looks at the directory again when next asked, however many taps say so. */
   look(): void {
     this.#sizes = undefined
   }
@@ -194,12 +193,17 @@ export class CaptureFolder {
     }
   }
 
+  #fileSizes(): ReadonlyMap<string, number> {
+    this.#sizes ??= sizesIn(this.directory)
+    return this.#sizes
+  }
+
   #current(): Map<string, StoredRow> {
     return new Map<string, StoredRow>([...this.#rows, ...[...this.#live].map(([name, live]): [string, StoredRow] => [name, live()])])
   }
 }
 
-function fileSizes(directory: string): ReadonlyMap<string, number> {
+function sizesIn(directory: string): ReadonlyMap<string, number> {
   const names = existsSync(directory) ? readdirSync(directory).filter(isCaptureFile) : []
   return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
 }

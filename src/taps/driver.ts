@@ -78,6 +78,9 @@ export type Link = {
 
 export type LinkChange = { readonly kind: 'present' | 'down' | 'gone'; readonly name: string; readonly index: number }
 
+/** For a live stream: whoever reads too slowly loses whole records, which the tap counts as refused. Both ends are the caller's to close. */
+export type Pipe = { readonly readFd: number; readonly writeFd: number }
+
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
   /** Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number of instructions). Resolves to the number of instructions. */
@@ -89,4 +92,6 @@ export interface Driver extends AsyncDisposable {
   links(netns?: string): Promise<readonly Link[]>
   /** Tells of every change of an interface in this namespace from now on. */
   watchLinks(onChange: (change: LinkChange) => void): Disposable
+  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED. */
+  pipe(bytes: number): Pipe
 }

@@ -72,6 +72,12 @@ export class TapHolder implements AsyncDisposable {
     }
   }
 
+  /** Moves with every packet that any open tap counts; far cheaper than facts(). */
+  counted(): number {
+    const rows = [...this.#taps.values()].map(tap => tap.live().facts)
+    return rows.reduce((sum, { received, packets, refused, dropped }) => sum + received + packets + refused + dropped, 0)
+  }
+
   /** Carries out a turn's actions; resolves when all are done. */
   async apply(actions: readonly Action[]): Promise<void> {
     if (actions.length === 0) return

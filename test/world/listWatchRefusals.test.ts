@@ -75,7 +75,7 @@ test.serial('a token that is not valid any more is answered with another one onc
   const file = join(api().directory, 'rotated.token')
   writeFileSync(file, old)
   const scene = await unstarted(t, api(), { kube: request => asReader(request), random: () => 0.1 })
-  const asReader = scene.proxy.kube({ authProvider: { name: 'tokenFile', config: { tokenFile: file } } })
+  const asReader = scene.proxy.kube({ 'auth-provider': { name: 'tokenFile', config: { tokenFile: file } } })
   scene.watch.start()
   await untilTrue(scene, api())
   await api().kubectl('delete', 'pod', 'old', '--now')
