@@ -183,6 +183,35 @@ clusterTest('kubectl capture download has what is there, names the node that is 
   await stage.nodes[1]?.startAgent()
 })
 
+clusterTest('kubectl capture create --download waits for the end and has the files', async t => {
+  const stage = await onStage()
+  const dest = join(cluster().directory, 'created')
+  t.is((await stage.capture('create', 'short', '--download')).code, 2)
+  const creating = stage.capture(
+    'create',
+    'short',
+    '-l',
+    'app == "web"',
+    '--protocol',
+    'UDP',
+    '--limit-packets',
+    '3',
+    '--wait',
+    '--download',
+    dest,
+  )
+  await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
+  await untilSo('its files', () => stage.nodes.every(node => node.files('shop', 'short').length === 1))
+  for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  const { code, err } = await creating
+  t.is(code, 0, err)
+  t.regex(err, /short is Finished: 2 nodes, 2 endpoints, 6 packets\n/)
+  t.deepEqual(
+    under(dest).map(name => readRecords(readFileSync(join(dest, name)), 'pcap').length),
+    [3, 3],
+  )
+})
+
 clusterTest('kubectl capture clean removes the files of a capture that has finished, with the line of calicoctl', async t => {
   const stage = await onStage()
   t.is((await stage.capture('stop', 'web')).code, 0)
