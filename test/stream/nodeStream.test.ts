@@ -83,6 +83,26 @@ networkTest("openNodeStream() keeps to the capture's filter, snap length and pay
   t.regex(interfaces[0]?.filter ?? '', new RegExp(`port ${port}`))
 })
 
+networkTest('openNodeStream() carries the long frames of a bulk TCP stream whole, or counts them', async t => {
+  const { pod, sender } = await podWithPort(t)
+  const here = await makeSender(t)
+  const port = await here.listenTcp(pod.hostAddress)
+  const node = await TestNode.start(t)
+  node.write('pods.yaml', endpoint('web-0', pod.hostName))
+  node.write('capture.yaml', capture({ filters: [{ protocol: 'TCP' }], rotation: { maxFiles: 10, maxSizeBytes: 10_000_000 } }))
+  await node.has(1)
+  const keeper = new Keeper(node.open().stream)
+  await until('the interface', () => readStream(keeper.bytes).interfaces.length === 1)
+  await sender.tcp({ to: pod.hostAddress, port, bytes: 20_000_000 })
+  node.write('capture.yaml', capture(over))
+  await keeper.ended
+  const { packets, statistics } = readStream(keeper.bytes)
+  const told = statistics.get(0)?.at(-1)
+  t.is(told?.delivered, packets.length)
+  t.is((told?.delivered ?? 0) + (told?.dropped ?? 0), told?.received ?? Number.NaN)
+  t.true(packets.some(({ bytes }) => bytes.length > 16_384)) // one that does not pass the addon's buffer
+})
+
 networkTest('openNodeStream() takes pods in that join, and ends those that leave, while it runs', async t => {
   const [a, b] = [await podWithPort(t), await podWithPort(t)]
   const node = await TestNode.start(t)
