@@ -124,8 +124,8 @@ test('ask() ends with the signal, before and after the answer has begun', async 
 test('ask() waits for a slow reader: the agent has done its part', async t => {
   const body = Buffer.alloc(4_000_000, 'x').toString()
   const { port } = await listening(t, ours, `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-  const response = await agentsOf(t, { quietMs: 50 }).ask(placeOf(port, ours), { path: '/', signal })
+  const response = await agentsOf(t, { quietMs: 1_000 }).ask(placeOf(port, ours), { path: '/', signal })
   await once(response, 'readable')
-  await after(300) // six times what an agent may be quiet
+  await after(2_500) // longer than an agent may be quiet
   t.is((await text(response)).length, body.length)
 })
