@@ -11,6 +11,7 @@ import pino from 'pino'
 import { makeCertificate } from '../../src/access/certificate.ts'
 import { agentAudience, Reviews } from '../../src/access/reviews.ts'
 import { agentServer, listen } from '../../src/agentServer/server.ts'
+import { StreamError } from '../../src/errors.ts'
 import { CaptureFolder } from '../../src/files/captureFolder.ts'
 import { connectKube } from '../../src/world/connect.ts'
 import { kubeconfig } from '../cluster/credentials.ts'
@@ -61,6 +62,9 @@ export class Agent {
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
       gateway: account('selcap-gateway'),
       folderOf: (key, uid) => (key === 'shop/web' && uid === 'uid-1' ? folder : undefined),
+      openStream: () => {
+        throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
+      },
       log: pino({ level: 'trace' }, { write: line => said.push(line) }),
     })
     t.teardown(() => server.close())
