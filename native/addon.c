@@ -141,7 +141,7 @@ NAPI_MODULE_INIT() {
     {"open", 0, open_tap, 0, 0, 0, napi_default, 0}, {"offer", 0, offer, 0, 0, 0, napi_default, 0},
     {"order", 0, order, 0, 0, 0, napi_default, 0}, {"counters", 0, counters, 0, 0, 0, napi_default, 0},
     {"group", 0, make_group, 0, 0, 0, napi_default, 0}, {"setLeft", 0, set_left, 0, 0, 0, napi_default, 0},
-    {"watchLinks", 0, watch_links, 0, 0, 0, napi_default, 0},
+    {"watchLinks", 0, watch_links, 0, 0, 0, napi_default, 0}, {"pipe", 0, make_pipe, 0, 0, 0, napi_default, 0},
   };
   CHECK(napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

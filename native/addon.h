@@ -30,5 +30,8 @@ napi_value compile(napi_env env, napi_callback_info info);
 napi_value links(napi_env env, napi_callback_info info);
 napi_value open_tap(napi_env env, napi_callback_info info);
 
+// pipe.c
+napi_value make_pipe(napi_env env, napi_callback_info info);
+
 // addon.c
 void emit_event(void *context, struct event *event);

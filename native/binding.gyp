@@ -1,11 +1,11 @@
 {
   "targets": [{
     "target_name": "selcap",
-    "sources": ["addon.c", "values.c", "calls.c", "reader.c", "commands.c", "drain.c", "closing.c", "changes.c", "errand.c", "ring.c", "sink.c", "encode.c", "headers.c", "filter.c", "netns.c", "links.c"],
+    "sources": ["addon.c", "values.c", "calls.c", "reader.c", "commands.c", "drain.c", "batch.c", "closing.c", "changes.c", "errand.c", "ring.c", "sink.c", "encode.c", "headers.c", "filter.c", "netns.c", "links.c", "pipe.c"],
     "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"],
-    "cflags": ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+    "cflags": ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-O3", "-flto"],
     # A thread may be in its last instructions when the last environment lets go of the library.
-    "ldflags": ["-Wl,-z,nodelete"],
+    "ldflags": ["-flto", "-O3", "-Wl,-z,nodelete"],
     "libraries": ["-lpcap", "-lpthread"],
     "conditions": [["OS!='linux'", {"type": "none", "sources": []}]]
   }]

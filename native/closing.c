@@ -76,4 +76,7 @@ static bool is_any(struct reader *reader, struct tap *tap) {
 
 void close_what_is_drained(struct reader *reader) { sweep(reader, has_closed); }
 
-void close_all(struct reader *reader) { sweep(reader, is_any); }
+void close_all(struct reader *reader) {
+  write_held(reader);
+  sweep(reader, is_any);
+}

@@ -72,6 +72,7 @@ static void obey(struct reader *reader, const struct command *command) {
 bool has_commands(struct reader *reader) { return __atomic_load_n(&reader->first, __ATOMIC_ACQUIRE) != NULL; }
 
 void obey_all(struct reader *reader) {
+  write_held(reader);
   pthread_mutex_lock(&reader->lock);
   struct command *command = reader->first;
   reader->first = NULL;

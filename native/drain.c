@@ -1,58 +1,16 @@
-// From a ring's blocks to whole records in the buffer, and from there to the sink. The limits of a capture and the size of a
-// file are looked at before each record.
+// From a ring's blocks to records for the sink. The limits of a capture and the size of a file are looked at before each record.
 #include "reader_state.h"
-#include "sink.h"
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define LARGE_BYTES 16384
+#define FETCH_AHEAD 2048
+#define CACHE_LINE 64
 
 #ifndef TP_STATUS_GSO_TCP
 #define TP_STATUS_GSO_TCP (1 << 8) // Linux 5.14; older headers do not name it
 #endif
-
-// What was encoded and not written is counted as refused, and given back to the limits.
-static void give_back(struct tap *tap, uint64_t records, uint64_t bytes) {
-  tap->counters.refused += records;
-  if (!tap->group) return;
-  if (tap->group->packets_left >= 0) tap->group->packets_left += (int64_t)records;
-  if (tap->group->bytes_left >= 0) tap->group->bytes_left += (int64_t)bytes;
-}
-
-static void settle(struct reader *reader, struct tap *tap, bool is_written, uint64_t records, uint64_t bytes) {
-  int error = errno;
-  pthread_mutex_lock(&reader->lock);
-  bool is_first = !tap->has_written && records > 0;
-  read_statistics(tap); // first: what was written was received
-  tap->counters.packets += records;
-  tap->counters.bytes += bytes;
-  if (records > 0) tap->counters.last_ns = tap->pending_last_ns;
-  give_back(tap, tap->pending_packets - records, tap->pending_bytes - bytes);
-  tap->sink->bytes_left += (int64_t)(tap->pending_bytes - bytes);
-  pthread_mutex_unlock(&reader->lock);
-  tap->pending_packets = tap->pending_bytes = 0;
-  reader->filled = 0;
-  if (is_first) {
-    tap->has_written = true;
-    emit(reader, (struct event){.kind = EVENT_FIRST_PACKET, .id = tap->id, .number = (int64_t)tap->counters.last_ns});
-  }
-  if (is_written) return;
-  tap->is_failed = true;
-  struct event event = {.kind = EVENT_WRITE_FAILED, .id = tap->id, .number = tap->sink->fd};
-  snprintf(event.failure.code, sizeof event.failure.code, "%s", strerrorname_np(error) ? strerrorname_np(error) : "EIO");
-  emit(reader, event);
-}
-
-static void flush(struct reader *reader, struct tap *tap) {
-  if (reader->filled == 0) return;
-  uint64_t records, bytes;
-  bool is_written = write_records(tap, reader->buffer, reader->filled, &records, &bytes);
-  settle(reader, tap, is_written, records, bytes);
-}
 
 void move_on(struct reader *reader, struct tap *tap) {
   flush(reader, tap);
@@ -108,35 +66,6 @@ static uint32_t captured_length(const struct tap *tap, const struct frame *frame
   return length < tap->snap_length ? length : tap->snap_length;
 }
 
-// A long frame goes from the ring to the file: a copy into the buffer would cost as much as the copy the kernel makes.
-static bool write_from_ring(struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size) {
-  uint8_t head[ENCODE_OVERHEAD], tail[ENCODE_OVERHEAD];
-  uint32_t before_tag = frame->has_tag ? 12 : captured, tag = frame->has_tag ? 4 : 0;
-  struct iovec parts[] = {
-    {head, encode_head(tap->format, frame, captured, original, head)},
-    {(void *)frame->data, before_tag},
-    {(void *)frame->tag, tag},
-    {(void *)(frame->data + before_tag), captured - before_tag - tag},
-    {tail, encode_tail(tap->format, frame, captured, tail)},
-  };
-  return write_parts(tap, parts, 5, size);
-}
-
-static void write_large(struct reader *reader, struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size) {
-  uint64_t records = 0, bytes = 0;
-  bool is_written;
-  if (is_file_sink(tap)) {
-    is_written = write_from_ring(tap, frame, captured, original, size);
-    if (is_written) records = 1, bytes = size;
-  } else {
-    uint8_t *record = malloc(size);
-    errno = ENOMEM;
-    is_written = record && (encode_record(tap->format, frame, captured, original, record), write_records(tap, record, size, &records, &bytes));
-    free(record);
-  }
-  settle(reader, tap, is_written, records, bytes);
-}
-
 // False: there is no room for it now; it stays in the ring.
 static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_hdr *header) {
   if (tap->is_failed || (tap->group && tap->group->is_over)) return tap->pending_refused++, true;
@@ -151,20 +80,25 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   struct sink *sink = room_for(reader, tap, size);
   if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length) tap->counters.truncated++;
-  bool is_large = size >= LARGE_BYTES;
-  if (is_large || reader->filled + size > BUFFER_BYTES) flush(reader, tap);
+  if (!has_room(reader, sink, size)) flush(reader, tap);
   if (tap->is_failed) return tap->pending_refused++, true;
   tap->drops_told += frame.drops;
   sink->is_empty = false;
   sink->bytes_left -= (int64_t)size;
-  tap->pending_packets++;
+  if (tap->pending_packets++ == 0) tap->pending_first_ns = frame.time_ns;
   tap->pending_bytes += size;
   tap->pending_last_ns = frame.time_ns;
   if (tap->group && tap->group->bytes_left >= 0 && (tap->group->bytes_left -= (int64_t)size) == 0) reach_limit(reader, tap, true);
   if (tap->group && tap->group->packets_left > 0 && --tap->group->packets_left == 0) reach_limit(reader, tap, false);
-  if (is_large) write_large(reader, tap, &frame, captured, original, size);
-  else reader->filled += encode_record(tap->format, &frame, captured, original, reader->buffer + reader->filled);
+  add_record(reader, tap, &frame, captured, original, size);
   return true;
+}
+
+// Another processor wrote the frames: what lies a few of them ahead is on its way while this one is encoded.
+static void fetch_ahead(const uint8_t *packet, uint32_t bytes) {
+  const uint8_t *from = packet + FETCH_AHEAD;
+  if (bytes > FETCH_AHEAD) bytes = FETCH_AHEAD;
+  for (uint32_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(from + at);
 }
 
 static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {
@@ -174,11 +108,13 @@ static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_bl
   }
   for (; tap->taken < block->hdr.bh1.num_pkts; tap->taken++) {
     struct tpacket3_hdr *header = (struct tpacket3_hdr *)tap->packet;
+    fetch_ahead(tap->packet, header->tp_next_offset);
     if (!take(reader, tap, header)) return false;
     tap->seen++;
     tap->packet += header->tp_next_offset;
   }
   tap->taken = 0;
+  if (reader->batch.ring_bytes > 0) flush(reader, tap); // they lie in this block
   __atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
   tap->block = (tap->block + 1) % tap->block_count;
   return true;
@@ -186,15 +122,19 @@ static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_bl
 
 // At most once around the ring, since the other taps wait; and only until there is a command, which speaks of what comes after it.
 void drain(struct reader *reader, struct tap *tap) {
+  bool is_busy = false;
+  begin_batch(reader, tap);
   for (uint32_t blocks = 0; blocks < tap->block_count; blocks++) {
     struct tpacket_block_desc *block = (struct tpacket_block_desc *)(tap->ring + (size_t)tap->block * tap->block_bytes);
-    if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) || has_commands(reader)) break;
+    uint32_t status = __atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE);
+    if (!(status & TP_STATUS_USER) || has_commands(reader)) break;
+    is_busy = !(status & TP_STATUS_BLK_TMO);
     if (take_block(reader, tap, block)) continue;
     tap->is_stalled = true;
     watch(reader, tap, 0);
     break;
   }
-  flush(reader, tap);
+  end_batch(reader, tap, is_busy);
   pthread_mutex_lock(&reader->lock);
   read_statistics(tap);
   tap->counters.refused += tap->pending_refused;

@@ -1,4 +1,4 @@
-// One thread drains all rings of one environment: frames in, whole records in a 64 KiB buffer that stays in the cache, write(2).
+// One thread drains all rings of one environment: frames in, whole records out, with few long writes.
 // It alone touches taps, sinks and groups; others tell it what to do and are told what happened.
 #include "reader_state.h"
 #include <net/if.h>
@@ -45,16 +45,24 @@ static void attend(struct reader *reader, const struct epoll_event *event) {
   if (!tap->is_stalled) drain(reader, tap);
 }
 
+// A command may have come between a look at the list and the reading of `wake`: never sleep over one.
+static int wait_ms(struct reader *reader) {
+  if (has_commands(reader)) return 0;
+  if (is_any_closing(reader)) return 5;
+  uint64_t now = now_ms(), write_by = reader->batch.write_by_ms;
+  if (write_by) return write_by > now ? (int)(write_by - now) : 0;
+  return needs_looks(reader) ? 500 : -1;
+}
+
 static void *run(void *argument) {
   struct reader *reader = argument;
   uint64_t namespaces_at = now_ms();
   while (!reader->is_stopping) {
     struct epoll_event events[64];
-    // A command may have come between a look at the list and the reading of `wake`: never sleep over one.
-    int timeout = has_commands(reader) ? 0 : is_any_closing(reader) ? 5 : needs_looks(reader) ? 500 : -1;
-    int count = epoll_wait(reader->epoll, events, 64, timeout);
+    int count = epoll_wait(reader->epoll, events, 64, wait_ms(reader));
     if (has_commands(reader)) obey_all(reader);
     for (int i = 0; i < count; i++) attend(reader, &events[i]);
+    if (reader->batch.write_by_ms && now_ms() >= reader->batch.write_by_ms) write_held(reader);
     close_what_is_drained(reader);
     if (now_ms() - namespaces_at < 500) continue;
     namespaces_at = now_ms();

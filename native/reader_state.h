@@ -1,8 +1,20 @@
 // What the files of the reader share: its state, which only its own thread touches but for what `lock` guards.
 #pragma once
 #include "reader.h"
+#include "sink.h"
 
-#define BUFFER_BYTES 65536
+#define BUFFER_BYTES 524288
+
+// Records of one tap that are encoded and not yet written: `parts`, then the buffer from `run` to `filled`.
+struct batch {
+  struct tap *tap;
+  size_t run, filled;
+  size_t ring_bytes;    // of the parts that lie in the ring
+  uint64_t write_by_ms; // 0: nothing is held back
+  int count;
+  struct iovec parts[PARTS_MAX];
+  uint8_t buffer[BUFFER_BYTES];
+};
 
 struct reader {
   pthread_t thread;
@@ -16,14 +28,21 @@ struct reader {
   struct errand *first_errand, *last_errand;
   int running; // threads that open, close, compile
   pthread_cond_t none_running;
-  size_t filled;
-  uint8_t buffer[BUFFER_BYTES];
+  struct batch batch;
 };
 
 // reader.c
 uint64_t now_ms(void);
 void emit(struct reader *reader, struct event event);
 void watch(struct reader *reader, struct tap *tap, uint32_t events);
+
+// batch.c
+void begin_batch(struct reader *reader, struct tap *tap);
+bool has_room(const struct reader *reader, const struct sink *sink, size_t size);
+void add_record(struct reader *reader, struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size);
+void flush(struct reader *reader, struct tap *tap);
+void end_batch(struct reader *reader, struct tap *tap, bool is_busy);
+void write_held(struct reader *reader);
 
 // drain.c
 void drain(struct reader *reader, struct tap *tap);

@@ -25,7 +25,7 @@ struct sink {
   struct sink *next;
   int fd;
   int64_t bytes_left;
-  bool is_empty;
+  bool is_empty, is_file;
 };
 
 struct tap_spec {
@@ -65,7 +65,7 @@ struct tap {
   struct counters counters;
   uint64_t seen;            // packets taken from the ring
   uint64_t drops_told;      // of counters.dropped, those already put into a record
-  uint64_t pending_packets, pending_bytes, pending_refused, pending_last_ns; // encoded, not yet written
+  uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns; // encoded, not yet written
   uint8_t *carry;           // the rest of a record that a pipe took half of
   size_t carry_bytes;
   bool has_written, is_stalled, is_failed, is_closing;
@@ -112,6 +112,7 @@ struct link {
   char name[16], kind[16];
   int index, peer_index; // 0: none
   uint32_t mtu, gso_max;
+  uint64_t packets; // both ways, since it was made
   bool is_up;
 };
 struct address {

@@ -6,22 +6,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static size_t write_all(int fd, const uint8_t *data, size_t length) {
+static size_t write_all(int fd, const struct iovec *parts, int count) {
+  struct iovec left[PARTS_MAX], *at = left;
+  memcpy(left, parts, (size_t)count * sizeof *parts);
   size_t done = 0;
-  while (done < length) {
-    ssize_t wrote = write(fd, data + done, length - done);
-    if (wrote > 0) done += (size_t)wrote;
-    else if (wrote == 0) { errno = ENOSPC; break; }
-    else if (errno != EINTR) break;
+  while (count > 0) {
+    ssize_t wrote = writev(fd, at, count);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote == 0) errno = ENOSPC;
+    if (wrote <= 0) break;
+    done += (size_t)wrote;
+    for (; count > 0 && (size_t)wrote >= at->iov_len; at++, count--) wrote -= (ssize_t)at->iov_len;
+    if (count > 0) *at = (struct iovec){(uint8_t *)at->iov_base + wrote, at->iov_len - (size_t)wrote};
   }
   return done;
 }
 
+static void copy_out(const struct iovec *parts, size_t from, size_t length, uint8_t *out) {
+  for (; length > 0; parts++) {
+    if (from >= parts->iov_len) { from -= parts->iov_len; continue; }
+    size_t bytes = parts->iov_len - from < length ? parts->iov_len - from : length;
+    memcpy(out, (const uint8_t *)parts->iov_base + from, bytes);
+    out += bytes, length -= bytes, from = 0;
+  }
+}
+
+static size_t record_at(const struct tap *tap, const struct iovec *parts, size_t at) {
+  uint8_t head[12];
+  copy_out(parts, at, sizeof head, head);
+  return first_record_bytes(tap->format, head);
+}
+
 // How many whole records lie in the first `done` bytes, and how long they are.
-static size_t whole(const struct tap *tap, const uint8_t *buffer, size_t done, uint64_t *records) {
+static size_t whole(const struct tap *tap, const struct iovec *parts, size_t done, uint64_t *records) {
   size_t at = 0;
   for (*records = 0; at < done; ++*records) {
-    size_t size = first_record_bytes(tap->format, buffer + at);
+    size_t size = record_at(tap, parts, at);
     if (at + size > done) break;
     at += size;
   }
@@ -31,52 +51,37 @@ static size_t whole(const struct tap *tap, const uint8_t *buffer, size_t done, u
 // A pipe cannot be cut back: the rest of a record that it took half of waits for the next time.
 static bool carry_on(struct tap *tap) {
   if (tap->carry_bytes == 0) return true;
-  size_t done = write_all(tap->sink->fd, tap->carry, tap->carry_bytes);
+  size_t done = write_all(tap->sink->fd, &(struct iovec){tap->carry, tap->carry_bytes}, 1);
   tap->carry_bytes -= done;
   memmove(tap->carry, tap->carry + done, tap->carry_bytes);
   return tap->carry_bytes == 0;
 }
 
-static bool keep_rest(struct tap *tap, const uint8_t *rest, size_t length) {
+static bool keep_rest(struct tap *tap, const struct iovec *parts, size_t from, size_t length) {
   uint8_t *carry = realloc(tap->carry, length);
   if (!carry) return false;
-  memcpy(carry, rest, length);
+  copy_out(parts, from, length, carry);
   tap->carry = carry;
   tap->carry_bytes = length;
   return true;
 }
 
-bool write_records(struct tap *tap, const uint8_t *buffer, size_t length, uint64_t *records, uint64_t *bytes) {
+bool write_records(struct tap *tap, const struct iovec *parts, int count, size_t length, uint64_t *records, uint64_t *bytes) {
   *records = *bytes = 0;
-  if (!carry_on(tap)) return errno == EAGAIN; // a slow reader: what is in the buffer is refused, and that is no failure
-  size_t done = write_all(tap->sink->fd, buffer, length);
+  if (!carry_on(tap)) return errno == EAGAIN; // a slow reader: what is in the parts is refused, and that is no failure
+  size_t done = write_all(tap->sink->fd, parts, count);
   int error = errno;
-  size_t kept = whole(tap, buffer, done, records);
+  if (done == length) return *records = tap->pending_packets, *bytes = length, true;
+  size_t kept = whole(tap, parts, done, records);
   *bytes = kept;
-  if (done == length) return true;
   struct stat status;
   bool is_file = fstat(tap->sink->fd, &status) == 0 && S_ISREG(status.st_mode);
   if (is_file && done > kept && ftruncate(tap->sink->fd, status.st_size - (off_t)(done - kept)) < 0) error = errno;
   if (!is_file && error == EAGAIN) {
     if (done == kept) return true;
-    size_t size = first_record_bytes(tap->format, buffer + kept);
-    if (keep_rest(tap, buffer + done, kept + size - done)) { ++*records; *bytes += size; return true; }
+    size_t size = record_at(tap, parts, kept);
+    if (keep_rest(tap, parts, done, kept + size - done)) { ++*records; *bytes += size; return true; }
   }
-  errno = error;
-  return false;
-}
-
-bool is_file_sink(const struct tap *tap) {
-  struct stat status;
-  return fstat(tap->sink->fd, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-bool write_parts(struct tap *tap, const struct iovec *parts, int count, size_t length) {
-  ssize_t done = writev(tap->sink->fd, parts, count);
-  if (done == (ssize_t)length) return true;
-  int error = done < 0 ? errno : ENOSPC; // a file takes less only where there is no room
-  struct stat status;
-  if (done > 0 && fstat(tap->sink->fd, &status) == 0 && ftruncate(tap->sink->fd, status.st_size - done) < 0) error = errno;
   errno = error;
   return false;
 }

@@ -7,6 +7,8 @@ import { TapError } from './errors.ts'
 import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { Actual } from './model/facts.ts'
+import type { Action, ActualTap } from './model/tap.ts'
+import type { OpenCapture, TurnListener, Turns } from './model/turns.ts'
 import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
 import { singleFlight } from './singleFlight.ts'
@@ -30,7 +32,7 @@ export type EngineParts = {
 const longestSnapLength = 262_144
 const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
-export class Engine {
+export class Engine implements Turns {
   readonly #parts: EngineParts
   readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message, undefined if it compiles
   readonly #stop = new AbortController()
@@ -38,6 +40,8 @@ export class Engine {
   readonly #ended = Promise.withResolvers<void>()
   #wake = new AbortController() // ends the sleep after the turn before
   #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
+  #outlooks: Decision['captures'] = new Map() // of the last turn
+  readonly #listeners = new Set<TurnListener>()
   #unpublished: string | undefined // why the last report is not out
 
   constructor(parts: EngineParts) {
@@ -55,6 +59,7 @@ export class Engine {
     this.lookAgain()
     await this.#ended.promise.finally(() => this.#stop.abort())
     await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
+    for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
   }
 
   /** What the metrics show. */
@@ -65,10 +70,29 @@ export class Engine {
       captures,
       states: new Map([...this.#elements].map(([key, element]) => [key, element.state])),
       openTaps: open.length,
-      ringBytes: open.reduce((bytes, tap) => bytes + tap.spec.ringBytes, 0),
+      ringBytes: ringBytesOf(taps),
       diskUsedBytes: disk.usedBytes,
       diskFreePercent: disk.freePercent,
     }
+  }
+
+  get ringBytes(): number {
+    return ringBytesOf(this.#parts.holder.facts().taps)
+  }
+
+  specsOf(captureKey: string): OpenCapture | undefined {
+    const outlook = this.#outlooks.get(captureKey)
+    if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
+    const taps = [...this.#parts.holder.facts().taps.values()]
+    const open = taps.filter(
+      ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
+    )
+    return { capture: outlook.capture, specs: open.map(({ spec }) => spec) }
+  }
+
+  watchTurns(listener: TurnListener): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
   /** Publishes how things stand now, without changing them. */
@@ -85,13 +109,22 @@ export class Engine {
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
-    await holder.apply(decision.actions)
+    await this.#apply(decision)
     holder.rotateWhatIsDue()
     const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     void this.#sleep(decision.wakeAtMs, counted)
     onTurn((performance.now() - startedMs) / 1_000)
+  }
+
+  async #apply({ actions, captures }: Decision): Promise<void> {
+    const { holder } = this.#parts
+    const ringBytes = ringBytesAfter(holder.facts().taps, actions)
+    if (actions.some(({ kind }) => kind === 'open')) await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
+    await holder.apply(actions)
+    this.#outlooks = captures
+    for (const listener of this.#listeners) listener.turned?.()
   }
 
   /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
@@ -159,4 +192,17 @@ export class Engine {
   lookAgain(): void {
     this.#nextTurn().catch(this.#ended.reject)
   }
+}
+
+function ringBytesOf(taps: Actual['taps']): number {
+  return taps.values().reduce((bytes, { spec, state }) => bytes + (state === 'open' ? spec.ringBytes : 0), 0)
+}
+
+function ringBytesAfter(taps: Actual['taps'], actions: readonly Action[]): number {
+  const after = new Map<string, ActualTap>(taps)
+  for (const action of actions) {
+    if (action.kind === 'close') after.delete(action.id)
+    if (action.kind === 'open') after.set(action.spec.id, { spec: action.spec, state: 'open' })
+  }
+  return ringBytesOf(after)
 }

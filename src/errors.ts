@@ -25,6 +25,17 @@ export class TapError extends Error {
   }
 }
 
+/** A live stream that is not given. */
+export class StreamError extends Error {
+  override readonly name = 'StreamError'
+  readonly reason: 'NotOpen' | 'TooMany'
+
+  constructor(reason: StreamError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
 /** Bad words on the command line: printed without a stack, exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

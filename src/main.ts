@@ -1,9 +1,10 @@
-// The selcap command: finds the subcommand's file, lets it run, turns what it throws into a message and an exit code.
-import { Command, CommanderError } from 'commander'
-import { UsageError } from './errors.ts'
+// The selcap command: one line a subcommand. cli/run.ts loads the one that is asked for and tells how it ended.
+import { Command } from 'commander'
+import { captureCommands } from './cli/capture/commands.ts'
+import { type Commands, run } from './cli/run.ts'
 
-// One line a subcommand; only the one that is asked for is loaded.
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
+const commands: Commands = {
+  ...captureCommands,
   explain: async () => (await import('./cli/explain.ts')).explainCommand(),
   validate: async () => (await import('./cli/validate.ts')).validateCommand(),
   standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
@@ -11,23 +12,9 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
   gateway: async () => (await import('./cli/gateway.ts')).gatewayCommand(),
   preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
+  completion: async () => (await import('./cli/completion.ts')).completionCommand(),
   get: async () => (await import('./cli/get.ts')).getCommand(),
 }
 
-const asked = process.argv[2] ?? ''
-const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
-const program = new Command('selcap')
-  .description('Packet capture for Kubernetes: which pods, by Calico selector, and when')
-  .exitOverride()
-  .configureOutput({ writeErr: text => void process.stderr.write(text) })
-for (const name of names) program.addCommand(((await commands[name]?.()) ?? new Command(name)).exitOverride())
-
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
-  else if (error instanceof UsageError) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 2
-  } else throw error
-}
+const program = new Command('selcap').description('Packet capture for Kubernetes: which pods, by Calico selector, and when')
+await run(program, commands, process.argv.slice(2))

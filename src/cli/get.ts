@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { UsageError } from '../errors.ts'
 import { type PublishedCapture, readStatusDirectory, toYaml } from '../publish/statusDirectory.ts'
 import { columnCells, columnNames } from '../status/columns.ts'
+import { table, widthsOf } from './table.ts'
 import { watchDirectory } from './watchDirectory.ts'
 
 const kinds = /^(packetcaptures?(\.p|\.projectcalico\.org)?|pcap)$/i
@@ -77,22 +78,6 @@ function header({ allNamespaces, output }: GetOptions): string[] {
 function row(capture: PublishedCapture, { allNamespaces, output }: GetOptions): string[] {
   const { namespace, name } = capture.metadata
   return [...(allNamespaces ? [namespace] : []), name, ...columnCells(capture, output === 'wide', Date.now())]
-}
-
-function table(rows: readonly (readonly string[])[], widths = widthsOf(rows)): string {
-  return rows
-    .map(
-      cells =>
-        `${cells
-          .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-          .join('   ')
-          .trimEnd()}\n`,
-    )
-    .join('')
-}
-
-function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  return (rows[0] ?? []).map((_, index) => Math.max(...rows.map(cells => cells[index]?.length ?? 0)))
 }
 
 /** As kubectl does: everything once, then each capture again when it changed. Ends with the process. */

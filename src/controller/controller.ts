@@ -1,5 +1,6 @@
 // Folds the nodes' reports into each capture's status, tells what changed, removes what is over. One turn at a time: everything
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
+import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import { toIntent } from '../intent/intent.ts'
 import type { Logger } from '../log.ts'
@@ -7,7 +8,6 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
-import type { PacketCaptureStatus } from '../status/types.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
@@ -15,8 +15,9 @@ import { eventOf, toldOf } from './events.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
 import type { Term } from './lease.ts'
 import { Ledger } from './ledger.ts'
+import { type ListedCapture, listedCapture, type WrittenCapture } from './listedCapture.ts'
 import { type ListedReport, listedReport, type WrittenReport } from './listedReport.ts'
-import { dueAtMs } from './pace.ts'
+import { dueAtMs, gapMs } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { type NodeRow, verdictOf } from './verdict.ts'
@@ -29,15 +30,14 @@ export type ControllerParts = {
   readonly compile: (filter: string, snapLength: number) => Promise<number>
 }
 
-export type ListedCapture = PacketCapture & KubeObject & { readonly status?: PacketCaptureStatus }
 const goneMs = 10_000 // a Node object may be made anew
-const gapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
+const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
 const never = Number.POSITIVE_INFINITY
 
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts
-  readonly #captures: ListWatch<ListedCapture>
+  readonly #captures: ListWatch<WrittenCapture & ListedCapture>
   readonly #reports: ListWatch<WrittenReport & ListedReport>
   readonly #nodes: ListWatch<KubeObject>
   readonly #silence = new Silence()
@@ -55,10 +55,10 @@ export class Controller implements AsyncDisposable {
     const { kube, clock, group } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
-    this.#captures = new ListWatch({
+    this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
       ...common,
       path: `/apis/${group}/v3/packetcaptures`,
-      keep: withoutManaged,
+      keep: listedCapture,
       onState: this.#state('captures'),
     })
     const onReports = this.#state('reports')
@@ -100,7 +100,7 @@ export class Controller implements AsyncDisposable {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       const wakeAtMs = this.isListed ? await this.#turn(parts) : never
-      const gap = Math.min(gapMs.most, this.#reports.objects.size * gapMs.perNode)
+      const gap = Math.min(turnGapMs.most, this.#reports.objects.size * turnGapMs.perNode)
       await clock.sleepUntil(clock.now() + gap, signal)
       await clock.sleepUntil(wakeAtMs, AbortSignal.any([signal, this.#wake.signal]))
     }
@@ -141,6 +141,11 @@ export class Controller implements AsyncDisposable {
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
     if (retryAtMs > nowMs) return retryAtMs
     const { status: previous, version, writtenAtMs } = this.#ledger.standing(capture)
+    const judgedAtMs = this.#ledger.judgedAtMs(uid)
+    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(previous?.files.length ?? 0)
+    if (nextAtMs > nowMs) return nextAtMs
+    this.#ledger.judged(uid, nowMs)
+    await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     const { status, wakeAtMs, expiresAtMs } = verdictOf({
       read: await this.#read(capture),
       rows: rows.get(uid) ?? [],

@@ -18,6 +18,7 @@ const backOffMs = { first: 2_000, most: 60_000 } as const
 export class Ledger {
   readonly #written = new Map<string, Written>() // by uid
   readonly #refused = new Map<string, Refused>()
+  readonly #judged = new Map<string, number>()
 
   standing({ metadata, status }: Known): Standing {
     const written = this.#written.get(metadata.uid)
@@ -34,6 +35,15 @@ export class Ledger {
     this.#refused.set(uid, { atMs: nowMs, times: (this.#refused.get(uid)?.times ?? 0) + 1 })
   }
 
+  judged(uid: string, nowMs: number): void {
+    this.#judged.set(uid, nowMs)
+  }
+
+  /** When it was last looked at; in the future after a clock was set back. */
+  judgedAtMs(uid: string): number {
+    return this.#judged.get(uid) ?? Number.NEGATIVE_INFINITY
+  }
+
   /** When the next attempt may be; in the past: at once. A clock that was set back holds nothing up. */
   retryAtMs(uid: string, nowMs: number): number {
     const refused = this.#refused.get(uid)
@@ -43,11 +53,12 @@ export class Ledger {
 
   /** Forgets all but these. */
   keepOnly(uids: ReadonlySet<string>): void {
-    for (const map of [this.#written, this.#refused]) for (const uid of map.keys()) if (!uids.has(uid)) map.delete(uid)
+    for (const map of [this.#written, this.#refused, this.#judged]) for (const uid of map.keys()) if (!uids.has(uid)) map.delete(uid)
   }
 
   clear(): void {
     this.#written.clear()
     this.#refused.clear()
+    this.#judged.clear()
   }
 }

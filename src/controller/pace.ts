@@ -18,6 +18,11 @@ export function dueAtMs(written: PacketCaptureStatus | undefined, now: PacketCap
   return writtenAtMs + Math.min(mostMs[kind], Math.max(leastMs[kind], now.files.length * perNodeMs[kind]))
 }
 
+/** How often a capture on so many nodes is looked at: folding costs as much as writing. */
+export function gapMs(nodes: number): number {
+  return Math.min(mostMs.state, nodes * perNodeMs.state)
+}
+
 // File names go with the counts: a busy capture rotates as it counts.
 const figures: readonly string[] = ['packets', 'bytes', 'dropped', 'fileNames']
 

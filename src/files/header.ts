@@ -3,10 +3,10 @@
 import { release } from 'node:os'
 import type { Format } from '../model/capture.ts'
 import type { TapCounters } from '../taps/driver.ts'
+import { blockTypes, count, option, textOption, timeOf, wrap } from './block.ts'
 
 const ethernet = 1
 const optionBytesMax = 65_535
-const block = { section: 0x0a0d0d0a, interface: 1, statistics: 5 } as const
 
 export type HeaderFacts = {
   readonly format: Format
@@ -33,24 +33,35 @@ function pcapHeader(snapLength: number): Buffer {
 }
 
 function sectionBlock({ capture, node }: HeaderFacts): Buffer {
+  return sectionOf(`capture ${capture} on node ${node}`)
+}
+
+export function sectionOf(comment: string): Buffer {
   const body = Buffer.alloc(16)
   body.writeUInt32LE(0x1a2b3c4d, 0)
   body.writeUInt16LE(1, 4)
   body.writeBigInt64LE(-1n, 8) // a section of unknown length: it is still being written
-  return wrap(block.section, body, [
-    textOption(1, `capture ${capture} on node ${node}`),
-    textOption(3, `Linux ${release()}`),
-    textOption(4, 'selcap'),
-  ])
+  return wrap(blockTypes.section, body, [textOption(1, comment), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
 }
 
-function interfaceBlock({ snapLength, interfaceName, endpoint, filter }: HeaderFacts): Buffer {
+/** With a comment where several nodes' interfaces stand side by side, as in a live stream. */
+export function interfaceBlock(
+  { snapLength, interfaceName, endpoint, filter }: Omit<HeaderFacts, 'format' | 'capture' | 'node'>,
+  comment?: string,
+): Buffer {
   const body = Buffer.alloc(8)
   body.writeUInt16LE(ethernet, 0)
   body.writeUInt32LE(snapLength, 4)
   const text = Buffer.concat([Buffer.of(0), Buffer.from(filter)])
   const filters = filter === '' || text.length > optionBytesMax ? [] : [option(11, text)]
-  return wrap(block.interface, body, [textOption(2, interfaceName), textOption(3, endpoint), option(9, Buffer.of(9)), ...filters])
+  const comments = comment === undefined ? [] : [textOption(1, comment)]
+  return wrap(blockTypes.interface, body, [
+    ...comments,
+    textOption(2, interfaceName),
+    textOption(3, endpoint),
+    option(9, Buffer.of(9)),
+    ...filters,
+  ])
 }
 
 export type Statistics = Pick<TapCounters, 'received' | 'dropped' | 'packets'> & { readonly fromMs: number; readonly toMs: number }
@@ -58,7 +69,7 @@ export type Statistics = Pick<TapCounters, 'received' | 'dropped' | 'packets'> &
 /** What was captured and lost while the file was written; '' long for pcap, which has no place for it. */
 export function fileTrailer(format: Format, { received, dropped, packets, fromMs, toMs }: Statistics): Buffer {
   if (format === 'pcap') return Buffer.alloc(0)
-  return wrap(block.statistics, Buffer.concat([Buffer.alloc(4), timeOf(toMs)]), [
+  return wrap(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timeOf(toMs)]), [
     option(2, timeOf(fromMs)),
     option(3, timeOf(toMs)),
     option(4, count(received)),
@@ -71,40 +82,4 @@ export function fileTrailer(format: Format, { received, dropped, packets, fromMs
 /** What must stay free at the end of a file. */
 export function trailerBytes(format: Format): number {
   return fileTrailer(format, { received: 0, dropped: 0, packets: 0, fromMs: 0, toMs: 0 }).length
-}
-
-function wrap(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
-  const total = 12 + body.length + options.reduce((bytes, each) => bytes + each.length, 4)
-  const head = Buffer.alloc(8)
-  head.writeUInt32LE(type, 0)
-  head.writeUInt32LE(total, 4)
-  const tail = Buffer.alloc(8) // the end of the options, and the length again
-  tail.writeUInt32LE(total, 4)
-  return Buffer.concat([head, body, ...options, tail])
-}
-
-function option(code: number, value: Buffer): Buffer {
-  const head = Buffer.alloc(4)
-  head.writeUInt16LE(code, 0)
-  head.writeUInt16LE(value.length, 2)
-  return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)])
-}
-
-function textOption(code: number, text: string): Buffer {
-  return option(code, Buffer.from(text))
-}
-
-// Nanoseconds, the high half first.
-function timeOf(atMs: number): Buffer {
-  const ns = BigInt(Math.round(atMs)) * 1_000_000n
-  const bytes = Buffer.alloc(8)
-  bytes.writeUInt32LE(Number(ns >> 32n), 0)
-  bytes.writeUInt32LE(Number(ns & 0xffff_ffffn), 4)
-  return bytes
-}
-
-function count(value: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt(value))
-  return bytes
 }

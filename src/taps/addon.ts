@@ -43,6 +43,7 @@ export interface Addon {
   group(): Group
   setLeft(group: Group, packets: number, bytes: number): void
   watchLinks(): void
+  pipe(bytes: number): readonly [read: number, write: number]
 }
 
 const path = '../../native/build/Release/selcap.node'

@@ -72,11 +72,15 @@ export type Link = {
   readonly isUp: boolean
   readonly mtu: number
   readonly gsoMaxBytes: number
+  readonly packets?: number // carried both ways since it was made; missing: cannot be told
   readonly peerIndex: number | undefined
   readonly addresses: readonly string[]
 }
 
 export type LinkChange = { readonly kind: 'present' | 'down' | 'gone'; readonly name: string; readonly index: number }
+
+/** For a live stream: whoever reads too slowly loses whole records, which the tap counts as refused. Both ends are the caller's to close. */
+export type Pipe = { readonly readFd: number; readonly writeFd: number }
 
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
@@ -89,4 +93,6 @@ export interface Driver extends AsyncDisposable {
   links(netns?: string): Promise<readonly Link[]>
   /** Tells of every change of an interface in this namespace from now on. */
   watchLinks(onChange: (change: LinkChange) => void): Disposable
+  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED. */
+  pipe(bytes: number): Pipe
 }

@@ -1,6 +1,6 @@
 // The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
 import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
-import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Sink, TapCounters, TapEvent } from './driver.ts'
+import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from './driver.ts'
 import { LinkWatch } from './linkWatch.ts'
 
 const orders = { rotate: 0, setBytesLeft: 1, retry: 2, close: 3 } as const
@@ -123,6 +123,11 @@ class RingDriver implements Driver {
 
   watchLinks(onChange: (change: LinkChange) => void): Disposable {
     return this.#watch.subscribe(onChange)
+  }
+
+  pipe(bytes: number): Pipe {
+    const [readFd, writeFd] = this.#door.addon.pipe(bytes)
+    return { readFd, writeFd }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,11 +2,12 @@
 // service account's files are all it takes; a kubeconfig, with all that it may hold, is client-node's to read, which is loaded
 // only then: it takes more memory than an agent.
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { UsageError } from '../errors.ts'
 import type { Kube, KubeRequest } from './kube.ts'
 
@@ -15,7 +16,8 @@ const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with UsageError. */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
-  if (kubeconfig !== undefined || !host) return connectAs(kubeconfig)
+  const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may be without an account
+  if (kubeconfig !== undefined || !isInPod) return connectAs(kubeconfig)
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
   return connectWith({ server, tokenFile: join(accountFolder, 'token'), caFile: join(accountFolder, 'ca.crt') })
 }
@@ -26,18 +28,53 @@ export type Account = { readonly server: string; readonly tokenFile: string; rea
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
   const agent = readWhenChanged(caFile, ca => new Agent({ ca, keepAlive: true, maxFreeSockets: 2 }))
-  return request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
+  return async request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
+}
+
+export type UserConfig = { readonly kubeconfig?: string | undefined; readonly context?: string | undefined }
+
+/** `namespace` of the context; `token` as it is at that moment, undefined for who shows a certificate instead. */
+export type UserAccess = { readonly kube: Kube; readonly namespace: string; readonly token: () => Promise<string | undefined> }
+
+/** As kubectl does, for a person at a terminal: $KUBECONFIG's files together, contexts, credential plugins, proxies. */
+export async function connectUser({ kubeconfig, context }: UserConfig): Promise<UserAccess> {
+  const config = await loadConfig(kubeconfig)
+  if (context !== undefined) {
+    const names = config.getContexts().map(({ name }) => name)
+    if (!names.includes(context))
+      throw new UsageError(`Cannot use the context "${context}": expected one of ${names.join(', ') || 'none, there is no kubeconfig'}`)
+    config.setCurrentContext(context)
+  }
+  const token = async () => {
+    const options: RequestOptions = {}
+    await config.applyToHTTPSOptions(options)
+    const { Authorization: header } = { ...options.headers } as { readonly Authorization?: string }
+    return header?.match(/^Bearer (.+)$/)?.[1]
+  }
+  return { kube: kubeOf(config), namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default', token }
+}
+
+export async function contextNames(kubeconfig: string | undefined): Promise<string[]> {
+  return (await loadConfig(kubeconfig)).getContexts().map(({ name }) => name)
 }
 
 async function connectAs(file: string | undefined): Promise<Kube> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
-  const config = new KubeConfig()
+  return kubeOf(await loadConfig(file))
+}
+
+async function loadConfig(file: string | undefined): Promise<KubeConfig> {
+  const client = await import('@kubernetes/client-node')
+  const config = new client.KubeConfig()
   try {
     if (file === undefined) config.loadFromDefault()
     else config.loadFromFile(file)
   } catch (error) {
     throw new UsageError(`Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
   }
+  return config
+}
+
+function kubeOf(config: KubeConfig): Kube {
   const server = config.getCurrentCluster()?.server
   if (server === undefined) throw new UsageError('Cannot reach an API server: expected a current context with a cluster in the kubeconfig')
   return async request => {

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { type Kube, readJson } from './kube.ts'
+import { readList, type Whole } from './readList.ts'
 import { Refused, refusedBy, waitMsAfter } from './refused.ts'
 
 export type KubeObject = {
@@ -40,7 +41,7 @@ export type ListWatchOptions<T> = {
 const shortMs = 1_000 // a watch that ends sooner without a line is no watch
 const fetchesMax = 20 // more new generations than that are listed whole
 
-type List<T> = { readonly items?: T[] | null; readonly metadata: { readonly resourceVersion: string } }
+type Query = Readonly<Record<string, string>>
 type WatchLine = { readonly type: string; readonly object: KubeObject & { readonly code?: number; readonly message?: string } }
 
 export class ListWatch<T extends KubeObject> implements AsyncDisposable {
@@ -96,35 +97,33 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
 
   async #list(): Promise<void> {
     const list = await this.#read(this.#options.wanted === 'metadata' || (this.#options.wanted === 'spec' && this.#isListed))
-    const objects = await this.#completed(list)
+    const objects = await this.#completed(list.items)
     this.#objects = new Map(objects.map(object => [object.metadata.uid, this.#kept(object)]))
-    this.#resourceVersion = this.#seenVersion = list.metadata.resourceVersion
+    this.#resourceVersion = this.#seenVersion = list.resourceVersion
     this.#isListed = true
     this.#options.onState?.('listed', `${objects.length} objects`)
     this.#listener()
   }
 
-  async #read(isPartial: boolean): Promise<List<T>> {
+  #read(isPartial: boolean): Promise<Whole<T>> {
     const { path } = this.#options
     const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
-    const list = (await readJson(await this.#get(path, this.#freshness(), accept, AbortSignal.timeout(60_000)))) as List<T>
-    if (!list.metadata?.resourceVersion) throw new TypeError(`Cannot read ${path}: expected a list with a resourceVersion`)
-    return list
+    const ask = (query: Query) => this.#get(path, query, accept, AbortSignal.timeout(60_000))
+    return readList<T>(ask, this.#freshness(), object => this.#kept(object))
   }
 
   // When a server has forgotten what we saw last, every agent lists again: what is known by its generation is not sent again.
-  async #completed(list: List<T>): Promise<T[]> {
-    const items = list.items ?? []
+  async #completed(items: readonly T[]): Promise<readonly T[]> {
     if (this.#options.wanted !== 'spec' || !this.#isListed) return items
     const isKnown = ({ metadata }: T) => this.#objects.get(metadata.uid)?.metadata.generation === metadata.generation
-    if (items.filter(item => !isKnown(item)).length > fetchesMax) return (await this.#read(false)).items ?? []
+    if (items.filter(item => !isKnown(item)).length > fetchesMax) return (await this.#read(false)).items
     const objects: (T | undefined)[] = []
     for (const item of items) objects.push(await this.#wholeOf(item))
     return objects.filter(object => object !== undefined)
   }
 
   // From the API server's watch cache, which spares etcd when many agents start at once.
-  #freshness(): Readonly<Record<string, string>> {
+  #freshness(): Query {
     if (this.#options.isConsistent) return {}
     return { resourceVersion: this.#seenVersion ?? '0', resourceVersionMatch: 'NotOlderThan' }
   }
@@ -204,7 +203,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
     return this.#options.keep?.(object) ?? object
   }
 
-  async #get(path: string, query: Readonly<Record<string, string>>, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #get(path: string, query: Query, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
     const { kube, path: own, query: selection = {} } = this.#options
     const response = await kube({
       path,

@@ -15,8 +15,10 @@ function nodeWithAgent(name: string): Promise<SimulatedNode> {
   return node
 }
 
+const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }
+
 async function start(name: string): Promise<SimulatedNode> {
-  if (nodes.size === 0) await cluster().api.kubectl('create', 'namespace', 'shop')
+  await cluster().apply(shop)
   const node = await cluster().addNode(name)
   await node.startAgent()
   return node
@@ -112,7 +114,7 @@ clusterTest('a pod that cannot be found yet says so, and is captured once its na
 })
 
 clusterTest('vantage Auto looks from inside when Calico runs on eBPF', async t => {
-  await cluster().apply(felixDefinition)
+  await cluster().apply(shop, felixDefinition)
   await cluster().api.kubectl('wait', '--for=condition=Established', 'crd', 'felixconfigurations.crd.projectcalico.org', '--timeout=30s')
   await cluster().apply(felix('default', { bpfEnabled: true }))
   const node = await cluster().addNode('node-2')

@@ -5,10 +5,10 @@ import { tell } from '../../src/controller/deeds.ts'
 import { lead, type Term } from '../../src/controller/lease.ts'
 import { stopSignal } from '../../src/daemon.ts'
 import { makeLogger } from '../../src/log.ts'
-import { connectKube, loadKubeConfig } from '../../src/world/kube.ts'
+import { kubeOf } from '../cluster/kube.ts'
 
 const [kubeconfig, holder = ''] = process.argv.slice(2)
-const parts = { kube: connectKube(loadKubeConfig(kubeconfig)), clock: systemClock, log: makeLogger('info'), namespace: 'default', holder }
+const parts = { kube: kubeOf(kubeconfig ?? ''), clock: systemClock, log: makeLogger('info'), namespace: 'default', holder }
 const everyMs = 20
 
 async function writeAsLongAs(term: Term): Promise<void> {

@@ -7,35 +7,17 @@ import { eventOf } from '../../src/controller/events.ts'
 import { verdictOf } from '../../src/controller/verdict.ts'
 import { makeLogger } from '../../src/log.ts'
 import type { PacketCapture } from '../../src/model/world.ts'
-import { connectKube, loadKubeConfig } from '../../src/world/kube.ts'
-import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
 import { packetCapture } from '../cluster/simulated.ts'
-import { root } from '../repo/tree.ts'
 import { endpoint, noonMs, read, row, statusOf } from './rows.ts'
+import { useServer } from './useServer.ts'
 
 type Stored = PacketCapture & { readonly metadata: { readonly resourceVersion: string }; readonly status?: object }
-const servers: ApiServer[] = []
-
-test.serial.before(async () => {
-  const started = await startApiServer()
-  servers.push(started)
-  await started.kubectl('apply', '-k', join(root, 'crds'))
-  await started.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
-  await started.kubectl('create', 'namespace', 'shop')
-})
-test.after.always(async () => {
-  for (const server of servers) await server.stop()
-})
-
-function api(): ApiServer {
-  const [server] = servers
-  if (!server) throw new Error('Cannot test: no API server was started')
-  return server
-}
+const server = useServer()
+const api = () => server().api
 
 function parts(heldUntilMs = Number.POSITIVE_INFINITY, signal = new AbortController().signal): DeedParts {
   const term = { signal, heldUntilMs: () => heldUntilMs }
-  return { kube: connectKube(loadKubeConfig(api().kubeconfig)), group: 'projectcalico.org', log: makeLogger('silent'), term }
+  return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
 
 const get = async (name: string): Promise<Stored> =>

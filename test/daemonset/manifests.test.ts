@@ -77,22 +77,33 @@ test.serial('the agent has three capabilities and nothing else: no privilege, no
   })
 })
 
-test.serial('the controller fits the restricted standard; the agent fits neither that nor the baseline', async t => {
-  const [agent, controller] = await Promise.all([specOf('daemonset', 'selcap-agent'), specOf('deployment', 'selcap-controller')])
-  t.is(await refusalOf('restricted', controller), '')
+test.serial('controller and gateway fit the restricted standard; the agent fits neither that nor the baseline', async t => {
+  const agent = await specOf('daemonset', 'selcap-agent')
+  for (const name of ['selcap-controller', 'selcap-gateway'])
+    t.is(await refusalOf('restricted', await specOf('deployment', name)), '', name)
   t.regex(await refusalOf('restricted', agent), /violates PodSecurity "restricted/)
   t.regex(await refusalOf('baseline', agent), /violates PodSecurity "baseline.*host namespaces/)
 })
 
-test.serial('both run the image of this version, and their figures are on metricsPort', async t => {
+test.serial('all run the image of this version, and their figures are on metricsPort', async t => {
   for (const [kind, name] of [
     ['daemonset', 'selcap-agent'],
     ['deployment', 'selcap-controller'],
+    ['deployment', 'selcap-gateway'],
   ] as const) {
     const [container] = (await specOf(kind, name)).containers
     t.is(container.image, `selcap:${JSON.parse(read('package.json')).version}`)
-    t.like(container.ports, [{ name: 'metrics', containerPort: defaultSettings.agentPort }])
+    const ports = Object.fromEntries(container.ports.map(port => [port.name, port.containerPort]))
+    t.is(ports.metrics, defaultSettings.metricsPort, name)
   }
+})
+
+test.serial('the way from the gateway to the agents is open', async t => {
+  const [agent] = (await specOf('daemonset', 'selcap-agent')).containers
+  t.is(agent.ports.find(({ name }) => name === 'files')?.containerPort, defaultSettings.agentPort)
+  const policy = JSON.parse(await server().api.kubectl('get', 'networkpolicy', 'selcap-gateway', '-n', systemNamespace, '-o', 'json'))
+  const open = (policy.spec.egress as { to?: object; ports: { port: number }[] }[]).filter(({ to }) => to === undefined)
+  t.true(open.some(({ ports }) => ports.some(({ port }) => port === defaultSettings.agentPort)))
 })
 
 test.serial('one node is updated at a time, and every taint is tolerated', async t => {

@@ -1,4 +1,4 @@
-// The overlay own-group at work: agent and controller with the tokens and the rights that it gives them, told the group as its
+// The overlay own-group at work: agent, controller and gateway with the tokens and the rights that it gives them, told the group as its
 // manifests tell it, over captures of selcap.dev/v3.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,6 +51,12 @@ test.serial('the controller judges captures of selcap.dev/v3', async t => {
 test.serial('the agent follows captures of selcap.dev/v3 and reports its node', async t => {
   const captures = join(server().api.directory, 'captures')
   mkdirSync(captures)
-  await becomesReady(await start('daemonset', 'selcap-agent', '--captures', captures))
+  await becomesReady(await start('daemonset', 'selcap-agent', '--captures', captures, '--agent-port', '0'))
   t.regex(await server().api.kubectl('wait', '--for=create', 'ncr/node-a', '--timeout=20s'), /condition met/)
+})
+
+test.serial('the gateway follows captures of selcap.dev/v3', async t => {
+  const gateway = await start('deployment', 'selcap-gateway', '--metrics-host', '127.0.0.1', '--host', '127.0.0.1', '--port', '0')
+  await becomesReady(gateway) // when it has listed them, and reports
+  t.regex(gateway.tail(100), /"group":"selcap\.dev"[^\n]*selcap gateway started/)
 })

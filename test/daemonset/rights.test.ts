@@ -8,6 +8,8 @@ import { accountOf, mayDo, rightsOf, verbs } from './rights.ts'
 const server = useInstalled()
 const agent = accountOf('selcap-agent', systemNamespace)
 const controller = accountOf('selcap-controller', systemNamespace)
+const gateway = accountOf('selcap-gateway', systemNamespace)
+const somebody = accountOf('default', 'default')
 
 const each = (verbs: string, ...resources: readonly string[]): string[] =>
   resources.flatMap(resource => verbs.split(' ').map(verb => `${verb} ${resource}`))
@@ -25,12 +27,17 @@ const agentRights = sorted(
   each('get list watch', 'projectcalico.org/packetcaptures', '/pods', '/namespaces', '/serviceaccounts'),
   each('get', '/nodes'),
   each('get create update patch', 'selcap.dev/nodecapturereports'),
+  each('create', 'authentication.k8s.io/tokenreviews'),
 )
 const controllerRights = sorted(
   each('get list watch delete', 'projectcalico.org/packetcaptures', 'selcap.dev/nodecapturereports'),
   each('patch', 'projectcalico.org/packetcaptures/status'),
   each('get list watch', '/nodes'),
   each('create', '/events'),
+)
+const gatewayRights = sorted(
+  each('get list watch', 'projectcalico.org/packetcaptures', 'selcap.dev/nodecapturereports'),
+  each('create', 'authentication.k8s.io/tokenreviews', 'authorization.k8s.io/subjectaccessreviews', '/events'),
 )
 const lease = each('create', 'coordination.k8s.io/leases')
 
@@ -40,6 +47,8 @@ for (const [who, subject, namespace, expected] of [
   ['the controller', controller, undefined, controllerRights],
   ['the controller', controller, 'default', controllerRights],
   ['the controller', controller, systemNamespace, sorted(controllerRights, lease)],
+  ['the gateway', gateway, undefined, gatewayRights],
+  ['the gateway', gateway, systemNamespace, gatewayRights],
   ['the default account', accountOf('default', systemNamespace), systemNamespace, []],
 ] as const) {
   test.serial(`${who} may do exactly what is listed ${namespace === undefined ? 'on the whole cluster' : `in ${namespace}`}`, async t => {
@@ -59,12 +68,25 @@ const named = [
   ['the controller', controller, 'apiextensions.k8s.io', 'customresourcedefinitions', 'packetcaptures.projectcalico.org', []],
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'selcap-controller', ['get', 'create', 'update']],
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'another', ['create']],
+  ['the gateway', gateway, '', 'secrets', 'selcap-gateway-tls', []],
+  ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-gateway', ['create']],
+  ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-controller', []],
+  ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-gateway:https', ['get', 'delete']],
+  ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-metrics:metrics', []],
 ] as const
-for (const [who, subject, group, resource, name, expected] of named) {
-  test.serial(`${who} may ${expected.join(', ') || 'do nothing to'} ${name} of ${resource}.${group}`, async t => {
+for (const [who, subject, group, path, name, expected] of named) {
+  const [resource = '', subresource] = path.split('/')
+  test.serial(`${who} may ${expected.join(', ') || 'do nothing to'} ${name} of ${path}.${group}`, async t => {
     const asked = verbs.map(async verb => ({
       verb,
-      isAllowed: await mayDo(server(), subject, { verb, group, resource, name, namespace: systemNamespace }),
+      isAllowed: await mayDo(server(), subject, {
+        verb,
+        group,
+        resource,
+        name,
+        namespace: systemNamespace,
+        ...(subresource !== undefined && { subresource }),
+      }),
     }))
     t.deepEqual(
       (await Promise.all(asked)).flatMap(({ verb, isAllowed }) => (isAllowed ? [verb] : [])),
@@ -73,8 +95,8 @@ for (const [who, subject, group, resource, name, expected] of named) {
   })
 }
 
-test.serial('neither account may read the API server through paths that are no resources', async t => {
-  for (const { user, groups } of [agent, controller]) {
+test.serial('no account may read the API server through paths that are no resources', async t => {
+  for (const { user, groups } of [agent, controller, gateway]) {
     for (const path of ['/metrics', '/logs', '/debug/pprof/']) {
       const spec = { user, groups, nonResourceAttributes: { path, verb: 'get' } }
       const body = { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { makeLogger } from '../../src/log.ts'
 import { ReportWriter } from '../../src/publish/reportWriter.ts'
-import { connectKube, type Kube, loadKubeConfig } from '../../src/world/kube.ts'
+import type { Kube } from '../../src/world/kube.ts'
 import { kubeconfig } from '../cluster/credentials.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import { HandClock } from './handClock.ts'
 import { budgets, identity, node, nodeReport, type Told, told, useReports } from './reports.ts'
 
@@ -21,7 +22,15 @@ class Bench {
 
   constructor(t: ExecutionContext, kube: Kube = server().kube) {
     const log = makeLogger('info', this.#logFile)
-    const parts = { kube: this.clock.through(kube), clock: this.clock, log, node, identity, budgets: () => budgets }
+    const parts = {
+      kube: this.clock.through(kube),
+      clock: this.clock,
+      log,
+      node,
+      identity,
+      budgets: () => budgets,
+      clockOffsetMs: () => undefined,
+    }
     this.writer = new ReportWriter({ ...parts, random: () => 1 })
     t.teardown(() => this.writer[Symbol.asyncDispose]())
   }
@@ -152,7 +161,7 @@ test.serial('publish() is tried again where it is forbidden, and written once it
   const token = (await api.kubectl('create', 'token', 'agent')).trim()
   const file = join(api.directory, 'agent.kubeconfig')
   writeFileSync(file, kubeconfig(api.url, api.caFile, token))
-  const bench = new Bench(t, connectKube(loadKubeConfig(file)))
+  const bench = new Bench(t, kubeOf(file))
   await bench.publish(packets(21))
   await bench.clock.pass(60_000)
   t.deepEqual(new Set(bench.clock.sent.map(({ status }) => status)), new Set([403]))
@@ -201,7 +210,7 @@ test.serial('asyncDispose() ends when something takes the connection and never a
   writeFileSync(file, kubeconfig(`https://127.0.0.1:${port}`, server().api.caFile, 'none'))
   const connected = once(listener, 'connection')
   const clock = new HandClock(Date.now())
-  const parts = { kube: connectKube(loadKubeConfig(file)), log: makeLogger('silent'), node, identity, budgets: () => budgets }
+  const parts = { kube: kubeOf(file), log: makeLogger('silent'), node, identity, budgets: () => budgets, clockOffsetMs: () => undefined }
   const writer = new ReportWriter({ ...parts, clock })
   await writer.publish(nodeReport([packets(60)]))
   await clock.pass(500)

@@ -31,6 +31,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
+  'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
@@ -42,7 +43,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/engine.ts': [...edge, 'src/decide.ts', 'src/turnLog.ts', 'src/world', 'src/taps', 'src/files', 'src/publish', 'src/status'],
   'src/daemon.ts': edge,
   'src/access': [...edge, 'src/world/kube.ts', 'selfsigned'],
-  'src/agentServer': [...edge, 'src/access', 'src/files', 'fastify'],
+  'src/agentServer': [...edge, 'src/access', 'src/files', 'src/stream', 'fastify'],
   'src/agent.ts': [
     ...edge,
     'src/access',
@@ -51,6 +52,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/cli',
     'src/engine.ts',
     'src/publish',
+    'src/stream',
     'src/taps',
     'src/files',
     'src/world',
@@ -77,6 +79,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/cli',
     'src/daemon.ts',
     'src/publish',
+    'src/stream/outlet.ts',
+    'src/files/header.ts', // a section's block
     'src/world',
     'chokidar',
     'fastify',

@@ -26,8 +26,11 @@ test('faultOf() accepts a folder and an imperative, and refuses the rest', t => 
 })
 
 const subjectsTest = hasGit ? test : test.skip
-subjectsTest(`the last commits have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
-  const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '-30', '--format=%s'], { cwd: root, encoding: 'utf8' })
+subjectsTest(`the last commits of this branch have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
+  const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '--first-parent', '-30', '--format=%s'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
     .trim()
     .split('\n')
   t.deepEqual(

@@ -10,9 +10,10 @@ import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { connectKube } from '../../src/world/connect.ts'
+import { connectWith } from '../../src/world/connect.ts'
 import type { Kube } from '../../src/world/kube.ts'
 import type { ApiServer } from '../cluster/apiServer.ts'
+import { kubeOf } from '../cluster/kube.ts'
 import type { Scope } from '../net/namespace.ts'
 
 export type Asked = { readonly method: string; readonly url: URL; readonly isWatch: boolean; readonly token: string; readonly atMs: number }
@@ -124,8 +125,13 @@ export async function startProxy(scope: Scope, target: ApiServer): Promise<ApiPr
   return proxy
 }
 
-/** Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is. */
-export async function startPassage(scope: Scope, target: ApiServer): Promise<{ readonly kube: Kube; readonly reset: () => void }> {
+export type Passage = { readonly kube: Kube; readonly pod: Kube; readonly tokenFile: string; readonly reset: () => void }
+
+/**
+ * Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is.
+ * `kube` has a kubeconfig, `pod` the files of a pod's service account; both are the administrator until `tokenFile` changes.
+ */
+export async function startPassage(scope: Scope, target: ApiServer): Promise<Passage> {
   const sockets = new Set<Socket>()
   const { port, hostname } = new URL(target.url)
   const server: TcpServer = createTcpServer(socket => {
@@ -144,8 +150,11 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<{ r
     server.close()
     reset()
   })
-  const cluster = { server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, 'certificate-authority': target.caFile }
-  return { kube: connected(target, cluster, { token: target.token }), reset }
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const tokenFile = join(mkdtempSync(join(target.directory, 'account-')), 'token')
+  writeFileSync(tokenFile, `${target.token}\n`)
+  const kube = connected(target, { server: url, 'certificate-authority': target.caFile }, { token: target.token })
+  return { kube, pod: connectWith({ server: url, tokenFile, caFile: target.caFile }), tokenFile, reset }
 }
 
 /** By a kubeconfig of its own, as a user has it. */
@@ -161,6 +170,5 @@ function connected({ directory }: ApiServer, cluster: object, user: object): Kub
     'current-context': name,
   }
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 })
-  const connecting = connectKube(file)
-  return async request => (await connecting)(request)
+  return kubeOf(file)
 }

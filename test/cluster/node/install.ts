@@ -1,5 +1,5 @@
 // selcap on a real node, as a user installs it: the image of the project's own file list, and `kubectl apply -k`.
-//   await installSelcap(node)       resolves when agent and controllers are ready
+//   await installSelcap(node)       resolves when agent, controllers and gateways are ready
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const imageName = `docker.io/library/selcap:${JSON.parse(read('package.json')).v
 export async function installSelcap(node: Node): Promise<void> {
   await importSelcap(node)
   await node.kubectl('apply', '-k', join(root, 'daemonset', 'base'))
-  for (const part of ['daemonset/selcap-agent', 'deployment/selcap-controller']) await rolledOut(node, part)
+  for (const part of ['daemonset/selcap-agent', 'deployment/selcap-controller', 'deployment/selcap-gateway']) await rolledOut(node, part)
 }
 
 /** The image, by the name that the manifests have. */

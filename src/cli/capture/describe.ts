@@ -1,0 +1,102 @@
+// `describe`: one capture in full: what it asks for, how it stands on each node and endpoint, what was lost and when it could not
+// see, and which pods its selector matches now.
+import { Command } from 'commander'
+import { stringify } from 'yaml'
+import type { ShownCapture } from '../../status/columns.ts'
+import type { EndpointStatus, FileStatus } from '../../status/types.ts'
+import { table } from '../table.ts'
+import { CommandFailure, exitHelp } from './exit.ts'
+import { coloured, stateCell } from './output.ts'
+import { podVerdicts } from './pods.ts'
+import { type ClusterOptions, openSession, type Session, withCluster } from './session.ts'
+import { sizeText } from './sizeText.ts'
+import { getCapture, messageOf } from './wait.ts'
+
+export function describeCommand(): Command {
+  return withCluster(
+    new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps').argument('<capture...>', 'names'),
+  )
+    .addHelpText('after', exitHelp)
+    .action(async (names: readonly string[], options: ClusterOptions) => {
+      const session = await openSession(options)
+      for (const [index, name] of names.entries()) {
+        const capture = await getCapture(session, name)
+        process.stdout.write(`${index > 0 ? '\n' : ''}${describeCapture(capture)}Matches now:${await matchesOf(session, capture)}\n`)
+      }
+    })
+}
+
+export function describeCapture(capture: ShownCapture): string {
+  const { metadata, spec, status } = capture
+  const { selector, ...rest } = spec
+  const message = messageOf(capture)
+  const facts: [string, string][] = [
+    ['Name', metadata.name],
+    ['Namespace', metadata.namespace],
+    ['Created', metadata.creationTimestamp],
+    ['Selector', selector || 'all()'],
+    ...(Object.keys(rest).length > 0 ? [['Spec', indented(stringify(rest, { lineWidth: 0 }))] as [string, string]] : []),
+    ['State', stateCell(status?.state)],
+    ...(message ? [['Message', indented(message)] as [string, string]] : []),
+    ...(status ? totals(status) : []),
+  ]
+  const width = Math.max(...facts.map(([name]) => name.length)) + 2
+  const lines = facts.map(([name, value]) => `${`${name}:`.padEnd(width)}${value}\n`)
+  return `${lines.join('')}${(status?.files ?? []).map(describeNode).join('')}`
+}
+
+function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNullable<ShownCapture['status']>): [string, string][] {
+  const degraded = conditions.find(({ type, status }) => type === 'Degraded' && status === 'True')
+  return [
+    ['Totals', `${nodes} nodes, ${endpoints} endpoints, ${packets} packets, ${sizeText(bytes)}`],
+    ['Dropped', dropped > 0 ? coloured('red', `${dropped} packets`) : 'none'],
+    ...(degraded ? [['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [string, string]] : []),
+  ]
+}
+
+function describeNode({ node, state, message, directory, fileNames, endpoints }: FileStatus): string {
+  const rows = endpoints.map(each => [
+    each.pod,
+    each.interface ?? '',
+    each.vantage ?? '',
+    each.state,
+    `${each.packets}`,
+    sizeText(each.bytes),
+    `${each.dropped}`,
+  ])
+  const shown = rows.length > 0 ? table([['POD', 'INTERFACE', 'VANTAGE', 'STATE', 'PACKETS', 'BYTES', 'DROPPED'], ...rows]) : ''
+  const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf)]
+  return `
+Node ${node}: ${stateCell(state)}
+  ${fileNames.length} files in ${directory}
+${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
+}
+
+function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
+  return [
+    ...(message ? [`${pod}: ${message}`] : []),
+    ...gaps.map(({ from, to, reason }) => `${pod}: gap from ${from} to ${to ?? 'now'}: ${reason}`),
+  ]
+}
+
+async function matchesOf(session: Session, { spec, metadata }: ShownCapture): Promise<string> {
+  try {
+    const { pods } = await podVerdicts({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')
+    const taken = pods.filter(({ isTaken }) => isTaken)
+    const others = pods.filter(({ isTaken, isMatch }) => isMatch && !isTaken).map(({ pod, why }) => `\n  not ${pod}: ${why}`)
+    return ` ${taken.length} of ${pods.length} pods${taken.map(({ pod, node }) => `\n  ${pod} on ${node}`).join('')}${others.join('')}`
+  } catch (error) {
+    if (error instanceof CommandFailure) return ` unknown: ${indented(error.message)}`
+    throw error
+  }
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ')
+}
+
+// What has several lines goes below its name.
+function indented(text: string, by = 2): string {
+  const lines = text.trimEnd()
+  return lines.includes('\n') ? lines.replaceAll(/^(?=.)/gm, ' '.repeat(by)).replace(/^/, '\n') : lines
+}

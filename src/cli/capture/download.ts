@@ -1,0 +1,116 @@
+// `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
+// --merge one file of all packets in the order of their times.
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { CommandFailure, exitHelp, interruptibly } from './exit.ts'
+import { fetchFile } from './fetchFile.ts'
+import { filesPath, listFiles, type Missing, type RemoteFile, type Wanted } from './files.ts'
+import { mergeFiles, seriesOf } from './merge.ts'
+import { outputOption, printObject } from './output.ts'
+import { Progress } from './progress.ts'
+import { readMore } from './quantity.ts'
+import { type ClusterOptions, openSession, withCluster } from './session.ts'
+import { sizeText } from './sizeText.ts'
+import { type Gateway, type GatewayOptions, openGateway, withGateway } from './transport.ts'
+
+export type DownloadOptions = ClusterOptions &
+  GatewayOptions &
+  Wanted & { readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' }
+
+export type Downloaded = {
+  readonly node: string
+  readonly file: string
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+const atOnce = 4
+
+export function downloadCommand(): Command {
+  const command = new Command('download')
+    .description("fetch a capture's files, verified")
+    .argument('<capture>', 'also while it is capturing')
+    .option('--dest <dir>', 'where to; default: a directory of the name of the capture')
+    .option('--node <names>', 'of these nodes alone; may be given again', readMore)
+    .option('--pod <names>', 'of these pods alone; may be given again', readMore)
+    .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng')
+    .addOption(outputOption('json', 'yaml'))
+  return withGateway(withCluster(command)).addHelpText('after', exitHelp).action(download)
+}
+
+export async function download(name: string, options: DownloadOptions): Promise<void> {
+  const session = await openSession(options)
+  await interruptibly(async signal => {
+    await using gateway = await openGateway(session, options)
+    const { namespace } = session
+    const { files, missing } = await listFiles(gateway, namespace, name, options)
+    const isMerged = options.merge !== undefined
+    const directory = isMerged ? `.${name}.parts` : (options.dest ?? name)
+    const folder = isMerged && options.dest !== undefined ? join(options.dest, directory) : directory
+    const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
+    const done = await fetchAll({ gateway, namespace, name, files, pathOf, signal })
+    if (isMerged && done.length > 0) {
+      const out = typeof options.merge === 'string' ? options.merge : join(options.dest ?? '.', `${name}.pcapng`)
+      const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
+      await rm(folder, { recursive: true })
+      process.stderr.write(`Merged ${packets} packets into ${out}\n`)
+    }
+    if (options.output) process.stdout.write(printObject({ files: done, missing }, options.output))
+    else if (!isMerged) process.stdout.write(`${summaryOf(done, folder)}\n`)
+    refuseMissing(missing)
+  })
+}
+
+export type FetchAll = {
+  readonly gateway: Gateway
+  readonly namespace: string
+  readonly name: string
+  readonly files: readonly RemoteFile[]
+  readonly pathOf: (file: RemoteFile) => string
+  readonly signal: AbortSignal
+}
+
+/** A few at a time, in the order of the list. */
+export async function fetchAll({ gateway, namespace, name, files, pathOf, signal }: FetchAll): Promise<Downloaded[]> {
+  using progress = new Progress(files.reduce((sum, { bytes }) => sum + bytes, 0))
+  const here = files.map(() => 0)
+  const done: Downloaded[] = []
+  const failed = new AbortController() // one that failed for good ends the others
+  const both = AbortSignal.any([signal, failed.signal])
+  let next = 0
+  const work = async () => {
+    for (let index = next++; index < files.length; index = next++) {
+      const file = files[index] as RemoteFile
+      const path = `${filesPath(namespace, name)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
+      const onBytes = (bytes: number) => {
+        here[index] = bytes
+        progress.set(here.reduce((sum, each) => sum + each, 0))
+      }
+      const onRetry = (reason: string) => progress.tell(`${file.node}/${file.file}: ${reason}; trying again`)
+      const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: both, onBytes, onRetry })
+      done[index] = { node: file.node, file: file.file, path: pathOf(file), bytes: fetched.bytes, sha256: fetched.sha256 }
+    }
+  }
+  const stopAll = (error: unknown) => {
+    failed.abort(error)
+    throw error
+  }
+  await Promise.allSettled(Array.from({ length: atOnce }, () => work().catch(stopAll)))
+  if (failed.signal.aborted) throw failed.signal.reason
+  return done
+}
+
+/** Everything else is here by now. */
+export function refuseMissing(missing: readonly Missing[]): void {
+  if (missing.length === 0) return
+  const told = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')
+  throw new CommandFailure('incomplete', `Cannot have the files of ${told}: what is here is not all`)
+}
+
+function summaryOf(files: readonly Downloaded[], directory: string): string {
+  if (files.length === 0) return 'No files'
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  return `Downloaded ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${sizeText(bytes)}, verified, to ${directory}`
+}

@@ -1,0 +1,73 @@
+// A port of this machine that leads to a Service, held open by kubectl. Opened when it is asked for, and again when it broke.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { ClusterOptions } from './session.ts'
+
+export type PortForwardParts = Pick<ClusterOptions, 'context' | 'kubeconfig'> & {
+  readonly namespace: string
+  readonly service: string
+  readonly port: number
+}
+
+type Open = { readonly child: ChildProcess; readonly port: number }
+
+const openMs = 20_000
+
+export class PortForward {
+  readonly #parts: PortForwardParts
+  #open: Open | undefined
+
+  constructor(parts: PortForwardParts) {
+    this.#parts = parts
+  }
+
+  /** Refuses with what kubectl said. */
+  async port(): Promise<number> {
+    if (this.#open === undefined || this.#open.child.exitCode !== null || this.#open.child.signalCode !== null)
+      this.#open = await this.#start()
+    return this.#open.port
+  }
+
+  async close(): Promise<void> {
+    const child = this.#open?.child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    child.kill()
+    await once(child, 'exit')
+  }
+
+  async #start(): Promise<Open> {
+    const { namespace, service, port, context, kubeconfig } = this.#parts
+    const access = [
+      ...(context === undefined ? [] : [`--context=${context}`]),
+      ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
+    ]
+    const args = ['port-forward', `--namespace=${namespace}`, ...access, '--address=127.0.0.1', `service/${service}`, `:${port}`]
+    const child = spawn('kubectl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const timer = setTimeout(() => child.kill(), openMs)
+    let said = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    const ended = new Promise<never>((_, reject) => {
+      child.once('error', error => reject(new Error(`kubectl: ${error.message}`)))
+      child.once('close', () => reject(new Error(said.trim() || 'kubectl port-forward ended without a word')))
+    })
+    try {
+      return { child, port: await Promise.race([announcedPort(child), ended]) }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** "Forwarding from 127.0.0.1:41234 -> 8443". Its output is read on, or kubectl would wait for us. */
+async function announcedPort(child: ChildProcess): Promise<number> {
+  return new Promise(resolve => {
+    if (!child.stdout) return
+    createInterface({ input: child.stdout }).on('line', line => {
+      const [, port] = /^Forwarding from 127\.0\.0\.1:(\d+) ->/.exec(line) ?? []
+      if (port !== undefined) resolve(Number(port))
+    })
+  })
+}

@@ -1,0 +1,31 @@
+// `stop`: ends a capture now and keeps its files. One that has not begun loses its start as well: an end must come after it.
+import { Command } from 'commander'
+import { exitHelp } from './exit.ts'
+import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
+import { getCapture } from './wait.ts'
+
+export function stopCommand(): Command {
+  return withCluster(new Command('stop').description('end captures now; their files stay').argument('<capture...>', 'names'))
+    .addHelpText('after', exitHelp)
+    .action(async (names: readonly string[], options: ClusterOptions) => {
+      const session = await openSession(options)
+      for (const name of names) process.stdout.write(`${await stop(session, name)}\n`)
+    })
+}
+
+async function stop(session: Session, name: string): Promise<string> {
+  const { spec } = await getCapture(session, name)
+  const nowMs = session.nowMs()
+  if (spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs) return `${name} ended already at ${spec.endTime}`
+  const isAhead = spec.startTime !== undefined && Date.parse(spec.startTime) >= nowMs
+  const change = { endTime: new Date(nowMs).toISOString(), ...(isAhead && { startTime: null }) }
+  await ask(session.kube, {
+    path: capturesPath(session, session.namespace, name),
+    method: 'PATCH',
+    query: { fieldManager: 'kubectl-capture' },
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: { spec: change },
+    what: `stop capture "${name}"`,
+  })
+  return `${name} ${isAhead ? 'ended before it began' : 'stopped'}`
+}

@@ -1,0 +1,44 @@
+// Waits until a capture has come to a state. In: the session, the name, how to tell. Out: the capture; a capture in the state
+// Error, a timeout and a capture that is deleted meanwhile are failures with codes of their own.
+import { setTimeout as after } from 'node:timers/promises'
+import type { ShownCapture } from '../../status/columns.ts'
+import type { CaptureState } from '../../status/types.ts'
+import { CommandFailure } from './exit.ts'
+import { ask, capturesPath, type Session } from './session.ts'
+
+export const waitGoals = ['started', 'capturing', 'finished'] as const
+export type WaitGoal = (typeof waitGoals)[number]
+
+const reached: Readonly<Record<WaitGoal, readonly CaptureState[]>> = {
+  started: ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished'],
+  capturing: ['Capturing', 'Finished'],
+  finished: ['Finished'],
+}
+
+const lookMs = 500
+
+export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
+  const endMs = performance.now() + withinSeconds * 1_000
+  for (;;) {
+    const capture = await getCapture(session, name)
+    const { status, metadata } = capture
+    if (status && status.observedGeneration >= metadata.generation) {
+      if (reached[goal].includes(status.state)) return capture
+      if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
+    }
+    if (performance.now() > endMs)
+      throw new CommandFailure(
+        'timeout',
+        `Cannot wait any longer for "${name}": after ${withinSeconds} s it is ${status?.state ?? 'not yet seen by the controller'}, expected ${goal}`,
+      )
+    await after(lookMs)
+  }
+}
+
+export function getCapture(session: Session, name: string): Promise<ShownCapture> {
+  return ask<ShownCapture>(session.kube, { path: capturesPath(session, session.namespace, name), what: `get capture "${name}"` })
+}
+
+export function messageOf({ status }: ShownCapture): string {
+  return status?.conditions.find(({ type }) => type === 'Ready')?.message ?? ''
+}

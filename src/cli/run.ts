@@ -1,0 +1,41 @@
+// Runs one program's command line: loads the subcommand that is asked for, and turns what it throws into a message and an exit
+// code. What is none of the expected errors is a bug, and keeps its stack.
+import { Command, CommanderError } from 'commander'
+import { UsageError } from '../errors.ts'
+import { CommandFailure } from './capture/exit.ts'
+
+/** By name; only the one that is asked for is loaded, all of them for help. */
+export type Commands = Readonly<Record<string, () => Promise<Command>>>
+
+export async function run(program: Command, commands: Commands, args: readonly string[]): Promise<void> {
+  try {
+    if (args[0] === '__complete') return await completing(await withCommands(program, commands, ''), args.slice(1))
+    await (await withCommands(program, commands, args[0] ?? '')).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    process.exitCode = exitCodeOf(error)
+  }
+}
+
+async function withCommands(program: Command, commands: Commands, asked: string): Promise<Command> {
+  program.exitOverride().configureOutput({ writeErr: text => void process.stderr.write(text) })
+  const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
+  for (const name of names) program.addCommand(exiting((await commands[name]?.()) ?? new Command(name)))
+  return program
+}
+
+async function completing(program: Command, words: readonly string[]): Promise<void> {
+  await (await import('./completeNames.ts')).printCompletions(program, words)
+}
+
+// Of a subcommand's own subcommands too: commander does not hand this on to commands that were made elsewhere.
+function exiting(command: Command): Command {
+  for (const inner of command.commands) exiting(inner)
+  return command.exitOverride()
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (!(error instanceof UsageError || error instanceof CommandFailure)) throw error
+  if (error.message !== '') process.stderr.write(`${error.message}\n`)
+  return error instanceof CommandFailure ? error.exitCode : 2
+}

@@ -1,0 +1,39 @@
+// The parts of a pcapng block: always little-endian, times in nanoseconds. For the headers of files, and for live streams.
+
+export const blockTypes = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const
+
+export function wrap(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
+  const total = 12 + body.length + options.reduce((bytes, each) => bytes + each.length, 4)
+  const head = Buffer.alloc(8)
+  head.writeUInt32LE(type, 0)
+  head.writeUInt32LE(total, 4)
+  const tail = Buffer.alloc(8) // the end of the options, and the length again
+  tail.writeUInt32LE(total, 4)
+  return Buffer.concat([head, body, ...options, tail])
+}
+
+export function option(code: number, value: Buffer): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt16LE(code, 0)
+  head.writeUInt16LE(value.length, 2)
+  return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)])
+}
+
+export function textOption(code: number, text: string): Buffer {
+  return option(code, Buffer.from(text))
+}
+
+/** Nanoseconds, the high half first. */
+export function timeOf(atMs: number): Buffer {
+  const ns = BigInt(Math.round(atMs)) * 1_000_000n
+  const bytes = Buffer.alloc(8)
+  bytes.writeUInt32LE(Number(ns >> 32n), 0)
+  bytes.writeUInt32LE(Number(ns & 0xffff_ffffn), 4)
+  return bytes
+}
+
+export function count(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value))
+  return bytes
+}

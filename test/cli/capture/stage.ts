@@ -1,0 +1,86 @@
+// The stage of the plugin's tests: a simulated cluster with two nodes, a pod on each, agents and a controller, and a user with
+// rights in the namespace "shop" alone. `kubectl capture` is run by the real kubectl, which finds it on the PATH.
+import { writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
+import { kubeconfig } from '../../cluster/credentials.ts'
+import type { Answer } from '../../cluster/kubectl.ts'
+import type { SimulatedCluster, SimulatedNode, SimulatedPod } from '../../cluster/simulated.ts'
+import { root } from '../../repo/tree.ts'
+
+export type Stage = {
+  readonly nodes: readonly SimulatedNode[]
+  readonly pods: readonly SimulatedPod[]
+  /** As the user with rights in "shop". */
+  readonly capture: (...args: string[]) => Promise<Answer>
+  readonly asAdmin: (...args: string[]) => Promise<Answer>
+  readonly get: (name: string) => Promise<PublishedCapture>
+  readonly userKubeconfig: string
+}
+
+export async function makeStage(cluster: SimulatedCluster, { isCapturing = true } = {}): Promise<Stage> {
+  process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
+  await cluster.api.kubectl('create', 'namespace', 'shop')
+  await cluster.api.kubectl('create', 'namespace', 'other')
+  const userKubeconfig = await makeUser(cluster)
+  const nodes = isCapturing ? await Promise.all(['node-1', 'node-2'].map(name => cluster.addNode(name))) : []
+  const pods = await Promise.all(
+    nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web', 'pod-name': `web-${index}` })),
+  )
+  await Promise.all(nodes.map(node => node.startAgent()))
+  if (isCapturing) await startController(cluster)
+  const get = (name: string) => cluster.get<PublishedCapture>('packetcapture', name, '-n', 'shop')
+  const capture = (...args: string[]) => cluster.api.ask(['capture', ...args, '--kubeconfig', userKubeconfig])
+  return { nodes, pods, capture, asAdmin: (...args) => cluster.api.ask(['capture', ...args]), get, userKubeconfig }
+}
+
+export async function untilState(stage: Stage, name: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
+  let capture = await stage.get(name)
+  await untilSo(`a state of ${name}`, async () => {
+    capture = await stage.get(name)
+    return isSo(capture)
+  })
+  return capture
+}
+
+export async function untilSo(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + 30_000
+  while (!(await isSo())) {
+    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}`)
+    await after(100)
+  }
+}
+
+async function startController(cluster: SimulatedCluster): Promise<void> {
+  const file = await cluster.kubeconfigFor('selcap-controller', 'a')
+  const child = cluster.run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0'])
+  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')), 15_000)
+}
+
+/** The context's namespace is the user's. */
+async function makeUser(cluster: SimulatedCluster): Promise<string> {
+  const binding = (name: string, kind: string, role: string) => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name, namespace: 'shop' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: role },
+    subjects: [{ kind: 'ServiceAccount', name: 'dev', namespace: 'shop' }],
+  })
+  const rules = [
+    { apiGroups: [''], resources: ['pods', 'services'], verbs: ['get', 'list'] },
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list'] },
+  ]
+  await cluster.apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'dev', namespace: 'shop' } },
+    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'look', namespace: 'shop' }, rules },
+    binding('dev-look', 'Role', 'look'),
+    binding('dev-capture', 'ClusterRole', 'selcap-edit'),
+  )
+  const token = (await cluster.api.kubectl('create', 'token', 'dev', '-n', 'shop')).trim()
+  const config = JSON.parse(kubeconfig(cluster.api.url, cluster.api.caFile, token)) as { contexts: { context: object }[] }
+  const contexts = config.contexts.map(each => ({ ...each, context: { ...each.context, namespace: 'shop' } }))
+  const file = join(cluster.directory, 'dev.kubeconfig')
+  writeFileSync(file, JSON.stringify({ ...config, contexts }), { mode: 0o600 })
+  return file
+}
