@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LONG_BYTES 16384 // from here on, a copy into the buffer costs as much as the copy the kernel makes
+#define PIPE_BYTES 65536 // what a pipe holds: more at once would be refused though its reader keeps up
 #define HOLD_MS 100
 
 // What was encoded and not written is counted as refused, and given back to the limits.
@@ -57,9 +58,11 @@ void flush(struct reader *reader, struct tap *tap) {
   settle(reader, tap, is_written, records, bytes);
 }
 
-bool has_room(const struct reader *reader, size_t size) {
+bool has_room(const struct reader *reader, const struct sink *sink, size_t size) {
+  const struct batch *batch = &reader->batch;
+  if (!sink->is_file) return batch->filled + batch->ring_bytes + size <= PIPE_BYTES;
   size_t needed = size < LONG_BYTES ? size : 2 * ENCODE_OVERHEAD;
-  return reader->batch.filled + needed <= BUFFER_BYTES && reader->batch.count + 5 <= PARTS_MAX;
+  return batch->filled + needed <= BUFFER_BYTES && batch->count + 5 <= PARTS_MAX;
 }
 
 static void add_from_ring(struct batch *batch, const uint8_t *data, size_t length) {
@@ -97,7 +100,8 @@ void begin_batch(struct reader *reader, struct tap *tap) {
 
 // A tap that fills its blocks soon has more to write: what is left over waits for that, but not for long.
 void end_batch(struct reader *reader, struct tap *tap, bool is_busy) {
-  bool is_held = is_busy && tap->has_written && !tap->is_stalled && !tap->is_closing && !(tap->group && tap->group->is_over);
-  if (!is_held) return flush(reader, tap);
+  if (reader->batch.filled == 0) return;
+  bool is_over = tap->is_stalled || tap->is_closing || (tap->group && tap->group->is_over);
+  if (!is_busy || is_over || !tap->has_written || !tap->sink->is_file) return flush(reader, tap);
   if (!reader->batch.write_by_ms) reader->batch.write_by_ms = now_ms() + HOLD_MS;
 }

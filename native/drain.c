@@ -1,5 +1,4 @@
-// From a ring's blocks to records for the sink. The limits of a capture and the size of a
-// file are looked at before each record.
+// From a ring's blocks to records for the sink. The limits of a capture and the size of a file are looked at before each record.
 #include "reader_state.h"
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +80,7 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   struct sink *sink = room_for(reader, tap, size);
   if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length) tap->counters.truncated++;
-  if (!has_room(reader, size)) flush(reader, tap);
+  if (!has_room(reader, sink, size)) flush(reader, tap);
   if (tap->is_failed) return tap->pending_refused++, true;
   tap->drops_told += frame.drops;
   sink->is_empty = false;

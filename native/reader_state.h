@@ -3,7 +3,7 @@
 #include "reader.h"
 #include "sink.h"
 
-#define BUFFER_BYTES 262144
+#define BUFFER_BYTES 524288
 
 // Records of one tap that are encoded and not yet written: `parts`, then the buffer from `run` to `filled`.
 struct batch {
@@ -38,7 +38,7 @@ void watch(struct reader *reader, struct tap *tap, uint32_t events);
 
 // batch.c
 void begin_batch(struct reader *reader, struct tap *tap);
-bool has_room(const struct reader *reader, size_t size);
+bool has_room(const struct reader *reader, const struct sink *sink, size_t size);
 void add_record(struct reader *reader, struct tap *tap, const struct frame *frame, uint32_t captured, uint32_t original, size_t size);
 void flush(struct reader *reader, struct tap *tap);
 void end_batch(struct reader *reader, struct tap *tap, bool is_busy);

@@ -2,6 +2,7 @@
 #include "addon.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool number_of(napi_env env, napi_value value, double *out) {
   if (napi_get_value_double(env, value, out) == napi_ok) return true;
@@ -66,6 +67,7 @@ static napi_value links_array(napi_env env, const struct links *links) {
     set(env, object, "isUp", is_up);
     set(env, object, "mtu", number(env, link->mtu));
     set(env, object, "gsoMaxBytes", number(env, link->gso_max));
+    set(env, object, "packets", number(env, (double)link->packets));
     set(env, object, "peerIndex", link->peer_index ? number(env, link->peer_index) : NULL);
     set(env, object, "addresses", addresses);
     napi_set_element(env, out, (uint32_t)i, object);
@@ -99,6 +101,8 @@ struct sink *sink_of(napi_env env, napi_value fd, napi_value bytes_left, napi_va
   struct sink *sink = calloc(1, sizeof *sink);
   if (!sink) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
   *sink = (struct sink){.fd = (int)descriptor, .bytes_left = left > 9e18 ? INT64_MAX : (int64_t)left, .is_empty = empty};
+  struct stat status;
+  sink->is_file = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
   return sink;
 }
 

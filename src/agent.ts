@@ -14,6 +14,8 @@ import { makeMetrics } from './metrics.ts'
 import type { Settings } from './model/settings.ts'
 import type { Budgets, Identity } from './publish/nodeReport.ts'
 import { ReportWriter } from './publish/reportWriter.ts'
+import { openNodeStream } from './stream/nodeStream.ts'
+import { StreamBudget } from './stream/streamBudget.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
 import { Cluster } from './world/cluster.ts'
@@ -21,7 +23,8 @@ import { Configuration } from './world/configuration.ts'
 import { connectKube } from './world/connect.ts'
 import { ServerClock } from './world/serverClock.ts'
 
-const reviewsKeptMs = 60_000 // a token of the gateway's is good for longer
+const reviewsKeptMs = 10_000 // a download asks many times; a gateway that is gone is refused that soon
+const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
@@ -38,10 +41,12 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
   const certificate = await makeCertificate(node, [])
   const server = agentServer({
+    node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
     gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
     folderOf: (key, uid) => holder.folderOf(key, uid),
+    openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
     log,
   })
   await using _server = { [Symbol.asyncDispose]: () => server.close() }
@@ -68,6 +73,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     onTurn: metrics.observeTurn,
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
+  using streams = new StreamBudget({ turns: engine, settings, streamsMax })
   await using _ = await serveFigures(metrics, { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
   configuration.onChange(() => {
     log.level = settings().logLevel

@@ -59,6 +59,7 @@ export class Engine implements Turns {
     this.lookAgain()
     await this.#ended.promise.finally(() => this.#stop.abort())
     await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
+    for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
   }
 
   /** What the metrics show. */

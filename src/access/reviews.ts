@@ -23,12 +23,24 @@ export type Right = {
 
 export type ReviewParts = { readonly kube: Kube; readonly clock: Clock; readonly keptMs?: number }
 
+/** What the gateway's tokens for the agent of a node are made for: another node's agent refuses them. */
+export const agentAudience = (node: string): string => `selcap-agent:${node}`
+
+/** Nobody can make the API server work harder than this by asking us. */
+export class BusyError extends Error {
+  override readonly name = 'BusyError'
+  readonly statusCode = 503
+}
+
 const requestMs = 10_000
+const atOnceMax = 64
 const entriesMax = 10_000
 
 export class Reviews {
   readonly #parts: ReviewParts
   readonly #kept = new Map<string, { readonly untilMs: number; readonly answer: Promise<unknown> }>()
+
+  #asking = 0
 
   constructor(parts: ReviewParts) {
     this.#parts = parts
@@ -57,6 +69,16 @@ export class Reviews {
   }
 
   async #post(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
+    if (this.#asking >= atOnceMax) throw new BusyError(`Cannot ask for a ${kind}: ${atOnceMax} questions are open`)
+    this.#asking++
+    try {
+      return await this.#send(group, kind, plural, spec)
+    } finally {
+      this.#asking--
+    }
+  }
+
+  async #send(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
     const response = await this.#parts.kube({
       path: `/apis/${group}/v1/${plural}`,
       method: 'POST',

@@ -1,13 +1,28 @@
 // The files of one capture as others may read them: whole records only, while they grow, are rotated or go.
-// In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment.
+// In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
+// identity when it is rotated, and a new one under its old name has another.
 import { createHash } from 'node:crypto'
-import { constants, createReadStream } from 'node:fs'
+import { constants, createReadStream, lstatSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import type { CaptureFolder } from '../files/captureFolder.ts'
 
 /** `bytes`: what may be read of it now. */
-export type HeldFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean }
+export type HeldFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
+
+/** A file as it is or was: the tag says which, and how long. */
+export type Version = { readonly bytes: number; readonly etag: string }
+
+const chunkBytes = 131_072
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+export function heldFiles(folder: CaptureFolder): HeldFile[] {
+  return folder.files().flatMap(file => {
+    const stats = lstatSync(join(folder.directory, file.name), { throwIfNoEntry: false })
+    return stats?.isFile() ? [{ ...file, etag: tagOf(stats, file.bytes) }] : []
+  })
+}
 
 /** A file at one moment; it stays readable when its name goes. */
 export class OpenedFile implements AsyncDisposable {
@@ -15,20 +30,28 @@ export class OpenedFile implements AsyncDisposable {
   readonly etag: string
   readonly #handle: FileHandle
 
-  private constructor(handle: FileHandle, bytes: number, etag: string) {
+  private constructor(handle: FileHandle, { bytes, etag }: Version) {
     this.#handle = handle
     this.bytes = bytes
     this.etag = etag
   }
 
-  /** undefined: it has gone. `name` is one of the list, never a user's words. */
-  static async open(directory: string, { name, bytes }: HeldFile): Promise<OpenedFile | undefined> {
+  /** By its name; if a tag is given that this name has no more, by that. undefined: there is none. */
+  static async find(folder: CaptureFolder, name: string, etag?: string): Promise<OpenedFile | undefined> {
+    const files = heldFiles(folder)
+    const named = files.find(file => file.name === name)
+    const isMeant = etag === undefined || (named !== undefined && isLater(named.etag, etag))
+    const found = isMeant ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
+    return found && OpenedFile.#open(folder.directory, found)
+  }
+
+  static async #open(directory: string, { name, etag, bytes }: HeldFile): Promise<OpenedFile | undefined> {
     try {
-      const handle = await open(join(directory, name), constants.O_RDONLY | constants.O_NOFOLLOW)
-      const { size, ino, birthtimeMs } = await handle.stat()
-      const length = Math.min(bytes, size)
-      const etag = `"${createHash('sha256').update(`${ino} ${birthtimeMs}`).digest('hex').slice(0, 16)}-${length}"`
-      return new OpenedFile(handle, length, etag)
+      const handle = await open(join(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      const stats = await handle.stat()
+      if (markOf(stats) === markIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
+      await handle.close() // renamed in this very moment
+      return undefined
     } catch (error) {
       if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
       throw error
@@ -36,25 +59,30 @@ export class OpenedFile implements AsyncDisposable {
   }
 
   /** The same file as it was when it had that tag: a file only grows. undefined: it is another one. */
-  asOf(etag: string): { readonly bytes: number; readonly etag: string } | undefined {
-    const [, mark, length] = /^"([0-9a-f]{16})-(\d+)"$/.exec(etag) ?? []
-    return this.etag.startsWith(`"${mark}-`) && Number(length) <= this.bytes ? { bytes: Number(length), etag } : undefined
-  }
-
-  /** SHA-256 of the first bytes, base64. */
-  async digest(bytes: number): Promise<string> {
-    const hash = createHash('sha256')
-    for await (const chunk of this.read(0, bytes)) hash.update(chunk as Buffer)
-    return hash.digest('base64')
+  asOf(etag: string): Version | undefined {
+    return isLater(this.etag, etag) ? { bytes: bytesIn(etag), etag } : undefined
   }
 
   /** From `start`, up to but without `end`. The file stays open. */
   read(start: number, end: number): Readable {
     if (end <= start) return createReadStream('/dev/null')
-    return createReadStream('', { fd: this.#handle, start, end: end - 1, autoClose: false, highWaterMark: 262_144 })
+    return createReadStream('', { fd: this.#handle, start, end: end - 1, autoClose: false, highWaterMark: chunkBytes })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#handle.close()
   }
+}
+
+const tagForm = /^"([0-9a-f]{16})-(\d{1,15})"$/
+export const markIn = (etag: string): string | undefined => tagForm.exec(etag)?.[1]
+const bytesIn = (etag: string): number => Number(tagForm.exec(etag)?.[2] ?? Number.NaN)
+const isLater = (etag: string, than: string): boolean => markIn(etag) === markIn(than) && bytesIn(etag) >= bytesIn(than)
+
+function markOf({ ino, birthtimeMs }: Stats): string {
+  return createHash('sha256').update(`${ino} ${birthtimeMs}`).digest('hex').slice(0, 16)
+}
+
+function tagOf(stats: Stats, bytes: number): string {
+  return `"${markOf(stats)}-${bytes}"`
 }

@@ -1,26 +1,32 @@
 // The agent's side of getting at files: HTTPS for the gateway and nobody else. Every request shows a service-account token made
-// for this audience; the API server says whose it is. Captures are named with their uid, files by the names the agent itself
-// lists: no word of a request ever becomes a path.
+// for this very node, so that one node's agent can do nothing with it at another's; the API server says whose it is. Captures are
+// named with their uid, files by the names the agent itself lists: no word of a request ever becomes a path.
 //   GET    /v1/captures/{ns}/{name}/{uid}/files              what there is
 //   GET    /v1/captures/{ns}/{name}/{uid}/files/{file}       one file, or a range of it; HEAD too
-//   DELETE /v1/captures/{ns}/{name}/{uid}/files              all that nobody writes to
+//   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
+//   GET    /v1/captures/{ns}/{name}/{uid}/stream             what comes from now on, as pcapng
 import type { AddressInfo } from 'node:net'
-import { finished } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Certificate } from '../access/certificate.ts'
-import type { Reviews } from '../access/reviews.ts'
+import { retrySeconds } from '../access/http.ts'
+import { agentAudience, type Reviews } from '../access/reviews.ts'
+import { StreamError } from '../errors.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import type { Logger } from '../log.ts'
-import { type HeldFile, OpenedFile } from './files.ts'
+import type { NodeStream } from '../stream/nodeStream.ts'
+import { Digests } from './digests.ts'
+import { type HeldFile, heldFiles, OpenedFile } from './files.ts'
 import { rangeOf } from './range.ts'
 
-export const audience = 'selcap-agent'
-
 export type AgentServerParts = {
+  readonly node: string
   readonly certificate: Certificate
   readonly reviews: Reviews
   readonly gateway: string // the one user who may ask: system:serviceaccount:…
   readonly folderOf: (key: string, uid: string) => CaptureFolder | undefined
+  /** Refuses with StreamError. */
+  readonly openStream: (key: string, uid: string) => NodeStream
   readonly log: Logger
 }
 
@@ -43,38 +49,71 @@ export async function listen(server: FastifyInstance, port: number, log: Logger)
 
 type Named = { readonly Params: { readonly ns: string; readonly name: string; readonly uid: string; readonly file: string } }
 
-const digestsMax = 1_000
+// Whoever reaches the node's address may connect: what that costs the agent, whose work is to capture, has a bound.
+const connectionsMax = 320
+const atOnce = 256
+const stallMs = 600_000
+const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
-export function agentServer({ certificate, reviews, gateway, folderOf, log }: AgentServerParts): FastifyInstance {
-  const app = fastify({ https: { key: certificate.key, cert: certificate.cert }, routerOptions: { maxParamLength: 300 }, bodyLimit: 1_024 })
-  const digests = new Map<string, Promise<string>>() // by etag: of bytes that never change
-  const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
+export function agentServer({ node, certificate, reviews, gateway, folderOf, openStream, log }: AgentServerParts): FastifyInstance {
+  const app = fastify({
+    https: { key: certificate.key, cert: certificate.cert, ...patience },
+    routerOptions: { maxParamLength: 300 },
+    bodyLimit: 1_024,
+    requestTimeout: 30_000,
+    connectionTimeout: stallMs,
+  })
+  app.server.maxConnections = connectionsMax
+  const digests = new Digests()
+  const audience = agentAudience(node)
+  let open = 0 // requests that are being answered
 
   app.addHook('onRequest', async (request, reply) => {
-    const [, token] = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '') ?? []
+    const [, token] = /^Bearer (\S{1,16384})$/.exec(request.headers.authorization ?? '') ?? []
     if (token === undefined) return reply.code(401).send('Cannot answer: expected a bearer token\n')
     const user = await reviews.userOf(token, [audience])
-    if (user?.username === gateway) return
-    log.warn({ from: request.ip, user: user?.username ?? 'nobody', url: request.url }, 'refused to hand over files')
-    return reply.code(user ? 403 : 401).send(`Cannot answer: the token is not that of ${gateway} for the audience ${audience}\n`)
+    if (user?.username !== gateway) {
+      log.warn({ from: request.ip, user: user?.username ?? 'nobody', url: request.url }, 'refused to hand over files')
+      return reply.code(user ? 403 : 401).send(`Cannot answer: the token is not that of ${gateway} for the audience ${audience}\n`)
+    }
+    if (open >= atOnce) return reply.code(503).header('retry-after', retrySeconds).send('Cannot answer: too many requests at once\n')
+    open++
+    reply.raw.once('close', () => open--)
   })
-  app.setErrorHandler(async (error: Error, request, reply) => {
+  app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
+    if ((error.statusCode ?? 500) < 500) return reply.code(error.statusCode ?? 400).send(`${error.message}\n`)
     log.error({ error: error.message, url: request.url }, 'request failed')
-    return reply.code(500).send('Cannot answer: the agent failed, its log says why\n')
+    return reply.code(error.statusCode ?? 500).send('Cannot answer: the agent failed, its log says why\n')
   })
+  app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
 
+  const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
   app.get<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply): Promise<Listing> => {
     const found = folder(request)
-    return found ? { files: found.files() } : reply.code(404).send('Cannot find the capture here\n')
+    return found ? { files: heldFiles(found) } : reply.code(404).send('Cannot find the capture here\n')
   })
   app.delete<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply) => {
-    folder(request)?.clean()
+    const found = folder(request)
+    if (found?.files().some(({ isActive }) => isActive)) return reply.code(409).send('Cannot remove files: one is being written to\n')
+    found?.clean()
     return reply.code(204).send()
   })
+  app.get<Named>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {
+    const { ns, name, uid } = request.params
+    try {
+      const { stream } = openStream(`${ns}/${name}`, uid)
+      request.raw.socket.setTimeout(0) // nothing may come for hours
+      return reply.type('application/x-pcapng').send(stream)
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error
+      return reply.code(error.reason === 'TooMany' ? 429 : 409).send(`${error.message}\n`)
+    }
+  })
   app.get<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
+    const { 'if-match': match, 'if-range': ifRange } = request.headers
+    const tag = match ?? (typeof ifRange === 'string' ? ifRange : undefined)
     const found = folder(request)
-    const file = found?.files().find(({ name }) => name === request.params.file)
-    const opened = found && file && (await OpenedFile.open(found.directory, file))
+    const opened = found && (await OpenedFile.find(found, request.params.file, tag))
     if (!opened) return reply.code(404).send('Cannot find the file here\n')
     try {
       return await send(opened, request, reply, digests)
@@ -86,36 +125,29 @@ export function agentServer({ certificate, reviews, gateway, folderOf, log }: Ag
   return app
 }
 
-async function send(
-  file: OpenedFile,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  digests: Map<string, Promise<string>>,
-): Promise<FastifyReply> {
-  const { range: asked, 'if-range': condition } = request.headers
-  const version = (typeof condition === 'string' && file.asOf(condition)) || { bytes: file.bytes, etag: file.etag }
-  const isSame = condition === undefined || condition === version.etag
-  const range = isSame ? rangeOf(asked, version.bytes) : 'whole'
-  if (digests.size > digestsMax) digests.clear()
-  const digest = digests.get(version.etag) ?? file.digest(version.bytes)
-  digests.set(version.etag, digest)
-  digest.catch(() => digests.delete(version.etag))
-  reply.headers({
-    'accept-ranges': 'bytes',
-    'content-type': 'application/vnd.tcpdump.pcap',
-    etag: version.etag,
-    'repr-digest': `sha-256=:${await digest}:`,
-  })
+async function send(file: OpenedFile, request: FastifyRequest, reply: FastifyReply, digests: Digests): Promise<FastifyReply> {
+  const { range: asked, 'if-range': ifRange, 'if-match': match, 'want-repr-digest': wanted } = request.headers
+  const condition = match ?? (typeof ifRange === 'string' ? ifRange : undefined)
+  const version = condition === undefined ? file : file.asOf(condition)
+  if (!version && match !== undefined) {
+    await file[Symbol.asyncDispose]()
+    return reply.code(412).send('Cannot find that file here: another one has its name now\n')
+  }
+  const { bytes, etag } = version ?? file
+  const range = version ? rangeOf(asked, bytes) : 'whole'
+  reply.headers({ 'accept-ranges': 'bytes', 'content-type': 'application/vnd.tcpdump.pcap', etag })
+  if (typeof wanted === 'string' && /^sha-256=/.test(wanted))
+    reply.header('repr-digest', `sha-256=:${await digests.of(file, { bytes, etag })}:`)
   if (range === 'none') {
     await file[Symbol.asyncDispose]()
-    return reply.code(416).header('content-range', `bytes */${version.bytes}`).send()
+    return reply.code(416).header('content-range', `bytes */${bytes}`).send()
   }
-  const { start, end } = range === 'whole' ? { start: 0, end: version.bytes } : range
-  if (range !== 'whole') reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${version.bytes}`)
+  const { start, end } = range === 'whole' ? { start: 0, end: bytes } : range
+  if (range !== 'whole') reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${bytes}`)
   reply.header('content-length', end - start)
-  if (request.method === 'HEAD') {
+  if (request.method === 'HEAD' || reply.raw.destroyed) {
     await file[Symbol.asyncDispose]()
-    return reply.send()
+    return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
   const stream = file.read(start, end)
   finished(stream, () => void file[Symbol.asyncDispose]())

@@ -8,14 +8,14 @@ export type GatewayOptions = {
   readonly host: string
   readonly port?: string
   readonly certificates?: string
-  readonly agentToken: string
+  readonly pod?: string
   readonly logLevel: string
   readonly metricsHost: string
   readonly metricsPort?: string
 }
 
 export function gatewayCommand(): Command {
-  const { CAPTURE_API_GROUP, POD_NAMESPACE, LOG_LEVEL } = process.env
+  const { CAPTURE_API_GROUP, POD_NAME, POD_NAMESPACE, LOG_LEVEL } = process.env
   return new Command('gateway')
     .description('hand capture files to those who may have them; runs as the Deployment selcap-gateway')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
@@ -24,7 +24,7 @@ export function gatewayCommand(): Command {
     .option('--host <address>', 'where to listen', '0.0.0.0')
     .option('--port <port>', 'the port there; 0 takes a free one; default: 8443')
     .option('--certificates <dir>', 'tls.crt and tls.key of a mounted Secret, read again when they change; default: a self-signed one')
-    .option('--agent-token <file>', 'a token for the audience selcap-agent', '/var/run/secrets/selcap/agent-token')
+    .option('--pod <name>', 'the pod this runs in, with which its tokens end; default: $POD_NAME', POD_NAME)
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')
     .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9877')
@@ -35,7 +35,7 @@ Whoever asks shows a bearer token; the API server says whose it is and whether t
 the capture's namespace.
 
 Example, outside of a cluster:
-  selcap gateway --kubeconfig ~/.kube/config --agent-token ./token --host 127.0.0.1`,
+  selcap gateway --kubeconfig ~/.kube/config --host 127.0.0.1`,
     )
     .action(async (options: GatewayOptions) => (await import('../gateway/run.ts')).runGateway(options))
 }

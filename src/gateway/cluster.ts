@@ -8,7 +8,7 @@ import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import type { AgentPlace } from './agents.ts'
 
-type Report = KubeObject & { readonly report: AgentPlace & { readonly captures?: readonly ReportedCapture[] } }
+type Report = KubeObject & { readonly report: Omit<AgentPlace, 'node'> & { readonly captures?: readonly ReportedCapture[] } }
 export type Capture = PacketCapture & KubeObject
 
 /** A node that has files of a capture, or may have. */
@@ -43,7 +43,7 @@ export class GatewayCluster implements AsyncDisposable {
   holdings({ metadata: { uid } }: Capture): Holding[] {
     const all = [...this.#reports.objects.values()].flatMap(({ metadata, report }) => {
       const row = report.captures?.find(each => each.uid === uid)
-      return row?.isListed ? [{ node: metadata.name, place: report, row }] : []
+      return row?.isListed ? [{ node: metadata.name, place: { ...report, node: metadata.name }, row }] : []
     })
     return all.toSorted((a, b) => (a.node < b.node ? -1 : 1))
   }

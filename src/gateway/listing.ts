@@ -1,12 +1,14 @@
 // What the agents have of a capture, asked for at this moment. In: where the agents are. Out: files that can be opened one by one;
 // a node that does not answer is an answer too.
+import { readBounded } from '../access/http.ts'
 import type { Listing } from '../agentServer/server.ts'
-import { readJson } from '../world/kube.ts'
 import type { Capture, Holding } from './cluster.ts'
 import type { GatewayParts } from './server.ts'
 import type { ManifestNode, ZipEntry } from './zip.ts'
 
 const listMs = 10_000
+const listBytesMax = 8_388_608
+const downloadMs = 86_400_000
 
 export type Listed = { readonly entries: readonly ZipEntry[]; readonly nodes: readonly ManifestNode[] }
 
@@ -24,16 +26,13 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
   try {
     const response = await agents.ask(place, { path, signal: AbortSignal.timeout(listMs) })
     if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}`)
-    const { files } = (await readJson(response)) as Listing
-    const entries = files.map(({ name: file, bytes, isActive }): ZipEntry => {
-      const open = async () => {
-        const headers = { range: `bytes=0-${Math.max(0, bytes - 1)}` } // what it grows meanwhile is not in the list
-        const answer = await agents.ask(place, {
-          path: `${path}/${encodeURIComponent(file)}`,
-          headers,
-          signal: AbortSignal.timeout(86_400_000),
-        })
-        if (answer.statusCode === 206 || answer.statusCode === 200) return answer
+    const { files } = (await readBounded(response, listBytesMax)) as Listing
+    const entries = files.filter(isFile).map(({ name: file, bytes, isActive, etag }): ZipEntry => {
+      const open = async (signal: AbortSignal) => {
+        // That file, as long as it was when it was listed: meanwhile it may have grown, or been rotated and another have its name.
+        const asked = { path: `${path}/${encodeURIComponent(file)}`, headers: { 'if-match': etag } }
+        const answer = await agents.ask(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(downloadMs)]) })
+        if (answer.statusCode === 200) return answer
         answer.resume()
         throw new Error(`the agent answered ${answer.statusCode}`)
       }
@@ -45,14 +44,23 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
   }
 }
 
-/** What went wrong; undefined: nothing. */
-export async function cleanNode({ agents }: GatewayParts, capture: Capture, { node, place }: Holding): Promise<string | undefined> {
+// An agent may be somebody else by now: what it lists becomes names in a zip that people unpack.
+function isFile({ name, bytes, etag }: Listing['files'][number]): boolean {
+  const isNamed = typeof name === 'string' && name.length <= 255 && /^[^./\\\p{Cc}][^/\\\p{Cc}]*\.pcap(ng)?$/u.test(name)
+  return isNamed && Number.isSafeInteger(bytes) && bytes >= 0 && typeof etag === 'string' && /^"[\w-]{1,64}"$/.test(etag)
+}
+
+export type Cleaned = { readonly node: string; readonly isCapturing?: boolean; readonly error?: string }
+
+/** The agent itself refuses while it captures: its report may be some seconds old. */
+export async function cleanNode({ agents }: GatewayParts, capture: Capture, { node, place }: Holding): Promise<Cleaned> {
   try {
     const answer = await agents.ask(place, { method: 'DELETE', path: pathOf(capture), signal: AbortSignal.timeout(listMs) })
     answer.resume()
-    return answer.statusCode === 204 ? undefined : `${node} answered ${answer.statusCode}`
+    if (answer.statusCode === 204) return { node }
+    return { node, isCapturing: answer.statusCode === 409, error: `${node} answered ${answer.statusCode}` }
   } catch (error) {
-    return `${node}: ${(error as Error).message}`
+    return { node, error: `${node}: ${(error as Error).message}` }
   }
 }
 

@@ -1,5 +1,4 @@
 // Wires the gateway. Runs until SIGTERM or SIGINT; what is under way then is finished first.
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:https'
 import { Registry } from 'prom-client'
 import { Reviews } from '../access/reviews.ts'
@@ -9,12 +8,14 @@ import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { makeLogger } from '../log.ts'
 import { connectKube } from '../world/connect.ts'
 import { Agents } from './agents.ts'
+import { AgentTokens } from './agentTokens.ts'
 import { GatewayCluster } from './cluster.ts'
 import { teller } from './events.ts'
 import { Gate } from './gate.ts'
 import { followKeyPair, keyPair } from './secret.ts'
 import { gatewayServer } from './server.ts'
 
+const account = 'selcap-gateway'
 const limits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
@@ -23,19 +24,24 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
   await using cluster = new GatewayCluster({ kube, clock, group })
-  using agents = new Agents(() => readFileSync(options.agentToken, 'utf8').trim())
+  const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
+  using agents = new Agents(node => tokens.for(node))
   const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']
   const app = gatewayServer(
-    { cluster, agents, reviews: new Reviews({ kube, clock }), gate: new Gate(limits), group, clock, log, tell: teller(kube, log) },
+    { cluster, agents, reviews: new Reviews({ kube, clock }), gate: new Gate(limits), group, clock, log, tell: teller(kube, clock, log) },
     await keyPair(certificates, hosts, log),
   )
   const follower =
     certificates === undefined
       ? undefined
-      : followKeyPair(certificates, pair => {
-          ;(app.server as Server).setSecureContext(pair)
-          log.info({ certificates }, 'certificate read again')
-        })
+      : followKeyPair(
+          certificates,
+          pair => {
+            ;(app.server as Server).setSecureContext(pair)
+            log.info({ certificates }, 'certificate read again')
+          },
+          log,
+        )
   const registry = new Registry()
   await using _ = await serveFigures(
     { registry },

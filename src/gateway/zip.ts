@@ -2,7 +2,6 @@
 // the network is the bound, and the files stay readable from within. The last entry, manifest.json, tells of each file what it is,
 // and of each node what could not be had; a file that broke off is in the zip as far as it came.
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { PassThrough, type Readable, Transform, type TransformCallback } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
@@ -12,7 +11,7 @@ export type ZipEntry = {
   readonly file: string
   readonly bytes: number
   readonly isActive: boolean
-  readonly open: () => Promise<Readable>
+  readonly open: (gone: AbortSignal) => Promise<Readable>
 }
 
 export type ManifestFile = {
@@ -61,35 +60,47 @@ async function make(zip: ZipFile, entries: readonly ZipEntry[], { capture, nodes
 
 // One after the other: the next is asked for when this one is through.
 async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry, gone: AbortSignal): Promise<ManifestFile> {
-  const meter = new Meter()
+  const meter = new Meter(bytes)
   const through = finished(meter, { signal: gone }).catch(() => {}) // never rejects: the reader has gone
+  let isAdded = false
   let error: string | undefined
   let source: Readable | undefined
   try {
-    source = await open()
+    source = await open(gone)
     zip.addReadStream(meter, `${node}/${file}`, { compress: false, forceZip64Format: true })
-    for await (const chunk of source) if (!meter.write(chunk)) await Promise.race([once(meter, 'drain', { signal: gone }), through])
+    isAdded = true
+    meter.once('full', () => source?.destroy(new Error(`the agent sent more than the ${bytes} bytes it listed`)))
+    source.pipe(meter, { end: false })
+    await finished(source, { signal: gone })
   } catch (caught) {
     error = (caught as Error).message
   }
-  meter.end()
-  if (source) await through
   source?.destroy()
+  meter.end()
+  if (isAdded) await through
   const facts = { node, file, bytes: meter.bytes, sha256: meter.digest, active: isActive, complete: meter.bytes === bytes }
   return error === undefined ? facts : { ...facts, complete: false, error }
 }
 
-/** Passes everything on, and knows how much it was and its SHA-256. */
+/** Passes so much on and no more, and knows how much it was and its SHA-256. */
 class Meter extends Transform {
   readonly #hash = createHash('sha256')
+  readonly #bytesMax: number
   bytes = 0
+
+  constructor(bytesMax: number) {
+    super()
+    this.#bytesMax = bytesMax
+  }
 
   /** Hexadecimal; of all that has passed. */
   get digest(): string {
     return this.#hash.copy().digest('hex')
   }
 
-  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+  override _transform(given: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    const chunk = given.subarray(0, this.#bytesMax - this.bytes)
+    if (chunk.length < given.length) this.emit('full')
     this.#hash.update(chunk)
     this.bytes += chunk.length
     done(null, chunk)

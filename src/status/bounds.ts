@@ -1,7 +1,7 @@
 // What is left out of reports and statuses that would grow too large to be stored. Pure. In: elements of status.files, a size.
 // Out: the same with fewer rows and names, the most telling kept. Totals stay.
 import type { CaptureState, EndpointStatus, FileStatus, PacketCaptureStatus } from './types.ts'
-import { shortened } from './words.ts'
+import { countOf, shortened } from './words.ts'
 
 type Kept = { readonly rows: number; readonly ended: number; readonly names: number; readonly gaps: number; readonly characters: number }
 
@@ -48,15 +48,29 @@ export function rankOf(state: CaptureState): number {
   return (['Capturing', 'WaitingForTraffic', 'Error', 'Scheduled', 'Finished'] as const).indexOf(state)
 }
 
-const statusBytesMax = 1_000_000 // an API server takes one and a half megabytes for all of an object
+const statusBytesMax = 999_000 // a million with what is said of the rest; an API server takes one and a half for all of an object
 
+/** As an API server takes it: the first condition says what is missing. */
 export function boundedStatus(status: PacketCaptureStatus): PacketCaptureStatus {
   for (let step = 0; step < stepCount; step++) {
-    const shorter = { ...status, files: status.files.map(file => cut(file, step)) }
-    if (bytesOf(shorter) <= statusBytesMax) return shorter
+    const files = status.files.map(file => cut(file, step))
+    if (bytesOf({ ...status, files }) <= statusBytesMax) return withFiles(status, files)
   }
-  const files = status.files.map(file => cut(file, stepCount - 1))
-  return { ...status, files: fitting(files, ({ state }) => rankOf(state), statusBytesMax - bytesOf({ ...status, files: [] })) }
+  const least = status.files.map(file => cut(file, stepCount - 1))
+  const room = statusBytesMax - bytesOf({ ...status, files: [] })
+  return withFiles(
+    status,
+    fitting(least, ({ state }) => rankOf(state), room),
+  )
+}
+
+function withFiles(status: PacketCaptureStatus, files: readonly FileStatus[]): PacketCaptureStatus {
+  const rows = files.reduce((count, { endpoints }) => count + endpoints.length, 0)
+  const [first, ...others] = status.conditions
+  if (!first || (files.length === status.files.length && rows === status.endpoints)) return { ...status, files }
+  const left = `status.files tells of ${files.length} of ${countOf(status.nodes, 'node')} and ${rows} of ${countOf(status.endpoints, 'endpoint')}: all would be too large to store`
+  const message = [first.message, left].filter(text => text !== '').join('; ')
+  return { ...status, conditions: [{ ...first, message }, ...others], files }
 }
 
 /** As many as have room, the lowest ranks first, in the order they had. */

@@ -170,6 +170,9 @@ test('verdictOf() keeps a status small enough to be stored, with the sums of all
   t.like(status, { state: 'Capturing', nodes: 5_000, endpoints: 5_000, packets: 10_000, bytes: 1_000_000, dropped: 5_000 })
   t.true(bytesOf(status) <= 1_000_000, `${bytesOf(status)} bytes`)
   t.true(status.files.some(({ node }) => node === 'node-4321'))
+  const shown = status.files.reduce((count, { endpoints }) => count + endpoints.length, 0)
+  const said = `status.files tells of ${status.files.length} of 5000 nodes and ${shown} of 5000 endpoints: all would be too large to store`
+  t.true(condition(status, 'Ready')?.message.endsWith(said))
 })
 
 const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const satisfies readonly CaptureState[]

@@ -1,7 +1,6 @@
 // What the manifests say, held against the code and against Kubernetes' pod security: settings, versions, rights of containers.
 import test from 'ava'
 import { parse } from 'yaml'
-import { audience } from '../../src/agentServer/server.ts'
 import { readSettings } from '../../src/config.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import { read } from '../repo/tree.ts'
@@ -99,17 +98,7 @@ test.serial('all run the image of this version, and their figures are on metrics
   }
 })
 
-test.serial('the gateway gets a token that is good for the agents alone, and the way to them is open', async t => {
-  const { containers, volumes = [] } = await specOf('deployment', 'selcap-gateway')
-  const serviceAccountToken = { path: 'agent-token', audience, expirationSeconds: 3_600 }
-  t.like(
-    volumes.find(({ name }) => name === 'agent-token'),
-    { projected: { sources: [{ serviceAccountToken }] } },
-  )
-  t.like(
-    containers[0].volumeMounts?.find(({ name }) => name === 'agent-token'),
-    { mountPath: '/var/run/secrets/selcap', readOnly: true },
-  )
+test.serial('the way from the gateway to the agents is open', async t => {
   const [agent] = (await specOf('daemonset', 'selcap-agent')).containers
   t.is(agent.ports.find(({ name }) => name === 'files')?.containerPort, defaultSettings.agentPort)
   const policy = JSON.parse(await server().api.kubectl('get', 'networkpolicy', 'selcap-gateway', '-n', systemNamespace, '-o', 'json'))

@@ -9,6 +9,7 @@ const server = useInstalled()
 const agent = accountOf('selcap-agent', systemNamespace)
 const controller = accountOf('selcap-controller', systemNamespace)
 const gateway = accountOf('selcap-gateway', systemNamespace)
+const somebody = accountOf('default', 'default')
 
 const each = (verbs: string, ...resources: readonly string[]): string[] =>
   resources.flatMap(resource => verbs.split(' ').map(verb => `${verb} ${resource}`))
@@ -68,12 +69,24 @@ const named = [
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'selcap-controller', ['get', 'create', 'update']],
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'another', ['create']],
   ['the gateway', gateway, '', 'secrets', 'selcap-gateway-tls', []],
+  ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-gateway', ['create']],
+  ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-controller', []],
+  ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-gateway:https', ['get', 'delete']],
+  ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-metrics:metrics', []],
 ] as const
-for (const [who, subject, group, resource, name, expected] of named) {
-  test.serial(`${who} may ${expected.join(', ') || 'do nothing to'} ${name} of ${resource}.${group}`, async t => {
+for (const [who, subject, group, path, name, expected] of named) {
+  const [resource = '', subresource] = path.split('/')
+  test.serial(`${who} may ${expected.join(', ') || 'do nothing to'} ${name} of ${path}.${group}`, async t => {
     const asked = verbs.map(async verb => ({
       verb,
-      isAllowed: await mayDo(server(), subject, { verb, group, resource, name, namespace: systemNamespace }),
+      isAllowed: await mayDo(server(), subject, {
+        verb,
+        group,
+        resource,
+        name,
+        namespace: systemNamespace,
+        ...(subresource !== undefined && { subresource }),
+      }),
     }))
     t.deepEqual(
       (await Promise.all(asked)).flatMap(({ verb, isAllowed }) => (isAllowed ? [verb] : [])),

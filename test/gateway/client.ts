@@ -2,14 +2,14 @@
 //   const gateway = await GatewayClient.start(cluster)
 //   await gateway.ask({ path, token })          { code, body, text, headers, trailers }
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import type { Child } from '../cluster/child.ts'
-import { type SimulatedCluster, systemNamespace } from '../cluster/simulated.ts'
+import type { SimulatedCluster } from '../cluster/simulated.ts'
 import { until } from '../taps/capture.ts'
 
 export type Answer = {
@@ -38,12 +38,20 @@ export class GatewayClient {
     this.#socket = socket
   }
 
-  static async start(cluster: SimulatedCluster, port = 8_443): Promise<GatewayClient> {
+  static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
     const file = await cluster.kubeconfigFor('selcap-gateway', 'gateway')
-    const token = join(cluster.directory, `agent-token-${port}`)
-    const made = await cluster.api.kubectl('create', 'token', 'selcap-gateway', '-n', systemNamespace, '--audience=selcap-agent')
-    writeFileSync(token, made.trim(), { mode: 0o600 })
-    const args = ['gateway', '--kubeconfig', file, '--agent-token', token, '--port', String(port), '--metrics-port', '0']
+    const args = [
+      'gateway',
+      '--kubeconfig',
+      file,
+      '--pod',
+      'selcap-gateway-gateway',
+      '--port',
+      String(port),
+      '--metrics-port',
+      '0',
+      ...options,
+    ]
     const child = cluster.run(`gateway-${port}`, undefined, args)
     await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')), 15_000)
     const socket = join(cluster.directory, `gateway-${port}.sock`)

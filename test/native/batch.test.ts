@@ -1,15 +1,18 @@
 // How records reach the files when many go with one write: long ones straight from the ring, and a rest that is held back.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
 import type { Format } from '../../src/model/capture.ts'
+import type { TapCounters } from '../../src/taps/driver.ts'
 import { ringDriver } from '../../src/taps/ring.ts'
 import { ethernet, numbered, numberOf } from '../net/frames.ts'
 import { makePod } from '../net/pod.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { run } from '../net/run.ts'
 import { makeSender } from '../net/sender.ts'
-import { Capture } from '../taps/capture.ts'
+import { Capture, defaults, until } from '../taps/capture.ts'
+import { fileHeader, readRecords } from '../taps/captureFile.ts'
 import { range } from '../taps/contractPackets.ts'
 import { podWithPort } from '../taps/podWithPort.ts'
 
@@ -63,4 +66,46 @@ for (const format of formats) {
     const found = capture.records().map(({ bytes }) => bytes.toString('hex'))
     t.deepEqual(found.toSorted(), [...sent, ...sent].map(frame => Buffer.from(frame).toString('hex')).toSorted())
   })
+}
+
+networkTest('native: a pipe that was full for a while holds whole records, long ones too', async t => {
+  const pod = await makePod(t)
+  const [sender, listener] = await Promise.all([makeSender(t, pod.namespace), makeSender(t, pod.namespace)])
+  const port = await listener.listenUdp('127.0.0.1')
+  const { reading, writing } = await makePipe(t)
+  const sink = { fd: writing, bytesLeft: 1e9, isEmpty: true }
+  const tap = await ringDriver().open({ ...defaults, interfaceName: 'lo', netns: pod.namespace.path, filter: 'udp', sink }, () => {})
+  for (const first of range(0, 20)) await sender.udp({ to: '127.0.0.1', port, count: 1, first, bytes: first % 2 ? 30_000 : 100 })
+  await until('all to be settled', () => settled(tap.counters()) === 40)
+  t.true(tap.counters().refused > 0)
+  const before = readNow(reading)
+  await sender.udp({ to: '127.0.0.1', port, count: 5, first: 20 })
+  const counters = await tap.close()
+  closeSync(writing)
+  const records = readRecords(Buffer.concat([fileHeader('pcap'), before, readNow(reading)]), 'pcap')
+  const numbers = records.map(({ bytes }) => numberOf(bytes) ?? -1)
+  t.deepEqual(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+  )
+  t.deepEqual(numbers.slice(-10), [20, 20, 21, 21, 22, 22, 23, 23, 24, 24])
+  t.like(counters, { received: 50, packets: records.length, refused: 50 - records.length, dropped: 0 })
+})
+
+const settled = ({ packets, refused, dropped }: TapCounters): number => packets + refused + dropped
+
+/** Both ends do not block. */
+async function makePipe(t: ExecutionContext): Promise<{ readonly reading: number; readonly writing: number }> {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-batch-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  await run('mkfifo', [join(directory, 'pipe')])
+  const reading = openSync(join(directory, 'pipe'), constants.O_RDONLY | constants.O_NONBLOCK)
+  t.teardown(() => closeSync(reading))
+  return { reading, writing: openSync(join(directory, 'pipe'), constants.O_WRONLY | constants.O_NONBLOCK) }
+}
+
+/** What a pipe holds now. */
+function readNow(fd: number): Buffer {
+  const bytes = Buffer.alloc(1 << 20)
+  return bytes.subarray(0, readSync(fd, bytes))
 }

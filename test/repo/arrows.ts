@@ -79,7 +79,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/cli',
     'src/daemon.ts',
     'src/publish',
-    'src/stream/merge.ts',
+    'src/stream/outlet.ts',
+    'src/files/header.ts', // a section's block
     'src/world',
     'chokidar',
     'fastify',

@@ -1,4 +1,6 @@
 // The portable driver against the contract, without the addon; its limits are those that src/taps/libpcap.ts states.
+import test from 'ava'
+import { TapError } from '../../src/errors.ts'
 import { readLinks } from '../../src/taps/portableLinks.ts'
 import { driverContract, type StatedLimits } from './contract.ts'
 import { makeNamedDriver } from './drivers.ts'
@@ -8,3 +10,9 @@ const sysfsIsOurs = readLinks().some(({ index }) => index > 0)
 const statedLimits: StatedLimits = new Set(sysfsIsOurs ? always : [...always, 'watching'])
 
 driverContract('libpcap', () => makeNamedDriver('libpcap'), statedLimits)
+
+test('libpcap: pipe() is refused: it has no live streams', async t => {
+  await using driver = await makeNamedDriver('libpcap')
+  const error = t.throws(() => driver.pipe(65_536), { instanceOf: TapError })
+  t.is(error?.code, 'NOT_SUPPORTED')
+})

@@ -1,16 +1,22 @@
 // `create`: flags to a PacketCapture. Everything that would be refused later, a selector that does not parse above all, is
 // refused before anything is sent.
 import { Command, Option } from 'commander'
+import { UsageError } from '../../errors.ts'
 import { toIntent } from '../../intent/intent.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
+import type { ShownCapture } from '../../status/columns.ts'
+import { download } from './download.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
 import { type Meant, selectorOf } from './meant.ts'
 import { nameOf, outputOption, printObject } from './output.ts'
 import { readMore, readSeconds } from './quantity.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 import { type SpecOptions, specOf, withSpec } from './spec.ts'
+import { type GatewayOptions, withGateway } from './transport.ts'
 import { type WaitGoal, waitFor, waitGoals } from './wait.ts'
+
+const waitSeconds = 60
 
 type CreateOptions = ClusterOptions &
   SpecOptions &
@@ -18,8 +24,9 @@ type CreateOptions = ClusterOptions &
     readonly dryRun?: 'client' | 'server'
     readonly output?: 'yaml' | 'json' | 'name'
     readonly wait?: WaitGoal | true
-    readonly timeout: number
-  }
+    readonly timeout?: number
+    readonly download?: string | true
+  } & GatewayOptions
 
 export function createCommand(): Command {
   const command = new Command('create')
@@ -29,13 +36,14 @@ export function createCommand(): Command {
     .option('--deployment <names>', 'the pods of these deployments; may be given again', readMore)
     .option('--service <names>', 'the pods behind these services; may be given again', readMore)
     .option('--with-replicas', 'with --pod: other pods with the same labels as well')
-  return withCluster(withSpec(command))
+  return withGateway(withCluster(withSpec(command)))
     .addOption(
       new Option('--dry-run <where>', 'show what would be created: client, or as the server would take it').choices(['client', 'server']),
     )
     .addOption(outputOption('yaml', 'json', 'name'))
     .addOption(new Option('--wait [goal]', 'until it is started (also: waits for its time), capturing or finished').choices(waitGoals))
-    .option('--timeout <duration>', 'how long --wait waits', readSeconds, 60)
+    .option('--timeout <duration>', 'how long --wait waits; default: 1m, and for --download as long as it takes', readSeconds)
+    .option('--download [dir]', 'wait for its end, then fetch its files; default: a directory of its name')
     .addHelpText(
       'after',
       `${exitHelp}
@@ -51,18 +59,31 @@ Examples:
 }
 
 async function create(name: string, options: CreateOptions): Promise<void> {
+  if (options.download && !isEnding(options))
+    throw new UsageError('Cannot download a capture without an end: expected --for, --until or a limit with --download')
   const session = await openSession(options)
   const document = await documentOf(session, name, options)
-  const { dryRun, output, wait, timeout } = options
+  const { dryRun, output, wait, timeout, download: isFetched } = options
   const made = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
   if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
   else {
     const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
     process.stdout.write(`${nameOf(session.group, name)}${output === 'name' ? '' : said}\n`)
   }
-  if (!wait || dryRun) return
-  const { status } = await waitFor(session, name, wait === true ? 'started' : wait, timeout)
+  if (dryRun) return
+  if (wait) tell(await waitFor(session, name, wait === true ? 'started' : wait, timeout ?? waitSeconds))
+  if (!isFetched) return
+  tell(await waitFor(session, name, 'finished', timeout ?? Number.POSITIVE_INFINITY))
+  const { output: _, ...rest } = options
+  await download(name, { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined })
+}
+
+function tell({ metadata: { name }, status }: ShownCapture): void {
   process.stderr.write(`${name} is ${status?.state}: ${status?.nodes} nodes, ${status?.endpoints} endpoints, ${status?.packets} packets\n`)
+}
+
+function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes }: SpecOptions): boolean {
+  return [seconds, until, limitDuration, limitPackets, limitBytes].some(end => end !== undefined)
 }
 
 async function documentOf(session: Session, name: string, options: CreateOptions): Promise<object> {

@@ -15,7 +15,7 @@ export const exitCodes = {
 
 export type ExitReason = keyof typeof exitCodes
 
-const meanings: Readonly<Record<ExitReason, string>> = {
+export const exitMeanings: Readonly<Record<ExitReason, string>> = {
   failed: 'the API server or the gateway cannot be reached, or refused for another reason',
   usage: 'wrong usage, or a capture that would be refused: a selector that does not parse, for example',
   notFound: 'no capture, pod, deployment or service of that name',
@@ -23,14 +23,14 @@ const meanings: Readonly<Record<ExitReason, string>> = {
   conflict: 'it exists already, or is still capturing',
   captureError: 'the capture is in the state Error',
   timeout: 'what was waited for has not come',
-  incomplete: "a node's files are missing, or a checksum does not fit",
+  incomplete: "a node's files are missing, or a checksum does not fit, or a stream broke off",
   interrupted: 'interrupted; the same command goes on where a download stopped',
 }
 
 export const exitHelp = `
 Exit codes: 0 done
 ${Object.entries(exitCodes)
-  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${meanings[reason as ExitReason]}`)
+  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${exitMeanings[reason as ExitReason]}`)
   .join('\n')}`
 
 /** Printed without a stack. */

@@ -8,7 +8,7 @@ import { failureOf, type Gateway } from './transport.ts'
 export type RemoteFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly active: boolean }
 export type Missing = { readonly node: string; readonly reason: string }
 export type RemoteFiles = { readonly files: readonly RemoteFile[]; readonly missing: readonly Missing[] }
-export type Wanted = { readonly node?: readonly string[]; readonly pod?: readonly string[] }
+export type Wanted = { readonly node?: readonly string[] | undefined; readonly pod?: readonly string[] | undefined }
 
 type Answer = { readonly files: readonly RemoteFile[]; readonly nodes?: readonly { readonly node: string; readonly error?: string }[] }
 

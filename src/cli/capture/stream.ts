@@ -35,8 +35,9 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
-    if (write !== undefined) return pass(response, createWriteStream(write, { mode: 0o600 }), signal)
-    if (wireshark === undefined) return pass(response, process.stdout, signal)
+    // Awaited here: the way to the gateway is closed at the end of this block.
+    if (write !== undefined) return await pass(response, createWriteStream(write, { mode: 0o600 }), signal)
+    if (wireshark === undefined) return await pass(response, process.stdout, signal)
     const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
     await Promise.all([pass(response, child.stdin, signal), whenEnded(child, response)])
   })

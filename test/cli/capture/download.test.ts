@@ -31,16 +31,15 @@ async function prepare(): Promise<Set> {
   return { ...stage, dest: join(cluster().directory, 'files') }
 }
 
-/** No controller fills a service's endpoints here. */
+/** No controller fills a service's endpoints here, and no kubelet tells the address of the gateway's pod. */
 async function showGateway(): Promise<void> {
+  const [pod, ip] = ['selcap-gateway-gateway', '198.19.255.1']
+  const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
+  await cluster().api.kubectl('patch', 'pod', pod, '-n', systemNamespace, '--subresource=status', '--type=merge', '-p', status)
   const metadata = { name: 'selcap-gateway', namespace: systemNamespace }
-  const ports = [{ name: 'https', port: 8_443, protocol: 'TCP' }]
-  const labels = { 'kubernetes.io/service-name': metadata.name }
-  const endpoints = [{ addresses: ['198.19.255.1'], conditions: { ready: true } }]
-  await cluster().apply(
-    { apiVersion: 'v1', kind: 'Endpoints', metadata, subsets: [{ addresses: [{ ip: '198.19.255.1' }], ports }] },
-    { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...metadata, labels }, addressType: 'IPv4', endpoints, ports },
-  )
+  const targetRef = { kind: 'Pod', name: pod, namespace: systemNamespace }
+  const subsets = [{ addresses: [{ ip, targetRef }], ports: [{ name: 'https', port: 8_443, protocol: 'TCP' }] }]
+  await cluster().apply({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
 }
 
 /** What lies in a directory, and below it. */
@@ -182,6 +181,35 @@ clusterTest('kubectl capture download has what is there, names the node that is 
   t.regex(err, /Cannot have the files of node-2 \(.+\): what is here is not all/)
   t.regex(out, /^Downloaded 1 file, /)
   await stage.nodes[1]?.startAgent()
+})
+
+clusterTest('kubectl capture create --download waits for the end and has the files', async t => {
+  const stage = await onStage()
+  const dest = join(cluster().directory, 'created')
+  t.is((await stage.capture('create', 'short', '--download')).code, 2)
+  const creating = stage.capture(
+    'create',
+    'short',
+    '-l',
+    'app == "web"',
+    '--protocol',
+    'UDP',
+    '--limit-packets',
+    '3',
+    '--wait',
+    '--download',
+    dest,
+  )
+  await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
+  await untilSo('its files', () => stage.nodes.every(node => node.files('shop', 'short').length === 1))
+  for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  const { code, err } = await creating
+  t.is(code, 0, err)
+  t.regex(err, /short is Finished: 2 nodes, 2 endpoints, 6 packets\n/)
+  t.deepEqual(
+    under(dest).map(name => readRecords(readFileSync(join(dest, name)), 'pcap').length),
+    [3, 3],
+  )
 })
 
 clusterTest('kubectl capture clean removes the files of a capture that has finished, with the line of calicoctl', async t => {

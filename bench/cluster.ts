@@ -1,0 +1,121 @@
+// How long in a cluster from applying a PacketCapture to the first packet in its file, and from a pod's having an address to its
+// first captured packet: a real API server, one simulated node with the real agent, a packet each millisecond all the time.
+// The API is asked as kubectl does, without kubectl's own start (some 100 ms). The file is looked at every 5 ms.
+//   node_modules/.bin/node bench/cluster.ts [RUNS]
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { forwardTo } from '../scripts/demo/forward.ts'
+import { connectKube } from '../src/world/connect.ts'
+import { type Kube, refusalOf } from '../src/world/kube.ts'
+import { packetCapture, SimulatedCluster, type SimulatedNode } from '../test/cluster/simulated.ts'
+import { readRecords } from '../test/taps/captureFile.ts'
+
+const runs = Number(process.argv[2] ?? 60)
+const fileHeaderBytes = 24
+const cleanUps: (() => unknown)[] = []
+
+/** `captured`: by the packet's own time; `readable`: when it was in the file. Milliseconds. */
+type Seen = { readonly captured: number; readonly readable: number }
+
+try {
+  await main()
+} finally {
+  for (const cleanUp of cleanUps.toReversed()) await cleanUp()
+}
+
+async function main(): Promise<void> {
+  const cluster = await SimulatedCluster.start({ teardown: cleanUp => void cleanUps.push(cleanUp) })
+  await cluster.api.kubectl('create', 'namespace', 'shop')
+  const node = await cluster.addNode('node-1')
+  const pod = await node.addPod('shop', 'web-0', { app: 'web' })
+  await node.startAgent()
+  const kube = await connected(cluster)
+  const port = await pod.sender.listenUdp('0.0.0.0')
+  void pod.sender.udp({ to: pod.hostAddress, port, count: 10_000_000, gapMs: 1 }).catch(() => {}) // until it is ended
+  const captures = '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures'
+
+  const applied: Seen[] = []
+  for (let run = 0; run < runs; run++) {
+    const name = `run-${run}`
+    const startMs = Date.now()
+    await ask(kube, 'POST', captures, packetCapture(name, { filters: [{ protocol: 'UDP' }] }))
+    applied.push(await firstPacket(node, name, startMs))
+    await ask(kube, 'DELETE', `${captures}/${name}`)
+    while (existsSync(join(node.captures, 'shop', name))) await after(20)
+  }
+
+  const appeared: Seen[] = []
+  const status = '/api/v1/namespaces/shop/pods/web-0/status'
+  for (let run = 0; run < runs; run++) {
+    const name = `pod-${run}`
+    await ask(kube, 'PATCH', status, { status: { podIP: null, podIPs: null } })
+    await ask(kube, 'POST', captures, packetCapture(name, { filters: [{ protocol: 'UDP' }] }))
+    await after(700) // the agent has seen both
+    const startMs = Date.now()
+    await ask(kube, 'PATCH', status, { status: { podIP: pod.podAddress, podIPs: [{ ip: pod.podAddress }] } })
+    appeared.push(await firstPacket(node, name, startMs))
+    await ask(kube, 'DELETE', `${captures}/${name}`)
+    while (existsSync(join(node.captures, 'shop', name))) await after(20)
+  }
+  for (const [what, seen] of [
+    ['capture applied', applied],
+    ['pod has an address', appeared],
+  ] as const) {
+    const [captured, readable] = [seen.map(each => each.captured), seen.map(each => each.readable)]
+    process.stdout.write(
+      `${what}: first packet captured after ${median(captured)} ms (99th percentile ${highest(captured)}), in the file after ${median(readable)} ms (${highest(readable)})\n`,
+    )
+  }
+}
+
+async function firstPacket(node: SimulatedNode, name: string, startMs: number): Promise<Seen> {
+  for (const endMs = Date.now() + 30_000; Date.now() < endMs; await after(5)) {
+    const [file] = node.files('shop', name)
+    const path = join(node.captures, 'shop', name, file ?? '')
+    if (file === undefined || (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= fileHeaderBytes) continue
+    const readable = Date.now() - startMs
+    const [first] = readRecords(readFileSync(path), 'pcap')
+    return { captured: Math.max(0, Math.round(Number(first?.atNs ?? 0n) / 1e6 - startMs)), readable }
+  }
+  throw new Error(`Cannot measure: no packet of ${name} within 30 s`)
+}
+
+/** The API server listens in a network namespace: connections go by way of a socket file. */
+async function connected(cluster: SimulatedCluster): Promise<Kube> {
+  const { api, directory } = cluster
+  const { hostname, port } = new URL(api.url)
+  const socket = join(directory, 'api.sock')
+  cluster.forward('forward-api', socket, port)
+  while (!existsSync(socket)) await after(20)
+  const { server, port: here } = await forwardTo(socket)
+  cleanUps.push(() => server.close())
+  const place = { server: `https://127.0.0.1:${here}`, 'tls-server-name': hostname, 'certificate-authority': api.caFile }
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'bench', cluster: place }],
+    users: [{ name: 'bench', user: { token: api.token } }],
+    contexts: [{ name: 'bench', context: { cluster: 'bench', user: 'bench' } }],
+    'current-context': 'bench',
+  }
+  const file = join(directory, 'bench.kubeconfig')
+  writeFileSync(file, JSON.stringify(config))
+  return connectKube(file)
+}
+
+async function ask(kube: Kube, method: string, path: string, body?: object): Promise<void> {
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+  const text = body === undefined ? {} : { body: JSON.stringify(body) }
+  const response = await kube({ path, method, headers: { 'content-type': type }, ...text, signal: AbortSignal.timeout(30_000) })
+  const said = await refusalOf(response)
+  if ((response.statusCode ?? 500) >= 300) throw new Error(`Cannot ${method} ${path}: ${said}`)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function highest(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * 0.99) - 1] ?? 0
+}

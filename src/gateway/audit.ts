@@ -1,0 +1,21 @@
+// Who had what: a line in the log and an Event on the capture, for each download, stream and removal.
+import type { User } from '../access/reviews.ts'
+import type { Capture } from './cluster.ts'
+import type { GatewayParts } from './server.ts'
+
+export type Had = {
+  readonly user: User
+  readonly capture: Capture
+  readonly from: string
+  readonly what: string
+  readonly bytes: number
+  readonly result: string
+}
+
+export function audit({ log, tell }: Pick<GatewayParts, 'log' | 'tell'>, { user, capture, from, what, bytes, result }: Had): void {
+  const { namespace, name } = capture.metadata
+  log.info({ user: user.username, from, namespace, name, what, bytes, result }, what === 'clean' ? 'files cleaned' : 'files handed over')
+  const cleaned = { reason: 'Cleaned', message: `${user.username} removed the files (${result})` }
+  const had = { reason: 'Downloaded', message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
+  tell(capture, { user: user.username, ...(what === 'clean' ? cleaned : had) })
+}
