@@ -114,9 +114,9 @@ function startTcpdump(file: string, ringBytes: number): Program {
   }
 }
 
-/** User and system time of all threads of a process, in nanoseconds as the scheduler counts them. */
+/** User and system time of all threads of a process, as the scheduler counts it. A thread may end while it is read. */
 export function cpuMs(pid: number): number {
-  const schedules = execFileSync('sh', ['-c', `cat /proc/${pid}/task/*/schedstat`], { encoding: 'utf8' })
+  const schedules = execFileSync('sh', ['-c', `cat /proc/${pid}/task/*/schedstat 2>/dev/null; true`], { encoding: 'utf8' })
   return (
     schedules
       .trim()

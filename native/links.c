@@ -31,6 +31,11 @@ static bool add_link(struct links *out, const struct nlmsghdr *message) {
     if (at->rta_type == IFLA_IFNAME) snprintf(link.name, sizeof link.name, "%s", (char *)RTA_DATA(at));
     else if (at->rta_type == IFLA_MTU) memcpy(&link.mtu, RTA_DATA(at), 4);
     else if (at->rta_type == IFLA_GSO_MAX_SIZE) memcpy(&link.gso_max, RTA_DATA(at), 4);
+    else if (at->rta_type == IFLA_STATS64) {
+      struct rtnl_link_stats64 statistics; // not aligned where it lies
+      memcpy(&statistics, RTA_DATA(at), sizeof statistics < RTA_PAYLOAD(at) ? sizeof statistics : RTA_PAYLOAD(at));
+      link.packets = statistics.rx_packets + statistics.tx_packets;
+    }
     else if (at->rta_type == IFLA_LINK) memcpy(&link.peer_index, RTA_DATA(at), 4);
     else if (at->rta_type == IFLA_LINKINFO) {
       int inner = (int)RTA_PAYLOAD(at);

@@ -3,7 +3,7 @@
 #include "reader.h"
 #include "sink.h"
 
-#define BUFFER_BYTES 262144
+#define BUFFER_BYTES 524288
 
 // Records of one tap that are encoded and not yet written: `parts`, then the buffer from `run` to `filled`.
 struct batch {

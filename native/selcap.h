@@ -112,6 +112,7 @@ struct link {
   char name[16], kind[16];
   int index, peer_index; // 0: none
   uint32_t mtu, gso_max;
+  uint64_t packets; // both ways, since it was made
   bool is_up;
 };
 struct address {

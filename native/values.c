@@ -67,6 +67,7 @@ static napi_value links_array(napi_env env, const struct links *links) {
     set(env, object, "isUp", is_up);
     set(env, object, "mtu", number(env, link->mtu));
     set(env, object, "gsoMaxBytes", number(env, link->gso_max));
+    set(env, object, "packets", number(env, (double)link->packets));
     set(env, object, "peerIndex", link->peer_index ? number(env, link->peer_index) : NULL);
     set(env, object, "addresses", addresses);
     napi_set_element(env, out, (uint32_t)i, object);

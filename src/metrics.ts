@@ -2,8 +2,16 @@
 // In: a function that returns what the node holds now; figures are read when asked for, never kept twice.
 // docs/operations.md lists every metric, and a test holds both lists together.
 import { createServer, type Server } from 'node:http'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { createRequire } from 'node:module'
+import type * as PromClient from 'prom-client'
 import type { CaptureFacts, EndpointFacts } from './model/facts.ts'
+
+// Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here uses.
+const load = createRequire(import.meta.url)
+const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
+const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
+const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
+const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
 
 export type NodeFigures = {
   readonly captures: ReadonlyMap<string, CaptureFacts>
@@ -14,7 +22,7 @@ export type NodeFigures = {
   readonly diskFreePercent: number
 }
 
-export type Metrics = { readonly registry: Registry; readonly observeTurn: (seconds: number) => void }
+export type Metrics = { readonly registry: PromClient.Registry; readonly observeTurn: (seconds: number) => void }
 
 const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
 
@@ -76,7 +84,10 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
 export type MetricsPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
 
 /** Serves on loopback unless told otherwise; resolves when it listens. Port 0 takes a free one. */
-export async function serveMetrics(registry: Registry, { port, host = '127.0.0.1', isReady = () => true }: MetricsPlace): Promise<Server> {
+export async function serveMetrics(
+  registry: PromClient.Registry,
+  { port, host = '127.0.0.1', isReady = () => true }: MetricsPlace,
+): Promise<Server> {
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?')
     if (path === '/healthz') response.end('ok\n')

@@ -43,7 +43,7 @@ const readmeChecks: Readonly<Record<string, Check>> = {
   'bin/selcap get packetcaptures -A --status status': async (place, command) => {
     const [header, row, ...rest] = (await place.type(command)).trim().split('\n')
     place.t.regex(header ?? '', /^NAMESPACE +NAME +SELECTOR +STATE +NODES +ENDPOINTS +PACKETS +DROPPED +AGE$/)
-    place.t.regex(row ?? '', /^shop +web +app == "web" +Capturing +1 +1 +\d+ +0 +\d+s$/)
+    place.t.regex(row ?? '', /^shop +web +app == "web" +Capturing +1 +1 +\d+ +0 +\S+$/)
     place.t.deepEqual(rest, [])
   },
   'bin/selcap get packetcaptures web -n shop -o yaml --status status': async (place, command) => {

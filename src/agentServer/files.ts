@@ -2,7 +2,7 @@
 // In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
 // identity when it is rotated, and a new one under its old name has another.
 import { createHash } from 'node:crypto'
-import { constants, createReadStream, type Stats, statSync } from 'node:fs'
+import { constants, createReadStream, lstatSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -19,7 +19,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 export function heldFiles(folder: CaptureFolder): HeldFile[] {
   return folder.files().flatMap(file => {
-    const stats = statSync(join(folder.directory, file.name), { throwIfNoEntry: false })
+    const stats = lstatSync(join(folder.directory, file.name), { throwIfNoEntry: false })
     return stats?.isFile() ? [{ ...file, etag: tagOf(stats, file.bytes) }] : []
   })
 }

@@ -6,7 +6,7 @@
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
 //   GET    /v1/captures/{ns}/{name}/{uid}/stream             what comes from now on, as pcapng
 import type { AddressInfo } from 'node:net'
-import { finished } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Certificate } from '../access/certificate.ts'
 import { retrySeconds } from '../access/http.ts'
@@ -147,7 +147,7 @@ async function send(file: OpenedFile, request: FastifyRequest, reply: FastifyRep
   reply.header('content-length', end - start)
   if (request.method === 'HEAD' || reply.raw.destroyed) {
     await file[Symbol.asyncDispose]()
-    return reply.send()
+    return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
   const stream = file.read(start, end)
   finished(stream, () => void file[Symbol.asyncDispose]())

@@ -24,23 +24,26 @@ export type Ask = {
   readonly isQuiet?: boolean // nothing may come for hours: that is no sign that the agent has gone
 }
 
-const connectMs = 5_000
-const quietMs = 60_000 // an agent that says nothing for so long, though we listen, has gone
+// An agent that says nothing for so long, though we listen, has gone.
+const usualPatience = { connectMs: 5_000, quietMs: 60_000 }
+type Patience = typeof usualPatience
 const connectionsMax = 256 // to one agent: all that the gate lets in at once
 
 export class Agents implements Disposable {
   readonly #token: (node: string) => Promise<string>
+  readonly #patience: Patience
   readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
 
   /** `token`: for the agent of that node alone. */
-  constructor(token: (node: string) => Promise<string>) {
+  constructor(token: (node: string) => Promise<string>, patience: Partial<Patience> = {}) {
     this.#token = token
+    this.#patience = { ...usualPatience, ...patience }
   }
 
   /** Refuses when the agent cannot be reached, or is not who its report says. */
   async ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal, isQuiet = false }: Ask): Promise<IncomingMessage> {
     const { node, address, port, certificateFingerprint } = place
-    if (certificateFingerprint === undefined) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
+    if (!certificateFingerprint) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
     const authorization = `Bearer ${await this.#token(node)}`
     const sent = request({
       agent: this.#poolOf(place),
@@ -53,14 +56,15 @@ export class Agents implements Disposable {
     })
     sent.on('error', () => {}) // told by once(); what comes after an abort is nobody's
     const answered = once(sent, 'response', { signal }) as Promise<[IncomingMessage]>
+    const { quietMs } = this.#patience
     let heard: IncomingMessage | undefined
     sent.once('response', response => {
       heard = response.on('error', () => {}) // also told to whoever reads it
     })
     sent.setTimeout(quietMs, () => {
       if (isQuiet && heard) return
-      // If it is our reader who is slow, the answer is held up, and the agent may well be quiet.
-      if (heard?.readableFlowing === false) sent.setTimeout(quietMs)
+      // What has come and was not read says that it is our reader who is slow.
+      if (heard && heard.readableLength > 0) sent.setTimeout(quietMs)
       else sent.destroy(new Error(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
     })
     sent.end()
@@ -81,7 +85,7 @@ export class Agents implements Disposable {
       pool.destroy() // an agent that was started anew
       this.#pools.delete(other)
     }
-    const made = new PinnedAgent(certificateFingerprint)
+    const made = new PinnedAgent(certificateFingerprint, this.#patience.connectMs)
     this.#pools.set(key, made)
     return made
   }
@@ -90,28 +94,32 @@ export class Agents implements Disposable {
 /** Hands out only connections whose other side has that certificate. */
 class PinnedAgent extends Agent {
   readonly #fingerprint: string
+  readonly #connectMs: number
 
-  constructor(fingerprint: string) {
+  constructor(fingerprint: string, connectMs: number) {
     super({ keepAlive: true, maxFreeSockets: 4, maxSockets: connectionsMax })
     this.#fingerprint = fingerprint
+    this.#connectMs = connectMs
   }
 
   override createConnection(
     { host, port }: { readonly host?: string | null; readonly port?: number | string | null },
     done?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
+    const connectMs = this.#connectMs
     const socket: TLSSocket = connect({ host: host ?? '', port: Number(port), rejectUnauthorized: false, timeout: connectMs })
     const end = (error: Error) => {
       socket.destroy()
       done?.(error, socket)
     }
     socket.once('error', end)
-    socket.once('timeout', () => end(new Error(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`)))
+    const tooLate = () => end(new Error(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`))
+    socket.once('timeout', tooLate)
     socket.once('secureConnect', () => {
       const seen = socket.getPeerX509Certificate()
       if (!seen || fingerprintOf(seen) !== this.#fingerprint)
         return end(new Error(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
-      socket.off('error', end)
+      socket.off('error', end).off('timeout', tooLate)
       socket.setTimeout(0)
       socket.setKeepAlive(true, 30_000) // a node that lost its power says nothing
       done?.(null, socket)

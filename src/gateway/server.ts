@@ -1,6 +1,6 @@
 // The gateway's HTTPS side: hands capture files to those who may have them. Every request: token → user → limit → right → deed,
 // and a line in the log of who had what. Knows no file: agents do.
-import { PassThrough, pipeline, type Readable } from 'node:stream'
+import { PassThrough, pipeline, Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import { retrySeconds } from '../access/http.ts'
 import { BusyError, type Reviews, type User } from '../access/reviews.ts'
@@ -113,7 +113,7 @@ async function sendZip(
 ): Promise<FastifyReply> {
   const { namespace, name, uid } = capture.metadata
   const { entries, nodes } = await list(parts, capture)
-  if (request.method === 'HEAD') return reply.type('application/zip').send()
+  if (request.method === 'HEAD') return reply.type('application/zip').send(Readable.from([]))
   const { stream, missing } = zipOf(entries, { namespace, name, uid }, nodes)
   reply.hijack()
   const { raw } = reply
@@ -158,7 +158,7 @@ async function sendFile(parts: GatewayParts, access: Granted, request: FastifyRe
   reply.code(statusCode)
   if (request.method === 'HEAD') {
     answer.resume()
-    return reply.send()
+    return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
   let bytes = 0
   answer.on('data', (chunk: Buffer) => {

@@ -2,54 +2,74 @@
 // or a copy where it came in pieces. What cannot be a block is told as a problem: the stream cannot be followed beyond it.
 export type Blocks = { readonly blocks: readonly Buffer[]; readonly problem?: string }
 
-const headBytes = 8 // type and length
+const headBytes = 8 // type and size
 export const blockBytesMin = 12
 export const blockBytesMax = 1_048_576 // a packet of the longest snap length takes a quarter
 
 export class BlockReader {
-  #rest: Buffer = Buffer.alloc(0) // of a block that is not whole yet
+  #torn: Buffer = Buffer.alloc(headBytes) // has room for the whole block as soon as its size is known
+  #tornBytes = 0
 
   /** What came of a block that is not whole. */
   get rest(): Buffer {
-    return this.#rest
+    return this.#torn.subarray(0, this.#tornBytes)
   }
 
   read(chunk: Buffer): Blocks {
     const blocks: Buffer[] = []
     let at = 0 // up to here the chunk was used
-    for (let size = 0; at < chunk.length || this.#rest.length > 0; at += size) {
-      if (this.#rest.length > 0) at += this.#complete(chunk.subarray(at))
-      const block = this.#rest.length > 0 ? this.#rest : chunk.subarray(at)
-      size = block.length < headBytes ? headBytes : block.readUInt32LE(4)
-      const problem = block.length < headBytes ? undefined : problemOf(size)
-      if (problem !== undefined) return { blocks, problem }
-      if (block.length < size) {
-        this.#rest = block === this.#rest ? block : Buffer.from(block)
-        return { blocks }
+    while (at < chunk.length) {
+      if (this.#tornBytes === 0) {
+        const size = sizeAt(chunk, at)
+        const problem = problemOf(size) ?? sizesDiffer(chunk, at, size)
+        if (problem !== undefined) return { blocks, problem }
+        if (size !== undefined && at + size <= chunk.length) {
+          blocks.push(chunk.subarray(at, at + size))
+          at += size
+          continue
+        }
+        this.#torn = Buffer.alloc(size ?? headBytes)
       }
-      if (block.readUInt32LE(size - 4) !== size) return { blocks, problem: 'two sizes in one block' }
-      blocks.push(block.subarray(0, size))
-      if (block !== this.#rest) continue
-      this.#rest = Buffer.alloc(0)
-      size = 0
+      at += this.#fill(chunk.subarray(at))
+      if (this.#tornBytes < this.#torn.length) return { blocks }
+      const problem = this.#torn.length === headBytes ? this.#makeRoom() : sizesDiffer(this.#torn, 0, this.#torn.length)
+      if (problem !== undefined) return { blocks, problem }
+      if (this.#tornBytes < this.#torn.length) continue
+      blocks.push(this.#torn)
+      this.#tornBytes = 0
     }
     return { blocks }
   }
 
-  /** Takes what the torn block lacks, its length first; returns how much that was. */
-  #complete(chunk: Buffer): number {
-    const head = chunk.subarray(0, Math.max(0, headBytes - this.#rest.length))
-    if (head.length > 0) this.#rest = Buffer.concat([this.#rest, head])
-    if (this.#rest.length < headBytes) return head.length
-    const size = this.#rest.readUInt32LE(4)
-    if (problemOf(size) !== undefined) return head.length
-    const body = chunk.subarray(head.length, head.length + size - this.#rest.length)
-    this.#rest = Buffer.concat([this.#rest, body])
-    return head.length + body.length
+  #fill(bytes: Buffer): number {
+    const copied = bytes.copy(this.#torn, this.#tornBytes)
+    this.#tornBytes += copied
+    return copied
+  }
+
+  // The size is known now.
+  #makeRoom(): string | undefined {
+    const size = this.#torn.readUInt32LE(4)
+    const problem = problemOf(size)
+    if (problem !== undefined) return problem
+    const head = this.#torn
+    this.#torn = Buffer.alloc(size)
+    head.copy(this.#torn)
+    return undefined
   }
 }
 
-function problemOf(size: number): string | undefined {
-  if (size >= blockBytesMin && size <= blockBytesMax && size % 4 === 0) return undefined
+function sizeAt(bytes: Buffer, at: number): number | undefined {
+  return at + headBytes <= bytes.length ? bytes.readUInt32LE(at + 4) : undefined
+}
+
+function problemOf(size: number | undefined): string | undefined {
+  if (size === undefined || (size >= blockBytesMin && size <= blockBytesMax && size % 4 === 0)) return undefined
   return `a block of ${size} bytes, expected a multiple of 4 from ${blockBytesMin} to ${blockBytesMax}`
+}
+
+// The size stands at the end of a block again.
+function sizesDiffer(bytes: Buffer, at: number, size: number | undefined): string | undefined {
+  if (size === undefined || at + size > bytes.length) return undefined
+  return bytes.readUInt32LE(at + size - 4) === size ? undefined : 'two sizes in one block'
 }

@@ -26,6 +26,7 @@ export const defaultMergeLimits: MergeLimits = Object.freeze({
 })
 
 const interfaceBytesMax = 70_000 // a filter's text may be 65,535 long
+const interfacesBytesMax = 4 * 1024 * 1024 // that nobody takes
 const takeBytes = 262_144
 const byteOrder = 0x1a2b3c4d
 
@@ -38,6 +39,7 @@ export class Merge {
   #silent = 0 // inputs that go on and hold nothing
   #interfaces = 0
   #heldBytes = 0
+  #interfaceBytes = 0 // of interface blocks that were not taken yet
 
   constructor(section: Buffer, limits: Partial<MergeLimits> = {}) {
     this.#limits = { ...defaultMergeLimits, ...limits }
@@ -93,6 +95,7 @@ export class Merge {
   take(nowMs: number): Buffer {
     const out = this.#said
     this.#said = []
+    this.#interfaceBytes = 0
     const overdue = new Set([...this.#lanes].filter(lane => this.#isOverdue(lane, nowMs)))
     for (let bytes = 0; bytes < takeBytes; ) {
       const lane = this.#waiting.first
@@ -162,6 +165,8 @@ export class Merge {
     if (block.length < 20 || block.length > interfaceBytesMax) return `an interface block of ${block.length} bytes`
     if (timeResolutionOf(block) !== 9) return 'an interface whose times are not in nanoseconds'
     if (this.#interfaces >= this.#limits.interfacesMax) return `more than ${this.#limits.interfacesMax} interfaces`
+    this.#interfaceBytes += block.length
+    if (this.#interfaceBytes > interfacesBytesMax) return 'interface blocks that nobody takes'
     const told = { received: 0, lost: 0 }
     lane.interfaces.push({ id: this.#interfaces++, told, held: 0, delivered: 0, lostHere: 0, statedLost: 0 })
     this.#said.push(Buffer.from(block))

@@ -14,6 +14,7 @@ import type { Driver } from '../taps/driver.ts'
 import { isExpected } from '../taps/failure.ts'
 import { NodeScan } from '../taps/find.ts'
 import type { Lane } from './lane.ts'
+import type { MergeLimits } from './merge.ts'
 import { Outlet } from './outlet.ts'
 import { Retries } from './retries.ts'
 import type { Loan, StreamBudget } from './streamBudget.ts'
@@ -26,6 +27,7 @@ export type NodeStreamParts = {
   readonly node: string
   readonly log: Logger
   readonly budget: StreamBudget
+  readonly limits?: Partial<MergeLimits>
 }
 
 export type NodeStream = { readonly stream: Readable; close(): Promise<void> }
@@ -42,8 +44,8 @@ export function openNodeStream(parts: NodeStreamParts, captureKey: string, uid: 
 
 type Open = { readonly tap: StreamTap; readonly lane: Lane; readonly loan: Loan }
 
-// A packet is handed over up to 100 ms after it came, and a busy reader thread takes a while.
-const limits = { windowMs: 200 } as const
+// A packet is handed over up to 100 ms after it came; a node so busy that it takes 100 more gives packets out of order.
+const defaultLimits = { windowMs: 200 } as const
 const tickMs = 1_000
 const pipesBytesMax = 16 * 1024 * 1024
 const pipeBytes = { least: 65_536, most: 1_048_576 } as const
@@ -70,7 +72,7 @@ class Following implements NodeStream {
     this.#outlet = new Outlet({
       section: sectionOf(`capture ${key}, live from node ${parts.node}`),
       clock: parts.clock,
-      limits,
+      limits: { ...defaultLimits, ...parts.limits },
       onPressure: isHigh => this.#press(isHigh),
       onClose: () => void this.#leave(),
     })

@@ -72,6 +72,7 @@ export type Link = {
   readonly isUp: boolean
   readonly mtu: number
   readonly gsoMaxBytes: number
+  readonly packets?: number // carried both ways since it was made; missing: cannot be told
   readonly peerIndex: number | undefined
   readonly addresses: readonly string[]
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import type { Actual, Halt } from '../model/facts.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, CloseReason, TapSpec } from '../model/tap.ts'
+import { Carried } from './carried.ts'
 import type { Driver, LinkChange } from './driver.ts'
 import { type Failed, failureOf } from './failure.ts'
 import { NodeScan } from './find.ts'
@@ -34,6 +35,7 @@ export class TapHolder implements AsyncDisposable {
   readonly #failed = new Map<string, Failed>() // by spec id
   readonly #seen = new Set<number>() // indexes of interfaces that were told of
   #leaving: Promise<unknown> = Promise.resolve() // taps that broke down: their files are theirs until they are closed
+  readonly #carried: Carried
   readonly #links: Disposable
   readonly #stop = new AbortController()
   #listener: () => void = () => {}
@@ -42,6 +44,7 @@ export class TapHolder implements AsyncDisposable {
     this.#parts = parts
     this.#captureDir = captureDir
     this.#held = held
+    this.#carried = new Carried(parts.driver)
     this.#links = parts.driver.watchLinks(change => this.#linkChanged(change))
     void this.#tickAndSave()
   }
@@ -88,6 +91,7 @@ export class TapHolder implements AsyncDisposable {
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     await Promise.all(actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)))
     this.#held.save(false)
+    if (actions.some(action => action.kind === 'open')) await this.#carried.look(this.#taps.values()) // what they have carried so far
   }
 
   /** The folder of a capture, for its files to be read; undefined: none of that identity. */
@@ -212,6 +216,7 @@ export class TapHolder implements AsyncDisposable {
       if (Math.abs(clock.now() - savedAtMs) < saveMs) continue
       savedAtMs = clock.now()
       this.#held.save(false)
+      if (await this.#carried.look(this.#taps.values())) this.#listener()
     }
   }
 }

@@ -7,6 +7,7 @@
 // - a tap costs a process of about 45 MB and 0.1 s to open; 2 to 4 times the CPU of a packet in the ring driver and more;
 // - a ring is a multiple of 256 KiB; a snap length is at most 262,144;
 // - no live streams: it writes to files only;
+// - under load the last packets before a pause may come half a second late;
 // - close() takes 0.1 s; under more packets than it can take it stops after two seconds, and what is then still in the
 //   ring is in no count;
 // - without the addon, that an interface was set down is told within half a second, and not if it was up again at once or

@@ -1,30 +1,17 @@
 // One open tap: its files and, while its interface is there, a driver's tap that writes to them. It follows its interface:
 // gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files.
 // Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
-import type { Clock } from '../clock.ts'
 import { TapError } from '../errors.ts'
-import type { CaptureFolder, LiveRow } from '../files/captureFolder.ts'
+import type { LiveRow } from '../files/captureFolder.ts'
 import type { EndpointFacts } from '../model/facts.ts'
 import type { CloseReason, TapSpec } from '../model/tap.ts'
-import type { Driver, DriverTap, LimitGroup, LinkChange, TapCounters, TapEvent } from './driver.ts'
+import type { DriverTap, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import { isExpected } from './failure.ts'
 import type { Found } from './find.ts'
+import type { LiveTapParts } from './liveTapParts.ts'
 import { openSeries } from './openSeries.ts'
-import { addGap, closeGap, ended, noCounters, opened, withCounters } from './row.ts'
+import { addGap, closeGap, ended, isInGap, noCounters, opened, withCounters } from './row.ts'
 import { TapFiles } from './tapFiles.ts'
-
-export type LiveTapParts = {
-  readonly driver: Driver
-  readonly clock: Clock
-  readonly folder: CaptureFolder
-  readonly group: LimitGroup
-  readonly node: string
-  readonly find: (spec: TapSpec) => Promise<Found>
-  readonly onChange: () => void
-  readonly onMoved: () => void // to another file: what is stored must follow
-  readonly onLimit: (limit: 'packets' | 'bytes') => void
-  readonly onBroken: (error: Error) => void // its files cannot be kept: it is to be let go
-}
 
 const lookMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
 
@@ -70,6 +57,22 @@ export class LiveTap {
 
   get spec(): TapSpec {
     return this.#spec
+  }
+
+  get place(): Found {
+    return this.#place
+  }
+
+  /** It is open, and no packet was ever written for its endpoint. */
+  get isWaiting(): boolean {
+    return this.#tap?.counters().packets === 0 && this.#row.packets === 0
+  }
+
+  /** How many packets its interface has carried meanwhile. True: more than was known. */
+  noteCarried(interfacePackets: number): boolean {
+    const isMore = interfacePackets > (this.#row.interfacePackets ?? 0)
+    if (isMore) this.#row = { ...this.#row, interfacePackets }
+    return isMore
   }
 
   /** Why nothing arrives, or reaches the disk, now. */
@@ -217,17 +220,13 @@ export class LiveTap {
     const message = `Nothing is captured: ${reason}; goes on when it is back`
     const isNews = message !== this.#message
     this.#message = message
-    if (!this.#isInGap) this.#row = { ...this.#row, gaps: addGap(this.#row.gaps, { fromMs: this.#parts.clock.now(), reason }) }
+    if (!isInGap(this.#row)) this.#row = { ...this.#row, gaps: addGap(this.#row.gaps, { fromMs: this.#parts.clock.now(), reason }) }
     return isNews
-  }
-
-  get #isInGap(): boolean {
-    return this.#row.gaps.some(({ toMs }) => toMs === undefined)
   }
 
   // `isUp`: the interface itself was told to be up. Another one's arrival ends the gap only of a tap that had lost its own.
   async #comeBack(isUp = false): Promise<boolean> {
-    if (!this.#isInGap || (this.#tap && !isUp)) return false
+    if (!isInGap(this.#row) || (this.#tap && !isUp)) return false
     if (!this.#tap && !(await this.#reopen())) return false
     this.#row = { ...this.#row, gaps: closeGap(this.#row.gaps, this.#parts.clock.now()) }
     this.#message = undefined

@@ -23,6 +23,7 @@ type SessionClass = new (...options: unknown[]) => Session // (isLive, device, f
 type Live = PcapRequest & { readonly act: 'live' }
 
 const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
+const lookMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
 const snapLengthMax = 262_144
 const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
 const Session = pcap.PcapSession as unknown as SessionClass
@@ -59,9 +60,11 @@ async function capture({ interfaceName, filter, snapLength, ringBytes }: Live): 
     if (count < 0) down.resolve('down')
   }
   const pauses = watchPauses(live, look)
+  const looks = setInterval(look, lookMs)
   out.news({ kind: 'ready', linkType: live.link_type })
   out.flush()
   const ending = await Promise.race([down.promise, inputEnded()])
+  clearInterval(looks)
   clearInterval(pauses.timer)
   await wait(2 * blockMs) // by then the kernel has handed over the block that is not full
   look()

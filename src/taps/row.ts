@@ -61,3 +61,7 @@ export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
 export function withoutMessage({ message: _, ...row }: EndpointFacts): EndpointFacts {
   return row
 }
+
+export function isInGap({ gaps }: EndpointFacts): boolean {
+  return gaps.some(({ toMs }) => toMs === undefined)
+}

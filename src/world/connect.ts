@@ -2,7 +2,7 @@
 // service account's files are all it takes; a kubeconfig, with all that it may hold, is client-node's to read, which is loaded
 // only then: it takes more memory than an agent.
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
@@ -16,7 +16,8 @@ const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with UsageError. */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
-  if (kubeconfig !== undefined || !host) return connectAs(kubeconfig)
+  const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may be without an account
+  if (kubeconfig !== undefined || !isInPod) return connectAs(kubeconfig)
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
   return connectWith({ server, tokenFile: join(accountFolder, 'token'), caFile: join(accountFolder, 'ca.crt') })
 }
@@ -27,7 +28,7 @@ export type Account = { readonly server: string; readonly tokenFile: string; rea
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
   const agent = readWhenChanged(caFile, ca => new Agent({ ca, keepAlive: true, maxFreeSockets: 2 }))
-  return request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
+  return async request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
 }
 
 export type UserConfig = { readonly kubeconfig?: string | undefined; readonly context?: string | undefined }

@@ -32,9 +32,9 @@ async function row(node: string, capture: string) {
 }
 
 const untilAsync = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-  const endMs = Date.now() + 30_000
+  const endMs = Date.now() + 60_000 // an agent comes back up to half a minute after its server
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
+    if (Date.now() > endMs) throw new Error(`Waited 60 s in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
     await after(100)
   }
 }
@@ -110,6 +110,23 @@ clusterTest('an agent that is killed goes on where it was, with the gap told', a
   await until('2 more packets', () => nodes[1]?.records('shop', 'web') === 6)
   await untilAsync('the count', async () => (await row('node-2', 'web'))?.file.packets === 6)
   t.is((await row('node-2', 'web'))?.file.endpoints[0]?.gaps[0]?.reason, 'the agent was restarted')
+})
+
+clusterTest('an agent that starts while the API server is away deletes nothing, and goes on when it is back', async t => {
+  const { nodes, pods, agents } = await onStage()
+  const node = nodes[0]
+  const files = node?.files('shop', 'web')
+  await cluster().api.interrupt('SIGKILL')
+  await agents[0]?.stop('SIGKILL')
+  const agent = await node?.startAgent()
+  await until('a complaint', () => agent?.tail(1_000).includes('cannot follow') === true)
+  t.deepEqual(node?.files('shop', 'web'), files)
+  await cluster().api.resume()
+  const told = async () => (await row('node-1', 'web'))?.file.endpoints[0]?.gaps.length
+  await untilAsync('the gap', async () => (await told()) === 1)
+  await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 3 })
+  await until('3 more packets', () => node?.records('shop', 'web') === 13)
+  t.deepEqual(node?.files('shop', 'web'), files)
 })
 
 clusterTest('an agent that has nothing to say writes nothing but a sign of life', async t => {

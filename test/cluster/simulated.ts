@@ -6,7 +6,7 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
@@ -18,6 +18,7 @@ import { readRecords } from '../taps/captureFile.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { type Child, startChild } from './child.ts'
 import { kubeconfig } from './credentials.ts'
+import { withRun } from './mounts.ts'
 import { connectPod, type PodAddresses, type PodNetwork } from './podNetwork.ts'
 
 const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
@@ -74,8 +75,23 @@ export class SimulatedCluster {
     return new SimulatedNode(this.#scope, this, namespace, name, number)
   }
 
-  /** A token for a pod of that service account, bound to it, and the kubeconfig of a program that has it. */
+  /** The kubeconfig of a program that has the token of a pod of that service account. */
   async kubeconfigFor(account: string, node: string): Promise<string> {
+    const file = join(this.directory, `${account}-${node}.kubeconfig`)
+    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, await this.#tokenFor(account, node)), { mode: 0o600 })
+    return file
+  }
+
+  /** What such a pod finds of its service account. */
+  async accountFor(account: string, node: string): Promise<string> {
+    const directory = join(this.directory, `${account}-${node}`)
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    writeFileSync(join(directory, 'token'), await this.#tokenFor(account, node))
+    copyFileSync(this.api.caFile, join(directory, 'ca.crt'))
+    return directory
+  }
+
+  async #tokenFor(account: string, node: string): Promise<string> {
     const pod = `${account}-${node}`
     await this.apply({
       apiVersion: 'v1',
@@ -84,10 +100,7 @@ export class SimulatedCluster {
       spec: { serviceAccountName: account, nodeName: node, hostNetwork: true, containers: [{ name: 'main', image: 'selcap' }] },
     })
     const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', pod, '--duration', '1h']
-    const token = (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
-    const file = join(this.directory, `${pod}.kubeconfig`)
-    writeFileSync(file, kubeconfig(this.api.url, this.api.caFile, token), { mode: 0o600 })
-    return file
+    return (await this.api.kubectl('create', 'token', account, '-n', systemNamespace, ...bound)).trim()
   }
 
   /** The network namespace of the API server. */
@@ -137,6 +150,7 @@ export class SimulatedNode {
   readonly #scope: Scope
   readonly #number: number
   #pods = 0
+  #account: string | undefined // since the first start: the next ones need no API server
   #agent: Child | undefined
 
   constructor(scope: Scope, cluster: SimulatedCluster, namespace: Namespace, name: string, number: number) {
@@ -172,26 +186,15 @@ export class SimulatedNode {
     symlinkSync(namespace.path, join(this.netns, `cni-${name}`))
   }
 
-  /** Resolves when it is ready; its log is the child's. */
+  /** As its pod runs it, with the pod's service account. Resolves when it is ready; its log is the child's. */
   async startAgent(options: readonly string[] = []): Promise<Child> {
-    const file = await this.#cluster.kubeconfigFor('selcap-agent', this.name)
-    const args = [
-      'agent',
-      '--node',
-      this.name,
-      '--kubeconfig',
-      file,
-      '--captures',
-      this.captures,
-      '--metrics-port',
-      '0',
-      '--agent-port',
-      '0',
-      ...options,
-    ]
-    const mounts = `mount -t tmpfs none /run && mkdir /run/netns && mount --bind ${this.netns} /run/netns && exec "$@"`
-    const around = ['unshare', '--mount', 'sh', '-c', mounts, 'sh']
-    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env: { POD_IP: `198.19.0.${this.#number}` } })
+    this.#account ??= await this.#cluster.accountFor('selcap-agent', this.name)
+    const around = withRun({ '/run/netns': this.netns, '/run/secrets/kubernetes.io/serviceaccount': this.#account })
+    const { hostname, port } = new URL(this.#cluster.api.url)
+    const env = { POD_IP: `198.19.0.${this.#number}`, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+    const ports = ['--metrics-port', '0', '--agent-port', '0']
+    const args = ['agent', '--node', this.name, '--captures', this.captures, ...ports, ...options]
+    const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env })
     await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
     this.#agent = agent
     return agent

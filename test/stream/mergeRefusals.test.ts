@@ -1,6 +1,6 @@
 // Inputs that make no sense end, with the reason, and harm no other.
 import test from 'ava'
-import { sectionOf } from '../../src/files/header.ts'
+import { interfaceBlock, sectionOf } from '../../src/files/header.ts'
 import { at, Merging } from './merging.ts'
 import { header, interfaceBlockFor } from './pcapng.ts'
 
@@ -33,6 +33,15 @@ test('push() refuses an interface too many', t => {
   merging.join('cali0')
   const lane = merging.join('cali1')
   t.regex(merging.push(lane, interfaceBlockFor('cali2')) ?? '', /more than 2 interfaces/)
+})
+
+test('push() refuses more interface blocks than may wait', t => {
+  const merging = new Merging()
+  const lane = merging.join('cali0')
+  const facts = { snapLength: 262_144, interfaceName: 'cali1', endpoint: 'shop/web-0', filter: 'x'.repeat(60_000) }
+  const reasons = Array.from({ length: 100 }, () => merging.push(lane, interfaceBlock(facts)))
+  t.deepEqual(reasons.filter(reason => reason !== undefined), ['interface blocks that nobody takes']) // biome-ignore format: one line
+  t.true(merging.take() < 4.1 * 1024 * 1024)
 })
 
 function swapped(): Buffer {

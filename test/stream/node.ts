@@ -79,7 +79,8 @@ export class TestNode {
 
   openAs(captureKey: string, uid: string): NodeStream {
     const parts = { driver: ringDriver(), turns: this.engine, clock: systemClock, node: 'node-0', log: pino({ level: 'silent' }) }
-    return openNodeStream({ ...parts, budget: this.budget }, captureKey, uid)
+    const limits = { windowMs: 2_000 } // this machine may be as busy as it likes: order does not depend on it
+    return openNodeStream({ ...parts, budget: this.budget, limits }, captureKey, uid)
   }
 
   /** Frames in the files of the capture. */

@@ -45,14 +45,11 @@ networkTest('openNodeStream() gives every packet of all endpoints in time order,
   t.is(read.sections, 1)
   const expected = [a, b].map(({ pod }, index) => ({ name: pod.hostName, description: `shop/web-${index}`, comment: 'node node-0' }))
   t.deepEqual(read.interfaces.map(({ filter: _, ...rest }) => rest).toSorted(byDescription), expected)
-  const counts = read.interfaces.map(({ description }, number) => [description, read.statistics.get(number)?.at(-1)] as const)
-  t.deepEqual(
-    new Map(counts),
-    new Map([
-      ['shop/web-0', { received: 3_000, dropped: 0, delivered: 3_000 }],
-      ['shop/web-1', { received: 2_000, dropped: 0, delivered: 2_000 }],
-    ]),
-  )
+  const counts = read.interfaces.map(({ description }, number) => ({ description, ...read.statistics.get(number)?.at(-1) }))
+  t.deepEqual(counts.toSorted(byDescription), [
+    { description: 'shop/web-0', received: 3_000, dropped: 0, delivered: 3_000 },
+    { description: 'shop/web-1', received: 2_000, dropped: 0, delivered: 2_000 },
+  ])
   await until('the rings to be given back', () => node.budget.ringBytes === 0 && node.budget.streams === 0)
 
   const file = join(node.root, 'stream.pcapng')
@@ -84,6 +81,26 @@ networkTest("openNodeStream() keeps to the capture's filter, snap length and pay
   const { packets, interfaces } = readStream(keeper.bytes)
   t.deepEqual(packets.map(({ bytes }) => bytes.length), Array(10).fill(14 + 20 + 8)) // biome-ignore format: one line
   t.regex(interfaces[0]?.filter ?? '', new RegExp(`port ${port}`))
+})
+
+networkTest('openNodeStream() carries the long frames of a bulk TCP stream whole, or counts them', async t => {
+  const { pod, sender } = await podWithPort(t)
+  const here = await makeSender(t)
+  const port = await here.listenTcp(pod.hostAddress)
+  const node = await TestNode.start(t)
+  node.write('pods.yaml', endpoint('web-0', pod.hostName))
+  node.write('capture.yaml', capture({ filters: [{ protocol: 'TCP' }], rotation: { maxFiles: 10, maxSizeBytes: 10_000_000 } }))
+  await node.has(1)
+  const keeper = new Keeper(node.open().stream)
+  await until('the interface', () => readStream(keeper.bytes).interfaces.length === 1)
+  await sender.tcp({ to: pod.hostAddress, port, bytes: 20_000_000 })
+  node.write('capture.yaml', capture(over))
+  await keeper.ended
+  const { packets, statistics } = readStream(keeper.bytes)
+  const told = statistics.get(0)?.at(-1)
+  t.is(told?.delivered, packets.length)
+  t.is((told?.delivered ?? 0) + (told?.dropped ?? 0), told?.received ?? Number.NaN)
+  t.true(packets.some(({ bytes }) => bytes.length > 16_384)) // one that does not pass the addon's buffer
 })
 
 networkTest('openNodeStream() takes pods in that join, and ends those that leave, while it runs', async t => {

@@ -121,3 +121,12 @@ networkTest('TapHolder goes on, with the gap told, when somebody removes the dir
   t.is(row(holder).packets, 5)
   t.is(row(holder).gaps.length, 1)
 })
+
+networkTest('TapHolder knows how many packets the interface carried while the filter let none pass', async t => {
+  const { pod, sender, port } = await podWithPort(t)
+  const holder = await holderIn(t, folder(t))
+  await open(holder, specFor(pod.hostName, { filter: 'tcp' }))
+  await sender.udp({ to: pod.hostAddress, port, count: 7 })
+  await until('the count', () => row(holder).interfacePackets === 7) // looked at every ten seconds
+  t.is(row(holder).packets, 0)
+})

@@ -86,8 +86,8 @@ test.serial('connections are cut in the middle of everything, over TLS too: noth
   const scene = await unstarted(t, api(), { random: () => 0.1 })
   const passage = await startPassage(t, api())
   const direct = await unstarted(t, api(), { kube: passage.kube, random: () => 0.1 })
-  scene.watch.start()
-  direct.watch.start()
+  const pod = await unstarted(t, api(), { kube: passage.pod, random: () => 0.1 })
+  for (const { watch } of [scene, direct, pod]) watch.start()
   const wrote = (async () => {
     for (let index = 0; index < 20; index++) await apply(api(), configMap(`cut-${index % 7}`, String(index)))
   })()
@@ -97,9 +97,10 @@ test.serial('connections are cut in the middle of everything, over TLS too: noth
     await after(100)
   }
   await wrote
-  await Promise.all([untilTrue(scene, api()), untilTrue(direct, api())])
-  t.true(scene.states.filter(state => state.startsWith('failed')).length > 5)
-  t.true(direct.states.filter(state => state.startsWith('failed')).length > 5)
+  for (const each of [scene, direct, pod]) {
+    await untilTrue(each, api())
+    t.true(each.states.filter(state => state.startsWith('failed')).length > 5)
+  }
 })
 
 test.serial('a watch that ends at once again and again is not asked for in a loop', async t => {
@@ -116,7 +117,7 @@ test.serial('what is no list is not believed, nor what is no event', async t => 
   const scene = await unstarted(t, api(), { random: () => 0.1 })
   scene.proxy.next = ({ isWatch }) => (isWatch ? undefined : { status: 200, body: '{}' })
   scene.watch.start()
-  await until('a refusal', () => scene.states.some(state => /expected a list/.test(state)))
+  await until('a refusal', () => scene.states.some(state => /expected one with a resourceVersion/.test(state)))
   t.false(scene.watch.isListed)
   scene.proxy.next = ({ isWatch }) => (isWatch ? { status: 200, body: '<html>\n' } : undefined)
   await until('another', () => scene.states.some(state => /JSON/.test(state)))

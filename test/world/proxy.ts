@@ -10,6 +10,7 @@ import { request as httpsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
+import { connectWith } from '../../src/world/connect.ts'
 import type { Kube } from '../../src/world/kube.ts'
 import type { ApiServer } from '../cluster/apiServer.ts'
 import { kubeOf } from '../cluster/kube.ts'
@@ -124,8 +125,13 @@ export async function startProxy(scope: Scope, target: ApiServer): Promise<ApiPr
   return proxy
 }
 
-/** Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is. */
-export async function startPassage(scope: Scope, target: ApiServer): Promise<{ readonly kube: Kube; readonly reset: () => void }> {
+export type Passage = { readonly kube: Kube; readonly pod: Kube; readonly tokenFile: string; readonly reset: () => void }
+
+/**
+ * Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is.
+ * `kube` has a kubeconfig, `pod` the files of a pod's service account; both are the administrator until `tokenFile` changes.
+ */
+export async function startPassage(scope: Scope, target: ApiServer): Promise<Passage> {
   const sockets = new Set<Socket>()
   const { port, hostname } = new URL(target.url)
   const server: TcpServer = createTcpServer(socket => {
@@ -144,8 +150,11 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<{ r
     server.close()
     reset()
   })
-  const cluster = { server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, 'certificate-authority': target.caFile }
-  return { kube: connected(target, cluster, { token: target.token }), reset }
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const tokenFile = join(mkdtempSync(join(target.directory, 'account-')), 'token')
+  writeFileSync(tokenFile, `${target.token}\n`)
+  const kube = connected(target, { server: url, 'certificate-authority': target.caFile }, { token: target.token })
+  return { kube, pod: connectWith({ server: url, tokenFile, caFile: target.caFile }), tokenFile, reset }
 }
 
 /** By a kubeconfig of its own, as a user has it. */
