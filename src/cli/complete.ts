@@ -80,7 +80,8 @@ function optionsOf(command: Command): Candidate[] {
 }
 
 function commandsOf(command: Command): Candidate[] {
-  return command.commands.map(inner => ({ text: inner.name(), about: inner.description() }))
+  const shown = command.commands.filter(inner => !inner.name().startsWith('__'))
+  return shown.map(inner => ({ text: inner.name(), about: inner.description() }))
 }
 
 export function starting(candidates: readonly Candidate[], typed: string): Candidate[] {

@@ -19,7 +19,7 @@ export async function run(program: Command, commands: Commands, args: readonly s
 async function withCommands(program: Command, commands: Commands, asked: string): Promise<Command> {
   program.exitOverride().configureOutput({ writeErr: text => void process.stderr.write(text) })
   const names = Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)
-  for (const name of names) program.addCommand(exiting((await commands[name]?.()) ?? new Command(name)))
+  for (const name of names) program.addCommand(exiting((await commands[name]?.()) ?? new Command(name)), { hidden: name.startsWith('__') })
   return program
 }
 

@@ -5,11 +5,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kubeconfig } from '../../cluster/credentials.ts'
-import { systemNamespace } from '../../cluster/simulated.ts'
 import { useSimulated } from '../../cluster/useSimulated.ts'
-import { GatewayClient } from '../../gateway/client.ts'
 import { readRecords } from '../../taps/captureFile.ts'
-import { makeStage, type Stage, untilSo, untilState } from './stage.ts'
+import { addGateway, makeStage, type Stage, untilSo, untilState } from './stage.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Set = Stage & { readonly dest: string }
@@ -22,24 +20,11 @@ function onStage(): Promise<Set> {
 
 async function prepare(): Promise<Set> {
   const stage = await makeStage(cluster())
-  await cluster().api.kubectl('create', 'rolebinding', 'dev-files', '-n', 'shop', '--clusterrole=selcap-files', '--serviceaccount=shop:dev')
-  await GatewayClient.start(cluster())
-  await showGateway()
+  await addGateway(cluster())
   await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
   for (const [index, pod] of stage.pods.entries()) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 10 + index })
   await untilState(stage, 'web', ({ status }) => status?.packets === 21)
   return { ...stage, dest: join(cluster().directory, 'files') }
-}
-
-/** No controller fills a service's endpoints here, and no kubelet tells the address of the gateway's pod. */
-async function showGateway(): Promise<void> {
-  const [pod, ip] = ['selcap-gateway-gateway', '198.19.255.1']
-  const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
-  await cluster().api.kubectl('patch', 'pod', pod, '-n', systemNamespace, '--subresource=status', '--type=merge', '-p', status)
-  const metadata = { name: 'selcap-gateway', namespace: systemNamespace }
-  const targetRef = { kind: 'Pod', name: pod, namespace: systemNamespace }
-  const subsets = [{ addresses: [{ ip, targetRef }], ports: [{ name: 'https', port: 8_443, protocol: 'TCP' }] }]
-  await cluster().apply({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
 }
 
 /** What lies in a directory, and below it. */

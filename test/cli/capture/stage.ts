@@ -6,7 +6,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
 import { kubeconfig } from '../../cluster/credentials.ts'
 import type { Answer } from '../../cluster/kubectl.ts'
-import type { SimulatedCluster, SimulatedNode, SimulatedPod } from '../../cluster/simulated.ts'
+import { type SimulatedCluster, type SimulatedNode, type SimulatedPod, systemNamespace } from '../../cluster/simulated.ts'
+import { GatewayClient } from '../../gateway/client.ts'
 import { root } from '../../repo/tree.ts'
 
 export type Stage = {
@@ -50,6 +51,24 @@ export async function untilSo(what: string, isSo: () => boolean | Promise<boolea
     if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}`)
     await after(100)
   }
+}
+
+/** As it is installed, and the user may have files and streams in "shop". */
+export async function addGateway(cluster: SimulatedCluster): Promise<void> {
+  await cluster.api.kubectl('create', 'rolebinding', 'dev-files', '-n', 'shop', '--clusterrole=selcap-files', '--serviceaccount=shop:dev')
+  await GatewayClient.start(cluster)
+  await showGateway(cluster)
+}
+
+/** No controller fills a service's endpoints here, and no kubelet tells the address of the gateway's pod. */
+async function showGateway(cluster: SimulatedCluster): Promise<void> {
+  const [pod, ip] = ['selcap-gateway-gateway', '198.19.255.1']
+  const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
+  await cluster.api.kubectl('patch', 'pod', pod, '-n', systemNamespace, '--subresource=status', '--type=merge', '-p', status)
+  const metadata = { name: 'selcap-gateway', namespace: systemNamespace }
+  const targetRef = { kind: 'Pod', name: pod, namespace: systemNamespace }
+  const subsets = [{ addresses: [{ ip, targetRef }], ports: [{ name: 'https', port: 8_443, protocol: 'TCP' }] }]
+  await cluster.apply({ apiVersion: 'v1', kind: 'Endpoints', metadata, subsets })
 }
 
 async function startController(cluster: SimulatedCluster): Promise<void> {

@@ -1,0 +1,51 @@
+// Makes the plugin one file that runs wherever Node 24 or newer is: `node scripts/bundle.mjs [DIRECTORY]`, dist/ by default.
+// Out: kubectl-capture and kubectl_complete-capture, and an archive of them with the licence for the krew manifest, whose
+// SHA-256 is printed. The archive is the same whenever the sources are: entries have no times and no owners of their own.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const out = resolve(process.argv[2] ?? join(root, 'dist'))
+const files = ['LICENSE', 'kubectl-capture', 'kubectl_complete-capture']
+
+// In words that an old Node reads too.
+const versionCheck = `if (parseInt(process.versions.node) < 24) {
+  process.stderr.write('Cannot run kubectl capture with Node ' + process.versions.node + ': expected 24 or newer on the PATH\\n')
+  process.exit(1)
+}`
+
+mkdirSync(out, { recursive: true })
+const plugin = join(out, 'kubectl-capture')
+await build({
+  entryPoints: [join(root, 'src', 'cli', 'capture', 'main.ts')],
+  outfile: plugin,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  banner: { js: `#!/usr/bin/env node\n${versionCheck}` },
+  legalComments: 'eof',
+  minifyWhitespace: true,
+  lineLimit: 160,
+  logLevel: 'warning',
+})
+writeFileSync(join(out, 'kubectl_complete-capture'), '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/kubectl-capture" __complete "$@"\n')
+copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'))
+for (const file of files) chmodSync(join(out, file), file === 'LICENSE' ? 0o644 : 0o755)
+
+const archive = join(out, 'kubectl-capture.tar.gz')
+const tar = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', out, '-cf', '-', ...files]
+const packed = run('tar', tar)
+writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
+process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
+process.stdout.write(`${archive}: sha256 ${createHash('sha256').update(readFileSync(archive)).digest('hex')}\n`)
+
+function run(command, args, input) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { input, maxBuffer: 256 * 1024 * 1024 })
+  if (status !== 0) throw new Error(`Cannot run ${command}: ${error?.message ?? stderr}`)
+  return stdout
+}
