@@ -30,12 +30,12 @@ export type Request = {
 export class GatewayClient {
   readonly child: Child
   readonly #cluster: SimulatedCluster
-  readonly #socket: string
+  readonly socket: string
 
   private constructor(cluster: SimulatedCluster, child: Child, socket: string) {
     this.#cluster = cluster
     this.child = child
-    this.#socket = socket
+    this.socket = socket
   }
 
   static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
@@ -74,7 +74,7 @@ export class GatewayClient {
   async open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const sent = request({
-        socketPath: this.#socket,
+        socketPath: this.socket,
         rejectUnauthorized: false,
         path,
         method,
