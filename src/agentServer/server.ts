@@ -5,7 +5,7 @@
 //   GET    /v1/captures/{ns}/{name}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
 import type { AddressInfo } from 'node:net'
-import { finished, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Certificate } from '../access/certificate.ts'
 import { retrySeconds } from '../access/http.ts'
@@ -14,6 +14,7 @@ import type { CaptureFolder } from '../files/captureFolder.ts'
 import type { Logger } from '../log.ts'
 import { Digests } from './digests.ts'
 import { type HeldFile, heldFiles, OpenedFile } from './files.ts'
+import { hand } from './hand.ts'
 import { rangeOf } from './range.ts'
 
 export type AgentServerParts = {
@@ -133,7 +134,6 @@ async function send(file: OpenedFile, request: FastifyRequest, reply: FastifyRep
     await file[Symbol.asyncDispose]()
     return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
-  const stream = file.read(start, end)
-  finished(stream, () => void file[Symbol.asyncDispose]())
-  return reply.send(stream)
+  await hand(file, { start, end }, reply)
+  return reply
 }

@@ -75,7 +75,7 @@ clusterTest('two hundred downloads run at once; who asks for more than 16, or th
   const before = { gateway: descriptorsOf(gateway).length, agent: heldBy(agent, at) }
 
   const open = await Promise.all(tokens.slice(0, 13).flatMap(token => Array.from({ length: 16 }, () => at.gateway.open({ path, token }))))
-  t.deepEqual([open.length, [...new Set(open.map(({ statusCode }) => statusCode))]], [208, [200]])
+  t.deepEqual([open.length, [...new Set(open.map(({ statusCode }) => statusCode))]], [208, [200]], at.gateway.child.tail(5))
   t.true(heldBy(agent, at) > 150) // held up by readers who do not read
   const refused = await at.gateway.ask({ path, token: first })
   t.deepEqual([refused.code, refused.headers['retry-after']], [429, '5'])
