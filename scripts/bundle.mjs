@@ -1,15 +1,17 @@
-// Makes the plugin one file that runs wherever Node 24 or newer is: `node scripts/bundle.mjs [DIRECTORY]`, dist/ by default.
+// Makes the plugin one file that runs wherever Node 24 or newer is: `node scripts/bundle.mjs [--executable] [DIRECTORY]`, dist/ by
+// default. With --executable also one that brings its Node along, for this machine's system and processor.
 // Out: kubectl-capture and kubectl_complete-capture, and an archive of them with the licence for the krew manifest, whose
 // SHA-256 is printed. The archive is the same whenever the sources are: entries have no times and no owners of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const out = resolve(process.argv[2] ?? join(root, 'dist'))
+const args = process.argv.slice(2)
+const out = resolve(args.find(each => !each.startsWith('--')) ?? join(root, 'dist'))
 const files = ['LICENSE', 'kubectl-capture', 'kubectl_complete-capture']
 
 // In words that an old Node reads too.
@@ -43,6 +45,21 @@ const packed = run('tar', tar)
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
 process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
 process.stdout.write(`${archive}: sha256 ${createHash('sha256').update(readFileSync(archive)).digest('hex')}\n`)
+if (args.includes('--executable')) makeExecutable()
+
+/** As Node's manual has it for a single executable application. */
+function makeExecutable() {
+  const executable = join(out, `kubectl-capture-${process.platform}-${process.arch}`)
+  const [settings, blob] = [join(out, 'sea.json'), join(out, 'sea.blob')]
+  writeFileSync(settings, JSON.stringify({ main: plugin, output: blob, disableExperimentalSEAWarning: true }))
+  run(process.execPath, ['--experimental-sea-config', settings])
+  copyFileSync(realpathSync(process.execPath), executable)
+  chmodSync(executable, 0o755)
+  const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js')
+  run(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'])
+  for (const file of [settings, blob]) rmSync(file)
+  process.stdout.write(`${executable}: ${statSync(executable).size} bytes\n`)
+}
 
 function run(command, args, input) {
   const { status, stdout, stderr, error } = spawnSync(command, args, { input, maxBuffer: 256 * 1024 * 1024 })

@@ -14,7 +14,7 @@ const archive = join(folder, 'dist', 'kubectl-capture.tar.gz')
 const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
 
 test.before(() => {
-  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), join(folder, 'dist')], { stdio: 'pipe' })
+  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), join(folder, 'dist'), '--executable'], { stdio: 'pipe' })
   execFileSync('mkdir', ['-p', alone])
   execFileSync('tar', ['-C', alone, '-xzf', archive])
 })
@@ -69,6 +69,16 @@ test('the one file says what it needs when Node is too old', t => {
   const { status, stderr } = run(process.execPath, ['--require', join(folder, 'pretend.cjs'), old, '--help'])
   t.is(status, 1)
   t.is(stderr, 'Cannot run kubectl capture with Node 20.1.0: expected 24 or newer on the PATH\n')
+})
+
+test('the executable brings its Node along', t => {
+  const { status, stdout, stderr } = run(
+    join(folder, 'dist', `kubectl-capture-${process.platform}-${process.arch}`),
+    ['__complete', 'wat'],
+    { PATH: '/nowhere' },
+  )
+  t.is(status, 0, stderr)
+  t.is(stdout, 'watch\tfollow captures; ends with the capture when one is named\n:4\n')
 })
 
 test('the archive is the same when it is made again', t => {
