@@ -13,7 +13,7 @@ import { until } from './taps/capture.ts'
 
 type Check = (place: Place, command: string) => Promise<unknown>
 
-const readme = withoutSection(read('README.md'), 'In a cluster') // that one: test/cluster/readme.test.ts
+const readme = ['In a cluster', 'Get at the packets'].reduce(withoutSection, read('README.md')) // those: test/cluster/node/readme.test.ts
 const manual = withoutSection(read('docs/operations.md'), 'The programs') // that one too
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()

@@ -1,7 +1,8 @@
 // The commands of README.md's section on clusters, typed one after another on a real node as they stand there, with pods of a
 // shop that the reader would have. A command without a check fails the first test.
-import type { ExecutionContext } from 'ava'
-import test from 'ava'
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
 import { commandsOf, sectionOf, spokenCommandsOf } from '../../markdown.ts'
 import { read, root } from '../../repo/tree.ts'
@@ -15,6 +16,8 @@ const { node, nodeTest } = useNode()
 const section = sectionOf(read('README.md'), 'In a cluster')
 
 const reportCommand = 'kubectl get nodecapturereport NODE -o yaml'
+
+const packets = sectionOf(read('README.md'), 'Get at the packets')
 
 type Check = (t: ExecutionContext, said: string) => unknown
 
@@ -51,14 +54,39 @@ const checks: Readonly<Record<string, Check>> = {
   },
 }
 
-/** As the reader's shell does, in the checkout; its kubectl is the one that was built. */
-function type(command: string): Promise<string> {
-  const script = `kubectl() { ${toolPath('kubectl')} "$@"; }; cd "$1"; ${command}`
-  return node().run('env', `KUBECONFIG=${node().api.kubeconfig}`, 'bash', '-c', script, 'bash', root)
+const packetChecks: Readonly<Record<string, Check>> = {
+  'kubectl capture create http --selector \'app == "web"\' --port 80 --for 10m -n shop --wait': (t, said) => t.regex(said, /http/),
+  'kubectl capture explain http -n shop': (t, said) => t.regex(said, /web-0/),
+  'kubectl capture describe http -n shop': (t, said) => t.regex(said, /node-1/),
+  'kubectl capture stream http -n shop | tcpdump -nr - -c 5': (t, said) => t.is(said.trim().split('\n').length, 5),
+  'kubectl capture stop http -n shop': async t => {
+    await until('the end', async () => (await type('kubectl get pcap http -n shop -o jsonpath={.status.state}')) === 'Finished')
+    t.pass()
+  },
+  'kubectl capture download http -n shop --merge': async t => {
+    const merged = await node().run('bash', '-c', `tcpdump -nr "$(find ${folder()} -name '*.pcapng' | head -1)" 2>/dev/null | wc -l`)
+    const { status } = JSON.parse(await type('kubectl get pcap http -n shop -o json'))
+    t.is(Number(merged), status.packets)
+  },
+  'kubectl capture delete http -n shop': (t, said) => t.regex(said, /http/),
+}
+
+/** Where the reader downloads to. */
+function folder(): string {
+  const path = join(node().directory, 'downloads')
+  mkdirSync(path, { recursive: true })
+  return path
+}
+
+/** As the reader's shell does; its kubectl is the one that was built, and finds the plugin on the PATH. */
+function type(command: string, place = root): Promise<string> {
+  const path = [dirname(toolPath('kubectl')), join(root, 'bin'), process.env.PATH].join(':')
+  return node().run('env', `KUBECONFIG=${node().api.kubeconfig}`, `PATH=${path}`, 'bash', '-c', `cd "$1"; ${command}`, 'bash', place)
 }
 
 test("every command of README.md's section on clusters has a check here, and no check is left over", t => {
   t.deepEqual(commandsOf(section), Object.keys(checks))
+  t.deepEqual(commandsOf(packets), Object.keys(packetChecks))
   t.deepEqual(spokenCommandsOf(section), ['bin/selcap preflight']) // test/cluster/preflight.test.ts
   const programs = spokenCommandsOf(sectionOf(read('docs/operations.md'), 'The programs'))
   t.deepEqual(programs, ['selcap agent', 'selcap controller', 'selcap standalone', reportCommand])
@@ -82,3 +110,10 @@ nodeTest(`docs/operations.md: ${reportCommand}`, async t => {
   const { report } = parse(await type(reportCommand.replace('NODE', 'node-1')))
   t.like(report, { budgets: { ringBytesMax: 134_217_728 }, clockOffsetMilliseconds: 0 })
 })
+
+for (const command of commandsOf(packets)) {
+  nodeTest(`README.md: ${command}`, async t => {
+    await packetChecks[command]?.(t, await type(command, folder()))
+    t.pass()
+  })
+}
