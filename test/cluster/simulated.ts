@@ -6,7 +6,7 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
@@ -22,6 +22,14 @@ import { kubeconfig } from './credentials.ts'
 
 const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
 export const systemNamespace = 'selcap-system'
+
+// In a mount namespace of its own; gone with the process.
+const mountFiles = `set -e
+mount -t tmpfs none /run
+mkdir -p /run/secrets/kubernetes.io/serviceaccount
+mount --bind "$1" /run/secrets/kubernetes.io/serviceaccount
+shift
+exec "$@"`
 
 export class SimulatedCluster {
   readonly api: ApiServer
@@ -99,10 +107,26 @@ export class SimulatedCluster {
     return child
   }
 
+  /** A program of ours as a pod of that account has it: its token and the authority where kubelets put them. */
+  async runInPod(name: string, account: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Child> {
+    const { users } = JSON.parse(readFileSync(await this.kubeconfigFor(account, 'pod'), 'utf8')) as { users: [{ user: { token: string } }] }
+    const files = mkdtempSync(join(this.directory, `${name}-`))
+    writeFileSync(join(files, 'token'), users[0].user.token, { mode: 0o600 })
+    copyFileSync(this.api.caFile, join(files, 'ca.crt'))
+    const address = { KUBERNETES_SERVICE_HOST: serverAddress, KUBERNETES_SERVICE_PORT: '6443', POD_NAME: `${account}-pod` }
+    return this.run(name, undefined, args, { ...address, ...env }, ['unshare', '--mount', 'sh', '-c', mountFiles, 'sh', files])
+  }
+
   /** A program of ours in a network namespace of the cluster. */
-  run(name: string, namespace: Namespace | undefined, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+  run(
+    name: string,
+    namespace: Namespace | undefined,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    within: readonly string[] = [],
+  ): Child {
     const path = (namespace ?? this.#network).path
-    const command = ['nsenter', `--net=${path}`, 'setpriv', '--pdeathsig', 'KILL', '--', selcap, ...args]
+    const command = ['nsenter', `--net=${path}`, 'setpriv', '--pdeathsig', 'KILL', '--', ...within, selcap, ...args]
     const child = startChild(name, command, { logFile: join(this.directory, `${name}.log`), env: { ...process.env, ...env } })
     this.#scope.teardown(() => child.stop('SIGKILL'))
     return child
