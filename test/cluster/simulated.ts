@@ -124,6 +124,14 @@ export class SimulatedCluster {
     return child
   }
 
+  /** A program of ours as a pod of that account has it: its token and the authority where kubelets put them. */
+  async runInPod(name: string, account: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<Child> {
+    const around = withRun({ '/run/secrets/kubernetes.io/serviceaccount': await this.accountFor(account, 'pod') })
+    const { hostname, port } = new URL(this.api.url)
+    const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, POD_NAME: `${account}-pod`, ...more }
+    return this.run(name, undefined, args, { around, env })
+  }
+
   /** A program of ours in a network namespace of the cluster; `around` is a command that runs it. */
   run(
     name: string,

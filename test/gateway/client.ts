@@ -51,20 +51,8 @@ export class GatewayClient {
   }
 
   static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
-    const file = await cluster.kubeconfigFor('selcap-gateway', 'gateway')
-    const args = [
-      'gateway',
-      '--kubeconfig',
-      file,
-      '--pod',
-      'selcap-gateway-gateway',
-      '--port',
-      String(port),
-      '--metrics-port',
-      '0',
-      ...options,
-    ]
-    const child = cluster.run(`gateway-${port}`, undefined, args, deployedEnv())
+    const args = ['gateway', '--port', String(port), '--metrics-port', '0', ...options]
+    const child = await cluster.runInPod(`gateway-${port}`, 'selcap-gateway', args, deployedEnv())
     await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')), 15_000)
     const socket = join(cluster.directory, `gateway-${port}.sock`)
     cluster.forward(`forward-${port}`, socket, String(port))
