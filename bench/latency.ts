@@ -12,7 +12,7 @@ import { setTimeout } from 'node:timers/promises'
 import { directory, inNamespace, senderPath } from './harness.ts'
 import { addTapLinks, Standalone, tapName } from './standalone.ts'
 
-const runs = 60
+const runs = 50
 const lookMs = 10
 const given = process.argv.slice(2).map(Number)
 const counts = given.length > 0 ? given : [1, 250]

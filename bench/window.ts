@@ -1,6 +1,6 @@
 // How exactly a window opens and closes: the first and the last packet in the file against startTime and endTime, a few seconds
-// ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 200 each: a packet comes every
-// 1 or 5 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
+// ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 100 each: a packet comes every
+// 1 or 10 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
 //   node bench/window.ts [ENDPOINTS …]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,7 +24,7 @@ await inNamespace(async () => {
   const results: object[] = []
   for (const [index, endpoints] of counts.entries()) {
     addTapLinks(counts[index - 1] ?? 0, endpoints)
-    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', endpoints === 1 ? '1000' : '200'], { stdio: 'inherit' })
+    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', endpoints === 1 ? '1000' : '100'], { stdio: 'inherit' })
     const app = await Standalone.start(`window-${endpoints}`, endpoints)
     try {
       const all: Errors[] = []

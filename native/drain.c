@@ -39,7 +39,7 @@ static struct frame read_frame(const struct tap *tap, const struct tpacket3_hdr 
   const struct sockaddr_ll *from = (const void *)((const uint8_t *)header + TPACKET_ALIGN(sizeof *header));
   struct frame frame = {
     .data = (const uint8_t *)header + header->tp_mac, .captured = header->tp_snaplen, .original = header->tp_len,
-    .time_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec,
+    .seconds = header->tp_sec, .nanoseconds = header->tp_nsec,
     .drops = tap->counters.dropped - tap->drops_told,
   };
   bool is_outgoing = from->sll_pkttype == PACKET_OUTGOING;
@@ -85,9 +85,10 @@ static bool take(struct reader *reader, struct tap *tap, const struct tpacket3_h
   tap->drops_told += frame.drops;
   sink->is_empty = false;
   sink->bytes_left -= (int64_t)size;
-  if (tap->pending_packets++ == 0) tap->pending_first_ns = frame.time_ns;
+  uint64_t time_ns = frame_ns(&frame);
+  if (tap->pending_packets++ == 0) tap->pending_first_ns = time_ns;
   tap->pending_bytes += size;
-  tap->pending_last_ns = frame.time_ns;
+  tap->pending_last_ns = time_ns;
   if (tap->group && tap->group->bytes_left >= 0 && (tap->group->bytes_left -= (int64_t)size) == 0) reach_limit(reader, tap, true);
   if (tap->group && tap->group->packets_left > 0 && --tap->group->packets_left == 0) reach_limit(reader, tap, false);
   add_record(reader, tap, &frame, captured, original, size);

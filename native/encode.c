@@ -25,14 +25,15 @@ static uint8_t *put_data(uint8_t *out, const struct frame *frame, uint32_t captu
 size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
   uint8_t *at = out;
   if (format == FORMAT_PCAP) {
-    at = put32(at, (uint32_t)(frame->time_ns / 1000000000));
-    at = put32(at, (uint32_t)(frame->time_ns % 1000000000 / 1000));
+    at = put32(at, frame->seconds);
+    at = put32(at, frame->nanoseconds / 1000);
   } else {
     at = put32(at, 6);
     at = put32(at, (uint32_t)record_bytes(format, captured, frame->drops > 0));
     at = put32(at, 0);
-    at = put32(at, (uint32_t)(frame->time_ns >> 32));
-    at = put32(at, (uint32_t)frame->time_ns);
+    uint64_t time_ns = frame_ns(frame);
+    at = put32(at, (uint32_t)(time_ns >> 32));
+    at = put32(at, (uint32_t)time_ns);
   }
   at = put32(at, captured);
   at = put32(at, original);

@@ -94,12 +94,13 @@ uint32_t headers_length(const uint8_t *frame, uint32_t length);
 struct frame {
   const uint8_t *data;
   uint32_t captured, original; // of data, before a tag is put back
-  uint64_t time_ns;
+  uint32_t seconds, nanoseconds;
   uint32_t flags;              // epb_flags
   uint64_t drops;              // lost before this one
   uint8_t tag[4];
   bool has_tag;
 };
+static inline uint64_t frame_ns(const struct frame *frame) { return (uint64_t)frame->seconds * 1000000000 + frame->nanoseconds; }
 #define ENCODE_OVERHEAD 80
 size_t record_bytes(enum format format, uint32_t captured, bool has_drops);
 size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out);

@@ -3,10 +3,11 @@
 // It all happens in a network and mount namespace that ends with this process, for an ordinary user inside a user
 // namespace; nothing of the machine is touched. --keep leaves it running until Ctrl-C.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -60,11 +61,12 @@ async function demo(): Promise<void> {
   )
 
   say(`selcap standalone --manifests ${manifests} --captures ${captures} --status ${status}`)
-  start(
+  const engine = start(
     selcap,
     ['standalone', '--node', 'node-0', '--manifests', manifests, '--captures', captures, '--status', status, '--metrics-port', '0'],
-    ['ignore', 'ignore', 'inherit'],
+    ['ignore', 'ignore', 'pipe'],
   )
+  await started(engine)
 
   const capture = stringify(captureDocument(Date.now()))
   say('A capture: frontend endpoints, HTTP and DNS, a window that opens in 2 s and closes 9 s later')
@@ -138,17 +140,26 @@ function startTraffic(pods: ReadonlyMap<string, Pod>): void {
   inside('client', 'client', pods.get('dns')?.podAddress ?? '')
 }
 
-function start(command: string, args: readonly string[], stdio: ('ignore' | 'inherit')[]): ChildProcess {
+function start(command: string, args: readonly string[], stdio: ('ignore' | 'inherit' | 'pipe')[]): ChildProcess {
   const child = spawn(command, args, { stdio })
   children.push(child)
   cleanUps.push(async () => child.exitCode === null && child.signalCode === null && once(child, 'exit'))
   return child
 }
 
+// The window is counted from when the engine has started, which takes seconds on a busy machine. What it logs is shown.
+async function started({ stderr }: ChildProcess): Promise<void> {
+  stderr?.pipe(process.stderr)
+  for await (const text of on(stderr as Readable, 'data', { close: ['end'] })) if (`${text}`.includes('"selcap started"')) return
+  throw new Error('Cannot go on with the demo: selcap standalone ended at once, its message is above')
+}
+
+// Not there yet is no failure: the engine writes the status within a moment.
 async function finished(status: string): Promise<void> {
+  const get = ['get', 'packetcaptures', 'frontend', '-n', 'demo', '-o', 'yaml', '--status', status]
   for (let tries = 0; tries < 300; tries++) {
-    if (run(selcap, 'get', 'packetcaptures', 'frontend', '-n', 'demo', '-o', 'yaml', '--status', status).includes('\n  state: Finished'))
-      return
+    const { stdout } = spawnSync(selcap, get, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    if (stdout.includes('\n  state: Finished')) return
     await setTimeout(200)
   }
   throw new Error('Cannot finish the demo: the capture did not reach Finished within a minute')

@@ -28,7 +28,7 @@ export class Digests {
     const begun = this.#begun.get(mark)
     const from = begun && begun.bytes <= bytes ? begun : { hash: createHash('sha256'), bytes: 0 }
     const hash = from.hash.copy()
-    for await (const chunk of file.read(from.bytes, bytes)) hash.update(chunk as Buffer)
+    for await (const chunk of file.read(from.bytes, bytes)) hash.update(chunk)
     this.#hashedBytes += bytes - from.bytes
     if ((begun?.bytes ?? 0) <= bytes) keep(this.#begun, mark, { hash: hash.copy(), bytes })
     const digest = hash.digest('base64')

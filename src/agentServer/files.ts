@@ -2,10 +2,9 @@
 // In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
 // identity when it is rotated, and a new one under its old name has another.
 import { createHash } from 'node:crypto'
-import { constants, createReadStream, lstatSync, type Stats } from 'node:fs'
+import { constants, lstatSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 
 /** `bytes`: what may be read of it now. */
@@ -63,10 +62,15 @@ export class OpenedFile implements AsyncDisposable {
     return isLater(this.etag, etag) ? { bytes: bytesIn(etag), etag } : undefined
   }
 
-  /** From `start`, up to but without `end`. The file stays open. */
-  read(start: number, end: number): Readable {
-    if (end <= start) return createReadStream('/dev/null')
-    return createReadStream('', { fd: this.#handle, start, end: end - 1, autoClose: false, highWaterMark: chunkBytes })
+  /** From `start`, up to but without `end`, in pieces that are good until the next is asked for: one buffer for all. */
+  async *read(start: number, end: number): AsyncGenerator<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(chunkBytes, end - start)))
+    for (let at = start; at < end; ) {
+      const { bytesRead } = await this.#handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
+      if (bytesRead === 0) throw new Error(`Cannot read the file: it ends at ${at}, expected ${end} bytes`)
+      yield buffer.subarray(0, bytesRead)
+      at += bytesRead
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,7 +6,7 @@
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
 //   GET    /v1/captures/{ns}/{name}/{uid}/stream             what comes from now on, as pcapng
 import type { AddressInfo } from 'node:net'
-import { finished, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Certificate } from '../access/certificate.ts'
 import { retrySeconds } from '../access/http.ts'
@@ -17,6 +17,7 @@ import type { Logger } from '../log.ts'
 import type { NodeStream } from '../stream/nodeStream.ts'
 import { Digests } from './digests.ts'
 import { type HeldFile, heldFiles, OpenedFile } from './files.ts'
+import { hand } from './hand.ts'
 import { rangeOf } from './range.ts'
 
 export type AgentServerParts = {
@@ -149,7 +150,6 @@ async function send(file: OpenedFile, request: FastifyRequest, reply: FastifyRep
     await file[Symbol.asyncDispose]()
     return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
-  const stream = file.read(start, end)
-  finished(stream, () => void file[Symbol.asyncDispose]())
-  return reply.send(stream)
+  await hand(file, { start, end }, reply)
+  return reply
 }

@@ -1,8 +1,8 @@
 // Makes whole what a crash left in a capture's directory: hidden files get the name they were
 // about to get or go, a torn last record is cut
 // off. Out: for each active file how much it holds, so that counters go on. Foreign files are left alone.
-import { constants, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { constants, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { awaitedName, isCaptureFile, isWaiting, rotatedName } from './name.ts'
 import { type Scan, scanFile } from './scan.ts'
@@ -18,8 +18,8 @@ export async function adoptWaiting(directory: string): Promise<void> {
     .filter(isWaiting)
     .toSorted((a, b) => numberOf(a) - numberOf(b))) {
     const found = await repairFile(directory, name)
-    if (!found || found.scan.records === 0) rmSync(join(directory, name), { force: true })
-    else promote(directory, name, awaitedName(name))
+    const isUnused = !found || found.scan.records === 0
+    whereWritable(() => (isUnused ? unlinkSync(join(directory, name)) : promote(directory, name, awaitedName(name))))
   }
 }
 
@@ -41,13 +41,36 @@ export async function repairFiles(directory: string, names: readonly string[]): 
 
 async function repairFile(directory: string, name: string): Promise<Repaired | undefined> {
   try {
-    await using file = await open(join(directory, name), constants.O_RDWR | constants.O_NOFOLLOW)
-    const scan = await scanFile(file)
-    const { size } = await file.stat()
-    if (scan && scan.wholeBytes < size) await file.truncate(scan.wholeBytes)
+    await using file = await openToRepair(join(directory, name))
+    const scan = await scanFile(file.handle)
+    const { size } = await file.handle.stat()
+    if (scan && scan.wholeBytes < size && file.isWritable) await file.handle.truncate(scan.wholeBytes)
     return scan && { name, bytes: scan.wholeBytes, scan }
   } catch (error) {
     if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
     throw error
+  }
+}
+
+/** On a file system that became read-only a file is read as it is. */
+async function openToRepair(path: string): Promise<AsyncDisposable & { readonly handle: FileHandle; readonly isWritable: boolean }> {
+  const opened = async (flags: number, isWritable: boolean) => {
+    const handle = await open(path, flags | constants.O_NOFOLLOW)
+    return { handle, isWritable, [Symbol.asyncDispose]: () => handle.close() }
+  }
+  try {
+    return await opened(constants.O_RDWR, true)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
+    return opened(constants.O_RDONLY, false)
+  }
+}
+
+/** What cannot be put right now is looked at again when the process starts next. */
+function whereWritable(act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error
   }
 }

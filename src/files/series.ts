@@ -162,7 +162,7 @@ export class FileSeries {
     try {
       // Checked: on a full disk a header may be written in part, and the file would then begin with half of one.
       if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
-        throw new Error(`Cannot write the header of "${path}": the disk is full`)
+        throw Object.assign(new Error(`Cannot write the header of "${path}": the disk is full`), { code: 'ENOSPC' })
     } catch (error) {
       closeSync(fd)
       rmSync(path, { force: true })

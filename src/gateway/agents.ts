@@ -25,7 +25,7 @@ export type Ask = {
 }
 
 // An agent that says nothing for so long, though we listen, has gone.
-const usualPatience = { connectMs: 5_000, quietMs: 60_000 }
+const usualPatience = { connectMs: 8_000, quietMs: 60_000 }
 type Patience = typeof usualPatience
 const connectionsMax = 256 // to one agent: all that the gate lets in at once
 

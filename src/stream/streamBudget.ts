@@ -8,9 +8,10 @@ import { ringBytesFloor } from '../plan/rings.ts'
 /** Ring memory in use. `take`: closes the tap whose it is, and gives it back. */
 export type Loan = { readonly bytes: number; readonly take: () => Promise<void> }
 
+export const defaultStreamsMax = 4 // of up to 24 MiB each, rings aside
 export const ringBytesMost = 2 * 1024 * 1024
 
-type Parts = { readonly turns: Turns; readonly settings: () => Settings; readonly streamsMax: number }
+type Parts = { readonly turns: Turns; readonly settings: () => Settings; readonly streamsMax?: number }
 
 export class StreamBudget implements Disposable {
   readonly #parts: Parts
@@ -38,7 +39,7 @@ export class StreamBudget implements Disposable {
 
   /** For one stream. Refuses with StreamError TooMany. */
   enter(): Disposable {
-    const { streamsMax } = this.#parts
+    const { streamsMax = defaultStreamsMax } = this.#parts
     if (this.#streams >= streamsMax)
       throw new StreamError('TooMany', `Cannot open a stream: ${this.#streams} are open on this node, expected at most ${streamsMax}`)
     this.#streams++

@@ -200,6 +200,12 @@ export class SimulatedNode {
     return agent
   }
 
+  /** The one that runs, or ran last. */
+  get agent(): Child {
+    if (!this.#agent) throw new Error(`Cannot use the agent of ${this.name}: none was started`)
+    return this.#agent
+  }
+
   async stopAgent(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.#agent?.stop(signal)
   }

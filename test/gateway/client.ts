@@ -8,8 +8,10 @@ import { request } from 'node:https'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
+import { parseAllDocuments } from 'yaml'
 import type { Child } from '../cluster/child.ts'
 import type { SimulatedCluster } from '../cluster/simulated.ts'
+import { read } from '../repo/tree.ts'
 import { until } from '../taps/capture.ts'
 
 export type Answer = {
@@ -27,15 +29,25 @@ export type Request = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** What its deployment sets. */
+function deployedEnv(): NodeJS.ProcessEnv {
+  type Variable = { readonly name: string; readonly value?: string }
+  const [{ spec }] = parseAllDocuments(read('daemonset/base/gateway.yaml')).map(document => document.toJS()) as [
+    { spec: { template: { spec: { containers: [{ env: readonly Variable[] }] } } } },
+  ]
+  const variables = spec.template.spec.containers[0].env
+  return Object.fromEntries(variables.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])))
+}
+
 export class GatewayClient {
   readonly child: Child
   readonly #cluster: SimulatedCluster
-  readonly #socket: string
+  readonly socket: string
 
   private constructor(cluster: SimulatedCluster, child: Child, socket: string) {
     this.#cluster = cluster
     this.child = child
-    this.#socket = socket
+    this.socket = socket
   }
 
   static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
@@ -52,7 +64,7 @@ export class GatewayClient {
       '0',
       ...options,
     ]
-    const child = cluster.run(`gateway-${port}`, undefined, args)
+    const child = cluster.run(`gateway-${port}`, undefined, args, deployedEnv())
     await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')), 15_000)
     const socket = join(cluster.directory, `gateway-${port}.sock`)
     cluster.forward(`forward-${port}`, socket, String(port))
@@ -74,7 +86,7 @@ export class GatewayClient {
   async open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const sent = request({
-        socketPath: this.#socket,
+        socketPath: this.socket,
         rejectUnauthorized: false,
         path,
         method,

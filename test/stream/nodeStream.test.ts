@@ -1,5 +1,5 @@
 // A node's live stream with real packets: what is in it, read by tshark and capinfos too, and how it follows its capture.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { numberOf } from '../net/frames.ts'
 import { uniqueName } from '../net/namespace.ts'
@@ -137,7 +137,9 @@ networkTest('openNodeStream() takes pods in that join, and ends those that leave
 networkTest('openNodeStream() sees a pod from inside its network namespace when the capture says PodNetns', async t => {
   const { pod, sender, port } = await podWithPort(t)
   mkdirSync('/var/run/netns', { recursive: true })
-  await pod.namespace.bindTo(t, `/var/run/netns/${uniqueName()}`)
+  const bound = `/var/run/netns/${uniqueName()}`
+  t.teardown(() => rmSync(bound)) // after the namespace was let go
+  await pod.namespace.bindTo(t, bound)
   const node = await TestNode.start(t)
   node.write('pods.yaml', endpoint('web-0', undefined, pod.podAddress))
   node.write('capture.yaml', capture({ vantage: 'PodNetns' }))

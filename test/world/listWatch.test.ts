@@ -46,7 +46,7 @@ test.serial('a version that the server has forgotten is answered with a list, an
     return { url }
   }
   scene.watch.start()
-  await until('five refusals', () => scene.states.filter(state => tooOld.test(state)).length === 5)
+  await until('five refusals', () => scene.states.filter(state => tooOld.test(state)).length >= 5)
   scene.proxy.next = () => undefined
   await untilTrue(scene, api())
   t.deepEqual(scene.waits.slice(0, 5), [250, 500, 1_000, 2_000, 4_000])
@@ -107,7 +107,7 @@ test.serial('a watch that ends at once again and again is not asked for in a loo
   const scene = await unstarted(t, api(), { random: () => 1 })
   scene.proxy.next = ({ isWatch }) => (isWatch ? { status: 200, body: '' } : undefined)
   scene.watch.start()
-  await until('the third watch', () => scene.proxy.count(/watch=true/) === 3)
+  await until('the third watch', () => scene.proxy.count(/watch=true/) >= 3)
   scene.proxy.next = () => undefined
   await untilTrue(scene, api())
   t.deepEqual(scene.waits.slice(0, 2), [500, 1_000])

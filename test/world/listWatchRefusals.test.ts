@@ -36,7 +36,7 @@ test.serial('Retry-After is honoured when the server answers 429', async t => {
   const scene = await unstarted(t, api(), { random: () => 0 })
   scene.proxy.next = () => ({ status: 429, headers: { 'retry-after': '2' } })
   scene.watch.start()
-  await until('two refusals', () => scene.proxy.asked.length === 2)
+  await until('two refusals', () => scene.proxy.asked.length >= 2)
   scene.proxy.next = () => undefined
   await untilTrue(scene, api())
   t.is(scene.waits[0], 2_000)

@@ -99,7 +99,7 @@ test.serial('one that is gone, or another of its name, when it is fetched is no 
   await apply(api(), capture('gone', 'all()'), capture('namesake', "app == 'a'"))
   await api().kubectl('delete', 'packetcapture', 'gone', 'namesake')
   await apply(api(), capture('namesake', "app == 'b'"))
-  await until('the fetch', () => scene.proxy.count(/\/gone/) === 1)
+  await until('the fetch', () => scene.proxy.count(/\/gone/) >= 1)
   await untilTrue(scene, api(), captures)
   t.is(uidOf(scene, 'gone'), undefined)
   t.is(selectorOf(scene, 'namesake'), "app == 'b'")
@@ -139,7 +139,7 @@ test.serial('what is known is not sent again when the server has forgotten what 
   const before = scene.proxy.bytes
   scene.proxy.cut('close')
   await apply(api(), capture('changes', "app == 'b'"))
-  await until('a list', () => scene.states.filter(state => state.startsWith('listed')).length === 2)
+  await until('a list', () => scene.states.filter(state => state.startsWith('listed')).length >= 2)
   scene.proxy.next = () => undefined
   await untilTrue(scene, api(), captures)
   t.is(selectorOf(scene, 'changes'), "app == 'b'")
@@ -174,7 +174,7 @@ test.serial('bookmarks carry a watch on where only what it did not select change
   scene.watch.start()
   const versions = () =>
     scene.proxy.asked.filter(({ isWatch }) => isWatch).map(({ url }) => Number(url.searchParams.get('resourceVersion')))
-  await until('the watch', () => versions().length === 1)
+  await until('the watch', () => versions().length >= 1)
   for (const value of ['1', '2', '3']) await apply(api(), configMap('elsewhere', value))
   await until('a later version', () => (versions().at(-1) ?? 0) > (versions()[0] ?? 0))
   t.is(scene.proxy.count(/configmaps\?(?!.*watch)/), 1)

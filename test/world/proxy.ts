@@ -125,7 +125,13 @@ export async function startProxy(scope: Scope, target: ApiServer): Promise<ApiPr
   return proxy
 }
 
-export type Passage = { readonly kube: Kube; readonly pod: Kube; readonly tokenFile: string; readonly reset: () => void }
+export type Passage = {
+  readonly url: string
+  readonly kube: Kube
+  readonly pod: Kube
+  readonly tokenFile: string
+  readonly reset: () => void
+}
 
 /**
  * Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is.
@@ -154,7 +160,7 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<Pas
   const tokenFile = join(mkdtempSync(join(target.directory, 'account-')), 'token')
   writeFileSync(tokenFile, `${target.token}\n`)
   const kube = connected(target, { server: url, 'certificate-authority': target.caFile }, { token: target.token })
-  return { kube, pod: connectWith({ server: url, tokenFile, caFile: target.caFile }), tokenFile, reset }
+  return { url, kube, pod: connectWith({ server: url, tokenFile, caFile: target.caFile }), tokenFile, reset }
 }
 
 /** By a kubeconfig of its own, as a user has it. */
