@@ -19,12 +19,14 @@ export type Fetch = {
   /** Bytes of it that are here; less than before when it had to begin again. */
   readonly onBytes: (bytes: number) => void
   readonly onRetry?: (reason: string) => void
+  readonly stallMs?: number
 }
 
 export type Fetched = { readonly bytes: number; readonly sha256: string; readonly isNew: boolean }
 
 type Part = { readonly etag: string; readonly digest: string; readonly bytes: number }
 
+const stallMsMax = 120_000 // the gateway reads the whole of a large file before it says a word
 const fruitlessMax = 5 // tries in a row that brought nothing
 const waitMs = { first: 500, most: 10_000 } as const
 
@@ -47,7 +49,22 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
   }
 }
 
-async function attempt({ gateway, path, target, signal, onBytes }: Fetch): Promise<Fetched> {
+/** Given up when nothing comes for too long: a connection may be dead without a word. */
+async function attempt(fetch: Fetch): Promise<Fetched> {
+  const { stallMs = stallMsMax } = fetch
+  const stall = new AbortController()
+  const timer = setTimeout(() => stall.abort(new BrokenOff(`nothing came for ${stallMs / 1_000} s`)), stallMs)
+  try {
+    const part = await bring({ ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) }, () => timer.refresh())
+    return await finish(fetch.target, part)
+  } catch (error) {
+    throw stall.signal.aborted && !fetch.signal.aborted ? stall.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function bring({ gateway, path, target, signal, onBytes }: Fetch, onChunk: () => void): Promise<Part> {
   const part = await partOf(target)
   const isMore = part !== undefined && part.here < part.bytes
   const headers: Record<string, string> = isMore ? { range: `bytes=${part.here}-`, 'if-range': part.etag } : {}
@@ -61,13 +78,14 @@ async function attempt({ gateway, path, target, signal, onBytes }: Fetch): Promi
     transform(chunk: Buffer, _, done) {
       bytes += chunk.length
       onBytes(bytes)
+      onChunk()
       done(null, chunk)
     },
   })
   onBytes(from)
   await pipeline(response, counter, createWriteStream(`${target}.part`, { flags: isRest ? 'a' : 'w', mode: 0o600 }), { signal })
   if (bytes < now.bytes) throw new BrokenOff(`it broke off after ${bytes} of ${now.bytes} bytes`)
-  return finish(target, now)
+  return now
 }
 
 /** The whole of what is here is held to the checksum, whatever of it came in this run. */

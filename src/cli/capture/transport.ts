@@ -113,7 +113,9 @@ async function throughPortForward(
     await forward.port()
   } catch (error) {
     const both = proxied ? `${proxied.refusal}; and by port-forward: ` : ''
-    throw new CommandFailure(proxied ? reasonOf(proxied.status) : 'failed', `Cannot reach the gateway: ${both}${(error as Error).message}`)
+    const { message } = error as Error
+    const reason = proxied ? reasonOf(proxied.status) : /\(Forbidden\)/.test(message) ? 'notAllowed' : 'failed'
+    throw new CommandFailure(reason, `Cannot reach the gateway: ${both}${message}`, error)
   }
   const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
   const send: Send = async request => sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, await token())

@@ -36,7 +36,7 @@ async function scene(t: ExecutionContext, misbehave: Behaviour = () => false): P
   const target = join(directory, 'node-1', 'web.pcap')
   const seen: number[] = []
   const fetch = (signal = new AbortController().signal) =>
-    fetchFile({ gateway, path: '/file', target, signal, onBytes: each => seen.push(each) })
+    fetchFile({ gateway, path: '/file', target, signal, onBytes: each => seen.push(each), stallMs: 2_000 })
   return { target, requests, fetch, seen }
 }
 
@@ -139,6 +139,19 @@ test('fetchFile() holds what was there before it to the checksum as well', async
   await t.throwsAsync(fetching)
   writeFileSync(`${target}.part`, Buffer.alloc(500_000))
   await t.throwsAsync(fetch(), { message: /^Cannot trust/ })
+})
+
+test('fetchFile() goes on by another connection when one is dead without a word', async t => {
+  let isFirst = true
+  const { fetch, target, requests } = await scene(t, (_, response) => {
+    if (!isFirst) return false
+    isFirst = false
+    response.writeHead(200, { etag: '"v1"', 'content-length': bytes.length, 'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:` })
+    return response.write(bytes.subarray(0, 1_000_000)) || true
+  })
+  await fetch()
+  t.true(readFileSync(target).equals(bytes))
+  t.regex(requests[1] ?? '', /^GET bytes=\d+-$/)
 })
 
 test('fetchFile() waits and asks again when the gateway says that there is too much at once', async t => {

@@ -59,7 +59,7 @@ nodeTest('kubectl capture download comes through a port-forward, as somebody who
   t.regex(err, /Merged \d+ packets/)
   t.true(existsSync(join(dest, 'all.pcapng')))
   const refused = await capture('download', 'web', '--via', 'port-forward')
-  t.is(refused.code, 1)
+  t.is(refused.code, 4)
   t.regex(refused.err, /^Cannot reach the gateway: .*selcap-system/)
 })
 
