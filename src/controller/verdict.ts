@@ -25,11 +25,13 @@ export type VerdictInput = {
 export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
 
 const never = Number.POSITIVE_INFINITY
+const answerMs = 10_000 // a node that has a pod of a new capture says so within that time; one that has none says nothing
 
 export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput): Verdict {
   const elements = rows.map(elementOf)
   const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
+  const answeredAtMs = read.ok && !isShown ? read.createdAtMs + answerMs : never
   const status = foldStatus({
     elements: isShown ? elements : [unseen(read, elements, nodes, nowMs)],
     generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
@@ -38,7 +40,7 @@ export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput):
   })
   const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
   const expiresAtMs = read.ok && isFinished ? expiryOf(read, status, nowMs) : never
-  const wakes = [timed?.wakeAtMs ?? never, expiresAtMs]
+  const wakes = [timed?.wakeAtMs ?? never, expiresAtMs, answeredAtMs]
   return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
 }
 
@@ -61,15 +63,22 @@ function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElemen
   const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
-  const nobody =
-    hostNetworked?.message ??
-    (nodes === 0
-      ? 'No node has reported yet'
-      : `No pod in namespace "${read.capture.namespace}" matches the selector on any of ${countOf(nodes, 'node')}`)
+  const nobody = hostNetworked?.message ?? nobodyOf(read, nodes, nowMs)
   if (phase.kind === 'Scheduled')
     return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${nobody}`, isRejected: false }
   if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${nobody}`, isRejected: false }
-  return { ...common, state: 'WaitingForTraffic', message: nobody, isRejected: false }
+  const isUnanswered = nodes > 0 && !hostNetworked && isNew(read.createdAtMs, nowMs)
+  return { ...common, state: 'WaitingForTraffic', message: nobody, isRejected: false, isUnanswered }
+}
+
+function isNew(createdAtMs: number, nowMs: number): boolean {
+  return nowMs < createdAtMs + answerMs
+}
+
+function nobodyOf({ capture, createdAtMs }: Intent, nodes: number, nowMs: number): string {
+  if (nodes === 0) return 'No node has reported yet'
+  if (isNew(createdAtMs, nowMs)) return 'No node has answered yet'
+  return `No pod in namespace "${capture.namespace}" matches the selector on any of ${countOf(nodes, 'node')}`
 }
 
 /**

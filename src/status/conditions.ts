@@ -31,6 +31,7 @@ function ready({ state, elements, message }: ConditionInput): Told {
   const isSilent = live.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
   if (live.length > 0 && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
   if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
+  if (elements.some(({ isUnanswered }) => isUnanswered)) return { type: 'Ready', status: 'False', reason: 'NotAnswered', message }
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
 

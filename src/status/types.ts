@@ -49,6 +49,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
   readonly isHostNetworked: boolean // only host-networked pods match here
+  readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
 }
 

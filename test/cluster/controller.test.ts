@@ -101,7 +101,7 @@ clusterTest('a capture that matches nobody, or only host-networked pods, says so
   const { nodes } = await onStage()
   await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { spec: { hostNetwork: true } })
   await cluster().apply(packetCapture('nobody', { selector: "app == 'nobody'" }), packetCapture('proxy', { selector: "app == 'proxy'" }))
-  const nobody = await untilStatus('nobody', 'a message', ({ status }) => (status?.conditions[0]?.message ?? '') !== '')
+  const nobody = await untilStatus('nobody', 'a message', ({ status }) => /^No pod/.test(status?.conditions[0]?.message ?? ''))
   t.is(nobody.status?.conditions[0]?.message, 'No pod in namespace "shop" matches the selector on any of 2 nodes')
   t.is(nobody.status?.conditions[0]?.reason, 'NoEndpoint')
   const proxy = await untilStatus('proxy', 'a word of host networking', ({ status }) =>

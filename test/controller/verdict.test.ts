@@ -47,6 +47,17 @@ test('verdictOf() says so when no node has reported', t => {
   t.is(condition(verdict({ nodes: 0 }).status, 'Ready')?.message, 'No node has reported yet')
 })
 
+test('verdictOf() says of a new capture that no node has answered, for ten seconds, unless one has', t => {
+  const made = read({})
+  const createdAtMs = made.ok ? made.createdAtMs : never
+  const young = { read: made, nowMs: createdAtMs + 9_999 }
+  const { status, wakeAtMs } = verdict(young)
+  t.like(condition(status, 'Ready'), { status: 'False', reason: 'NotAnswered', message: 'No node has answered yet' })
+  t.is(wakeAtMs, createdAtMs + 10_000)
+  t.is(condition(verdict({ ...young, nowMs: wakeAtMs }).status, 'Ready')?.reason, 'NoEndpoint')
+  t.is(condition(verdict({ ...young, rows: reporting(row('a', 'Capturing')) }).status, 'Ready')?.reason, 'Capturing')
+})
+
 test('verdictOf() passes on that only host-networked pods match, and lists no node for them', t => {
   const proxy = row('a', 'WaitingForTraffic', { isListed: false, file: { endpoints: [], message: 'Only host-networked pods match (1)' } })
   const alone = verdict({ rows: reporting(proxy) }).status

@@ -6,6 +6,7 @@ import { toIntent } from '../../intent/intent.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
 import type { ShownCapture } from '../../status/columns.ts'
+import { countOf } from '../../status/words.ts'
 import { download } from './download.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
 import { type Meant, selectorOf } from './meant.ts'
@@ -14,7 +15,7 @@ import { readMore, readSeconds } from './quantity.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 import { type SpecOptions, specOf, withSpec } from './spec.ts'
 import { type GatewayOptions, withGateway } from './transport.ts'
-import { type WaitGoal, waitFor, waitGoals } from './wait.ts'
+import { messageOf, type WaitGoal, waitFor, waitGoals } from './wait.ts'
 
 const waitSeconds = 60
 
@@ -78,8 +79,11 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   await download(name, { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined })
 }
 
-function tell({ metadata: { name }, status }: ShownCapture): void {
-  process.stderr.write(`${name} is ${status?.state}: ${status?.nodes} nodes, ${status?.endpoints} endpoints, ${status?.packets} packets\n`)
+// What nobody takes says why; the rest says how many.
+function tell(capture: ShownCapture): void {
+  const { nodes = 0, endpoints = 0, packets = 0, state } = capture.status ?? {}
+  const counts = [countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')
+  process.stderr.write(`${capture.metadata.name} is ${state}: ${endpoints > 0 ? counts : messageOf(capture) || counts}\n`)
 }
 
 function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes }: SpecOptions): boolean {
@@ -88,10 +92,13 @@ function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes
 
 async function documentOf(session: Session, name: string, options: CreateOptions): Promise<object> {
   const { group, namespace } = session
+  const nowMs = session.nowMs()
   // Before any pod is asked for: with two selectors in one the caret would point into something that nobody typed.
-  check(name, { ...specOf(options, options.selector, session.nowMs()) }, session)
-  const spec = specOf(options, await selectorOf(session, options), session.nowMs())
+  check(name, { ...specOf(options, options.selector, nowMs) }, session)
+  const spec = specOf(options, await selectorOf(session, options), nowMs)
   check(name, spec, session)
+  if (spec.endTime !== undefined && Date.parse(`${spec.endTime}`) < nowMs)
+    process.stderr.write(`Warning: the window ended at ${spec.endTime} already: nothing will be captured\n`)
   return { apiVersion: `${group}/v3`, kind: 'PacketCapture', metadata: { name, namespace }, spec }
 }
 

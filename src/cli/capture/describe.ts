@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { ShownCapture } from '../../status/columns.ts'
 import type { EndpointStatus, FileStatus } from '../../status/types.ts'
+import { countOf } from '../../status/words.ts'
 import { table } from '../table.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
 import { coloured, stateCell } from './output.ts'
@@ -41,15 +42,15 @@ export function describeCapture(capture: ShownCapture): string {
     ...(status ? totals(status) : []),
   ]
   const width = Math.max(...facts.map(([name]) => name.length)) + 2
-  const lines = facts.map(([name, value]) => `${`${name}:`.padEnd(width)}${value}\n`)
+  const lines = facts.map(([name, value]) => `${`${name}:`.padEnd(value.startsWith('\n') ? 0 : width)}${value}\n`)
   return `${lines.join('')}${(status?.files ?? []).map(describeNode).join('')}`
 }
 
 function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNullable<ShownCapture['status']>): [string, string][] {
   const degraded = conditions.find(({ type, status }) => type === 'Degraded' && status === 'True')
   return [
-    ['Totals', `${nodes} nodes, ${endpoints} endpoints, ${packets} packets, ${sizeText(bytes)}`],
-    ['Dropped', dropped > 0 ? coloured('red', `${dropped} packets`) : 'none'],
+    ['Totals', `${[countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')}, ${sizeText(bytes)}`],
+    ['Dropped', dropped > 0 ? coloured('red', countOf(dropped, 'packet')) : 'none'],
     ...(degraded ? [['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [string, string]] : []),
   ]
 }
@@ -68,7 +69,7 @@ function describeNode({ node, state, message, directory, fileNames, endpoints }:
   const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf)]
   return `
 Node ${node}: ${stateCell(state)}
-  ${fileNames.length} files in ${directory}
+  ${countOf(fileNames.length, 'file')} in ${directory}
 ${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
 }
 

@@ -30,8 +30,13 @@ export const exitMeanings: Readonly<Record<ExitReason, string>> = {
 export const exitHelp = `
 Exit codes: 0 done
 ${Object.entries(exitCodes)
-  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${exitMeanings[reason as ExitReason]}`)
+  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${wrapped(exitMeanings[reason as ExitReason])}`)
   .join('\n')}`
+
+// To a terminal of 80 columns, below where it began.
+function wrapped(meaning: string): string {
+  return meaning.replaceAll(/(.{1,73})(?: |$)/g, '$1\n       ').trimEnd()
+}
 
 /** Printed without a stack. */
 export class CommandFailure extends Error {

@@ -45,7 +45,7 @@ export function whenMs(when: When, nowMs: number): number {
 
 export function readCount(text: string): number {
   if (/^\d+$/.test(text) && Number(text) > 0 && Number.isSafeInteger(Number(text))) return Number(text)
-  throw new InvalidArgumentError('Expected a whole number of at least 1.')
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${Number.MAX_SAFE_INTEGER}.`)
 }
 
 /** What was given before, and this: options that may be given again, or hold several with commas between. */

@@ -23,7 +23,7 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
     const capture = await getCapture(session, name)
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
-      if (reached[goal].includes(status.state)) return capture
+      if (reached[goal].includes(status.state) && !isUnanswered(status)) return capture
       if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
     if (performance.now() > endMs)
@@ -33,6 +33,11 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
       )
     await after(lookMs)
   }
+}
+
+// Whether any pod matches is not known yet.
+function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
+  return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
 }
 
 export function getCapture(session: Session, name: string): Promise<ShownCapture> {

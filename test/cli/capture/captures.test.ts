@@ -23,6 +23,20 @@ clusterTest('kubectl capture create --wait makes a capture that is captured when
   t.like(spec, { selector: 'app == "web"', filters: [{ protocol: 'UDP', ports: [9, '8000:8080'] }] })
 })
 
+clusterTest(
+  'kubectl capture create says that its window is over, and --wait that no pod matches once the nodes had their time',
+  async t => {
+    const stage = await onStage()
+    const past = await stage.capture('create', 'past', '--until', '2020-01-01T00:00:00Z', '--wait')
+    t.is(past.code, 0, past.err)
+    t.regex(past.err, /^Warning: the window ended at 2020-01-01T00:00:00.000Z already: nothing will be captured\npast is Finished: /)
+    const nobody = await stage.capture('create', 'nobody', '-l', 'app == "nobody"', '--wait')
+    t.is(nobody.code, 0, nobody.err)
+    t.regex(nobody.err, /^nobody is WaitingForTraffic: No pod in namespace "shop" matches the selector/)
+    t.is((await stage.capture('delete', 'past', 'nobody')).code, 0)
+  },
+)
+
 clusterTest('kubectl capture list prints the columns of kubectl, -A more, and names for scripts', async t => {
   const stage = await onStage()
   const { out } = await stage.capture('list')
@@ -58,10 +72,7 @@ clusterTest('kubectl capture describe shows nodes, endpoints, losses, and what t
   t.regex(out, /^Name: +web\nNamespace: +shop\n/)
   t.regex(out, /\nState: +Capturing\n/)
   t.regex(out, /\nTotals: +2 nodes, 2 endpoints, 8 packets, \d+ B\nDropped: +none\n/)
-  t.regex(
-    out,
-    /\nNode node-2: Capturing\n {2}1 files in \S+\n {2}POD +INTERFACE .*\n {2}web-1 +cali\w+ +HostVeth +Capturing +4 +\d+ B +0\n/,
-  )
+  t.regex(out, /\nNode node-2: Capturing\n {2}1 file in \S+\n {2}POD +INTERFACE .*\n {2}web-1 +cali\w+ +HostVeth +Capturing +4 +\d+ B +0\n/)
   t.regex(out, /\nMatches now: 2 of 4 pods\n {2}web-0 on node-1\n {2}web-1 on node-2\n {2}not proxy: it is host-networked/)
 })
 
