@@ -1,0 +1,91 @@
+// How fast one large file comes through the gateway (agent, gateway and reader: two connections by TLS, a checksum before),
+// beside nginx on the node handing out the same file by HTTPS (one connection). Real agent, gateway and API server in network
+// namespaces of this machine, curl as the reader, pairs in turn. Needs root, curl and nginx.
+//   node_modules/.bin/node bench/download.ts [MEBIBYTES]
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import { makeCertificate } from '../src/access/certificate.ts'
+import { SimulatedCluster } from '../test/cluster/simulated.ts'
+import { addBigFile, makeStage } from '../test/gateway/stage.ts'
+
+const bytes = Number(process.argv[2] ?? 1_024) * 1_048_576
+const pairs = 5
+const gateway = 'https://198.19.255.1:8443'
+const nginxPort = 8_444
+const cleanUps: (() => unknown)[] = []
+
+try {
+  await main()
+} finally {
+  for (const cleanUp of cleanUps.toReversed()) await cleanUp()
+}
+
+async function main(): Promise<void> {
+  const cluster = await SimulatedCluster.start({ teardown: cleanUp => void cleanUps.push(cleanUp) })
+  const stage = await makeStage(cluster)
+  const { name, path } = await addBigFile(stage, bytes)
+  await startNginx(cluster, stage.node.namespace.path, dirname(path))
+  const ours = `${gateway}/v1/namespaces/shop/packetcaptures/web/files/node-1/${name}`
+  const theirs = `https://198.19.0.1:${nginxPort}/${name}`
+  const [first] = [speed(cluster, ours, stage.dev), speed(cluster, theirs)]
+  const rows: { readonly ours: number; readonly theirs: number }[] = []
+  for (let pair = 0; pair < pairs; pair++) rows.push({ ours: speed(cluster, ours, stage.dev), theirs: speed(cluster, theirs) })
+  const ratios = rows.map(row => row.theirs / row.ours)
+  process.stdout.write(
+    `${bytes / 1_048_576} MiB: gateway ${shown(rows.map(row => row.ours))} MB/s (the first time ${Math.round(first / 1e6)}: its checksum is made), ` +
+      `nginx ${shown(rows.map(row => row.theirs))} MB/s; nginx is ${median(ratios).toFixed(2)} times as fast (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})\n`,
+  )
+}
+
+async function startNginx(cluster: SimulatedCluster, netns: string, directory: string): Promise<void> {
+  const place = join(cluster.directory, 'nginx')
+  mkdirSync(place)
+  const { key, cert } = await makeCertificate('nginx', [])
+  writeFileSync(join(place, 'key.pem'), key, { mode: 0o600 })
+  writeFileSync(join(place, 'cert.pem'), cert)
+  const server = `server { listen ${nginxPort} ssl; ssl_certificate ${place}/cert.pem; ssl_certificate_key ${place}/key.pem; root ${directory}; }`
+  const config = `user root; daemon off; pid ${place}/pid; error_log ${place}/error.log; worker_processes 1; events {} http { access_log off; sendfile on; ${server} }`
+  writeFileSync(join(place, 'nginx.conf'), config)
+  const nginx = spawn(
+    'nsenter',
+    [`--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--', 'nginx', '-e', `${place}/error.log`, '-c', join(place, 'nginx.conf')],
+    {
+      stdio: 'inherit',
+    },
+  )
+  cleanUps.push(() => nginx.kill('SIGTERM'))
+  await after(500)
+}
+
+/** Bytes a second, as curl counts them. */
+function speed({ networkPath }: SimulatedCluster, url: string, token?: string): number {
+  const headers = token === undefined ? [] : ['-H', `Authorization: Bearer ${token}`]
+  const curl = [
+    'curl',
+    '--silent',
+    '--fail',
+    '--insecure',
+    '--output',
+    '/dev/null',
+    '--write-out',
+    '%{size_download} %{time_total}',
+    ...headers,
+    url,
+  ]
+  const [size = 0, seconds = 1] = execFileSync('nsenter', [`--net=${networkPath}`, ...curl], { encoding: 'utf8' })
+    .split(' ')
+    .map(Number)
+  if (size !== bytes) throw new Error(`Cannot measure ${url}: expected ${bytes} bytes, found ${size}`)
+  return size / seconds
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function shown(values: readonly number[]): string {
+  const mega = values.map(value => Math.round(value / 1e6))
+  return `${median(mega)} (${Math.min(...mega)} to ${Math.max(...mega)})`
+}
