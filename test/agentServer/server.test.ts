@@ -7,6 +7,7 @@ import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import test from 'ava'
+import type { LiveRow } from '../../src/files/captureFolder.ts'
 import { useInstalled } from '../daemonset/install.ts'
 import { until } from '../taps/capture.ts'
 import { Agent, files, gatewayToken } from './stage.ts'
@@ -142,6 +143,12 @@ test.serial('files are not removed while one is written to, and a capture that i
   agent.write(name, 'packets')
   t.is((await agent.ask({ path: files.replace('uid-1', 'uid-2'), token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 1)
+  agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
+  const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveRow
+  agent.folder.begin('web', () => row, 0)
+  t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 409)
+  t.is(agent.folder.files().length, 2)
+  agent.folder.end('web', row, 'finished')
   t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 0)
 })
