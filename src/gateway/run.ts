@@ -14,6 +14,7 @@ import { teller } from './events.ts'
 import { Gate } from './gate.ts'
 import { followKeyPair, keyPair } from './secret.ts'
 import { gatewayServer } from './server.ts'
+import { Sweeper } from './sweeper.ts'
 
 const account = 'selcap-gateway'
 const limits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
@@ -28,7 +29,17 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   using agents = new Agents(node => tokens.for(node))
   const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']
   const app = gatewayServer(
-    { cluster, agents, reviews: new Reviews({ kube, clock }), gate: new Gate(limits), group, clock, log, tell: teller(kube, clock, log) },
+    {
+      cluster,
+      agents,
+      reviews: new Reviews({ kube, clock }),
+      gate: new Gate(limits),
+      sweeper: new Sweeper(),
+      group,
+      clock,
+      log,
+      tell: teller(kube, clock, log),
+    },
     await keyPair(certificates, hosts, log),
   )
   const follower =

@@ -14,6 +14,7 @@ import type { Tell } from './events.ts'
 import type { Gate } from './gate.ts'
 import { cleanNode, list, pathOf } from './listing.ts'
 import { openStream } from './stream.ts'
+import type { Sweeper } from './sweeper.ts'
 import { zipOf } from './zip.ts'
 
 export type GatewayParts = {
@@ -21,6 +22,7 @@ export type GatewayParts = {
   readonly agents: Agents
   readonly reviews: Reviews
   readonly gate: Gate
+  readonly sweeper: Sweeper
   readonly group: string
   readonly clock: Clock
   readonly log: Logger
@@ -126,6 +128,7 @@ async function sendZip(
   let bytes = 0
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length
+    parts.sweeper.passed(chunk.length)
   })
   missing.then(found => raw.headersSent && !raw.destroyed && raw.addTrailers({ 'X-Selcap-Missing': found.join(', ') })).catch(() => {})
   pipeline(stream, raw, error => {
@@ -163,6 +166,7 @@ async function sendFile(parts: GatewayParts, access: Granted, request: FastifyRe
   let bytes = 0
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length
+    parts.sweeper.passed(chunk.length)
   })
   answer.pause()
   reply.raw.setTimeout(stallMs, () => reply.raw.destroy())

@@ -7,6 +7,7 @@ import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import test from 'ava'
+import type { LiveRow } from '../../src/files/captureFolder.ts'
 import { useInstalled } from '../daemonset/install.ts'
 import { until } from '../taps/capture.ts'
 import { Agent, files, gatewayToken } from './stage.ts'
@@ -133,7 +134,8 @@ test.serial('no more than 256 requests are answered at once; the next is told to
   t.deepEqual([refused.code, refused.headers['retry-after']], [503, '5'])
   for (const response of responses) response.destroy()
   await until('room', async () => (await agent.ask({ path: files, token })).code === 200)
-  t.is(agent.openFiles(), 0)
+  await until('the files to be closed', () => agent.openFiles() === 0)
+  t.pass()
 })
 
 test.serial('files are not removed while one is written to, and a capture that is not here is no error', async t => {
@@ -142,6 +144,12 @@ test.serial('files are not removed while one is written to, and a capture that i
   agent.write(name, 'packets')
   t.is((await agent.ask({ path: files.replace('uid-1', 'uid-2'), token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 1)
+  agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
+  const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveRow
+  agent.folder.begin('web', () => row, 0)
+  t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 409)
+  t.is(agent.folder.files().length, 2)
+  agent.folder.end('web', row, 'finished')
   t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 0)
 })
