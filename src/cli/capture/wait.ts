@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { ShownCapture } from '../../status/columns.ts'
 import type { CaptureState } from '../../status/types.ts'
 import { CommandFailure } from './exit.ts'
+import { podVerdicts } from './pods.ts'
 import { ask, capturesPath, type Session } from './session.ts'
 
 export const waitGoals = ['started', 'capturing', 'finished'] as const
@@ -19,17 +20,18 @@ const lookMs = 500
 
 export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
   const endMs = performance.now() + withinSeconds * 1_000
-  for (;;) {
+  for (let missing: readonly string[] = []; ; ) {
     const capture = await getCapture(session, name)
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
-      if (reached[goal].includes(status.state) && !isUnanswered(status)) return capture
+      missing = goal === 'started' ? await notYet(session, capture) : []
+      if (reached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
       if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
     if (performance.now() > endMs)
       throw new CommandFailure(
         'timeout',
-        `Cannot wait any longer for "${name}": after ${withinSeconds} s it is ${status?.state ?? 'not yet seen by the controller'}, expected ${goal}`,
+        `Cannot wait any longer for "${name}": after ${withinSeconds} s it is ${status?.state ?? 'not yet seen by the controller'}, expected ${goal}${missing.length > 0 ? ` with ${missing.join(', ')}` : ''}`,
       )
     await after(lookMs)
   }
@@ -38,6 +40,16 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
 // Whether any pod matches is not known yet.
 function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
   return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
+}
+
+/** Pods that it takes and that no node has told of: nodes report one after another. None where pods may not be listed. */
+async function notYet(session: Session, { spec, status }: ShownCapture): Promise<string[]> {
+  if (status?.state !== 'WaitingForTraffic' && status?.state !== 'Capturing') return []
+  const told = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
+  const { pods } = await podVerdicts(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
+  const taken = pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
+  if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
+  return taken.filter(pod => !told.has(pod))
 }
 
 export function getCapture(session: Session, name: string): Promise<ShownCapture> {
