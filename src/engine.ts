@@ -154,7 +154,7 @@ export class Engine implements Turns {
   async #publish(world: World, decision: Decision): Promise<void> {
     const { publisher, clock, log } = this.#parts
     const nowMs = clock.now()
-    const place = { node: world.node, directory: world.settings.captureDir }
+    const place = { node: world.node, directory: world.settings.captureDir, isStopped: this.#stop.signal.aborted }
     const elements = nodeStatuses(decision.captures, this.#actual(), place)
     logTurn(log, { decision, before: this.#elements, elements })
     this.#elements = elements

@@ -21,6 +21,10 @@ networkTest('selcap standalone goes from WaitingForTraffic to Capturing, and SIG
   t.is(app.records(), 25)
   t.is(app.status()?.status?.packets, 25)
   t.deepEqual(app.status()?.status?.files[0]?.fileNames, [`web-0_${pod.hostName}.pcap`])
+  t.regex(
+    app.status()?.status?.files[0]?.message ?? '',
+    /^selcap has stopped on node "[^"]+": nothing is captured here until it runs again$/,
+  )
   t.is(
     execFileSync(selcap, ['get', 'packetcaptures', 'web', '-n', 'shop', '-o', 'yaml', '--status', join(app.root, 'status')], {
       encoding: 'utf8',

@@ -8,12 +8,23 @@ import { CommandFailure } from './capture/exit.ts'
 export type Commands = Readonly<Record<string, () => Promise<Command>>>
 
 export async function run(program: Command, commands: Commands, args: readonly string[]): Promise<void> {
+  process.stdout.on('error', endWithReader)
   try {
     if (args[0] === '__complete') return await completing(await withCommands(program, commands, ''), args.slice(1))
     await (await withCommands(program, commands, args[0] ?? '')).parseAsync(args, { from: 'user' })
   } catch (error) {
     process.exitCode = exitCodeOf(error)
   }
+}
+
+// Who reads has had enough, as head has: an end as good as any. A command that can be interrupted closes what it holds open;
+// one that pipes into standard output (stream) listens itself.
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.syscall !== 'write') return // of what was piped into it, and told by the pipe
+  if (error.code !== 'EPIPE') throw error
+  if (process.stdout.listenerCount('error') > 1) return
+  if (process.listenerCount('SIGTERM') > 0) process.emit('SIGTERM', 'SIGTERM')
+  else process.exit(0)
 }
 
 async function withCommands(program: Command, commands: Commands, asked: string): Promise<Command> {

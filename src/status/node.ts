@@ -11,7 +11,8 @@ import type { CaptureState, CaptureStatusElement } from './types.ts'
 
 export type { CaptureStatusElement } from './types.ts'
 
-export type Place = { readonly node: string; readonly directory: string }
+/** `isStopped`: the process is about to end, and this is the last it says. */
+export type Place = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
 
 export function nodeStatuses(
   captures: ReadonlyMap<string, CaptureOutlook>,
@@ -27,11 +28,13 @@ export function nodeStatuses(
   )
 }
 
-export function nodeStatus(held: Held, { node, directory }: Place): CaptureStatusElement {
+export function nodeStatus(held: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
   const rows = rowsOf(held)
   const state = stateOf(held.outlook, rows)
   const problems = problemsOf(held, rows)
-  const message = explain(held, node, state, rows, problems)
+  const isCutShort = isStopped && rows.some(({ status }) => status.state === 'WaitingForTraffic')
+  const stopped = isCutShort ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`] : []
+  const message = [...stopped, explain(held, node, state, rows, problems)].filter(text => text !== '').join('; ')
   const isRejected = held.outlook.phase.kind === 'Rejected'
   return {
     node,

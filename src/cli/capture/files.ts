@@ -25,11 +25,19 @@ export async function listFiles(gateway: Gateway, namespace: string, name: strin
   const missing = nodes.flatMap(each =>
     each.error === undefined || node?.includes(each.node) === false ? [] : [{ node: each.node, reason: each.error }],
   )
-  return { files: files.filter(isWanted), missing }
+  const wanted = files.filter(isWanted)
+  if (wanted.length === 0 && missing.length === 0 && files.length > 0) throw noneOf(files, `${namespace}/${name}`)
+  return { files: wanted, missing }
 }
 
 export function filesPath(namespace: string, name: string): string {
   return `/v1/namespaces/${encodeURIComponent(namespace)}/packetcaptures/${encodeURIComponent(name)}/files`
+}
+
+function noneOf(files: readonly RemoteFile[], of: string): CommandFailure {
+  const names = files.slice(0, 3).map(({ node, file }) => `${node}/${file}`)
+  const more = files.length > names.length ? ` and ${files.length - names.length} more` : ''
+  return new CommandFailure('notFound', `Cannot find a file of ${of} for that --node and --pod: found ${names.join(', ')}${more}`)
 }
 
 function podPrefix(pod: string): string {

@@ -67,7 +67,15 @@ clusterTest('kubectl capture download tells checksums, takes nodes and pods, and
     (await read('--node', 'node-2')).map(({ node }) => node),
     ['node-2'],
   )
-  t.deepEqual(await read('--pod', 'web'), [])
+})
+
+clusterTest('kubectl capture download of a node or a pod without files exits 3 and names files there are', async t => {
+  const { capture } = await onStage()
+  for (const choice of ['--node=nobody', '--pod=nobody', '--pod=web']) {
+    const { code, err } = await capture('download', 'web', choice)
+    t.is(code, 3)
+    t.regex(err, /^Cannot find a file of shop\/web for that --node and --pod: found node-1\/web-0_/)
+  }
 })
 
 clusterTest('kubectl capture download --merge makes one file in the order of time, which tshark reads', async t => {

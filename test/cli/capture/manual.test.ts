@@ -1,5 +1,7 @@
 // docs/kubectl-capture.md and the plugin tell the same: commands, options, exit codes; and every example is one that it takes.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { Command } from 'commander'
 import { captureCommands } from '../../../src/cli/capture/commands.ts'
@@ -68,3 +70,10 @@ for (const line of commandsOf(manual)) {
     t.deepEqual(called, [words[0]])
   })
 }
+
+test('kubectl capture says nothing and exits 0 when whoever reads has had enough', async t => {
+  const child = spawn('bin/kubectl-capture', ['--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
+  t.deepEqual([child.exitCode, err], [0, ''])
+})

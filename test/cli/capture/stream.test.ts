@@ -100,6 +100,7 @@ test('kubectl capture stream exits 130 when it is interrupted', async t => {
 for (const [what, flags, status, code, said] of [
   ['is refused', [], 403, 4, /^Cannot stream shop\/web: may not get packetcaptures\/stream\n$/],
   ['finds no program', ['--wireshark', '/nowhere/shark'], 200, 1, /^Cannot start Wireshark: spawn \/nowhere\/shark ENOENT\n$/],
+  ['has no place to write', ['--write', '/nowhere/live.pcapng'], 200, 2, /^Cannot write \/nowhere\/live.pcapng: ENOENT/],
   ['has two places to go', ['--wireshark', 'x', '--write', 'y'], 200, 2, /expected one of them/],
 ] as const) {
   test(`kubectl capture stream exits ${code} when it ${what}`, async t => {
