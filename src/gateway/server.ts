@@ -214,7 +214,11 @@ async function clean(parts: GatewayParts, { user, capture }: Granted, request: F
     .filter(({ row }) => row.file.state === 'Capturing' || row.file.state === 'WaitingForTraffic')
     .map(({ node }) => node)
   const stillCapturing = (nodes: readonly string[]) =>
-    reply.code(409).send(`Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first\n`)
+    reply
+      .code(409)
+      .send(
+        `Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first: kubectl capture stop ${capture.metadata.name} -n ${capture.metadata.namespace}\n`,
+      )
   if (capturing.length > 0) return stillCapturing(capturing)
   const results = await Promise.all(holdings.map(holding => cleanNode(parts, capture, holding)))
   const failed = results.flatMap(({ error }) => error ?? [])

@@ -172,7 +172,10 @@ clusterTest('files are removed only when nobody captures any more', async t => {
   const busy = await gateway.ask({ path, token, method: 'DELETE' })
   t.deepEqual(
     [busy.code, busy.text],
-    [409, 'Cannot clean files while they are captured: on node-1, node-2, node-3. Set endTime to now first\n'],
+    [
+      409,
+      'Cannot clean files while they are captured: on node-1, node-2, node-3. Set endTime to now first: kubectl capture stop web -n shop\n',
+    ],
   )
   const patch = JSON.stringify({ spec: { endTime: new Date().toISOString() } })
   await cluster().api.kubectl('patch', 'packetcapture', 'web', '-n', 'shop', '--type=merge', '-p', patch)
