@@ -62,7 +62,7 @@ export async function addGateway(cluster: SimulatedCluster): Promise<void> {
 
 /** No controller fills a service's endpoints here, and no kubelet tells the address of the gateway's pod. */
 async function showGateway(cluster: SimulatedCluster): Promise<void> {
-  const [pod, ip] = ['selcap-gateway-gateway', '198.19.255.1']
+  const [pod, ip] = ['selcap-gateway-pod', '198.19.255.1']
   const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
   await cluster.api.kubectl('patch', 'pod', pod, '-n', systemNamespace, '--subresource=status', '--type=merge', '-p', status)
   const metadata = { name: 'selcap-gateway', namespace: systemNamespace }
