@@ -12,7 +12,7 @@ const subjectMax = 120
 function faultOf(subject: string): string | undefined {
   if (/^(Merge|Revert) /.test(subject)) return undefined
   if (subject.length > subjectMax) return `longer than ${subjectMax} characters`
-  if (!/^[a-z0-9.][\w./, -]*: [a-z]/.test(subject)) return 'expected "folder: imperative"'
+  if (!/^[a-z0-9.][\w./, -]*: (?:[a-z]|[A-Z]{2,}\b)/.test(subject)) return 'expected "folder: imperative"'
   if (/: (added|adds|adding|fixed|fixes|fixing|changed|changes|changing|updated|updates|updating)\b/.test(subject))
     return 'expected an imperative after the colon'
   return subject.endsWith('.') ? 'ends with a period' : undefined
