@@ -42,13 +42,15 @@ function versionIn(said: string): string {
   return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<void> {
-  await ask(parts, 'event not written', [409], {
+/** False: it was not taken. */
+export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
+  const answer = await ask(parts, 'event not written', [409], {
     path: `/api/v1/namespaces/${namespace}/events`,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(event),
   })
+  return answer !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }

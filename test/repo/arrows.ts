@@ -70,7 +70,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/publish',
     'src/world',
     'src/taps/drivers.ts', // to compile filters
-    'prom-client',
   ],
   'src/gateway': [
     ...edge,
@@ -84,7 +83,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/world',
     'chokidar',
     'fastify',
-    'prom-client',
     'yazl',
   ],
 }
