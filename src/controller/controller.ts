@@ -8,6 +8,7 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
@@ -52,16 +53,16 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
-    const { kube, clock, group } = parts
+    const { kube, clock, group, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
     this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
       ...common,
       path: `/apis/${group}/v3/packetcaptures`,
       keep: listedCapture,
-      onState: this.#state('captures'),
+      onState: followLog(log, 'captures'),
     })
-    const onReports = this.#state('reports')
+    const onReports = followLog(log, 'reports')
     this.#reports = new ListWatch<WrittenReport & ListedReport>({
       ...common,
       path: reportPath,
@@ -77,7 +78,7 @@ export class Controller implements AsyncDisposable {
       path: '/api/v1/nodes',
       wanted: 'metadata',
       keep: withoutManaged,
-      onState: this.#state('nodes'),
+      onState: followLog(log, 'nodes'),
     })
     for (const watch of [this.#captures, this.#reports, this.#nodes]) {
       watch.onChange(() => this.#wake.abort())
@@ -198,15 +199,6 @@ export class Controller implements AsyncDisposable {
     if (message === undefined) return read
     const { capture: ref, key, generation } = read
     return { ok: false, capture: ref, key, generation, message }
-  }
-
-  #state(what: string): (state: string, detail: string) => void {
-    let isWell: boolean | undefined
-    return (state, detail) => {
-      if (state === 'failed' && isWell !== false) this.#parts.log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-      if (state !== 'failed' && isWell === false) this.#parts.log.info({ what, detail }, 'followed again')
-      isWell = state !== 'failed'
-    }
   }
 }
 

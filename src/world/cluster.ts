@@ -7,6 +7,7 @@ import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Labels, PacketCapture, World } from '../model/world.ts'
 import { followFelix } from './felix.ts'
+import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
 import type { Source } from './source.ts'
@@ -99,17 +100,7 @@ export class Cluster implements Source {
 
   #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
     const { kube, clock, log } = this.#parts
-    let isWell: boolean | undefined
-    const watch = new ListWatch<T>({
-      ...options,
-      kube,
-      clock,
-      onState: (state, detail) => {
-        if (state === 'failed' && isWell !== false) log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-        if (state !== 'failed' && isWell === false) log.info({ what, detail }, 'followed again')
-        isWell = state !== 'failed'
-      },
-    })
+    const watch = new ListWatch<T>({ ...options, kube, clock, onState: followLog(log, what) })
     watch.onChange(() => this.#listener())
     watch.start()
     return watch
