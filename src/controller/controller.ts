@@ -11,6 +11,7 @@ import { reportPath } from '../publish/reportWriter.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
+import { withoutManaged } from '../world/withoutManaged.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
 import { eventOf, toldOf } from './events.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
@@ -200,8 +201,4 @@ export class Controller implements AsyncDisposable {
     const { capture: ref, key, generation } = read
     return { ok: false, capture: ref, key, generation, message }
   }
-}
-
-function withoutManaged<T extends KubeObject>(object: T): T {
-  return { ...object, metadata: { ...object.metadata, managedFields: undefined } }
 }

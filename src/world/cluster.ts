@@ -11,6 +11,7 @@ import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
 import type { Source } from './source.ts'
+import { withoutManaged } from './withoutManaged.ts'
 
 export type ClusterParts = {
   readonly kube: Kube
@@ -44,7 +45,7 @@ export class Cluster implements Source {
       path: `/apis/${group}/v3/packetcaptures`,
       wanted: 'spec',
       isConsistent: true, // files of a capture that is missing are removed
-      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata: withoutManaged(metadata), spec }),
+      keep: ({ apiVersion, kind, metadata, spec }) => withoutManaged({ apiVersion, kind, metadata, spec }),
     })
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
     this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
@@ -92,8 +93,7 @@ export class Cluster implements Source {
   }
 
   #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
-    if (isNeeded)
-      return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => ({ metadata: withoutManaged(metadata) }) })
+    if (isNeeded) return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => withoutManaged({ metadata }) })
     void watch?.[Symbol.asyncDispose]()
     return undefined
   }
@@ -120,10 +120,6 @@ function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
   return JSON.parse(
     JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
   )
-}
-
-function withoutManaged<T extends object>(metadata: T): T {
-  return { ...metadata, managedFields: undefined }
 }
 
 function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
