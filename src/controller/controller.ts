@@ -4,7 +4,7 @@ import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import { toIntent } from '../intent/intent.ts'
 import type { Logger } from '../log.ts'
-import type { Intent, Rejection } from '../model/capture.ts'
+import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
@@ -197,8 +197,6 @@ export class Controller implements AsyncDisposable {
   async #read(capture: PacketCapture): Promise<Intent | Rejection> {
     const read = toIntent(capture, defaultSettings)
     const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
-    if (message === undefined) return read
-    const { capture: ref, key, generation } = read
-    return { ok: false, capture: ref, key, generation, message }
+    return message === undefined ? read : rejectionOf(read, message)
   }
 }
