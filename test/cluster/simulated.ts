@@ -25,8 +25,6 @@ import { systemNamespace } from './systemNamespace.ts'
 
 const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
 
-export { systemNamespace }
-
 export class SimulatedCluster {
   readonly api: ApiServer
   readonly directory: string
