@@ -1,11 +1,11 @@
 // What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
 // Out: events, one for each change; their names follow from what happened and in which minute, so that telling twice makes one event.
 import { createHash } from 'node:crypto'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import type { CaptureState, PacketCaptureStatus } from '../status/types.ts'
 import { countOf, shortened } from '../status/words.ts'
 
-type Told = { readonly reason: string; readonly type: 'Normal' | 'Warning'; readonly message: string }
+export type Told = { readonly reason: string; readonly type: 'Normal' | 'Warning'; readonly message: string }
 
 const live: readonly CaptureState[] = ['WaitingForTraffic', 'Capturing']
 
@@ -47,7 +47,7 @@ const nameMax = 200 // of the capture's; a mark follows
 const minuteLength = '2026-01-01T00:00'.length // of a time
 
 /** The body of a v1 Event. */
-export function eventOf({ apiVersion, kind, metadata }: PacketCapture, { reason, type, message }: Told, nowMs: number): object {
+export function eventOf({ apiVersion, kind, metadata }: CaptureDocument, { reason, type, message }: Told, nowMs: number): object {
   const { namespace, name, uid } = metadata
   const time = new Date(nowMs).toISOString().replace(/\.\d+/, '')
   const minute = time.slice(0, minuteLength) // of each kind one a minute: a capture that flaps makes no flood
