@@ -4,7 +4,7 @@ import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import { readCapture } from '../intent/read.ts'
 import type { Logger } from '../log.ts'
-import type { Api, Intent, Rejection } from '../model/capture.ts'
+import { type Api, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
@@ -202,8 +202,6 @@ export class Controller implements AsyncDisposable {
   async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
     const read = readCapture(capture, nowhere)
     const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
-    if (message === undefined) return read
-    const { capture: ref, key, generation } = read
-    return { ok: false, capture: ref, key, generation, message }
+    return message === undefined ? read : rejectionOf(read, message)
   }
 }

@@ -4,6 +4,7 @@
 import { text } from 'node:stream/consumers'
 import type { Logger } from '../log.ts'
 import type { CaptureDocument } from '../model/world.ts'
+import { eventRequest } from '../publish/event.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import { objectPath } from '../world/apis.ts'
 import { type Kube, type KubeRequest, refusalOf } from '../world/kube.ts'
@@ -43,12 +44,7 @@ function versionIn(said: string): string {
 }
 
 export async function tell(parts: DeedParts, namespace: string, event: object): Promise<void> {
-  await ask(parts, 'event not written', [409], {
-    path: `/api/v1/namespaces/${namespace}/events`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(event),
-  })
+  await ask(parts, 'event not written', [409], eventRequest(namespace, event))
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }

@@ -2,7 +2,8 @@
 // In: the resource, what its spec means, every node's row, the status of before, the time. Out: the status, what to tell, when to
 // look again, when the resource goes.
 import type { Intent, Rejection } from '../model/capture.ts'
-import { type Told, toldOf } from './events.ts'
+import type { Told } from '../publish/event.ts'
+import { toldOf } from './events.ts'
 import type { ListedCapture } from './listedCapture.ts'
 import { type NodeRow, verdictOf } from './verdict.ts'
 

@@ -69,7 +69,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/status',
     'src/publish',
     'src/world',
+    'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
+    'src/taps/filterRefusal.ts',
     'prom-client',
   ],
   'src/gateway': [
