@@ -17,6 +17,7 @@ import { openNodeStream } from './stream/nodeStream.ts'
 import { StreamBudget } from './stream/streamBudget.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
+import { HostLinks } from './taps/hostLinks.ts'
 import { Cluster } from './world/cluster.ts'
 import { connectKube } from './world/connect.ts'
 import { ServerClock } from './world/serverClock.ts'
@@ -26,7 +27,7 @@ const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { node, apiGroup: group } = options
+  const { node, apiGroup: group, apis } = options
   const serverClock = new ServerClock(systemClock)
   const kube = serverClock.watching(await connectKube(options.kubeconfig))
   await using configuration = openConfiguration(options)
@@ -35,7 +36,12 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
   await using driver = await openDriver(options.driver)
   await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
-  await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
+  using links = await HostLinks.open(
+    driver,
+    apis.some(api => api !== 'PacketCapture'),
+    () => engine.lookAgain(),
+  )
+  await using cluster = new Cluster({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
   const certificate = await makeCertificate(node, [])
   const server = agentServer({
     node,

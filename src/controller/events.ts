@@ -1,7 +1,7 @@
 // What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
 // Out: events, one for each change; their names follow from what happened and in which minute, so that telling twice makes one event.
 import { createHash } from 'node:crypto'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import { eventOn, type Told } from '../publish/event.ts'
 import type { CaptureState, PacketCaptureStatus } from '../status/types.ts'
 import { countOf } from '../status/words.ts'
@@ -44,7 +44,7 @@ export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptu
 const minuteLength = '2026-01-01T00:00'.length // of a time
 
 /** The body of a v1 Event. Of each kind one a minute: a capture that flaps makes no flood. */
-export function eventOf(capture: PacketCapture, told: Told, nowMs: number): object {
+export function eventOf(capture: CaptureDocument, told: Told, nowMs: number): object {
   const minute = new Date(nowMs).toISOString().slice(0, minuteLength)
   const mark = createHash('sha256').update(`${capture.metadata.uid} ${told.reason} ${minute}`).digest('hex').slice(0, 16)
   return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })

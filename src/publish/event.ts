@@ -1,6 +1,6 @@
 // A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the capture, when, and who tells.
 // Out: plain data with nothing of the capture but its name and identity.
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import { shortened } from '../status/words.ts'
 import type { KubeRequest } from '../world/kube.ts'
 
@@ -13,7 +13,7 @@ const messageMax = 1_024 // what kubectl describe can bear
 const nameMax = 200 // of the capture's; a mark follows
 
 /** The body of a v1 Event. */
-export function eventOn({ apiVersion, kind, metadata }: PacketCapture, told: Told, { component, nowMs, mark }: Telling): object {
+export function eventOn({ apiVersion, kind, metadata }: CaptureDocument, told: Told, { component, nowMs, mark }: Telling): object {
   const { namespace, name, uid } = metadata
   const { reason, type, message } = told
   const stem = `${name.slice(0, nameMax).replace(/[-.]+$/, '')}.`

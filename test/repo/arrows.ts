@@ -74,7 +74,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
     'src/taps/filterRefusal.ts',
-    'prom-client',
   ],
   'src/gateway': [
     ...edge,
@@ -88,7 +87,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/world',
     'chokidar',
     'fastify',
-    'prom-client',
     'yazl',
   ],
 }
