@@ -46,3 +46,13 @@ export function storeErrorIn(error: unknown, depth = 0): StoreError | undefined 
   if (!(error instanceof Error) || depth > 4) return undefined
   return storeErrorIn(error.cause, depth + 1)
 }
+
+/** For what is good to know but another right: undefined where the other side refuses it. Writing itself will say what is wrong. */
+export async function ifAllowed<T>(signal: AbortSignal, asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (signal.aborted || !(error instanceof StoreError) || !error.isFinal) throw error
+    return undefined
+  }
+}

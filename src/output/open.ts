@@ -42,7 +42,17 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
       const attempts = { ...common, explain: (error: unknown) => s3Error(error, target) }
       return new S3Store({ target, bucket, secret, attempts, close: () => guard[Symbol.dispose]() })
     }
-    case 'blob':
+    case 'blob': {
+      const [{ openContainer }, { BlobStore }, { blobError }] = await Promise.all([
+        import('./blobClient.ts'),
+        import('./blob.ts'),
+        import('./blobErrors.ts'),
+      ])
+      const guard = makeGuard(policy, parts.resolve)
+      const container = openContainer(target, secret, policy, guard)
+      const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
+      return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
+    }
     case 'sftp':
       throw new Error('TODO')
   }

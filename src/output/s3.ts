@@ -10,7 +10,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import type { S3Target } from '../model/output.ts'
-import { type Attempts, attempt } from './attempts.ts'
+import { type Attempts, attempt, ifAllowed } from './attempts.ts'
 import { storeKey } from './key.ts'
 import { eachAtOnce, type Part, Parts } from './parts.ts'
 import type { Bucket } from './s3Client.ts'
@@ -38,7 +38,7 @@ export class S3Store implements Store {
   async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
     try {
       const name = storeKey(this.#parts.target.path, key)
-      const there = await this.#find(name, signal).catch(error => ignoreForbidden(error, signal))
+      const there = await ifAllowed(signal, this.#find(name, signal))
       if (there?.sha256 !== undefined && there.sha256 === source.sha256 && there.bytes === source.bytes)
         return this.#stored(name, there.bytes, there.sha256)
       const { bytes, sha256 } = await this.#send(name, source, signal).catch(error => {
@@ -84,7 +84,7 @@ export class S3Store implements Store {
         const sha256 = head.Metadata?.sha256
         return { bytes: head.ContentLength ?? 0, ...(sha256 !== undefined && { sha256 }) }
       } catch (error) {
-        if ((error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return undefined
+        if (isMissing(error)) return undefined
         throw error
       }
     })
@@ -136,7 +136,10 @@ export class S3Store implements Store {
 
   async #begin(name: string, { sha256 }: Source, signal: AbortSignal) {
     const at = this.#at(name)
-    const known = await this.#try(signal, abort => unfinishedUpload(at, abort)).catch(error => ignoreForbidden(error, signal))
+    const known = await ifAllowed(
+      signal,
+      this.#try(signal, abort => unfinishedUpload(at, abort)),
+    )
     if (known !== undefined) return { uploadId: known, listed: await this.#try(signal, abort => listedParts(at, known, abort)) }
     const created = await this.#try(signal, abortSignal =>
       at.client.send(
@@ -198,9 +201,15 @@ export class S3Store implements Store {
   /** By the answer to the last request, then by what the store says it has. Some keys may only write: then the answer has to do. */
   async #verify(name: string, answer: object, expected: Parameters<typeof agreesWith>[1], signal: AbortSignal): Promise<void> {
     const { client, Bucket } = this.#at(name)
-    const head = await this.#try(signal, abortSignal =>
-      client.send(new HeadObjectCommand({ Bucket, Key: name, ChecksumMode: 'ENABLED' }), { abortSignal }),
-    ).catch(error => ignoreForbidden(error, signal))
+    const request = new HeadObjectCommand({ Bucket, Key: name, ChecksumMode: 'ENABLED' })
+    const head = await ifAllowed(
+      signal,
+      this.#try(signal, abortSignal =>
+        client.send(request, { abortSignal }).catch(error => {
+          throw isMissing(error) ? new StoreError('the store does not have what was sent') : error
+        }),
+      ),
+    )
     const refused = agreesWith(head ?? { ...answer, ContentLength: expected.bytes }, expected)
     if (refused) throw new StoreError(refused)
   }
@@ -232,10 +241,8 @@ export class S3Store implements Store {
   }
 }
 
-/** Looking is another right than writing; writing itself will say what is wrong. */
-function ignoreForbidden(error: unknown, signal: AbortSignal): undefined {
-  if (signal.aborted || !(error instanceof StoreError) || !error.isFinal) throw error
-  return undefined
+function isMissing(error: unknown): boolean {
+  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode === 404
 }
 
 async function* from<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
