@@ -2,8 +2,8 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { StoreTarget } from '../model/output.ts'
 import { makeGuard, type Resolve } from './guard.ts'
-import type { EndpointPolicy } from './policy.ts'
-import { type Effort, type Failure, type SecretValues, type Store, usualEffort } from './store.ts'
+import { type EndpointPolicy, hostRefusal } from './policy.ts'
+import { type Effort, type Failure, final, type SecretValues, type Store, usualEffort } from './store.ts'
 import { toFailure } from './words.ts'
 
 export type OpenParts = {
@@ -53,7 +53,16 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
       const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
       return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
     }
-    case 'sftp':
-      throw new Error('TODO')
+    case 'sftp': {
+      const refused = hostRefusal(target.host, policy)
+      if (refused) throw final(`Cannot use sftp.host "${target.host}": ${refused}`)
+      const [{ SftpStore }, { readAccess }, { sftpError }] = await Promise.all([
+        import('./sftp.ts'),
+        import('./sftpSession.ts'),
+        import('./sftpErrors.ts'),
+      ])
+      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: parts.resolve }
+      return new SftpStore({ target, secret, session, attempts: { ...common, explain: (error: unknown) => sftpError(error, target) } })
+    }
   }
 }

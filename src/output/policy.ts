@@ -1,7 +1,7 @@
 // What the administrator allows as an endpoint: https, hosts of a list, and no address that leads back into the node.
 // Names are checked when a target is opened; addresses when a connection is made (guard.ts), so that a name that answers
 // differently the second time gains nothing.
-import { final, type StoreError } from './store.ts'
+import { final } from './store.ts'
 
 export type EndpointPolicy = {
   readonly isHttpAllowed: boolean
@@ -44,8 +44,4 @@ export function plainHost(host: string): string {
 
 function fits(name: string, pattern: string): boolean {
   return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1 : name === pattern
-}
-
-export function isStoreError(error: unknown): error is StoreError {
-  return error instanceof Error && error.name === 'StoreError'
 }
