@@ -34,6 +34,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
+  'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
+
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
   'src/log.ts': ['pino', 'src/model', 'node:*'],
