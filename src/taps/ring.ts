@@ -1,6 +1,18 @@
 // The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
 import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
-import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from './driver.ts'
+import {
+  type Driver,
+  type DriverSpec,
+  type DriverTap,
+  filterInstructions,
+  type LimitGroup,
+  type Link,
+  type LinkChange,
+  type Pipe,
+  type Sink,
+  type TapCounters,
+  type TapEvent,
+} from './driver.ts'
 import { LinkWatch } from './linkWatch.ts'
 
 const orders = { rotate: 0, setBytesLeft: 1, retry: 2, close: 3 } as const
@@ -83,9 +95,9 @@ class RingDriver implements Driver {
     this.#watch = new LinkWatch(door, () => this.links())
   }
 
-  async compile(filter: string, snapLength: number): Promise<number> {
+  async compile(filter: string, snapLength: number, instructionsMax: number = filterInstructions.most): Promise<number> {
     if (filter === '') return 1
-    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength))).number
+    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength, instructionsMax))).number
   }
 
   group(): LimitGroup {
@@ -108,6 +120,7 @@ class RingDriver implements Driver {
         sink.fd,
         sink.bytesLeft,
         sink.isEmpty,
+        spec.filterInstructionsMax ?? filterInstructions.most,
       )
       this.#door.onTap(tap, event => onEvent(tapEvent(event)))
       opened.resolve(tap)
