@@ -18,12 +18,6 @@ export interface LimitGroup {
   setLeft(left: { readonly packets?: number; readonly bytes?: number }): void
 }
 
-/**
- * How long a filter's program may be: a user's; and one that an administrator's list of addresses makes, which the kernel
- * may refuse and the reader then applies to each packet (on the one thread that reads).
- */
-export const filterInstructions = { most: 1_500, long: 16_384 } as const
-
 export type DriverSpec = {
   readonly interfaceName: string
   readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed

@@ -1,18 +1,7 @@
 // The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
+import { filterInstructions } from '../model/tap.ts'
 import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
-import {
-  type Driver,
-  type DriverSpec,
-  type DriverTap,
-  filterInstructions,
-  type LimitGroup,
-  type Link,
-  type LinkChange,
-  type Pipe,
-  type Sink,
-  type TapCounters,
-  type TapEvent,
-} from './driver.ts'
+import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from './driver.ts'
 import { LinkWatch } from './linkWatch.ts'
 
 const orders = { rotate: 0, setBytesLeft: 1, retry: 2, close: 3 } as const

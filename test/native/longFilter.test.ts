@@ -1,6 +1,6 @@
 // A program that the kernel refuses is applied by the reader: the same packets, the same counts.
 import test from 'ava'
-import { filterInstructions } from '../../src/taps/driver.ts'
+import { filterInstructions } from '../../src/model/tap.ts'
 import { ringDriver } from '../../src/taps/ring.ts'
 import { numberOf } from '../net/frames.ts'
 import { makePod } from '../net/pod.ts'
