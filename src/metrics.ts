@@ -8,10 +8,10 @@ import type { CaptureFacts, EndpointFacts } from './model/facts.ts'
 
 // Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here uses.
 const load = createRequire(import.meta.url)
-const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
-const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
-const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
-const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
+export const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
+export const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
+export const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
+export const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
 
 export type NodeFigures = {
   readonly captures: ReadonlyMap<string, CaptureFacts>

@@ -3,7 +3,7 @@
 // from and to the pods' addresses, whatever these are, so the filter does not name them.
 import { isIPv4, isIPv6 } from 'node:net'
 import type { SingleFile } from '../model/artifact.ts'
-import { type CaptureRef, captureKey, type Intent, type Rejection, type Scope } from '../model/capture.ts'
+import { type CaptureRef, captureKey, type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import { filterInstructions } from '../model/tap.ts'
 import type { ForeignCapture } from '../model/world.ts'
@@ -14,7 +14,6 @@ import { maskedNet } from './maskedNet.ts'
 const nameMax = 200 // it becomes part of a file name
 const listMax = { targetIPs: 256, targetPorts: 64, pods: 256 } as const
 const fileHeaderBytes = 24 // of the one file that is made of all
-const snapLength = 262_144
 const never = 3_153_600_000_000 // milliseconds: files are not rotated, since they are put together in the end
 const forms = ['pcap', 'text', 'stdout'] as const
 
@@ -28,7 +27,7 @@ export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, sett
     return { ok: true, capture, key, generation, createdAtMs: Date.parse(creationTimestamp) || 0, ...read }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return { ok: false, capture, key, generation, message: `Cannot capture: ${error.message}` }
+    return rejectionOf({ capture, key, generation }, `Cannot capture: ${error.message}`)
   }
 }
 
@@ -58,7 +57,7 @@ function readSpec(spec: Fields, settings: Settings): Read {
       bytes: bytesMax - fileHeaderBytes,
     },
     rotation: { fileBytesMax: bytesMax, fileAgeMsMax: never, filesMax: 100 },
-    snapLength,
+    snapLength: snapLengthMax,
     payload: 'Full',
     format: 'pcap',
     vantage: 'Auto',
