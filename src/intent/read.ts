@@ -2,6 +2,7 @@
 import { captureKey, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './intent.ts'
+import { readPacketCaptureConfig } from './packetCaptureConfig.ts'
 
 /** What a spec may depend on besides itself. */
 export type Surroundings = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
@@ -10,8 +11,9 @@ export function readCapture(document: CaptureDocument, { settings }: Surrounding
   switch (document.kind) {
     case 'PacketCapture':
       return toIntent(document, settings)
-    case 'Capture':
     case 'PacketCaptureConfig':
+      return readPacketCaptureConfig(document, settings)
+    case 'Capture':
       return notServed(document)
   }
 }

@@ -4,7 +4,15 @@ import type { CaptureRef } from './capture.ts'
 import type { CaptureFacts } from './facts.ts'
 
 /** What is wanted. Each kind is one maker of src/artifacts. */
-export type Artifact = never
+export type Artifact = SingleFile
+
+/** All packets of the capture on the node in the order of time: {directory}/{name}-{start}.pcap or .txt; stdout: in the log. */
+export type SingleFile = {
+  readonly kind: 'SingleFile'
+  readonly form: 'pcap' | 'text' | 'stdout'
+  readonly directory: string
+  readonly bytesMax: number
+}
 
 /** One to be made now: the capture is over on this node, its taps are closed. */
 export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: CaptureFacts }

@@ -11,6 +11,9 @@ export type Settings = {
   readonly captureEndpointsMax: number
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
+  readonly packetCapturesDir: string
+  readonly maxCaptureFiles: number // of packetCapturesDir
+  readonly maxCaptureFileSizeMb: number // of 1,000,000 bytes
   readonly agentPort: number // where the gateway gets files
   readonly metricsPort: number
 }
@@ -26,6 +29,9 @@ export const defaultSettings: Settings = Object.freeze({
   captureEndpointsMax: 1_000,
   interfacePrefix: 'cali',
   logLevel: 'info',
+  packetCapturesDir: '/var/lib/packet-captures',
+  maxCaptureFiles: 5,
+  maxCaptureFileSizeMb: 10,
   agentPort: 9_876,
   metricsPort: 9_877,
 })
