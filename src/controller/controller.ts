@@ -8,8 +8,10 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
+import { withoutManaged } from '../world/withoutManaged.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
 import { eventOf, toldOf } from './events.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
@@ -52,16 +54,16 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
-    const { kube, clock, group } = parts
+    const { kube, clock, group, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
     this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
       ...common,
       path: `/apis/${group}/v3/packetcaptures`,
       keep: listedCapture,
-      onState: this.#state('captures'),
+      onState: followLog(log, 'captures'),
     })
-    const onReports = this.#state('reports')
+    const onReports = followLog(log, 'reports')
     this.#reports = new ListWatch<WrittenReport & ListedReport>({
       ...common,
       path: reportPath,
@@ -77,7 +79,7 @@ export class Controller implements AsyncDisposable {
       path: '/api/v1/nodes',
       wanted: 'metadata',
       keep: withoutManaged,
-      onState: this.#state('nodes'),
+      onState: followLog(log, 'nodes'),
     })
     for (const watch of [this.#captures, this.#reports, this.#nodes]) {
       watch.onChange(() => this.#wake.abort())
@@ -199,17 +201,4 @@ export class Controller implements AsyncDisposable {
     const { capture: ref, key, generation } = read
     return { ok: false, capture: ref, key, generation, message }
   }
-
-  #state(what: string): (state: string, detail: string) => void {
-    let isWell: boolean | undefined
-    return (state, detail) => {
-      if (state === 'failed' && isWell !== false) this.#parts.log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-      if (state !== 'failed' && isWell === false) this.#parts.log.info({ what, detail }, 'followed again')
-      isWell = state !== 'failed'
-    }
-  }
-}
-
-function withoutManaged<T extends KubeObject>(object: T): T {
-  return { ...object, metadata: { ...object.metadata, managedFields: undefined } }
 }

@@ -84,8 +84,9 @@ async function ask(
 ): Promise<Answer | undefined> {
   const { signal } = term
   try {
-    if (signal.aborted || performance.now() >= term.heldUntilMs()) return undefined // another may be at work
-    const response = await kube({ ...request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+    const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another may be at work
+    if (!mayBeSent()) return undefined
+    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
     const { statusCode = 0 } = response
     if (statusCode < 300) return { statusCode, said: await text(response) }
     const said = await refusalOf(response)

@@ -24,7 +24,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const log = makeLogger(options.logLevel)
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
-  await using cluster = new GatewayCluster({ kube, clock, group })
+  await using cluster = new GatewayCluster({ kube, clock, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
   using agents = new Agents(node => tokens.for(node))
   const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']

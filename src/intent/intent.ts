@@ -14,18 +14,19 @@ export const snapLengthMax = 262_144
 
 export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
-  const capture: CaptureRef = { api: 'PacketCapture', namespace, name, uid }
+  const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
   try {
     const createdAtMs = Date.parse(creationTimestamp) || 0
-    return { ok: true, capture, key, generation, createdAtMs, ...readSpec(fields(document.spec, 'spec'), settings) }
+    const scope = { kind: 'Namespaces', names: [namespace] } as const
+    return { ok: true, capture, key, generation, createdAtMs, scope, ...readSpec(fields(document.spec, 'spec'), settings) }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return { ok: false, capture, key, generation, message: `Cannot capture: spec.${error.message}` }
   }
 }
 
-type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs'>
+type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'scope'>
 
 function readSpec(spec: Fields, settings: Settings): Read {
   const { rotation, notes } = readRotation(fields(spec.rotation, 'rotation'), settings)

@@ -28,7 +28,11 @@ export type FileStatus = Counts & {
   readonly state: CaptureState
   readonly message?: string
   readonly endpoints: readonly EndpointStatus[]
+  readonly artifact?: ArtifactStatus // of kinds that want one
 }
+
+/** What was made of the files once the capture was over on the node. */
+export type ArtifactStatus = { readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly error?: string }
 
 export type ProblemReason =
   | 'DiskFloor'

@@ -7,9 +7,11 @@ import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Labels, PacketCapture, World } from '../model/world.ts'
 import { followFelix } from './felix.ts'
+import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
 import type { Source } from './source.ts'
+import { withoutManaged } from './withoutManaged.ts'
 
 export type ClusterParts = {
   readonly kube: Kube
@@ -43,7 +45,7 @@ export class Cluster implements Source {
       path: `/apis/${group}/v3/packetcaptures`,
       wanted: 'spec',
       isConsistent: true, // files of a capture that is missing are removed
-      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata: withoutManaged(metadata), spec }),
+      keep: ({ apiVersion, kind, metadata, spec }) => withoutManaged({ apiVersion, kind, metadata, spec }),
     })
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
     this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
@@ -91,25 +93,14 @@ export class Cluster implements Source {
   }
 
   #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
-    if (isNeeded)
-      return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => ({ metadata: withoutManaged(metadata) }) })
+    if (isNeeded) return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => withoutManaged({ metadata }) })
     void watch?.[Symbol.asyncDispose]()
     return undefined
   }
 
   #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
     const { kube, clock, log } = this.#parts
-    let isWell: boolean | undefined
-    const watch = new ListWatch<T>({
-      ...options,
-      kube,
-      clock,
-      onState: (state, detail) => {
-        if (state === 'failed' && isWell !== false) log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-        if (state !== 'failed' && isWell === false) log.info({ what, detail }, 'followed again')
-        isWell = state !== 'failed'
-      },
-    })
+    const watch = new ListWatch<T>({ ...options, kube, clock, onState: followLog(log, what) })
     watch.onChange(() => this.#listener())
     watch.start()
     return watch
@@ -129,10 +120,6 @@ function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
   return JSON.parse(
     JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
   )
-}
-
-function withoutManaged<T extends object>(metadata: T): T {
-  return { ...metadata, managedFields: undefined }
 }
 
 function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {

@@ -1,0 +1,23 @@
+// Any capture document to an intent or a rejection: each kind has its reader. Pure. What follows asks for no kind any more.
+import { captureKey, type Intent, type Rejection } from '../model/capture.ts'
+import type { CaptureDocument, World } from '../model/world.ts'
+import { toIntent } from './intent.ts'
+
+/** What a spec may depend on besides itself. */
+export type Surroundings = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
+
+export function readCapture(document: CaptureDocument, { settings }: Surroundings): Intent | Rejection {
+  switch (document.kind) {
+    case 'PacketCapture':
+      return toIntent(document, settings)
+    case 'Capture':
+    case 'PacketCaptureConfig':
+      return notServed(document)
+  }
+}
+
+function notServed({ kind, metadata }: CaptureDocument): Rejection {
+  const { namespace, name, uid, generation } = metadata
+  const capture = { api: kind, namespace, name, uid }
+  return { ok: false, capture, key: captureKey(capture), generation, message: `Cannot capture: a ${kind} is not served here` }
+}

@@ -1,0 +1,17 @@
+// What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
+// and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
+import type { CaptureRef } from './capture.ts'
+import type { CaptureFacts } from './facts.ts'
+
+/** What is wanted. Each kind is one maker of src/artifacts. */
+export type Artifact = never
+
+/** One to be made now: the capture is over on this node, its taps are closed. */
+export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: CaptureFacts }
+
+/** What became of it. `error`: why there is none, or not all of it. Paths are absolute, on the node. */
+export type Made = {
+  readonly atMs: number
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  readonly error?: string
+}
