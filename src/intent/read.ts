@@ -2,15 +2,17 @@
 import { captureKey, type Intent, type Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './intent.ts'
+import { retinaIntent } from './retina.ts'
 
 /** What a spec may depend on besides itself. */
 export type Surroundings = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
-export function readCapture(document: CaptureDocument, { settings }: Surroundings): Intent | Rejection {
+export function readCapture(document: CaptureDocument, surroundings: Surroundings): Intent | Rejection {
   switch (document.kind) {
     case 'PacketCapture':
-      return toIntent(document, settings)
+      return toIntent(document, surroundings.settings)
     case 'Capture':
+      return retinaIntent(document, surroundings)
     case 'PacketCaptureConfig':
       return notServed(document)
   }

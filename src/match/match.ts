@@ -27,7 +27,9 @@ export function candidatesOf(endpoints: readonly Endpoint[], node: string): Cand
 export function matchEndpoints(intent: Intent, candidates: Candidates, node: string): Matches {
   const { capture, scope } = intent
   const inNamespace = inScope(scope, candidates).filter(({ endpoint }) => endpoint.live)
-  const matching = inNamespace.filter(({ label, endpoint }) => intent.matches(label, endpoint)).map(({ endpoint }) => named(capture, endpoint))
+  const matching = inNamespace
+    .filter(({ label, endpoint }) => intent.matches(label, endpoint))
+    .map(({ endpoint }) => named(capture, endpoint))
   const isHere = (endpoint: Endpoint) => endpoint.node === node
   return {
     matched: matching.filter(endpoint => isHere(endpoint) && !endpoint.hostNetwork),

@@ -4,7 +4,17 @@ import type { CaptureRef } from './capture.ts'
 import type { CaptureFacts } from './facts.ts'
 
 /** What is wanted. Each kind is one maker of src/artifacts. */
-export type Artifact = never
+export type Artifact = RetinaArchive
+
+/** Retina's `<capture>-<node>-<time>UTC.tar.gz`. */
+export type RetinaArchive = {
+  readonly kind: 'RetinaArchive'
+  readonly createdAtMs: number // of the resource: the same in the names of all nodes
+  readonly directory?: string // on the node, absolute; missing: beside the capture's files
+  readonly fileCount?: number // files are rotated, and numbered in the archive
+  readonly includeMetadata: boolean
+  readonly display: readonly string[] // flags of tcpdump; none: no text beside the packets
+}
 
 /** One to be made now: the capture is over on this node, its taps are closed. */
 export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: CaptureFacts }

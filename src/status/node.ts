@@ -1,8 +1,9 @@
 // This node's element for each capture. In: what a turn decided and what the node holds now. Out: elements by capture key.
 // State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
 // WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
-import type { CaptureOutlook } from '../model/decision.ts'
+
 import type { Made } from '../model/artifact.ts'
+import type { CaptureOutlook } from '../model/decision.ts'
 import type { Actual } from '../model/facts.ts'
 import { addCounts } from './counts.ts'
 import { explain } from './explain.ts'

@@ -18,7 +18,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
   'src/model': [],
   'src/errors.ts': [],
-  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser', 'node:net'], // isIP() and such only compute
   'src/endpoint': [...pure, 'grammar', 'node:crypto'],
   'src/match': [...pure, 'grammar'],
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
