@@ -3,7 +3,7 @@
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
 import type { ArtifactJob } from './model/artifact.ts'
-import type { Intent, Rejection } from './model/capture.ts'
+import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
 import type { CaptureOutlook, Decision } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
 import type { Actual, Halt } from './model/facts.ts'
@@ -71,8 +71,7 @@ function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { acce
 }
 
 function compiled(intent: Intent, message: string | undefined): Intent | Rejection {
-  const { capture, key, generation } = intent
-  return message === undefined ? intent : { ok: false, capture, key, generation, message }
+  return message === undefined ? intent : rejectionOf(intent, message)
 }
 
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {

@@ -3,7 +3,6 @@
 // It decides nothing itself; a turn that throws is a bug and ends the process.
 import type { Clock } from './clock.ts'
 import { type Decision, decide } from './decide.ts'
-import { TapError } from './errors.ts'
 import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { ArtifactJob, Made } from './model/artifact.ts'
@@ -14,6 +13,7 @@ import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
 import { singleFlight } from './singleFlight.ts'
 import { type CaptureStatusElement, nodeStatuses } from './status/node.ts'
+import { filterRefusal } from './taps/filterRefusal.ts'
 import type { TapHolder } from './taps/holder.ts'
 import { logTurn } from './turnLog.ts'
 import type { Source } from './world/source.ts'
@@ -32,7 +32,6 @@ export type EngineParts = {
   readonly onTurn: (seconds: number) => void
 }
 
-const longestSnapLength = 262_144
 const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
 export class Engine implements Turns {
@@ -152,18 +151,9 @@ export class Engine implements Turns {
     const decision = decide(world, this.#actual(), this.#parts.clock.now())
     const fresh = [...decision.captures.values()].map(outlook => outlook.filter).filter(filter => !this.#verdicts.has(filter))
     if (fresh.length === 0) return decision
-    await Promise.all([...new Set(fresh)].map(filter => this.#compile(filter)))
+    const judge = async (filter: string) => this.#verdicts.set(filter, await filterRefusal(this.#parts, filter))
+    await Promise.all([...new Set(fresh)].map(judge))
     return decide(world, this.#actual(), this.#parts.clock.now())
-  }
-
-  async #compile(filter: string): Promise<void> {
-    try {
-      await this.#parts.compile(filter, longestSnapLength)
-      this.#verdicts.set(filter, undefined)
-    } catch (error) {
-      if (!(error instanceof TapError)) throw error
-      this.#verdicts.set(filter, error.message)
-    }
   }
 
   #actual(): Actual {

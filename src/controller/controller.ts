@@ -2,31 +2,34 @@
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import { toIntent } from '../intent/intent.ts'
+import { readCapture } from '../intent/read.ts'
 import type { Logger } from '../log.ts'
-import type { Intent, Rejection } from '../model/capture.ts'
+import { type Api, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import { listPath } from '../world/apis.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
-import { eventOf, toldOf } from './events.ts'
+import { eventOf } from './events.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
+import { judge } from './judge.ts'
 import type { Term } from './lease.ts'
 import { Ledger } from './ledger.ts'
 import { type ListedCapture, listedCapture, type WrittenCapture } from './listedCapture.ts'
 import { type ListedReport, listedReport, type WrittenReport } from './listedReport.ts'
-import { dueAtMs, gapMs } from './pace.ts'
+import { dueAtMs, gapMs, nodesOf } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
-import { type NodeRow, verdictOf } from './verdict.ts'
+import type { NodeRow } from './verdict.ts'
 
 export type ControllerParts = {
   readonly kube: Kube
-  readonly group: string
+  readonly apis: readonly Api[] // the kinds that are served here
+  readonly group: string // of PacketCapture
   readonly clock: Clock
   readonly log: Logger
   readonly compile: (filter: string, snapLength: number) => Promise<number>
@@ -36,10 +39,11 @@ const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
 const never = Number.POSITIVE_INFINITY
+const nowhere = { node: '', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() } // a spec is read as on any node
 
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts
-  readonly #captures: ListWatch<WrittenCapture & ListedCapture>
+  readonly #captures: readonly ListWatch<WrittenCapture & ListedCapture>[] // one for each kind
   readonly #reports: ListWatch<WrittenReport & ListedReport>
   readonly #nodes: ListWatch<KubeObject>
   readonly #silence = new Silence()
@@ -54,15 +58,18 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
-    const { kube, clock, group, log } = parts
+    const { kube, clock, group, apis, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
-    this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
-      ...common,
-      path: `/apis/${group}/v3/packetcaptures`,
-      keep: listedCapture,
-      onState: followLog(log, 'captures'),
-    })
+    this.#captures = apis.map(
+      api =>
+        new ListWatch<WrittenCapture & ListedCapture>({
+          ...common,
+          path: listPath(api, group),
+          keep: listedCapture,
+          onState: followLog(log, `${api}s`),
+        }),
+    )
     const onReports = followLog(log, 'reports')
     this.#reports = new ListWatch<WrittenReport & ListedReport>({
       ...common,
@@ -81,14 +88,18 @@ export class Controller implements AsyncDisposable {
       keep: withoutManaged,
       onState: followLog(log, 'nodes'),
     })
-    for (const watch of [this.#captures, this.#reports, this.#nodes]) {
+    for (const watch of this.#all) {
       watch.onChange(() => this.#wake.abort())
       watch.start()
     }
   }
 
   get isListed(): boolean {
-    return this.#captures.isListed && this.#reports.isListed && this.#nodes.isListed
+    return this.#all.every(({ isListed }) => isListed)
+  }
+
+  get #all(): readonly ListWatch<never>[] {
+    return [...this.#captures, this.#reports, this.#nodes] as unknown as ListWatch<never>[]
   }
 
   /** Works while this process leads. */
@@ -111,7 +122,7 @@ export class Controller implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#captures, this.#reports, this.#nodes].map(watch => watch[Symbol.asyncDispose]()))
+    await Promise.all(this.#all.map(watch => watch[Symbol.asyncDispose]()))
   }
 
   async #turn(parts: DeedParts): Promise<number> {
@@ -129,7 +140,7 @@ export class Controller implements AsyncDisposable {
     const rows = this.#rowsOf(present, followedMs)
     const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
     for (const report of gone) if (!(await removeReport(parts, report.metadata))) wakes.push(nowMs + retryMs)
-    const captures = [...this.#captures.objects.values()]
+    const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
     this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
     this.#filters.forgetUnasked()
@@ -144,26 +155,20 @@ export class Controller implements AsyncDisposable {
     if (retryAtMs > nowMs) return retryAtMs
     const { status: previous, version, writtenAtMs } = this.#ledger.standing(capture)
     const judgedAtMs = this.#ledger.judgedAtMs(uid)
-    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(previous?.files.length ?? 0)
+    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(nodesOf(previous))
     if (nextAtMs > nowMs) return nextAtMs
     this.#ledger.judged(uid, nowMs)
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
-    const { status, wakeAtMs, expiresAtMs } = verdictOf({
-      read: await this.#read(capture),
-      rows: rows.get(uid) ?? [],
-      nodes,
-      previous,
-      nowMs,
-    })
-    if (expiresAtMs <= nowMs)
-      return (await removeCapture(parts, { ...capture.metadata, resourceVersion: version })) ? never : this.#retry(uid, nowMs)
+    const read = await this.#read(capture)
+    const { status, told, wakeAtMs, expiresAtMs } = judge({ capture, read, rows: rows.get(uid) ?? [], nodes, previous, nowMs })
+    if (expiresAtMs <= nowMs) return (await removeCapture(parts, capture, version)) ? never : this.#retry(uid, nowMs)
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
     const outcome = await writeStatus(parts, capture, status, version)
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const told of toldOf(previous, status)) await tell(parts, namespace, eventOf(capture, told, nowMs))
+    for (const each of told) await tell(parts, namespace, eventOf(capture, each, nowMs))
     return wakeAtMs
   }
 
@@ -194,11 +199,9 @@ export class Controller implements AsyncDisposable {
     return reports.filter(({ metadata }) => nowMs - (this.#missing.get(metadata.name) ?? nowMs) >= goneMs)
   }
 
-  async #read(capture: PacketCapture): Promise<Intent | Rejection> {
-    const read = toIntent(capture, defaultSettings)
+  async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
+    const read = readCapture(capture, nowhere)
     const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
-    if (message === undefined) return read
-    const { capture: ref, key, generation } = read
-    return { ok: false, capture: ref, key, generation, message }
+    return message === undefined ? read : rejectionOf(read, message)
   }
 }

@@ -14,7 +14,7 @@ import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
 
 export async function runController(options: ControllerOptions): Promise<void> {
-  const { apiGroup: group, namespace } = options
+  const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
   const signal = stopSignal()
@@ -24,6 +24,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   await using driver = await openDriver('ring') // only to compile filters
   await using controller = new Controller({
     kube,
+    apis,
     group,
     clock: systemClock,
     log,

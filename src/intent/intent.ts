@@ -1,7 +1,17 @@
 // A PacketCapture as written to what the engine acts upon, or to the reason why not. Pure; never throws: whatever an older
 // schema let through becomes that capture's Error and harms nobody else.
 import { parseSelector } from '../../grammar/selector.ts'
-import { type CaptureRef, captureKey, type Intent, type Limits, type Rejection, type Rotation, type Window } from '../model/capture.ts'
+import {
+  type CaptureRef,
+  captureKey,
+  type Intent,
+  type Limits,
+  type Rejection,
+  type Rotation,
+  rejectionOf,
+  snapLengthMax,
+  type Window,
+} from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { checkExpression } from './expression.ts'
@@ -9,8 +19,6 @@ import { filtersExpression } from './filters.ts'
 import { readSchedule, readTime } from './time.ts'
 
 type Fields = Readonly<Record<string, unknown>>
-
-export const snapLengthMax = 262_144
 
 export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
@@ -22,7 +30,7 @@ export function toIntent(document: PacketCapture, settings: Settings): Intent | 
     return { ok: true, capture, key, generation, createdAtMs, scope, ...readSpec(fields(document.spec, 'spec'), settings) }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return { ok: false, capture, key, generation, message: `Cannot capture: spec.${error.message}` }
+    return rejectionOf({ capture, key, generation }, `Cannot capture: spec.${error.message}`)
   }
 }
 

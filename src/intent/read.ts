@@ -1,5 +1,5 @@
 // Any capture document to an intent or a rejection: each kind has its reader. Pure. What follows asks for no kind any more.
-import { captureKey, type Intent, type Rejection } from '../model/capture.ts'
+import { captureKey, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './intent.ts'
 import { retinaIntent } from './retina.ts'
@@ -21,5 +21,5 @@ export function readCapture(document: CaptureDocument, surroundings: Surrounding
 function notServed({ kind, metadata }: CaptureDocument): Rejection {
   const { namespace, name, uid, generation } = metadata
   const capture = { api: kind, namespace, name, uid }
-  return { ok: false, capture, key: captureKey(capture), generation, message: `Cannot capture: a ${kind} is not served here` }
+  return rejectionOf({ capture, key: captureKey(capture), generation }, `Cannot capture: a ${kind} is not served here`)
 }

@@ -69,6 +69,8 @@ export type Intent = {
   readonly notes: readonly string[] // what was clamped, for the message
 }
 
+export const snapLengthMax = 262_144
+
 /** One refused capture: it harms nobody else and becomes that capture's Error. */
 export type Rejection = {
   readonly ok: false
@@ -76,6 +78,10 @@ export type Rejection = {
   readonly key: string
   readonly generation: number
   readonly message: string
+}
+
+export function rejectionOf({ capture, key, generation }: Omit<Rejection, 'ok' | 'message'>, message: string): Rejection {
+  return { ok: false, capture, key, generation, message }
 }
 
 /**

@@ -4,7 +4,7 @@
 import { type Api, captureKey } from '../model/capture.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { bytesOf, cut, fitting, rankOf, stepCount } from '../status/bounds.ts'
-import type { CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
+import type { ArtifactStatus, CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
 import { shortened, withoutPacketCounts } from '../status/words.ts'
 import type { NodeReport } from './publisher.ts'
 
@@ -17,6 +17,7 @@ export type ReportedCapture = {
   readonly isListed: boolean // false: endpoints here match but cannot be captured, so status.files has no element for the node
   readonly isRejected: boolean
   readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus
   readonly file: FileStatus
 }
 
@@ -75,7 +76,7 @@ function uncounted<T extends { readonly message?: string }>(told: T): T {
 }
 
 function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
-  const { isListed, isRejected, isHostNetworked: _, problems, ...file } = element
+  const { isListed, isRejected, isHostNetworked: _, problems, artifact, ...file } = element
   const { namespace, name, uid, generation } = metadata
   return {
     api: kind,
@@ -86,6 +87,7 @@ function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusEle
     isListed,
     isRejected,
     problems,
+    ...(artifact && { artifact }),
     file,
   }
 }

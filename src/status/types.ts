@@ -28,7 +28,6 @@ export type FileStatus = Counts & {
   readonly state: CaptureState
   readonly message?: string
   readonly endpoints: readonly EndpointStatus[]
-  readonly artifact?: ArtifactStatus // of kinds that want one
 }
 
 /** What was made of the files once the capture was over on the node. */
@@ -55,6 +54,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isHostNetworked: boolean // only host-networked pods match here
   readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus // of kinds that want one
 }
 
 export type Condition = {

@@ -73,6 +73,8 @@ export class Manifests implements Source {
       namespaceLabels: new Map(),
       serviceAccountLabels: new Map(),
       pods: [],
+      nodeLabels: {},
+      hostInterfaces: [],
       hostVeth: 'TwoSided',
       // A file that was never good may describe a capture whose packets lie on disk.
       complete: [...this.#files.values()].every(file => file.isGood),

@@ -60,7 +60,14 @@ async function until(name: string, what: string, isSo: (capture: PublishedCaptur
 async function withController(work: () => Promise<void>): Promise<void> {
   const stop = new AbortController()
   const compile = () => Promise.resolve(0)
-  const parts = { kube: server().kube, group: 'projectcalico.org', clock: systemClock, log: makeLogger('silent'), compile }
+  const parts = {
+    kube: server().kube,
+    apis: ['PacketCapture'],
+    group: 'projectcalico.org',
+    clock: systemClock,
+    log: makeLogger('silent'),
+    compile,
+  } as const
   await using controller = new Controller(parts)
   const running = controller.run({ signal: stop.signal, heldUntilMs: () => Number.POSITIVE_INFINITY })
   try {

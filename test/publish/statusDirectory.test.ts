@@ -24,6 +24,8 @@ function world(captures: readonly PacketCapture[], complete = true): World {
     namespaceLabels: new Map(),
     serviceAccountLabels: new Map(),
     pods: [],
+    nodeLabels: {},
+    hostInterfaces: [],
     hostVeth: 'TwoSided',
     complete,
   }

@@ -44,6 +44,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/daemon.ts': edge,
   'src/access': [...edge, 'src/world/kube.ts', 'selfsigned'],
   'src/agentServer': [...edge, 'src/access', 'src/files', 'src/stream', 'fastify'],
+  'src/nodeEngine.ts': [...edge, 'src/daemon.ts', 'src/engine.ts', 'src/taps', 'src/world'],
   'src/agent.ts': [
     ...edge,
     'src/access',
@@ -51,13 +52,14 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
+    'src/nodeEngine.ts',
     'src/publish',
     'src/stream',
     'src/taps',
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/nodeEngine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
@@ -69,7 +71,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/status',
     'src/publish',
     'src/world',
+    'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
+    'src/taps/filterRefusal.ts',
     'prom-client',
   ],
   'src/gateway': [
