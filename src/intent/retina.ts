@@ -1,11 +1,11 @@
 // A Capture of retina.sh as written to what the engine acts upon, or to the reason why not, in Retina's words and its order of
 // looking. Pure; never throws.
-import { type CaptureRef, captureKey, type Intent, type Rejection, type Window } from '../model/capture.ts'
+import type { HostPlace } from '../model/artifact.ts'
+import { type CaptureRef, captureKey, type Intent, type Rejection, snapLengthMax, type Window } from '../model/capture.ts'
 import type { ForeignCapture, World } from '../model/world.ts'
 import { displayFlags } from './displayFlags.ts'
 import { readGoDuration } from './goDuration.ts'
-import { hostDirectory } from './hostPath.ts'
-import { snapLengthMax } from './intent.ts'
+import { hostPlace } from './hostPath.ts'
 import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from './retinaFilters.ts'
 import { type CaptureSize, readSize } from './retinaSize.ts'
 import { type CaptureTarget, readTarget } from './retinaTarget.ts'
@@ -58,7 +58,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
   if (!isGiven(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
   const size = readSize(option, surroundings.settings)
-  const directory = readOutput(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
+  const place = readOutput(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
   const { filter, notes } = readFilter(captureConfiguration)
   const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
@@ -77,7 +77,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
     artifact: {
       kind: 'RetinaArchive',
       createdAtMs,
-      ...(directory !== undefined && { directory }),
+      ...(place && { place }),
       ...(isGiven(option.fileCount) && { fileCount: option.fileCount }),
       includeMetadata: captureConfiguration.includeMetadata !== false,
       display: displayFlags(option).display,
@@ -102,11 +102,11 @@ function windowOf(createdAtMs: number, durationMs: number | undefined, deletionT
 }
 
 /** Where the archive goes on the node; undefined: only elsewhere. */
-function readOutput({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): string | undefined {
+function readOutput({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
   if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
     throw new RangeError('At least one output configuration should be set')
   if (!isGiven(hostPath)) return undefined
-  return at('invalid OutputConfiguration.HostPath', () => hostDirectory(hostPath, base))
+  return at('invalid OutputConfiguration.HostPath', () => hostPlace(hostPath, base))
 }
 
 function readFilter({ filters, tcpdumpFilter, captureOption }: NonNullable<Spec['captureConfiguration']>): {

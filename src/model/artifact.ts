@@ -6,11 +6,14 @@ import type { CaptureFacts } from './facts.ts'
 /** What is wanted. Each kind is one maker of src/artifacts. */
 export type Artifact = RetinaArchive
 
+/** A directory on the node. The administrator answers for `base`, which may be reached by links; `below` are names, and no links. */
+export type HostPlace = { readonly base: string; readonly below: readonly string[] }
+
 /** Retina's `<capture>-<node>-<time>UTC.tar.gz`. */
 export type RetinaArchive = {
   readonly kind: 'RetinaArchive'
   readonly createdAtMs: number // of the resource: the same in the names of all nodes
-  readonly directory?: string // on the node, absolute; missing: beside the capture's files
+  readonly place?: HostPlace // missing: beside the capture's files
   readonly fileCount?: number // files are rotated, and numbered in the archive
   readonly includeMetadata: boolean
   readonly display: readonly string[] // flags of tcpdump; none: no text beside the packets

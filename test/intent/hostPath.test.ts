@@ -1,6 +1,11 @@
 import test from 'ava'
-import { hostDirectory } from '../../src/intent/hostPath.ts'
+import { hostPlace } from '../../src/intent/hostPath.ts'
 import { casesOf } from './retinaCases.ts'
+
+function hostDirectory(raw: string, baseDir: string): string {
+  const { base, below } = hostPlace(raw, baseDir)
+  return [base, ...below].join('/').replace(/^\/\//, '/')
+}
 
 type Case = { readonly raw: string; readonly baseDir: string; readonly expected?: string | null; readonly error?: string | null }
 

@@ -57,7 +57,7 @@ test('retinaIntent() fills in what the capture does not say', t => {
     artifact: {
       kind: 'RetinaArchive',
       createdAtMs,
-      directory: '/var/log/retina/captures/capture',
+      place: { base: '/var/log/retina/captures', below: ['capture'] },
       includeMetadata: true,
       display: [],
     },
@@ -132,7 +132,8 @@ for (const { name, spec, env, error } of casesOf<Environment>('jobEnv')) {
     const { artifact, filter, snapLength, rotation } = accepted(document, {
       settings: { ...defaultSettings, captureHostPathBaseDir: '/tmp' },
     })
-    t.like(artifact, { directory: env?.HOSTPATH, includeMetadata: env?.INCLUDE_METADATA === 'true' })
+    t.is(artifact?.place && [artifact.place.base, ...artifact.place.below].join('/'), env?.HOSTPATH)
+    t.is(artifact?.includeMetadata, env?.INCLUDE_METADATA === 'true')
     t.is(filter, env?.PCAP_FILTER ?? env?.TCPDUMP_RAW_FILTER ?? '')
     t.is(snapLength, Number(env?.CAPTURE_PACKET_SIZE ?? 262_144))
     if (env?.CAPTURE_FILE_COUNT)
@@ -230,7 +231,7 @@ test('retinaIntent() takes any of the outputs, and leaves them as they are', t =
     cleanUpAfterUpload: true,
   })
   t.deepEqual(accepted(output({ s3Upload })).output, { s3Upload, cleanUpAfterUpload: true })
-  t.like(accepted(output({ blobUpload: 'sas' })).artifact, { directory: undefined })
+  t.like(accepted(output({ blobUpload: 'sas' })).artifact, { place: undefined })
   t.is(refusal(output({})), 'At least one output configuration should be set')
   t.is(refusal(output({ hostPath: '' })), 'invalid OutputConfiguration.HostPath: hostPath is empty')
 })
