@@ -4,22 +4,21 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Certificate, makeCertificate } from './access/certificate.ts'
 import { Reviews } from './access/reviews.ts'
-import { agentServer, listen } from './agentServer/server.ts'
+import { agentLimits, agentServer, listen } from './agentServer/server.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
-import { portOf, serveFigures, stopSignal } from './daemon.ts'
-import { Engine } from './engine.ts'
-import { makeLogger } from './log.ts'
-import { makeMetrics } from './metrics.ts'
+import { portOf, serveFigures } from './daemon.ts'
+import type { Engine } from './engine.ts'
 import type { Settings } from './model/settings.ts'
+import { configuredLogger, makeEngine, openConfiguration, runEngine } from './nodeEngine.ts'
 import type { Budgets, Identity } from './publish/nodeReport.ts'
 import { ReportWriter } from './publish/reportWriter.ts'
 import { openNodeStream } from './stream/nodeStream.ts'
 import { StreamBudget } from './stream/streamBudget.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
+import { HostLinks } from './taps/hostLinks.ts'
 import { Cluster } from './world/cluster.ts'
-import { Configuration } from './world/configuration.ts'
 import { connectKube } from './world/connect.ts'
 import { ServerClock } from './world/serverClock.ts'
 
@@ -28,17 +27,21 @@ const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { node, apiGroup: group } = options
+  const { node, apiGroup: group, apis } = options
   const serverClock = new ServerClock(systemClock)
   const kube = serverClock.watching(await connectKube(options.kubeconfig))
-  await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
+  await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
-  const log = makeLogger(settings().logLevel)
-  configuration.warnTo(log)
+  const log = configuredLogger(configuration)
 
   await using driver = await openDriver(options.driver)
   await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
-  await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
+  using links = await HostLinks.open(
+    driver,
+    apis.some(api => api !== 'PacketCapture'),
+    () => engine.lookAgain(),
+  )
+  await using cluster = new Cluster({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
   const certificate = await makeCertificate(node, [])
   const server = agentServer({
     node,
@@ -47,6 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
     folderOf: (key, uid) => holder.folderOf(key, uid),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
+    limits: agentLimits,
     log,
   })
   await using _server = { [Symbol.asyncDispose]: () => server.close() }
@@ -60,31 +64,21 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     budgets: () => budgetsOf(engine, settings()),
     clockOffsetMs: () => serverClock.offsetMs,
   })
-  const metrics = makeMetrics(() => engine.figures())
-  const engine = new Engine({
+  const { engine, metrics } = makeEngine({
     source: cluster,
     holder,
     publisher,
-    clock: systemClock,
+    driver,
     log,
     counterMs,
-    compile: (filter, snapLength) => driver.compile(filter, snapLength),
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
-    onTurn: metrics.observeTurn,
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
   using streams = new StreamBudget({ turns: engine, settings, streamsMax })
   await using _ = await serveFigures(metrics, { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
-  configuration.onChange(() => {
-    log.level = settings().logLevel
-    configuration.warnTo(log)
-    engine.lookAgain()
-  })
 
   log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
-  await engine.run(stopSignal())
-  await holder.stop()
-  await engine.report()
+  await runEngine({ engine, holder, configuration, log })
   log.info({}, 'selcap agent stopped')
 }
 

@@ -2,7 +2,8 @@
 // In: intents, rejections and endpoints, what the node holds, the time. Out: the decision. It only strings the pure stages together.
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
-import type { Intent, Rejection } from './model/capture.ts'
+import type { ArtifactJob } from './model/artifact.ts'
+import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
 import type { CaptureOutlook, Decision } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
 import type { Actual, Halt } from './model/facts.ts'
@@ -54,7 +55,8 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
   })
   const expiries = world.complete ? expiriesOf(standings, actual) : []
   const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
-  return { actions, captures, halts, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), expire: dueOf(expiries, nowMs) }
+  const finish = unfinished(standings, actual)
+  return { actions, captures, halts, finish, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), expire: dueOf(expiries, nowMs) }
 }
 
 /** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
@@ -69,8 +71,7 @@ function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { acce
 }
 
 function compiled(intent: Intent, message: string | undefined): Intent | Rejection {
-  const { capture, key, generation } = intent
-  return message === undefined ? intent : { ok: false, capture, key, generation, message }
+  return message === undefined ? intent : rejectionOf(intent, message)
 }
 
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
@@ -97,7 +98,8 @@ function underDisk(timed: readonly Standing[], actual: Actual, settings: World['
 function surroundingsOf(outlooks: ReadonlyMap<string, CaptureOutlook>, candidates: Candidates): Surroundings {
   return {
     outlookOf: key => outlooks.get(key),
-    endpointOf: (namespace, name) => candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name)?.endpoint,
+    endpointOf: (namespace, name) =>
+      candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name || `${namespace}.${endpoint.name}` === name)?.endpoint,
   }
 }
 
@@ -116,6 +118,14 @@ function withRefusals(outlook: CaptureOutlook, { refused }: Desire): CaptureOutl
     return refusal ? [[name, refusal] as const] : []
   })
   return { ...outlook, refused: new Map(entries) }
+}
+
+/** Captures that are over on this node, held packets or could have, and want an artifact that is not made yet. */
+function unfinished(standings: readonly Standing[], { taps }: Actual): ArtifactJob[] {
+  const open = countOpen(taps)
+  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
+    artifact && phase.kind === 'Finished' && facts && facts.made === undefined && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
+  )
 }
 
 /** Finished captures without an open tap, and when their ttl ends. */

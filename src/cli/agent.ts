@@ -1,6 +1,8 @@
 // `selcap agent`: the node's engine over a Kubernetes cluster. Wires and waits; SIGTERM and SIGINT end it cleanly.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
+import type { Api } from '../model/capture.ts'
+import { apisOption } from './apis.ts'
 
 export type AgentOptions = {
   readonly node: string
@@ -8,6 +10,7 @@ export type AgentOptions = {
   readonly config?: string
   readonly kubeconfig?: string
   readonly apiGroup: string
+  readonly apis: readonly Api[]
   readonly namespace: string
   readonly driver: 'ring' | 'libpcap'
   readonly metricsHost: string
@@ -24,6 +27,7 @@ export function agentCommand(): Command {
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .addOption(apisOption())
     .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '127.0.0.1')

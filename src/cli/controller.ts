@@ -1,9 +1,12 @@
 // `selcap controller`: folds the nodes' reports into the status of each capture. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
+import type { Api } from '../model/capture.ts'
+import { apisOption } from './apis.ts'
 
 export type ControllerOptions = {
   readonly kubeconfig?: string
   readonly apiGroup: string
+  readonly apis: readonly Api[]
   readonly namespace: string
   readonly logLevel: string
   readonly metricsHost: string
@@ -16,6 +19,7 @@ export function controllerCommand(): Command {
     .description("fold the nodes' reports into the status of each capture; runs as the Deployment selcap-controller")
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .addOption(apisOption())
     .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')

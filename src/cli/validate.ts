@@ -5,12 +5,13 @@ import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { type Document, readDocuments } from '../document/read.ts'
 import { TapError, UsageError } from '../errors.ts'
-import { snapLengthMax, toIntent } from '../intent/intent.ts'
+import { toIntent } from '../intent/intent.ts'
 import { captureKey, type Intent } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import type { Driver } from '../taps/driver.ts'
 import { openDriver } from '../taps/drivers.ts'
+import { filterRefusal } from '../taps/filterRefusal.ts'
 
 type Good = {
   readonly kind: string
@@ -63,13 +64,7 @@ async function checkDocument(document: Document, driver: Driver, file: string): 
 }
 
 async function compileProblem({ filter }: Intent, driver: Driver): Promise<string | undefined> {
-  try {
-    if (filter !== '') await driver.compile(filter, snapLengthMax)
-    return undefined
-  } catch (error) {
-    if (error instanceof TapError) return error.message
-    throw error
-  }
+  return filter === '' ? undefined : filterRefusal(driver, filter)
 }
 
 function show({ kind, key, selector, filter, notes }: Good): string {

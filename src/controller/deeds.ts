@@ -3,9 +3,10 @@
 // anything that has changed since is touched; and none is sent once the lease has run out.
 import { text } from 'node:stream/consumers'
 import type { Logger } from '../log.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
+import { eventRequest } from '../publish/event.ts'
 import { reportPath } from '../publish/reportWriter.ts'
-import type { PacketCaptureStatus } from '../status/types.ts'
+import { objectPath } from '../world/apis.ts'
 import { type Kube, type KubeRequest, refusalOf } from '../world/kube.ts'
 import type { Term } from './lease.ts'
 
@@ -19,8 +20,8 @@ export type Outcome = { readonly kind: 'written'; readonly version: string } | {
 /** Over that version only: a controller that was paused, and knows not what happened since, changes nothing. */
 export async function writeStatus(
   parts: DeedParts,
-  { metadata }: PacketCapture,
-  status: PacketCaptureStatus,
+  { kind, metadata }: CaptureDocument,
+  status: object,
   version: string,
 ): Promise<Outcome> {
   const patch = [
@@ -28,7 +29,7 @@ export async function writeStatus(
     { op: 'add', path: '/status', value: status },
   ]
   const answer = await ask(parts, 'status not written', [404, 409], {
-    path: `${pathOf(parts.group, metadata)}/status`,
+    path: `${objectPath(kind, parts.group, metadata)}/status`,
     method: 'PATCH',
     query: { fieldManager: 'selcap-controller' },
     headers: { 'content-type': 'application/json-patch+json' },
@@ -42,20 +43,16 @@ function versionIn(said: string): string {
   return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<void> {
-  await ask(parts, 'event not written', [409], {
-    path: `/api/v1/namespaces/${namespace}/events`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(event),
-  })
+/** False: it was not taken. */
+export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
+  return (await ask(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }
 
 /** Not if it was edited meanwhile: it may not be over then. */
-export function removeCapture(parts: DeedParts, metadata: Removed & { readonly namespace: string }): Promise<boolean> {
-  return remove(parts, pathOf(parts.group, metadata), metadata)
+export function removeCapture(parts: DeedParts, { kind, metadata }: CaptureDocument, resourceVersion: string): Promise<boolean> {
+  return remove(parts, objectPath(kind, parts.group, metadata), { ...metadata, resourceVersion })
 }
 
 /** Not if it was written meanwhile: the node may be back. */
@@ -69,10 +66,6 @@ async function remove(parts: DeedParts, path: string, { uid, resourceVersion }: 
   return (await ask(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
-function pathOf(group: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `/apis/${group}/v3/namespaces/${namespace}/packetcaptures/${name}`
-}
-
 type Answer = { readonly statusCode: number; readonly said: string }
 
 /** `settled`: answers that say that nothing is left to do. undefined: not now, try again. */
@@ -84,8 +77,9 @@ async function ask(
 ): Promise<Answer | undefined> {
   const { signal } = term
   try {
-    if (signal.aborted || performance.now() >= term.heldUntilMs()) return undefined // another may be at work
-    const response = await kube({ ...request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+    const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another may be at work
+    if (!mayBeSent()) return undefined
+    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
     const { statusCode = 0 } = response
     if (statusCode < 300) return { statusCode, said: await text(response) }
     const said = await refusalOf(response)

@@ -1,7 +1,6 @@
 // Wires the controller: waits for the lease, folds reports into status while it holds it. Runs until SIGTERM or SIGINT.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { Registry } from 'prom-client'
 import type { ControllerOptions } from '../cli/controller.ts'
 import { systemClock } from '../clock.ts'
 import { portOf, serveFigures, stopSignal } from '../daemon.ts'
@@ -10,11 +9,12 @@ import { makeLogger } from '../log.ts'
 import { openDriver } from '../taps/drivers.ts'
 import { connectKube } from '../world/connect.ts'
 import { Controller } from './controller.ts'
+import { controllerFigures } from './figures.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
 
 export async function runController(options: ControllerOptions): Promise<void> {
-  const { apiGroup: group, namespace } = options
+  const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
   const signal = stopSignal()
@@ -24,13 +24,16 @@ export async function runController(options: ControllerOptions): Promise<void> {
   await using driver = await openDriver('ring') // only to compile filters
   await using controller = new Controller({
     kube,
+    apis,
     group,
     clock: systemClock,
     log,
     compile: (filter, length) => driver.compile(filter, length),
+    onTurn: seconds => figures.observeTurn(seconds),
   })
+  const figures = controllerFigures(() => controller.state)
   const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }
-  await using _ = await serveFigures({ registry: new Registry() }, place, log)
+  await using _ = await serveFigures(figures, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
   await lead({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))

@@ -2,6 +2,7 @@
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Made } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
 import type { CloseReason } from '../model/tap.ts'
@@ -26,6 +27,7 @@ export class CaptureFolder {
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
+  #made: Made | undefined
   #sizes: ReadonlyMap<string, number> | undefined // of the files; undefined: to be looked up
   #goneRows: { readonly packets: number; readonly bytes: number }
   #saved = ''
@@ -38,6 +40,7 @@ export class CaptureFolder {
     this.#firstOpenedAtMs = state.firstOpenedAtMs
     this.#limitHit = state.limitHit
     this.#halt = state.halt
+    this.#made = state.made
     this.#goneRows = state.goneRows ?? { packets: 0, bytes: 0 }
   }
 
@@ -108,6 +111,11 @@ export class CaptureFolder {
     this.#halt = halt
   }
 
+  setMade(made: Made): void {
+    this.#made = made
+    this.look()
+  }
+
   /** A tap is open: from now on it is asked for the row. */
   begin(name: string, live: () => LiveRow, atMs: number): void {
     this.#live.set(name, live)
@@ -140,6 +148,7 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
+      ...(this.#made && { made: this.#made }),
       fileNames: [...files.keys()].toSorted(),
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
@@ -174,6 +183,7 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
+      ...(this.#made && { made: this.#made }),
       ...(this.#goneRows.packets > 0 && { goneRows: this.#goneRows }),
       rows: [...this.#current().values()],
     }

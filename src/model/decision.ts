@@ -1,5 +1,6 @@
 // What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
 // Made by src/decide.ts; applied by the engine, logged by src/turnLog.ts, turned into a report by src/status.
+import type { ArtifactJob } from './artifact.ts'
 import type { CaptureRef } from './capture.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Halt } from './facts.ts'
@@ -40,5 +41,6 @@ export type Decision = {
   readonly wakeAtMs: number // always after now; Infinity: only when something happens
   readonly captures: ReadonlyMap<string, CaptureOutlook> // by capture key, every capture of the world
   readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
+  readonly finish: readonly ArtifactJob[] // captures that are over here and want an artifact that is not made
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
 }

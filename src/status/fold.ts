@@ -59,7 +59,15 @@ function nodesOf(elements: readonly CaptureStatusElement[]): string {
 }
 
 function fileStatus(
-  { isListed: _, isRejected: __, isHostNetworked: ___, isUnanswered: ____, problems: _____, ...element }: CaptureStatusElement,
+  {
+    isListed: _,
+    isRejected: __,
+    isHostNetworked: ___,
+    isUnanswered: ____,
+    problems: _____,
+    artifact: ______,
+    ...element
+  }: CaptureStatusElement,
   before: FileStatus | undefined,
 ): FileStatus {
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))

@@ -30,6 +30,9 @@ export type FileStatus = Counts & {
   readonly endpoints: readonly EndpointStatus[]
 }
 
+/** What was made of the files once the capture was over on the node. */
+export type ArtifactStatus = { readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly error?: string }
+
 export type ProblemReason =
   | 'DiskFloor'
   | 'DiskBudget'
@@ -51,6 +54,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isHostNetworked: boolean // only host-networked pods match here
   readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus // of kinds that want one
 }
 
 export type Condition = {

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/folder.ts'
 import type { Logger } from '../log.ts'
+import type { ArtifactJob, Made } from '../model/artifact.ts'
 import type { Actual, Halt } from '../model/facts.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, CloseReason, TapSpec } from '../model/tap.ts'
@@ -104,6 +105,13 @@ export class TapHolder implements AsyncDisposable {
     const folder = this.#held.folder(key)
     folder?.setHalt(halt)
     if (folder) this.#held.saveOne(folder, false)
+  }
+
+  /** What became of a capture's artifact; nothing if the capture is gone meanwhile. */
+  made({ key, capture }: Pick<ArtifactJob, 'key' | 'capture'>, made: Made): void {
+    const folder = this.folderOf(key, capture.uid)
+    folder?.setMade(made)
+    if (folder) this.#held.saveOne(folder, true)
   }
 
   /** Files that are too old for their capture go their way, whatever waits for its time is tried again. */

@@ -1,5 +1,6 @@
 // One tap of the portable driver: a process with a libpcap session and a writer for its records. An interface that is set
 // down and up again goes on by itself; when it goes for good, `down` is told and the session is let go at once.
+import { snapLengthMax } from '../model/capture.ts'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from './driver.ts'
 import { headersLength } from './headers.ts'
 import { firstNews, PcapChild } from './pcapChild.ts'
@@ -8,7 +9,6 @@ import { RecordWriter, type WriterEvent } from './recordWriter.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
-const snapLengthMax = 262_144
 
 type Links = Pick<Driver, 'links' | 'watchLinks'>
 

@@ -45,6 +45,7 @@ const row = {
   isListed: true,
   isRejected: false,
   problems: [problem],
+  artifact: { files: [{ path: '/var/log/retina/captures/a.tar.gz', bytes: 4_096 }], error: 'iptables is not there' },
   file,
 }
 const report = reportOf('node-a', {

@@ -18,7 +18,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
   'src/model': [],
   'src/errors.ts': [],
-  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser', 'node:net'], // isIP() and such only compute
   'src/endpoint': [...pure, 'grammar', 'node:crypto'],
   'src/match': [...pure, 'grammar'],
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
@@ -34,6 +34,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
+  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
   'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
@@ -46,20 +47,23 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/daemon.ts': edge,
   'src/access': [...edge, 'src/world/kube.ts', 'selfsigned'],
   'src/agentServer': [...edge, 'src/access', 'src/files', 'src/stream', 'fastify'],
+  'src/nodeEngine.ts': [...edge, 'src/daemon.ts', 'src/engine.ts', 'src/taps', 'src/world'],
   'src/agent.ts': [
     ...edge,
     'src/access',
     'src/agentServer',
+    'src/artifacts',
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
+    'src/nodeEngine.ts',
     'src/publish',
     'src/stream',
     'src/taps',
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/nodeEngine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
@@ -71,8 +75,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/status',
     'src/publish',
     'src/world',
+    'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
-    'prom-client',
+    'src/taps/filterRefusal.ts',
   ],
   'src/gateway': [
     ...edge,
@@ -86,7 +91,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/world',
     'chokidar',
     'fastify',
-    'prom-client',
     'yazl',
   ],
 }
