@@ -138,7 +138,7 @@ export class Engine implements Turns {
     const { uid } = job.capture
     if (!makeArtifact || this.#making.has(uid)) return
     const made = makeArtifact(job, this.#stop.signal)
-      .then(result => this.#stop.signal.aborted || holder.made(job, result), this.#ended.reject)
+      .then(result => this.#stop.signal.aborted || holder.made(job.key, uid, result), this.#ended.reject)
       .finally(() => this.#making.delete(uid))
     this.#making.set(
       uid,

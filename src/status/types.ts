@@ -31,7 +31,13 @@ export type FileStatus = Counts & {
 }
 
 /** What was made of the files once the capture was over on the node. */
-export type ArtifactStatus = { readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly error?: string }
+export type ArtifactStatus = {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  readonly error?: string
+  readonly note?: string
+  readonly attempts?: number
+  readonly retried?: boolean // it failed, and is tried again
+}
 
 export type ProblemReason =
   | 'DiskFloor'

@@ -31,6 +31,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
+  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts'],
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
@@ -49,6 +50,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     ...edge,
     'src/access',
     'src/agentServer',
+    'src/artifacts',
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
@@ -59,7 +61,17 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/nodeEngine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [
+    ...edge,
+    'src/artifacts',
+    'src/daemon.ts',
+    'src/cli',
+    'src/nodeEngine.ts',
+    'src/publish',
+    'src/taps',
+    'src/files',
+    'src/world',
+  ],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
