@@ -7,7 +7,7 @@ import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
 import type { CaptureOutlook, Decision } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
 import type { Actual, CaptureFacts, Halt } from './model/facts.ts'
-import { tapId } from './model/tap.ts'
+import { filterKey, tapId } from './model/tap.ts'
 import type { World } from './model/world.ts'
 import { type Desire, desiredTaps } from './plan/desired.ts'
 import { changeHalts, type DiskInput } from './plan/disk.ts'
@@ -71,7 +71,7 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
 /** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
 function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { accepted: Intent[]; rejected: Rejection[] } {
   const byKey = new Map(read.toSorted((a, b) => -compareText(a.capture.uid, b.capture.uid)).map(each => [each.key, each]))
-  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(each.filter)) : each))
+  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(filterKey(each))) : each))
   const accepted = judged.filter(each => each.ok)
   return {
     accepted: accepted.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.key, b.key)),

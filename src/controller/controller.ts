@@ -8,6 +8,7 @@ import { type Api, type Intent, type Rejection, rejectionOf } from '../model/cap
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import type { Driver } from '../taps/driver.ts'
 import { listPath } from '../world/apis.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
@@ -33,7 +34,7 @@ export type ControllerParts = {
   readonly group: string // of PacketCapture
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly onTurn?: (seconds: number) => void
 }
 
@@ -223,7 +224,7 @@ export class Controller implements AsyncDisposable {
 
   async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
     const read = readCapture(capture, nowhere)
-    const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
+    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
   }
 }

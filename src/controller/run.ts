@@ -28,7 +28,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     group,
     clock: systemClock,
     log,
-    compile: (filter, length) => driver.compile(filter, length),
+    compile: (...asked) => driver.compile(...asked),
     onTurn: seconds => figures.observeTurn(seconds),
   })
   const figures = controllerFigures(() => controller.state)
