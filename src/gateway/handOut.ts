@@ -9,7 +9,7 @@ import type { GatewayParts, Granted, Named } from './server.ts'
 import { openStream } from './stream.ts'
 import { zipOf } from './zip.ts'
 
-const passedOn = ['accept-ranges', 'content-length', 'content-range', 'content-type', 'etag', 'repr-digest'] as const
+const passedOn = ['accept-ranges', 'content-length', 'content-range', 'etag', 'repr-digest'] as const
 
 export async function sendZip(
   parts: GatewayParts,
@@ -25,6 +25,7 @@ export async function sendZip(
   const { raw } = reply
   raw.setTimeout(parts.limits.stallMs, () => raw.destroy())
   raw.writeHead(200, {
+    ...plain(reply),
     'content-type': 'application/zip',
     'content-disposition': `attachment; filename="${namespace}-${name}-files.zip"`,
     trailer: 'X-Selcap-Missing',
@@ -68,7 +69,7 @@ export async function sendFile(
     throw new Error(`the agent on ${node} answered ${statusCode}`)
   }
   for (const name of passedOn) if (answer.headers[name] !== undefined) reply.header(name, answer.headers[name])
-  reply.code(statusCode)
+  reply.code(statusCode).type('application/vnd.tcpdump.pcap') // whatever the agent calls it
   if (request.method === 'HEAD') {
     answer.resume()
     return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
@@ -106,7 +107,7 @@ export async function sendStream(
   if (!live) return reply.code(409).send('Cannot stream a capture that is over on every node\n')
   let bytes = 0
   reply.hijack()
-  reply.raw.writeHead(200, { 'content-type': 'application/x-pcapng', 'cache-control': 'no-store' })
+  reply.raw.writeHead(200, { ...plain(reply), 'content-type': 'application/x-pcapng' })
   reply.raw.flushHeaders()
   request.raw.socket.setKeepAlive(true, 30_000) // nothing may come for hours
   const meter = new PassThrough()
@@ -120,4 +121,9 @@ export async function sendStream(
     audit(parts, { user, capture, from: request.ip, what: 'stream', bytes, result: error ? 'ended by its reader' : 'done' })
   })
   return reply
+}
+
+/** What every answer of this server says. */
+function plain(reply: FastifyReply): Record<string, string> {
+  return reply.getHeaders() as Record<string, string>
 }

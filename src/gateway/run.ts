@@ -13,12 +13,11 @@ import { teller } from './events.ts'
 import { GatewayFigures } from './figures.ts'
 import { Gate } from './gate.ts'
 import { followKeyPair, keyPair } from './secret.ts'
-import { gatewayServer } from './server.ts'
+import { gatewayLimits, gatewayServer } from './server.ts'
 import { Sweeper } from './sweeper.ts'
 
 const account = 'selcap-gateway'
-const visits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
-const limits = { connectionsMax: 1_000, stallMs: 300_000 }
+const gateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
   const { apiGroup: group, certificates, namespace } = options
@@ -40,10 +39,10 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
       cluster,
       agents,
       reviews: new Reviews({ kube, clock }),
-      gate: new Gate(visits),
+      gate: new Gate(gateLimits),
       sweeper: new Sweeper(),
       figures,
-      limits,
+      limits: gatewayLimits,
       group,
       clock,
       log,

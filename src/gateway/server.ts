@@ -33,6 +33,7 @@ export type GatewayParts = {
 
 /** Whoever reaches the port may connect: what that costs has a bound, and so has how long one may hold a download up. */
 export type GatewayLimits = { readonly connectionsMax: number; readonly stallMs: number }
+export const gatewayLimits: GatewayLimits = Object.freeze({ connectionsMax: 1_000, stallMs: 300_000 })
 
 export type Named = { readonly Params: { readonly ns: string; readonly name: string; readonly node: string; readonly file: string } }
 /** A request whose user has the right, and the capture it is about. */
@@ -47,6 +48,7 @@ export function gatewayServer(parts: GatewayParts, keyPair: object): FastifyInst
   const app = fastify(options as FastifyServerOptions) as FastifyInstance
   app.server.maxConnections = limits.connectionsMax
   figures.follow(app)
+  app.addHook('onRequest', async (_, reply) => void reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store'))
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
     if ((error.statusCode ?? 500) < 500) return reply.code(error.statusCode ?? 400).send(`${error.message}\n`)
     log.error({ error: error.message, url: request.url }, 'request failed')

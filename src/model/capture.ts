@@ -66,6 +66,7 @@ export type Intent = {
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
   readonly artifact?: Artifact // what is made of the files when the capture is over on the node
+  readonly output?: Readonly<Record<string, unknown>> // where that goes besides, as written
   readonly notes: readonly string[] // what was clamped, for the message
 }
 

@@ -18,7 +18,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
   'src/model': [],
   'src/errors.ts': [],
-  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser', 'node:net'], // isIP() and such only compute
   'src/endpoint': [...pure, 'grammar', 'node:crypto'],
   'src/match': [...pure, 'grammar'],
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
@@ -31,9 +31,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/world': [...edge, 'src/document', 'chokidar', 'yaml', '@kubernetes/client-node'],
   'src/taps': [...edge, 'src/files', 'pcap', 'native'],
   'src/files': [...edge, 'src/taps/driver.ts', 'ajv'], // of taps the contract alone: what a sink is
-  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts'],
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
+
+  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
+  'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
