@@ -26,6 +26,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     kube,
     apis,
     group,
+    namespace,
     clock: systemClock,
     log,
     compile: (...asked) => driver.compile(...asked),

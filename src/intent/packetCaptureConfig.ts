@@ -2,7 +2,7 @@
 // looked for on all interfaces of the host, on every node. Pods are captured on their own interfaces: these carry the packets
 // from and to the pods' addresses, whatever these are, so the filter does not name them.
 import { isIPv4, isIPv6 } from 'node:net'
-import type { SingleFile } from '../model/artifact.ts'
+import { attemptsMax, type SingleFile } from '../model/artifact.ts'
 import { type CaptureRef, captureKey, type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import { filterInstructions } from '../model/tap.ts'
@@ -63,6 +63,7 @@ function readSpec(spec: Fields, settings: Settings): Read {
     payload: 'Full',
     format: 'pcap',
     vantage: 'Auto',
+    triesMax: attemptsMax,
     artifact,
     notes: pods !== undefined && addresses.length > 0 ? ['targetIPs are looked for on the interfaces of the pods only'] : [],
   }

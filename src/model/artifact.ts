@@ -39,7 +39,7 @@ export type Made = {
   readonly attempts?: number // made so far; missing: there is no other
 }
 
-const attemptsMax = 6 // the first, and five more
+export const attemptsMax = 6 // the first, and five more
 
 /** When one that failed is tried again; undefined: it is not. */
 export function retryAtMs({ atMs, error, attempts = attemptsMax }: Made): number | undefined {

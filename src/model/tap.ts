@@ -31,6 +31,7 @@ export type TapSpec = FilterSpec & {
   readonly format: Format
   readonly ringBytes: number // the share of the node's ring budget
   readonly rotation: Rotation
+  readonly triesMax?: number // missing: for ever
   readonly limits: { readonly packets?: number; readonly bytes?: number } // of the whole capture on this node
 }
 
@@ -43,6 +44,7 @@ export type ActualTap = {
   readonly spec: TapSpec
   readonly state: 'open' | 'failed'
   readonly message?: string // why it failed, or is not receiving now
+  readonly tries?: number // failed: so often
   readonly retryAtMs?: number // failed: not before this; undefined: not until the spec changes
 }
 

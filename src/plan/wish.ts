@@ -23,6 +23,7 @@ export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
     payload: intent.payload,
     format: intent.format,
     rotation: intent.rotation,
+    ...(intent.triesMax !== undefined && { triesMax: intent.triesMax }),
     limits: { ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) },
   }
   return { spec }

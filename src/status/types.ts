@@ -14,6 +14,8 @@ export type EndpointStatus = Counts & {
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
   readonly state: CaptureState
+  readonly tries?: number // it failed to open so often
+  readonly isGivenUp?: boolean // and is not tried again
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]

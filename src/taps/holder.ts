@@ -67,8 +67,8 @@ export class TapHolder implements AsyncDisposable {
       ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
     )
     const failed = [...this.#failed].map(
-      ([id, { spec, message, retryAtMs }]) =>
-        [id, { spec, state: 'failed', message, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
+      ([id, { spec, message, tries, retryAtMs }]) =>
+        [id, { spec, state: 'failed', message, tries, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
     )
     return {
       taps: new Map<string, ActualTap>([...open, ...failed]),
