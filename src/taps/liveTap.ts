@@ -157,17 +157,8 @@ export class LiveTap {
     const { interfaceName, netns, insideIsPod } = this.#place
     const { snapLength, payload, format, ringBytes } = this.#spec
     const { driver, group } = this.#parts
-    const spec = {
-      interfaceName,
-      ...filterOf(this.#spec),
-      snapLength,
-      payload,
-      format,
-      ringBytes,
-      group,
-      insideIsPod,
-      sink: this.#files.sink,
-    }
+    const what = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes }
+    const spec = { ...what, interfaceName, group, insideIsPod, sink: this.#files.sink }
     this.#tap = await driver.open({ ...spec, ...(netns !== undefined && { netns }) }, event => this.#take(event))
     this.#files.attach(this.#tap)
   }
