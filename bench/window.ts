@@ -2,18 +2,15 @@
 // ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 100 each: a packet comes every
 // 1 or 10 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
 //   node bench/window.ts [ENDPOINTS …]
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
-import { inNamespace, median, senderPath } from './harness.ts'
+import { besideTraffic, endpointCounts, inNamespace, median } from './harness.ts'
 import { addTapLinks, Standalone } from './standalone.ts'
 
 const runs = 15
 const recordBytes = 16 + 100
-const given = process.argv.slice(2).map(Number)
-const counts = given.length > 0 ? given : [1, 250]
+const counts = endpointCounts([1, 250])
 
 /** Of all the endpoints of one window, in milliseconds: positive is late. */
 type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[] }
@@ -24,18 +21,16 @@ await inNamespace(async () => {
   const results: object[] = []
   for (const [index, endpoints] of counts.entries()) {
     addTapLinks(counts[index - 1] ?? 0, endpoints)
-    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', endpoints === 1 ? '1000' : '100'], { stdio: 'inherit' })
-    const app = await Standalone.start(`window-${endpoints}`, endpoints)
-    try {
-      const all: Errors[] = []
-      for (let run = 0; run < runs; run++) all.push(await oneWindow(app, `run-${run}`, endpoints))
-      results.push(shown(endpoints, all))
-    } finally {
-      const ended = once(traffic, 'exit')
-      traffic.kill()
-      await ended
-      await app.stop()
-    }
+    await besideTraffic(endpoints === 1 ? 1_000 : 100, async () => {
+      const app = await Standalone.start(`window-${endpoints}`, endpoints)
+      try {
+        const all: Errors[] = []
+        for (let run = 0; run < runs; run++) all.push(await oneWindow(app, `run-${run}`, endpoints))
+        results.push(shown(endpoints, all))
+      } finally {
+        await app.stop()
+      }
+    })
   }
   process.stdout.write(`${JSON.stringify({ bench: 'window', results })}\n`)
 })

@@ -48,20 +48,30 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
   fail(failure, spec, code, detail);
 }
 
-static bool attach(int fd, const struct tap_spec *spec, struct failure *failure) {
+static int attach_program(int fd, const struct program *program) {
+  struct sock_fprog attached = {(unsigned short)program->count, program->instructions};
+  if (program->count > KERNEL_INSTRUCTIONS_MAX) return errno = EINVAL, -1;
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
+}
+
+// A program that the kernel refuses is applied by the reader to each packet. One that looks at VLAN tags is not: the kernel
+// keeps them beside the packet, where only its own interpreter looks.
+static bool attach(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
   struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, spec->snap_length);
-  struct program program = {&accept_all, 1};
-  bool is_compiled = spec->filter[0] != '\0';
-  if (is_compiled && !compile_filter(spec->filter, spec->snap_length, spec->interface, &program, failure)) return false;
-  struct sock_fprog attached = {(unsigned short)program.count, program.instructions};
-  int result = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
-  int error = errno;
-  if (is_compiled) free(program.instructions);
-  if (result == 0) return true;
+  const struct program everything = {&accept_all, 1};
+  struct program program = {0};
+  if (spec->filter[0] == '\0') return attach_program(tap->fd, &everything) == 0 || (fail_errno(failure, spec, "attaching the filter"), false);
+  if (!compile_filter(spec->filter, spec, spec->interface, &program, failure)) return false;
+  int error = attach_program(tap->fd, &program) == 0 ? 0 : errno;
+  bool is_refused = error == ENOMEM || error == EINVAL, needs_kernel = strstr(spec->filter, "vlan") != NULL;
+  if (is_refused && !needs_kernel && attach_program(tap->fd, &everything) == 0) return tap->program = program, true;
+  free(program.instructions);
+  if (error == 0) return true;
   errno = error;
-  if (error != ENOMEM && error != EINVAL) return fail_errno(failure, spec, "attaching the filter"), false;
+  if (!is_refused) return fail_errno(failure, spec, "attaching the filter"), false;
   char detail[200];
-  snprintf(detail, sizeof detail, "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)", program.count, strerrorname_np(error));
+  snprintf(detail, sizeof detail, "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)%s", program.count, strerrorname_np(error),
+           needs_kernel ? ", and VLAN tags are seen by the kernel alone" : "");
   return fail(failure, spec, "FILTER_TOO_LONG", detail), false;
 }
 
@@ -90,7 +100,7 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
   struct ifreq request = {0};
   memcpy(request.ifr_name, spec->interface, sizeof request.ifr_name);
   if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0) return fail_errno(failure, spec, "looking it up"), false;
-  if (!attach(tap->fd, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
+  if (!attach(tap, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
   struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = request.ifr_ifindex};
   if (bind(tap->fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_errno(failure, spec, "binding to it"), false;
   return true;
@@ -135,8 +145,9 @@ void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
-  tap->counters.received += statistics.tp_packets; // includes the drops
+  tap->handed += statistics.tp_packets; // includes the drops
   tap->counters.dropped += statistics.tp_drops;
+  tap->counters.received = tap->program.count > 0 ? tap->matched + tap->counters.dropped : tap->handed;
 }
 
 void close_ring(struct tap *tap) {
@@ -149,5 +160,6 @@ void close_ring(struct tap *tap) {
   }
   free(tap->carry);
   free(tap->netns);
+  free(tap->program.instructions);
   free(tap);
 }

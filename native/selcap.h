@@ -36,6 +36,7 @@ struct tap_spec {
   enum format format;
   bool headers_only, inside_is_pod;
   size_t ring_bytes;
+  uint32_t instructions_max; // of the filter, before it is optimised
 };
 
 struct program {
@@ -63,6 +64,8 @@ struct tap {
   struct group *group;
   struct sink *sink; // the present one, then those offered
   struct counters counters;
+  struct program program;   // the filter, where the kernel refused it: applied to each packet here; count 0: the kernel filters
+  uint64_t handed, matched; // counted by the kernel, drops included; let through by that program
   uint64_t seen;            // packets taken from the ring
   uint64_t drops_told;      // of counters.dropped, those already put into a record
   uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns; // encoded, not yet written
@@ -75,7 +78,9 @@ struct tap {
 };
 
 // filter.c
-bool compile_filter(const char *text, uint32_t snap_length, const char *live_interface, struct program *out, struct failure *failure);
+#define KERNEL_INSTRUCTIONS_MAX 4096 // BPF_MAXINSNS: what any kernel takes at most
+bool compile_filter(const char *text, const struct tap_spec *limits, const char *live_interface, struct program *out, struct failure *failure);
+bool lets_through(const struct program *program, const uint8_t *frame, uint32_t original, uint32_t captured);
 
 // netns.c: enters another network namespace on this thread and comes back; -1 with errno.
 int enter_netns(const char *path, int *own);

@@ -1,16 +1,21 @@
-// Makes the plugin one file that runs wherever Node 24 or newer is: `node scripts/bundle.mjs [--executable] [DIRECTORY]`, dist/ by
-// default. With --executable also one that brings its Node along, for this machine's system and processor.
-// Out: kubectl-capture and kubectl_complete-capture, and an archive of them with the licence for the krew manifest, whose
-// SHA-256 is printed. The archive is the same whenever the sources are: entries have no times and no owners of their own.
+// Makes the plugin one file that runs wherever Node 24 or newer is:
+//   node scripts/bundle.mjs [--executable] [--address=https://…] [DIRECTORY]
+// Out, in dist/ or that directory: kubectl-capture and kubectl_complete-capture, an archive of them with the licence, and capture.yaml,
+// the krew manifest with the archive's SHA-256 and where it will lie: under --address (or $SELCAP_RELEASE_ADDRESS). With --executable
+// also a program that brings its Node along, for this machine's system and processor.
+// The archive is the same whenever the sources are: entries have no times and no owners of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { parse, stringify } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
+const address = args.find(each => each.startsWith('--address='))?.slice('--address='.length) ?? process.env.SELCAP_RELEASE_ADDRESS
+if (address !== undefined && !/^https:\/\/[^\s/]+/.test(address)) fail(`Cannot use the address "${address}": expected https://…`)
 const out = resolve(args.find(each => !each.startsWith('--')) ?? join(root, 'dist'))
 const files = ['LICENSE', 'kubectl-capture', 'kubectl_complete-capture']
 
@@ -44,8 +49,23 @@ const tar = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-o
 const packed = run('tar', tar)
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
 process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
-process.stdout.write(`${archive}: sha256 ${createHash('sha256').update(readFileSync(archive)).digest('hex')}\n`)
+const sha256 = createHash('sha256').update(readFileSync(archive)).digest('hex')
+process.stdout.write(`${archive}: sha256 ${sha256}\n`)
+writeManifest()
 if (args.includes('--executable')) makeExecutable()
+
+/** krew/capture.yaml with what only whoever builds it knows. */
+function writeManifest() {
+  const manifest = parse(readFileSync(join(root, 'krew', 'capture.yaml'), 'utf8'))
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const uri = address && `${address.replace(/\/$/, '')}/kubectl-capture.tar.gz`
+  manifest.spec.version = `v${version}`
+  for (const platform of manifest.spec.platforms) Object.assign(platform, { sha256, ...(uri && { uri }) })
+  const file = join(out, 'capture.yaml')
+  writeFileSync(file, stringify(manifest, { lineWidth: 0 }))
+  const missing = 'no address was given (--address=https://…, where the archive will lie), so krew takes it only with --archive='
+  process.stdout.write(`${file}: ${uri ?? `${missing}${archive}`}\n`)
+}
 
 /** As Node's manual has it for a single executable application. */
 function makeExecutable() {
@@ -59,6 +79,11 @@ function makeExecutable() {
   run(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'])
   for (const file of [settings, blob]) rmSync(file)
   process.stdout.write(`${executable}: ${statSync(executable).size} bytes\n`)
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
 }
 
 function run(command, args, input) {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Certificate, makeCertificate } from './access/certificate.ts'
 import { Reviews } from './access/reviews.ts'
-import { agentServer, listen } from './agentServer/server.ts'
+import { agentLimits, agentServer, listen } from './agentServer/server.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
 import { portOf, serveFigures } from './daemon.ts'
@@ -50,6 +50,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
     folderOf: (key, uid) => holder.folderOf(key, uid),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
+    limits: agentLimits,
     log,
   })
   await using _server = { [Symbol.asyncDispose]: () => server.close() }

@@ -23,12 +23,20 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
     expected: 'at most 4 of the characters of interface names',
   },
   logLevel: { read: text => levels.find(level => level === text.toLowerCase()), expected: `one of ${levels.join(', ')}` },
+  packetCapturesDir: { read: text => text || undefined, expected: 'a directory' },
+  maxCaptureFiles: integer(1),
+  maxCaptureFileSizeMb: integer(1, 1_000_000),
   agentPort: integer(1, 65_535),
   metricsPort: integer(1, 65_535),
 }
 
 /** Names in the environment beside FELIX_ and the setting's own. */
-const aliases: Readonly<Record<string, keyof Settings>> = { AGENT_PORT: 'agentPort', LOG_LEVEL: 'logLevel' }
+const aliases: Readonly<Record<string, keyof Settings>> = {
+  AGENT_PORT: 'agentPort',
+  LOG_LEVEL: 'logLevel',
+  MAX_CAPTURE_FILES: 'maxCaptureFiles',
+  MAX_CAPTURE_FILE_SIZE_MB: 'maxCaptureFileSizeMb',
+}
 
 type Given = { readonly source: string; readonly text: string }
 type FromFile = { readonly given: readonly [string, Given][]; readonly warnings: readonly string[]; readonly isReadable: boolean }

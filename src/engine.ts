@@ -3,6 +3,7 @@
 // It decides nothing itself; a turn that throws is a bug and ends the process.
 import type { Clock } from './clock.ts'
 import { type Decision, decide } from './decide.ts'
+import { systemRefusal } from './errors.ts'
 import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { ArtifactJob, Made } from './model/artifact.ts'
@@ -170,10 +171,7 @@ export class Engine implements Turns {
     this.#elements = elements
     await publisher.publish({ world, elements, nowMs }).then(
       () => this.#noteUnpublished(undefined),
-      (error: Error) => {
-        if (!('syscall' in error)) throw error
-        this.#noteUnpublished(error.message)
-      },
+      (error: unknown) => this.#noteUnpublished(systemRefusal(error)),
     )
   }
 

@@ -8,10 +8,10 @@ import type { CaptureFacts, EndpointFacts } from './model/facts.ts'
 
 // Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here uses.
 const load = createRequire(import.meta.url)
-const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
-const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
-const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
-const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
+export const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
+export const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
+export const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
+export const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
 
 export type NodeFigures = {
   readonly captures: ReadonlyMap<string, CaptureFacts>
@@ -25,6 +25,22 @@ export type NodeFigures = {
 export type Metrics = { readonly registry: PromClient.Registry; readonly observeTurn: (seconds: number) => void }
 
 const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
+
+type GaugeRow<T> = readonly [name: string, help: string, value: (now: T) => number]
+
+/** Gauges without labels, each a figure of what is held now. */
+export function addGauges<T>(registry: PromClient.Registry, held: () => T, rows: readonly GaugeRow<T>[]): void {
+  for (const [name, help, value] of rows) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(held()))
+      },
+    })
+  }
+}
 
 export function makeMetrics(figures: () => NodeFigures): Metrics {
   const registry = new Registry()
@@ -52,16 +68,7 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
     ['selcap_disk_used_bytes', 'Bytes of all capture files', (now: NodeFigures) => now.diskUsedBytes],
     ['selcap_disk_free_percent', 'Free space of the file system under captureDir', (now: NodeFigures) => now.diskFreePercent],
   ] as const
-  for (const [name, help, value] of gauges) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value(figures()))
-      },
-    })
-  }
+  addGauges(registry, figures, gauges)
   new Gauge({
     name: 'selcap_captures',
     help: 'Captures by state',

@@ -8,6 +8,7 @@ import { makeMetrics, type NodeFigures, serveMetrics } from '../src/metrics.ts'
 import type { CaptureFacts, EndpointFacts } from '../src/model/facts.ts'
 import { uniqueName } from './net/namespace.ts'
 import { networkTest } from './net/privilege.ts'
+import { samplesIn } from './samples.ts'
 import { capture, endpoint, Standalone } from './standaloneProcess.ts'
 import { podWithPort } from './taps/podWithPort.ts'
 
@@ -34,9 +35,7 @@ type Scrape = { readonly status: number; readonly type: string | null; readonly 
 async function scrape(port: number, path = '/metrics'): Promise<Scrape> {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`)
   const text = await answer.text()
-  const samples = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
-  const values = new Map(samples.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]))
-  return { status: answer.status, type: answer.headers.get('content-type'), text, values }
+  return { status: answer.status, type: answer.headers.get('content-type'), text, values: samplesIn(text) }
 }
 
 /** Serves what `figures` returns, until the test ends. */

@@ -28,8 +28,13 @@ export type AgentServerParts = {
   readonly folderOf: (key: string, uid: string) => CaptureFolder | undefined
   /** Refuses with StreamError. */
   readonly openStream: (key: string, uid: string) => NodeStream
+  readonly limits: AgentLimits
   readonly log: Logger
 }
+
+/** Whoever reaches the node's address may connect: what that costs the agent, whose work is to capture, has a bound. */
+export type AgentLimits = { readonly connectionsMax: number; readonly atOnce: number; readonly stallMs: number }
+export const agentLimits: AgentLimits = Object.freeze({ connectionsMax: 320, atOnce: 256, stallMs: 600_000 })
 
 export type Listing = { readonly files: readonly HeldFile[] }
 
@@ -50,21 +55,18 @@ export async function listen(server: FastifyInstance, port: number, log: Logger)
 
 type Named = { readonly Params: { readonly ns: string; readonly name: string; readonly uid: string; readonly file: string } }
 
-// Whoever reaches the node's address may connect: what that costs the agent, whose work is to capture, has a bound.
-const connectionsMax = 320
-const atOnce = 256
-const stallMs = 600_000
 const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
-export function agentServer({ node, certificate, reviews, gateway, folderOf, openStream, log }: AgentServerParts): FastifyInstance {
+export function agentServer(parts: AgentServerParts): FastifyInstance {
+  const { node, certificate, reviews, gateway, folderOf, openStream, limits, log } = parts
   const app = fastify({
     https: { key: certificate.key, cert: certificate.cert, ...patience },
     routerOptions: { maxParamLength: 300 },
     bodyLimit: 1_024,
     requestTimeout: 30_000,
-    connectionTimeout: stallMs,
+    connectionTimeout: limits.stallMs,
   })
-  app.server.maxConnections = connectionsMax
+  app.server.maxConnections = limits.connectionsMax
   const digests = new Digests()
   const audience = agentAudience(node)
   let open = 0 // requests that are being answered
@@ -77,7 +79,7 @@ export function agentServer({ node, certificate, reviews, gateway, folderOf, ope
       log.warn({ from: request.ip, user: user?.username ?? 'nobody', url: request.url }, 'refused to hand over files')
       return reply.code(user ? 403 : 401).send(`Cannot answer: the token is not that of ${gateway} for the audience ${audience}\n`)
     }
-    if (open >= atOnce) return reply.code(503).header('retry-after', retrySeconds).send('Cannot answer: too many requests at once\n')
+    if (open >= limits.atOnce) return reply.code(503).header('retry-after', retrySeconds).send('Cannot answer: too many requests at once\n')
     open++
     reply.raw.once('close', () => open--)
   })

@@ -15,6 +15,7 @@ import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
 import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
 import { eventOf } from './events.ts'
+import { type ControllerState, noTally } from './figures.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
 import { judge } from './judge.ts'
 import type { Term } from './lease.ts'
@@ -33,6 +34,7 @@ export type ControllerParts = {
   readonly clock: Clock
   readonly log: Logger
   readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly onTurn?: (seconds: number) => void
 }
 
 const goneMs = 10_000 // a Node object may be made anew
@@ -51,6 +53,7 @@ export class Controller implements AsyncDisposable {
   readonly #ledger = new Ledger()
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #filters: FilterVerdicts
+  readonly #tally = noTally()
   #term: Term | undefined
   #areReportsFollowed = false
   #wake = new AbortController()
@@ -102,6 +105,14 @@ export class Controller implements AsyncDisposable {
     return [...this.#captures, this.#reports, this.#nodes] as unknown as ListWatch<never>[]
   }
 
+  /** For figures. A node that is gone has no report. */
+  get state(): ControllerState {
+    const nodesSilent = this.#silence.silent(this.#followed.elapsedMs(performance.now())).length
+    const captures = this.#captures.reduce((count, { objects }) => count + objects.size, 0)
+    const nodesReporting = this.#reports.objects.size - nodesSilent
+    return { ...this.#tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
+  }
+
   /** Works while this process leads. */
   async run(term: Term): Promise<void> {
     const { clock } = this.#parts
@@ -112,7 +123,9 @@ export class Controller implements AsyncDisposable {
     this.#time()
     while (!signal.aborted) {
       this.#wake = new AbortController()
+      const sinceMs = performance.now()
       const wakeAtMs = this.isListed ? await this.#turn(parts) : never
+      if (this.isListed) this.#parts.onTurn?.((performance.now() - sinceMs) / 1_000)
       const gap = Math.min(turnGapMs.most, this.#reports.objects.size * turnGapMs.perNode)
       await clock.sleepUntil(clock.now() + gap, signal)
       await clock.sleepUntil(wakeAtMs, AbortSignal.any([signal, this.#wake.signal]))
@@ -139,7 +152,10 @@ export class Controller implements AsyncDisposable {
     const present = reports.filter(report => !gone.includes(report))
     const rows = this.#rowsOf(present, followedMs)
     const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
-    for (const report of gone) if (!(await removeReport(parts, report.metadata))) wakes.push(nowMs + retryMs)
+    for (const report of gone) {
+      if (await removeReport(parts, report.metadata)) this.#tally.removals.report++
+      else wakes.push(nowMs + retryMs)
+    }
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
     this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
@@ -159,16 +175,22 @@ export class Controller implements AsyncDisposable {
     if (nextAtMs > nowMs) return nextAtMs
     this.#ledger.judged(uid, nowMs)
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
+    this.#tally.folds++
     const read = await this.#read(capture)
     const { status, told, wakeAtMs, expiresAtMs } = judge({ capture, read, rows: rows.get(uid) ?? [], nodes, previous, nowMs })
-    if (expiresAtMs <= nowMs) return (await removeCapture(parts, capture, version)) ? never : this.#retry(uid, nowMs)
+    if (expiresAtMs <= nowMs) {
+      if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
+      this.#tally.removals.capture++
+      return never
+    }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
     const outcome = await writeStatus(parts, capture, status, version)
+    this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const each of told) await tell(parts, namespace, eventOf(capture, each, nowMs))
+    for (const each of told) this.#tally.eventWrites[(await tell(parts, namespace, eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
   }
 

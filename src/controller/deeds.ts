@@ -43,8 +43,9 @@ function versionIn(said: string): string {
   return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<void> {
-  await ask(parts, 'event not written', [409], eventRequest(namespace, event))
+/** False: it was not taken. */
+export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
+  return (await ask(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }

@@ -1,7 +1,6 @@
 // Wires the controller: waits for the lease, folds reports into status while it holds it. Runs until SIGTERM or SIGINT.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { Registry } from 'prom-client'
 import type { ControllerOptions } from '../cli/controller.ts'
 import { systemClock } from '../clock.ts'
 import { portOf, serveFigures, stopSignal } from '../daemon.ts'
@@ -10,6 +9,7 @@ import { makeLogger } from '../log.ts'
 import { openDriver } from '../taps/drivers.ts'
 import { connectKube } from '../world/connect.ts'
 import { Controller } from './controller.ts'
+import { controllerFigures } from './figures.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
 
@@ -29,9 +29,11 @@ export async function runController(options: ControllerOptions): Promise<void> {
     clock: systemClock,
     log,
     compile: (filter, length) => driver.compile(filter, length),
+    onTurn: seconds => figures.observeTurn(seconds),
   })
+  const figures = controllerFigures(() => controller.state)
   const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }
-  await using _ = await serveFigures({ registry: new Registry() }, place, log)
+  await using _ = await serveFigures(figures, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
   await lead({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))

@@ -33,6 +33,11 @@ export class Silence {
     return seen && followedMs - seen.followedMs > silentMs ? seen.atMs : undefined
   }
 
+  /** Names of all that do not report. */
+  silent(followedMs: number): string[] {
+    return [...this.#seen.keys()].filter(name => this.since(name, followedMs) !== undefined)
+  }
+
   /** How long until the next one falls silent, if nothing comes. */
   nextInMs(followedMs: number): number {
     const left = [...this.#seen.values()].map(seen => seen.followedMs + silentMs + 1 - followedMs).filter(ms => ms > 0)

@@ -27,21 +27,40 @@ export type Ask = {
 // An agent that says nothing for so long, though we listen, has gone.
 const usualPatience = { connectMs: 8_000, quietMs: 60_000 }
 type Patience = typeof usualPatience
+type AgentsOptions = Partial<Patience> & {
+  /** An agent did not answer, or broke off; not when whoever asked had enough. */
+  readonly onFailure?: (node: string, path: string, error: Error) => void
+}
 const connectionsMax = 256 // to one agent: all that the gate lets in at once
 
 export class Agents implements Disposable {
   readonly #token: (node: string) => Promise<string>
   readonly #patience: Patience
+  readonly #onFailure: NonNullable<AgentsOptions['onFailure']>
   readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
 
   /** `token`: for the agent of that node alone. */
-  constructor(token: (node: string) => Promise<string>, patience: Partial<Patience> = {}) {
+  constructor(token: (node: string) => Promise<string>, { onFailure = () => {}, ...patience }: AgentsOptions = {}) {
     this.#token = token
+    this.#onFailure = onFailure
     this.#patience = { ...usualPatience, ...patience }
   }
 
   /** Refuses when the agent cannot be reached, or is not who its report says. */
-  async ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal, isQuiet = false }: Ask): Promise<IncomingMessage> {
+  async ask(place: AgentPlace, ask: Ask): Promise<IncomingMessage> {
+    const failed = (error: Error) => {
+      const { aborted, reason } = ask.signal
+      if (!aborted || (reason as Error | undefined)?.name === 'TimeoutError') this.#onFailure(place.node, ask.path, error)
+    }
+    try {
+      return (await this.#ask(place, ask)).on('error', failed)
+    } catch (error) {
+      failed(error as Error)
+      throw error
+    }
+  }
+
+  async #ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal, isQuiet = false }: Ask): Promise<IncomingMessage> {
     const { node, address, port, certificateFingerprint } = place
     if (!certificateFingerprint) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
     const authorization = `Bearer ${await this.#token(node)}`

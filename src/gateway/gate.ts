@@ -2,7 +2,9 @@
 // In: a user's name and the time. Out: a place, to be given back; or how long to wait.
 export type GateLimits = { readonly atOncePerUser: number; readonly atOnce: number; readonly perMinute: number }
 
-export type Entry = { readonly leave: () => void } | { readonly waitSeconds: number }
+/** Of one user, or of all: so many at once, or a minute. */
+export type GateReason = 'TooManyOfUser' | 'TooManyOfAll' | 'TooOften'
+export type Entry = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: GateReason }
 
 type Visits = { open: number; times: number[] }
 
@@ -19,9 +21,11 @@ export class Gate {
     const { atOncePerUser, atOnce, perMinute } = this.#limits
     const visits = this.#users.get(user) ?? { open: 0, times: [] }
     visits.times = visits.times.filter(atMs => atMs <= nowMs && nowMs - atMs < 60_000)
-    if (visits.open >= atOncePerUser || this.#open >= atOnce) return { waitSeconds: 5 }
+    if (visits.open >= atOncePerUser) return { waitSeconds: 5, reason: 'TooManyOfUser' }
+    if (this.#open >= atOnce) return { waitSeconds: 5, reason: 'TooManyOfAll' }
     const [oldest = nowMs] = visits.times
-    if (visits.times.length >= perMinute) return { waitSeconds: Math.max(1, Math.ceil((oldest + 60_000 - nowMs) / 1_000)) }
+    if (visits.times.length >= perMinute)
+      return { waitSeconds: Math.max(1, Math.ceil((oldest + 60_000 - nowMs) / 1_000)), reason: 'TooOften' }
     visits.times.push(nowMs)
     visits.open++
     this.#open++

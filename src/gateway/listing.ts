@@ -27,7 +27,9 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
     const response = await agents.ask(place, { path, signal: AbortSignal.timeout(listMs) })
     if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}`)
     const { files } = (await readBounded(response, listBytesMax)) as Listing
-    const entries = files.filter(isFile).map(({ name: file, bytes, isActive, etag }): ZipEntry => {
+    if (!Array.isArray(files)) throw new Error('the agent did not list files')
+    const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
+    const entries = [...ours.values()].map(({ name: file, bytes, isActive, etag }): ZipEntry => {
       const open = async (signal: AbortSignal) => {
         // That file, as long as it was when it was listed: meanwhile it may have grown, or been rotated and another have its name.
         const asked = { path: `${path}/${encodeURIComponent(file)}`, headers: { 'if-match': etag } }
@@ -38,16 +40,26 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
       }
       return { node, file, bytes, isActive, open }
     })
-    return { entries, nodes: [facts] }
+    const others = files.length - entries.length
+    return { entries, nodes: [others === 0 ? facts : { ...facts, error: `the agent listed ${others} entries that are no capture files` }] }
   } catch (error) {
     return { entries: [], nodes: [{ ...facts, error: (error as Error).message }] }
   }
 }
 
-// An agent may be somebody else by now: what it lists becomes names in a zip that people unpack.
-function isFile({ name, bytes, etag }: Listing['files'][number]): boolean {
-  const isNamed = typeof name === 'string' && name.length <= 255 && /^[^./\\\p{Cc}][^/\\\p{Cc}]*\.pcap(ng)?$/u.test(name)
-  return isNamed && Number.isSafeInteger(bytes) && bytes >= 0 && typeof etag === 'string' && /^"[\w-]{1,64}"$/.test(etag)
+// An agent may be somebody else by now: what it lists becomes names in a zip that people unpack, on any system, and lines on their
+// terminals.
+function isFile(listed: Partial<Listing['files'][number]> | null): listed is Listing['files'][number] {
+  const { name, bytes, etag } = listed ?? {}
+  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.pcap(ng)?$/.test(name)
+  return (
+    isNamed &&
+    typeof bytes === 'number' &&
+    Number.isSafeInteger(bytes) &&
+    bytes >= 0 &&
+    typeof etag === 'string' &&
+    /^"[\w-]{1,64}"$/.test(etag)
+  )
 }
 
 export type Cleaned = { readonly node: string; readonly isCapturing?: boolean; readonly error?: string }

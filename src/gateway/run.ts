@@ -1,6 +1,5 @@
 // Wires the gateway. Runs until SIGTERM or SIGINT; what is under way then is finished first.
 import type { Server } from 'node:https'
-import { Registry } from 'prom-client'
 import { Reviews } from '../access/reviews.ts'
 import type { GatewayOptions } from '../cli/gateway.ts'
 import { systemClock } from '../clock.ts'
@@ -11,13 +10,14 @@ import { Agents } from './agents.ts'
 import { AgentTokens } from './agentTokens.ts'
 import { GatewayCluster } from './cluster.ts'
 import { teller } from './events.ts'
+import { GatewayFigures } from './figures.ts'
 import { Gate } from './gate.ts'
 import { followKeyPair, keyPair } from './secret.ts'
-import { gatewayServer } from './server.ts'
+import { gatewayLimits, gatewayServer } from './server.ts'
 import { Sweeper } from './sweeper.ts'
 
 const account = 'selcap-gateway'
-const limits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
+const gateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
   const { apiGroup: group, certificates, namespace } = options
@@ -26,15 +26,23 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const clock = systemClock
   await using cluster = new GatewayCluster({ kube, clock, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
-  using agents = new Agents(node => tokens.for(node))
+  const figures = new GatewayFigures()
+  using agents = new Agents(node => tokens.for(node), {
+    onFailure: (node, path, { message: reason }) => {
+      figures.agentFailed(node)
+      log.warn({ node, path, reason }, 'agent did not answer, or broke off')
+    },
+  })
   const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']
   const app = gatewayServer(
     {
       cluster,
       agents,
       reviews: new Reviews({ kube, clock }),
-      gate: new Gate(limits),
+      gate: new Gate(gateLimits),
       sweeper: new Sweeper(),
+      figures,
+      limits: gatewayLimits,
       group,
       clock,
       log,
@@ -53,9 +61,8 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
           },
           log,
         )
-  const registry = new Registry()
   await using _ = await serveFigures(
-    { registry },
+    figures,
     { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => cluster.isListed },
     log,
   )

@@ -6,22 +6,24 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { sectionOf } from '../files/header.ts'
-import type { Logger } from '../log.ts'
 import { Outlet } from '../stream/outlet.ts'
 import type { Agents } from './agents.ts'
 import type { Capture, GatewayCluster, Holding } from './cluster.ts'
 
-export type StreamParts = { readonly cluster: GatewayCluster; readonly agents: Agents; readonly clock: Clock; readonly log: Logger }
+export type StreamParts = { readonly cluster: GatewayCluster; readonly agents: Agents; readonly clock: Clock }
+
+/** `lost`: packets that the stream lacks so far. */
+export type LiveStream = { readonly stream: Readable; readonly lost: number }
 
 const lookMs = 1_000
 const againMs = 2_000
 const over = ['Finished', 'Error'] as const
 
 /** undefined: the capture is over on every node, nothing would ever come. */
-export function openStream(parts: StreamParts, capture: Capture): Readable | undefined {
+export function openStream(parts: StreamParts, capture: Capture): LiveStream | undefined {
   const states = parts.cluster.holdings(capture).map(({ row }) => row.file.state)
   if (states.length > 0 && states.every(isOver)) return undefined
-  return new CaptureStream(parts, capture).stream
+  return new CaptureStream(parts, capture)
 }
 
 class CaptureStream {
@@ -49,6 +51,10 @@ class CaptureStream {
     return this.#outlet.stream
   }
 
+  get lost(): number {
+    return this.#outlet.lost
+  }
+
   async #follow(): Promise<void> {
     const { clock, cluster } = this.#parts
     const { namespace, name, uid } = this.#capture.metadata
@@ -70,7 +76,7 @@ class CaptureStream {
   }
 
   async #join({ node, place }: Holding): Promise<void> {
-    const { agents, clock, log } = this.#parts
+    const { agents, clock } = this.#parts
     const { namespace, name, uid } = this.#capture.metadata
     this.#live.set(node, undefined)
     try {
@@ -82,9 +88,7 @@ class CaptureStream {
       this.#live.set(node, response)
       if (response.statusCode === 200) await this.#pass(response)
       else response.resume() // 409: its window is not open
-    } catch (error) {
-      if (!this.#stop.signal.aborted) log.warn({ node, namespace, name, reason: (error as Error).message }, 'stream of a node broke off')
-    }
+    } catch {} // told by the agents' own side; asked again
     this.#live.delete(node)
     this.#notBefore.set(node, clock.now() + againMs)
   }

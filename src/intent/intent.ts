@@ -15,10 +15,9 @@ import {
 import type { Settings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { checkExpression } from './expression.ts'
+import { at, type Fields, fields, integer, isGiven, oneOf, show } from './fields.ts'
 import { filtersExpression } from './filters.ts'
 import { readSchedule, readTime } from './time.ts'
-
-type Fields = Readonly<Record<string, unknown>>
 
 export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
@@ -113,44 +112,4 @@ function readRotation(wished: Fields, settings: Settings): { rotation: Rotation;
         ]
       : []
   return { rotation: { fileBytesMax, fileAgeMsMax: seconds * 1_000, filesMax }, notes }
-}
-
-function fields(value: unknown, field: string): Fields {
-  if (!isGiven(value)) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw new RangeError(`${field}: found ${show(value)}, expected fields`)
-  return value as Fields
-}
-
-function integer(value: unknown, field: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (!isGiven(value)) return undefined
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(
-    `${field}: found ${show(value)}, expected a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
-  )
-}
-
-/** The first is the default. */
-function oneOf<const T extends string>(value: unknown, field: string, words: readonly [T, ...T[]]): T {
-  if (!isGiven(value)) return words[0]
-  const found = words.find(word => word === value)
-  if (found === undefined) throw new RangeError(`${field}: found ${show(value)}, expected ${words.join(' or ')}`)
-  return found
-}
-
-/** Names the field of what a reader refuses. */
-function at<T>(field: string, read: () => T, joint = ': '): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`${field}${joint}${error.message}`, { cause: error })
-  }
-}
-
-function isGiven(value: unknown): value is NonNullable<unknown> {
-  return value !== undefined && value !== null
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value)
 }

@@ -1,7 +1,8 @@
 // Any capture document to an intent or a rejection: each kind has its reader. Pure. What follows asks for no kind any more.
-import { captureKey, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
+import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './intent.ts'
+import { readPacketCaptureConfig } from './packetCaptureConfig.ts'
 import { retinaIntent } from './retina.ts'
 
 /** What a spec may depend on besides itself. */
@@ -14,12 +15,6 @@ export function readCapture(document: CaptureDocument, surroundings: Surrounding
     case 'Capture':
       return retinaIntent(document, surroundings)
     case 'PacketCaptureConfig':
-      return notServed(document)
+      return readPacketCaptureConfig(document, surroundings.settings)
   }
-}
-
-function notServed({ kind, metadata }: CaptureDocument): Rejection {
-  const { namespace, name, uid, generation } = metadata
-  const capture = { api: kind, namespace, name, uid }
-  return rejectionOf({ capture, key: captureKey(capture), generation }, `Cannot capture: a ${kind} is not served here`)
 }

@@ -4,7 +4,15 @@ import type { CaptureRef } from './capture.ts'
 import type { CaptureFacts } from './facts.ts'
 
 /** What is wanted. Each kind is one maker of src/artifacts. */
-export type Artifact = RetinaArchive
+export type Artifact = SingleFile | RetinaArchive
+
+/** All packets of the capture on the node in the order of time: {directory}/{name}-{start}.pcap or .txt; stdout: in the log. */
+export type SingleFile = {
+  readonly kind: 'SingleFile'
+  readonly form: 'pcap' | 'text' | 'stdout'
+  readonly directory: string
+  readonly bytesMax: number
+}
 
 /** A directory on the node. The administrator answers for `base`, which may be reached by links; `below` are names, and no links. */
 export type HostPlace = { readonly base: string; readonly below: readonly string[] }

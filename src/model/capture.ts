@@ -56,6 +56,7 @@ export type Intent = {
   readonly selector: string // canonical
   readonly matches: (label: (name: string) => string | undefined, endpoint: Named) => boolean // within the scope
   readonly filter: string
+  readonly filterInstructionsMax?: number // of its program; missing: what a user's may have
   readonly window: Window
   readonly limits: Limits
   readonly rotation: Rotation

@@ -12,6 +12,9 @@ export type Settings = {
   readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
+  readonly packetCapturesDir: string
+  readonly maxCaptureFiles: number // of packetCapturesDir
+  readonly maxCaptureFileSizeMb: number // of 1,000,000 bytes
   readonly agentPort: number // where the gateway gets files
   readonly metricsPort: number
 }
@@ -28,6 +31,9 @@ export const defaultSettings: Settings = Object.freeze({
   captureHostPathBaseDir: '/var/log/retina/captures',
   interfacePrefix: 'cali',
   logLevel: 'info',
+  packetCapturesDir: '/var/lib/packet-captures',
+  maxCaptureFiles: 5,
+  maxCaptureFileSizeMb: 10,
   agentPort: 9_876,
   metricsPort: 9_877,
 })

@@ -1,6 +1,12 @@
 // One open (or wanted) tap: a capture on one endpoint's interface. A spec is data: compared, logged, tested.
 import type { CaptureRef, Format, Payload, Rotation, Vantage } from './capture.ts'
 
+/**
+ * How long a filter's program may be: a user's; and one that an administrator's list of addresses makes, which the kernel
+ * may refuse and the reader then applies to each packet (on the one thread that reads).
+ */
+export const filterInstructions = { most: 1_500, long: 16_384 } as const
+
 export type TapSpec = {
   readonly id: string // tapId(capture key, endpoint name)
   readonly capture: CaptureRef
@@ -9,6 +15,7 @@ export type TapSpec = {
   readonly interfaceName: string | undefined // as derived; undefined: src/taps finds it by address
   readonly vantage: Vantage | 'Auto'
   readonly filter: string
+  readonly filterInstructionsMax?: number // missing: filterInstructions.most
   readonly snapLength: number
   readonly payload: Payload
   readonly format: Format

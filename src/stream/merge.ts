@@ -39,6 +39,7 @@ export class Merge {
   #silent = 0 // inputs that go on and hold nothing
   #interfaces = 0
   #heldBytes = 0
+  #lostByGone = 0 // by interfaces of inputs that have ended
   #interfaceBytes = 0 // of interface blocks that were not taken yet
 
   constructor(section: Buffer, limits: Partial<MergeLimits> = {}) {
@@ -48,6 +49,11 @@ export class Merge {
 
   get heldBytes(): number {
     return this.#heldBytes
+  }
+
+  /** Packets that the stream lacks so far, wherever they were lost. */
+  get lost(): number {
+    return [...this.#lanes].reduce((sum, { interfaces }) => sum + lostOf(interfaces), this.#lostByGone)
   }
 
   /** Nothing is held, and nothing left to be said. */
@@ -137,6 +143,7 @@ export class Merge {
 
   #finish(lane: Lane, nowMs: number): Buffer[] {
     this.#lanes.delete(lane)
+    this.#lostByGone += lostOf(lane.interfaces)
     return lane.interfaces.map(merged => this.#state(merged, nowMs))
   }
 
@@ -207,6 +214,10 @@ function begin(lane: Lane, block: Buffer): string | undefined {
 function tornIn({ reader: { rest }, interfaces }: Lane): MergedInterface | undefined {
   if (rest.length === 0 || (rest.length >= 4 && rest.readUInt32LE(0) !== blockTypes.packet)) return undefined
   return rest.length >= 12 ? interfaces[rest.readUInt32LE(8)] : interfaces.length === 1 ? interfaces[0] : undefined
+}
+
+function lostOf(interfaces: readonly MergedInterface[]): number {
+  return interfaces.reduce((sum, each) => sum + lostBy(each), 0)
 }
 
 function firstDefined<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {

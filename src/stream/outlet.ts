@@ -52,6 +52,11 @@ export class Outlet {
     return this.#isHigh
   }
 
+  /** Packets that the stream lacks so far, wherever they were lost. */
+  get lost(): number {
+    return this.#merge.lost
+  }
+
   join(): Lane {
     return this.#merge.join()
   }

@@ -22,7 +22,7 @@ export type NativeEvent = {
 export interface Addon {
   start(onEvent: (event: NativeEvent) => void): void
   hold(isHeld: boolean): void
-  compile(call: number, filter: string, snapLength: number): void
+  compile(call: number, filter: string, snapLength: number, instructionsMax: number): void
   links(call: number, netns: string): void
   open(
     call: number,
@@ -36,6 +36,7 @@ export interface Addon {
     fd: number,
     bytesLeft: number,
     isEmpty: boolean,
+    instructionsMax: number,
   ): number
   offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
   order(what: number, tap: number, value: number): void

@@ -22,6 +22,7 @@ export type DriverSpec = {
   readonly interfaceName: string
   readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed
   readonly filter: string // pcap expression, '' for everything
+  readonly filterInstructionsMax?: number // of its program; filterInstructions.most if it is missing
   readonly snapLength: number
   readonly payload: Payload // Headers: nothing after the transport header is written; the original length stays true
   readonly format: Format // of records: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds, interface 0, little-endian)
@@ -85,7 +86,7 @@ export type Pipe = { readonly readFd: number; readonly writeFd: number }
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
   /** Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number of instructions). Resolves to the number of instructions. */
-  compile(filter: string, snapLength: number): Promise<number>
+  compile(filter: string, snapLength: number, instructionsMax?: number): Promise<number>
   group(): LimitGroup
   /** Refuses with TapError. No packet older than this call, or one the filter refuses, is ever written. */
   open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap>

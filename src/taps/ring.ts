@@ -1,4 +1,5 @@
 // The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
+import { filterInstructions } from '../model/tap.ts'
 import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
 import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from './driver.ts'
 import { LinkWatch } from './linkWatch.ts'
@@ -83,9 +84,9 @@ class RingDriver implements Driver {
     this.#watch = new LinkWatch(door, () => this.links())
   }
 
-  async compile(filter: string, snapLength: number): Promise<number> {
+  async compile(filter: string, snapLength: number, instructionsMax: number = filterInstructions.most): Promise<number> {
     if (filter === '') return 1
-    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength))).number
+    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength, instructionsMax))).number
   }
 
   group(): LimitGroup {
@@ -108,6 +109,7 @@ class RingDriver implements Driver {
         sink.fd,
         sink.bytesLeft,
         sink.isEmpty,
+        spec.filterInstructionsMax ?? filterInstructions.most,
       )
       this.#door.onTap(tap, event => onEvent(tapEvent(event)))
       opened.resolve(tap)

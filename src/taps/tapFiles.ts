@@ -49,16 +49,8 @@ export class TapFiles {
   }
 
   active(counters: TapCounters): ActiveFile {
-    const { before } = this.#series
-    const { packets, recordBytes, received, dropped } = this.#added(counters)
-    return {
-      ...before,
-      bytes: before.bytes + recordBytes,
-      packets: before.packets + packets,
-      recordBytes: before.recordBytes + recordBytes,
-      received: before.received + received,
-      dropped: before.dropped + dropped,
-    }
+    const added = this.#added(counters)
+    return { ...this.#series.with(added), bytes: this.#series.before.bytes + added.recordBytes }
   }
 
   /** A driver's tap writes to the active file from now on. */

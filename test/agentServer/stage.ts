@@ -10,7 +10,7 @@ import { buffer } from 'node:stream/consumers'
 import pino from 'pino'
 import { makeCertificate } from '../../src/access/certificate.ts'
 import { agentAudience, Reviews } from '../../src/access/reviews.ts'
-import { agentServer, listen } from '../../src/agentServer/server.ts'
+import { type AgentLimits, agentLimits, agentServer, listen } from '../../src/agentServer/server.ts'
 import { StreamError } from '../../src/errors.ts'
 import { CaptureFolder } from '../../src/files/captureFolder.ts'
 import { connectKube } from '../../src/world/connect.ts'
@@ -27,41 +27,47 @@ export type Request = {
   readonly headers?: Readonly<Record<string, string>>
 }
 export type Answer = { readonly code: number; readonly body: Buffer; readonly text: string; readonly headers: IncomingHttpHeaders }
+type AgentOptions = { readonly limits?: Partial<AgentLimits>; readonly uid?: string }
 type Scope = { teardown(cleanUp: () => unknown): void }
 
 export class Agent {
   readonly port: number
+  readonly fingerprint: string
   readonly folder: CaptureFolder
   readonly clock: { nowMs: number }
   readonly said: string[]
 
-  private constructor(port: number, folder: CaptureFolder, clock: { nowMs: number }, said: string[]) {
+  private constructor(
+    { port, fingerprint }: Pick<Agent, 'port' | 'fingerprint'>,
+    folder: CaptureFolder,
+    clock: { nowMs: number },
+    said: string[],
+  ) {
     this.port = port
+    this.fingerprint = fingerprint
     this.folder = folder
     this.clock = clock
     this.said = said
   }
 
-  static async start(t: Scope, { api }: Installed): Promise<Agent> {
+  /** It holds the capture shop/web of that uid. */
+  static async start(t: Scope, { api }: Installed, { limits = {}, uid = 'uid-1' }: AgentOptions = {}): Promise<Agent> {
     const directory = mkdtempSync(join(tmpdir(), 'selcap-agent-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
     const config = join(directory, 'kubeconfig')
     writeFileSync(config, kubeconfig(api.url, api.caFile, api.token), { mode: 0o600 })
-    const folder = CaptureFolder.create(
-      join(directory, 'captures'),
-      { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'uid-1' },
-      node,
-      0,
-    )
+    const folder = CaptureFolder.create(join(directory, 'captures'), { api: 'PacketCapture', namespace: 'shop', name: 'web', uid }, node, 0)
     const time = { nowMs: 0 }
     const clock = { now: () => time.nowMs, sleepUntil: async () => {} }
     const said: string[] = []
+    const certificate = await makeCertificate(node, [])
     const server = agentServer({
       node,
-      certificate: await makeCertificate(node, []),
+      certificate,
+      limits: { ...agentLimits, ...limits },
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
       gateway: account('selcap-gateway'),
-      folderOf: (key, uid) => (key === 'shop/web' && uid === 'uid-1' ? folder : undefined),
+      folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
       openStream: () => {
         throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
       },
@@ -69,7 +75,7 @@ export class Agent {
     })
     t.teardown(() => server.close())
     const port = await listen(server, 0, pino({ enabled: false }))
-    return new Agent(port ?? 0, folder, time, said)
+    return new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
   }
 
   write(name: string, bytes: Buffer | string): void {

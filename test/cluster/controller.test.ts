@@ -2,7 +2,9 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
 import type { Child } from './child.ts'
-import { packetCapture, type SimulatedNode, type SimulatedPod, systemNamespace } from './simulated.ts'
+import { followFigures } from './figures.ts'
+import { packetCapture, type SimulatedNode, type SimulatedPod } from './simulated.ts'
+import { systemNamespace } from './systemNamespace.ts'
 import { useSimulated } from './useSimulated.ts'
 
 const { cluster, clusterTest } = useSimulated()
@@ -132,13 +134,33 @@ clusterTest('a window is Scheduled, then captured, then Finished, and its ttl re
   )
 })
 
+clusterTest('/metrics of the controller tells what it did and what it sees', async t => {
+  await onStage()
+  const [controller] = controllers
+  const { items } = await cluster().get<{ items: unknown[] }>('packetcaptures', '-A')
+  const figures = controller && (await (await followFigures(cluster(), controller))())
+  const value = (name: string) => figures?.get(`selcap_controller_${name}`) ?? Number.NaN
+  t.deepEqual(['leads', 'captures', 'nodes_reporting', 'nodes_silent'].map(value), [1, items.length, 2, 0])
+  const events = await cluster().get<{ items: { source: { component: string } }[] }>('events', '-A')
+  const ours = events.items.filter(({ source }) => source.component === 'selcap-controller')
+  t.is(value('events_total{result="written"}'), ours.length)
+  t.is(value('removals_total{kind="capture"}'), 1) // the window, after its ttl
+  t.true(value('status_writes_total{result="written"}') >= items.length)
+  t.true(value('folds_total') >= value('status_writes_total{result="written"}'))
+  t.true(value('turn_seconds_count') > 0)
+})
+
 clusterTest('a second controller takes over from one that is killed, and no count goes backwards', async t => {
   const { pods } = await onStage()
-  await startController('b')
+  const second = await startController('b')
+  const figures = await followFigures(cluster(), second)
+  const leads = async () => (await figures()).get('selcap_controller_leads')
+  t.is(await leads(), 0)
   await controllers[0]?.stop('SIGKILL')
   for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
   await untilStatus('web', '10 packets', ({ status }) => status?.packets === 10)
   t.deepEqual(await events('web'), ['Started'])
+  t.is(await leads(), 1)
 })
 
 clusterTest('a controller that is stopped hands the lease over at once', async t => {

@@ -6,6 +6,7 @@
 //   const pod = await node.addPod('shop', 'web-0', { app: 'web' })      pod.sender sends from inside
 //   const agent = await node.startAgent()                      agent.child, agent.captures
 //   await cluster.api.kubectl(…); await cluster.apply(document)
+
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,9 +21,9 @@ import { type Child, startChild } from './child.ts'
 import { kubeconfig } from './credentials.ts'
 import { withRun } from './mounts.ts'
 import { connectPod, type PodAddresses, type PodNetwork } from './podNetwork.ts'
+import { systemNamespace } from './systemNamespace.ts'
 
 const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
-export const systemNamespace = 'selcap-system'
 
 export class SimulatedCluster {
   readonly api: ApiServer

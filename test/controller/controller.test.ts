@@ -8,7 +8,7 @@ import { makeLogger } from '../../src/log.ts'
 import type { ReportedCapture } from '../../src/publish/nodeReport.ts'
 import { reportPath } from '../../src/publish/reportWriter.ts'
 import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
-import { type KubeRequest, readJson } from '../../src/world/kube.ts'
+import { type Kube, type KubeRequest, readJson } from '../../src/world/kube.ts'
 import { packetCapture } from '../cluster/simulated.ts'
 import { budgets, identity } from '../publish/reports.ts'
 import { endpoint, row } from './rows.ts'
@@ -57,11 +57,11 @@ async function until(name: string, what: string, isSo: (capture: PublishedCaptur
 }
 
 /** One that leads for the length of a test. */
-async function withController(work: () => Promise<void>): Promise<void> {
+async function withController(work: (controller: Controller) => Promise<void>, kube = server().kube): Promise<void> {
   const stop = new AbortController()
   const compile = () => Promise.resolve(0)
   const parts = {
-    kube: server().kube,
+    kube,
     apis: ['PacketCapture'],
     group: 'projectcalico.org',
     clock: systemClock,
@@ -71,7 +71,7 @@ async function withController(work: () => Promise<void>): Promise<void> {
   await using controller = new Controller(parts)
   const running = controller.run({ signal: stop.signal, heldUntilMs: () => Number.POSITIVE_INFINITY })
   try {
-    await Promise.race([work(), running])
+    await Promise.race([work(controller), running])
   } finally {
     stop.abort()
     await running
@@ -149,15 +149,39 @@ test.serial('run() does not remove a finished capture that was given more time, 
   })
 })
 
+test.serial('run() counts what it wrote, what somebody else wrote first, and what was not taken', async t => {
+  const capture = await make('counted')
+  await report('node-003', [of(capture, row('node-003', 'Capturing'))])
+  let [edits, breaks] = [1, 1]
+  const kube: Kube = async request => {
+    const { path, method } = request
+    if (path.endsWith('/counted/status') && method === 'PATCH' && edits-- > 0)
+      await ask(`${captures}/counted`, 'PATCH', { metadata: { annotations: { edited: 'yes' } } }, 'application/merge-patch+json')
+    if (path.endsWith('/events') && request.body?.includes('"counted"') && breaks-- > 0) throw new Error('read ECONNRESET')
+    return server().kube(request)
+  }
+  await withController(async controller => {
+    t.deepEqual([controller.state.statusWrites, controller.state.folds], [{ written: 0, stale: 0, failed: 0 }, 0])
+    await until('counted', 'Capturing', each => each.status?.state === 'Capturing')
+    const { statusWrites, eventWrites, folds, isLeading, nodesSilent } = controller.state
+    t.like(
+      { isLeading, nodesSilent, stale: statusWrites.stale, failed: eventWrites.failed },
+      { isLeading: true, nodesSilent: 0, stale: 1, failed: 1 },
+    )
+    t.true(statusWrites.written >= 1 && folds > statusWrites.written)
+  }, kube)
+})
+
 test.serial('run() prunes the report of a node that is gone, and takes the node in again when it is back', async t => {
   const capture = await make('pruned')
-  await withController(async () => {
+  await withController(async controller => {
     for (const name of ['node-005', 'node-006']) await report(name, [of(capture, row(name, 'Capturing', { file: { packets: 5 } }))])
     await until('pruned', 'two nodes', each => each.status?.nodes === 2)
     await ask('/api/v1/nodes/node-006', 'DELETE')
     const { status } = await until('pruned', 'one node', each => each.status?.nodes === 1)
     t.is(status?.packets, 10)
     await t.throwsAsync(ask(`${reportPath}/node-006`), { message: /not found/ })
+    t.is(controller.state.removals.report, 1)
     await addNode('node-006')
     await report('node-006', [of(capture, row('node-006', 'Capturing', { file: { packets: 6 } }))])
     t.is((await until('pruned', 'two nodes again', each => each.status?.nodes === 2)).status?.packets, 11)

@@ -31,6 +31,13 @@ test('nextInMs() is of the node that falls silent first', t => {
   t.is(silence.nextInMs(silentMs + 1), minute)
 })
 
+test('silent() names those that do not report', t => {
+  const silence = new Silence()
+  silence.look([report('a', '1'), report('b', '1')], noonMs, 0)
+  silence.look([report('a', '2'), report('b', '1')], noonMs + minute, minute)
+  t.deepEqual([silence.silent(silentMs), silence.silent(silentMs + 1), silence.silent(silentMs + minute + 1)], [[], ['b'], ['a', 'b']])
+})
+
 for (const hours of [-24, -1, 1, 24]) {
   test(`since() makes nobody silent, and saves nobody, when the clock is set by ${hours} h`, t => {
     const silence = new Silence()

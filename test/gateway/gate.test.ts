@@ -14,6 +14,14 @@ for (const [users, expected, why] of [
   test(`enter() lets in ${why} (${users})`, t => t.deepEqual(enter(new Gate(limits), users), [...expected]))
 }
 
+test('enter() says whose limit it was', t => {
+  const gate = new Gate(limits)
+  enter(gate, 'aa')
+  t.deepEqual(gate.enter('a', 0), { waitSeconds: 5, reason: 'TooManyOfUser' })
+  enter(gate, 'b')
+  t.deepEqual(gate.enter('c', 0), { waitSeconds: 5, reason: 'TooManyOfAll' })
+})
+
 test('enter() lets in again whoever has left, once for each', t => {
   const gate = new Gate(limits)
   const first = gate.enter('a', 0)
@@ -26,11 +34,11 @@ test('enter() lets in again whoever has left, once for each', t => {
 test('enter() counts the last minute, and says how long to wait', t => {
   const gate = new Gate(limits)
   for (const atMs of [0, 1_000, 2_000, 3_000]) leave(gate.enter('a', atMs))
-  t.deepEqual(gate.enter('a', 4_000), { waitSeconds: 56 })
-  t.deepEqual(gate.enter('a', 59_900), { waitSeconds: 1 })
+  t.deepEqual(gate.enter('a', 4_000), { waitSeconds: 56, reason: 'TooOften' })
+  t.deepEqual(gate.enter('a', 59_900), { waitSeconds: 1, reason: 'TooOften' })
   t.true(isIn(gate.enter('b', 59_900)))
   t.true(isIn(gate.enter('a', 60_000)))
-  t.deepEqual(gate.enter('a', 60_000), { waitSeconds: 1 })
+  t.deepEqual(gate.enter('a', 60_000), { waitSeconds: 1, reason: 'TooOften' })
 })
 
 test('enter() shuts nobody out when the clock is set back', t => {

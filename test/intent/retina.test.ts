@@ -132,8 +132,9 @@ for (const { name, spec, env, error } of casesOf<Environment>('jobEnv')) {
     const { artifact, filter, snapLength, rotation } = accepted(document, {
       settings: { ...defaultSettings, captureHostPathBaseDir: '/tmp' },
     })
-    t.is(artifact?.place && [artifact.place.base, ...artifact.place.below].join('/'), env?.HOSTPATH)
-    t.is(artifact?.includeMetadata, env?.INCLUDE_METADATA === 'true')
+    if (artifact?.kind !== 'RetinaArchive') return t.fail('expected an archive')
+    t.is(artifact.place && [artifact.place.base, ...artifact.place.below].join('/'), env?.HOSTPATH)
+    t.is(artifact.includeMetadata, env?.INCLUDE_METADATA === 'true')
     t.is(filter, env?.PCAP_FILTER ?? env?.TCPDUMP_RAW_FILTER ?? '')
     t.is(snapLength, Number(env?.CAPTURE_PACKET_SIZE ?? 262_144))
     if (env?.CAPTURE_FILE_COUNT)

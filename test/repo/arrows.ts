@@ -35,6 +35,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
+  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
+  'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
+
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
   'src/log.ts': ['pino', 'src/model', 'node:*'],
@@ -50,6 +53,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     ...edge,
     'src/access',
     'src/agentServer',
+    'src/artifacts',
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
@@ -75,7 +79,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
     'src/taps/filterRefusal.ts',
-    'prom-client',
   ],
   'src/gateway': [
     ...edge,
@@ -89,7 +92,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/world',
     'chokidar',
     'fastify',
-    'prom-client',
     'yazl',
   ],
 }

@@ -1,20 +1,22 @@
 // `npm run bundle` makes the plugin one file: it runs where nothing else of this repository is, says the same, and krew would find
 // in the archive what its manifest names.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 import { read, root } from '../repo/tree.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'selcap-bundle-'))
 const alone = join(folder, 'alone')
-const archive = join(folder, 'dist', 'kubectl-capture.tar.gz')
-const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
+const dist = join(folder, 'dist')
+const archive = join(dist, 'kubectl-capture.tar.gz')
+const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
 
 test.before(() => {
-  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), join(folder, 'dist'), '--executable'], { stdio: 'pipe' })
+  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), dist, '--executable'], { stdio: 'pipe' })
   execFileSync('mkdir', ['-p', alone])
   execFileSync('tar', ['-C', alone, '-xzf', archive])
 })
@@ -72,28 +74,74 @@ test('the one file says what it needs when Node is too old', t => {
 })
 
 test('the executable brings its Node along', t => {
-  const { status, stdout, stderr } = run(
-    join(folder, 'dist', `kubectl-capture-${process.platform}-${process.arch}`),
-    ['__complete', 'wat'],
-    { PATH: '/nowhere' },
-  )
+  const { status, stdout, stderr } = run(join(dist, `kubectl-capture-${process.platform}-${process.arch}`), ['__complete', 'wat'], {
+    PATH: '/nowhere',
+  })
   t.is(status, 0, stderr)
   t.is(stdout, 'watch\tfollow captures; ends with the capture when one is named\n:4\n')
 })
 
 test('the archive is the same when it is made again', t => {
   const before = readFileSync(archive)
-  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), join(folder, 'dist')], { stdio: 'pipe' })
+  execFileSync(process.execPath, [join(root, 'scripts', 'bundle.mjs'), dist], { stdio: 'pipe' })
   t.true(readFileSync(archive).equals(before))
 })
 
-test('the krew manifest names this version, and files that are in the archive', t => {
-  type Platform = { readonly bin: string; readonly files: readonly { readonly from: string }[] }
-  const { spec } = parse(read('krew/capture.yaml')) as { spec: { version: string; platforms: readonly Platform[] } }
+type Platform = {
+  readonly uri: string
+  readonly sha256: string
+  readonly bin: string
+  readonly files: readonly { from: string; to: string }[]
+}
+type Manifest = {
+  readonly metadata: { readonly name: string }
+  readonly spec: { readonly version: string; readonly platforms: readonly Platform[] }
+}
+
+const manifestIn = (directory: string) => parse(readFileSync(join(directory, 'capture.yaml'), 'utf8')) as Manifest
+const sha256Of = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+
+test('the krew manifest beside the archive has its SHA-256, and this version', t => {
+  const { metadata, spec } = manifestIn(dist)
+  t.is(metadata.name, 'capture')
   t.is(spec.version, `v${(JSON.parse(read('package.json')) as { version: string }).version}`)
-  const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trim().split('\n')
-  for (const { bin, files } of spec.platforms) {
-    t.deepEqual(files.map(({ from }) => from).toSorted(), names.toSorted())
-    t.true(names.includes(bin))
+  t.true(spec.platforms.length > 0)
+  for (const { sha256 } of spec.platforms) t.is(sha256, sha256Of(archive))
+})
+
+test('what krew would install by that manifest runs, and completes', t => {
+  for (const [index, { sha256, bin, files }] of manifestIn(dist).spec.platforms.entries()) {
+    const [unpacked, installed] = ['unpacked', 'installed'].map(name => join(folder, `krew-${index}`, name)) as [string, string]
+    for (const directory of [unpacked, installed]) mkdirSync(directory, { recursive: true })
+    t.is(sha256Of(archive), sha256)
+    execFileSync('tar', ['-C', unpacked, '-xzf', archive])
+    t.deepEqual(files.map(({ from }) => from).toSorted(), readdirSync(unpacked).toSorted())
+    for (const { from, to } of files) cpSync(join(unpacked, from), join(installed, to, basename(from)))
+    symlinkSync(join(installed, bin), join(folder, `krew-${index}`, 'kubectl-capture')) // as krew puts it on the PATH
+    const program = join(folder, `krew-${index}`, 'kubectl-capture')
+    t.regex(run(program, ['--help']).stdout, /^Usage: kubectl capture .*\n[\s\S]* download /)
+    t.is(run(join(installed, 'kubectl_complete-capture'), ['sto']).stdout, 'stop\tend captures now; their files stay\n:4\n')
   }
+})
+
+test('the krew manifest names the address that was given, by an option or the environment; else it is said that there is none', t => {
+  const bundle = (args: readonly string[], by: NodeJS.ProcessEnv = {}) => {
+    const directory = join(folder, `addressed-${args.length}-${Object.keys(by).length}`)
+    const { status, stdout, stderr } = run(process.execPath, [join(root, 'scripts', 'bundle.mjs'), ...args, directory], { ...env, ...by })
+    return { status, stdout, stderr, uri: status === 0 ? manifestIn(directory).spec.platforms[0]?.uri : '' }
+  }
+  const address = 'https://releases.test/selcap/v1'
+  const uri = `${address}/kubectl-capture.tar.gz`
+  t.like(bundle([`--address=${address}/`], { SELCAP_RELEASE_ADDRESS: 'https://other.test' }), { status: 0, uri })
+  t.like(bundle([], { SELCAP_RELEASE_ADDRESS: address }), { status: 0, uri })
+  const without = bundle([])
+  t.regex(without.uri ?? '', /^https:\/\/example\.invalid\//)
+  t.regex(without.stdout, /capture\.yaml: no address was given \(--address=https:\/\/…, .*--archive=.*kubectl-capture\.tar\.gz\n/)
+  for (const bad of ['http://releases.test', 'releases.test', ''])
+    t.deepEqual(bundle([`--address=${bad}`]), {
+      status: 2,
+      stdout: '',
+      stderr: `Cannot use the address "${bad}": expected https://…\n`,
+      uri: '',
+    })
 })
