@@ -11,8 +11,14 @@ export type MakerParts = {
 
 export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: AbortSignal): Promise<Made> {
   const folder = parts.folderOf(job.key, job.capture.uid)
-  const place = { node: parts.node, settings: parts.settings(), nowMs: parts.now(), signal }
-  if (folder === undefined) return { atMs: place.nowMs, files: [], error: 'Cannot make an archive: the files are gone' }
-  const { makeRetinaArchive } = await import('./retinaArchive.ts')
-  return makeRetinaArchive(job, { ...place, folder })
+  if (folder === undefined) return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: they are gone' }
+  switch (job.artifact.kind) {
+    case 'RetinaArchive': {
+      const { makeRetinaArchive } = await import('./retinaArchive.ts')
+      const { node, settings, now } = parts
+      return makeRetinaArchive({ ...job, artifact: job.artifact }, { node, folder, settings: settings(), nowMs: now(), signal })
+    }
+    case 'SingleFile':
+      return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: this kind is not made here' }
+  }
 }
