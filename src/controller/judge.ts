@@ -5,6 +5,7 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import type { Told } from '../publish/event.ts'
 import { toldOf } from './events.ts'
 import type { ListedCapture } from './listedCapture.ts'
+import { retinaVerdict } from './retinaVerdict.ts'
 import { type NodeRow, verdictOf } from './verdict.ts'
 
 export type JudgeInput = {
@@ -16,12 +17,13 @@ export type JudgeInput = {
   readonly nowMs: number
 }
 
-/** `expiresAtMs`: from then on the resource is removed, with its files. */
+/** `expiresAtMs`: from then on the resource is removed, with its files. `finalizers`: what they should be, where they are not. */
 export type Judgement = {
   readonly status: object
   readonly told: readonly Told[]
   readonly wakeAtMs: number
   readonly expiresAtMs: number
+  readonly finalizers?: readonly string[]
 }
 
 const never = Number.POSITIVE_INFINITY
@@ -34,6 +36,7 @@ export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
       return { ...verdict, told: toldOf(before, verdict.status) }
     }
     case 'Capture':
+      return retinaVerdict({ ...input, capture, previous })
     case 'PacketCaptureConfig':
       return { status: previous ?? {}, told: [], wakeAtMs: never, expiresAtMs: never }
   }
