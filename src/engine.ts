@@ -33,6 +33,7 @@ export type EngineParts = {
   readonly onTurn: (seconds: number) => void
 }
 
+const verdictsMax = 10_000
 const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
 export class Engine implements Turns {
@@ -149,6 +150,7 @@ export class Engine implements Turns {
 
   /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
   async #decide(world: World): Promise<Decision> {
+    if (this.#verdicts.size > verdictsMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
     const decision = decide(world, this.#actual(), this.#parts.clock.now())
     const fresh = [...decision.captures.values()].map(outlook => outlook.filter).filter(filter => !this.#verdicts.has(filter))
     if (fresh.length === 0) return decision
