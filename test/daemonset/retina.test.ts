@@ -5,27 +5,12 @@ import test from 'ava'
 import { root } from '../repo/tree.ts'
 import { until } from '../taps/capture.ts'
 import { type Answered, account, systemNamespace, useInstalled } from './install.ts'
+import { bind, type Person, people, rbac } from './people.ts'
 
 const server = useInstalled('daemonset/overlays/retina')
 const captures = (namespace: string): string => `/apis/retina.sh/v1alpha1/namespaces/${namespace}/captures`
 const name = 'kubernetes.io/metadata.name'
-const rbac = 'rbac.authorization.k8s.io'
 const mergePatch = 'application/merge-patch+json'
-
-/** Everybody edits captures in shop. */
-const people = ['seller', 'banker', 'keeper', 'operator', 'host', 'local-host'] as const
-type Person = (typeof people)[number]
-
-function bind(person: Person, role: string, namespace?: string, kind = 'ClusterRole'): object {
-  const [metadata, binding] = namespace === undefined ? [{}, 'ClusterRoleBinding'] : [{ namespace }, 'RoleBinding']
-  return {
-    apiVersion: `${rbac}/v1`,
-    kind: binding,
-    metadata: { name: `${person}-${role}`, ...metadata },
-    roleRef: { apiGroup: rbac, kind, name: role },
-    subjects: [{ kind: 'User', name: person, apiGroup: rbac }],
-  }
-}
 
 const spec = (captureTarget: object, outputConfiguration: object = { hostPath: 'x' }): object => ({
   captureConfiguration: { captureTarget, captureOption: { duration: '1s' } },
