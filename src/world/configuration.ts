@@ -2,7 +2,7 @@
 // read again by itself when one of them changes. The environment wins, the file comes last.
 // A value that cannot be used gives way to the default, with a warning, told again whenever anything changes. Sets no defaults (config.ts does).
 // A file that is gone or no longer readable changes nothing: fewer rotated files, say, are deleted for good.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import { type ReadSettings, readSettings } from '../config.ts'
@@ -78,6 +78,7 @@ export class Configuration implements AsyncDisposable {
 
 function variablesIn(directory: string | undefined): Readonly<Record<string, string>> {
   if (directory === undefined) return {}
-  const names = readdirSync(directory).filter(name => /^[A-Z][A-Z0-9_]*$/.test(name))
+  // A key that was taken out of the ConfigMap leaves its name behind for a moment.
+  const names = readdirSync(directory).filter(name => /^[A-Z][A-Z0-9_]*$/.test(name) && existsSync(join(directory, name)))
   return Object.fromEntries(names.map(name => [name, readFileSync(join(directory, name), 'utf8')]))
 }
