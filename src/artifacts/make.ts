@@ -15,8 +15,11 @@ export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: 
   const folder = parts.folderOf(job.key, job.capture.uid)
   if (folder === undefined) return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: they are gone' }
   switch (job.artifact.kind) {
-    case 'RetinaArchive':
-      return { atMs: parts.now(), files: [], error: 'Cannot make an archive of the packets: this kind is not made here' }
+    case 'RetinaArchive': {
+      const { makeRetinaArchive } = await import('./retinaArchive.ts')
+      const { node, settings, now } = parts
+      return makeRetinaArchive({ ...job, artifact: job.artifact }, { node, folder, settings: settings(), nowMs: now(), signal })
+    }
     case 'SingleFile': {
       const { makeSingleFile } = await import('./singleFile.ts')
       return makeSingleFile(job, job.artifact, { folder, print: parts.print, nowMs: parts.now(), signal })

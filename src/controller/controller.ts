@@ -14,7 +14,7 @@ import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeResults, writeStatus } from './deeds.ts'
+import { type DeedParts, removeCapture, removeReport, tell, writeFinalizers, writeResults, writeStatus } from './deeds.ts'
 import { eventOf } from './events.ts'
 import { type ControllerState, noTally } from './figures.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
@@ -182,11 +182,17 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const { status, told, wakeAtMs, expiresAtMs, results } = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
+    const judgement = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
+    const { status, told, wakeAtMs, expiresAtMs, results, finalizers } = judgement
     if (expiresAtMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
+    }
+    if (finalizers !== undefined) {
+      const outcome = await writeFinalizers(parts, capture, finalizers, version)
+      if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
+      return nowMs + retryMs // what it is now is on its way here
     }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)

@@ -10,6 +10,7 @@ import { toldOf } from './events.ts'
 import type { ListedCapture } from './listedCapture.ts'
 import { packetCaptureConfigNews } from './packetCaptureConfigNews.ts'
 import { type Results, resultsOf } from './results.ts'
+import { retinaVerdict } from './retinaVerdict.ts'
 import { type NodeRow, verdictOf } from './verdict.ts'
 
 export type JudgeInput = {
@@ -21,13 +22,14 @@ export type JudgeInput = {
   readonly nowMs: number
 }
 
-/** `expiresAtMs`: from then on the resource is removed, with its files. */
+/** `expiresAtMs`: from then on the resource is removed, with its files. `finalizers`: what they should be, where they are not. */
 export type Judgement = {
   readonly status: object
   readonly told: readonly Told[]
   readonly wakeAtMs: number
   readonly expiresAtMs: number
   readonly results?: Results // to be there before the status is
+  readonly finalizers?: readonly string[]
 }
 
 const never = Number.POSITIVE_INFINITY
@@ -52,7 +54,7 @@ export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
       }
     }
     case 'Capture':
-      return { status: previous ?? {}, told: [], wakeAtMs: never, expiresAtMs: never }
+      return retinaVerdict({ ...input, capture, previous })
   }
 }
 
