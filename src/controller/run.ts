@@ -7,6 +7,7 @@ import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { UsageError } from '../errors.ts'
 import { makeLogger } from '../log.ts'
 import { openDriver } from '../taps/drivers.ts'
+import { Configuration } from '../world/configuration.ts'
 import { connectKube } from '../world/connect.ts'
 import { Controller } from './controller.ts'
 import { controllerFigures } from './figures.ts'
@@ -17,6 +18,12 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
+  await using configuration = options.settings === undefined ? undefined : new Configuration(undefined, {}, options.settings)
+  const applyLevel = () => {
+    log.level = configuration?.settings.logLevel ?? options.logLevel
+  }
+  configuration?.onChange(applyLevel)
+  applyLevel()
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)
