@@ -9,6 +9,7 @@ import { reportPath } from '../publish/reportWriter.ts'
 import { objectPath } from '../world/apis.ts'
 import { type Kube, type KubeRequest, refusalOf } from '../world/kube.ts'
 import type { Term } from './lease.ts'
+import type { Results } from './results.ts'
 
 export type DeedParts = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly term: Term }
 
@@ -52,6 +53,19 @@ function pathOf({ group }: DeedParts, { kind, metadata }: CaptureDocument): stri
 
 function versionIn(said: string): string {
   return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
+}
+
+/** False: not now, try again. */
+export async function writeResults(parts: DeedParts, namespace: string, results: Results): Promise<boolean> {
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', ...results, metadata: { ...results.metadata, namespace } }
+  const answer = await ask(parts, 'results not written', [], {
+    path: `/api/v1/namespaces/${namespace}/configmaps/${results.metadata.name}`,
+    method: 'PATCH',
+    query: { fieldManager: 'selcap-controller', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: JSON.stringify(body), // JSON is YAML
+  })
+  return answer !== undefined
 }
 
 /** False: it was not taken. */

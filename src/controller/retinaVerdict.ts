@@ -12,7 +12,7 @@ const answerMs = 10_000 // a node that has a pod of a new capture says so within
 const flushMs = 1_800_000 // Retina's time of grace
 const finalizer = 'kappio.io/capture-cleanup'
 
-export function retinaVerdict({ capture, read, rows, nodes, previous, nowMs }: JudgeInput): Judgement {
+export function retinaVerdict({ capture, read, rows, addresses, previous, nowMs }: JudgeInput): Judgement {
   const { metadata, spec } = capture
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const found = rows.filter(({ row }) => row.isListed)
@@ -23,7 +23,7 @@ export function retinaVerdict({ capture, read, rows, nodes, previous, nowMs }: J
     generation: metadata.generation,
     refusal: refusalOf(read),
     nodes: found.map(nodeOf),
-    missing: nodes > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
+    missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,
     nowMs,
