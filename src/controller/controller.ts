@@ -182,8 +182,8 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const verdict = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
-    const { status, told, wakeAtMs, expiresAtMs, finalizers, results } = verdict
+    const judgement = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
+    const { status, told, wakeAtMs, expiresAtMs, results, finalizers } = judgement
     if (expiresAtMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++

@@ -28,8 +28,8 @@ export type Judgement = {
   readonly told: readonly Told[]
   readonly wakeAtMs: number
   readonly expiresAtMs: number
-  readonly finalizers?: readonly string[]
   readonly results?: Results // to be there before the status is
+  readonly finalizers?: readonly string[]
 }
 
 const never = Number.POSITIVE_INFINITY

@@ -38,11 +38,10 @@ function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: R
   }
 }
 
-const addressesOf = (nodes: number): Map<string, string> => new Map(Array.from({ length: nodes }, (_, index) => [`n-${index}`, '10.0.0.1']))
-
 function judged(document: ReturnType<typeof capture>, rows: readonly NodeRow[], afterMs = 60_000, nodes = 2) {
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
-  return retinaVerdict({ capture: document, read, rows, addresses: addressesOf(nodes), previous: undefined, nowMs: createdAtMs + afterMs })
+  const addresses = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]))
+  return retinaVerdict({ capture: document, read, rows, addresses, previous: undefined, nowMs: createdAtMs + afterMs })
 }
 
 const messages = (verdict: ReturnType<typeof judged>) =>
@@ -90,7 +89,13 @@ for (const [what, rows, afterMs, mayGo] of deletedRows) {
 test('retinaVerdict() tells each condition once', t => {
   const document = capture()
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
-  const input = { capture: document, read, rows: [row({ isPacked: true })], addresses: addressesOf(1), nowMs: createdAtMs }
+  const input = {
+    capture: document,
+    read,
+    rows: [row({ isPacked: true })],
+    addresses: new Map([['node-1', '10.0.0.1']]),
+    nowMs: createdAtMs,
+  }
   const first = retinaVerdict({ ...input, previous: undefined })
   t.deepEqual(first.told, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
   t.deepEqual(retinaVerdict({ ...input, previous: first.status }).told, [])
