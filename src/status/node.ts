@@ -55,7 +55,7 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
 }
 
 function artifactOf(made: Made): ArtifactStatus {
-  const { atMs: _, ...rest } = made
+  const { atMs: _, isKept: __, ...rest } = made
   return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
 }
 
