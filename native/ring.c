@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_SMALL (128u << 10)
@@ -46,6 +47,12 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
     snprintf(detail, sizeof detail, "%s: %s (%s)", what, strerror(error), strerrorname_np(error));
   }
   fail(failure, spec, code, detail);
+}
+
+static uint64_t wall_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 static int attach_program(int fd, const struct program *program) {
@@ -114,6 +121,8 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
   tap->headers_only = spec->headers_only;
   tap->inside_is_pod = spec->inside_is_pod;
   tap->snap_length = spec->snap_length;
+  tap->window = spec->window;
+  tap->looked_at_ns = wall_ns();
   int own;
   if (enter_netns(spec->netns, &own) < 0) {
     if (errno == EPERM) fail_errno(failure, spec, "entering its network namespace");
@@ -145,10 +154,16 @@ void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
+  uint64_t before_ns = tap->looked_at_ns;
+  tap->looked_at_ns = wall_ns();
   tap->handed += statistics.tp_packets; // includes the drops
-  tap->counters.dropped += statistics.tp_drops;
-  tap->counters.received = tap->program.count > 0 ? tap->matched + tap->counters.dropped : tap->handed;
+  tap->lost += statistics.tp_drops;
+  // A drop has no time: it counts if any of the time since the last look lies within the window, so none is kept back.
+  if (tap->looked_at_ns >= tap->window.from_ns && before_ns < tap->window.until_ns) tap->counters.dropped += statistics.tp_drops;
+  tap->counters.received = tap->matched + tap->counters.dropped;
 }
+
+bool is_window_over(const struct tap *tap) { return wall_ns() >= tap->window.until_ns; }
 
 void close_ring(struct tap *tap) {
   if (tap->ring) munmap(tap->ring, tap->ring_bytes);
