@@ -21,8 +21,8 @@ static void *close_elsewhere(void *argument) {
 
 static void let_go(struct reader *reader, struct tap *tap) {
   uint64_t accounted = tap->counters.packets + tap->counters.refused + tap->counters.dropped, known = tap->seen + tap->lost;
-  // Never looked at: they may have been wanted, unless the window was over.
-  if (tap->handed > known && !is_window_over(tap)) tap->counters.received += tap->handed - known;
+  // Never looked at: they may have been wanted, if they came within the window.
+  if (tap->handed > known && may_be_within(tap)) tap->counters.received += tap->handed - known;
   if (tap->counters.received < accounted) tap->counters.received = accounted;
   tap->counters.refused += tap->counters.received - accounted; // in a block the kernel kept
   epoll_ctl(reader->epoll, EPOLL_CTL_DEL, tap->fd, NULL);

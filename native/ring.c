@@ -17,6 +17,7 @@
 #define BLOCK_LARGE (256u << 10) // where frames may be longer than 64 KiB (BIG TCP)
 #define BLOCKS_MIN 4u
 #define RETIRE_MS 100
+#define NS_PER_SECOND 1000000000u
 
 static void fail(struct failure *failure, const struct tap_spec *spec, const char *code, const char *detail) {
   snprintf(failure->code, sizeof failure->code, "%s", code);
@@ -52,7 +53,7 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
 static uint64_t wall_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+  return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
 static int attach_program(int fd, const struct program *program) {
@@ -163,7 +164,11 @@ void read_statistics(struct tap *tap) {
   tap->counters.received = tap->matched + tap->counters.dropped;
 }
 
-bool is_window_over(const struct tap *tap) { return wall_ns() >= tap->window.until_ns; }
+// Whether packets that lie in the ring may be of the window: a second is longer than any of them lies there.
+bool may_be_within(const struct tap *tap) {
+  uint64_t now_ns = wall_ns();
+  return now_ns >= tap->window.from_ns && now_ns - NS_PER_SECOND < tap->window.until_ns;
+}
 
 void close_ring(struct tap *tap) {
   if (tap->ring) munmap(tap->ring, tap->ring_bytes);

@@ -99,7 +99,7 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure);
 void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
-bool is_window_over(const struct tap *tap);
+bool may_be_within(const struct tap *tap);
 
 // headers.c: bytes up to the end of the transport header, at most `length`.
 uint32_t headers_length(const uint8_t *frame, uint32_t length);

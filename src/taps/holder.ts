@@ -163,6 +163,7 @@ export class TapHolder implements AsyncDisposable {
         },
         spec,
       )
+      tap.beginIfDue()
       this.#taps.set(spec.id, tap)
       if (!tap.row.hasBegun) this.#early.add(tap)
       this.#failed.delete(spec.id)

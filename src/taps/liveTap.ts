@@ -52,7 +52,6 @@ export class LiveTap {
       throw error
     }
     tap.row.noteOpened()
-    tap.beginIfDue()
     return tap
   }
 
