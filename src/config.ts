@@ -17,6 +17,7 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   captureDiskFreePercentMin: integer(0, 99),
   captureRingBytesMax: integer(524_288),
   captureEndpointsMax: integer(1),
+  captureHostPathBaseDir: { read: text => (text.startsWith('/') ? text : undefined), expected: 'an absolute directory' },
   interfacePrefix: {
     read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
     expected: 'at most 4 of the characters of interface names',

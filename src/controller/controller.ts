@@ -8,12 +8,13 @@ import { type Api, type Intent, type Rejection, rejectionOf } from '../model/cap
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import type { Driver } from '../taps/driver.ts'
 import { listPath } from '../world/apis.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
+import { type DeedParts, removeCapture, removeReport, tell, writeFinalizers, writeResults, writeStatus } from './deeds.ts'
 import { eventOf } from './events.ts'
 import { type ControllerState, noTally } from './figures.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
@@ -31,11 +32,14 @@ export type ControllerParts = {
   readonly kube: Kube
   readonly apis: readonly Api[] // the kinds that are served here
   readonly group: string // of PacketCapture
+  readonly namespace: string // where results lie of captures that have none themselves
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly onTurn?: (seconds: number) => void
 }
+
+type RowsByUid = ReadonlyMap<string, readonly NodeRow[]>
 
 const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
@@ -151,20 +155,21 @@ export class Controller implements AsyncDisposable {
     const gone = this.#gone(reports, nowMs)
     const present = reports.filter(report => !gone.includes(report))
     const rows = this.#rowsOf(present, followedMs)
+    const addresses = new Map(present.map(({ metadata, report }) => [metadata.name, report.address]))
     const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
     for (const report of gone) {
       if (await removeReport(parts, report.metadata)) this.#tally.removals.report++
       else wakes.push(nowMs + retryMs)
     }
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
-    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
+    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
     this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
     this.#filters.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
-  async #judge(parts: DeedParts, capture: ListedCapture, rows: ReadonlyMap<string, readonly NodeRow[]>, nodes: number): Promise<number> {
+  async #judge(parts: DeedParts, capture: ListedCapture, rows: RowsByUid, addresses: ReadonlyMap<string, string>): Promise<number> {
     const { uid, namespace } = capture.metadata
     const nowMs = this.#parts.clock.now()
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
@@ -177,20 +182,28 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const { status, told, wakeAtMs, expiresAtMs } = judge({ capture, read, rows: rows.get(uid) ?? [], nodes, previous, nowMs })
+    const judgement = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
+    const { status, told, wakeAtMs, expiresAtMs, results, finalizers } = judgement
     if (expiresAtMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
     }
+    if (finalizers !== undefined) {
+      const outcome = await writeFinalizers(parts, capture, finalizers, version)
+      if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
+      return nowMs + retryMs // what it is now is on its way here
+    }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
+    if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const each of told) this.#tally.eventWrites[(await tell(parts, namespace, eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
+    for (const each of told)
+      this.#tally.eventWrites[(await tell(parts, namespace || 'default', eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
   }
 
@@ -223,7 +236,7 @@ export class Controller implements AsyncDisposable {
 
   async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
     const read = readCapture(capture, nowhere)
-    const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
+    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
   }
 }

@@ -26,9 +26,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
     kube,
     apis,
     group,
+    namespace,
     clock: systemClock,
     log,
-    compile: (filter, length) => driver.compile(filter, length),
+    compile: (...asked) => driver.compile(...asked),
     onTurn: seconds => figures.observeTurn(seconds),
   })
   const figures = controllerFigures(() => controller.state)

@@ -1,25 +1,20 @@
 // Any capture document to an intent or a rejection: each kind has its reader. Pure. What follows asks for no kind any more.
-import { captureKey, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
+import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './intent.ts'
 import { readPacketCaptureConfig } from './packetCaptureConfig.ts'
+import { retinaIntent } from './retina.ts'
 
 /** What a spec may depend on besides itself. */
 export type Surroundings = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
-export function readCapture(document: CaptureDocument, { settings }: Surroundings): Intent | Rejection {
+export function readCapture(document: CaptureDocument, surroundings: Surroundings): Intent | Rejection {
   switch (document.kind) {
     case 'PacketCapture':
-      return toIntent(document, settings)
-    case 'PacketCaptureConfig':
-      return readPacketCaptureConfig(document, settings)
+      return toIntent(document, surroundings.settings)
     case 'Capture':
-      return notServed(document)
+      return retinaIntent(document, surroundings)
+    case 'PacketCaptureConfig':
+      return readPacketCaptureConfig(document, surroundings.settings)
   }
-}
-
-function notServed({ kind, metadata }: CaptureDocument): Rejection {
-  const { namespace, name, uid, generation } = metadata
-  const capture = { api: kind, namespace, name, uid }
-  return rejectionOf({ capture, key: captureKey(capture), generation }, `Cannot capture: a ${kind} is not served here`)
 }

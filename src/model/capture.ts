@@ -65,7 +65,9 @@ export type Intent = {
   readonly format: Format
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
+  readonly triesMax?: number // to open a tap; missing: for ever
   readonly artifact?: Artifact // what is made of the files when the capture is over on the node
+  readonly output?: Readonly<Record<string, unknown>> // where that goes besides, as written
   readonly notes: readonly string[] // what was clamped, for the message
 }
 

@@ -9,6 +9,7 @@ export type Settings = {
   readonly captureDiskFreePercentMin: number
   readonly captureRingBytesMax: number
   readonly captureEndpointsMax: number
+  readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
   readonly packetCapturesDir: string
@@ -27,6 +28,7 @@ export const defaultSettings: Settings = Object.freeze({
   captureDiskFreePercentMin: 15,
   captureRingBytesMax: 134_217_728,
   captureEndpointsMax: 1_000,
+  captureHostPathBaseDir: '/var/log/retina/captures',
   interfacePrefix: 'cali',
   logLevel: 'info',
   packetCapturesDir: '/var/lib/packet-captures',

@@ -87,6 +87,7 @@ export class BlobStore implements Store {
       ids[part.index] = id
       if (part.bytes.length > 0 && there.get(id) !== part.bytes.length) await this.#sendBlock(blob, id, part, signal)
       if (part.bytes.length === 0) ids.length = 0 // an empty file has no blocks
+      parts.free(part)
     })
     const sha256 = parts.digest() // before it becomes a blob: a file that changed under our hands does not
     await this.#try(signal, abortSignal =>

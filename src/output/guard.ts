@@ -7,7 +7,7 @@ import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from 'n
 import type { Duplex } from 'node:stream'
 import { addressRefusal } from './addresses.ts'
 import { type EndpointPolicy, hostRefusal, plainHost } from './policy.ts'
-import { final, StoreError } from './store.ts'
+import { RefusedError, StoreError } from './store.ts'
 
 /** As dns.lookup() with all addresses. */
 export type Resolve = (
@@ -46,7 +46,7 @@ export async function guardedSocket(
 ): Promise<Socket> {
   const refused = connectRefusal(host, policy)
   if (refused) throw refused
-  const socket = tcpConnect({ host: plainHost(host), port, lookup: guardedLookup(policy, resolve) })
+  const socket = tcpConnect({ host: plainHost(host), port, noDelay: true, lookup: guardedLookup(policy, resolve) })
   const within = AbortSignal.any([signal, AbortSignal.timeout(connectMs)])
   return new Promise((done, fail) => {
     const end = (error: Error) => {
@@ -113,9 +113,9 @@ function watched(
 function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
   const name = plainHost(host)
   const why = hostRefusal(name, policy)
-  if (why) return final(why)
+  if (why) return new RefusedError(why)
   const kind = isIP(name) === 0 ? undefined : addressRefusal(name, policy.addressesAllowed)
-  return kind === undefined ? undefined : final(`"${name}" is ${kind}, expected one that the administrator allows`)
+  return kind === undefined ? undefined : new RefusedError(`"${name}" is ${kind}, expected one that the administrator allows`)
 }
 
 export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Resolve): LookupFunction {
@@ -125,7 +125,12 @@ export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Res
       const kinds = found.map(({ address }) => addressRefusal(address, addressesAllowed))
       const allowed = found.filter((_, index) => kinds[index] === undefined)
       const [first] = allowed
-      if (!first) return done(final(`"${host}" is at ${found[0]?.address}, ${kinds[0]}, expected one that the administrator allows`), '', 0)
+      if (!first)
+        return done(
+          new RefusedError(`"${host}" is at ${found[0]?.address}, ${kinds[0]}, expected one that the administrator allows`),
+          '',
+          0,
+        )
       if (options.all) return done(null, allowed as { address: string; family: number }[])
       return done(null, first.address, first.family)
     })

@@ -28,6 +28,7 @@ export class Parts {
   readonly #source: Source
   readonly #attempts: Attempts
   readonly #whole = createHash('sha256')
+  readonly #free: Buffer[] = []
   #bytes = 0
 
   constructor(source: Source, attempts: Attempts) {
@@ -43,14 +44,14 @@ export class Parts {
 
   /** At least one part, though it be empty; the last one may be shorter. */
   async *read(signal: AbortSignal): AsyncGenerator<Part> {
-    let part = new Filling(0, this.partBytes)
+    let part = new Filling(0, this.#room())
     for await (const chunk of readSteadily(this.#source, 0, this.#attempts, signal)) {
       this.#whole.update(chunk)
       for (let rest = chunk; rest.length > 0; ) {
         rest = part.take(rest)
         if (!part.isFull) continue
         yield this.#give(part)
-        part = new Filling(part.index + 1, this.partBytes)
+        part = new Filling(part.index + 1, this.#room())
       }
     }
     if (part.index === 0 || part.filled > 0) yield this.#give(part)
@@ -62,6 +63,15 @@ export class Parts {
     const said = this.#source.sha256
     if (said !== undefined && said !== sha256) throw new StoreError(`the file has the SHA-256 ${sha256}, expected ${said}: it has changed`)
     return sha256
+  }
+
+  /** Nobody looks at it any more: its memory is the next one's. A file takes as many as are under way, and not what a collector leaves. */
+  free({ bytes }: Part): void {
+    this.#free.push(Buffer.from(bytes.buffer))
+  }
+
+  #room(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.partBytes)
   }
 
   #give(part: Filling): Part {
@@ -78,9 +88,9 @@ class Filling {
   readonly #md5 = createHash('md5')
   #filled = 0
 
-  constructor(index: number, partBytes: number) {
+  constructor(index: number, bytes: Buffer) {
     this.index = index
-    this.#bytes = Buffer.allocUnsafeSlow(partBytes)
+    this.#bytes = bytes
   }
 
   get filled(): number {

@@ -14,7 +14,7 @@ import { type Attempts, attempt, ifAllowed } from './attempts.ts'
 import { storeKey } from './key.ts'
 import { eachAtOnce, type Part, Parts } from './parts.ts'
 import type { Bucket } from './s3Client.ts'
-import { UploadGoneError } from './s3Errors.ts'
+import { isMissing, UploadGoneError } from './s3Errors.ts'
 import { type DonePart, isSamePart, listedParts, unfinishedUpload, unfinishedUploads } from './s3Unfinished.ts'
 import { agreesWith, ofParts } from './s3Verify.ts'
 import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from './store.ts'
@@ -104,6 +104,7 @@ export class S3Store implements Store {
     const done: DonePart[] = []
     await eachAtOnce(from(first, read), this.#parts.attempts.effort.partsAtOnce, async part => {
       done.push(await this.#sendPart(name, upload, part, signal))
+      parts.free(part)
     })
     const sha256 = parts.digest() // before it becomes an object: a file that changed under our hands does not
     await this.#finish(
@@ -239,10 +240,6 @@ export class S3Store implements Store {
     const { target, secret } = this.#parts
     return toFailure(error, `${doing} in s3Upload.bucket "${target.bucket}"`, signal, secret)
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode === 404
 }
 
 async function* from<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {

@@ -23,6 +23,11 @@ const passing = [
   'OperationAborted',
 ]
 
+/** Of an object that was looked for. */
+export function isMissing(error: unknown): boolean {
+  return (error as SdkError).$metadata?.httpStatusCode === 404
+}
+
 export function s3Error(error: unknown, target: S3Target): StoreError {
   const { name = '', $metadata, $response } = (typeof error === 'object' && error !== null ? error : {}) as SdkError
   const status = $metadata?.httpStatusCode ?? $response?.statusCode

@@ -55,7 +55,7 @@ export async function writeFrom(session: SftpSession, path: string, { chunks, fr
       at += batch.length
       onBytes(at)
     }
-    await session.ask<void>((sftp, done) => sftp.fsetstat(handle, { size: at } as never, done))
+    await session.ask<void>((sftp, done) => sftp.fsetstat(handle, { size: at }, done))
     await session.ask<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server can
   } finally {
     await session.ask<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: closed by the server

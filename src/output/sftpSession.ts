@@ -36,7 +36,7 @@ export function readAccess(secret: SecretValues, target: SftpTarget): Access {
 }
 
 export class SftpSession implements Disposable {
-  readonly #client = new ssh2.Client()
+  readonly #client = new ssh2.Client().setMaxListeners(0) // one a request that waits
   readonly #requestMs: number
   #sftp: SFTPWrapper | undefined
   #ended: Error | undefined

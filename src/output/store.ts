@@ -75,6 +75,15 @@ export class StoreError extends Error {
   }
 }
 
+/** Of a connection that was not made. Libraries that wrap errors keep a code and the text, and no more. */
+export class RefusedError extends StoreError {
+  readonly code = 'SELCAP_REFUSED'
+
+  constructor(reason: string) {
+    super(reason, { isFinal: true })
+  }
+}
+
 export function final(reason: string): StoreError {
   return new StoreError(reason, { isFinal: true })
 }

@@ -1,6 +1,6 @@
 // Texts about what went wrong, without anything secret: codes instead of a library's messages, which may hold URLs and more.
 import { storeErrorIn } from './attempts.ts'
-import { type Failure, type SecretValues, StoreError } from './store.ts'
+import { type Failure, RefusedError, type SecretValues, StoreError } from './store.ts'
 
 /** Of connections that fail or break; all of these may pass. */
 const networkCodes: Readonly<Record<string, string>> = {
@@ -18,6 +18,7 @@ const networkCodes: Readonly<Record<string, string>> = {
 export function networkError(error: unknown): StoreError | undefined {
   const code = codeIn(error)
   if (code === undefined) return undefined
+  if (code === 'SELCAP_REFUSED') return new RefusedError(error instanceof Error ? error.message : code)
   if (code in networkCodes) return new StoreError(`${networkCodes[code]} (${code})`)
   // A certificate that is not to be trusted stays so until somebody acts.
   if (/^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/.test(code))

@@ -4,7 +4,7 @@
 // Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
 import { TapError } from '../errors.ts'
 import type { LiveRow } from '../files/captureFolder.ts'
-import type { CloseReason, TapSpec } from '../model/tap.ts'
+import { type CloseReason, filterOf, type TapSpec } from '../model/tap.ts'
 import type { DriverTap, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import { isExpected } from './failure.ts'
 import type { Found } from './find.ts'
@@ -163,11 +163,11 @@ export class LiveTap {
 
   async #openDriver(): Promise<void> {
     const { interfaceName, netns, insideIsPod } = this.#place
-    const { filter, snapLength, payload, format, ringBytes } = this.#spec
-    const { driver, group } = this.#parts
+    const { snapLength, payload, format, ringBytes } = this.#spec
     const place = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
-    const into = { group, sink: this.#files.sink, window: this.row.windowOf(this.#spec) }
-    this.#tap = await driver.open({ filter, snapLength, payload, format, ringBytes, ...place, ...into }, event => this.#take(event))
+    const into = { group: this.#parts.group, sink: this.#files.sink, window: this.row.windowOf(this.#spec) }
+    const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...place, ...into }
+    this.#tap = await this.#parts.driver.open(spec, event => this.#take(event))
     this.#files.attach(this.#tap)
   }
 

@@ -1,5 +1,6 @@
 // S3 against a real server, and what may go wrong on the way: objects come out whole, or the reason is told.
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
@@ -7,6 +8,8 @@ import type { S3Target } from '../../src/model/output.ts'
 import { openStore } from '../../src/output/open.ts'
 import type { Effort, SecretValues } from '../../src/output/store.ts'
 import type { Scope } from '../net/namespace.ts'
+import { networkTest } from '../net/privilege.ts'
+import { mountDisk } from '../net/smallDisk.ts'
 import { bucket, s3Secret, s3Target, startS3 } from './s3Server.ts'
 import { madeSource, sha256Of, testEffort, testPolicy, unknownSource } from './source.ts'
 import { startWire } from './wire.ts'
@@ -196,3 +199,20 @@ function sizeOf(directory: string): number {
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
   return files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0)
 }
+
+networkTest('put() says what a server with a full disk says, and goes on when there is room', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-store-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  await mountDisk(t, directory, 24 * 1024)
+  const server = await startS3(t, directory)
+  const store = await openS3(t, s3Target(server.url), { effort: { triesMax: 2 } })
+  const other = join(directory, 'other')
+  writeFileSync(other, Buffer.alloc(12 * mebibyte))
+  const source = madeSource(10 * mebibyte)
+  const put = await store.put('web_1.pcap', source, forever)
+  t.like(put, { ok: false })
+  t.regex(put.ok ? '' : put.reason, /the store answered \d+, \w+/)
+  t.log(put)
+  writeFileSync(other, '')
+  t.like(await store.put('web_1.pcap', source, forever), { ok: true, sha256: source.sha256 })
+})

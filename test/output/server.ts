@@ -41,6 +41,7 @@ export class TestServer {
   }
 }
 
+/** A `directory` of the caller's stays. */
 export async function startServer(
   scope: Scope,
   program: (directory: string, port: number) => Program,
@@ -51,7 +52,7 @@ export async function startServer(
   const server = new TestServer(own, port, program(own, port))
   scope.teardown(async () => {
     await server.stop('SIGKILL')
-    rmSync(own, { recursive: true, force: true })
+    if (directory === undefined) rmSync(own, { recursive: true, force: true })
   })
   await server.start()
   return server

@@ -40,7 +40,7 @@ export class Wire {
   #join(near: Socket, far: Socket): void {
     this.connections++
     for (const socket of [near, far]) {
-      this.#sockets.add(socket)
+      this.#sockets.add(socket.setNoDelay(true))
       socket
         .on('error', () => {})
         .on('close', () => {

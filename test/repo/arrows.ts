@@ -18,7 +18,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
   'src/model': [],
   'src/errors.ts': [],
-  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser', 'node:net'], // isIP() and such only compute
   'src/endpoint': [...pure, 'grammar', 'node:crypto'],
   'src/match': [...pure, 'grammar'],
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
@@ -34,6 +34,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
+  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
   'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
@@ -51,6 +52,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     ...edge,
     'src/access',
     'src/agentServer',
+    'src/artifacts',
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
@@ -61,7 +63,17 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/nodeEngine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [
+    ...edge,
+    'src/artifacts',
+    'src/daemon.ts',
+    'src/cli',
+    'src/nodeEngine.ts',
+    'src/publish',
+    'src/taps',
+    'src/files',
+    'src/world',
+  ],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
