@@ -25,6 +25,8 @@ import { type ListedReport, listedReport, type WrittenReport } from './listedRep
 import { dueAtMs, gapMs, nodesOf } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
+import type { Uploads } from './uploads/uploads.ts'
+import { wishOf } from './uploads/wishOf.ts'
 import type { NodeRow } from './verdict.ts'
 
 export type ControllerParts = {
@@ -35,8 +37,10 @@ export type ControllerParts = {
   readonly log: Logger
   readonly compile: (filter: string, snapLength: number) => Promise<number>
   readonly onTurn?: (seconds: number) => void
+  readonly uploads?: (onChange: () => void) => Uploads
 }
 
+const uploadsMs = 3_600_000 // a ttl waits so long for what is not stored yet
 const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
@@ -54,6 +58,7 @@ export class Controller implements AsyncDisposable {
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #filters: FilterVerdicts
   readonly #tally = noTally()
+  readonly #uploads: Uploads | undefined
   #term: Term | undefined
   #areReportsFollowed = false
   #wake = new AbortController()
@@ -61,6 +66,7 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
+    this.#uploads = parts.uploads?.(() => this.#wake.abort())
     const { kube, clock, group, apis, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
@@ -160,6 +166,7 @@ export class Controller implements AsyncDisposable {
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
     this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
     this.#filters.forgetUnasked()
+    this.#uploads?.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
@@ -177,8 +184,12 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const { status, told, wakeAtMs, expiresAtMs } = judge({ capture, read, rows: rows.get(uid) ?? [], nodes, previous, nowMs })
-    if (expiresAtMs <= nowMs) {
+    const here = rows.get(uid) ?? []
+    const upload = this.#upload(read, here, previous, parts.term.signal)
+    const uploads = this.#uploads?.of(uid)
+    const { status, told, expiresAtMs, ...verdict } = judge({ capture, read, rows: here, nodes, previous, uploads, nowMs })
+    const wakeAtMs = Math.min(verdict.wakeAtMs, upload.wakeAtMs)
+    if (expiresAtMs <= nowMs && (upload.isSettled || expiresAtMs + uploadsMs <= nowMs)) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
@@ -192,6 +203,16 @@ export class Controller implements AsyncDisposable {
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
     for (const each of told) this.#tally.eventWrites[(await tell(parts, namespace, eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
+  }
+
+  /** Begins what is due, and says whether all is where it belongs. */
+  #upload(read: Intent | Rejection, rows: readonly NodeRow[], previous: object | undefined, signal: AbortSignal) {
+    const nothing = { wakeAtMs: never, isSettled: true }
+    if (!this.#uploads || !read.ok || !read.output || read.output.stores.length === 0) return nothing
+    const wish = wishOf(read, rows, [...this.#reports.objects.values()], previous)
+    if (wish.nodes.length === 0) return nothing
+    const wakeAtMs = this.#uploads.look(wish, this.#parts.clock.now(), signal)
+    return { wakeAtMs, isSettled: this.#uploads.isSettled(wish) }
   }
 
   #retry(uid: string, nowMs: number): number {

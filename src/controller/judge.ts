@@ -5,7 +5,7 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import type { Told } from '../publish/event.ts'
 import { toldOf } from './events.ts'
 import type { ListedCapture } from './listedCapture.ts'
-import { type NodeRow, verdictOf } from './verdict.ts'
+import { type NodeRow, type UploadsDone, verdictOf } from './verdict.ts'
 
 export type JudgeInput = {
   readonly capture: ListedCapture
@@ -13,6 +13,7 @@ export type JudgeInput = {
   readonly rows: readonly NodeRow[] // of this capture's uid
   readonly nodes: number // that report at all
   readonly previous: object | undefined // status, as it was let through by listedCapture()
+  readonly uploads?: UploadsDone | undefined
   readonly nowMs: number
 }
 
