@@ -23,7 +23,7 @@ const idleSeconds = 60
 const nothing: Omit<Actual, 'disk'> = { taps: new Map(), captures: new Map(), filterErrors: new Map() }
 const budgets = { diskBytesMax: 1e10, diskBytesUsed: 0, diskFreePercent: 50, ringBytesMax: 134_217_728, ringBytesUsed: 0 }
 
-const served = { apis: ['PacketCapture'], group: 'projectcalico.org' } as const
+const served = { apis: ['PacketCapture'], group: 'projectcalico.org', namespace: 'selcap-system' } as const
 
 /** The agent of a node, without its taps. */
 class LightAgent implements AsyncDisposable {
@@ -140,6 +140,7 @@ async function measure(nodes: number): Promise<void> {
   await using controller = new Controller({
     kube,
     ...served,
+    namespace: 'selcap-system',
     clock: systemClock,
     log,
     compile: (filter, length) => driver.compile(filter, length),

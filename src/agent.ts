@@ -5,10 +5,14 @@ import { join } from 'node:path'
 import { type Certificate, makeCertificate } from './access/certificate.ts'
 import { Reviews } from './access/reviews.ts'
 import { agentLimits, agentServer, listen } from './agentServer/server.ts'
+import { FileKeeper, type KeeperParts } from './artifacts/keeper.ts'
+import { makeArtifact } from './artifacts/make.ts'
+import { printToOutput } from './artifacts/print.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
 import { portOf, serveFigures } from './daemon.ts'
 import type { Engine } from './engine.ts'
+import type { Api } from './model/capture.ts'
 import type { Settings } from './model/settings.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './nodeEngine.ts'
 import type { Budgets, Identity } from './publish/nodeReport.ts'
@@ -64,6 +68,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     budgets: () => budgetsOf(engine, settings()),
     clockOffsetMs: () => serverClock.offsetMs,
   })
+  await using keeper = keeperFor(apis, { holder, settings, log, onChange: () => engine.lookAgain() })
   const { engine, metrics } = makeEngine({
     source: cluster,
     holder,
@@ -72,6 +77,12 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     log,
     counterMs,
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
+    makeArtifact: async (job, signal) => {
+      const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
+      const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print: printToOutput }, signal)
+      keeper?.lookAgain()
+      return made
+    },
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
   using streams = new StreamBudget({ turns: engine, settings, streamsMax })
@@ -80,6 +91,15 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
   await runEngine({ engine, holder, configuration, log })
   log.info({}, 'selcap agent stopped')
+}
+
+type KeeperFor = Pick<KeeperParts, 'settings' | 'log' | 'onChange'> & { readonly holder: TapHolder }
+
+/** Only where files of that kind are made. */
+function keeperFor(apis: readonly Api[], { holder, ...parts }: KeeperFor): FileKeeper | undefined {
+  if (!apis.includes('PacketCaptureConfig')) return undefined
+  const captures = () => holder.facts().captures.values()
+  return new FileKeeper({ ...parts, clock: systemClock, captures, made: (key, uid, made) => holder.made(key, uid, made) })
 }
 
 function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {

@@ -2,12 +2,12 @@
 // In: intents, rejections and endpoints, what the node holds, the time. Out: the decision. It only strings the pure stages together.
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
-import type { ArtifactJob } from './model/artifact.ts'
+import { type ArtifactJob, retryAtMs } from './model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
 import type { CaptureOutlook, Decision } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
-import type { Actual, Halt } from './model/facts.ts'
-import { tapId } from './model/tap.ts'
+import type { Actual, CaptureFacts, Halt } from './model/facts.ts'
+import { filterKey, tapId } from './model/tap.ts'
 import type { World } from './model/world.ts'
 import { type Desire, desiredTaps } from './plan/desired.ts'
 import { changeHalts, type DiskInput } from './plan/disk.ts'
@@ -56,13 +56,22 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
   const expiries = world.complete ? expiriesOf(standings, actual) : []
   const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
   const finish = unfinished(standings, actual)
-  return { actions, captures, halts, finish, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), expire: dueOf(expiries, nowMs) }
+  const due = finish.filter(job => (retryTime(job) ?? nowMs) <= nowMs)
+  wakes.push(...finish.flatMap(job => retryTime(job) ?? []))
+  return {
+    actions,
+    captures,
+    halts,
+    finish: due,
+    wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
+    expire: dueOf(expiries, nowMs),
+  }
 }
 
 /** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
 function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { accepted: Intent[]; rejected: Rejection[] } {
   const byKey = new Map(read.toSorted((a, b) => -compareText(a.capture.uid, b.capture.uid)).map(each => [each.key, each]))
-  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(each.filter)) : each))
+  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(filterKey(each))) : each))
   const accepted = judged.filter(each => each.ok)
   return {
     accepted: accepted.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.key, b.key)),
@@ -124,8 +133,16 @@ function withRefusals(outlook: CaptureOutlook, { refused }: Desire): CaptureOutl
 function unfinished(standings: readonly Standing[], { taps }: Actual): ArtifactJob[] {
   const open = countOpen(taps)
   return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
-    artifact && phase.kind === 'Finished' && facts && facts.made === undefined && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
+    artifact && phase.kind === 'Finished' && facts && isWanting(facts) && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
   )
+}
+
+function isWanting({ made }: CaptureFacts): boolean {
+  return made === undefined || retryAtMs(made) !== undefined
+}
+
+function retryTime({ facts: { made } }: ArtifactJob): number | undefined {
+  return made && retryAtMs(made)
 }
 
 /** Finished captures without an open tap, and when their ttl ends. */

@@ -8,12 +8,13 @@ import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { ArtifactJob, Made } from './model/artifact.ts'
 import type { Actual } from './model/facts.ts'
-import type { Action, ActualTap } from './model/tap.ts'
+import { type Action, type ActualTap, filterKey } from './model/tap.ts'
 import type { OpenCapture, TurnListener, Turns } from './model/turns.ts'
 import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
 import { singleFlight } from './singleFlight.ts'
 import { type CaptureStatusElement, nodeStatuses } from './status/node.ts'
+import type { Driver } from './taps/driver.ts'
 import { filterRefusal } from './taps/filterRefusal.ts'
 import type { TapHolder } from './taps/holder.ts'
 import { logTurn } from './turnLog.ts'
@@ -25,7 +26,7 @@ export type EngineParts = {
   readonly publisher: Publisher
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
   readonly onExpired: (captureKey: string) => void
   /** Makes what a finished capture wants made of its files; what fails is told in what it resolves to. */
@@ -33,11 +34,12 @@ export type EngineParts = {
   readonly onTurn: (seconds: number) => void
 }
 
+const verdictsMax = 10_000
 const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
 export class Engine implements Turns {
   readonly #parts: EngineParts
-  readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message, undefined if it compiles
+  readonly #verdicts = new Map<string, string | undefined>() // filterKey() → the compiler's message, undefined if it compiles
   readonly #stop = new AbortController()
   readonly #nextTurn: () => Promise<void>
   readonly #ended = Promise.withResolvers<void>()
@@ -139,7 +141,7 @@ export class Engine implements Turns {
     const { uid } = job.capture
     if (!makeArtifact || this.#making.has(uid)) return
     const made = makeArtifact(job, this.#stop.signal)
-      .then(result => this.#stop.signal.aborted || holder.made(job, result), this.#ended.reject)
+      .then(result => this.#stop.signal.aborted || holder.made(job.key, uid, result), this.#ended.reject)
       .finally(() => this.#making.delete(uid))
     this.#making.set(
       uid,
@@ -149,11 +151,12 @@ export class Engine implements Turns {
 
   /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
   async #decide(world: World): Promise<Decision> {
+    if (this.#verdicts.size > verdictsMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
     const decision = decide(world, this.#actual(), this.#parts.clock.now())
-    const fresh = [...decision.captures.values()].map(outlook => outlook.filter).filter(filter => !this.#verdicts.has(filter))
+    const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
+    const fresh = [...filters].filter(([key]) => !this.#verdicts.has(key))
     if (fresh.length === 0) return decision
-    const judge = async (filter: string) => this.#verdicts.set(filter, await filterRefusal(this.#parts, filter))
-    await Promise.all([...new Set(fresh)].map(judge))
+    await Promise.all(fresh.map(async ([key, filter]) => this.#verdicts.set(key, await filterRefusal(this.#parts, filter))))
     return decide(world, this.#actual(), this.#parts.clock.now())
   }
 

@@ -25,7 +25,7 @@ type Parts = Omit<EngineParts, 'clock' | 'compile' | 'onTurn'> & { readonly driv
 
 export function makeEngine({ driver, ...parts }: Parts): { readonly engine: Engine; readonly metrics: Metrics } {
   const metrics = makeMetrics(() => engine.figures())
-  const compile: Driver['compile'] = (filter, snapLength) => driver.compile(filter, snapLength)
+  const compile: Driver['compile'] = (...asked) => driver.compile(...asked)
   const engine = new Engine({ ...parts, clock: systemClock, compile, onTurn: metrics.observeTurn })
   return { engine, metrics }
 }

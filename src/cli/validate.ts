@@ -63,8 +63,8 @@ async function checkDocument(document: Document, driver: Driver, file: string): 
   return { good: [{ kind: document.kind, key, selector: intent.selector, filter: intent.filter, notes: intent.notes }], problems: [] }
 }
 
-async function compileProblem({ filter }: Intent, driver: Driver): Promise<string | undefined> {
-  return filter === '' ? undefined : filterRefusal(driver, filter)
+async function compileProblem(intent: Intent, driver: Driver): Promise<string | undefined> {
+  return intent.filter === '' ? undefined : filterRefusal(driver, intent)
 }
 
 function show({ kind, key, selector, filter, notes }: Good): string {

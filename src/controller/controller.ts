@@ -8,12 +8,13 @@ import { type Api, type Intent, type Rejection, rejectionOf } from '../model/cap
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import type { Driver } from '../taps/driver.ts'
 import { listPath } from '../world/apis.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
+import { type DeedParts, removeCapture, removeReport, tell, writeFinalizers, writeResults, writeStatus } from './deeds.ts'
 import { eventOf } from './events.ts'
 import { type ControllerState, noTally } from './figures.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
@@ -25,22 +26,24 @@ import { type ListedReport, listedReport, type WrittenReport } from './listedRep
 import { dueAtMs, gapMs, nodesOf } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { lookAtUploads } from './uploads/look.ts'
 import type { Uploads } from './uploads/uploads.ts'
-import { wishOf } from './uploads/wishOf.ts'
 import type { NodeRow } from './verdict.ts'
 
 export type ControllerParts = {
   readonly kube: Kube
   readonly apis: readonly Api[] // the kinds that are served here
   readonly group: string // of PacketCapture
+  readonly namespace: string // where results lie of captures that have none themselves
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly onTurn?: (seconds: number) => void
   readonly uploads?: (onChange: () => void) => Uploads
 }
 
-const uploadsMs = 3_600_000 // a ttl waits so long for what is not stored yet
+type RowsByUid = ReadonlyMap<string, readonly NodeRow[]>
+
 const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
@@ -157,21 +160,22 @@ export class Controller implements AsyncDisposable {
     const gone = this.#gone(reports, nowMs)
     const present = reports.filter(report => !gone.includes(report))
     const rows = this.#rowsOf(present, followedMs)
+    const addresses = new Map(present.map(({ metadata, report }) => [metadata.name, report.address]))
     const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
     for (const report of gone) {
       if (await removeReport(parts, report.metadata)) this.#tally.removals.report++
       else wakes.push(nowMs + retryMs)
     }
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
-    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
-    this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
+    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
+    const uids = new Set(captures.map(({ metadata }) => metadata.uid))
+    for (const each of [this.#ledger, this.#uploads]) each?.keepOnly(uids)
     this.#filters.forgetUnasked()
-    this.#uploads?.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
-  async #judge(parts: DeedParts, capture: ListedCapture, rows: ReadonlyMap<string, readonly NodeRow[]>, nodes: number): Promise<number> {
+  async #judge(parts: DeedParts, capture: ListedCapture, rows: RowsByUid, addresses: ReadonlyMap<string, string>): Promise<number> {
     const { uid, namespace } = capture.metadata
     const nowMs = this.#parts.clock.now()
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
@@ -184,35 +188,31 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const here = rows.get(uid) ?? []
-    const upload = this.#upload(read, here, previous, parts.term.signal)
-    const uploads = this.#uploads?.of(uid)
-    const { status, told, expiresAtMs, ...verdict } = judge({ capture, read, rows: here, nodes, previous, uploads, nowMs })
-    const wakeAtMs = Math.min(verdict.wakeAtMs, upload.wakeAtMs)
-    if (expiresAtMs <= nowMs && (upload.isSettled || expiresAtMs + uploadsMs <= nowMs)) {
+    const seen = { read, rows: rows.get(uid) ?? [], reports: this.#reports.objects.values(), previous, nowMs }
+    const { uploads, ...uploading } = lookAtUploads(this.#uploads, seen, parts.term.signal)
+    const judgement = judge({ ...seen, capture, addresses, uploads })
+    const { status, told, expiresAtMs, results, finalizers } = judgement
+    const wakeAtMs = Math.min(judgement.wakeAtMs, uploading.wakeAtMs)
+    if (expiresAtMs + uploading.heldMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
     }
+    if (finalizers !== undefined) {
+      const { kind } = await writeFinalizers(parts, capture, finalizers, version)
+      return kind === 'failed' ? this.#retry(uid, nowMs) : nowMs + retryMs // what it is now is on its way here
+    }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
+    if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const each of told) this.#tally.eventWrites[(await tell(parts, namespace, eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
+    for (const each of told)
+      this.#tally.eventWrites[(await tell(parts, namespace || 'default', eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
-  }
-
-  /** Begins what is due, and says whether all is where it belongs. */
-  #upload(read: Intent | Rejection, rows: readonly NodeRow[], previous: object | undefined, signal: AbortSignal) {
-    const nothing = { wakeAtMs: never, isSettled: true }
-    if (!this.#uploads || !read.ok || !read.output || read.output.stores.length === 0) return nothing
-    const wish = wishOf(read, rows, [...this.#reports.objects.values()], previous)
-    if (wish.nodes.length === 0) return nothing
-    const wakeAtMs = this.#uploads.look(wish, this.#parts.clock.now(), signal)
-    return { wakeAtMs, isSettled: this.#uploads.isSettled(wish) }
   }
 
   #retry(uid: string, nowMs: number): number {
@@ -244,7 +244,7 @@ export class Controller implements AsyncDisposable {
 
   async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
     const read = readCapture(capture, nowhere)
-    const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
+    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
   }
 }

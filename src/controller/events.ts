@@ -46,7 +46,10 @@ const minuteLength = '2026-01-01T00:00'.length // of a time
 /** The body of a v1 Event. Of each kind one a minute: a capture that flaps makes no flood. */
 export function eventOf(capture: CaptureDocument, told: Told, nowMs: number): object {
   const minute = new Date(nowMs).toISOString().slice(0, minuteLength)
-  const mark = createHash('sha256').update(`${capture.metadata.uid} ${told.reason} ${minute}`).digest('hex').slice(0, 16)
+  const mark = createHash('sha256')
+    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''}${minute}`)
+    .digest('hex')
+    .slice(0, 16)
   return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })
 }
 

@@ -1,4 +1,5 @@
 // Which filters compile: the compiler is asked once for each, while anybody has it. In: pcap expressions. Out: why one is refused.
+import { type FilterSpec, filterKey } from '../model/tap.ts'
 import type { Driver } from '../taps/driver.ts'
 import { filterRefusal } from '../taps/filterRefusal.ts'
 
@@ -12,10 +13,11 @@ export class FilterVerdicts {
   }
 
   /** undefined: it compiles. */
-  async refusalOf(filter: string): Promise<string | undefined> {
-    const refusal = this.#known.has(filter) ? this.#known.get(filter) : await filterRefusal({ compile: this.#compile }, filter)
-    this.#known.set(filter, refusal)
-    this.#asked.set(filter, refusal)
+  async refusalOf(filter: FilterSpec): Promise<string | undefined> {
+    const key = filterKey(filter)
+    const refusal = this.#known.has(key) ? this.#known.get(key) : await filterRefusal({ compile: this.#compile }, filter)
+    this.#known.set(key, refusal)
+    this.#asked.set(key, refusal)
     return refusal
   }
 

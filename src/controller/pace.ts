@@ -7,7 +7,7 @@ const perNodeMs = { state: 5, counts: 20 } as const
 const mostMs = { state: 10_000, counts: 60_000 } as const
 const leastMs = { state: 0, counts: 1_000 } as const
 
-type Paced = { readonly files?: readonly unknown[] }
+type Paced = { readonly files?: readonly unknown[]; readonly captureFiles?: object }
 
 export type PaceTimes = { readonly writtenAtMs: number; readonly nowMs: number }
 
@@ -21,7 +21,8 @@ export function dueAtMs(written: object | undefined, now: object, { writtenAtMs,
 
 /** Nodes that a status tells of one by one. */
 export function nodesOf(status: object | undefined): number {
-  return (status as Paced | undefined)?.files?.length ?? 0
+  const { files, captureFiles } = (status ?? {}) as Paced
+  return files?.length ?? Object.keys(captureFiles ?? {}).length
 }
 
 /** How often a capture on so many nodes is looked at: folding costs as much as writing. */

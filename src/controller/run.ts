@@ -40,9 +40,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
     kube,
     apis,
     group,
+    namespace,
     clock: systemClock,
     log,
-    compile: (filter, length) => driver.compile(filter, length),
+    compile: (...asked) => driver.compile(...asked),
     uploads: onChange => new Uploads({ kube, agents, policy, nowMs: () => systemClock.now(), log, onChange }),
     onTurn: seconds => figures.observeTurn(seconds),
   })

@@ -43,7 +43,10 @@ const schema = record(
     limitHit: record({ kind: { enum: ['packets', 'bytes'] }, limit: number, atMs: number }),
     halt: record({ generation: number, reason: { enum: ['DiskBudget', 'DiskFloor'] }, message: text, atMs: number }),
     goneRows: record(counts),
-    made: record({ atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } }, { error: text }),
+    made: record(
+      { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
+      { error: text, note: text, attempts: number },
+    ),
   },
 )
 

@@ -2,7 +2,7 @@
 // looked for on all interfaces of the host, on every node. Pods are captured on their own interfaces: these carry the packets
 // from and to the pods' addresses, whatever these are, so the filter does not name them.
 import { isIPv4, isIPv6 } from 'node:net'
-import type { SingleFile } from '../model/artifact.ts'
+import { attemptsMax, type SingleFile } from '../model/artifact.ts'
 import { type CaptureRef, captureKey, type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import { filterInstructions } from '../model/tap.ts'
@@ -14,6 +14,7 @@ import { maskedNet } from './maskedNet.ts'
 const nameMax = 200 // it becomes part of a file name
 const listMax = { targetIPs: 256, targetPorts: 64, pods: 256 } as const
 const fileHeaderBytes = 24 // of the one file that is made of all
+const startMs = 300_000 // nodes and pods that are not there by then come too late: every capture comes to an end
 const never = 3_153_600_000_000 // milliseconds: files are not rotated, since they are put together in the end
 const forms = ['pcap', 'text', 'stdout'] as const
 
@@ -23,15 +24,17 @@ export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, sett
   const key = captureKey(capture)
   try {
     if (name.length > nameMax) throw new RangeError(`metadata.name: found ${name.length} characters, expected at most ${nameMax}`)
+    const createdAtMs = Date.parse(creationTimestamp) || 0
     const read = at('spec', () => readSpec(fields(spec, ''), settings), '.')
-    return { ok: true, capture, key, generation, createdAtMs: Date.parse(creationTimestamp) || 0, ...read }
+    const window = { endMs: createdAtMs + (read.limits.durationMs ?? 0) + startMs }
+    return { ok: true, capture, key, generation, createdAtMs, ...read, window }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return rejectionOf({ capture, key, generation }, `Cannot capture: ${error.message}`)
   }
 }
 
-type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs'>
+type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'window'>
 
 function readSpec(spec: Fields, settings: Settings): Read {
   const bytesMax = settings.maxCaptureFileSizeMb * 1_000_000
@@ -50,7 +53,6 @@ function readSpec(spec: Fields, settings: Settings): Read {
     selector: 'all()',
     filter: allOf(pods === undefined ? addresses : [], readPorts(spec.targetPorts), readFilter(spec.filter)),
     filterInstructionsMax: filterInstructions.long,
-    window: {},
     limits: {
       durationMs: (integer(spec.duration, 'duration', 1, 3_153_600_000) ?? 60) * 1_000,
       packets: integer(spec.maxPackets, 'maxPackets', 1) ?? 1_000,
@@ -61,6 +63,7 @@ function readSpec(spec: Fields, settings: Settings): Read {
     payload: 'Full',
     format: 'pcap',
     vantage: 'Auto',
+    triesMax: attemptsMax,
     artifact,
     notes: pods !== undefined && addresses.length > 0 ? ['targetIPs are looked for on the interfaces of the pods only'] : [],
   }

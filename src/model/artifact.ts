@@ -35,4 +35,18 @@ export type Made = {
   readonly atMs: number
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly error?: string
+  readonly note?: string // what else is to be said
+  readonly attempts?: number // made so far; missing: there is no other
+}
+
+export const attemptsMax = 6 // the first, and five more
+
+/** When one that failed is tried again; undefined: it is not. */
+export function retryAtMs({ atMs, error, attempts = attemptsMax }: Made): number | undefined {
+  return error === undefined || attempts >= attemptsMax ? undefined : atMs + backOffMs(attempts)
+}
+
+/** 1 s, doubling to 60 s. */
+function backOffMs(attempts: number): number {
+  return Math.min(60_000, 1_000 * 2 ** (attempts - 1))
 }

@@ -66,6 +66,7 @@ export type Intent = {
   readonly format: Format
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
+  readonly triesMax?: number // to open a tap; missing: for ever
   readonly artifact?: Artifact // what is made of the files when the capture is over on the node
   readonly output?: Output // where the files, or that, go besides
   readonly notes: readonly string[] // what was clamped, for the message

@@ -4,7 +4,7 @@ import type { ArtifactJob } from './artifact.ts'
 import type { CaptureRef } from './capture.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Halt } from './facts.ts'
-import type { Action } from './tap.ts'
+import type { Action, FilterSpec } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */
 export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'; readonly message: string }
@@ -29,7 +29,7 @@ export type CaptureOutlook = {
   readonly key: string
   readonly capture: CaptureRef
   readonly generation: number
-  readonly filter: string
+  readonly filter: FilterSpec
   readonly notes: readonly string[]
   readonly phase: Phase
   readonly matches: Matches

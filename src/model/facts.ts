@@ -54,6 +54,6 @@ export type DiskFacts = { readonly usedBytes: number; readonly freePercent: numb
 export type Actual = {
   readonly taps: ReadonlyMap<string, ActualTap> // by spec id
   readonly captures: ReadonlyMap<string, CaptureFacts> // by capture key, also of captures whose resource is gone
-  readonly filterErrors: ReadonlyMap<string, string> // pcap expression → the compiler's message
+  readonly filterErrors: ReadonlyMap<string, string> // filterKey() → the compiler's message
   readonly disk: DiskFacts
 }

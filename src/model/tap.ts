@@ -7,20 +7,31 @@ import type { CaptureRef, Format, Payload, Rotation, Vantage } from './capture.t
  */
 export const filterInstructions = { most: 1_500, long: 16_384 } as const
 
-export type TapSpec = {
+/** A filter, and how long its program may be; missing: filterInstructions.most. */
+export type FilterSpec = { readonly filter: string; readonly filterInstructionsMax?: number }
+
+export function filterOf({ filter, filterInstructionsMax: most }: FilterSpec): FilterSpec {
+  return most === undefined ? { filter } : { filter, filterInstructionsMax: most }
+}
+
+/** The same text may be too long for one and not for another. No text of a filter holds NUL. */
+export function filterKey({ filter, filterInstructionsMax: most }: FilterSpec): string {
+  return most === undefined ? filter : `${most}\0${filter}`
+}
+
+export type TapSpec = FilterSpec & {
   readonly id: string // tapId(capture key, endpoint name)
   readonly capture: CaptureRef
   readonly captureKey: string
   readonly endpoint: { readonly namespace: string; readonly name: string; readonly uid: string; readonly addresses: readonly string[] }
   readonly interfaceName: string | undefined // as derived; undefined: src/taps finds it by address
   readonly vantage: Vantage | 'Auto'
-  readonly filter: string
-  readonly filterInstructionsMax?: number // missing: filterInstructions.most
   readonly snapLength: number
   readonly payload: Payload
   readonly format: Format
   readonly ringBytes: number // the share of the node's ring budget
   readonly rotation: Rotation
+  readonly triesMax?: number // missing: for ever
   readonly limits: { readonly packets?: number; readonly bytes?: number } // of the whole capture on this node
 }
 
@@ -33,6 +44,7 @@ export type ActualTap = {
   readonly spec: TapSpec
   readonly state: 'open' | 'failed'
   readonly message?: string // why it failed, or is not receiving now
+  readonly tries?: number // failed: so often
   readonly retryAtMs?: number // failed: not before this; undefined: not until the spec changes
 }
 

@@ -14,6 +14,7 @@ export type ObjectMeta = {
   readonly creationTimestamp: string // RFC 3339
   readonly labels?: Labels
   readonly annotations?: Labels
+  readonly finalizers?: readonly string[]
   readonly deletionTimestamp?: string // RFC 3339; a finalizer keeps it until its captures are over
 }
 

@@ -20,8 +20,8 @@ function whereOf({ interfaceName, endpoint }: TapSpec): string {
   return interfaceName ?? endpoint.addresses.join(' ')
 }
 
-function whatOf({ filter, snapLength, payload, format, vantage }: TapSpec): string {
-  return JSON.stringify([filter, snapLength, payload, format, vantage])
+function whatOf({ filter, filterInstructionsMax, snapLength, payload, format, vantage }: TapSpec): string {
+  return JSON.stringify([filter, filterInstructionsMax, snapLength, payload, format, vantage])
 }
 
 function adjustableOf({ rotation, limits, endpoint }: TapSpec): string {

@@ -3,7 +3,7 @@
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureOutlook, Matches, Phase } from '../model/decision.ts'
 import type { CaptureFacts, Halt } from '../model/facts.ts'
-import type { ActualTap } from '../model/tap.ts'
+import { type ActualTap, filterOf } from '../model/tap.ts'
 import type { DiskUser } from './disk.ts'
 import { type Wish, wishFor } from './wish.ts'
 
@@ -61,11 +61,11 @@ export function withHalt(standing: Standing, halt: Halt | undefined): Standing {
 }
 
 export function outlookOf({ intent, matches, phase }: Standing): CaptureOutlook {
-  const { key, capture, generation, filter, notes } = intent
-  return { key, capture, generation, filter, notes, phase, matches, refused: new Map() }
+  const { key, capture, generation, notes } = intent
+  return { key, capture, generation, filter: filterOf(intent), notes, phase, matches, refused: new Map() }
 }
 
 export function outlookOfRejection({ key, capture, generation, message }: Rejection): CaptureOutlook {
   const matches: Matches = { matched: [], inNamespace: 0, elsewhere: 0, hostNetwork: 0 }
-  return { key, capture, generation, filter: '', notes: [], phase: { kind: 'Rejected', message }, matches, refused: new Map() }
+  return { key, capture, generation, filter: { filter: '' }, notes: [], phase: { kind: 'Rejected', message }, matches, refused: new Map() }
 }

@@ -2,7 +2,7 @@
 // Wishes come in the order of their captures' age: budgets refuse from the end, so the newest capture goes without first.
 import type { Intent } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
-import { type TapSpec, tapId } from '../model/tap.ts'
+import { filterOf, type TapSpec, tapId } from '../model/tap.ts'
 
 export type Wish = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // src/plan/rings.ts gives it a ring
@@ -18,11 +18,12 @@ export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
     endpoint: { namespace, name, uid, addresses },
     interfaceName: endpoint.interfaceName,
     vantage: intent.vantage,
-    filter: intent.filter,
+    ...filterOf(intent),
     snapLength: intent.snapLength,
     payload: intent.payload,
     format: intent.format,
     rotation: intent.rotation,
+    ...(intent.triesMax !== undefined && { triesMax: intent.triesMax }),
     limits: { ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) },
   }
   return { spec }

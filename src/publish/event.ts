@@ -4,7 +4,8 @@ import type { CaptureDocument } from '../model/world.ts'
 import { shortened } from '../status/words.ts'
 import type { KubeRequest } from '../world/kube.ts'
 
-export type Told = { readonly reason: string; readonly type: 'Normal' | 'Warning'; readonly message: string }
+/** `mark`: keeps it apart from others of its reason in the same minute. */
+export type Told = { readonly reason: string; readonly type: 'Normal' | 'Warning'; readonly message: string; readonly mark?: string }
 
 /** `mark`: events of one mark are one event. Without it the server makes a name for each. */
 export type Telling = { readonly component: string; readonly nowMs: number; readonly mark?: string }
@@ -21,7 +22,7 @@ export function eventOn({ apiVersion, kind, metadata }: CaptureDocument, told: T
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { namespace, ...(mark === undefined ? { generateName: stem } : { name: `${stem}${mark}` }) },
+    metadata: { namespace: namespace || 'default', ...(mark === undefined ? { generateName: stem } : { name: `${stem}${mark}` }) },
     involvedObject: { apiVersion, kind, namespace, name, uid },
     reason,
     type,

@@ -15,10 +15,16 @@ export function phaseAt(intent: Intent, facts: CaptureFacts | undefined, nowMs: 
   const limit = limitAt(intent.limits, facts, nowMs)
   const isLimited = limit.kind === 'reached' && !(window.kind === 'after' && window.closedAtMs <= limit.atMs)
   if (isLimited) return { phase: { kind: 'Finished', cause: 'limit', atMs: limit.atMs, message: limit.message }, wakeAtMs: never }
+  if (facts?.made) return { phase: fileIsMade(facts.made.atMs), wakeAtMs: never }
   if (window.kind === 'after') return { phase: windowOver(window.closedAtMs), wakeAtMs: never }
   if (window.kind === 'before') return { phase: { kind: 'Scheduled', opensAtMs: window.opensAtMs }, wakeAtMs: window.opensAtMs }
   const closesAtMs = Math.min(window.untilMs, limit.kind === 'within' ? limit.untilMs : never)
   return { phase: { kind: 'Open', closesAtMs }, wakeAtMs: closesAtMs }
+}
+
+// Its packets have left for the file: there is no going on, whatever the limits are now.
+function fileIsMade(atMs: number): Phase {
+  return { kind: 'Finished', cause: 'limit', atMs, message: 'Finished: what was captured is put together' }
 }
 
 function windowOver(atMs: number): Phase {

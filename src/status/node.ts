@@ -2,7 +2,7 @@
 // State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
 // WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
 
-import type { Made } from '../model/artifact.ts'
+import { type Made, retryAtMs } from '../model/artifact.ts'
 import type { CaptureOutlook } from '../model/decision.ts'
 import type { Actual } from '../model/facts.ts'
 import { addCounts } from './counts.ts'
@@ -54,8 +54,9 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
   }
 }
 
-function artifactOf({ files, error }: Made): ArtifactStatus {
-  return error === undefined ? { files } : { files, error }
+function artifactOf(made: Made): ArtifactStatus {
+  const { atMs: _, ...rest } = made
+  return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
 }
 
 function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {

@@ -14,6 +14,8 @@ export type EndpointStatus = Counts & {
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
   readonly state: CaptureState
+  readonly tries?: number // it failed to open so often
+  readonly isGivenUp?: boolean // and is not tried again
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]
@@ -43,7 +45,13 @@ export type FileStatus = Counts & {
 }
 
 /** What was made of the files once the capture was over on the node. */
-export type ArtifactStatus = { readonly files: readonly { readonly path: string; readonly bytes: number }[]; readonly error?: string }
+export type ArtifactStatus = {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  readonly error?: string
+  readonly note?: string
+  readonly attempts?: number
+  readonly retried?: boolean // it failed, and is tried again
+}
 
 export type ProblemReason =
   | 'DiskFloor'

@@ -2,7 +2,7 @@
 // what the pipe does not hold is refused by the driver's tap, and counted there.
 // In: a spec as the files' tap has it. Out: records as they come, and at the end what was received and lost.
 import { Socket } from 'node:net'
-import type { TapSpec } from '../model/tap.ts'
+import { filterOf, type TapSpec } from '../model/tap.ts'
 import type { Driver, DriverTap, TapCounters } from '../taps/driver.ts'
 import type { Found } from '../taps/find.ts'
 
@@ -39,12 +39,22 @@ export class StreamTap {
   /** Refuses with TapError, or with what the system said. */
   static async open(parts: StreamTapParts): Promise<StreamTap> {
     const { driver, spec, place, ringBytes, pipeBytes, onDown } = parts
-    const { filter, snapLength, payload } = spec
+    const { snapLength, payload } = spec
     const { interfaceName, netns, insideIsPod } = place
     const { readFd, writeFd } = driver.pipe(pipeBytes)
     const ends = { read: new Socket({ fd: readFd, writable: false }), write: new Socket({ fd: writeFd, readable: false }) }
     const sink = { fd: writeFd, bytesLeft: endless, isEmpty: true }
-    const wish = { interfaceName, filter, snapLength, payload, format: 'pcapng', insideIsPod, ringBytes, group: undefined, sink } as const
+    const wish = {
+      interfaceName,
+      ...filterOf(spec),
+      snapLength,
+      payload,
+      format: 'pcapng',
+      insideIsPod,
+      ringBytes,
+      group: undefined,
+      sink,
+    } as const
     try {
       const tap = await driver.open({ ...wish, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
       return new StreamTap(parts, tap, ends)

@@ -4,8 +4,9 @@
 import type { Clock } from '../clock.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/folder.ts'
+import { removeMade } from '../files/madeFiles.ts'
 import type { Logger } from '../log.ts'
-import type { ArtifactJob, Made } from '../model/artifact.ts'
+import type { Made } from '../model/artifact.ts'
 import type { Actual, Halt } from '../model/facts.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, CloseReason, TapSpec } from '../model/tap.ts'
@@ -66,8 +67,8 @@ export class TapHolder implements AsyncDisposable {
       ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
     )
     const failed = [...this.#failed].map(
-      ([id, { spec, message, retryAtMs }]) =>
-        [id, { spec, state: 'failed', message, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
+      ([id, { spec, message, tries, retryAtMs }]) =>
+        [id, { spec, state: 'failed', message, tries, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
     )
     return {
       taps: new Map<string, ActualTap>([...open, ...failed]),
@@ -107,11 +108,13 @@ export class TapHolder implements AsyncDisposable {
     if (folder) this.#held.saveOne(folder, false)
   }
 
-  /** What became of a capture's artifact; nothing if the capture is gone meanwhile. */
-  made({ key, capture }: Pick<ArtifactJob, 'key' | 'capture'>, made: Made): void {
-    const folder = this.folderOf(key, capture.uid)
-    folder?.setMade(made)
-    if (folder) this.#held.saveOne(folder, true)
+  /** What became of a capture's artifact. What it was made of goes; if the capture is gone meanwhile, so does the artifact. */
+  made(key: string, uid: string, made: Made): void {
+    const folder = this.folderOf(key, uid)
+    if (!folder) return removeMade(made)
+    folder.setMade(made)
+    this.#held.saveOne(folder, true)
+    if (made.error === undefined) folder.clean()
   }
 
   /** Files that are too old for their capture go their way, whatever waits for its time is tried again. */

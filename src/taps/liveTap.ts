@@ -4,7 +4,7 @@
 import { TapError } from '../errors.ts'
 import type { LiveRow } from '../files/captureFolder.ts'
 import type { EndpointFacts } from '../model/facts.ts'
-import type { CloseReason, TapSpec } from '../model/tap.ts'
+import { type CloseReason, filterOf, type TapSpec } from '../model/tap.ts'
 import type { DriverTap, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import { isExpected } from './failure.ts'
 import type { Found } from './find.ts'
@@ -155,9 +155,10 @@ export class LiveTap {
 
   async #openDriver(): Promise<void> {
     const { interfaceName, netns, insideIsPod } = this.#place
-    const { filter, snapLength, payload, format, ringBytes } = this.#spec
+    const { snapLength, payload, format, ringBytes } = this.#spec
     const { driver, group } = this.#parts
-    const spec = { interfaceName, filter, snapLength, payload, format, ringBytes, group, insideIsPod, sink: this.#files.sink }
+    const what = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes }
+    const spec = { ...what, interfaceName, group, insideIsPod, sink: this.#files.sink }
     this.#tap = await driver.open({ ...spec, ...(netns !== undefined && { netns }) }, event => this.#take(event))
     this.#files.attach(this.#tap)
   }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { UsageError } from '../errors.ts'
+import { environmentProxy } from './environmentProxy.ts'
 import type { Kube, KubeRequest } from './kube.ts'
 
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
@@ -39,7 +40,7 @@ export type UserConfig = { readonly kubeconfig?: string | undefined; readonly co
 /** `namespace` of the context; `token` as it is at that moment, undefined for who shows a certificate instead. */
 export type UserAccess = { readonly kube: Kube; readonly namespace: string; readonly token: () => Promise<string | undefined> }
 
-/** As kubectl does, for a person at a terminal: $KUBECONFIG's files together, contexts, credential plugins, proxies. */
+/** As kubectl does, for a person at a terminal: $KUBECONFIG's files together, contexts, credential plugins, proxies of either kind. */
 export async function connectUser({ kubeconfig, context }: UserConfig): Promise<UserAccess> {
   const config = await loadConfig(kubeconfig)
   if (context !== undefined) {
@@ -48,6 +49,10 @@ export async function connectUser({ kubeconfig, context }: UserConfig): Promise<
       throw new UsageError(`Cannot use the context "${context}": expected one of ${names.join(', ') || 'none, there is no kubeconfig'}`)
     config.setCurrentContext(context)
   }
+  config.clusters = config.clusters.map(cluster => {
+    const proxyUrl = cluster.proxyUrl || environmentProxy(cluster.server, process.env)
+    return proxyUrl ? { ...cluster, proxyUrl } : cluster
+  })
   const token = async () => {
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)

@@ -33,6 +33,11 @@ export class Child implements AsyncDisposable {
     return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
   }
 
+  /** Resolves when it has ended, however. */
+  async whenEnded(): Promise<void> {
+    await this.#ended.catch(() => {})
+  }
+
   /** The last lines it wrote. */
   tail(lines = 15): string {
     return readFileSync(this.#logFile, 'utf8').split('\n').slice(-lines).join('\n')

@@ -1,4 +1,4 @@
-// Retina's Capture as users type it: the real kubectl against a real API server that serves crds/captures.retina.sh.yaml.
+// Retina's Capture as users type it: the real kubectl against a real API server that serves crds/retina/captures.retina.sh.yaml.
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
@@ -11,7 +11,7 @@ const samples = parseAllDocuments(read('test/fixtures/retina-samples.yaml')).map
 test.before(async () => {
   const server = await startApiServer()
   shared.api = server
-  for (const file of ['packetcapture.yaml', 'captures.retina.sh.yaml']) await server.kubectl('apply', '-f', join(root, 'crds', file))
+  for (const file of ['packetcapture.yaml', 'retina/captures.retina.sh.yaml']) await server.kubectl('apply', '-f', join(root, 'crds', file))
   await server.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
 })
 test.after.always(() => shared.api?.stop())

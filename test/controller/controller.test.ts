@@ -64,6 +64,7 @@ async function withController(work: (controller: Controller) => Promise<void>, k
     kube,
     apis: ['PacketCapture'],
     group: 'projectcalico.org',
+    namespace: 'selcap-system',
     clock: systemClock,
     log: makeLogger('silent'),
     compile,

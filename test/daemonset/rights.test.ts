@@ -75,6 +75,7 @@ const named = [
   ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-gateway', ['create']],
   ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-controller', []],
   ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-gateway:https', ['get', 'delete']],
+  ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-gateway:443', ['get', 'delete']],
   ['somebody with an account', somebody, '', 'services/proxy', 'https:selcap-metrics:metrics', []],
 ] as const
 for (const [who, subject, group, path, name, expected] of named) {

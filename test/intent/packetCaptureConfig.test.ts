@@ -52,7 +52,7 @@ test('readPacketCaptureConfig() fills in what the resource does not say', t => {
     selector: 'all()',
     filter: '(host 10.0.0.1)',
     filterInstructionsMax: 16_384,
-    window: {},
+    window: { endMs: Date.parse('2026-01-02T03:09:05Z') + 60_000 },
     limits: { durationMs: 60_000, packets: 1_000, bytes: 9_999_976 },
     rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3_153_600_000_000, filesMax: 100 },
     snapLength: 262_144,

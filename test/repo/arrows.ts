@@ -63,7 +63,17 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/nodeEngine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [
+    ...edge,
+    'src/artifacts',
+    'src/daemon.ts',
+    'src/cli',
+    'src/nodeEngine.ts',
+    'src/publish',
+    'src/taps',
+    'src/files',
+    'src/world',
+  ],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [

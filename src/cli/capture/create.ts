@@ -11,6 +11,7 @@ import { download } from './download.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
 import { type Meant, selectorOf } from './meant.ts'
 import { nameOf, outputOption, printObject } from './output.ts'
+import { podVerdicts } from './pods.ts'
 import { readMore, readSeconds } from './quantity.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 import { type SpecOptions, specOf, withSpec } from './spec.ts'
@@ -22,7 +23,7 @@ const waitSeconds = 60
 type CreateOptions = ClusterOptions &
   SpecOptions &
   Meant & {
-    readonly dryRun?: 'client' | 'server'
+    readonly dryRun?: 'none' | 'client' | 'server'
     readonly output?: 'yaml' | 'json' | 'name'
     readonly wait?: WaitGoal | true
     readonly timeout?: number
@@ -39,7 +40,9 @@ export function createCommand(): Command {
     .option('--with-replicas', 'with --pod: other pods with the same labels as well')
   return withGateway(withCluster(withSpec(command)))
     .addOption(
-      new Option('--dry-run <where>', 'show what would be created: client, or as the server would take it').choices(['client', 'server']),
+      new Option('--dry-run [where]', 'show what would be created: client, or as the server would take it')
+        .choices(['none', 'client', 'server'])
+        .preset('client'),
     )
     .addOption(outputOption('yaml', 'json', 'name'))
     .addOption(new Option('--wait [goal]', 'until it is started (also: waits for its time), capturing or finished').choices(waitGoals))
@@ -64,19 +67,30 @@ async function create(name: string, options: CreateOptions): Promise<void> {
     throw new UsageError('Cannot download a capture without an end: expected --for, --until or a limit with --download')
   const session = await openSession(options)
   const document = await documentOf(session, name, options)
-  const { dryRun, output, wait, timeout, download: isFetched } = options
+  const { output, wait, timeout, download: isFetched } = options
+  const dryRun = options.dryRun === 'none' ? undefined : options.dryRun
   const made = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
   if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
   else {
     const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
     process.stdout.write(`${nameOf(session.group, name)}${output === 'name' ? '' : said}\n`)
   }
+  if (dryRun !== 'client' && !wait) await warnOfNobody(session, (document as PacketCapture).spec.selector) // who waits is told
   if (dryRun) return
   if (wait) tell(await waitFor(session, name, wait === true ? 'started' : wait, timeout ?? waitSeconds))
   if (!isFetched) return
   tell(await waitFor(session, name, 'finished', timeout ?? Number.POSITIVE_INFINITY))
   const { output: _, ...rest } = options
   await download(name, { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined })
+}
+
+/** Nothing where pods, or labels that count, may not be read. */
+async function warnOfNobody(session: Session, selector = 'all()'): Promise<void> {
+  const verdicts = await podVerdicts(session, selector).catch(() => undefined)
+  if (!verdicts || verdicts.warnings.length > 0 || verdicts.pods.some(({ isTaken }) => isTaken)) return
+  const match = verdicts.pods.find(({ isMatch }) => isMatch)
+  const found = match ? `no pod that matches can be captured now: ${match.pod}: ${match.why}` : 'no pod matches the selector now'
+  process.stderr.write(`Warning: in namespace "${session.namespace}" ${found}; pods that come later are captured\n`)
 }
 
 // What nobody takes says why; the rest says how many.

@@ -6,9 +6,10 @@ import type { ShownCapture } from '../../status/columns.ts'
 import type { EndpointStatus, FileStatus } from '../../status/types.ts'
 import { countOf } from '../../status/words.ts'
 import { table } from '../table.ts'
+import { forEachName } from './each.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
-import { coloured, stateCell } from './output.ts'
-import { podVerdicts } from './pods.ts'
+import { coloured, nameOf, outputOption, printObject, stateCell } from './output.ts'
+import { type PodVerdict, podVerdicts } from './pods.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from './session.ts'
 import { sizeText } from './sizeText.ts'
 import { getCapture, messageOf } from './wait.ts'
@@ -17,14 +18,31 @@ export function describeCommand(): Command {
   return withCluster(
     new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps').argument('<capture...>', 'names'),
   )
+    .addOption(outputOption('yaml', 'json', 'name'))
     .addHelpText('after', exitHelp)
-    .action(async (names: readonly string[], options: ClusterOptions) => {
-      const session = await openSession(options)
-      for (const [index, name] of names.entries()) {
-        const capture = await getCapture(session, name)
-        process.stdout.write(`${index > 0 ? '\n' : ''}${describeCapture(capture)}Matches now:${await matchesOf(session, capture)}\n`)
-      }
-    })
+    .action(describe)
+}
+
+type DescribeOptions = ClusterOptions & { readonly output?: 'yaml' | 'json' | 'name' }
+type Described = { readonly capture: ShownCapture; readonly pods?: readonly PodVerdict[]; readonly podsUnknown?: string }
+
+async function describe(names: readonly string[], { output, ...options }: DescribeOptions): Promise<void> {
+  const session = await openSession(options)
+  const all: Described[] = []
+  const print = async (name: string) => {
+    const capture = await getCapture(session, name)
+    if (output === 'name') return void process.stdout.write(`${nameOf(session.group, name)}\n`)
+    const described = { capture, ...(await podsOf(session, capture)) }
+    all.push(described)
+    if (output) return
+    process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeCapture(capture)}Matches now:${matchesText(described)}\n`)
+  }
+  try {
+    await forEachName(names, print)
+  } finally {
+    const [first] = all
+    if (first && output && output !== 'name') process.stdout.write(printObject(names.length === 1 ? first : all, output))
+  }
 }
 
 export function describeCapture(capture: ShownCapture): string {
@@ -80,16 +98,20 @@ function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
   ]
 }
 
-async function matchesOf(session: Session, { spec, metadata }: ShownCapture): Promise<string> {
+async function podsOf(session: Session, { spec, metadata }: ShownCapture): Promise<Omit<Described, 'capture'>> {
   try {
-    const { pods } = await podVerdicts({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')
-    const taken = pods.filter(({ isTaken }) => isTaken)
-    const others = pods.filter(({ isTaken, isMatch }) => isMatch && !isTaken).map(({ pod, why }) => `\n  not ${pod}: ${why}`)
-    return ` ${taken.length} of ${pods.length} pods${taken.map(({ pod, node }) => `\n  ${pod} on ${node}`).join('')}${others.join('')}`
+    return { pods: (await podVerdicts({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')).pods }
   } catch (error) {
-    if (error instanceof CommandFailure) return ` unknown: ${indented(error.message)}`
+    if (error instanceof CommandFailure) return { podsUnknown: error.message }
     throw error
   }
+}
+
+function matchesText({ pods, podsUnknown = '' }: Omit<Described, 'capture'>): string {
+  if (!pods) return ` unknown: ${indented(podsUnknown)}`
+  const taken = pods.filter(({ isTaken }) => isTaken)
+  const others = pods.filter(({ isTaken, isMatch }) => isMatch && !isTaken).map(({ pod, why }) => `\n  not ${pod}: ${why}`)
+  return ` ${taken.length} of ${pods.length} pods${taken.map(({ pod, node }) => `\n  ${pod} on ${node}`).join('')}${others.join('')}`
 }
 
 function indent(text: string): string {

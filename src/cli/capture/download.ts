@@ -1,8 +1,9 @@
 // `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
 // --merge one file of all packets in the order of their times.
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { Command } from 'commander'
+import { countOf } from '../../status/words.ts'
 import { CommandFailure, exitHelp, interruptibly } from './exit.ts'
 import { fetchFile } from './fetchFile.ts'
 import { filesPath, listFiles, type Missing, type RemoteFile, type Wanted } from './files.ts'
@@ -16,7 +17,7 @@ import { type Gateway, type GatewayOptions, openGateway, withGateway } from './t
 
 export type DownloadOptions = ClusterOptions &
   GatewayOptions &
-  Wanted & { readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' }
+  Wanted & { readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' | 'name' }
 
 export type Downloaded = {
   readonly node: string
@@ -24,6 +25,7 @@ export type Downloaded = {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
+  readonly isNew: boolean // fetched by this run
 }
 
 const atOnce = 4
@@ -35,8 +37,8 @@ export function downloadCommand(): Command {
     .option('--dest <dir>', 'where to; default: a directory of the name of the capture')
     .option('--node <names>', 'of these nodes alone; may be given again', readMore)
     .option('--pod <names>', 'of these pods alone; may be given again', readMore)
-    .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng')
-    .addOption(outputOption('json', 'yaml'))
+    .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
+    .addOption(outputOption('json', 'yaml', 'name'))
   return withGateway(withCluster(command)).addHelpText('after', exitHelp).action(download)
 }
 
@@ -51,13 +53,15 @@ export async function download(name: string, options: DownloadOptions): Promise<
     const folder = isMerged && options.dest !== undefined ? join(options.dest, directory) : directory
     const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
     const done = await fetchAll({ gateway, namespace, name, files, pathOf, signal })
+    const file = typeof options.merge === 'string' ? options.merge : `${name}.pcapng`
+    const out = isAbsolute(file) ? file : join(options.dest ?? '.', file)
     if (isMerged && done.length > 0) {
-      const out = typeof options.merge === 'string' ? options.merge : join(options.dest ?? '.', `${name}.pcapng`)
       const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
       await rm(folder, { recursive: true })
       process.stderr.write(`Merged ${packets} packets into ${out}\n`)
     }
-    if (options.output) process.stdout.write(printObject({ files: done, missing }, options.output))
+    if (options.output)
+      process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
     else if (!isMerged) process.stdout.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
   })
@@ -90,7 +94,7 @@ export async function fetchAll({ gateway, namespace, name, files, pathOf, signal
       }
       const onRetry = (reason: string) => progress.tell(`${file.node}/${file.file}: ${reason}; trying again`)
       const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: both, onBytes, onRetry })
-      done[index] = { node: file.node, file: file.file, path: pathOf(file), bytes: fetched.bytes, sha256: fetched.sha256 }
+      done[index] = { node: file.node, file: file.file, path: pathOf(file), ...fetched }
     }
   }
   const stopAll = (error: unknown) => {
@@ -109,8 +113,19 @@ export function refuseMissing(missing: readonly Missing[]): void {
   throw new CommandFailure('incomplete', `Cannot have the files of ${told}: what is here is not all`)
 }
 
+type All = { readonly files: readonly Downloaded[]; readonly missing: readonly Missing[]; readonly merged?: string }
+
+/** Paths that are there: after merging, the parts are not. */
+function shown({ files, missing, merged }: All, output: 'json' | 'yaml' | 'name'): string {
+  if (output === 'name') return (merged === undefined ? files.map(({ path }) => path) : [merged]).map(path => `${path}\n`).join('')
+  const facts = files.map(({ isNew: _, path, ...rest }) => (merged === undefined ? { ...rest, path } : rest))
+  return printObject({ files: facts, missing, ...(merged !== undefined && { merged }) }, output)
+}
+
 function summaryOf(files: readonly Downloaded[], directory: string): string {
   if (files.length === 0) return 'No files'
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  return `Downloaded ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${sizeText(bytes)}, verified, to ${directory}`
+  const [count, fresh] = [countOf(files.length, 'file'), files.filter(({ isNew }) => isNew).length]
+  if (fresh === files.length) return `Downloaded ${count}, ${sizeText(bytes)}, verified, to ${directory}`
+  return `Downloaded ${fresh} of ${count}, the others were here: ${sizeText(bytes)}, verified, in ${directory}`
 }

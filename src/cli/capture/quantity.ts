@@ -6,12 +6,13 @@ import { readTime } from '../../intent/time.ts'
 const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
 const bytesOf = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 } as const
 
-/** Whole seconds: "90", "90s", "10m", "1h30m", "2d". */
+/** Whole seconds: "90s", "10m", "1h30m", "1.5h", "2d". A number alone is refused: who types 10 may mean minutes. */
 export function readSeconds(text: string): number {
-  const parts = /^\d+$/.test(text) ? [`${text}s`] : (/^(\d+[smhd])+$/.test(text) && text.match(/\d+[smhd]/g)) || []
+  const parts = (/^(\d+(\.\d+)?[smhd])+$/.test(text) && text.match(/[\d.]+[smhd]/g)) || []
   const seconds = parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * secondsOf[part.slice(-1) as keyof typeof secondsOf], 0)
   if (seconds > 0 && Number.isSafeInteger(seconds)) return seconds
-  throw new InvalidArgumentError('Expected a duration, for example 90s, 10m, 1h30m or 2d.')
+  const unit = /^\d+$/.test(text) ? `Expected a duration with its unit: ${text}s, ${text}m or ${text}h?` : undefined
+  throw new InvalidArgumentError(unit ?? 'Expected a duration, for example 90s, 10m, 1h30m or 2d.')
 }
 
 /** "1500", "64k", "10MB", "1GiB". */

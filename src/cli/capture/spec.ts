@@ -30,6 +30,8 @@ export type SpecOptions = {
   readonly ttl?: number
 }
 
+const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'SCTP', 'UDPLite'] as const
+
 export function withSpec(command: Command): Command {
   return command
     .option('-l, --selector <selector>', 'Calico selector over the namespace\'s pods, for example: app == "web"; default: all()')
@@ -84,12 +86,12 @@ type Filters = { protocol?: string | number; ports?: (string | number)[] }[]
 
 function filtersOf({ port, protocol, filter }: SpecOptions): Filters | undefined {
   const ports = port && { ports: port.map(numberIfOne) }
-  const simple = protocol ? protocol.map(name => ({ protocol: numberIfOne(name), ...ports })) : ports ? [ports] : []
+  const simple = protocol ? protocol.map(name => ({ protocol: protocolOf(name), ...ports })) : ports ? [ports] : []
   const rules = (filter ?? []).map(text => {
     const [name = '', list, ...rest] = text.split('/')
     if (rest.length > 0 || (name === '' && !list))
       throw new UsageError(`Cannot read --filter "${text}": expected PROTOCOL/PORTS, PROTOCOL or /PORTS`)
-    return { ...(name !== '' && { protocol: numberIfOne(name) }), ...(list && { ports: readMore(list).map(numberIfOne) }) }
+    return { ...(name !== '' && { protocol: protocolOf(name) }), ...(list && { ports: readMore(list).map(numberIfOne) }) }
   })
   return simple.length + rules.length === 0 ? undefined : [...simple, ...rules]
 }
@@ -102,6 +104,11 @@ function timesOf({ from, until, for: seconds }: SpecOptions, nowMs: number): Pic
     ...(startMs !== undefined && { startTime: new Date(startMs).toISOString() }),
     ...(endMs !== undefined && { endTime: new Date(endMs).toISOString() }),
   }
+}
+
+/** As the API writes it, however it was typed. */
+function protocolOf(text: string): string | number {
+  return protocols.find(name => name.toLowerCase() === text.toLowerCase()) ?? numberIfOne(text)
 }
 
 function numberIfOne(text: string): string | number {

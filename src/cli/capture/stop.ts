@@ -1,15 +1,23 @@
 // `stop`: ends a capture now and keeps its files. One that has not begun loses its start as well: an end must come after it.
 import { Command } from 'commander'
+import { forEachName } from './each.ts'
 import { exitHelp } from './exit.ts'
+import { nameOf, outputOption } from './output.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 import { getCapture } from './wait.ts'
 
+type StopOptions = ClusterOptions & { readonly output?: 'name' }
+
 export function stopCommand(): Command {
   return withCluster(new Command('stop').description('end captures now; their files stay').argument('<capture...>', 'names'))
+    .addOption(outputOption('name'))
     .addHelpText('after', exitHelp)
-    .action(async (names: readonly string[], options: ClusterOptions) => {
+    .action(async (names: readonly string[], options: StopOptions) => {
       const session = await openSession(options)
-      for (const name of names) process.stdout.write(`${await stop(session, name)}\n`)
+      await forEachName(names, async name => {
+        const said = await stop(session, name)
+        process.stdout.write(`${options.output ? nameOf(session.group, name) : said}\n`)
+      })
     })
 }
 

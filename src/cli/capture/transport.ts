@@ -87,7 +87,7 @@ export async function openGateway(session: Session, options: GatewayOptions): Pr
 /** What an answer that is none of 2xx says, as a failure. */
 export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
   const said = (await refusalOf(response)).trim()
-  return new CommandFailure(reasonOf(response.statusCode ?? 0), `Cannot ${what}: ${said}`)
+  return new CommandFailure(reasonOf(response.statusCode ?? 0), said.startsWith('Cannot ') ? said : `Cannot ${what}: ${said}`)
 }
 
 async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<Way | Refused> {

@@ -7,11 +7,11 @@ import { type KubeObject, ListWatch } from '../../world/listWatch.ts'
 import { CommandFailure, exitHelp, interruption } from './exit.ts'
 import { listCaptures } from './list.ts'
 import { liveTable } from './liveTable.ts'
-import { outputOption } from './output.ts'
+import { nameOf, outputOption, printObject } from './output.ts'
 import { type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 import { getCapture, messageOf } from './wait.ts'
 
-type WatchOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: 'wide' | 'json' }
+type WatchOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: 'wide' | 'json' | 'yaml' | 'name' }
 type Watched = ShownCapture & KubeObject
 
 const redrawMs = 1_000
@@ -21,7 +21,7 @@ export function watchCommand(): Command {
     new Command('watch').description('follow captures; ends with the capture when one is named').argument('[capture]', 'one alone'),
   )
     .option('-A, --all-namespaces', 'all namespaces')
-    .addOption(outputOption('wide', 'json'))
+    .addOption(outputOption('wide', 'json', 'yaml', 'name'))
     .addHelpText('after', exitHelp)
     .action(watch)
 }
@@ -96,6 +96,8 @@ function liner(session: Session, { output, allNamespaces }: WatchOptions): (capt
     const fresh = captures.filter(capture => shown.get(keyOf(capture)) !== versionOf(capture))
     for (const capture of fresh) {
       if (output === 'json') process.stdout.write(`${JSON.stringify(capture)}\n`)
+      else if (output === 'yaml') process.stdout.write(`---\n${printObject(capture, 'yaml')}`)
+      else if (output === 'name') process.stdout.write(`${nameOf(session.group, capture.metadata.name)}\n`)
       else {
         const cells = columnCells(capture, output === 'wide', session.nowMs())
         const row = [...(allNamespaces ? [capture.metadata.namespace] : []), capture.metadata.name, ...cells]

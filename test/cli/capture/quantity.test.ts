@@ -2,15 +2,15 @@ import test from 'ava'
 import { readBytes, readSeconds, readWhen, whenMs } from '../../../src/cli/capture/quantity.ts'
 
 for (const [text, seconds] of [
-  ['90', 90],
   ['90s', 90],
   ['10m', 600],
   ['1h30m', 5_400],
+  ['1.5h', 5_400],
   ['2d', 172_800],
 ] as const)
   test(`readSeconds() reads "${text}"`, t => t.is(readSeconds(text), seconds))
 
-for (const text of ['', '0', '0s', '-1', '1.5h', '10 m', '1w', 'm', '1h30', '99999999999999999'])
+for (const text of ['', '0', '90', '0s', '-1', '-5m', '.5h', '1.5.5h', '0.5s', '10 m', '1w', 'm', '1h30', '99999999999999999'])
   test(`readSeconds() refuses "${text}"`, t => t.throws(() => readSeconds(text), { message: /Expected a duration/ }))
 
 for (const [text, bytes] of [
@@ -25,6 +25,10 @@ for (const [text, bytes] of [
 
 for (const text of ['', '0', 'MB', '1 MB', '-1', '1e9', '1i', '9999999TB'])
   test(`readBytes() refuses "${text}"`, t => t.throws(() => readBytes(text), { message: /Expected a size/ }))
+
+test('readSeconds() asks for the unit of a number alone', t => {
+  t.throws(() => readSeconds('10'), { message: 'Expected a duration with its unit: 10s, 10m or 10h?' })
+})
 
 test('readWhen() reads times of day and times from now', t => {
   const nowMs = Date.parse('2026-11-21T12:00:00Z')
