@@ -8,29 +8,25 @@ import { setTimeout as after } from 'node:timers/promises'
 import { forwardTo } from '../scripts/demo/forward.ts'
 import { connectKube } from '../src/world/connect.ts'
 import { type Kube, refusalOf } from '../src/world/kube.ts'
-import { packetCapture, SimulatedCluster, type SimulatedNode } from '../test/cluster/simulated.ts'
+import { packetCapture, type SimulatedCluster, type SimulatedNode } from '../test/cluster/simulated.ts'
+import type { Scope } from '../test/net/namespace.ts'
 import { readRecords } from '../test/taps/captureFile.ts'
+import { withCluster } from './withCluster.ts'
 
 const runs = Number(process.argv[2] ?? 60)
 const fileHeaderBytes = 24
-const cleanUps: (() => unknown)[] = []
 
 /** `captured`: by the packet's own time; `readable`: when it was in the file. Milliseconds. */
 type Seen = { readonly captured: number; readonly readable: number }
 
-try {
-  await main()
-} finally {
-  for (const cleanUp of cleanUps.toReversed()) await cleanUp()
-}
+await withCluster(main)
 
-async function main(): Promise<void> {
-  const cluster = await SimulatedCluster.start({ teardown: cleanUp => void cleanUps.push(cleanUp) })
+async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
   await cluster.api.kubectl('create', 'namespace', 'shop')
   const node = await cluster.addNode('node-1')
   const pod = await node.addPod('shop', 'web-0', { app: 'web' })
   await node.startAgent()
-  const kube = await connected(cluster)
+  const kube = await connected(cluster, scope)
   const port = await pod.sender.listenUdp('0.0.0.0')
   void pod.sender.udp({ to: pod.hostAddress, port, count: 10_000_000, gapMs: 1 }).catch(() => {}) // until it is ended
   const captures = '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures'
@@ -82,14 +78,14 @@ async function firstPacket(node: SimulatedNode, name: string, startMs: number): 
 }
 
 /** The API server listens in a network namespace: connections go by way of a socket file. */
-async function connected(cluster: SimulatedCluster): Promise<Kube> {
+async function connected(cluster: SimulatedCluster, scope: Scope): Promise<Kube> {
   const { api, directory } = cluster
   const { hostname, port } = new URL(api.url)
   const socket = join(directory, 'api.sock')
   cluster.forward('forward-api', socket, port)
   while (!existsSync(socket)) await after(20)
   const { server, port: here } = await forwardTo(socket)
-  cleanUps.push(() => server.close())
+  scope.teardown(() => server.close())
   const place = { server: `https://127.0.0.1:${here}`, 'tls-server-name': hostname, 'certificate-authority': api.caFile }
   const config = {
     apiVersion: 'v1',

@@ -7,26 +7,22 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { makeCertificate } from '../src/access/certificate.ts'
-import { SimulatedCluster } from '../test/cluster/simulated.ts'
+import type { SimulatedCluster } from '../test/cluster/simulated.ts'
 import { addBigFile, makeStage } from '../test/gateway/stage.ts'
+import type { Scope } from '../test/net/namespace.ts'
+import { withCluster } from './withCluster.ts'
 
 const bytes = Number(process.argv[2] ?? 1_024) * 1_048_576
 const pairs = 5
 const gateway = 'https://198.19.255.1:8443'
 const nginxPort = 8_444
-const cleanUps: (() => unknown)[] = []
 
-try {
-  await main()
-} finally {
-  for (const cleanUp of cleanUps.toReversed()) await cleanUp()
-}
+await withCluster(main)
 
-async function main(): Promise<void> {
-  const cluster = await SimulatedCluster.start({ teardown: cleanUp => void cleanUps.push(cleanUp) })
+async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
   const stage = await makeStage(cluster)
   const { name, path } = await addBigFile(stage, bytes)
-  await startNginx(cluster, stage.node.namespace.path, dirname(path))
+  await startNginx(cluster, scope, { netns: stage.node.namespace.path, directory: dirname(path) })
   const ours = `${gateway}/v1/namespaces/shop/packetcaptures/web/files/node-1/${name}`
   const theirs = `https://198.19.0.1:${nginxPort}/${name}`
   const [first] = [speed(cluster, ours, stage.dev), speed(cluster, theirs)]
@@ -39,7 +35,9 @@ async function main(): Promise<void> {
   )
 }
 
-async function startNginx(cluster: SimulatedCluster, netns: string, directory: string): Promise<void> {
+type Site = { readonly netns: string; readonly directory: string }
+
+async function startNginx(cluster: SimulatedCluster, scope: Scope, { netns, directory }: Site): Promise<void> {
   const place = join(cluster.directory, 'nginx')
   mkdirSync(place)
   const { key, cert } = await makeCertificate('nginx', [])
@@ -55,7 +53,7 @@ async function startNginx(cluster: SimulatedCluster, netns: string, directory: s
       stdio: 'inherit',
     },
   )
-  cleanUps.push(() => nginx.kill('SIGTERM'))
+  scope.teardown(() => nginx.kill('SIGTERM'))
   await after(500)
 }
 

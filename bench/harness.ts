@@ -130,6 +130,24 @@ export async function send(size: number, count: number, perSecond = 0): Promise<
   await once(sender, 'exit')
 }
 
+/** How many endpoints, as often as is asked for on the command line. */
+export function endpointCounts(standard: readonly number[]): readonly number[] {
+  const given = process.argv.slice(2).map(Number)
+  return given.length > 0 ? given : standard
+}
+
+/** While `main` runs, so many packets of 100 bytes a second. */
+export async function besideTraffic(perSecond: number, main: () => Promise<void>): Promise<void> {
+  const traffic = spawn(senderPath, ['bench1', '100', '1000000000', String(perSecond)], { stdio: 'inherit' })
+  try {
+    await main()
+  } finally {
+    const ended = once(traffic, 'exit')
+    traffic.kill()
+    await ended
+  }
+}
+
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -9,13 +9,12 @@ import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'nod
 import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { directory, inNamespace, senderPath } from './harness.ts'
+import { besideTraffic, directory, endpointCounts, inNamespace } from './harness.ts'
 import { addTapLinks, Standalone, tapName } from './standalone.ts'
 
 const runs = 50
 const lookMs = 10
-const given = process.argv.slice(2).map(Number)
-const counts = given.length > 0 ? given : [1, 250]
+const counts = endpointCounts([1, 250])
 
 /** Milliseconds for each file until its first packet was in it, and how old that packet was by then. */
 type Seen = { readonly readable: readonly number[]; readonly captured: readonly number[] }
@@ -26,19 +25,14 @@ await inNamespace(async () => {
   const results: object[] = []
   for (const [index, endpoints] of counts.entries()) {
     addTapLinks(counts[index - 1] ?? 0, endpoints)
-    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', '100'], { stdio: 'inherit' })
-    try {
+    await besideTraffic(100, async () => {
       results.push(shown('selcap', endpoints, await ours(endpoints)))
       const quick = ['-U', '--immediate-mode']
       results.push(
         shown('tcpdump -U --immediate-mode', endpoints, await repeat(endpoints === 1 ? runs : 5, () => tcpdump(endpoints, quick))),
       )
       if (endpoints === 1) results.push(shown('tcpdump', endpoints, await repeat(20, () => tcpdump(endpoints, []))))
-    } finally {
-      const ended = once(traffic, 'exit')
-      traffic.kill()
-      await ended
-    }
+    })
   }
   process.stdout.write(`${JSON.stringify({ bench: 'latency', results })}\n`)
 })

@@ -7,11 +7,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cpuMs, directory, inNamespace, median, send } from './harness.ts'
+import { cpuMs, directory, endpointCounts, inNamespace, median, send } from './harness.ts'
 import { addTapLinks, Standalone, tapName } from './standalone.ts'
 
-const given = process.argv.slice(2).map(Number)
-const counts = given.length > 0 ? given : [1, 50, 250]
+const counts = endpointCounts([1, 50, 250])
 const quietMs = 10_000 // until what opening needed has been given back
 const idleMs = 20_000
 const idleRuns = 3

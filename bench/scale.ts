@@ -23,6 +23,8 @@ const idleSeconds = 60
 const nothing: Omit<Actual, 'disk'> = { taps: new Map(), captures: new Map(), filterErrors: new Map() }
 const budgets = { diskBytesMax: 1e10, diskBytesUsed: 0, diskFreePercent: 50, ringBytesMax: 134_217_728, ringBytesUsed: 0 }
 
+const served = { apis: ['PacketCapture'], group: 'projectcalico.org', namespace: 'selcap-system' } as const
+
 /** The agent of a node, without its taps. */
 class LightAgent implements AsyncDisposable {
   readonly #cluster: Cluster
@@ -31,7 +33,15 @@ class LightAgent implements AsyncDisposable {
 
   constructor(kube: Kube, node: string) {
     this.#node = node
-    this.#cluster = new Cluster({ kube, node, group: 'projectcalico.org', settings: () => defaultSettings, clock: systemClock, log })
+    this.#cluster = new Cluster({
+      kube,
+      node,
+      ...served,
+      settings: () => defaultSettings,
+      hostInterfaces: () => [],
+      clock: systemClock,
+      log,
+    })
     const identity = { agentVersion: 'bench', startedAt: new Date().toISOString(), address: node, port: 9_876 }
     this.#writer = new ReportWriter({ kube, clock: systemClock, log, node, identity, budgets: () => budgets, clockOffsetMs: () => 0 })
     this.#cluster.onChange(() => void this.#turn())
@@ -129,7 +139,8 @@ async function measure(nodes: number): Promise<void> {
   await using driver = await openDriver('ring')
   await using controller = new Controller({
     kube,
-    group: 'projectcalico.org',
+    ...served,
+    namespace: 'selcap-system',
     clock: systemClock,
     log,
     compile: (filter, length) => driver.compile(filter, length),

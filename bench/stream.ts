@@ -10,7 +10,6 @@ import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { systemClock } from '../src/clock.ts'
 import { defaultSettings } from '../src/model/settings.ts'
-import type { TapSpec } from '../src/model/tap.ts'
 import type { TurnListener, Turns } from '../src/model/turns.ts'
 import { BlockReader } from '../src/stream/blockReader.ts'
 import type { Told } from '../src/stream/lane.ts'
@@ -18,6 +17,7 @@ import { openNodeStream } from '../src/stream/nodeStream.ts'
 import { toldIn } from '../src/stream/statistics.ts'
 import { StreamBudget } from '../src/stream/streamBudget.ts'
 import { ringDriver } from '../src/taps/ring.ts'
+import { specFor } from '../test/taps/holderParts.ts'
 import { inNamespace, ip, machine, send } from './harness.ts'
 import { addTapLinks, tapName } from './standalone.ts'
 
@@ -50,7 +50,7 @@ await inNamespace(async () => {
 
 async function ours(scene: Scene): Promise<object> {
   const names = Array.from({ length: scene.endpoints }, (_, index) => tapName(index))
-  const specs = [...names, ...(scene.isBesideSilent ? ['silent0'] : [])].map(specFor)
+  const specs = [...names, ...(scene.isBesideSilent ? ['silent0'] : [])].map(name => specFor(name, { pod: name, uid: capture.uid }))
   const listeners = new Set<TurnListener>()
   let isOpen = true // the capture's window
   const turns: Turns = {
@@ -127,24 +127,6 @@ function pcapTimes(): Times {
       rest = rest.subarray(size)
       skip = 0
     }
-  }
-}
-
-function specFor(interfaceName: string): TapSpec {
-  return {
-    id: `shop/web/${interfaceName}`,
-    capture,
-    captureKey: 'shop/web',
-    endpoint: { namespace: 'shop', name: interfaceName, uid: 'p', addresses: [] },
-    interfaceName,
-    vantage: 'HostVeth',
-    filter: 'udp',
-    snapLength: 262_144,
-    payload: 'Full',
-    format: 'pcap',
-    ringBytes: 524_288,
-    rotation: { fileBytesMax: 1e7, fileAgeMsMax: 3.6e6, filesMax: 2 },
-    limits: {},
   }
 }
 

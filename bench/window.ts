@@ -2,21 +2,21 @@
 // ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 100 each: a packet comes every
 // 1 or 10 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
 //   node bench/window.ts [ENDPOINTS …]
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
-import { inNamespace, median, senderPath } from './harness.ts'
+import { besideTraffic, endpointCounts, inNamespace, median } from './harness.ts'
 import { addTapLinks, Standalone } from './standalone.ts'
 
 const runs = 15
 const recordBytes = 16 + 100
-const given = process.argv.slice(2).map(Number)
-const counts = given.length > 0 ? given : [1, 250]
+const counts = endpointCounts([1, 250])
 
-/** Of all the endpoints of one window, in milliseconds: positive is late. */
-type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[] }
+/**
+ * Of all the endpoints of one window, in milliseconds: positive is late. `apart`: how many more packets are in the longest file
+ * than in the shortest; all see the same frames, of which the first and the last may be within the window at some and not at others.
+ */
+type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[]; readonly apart: number }
 
 setPriority(-20) // all that takes part, alike: what else runs on the machine should not decide
 
@@ -24,18 +24,16 @@ await inNamespace(async () => {
   const results: object[] = []
   for (const [index, endpoints] of counts.entries()) {
     addTapLinks(counts[index - 1] ?? 0, endpoints)
-    const traffic = spawn(senderPath, ['bench1', '100', '1000000000', endpoints === 1 ? '1000' : '100'], { stdio: 'inherit' })
-    const app = await Standalone.start(`window-${endpoints}`, endpoints)
-    try {
-      const all: Errors[] = []
-      for (let run = 0; run < runs; run++) all.push(await oneWindow(app, `run-${run}`, endpoints))
-      results.push(shown(endpoints, all))
-    } finally {
-      const ended = once(traffic, 'exit')
-      traffic.kill()
-      await ended
-      await app.stop()
-    }
+    await besideTraffic(endpoints === 1 ? 1_000 : 100, async () => {
+      const app = await Standalone.start(`window-${endpoints}`, endpoints)
+      try {
+        const all: Errors[] = []
+        for (let run = 0; run < runs; run++) all.push(await oneWindow(app, `run-${run}`, endpoints))
+        results.push(shown(endpoints, all))
+      } finally {
+        await app.stop()
+      }
+    })
   }
   process.stdout.write(`${JSON.stringify({ bench: 'window', results })}\n`)
 })
@@ -47,14 +45,19 @@ async function oneWindow(app: Standalone, name: string, endpoints: number): Prom
   while (app.state(name) !== 'Finished') await setTimeout(50)
   const times = Array.from({ length: endpoints }, (_, index) => timesOf(app.fileOf(name, index)))
   app.remove(name)
-  return { opening: times.map(({ firstMs }) => firstMs - startMs), closing: times.map(({ lastMs }) => lastMs - endMs) }
+  const packets = times.map(({ packets }) => packets)
+  return {
+    opening: times.map(({ firstMs }) => firstMs - startMs),
+    closing: times.map(({ lastMs }) => lastMs - endMs),
+    apart: Math.max(...packets) - Math.min(...packets),
+  }
 }
 
 /** Of the first and the last record of a pcap file with microseconds. */
-function timesOf(file: string): { firstMs: number; lastMs: number } {
+function timesOf(file: string): { firstMs: number; lastMs: number; packets: number } {
   const bytes = readFileSync(file)
   const timeAt = (offset: number) => bytes.readUInt32LE(offset) * 1_000 + bytes.readUInt32LE(offset + 4) / 1_000
-  return { firstMs: timeAt(24), lastMs: timeAt(bytes.length - recordBytes) }
+  return { firstMs: timeAt(24), lastMs: timeAt(bytes.length - recordBytes), packets: (bytes.length - 24) / recordBytes }
 }
 
 function shown(endpoints: number, all: readonly Errors[]): object {
@@ -62,8 +65,9 @@ function shown(endpoints: number, all: readonly Errors[]): object {
   const text = Object.entries(figures).map(
     ([name, each]) => `${name} ${each.median} ms (earliest ${each.earliest}, latest ${each.latest}; slowest endpoint ${each.slowest})`,
   )
-  process.stdout.write(`${endpoints} endpoints, ${all.length} windows: ${text.join('; ')}\n`)
-  return { endpoints, windows: all.length, ...figures }
+  const apart = Math.max(...all.map(each => each.apart))
+  process.stdout.write(`${endpoints} endpoints, ${all.length} windows: ${text.join('; ')}; files at most ${apart} packets apart\n`)
+  return { endpoints, windows: all.length, ...figures, apart }
 }
 
 function spread(windows: readonly (readonly number[])[]): Record<'median' | 'earliest' | 'latest' | 'slowest', number> {

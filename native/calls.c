@@ -48,7 +48,7 @@ static void *compile_work(void *argument) {
   struct errand *errand = argument;
   struct event event = {.kind = EVENT_FAILED, .id = errand->request};
   struct program program;
-  if (compile_filter(errand->spec.filter, errand->spec.snap_length, NULL, &program, &event.failure)) {
+  if (compile_filter(errand->spec.filter, &errand->spec, NULL, &program, &event.failure)) {
     event.kind = EVENT_DONE;
     event.number = program.count;
     free(program.instructions);
@@ -58,14 +58,15 @@ static void *compile_work(void *argument) {
   return NULL;
 }
 
-// compile(request, text, snapLength)
+// compile(request, text, snapLength, instructionsMax)
 napi_value compile(napi_env env, napi_callback_info info) {
-  ARGUMENTS(3);
-  double snap_length;
+  ARGUMENTS(4);
+  double snap_length, instructions_max;
   struct errand *errand = begin_errand(env, instance, argv[0]);
   if (!errand) return NULL;
-  if (!text_of(env, argv[1], &errand->spec.filter) || !number_of(env, argv[2], &snap_length)) return end_errand(errand), NULL;
+  if (!text_of(env, argv[1], &errand->spec.filter) || !number_of(env, argv[2], &snap_length) || !number_of(env, argv[3], &instructions_max)) return end_errand(errand), NULL;
   errand->spec.snap_length = (uint32_t)snap_length;
+  errand->spec.instructions_max = (uint32_t)instructions_max;
   return send_errand(env, errand, compile_work);
 }
 
@@ -106,10 +107,10 @@ static void *open_work(void *argument) {
   return NULL;
 }
 
-// open(request, interface, netns or '', filter, snapLength, flags, ringBytes, group or null, fd, bytesLeft, isEmpty) → tap's number
+// open(request, interface, netns or '', filter, snapLength, flags, ringBytes, group or null, fd, bytesLeft, isEmpty, instructionsMax, fromMs, untilMs) → tap's number
 napi_value open_tap(napi_env env, napi_callback_info info) {
-  ARGUMENTS(11);
-  double snap_length, flags, ring_bytes;
+  ARGUMENTS(14);
+  double snap_length, flags, ring_bytes, instructions_max;
   char *interface;
   struct errand *errand = begin_errand(env, instance, argv[0]);
   if (!errand) return NULL;
@@ -119,7 +120,8 @@ napi_value open_tap(napi_env env, napi_callback_info info) {
   free(interface);
   if (!is_name) return end_errand(errand), napi_throw_range_error(env, NULL, "Cannot open tap: expected an interface name of at most 15 characters"), NULL;
   bool is_good = text_of(env, argv[2], &errand->spec.netns) && text_of(env, argv[3], &errand->spec.filter) && number_of(env, argv[4], &snap_length) &&
-                 number_of(env, argv[5], &flags) && number_of(env, argv[6], &ring_bytes) && (errand->sink = sink_of(env, argv[8], argv[9], argv[10]));
+                 number_of(env, argv[5], &flags) && number_of(env, argv[6], &ring_bytes) && number_of(env, argv[11], &instructions_max) &&
+                 window_of(env, argv[12], argv[13], &errand->spec.window) && (errand->sink = sink_of(env, argv[8], argv[9], argv[10]));
   if (!is_good) return end_errand(errand), NULL;
   if (errand->spec.netns[0] == '\0') free(errand->spec.netns), errand->spec.netns = NULL;
   napi_valuetype type;
@@ -129,6 +131,7 @@ napi_value open_tap(napi_env env, napi_callback_info info) {
   errand->spec.headers_only = (int)flags & 2;
   errand->spec.inside_is_pod = (int)flags & 4;
   errand->spec.ring_bytes = (size_t)ring_bytes;
+  errand->spec.instructions_max = (uint32_t)instructions_max;
   errand->tap = ++instance->next_tap;
   uint32_t tap = errand->tap;
   send_errand(env, errand, open_work);

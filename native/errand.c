@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define THREADS_MAX 128
+#define STACK_BYTES (16 << 20) // libpcap goes one call deep for each jump of a program; what is not touched costs nothing
 
 struct errand {
   struct errand *next;
@@ -36,7 +37,7 @@ static bool start_thread(struct reader *reader) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 1 << 20);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
   pthread_t thread;
   int failed = pthread_create(&thread, &attributes, run_errands, reader);
   pthread_attr_destroy(&attributes);

@@ -10,12 +10,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_SMALL (128u << 10)
 #define BLOCK_LARGE (256u << 10) // where frames may be longer than 64 KiB (BIG TCP)
 #define BLOCKS_MIN 4u
 #define RETIRE_MS 100
+#define NS_PER_SECOND 1000000000u
 
 static void fail(struct failure *failure, const struct tap_spec *spec, const char *code, const char *detail) {
   snprintf(failure->code, sizeof failure->code, "%s", code);
@@ -48,20 +50,36 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
   fail(failure, spec, code, detail);
 }
 
-static bool attach(int fd, const struct tap_spec *spec, struct failure *failure) {
+static uint64_t wall_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static int attach_program(int fd, const struct program *program) {
+  struct sock_fprog attached = {(unsigned short)program->count, program->instructions};
+  if (program->count > KERNEL_INSTRUCTIONS_MAX) return errno = EINVAL, -1;
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
+}
+
+// A program that the kernel refuses is applied by the reader to each packet. One that looks at VLAN tags is not: the kernel
+// keeps them beside the packet, where only its own interpreter looks.
+static bool attach(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
   struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, spec->snap_length);
-  struct program program = {&accept_all, 1};
-  bool is_compiled = spec->filter[0] != '\0';
-  if (is_compiled && !compile_filter(spec->filter, spec->snap_length, spec->interface, &program, failure)) return false;
-  struct sock_fprog attached = {(unsigned short)program.count, program.instructions};
-  int result = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
-  int error = errno;
-  if (is_compiled) free(program.instructions);
-  if (result == 0) return true;
+  const struct program everything = {&accept_all, 1};
+  struct program program = {0};
+  if (spec->filter[0] == '\0') return attach_program(tap->fd, &everything) == 0 || (fail_errno(failure, spec, "attaching the filter"), false);
+  if (!compile_filter(spec->filter, spec, spec->interface, &program, failure)) return false;
+  int error = attach_program(tap->fd, &program) == 0 ? 0 : errno;
+  bool is_refused = error == ENOMEM || error == EINVAL, needs_kernel = strstr(spec->filter, "vlan") != NULL;
+  if (is_refused && !needs_kernel && attach_program(tap->fd, &everything) == 0) return tap->program = program, true;
+  free(program.instructions);
+  if (error == 0) return true;
   errno = error;
-  if (error != ENOMEM && error != EINVAL) return fail_errno(failure, spec, "attaching the filter"), false;
+  if (!is_refused) return fail_errno(failure, spec, "attaching the filter"), false;
   char detail[200];
-  snprintf(detail, sizeof detail, "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)", program.count, strerrorname_np(error));
+  snprintf(detail, sizeof detail, "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)%s", program.count, strerrorname_np(error),
+           needs_kernel ? ", and VLAN tags are seen by the kernel alone" : "");
   return fail(failure, spec, "FILTER_TOO_LONG", detail), false;
 }
 
@@ -90,7 +108,7 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
   struct ifreq request = {0};
   memcpy(request.ifr_name, spec->interface, sizeof request.ifr_name);
   if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0) return fail_errno(failure, spec, "looking it up"), false;
-  if (!attach(tap->fd, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
+  if (!attach(tap, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
   struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = request.ifr_ifindex};
   if (bind(tap->fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_errno(failure, spec, "binding to it"), false;
   return true;
@@ -104,6 +122,8 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
   tap->headers_only = spec->headers_only;
   tap->inside_is_pod = spec->inside_is_pod;
   tap->snap_length = spec->snap_length;
+  tap->window = spec->window;
+  tap->looked_at_ns = wall_ns();
   int own;
   if (enter_netns(spec->netns, &own) < 0) {
     if (errno == EPERM) fail_errno(failure, spec, "entering its network namespace");
@@ -135,8 +155,19 @@ void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
-  tap->counters.received += statistics.tp_packets; // includes the drops
-  tap->counters.dropped += statistics.tp_drops;
+  uint64_t before_ns = tap->looked_at_ns;
+  tap->looked_at_ns = wall_ns();
+  tap->handed += statistics.tp_packets; // includes the drops
+  tap->lost += statistics.tp_drops;
+  // A drop has no time: it counts if any of the time since the last look lies within the window, so none is kept back.
+  if (tap->looked_at_ns >= tap->window.from_ns && before_ns < tap->window.until_ns) tap->counters.dropped += statistics.tp_drops;
+  tap->counters.received = tap->matched + tap->counters.dropped;
+}
+
+// Whether packets that lie in the ring may be of the window: a second is longer than any of them lies there.
+bool may_be_within(const struct tap *tap) {
+  uint64_t now_ns = wall_ns();
+  return now_ns >= tap->window.from_ns && now_ns - NS_PER_SECOND < tap->window.until_ns;
 }
 
 void close_ring(struct tap *tap) {
@@ -149,5 +180,6 @@ void close_ring(struct tap *tap) {
   }
   free(tap->carry);
   free(tap->netns);
+  free(tap->program.instructions);
   free(tap);
 }

@@ -15,6 +15,7 @@ const sets = {
     tshark: 'tshark',
     ip: 'iproute2',
     unshare: 'util-linux',
+    sshd: 'openssh-server',
   },
   go: { go: 'golang-go' },
   node: {

@@ -16,6 +16,7 @@ const beganMs = Date.now()
 
 prepare(process.execPath, 'scripts/setup.mjs')
 if (wants('cluster') || wants('daemonset')) prepare(nodeToRun(), 'test/cluster/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
+if (wants('output') || wants('controller')) prepare(nodeToRun(), 'test/cluster/build.ts', 'stores')
 const { prefix, env } = network()
 const count = new TapCount()
 await ava([...workers, ...args])

@@ -5,21 +5,24 @@ import { join } from 'node:path'
 import { type Certificate, makeCertificate } from './access/certificate.ts'
 import { Reviews } from './access/reviews.ts'
 import { agentLimits, agentServer, listen } from './agentServer/server.ts'
+import { FileKeeper, type KeeperParts } from './artifacts/keeper.ts'
+import { makeArtifact } from './artifacts/make.ts'
+import { printToOutput } from './artifacts/print.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
-import { portOf, serveFigures, stopSignal } from './daemon.ts'
-import { Engine } from './engine.ts'
-import { makeLogger } from './log.ts'
-import { makeMetrics } from './metrics.ts'
+import { portOf, serveFigures } from './daemon.ts'
+import type { Engine } from './engine.ts'
+import type { Api } from './model/capture.ts'
 import type { Settings } from './model/settings.ts'
+import { configuredLogger, makeEngine, openConfiguration, runEngine } from './nodeEngine.ts'
 import type { Budgets, Identity } from './publish/nodeReport.ts'
 import { ReportWriter } from './publish/reportWriter.ts'
 import { openNodeStream } from './stream/nodeStream.ts'
 import { StreamBudget } from './stream/streamBudget.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
+import { HostLinks } from './taps/hostLinks.ts'
 import { Cluster } from './world/cluster.ts'
-import { Configuration } from './world/configuration.ts'
 import { connectKube } from './world/connect.ts'
 import { ServerClock } from './world/serverClock.ts'
 
@@ -28,23 +31,27 @@ const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
 
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { node, apiGroup: group } = options
+  const { node, apiGroup: group, apis } = options
   const serverClock = new ServerClock(systemClock)
   const kube = serverClock.watching(await connectKube(options.kubeconfig))
-  await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
+  await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
-  const log = makeLogger(settings().logLevel)
-  configuration.warnTo(log)
+  const log = configuredLogger(configuration)
 
   await using driver = await openDriver(options.driver)
   await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
-  await using cluster = new Cluster({ kube, node, group, settings, clock: systemClock, log })
+  using links = await HostLinks.open(
+    driver,
+    apis.some(api => api !== 'PacketCapture'),
+    () => engine.lookAgain(),
+  )
+  await using cluster = new Cluster({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
   const certificate = await makeCertificate(node, [])
   const server = agentServer({
     node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
-    gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
+    users: ['selcap-gateway', 'selcap-controller'].map(name => `system:serviceaccount:${options.namespace}:${name}`),
     folderOf: (key, uid) => holder.folderOf(key, uid),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
     limits: agentLimits,
@@ -61,32 +68,38 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     budgets: () => budgetsOf(engine, settings()),
     clockOffsetMs: () => serverClock.offsetMs,
   })
-  const metrics = makeMetrics(() => engine.figures())
-  const engine = new Engine({
+  await using keeper = keeperFor(apis, { holder, settings, log, onChange: () => engine.lookAgain() })
+  const { engine, metrics } = makeEngine({
     source: cluster,
     holder,
     publisher,
-    clock: systemClock,
+    driver,
     log,
     counterMs,
-    compile: (filter, snapLength) => driver.compile(filter, snapLength),
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
-    onTurn: metrics.observeTurn,
+    makeArtifact: async (job, signal) => {
+      const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
+      const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print: printToOutput }, signal)
+      keeper?.lookAgain()
+      return made
+    },
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
   using streams = new StreamBudget({ turns: engine, settings, streamsMax })
   await using _ = await serveFigures(metrics, { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
-  configuration.onChange(() => {
-    log.level = settings().logLevel
-    configuration.warnTo(log)
-    engine.lookAgain()
-  })
 
   log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
-  await engine.run(stopSignal())
-  await holder.stop()
-  await engine.report()
+  await runEngine({ engine, holder, configuration, log })
   log.info({}, 'selcap agent stopped')
+}
+
+type KeeperFor = Pick<KeeperParts, 'settings' | 'log' | 'onChange'> & { readonly holder: TapHolder }
+
+/** Only where files of that kind are made. */
+function keeperFor(apis: readonly Api[], { holder, ...parts }: KeeperFor): FileKeeper | undefined {
+  if (!apis.includes('PacketCaptureConfig')) return undefined
+  const captures = () => holder.facts().captures.values()
+  return new FileKeeper({ ...parts, clock: systemClock, captures, made: (key, uid, made) => holder.made(key, uid, made) })
 }
 
 function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {

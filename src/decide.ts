@@ -1,7 +1,7 @@
 // One turn's thinking: world, what the node holds, and the time in; a decision out. Reads the documents, then decides.
 import { decideRead } from './decideRead.ts'
-import { podToEndpoint, toEndpoint } from './endpoint/endpoint.ts'
-import { toIntent } from './intent/intent.ts'
+import { hostEndpoint, podToEndpoint, toEndpoint } from './endpoint/endpoint.ts'
+import { readCapture } from './intent/read.ts'
 import type { Intent, Rejection } from './model/capture.ts'
 import type { Decision } from './model/decision.ts'
 import type { Actual } from './model/facts.ts'
@@ -10,9 +10,10 @@ import type { World } from './model/world.ts'
 export type { Decision } from './model/decision.ts'
 
 export function decide(world: World, actual: Actual, nowMs: number): Decision {
-  const read = world.captures.map(capture => seenFrom(world, toIntent(capture, world.settings)))
+  const read = world.captures.map(capture => seenFrom(world, readCapture(capture, world)))
   const pods = world.pods.map(pod => podToEndpoint(pod, world)).filter(endpoint => endpoint !== undefined)
-  const endpoints = [...world.endpoints.map(document => toEndpoint(document, world)), ...pods]
+  const hosts = world.hostInterfaces.map(name => hostEndpoint(name, world))
+  const endpoints = [...world.endpoints.map(document => toEndpoint(document, world)), ...pods, ...hosts]
   return decideRead({ world, read, endpoints }, actual, nowMs)
 }
 

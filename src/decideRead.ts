@@ -2,11 +2,12 @@
 // In: intents, rejections and endpoints, what the node holds, the time. Out: the decision. It only strings the pure stages together.
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
-import type { Intent, Rejection } from './model/capture.ts'
+import { type ArtifactJob, retryAtMs } from './model/artifact.ts'
+import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
 import type { CaptureOutlook, Decision } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
-import type { Actual, Halt } from './model/facts.ts'
-import { tapId } from './model/tap.ts'
+import type { Actual, CaptureFacts, Halt } from './model/facts.ts'
+import { filterKey, tapId } from './model/tap.ts'
 import type { World } from './model/world.ts'
 import { type Desire, desiredTaps } from './plan/desired.ts'
 import { changeHalts, type DiskInput } from './plan/disk.ts'
@@ -15,11 +16,11 @@ import {
   countOpen,
   diskUserOf,
   haltOf,
-  isOpen,
   outlookOf,
   outlookOfRejection,
   type Standing,
   staleHalts,
+  wantsTaps,
   wishesOf,
   withHalt,
 } from './plan/standing.ts'
@@ -27,6 +28,7 @@ import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/und
 import { compareText, type Wish } from './plan/wish.ts'
 import { expiresAt } from './schedule/expiry.ts'
 import { phaseAt } from './schedule/phase.ts'
+import { wantedAt } from './schedule/wanted.ts'
 
 /** The world after its documents were read. */
 export type Asked = {
@@ -54,13 +56,23 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
   })
   const expiries = world.complete ? expiriesOf(standings, actual) : []
   const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
-  return { actions, captures, halts, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)), expire: dueOf(expiries, nowMs) }
+  const finish = unfinished(standings, actual)
+  const due = finish.filter(job => (retryTime(job) ?? nowMs) <= nowMs)
+  wakes.push(...finish.flatMap(job => retryTime(job) ?? []))
+  return {
+    actions,
+    captures,
+    halts,
+    finish: due,
+    wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
+    expire: dueOf(expiries, nowMs),
+  }
 }
 
 /** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
 function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { accepted: Intent[]; rejected: Rejection[] } {
   const byKey = new Map(read.toSorted((a, b) => -compareText(a.capture.uid, b.capture.uid)).map(each => [each.key, each]))
-  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(each.filter)) : each))
+  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(filterKey(each))) : each))
   const accepted = judged.filter(each => each.ok)
   return {
     accepted: accepted.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.key, b.key)),
@@ -69,14 +81,15 @@ function sift(read: Asked['read'], filterErrors: Actual['filterErrors']): { acce
 }
 
 function compiled(intent: Intent, message: string | undefined): Intent | Rejection {
-  const { capture, key, generation } = intent
-  return message === undefined ? intent : { ok: false, capture, key, generation, message }
+  return message === undefined ? intent : rejectionOf(intent, message)
 }
 
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
   const known = actual.captures.get(intent.key)
   const facts = known?.uid === intent.capture.uid ? known : undefined
-  return { intent, facts, matches: matchEndpoints(intent, candidates, node), ...phaseAt(intent, facts, nowMs) }
+  const { phase, wakeAtMs } = phaseAt(intent, facts, nowMs)
+  const { window, lookAtMs } = wantedAt(intent.window, phase, nowMs)
+  return { intent, facts, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, lookAtMs) }
 }
 
 type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Decision['halts']; readonly disk: Omit<DiskInput, 'nowMs'> }
@@ -84,12 +97,12 @@ type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Deci
 /** Halts captures, or lets them go on, as the disk demands. */
 function underDisk(timed: readonly Standing[], actual: Actual, settings: World['settings'], nowMs: number): UnderDisk {
   const open = countOpen(actual.taps)
-  const users = timed.filter(isOpen).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
+  const users = timed.filter(wantsTaps).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
   const changed = changeHalts({ users, disk: actual.disk, settings, nowMs })
   const haltNow = (standing: Standing): Halt | undefined =>
     changed.has(standing.intent.key) ? changed.get(standing.intent.key) : haltOf(standing)
   const standings = timed.map(standing => withHalt(standing, haltNow(standing)))
-  const running = new Set(standings.filter(isOpen).map(({ intent }) => intent.key))
+  const running = new Set(standings.filter(wantsTaps).map(({ intent }) => intent.key))
   const left = users.filter(({ key }) => running.has(key)).map(({ halt: _, ...user }) => user)
   return { standings, halts: new Map([...staleHalts(timed), ...changed]), disk: { users: left, disk: actual.disk, settings } }
 }
@@ -97,7 +110,8 @@ function underDisk(timed: readonly Standing[], actual: Actual, settings: World['
 function surroundingsOf(outlooks: ReadonlyMap<string, CaptureOutlook>, candidates: Candidates): Surroundings {
   return {
     outlookOf: key => outlooks.get(key),
-    endpointOf: (namespace, name) => candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name)?.endpoint,
+    endpointOf: (namespace, name) =>
+      candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name || `${namespace}.${endpoint.name}` === name)?.endpoint,
   }
 }
 
@@ -116,6 +130,22 @@ function withRefusals(outlook: CaptureOutlook, { refused }: Desire): CaptureOutl
     return refusal ? [[name, refusal] as const] : []
   })
   return { ...outlook, refused: new Map(entries) }
+}
+
+/** Captures that are over on this node, held packets or could have, and want an artifact that is not made yet. */
+function unfinished(standings: readonly Standing[], { taps }: Actual): ArtifactJob[] {
+  const open = countOpen(taps)
+  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
+    artifact && phase.kind === 'Finished' && facts && isWanting(facts) && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
+  )
+}
+
+function isWanting({ made }: CaptureFacts): boolean {
+  return made === undefined || retryAtMs(made) !== undefined
+}
+
+function retryTime({ facts: { made } }: ArtifactJob): number | undefined {
+  return made && retryAtMs(made)
 }
 
 /** Finished captures without an open tap, and when their ttl ends. */

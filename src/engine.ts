@@ -3,16 +3,20 @@
 // It decides nothing itself; a turn that throws is a bug and ends the process.
 import type { Clock } from './clock.ts'
 import { type Decision, decide } from './decide.ts'
-import { TapError } from './errors.ts'
+import { systemRefusal } from './errors.ts'
 import type { Logger } from './log.ts'
 import type { NodeFigures } from './metrics.ts'
+import type { ArtifactJob, Made } from './model/artifact.ts'
 import type { Actual } from './model/facts.ts'
-import type { Action, ActualTap } from './model/tap.ts'
+import { type Action, type ActualTap, filterKey } from './model/tap.ts'
+import { cutByLimit } from './model/tapWindow.ts'
 import type { OpenCapture, TurnListener, Turns } from './model/turns.ts'
 import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
 import { singleFlight } from './singleFlight.ts'
 import { type CaptureStatusElement, nodeStatuses } from './status/node.ts'
+import type { Driver } from './taps/driver.ts'
+import { filterRefusal } from './taps/filterRefusal.ts'
 import type { TapHolder } from './taps/holder.ts'
 import { logTurn } from './turnLog.ts'
 import type { Source } from './world/source.ts'
@@ -23,18 +27,20 @@ export type EngineParts = {
   readonly publisher: Publisher
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
   readonly onExpired: (captureKey: string) => void
+  /** Makes what a finished capture wants made of its files; what fails is told in what it resolves to. */
+  readonly makeArtifact?: (job: ArtifactJob, signal: AbortSignal) => Promise<Made>
   readonly onTurn: (seconds: number) => void
 }
 
-const longestSnapLength = 262_144
+const verdictsMax = 10_000
 const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
 
 export class Engine implements Turns {
   readonly #parts: EngineParts
-  readonly #verdicts = new Map<string, string | undefined>() // pcap expression → the compiler's message, undefined if it compiles
+  readonly #verdicts = new Map<string, string | undefined>() // filterKey() → the compiler's message, undefined if it compiles
   readonly #stop = new AbortController()
   readonly #nextTurn: () => Promise<void>
   readonly #ended = Promise.withResolvers<void>()
@@ -42,6 +48,7 @@ export class Engine implements Turns {
   #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
   #outlooks: Decision['captures'] = new Map() // of the last turn
   readonly #listeners = new Set<TurnListener>()
+  readonly #making = new Map<string, Promise<void>>() // artifacts, by capture uid
   #unpublished: string | undefined // why the last report is not out
 
   constructor(parts: EngineParts) {
@@ -58,6 +65,7 @@ export class Engine implements Turns {
     signal.addEventListener('abort', () => this.#ended.resolve(), { once: true })
     this.lookAgain()
     await this.#ended.promise.finally(() => this.#stop.abort())
+    await Promise.all(this.#making.values())
     await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
     for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
   }
@@ -83,11 +91,13 @@ export class Engine implements Turns {
   specsOf(captureKey: string): OpenCapture | undefined {
     const outlook = this.#outlooks.get(captureKey)
     if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
-    const taps = [...this.#parts.holder.facts().taps.values()]
-    const open = taps.filter(
+    const { taps, captures } = this.#parts.holder.facts()
+    const open = [...taps.values()].filter(
       ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
     )
-    return { capture: outlook.capture, specs: open.map(({ spec }) => spec) }
+    const beganAtMs = captures.get(captureKey)?.firstOpenedAtMs
+    const specs = open.map(({ spec }) => ({ ...spec, window: cutByLimit(spec.window, beganAtMs, spec.limits.durationMs) }))
+    return { capture: outlook.capture, specs }
   }
 
   watchTurns(listener: TurnListener): Disposable {
@@ -106,6 +116,7 @@ export class Engine implements Turns {
     const { source, holder, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
+    holder.beginWhatIsDue()
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
@@ -114,6 +125,7 @@ export class Engine implements Turns {
     const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
+    for (const job of decision.finish) this.#make(job)
     void this.#sleep(decision.wakeAtMs, counted)
     onTurn((performance.now() - startedMs) / 1_000)
   }
@@ -127,23 +139,29 @@ export class Engine implements Turns {
     for (const listener of this.#listeners) listener.turned?.()
   }
 
-  /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
-  async #decide(world: World): Promise<Decision> {
-    const decision = decide(world, this.#actual(), this.#parts.clock.now())
-    const fresh = [...decision.captures.values()].map(outlook => outlook.filter).filter(filter => !this.#verdicts.has(filter))
-    if (fresh.length === 0) return decision
-    await Promise.all([...new Set(fresh)].map(filter => this.#compile(filter)))
-    return decide(world, this.#actual(), this.#parts.clock.now())
+  // Beside the turns: an archive takes its time.
+  #make(job: ArtifactJob): void {
+    const { holder, makeArtifact } = this.#parts
+    const { uid } = job.capture
+    if (!makeArtifact || this.#making.has(uid)) return
+    const made = makeArtifact(job, this.#stop.signal)
+      .then(result => this.#stop.signal.aborted || holder.made(job.key, uid, result), this.#ended.reject)
+      .finally(() => this.#making.delete(uid))
+    this.#making.set(
+      uid,
+      made.then(() => this.lookAgain()),
+    )
   }
 
-  async #compile(filter: string): Promise<void> {
-    try {
-      await this.#parts.compile(filter, longestSnapLength)
-      this.#verdicts.set(filter, undefined)
-    } catch (error) {
-      if (!(error instanceof TapError)) throw error
-      this.#verdicts.set(filter, error.message)
-    }
+  /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
+  async #decide(world: World): Promise<Decision> {
+    if (this.#verdicts.size > verdictsMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
+    const decision = decide(world, this.#actual(), this.#parts.clock.now())
+    const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
+    const fresh = [...filters].filter(([key]) => !this.#verdicts.has(key))
+    if (fresh.length === 0) return decision
+    await Promise.all(fresh.map(async ([key, filter]) => this.#verdicts.set(key, await filterRefusal(this.#parts, filter))))
+    return decide(world, this.#actual(), this.#parts.clock.now())
   }
 
   #actual(): Actual {
@@ -160,10 +178,7 @@ export class Engine implements Turns {
     this.#elements = elements
     await publisher.publish({ world, elements, nowMs }).then(
       () => this.#noteUnpublished(undefined),
-      (error: Error) => {
-        if (!('syscall' in error)) throw error
-        this.#noteUnpublished(error.message)
-      },
+      (error: unknown) => this.#noteUnpublished(systemRefusal(error)),
     )
   }
 

@@ -40,3 +40,9 @@ export class StreamError extends Error {
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
+
+/** What the system said when it refused a call. Anything else is a bug, and thrown on. */
+export function systemRefusal(error: unknown): string {
+  if (!(error instanceof Error && 'syscall' in error)) throw error
+  return error.message
+}

@@ -26,6 +26,22 @@ export type Metrics = { readonly registry: PromClient.Registry; readonly observe
 
 const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
 
+type GaugeRow<T> = readonly [name: string, help: string, value: (now: T) => number]
+
+/** Gauges without labels, each a figure of what is held now. */
+export function addGauges<T>(registry: PromClient.Registry, held: () => T, rows: readonly GaugeRow<T>[]): void {
+  for (const [name, help, value] of rows) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(held()))
+      },
+    })
+  }
+}
+
 export function makeMetrics(figures: () => NodeFigures): Metrics {
   const registry = new Registry()
   const perCapture = [
@@ -52,16 +68,7 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
     ['selcap_disk_used_bytes', 'Bytes of all capture files', (now: NodeFigures) => now.diskUsedBytes],
     ['selcap_disk_free_percent', 'Free space of the file system under captureDir', (now: NodeFigures) => now.diskFreePercent],
   ] as const
-  for (const [name, help, value] of gauges) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value(figures()))
-      },
-    })
-  }
+  addGauges(registry, figures, gauges)
   new Gauge({
     name: 'selcap_captures',
     help: 'Captures by state',

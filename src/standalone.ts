@@ -4,16 +4,13 @@ import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StandaloneOptions } from './cli/standalone.ts'
 import { systemClock } from './clock.ts'
-import { portOf, serveFigures, stopSignal } from './daemon.ts'
-import { Engine } from './engine.ts'
+import { portOf, serveFigures } from './daemon.ts'
 import { UsageError } from './errors.ts'
-import { makeLogger } from './log.ts'
-import { makeMetrics } from './metrics.ts'
 import type { Settings } from './model/settings.ts'
+import { configuredLogger, makeEngine, openConfiguration, runEngine } from './nodeEngine.ts'
 import { StatusDirectory } from './publish/statusDirectory.ts'
 import { openDriver } from './taps/drivers.ts'
 import { TapHolder } from './taps/holder.ts'
-import { Configuration } from './world/configuration.ts'
 import { Identities } from './world/identity.ts'
 import { Manifests } from './world/manifests.ts'
 
@@ -21,10 +18,9 @@ const counterMs = 1_000 // the readers are on this machine: a second is cheap
 
 export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await mustBeDirectory('--manifests', options.manifests)
-  await using configuration = new Configuration(options.config, options.captures === undefined ? {} : { captureDir: options.captures })
+  await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
-  const log = makeLogger(settings().logLevel)
-  configuration.warnTo(log)
+  const log = configuredLogger(configuration)
   await mkdir(options.status, { recursive: true })
 
   await using driver = await openDriver(options.driver)
@@ -39,32 +35,22 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     log,
   })
   const publisher = await StatusDirectory.open(options.status)
-  const metrics = makeMetrics(() => engine.figures())
-  const engine = new Engine({
+  const { engine, metrics } = makeEngine({
     source: manifests,
     holder,
     publisher,
-    clock: systemClock,
+    driver,
     log,
     counterMs,
-    compile: (filter, snapLength) => driver.compile(filter, snapLength),
     onExpired: key => manifests.expire(key),
-    onTurn: metrics.observeTurn,
   })
   await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
-  configuration.onChange(() => {
-    log.level = settings().logLevel
-    configuration.warnTo(log)
-    engine.lookAgain()
-  })
 
   log.info(
     { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
     'selcap started',
   )
-  await engine.run(stopSignal())
-  await holder.stop()
-  await engine.report()
+  await runEngine({ engine, holder, configuration, log })
   log.info({}, 'selcap stopped')
 }
 

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
 import { stringify } from 'yaml'
 import type { PacketCaptureSpec } from '../src/model/world.ts'
 import { serialNetworkTest as networkTest } from './net/privilege.ts'
@@ -33,15 +34,22 @@ networkTest('selcap standalone goes from WaitingForTraffic to Capturing, and SIG
   )
 })
 
-networkTest('selcap standalone stops at an endTime in the past and keeps the files; a deleted manifest takes them along', async t => {
+/** An endpoint and a capture in manifests of their own, and so many packets captured. */
+async function captured(t: ExecutionContext, count: number, spec: PacketCaptureSpec = {}) {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
   app.write('endpoints.yaml', endpoint(pod.hostName))
-  app.write('capture.yaml', capture())
+  app.write('capture.yaml', capture(spec))
   await app.start()
   await app.reaches('WaitingForTraffic')
-  await sender.udp({ to: pod.hostAddress, port, count: 5 })
-  await app.counts(5)
+  const send = (packets: number) => sender.udp({ to: pod.hostAddress, port, count: packets })
+  await send(count)
+  await app.counts(count)
+  return { app, pod, send }
+}
+
+networkTest('selcap standalone stops at an endTime in the past and keeps the files; a deleted manifest takes them along', async t => {
+  const { app } = await captured(t, 5)
   app.write('capture.yaml', capture({ endTime: '2020-01-01T00:00:00Z' }))
   await app.reaches('Finished')
   t.is(app.records(), 5)
@@ -55,14 +63,7 @@ networkTest('selcap standalone stops at an endTime in the past and keeps the fil
 })
 
 networkTest('selcap standalone keeps the last good state of a broken manifest, and a capture whose file is rewritten in steps', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const app = new Standalone(t)
-  app.write('endpoints.yaml', endpoint(pod.hostName))
-  app.write('capture.yaml', capture())
-  await app.start()
-  await app.reaches('WaitingForTraffic')
-  await sender.udp({ to: pod.hostAddress, port, count: 3 })
-  await app.counts(3)
+  const { app, send } = await captured(t, 3)
   writeFileSync(
     join(app.root, 'manifests', 'capture.yaml'),
     'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: web, namespace: shop}\nspec: {selecter: all()}\n',
@@ -70,7 +71,7 @@ networkTest('selcap standalone keeps the last good state of a broken manifest, a
   await until('the report of the problem', () => app.log.some(line => line.includes('did you mean \\"selector\\"')))
   writeFileSync(join(app.root, 'manifests', 'capture.yaml'), '') // as an editor that truncates, then writes
   app.write('capture.yaml', capture())
-  await sender.udp({ to: pod.hostAddress, port, count: 3 })
+  await send(3)
   await app.counts(6)
   t.is(app.status()?.status?.files[0]?.endpoints[0]?.gaps.length, 0)
 })
@@ -100,14 +101,7 @@ networkTest("selcap standalone follows a ConfigMap's way of replacing files", as
 networkTest(
   'selcap standalone lets an endpoint go on undisturbed when the selector is edited, and ends it when it matches no longer',
   async t => {
-    const { pod, sender, port } = await podWithPort(t)
-    const app = new Standalone(t)
-    app.write('endpoints.yaml', endpoint(pod.hostName))
-    app.write('capture.yaml', capture({ selector: 'all()' }))
-    await app.start()
-    await app.reaches('WaitingForTraffic')
-    await sender.udp({ to: pod.hostAddress, port, count: 2 })
-    await app.counts(2)
+    const { app, pod } = await captured(t, 2, { selector: 'all()' })
     app.write('capture.yaml', capture({ selector: 'has(app)' }))
     await until('the new generation', () => app.status()?.status?.observedGeneration === 2)
     t.is(app.log.filter(line => line.includes('opening tap')).length, 1)

@@ -52,10 +52,9 @@ networkTest('captureDiskBytesMax is never passed by what captures write in one g
 networkTest(
   'captureDiskFreePercentMin stops the oldest capture first, the next one when it gets worse, and all go on when there is room',
   async t => {
-    const { app, start, send, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 40_960 })
+    const { app, start, send, captured, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 40_960 })
     await start()
-    await send(10)
-    for (const name of ['old', 'new']) await app.counts(10, name)
+    await captured(10)
     fillUpTo(captures, 14.5)
     await app.reaches('Error', 'old')
     t.regex(
@@ -83,12 +82,11 @@ networkTest(
 )
 
 networkTest('a disk that others fill to the last byte stops all captures and ends nothing: all go on when there is room', async t => {
-  const { app, start, send } = await twoCaptures(t, {}, { of: 'all', kibibytes: 8_192 }) // manifests and status too, as in the README
+  const { app, start, send, captured } = await twoCaptures(t, {}, { of: 'all', kibibytes: 8_192 }) // manifests and status too, as in the README
   const filler = join(app.root, 'filler')
   const said = (text: string) => app.log.filter(line => line.includes(text)).length
   await start()
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(10, name)
+  await captured(10)
   const late = join(app.root, 'late.yaml')
   writeFileSync(late, stringify(createdAt('2026-01-03T00:00:00Z', 'late')))
   fill(filler, 16_000_000)
@@ -131,10 +129,9 @@ networkTest('a capture that is new on a full disk is an Error that says so, and 
 })
 
 networkTest('standalone starts on a full disk with what an earlier run left, stops there, and goes on in the same files', async t => {
-  const { app, start, send, captures } = await twoCaptures(t, { captureDiskFreePercentMin: 0 }, { of: 'captures', kibibytes: 1_024 })
+  const { app, start, captured, captures } = await twoCaptures(t, { captureDiskFreePercentMin: 0 }, { of: 'captures', kibibytes: 1_024 })
   await start()
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(10, name)
+  await captured(10)
   await app.stop('SIGKILL')
   fill(join(captures, 'filler'), 2_000_000)
   await start('Capturing')
@@ -142,9 +139,8 @@ networkTest('standalone starts on a full disk with what an earlier run left, sto
   for (const name of ['old', 'new']) t.is(app.records(name), 10)
   await start('Capturing')
   unlinkSync(join(captures, 'filler'))
-  await send(10)
+  await captured(10, 20)
   for (const name of ['old', 'new']) {
-    await app.counts(20, name)
     t.is(app.files(name).length, 1)
     t.is(app.records(name), 20)
   }

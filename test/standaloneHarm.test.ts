@@ -1,4 +1,4 @@
-// What one capture's directory must not do to the others: put into test/ once src/files and src/taps bear it.
+// What one capture's directory must not do to the others.
 import { rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { serialNetworkTest as networkTest } from './net/privilege.ts'
@@ -8,10 +8,9 @@ import { until } from './taps/capture.ts'
 
 for (const captureMaxSizeBytes of [20_000, 10_000_000]) {
   networkTest(`a capture whose directory somebody removes harms no other one, with files of ${captureMaxSizeBytes} bytes`, async t => {
-    const { app, start, send, captures } = await twoCaptures(t, { captureMaxSizeBytes })
+    const { app, start, send, captured, captures } = await twoCaptures(t, { captureMaxSizeBytes })
     await start()
-    await send(10)
-    for (const name of ['old', 'new']) await app.counts(10, name)
+    await captured(10)
     rmSync(join(captures, 'shop', 'old'), { recursive: true })
     await send(100)
     await app.counts(110, 'new')
@@ -25,26 +24,23 @@ for (const captureMaxSizeBytes of [20_000, 10_000_000]) {
 }
 
 networkTest('a captureDir that became read-only after a crash is adopted as it is, and captures go on in it later', async t => {
-  const { app, start, send, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
+  const { app, start, captured, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
   await start()
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(10, name)
+  await captured(10)
   await app.stop('SIGKILL')
   await remount(captures, 'ro')
   await start('Error')
   for (const name of ['old', 'new']) t.regex(message(app, name), /EROFS/)
   await remount(captures, 'rw')
   for (const name of ['old', 'new']) await app.reaches('Capturing', name)
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(20, name)
+  await captured(10, 20)
   for (const name of ['old', 'new']) t.is(app.records(name), 20)
 })
 
 networkTest('a capture that is deleted while captureDir is read-only ends nothing, and its files go when they can', async t => {
-  const { app, start, send, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
+  const { app, start, captured, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
   await start()
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(10, name)
+  await captured(10)
   t.is(await app.stop(), 0)
   await remount(captures, 'ro')
   await start('Error')

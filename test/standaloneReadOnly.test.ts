@@ -6,23 +6,21 @@ import { degraded, message, packets, twoCaptures } from './standaloneTwo.ts'
 networkTest(
   'a captureDir that is read-only makes captures an Error that says so; nothing ends, and they begin when it can be written',
   async t => {
-    const { app, start, send, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
+    const { app, start, captured, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
     await remount(captures, 'ro')
     await start('Error')
     for (const name of ['old', 'new']) t.regex(message(app, name), /EROFS: read-only file system/)
     t.is(degraded(app, 'old'), 'True TapFailed')
     await remount(captures, 'rw')
     for (const name of ['old', 'new']) await app.reaches('WaitingForTraffic', name)
-    await send(10)
-    for (const name of ['old', 'new']) await app.counts(10, name)
+    await captured(10)
   },
 )
 
 networkTest('a captureDir that became read-only keeps its files and counts across a restart, and captures go on in them later', async t => {
-  const { app, start, send, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
+  const { app, start, captured, captures } = await twoCaptures(t, {}, { of: 'captures', kibibytes: 8_192 })
   await start()
-  await send(10)
-  for (const name of ['old', 'new']) await app.counts(10, name)
+  await captured(10)
   t.is(await app.stop(), 0)
   await remount(captures, 'ro')
   await start('Error')
@@ -34,9 +32,8 @@ networkTest('a captureDir that became read-only keeps its files and counts acros
   await start('Error')
   await remount(captures, 'rw')
   for (const name of ['old', 'new']) await app.reaches('Capturing', name)
-  await send(10)
+  await captured(10, 20)
   for (const name of ['old', 'new']) {
-    await app.counts(20, name)
     t.is(app.records(name), 20)
     t.is(app.files(name).length, 1)
   }

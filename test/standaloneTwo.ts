@@ -21,6 +21,7 @@ export async function twoCaptures(
   app.write('endpoints.yaml', endpoint(pod.hostName))
   app.write('old.yaml', createdAt('2026-01-01T00:00:00Z', 'old'))
   app.write('new.yaml', createdAt('2026-01-02T00:00:00Z', 'new'))
+  const send = (count: number) => sender.udp({ to: pod.hostAddress, port, count, bytes: 1_000 })
   return {
     app,
     captures: join(app.root, 'captures'),
@@ -29,7 +30,12 @@ export async function twoCaptures(
       await app.start([], ['--config', config])
       for (const name of ['old', 'new']) await app.reaches(state, name)
     },
-    send: (count: number) => sender.udp({ to: pod.hostAddress, port, count, bytes: 1_000 }),
+    send,
+    /** Sends, and waits until both have so many in all. */
+    captured: async (count: number, all = count) => {
+      await send(count)
+      for (const name of ['old', 'new']) await app.counts(all, name)
+    },
   }
 }
 

@@ -1,13 +1,17 @@
 // `selcap agent`: the node's engine over a Kubernetes cluster. Wires and waits; SIGTERM and SIGINT end it cleanly.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
+import type { Api } from '../model/capture.ts'
+import { apisOption } from './apis.ts'
 
 export type AgentOptions = {
   readonly node: string
   readonly captures?: string
   readonly config?: string
+  readonly settings?: string
   readonly kubeconfig?: string
   readonly apiGroup: string
+  readonly apis: readonly Api[]
   readonly namespace: string
   readonly driver: 'ring' | 'libpcap'
   readonly metricsHost: string
@@ -22,8 +26,10 @@ export function agentCommand(): Command {
     .option('--node <name>', 'the name of this node; default: $NODE_NAME, else the host name', NODE_NAME ?? hostname())
     .option('--captures <dir>', 'where capture files go; overrides captureDir of the configuration')
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
+    .option('--settings <dir>', 'a directory with a file for each variable of the environment, as a ConfigMap is mounted; reloaded too')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .addOption(apisOption())
     .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '127.0.0.1')

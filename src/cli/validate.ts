@@ -5,12 +5,13 @@ import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { type Document, readDocuments } from '../document/read.ts'
 import { TapError, UsageError } from '../errors.ts'
-import { snapLengthMax, toIntent } from '../intent/intent.ts'
+import { toIntent } from '../intent/intent.ts'
 import { captureKey, type Intent } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import type { Driver } from '../taps/driver.ts'
 import { openDriver } from '../taps/drivers.ts'
+import { filterRefusal } from '../taps/filterRefusal.ts'
 
 type Good = {
   readonly kind: string
@@ -62,14 +63,8 @@ async function checkDocument(document: Document, driver: Driver, file: string): 
   return { good: [{ kind: document.kind, key, selector: intent.selector, filter: intent.filter, notes: intent.notes }], problems: [] }
 }
 
-async function compileProblem({ filter }: Intent, driver: Driver): Promise<string | undefined> {
-  try {
-    if (filter !== '') await driver.compile(filter, snapLengthMax)
-    return undefined
-  } catch (error) {
-    if (error instanceof TapError) return error.message
-    throw error
-  }
+async function compileProblem(intent: Intent, driver: Driver): Promise<string | undefined> {
+  return intent.filter === '' ? undefined : filterRefusal(driver, intent)
 }
 
 function show({ kind, key, selector, filter, notes }: Good): string {

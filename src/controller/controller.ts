@@ -2,44 +2,57 @@
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import { toIntent } from '../intent/intent.ts'
+import { readCapture } from '../intent/read.ts'
 import type { Logger } from '../log.ts'
-import type { Intent, Rejection } from '../model/capture.ts'
+import { type Api, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import type { Driver } from '../taps/driver.ts'
+import { listPath } from '../world/apis.ts'
+import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from './deeds.ts'
-import { eventOf, toldOf } from './events.ts'
+import { withoutManaged } from '../world/withoutManaged.ts'
+import { type DeedParts, removeCapture, removeReport, tell, writeFinalizers, writeResults, writeStatus } from './deeds.ts'
+import { eventOf } from './events.ts'
 import { type ControllerState, noTally } from './figures.ts'
 import { FilterVerdicts } from './filterVerdicts.ts'
+import { judge } from './judge.ts'
 import type { Term } from './lease.ts'
 import { Ledger } from './ledger.ts'
 import { type ListedCapture, listedCapture, type WrittenCapture } from './listedCapture.ts'
 import { type ListedReport, listedReport, type WrittenReport } from './listedReport.ts'
-import { dueAtMs, gapMs } from './pace.ts'
+import { dueAtMs, gapMs, nodesOf } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
-import { type NodeRow, verdictOf } from './verdict.ts'
+import { lookAtUploads } from './uploads/look.ts'
+import type { Uploads } from './uploads/uploads.ts'
+import type { NodeRow } from './verdict.ts'
 
 export type ControllerParts = {
   readonly kube: Kube
-  readonly group: string
+  readonly apis: readonly Api[] // the kinds that are served here
+  readonly group: string // of PacketCapture
+  readonly namespace: string // where results lie of captures that have none themselves
   readonly clock: Clock
   readonly log: Logger
-  readonly compile: (filter: string, snapLength: number) => Promise<number>
+  readonly compile: Driver['compile']
   readonly onTurn?: (seconds: number) => void
+  readonly uploads?: (onChange: () => void) => Uploads
 }
+
+type RowsByUid = ReadonlyMap<string, readonly NodeRow[]>
 
 const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
 const never = Number.POSITIVE_INFINITY
+const nowhere = { node: '', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() } // a spec is read as on any node
 
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts
-  readonly #captures: ListWatch<WrittenCapture & ListedCapture>
+  readonly #captures: readonly ListWatch<WrittenCapture & ListedCapture>[] // one for each kind
   readonly #reports: ListWatch<WrittenReport & ListedReport>
   readonly #nodes: ListWatch<KubeObject>
   readonly #silence = new Silence()
@@ -48,6 +61,7 @@ export class Controller implements AsyncDisposable {
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #filters: FilterVerdicts
   readonly #tally = noTally()
+  readonly #uploads: Uploads | undefined
   #term: Term | undefined
   #areReportsFollowed = false
   #wake = new AbortController()
@@ -55,16 +69,20 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
-    const { kube, clock, group } = parts
+    this.#uploads = parts.uploads?.(() => this.#wake.abort())
+    const { kube, clock, group, apis, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
-    this.#captures = new ListWatch<WrittenCapture & ListedCapture>({
-      ...common,
-      path: `/apis/${group}/v3/packetcaptures`,
-      keep: listedCapture,
-      onState: this.#state('captures'),
-    })
-    const onReports = this.#state('reports')
+    this.#captures = apis.map(
+      api =>
+        new ListWatch<WrittenCapture & ListedCapture>({
+          ...common,
+          path: listPath(api, group),
+          keep: listedCapture,
+          onState: followLog(log, `${api}s`),
+        }),
+    )
+    const onReports = followLog(log, 'reports')
     this.#reports = new ListWatch<WrittenReport & ListedReport>({
       ...common,
       path: reportPath,
@@ -80,23 +98,28 @@ export class Controller implements AsyncDisposable {
       path: '/api/v1/nodes',
       wanted: 'metadata',
       keep: withoutManaged,
-      onState: this.#state('nodes'),
+      onState: followLog(log, 'nodes'),
     })
-    for (const watch of [this.#captures, this.#reports, this.#nodes]) {
+    for (const watch of this.#all) {
       watch.onChange(() => this.#wake.abort())
       watch.start()
     }
   }
 
   get isListed(): boolean {
-    return this.#captures.isListed && this.#reports.isListed && this.#nodes.isListed
+    return this.#all.every(({ isListed }) => isListed)
+  }
+
+  get #all(): readonly ListWatch<never>[] {
+    return [...this.#captures, this.#reports, this.#nodes] as unknown as ListWatch<never>[]
   }
 
   /** For figures. A node that is gone has no report. */
   get state(): ControllerState {
     const nodesSilent = this.#silence.silent(this.#followed.elapsedMs(performance.now())).length
+    const captures = this.#captures.reduce((count, { objects }) => count + objects.size, 0)
     const nodesReporting = this.#reports.objects.size - nodesSilent
-    return { ...this.#tally, isLeading: this.#term !== undefined, captures: this.#captures.objects.size, nodesReporting, nodesSilent }
+    return { ...this.#tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
   }
 
   /** Works while this process leads. */
@@ -121,7 +144,7 @@ export class Controller implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#captures, this.#reports, this.#nodes].map(watch => watch[Symbol.asyncDispose]()))
+    await Promise.all(this.#all.map(watch => watch[Symbol.asyncDispose]()))
   }
 
   async #turn(parts: DeedParts): Promise<number> {
@@ -137,52 +160,58 @@ export class Controller implements AsyncDisposable {
     const gone = this.#gone(reports, nowMs)
     const present = reports.filter(report => !gone.includes(report))
     const rows = this.#rowsOf(present, followedMs)
+    const addresses = new Map(present.map(({ metadata, report }) => [metadata.name, report.address]))
     const wakes = [nowMs + this.#silence.nextInMs(followedMs), ...[...this.#missing.values()].map(sinceMs => sinceMs + goneMs)]
     for (const report of gone) {
       if (await removeReport(parts, report.metadata)) this.#tally.removals.report++
       else wakes.push(nowMs + retryMs)
     }
-    const captures = [...this.#captures.objects.values()]
-    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, present.length))
-    this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
+    const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
+    for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
+    const uids = new Set(captures.map(({ metadata }) => metadata.uid))
+    for (const each of [this.#ledger, this.#uploads]) each?.keepOnly(uids)
     this.#filters.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
-  async #judge(parts: DeedParts, capture: ListedCapture, rows: ReadonlyMap<string, readonly NodeRow[]>, nodes: number): Promise<number> {
+  async #judge(parts: DeedParts, capture: ListedCapture, rows: RowsByUid, addresses: ReadonlyMap<string, string>): Promise<number> {
     const { uid, namespace } = capture.metadata
     const nowMs = this.#parts.clock.now()
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
     if (retryAtMs > nowMs) return retryAtMs
     const { status: previous, version, writtenAtMs } = this.#ledger.standing(capture)
     const judgedAtMs = this.#ledger.judgedAtMs(uid)
-    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(previous?.files.length ?? 0)
+    const nextAtMs = judgedAtMs > nowMs ? nowMs : judgedAtMs + gapMs(nodesOf(previous))
     if (nextAtMs > nowMs) return nextAtMs
     this.#ledger.judged(uid, nowMs)
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
-    const { status, wakeAtMs, expiresAtMs } = verdictOf({
-      read: await this.#read(capture),
-      rows: rows.get(uid) ?? [],
-      nodes,
-      previous,
-      nowMs,
-    })
-    if (expiresAtMs <= nowMs) {
-      if (!(await removeCapture(parts, { ...capture.metadata, resourceVersion: version }))) return this.#retry(uid, nowMs)
+    const read = await this.#read(capture)
+    const seen = { read, rows: rows.get(uid) ?? [], reports: this.#reports.objects.values(), previous, nowMs }
+    const { uploads, ...uploading } = lookAtUploads(this.#uploads, seen, parts.term.signal)
+    const judgement = judge({ ...seen, capture, addresses, uploads })
+    const { status, told, expiresAtMs, results, finalizers } = judgement
+    const wakeAtMs = Math.min(judgement.wakeAtMs, uploading.wakeAtMs)
+    if (expiresAtMs + uploading.heldMs <= nowMs) {
+      if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
     }
+    if (finalizers !== undefined) {
+      const { kind } = await writeFinalizers(parts, capture, finalizers, version)
+      return kind === 'failed' ? this.#retry(uid, nowMs) : nowMs + retryMs // what it is now is on its way here
+    }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
+    if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const told of toldOf(previous, status))
-      this.#tally.eventWrites[(await tell(parts, namespace, eventOf(capture, told, nowMs))) ? 'written' : 'failed']++
+    for (const each of told)
+      this.#tally.eventWrites[(await tell(parts, namespace || 'default', eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
   }
 
@@ -213,24 +242,9 @@ export class Controller implements AsyncDisposable {
     return reports.filter(({ metadata }) => nowMs - (this.#missing.get(metadata.name) ?? nowMs) >= goneMs)
   }
 
-  async #read(capture: PacketCapture): Promise<Intent | Rejection> {
-    const read = toIntent(capture, defaultSettings)
-    const message = read.ok ? await this.#filters.refusalOf(read.filter) : undefined
-    if (message === undefined) return read
-    const { capture: ref, key, generation } = read
-    return { ok: false, capture: ref, key, generation, message }
+  async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
+    const read = readCapture(capture, nowhere)
+    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
+    return message === undefined ? read : rejectionOf(read, message)
   }
-
-  #state(what: string): (state: string, detail: string) => void {
-    let isWell: boolean | undefined
-    return (state, detail) => {
-      if (state === 'failed' && isWell !== false) this.#parts.log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-      if (state !== 'failed' && isWell === false) this.#parts.log.info({ what, detail }, 'followed again')
-      isWell = state !== 'failed'
-    }
-  }
-}
-
-function withoutManaged<T extends KubeObject>(object: T): T {
-  return { ...object, metadata: { ...object.metadata, managedFields: undefined } }
 }

@@ -3,11 +3,13 @@
 // anything that has changed since is touched; and none is sent once the lease has run out.
 import { text } from 'node:stream/consumers'
 import type { Logger } from '../log.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
+import { eventRequest } from '../publish/event.ts'
 import { reportPath } from '../publish/reportWriter.ts'
-import type { PacketCaptureStatus } from '../status/types.ts'
+import { objectPath } from '../world/apis.ts'
 import { type Kube, type KubeRequest, refusalOf } from '../world/kube.ts'
 import type { Term } from './lease.ts'
+import type { Results } from './results.ts'
 
 export type DeedParts = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly term: Term }
 
@@ -17,47 +19,65 @@ const requestMs = 15_000
 export type Outcome = { readonly kind: 'written'; readonly version: string } | { readonly kind: 'stale' } | { readonly kind: 'failed' }
 
 /** Over that version only: a controller that was paused, and knows not what happened since, changes nothing. */
-export async function writeStatus(
+export function writeStatus(parts: DeedParts, capture: CaptureDocument, status: object, version: string): Promise<Outcome> {
+  const path = `${pathOf(parts, capture)}/status`
+  return write(parts, 'status not written', path, [{ op: 'add', path: '/status', value: status }], version)
+}
+
+/** What holds a deleted capture until its nodes are done with it. */
+export function writeFinalizers(
   parts: DeedParts,
-  { metadata }: PacketCapture,
-  status: PacketCaptureStatus,
+  capture: CaptureDocument,
+  finalizers: readonly string[],
   version: string,
 ): Promise<Outcome> {
-  const patch = [
-    { op: 'replace', path: '/metadata/resourceVersion', value: version },
-    { op: 'add', path: '/status', value: status },
-  ]
-  const answer = await ask(parts, 'status not written', [404, 409], {
-    path: `${pathOf(parts.group, metadata)}/status`,
+  const operation = { op: 'add', path: '/metadata/finalizers', value: finalizers }
+  return write(parts, 'finalizers not written', pathOf(parts, capture), [operation], version)
+}
+
+async function write(parts: DeedParts, failed: string, path: string, changes: readonly object[], version: string): Promise<Outcome> {
+  const answer = await ask(parts, failed, [404, 409], {
+    path,
     method: 'PATCH',
     query: { fieldManager: 'selcap-controller' },
     headers: { 'content-type': 'application/json-patch+json' },
-    body: JSON.stringify(patch),
+    body: JSON.stringify([{ op: 'replace', path: '/metadata/resourceVersion', value: version }, ...changes]),
   })
   if (answer === undefined) return { kind: 'failed' }
   return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.said) } : { kind: 'stale' }
+}
+
+function pathOf({ group }: DeedParts, { kind, metadata }: CaptureDocument): string {
+  return objectPath(kind, group, metadata)
 }
 
 function versionIn(said: string): string {
   return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
-/** False: it was not taken. */
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
-  const answer = await ask(parts, 'event not written', [409], {
-    path: `/api/v1/namespaces/${namespace}/events`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(event),
+/** False: not now, try again. */
+export async function writeResults(parts: DeedParts, namespace: string, results: Results): Promise<boolean> {
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', ...results, metadata: { ...results.metadata, namespace } }
+  const answer = await ask(parts, 'results not written', [], {
+    path: `/api/v1/namespaces/${namespace}/configmaps/${results.metadata.name}`,
+    method: 'PATCH',
+    query: { fieldManager: 'selcap-controller', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: JSON.stringify(body), // JSON is YAML
   })
   return answer !== undefined
+}
+
+/** False: it was not taken. */
+export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
+  return (await ask(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }
 
 /** Not if it was edited meanwhile: it may not be over then. */
-export function removeCapture(parts: DeedParts, metadata: Removed & { readonly namespace: string }): Promise<boolean> {
-  return remove(parts, pathOf(parts.group, metadata), metadata)
+export function removeCapture(parts: DeedParts, capture: CaptureDocument, resourceVersion: string): Promise<boolean> {
+  return remove(parts, pathOf(parts, capture), { ...capture.metadata, resourceVersion })
 }
 
 /** Not if it was written meanwhile: the node may be back. */
@@ -71,10 +91,6 @@ async function remove(parts: DeedParts, path: string, { uid, resourceVersion }: 
   return (await ask(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
-function pathOf(group: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `/apis/${group}/v3/namespaces/${namespace}/packetcaptures/${name}`
-}
-
 type Answer = { readonly statusCode: number; readonly said: string }
 
 /** `settled`: answers that say that nothing is left to do. undefined: not now, try again. */
@@ -86,8 +102,9 @@ async function ask(
 ): Promise<Answer | undefined> {
   const { signal } = term
   try {
-    if (signal.aborted || performance.now() >= term.heldUntilMs()) return undefined // another may be at work
-    const response = await kube({ ...request, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+    const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another may be at work
+    if (!mayBeSent()) return undefined
+    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
     const { statusCode = 0 } = response
     if (statusCode < 300) return { statusCode, said: await text(response) }
     const said = await refusalOf(response)

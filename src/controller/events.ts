@@ -1,11 +1,10 @@
 // What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
 // Out: events, one for each change; their names follow from what happened and in which minute, so that telling twice makes one event.
 import { createHash } from 'node:crypto'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
+import { eventOn, type Told } from '../publish/event.ts'
 import type { CaptureState, PacketCaptureStatus } from '../status/types.ts'
-import { countOf, shortened } from '../status/words.ts'
-
-type Told = { readonly reason: string; readonly type: 'Normal' | 'Warning'; readonly message: string }
+import { countOf } from '../status/words.ts'
 
 const live: readonly CaptureState[] = ['WaitingForTraffic', 'Capturing']
 
@@ -42,32 +41,16 @@ export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptu
   return told.filter(each => each !== false)
 }
 
-const messageMax = 1_024 // what kubectl describe can bear
-const nameMax = 200 // of the capture's; a mark follows
 const minuteLength = '2026-01-01T00:00'.length // of a time
 
-/** The body of a v1 Event. */
-export function eventOf({ apiVersion, kind, metadata }: PacketCapture, { reason, type, message }: Told, nowMs: number): object {
-  const { namespace, name, uid } = metadata
-  const time = new Date(nowMs).toISOString().replace(/\.\d+/, '')
-  const minute = time.slice(0, minuteLength) // of each kind one a minute: a capture that flaps makes no flood
-  const mark = createHash('sha256').update(`${uid} ${reason} ${minute}`).digest('hex').slice(0, 16)
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { namespace, name: `${name.slice(0, nameMax).replace(/[-.]+$/, '')}.${mark}` },
-    involvedObject: { apiVersion, kind, namespace, name, uid },
-    reason,
-    type,
-    message: shortened(message, messageMax),
-    source: { component: 'selcap-controller' },
-    reportingComponent: 'selcap-controller',
-    reportingInstance: 'selcap-controller',
-    action: reason,
-    firstTimestamp: time,
-    lastTimestamp: time,
-    count: 1,
-  }
+/** The body of a v1 Event. Of each kind one a minute: a capture that flaps makes no flood. */
+export function eventOf(capture: CaptureDocument, told: Told, nowMs: number): object {
+  const minute = new Date(nowMs).toISOString().slice(0, minuteLength)
+  const mark = createHash('sha256')
+    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''}${minute}`)
+    .digest('hex')
+    .slice(0, 16)
+  return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })
 }
 
 function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {

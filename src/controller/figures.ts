@@ -1,6 +1,6 @@
 // What the controller does, as figures for Prometheus. In: a function that returns what it counted and holds now; figures are read
 // when asked for. docs/operations.md lists every metric, and a test holds both together.
-import { Counter, Gauge, Histogram, type Metrics, Registry } from '../metrics.ts'
+import { addGauges, Counter, Histogram, type Metrics, Registry } from '../metrics.ts'
 
 /** Counts since the start. */
 export type Tally = {
@@ -33,16 +33,7 @@ export function controllerFigures(state: () => ControllerState): Metrics {
     ['selcap_controller_nodes_reporting', 'Nodes whose agents report', (now: ControllerState) => now.nodesReporting],
     ['selcap_controller_nodes_silent', 'Nodes whose agents have not reported for three minutes', (now: ControllerState) => now.nodesSilent],
   ] as const
-  for (const [name, help, value] of gauges) {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(value(state()))
-      },
-    })
-  }
+  addGauges(registry, state, gauges)
   const counters = [
     ['selcap_controller_status_writes_total', 'Statuses written, by what became of it', 'result', (now: Tally) => now.statusWrites],
     ['selcap_controller_events_total', 'Events written, by what became of it', 'result', (now: Tally) => now.eventWrites],

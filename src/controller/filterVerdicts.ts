@@ -1,24 +1,23 @@
 // Which filters compile: the compiler is asked once for each, while anybody has it. In: pcap expressions. Out: why one is refused.
-import { TapError } from '../errors.ts'
-
-export type Compile = (filter: string, snapLength: number) => Promise<number>
-
-const longestSnapLength = 262_144
+import { type FilterSpec, filterKey } from '../model/tap.ts'
+import type { Driver } from '../taps/driver.ts'
+import { filterRefusal } from '../taps/filterRefusal.ts'
 
 export class FilterVerdicts {
-  readonly #compile: Compile
+  readonly #compile: Driver['compile']
   #known = new Map<string, string | undefined>() // undefined: it compiles
   #asked = new Map<string, string | undefined>()
 
-  constructor(compile: Compile) {
+  constructor(compile: Driver['compile']) {
     this.#compile = compile
   }
 
   /** undefined: it compiles. */
-  async refusalOf(filter: string): Promise<string | undefined> {
-    const refusal = this.#known.has(filter) ? this.#known.get(filter) : await this.#try(filter)
-    this.#known.set(filter, refusal)
-    this.#asked.set(filter, refusal)
+  async refusalOf(filter: FilterSpec): Promise<string | undefined> {
+    const key = filterKey(filter)
+    const refusal = this.#known.has(key) ? this.#known.get(key) : await filterRefusal({ compile: this.#compile }, filter)
+    this.#known.set(key, refusal)
+    this.#asked.set(key, refusal)
     return refusal
   }
 
@@ -26,15 +25,5 @@ export class FilterVerdicts {
   forgetUnasked(): void {
     this.#known = this.#asked
     this.#asked = new Map()
-  }
-
-  async #try(filter: string): Promise<string | undefined> {
-    try {
-      await this.#compile(filter, longestSnapLength)
-      return undefined
-    } catch (error) {
-      if (!(error instanceof TapError)) throw error
-      return error.message
-    }
   }
 }

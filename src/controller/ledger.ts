@@ -1,14 +1,12 @@
 // What this process wrote of each capture and the watch has not shown yet, and which writes were refused. In: captures as the
 // watch shows them, what became of each write. Out: the status to go on from, with the version to write over; when to try again.
 // What anybody else writes, or a controller before this one wrote, is taken over as soon as the watch shows it.
-import type { PacketCaptureStatus } from '../status/types.ts'
-
 export type Known = {
   readonly metadata: { readonly uid: string; readonly resourceVersion: string }
-  readonly status?: PacketCaptureStatus
+  readonly status?: object
 }
 
-export type Standing = { readonly status: PacketCaptureStatus | undefined; readonly version: string; readonly writtenAtMs: number }
+export type Standing = { readonly status: object | undefined; readonly version: string; readonly writtenAtMs: number }
 
 type Written = Standing & { readonly shown: string } // the version that the watch showed at that time
 type Refused = { readonly atMs: number; readonly times: number }

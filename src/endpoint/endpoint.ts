@@ -58,6 +58,12 @@ export function podToEndpoint(pod: Pod, world: Surroundings): Endpoint | undefin
   }
 }
 
+/** One of the node's own interfaces: in no namespace, so that only captures of the host find it. */
+export function hostEndpoint(name: string, { node, nodeLabels }: Pick<World, 'node' | 'nodeLabels'>): Endpoint {
+  const labels = new Map(Object.entries(nodeLabels))
+  return { namespace: '', name, uid: name, node, interfaceName: name, addresses: [], labels, live: true, hostNetwork: false }
+}
+
 // A pod that is being deleted keeps its endpoint for its time of grace, until the network says that the address is gone.
 function isFinished({ metadata, status }: Pod): boolean {
   const isReleased = ['cni.projectcalico.org/podIP', 'vpc.amazonaws.com/pod-ips'].some(name => metadata.annotations?.[name] === '')

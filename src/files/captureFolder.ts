@@ -2,6 +2,7 @@
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Made } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
 import type { CloseReason } from '../model/tap.ts'
@@ -23,9 +24,11 @@ export class CaptureFolder {
   readonly #node: string
   readonly #rows: Map<string, StoredRow>
   readonly #live = new Map<string, () => LiveRow>()
+  readonly #prepared = new Map<string, string>() // row name → a new file that is not to be seen yet
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
+  #made: Made | undefined
   #sizes: ReadonlyMap<string, number> | undefined // of the files; undefined: to be looked up
   #goneRows: { readonly packets: number; readonly bytes: number }
   #saved = ''
@@ -38,6 +41,7 @@ export class CaptureFolder {
     this.#firstOpenedAtMs = state.firstOpenedAtMs
     this.#limitHit = state.limitHit
     this.#halt = state.halt
+    this.#made = state.made
     this.#goneRows = state.goneRows ?? { packets: 0, bytes: 0 }
   }
 
@@ -108,8 +112,29 @@ export class CaptureFolder {
     this.#halt = halt
   }
 
-  /** A tap is open: from now on it is asked for the row. */
+  setMade(made: Made): void {
+    this.#made = made
+    this.look()
+  }
+
+  get firstOpenedAtMs(): number | undefined {
+    return this.#firstOpenedAtMs
+  }
+
+  /** A tap is about to open, or waits for its window: what it made is not to be seen before it begins. */
+  prepare(name: string, file: string): void {
+    if (this.#rows.get(name)?.active?.name !== file) this.#prepared.set(name, file)
+    this.look()
+  }
+
+  dismiss(name: string): void {
+    this.#prepared.delete(name)
+    this.look()
+  }
+
+  /** A tap is open, and its window: from now on it is asked for the row. */
   begin(name: string, live: () => LiveRow, atMs: number): void {
+    this.#prepared.delete(name)
     this.#live.set(name, live)
     this.#firstOpenedAtMs ??= atMs
     this.look()
@@ -140,6 +165,7 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
+      ...(this.#made && { made: this.#made }),
       fileNames: [...files.keys()].toSorted(),
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
@@ -174,6 +200,7 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
+      ...(this.#made && { made: this.#made }),
       ...(this.#goneRows.packets > 0 && { goneRows: this.#goneRows }),
       rows: [...this.#current().values()],
     }
@@ -194,7 +221,7 @@ export class CaptureFolder {
   }
 
   #fileSizes(): ReadonlyMap<string, number> {
-    this.#sizes ??= sizesIn(this.directory)
+    this.#sizes ??= sizesIn(this.directory, new Set(this.#prepared.values()))
     return this.#sizes
   }
 
@@ -203,8 +230,8 @@ export class CaptureFolder {
   }
 }
 
-function sizesIn(directory: string): ReadonlyMap<string, number> {
-  const names = existsSync(directory) ? readdirSync(directory).filter(isCaptureFile) : []
+function sizesIn(directory: string, hidden: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const names = existsSync(directory) ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name)) : []
   return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
 }
 

@@ -1,7 +1,7 @@
 // The directories of captures: {captureDir}/{namespace}/{name}, each with its state file. No symbolic link is followed below
 // captureDir, names are checked, and only a directory that carries the state file is ever removed.
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { captureKey } from '../model/capture.ts'
 import { readState, type StoredCapture, stateFileName } from './state.ts'
 
@@ -9,20 +9,23 @@ const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 
 export type Found = { readonly directory: string; readonly state: StoredCapture }
 
+type Whose = Parameters<typeof captureKey>[0]
+
 /** Where a capture's files lie. Refuses a name that is no DNS name. */
-export function folderOf(captureDir: string, { namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  for (const part of [namespace, name]) {
-    if (!dnsName.test(part) || part.includes('..'))
-      throw new RangeError(`Cannot keep files of "${namespace}/${name}": found "${part}", expected a DNS name`)
+export function folderOf(captureDir: string, capture: Whose): string {
+  const parts = captureKey(capture).split('/')
+  for (const part of parts) {
+    if (!dnsName.test(part) || part.includes('..') || parts.length !== 2)
+      throw new RangeError(`Cannot keep files of "${captureKey(capture)}": found "${part}", expected a DNS name`)
   }
-  return join(captureDir, namespace, name)
+  return join(captureDir, ...parts)
 }
 
 /** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
-export function makeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): string {
+export function makeFolder(captureDir: string, capture: Whose): string {
   const folder = folderOf(captureDir, capture)
   mkdirSync(captureDir, { recursive: true, mode: 0o750 })
-  for (const each of [join(captureDir, capture.namespace), folder]) {
+  for (const each of [dirname(folder), folder]) {
     try {
       mkdirSync(each, { mode: 0o750 })
     } catch (error) {
@@ -53,14 +56,14 @@ export function listFolders(captureDir: string): { readonly found: ReadonlyMap<s
 }
 
 /** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
-export function removeFolder(captureDir: string, capture: { readonly namespace: string; readonly name: string }): void {
+export function removeFolder(captureDir: string, capture: Whose): void {
   const folder = folderOf(captureDir, capture)
-  if (!isDirectory(folder) || !isDirectory(join(captureDir, capture.namespace)) || !readdirSync(folder).includes(stateFileName)) return
+  if (!isDirectory(folder) || !isDirectory(dirname(folder)) || !readdirSync(folder).includes(stateFileName)) return
   const others = readdirSync(folder).filter(name => name !== stateFileName)
   for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // takes links away, does not follow them
   rmSync(folder, { recursive: true, force: true }) // the state file last: what could not be removed stays ours
   try {
-    rmdirSync(join(captureDir, capture.namespace))
+    rmdirSync(dirname(folder))
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }

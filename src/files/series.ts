@@ -136,10 +136,11 @@ export class FileSeries {
 
   /** Another driver begins with the active file as it is now. */
   continue(counts: FileCounts): void {
-    this.#before = { ...this.#with(counts), bytes: fstatSync(this.#active.fd).size }
+    this.#before = { ...this.with(counts), bytes: fstatSync(this.#active.fd).size }
   }
 
-  #with({ packets, recordBytes, received, dropped }: FileCounts): ActiveFile {
+  /** The active file with what was counted since. */
+  with({ packets, recordBytes, received, dropped }: FileCounts): ActiveFile {
     const before = this.#before
     return {
       ...before,
@@ -176,7 +177,7 @@ export class FileSeries {
   }
 
   #complete(counts: FileCounts, toMs: number): void {
-    const { packets, received, dropped, beganAtMs: fromMs } = this.#with(counts)
+    const { packets, received, dropped, beganAtMs: fromMs } = this.with(counts)
     const trailer = fileTrailer(this.#parts.header.format, { packets, received, dropped, fromMs, toMs })
     if (trailer.length === 0) return
     const { size } = fstatSync(this.#active.fd)

@@ -2,6 +2,7 @@
 // Written whole to a new file that then takes the old one's place; never through a symbolic link.
 import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Made } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/capture.ts'
 import type { EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
 import type { CloseReason } from '../model/tap.ts'
@@ -37,6 +38,7 @@ export type StoredCapture = {
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt
+  readonly made?: Made
   readonly rows: readonly StoredRow[]
   /** Of rows that were let go: what still counts against the limits. */
   readonly goneRows?: { readonly packets: number; readonly bytes: number }

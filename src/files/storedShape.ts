@@ -33,7 +33,7 @@ const active = record(
 const schema = record(
   {
     version: { const: 1 },
-    capture: record({ api: { const: 'PacketCapture' }, namespace: text, name: text, uid: text }),
+    capture: record({ api: { enum: ['PacketCapture', 'Capture', 'PacketCaptureConfig'] }, namespace: text, name: text, uid: text }),
     node: text,
     savedAtMs: number,
     rows: { type: 'array', items: record({ facts }, { active, closed: text }) },
@@ -43,6 +43,10 @@ const schema = record(
     limitHit: record({ kind: { enum: ['packets', 'bytes'] }, limit: number, atMs: number }),
     halt: record({ generation: number, reason: { enum: ['DiskBudget', 'DiskFloor'] }, message: text, atMs: number }),
     goneRows: record(counts),
+    made: record(
+      { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
+      { error: text, note: text, attempts: number, isKept: { type: 'boolean' } },
+    ),
   },
 )
 

@@ -1,13 +1,13 @@
 // Wires the gateway. Runs until SIGTERM or SIGINT; what is under way then is finished first.
 import type { Server } from 'node:https'
 import { Reviews } from '../access/reviews.ts'
+import { Agents } from '../agentClient/agents.ts'
+import { AgentTokens } from '../agentClient/agentTokens.ts'
 import type { GatewayOptions } from '../cli/gateway.ts'
 import { systemClock } from '../clock.ts'
 import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { makeLogger } from '../log.ts'
 import { connectKube } from '../world/connect.ts'
-import { Agents } from './agents.ts'
-import { AgentTokens } from './agentTokens.ts'
 import { GatewayCluster } from './cluster.ts'
 import { teller } from './events.ts'
 import { GatewayFigures } from './figures.ts'
@@ -24,7 +24,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const log = makeLogger(options.logLevel)
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
-  await using cluster = new GatewayCluster({ kube, clock, group })
+  await using cluster = new GatewayCluster({ kube, clock, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
   const figures = new GatewayFigures()
   using agents = new Agents(node => tokens.for(node), {

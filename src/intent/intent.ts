@@ -1,34 +1,45 @@
 // A PacketCapture as written to what the engine acts upon, or to the reason why not. Pure; never throws: whatever an older
 // schema let through becomes that capture's Error and harms nobody else.
 import { parseSelector } from '../../grammar/selector.ts'
-import { type CaptureRef, captureKey, type Intent, type Limits, type Rejection, type Rotation, type Window } from '../model/capture.ts'
+import {
+  type CaptureRef,
+  captureKey,
+  type Intent,
+  type Limits,
+  type Rejection,
+  type Rotation,
+  rejectionOf,
+  snapLengthMax,
+  type Window,
+} from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { checkExpression } from './expression.ts'
+import { at, type Fields, fields, integer, isGiven, oneOf, show } from './fields.ts'
 import { filtersExpression } from './filters.ts'
+import { readOutput } from './output.ts'
 import { readSchedule, readTime } from './time.ts'
-
-type Fields = Readonly<Record<string, unknown>>
-
-export const snapLengthMax = 262_144
 
 export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
-  const capture: CaptureRef = { api: 'PacketCapture', namespace, name, uid }
+  const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
   try {
     const createdAtMs = Date.parse(creationTimestamp) || 0
-    return { ok: true, capture, key, generation, createdAtMs, ...readSpec(fields(document.spec, 'spec'), settings) }
+    const scope = { kind: 'Namespaces', names: [namespace] } as const
+    return { ok: true, capture, key, generation, createdAtMs, scope, ...readSpec(fields(document.spec, 'spec'), settings) }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    return { ok: false, capture, key, generation, message: `Cannot capture: spec.${error.message}` }
+    return rejectionOf({ capture, key, generation }, `Cannot capture: spec.${error.message}`)
   }
 }
 
-type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs'>
+type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'scope'>
 
 function readSpec(spec: Fields, settings: Settings): Read {
   const { rotation, notes } = readRotation(fields(spec.rotation, 'rotation'), settings)
+  const { cleanUpAfterUpload, ...places } = fields(spec.output, 'output')
+  const output = readOutput(places, cleanUpAfterUpload, 'output')
   const ttlSeconds = integer(spec.ttlSecondsAfterFinished, 'ttlSecondsAfterFinished', 0)
   return {
     ...readSelector(spec.selector),
@@ -40,6 +51,7 @@ function readSpec(spec: Fields, settings: Settings): Read {
     payload: oneOf(spec.payload, 'payload', ['Full', 'Headers'] as const),
     format: oneOf(spec.format, 'format', ['pcap', 'pcapng'] as const),
     vantage: oneOf(spec.vantage, 'vantage', ['Auto', 'HostVeth', 'PodNetns'] as const),
+    ...(output && { output }),
     ...(ttlSeconds !== undefined && { ttlMsAfterFinished: ttlSeconds * 1_000 }),
     notes,
   }
@@ -104,44 +116,4 @@ function readRotation(wished: Fields, settings: Settings): { rotation: Rotation;
         ]
       : []
   return { rotation: { fileBytesMax, fileAgeMsMax: seconds * 1_000, filesMax }, notes }
-}
-
-function fields(value: unknown, field: string): Fields {
-  if (!isGiven(value)) return {}
-  if (typeof value !== 'object' || Array.isArray(value)) throw new RangeError(`${field}: found ${show(value)}, expected fields`)
-  return value as Fields
-}
-
-function integer(value: unknown, field: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (!isGiven(value)) return undefined
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
-  throw new RangeError(
-    `${field}: found ${show(value)}, expected a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}`,
-  )
-}
-
-/** The first is the default. */
-function oneOf<const T extends string>(value: unknown, field: string, words: readonly [T, ...T[]]): T {
-  if (!isGiven(value)) return words[0]
-  const found = words.find(word => word === value)
-  if (found === undefined) throw new RangeError(`${field}: found ${show(value)}, expected ${words.join(' or ')}`)
-  return found
-}
-
-/** Names the field of what a reader refuses. */
-function at<T>(field: string, read: () => T, joint = ': '): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`${field}${joint}${error.message}`, { cause: error })
-  }
-}
-
-function isGiven(value: unknown): value is NonNullable<unknown> {
-  return value !== undefined && value !== null
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value)
 }

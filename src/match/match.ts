@@ -1,7 +1,7 @@
-// Which endpoints a capture takes: live ones of its own namespace, on this node, that its selector matches.
+// Which endpoints a capture takes: live ones within its scope, on this node, that its selector matches.
 // In: an intent and the endpoints grouped by namespace. Out: the matching ones by name, and counts that explain an empty result.
-// A selector never sees another namespace's endpoints. Budgets are src/plan's business.
-import type { Intent } from '../model/capture.ts'
+// A selector never sees an endpoint outside of the scope, which for a PacketCapture is its own namespace. Budgets are src/plan's.
+import type { CaptureRef, Intent, Scope } from '../model/capture.ts'
 import type { Matches } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 
@@ -25,8 +25,11 @@ export function candidatesOf(endpoints: readonly Endpoint[], node: string): Cand
 }
 
 export function matchEndpoints(intent: Intent, candidates: Candidates, node: string): Matches {
-  const inNamespace = (candidates.get(intent.capture.namespace) ?? []).filter(({ endpoint }) => endpoint.live)
-  const matching = inNamespace.filter(({ label }) => intent.matches(label)).map(({ endpoint }) => endpoint)
+  const { capture, scope } = intent
+  const inNamespace = inScope(scope, candidates).filter(({ endpoint }) => endpoint.live)
+  const matching = inNamespace
+    .filter(({ label, endpoint }) => intent.matches(label, endpoint))
+    .map(({ endpoint }) => named(capture, endpoint))
   const isHere = (endpoint: Endpoint) => endpoint.node === node
   return {
     matched: matching.filter(endpoint => isHere(endpoint) && !endpoint.hostNetwork),
@@ -34,6 +37,18 @@ export function matchEndpoints(intent: Intent, candidates: Candidates, node: str
     elsewhere: matching.filter(endpoint => !isHere(endpoint) && !endpoint.hostNetwork).length,
     hostNetwork: matching.filter(endpoint => isHere(endpoint) && endpoint.hostNetwork).length,
   }
+}
+
+function inScope(scope: Scope, candidates: Candidates): readonly Candidate[] {
+  if (scope.kind === 'Namespaces') return scope.names.flatMap(name => candidates.get(name) ?? [])
+  const { interfaces } = scope
+  return (candidates.get('') ?? []).filter(({ endpoint }) => interfaces === undefined || interfaces.includes(endpoint.name))
+}
+
+/** Rows and files go by the endpoint's name: one of another namespace than the capture's own brings that along. */
+function named({ namespace }: CaptureRef, endpoint: Endpoint): Endpoint {
+  const isOwn = endpoint.namespace === namespace || endpoint.namespace === ''
+  return isOwn ? endpoint : { ...endpoint, name: `${endpoint.namespace}.${endpoint.name}` }
 }
 
 function rank(endpoint: Endpoint, node: string): number {

@@ -1,10 +1,15 @@
 // What a user asked for, in the engine's own words: one shape for every API that selcap serves.
 // In: nothing, these are types. Made by src/intent; read by match, schedule, plan, status.
+import type { Artifact } from './artifact.ts'
+import type { Output } from './output.ts'
+
+/** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
+export type Api = 'PacketCapture' | 'Capture' | 'PacketCaptureConfig'
 
 /** Identity of the resource that asked. Files belong to all four: a new uid under an old name starts afresh. */
 export type CaptureRef = {
-  readonly api: 'PacketCapture'
-  readonly namespace: string
+  readonly api: Api
+  readonly namespace: string // '' of a resource of the whole cluster
   readonly name: string
   readonly uid: string
 }
@@ -34,6 +39,13 @@ export type Payload = 'Full' | 'Headers'
 export type Format = 'pcap' | 'pcapng'
 export type Vantage = 'HostVeth' | 'PodNetns'
 
+/** Whose packets a capture may hold at all: pods of these namespaces, or interfaces of the node itself (missing: all of them). */
+export type Scope =
+  | { readonly kind: 'Namespaces'; readonly names: readonly string[] }
+  | { readonly kind: 'Host'; readonly interfaces?: readonly string[] }
+
+type Named = { readonly namespace: string; readonly name: string }
+
 /** One accepted capture. `matches` is the compiled selector; `filter` a pcap expression, '' for everything. */
 export type Intent = {
   readonly ok: true
@@ -41,9 +53,11 @@ export type Intent = {
   readonly key: string // captureKey(capture)
   readonly generation: number
   readonly createdAtMs: number
+  readonly scope: Scope
   readonly selector: string // canonical
-  readonly matches: (label: (name: string) => string | undefined) => boolean
+  readonly matches: (label: (name: string) => string | undefined, endpoint: Named) => boolean // within the scope
   readonly filter: string
+  readonly filterInstructionsMax?: number // of its program; missing: what a user's may have
   readonly window: Window
   readonly limits: Limits
   readonly rotation: Rotation
@@ -52,8 +66,13 @@ export type Intent = {
   readonly format: Format
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
+  readonly triesMax?: number // to open a tap; missing: for ever
+  readonly artifact?: Artifact // what is made of the files when the capture is over on the node
+  readonly output?: Output // where the files, or that, go besides
   readonly notes: readonly string[] // what was clamped, for the message
 }
+
+export const snapLengthMax = 262_144
 
 /** One refused capture: it harms nobody else and becomes that capture's Error. */
 export type Rejection = {
@@ -64,7 +83,21 @@ export type Rejection = {
   readonly message: string
 }
 
-/** The key of a capture in every map, and its directory under captureDir. */
-export function captureKey(capture: { readonly namespace: string; readonly name: string }): string {
-  return `${capture.namespace}/${capture.name}`
+export function rejectionOf({ capture, key, generation }: Omit<Rejection, 'ok' | 'message'>, message: string): Rejection {
+  return { ok: false, capture, key, generation, message }
+}
+
+/**
+ * The key of a capture in every map, and its directory under captureDir. Namespaces have no dot in their names, so captures of
+ * different kinds never share one.
+ */
+export function captureKey({ api = 'PacketCapture', namespace, name }: Named & { readonly api?: Api }): string {
+  switch (api) {
+    case 'PacketCapture':
+      return `${namespace}/${name}`
+    case 'Capture':
+      return `${namespace}.retina.sh/${name}`
+    case 'PacketCaptureConfig':
+      return `networking.packet.io/${name}`
+  }
 }

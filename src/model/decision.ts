@@ -1,9 +1,10 @@
 // What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
 // Made by src/decide.ts; applied by the engine, logged by src/turnLog.ts, turned into a report by src/status.
+import type { ArtifactJob } from './artifact.ts'
 import type { CaptureRef } from './capture.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Halt } from './facts.ts'
-import type { Action } from './tap.ts'
+import type { Action, FilterSpec } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */
 export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'; readonly message: string }
@@ -11,7 +12,7 @@ export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBu
 /** Where a capture stands in its life on this node, taps aside. */
 export type Phase =
   | { readonly kind: 'Rejected'; readonly message: string }
-  | { readonly kind: 'Scheduled'; readonly opensAtMs: number } // before its window, or between two
+  | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
   | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
   | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'Halted'; readonly halt: Halt }
@@ -28,7 +29,7 @@ export type CaptureOutlook = {
   readonly key: string
   readonly capture: CaptureRef
   readonly generation: number
-  readonly filter: string
+  readonly filter: FilterSpec
   readonly notes: readonly string[]
   readonly phase: Phase
   readonly matches: Matches
@@ -40,5 +41,6 @@ export type Decision = {
   readonly wakeAtMs: number // always after now; Infinity: only when something happens
   readonly captures: ReadonlyMap<string, CaptureOutlook> // by capture key, every capture of the world
   readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
+  readonly finish: readonly ArtifactJob[] // captures that are over here and want an artifact that is not made
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
 }

@@ -2,7 +2,7 @@
 // Made by src/endpoint from WorkloadEndpoint documents (and pods); read by match and after.
 
 export type Endpoint = {
-  readonly namespace: string
+  readonly namespace: string // '' of the node's own interfaces
   readonly name: string // the pod part of file names: spec.pod, else the document's name. Unique with the namespace
   readonly uid: string // changes when the pod is replaced under the same name
   readonly node: string

@@ -1,4 +1,5 @@
 // What this node holds, as src/taps and src/files know it: plain data for decide and status.
+import type { Made } from './artifact.ts'
 import type { Vantage } from './capture.ts'
 import type { ActualTap } from './tap.ts'
 
@@ -42,6 +43,7 @@ export type CaptureFacts = {
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt
+  readonly made?: Made // its artifact; missing: there is none yet
   readonly fileNames: readonly string[] // sorted, active and rotated
   readonly fileBytes: number // on disk now
   readonly endpoints: ReadonlyMap<string, EndpointFacts> // by endpoint name
@@ -52,6 +54,6 @@ export type DiskFacts = { readonly usedBytes: number; readonly freePercent: numb
 export type Actual = {
   readonly taps: ReadonlyMap<string, ActualTap> // by spec id
   readonly captures: ReadonlyMap<string, CaptureFacts> // by capture key, also of captures whose resource is gone
-  readonly filterErrors: ReadonlyMap<string, string> // pcap expression → the compiler's message
+  readonly filterErrors: ReadonlyMap<string, string> // filterKey() → the compiler's message
   readonly disk: DiskFacts
 }

@@ -9,10 +9,17 @@ export type Settings = {
   readonly captureDiskFreePercentMin: number
   readonly captureRingBytesMax: number
   readonly captureEndpointsMax: number
+  readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
+  readonly packetCapturesDir: string
+  readonly maxCaptureFiles: number // of packetCapturesDir
+  readonly maxCaptureFileSizeMb: number // of 1,000,000 bytes
   readonly agentPort: number // where the gateway gets files
   readonly metricsPort: number
+  readonly outputHttp: 'Refused' | 'Allowed' // stores without TLS
+  readonly outputHostsAllowed: string // a comma list; empty: all
+  readonly outputAddressesAllowed: string // a comma list of ranges that are refused otherwise
 }
 
 export const defaultSettings: Settings = Object.freeze({
@@ -24,8 +31,15 @@ export const defaultSettings: Settings = Object.freeze({
   captureDiskFreePercentMin: 15,
   captureRingBytesMax: 134_217_728,
   captureEndpointsMax: 1_000,
+  captureHostPathBaseDir: '/var/log/retina/captures',
   interfacePrefix: 'cali',
   logLevel: 'info',
+  packetCapturesDir: '/var/lib/packet-captures',
+  maxCaptureFiles: 5,
+  maxCaptureFileSizeMb: 10,
   agentPort: 9_876,
   metricsPort: 9_877,
+  outputHttp: 'Refused',
+  outputHostsAllowed: '',
+  outputAddressesAllowed: '',
 })

@@ -1,5 +1,6 @@
 // One snapshot of everything outside: the documents as they stand and the node's settings.
 // Made by src/world (manifests or a cluster); given whole to decide() each turn.
+import type { Api } from './capture.ts'
 import type { Pod } from './pod.ts'
 import type { Settings } from './settings.ts'
 
@@ -13,6 +14,8 @@ export type ObjectMeta = {
   readonly creationTimestamp: string // RFC 3339
   readonly labels?: Labels
   readonly annotations?: Labels
+  readonly finalizers?: readonly string[]
+  readonly deletionTimestamp?: string // RFC 3339; a finalizer keeps it until its captures are over
 }
 
 /** A PacketCapture as crds/packetcapture.yaml describes it, defaults not yet applied. */
@@ -22,6 +25,16 @@ export type PacketCapture = {
   readonly metadata: ObjectMeta
   readonly spec: PacketCaptureSpec
 }
+
+/** A capture of another API, as its CRD describes it: src/intent reads its spec. */
+export type ForeignCapture = {
+  readonly apiVersion: string
+  readonly kind: Exclude<Api, 'PacketCapture'>
+  readonly metadata: ObjectMeta
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+export type CaptureDocument = PacketCapture | ForeignCapture
 
 export type PacketCaptureSpec = {
   readonly selector?: string
@@ -37,6 +50,7 @@ export type PacketCaptureSpec = {
   readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
   readonly schedule?: { readonly cron: string; readonly timeZone?: string; readonly durationSeconds: number }
   readonly ttlSecondsAfterFinished?: number
+  readonly output?: Readonly<Record<string, unknown>>
 }
 
 export type WorkloadEndpoint = {
@@ -57,9 +71,11 @@ export type WorkloadEndpoint = {
 export type World = {
   readonly node: string
   readonly settings: Settings
-  readonly captures: readonly PacketCapture[]
+  readonly captures: readonly CaptureDocument[]
   readonly endpoints: readonly WorkloadEndpoint[]
   readonly pods: readonly Pod[] // of this node
+  readonly nodeLabels: Labels // of this node
+  readonly hostInterfaces: readonly string[] // of this node's own network namespace; empty where nobody may ask for them
   readonly namespaceLabels: ReadonlyMap<string, Labels> // by namespace name
   readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
   readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane passes packets by it, so Auto looks from inside the pod

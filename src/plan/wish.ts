@@ -2,15 +2,16 @@
 // Wishes come in the order of their captures' age: budgets refuse from the end, so the newest capture goes without first.
 import type { Intent } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
-import { type TapSpec, tapId } from '../model/tap.ts'
+import { filterOf, type TapSpec, tapId } from '../model/tap.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 
 export type Wish = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // src/plan/rings.ts gives it a ring
+  readonly isEarly: boolean // before the window opens
 }
 
-export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
+export function wishFor(intent: Intent, endpoint: Endpoint, { window, isEarly }: { window: TapWindow; isEarly: boolean }): Wish {
   const { namespace, name, uid, addresses } = endpoint
-  const { packets, bytes } = intent.limits
   const spec = {
     id: tapId(intent.key, name),
     capture: intent.capture,
@@ -18,14 +19,16 @@ export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
     endpoint: { namespace, name, uid, addresses },
     interfaceName: endpoint.interfaceName,
     vantage: intent.vantage,
-    filter: intent.filter,
+    ...filterOf(intent),
     snapLength: intent.snapLength,
     payload: intent.payload,
     format: intent.format,
     rotation: intent.rotation,
-    limits: { ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) },
+    ...(intent.triesMax !== undefined && { triesMax: intent.triesMax }),
+    limits: intent.limits,
+    window,
   }
-  return { spec }
+  return { spec, isEarly }
 }
 
 export function compareText(a: string, b: string): number {

@@ -1,15 +1,15 @@
 // What a node tells the cluster: the body of its NodeCaptureReport, bounded in size. Pure.
 // In: the world, the elements of a turn, the node's figures. Out: plain data; only captures that concern the node are in it,
 // so that a capture which matches nobody here costs nothing.
-import { captureKey } from '../model/capture.ts'
-import type { PacketCapture } from '../model/world.ts'
+import { type Api, captureKey } from '../model/capture.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import { bytesOf, cut, fitting, rankOf, stepCount } from '../status/bounds.ts'
-import type { CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
+import type { ArtifactStatus, CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
 import { shortened, withoutPacketCounts } from '../status/words.ts'
 import type { NodeReport } from './publisher.ts'
 
 export type ReportedCapture = {
-  readonly api: 'PacketCapture'
+  readonly api: Api
   readonly namespace: string
   readonly name: string
   readonly uid: string
@@ -17,6 +17,7 @@ export type ReportedCapture = {
   readonly isListed: boolean // false: endpoints here match but cannot be captured, so status.files has no element for the node
   readonly isRejected: boolean
   readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus
   readonly file: FileStatus
 }
 
@@ -48,7 +49,7 @@ const bytesMax = 512 * 1_024 // an API server takes one and a half megabytes, an
 
 export function reportOf({ world, elements }: NodeReport, identity: Identity, budgets: Budgets): Report {
   const captures = world.captures.flatMap(capture => {
-    const element = elements.get(captureKey(capture.metadata))
+    const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
     return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [reported(capture, element)] : []
   })
   const sorted = captures.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1))
@@ -74,11 +75,11 @@ function uncounted<T extends { readonly message?: string }>(told: T): T {
   return told.message === undefined ? told : { ...told, message: withoutPacketCounts(told.message) }
 }
 
-function reported({ metadata }: PacketCapture, element: CaptureStatusElement): ReportedCapture {
-  const { isListed, isRejected, isHostNetworked: _, problems, ...file } = element
+function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
+  const { isListed, isRejected, isHostNetworked: _, problems, artifact, ...file } = element
   const { namespace, name, uid, generation } = metadata
   return {
-    api: 'PacketCapture',
+    api: kind,
     namespace,
     name,
     uid,
@@ -86,6 +87,7 @@ function reported({ metadata }: PacketCapture, element: CaptureStatusElement): R
     isListed,
     isRejected,
     problems,
+    ...(artifact && { artifact }),
     file,
   }
 }

@@ -31,7 +31,8 @@ export class StatusDirectory implements Publisher {
   }
 
   async publish({ world, elements, nowMs }: NodeReport): Promise<void> {
-    const captures = world.captures.map((capture): PublishedCapture => {
+    const served = world.captures.filter(capture => capture.kind === 'PacketCapture')
+    const captures = served.map((capture): PublishedCapture => {
       const element = elements.get(captureKey(capture.metadata))
       const previous = this.#statuses.get(capture.metadata.uid)
       const { generation } = capture.metadata

@@ -39,7 +39,7 @@ function noMatch({ matches, capture }: CaptureOutlook, node: string): string {
   return `No endpoint matches the selector: ${countOf(matches.inNamespace, 'endpoint')} in namespace "${capture.namespace}" on node "${node}"${elsewhere}`
 }
 
-function noPacket({ filter }: CaptureOutlook, rows: readonly Row[]): string {
+function noPacket({ filter: { filter } }: CaptureOutlook, rows: readonly Row[]): string {
   const live = rows.filter(({ isLive }) => isLive)
   if (live.length === 0) return ''
   const carried = live.reduce((sum, { facts }) => sum + (facts?.interfacePackets ?? 0), 0)

@@ -1,13 +1,15 @@
 // This node's element for each capture. In: what a turn decided and what the node holds now. Out: elements by capture key.
 // State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
 // WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
+
+import { type Made, retryAtMs } from '../model/artifact.ts'
 import type { CaptureOutlook } from '../model/decision.ts'
 import type { Actual } from '../model/facts.ts'
 import { addCounts } from './counts.ts'
 import { explain } from './explain.ts'
 import { problemsOf } from './problems.ts'
 import { type Held, type Row, rowsOf } from './rows.ts'
-import type { CaptureState, CaptureStatusElement } from './types.ts'
+import type { ArtifactStatus, CaptureState, CaptureStatusElement } from './types.ts'
 
 export type { CaptureStatusElement } from './types.ts'
 
@@ -28,7 +30,8 @@ export function nodeStatuses(
   )
 }
 
-export function nodeStatus(held: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+export function nodeStatus(all: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+  const held = all.outlook.phase.kind === 'Scheduled' ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.outlook, rows)
   const problems = problemsOf(held, rows)
@@ -41,6 +44,7 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
     directory,
     fileNames: held.facts?.fileNames.toSorted() ?? [],
     state,
+    ...(held.facts?.made && { artifact: artifactOf(held.facts.made) }),
     ...(message !== '' && { message }),
     ...addCounts(rows.map(({ status }) => status)),
     endpoints: rows.map(({ status }) => status),
@@ -49,6 +53,16 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
     isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
     problems,
   }
+}
+
+// Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
+function beforeWindow({ outlook, facts }: Held): Held {
+  return { outlook: { ...outlook, refused: new Map() }, facts, taps: new Map() }
+}
+
+function artifactOf(made: Made): ArtifactStatus {
+  const { atMs: _, isKept: __, ...rest } = made
+  return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
 }
 
 function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {

@@ -14,10 +14,23 @@ export type EndpointStatus = Counts & {
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
   readonly state: CaptureState
+  readonly tries?: number // it failed to open so often
+  readonly isGivenUp?: boolean // and is not tried again
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]
   readonly message?: string
+}
+
+/** What became of one file that goes elsewhere. */
+export type UploadStatus = {
+  readonly file: string
+  readonly output: string // the field of spec.output
+  readonly bytes?: number
+  readonly sha256?: string
+  readonly uploaded?: string // its URL
+  readonly error?: string // why it is not there
+  readonly at: string
 }
 
 /** One element of status.files. */
@@ -27,7 +40,17 @@ export type FileStatus = Counts & {
   readonly fileNames: readonly string[]
   readonly state: CaptureState
   readonly message?: string
+  readonly uploads?: readonly UploadStatus[]
   readonly endpoints: readonly EndpointStatus[]
+}
+
+/** What was made of the files once the capture was over on the node. */
+export type ArtifactStatus = {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  readonly error?: string
+  readonly note?: string
+  readonly attempts?: number
+  readonly retried?: boolean // it failed, and is tried again
 }
 
 export type ProblemReason =
@@ -40,6 +63,7 @@ export type ProblemReason =
   | 'WriteFailed'
   | 'DroppedPackets'
   | 'TruncatedPackets'
+  | 'UploadFailed'
   | 'NodeSilent'
 
 export type Problem = { readonly reason: ProblemReason; readonly message: string }
@@ -51,6 +75,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isHostNetworked: boolean // only host-networked pods match here
   readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus // of kinds that want one
 }
 
 export type Condition = {

@@ -22,7 +22,7 @@ export type NativeEvent = {
 export interface Addon {
   start(onEvent: (event: NativeEvent) => void): void
   hold(isHeld: boolean): void
-  compile(call: number, filter: string, snapLength: number): void
+  compile(call: number, filter: string, snapLength: number, instructionsMax: number): void
   links(call: number, netns: string): void
   open(
     call: number,
@@ -36,9 +36,13 @@ export interface Addon {
     fd: number,
     bytesLeft: number,
     isEmpty: boolean,
+    instructionsMax: number,
+    fromMs: number,
+    untilMs: number,
   ): number
   offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
   order(what: number, tap: number, value: number): void
+  setWindow(tap: number, fromMs: number, untilMs: number): void
   counters(tap: number): TapCounters | undefined
   group(): Group
   setLeft(group: Group, packets: number, bytes: number): void

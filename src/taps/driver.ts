@@ -3,6 +3,7 @@
 // a file, never writes a file header or trailer, and knows nothing of captures: src/taps and src/files do that.
 // test/taps/contract.ts holds both drivers to what is written here.
 import type { Format, Payload } from '../model/capture.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 
 /**
  * Where records go. The descriptor was opened with O_APPEND (or is a pipe) and its header is written.
@@ -22,6 +23,7 @@ export type DriverSpec = {
   readonly interfaceName: string
   readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed
   readonly filter: string // pcap expression, '' for everything
+  readonly filterInstructionsMax?: number // of its program; filterInstructions.most if it is missing
   readonly snapLength: number
   readonly payload: Payload // Headers: nothing after the transport header is written; the original length stays true
   readonly format: Format // of records: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds, interface 0, little-endian)
@@ -29,9 +31,13 @@ export type DriverSpec = {
   readonly ringBytes: number
   readonly group: LimitGroup | undefined
   readonly sink: Sink
+  readonly window?: TapWindow // packets outside of it are neither written nor counted
 }
 
-/** Since this tap was opened. received = packets + dropped + refused, once drained. Never goes backwards. */
+/**
+ * Since this tap was opened, within its window. received = packets + dropped + refused, once drained. Never goes backwards.
+ * The kernel does not tell when it dropped: drops count if any of the time since they were last asked for is in the window.
+ */
 export type TapCounters = {
   readonly received: number
   readonly dropped: number // by the kernel: the ring was full
@@ -58,6 +64,8 @@ export interface DriverTap {
   rotate(): void
   /** Changes what the present sink may still take. */
   setBytesLeft(bytesLeft: number): void
+  /** Decides for every packet that was not looked at yet; none is lost by the change. */
+  setWindow(window: TapWindow): void
   /** After writeFailed: writes again, to the same sink. */
   retry(): void
   /** Whole records up to now on disk, counters final; the sinks' descriptors are the caller's to close afterwards. Twice is fine. */
@@ -85,7 +93,7 @@ export type Pipe = { readonly readFd: number; readonly writeFd: number }
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
   /** Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number of instructions). Resolves to the number of instructions. */
-  compile(filter: string, snapLength: number): Promise<number>
+  compile(filter: string, snapLength: number, instructionsMax?: number): Promise<number>
   group(): LimitGroup
   /** Refuses with TapError. No packet older than this call, or one the filter refuses, is ever written. */
   open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap>

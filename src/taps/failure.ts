@@ -11,7 +11,7 @@ export type Failed = {
   readonly retryAtMs?: number
 }
 
-const backOffMs = { first: 1_000, most: 30_000 } as const
+const backOffMs = { first: 1_000, most: 30_000, mostOfFew: 60_000 } as const // of few: where they are counted
 const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
 const final: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
@@ -25,7 +25,8 @@ export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error:
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missing.includes(code)
-  const waitMs = Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1))
-  const isFinal = code !== undefined && final.includes(code)
+  const mostMs = spec.triesMax === undefined ? backOffMs.most : backOffMs.mostOfFew
+  const waitMs = Math.min(mostMs, backOffMs.first * 2 ** (tries - 1))
+  const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
   return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
 import { listFolders, removeFolder } from '../files/folder.ts'
+import { removeMade } from '../files/madeFiles.ts'
 import type { Logger } from '../log.ts'
 import type { CaptureFacts } from '../model/facts.ts'
 import type { TapSpec } from '../model/tap.ts'
@@ -73,11 +74,12 @@ export class HeldCaptures {
     })
   }
 
-  /** A deleted capture's directory goes. One that cannot be removed now stays held, so that it is tried again. */
+  /** A deleted capture's directory goes, and what was made of its files. One that cannot be removed now stays held, so that it is tried again. */
   forget(key: string, uid: string): void {
     const folder = this.folder(key)
     if (folder?.capture.uid !== uid) return
     try {
+      removeMade(folder.facts().made)
       removeFolder(this.#captureDir, folder.capture)
       this.#held.delete(key)
     } catch (error) {

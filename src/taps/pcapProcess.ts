@@ -7,6 +7,7 @@
 import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pcap, { type PacketWithHeader } from 'pcap'
+import { snapLengthMax } from '../model/capture.ts'
 import { MessageWriter, type PcapRequest } from './pcapMessage.ts'
 import { readLinks } from './portableLinks.ts'
 
@@ -24,7 +25,6 @@ type Live = PcapRequest & { readonly act: 'live' }
 
 const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
 const lookMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
-const snapLengthMax = 262_144
 const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
 const Session = pcap.PcapSession as unknown as SessionClass
 const out = new MessageWriter(write)

@@ -31,6 +31,10 @@ export class TapFiles {
     this.#now = now
   }
 
+  get name(): string {
+    return this.#series.before.name
+  }
+
   get sink(): Sink {
     return this.#series.sink
   }
@@ -49,16 +53,8 @@ export class TapFiles {
   }
 
   active(counters: TapCounters): ActiveFile {
-    const { before } = this.#series
-    const { packets, recordBytes, received, dropped } = this.#added(counters)
-    return {
-      ...before,
-      bytes: before.bytes + recordBytes,
-      packets: before.packets + packets,
-      recordBytes: before.recordBytes + recordBytes,
-      received: before.received + received,
-      dropped: before.dropped + dropped,
-    }
+    const added = this.#added(counters)
+    return { ...this.#series.with(added), bytes: this.#series.before.bytes + added.recordBytes }
   }
 
   /** A driver's tap writes to the active file from now on. */

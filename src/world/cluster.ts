@@ -3,19 +3,25 @@
 // Whatever happens to the API server, the last world stays.
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import type { Api } from '../model/capture.ts'
 import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
-import type { Labels, PacketCapture, World } from '../model/world.ts'
+import type { CaptureDocument, Labels, World } from '../model/world.ts'
+import { listPath } from './apis.ts'
 import { followFelix } from './felix.ts'
+import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
 import type { Source } from './source.ts'
+import { withoutManaged } from './withoutManaged.ts'
 
 export type ClusterParts = {
   readonly kube: Kube
   readonly node: string
+  readonly apis: readonly Api[] // the kinds that are served here
   readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev where that is taken
   readonly settings: () => Settings
+  readonly hostInterfaces: () => readonly string[]
   readonly clock: Clock
   readonly log: Logger
 }
@@ -27,8 +33,9 @@ type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
 export class Cluster implements Source {
   readonly #parts: ClusterParts
-  readonly #captures: ListWatch<Listed<PacketCapture>>
+  readonly #captures: readonly ListWatch<Listed<CaptureDocument>>[] // one for each kind
   readonly #pods: ListWatch<Listed<Pod>>
+  readonly #node: ListWatch<Labelled> | undefined // where a capture may select nodes
   readonly #stop = new AbortController()
   #namespaces: ListWatch<Labelled> | undefined // while a selector mentions their labels
   #serviceAccounts: ListWatch<Labelled> | undefined
@@ -38,14 +45,10 @@ export class Cluster implements Source {
 
   constructor(parts: ClusterParts) {
     this.#parts = parts
-    const { kube, clock, node, group } = parts
-    this.#captures = this.#follow('captures', {
-      path: `/apis/${group}/v3/packetcaptures`,
-      wanted: 'spec',
-      isConsistent: true, // files of a capture that is missing are removed
-      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata: withoutManaged(metadata), spec }),
-    })
+    const { kube, clock, node, group, apis } = parts
+    this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
+    if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
     this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
       const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
       if (hostVeth === this.#hostVeth) return
@@ -59,10 +62,10 @@ export class Cluster implements Source {
   }
 
   snapshot(): World {
-    const { node, settings } = this.#parts
-    const captures = [...this.#captures.objects.values()]
+    const { node, settings, hostInterfaces } = this.#parts
+    const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     this.#watchLabels(captures)
-    const needed = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
+    const needed = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
     const isKnown = { 'pcns.': this.#namespaces?.isListed, 'pcsa.': this.#serviceAccounts?.isListed }
     return {
       node,
@@ -71,6 +74,8 @@ export class Cluster implements Source {
       captures: captures.filter(capture => prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix))),
       endpoints: [],
       pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a tap on the wrong side would be opened twice
+      nodeLabels: this.#node?.objects.values().next().value?.metadata.labels ?? {},
+      hostInterfaces: hostInterfaces(),
       namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
       serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
       hostVeth: this.#hostVeth ?? 'TwoSided',
@@ -80,45 +85,47 @@ export class Cluster implements Source {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    const all = [this.#captures, this.#pods, this.#namespaces, this.#serviceAccounts]
+    const all = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
     await Promise.all([this.#felix, ...all.map(watch => watch?.[Symbol.asyncDispose]())])
   }
 
-  #watchLabels(captures: readonly PacketCapture[]): void {
+  #watchLabels(captures: readonly CaptureDocument[]): void {
     const isMentioned = (prefix: Prefix) => captures.some(capture => mentions(capture, prefix))
     this.#namespaces = this.#while(isMentioned('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
     this.#serviceAccounts = this.#while(isMentioned('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
   }
 
   #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
-    if (isNeeded)
-      return watch ?? this.#follow(what, { path, wanted: 'metadata', keep: ({ metadata }) => ({ metadata: withoutManaged(metadata) }) })
+    if (isNeeded) return watch ?? this.#followLabels(what, path)
     void watch?.[Symbol.asyncDispose]()
     return undefined
   }
 
+  #followLabels(what: string, path: string, query: Readonly<Record<string, string>> = {}): ListWatch<Labelled> {
+    return this.#follow(what, { path, query, wanted: 'metadata', keep: ({ metadata }) => withoutManaged({ metadata }) })
+  }
+
   #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
     const { kube, clock, log } = this.#parts
-    let isWell: boolean | undefined
-    const watch = new ListWatch<T>({
-      ...options,
-      kube,
-      clock,
-      onState: (state, detail) => {
-        if (state === 'failed' && isWell !== false) log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
-        if (state !== 'failed' && isWell === false) log.info({ what, detail }, 'followed again')
-        isWell = state !== 'failed'
-      },
-    })
+    const watch = new ListWatch<T>({ ...options, kube, clock, onState: followLog(log, what) })
     watch.onChange(() => this.#listener())
     watch.start()
     return watch
   }
 }
 
-function mentions({ spec }: PacketCapture, prefix: Prefix): boolean {
-  return spec.selector?.includes(prefix) === true
+// Retina's Capture selects namespaces by their labels.
+function mentions({ kind, spec }: CaptureDocument, prefix: Prefix): boolean {
+  if (kind === 'PacketCapture') return spec.selector?.includes(prefix) === true
+  return prefix === 'pcns.' && JSON.stringify(spec).includes('"namespaceSelector"')
 }
+
+const whole = {
+  wanted: 'spec',
+  isConsistent: true, // files of a capture that is missing are removed
+  keep: ({ apiVersion, kind, metadata, spec }: Listed<CaptureDocument>) =>
+    withoutManaged({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec } as Listed<CaptureDocument>),
+} as const
 
 function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
   const { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp } = metadata
@@ -129,10 +136,6 @@ function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
   return JSON.parse(
     JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
   )
-}
-
-function withoutManaged<T extends object>(metadata: T): T {
-  return { ...metadata, managedFields: undefined }
 }
 
 function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {

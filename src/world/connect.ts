@@ -3,9 +3,10 @@
 // only then: it takes more memory than an agent.
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { KubeConfig } from '@kubernetes/client-node'
@@ -93,7 +94,7 @@ function kubeOf(config: KubeConfig): Kube {
 
 async function send(
   server: string,
-  { path, method = 'GET', query = {}, headers = {}, body, signal }: KubeRequest,
+  { path, method = 'GET', query = {}, headers = {}, body, mayBeSent, signal }: KubeRequest,
   options: RequestOptions,
 ) {
   const search = new URLSearchParams(query).toString()
@@ -103,9 +104,16 @@ async function send(
   const all = { ...options, method, signal, headers: { ...headers, ...options.headers, ...length } }
   const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, all)
   sent.on('error', () => {}) // once() tells of it; what comes after an abort is nobody's
-  sent.end(body)
+  if (mayBeSent) await connected(sent, signal)
+  if (mayBeSent?.() === false) sent.destroy(new Error('no longer to be sent'))
+  else sent.end(body)
   const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
   return response
+}
+
+async function connected(sent: ClientRequest, signal: AbortSignal): Promise<void> {
+  const [socket] = (await once(sent, 'socket', { signal })) as [Socket]
+  if (socket.connecting) await once(socket, 'encrypted' in socket ? 'secureConnect' : 'connect', { signal })
 }
 
 function readWhenChanged<T>(file: string, read: (text: string) => T): () => T {

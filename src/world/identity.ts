@@ -4,6 +4,7 @@
 // An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifests.ts does).
 import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { systemRefusal } from '../errors.ts'
 import { captureKey } from '../model/capture.ts'
 import type { ObjectMeta, PacketCapture } from '../model/world.ts'
 
@@ -73,8 +74,7 @@ function store(file: string, text: string): string | undefined {
     renameSync(`${file}.tmp`, file)
     return undefined
   } catch (error) {
-    if (!(error instanceof Error && 'syscall' in error)) throw error
-    return error.message
+    return systemRefusal(error)
   }
 }
 

@@ -9,6 +9,7 @@ export type KubeRequest = {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  readonly mayBeSent?: () => boolean // asked in the moment in which the request leaves, when its connection stands
   readonly signal: AbortSignal
 }
 

@@ -22,6 +22,8 @@ export type KubeObject = {
   }
 }
 
+export type FollowState = 'listed' | 'watching' | 'failed'
+
 export type ListWatchOptions<T> = {
   readonly kube: Kube
   readonly clock: Clock
@@ -35,7 +37,7 @@ export type ListWatchOptions<T> = {
   readonly keep?: (object: T) => T
   readonly silentMsMax?: number // a watch without a line for this long is dead; bookmarks come about every minute
   readonly random?: () => number
-  readonly onState?: (state: 'listed' | 'watching' | 'failed', detail: string) => void
+  readonly onState?: (state: FollowState, detail: string) => void
 }
 
 const shortMs = 1_000 // a watch that ends sooner without a line is no watch

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Clock } from '../clock.ts'
 import type { Document } from '../document/read.ts'
+import { systemRefusal } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Settings } from '../model/settings.ts'
 import type { PacketCapture, WorkloadEndpoint, World } from '../model/world.ts'
@@ -73,6 +74,8 @@ export class Manifests implements Source {
       namespaceLabels: new Map(),
       serviceAccountLabels: new Map(),
       pods: [],
+      nodeLabels: {},
+      hostInterfaces: [],
       hostVeth: 'TwoSided',
       // A file that was never good may describe a capture whose packets lie on disk.
       complete: [...this.#files.values()].every(file => file.isGood),
@@ -104,8 +107,7 @@ export class Manifests implements Source {
       this.#files = await readManifestFiles(this.#parts.directory, this.#files)
       return undefined
     } catch (error) {
-      if (!(error instanceof Error && 'syscall' in error)) throw error
-      return error.message
+      return systemRefusal(error)
     }
   }
 

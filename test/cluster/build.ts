@@ -1,6 +1,6 @@
-// Builds the Kubernetes that the cluster tests run, once, from the Go modules pinned in assets/, into a cache outside the
-// tree. In: which set, `api` (etcd, kube-apiserver, kubectl) or `node` (the rest of one real node as well). Out: the
-// programs, each put in place whole, so that nobody ever runs half of one. Two builders take turns.
+// Builds the Kubernetes and the S3 server that tests run, once, from the Go modules pinned in assets/, into a cache outside
+// the tree. In: which set, `api` (etcd, kube-apiserver, kubectl), `node` (the rest of one real node as well) or `stores`.
+// Out: the programs, each put in place whole, so that nobody ever runs half of one. Two builders take turns.
 import { spawn } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { goCommand } from './go.ts'
 import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
 
 const [asked, locked] = process.argv.slice(2)
-const set: ToolSet = asked === 'node' ? 'node' : 'api'
+const set: ToolSet = asked === 'node' || asked === 'stores' ? asked : 'api'
 try {
   if (set === 'node' && missingPackages('node').length > 0) installPackages(missingPackages('node'), say)
   const missing = missingTools(set)

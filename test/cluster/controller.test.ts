@@ -3,7 +3,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
 import type { Child } from './child.ts'
 import { followFigures } from './figures.ts'
-import { packetCapture, type SimulatedNode, type SimulatedPod, systemNamespace } from './simulated.ts'
+import { packetCapture, type SimulatedNode, type SimulatedPod } from './simulated.ts'
+import { systemNamespace } from './systemNamespace.ts'
 import { useSimulated } from './useSimulated.ts'
 
 const { cluster, clusterTest } = useSimulated()

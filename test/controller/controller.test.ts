@@ -60,7 +60,16 @@ async function until(name: string, what: string, isSo: (capture: PublishedCaptur
 async function withController(work: (controller: Controller) => Promise<void>, kube = server().kube): Promise<void> {
   const stop = new AbortController()
   const compile = () => Promise.resolve(0)
-  await using controller = new Controller({ kube, group: 'projectcalico.org', clock: systemClock, log: makeLogger('silent'), compile })
+  const parts = {
+    kube,
+    apis: ['PacketCapture'],
+    group: 'projectcalico.org',
+    namespace: 'selcap-system',
+    clock: systemClock,
+    log: makeLogger('silent'),
+    compile,
+  } as const
+  await using controller = new Controller(parts)
   const running = controller.run({ signal: stop.signal, heldUntilMs: () => Number.POSITIVE_INFINITY })
   try {
     await Promise.race([work(controller), running])

@@ -78,7 +78,7 @@ test('nothing is written once the lease ran out or the term is over', async t =>
   const { resourceVersion: version } = capture.metadata
   for (const over of [parts(performance.now() - 1), parts(Number.POSITIVE_INFINITY, AbortSignal.abort())]) {
     t.deepEqual(await writeStatus(over, capture, statusOf(1), version), { kind: 'failed' })
-    t.false(await removeCapture(over, capture.metadata))
+    t.false(await removeCapture(over, capture, version))
     await tell(over, 'shop', eventOf(capture, { reason: 'Late', type: 'Normal', message: '' }, noonMs))
   }
   t.is((await get('late')).metadata.resourceVersion, version)
@@ -97,10 +97,10 @@ test('tell() makes an Event that kubectl describes, of any name, and one of what
 test('removeCapture() removes what it looked at, not what was edited meanwhile', async t => {
   const capture = await make('over')
   await edit('over')
-  t.true(await removeCapture(parts(), capture.metadata))
+  t.true(await removeCapture(parts(), capture, capture.metadata.resourceVersion))
   const now = await get('over')
-  t.true(await removeCapture(parts(), now.metadata))
-  t.true(await removeCapture(parts(), now.metadata))
+  t.true(await removeCapture(parts(), now, now.metadata.resourceVersion))
+  t.true(await removeCapture(parts(), now, now.metadata.resourceVersion))
   t.regex((await api().ask(['get', 'packetcapture', 'over', '-n', 'shop'])).err, /not found/)
 })
 

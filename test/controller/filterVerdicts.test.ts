@@ -17,8 +17,8 @@ function counting(): { readonly asked: string[]; readonly verdicts: FilterVerdic
 test('refusalOf() says why a filter does not compile, and asks once', async t => {
   const { asked, verdicts } = counting()
   for (let turn = 0; turn < 3; turn++) {
-    t.is(await verdicts.refusalOf('tcp'), undefined)
-    t.regex((await verdicts.refusalOf('and and')) ?? '', /syntax error/)
+    t.is(await verdicts.refusalOf({ filter: 'tcp' }), undefined)
+    t.regex((await verdicts.refusalOf({ filter: 'and and' })) ?? '', /syntax error/)
     verdicts.forgetUnasked()
   }
   t.deepEqual(asked, ['tcp', 'and and'])
@@ -26,14 +26,14 @@ test('refusalOf() says why a filter does not compile, and asks once', async t =>
 
 test('forgetUnasked() forgets a filter that nobody asked for since the last time', async t => {
   const { asked, verdicts } = counting()
-  for (const filter of ['tcp', 'udp']) await verdicts.refusalOf(filter)
+  for (const filter of ['tcp', 'udp']) await verdicts.refusalOf({ filter })
   verdicts.forgetUnasked()
-  await verdicts.refusalOf('udp')
+  await verdicts.refusalOf({ filter: 'udp' })
   verdicts.forgetUnasked()
-  for (const filter of ['tcp', 'udp']) await verdicts.refusalOf(filter)
+  for (const filter of ['tcp', 'udp']) await verdicts.refusalOf({ filter })
   t.deepEqual(asked, ['tcp', 'udp', 'tcp'])
 })
 
 test('refusalOf() passes on what is no refusal', async t => {
-  await t.throwsAsync(counting().verdicts.refusalOf('bug'), { message: 'a bug' })
+  await t.throwsAsync(counting().verdicts.refusalOf({ filter: 'bug' }), { message: 'a bug' })
 })

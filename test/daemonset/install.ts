@@ -8,10 +8,11 @@ import { Agent, type RequestOptions, request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
+import { systemNamespace } from '../cluster/systemNamespace.ts'
 import { root } from '../repo/tree.ts'
 import { until } from '../taps/capture.ts'
 
-export const systemNamespace = 'selcap-system'
+export { systemNamespace }
 export const account = (name: string, namespace = systemNamespace): string => `system:serviceaccount:${namespace}:${name}`
 
 export type Ask = {

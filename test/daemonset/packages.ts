@@ -4,7 +4,8 @@ import { read } from '../repo/tree.ts'
 
 type Locked = { readonly [kind in 'dependencies' | 'optionalDependencies' | 'peerDependencies']?: Readonly<Record<string, string>> }
 
-const isLeftOut = (name: string): boolean => ['node-gyp', 'nan', 'undici-types'].includes(name) || /^(@types\/|bare-)/.test(name)
+const isLeftOut = (name: string): boolean =>
+  ['node-gyp', 'nan', 'cpu-features', 'undici-types'].includes(name) || /^(@types\/|bare-)/.test(name)
 
 export function neededPackages(): string[] {
   const { packages } = JSON.parse(read('package-lock.json')) as { readonly packages: Readonly<Record<string, Locked>> }

@@ -13,6 +13,8 @@ const world: World = {
   namespaceLabels: new Map([['shop', { team: 'a' }]]),
   serviceAccountLabels: new Map([['shop/robot', { tier: 'x' }]]),
   pods: [],
+  nodeLabels: {},
+  hostInterfaces: [],
   hostVeth: 'TwoSided',
 }
 

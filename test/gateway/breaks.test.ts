@@ -1,5 +1,5 @@
-// What becomes of a download when, in its middle, the agent dies, the file is rotated or removed, or the capture is deleted; and of
-// the gateway's certificate when it is replaced.
+// What becomes of a download when, in its middle, the agent dies, the file is rotated or removed, or the capture is deleted; of the
+// gateway's certificate when it is replaced; and of the gateway when the API server is away.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -126,6 +126,20 @@ clusterTest('a certificate put into the Secret is served from then on, and one t
   await until('the refusal', () => gateway.child.tail(1_000).includes('certificate not taken'))
   t.is(await served(), second?.fingerprint)
   t.is((await gateway.ask({ path: '/readyz' })).code, 200)
+})
+
+clusterTest('a gateway tells when it cannot follow the cluster, and when it can again', async t => {
+  const { gateway } = await onStage()
+  const told = (message: string, what: string) =>
+    gateway.child
+      .tail(1_000_000)
+      .split('\n')
+      .some(line => line.includes(`"what":"${what}"`) && line.includes(`"msg":"${message}`))
+  await cluster().api.interrupt('SIGKILL')
+  for (const what of ['captures', 'reports']) await until(`a complaint of ${what}`, () => told('cannot follow', what))
+  for (const what of ['captures', 'reports']) t.false(told('followed again', what), what)
+  await cluster().api.resume()
+  for (const what of ['captures', 'reports']) await until(`${what} to be back`, () => told('followed again', what))
 })
 
 let versions = 0

@@ -11,10 +11,10 @@ import { buffer } from 'node:stream/consumers'
 import pino from 'pino'
 import { makeCertificate } from '../../src/access/certificate.ts'
 import { Reviews } from '../../src/access/reviews.ts'
+import { Agents } from '../../src/agentClient/agents.ts'
+import { AgentTokens } from '../../src/agentClient/agentTokens.ts'
 import { listen } from '../../src/agentServer/server.ts'
 import { systemClock } from '../../src/clock.ts'
-import { Agents } from '../../src/gateway/agents.ts'
-import { AgentTokens } from '../../src/gateway/agentTokens.ts'
 import { GatewayCluster } from '../../src/gateway/cluster.ts'
 import { teller } from '../../src/gateway/events.ts'
 import { GatewayFigures } from '../../src/gateway/figures.ts'
@@ -72,7 +72,7 @@ export class LocalGateway {
     const said: string[] = []
     const log = pino({ level: 'trace' }, { write: line => said.push(line) })
     const figures = new GatewayFigures()
-    const cluster = new GatewayCluster({ kube, clock: systemClock, group: 'projectcalico.org' })
+    const cluster = new GatewayCluster({ kube, clock: systemClock, group: 'projectcalico.org', log })
     const tokens = new AgentTokens({ kube, clock, namespace: systemNamespace, account: 'selcap-gateway' })
     const agents = new Agents(name => tokens.for(name), { onFailure: name => figures.agentFailed(name) })
     const server = gatewayServer(

@@ -35,6 +35,7 @@ test('toIntent() fills in what the capture does not say', t => {
     key: 'shop/a',
     generation: 2,
     createdAtMs: Date.parse('2026-01-02T03:04:05Z'),
+    scope: { kind: 'Namespaces', names: ['shop'] },
     selector: 'all()',
     filter: '',
     window: {},

@@ -75,3 +75,37 @@ test('matchEndpoints() never sees another namespace, whatever the selector', t =
   t.deepEqual(matchEndpoints(intent('all()'), candidates, 'node-0').matched, [])
   t.is(matchEndpoints(intent('all()', 'other'), candidates, 'node-0').matched.length, 1)
 })
+
+const all = [
+  pod('a'),
+  pod('a', { namespace: 'other' }),
+  pod('b', { namespace: 'third' }),
+  pod('eth0', { namespace: '' }),
+  pod('lo', { namespace: '' }),
+]
+
+for (const [what, scope, matched] of [
+  ['two namespaces', { kind: 'Namespaces', names: ['other', 'third'] }, ['other.a', 'third.b']],
+  ["its own and another's, whose name comes first", { kind: 'Namespaces', names: ['default', 'other'] }, ['a', 'other.a']],
+  ['no namespace', { kind: 'Namespaces', names: [] }, []],
+  ['the host', { kind: 'Host' }, ['eth0', 'lo']],
+  ['one interface of the host, and one that is not there', { kind: 'Host', interfaces: ['eth0', 'eth9'] }, ['eth0']],
+] as const) {
+  test(`matchEndpoints() of a capture of ${what} finds [${matched}]`, t => {
+    const found = matchEndpoints({ ...intent(), scope }, candidatesOf(all, 'node-0'), 'node-0')
+    t.deepEqual(
+      found.matched.map(({ name }) => name),
+      [...matched],
+    )
+  })
+}
+
+test('matchEndpoints() asks of each endpoint by namespace and name', t => {
+  const scope = { kind: 'Namespaces', names: ['default', 'other'] } as const
+  const matches: Intent['matches'] = (_, { namespace, name }) => namespace === 'other' && name === 'a'
+  const found = matchEndpoints({ ...intent(), scope, matches }, candidatesOf(all, 'node-0'), 'node-0')
+  t.deepEqual(
+    found.matched.map(({ name }) => name),
+    ['other.a'],
+  )
+})

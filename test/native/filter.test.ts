@@ -42,14 +42,15 @@ const addon = createRequire(import.meta.url)('../../native/build/Release/selcap.
   Record<string, (...args: unknown[]) => unknown>
 >
 const wrong: readonly (readonly [name: string, args: readonly unknown[]])[] = [
-  ['compile', ['x', 'ip', 2]],
-  ['compile', [1, 7, 2]],
-  ['compile', [1, 'ip', 'x']],
+  ['compile', ['x', 'ip', 2, 1500]],
+  ['compile', [1, 7, 2, 1500]],
+  ['compile', [1, 'ip', 'x', 1500]],
+  ['compile', [1, 'ip', 2, 'x']],
   ['compile', []],
   ['open', [1]],
-  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true]],
-  ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x']],
-  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true]],
+  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true, 1500]],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x', 1500]],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true, 1500]],
   ['offer', [1, 'x', 1, true]],
   ['order', [9, 1, 1]],
   ['order', [1, {}, 1]],

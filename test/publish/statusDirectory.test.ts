@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
-import { defaultSettings } from '../../src/model/settings.ts'
 import type { PacketCapture, World } from '../../src/model/world.ts'
 import { readStatusDirectory, StatusDirectory } from '../../src/publish/statusDirectory.ts'
 import type { CaptureStatusElement } from '../../src/status/types.ts'
+import { world as worldOf } from '../worlds/documents.ts'
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')
 
@@ -15,19 +15,7 @@ function capture(name: string, uid = `uid-${name}`): PacketCapture {
   return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec: { selector: 'all()' } }
 }
 
-function world(captures: readonly PacketCapture[], complete = true): World {
-  return {
-    node: 'node-0',
-    settings: defaultSettings,
-    captures,
-    endpoints: [],
-    namespaceLabels: new Map(),
-    serviceAccountLabels: new Map(),
-    pods: [],
-    hostVeth: 'TwoSided',
-    complete,
-  }
-}
+const world = (captures: readonly PacketCapture[], complete = true): World => worldOf(captures, [], { complete })
 
 function element(packets: number, state: CaptureStatusElement['state'] = 'Capturing'): CaptureStatusElement {
   const counts = { packets, bytes: packets * 100, dropped: 0 }

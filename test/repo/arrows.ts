@@ -18,7 +18,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
   'src/model': [],
   'src/errors.ts': [],
-  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser'],
+  'src/intent': [...pure, 'grammar', 'luxon', 'cron-parser', 'node:net'], // isIP() and such only compute
   'src/endpoint': [...pure, 'grammar', 'node:crypto'],
   'src/match': [...pure, 'grammar'],
   'src/schedule': [...pure, 'luxon', 'cron-parser'],
@@ -34,6 +34,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
+  'src/artifacts': [...edge, 'src/files', 'src/status/words.ts', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
+  'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
+
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
   'src/log.ts': ['pino', 'src/model', 'node:*'],
@@ -44,24 +47,40 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/daemon.ts': edge,
   'src/access': [...edge, 'src/world/kube.ts', 'selfsigned'],
   'src/agentServer': [...edge, 'src/access', 'src/files', 'src/stream', 'fastify'],
+  'src/nodeEngine.ts': [...edge, 'src/daemon.ts', 'src/engine.ts', 'src/taps', 'src/world'],
   'src/agent.ts': [
     ...edge,
     'src/access',
     'src/agentServer',
+    'src/artifacts',
     'src/daemon.ts',
     'src/cli',
     'src/engine.ts',
+    'src/nodeEngine.ts',
     'src/publish',
     'src/stream',
     'src/taps',
     'src/files',
     'src/world',
   ],
-  'src/standalone.ts': [...edge, 'src/daemon.ts', 'src/cli', 'src/engine.ts', 'src/publish', 'src/taps', 'src/files', 'src/world'],
+  'src/standalone.ts': [
+    ...edge,
+    'src/artifacts',
+    'src/daemon.ts',
+    'src/cli',
+    'src/nodeEngine.ts',
+    'src/publish',
+    'src/taps',
+    'src/files',
+    'src/world',
+  ],
   'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
     ...edge,
+    'src/access/http.ts',
+    'src/agentClient',
+    'src/output',
     'src/cli',
     'src/daemon.ts',
     'src/intent',
@@ -69,12 +88,20 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/status',
     'src/publish',
     'src/world',
+    'src/taps/driver.ts',
     'src/taps/drivers.ts', // to compile filters
+    'src/taps/filterRefusal.ts',
+  ],
+  'src/agentClient': [
+    ...edge,
+    'src/access',
+    'src/agentServer/server.ts', // what its answers look like
+    'src/world/kube.ts',
   ],
   'src/gateway': [
     ...edge,
     'src/access',
-    'src/agentServer/server.ts', // what its answers look like
+    'src/agentClient',
     'src/cli',
     'src/daemon.ts',
     'src/publish',

@@ -1,20 +1,17 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import type { CloseReason } from '../../src/model/tap.ts'
 import type { Pod } from '../net/pod.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { run } from '../net/run.ts'
 import { until } from './capture.ts'
-import { close, folder, holderIn, isBalanced, open, records, row, specFor } from './holderParts.ts'
+import { type Changes, capturing, close, folder, holderIn, isBalanced, open, records, row, specFor } from './holderParts.ts'
 import { podWithPort } from './podWithPort.ts'
 
 networkTest('TapHolder captures into the file of the endpoint, and its facts say so', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName))
-  await sender.udp({ to: pod.hostAddress, port, count: 20 })
-  await until('20 packets', () => row(holder).packets === 20)
+  const { pod, directory, holder, captured } = await capturing(t)
+  await captured(20)
   const [capture] = holder.facts().captures.values()
   t.deepEqual(capture?.fileNames, [`web-0_${pod.hostName}.pcap`])
   t.is(capture?.fileBytes, statSync(join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`)).size)
@@ -63,12 +60,8 @@ async function readTwice(command: string, args: readonly string[]): Promise<void
 }
 
 networkTest('TapHolder follows an interface that goes and comes back under its name, and says when it was away', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName))
-  await sender.udp({ to: pod.hostAddress, port, count: 5 })
-  await until('5 packets', () => row(holder).packets === 5)
+  const { pod, directory, holder, captured } = await capturing(t)
+  await captured(5)
   const goneMs = Date.now()
   await pod.remove()
   await until('the gap', () => row(holder).gaps.length === 1)
@@ -104,19 +97,20 @@ networkTest('TapHolder notes the time an interface was down', async t => {
   t.regex(row(holder).gaps[0]?.reason ?? '', /is down$/)
 })
 
-networkTest('TapHolder goes on in the same row, with a gap, when the pod is replaced', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName))
-  await sender.udp({ to: pod.hostAddress, port, count: 4 })
-  await until('4 packets', () => row(holder).packets === 4)
+/** 4 packets before the tap is closed and opened as it should be now, 6 afterwards. */
+async function reopened(t: ExecutionContext, reason: CloseReason, changes: Changes) {
+  const { pod, directory, holder, captured } = await capturing(t)
+  await captured(4)
   await holder.apply([
-    { kind: 'close', id: 'shop/web/web-0', reason: 'replaced' },
-    { kind: 'open', spec: specFor(pod.hostName, { podUid: 'p2' }) },
+    { kind: 'close', id: 'shop/web/web-0', reason },
+    { kind: 'open', spec: specFor(pod.hostName, changes) },
   ])
-  await sender.udp({ to: pod.hostAddress, port, count: 6 })
-  await until('10 packets', () => row(holder).packets === 10)
+  await captured(6, 10)
+  return { directory, holder }
+}
+
+networkTest('TapHolder goes on in the same row, with a gap, when the pod is replaced', async t => {
+  const { directory, holder } = await reopened(t, 'replaced', { podUid: 'p2' })
   t.is(row(holder).uid, 'p2')
   t.is(row(holder).gaps.length, 1)
   t.is(readdirSync(join(directory, 'shop', 'web')).filter(file => file.endsWith('.pcap') && !file.startsWith('.')).length, 1)
@@ -124,18 +118,7 @@ networkTest('TapHolder goes on in the same row, with a gap, when the pod is repl
 })
 
 networkTest('TapHolder begins a new file when the filter changed, and keeps the old one', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName))
-  await sender.udp({ to: pod.hostAddress, port, count: 4 })
-  await until('4 packets', () => row(holder).packets === 4)
-  await holder.apply([
-    { kind: 'close', id: 'shop/web/web-0', reason: 'changed' },
-    { kind: 'open', spec: specFor(pod.hostName, { filter: 'udp and greater 10' }) },
-  ])
-  await sender.udp({ to: pod.hostAddress, port, count: 6 })
-  await until('10 packets', () => row(holder).packets === 10)
+  const { directory, holder } = await reopened(t, 'changed', { filter: 'udp and greater 10' })
   t.is(holder.facts().captures.get('shop/web')?.fileNames.length, 2)
   t.is(records(directory), 10)
 })

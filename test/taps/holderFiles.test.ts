@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { until } from './capture.ts'
-import { close, folder, holderIn, open, records, row, specFor } from './holderParts.ts'
+import { capturing, close, folder, holderIn, open, records, row, specFor } from './holderParts.ts'
 import { podWithPort } from './podWithPort.ts'
 
 networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
@@ -24,12 +24,8 @@ networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
 })
 
 networkTest('TapHolder rotates a file that is old and holds packets, and no empty one', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 } }))
-  await sender.udp({ to: pod.hostAddress, port, count: 2 })
-  await until('2 packets', () => row(holder).packets === 2)
+  const { holder, captured } = await capturing(t, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 } })
+  await captured(2)
   await until('the rotation', () => {
     holder.rotateWhatIsDue()
     return holder.facts().captures.get('shop/web')?.fileNames.length === 2
@@ -74,10 +70,7 @@ networkTest('TapHolder follows no symbolic link, and one capture that cannot be 
 })
 
 networkTest('TapHolder removes only a directory that carries the state file, and only of that uid', async t => {
-  const { pod } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName))
+  const { directory, holder } = await capturing(t)
   await holder.apply([{ kind: 'forget', captureKey: 'shop/web', uid: 'another' }])
   t.true(readdirSync(join(directory, 'shop', 'web')).includes('.selcap.json'))
   await close(holder, 'shop/web/web-0', 'deleted')

@@ -10,7 +10,9 @@ import { defaultSettings } from '../../src/model/settings.ts'
 import { type CloseReason, type TapSpec, tapId } from '../../src/model/tap.ts'
 import { TapHolder } from '../../src/taps/holder.ts'
 import { ringDriver } from '../../src/taps/ring.ts'
+import { until } from './capture.ts'
 import { readRecords } from './captureFile.ts'
+import { podWithPort } from './podWithPort.ts'
 
 export function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-holder-'))
@@ -30,7 +32,7 @@ export async function holderIn(t: ExecutionContext, captureDir: string): Promise
   return holder
 }
 
-type Changes = Partial<Omit<TapSpec, 'capture' | 'endpoint'>> & {
+export type Changes = Partial<Omit<TapSpec, 'capture' | 'endpoint'>> & {
   readonly name?: string
   readonly pod?: string
   readonly uid?: string
@@ -56,12 +58,30 @@ export function specFor(
     ringBytes: 524_288,
     rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3.6e6, filesMax: 2 },
     limits: {},
+    window: {},
     ...changes,
   }
 }
 
 export const open = (holder: TapHolder, ...specs: TapSpec[]) => holder.apply(specs.map(spec => ({ kind: 'open', spec })))
 export const close = (holder: TapHolder, id: string, reason: CloseReason) => holder.apply([{ kind: 'close', id, reason }])
+
+/** A pod, a holder on a directory of its own, and the pod's interface captured. `captured`: sends, waits for so many packets in all. */
+export async function capturing(t: ExecutionContext, changes: Changes = {}) {
+  const { pod, sender, port } = await podWithPort(t)
+  const directory = folder(t)
+  const holder = await holderIn(t, directory)
+  await open(holder, specFor(pod.hostName, changes))
+  return {
+    pod,
+    directory,
+    holder,
+    captured: async (count: number, all = count): Promise<void> => {
+      await sender.udp({ to: pod.hostAddress, port, count })
+      await until(`${all} packets`, () => row(holder).packets === all)
+    },
+  }
+}
 
 export function row(holder: TapHolder, key = 'shop/web', pod = 'web-0'): EndpointFacts {
   const found = holder.facts().captures.get(key)?.endpoints.get(pod)

@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { defaultSettings } from '../../src/model/settings.ts'
-import type { PacketCapture, World } from '../../src/model/world.ts'
+import type { CaptureDocument, World } from '../../src/model/world.ts'
 import { Cluster } from '../../src/world/cluster.ts'
 import { felix, felixDefinition } from './felixConfiguration.ts'
 import { apply, capture, hurriedClock, installPacketCapture, until, useApiServer } from './listWatchParts.ts'
@@ -35,7 +35,9 @@ async function start(t: ExecutionContext, next: ApiProxy['next'] = () => undefin
   const parts = {
     kube: proxy.kube(),
     node: 'node-1',
+    apis: ['PacketCapture'] as const,
     group: 'projectcalico.org',
+    hostInterfaces: () => [],
     settings,
     clock: hurriedClock(),
     log: pino({ level: 'silent' }),
@@ -45,7 +47,7 @@ async function start(t: ExecutionContext, next: ApiProxy['next'] = () => undefin
   return { proxy, cluster, until: (what, isSo) => until(what, () => isSo(cluster.snapshot())) }
 }
 
-function names(captures: readonly PacketCapture[]): string[] {
+function names(captures: readonly CaptureDocument[]): string[] {
   return captures.map(({ metadata }) => metadata.name).toSorted()
 }
 

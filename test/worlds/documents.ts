@@ -40,6 +40,8 @@ export function world(captures: readonly PacketCapture[], endpoints: readonly Wo
     namespaceLabels: new Map(),
     serviceAccountLabels: new Map(),
     pods: [],
+    nodeLabels: {},
+    hostInterfaces: [],
     hostVeth: 'TwoSided',
     complete: true,
     ...options,

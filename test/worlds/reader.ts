@@ -4,6 +4,7 @@ import { type Decision, decide as decideDocuments } from '../../src/decide.ts'
 import { decideRead } from '../../src/decideRead.ts'
 import { toEndpoint } from '../../src/endpoint/endpoint.ts'
 import { toIntent } from '../../src/intent/intent.ts'
+import { readCapture } from '../../src/intent/read.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import type { Endpoint } from '../../src/model/endpoint.ts'
 import type { Actual } from '../../src/model/facts.ts'
@@ -12,7 +13,7 @@ import { world as worldOf } from './documents.ts'
 
 export function decide(world: World, actual: Actual, nowMs: number): Decision {
   if (world.endpoints.every(({ metadata }) => metadata.annotations === undefined)) return decideDocuments(world, actual, nowMs)
-  const read = world.captures.map(capture => toIntent(capture, world.settings))
+  const read = world.captures.map(capture => readCapture(capture, world))
   return decideRead({ world, read, endpoints: world.endpoints.map(document => readEndpoint(document, world)) }, actual, nowMs)
 }
 

@@ -110,13 +110,19 @@ clusterTest('kubectl capture create --wait exits 6 with the message when the cap
   t.regex(err, /syntax error/)
 })
 
+// What says "no colour", or that nobody is at the terminal, is the test runner's business.
+function onTerminal(): NodeJS.ProcessEnv {
+  const { CI: _, NO_COLOR: __, FORCE_COLOR: ___, NODE_DISABLE_COLORS: ____, ...env } = process.env
+  return { ...env, TERM: 'xterm-256color' }
+}
+
 clusterTest('kubectl capture watch draws a table with the way to the limit on a terminal', async t => {
   const { userKubeconfig, capture } = await onStage()
   t.is((await capture('create', 'limited', '-l', 'app == "web"', '--limit-packets', '2', '--wait')).code, 0)
   const command = `stty columns 100; kubectl capture watch limited --kubeconfig ${userKubeconfig}`
   const args = [`--net=${cluster().networkPath}`, 'script', '-qec', command, '/dev/null']
   const child = spawn('nsenter', args, {
-    env: { ...process.env, TERM: 'xterm-256color', NO_COLOR: '' },
+    env: onTerminal(),
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => child.kill('SIGKILL'))

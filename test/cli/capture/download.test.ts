@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
 import { kubeconfig } from '../../cluster/credentials.ts'
 import { useSimulated } from '../../cluster/useSimulated.ts'
 import { readRecords } from '../../taps/captureFile.ts'
@@ -195,7 +196,10 @@ clusterTest('kubectl capture create --download waits for the end and has the fil
   )
   await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
   await untilSo('its files', () => stage.nodes.every(node => node.files('shop', 'short').length === 1))
-  for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  // A file is there a moment before its interface is listened to: sent until both have had enough.
+  const isOver = creating.then(() => true)
+  do for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  while (!(await Promise.race([isOver, after(500, false)])))
   const { code, err } = await creating
   t.is(code, 0, err)
   t.regex(err, /short is Finished: 2 nodes, 2 endpoints, 6 packets\n/)

@@ -4,10 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { read, root } from '../../repo/tree.ts'
+import { systemNamespace } from '../systemNamespace.ts'
 import { makeImage } from './image.ts'
 import type { Node } from './node.ts'
 
-export const systemNamespace = 'selcap-system'
+export { systemNamespace }
 
 /** What containerd makes of the name that the manifests have. */
 const imageName = `docker.io/library/selcap:${JSON.parse(read('package.json')).version}`

@@ -89,7 +89,7 @@ test("every command of README.md's section on clusters has a check here, and no 
   t.deepEqual(commandsOf(packets), Object.keys(packetChecks))
   t.deepEqual(spokenCommandsOf(section), ['bin/selcap preflight']) // test/cluster/preflight.test.ts
   const programs = spokenCommandsOf(sectionOf(read('docs/operations.md'), 'The programs'))
-  t.deepEqual(programs, ['selcap agent', 'selcap controller', 'selcap standalone', reportCommand])
+  t.deepEqual(programs, ['selcap agent', 'selcap controller', 'selcap gateway', 'selcap standalone', reportCommand])
   const { newTag } = parse(read('daemonset/base/kustomization.yaml')).images[0]
   t.true(section.includes(`-t selcap:${newTag} .`) && section.includes(`kind load docker-image selcap:${newTag}`))
 })

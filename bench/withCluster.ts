@@ -1,0 +1,13 @@
+// A simulated cluster for a bench; it and whatever else is handed to `scope` is gone at the end, also of a bench that fails.
+import { SimulatedCluster } from '../test/cluster/simulated.ts'
+import type { Scope } from '../test/net/namespace.ts'
+
+export async function withCluster(main: (cluster: SimulatedCluster, scope: Scope) => Promise<void>): Promise<void> {
+  const cleanUps: (() => unknown)[] = []
+  const scope: Scope = { teardown: cleanUp => void cleanUps.push(cleanUp) }
+  try {
+    await main(await SimulatedCluster.start(scope), scope)
+  } finally {
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp()
+  }
+}

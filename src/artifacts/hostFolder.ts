@@ -1,0 +1,52 @@
+// A directory on the node for archives, made if it is not there, 0750. In: the administrator's directory and the names below it.
+// Out: its path. Follows no symbolic link below the administrator's directory, and puts a finished file in place without writing
+// over another.
+import { constants } from 'node:fs'
+import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { HostPlace } from '../model/artifact.ts'
+
+export async function hostFolder({ base, below }: HostPlace): Promise<string> {
+  await mkdir(base, { recursive: true, mode: 0o750 })
+  const folders = below.map((_, index) => join(base, ...below.slice(0, index + 1)))
+  for (const folder of folders) {
+    await mkdir(folder, { mode: 0o750 }).catch(ignore('EEXIST'))
+    if (!(await lstat(folder)).isDirectory())
+      throw new Error(`Cannot keep archives in "${folder}": found a symbolic link or a file, expected a directory`)
+  }
+  return folders.at(-1) ?? base
+}
+
+/** Gives a finished file its name: the first of these that is free. Returns the path. */
+export async function settle(temporary: string, candidates: readonly string[]): Promise<string> {
+  for (const path of candidates) {
+    try {
+      await link(temporary, path) // fails where there is one already, which renaming would replace
+      await rm(temporary)
+      return path
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (code === 'EEXIST') continue
+      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
+      if ((await lstat(path).catch(ignore('ENOENT'))) !== undefined) continue // a file system without links
+      await rename(temporary, path)
+      return path
+    }
+  }
+  throw new Error(`Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`)
+}
+
+/** A new file that is not complete yet, 0640; what an earlier try left under its name goes. */
+export async function openTemporary(path: string): Promise<import('node:fs/promises').FileHandle> {
+  await rm(path, { force: true })
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640)
+  await handle.chmod(0o640) // whatever the umask was
+  return handle
+}
+
+function ignore(code: string): (error: NodeJS.ErrnoException) => undefined {
+  return error => {
+    if (error.code !== code) throw error
+  }
+}

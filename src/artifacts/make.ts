@@ -1,0 +1,28 @@
+// Makes what a finished capture wants made of its files: each kind of artifact has its maker, loaded when one is wanted.
+// What fails is told in what it resolves to.
+import type { ArtifactJob, Made } from '../model/artifact.ts'
+import type { Settings } from '../model/settings.ts'
+
+export type MakerParts = {
+  readonly node: string
+  readonly settings: () => Settings
+  readonly now: () => number
+  readonly folderOf: (key: string, uid: string) => string | undefined // of the capture's files
+  readonly print: (text: string) => Promise<void> // into the log
+}
+
+export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: AbortSignal): Promise<Made> {
+  const folder = parts.folderOf(job.key, job.capture.uid)
+  if (folder === undefined) return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: they are gone' }
+  switch (job.artifact.kind) {
+    case 'RetinaArchive': {
+      const { makeRetinaArchive } = await import('./retinaArchive.ts')
+      const { node, settings, now } = parts
+      return makeRetinaArchive({ ...job, artifact: job.artifact }, { node, folder, settings: settings(), nowMs: now(), signal })
+    }
+    case 'SingleFile': {
+      const { makeSingleFile } = await import('./singleFile.ts')
+      return makeSingleFile(job, job.artifact, { folder, print: parts.print, nowMs: parts.now(), signal })
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// Makes one file of all that a capture holds on this node, in the order of time: pcap, or text. Or prints the text, and makes
+// none. In: the job and the directory of its files. Out: what was made. It appears under its name when it is complete, never
+// grows beyond its limit, and is the same one when it is made again after a crash.
+import { constants } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileHeader } from '../files/header.ts'
+import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
+import { snapLengthMax } from '../model/capture.ts'
+import { type PcapRecord, recordsInOrder } from './records.ts'
+
+/** `folder`: with the capture's files. `print`: takes one or more lines for the log. */
+export type Place = {
+  readonly folder: string
+  readonly print: (text: string) => Promise<void>
+  readonly nowMs: number
+  readonly signal: AbortSignal
+}
+
+type Kept = { readonly bytes: number; readonly left: number } // packets that found no place
+
+const writeBytes = 65_536
+const nobody = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' } // pcap has no place for names
+const pcapHeader = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...nobody })
+
+export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, place: Place): Promise<Made> {
+  const attempts = (job.facts.made?.attempts ?? 0) + 1
+  try {
+    return { ...(await make(job, artifact, place)), attempts }
+  } catch (error) {
+    if (!(error instanceof Error && ('syscall' in error || error.message.startsWith('Cannot ')))) throw error
+    return { atMs: place.nowMs, files: [], error: error.message, attempts }
+  }
+}
+
+async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, nowMs: atMs, signal }: Place): Promise<Made> {
+  const records = until(signal, recordsInOrder(job.facts.fileNames.map(name => join(folder, name))))
+  if (artifact.form === 'stdout') {
+    for await (const lines of gathered(await linesOf(records, 'PACKET: '))) await print(lines.toString())
+    return { atMs, files: [] }
+  }
+  const path = join(artifact.directory, fileNameOf(job, artifact.form))
+  const { bytes, left } = await writeFile(path, await chunksOf(artifact.form, records), artifact.bytesMax)
+  const files = [{ path, bytes }]
+  return left === 0 ? { atMs, files } : { atMs, files, note: `${left} packets found no place in ${artifact.bytesMax} bytes` }
+}
+
+/** {name}-{YYYYMMDD-HHMMSS}: when the capture began on this node, in UTC. */
+export function fileNameOf({ capture, facts }: Pick<ArtifactJob, 'capture' | 'facts'>, form: 'pcap' | 'text'): string {
+  const [date = '', time = ''] = new Date(facts.firstOpenedAtMs ?? 0).toISOString().split('T')
+  return `${capture.name}-${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}.${form === 'pcap' ? 'pcap' : 'txt'}`
+}
+
+async function chunksOf(form: 'pcap' | 'text', records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
+  return form === 'text' ? linesOf(records, '') : pcapOf(records)
+}
+
+async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffer, void, undefined> {
+  yield pcapHeader
+  for await (const { bytes } of records) yield bytes
+}
+
+async function linesOf(records: AsyncIterable<PcapRecord>, before: string): Promise<AsyncIterable<Buffer>> {
+  const { textLines } = await import('./tcpdump.ts') // not before it is needed: an agent's memory is counted
+  return (async function* () {
+    for await (const line of textLines(pcapHeader, records)) yield Buffer.from(`${before}${line}\n`)
+  })()
+}
+
+async function* until<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  for await (const item of items) {
+    if (signal.aborted) throw new Error('Cannot make the file now: selcap is stopping')
+    yield item
+  }
+}
+
+async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let [parts, bytes]: [Buffer[], number] = [[], 0]
+  for await (const chunk of chunks) {
+    parts.push(Buffer.from(chunk)) // what comes next takes its place
+    bytes += chunk.length
+    if (bytes < writeBytes) continue
+    yield Buffer.concat(parts)
+    ;[parts, bytes] = [[], 0]
+  }
+  if (parts.length > 0) yield Buffer.concat(parts)
+}
+
+async function writeFile(path: string, chunks: AsyncIterable<Buffer>, bytesMax: number): Promise<Kept> {
+  const kept = { bytes: 0, left: 0 }
+  await writeWhole(path, gathered(fitting(chunks, bytesMax, kept)))
+  return kept
+}
+
+async function* fitting(chunks: AsyncIterable<Buffer>, bytesMax: number, kept: { bytes: number; left: number }): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    const isFull = kept.left > 0 || kept.bytes + chunk.length > bytesMax
+    if (isFull) kept.left++
+    else kept.bytes += chunk.length
+    if (!isFull) yield chunk
+  }
+}
+
+/** Hidden until it is complete and on the disk; what is under that name then gives way. */
+export async function writeWhole(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
+  const part = partOf(path)
+  await mkdir(join(path, '..'), { recursive: true, mode: 0o750 })
+  await rm(part, { force: true })
+  const file = await open(part, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o640)
+  try {
+    for await (const chunk of chunks) await file.writeFile(chunk)
+    await file.datasync()
+    await file.close()
+    await rename(part, path)
+  } catch (error) {
+    await file.close()
+    await rm(part, { force: true })
+    throw error
+  }
+}
+
+export function partOf(path: string): string {
+  const at = path.lastIndexOf('/') + 1
+  return `${path.slice(0, at)}.${path.slice(at)}.part`
+}

@@ -1,0 +1,89 @@
+// How one Capture of retina.sh stands on all nodes, and whether it may go. Pure. In: the resource, what its spec means, every
+// node's row, the time. Out: its status, its news, its finalizers.
+// A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
+import type { Intent, Rejection } from '../model/capture.ts'
+import type { Told } from '../publish/event.ts'
+import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from '../status/retina.ts'
+import type { JudgeInput, Judgement } from './judge.ts'
+import type { NodeRow } from './verdict.ts'
+
+const never = Number.POSITIVE_INFINITY
+const answerMs = 10_000 // a node that has a pod of a new capture says so within that time
+const flushMs = 1_800_000 // Retina's time of grace
+const finalizer = 'kappio.io/capture-cleanup'
+
+export function retinaVerdict({ capture, read, rows, addresses, previous, nowMs }: JudgeInput): Judgement {
+  const { metadata, spec } = capture
+  const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
+  const found = rows.filter(({ row }) => row.isListed)
+  const answeredAtMs = createdAtMs + answerMs
+  const before = previous as Partial<RetinaStatus> | undefined
+  const status = retinaStatus({
+    createdAtMs,
+    generation: metadata.generation,
+    refusal: refusalOf(read),
+    nodes: found.map(nodeOf),
+    missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
+    notes: read.ok ? read.notes : [],
+    previous: before,
+    nowMs,
+  })
+  const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found)
+  const finalizers = finalizersOf(metadata, read, held <= nowMs)
+  const wakes = [answeredAtMs, held].filter(atMs => atMs > nowMs)
+  return {
+    status,
+    told: newsOf(before?.conditions ?? [], status.conditions),
+    wakeAtMs: Math.min(never, ...wakes),
+    expiresAtMs: never,
+    ...(finalizers && { finalizers }),
+  }
+}
+
+type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }
+
+function refusalOf(read: Intent | Rejection): string | undefined {
+  return read.ok ? undefined : read.message
+}
+
+function nodeOf({ row, silentSinceMs }: NodeRow): RetinaNode {
+  const { file, problems, artifact } = row
+  const isSilent = silentSinceMs !== undefined
+  const message = `Unknown: no report since ${new Date(silentSinceMs ?? 0).toISOString()}, these are its last figures`
+  return { file: isSilent ? { ...file, message } : file, problems, isSilent, ...(artifact && { artifact }) }
+}
+
+/** In Retina's words; a pod that comes later is found later. */
+function missingOf(spec: Spec, namespace: string, found: readonly NodeRow[]): string | undefined {
+  const pods = new Set(found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod)))
+  const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(name => !pods.has(name))
+  if (missing !== undefined) return `failed to get pod ${missing} in namespace ${namespace}: no node has a running pod of that name`
+  return found.length === 0 ? 'no targets are selected by node selector, pod selector, or pod names' : undefined
+}
+
+/** When a deleted capture may go at the latest; in the past: now. */
+function holdUntilMs(deletionTimestamp: string | undefined, generation: number, found: readonly NodeRow[]): number {
+  if (deletionTimestamp === undefined) return never
+  const isAtWork = ({ row, silentSinceMs }: NodeRow): boolean =>
+    silentSinceMs === undefined && (row.observedGeneration < generation || stateOf(row.file, row.artifact) === 'active')
+  return found.some(isAtWork) ? (Date.parse(deletionTimestamp) || 0) + flushMs : -never
+}
+
+type Held = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
+
+/** What they should be; undefined: what they are. One that cannot be carried out needs none. */
+function finalizersOf(
+  { finalizers = [], deletionTimestamp }: Held,
+  read: Intent | Rejection,
+  mayGo: boolean,
+): readonly string[] | undefined {
+  const isHeld = finalizers.includes(finalizer)
+  if (deletionTimestamp === undefined) return isHeld || !read.ok ? undefined : [...finalizers, finalizer]
+  return isHeld && mayGo ? finalizers.filter(name => name !== finalizer) : undefined
+}
+
+function newsOf(before: readonly RetinaCondition[], now: readonly RetinaCondition[]): Told[] {
+  return now
+    .filter(({ type, reason, status }) => !before.some(old => old.type === type && old.reason === reason && old.status === status))
+    .map(({ type, reason, message }): Told => ({ reason, type: type === 'error' ? 'Warning' : 'Normal', message }))
+}

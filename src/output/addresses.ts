@@ -1,0 +1,51 @@
+// Which addresses a store may have. In: an address that is about to be connected to. Out: why not, or undefined.
+// The link's own, the machine's own, everybody's and the cloud's metadata services are refused in every spelling that ends up
+// there: mapped into IPv6, translated (NAT64), tunnelled (6to4). An administrator's ranges come first.
+import { BlockList, isIP } from 'node:net'
+
+type Range = readonly [address: string, prefix: number]
+
+const kinds: Readonly<Record<string, readonly Range[]>> = {
+  'an unspecified address': [['0.0.0.0', 8], ['::', 128]], // biome-ignore format: a line a kind
+  'a loopback address': [['127.0.0.0', 8], ['::1', 128]], // biome-ignore format: a line a kind
+  'a link-local address': [['169.254.0.0', 16], ['fe80::', 10]], // biome-ignore format: a line a kind
+  'a multicast or reserved address': [['224.0.0.0', 3], ['ff00::', 8], ['::', 96]], // biome-ignore format: a line a kind
+  "a cloud's metadata service": [['fd00:ec2::254', 128], ['fd20:ce::254', 128], ['100.100.100.200', 32], ['168.63.129.16', 32]], // biome-ignore format: a line a kind
+}
+
+const lists = Object.entries(kinds).map(([kind, ranges]) => [kind, listOf(ranges.flatMap(range => [range, ...hidden(range)]))] as const)
+
+/** `allowed`: ranges such as `127.0.0.0/8`, which the administrator takes responsibility for. */
+export function addressRefusal(address: string, allowed: readonly string[]): string | undefined {
+  const [plain = '', zone] = address.split('%')
+  const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'
+  if (isIP(plain) === 0) return 'not an address'
+  if (listOf(allowed.flatMap(text => rangeOf(text) ?? [])).check(plain, family)) return undefined
+  if (zone !== undefined) return 'a link-local address'
+  return lists.find(([, list]) => list.check(plain, family))?.[0]
+}
+
+/** undefined: not a range. */
+export function rangeOf(text: string): [Range] | undefined {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const bits = isIP(address) === 4 ? 32 : 128
+  const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
+  return isIP(address) !== 0 && rest.length === 0 && length <= bits ? [[address, length]] : undefined
+}
+
+/** The IPv6 ranges that lead to one of IPv4; mapped ones the list knows by itself. */
+function hidden([address, prefix]: Range): Range[] {
+  if (isIP(address) !== 4) return []
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
+  const words = [a * 256 + b, c * 256 + d].map(word => word.toString(16)).join(':')
+  return [
+    [`64:ff9b::${words}`, 96 + prefix],
+    [`2002:${words}::`, 16 + prefix],
+  ]
+}
+
+function listOf(ranges: readonly Range[]): BlockList {
+  const list = new BlockList()
+  for (const [address, prefix] of ranges) list.addSubnet(address, prefix, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  return list
+}

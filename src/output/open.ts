@@ -1,0 +1,68 @@
+// The door: a target and its Secret become a Store, or the reason why not. Loads the one library that is needed, and only then.
+import { type Clock, systemClock } from '../clock.ts'
+import type { StoreTarget } from '../model/output.ts'
+import { makeGuard, type Resolve } from './guard.ts'
+import { type EndpointPolicy, hostRefusal } from './policy.ts'
+import { type Effort, type Failure, final, type SecretValues, type Store, usualEffort } from './store.ts'
+import { toFailure } from './words.ts'
+
+export type OpenParts = {
+  readonly effort?: Partial<Effort>
+  readonly clock?: Clock
+  readonly resolve?: Resolve
+}
+
+export type Opened = { readonly ok: true; readonly store: Store }
+
+/** Nothing is sent yet: a target that is wrong only in the other side's eyes is told by put(). */
+export async function openStore(
+  target: StoreTarget,
+  secret: SecretValues,
+  policy: EndpointPolicy,
+  parts: OpenParts = {},
+): Promise<Opened | Failure> {
+  try {
+    return { ok: true, store: await load(target, secret, policy, parts) }
+  } catch (error) {
+    return toFailure(error, 'Cannot open the output', new AbortController().signal, secret)
+  }
+}
+
+async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenParts): Promise<Store> {
+  const common = { effort: { ...usualEffort, ...parts.effort }, clock: parts.clock ?? systemClock }
+  switch (target.kind) {
+    case 's3': {
+      const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([
+        import('./s3Client.ts'),
+        import('./s3.ts'),
+        import('./s3Errors.ts'),
+      ])
+      const guard = makeGuard(policy, parts.resolve)
+      const bucket = openBucket(target, secret, policy, guard)
+      const attempts = { ...common, explain: (error: unknown) => s3Error(error, target) }
+      return new S3Store({ target, bucket, secret, attempts, close: () => guard[Symbol.dispose]() })
+    }
+    case 'blob': {
+      const [{ openContainer }, { BlobStore }, { blobError }] = await Promise.all([
+        import('./blobClient.ts'),
+        import('./blob.ts'),
+        import('./blobErrors.ts'),
+      ])
+      const guard = makeGuard(policy, parts.resolve)
+      const container = openContainer(target, secret, policy, guard)
+      const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
+      return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
+    }
+    case 'sftp': {
+      const refused = hostRefusal(target.host, policy)
+      if (refused) throw final(`Cannot use sftp.host "${target.host}": ${refused}`)
+      const [{ SftpStore }, { readAccess }, { sftpError }] = await Promise.all([
+        import('./sftp.ts'),
+        import('./sftpSession.ts'),
+        import('./sftpErrors.ts'),
+      ])
+      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: parts.resolve }
+      return new SftpStore({ target, secret, session, attempts: { ...common, explain: (error: unknown) => sftpError(error, target) } })
+    }
+  }
+}

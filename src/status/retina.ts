@@ -1,0 +1,158 @@
+// How Retina's Capture stands on all nodes, in Retina's words; where Retina counts its Jobs, nodes are counted. Pure. In: what each
+// node reports, whether the capture could be read, the status of before, the time. Out: the status as its schema describes it.
+// A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
+// was so before except the times: when a condition last changed, and when the capture was complete for the first time.
+import { bytesOf, cut, fitting, rankOf, stepCount } from './bounds.ts'
+import type { ArtifactStatus, FileStatus, Problem } from './types.ts'
+
+export type RetinaNode = {
+  readonly file: FileStatus
+  readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus
+  readonly isSilent: boolean
+}
+
+export type RetinaCondition = {
+  readonly type: 'complete' | 'error'
+  readonly status: 'True' | 'False'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+  readonly observedGeneration: number
+}
+
+export type RetinaStatus = {
+  readonly conditions: readonly RetinaCondition[]
+  readonly startTime: string
+  readonly completionTime?: string // after success only, and never changed
+  readonly active?: number
+  readonly succeeded?: number
+  readonly failed?: number
+  readonly files: readonly RetinaFile[]
+}
+
+type RetinaFile = FileStatus & { readonly artifact?: ArtifactStatus }
+
+export type RetinaInput = {
+  readonly createdAtMs: number
+  readonly generation: number
+  readonly refusal: string | undefined // why the capture cannot be carried out at all
+  readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
+  readonly missing: string | undefined // why nobody was found, once there was time enough to look
+  readonly notes: readonly string[]
+  readonly previous: Partial<RetinaStatus> | undefined
+  readonly nowMs: number
+}
+
+type Count = { readonly active: number; readonly succeeded: number; readonly failed: number }
+type Said = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
+
+export function retinaStatus(input: RetinaInput): RetinaStatus {
+  const { createdAtMs, nodes, previous, nowMs } = input
+  const count = countOf(nodes)
+  const conditions = conditionsOf(input, count).map(said => dated(said, input))
+  const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
+  const completionTime = previous?.completionTime ?? (isComplete ? endOf(nodes, nowMs) : undefined)
+  return bounded({
+    conditions,
+    startTime: previous?.startTime ?? timeOf(createdAtMs),
+    ...(completionTime !== undefined && { completionTime }),
+    ...(count.active > 0 && { active: count.active }),
+    ...(count.succeeded > 0 && { succeeded: count.succeeded }),
+    ...(count.failed > 0 && { failed: count.failed }),
+    files: nodes.map(({ file, artifact }) => (artifact ? { ...file, artifact } : file)),
+  })
+}
+
+function conditionsOf({ refusal, nodes, missing, notes }: RetinaInput, { active, succeeded, failed }: Count): Said[] {
+  if (refusal !== undefined) return [failure('OtherError', refusal)]
+  const total = nodes.length
+  if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
+  const remarks = [...notes, ...nodes.flatMap(remarksOf)]
+  const told = (message: string) => shortened([message, ...remarks].join('; '))
+  const errors: Said[] = [
+    ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
+    ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
+  ]
+  if (active > 0)
+    return [
+      {
+        type: 'complete',
+        status: 'False',
+        reason: 'JobsInProgress',
+        message: told(`${active}/${total} Capture jobs are in progress, waiting for completion`),
+      },
+      ...errors,
+    ]
+  const complete: Said = {
+    type: 'complete',
+    status: 'True',
+    reason: 'JobsCompleted',
+    message: told(`All ${total} Capture jobs are completed`),
+  }
+  return succeeded === total && missing === undefined ? [complete] : errors
+}
+
+function failure(reason: string, message: string): Said {
+  return { type: 'error', status: 'True', reason, message: shortened(message) }
+}
+
+/** What a user should know of a node beside how far it is. */
+function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[] {
+  const said = [
+    ...(isSilent || stateOf(file, artifact) === 'failed' ? [file.message] : []),
+    artifact?.error,
+    artifact?.note,
+    ...problems.map(({ reason, message }) => `${reason}: ${message}`),
+  ]
+  return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
+}
+
+function countOf(nodes: readonly RetinaNode[]): Count {
+  const states = nodes.map(({ file, artifact }) => stateOf(file, artifact))
+  const of = (state: keyof Count) => states.filter(each => each === state).length
+  return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
+}
+
+/** A node that is over and never had an open tap packs nothing: nobody would wait for it. */
+export function stateOf({ state, endpoints }: FileStatus, artifact: ArtifactStatus | undefined): keyof Count {
+  if (artifact?.retried) return 'active'
+  if (artifact) return artifact.files.length > 0 ? 'succeeded' : 'failed'
+  if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
+  return state === 'Error' ? 'failed' : 'active'
+}
+
+function dated(said: Said, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
+  const before = previous?.conditions?.find(({ type }) => type === said.type)
+  const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : timeOf(nowMs)
+  return { ...said, lastTransitionTime, observedGeneration: generation }
+}
+
+/** When the last endpoint ended. */
+function endOf(nodes: readonly RetinaNode[], nowMs: number): string {
+  const ends = nodes.flatMap(({ file }) => file.endpoints.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt])))
+  return ends.toSorted().at(-1) ?? timeOf(nowMs)
+}
+
+function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString()
+}
+
+const messageMax = 32_768
+
+function shortened(message: string): string {
+  return message.length <= messageMax ? message : `${message.slice(0, messageMax - 1)}…`
+}
+
+const statusBytesMax = 999_000
+
+/** As an API server takes it: fewer rows and names, and on very many nodes fewer of them. The counts stay. */
+function bounded(status: RetinaStatus): RetinaStatus {
+  for (let step = 0; step < stepCount; step++) {
+    const files = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, step) }))
+    if (bytesOf({ ...status, files }) <= statusBytesMax) return { ...status, files }
+  }
+  const least = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, stepCount - 1) }))
+  const room = statusBytesMax - bytesOf({ ...status, files: [] })
+  return { ...status, files: fitting(least, ({ state }) => rankOf(state), room) }
+}

@@ -1,0 +1,2 @@
+// Where selcap's own parts run.
+export const systemNamespace = 'selcap-system'

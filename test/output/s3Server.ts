@@ -1,0 +1,40 @@
+// A real S3 server (versitygw over a directory) for tests. A bucket is a directory, an object a file in it.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { S3Target } from '../../src/model/output.ts'
+import { toolPath } from '../cluster/tools.ts'
+import type { Scope } from '../net/namespace.ts'
+import { startServer, type TestServer } from './server.ts'
+
+/** Words that nothing may show. */
+export const s3Secret = { 's3-access-key-id': 'canaryaccesskey17', 's3-secret-access-key': 'canary/secret+access=key/93847' }
+export const bucket = 'captures'
+
+/** `directory`: where the objects go, if that is a disk of the test's. */
+export async function startS3(scope: Scope, directory?: string): Promise<TestServer & { readonly objects: string }> {
+  const server = await startServer(
+    scope,
+    (own, port) => {
+      for (const name of [`data/${bucket}`, 'sidecar']) mkdirSync(join(own, name), { recursive: true })
+      return {
+        name: 'versitygw',
+        command: [
+          toolPath('versitygw'),
+          ...['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive'],
+          ...['posix', '--sidecar', join(own, 'sidecar'), join(own, 'data')],
+        ],
+        env: {
+          ...process.env,
+          ROOT_ACCESS_KEY_ID: s3Secret['s3-access-key-id'],
+          ROOT_SECRET_ACCESS_KEY: s3Secret['s3-secret-access-key'],
+        },
+      }
+    },
+    directory,
+  )
+  return Object.assign(server, { objects: join(server.directory, 'data', bucket) })
+}
+
+export function s3Target(endpoint: string, rest: Partial<S3Target> = {}): S3Target {
+  return { kind: 's3', bucket, secretName: 'store-keys', endpoint, region: 'us-east-1', ...rest }
+}

@@ -1,0 +1,16 @@
+// A process that uploads one file and says what came of it: a test kills it on the way, or asks how much memory it took.
+// In: a job as JSON on standard input. Out: a line of JSON, with its greatest memory in KiB.
+import { text } from 'node:stream/consumers'
+import type { StoreTarget } from '../../src/model/output.ts'
+import { openStore } from '../../src/output/open.ts'
+import type { SecretValues } from '../../src/output/store.ts'
+import { madeSource, testEffort, testPolicy } from './source.ts'
+
+export type Job = { readonly target: StoreTarget; readonly secret: SecretValues; readonly bytes: number; readonly isLarge?: boolean }
+
+const { target, secret, bytes, isLarge = false }: Job = JSON.parse(await text(process.stdin))
+const opened = await openStore(target, secret, testPolicy, { effort: isLarge ? {} : testEffort })
+if (!opened.ok) throw new Error(opened.reason)
+const put = await opened.store.put('web_1.pcap', madeSource(bytes), new AbortController().signal)
+opened.store.close()
+process.stdout.write(`${JSON.stringify({ put, maxRssKib: process.resourceUsage().maxRSS })}\n`)
