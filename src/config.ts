@@ -22,7 +22,7 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
     read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
     expected: 'at most 4 of the characters of interface names',
   },
-  logLevel: { read: text => levels.find(level => level === text.toLowerCase()), expected: `one of ${levels.join(', ')}` },
+  logLevel: { read: readLevel, expected: `one of ${levels.join(', ')}` },
   packetCapturesDir: { read: text => text || undefined, expected: 'a directory' },
   maxCaptureFiles: integer(1),
   maxCaptureFileSizeMb: integer(1, 1_000_000),
@@ -93,6 +93,12 @@ function readFile(text: string | undefined): FromFile {
 function integer(least: number, most = Number.MAX_SAFE_INTEGER): Setting {
   const expected = most === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`
   return { expected, read: text => (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined) }
+}
+
+/** As Python has it too. */
+function readLevel(text: string): string | undefined {
+  const wanted = text.toLowerCase()
+  return levels.find(level => level === (wanted === 'warning' ? 'warn' : wanted))
 }
 
 /** Separated by commas; an empty one is a list too. */

@@ -11,6 +11,7 @@ export type ControllerOptions = {
   readonly apis: readonly Api[]
   readonly namespace: string
   readonly logLevel: string
+  readonly settings?: string
   readonly metricsHost: string
   readonly metricsPort?: string
 }
@@ -26,6 +27,7 @@ export function controllerCommand(): Command {
     .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
     .option('--pod <name>', 'the pod this runs in: its tokens for the agents end with it; default: $POD_NAME', POD_NAME)
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
+    .option('--settings <dir>', 'a directory with a file LOG_LEVEL, as a ConfigMap is mounted; reloaded when it changes')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')
     .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9877')
     .addHelpText(

@@ -24,13 +24,17 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
+  await using configuration = new Configuration(options.config, {}, options.settings)
+  const apply = () => {
+    if (options.settings !== undefined) log.level = configuration.settings.logLevel
+    configuration.warnTo(log)
+  }
+  configuration.onChange(apply)
+  apply()
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)
 
-  await using configuration = new Configuration(options.config, {})
-  configuration.warnTo(log)
-  configuration.onChange(() => configuration.warnTo(log))
   const pod = options.pod === undefined ? {} : { pod: options.pod }
   const tokens = new AgentTokens({ kube, clock: systemClock, namespace, account, ...pod })
   using agents = new Agents(node => tokens.for(node))

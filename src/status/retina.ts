@@ -113,6 +113,7 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
   const said = [
     ...(isSilent || stateOf(file, artifact) === 'failed' ? [file.message] : []),
     artifact?.error,
+    artifact?.note,
     ...problems.map(({ reason, message }) => `${reason}: ${message}`),
   ]
   return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
@@ -135,6 +136,7 @@ export function stateOf(
   artifact: ArtifactStatus | undefined,
   outputs: readonly string[] = [],
 ): keyof Count {
+  if (artifact?.retried) return 'active'
   if (artifact && artifact.files.length === 0) return 'failed'
   if (artifact) return isStored(artifact, outputs, uploads) ? 'succeeded' : 'active'
   if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
