@@ -69,6 +69,9 @@ async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
   const path = filesPath(wish.capture)
   try {
     const { files } = await listFiles(agents, node.place, path)
+    const missing = (node.only ?? []).filter(name => !files.some(file => file.name === name))
+    if (missing.length > 0)
+      memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
     for (const file of files) {
       if (signal.aborted) return
       if (isWanted(node, file.name) && !file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
