@@ -44,6 +44,7 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
     fileNames: held.facts?.fileNames.toSorted() ?? [],
     state,
     ...(held.facts?.made && { artifact: artifactOf(held.facts.made) }),
+    ...failingIn(rows),
     ...(message !== '' && { message }),
     ...addCounts(rows.map(({ status }) => status)),
     endpoints: rows.map(({ status }) => status),
@@ -52,6 +53,15 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
     isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
     problems,
   }
+}
+
+function failingIn(rows: readonly Row[]): Pick<CaptureStatusElement, 'failing'> {
+  const wanted = rows.filter(({ endpoint }) => endpoint !== undefined)
+  const failed = wanted.flatMap(({ tap }) => (tap?.state === 'failed' && tap.spec.triesMax !== undefined ? [tap] : []))
+  const [first] = failed
+  if (!first || wanted.some(({ isLive }) => isLive)) return {}
+  const isGivenUp = failed.length === wanted.length && failed.every(({ retryAtMs: atMs }) => atMs === undefined)
+  return { failing: { tries: Math.max(...failed.map(({ tries = 0 }) => tries)), isGivenUp, message: first.message ?? '' } }
 }
 
 function artifactOf(made: Made): ArtifactStatus {

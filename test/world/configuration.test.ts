@@ -123,7 +123,13 @@ for (const [what, [spoil, warning]] of Object.entries(broken)) {
 
 test("Configuration follows a ConfigMap's volume with a file for each variable, below the environment", async t => {
   const directory = new Directory(t)
-  directory.mountConfigMap({ MAX_CAPTURE_FILES: '7', LOG_LEVEL: 'WARNING', AGENT_PORT: '8080', MAX_CAPTURE_FILE_SIZE_MB: '10', 'not-a-variable': 'x' })
+  directory.mountConfigMap({
+    MAX_CAPTURE_FILES: '7',
+    LOG_LEVEL: 'WARNING',
+    AGENT_PORT: '8080',
+    MAX_CAPTURE_FILE_SIZE_MB: '10',
+    'not-a-variable': 'x',
+  })
   const configuration = new Configuration(undefined, {}, directory.in('.'))
   t.teardown(() => configuration[Symbol.asyncDispose]())
   t.like(configuration.settings, { maxCaptureFiles: 7, logLevel: 'warn', agentPort: 8_080, maxCaptureFileSizeMb: 10 })
