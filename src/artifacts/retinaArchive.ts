@@ -1,16 +1,19 @@
 // Retina's archive of what a node captured: packet files, a text of them if one was asked for, what the node's network looks like,
 // a log. In: a finished capture. Out: one .tar.gz under its final name, or why there is none. Streamed: a few buffers are in
-// memory, whatever the size. What fails beside the packets stands in the log and in the message, and the packets stay.
+// memory, whatever the size. What fails beside the packets stands in the log and in the note, and the packets stay.
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePercent } from '../files/folder.ts'
 import type { ArtifactJob, Made, RetinaArchive } from '../model/artifact.ts'
 import type { Settings } from '../model/settings.ts'
+import { shortened } from '../status/words.ts'
 import { archiveStem, type PacketFile, packetFiles } from './archiveNames.ts'
 import { hostFolder, openTemporary, settle } from './hostFolder.ts'
 import { metadataFiles } from './metadata.ts'
 import { render } from './render.ts'
 import { TarGz } from './tarGz.ts'
+
+const messageMax = 1_000
 
 type Parts = {
   readonly node: string
@@ -22,14 +25,16 @@ type Parts = {
 type Job = ArtifactJob & { readonly artifact: RetinaArchive }
 
 export async function makeRetinaArchive(job: Job, parts: Parts): Promise<Made> {
-  const problems: string[] = []
-  const error = () => (problems.length === 0 ? {} : { error: shortened(problems) })
+  const { nowMs: atMs } = parts
+  const remarks: string[] = []
   try {
-    const path = await pack(job, parts, problem => problems.push(problem))
-    return { atMs: parts.nowMs, files: [{ path, bytes: (await stat(path)).size }], ...error() }
+    const path = await pack(job, parts, remark => remarks.push(remark))
+    const files = [{ path, bytes: (await stat(path)).size }]
+    const note = remarks.length === 0 ? {} : { note: shortened(remarks.join('; '), messageMax) }
+    return { atMs, files, ...note, ...(job.artifact.place && { isKept: true }) }
   } catch (failure) {
-    problems.unshift((failure as Error).message)
-    return { atMs: parts.nowMs, files: [], ...error() }
+    const attempts = (job.facts.made?.attempts ?? 0) + 1
+    return { atMs, files: [], error: shortened((failure as Error).message, messageMax), attempts }
   }
 }
 
@@ -101,11 +106,4 @@ function logOf({ capture, facts }: Job, packets: readonly PacketFile[], problems
   )
   const files = packets.map(({ file, entry }) => `${entry}: ${file}`)
   return [`selcap, capture ${capture.namespace}/${capture.name}, uid ${capture.uid}`, '', ...rows, ...files, ...problems, ''].join('\n')
-}
-
-const messageMax = 1_000
-
-function shortened(problems: readonly string[]): string {
-  const text = problems.join('; ')
-  return text.length <= messageMax ? text : `${text.slice(0, messageMax)}…`
 }

@@ -45,7 +45,7 @@ const schema = record(
     goneRows: record(counts),
     made: record(
       { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
-      { error: text, note: text, attempts: number },
+      { error: text, note: text, attempts: number, isKept: { type: 'boolean' } },
     ),
   },
 )

@@ -36,6 +36,7 @@ export type Made = {
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly error?: string
   readonly note?: string // what else is to be said
+  readonly isKept?: boolean // the files are the user's, also when the capture is gone
   readonly attempts?: number // made so far; missing: there is no other
 }
 

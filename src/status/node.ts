@@ -30,7 +30,8 @@ export function nodeStatuses(
   )
 }
 
-export function nodeStatus(held: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+export function nodeStatus(all: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+  const held = all.outlook.phase.kind === 'Scheduled' ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.outlook, rows)
   const problems = problemsOf(held, rows)
@@ -64,8 +65,13 @@ function failingIn(rows: readonly Row[]): Pick<CaptureStatusElement, 'failing'> 
   return { failing: { tries: Math.max(...failed.map(({ tries = 0 }) => tries)), isGivenUp, message: first.message ?? '' } }
 }
 
+// Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
+function beforeWindow({ outlook, facts }: Held): Held {
+  return { outlook: { ...outlook, refused: new Map() }, facts, taps: new Map() }
+}
+
 function artifactOf(made: Made): ArtifactStatus {
-  const { atMs: _, ...rest } = made
+  const { atMs: _, isKept: __, ...rest } = made
   return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
 }
 

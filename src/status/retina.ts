@@ -102,6 +102,7 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
   const said = [
     ...(isSilent || stateOf(file, artifact) === 'failed' ? [file.message] : []),
     artifact?.error,
+    artifact?.note,
     ...problems.map(({ reason, message }) => `${reason}: ${message}`),
   ]
   return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
@@ -115,6 +116,7 @@ function countOf(nodes: readonly RetinaNode[]): Count {
 
 /** A node that is over and never had an open tap packs nothing: nobody would wait for it. */
 export function stateOf({ state, endpoints }: FileStatus, artifact: ArtifactStatus | undefined): keyof Count {
+  if (artifact?.retried) return 'active'
   if (artifact) return artifact.files.length > 0 ? 'succeeded' : 'failed'
   if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
   return state === 'Error' ? 'failed' : 'active'

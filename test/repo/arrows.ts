@@ -34,7 +34,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/stream': [...edge, 'src/taps', 'src/files/block.ts', 'src/files/header.ts', 'src/plan/rings.ts'],
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
-  'src/artifacts': [...edge, 'src/files', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
+  'src/artifacts': [...edge, 'src/files', 'src/status/words.ts', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
   'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],

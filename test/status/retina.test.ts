@@ -75,7 +75,7 @@ const rows: readonly (readonly [
   ],
   [
     'done, with something missing beside the packets',
-    { nodes: [node('a', 'Finished', { ...packed, error: 'metadata is not whole' })] },
+    { nodes: [node('a', 'Finished', { ...packed, note: 'metadata is not whole' })] },
     ['complete=True JobsCompleted: All 1 Capture jobs are completed; a: metadata is not whole'],
     [undefined, 1, undefined],
   ],

@@ -79,9 +79,13 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   if (dryRun) return
   if (wait) tell(await waitFor(session, name, wait === true ? 'started' : wait, timeout ?? waitSeconds))
   if (!isFetched) return
+  const { endTime } = (made as PacketCapture).spec
+  const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
+  process.stderr.write(`Waiting for ${end}; to fetch files at any time: kubectl capture download ${name} -n ${session.namespace}\n`)
   tell(await waitFor(session, name, 'finished', timeout ?? Number.POSITIVE_INFINITY))
   const { output: _, ...rest } = options
-  await download(name, { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined })
+  const fetch = { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined }
+  await download(name, fetch, output === undefined ? process.stdout : process.stderr)
 }
 
 /** Nothing where pods, or labels that count, may not be read. */

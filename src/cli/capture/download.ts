@@ -39,10 +39,13 @@ export function downloadCommand(): Command {
     .option('--pod <names>', 'of these pods alone; may be given again', readMore)
     .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
     .addOption(outputOption('json', 'yaml', 'name'))
-  return withGateway(withCluster(command)).addHelpText('after', exitHelp).action(download)
+  return withGateway(withCluster(command))
+    .addHelpText('after', exitHelp)
+    .action((name: string, options: DownloadOptions) => download(name, options))
 }
 
-export async function download(name: string, options: DownloadOptions): Promise<void> {
+/** `say` takes the summary: standard output, unless that is another's. */
+export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
   const session = await openSession(options)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
@@ -62,7 +65,7 @@ export async function download(name: string, options: DownloadOptions): Promise<
     }
     if (options.output)
       process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
-    else if (!isMerged) process.stdout.write(`${summaryOf(done, folder)}\n`)
+    else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
   })
 }
