@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { readBounded } from '../access/http.ts'
 import type { Listing } from '../agentServer/server.ts'
+import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { AgentPlace, Agents } from './agents.ts'
 
 export type ListedFile = Listing['files'][number]
@@ -14,8 +15,8 @@ const listBytesMax = 8_388_608
 const readMs = 86_400_000
 const digestMs = 600_000 // a large file is hashed on its node
 
-export function filesPath({ namespace, name, uid }: { readonly namespace: string; readonly name: string; readonly uid: string }): string {
-  return `/v1/captures/${namespace}/${name}/${uid}/files`
+export function filesPath(capture: CaptureRef): string {
+  return `/v1/captures/${captureKey(capture)}/${capture.uid}/files`
 }
 
 /** `others`: entries that are no capture files. */
@@ -73,7 +74,7 @@ export async function removeFiles(agents: Agents, place: AgentPlace, path: strin
 // What it lists becomes names in a zip that people unpack, on any system, lines on their terminals, and objects in a store.
 function isFile(listed: Partial<ListedFile> | null): listed is ListedFile {
   const { name, bytes, etag } = listed ?? {}
-  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.pcap(ng)?$/.test(name)
+  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
   return (
     isNamed &&
     typeof bytes === 'number' &&

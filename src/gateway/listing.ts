@@ -46,6 +46,6 @@ export async function cleanNode({ agents }: GatewayParts, capture: Capture, { no
   }
 }
 
-export function pathOf({ metadata }: Capture): string {
-  return filesPath(metadata)
+export function pathOf({ kind, metadata }: Capture): string {
+  return filesPath({ api: kind, ...metadata })
 }
