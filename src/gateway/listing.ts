@@ -2,6 +2,7 @@
 // a node that does not answer is an answer too.
 import { readBounded } from '../access/http.ts'
 import type { Listing } from '../agentServer/server.ts'
+import { captureKey } from '../model/capture.ts'
 import type { Capture, Holding } from './cluster.ts'
 import type { GatewayParts } from './server.ts'
 import type { ManifestNode, ZipEntry } from './zip.ts'
@@ -51,7 +52,7 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
 // terminals.
 function isFile(listed: Partial<Listing['files'][number]> | null): listed is Listing['files'][number] {
   const { name, bytes, etag } = listed ?? {}
-  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.pcap(ng)?$/.test(name)
+  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
   return (
     isNamed &&
     typeof bytes === 'number' &&
@@ -76,6 +77,6 @@ export async function cleanNode({ agents }: GatewayParts, capture: Capture, { no
   }
 }
 
-export function pathOf({ metadata: { namespace, name, uid } }: Capture): string {
-  return `/v1/captures/${namespace}/${name}/${uid}/files`
+export function pathOf({ kind, metadata }: Capture): string {
+  return `/v1/captures/${captureKey({ api: kind, ...metadata })}/${metadata.uid}/files`
 }
