@@ -48,8 +48,8 @@ export class RetinaStage {
   async until(name: string, what: string, isSo: (status: Partial<RetinaStatus>) => boolean, namespace = 'shop'): Promise<RetinaCapture> {
     const endMs = Date.now() + patienceMs
     for (;;) {
-      const capture = await this.get(name, namespace)
-      if (isSo(capture.status ?? {})) return capture
+      const capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
+      if (capture && isSo(capture.status ?? {})) return capture
       if (Date.now() > endMs)
         throw new Error(`Waited in vain for ${what} of ${name}: ${JSON.stringify(capture)}\n${this.nodes['node-1'].agent.tail(20)}`)
       await after(150)
