@@ -12,8 +12,11 @@ const runs = 15
 const recordBytes = 16 + 100
 const counts = endpointCounts([1, 250])
 
-/** Of all the endpoints of one window, in milliseconds: positive is late. */
-type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[] }
+/**
+ * Of all the endpoints of one window, in milliseconds: positive is late. `apart`: how many more packets are in the longest file
+ * than in the shortest; all see the same frames, of which the first and the last may be within the window at some and not at others.
+ */
+type Errors = { readonly opening: readonly number[]; readonly closing: readonly number[]; readonly apart: number }
 
 setPriority(-20) // all that takes part, alike: what else runs on the machine should not decide
 
@@ -42,14 +45,19 @@ async function oneWindow(app: Standalone, name: string, endpoints: number): Prom
   while (app.state(name) !== 'Finished') await setTimeout(50)
   const times = Array.from({ length: endpoints }, (_, index) => timesOf(app.fileOf(name, index)))
   app.remove(name)
-  return { opening: times.map(({ firstMs }) => firstMs - startMs), closing: times.map(({ lastMs }) => lastMs - endMs) }
+  const packets = times.map(({ packets }) => packets)
+  return {
+    opening: times.map(({ firstMs }) => firstMs - startMs),
+    closing: times.map(({ lastMs }) => lastMs - endMs),
+    apart: Math.max(...packets) - Math.min(...packets),
+  }
 }
 
 /** Of the first and the last record of a pcap file with microseconds. */
-function timesOf(file: string): { firstMs: number; lastMs: number } {
+function timesOf(file: string): { firstMs: number; lastMs: number; packets: number } {
   const bytes = readFileSync(file)
   const timeAt = (offset: number) => bytes.readUInt32LE(offset) * 1_000 + bytes.readUInt32LE(offset + 4) / 1_000
-  return { firstMs: timeAt(24), lastMs: timeAt(bytes.length - recordBytes) }
+  return { firstMs: timeAt(24), lastMs: timeAt(bytes.length - recordBytes), packets: (bytes.length - 24) / recordBytes }
 }
 
 function shown(endpoints: number, all: readonly Errors[]): object {
@@ -57,8 +65,9 @@ function shown(endpoints: number, all: readonly Errors[]): object {
   const text = Object.entries(figures).map(
     ([name, each]) => `${name} ${each.median} ms (earliest ${each.earliest}, latest ${each.latest}; slowest endpoint ${each.slowest})`,
   )
-  process.stdout.write(`${endpoints} endpoints, ${all.length} windows: ${text.join('; ')}\n`)
-  return { endpoints, windows: all.length, ...figures }
+  const apart = Math.max(...all.map(each => each.apart))
+  process.stdout.write(`${endpoints} endpoints, ${all.length} windows: ${text.join('; ')}; files at most ${apart} packets apart\n`)
+  return { endpoints, windows: all.length, ...figures, apart }
 }
 
 function spread(windows: readonly (readonly number[])[]): Record<'median' | 'earliest' | 'latest' | 'slowest', number> {

@@ -51,6 +51,16 @@ static napi_value order(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+// setWindow(tap, fromMs, untilMs)
+static napi_value set_window(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  double tap;
+  struct window window;
+  if (!number_of(env, argv[0], &tap) || !window_of(env, argv[1], argv[2], &window)) return NULL;
+  tell(instance->reader, (struct command){.kind = COMMAND_WINDOW, .id = (uint32_t)tap, .window = window});
+  return NULL;
+}
+
 // counters(tap) → its counters, or undefined once it is closed
 static napi_value counters(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
@@ -139,7 +149,7 @@ NAPI_MODULE_INIT() {
     {"start", 0, start, 0, 0, 0, napi_default, 0}, {"hold", 0, hold, 0, 0, 0, napi_default, 0},
     {"compile", 0, compile, 0, 0, 0, napi_default, 0}, {"links", 0, links, 0, 0, 0, napi_default, 0},
     {"open", 0, open_tap, 0, 0, 0, napi_default, 0}, {"offer", 0, offer, 0, 0, 0, napi_default, 0},
-    {"order", 0, order, 0, 0, 0, napi_default, 0}, {"counters", 0, counters, 0, 0, 0, napi_default, 0},
+    {"order", 0, order, 0, 0, 0, napi_default, 0}, {"setWindow", 0, set_window, 0, 0, 0, napi_default, 0}, {"counters", 0, counters, 0, 0, 0, napi_default, 0},
     {"group", 0, make_group, 0, 0, 0, napi_default, 0}, {"setLeft", 0, set_left, 0, 0, 0, napi_default, 0},
     {"watchLinks", 0, watch_links, 0, 0, 0, napi_default, 0}, {"pipe", 0, make_pipe, 0, 0, 0, napi_default, 0},
   };

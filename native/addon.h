@@ -21,6 +21,7 @@ struct instance {
 bool number_of(napi_env env, napi_value value, double *out);
 bool text_of(napi_env env, napi_value value, char **out);
 struct sink *sink_of(napi_env env, napi_value fd, napi_value bytes_left, napi_value is_empty);
+bool window_of(napi_env env, napi_value from_ms, napi_value until_ms, struct window *out);
 napi_value number(napi_env env, double value);
 napi_value counters_object(napi_env env, const struct counters *counters);
 napi_value event_object(napi_env env, const struct event *event);

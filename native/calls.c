@@ -107,9 +107,9 @@ static void *open_work(void *argument) {
   return NULL;
 }
 
-// open(request, interface, netns or '', filter, snapLength, flags, ringBytes, group or null, fd, bytesLeft, isEmpty, instructionsMax) → tap's number
+// open(request, interface, netns or '', filter, snapLength, flags, ringBytes, group or null, fd, bytesLeft, isEmpty, instructionsMax, fromMs, untilMs) → tap's number
 napi_value open_tap(napi_env env, napi_callback_info info) {
-  ARGUMENTS(12);
+  ARGUMENTS(14);
   double snap_length, flags, ring_bytes, instructions_max;
   char *interface;
   struct errand *errand = begin_errand(env, instance, argv[0]);
@@ -120,7 +120,8 @@ napi_value open_tap(napi_env env, napi_callback_info info) {
   free(interface);
   if (!is_name) return end_errand(errand), napi_throw_range_error(env, NULL, "Cannot open tap: expected an interface name of at most 15 characters"), NULL;
   bool is_good = text_of(env, argv[2], &errand->spec.netns) && text_of(env, argv[3], &errand->spec.filter) && number_of(env, argv[4], &snap_length) &&
-                 number_of(env, argv[5], &flags) && number_of(env, argv[6], &ring_bytes) && number_of(env, argv[11], &instructions_max) && (errand->sink = sink_of(env, argv[8], argv[9], argv[10]));
+                 number_of(env, argv[5], &flags) && number_of(env, argv[6], &ring_bytes) && number_of(env, argv[11], &instructions_max) &&
+                 window_of(env, argv[12], argv[13], &errand->spec.window) && (errand->sink = sink_of(env, argv[8], argv[9], argv[10]));
   if (!is_good) return end_errand(errand), NULL;
   if (errand->spec.netns[0] == '\0') free(errand->spec.netns), errand->spec.netns = NULL;
   napi_valuetype type;

@@ -20,8 +20,9 @@ static void *close_elsewhere(void *argument) {
 }
 
 static void let_go(struct reader *reader, struct tap *tap) {
-  uint64_t accounted = tap->counters.packets + tap->counters.refused + tap->counters.dropped, kept = tap->seen + tap->counters.dropped;
-  if (tap->program.count > 0 && tap->handed > kept) tap->counters.received += tap->handed - kept; // never looked at: they may have matched
+  uint64_t accounted = tap->counters.packets + tap->counters.refused + tap->counters.dropped, known = tap->seen + tap->lost;
+  // Never looked at: they may have been wanted, if they came within the window.
+  if (tap->handed > known && may_be_within(tap)) tap->counters.received += tap->handed - known;
   if (tap->counters.received < accounted) tap->counters.received = accounted;
   tap->counters.refused += tap->counters.received - accounted; // in a block the kernel kept
   epoll_ctl(reader->epoll, EPOLL_CTL_DEL, tap->fd, NULL);
@@ -45,7 +46,7 @@ static bool is_drained(struct reader *reader, struct tap *tap) {
   drain(reader, tap);
   pthread_mutex_lock(&reader->lock);
   read_statistics(tap);
-  bool is_all = tap->handed - tap->counters.dropped <= tap->seen;
+  bool is_all = tap->handed - tap->lost <= tap->seen;
   pthread_mutex_unlock(&reader->lock);
   return is_all || now_ms() >= tap->close_by_ms;
 }

@@ -37,6 +37,14 @@ static void set_left(struct group *group, int64_t packets, int64_t bytes) {
   group->is_over = packets == 0 || bytes == 0;
 }
 
+// Of what waits in the ring the new window decides, of the drops so far the old one.
+static void set_window(struct reader *reader, struct tap *tap, struct window window) {
+  pthread_mutex_lock(&reader->lock);
+  read_statistics(tap);
+  pthread_mutex_unlock(&reader->lock);
+  tap->window = window;
+}
+
 static void watch_links(struct reader *reader) {
   if (reader->link_watch >= 0) return;
   reader->link_watch = open_link_watch();
@@ -55,6 +63,9 @@ static void obey(struct reader *reader, const struct command *command) {
     return;
   case COMMAND_BYTES_LEFT:
     if (tap && tap->sink) tap->sink->bytes_left = command->bytes, go_on(reader, tap);
+    return;
+  case COMMAND_WINDOW:
+    if (tap) set_window(reader, tap, command->window);
     return;
   case COMMAND_RETRY:
     if (tap) tap->is_failed = false;

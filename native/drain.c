@@ -102,8 +102,11 @@ static void fetch_ahead(const uint8_t *packet, uint32_t bytes) {
   for (uint32_t at = 0; at < bytes; at += CACHE_LINE) __builtin_prefetch(from + at);
 }
 
-// Only where the kernel did not filter. On the frame as the kernel's filter sees it: a stripped tag is not among the data.
+// By its time, and, where the kernel did not filter, by its bytes: on the frame as the kernel's filter sees it, without a tag
+// that was stripped. What is not wanted is neither written nor counted.
 static bool is_wanted(const struct tap *tap, const struct tpacket3_hdr *header) {
+  uint64_t time_ns = (uint64_t)header->tp_sec * 1000000000 + header->tp_nsec;
+  if (time_ns < tap->window.from_ns || time_ns >= tap->window.until_ns) return false;
   return tap->program.count == 0 || lets_through(&tap->program, (const uint8_t *)header + header->tp_mac, header->tp_len, header->tp_snaplen);
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include "selcap.h"
 
-enum command_kind { COMMAND_ADD, COMMAND_OFFER, COMMAND_ROTATE, COMMAND_BYTES_LEFT, COMMAND_RETRY, COMMAND_CLOSE, COMMAND_SET_LEFT, COMMAND_RELEASE, COMMAND_WATCH_LINKS, COMMAND_STOP };
+enum command_kind { COMMAND_ADD, COMMAND_OFFER, COMMAND_ROTATE, COMMAND_BYTES_LEFT, COMMAND_WINDOW, COMMAND_RETRY, COMMAND_CLOSE, COMMAND_SET_LEFT, COMMAND_RELEASE, COMMAND_WATCH_LINKS, COMMAND_STOP };
 
 struct command {
   struct command *next;
@@ -13,6 +13,7 @@ struct command {
   struct group *group;
   struct sink *sink;
   int64_t packets, bytes;
+  struct window window;
 };
 
 enum event_kind { EVENT_FIRST_PACKET, EVENT_MOVED, EVENT_LIMIT, EVENT_WRITE_FAILED, EVENT_DOWN, EVENT_LINK, EVENT_LINKS_LOST, EVENT_DONE, EVENT_FAILED };

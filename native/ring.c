@@ -10,12 +10,14 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_SMALL (128u << 10)
 #define BLOCK_LARGE (256u << 10) // where frames may be longer than 64 KiB (BIG TCP)
 #define BLOCKS_MIN 4u
 #define RETIRE_MS 100
+#define NS_PER_SECOND 1000000000u
 
 static void fail(struct failure *failure, const struct tap_spec *spec, const char *code, const char *detail) {
   snprintf(failure->code, sizeof failure->code, "%s", code);
@@ -46,6 +48,12 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
     snprintf(detail, sizeof detail, "%s: %s (%s)", what, strerror(error), strerrorname_np(error));
   }
   fail(failure, spec, code, detail);
+}
+
+static uint64_t wall_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
 static int attach_program(int fd, const struct program *program) {
@@ -114,6 +122,8 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
   tap->headers_only = spec->headers_only;
   tap->inside_is_pod = spec->inside_is_pod;
   tap->snap_length = spec->snap_length;
+  tap->window = spec->window;
+  tap->looked_at_ns = wall_ns();
   int own;
   if (enter_netns(spec->netns, &own) < 0) {
     if (errno == EPERM) fail_errno(failure, spec, "entering its network namespace");
@@ -145,9 +155,19 @@ void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
+  uint64_t before_ns = tap->looked_at_ns;
+  tap->looked_at_ns = wall_ns();
   tap->handed += statistics.tp_packets; // includes the drops
-  tap->counters.dropped += statistics.tp_drops;
-  tap->counters.received = tap->program.count > 0 ? tap->matched + tap->counters.dropped : tap->handed;
+  tap->lost += statistics.tp_drops;
+  // A drop has no time: it counts if any of the time since the last look lies within the window, so none is kept back.
+  if (tap->looked_at_ns >= tap->window.from_ns && before_ns < tap->window.until_ns) tap->counters.dropped += statistics.tp_drops;
+  tap->counters.received = tap->matched + tap->counters.dropped;
+}
+
+// Whether packets that lie in the ring may be of the window: a second is longer than any of them lies there.
+bool may_be_within(const struct tap *tap) {
+  uint64_t now_ns = wall_ns();
+  return now_ns >= tap->window.from_ns && now_ns - NS_PER_SECOND < tap->window.until_ns;
 }
 
 void close_ring(struct tap *tap) {

@@ -21,6 +21,11 @@ struct group {
   bool is_over;
 };
 
+// Whose packets count, by the kernel's time of each: from_ns <= time < until_ns, since the epoch.
+struct window {
+  uint64_t from_ns, until_ns;
+};
+
 struct sink {
   struct sink *next;
   int fd;
@@ -37,6 +42,7 @@ struct tap_spec {
   bool headers_only, inside_is_pod;
   size_t ring_bytes;
   uint32_t instructions_max; // of the filter, before it is optimised
+  struct window window;
 };
 
 struct program {
@@ -65,8 +71,10 @@ struct tap {
   struct sink *sink; // the present one, then those offered
   struct counters counters;
   struct program program;   // the filter, where the kernel refused it: applied to each packet here; count 0: the kernel filters
-  uint64_t handed, matched; // counted by the kernel, drops included; let through by that program
-  uint64_t seen;            // packets taken from the ring
+  struct window window;
+  uint64_t handed, lost;    // counted by the kernel: packets, drops included; drops
+  uint64_t looked_at_ns;    // the kernel's counts, by the wall clock
+  uint64_t seen, matched;   // packets taken from the ring; those within the window that the program lets through
   uint64_t drops_told;      // of counters.dropped, those already put into a record
   uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns; // encoded, not yet written
   uint8_t *carry;           // the rest of a record that a pipe took half of
@@ -91,6 +99,7 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure);
 void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
+bool may_be_within(const struct tap *tap);
 
 // headers.c: bytes up to the end of the transport header, at most `length`.
 uint32_t headers_length(const uint8_t *frame, uint32_t length);

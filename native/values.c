@@ -28,6 +28,21 @@ napi_value number(napi_env env, double value) {
   return out;
 }
 
+// Milliseconds may have a fraction, and as nanoseconds they do not fit a double.
+static uint64_t ns_of(double ms) {
+  if (!(ms > 0)) return 0;
+  if (ms >= 1.8e13) return UINT64_MAX;
+  uint64_t whole = (uint64_t)ms;
+  return whole * 1000000 + (uint64_t)((ms - (double)whole) * 1e6);
+}
+
+bool window_of(napi_env env, napi_value from_ms, napi_value until_ms, struct window *out) {
+  double from, until;
+  if (!number_of(env, from_ms, &from) || !number_of(env, until_ms, &until)) return false;
+  *out = (struct window){ns_of(from), ns_of(until)};
+  return true;
+}
+
 static napi_value text(napi_env env, const char *value) {
   napi_value out = NULL;
   napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &out);

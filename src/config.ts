@@ -22,12 +22,15 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
     read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
     expected: 'at most 4 of the characters of interface names',
   },
-  logLevel: { read: text => levels.find(level => level === text.toLowerCase()), expected: `one of ${levels.join(', ')}` },
+  logLevel: { read: readLevel, expected: `one of ${levels.join(', ')}` },
   packetCapturesDir: { read: text => text || undefined, expected: 'a directory' },
   maxCaptureFiles: integer(1),
   maxCaptureFileSizeMb: integer(1, 1_000_000),
   agentPort: integer(1, 65_535),
   metricsPort: integer(1, 65_535),
+  outputHttp: { read: text => ['Refused', 'Allowed'].find(word => word === text), expected: 'Refused or Allowed' },
+  outputHostsAllowed: list(/^(\*\.)?[\w.:-]+$/, 'host names, *.example.org among them'),
+  outputAddressesAllowed: list(/^[\da-fA-F.:]+(\/\d{1,3})?$/, 'ranges such as 10.0.0.0/8'),
 }
 
 /** Names in the environment beside FELIX_ and the setting's own. */
@@ -90,6 +93,24 @@ function readFile(text: string | undefined): FromFile {
 function integer(least: number, most = Number.MAX_SAFE_INTEGER): Setting {
   const expected = most === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`
   return { expected, read: text => (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined) }
+}
+
+/** As Python has it too. */
+function readLevel(text: string): string | undefined {
+  const wanted = text.toLowerCase()
+  return levels.find(level => level === (wanted === 'warning' ? 'warn' : wanted))
+}
+
+/** Separated by commas; an empty one is a list too. */
+function list(item: RegExp, what: string): Setting {
+  const read = (text: string) => {
+    const words = text
+      .split(',')
+      .map(word => word.trim())
+      .filter(word => word !== '')
+    return words.every(word => item.test(word)) ? words.join(',') : undefined
+  }
+  return { read, expected: `a comma list of ${what}` }
 }
 
 function first(text: string): string {

@@ -16,11 +16,11 @@ import {
   countOpen,
   diskUserOf,
   haltOf,
-  isOpen,
   outlookOf,
   outlookOfRejection,
   type Standing,
   staleHalts,
+  wantsTaps,
   wishesOf,
   withHalt,
 } from './plan/standing.ts'
@@ -28,6 +28,7 @@ import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/und
 import { compareText, type Wish } from './plan/wish.ts'
 import { expiresAt } from './schedule/expiry.ts'
 import { phaseAt } from './schedule/phase.ts'
+import { wantedAt } from './schedule/wanted.ts'
 
 /** The world after its documents were read. */
 export type Asked = {
@@ -86,7 +87,9 @@ function compiled(intent: Intent, message: string | undefined): Intent | Rejecti
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
   const known = actual.captures.get(intent.key)
   const facts = known?.uid === intent.capture.uid ? known : undefined
-  return { intent, facts, matches: matchEndpoints(intent, candidates, node), ...phaseAt(intent, facts, nowMs) }
+  const { phase, wakeAtMs } = phaseAt(intent, facts, nowMs)
+  const { window, lookAtMs } = wantedAt(intent.window, phase, nowMs)
+  return { intent, facts, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, lookAtMs) }
 }
 
 type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Decision['halts']; readonly disk: Omit<DiskInput, 'nowMs'> }
@@ -94,12 +97,12 @@ type UnderDisk = { readonly standings: readonly Standing[]; readonly halts: Deci
 /** Halts captures, or lets them go on, as the disk demands. */
 function underDisk(timed: readonly Standing[], actual: Actual, settings: World['settings'], nowMs: number): UnderDisk {
   const open = countOpen(actual.taps)
-  const users = timed.filter(isOpen).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
+  const users = timed.filter(wantsTaps).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
   const changed = changeHalts({ users, disk: actual.disk, settings, nowMs })
   const haltNow = (standing: Standing): Halt | undefined =>
     changed.has(standing.intent.key) ? changed.get(standing.intent.key) : haltOf(standing)
   const standings = timed.map(standing => withHalt(standing, haltNow(standing)))
-  const running = new Set(standings.filter(isOpen).map(({ intent }) => intent.key))
+  const running = new Set(standings.filter(wantsTaps).map(({ intent }) => intent.key))
   const left = users.filter(({ key }) => running.has(key)).map(({ halt: _, ...user }) => user)
   return { standings, halts: new Map([...staleHalts(timed), ...changed]), disk: { users: left, disk: actual.disk, settings } }
 }

@@ -9,6 +9,7 @@ import type { NodeFigures } from './metrics.ts'
 import type { ArtifactJob, Made } from './model/artifact.ts'
 import type { Actual } from './model/facts.ts'
 import { type Action, type ActualTap, filterKey } from './model/tap.ts'
+import { cutByLimit } from './model/tapWindow.ts'
 import type { OpenCapture, TurnListener, Turns } from './model/turns.ts'
 import type { World } from './model/world.ts'
 import type { Publisher } from './publish/publisher.ts'
@@ -90,11 +91,13 @@ export class Engine implements Turns {
   specsOf(captureKey: string): OpenCapture | undefined {
     const outlook = this.#outlooks.get(captureKey)
     if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
-    const taps = [...this.#parts.holder.facts().taps.values()]
-    const open = taps.filter(
+    const { taps, captures } = this.#parts.holder.facts()
+    const open = [...taps.values()].filter(
       ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
     )
-    return { capture: outlook.capture, specs: open.map(({ spec }) => spec) }
+    const beganAtMs = captures.get(captureKey)?.firstOpenedAtMs
+    const specs = open.map(({ spec }) => ({ ...spec, window: cutByLimit(spec.window, beganAtMs, spec.limits.durationMs) }))
+    return { capture: outlook.capture, specs }
   }
 
   watchTurns(listener: TurnListener): Disposable {
@@ -113,6 +116,7 @@ export class Engine implements Turns {
     const { source, holder, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
+    holder.beginWhatIsDue()
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)

@@ -9,9 +9,11 @@ import type { Driver } from './taps/driver.ts'
 import type { TapHolder } from './taps/holder.ts'
 import { Configuration } from './world/configuration.ts'
 
+type Where = { readonly config?: string; readonly settings?: string; readonly captures?: string }
+
 /** Refuses a file that cannot be read. `captures` wins over captureDir. */
-export function openConfiguration({ config, captures }: { readonly config?: string; readonly captures?: string }): Configuration {
-  return new Configuration(config, captures === undefined ? {} : { captureDir: captures })
+export function openConfiguration({ config, captures, settings }: Where): Configuration {
+  return new Configuration(config, captures === undefined ? {} : { captureDir: captures }, settings)
 }
 
 /** Logs at the level that is configured, and what could not be used of the configuration. */

@@ -22,7 +22,10 @@ function logAction(log: Logger, action: Action): void {
     case 'close':
       return log.info({ tap: action.id, reason: action.reason }, 'closing tap')
     case 'adjust':
-      return log.info({ tap: action.spec.id, rotation: action.spec.rotation, limits: action.spec.limits }, 'adjusting tap')
+      return log.info(
+        { tap: action.spec.id, rotation: action.spec.rotation, limits: action.spec.limits, window: action.spec.window },
+        'adjusting tap',
+      )
     case 'forget':
       return log.info({ capture: action.captureKey, uid: action.uid }, 'removing files of a capture that is gone')
   }

@@ -19,6 +19,7 @@ const spec: TapSpec = {
   ringBytes: 1_048_576,
   rotation: { fileBytesMax: 1_000, fileAgeMsMax: 2_000, filesMax: 3 },
   limits: { packets: 4 },
+  window: { untilMs: 1 },
 }
 
 function element(change: Partial<CaptureStatusElement> = {}): CaptureStatusElement {
@@ -48,7 +49,7 @@ const actions: readonly (readonly [Action, object])[] = [
   ],
   [
     { kind: 'adjust', spec },
-    { tap: 'shop/web/web-0', rotation: spec.rotation, limits: spec.limits, msg: 'adjusting tap' },
+    { tap: 'shop/web/web-0', rotation: spec.rotation, limits: spec.limits, window: spec.window, msg: 'adjusting tap' },
   ],
   [
     { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },

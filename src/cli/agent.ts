@@ -8,6 +8,7 @@ export type AgentOptions = {
   readonly node: string
   readonly captures?: string
   readonly config?: string
+  readonly settings?: string
   readonly kubeconfig?: string
   readonly apiGroup: string
   readonly apis: readonly Api[]
@@ -25,6 +26,7 @@ export function agentCommand(): Command {
     .option('--node <name>', 'the name of this node; default: $NODE_NAME, else the host name', NODE_NAME ?? hostname())
     .option('--captures <dir>', 'where capture files go; overrides captureDir of the configuration')
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
+    .option('--settings <dir>', 'a directory with a file for each variable of the environment, as a ConfigMap is mounted; reloaded too')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
     .addOption(apisOption())

@@ -18,7 +18,10 @@ async function namesFor({ names }: Completion): Promise<Candidate[]> {
   return (await namesOf(kind, options)).map(candidate => ({ ...candidate, text: `${prefix}${candidate.text}` }))
 }
 
-type Item = { readonly metadata: { readonly name: string }; readonly status?: { readonly state?: string; readonly phase?: string } }
+type Item = {
+  readonly metadata: { readonly name: string }
+  readonly status?: { readonly state?: string; readonly phase?: string; readonly files?: readonly { readonly node: string }[] }
+}
 
 async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>): Promise<Candidate[]> {
   if (kind === 'context') {
@@ -34,9 +37,11 @@ async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>
     deployment: `/apis/apps/v1/${within}/deployments`,
     service: `/api/v1/${within}/services`,
     namespace: '/api/v1/namespaces',
-    node: '/api/v1/nodes',
+    node: capturesPath(session, session.namespace), // those that hold files, which takes no right on nodes
   }[kind]
   const { items } = await ask<{ readonly items: readonly Item[] }>(session.kube, { path, what: `list names of ${kind}` })
+  if (kind === 'node')
+    return [...new Set(items.flatMap(({ status }) => status?.files ?? []).map(({ node }) => node))].map(text => ({ text }))
   return items.map(({ metadata, status }) => {
     const about = status?.state ?? status?.phase
     return { text: metadata.name, ...(about !== undefined && { about }) }

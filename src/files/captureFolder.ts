@@ -24,6 +24,7 @@ export class CaptureFolder {
   readonly #node: string
   readonly #rows: Map<string, StoredRow>
   readonly #live = new Map<string, () => LiveRow>()
+  readonly #prepared = new Map<string, string>() // row name → a new file that is not to be seen yet
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
@@ -120,8 +121,24 @@ export class CaptureFolder {
     this.look()
   }
 
-  /** A tap is open: from now on it is asked for the row. */
+  get firstOpenedAtMs(): number | undefined {
+    return this.#firstOpenedAtMs
+  }
+
+  /** A tap is about to open, or waits for its window: what it made is not to be seen before it begins. */
+  prepare(name: string, file: string): void {
+    if (this.#rows.get(name)?.active?.name !== file) this.#prepared.set(name, file)
+    this.look()
+  }
+
+  dismiss(name: string): void {
+    this.#prepared.delete(name)
+    this.look()
+  }
+
+  /** A tap is open, and its window: from now on it is asked for the row. */
   begin(name: string, live: () => LiveRow, atMs: number): void {
+    this.#prepared.delete(name)
     this.#live.set(name, live)
     this.#firstOpenedAtMs ??= atMs
     this.look()
@@ -208,7 +225,7 @@ export class CaptureFolder {
   }
 
   #fileSizes(): ReadonlyMap<string, number> {
-    this.#sizes ??= sizesIn(this.directory)
+    this.#sizes ??= sizesIn(this.directory, new Set(this.#prepared.values()))
     return this.#sizes
   }
 
@@ -217,8 +234,8 @@ export class CaptureFolder {
   }
 }
 
-function sizesIn(directory: string): ReadonlyMap<string, number> {
-  const names = existsSync(directory) ? readdirSync(directory).filter(isCaptureFile) : []
+function sizesIn(directory: string, hidden: ReadonlySet<string>): ReadonlyMap<string, number> {
+  const names = existsSync(directory) ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name)) : []
   return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
 }
 

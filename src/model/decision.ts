@@ -12,7 +12,7 @@ export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBu
 /** Where a capture stands in its life on this node, taps aside. */
 export type Phase =
   | { readonly kind: 'Rejected'; readonly message: string }
-  | { readonly kind: 'Scheduled'; readonly opensAtMs: number } // before its window, or between two
+  | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
   | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
   | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'Halted'; readonly halt: Halt }

@@ -1,5 +1,6 @@
 // One open (or wanted) tap: a capture on one endpoint's interface. A spec is data: compared, logged, tested.
-import type { CaptureRef, Format, Payload, Rotation, Vantage } from './capture.ts'
+import type { CaptureRef, Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
+import type { TapWindow } from './tapWindow.ts'
 
 /**
  * How long a filter's program may be: a user's; and one that an administrator's list of addresses makes, which the kernel
@@ -32,7 +33,8 @@ export type TapSpec = FilterSpec & {
   readonly ringBytes: number // the share of the node's ring budget
   readonly rotation: Rotation
   readonly triesMax?: number // missing: for ever
-  readonly limits: { readonly packets?: number; readonly bytes?: number } // of the whole capture on this node
+  readonly limits: Limits // of the whole capture on this node
+  readonly window: TapWindow // of the capture; a tap is open a little earlier
 }
 
 export function tapId(captureKey: string, endpointName: string): string {
@@ -65,5 +67,5 @@ export type CloseReason =
 export type Action =
   | { readonly kind: 'close'; readonly id: string; readonly reason: CloseReason }
   | { readonly kind: 'open'; readonly spec: TapSpec }
-  | { readonly kind: 'adjust'; readonly spec: TapSpec } // rotation or limits changed: same ring, same file
+  | { readonly kind: 'adjust'; readonly spec: TapSpec } // rotation, limits or window changed: same ring, same file
   | { readonly kind: 'forget'; readonly captureKey: string; readonly uid: string } // deleted: remove its directory

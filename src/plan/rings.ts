@@ -30,7 +30,11 @@ export function fairRingBytes(count: number, captureRingBytesMax: number): numbe
 
 function ringSizes(admitted: readonly Wish[], taps: ReadonlyMap<string, ActualTap>, captureRingBytesMax: number): number[] {
   const fair = fairRingBytes(admitted.length, captureRingBytesMax)
-  const sizes = admitted.map(({ spec }) => openRingBytes(taps.get(spec.id)) ?? fair)
+  const held = admitted.map(({ spec }) => openRingBytes(taps.get(spec.id)))
+  const left = Math.max(0, captureRingBytesMax - sum(held.map(bytes => bytes ?? 0)))
+  const spare = fairRingBytes(held.filter(bytes => bytes === undefined).length, left)
+  // A tap that waits for its window takes what is left, rather than have another one re-opened, which may end before it begins.
+  const sizes = admitted.map(({ isEarly }, index) => held[index] ?? (isEarly ? Math.min(fair, spare) : fair))
   // The largest first, of equals the newest; each to the fair size at once, so that none is re-opened twice.
   const largestFirst = sizes
     .keys()

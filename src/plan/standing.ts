@@ -4,6 +4,7 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureOutlook, Matches, Phase } from '../model/decision.ts'
 import type { CaptureFacts, Halt } from '../model/facts.ts'
 import { type ActualTap, filterOf } from '../model/tap.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 import type { DiskUser } from './disk.ts'
 import { type Wish, wishFor } from './wish.ts'
 
@@ -12,16 +13,19 @@ export type Standing = {
   readonly facts: CaptureFacts | undefined // of the same uid
   readonly matches: Matches
   readonly phase: Phase
+  readonly window: TapWindow | undefined // of the taps it wants: it is open, or about to be; undefined: it wants none
   readonly wakeAtMs: number
 }
 
-export function isOpen({ phase }: Standing): boolean {
-  return phase.kind === 'Open'
+export function wantsTaps({ window }: Standing): boolean {
+  return window !== undefined
 }
 
 /** In the order of the standings, then of endpoint names. */
 export function wishesOf(standings: readonly Standing[]): Wish[] {
-  return standings.filter(isOpen).flatMap(({ intent, matches }) => matches.matched.map(endpoint => wishFor(intent, endpoint)))
+  return standings.flatMap(({ intent, matches, phase, window }) =>
+    window ? matches.matched.map(endpoint => wishFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' })) : [],
+  )
 }
 
 /** A halt counts until the capture is edited. */
@@ -57,7 +61,7 @@ export function countOpen(taps: ReadonlyMap<string, ActualTap>): ReadonlyMap<str
 }
 
 export function withHalt(standing: Standing, halt: Halt | undefined): Standing {
-  return halt && isOpen(standing) ? { ...standing, phase: { kind: 'Halted', halt } } : standing
+  return halt && wantsTaps(standing) ? { ...standing, phase: { kind: 'Halted', halt }, window: undefined } : standing
 }
 
 export function outlookOf({ intent, matches, phase }: Standing): CaptureOutlook {

@@ -15,18 +15,19 @@ export type Surroundings = {
 
 export function whyUndesired({ spec }: ActualTap, { outlookOf, endpointOf }: Surroundings): CloseReason {
   const outlook = outlookOf(spec.captureKey)
+  const { namespace, name } = spec.endpoint
   if (!outlook || outlook.capture.uid !== spec.capture.uid) return 'deleted'
   switch (outlook.phase.kind) {
     case 'Rejected':
       return 'changed'
     case 'Scheduled':
-      return 'window'
+      return outlook.phase.isPreparing ? whyUnmatched(outlook, endpointOf(namespace, name), name) : 'window'
     case 'Finished':
       return outlook.phase.cause
     case 'Halted':
       return 'disk'
     case 'Open':
-      return whyUnmatched(outlook, endpointOf(spec.endpoint.namespace, spec.endpoint.name), spec.endpoint.name)
+      return whyUnmatched(outlook, endpointOf(namespace, name), name)
   }
 }
 
@@ -43,7 +44,7 @@ export function withheld(taps: ReadonlyMap<string, ActualTap>, wishes: readonly 
   return [...taps.values()]
     .filter(({ spec, state }) => state === 'open' && wished.get(spec.id) !== spec.capture.uid)
     .filter(tap => fromAbsence.has(whyUndesired(tap, surroundings)))
-    .map(({ spec }): Wish => ({ spec }))
+    .map(({ spec }): Wish => ({ spec, isEarly: false }))
     .toSorted((a, b) => compareText(a.spec.id, b.spec.id))
 }
 

@@ -3,14 +3,15 @@
 import type { Intent } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import { filterOf, type TapSpec, tapId } from '../model/tap.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 
 export type Wish = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // src/plan/rings.ts gives it a ring
+  readonly isEarly: boolean // before the window opens
 }
 
-export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
+export function wishFor(intent: Intent, endpoint: Endpoint, { window, isEarly }: { window: TapWindow; isEarly: boolean }): Wish {
   const { namespace, name, uid, addresses } = endpoint
-  const { packets, bytes } = intent.limits
   const spec = {
     id: tapId(intent.key, name),
     capture: intent.capture,
@@ -24,9 +25,10 @@ export function wishFor(intent: Intent, endpoint: Endpoint): Wish {
     format: intent.format,
     rotation: intent.rotation,
     ...(intent.triesMax !== undefined && { triesMax: intent.triesMax }),
-    limits: { ...(packets !== undefined && { packets }), ...(bytes !== undefined && { bytes }) },
+    limits: intent.limits,
+    window,
   }
-  return { spec }
+  return { spec, isEarly }
 }
 
 export function compareText(a: string, b: string): number {

@@ -8,6 +8,8 @@ import { windowAt } from './window.ts'
 
 export type Timed = { readonly phase: Phase; readonly wakeAtMs: number }
 
+/** Taps of a capture are opened so long before its window: by then even hundreds of them are ready. */
+export const leadMs = 3_000
 const never = Number.POSITIVE_INFINITY
 
 export function phaseAt(intent: Intent, facts: CaptureFacts | undefined, nowMs: number): Timed {
@@ -17,7 +19,10 @@ export function phaseAt(intent: Intent, facts: CaptureFacts | undefined, nowMs: 
   if (isLimited) return { phase: { kind: 'Finished', cause: 'limit', atMs: limit.atMs, message: limit.message }, wakeAtMs: never }
   if (facts?.made) return { phase: fileIsMade(facts.made.atMs), wakeAtMs: never }
   if (window.kind === 'after') return { phase: windowOver(window.closedAtMs), wakeAtMs: never }
-  if (window.kind === 'before') return { phase: { kind: 'Scheduled', opensAtMs: window.opensAtMs }, wakeAtMs: window.opensAtMs }
+  if (window.kind === 'before') {
+    const { opensAtMs } = window
+    return { phase: { kind: 'Scheduled', opensAtMs, isPreparing: nowMs >= opensAtMs - leadMs }, wakeAtMs: opensAtMs }
+  }
   const closesAtMs = Math.min(window.untilMs, limit.kind === 'within' ? limit.untilMs : never)
   return { phase: { kind: 'Open', closesAtMs }, wakeAtMs: closesAtMs }
 }

@@ -2,7 +2,7 @@
 // Out: status as the schema describes it. A node whose report is gone leaves status.files; totals never go backwards all the same.
 import { conditionsOf, shorten } from './conditions.ts'
 import { addCounts, noLess } from './counts.ts'
-import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus } from './types.ts'
+import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus, UploadStatus } from './types.ts'
 
 export type { PacketCaptureStatus } from './types.ts'
 
@@ -10,17 +10,21 @@ export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number
   readonly previous?: PacketCaptureStatus
+  readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // by node; what became of files since
   readonly nowMs: number
 }
 
-export function foldStatus({ elements, generation, previous, nowMs }: FoldInput): PacketCaptureStatus {
+export function foldStatus({ elements, generation, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
   const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
   const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
   const speaking = listed.length > 0 ? listed : sorted
   const state = aggregate(speaking.map(element => element.state))
   const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
   const before = new Map(previous?.files.map(file => [file.node, file]))
-  const files = listed.map(element => fileStatus(element, before.get(element.node)))
+  const files = listed.map(element => {
+    const earlier = before.get(element.node)
+    return { ...fileStatus(element, earlier), ...withUploads(earlier?.uploads ?? [], uploads?.get(element.node) ?? []) }
+  })
   return {
     observedGeneration: generation,
     state,
@@ -73,6 +77,16 @@ function fileStatus(
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
   const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...noLess(row, rows.get(row.pod)) }))
   return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
+}
+
+const uploadsMax = 200 // of a node; a capture may go on for years
+
+/** What is new replaces what was known of the same file; the newest last. */
+function withUploads(before: readonly UploadStatus[], now: readonly UploadStatus[]): Pick<FileStatus, 'uploads'> {
+  const isSame = (a: UploadStatus, b: UploadStatus) => a.file === b.file && a.output === b.output
+  const kept = before.filter(old => !now.some(fresh => isSame(old, fresh)))
+  const uploads = [...kept, ...now].toSorted((a, b) => compareText(a.at, b.at)).slice(-uploadsMax)
+  return uploads.length === 0 ? {} : { uploads }
 }
 
 function compareText(a: string, b: string): number {

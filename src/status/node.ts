@@ -30,7 +30,8 @@ export function nodeStatuses(
   )
 }
 
-export function nodeStatus(held: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+export function nodeStatus(all: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
+  const held = all.outlook.phase.kind === 'Scheduled' ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.outlook, rows)
   const problems = problemsOf(held, rows)
@@ -52,6 +53,11 @@ export function nodeStatus(held: Held, { node, directory, isStopped = false }: P
     isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
     problems,
   }
+}
+
+// Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
+function beforeWindow({ outlook, facts }: Held): Held {
+  return { outlook: { ...outlook, refused: new Map() }, facts, taps: new Map() }
 }
 
 function artifactOf(made: Made): ArtifactStatus {

@@ -99,6 +99,7 @@ class Following implements NodeStream {
     const wanted = new Map(this.#isOver ? [] : open?.specs.map(spec => [spec.id, spec]))
     const stale = [...this.#taps.values()].filter(({ tap }) => !isSame(tap.spec, wanted.get(tap.spec.id)))
     await Promise.all(stale.map(each => this.#close(each)))
+    for (const { tap } of this.#taps.values()) tap.adjust(wanted.get(tap.spec.id) ?? tap.spec)
     this.#retries.keep(wanted)
     const nowMs = this.#parts.clock.now()
     const missing = [...wanted.values()].filter(({ id }) => !this.#taps.has(id) && this.#retries.isDue(id, nowMs))

@@ -3,6 +3,7 @@
 // In: a spec as the files' tap has it. Out: records as they come, and at the end what was received and lost.
 import { Socket } from 'node:net'
 import { filterOf, type TapSpec } from '../model/tap.ts'
+import { sameWindow } from '../model/tapWindow.ts'
 import type { Driver, DriverTap, TapCounters } from '../taps/driver.ts'
 import type { Found } from '../taps/find.ts'
 
@@ -23,14 +24,14 @@ type Ends = { readonly read: Socket; readonly write: Socket }
 const endless = 1e15
 
 export class StreamTap {
-  readonly spec: TapSpec
+  #spec: TapSpec
   readonly place: Found
   readonly #tap: DriverTap
   readonly #ends: Ends
   #closed: Promise<TapCounters> | undefined
 
   private constructor({ spec, place }: StreamTapParts, tap: DriverTap, ends: Ends) {
-    this.spec = spec
+    this.#spec = spec
     this.place = place
     this.#tap = tap
     this.#ends = ends
@@ -39,7 +40,7 @@ export class StreamTap {
   /** Refuses with TapError, or with what the system said. */
   static async open(parts: StreamTapParts): Promise<StreamTap> {
     const { driver, spec, place, ringBytes, pipeBytes, onDown } = parts
-    const { snapLength, payload } = spec
+    const { snapLength, payload, window } = spec
     const { interfaceName, netns, insideIsPod } = place
     const { readFd, writeFd } = driver.pipe(pipeBytes)
     const ends = { read: new Socket({ fd: readFd, writable: false }), write: new Socket({ fd: writeFd, readable: false }) }
@@ -54,6 +55,7 @@ export class StreamTap {
       ringBytes,
       group: undefined,
       sink,
+      window,
     } as const
     try {
       const tap = await driver.open({ ...wish, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
@@ -69,6 +71,16 @@ export class StreamTap {
     this.#ends.read.on('data', onBytes)
     this.#ends.read.once('error', onEnd)
     this.#ends.read.once('end', onEnd)
+  }
+
+  get spec(): TapSpec {
+    return this.#spec
+  }
+
+  /** The same packets are wanted, but for the time. */
+  adjust(spec: TapSpec): void {
+    if (!sameWindow(this.#spec.window, spec.window)) this.#tap.setWindow(spec.window)
+    this.#spec = spec
   }
 
   counters(): TapCounters {

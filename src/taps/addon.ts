@@ -37,9 +37,12 @@ export interface Addon {
     bytesLeft: number,
     isEmpty: boolean,
     instructionsMax: number,
+    fromMs: number,
+    untilMs: number,
   ): number
   offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
   order(what: number, tap: number, value: number): void
+  setWindow(tap: number, fromMs: number, untilMs: number): void
   counters(tap: number): TapCounters | undefined
   group(): Group
   setLeft(group: Group, packets: number, bytes: number): void

@@ -26,7 +26,7 @@ export class Carried {
   #tell(tap: LiveTap, packets: number | undefined): boolean {
     if (packets === undefined) return false
     const before = this.#before.get(tap)
-    if (before !== undefined && packets >= before) return tap.noteCarried(packets - before)
+    if (before !== undefined && packets >= before) return tap.row.noteCarried(packets - before)
     this.#before.set(tap, packets) // the first look, or the interface was made anew
     return false
   }

@@ -3,6 +3,7 @@
 // a file, never writes a file header or trailer, and knows nothing of captures: src/taps and src/files do that.
 // test/taps/contract.ts holds both drivers to what is written here.
 import type { Format, Payload } from '../model/capture.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 
 /**
  * Where records go. The descriptor was opened with O_APPEND (or is a pipe) and its header is written.
@@ -30,9 +31,13 @@ export type DriverSpec = {
   readonly ringBytes: number
   readonly group: LimitGroup | undefined
   readonly sink: Sink
+  readonly window?: TapWindow // packets outside of it are neither written nor counted
 }
 
-/** Since this tap was opened. received = packets + dropped + refused, once drained. Never goes backwards. */
+/**
+ * Since this tap was opened, within its window. received = packets + dropped + refused, once drained. Never goes backwards.
+ * The kernel does not tell when it dropped: drops count if any of the time since they were last asked for is in the window.
+ */
 export type TapCounters = {
   readonly received: number
   readonly dropped: number // by the kernel: the ring was full
@@ -59,6 +64,8 @@ export interface DriverTap {
   rotate(): void
   /** Changes what the present sink may still take. */
   setBytesLeft(bytesLeft: number): void
+  /** Decides for every packet that was not looked at yet; none is lost by the change. */
+  setWindow(window: TapWindow): void
   /** After writeFailed: writes again, to the same sink. */
   retry(): void
   /** Whole records up to now on disk, counters final; the sinks' descriptors are the caller's to close afterwards. Twice is fine. */

@@ -34,6 +34,7 @@ export class TapHolder implements AsyncDisposable {
   readonly #captureDir: string
   readonly #held: HeldCaptures
   readonly #taps = new Map<string, LiveTap>() // by spec id
+  readonly #early = new Set<LiveTap>() // of these, those whose window was not open when last looked at
   readonly #failed = new Map<string, Failed>() // by spec id
   readonly #seen = new Set<number>() // indexes of interfaces that were told of
   #leaving: Promise<unknown> = Promise.resolve() // taps that broke down: their files are theirs until they are closed
@@ -96,6 +97,17 @@ export class TapHolder implements AsyncDisposable {
     if (actions.some(action => action.kind === 'open')) await this.#carried.look(this.#taps.values()) // what they have carried so far
   }
 
+  /** Taps whose window has opened are to be seen from now on. */
+  beginWhatIsDue(): void {
+    const early = [...this.#early]
+    for (const tap of early) tap.beginIfDue()
+    const begun = early.filter(tap => tap.row.hasBegun)
+    for (const tap of begun) this.#early.delete(tap)
+    if (begun.length === 0) return
+    this.#held.save(false)
+    void this.#carried.look(begun) // what they have carried so far
+  }
+
   /** The folder of a capture, for its files to be read; undefined: none of that identity. */
   folderOf(key: string, uid: string): CaptureFolder | undefined {
     const folder = this.#held.folder(key)
@@ -154,7 +166,9 @@ export class TapHolder implements AsyncDisposable {
         },
         spec,
       )
+      tap.beginIfDue()
       this.#taps.set(spec.id, tap)
+      if (!tap.row.hasBegun) this.#early.add(tap)
       this.#failed.delete(spec.id)
     } catch (error) {
       this.#failed.set(
@@ -168,6 +182,7 @@ export class TapHolder implements AsyncDisposable {
     this.#failed.delete(id)
     const tap = this.#taps.get(id)
     this.#taps.delete(id)
+    if (tap) this.#early.delete(tap)
     await tap?.close(reason)
   }
 
@@ -176,6 +191,7 @@ export class TapHolder implements AsyncDisposable {
     const tap = this.#taps.get(id)
     if (!tap) return
     this.#taps.delete(id)
+    this.#early.delete(tap)
     this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#parts.clock.now() }))
     this.#leaving = Promise.all([this.#leaving, tap.giveUp(error.message)])
     this.#listener()

@@ -1,6 +1,7 @@
 // One tap of the portable driver: a process with a libpcap session and a writer for its records. An interface that is set
 // down and up again goes on by itself; when it goes for good, `down` is told and the session is let go at once.
 import { snapLengthMax } from '../model/capture.ts'
+import { isWithin, type TapWindow } from '../model/tapWindow.ts'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from './driver.ts'
 import { headersLength } from './headers.ts'
 import { firstNews, PcapChild } from './pcapChild.ts'
@@ -9,6 +10,8 @@ import { RecordWriter, type WriterEvent } from './recordWriter.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
+
+const lookMs = 500 // the session asks for its drops at least that often
 
 type Links = Pick<Driver, 'links' | 'watchLinks'>
 
@@ -22,7 +25,9 @@ export class LibpcapTap implements DriverTap {
   readonly #child: PcapChild
   #isDown = false
   #watching: Disposable | undefined
-  #dropped = 0
+  #window: TapWindow
+  #allDropped = 0 // by the kernel, at any time
+  #dropped = 0 // of these, within the window
   #droppedTold = 0 // in a pcapng record
   #truncated = 0
   #running: Promise<void> = Promise.resolve()
@@ -43,6 +48,7 @@ export class LibpcapTap implements DriverTap {
     const group = groupOf(spec)
     this.#spec = spec
     this.#links = links
+    this.#window = spec.window ?? {}
     this.#emit = event => queueMicrotask(() => onEvent(event)) // never within a call of the listener's own
     this.#writer = new RecordWriter({ format: spec.format, group, sink: spec.sink, emit: event => this.#pass(event) })
     this.#membership = group.join(limit => this.#emit({ kind: 'limit', limit }))
@@ -68,6 +74,10 @@ export class LibpcapTap implements DriverTap {
 
   setBytesLeft(bytesLeft: number): void {
     this.#writer.setBytesLeft(bytesLeft)
+  }
+
+  setWindow(window: TapWindow): void {
+    this.#window = window
   }
 
   retry(): void {
@@ -108,6 +118,7 @@ export class LibpcapTap implements DriverTap {
 
   async #take(packet: Packet): Promise<void> {
     const { seconds, microseconds, original } = packet
+    if (!isWithin(this.#window, seconds * 1_000 + microseconds / 1_000)) return
     const wanted = Math.min(this.#spec.snapLength, original)
     if (packet.bytes.length < wanted) this.#truncated++
     const bytes = this.#spec.payload === 'Headers' ? packet.bytes.subarray(0, headersLength(packet.bytes)) : packet.bytes
@@ -118,9 +129,17 @@ export class LibpcapTap implements DriverTap {
   }
 
   #hear(news: News): void {
-    if (news.kind === 'dropped') this.#dropped = news.dropped
+    if (news.kind === 'dropped') this.#countDrops(news.dropped)
     if (news.kind === 'down') this.#goDown()
     if (news.kind === 'paused') void this.#lookWhetherDown()
+  }
+
+  // Drops have no time: those that may be of the window count.
+  #countDrops(allDropped: number): void {
+    const { fromMs = 0, untilMs = Number.POSITIVE_INFINITY } = this.#window
+    const nowMs = Date.now()
+    if (nowMs >= fromMs && nowMs - lookMs < untilMs) this.#dropped += allDropped - this.#allDropped
+    this.#allDropped = allDropped
   }
 
   // The session may also be woken for nothing by packets from before its filter: whether it is down the interface knows.

@@ -1,17 +1,18 @@
 // One open tap: its files and, while its interface is there, a driver's tap that writes to them. It follows its interface:
-// gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files.
+// gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files. Opened before its window, it
+// leaves no trace until that opens: no row, and files that nobody sees.
 // Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
 import { TapError } from '../errors.ts'
 import type { LiveRow } from '../files/captureFolder.ts'
-import type { EndpointFacts } from '../model/facts.ts'
 import { type CloseReason, filterOf, type TapSpec } from '../model/tap.ts'
 import type { DriverTap, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import { isExpected } from './failure.ts'
 import type { Found } from './find.ts'
 import type { LiveTapParts } from './liveTapParts.ts'
 import { openSeries } from './openSeries.ts'
-import { addGap, closeGap, ended, isInGap, noCounters, opened, withCounters } from './row.ts'
+import { noCounters } from './row.ts'
 import { TapFiles } from './tapFiles.ts'
+import { TapRow } from './tapRow.ts'
 
 const lookMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
 
@@ -21,22 +22,20 @@ export class LiveTap {
   readonly #stop = new AbortController()
   #spec: TapSpec
   #place: Found
-  #row: EndpointFacts // of all driver's taps that are closed
+  readonly row: TapRow
   #tap: DriverTap | undefined // while its interface is there
-  #message: string | undefined
   #looks = 0 // in vain, since it was lost
   #lookAtMs = 0
   #work: Promise<unknown> = Promise.resolve()
 
   private constructor(parts: LiveTapParts, spec: TapSpec, place: Found, files: TapFiles) {
-    const before = parts.folder.row(spec.endpoint.name)
     const { name, uid } = spec.endpoint
-    const now = { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }
+    const identity = { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }
     this.#parts = parts
     this.#spec = spec
     this.#place = place
     this.#files = files
-    this.#row = opened(before?.facts, now, parts.clock.now(), before?.closed)
+    this.row = new TapRow({ ...parts, identity, live: () => this.live() }, files.name)
   }
 
   /** Refuses with TapError, or with what the file system said. */
@@ -49,10 +48,16 @@ export class LiveTap {
     } catch (error) {
       await tap.#tap?.close()
       tap.#files.abandon()
+      tap.row.dismiss()
       throw error
     }
-    parts.folder.begin(spec.endpoint.name, () => tap.live(), parts.clock.now())
+    tap.row.noteOpened()
     return tap
+  }
+
+  /** Once its window has opened it is to be seen. */
+  beginIfDue(): void {
+    if (this.row.isDue(this.#spec)) this.#begin()
   }
 
   get spec(): TapSpec {
@@ -65,19 +70,12 @@ export class LiveTap {
 
   /** It is open, and no packet was ever written for its endpoint. */
   get isWaiting(): boolean {
-    return this.#tap?.counters().packets === 0 && this.#row.packets === 0
-  }
-
-  /** How many packets its interface has carried meanwhile. True: more than was known. */
-  noteCarried(interfacePackets: number): boolean {
-    const isMore = interfacePackets > (this.#row.interfacePackets ?? 0)
-    if (isMore) this.#row = { ...this.#row, interfacePackets }
-    return isMore
+    return this.row.hasBegun && this.#tap?.counters().packets === 0 && this.row.facts.packets === 0
   }
 
   /** Why nothing arrives, or reaches the disk, now. */
   get message(): string | undefined {
-    return this.#message ?? this.#files.message
+    return this.row.message ?? this.#files.message
   }
 
   /** When tick() cannot wait for the next second. */
@@ -87,11 +85,12 @@ export class LiveTap {
 
   live(): LiveRow {
     const counters = this.#tap?.counters() ?? noCounters
-    return { facts: withCounters(this.#row, counters), active: this.#files.active(counters) }
+    return { facts: this.row.with(counters), active: this.#files.active(counters) }
   }
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
+    this.#tap?.setWindow(this.row.windowOf(spec))
     this.#keep(() => this.#files.adjust(spec.rotation))
   }
 
@@ -108,16 +107,20 @@ export class LiveTap {
   linkChanged({ kind, name }: LinkChange): void {
     const isOurs = this.#place.netns === undefined && name === this.#place.interfaceName
     if (isOurs && kind === 'gone') this.#then(() => this.#lose(`interface ${name} is gone`))
-    else if (isOurs && kind === 'down') this.#then(async () => this.#interrupt(`interface ${name} is down`))
+    else if (isOurs && kind === 'down') this.#then(async () => this.row.interrupt(`interface ${name} is down`))
     else if (kind === 'present') this.#then(() => this.#comeBack(isOurs))
   }
 
   async close(reason: CloseReason): Promise<void> {
+    this.beginIfDue()
     this.#stop.abort()
     await this.#work
     await this.#closeDriver()
-    const facts = ended(this.#row, this.#parts.clock.now())
-    this.#parts.folder.end(this.#row.name, { facts, active: this.#files.close() }, reason)
+    if (this.row.hasBegun) this.row.end(this.#spec, this.#files.close(), reason)
+    else {
+      this.#files.abandon()
+      this.row.dismiss()
+    }
   }
 
   /** Its files cannot be kept: closes without touching them. A gap begins, and ends when another tap opens. */
@@ -127,9 +130,14 @@ export class LiveTap {
     const counters = (await this.#tap?.close()) ?? noCounters
     const active = this.#files.active(counters)
     this.#files.letGo()
-    const [row, nowMs] = [withCounters(this.#row, counters), this.#parts.clock.now()]
-    const facts = { ...row, endedAtMs: nowMs, gaps: addGap(row.gaps, { fromMs: nowMs, reason }) }
-    this.#parts.folder.end(row.name, { facts, active }, 'unmatched')
+    this.row.add(counters)
+    this.row.breakOff(reason, active)
+  }
+
+  #begin(): void {
+    if (this.row.hasBegun) return
+    this.row.begin(this.#spec)
+    if (this.#spec.limits.durationMs !== undefined) this.#tap?.setWindow(this.row.windowOf(this.#spec))
   }
 
   // One step after the other. A step that changes what is to be seen says so.
@@ -156,17 +164,17 @@ export class LiveTap {
   async #openDriver(): Promise<void> {
     const { interfaceName, netns, insideIsPod } = this.#place
     const { snapLength, payload, format, ringBytes } = this.#spec
-    const { driver, group } = this.#parts
-    const what = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes }
-    const spec = { ...what, interfaceName, group, insideIsPod, sink: this.#files.sink }
-    this.#tap = await driver.open({ ...spec, ...(netns !== undefined && { netns }) }, event => this.#take(event))
+    const place = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
+    const into = { group: this.#parts.group, sink: this.#files.sink, window: this.row.windowOf(this.#spec) }
+    const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...place, ...into }
+    this.#tap = await this.#parts.driver.open(spec, event => this.#take(event))
     this.#files.attach(this.#tap)
   }
 
   async #closeDriver(): Promise<void> {
     const counters = await this.#tap?.close()
     if (!counters) return
-    this.#row = withCounters(this.#row, counters)
+    this.row.add(counters)
     this.#files.detach(counters)
     this.#tap = undefined
   }
@@ -174,6 +182,7 @@ export class LiveTap {
   #take(event: TapEvent): void {
     switch (event.kind) {
       case 'firstPacket':
+        this.#begin() // whatever the clock says, which may have been set back since
         this.#files.firstPacket(event.atMs)
         return this.#parts.onChange()
       case 'moved':
@@ -206,31 +215,22 @@ export class LiveTap {
     if (netns !== undefined) return this.#lose('its network namespace or interface is gone')
     const link = (await this.#parts.driver.links()).find(({ name }) => name === interfaceName)
     if (!link) return this.#lose(`interface ${interfaceName} is gone`)
-    return !link.isUp && this.#interrupt(`interface ${interfaceName} is down`)
+    return !link.isUp && this.row.interrupt(`interface ${interfaceName} is down`)
   }
 
   async #lose(reason: string): Promise<boolean> {
-    const isNews = this.#interrupt(reason)
+    const isNews = this.row.interrupt(reason)
     await this.#closeDriver()
     this.#looks = 0
     this.#lookAtMs = this.#parts.clock.now() + lookMs.first
     return isNews
   }
 
-  #interrupt(reason: string): boolean {
-    const message = `Nothing is captured: ${reason}; goes on when it is back`
-    const isNews = message !== this.#message
-    this.#message = message
-    if (!isInGap(this.#row)) this.#row = { ...this.#row, gaps: addGap(this.#row.gaps, { fromMs: this.#parts.clock.now(), reason }) }
-    return isNews
-  }
-
   // `isUp`: the interface itself was told to be up. Another one's arrival ends the gap only of a tap that had lost its own.
   async #comeBack(isUp = false): Promise<boolean> {
-    if (!isInGap(this.#row) || (this.#tap && !isUp)) return false
+    if (!this.row.isInGap || (this.#tap && !isUp)) return false
     if (!this.#tap && !(await this.#reopen())) return false
-    this.#row = { ...this.#row, gaps: closeGap(this.#row.gaps, this.#parts.clock.now()) }
-    this.#message = undefined
+    this.row.goOn()
     return true
   }
 

@@ -8,7 +8,7 @@ import type { TapSpec } from '../model/tap.ts'
 export type SeriesSource = { readonly folder: CaptureFolder; readonly clock: Clock; readonly node: string }
 
 export async function openSeries({ folder, clock, node }: SeriesSource, spec: TapSpec, interfaceName: string): Promise<FileSeries> {
-  const { endpoint, capture, format, snapLength, payload, filter, rotation } = spec
+  const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
   const name = { pod: endpoint.name, interfaceName, format }
   const settings = JSON.stringify([filter, snapLength, payload, format])
   const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
@@ -21,5 +21,6 @@ export async function openSeries({ folder, clock, node }: SeriesSource, spec: Ta
     endpoint: `${endpoint.namespace}/${endpoint.name}`,
     capture: `${capture.namespace}/${capture.name}`,
   }
-  return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs: clock.now(), ...continuation })
+  const nowMs = Math.max(clock.now(), window.fromMs ?? Number.NEGATIVE_INFINITY) // no packet is older
+  return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs, ...continuation })
 }

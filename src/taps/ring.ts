@@ -1,5 +1,6 @@
 // The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
 import { filterInstructions } from '../model/tap.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
 import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from './driver.ts'
 import { LinkWatch } from './linkWatch.ts'
@@ -56,6 +57,10 @@ class RingTap implements DriverTap {
     this.#door.addon.order(orders.setBytesLeft, this.#number, bytesLeft)
   }
 
+  setWindow({ fromMs, untilMs }: TapWindow): void {
+    this.#door.addon.setWindow(this.#number, fromMs ?? 0, untilMs ?? Number.POSITIVE_INFINITY)
+  }
+
   retry(): void {
     this.#door.addon.order(orders.retry, this.#number, 0)
   }
@@ -110,6 +115,8 @@ class RingDriver implements Driver {
         sink.bytesLeft,
         sink.isEmpty,
         spec.filterInstructionsMax ?? filterInstructions.most,
+        spec.window?.fromMs ?? 0,
+        spec.window?.untilMs ?? Number.POSITIVE_INFINITY,
       )
       this.#door.onTap(tap, event => onEvent(tapEvent(event)))
       opened.resolve(tap)

@@ -31,6 +31,10 @@ export class TapFiles {
     this.#now = now
   }
 
+  get name(): string {
+    return this.#series.before.name
+  }
+
   get sink(): Sink {
     return this.#series.sink
   }

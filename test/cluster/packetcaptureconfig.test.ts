@@ -10,7 +10,7 @@ const shared: { api?: ApiServer } = {}
 test.before(async () => {
   const server = await startApiServer()
   shared.api = server
-  await server.kubectl('apply', '-f', join(root, 'crds', `${crd}.yaml`))
+  await server.kubectl('apply', '-f', join(root, 'crds', 'packetcaptureconfig', `${crd}.yaml`))
   await server.kubectl('wait', '--for=condition=Established', `crd/${crd}`, '--timeout=60s')
 })
 test.after.always(() => shared.api?.stop())

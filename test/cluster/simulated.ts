@@ -196,11 +196,11 @@ export class SimulatedNode {
   }
 
   /** As its pod runs it, with the pod's service account. Resolves when it is ready; its log is the child's. */
-  async startAgent(options: readonly string[] = []): Promise<Child> {
+  async startAgent(options: readonly string[] = [], more: NodeJS.ProcessEnv = {}): Promise<Child> {
     this.#account ??= await this.#cluster.accountFor('selcap-agent', this.name)
     const around = withRun({ '/run/netns': this.netns, '/run/secrets/kubernetes.io/serviceaccount': this.#account })
     const { hostname, port } = new URL(this.#cluster.api.url)
-    const env = { POD_IP: `198.19.0.${this.#number}`, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
+    const env = { POD_IP: `198.19.0.${this.#number}`, KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, ...more }
     const ports = ['--metrics-port', '0', '--agent-port', '0']
     const args = ['agent', '--node', this.name, '--captures', this.captures, ...ports, ...options]
     const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env })

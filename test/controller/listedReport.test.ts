@@ -9,8 +9,9 @@ const listed = (report: WrittenReport['report']) => listedReport({ metadata, ...
 
 test('listedReport() keeps the rows of an agent as they are', t => {
   const rows = [row('a', 'Capturing', { problems: [{ reason: 'DiskFloor', message: 'disk' }], file: { packets: 3, message: 'm' } })]
-  t.deepEqual(listed({ address: 'here', reportedAt: 'then', captures: rows }).report, {
+  t.deepEqual(listed({ address: 'here', port: 9, reportedAt: 'then', captures: rows }).report, {
     address: 'here',
+    port: 9,
     reportedAt: 'then',
     captures: rows,
   })

@@ -11,7 +11,7 @@ const mib = 1_048_576
 const budget = 128 * mib
 
 const wishes: readonly Wish[] = Array.from({ length: 400 }, (_, index) => {
-  return wishFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)))
+  return wishFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)), { window: {}, isEarly: false })
 })
 
 const fair = test.macro({

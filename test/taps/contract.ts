@@ -3,6 +3,7 @@
 //   contractPackets.ts: what is in the files        contractHeaders.ts: what is not, when only headers are wanted
 //   contractSinks.ts:   how files follow one another contractDisk.ts:    a full disk
 //   contractLimits.ts:  limits and counters         contractLinks.ts:   interfaces that come and go, refusals
+//   contractWindow.ts:  packets by their time
 import type { ExecutionContext } from 'ava'
 import type { Driver } from '../../src/taps/driver.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
@@ -12,6 +13,7 @@ import { limitChecks } from './contractLimits.ts'
 import { linkChecks } from './contractLinks.ts'
 import { packetChecks } from './contractPackets.ts'
 import { sinkChecks } from './contractSinks.ts'
+import { windowChecks } from './contractWindow.ts'
 
 /**
  * nanoseconds: times are whole microseconds. flags: no epb_flags. instructions: compile() says 0.
@@ -36,4 +38,5 @@ export function driverContract(name: Driver['name'], makeDriver: () => Promise<D
   diskChecks(check)
   limitChecks(check)
   linkChecks(check, statedLimits)
+  windowChecks(check)
 }

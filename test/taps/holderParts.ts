@@ -58,6 +58,7 @@ export function specFor(
     ringBytes: 524_288,
     rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3.6e6, filesMax: 2 },
     limits: {},
+    window: {},
     ...changes,
   }
 }

@@ -120,3 +120,20 @@ for (const [what, [spoil, warning]] of Object.entries(broken)) {
     t.deepEqual(warningsOf(t, configuration), [])
   })
 }
+
+test("Configuration follows a ConfigMap's volume with a file for each variable, below the environment", async t => {
+  const directory = new Directory(t)
+  directory.mountConfigMap({
+    MAX_CAPTURE_FILES: '7',
+    LOG_LEVEL: 'WARNING',
+    AGENT_PORT: '8080',
+    MAX_CAPTURE_FILE_SIZE_MB: '10',
+    'not-a-variable': 'x',
+  })
+  const configuration = new Configuration(undefined, {}, directory.in('.'))
+  t.teardown(() => configuration[Symbol.asyncDispose]())
+  t.like(configuration.settings, { maxCaptureFiles: 7, logLevel: 'warn', agentPort: 8_080, maxCaptureFileSizeMb: 10 })
+  directory.mountConfigMap({ MAX_CAPTURE_FILES: '3', MAX_CAPTURE_FILE_SIZE_MB: '2', LOG_LEVEL: 'DEBUG' })
+  await until('the change', () => configuration.settings.maxCaptureFiles === 3)
+  t.like(configuration.settings, { logLevel: 'debug', maxCaptureFileSizeMb: 2 })
+})

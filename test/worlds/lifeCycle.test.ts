@@ -30,6 +30,7 @@ function tap(from: PacketCapture, on: WorkloadEndpoint, change: Partial<TapSpec>
     ringBytes: 4_194_304,
     rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3_600_000, filesMax: 2 },
     limits: {},
+    window: {},
     ...change,
   }
 }
@@ -65,6 +66,11 @@ const foreign = endpoint('web-9', { app: 'web' }, { namespace: 'other' })
 const hostNetworked: WorkloadEndpoint = { ...web0, metadata: { ...web0.metadata, annotations: { hostNetwork: '' } } }
 const finished: WorkloadEndpoint = { ...web0, metadata: { ...web0.metadata, annotations: { finished: '' } } }
 const at = (time: string) => Date.parse(`2026-06-${time}Z`)
+
+const noonToOne = { window: { fromMs: noonMs, untilMs: at('01T13:00:00') } }
+const fromTwo = { window: { fromMs: at('01T14:00:00') } }
+const night = { window: { fromMs: at('02T00:00:00'), untilMs: at('02T00:10:00') } }
+const nextNight = { window: { fromMs: at('03T00:00:00'), untilMs: at('03T00:10:00') } }
 
 const rows: Readonly<Record<string, Steps>> = {
   'pod appears, or its labels begin to match': [
@@ -105,17 +111,31 @@ const rows: Readonly<Record<string, Steps>> = {
     step('broken', world([broken, all], [web0]), [tap(all, web0)]),
   ],
   'times edited, windows pass, the clock is set': [
-    step('before', world([windowed], [web0]), [], at('01T11:59:59.999')),
-    step('start', world([windowed], [web0]), [tap(windowed, web0)], at('01T12:00:00')),
-    step('last moment', world([windowed], [web0]), [tap(windowed, web0)], at('01T12:59:59.999')),
+    step('long before', world([windowed], [web0]), [], at('01T11:59:56.999')),
+    step('soon', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T11:59:57')),
+    step('last moment before', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T11:59:59.999')),
+    step('start', world([windowed], [web0]), [tap(windowed, web0, noonToOne)]),
+    step('last moment', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T12:59:59.999')),
     step('end', world([windowed], [web0]), [], at('01T13:00:00')),
-    step('clock set back', world([windowed], [web0]), [tap(windowed, web0)], at('01T12:30:00')),
+    step('clock set back', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T12:30:00')),
+    step('clock set back to just before the start', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T11:59:58')),
+    step('clock set back further', world([windowed], [web0]), [], at('01T11:00:00')),
     step('clock set forwards', world([windowed], [web0]), [], at('30T12:00:00')),
     step('start moved to the future', world([later], [web0]), [], at('01T12:30:00')),
-    step('its time comes', world([later], [web0]), [tap(later, web0)], at('01T14:00:00')),
+    step('its time comes', world([later], [web0]), [tap(later, web0, fromTwo)], at('01T13:59:59')),
+    step('its time has come', world([later], [web0]), [tap(later, web0, fromTwo)], at('01T14:00:00')),
     step('end moved to the past', world([past], [web0]), [], at('01T12:30:00')),
     step('day', world([nightly], [web0]), [], at('02T12:00:00')),
-    step('night', world([nightly], [web0]), [tap(nightly, web0)], at('02T00:05:00')), // 02:05 in Berlin
+    step('nearly night', world([nightly], [web0]), [tap(nightly, web0, night)], at('01T23:59:58')),
+    step('night', world([nightly], [web0]), [tap(nightly, web0, night)], at('02T00:05:00')), // 02:05 in Berlin
+    step('the night after', world([nightly], [web0]), [tap(nightly, web0, nextNight)], at('02T23:59:59')),
+  ],
+  'pods come and go just before the window': [
+    step('one is there', world([windowed], [web0]), [tap(windowed, web0, noonToOne)], at('01T11:59:58')),
+    step('another', world([windowed], [web0, web1]), [tap(windowed, web0, noonToOne), tap(windowed, web1, noonToOne)], at('01T11:59:59')),
+    step('restarted', world([windowed], [restarted]), [tap(windowed, restarted, noonToOne)], at('01T11:59:59.500')),
+    step('gone', world([windowed], []), [], at('01T11:59:59.900')),
+    step('the capture is gone', world([], [web0]), [], at('01T11:59:59.950')),
   ],
   'capture deleted, and created again under its name': [
     step('there', world([web], [web0]), [tap(web, web0)]),

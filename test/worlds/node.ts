@@ -26,6 +26,22 @@ export function carryOut(actual: Actual, decision: Decision, nowMs: number, brok
   return decision.actions.reduce<Actual>((now, action) => carryOne(now, action, nowMs, broken), { ...actual, captures: halted })
 }
 
+/** Taps whose window has opened by now have a row from its opening on; before that they leave no trace. */
+export function beginDue(actual: Actual, nowMs: number): Actual {
+  return [...actual.taps.values()]
+    .filter(({ spec, state }) => state === 'open' && nowMs >= (spec.window.fromMs ?? 0) && !hasRow(actual, spec))
+    .reduce((now, { spec }) => withRow(now, spec, row => reopened(row, spec, startOf(spec, nowMs)), startOf(spec, nowMs)), actual)
+}
+
+function startOf({ window }: TapSpec, nowMs: number): number {
+  return window.fromMs ?? nowMs
+}
+
+function hasRow({ captures }: Actual, { captureKey, endpoint }: TapSpec): boolean {
+  const row = captures.get(captureKey)?.endpoints.get(endpoint.name)
+  return row !== undefined && row.endedAtMs === undefined
+}
+
 function carryOne(actual: Actual, action: Action, nowMs: number, broken: Breakage): Actual {
   switch (action.kind) {
     case 'close':
@@ -44,7 +60,9 @@ function close(actual: Actual, id: string, nowMs: number): Actual {
   const tap = actual.taps.get(id)
   must(tap !== undefined, `close of ${id}, which is not there`)
   const taps = new Map([...actual.taps].filter(([other]) => other !== id))
-  return tap?.state === 'open' ? withRow({ ...actual, taps }, tap.spec, row => ({ ...row, endedAtMs: nowMs }), nowMs) : { ...actual, taps }
+  return tap?.state === 'open' && hasRow(actual, tap.spec)
+    ? withRow({ ...actual, taps }, tap.spec, row => ({ ...row, endedAtMs: nowMs }), nowMs)
+    : { ...actual, taps }
 }
 
 function forget(actual: Actual, key: string, uid: string): Actual {
@@ -65,8 +83,8 @@ function open(actual: Actual, spec: TapSpec, nowMs: number, broken: Breakage): A
   }
   const known = actual.captures.get(spec.captureKey)
   must(!known || known.uid === spec.capture.uid, `open of ${spec.id} over the files of another capture`)
-  const taps = new Map(actual.taps).set(spec.id, { spec, state: 'open' } as const)
-  return withRow({ ...actual, taps }, spec, row => reopened(row, spec, nowMs), nowMs)
+  const opened = { ...actual, taps: new Map(actual.taps).set(spec.id, { spec, state: 'open' } as const) }
+  return nowMs < (spec.window.fromMs ?? 0) ? opened : withRow(opened, spec, row => reopened(row, spec, nowMs), nowMs)
 }
 
 function reopened({ endedAtMs, ...row }: EndpointFacts, { endpoint, interfaceName }: TapSpec, nowMs: number): EndpointFacts {

@@ -27,7 +27,8 @@ const captures = fc.uniqueArray(
     ),
     from: maybe(fc.integer({ min: -30, max: 30 })),
     minutes: maybe(fc.integer({ min: 1, max: 30 })),
-    cron: maybe(fc.constantFrom('*/10 * * * *', '0 * * * *', '30 12 * * *')),
+    cron: maybe(fc.constantFrom('*/10 * * * *', '0 * * * *', '30 12 * * *', '* * * * *')),
+    seconds: fc.constantFrom(58, 60, 420, 600, 900), // some recurring windows touch, some overlap
     expression: fc.constantFrom('', 'udp'),
     snapLength: fc.constantFrom(64, 128),
     packets: maybe(fc.constantFrom(10, 20)),
@@ -56,16 +57,17 @@ const worlds = fc.record({
   rings: fc.constantFrom(1, 3, 8, 64),
   endpointsMax: fc.constantFrom(2, 1_000),
   at: fc.integer({ min: -40, max: 40 }),
+  offMs: fc.constantFrom(0, 1, -1, -2_999, -3_001, -9_999), // taps are opened some seconds before a window
 })
-const steps = worlds.map(({ captures: asked, endpoints: there, rings, endpointsMax, at }) => {
+const steps = worlds.map(({ captures: asked, endpoints: there, rings, endpointsMax, at, offMs }) => {
   const settings = { ...defaultSettings, captureRingBytesMax: rings * 524_288, captureEndpointsMax: endpointsMax }
-  return { world: world(asked.map(document), there.map(pod), { settings }), nowMs: noonMs + at * 60_000 }
+  return { world: world(asked.map(document), there.map(pod), { settings }), nowMs: noonMs + at * 60_000 + offMs }
 })
 
-function document({ name, namespace, uid, ageMinutes, selector, from, minutes, cron, packets, ...spec }: Asked) {
+function document({ name, namespace, uid, ageMinutes, selector, from, minutes, cron, seconds, packets, ...spec }: Asked) {
   const startTime = from === undefined ? {} : { startTime: minute(from) }
   const endTime = minutes === undefined ? {} : { endTime: minute((from ?? 0) + minutes) }
-  const schedule = cron === undefined ? {} : { schedule: { cron, durationSeconds: 420 } }
+  const schedule = cron === undefined ? {} : { schedule: { cron, durationSeconds: seconds } }
   const limits = packets === undefined ? {} : { limits: { packets } }
   const options = { namespace, uid: `${name}-${uid}`, createdAtMs: noonMs - ageMinutes * 60_000 }
   return capture(name, { ...spec, selector, ...startTime, ...endTime, ...schedule, ...limits }, options)

@@ -4,14 +4,15 @@ import type { Decision } from '../../src/decide.ts'
 import type { Actual } from '../../src/model/facts.ts'
 import type { Action } from '../../src/model/tap.ts'
 import type { World } from '../../src/model/world.ts'
-import { type Breakage, carryOut, must } from './node.ts'
+import { type Breakage, beginDue, carryOut, must } from './node.ts'
 import { decide } from './reader.ts'
 
 export type Turn = { readonly actual: Actual; readonly decision: Decision }
 
 export function turn(world: World, before: Actual, nowMs: number, broken?: Breakage): Turn {
-  const decision = decide(world, before, nowMs)
-  const actual = carryOut(before, decision, nowMs, broken)
+  const now = beginDue(before, nowMs)
+  const decision = decide(world, now, nowMs)
+  const actual = carryOut(now, decision, nowMs, broken)
   must(isInOrder(decision.actions), `actions out of order: ${decision.actions.map(({ kind }) => kind)}`)
   must(ringBytes(actual) <= world.settings.captureRingBytesMax || !world.complete, `rings of ${ringBytes(actual)} bytes`)
   must(decision.wakeAtMs > nowMs, `wake-up at ${decision.wakeAtMs}, which is past`)

@@ -90,9 +90,16 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   }
   if (wait) await reach(wait === true ? 'started' : wait, timeout ?? waitSeconds)
   if (!isFetched) return
+  const { endTime } = isRetina ? {} : (made as PacketCapture).spec
+  const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
+  const where = `${name} -n ${session.namespace}`
+  process.stderr.write(
+    isRetina ? `Waiting for its end\n` : `Waiting for ${end}; to fetch files at any time: kubectl capture download ${where}\n`,
+  )
   await reach('finished', timeout ?? Number.POSITIVE_INFINITY)
   const { output: _, ...rest } = options
-  await download(name, { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined })
+  const fetch = { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined }
+  await download(name, fetch, output === undefined ? process.stdout : process.stderr)
 }
 
 function refuseRetina({

@@ -44,10 +44,11 @@ export function downloadCommand(): Command {
     .addOption(outputOption('json', 'yaml', 'name'))
   return withApi(withGateway(withCluster(command)))
     .addHelpText('after', exitHelp)
-    .action(download)
+    .action((name: string, options: DownloadOptions) => download(name, options))
 }
 
-export async function download(name: string, options: DownloadOptions): Promise<void> {
+/** `say` takes the summary: standard output, unless that is another's. */
+export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
   const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
@@ -69,7 +70,7 @@ export async function download(name: string, options: DownloadOptions): Promise<
     }
     if (options.output)
       process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
-    else if (!isMerged) process.stdout.write(`${summaryOf(done, folder)}\n`)
+    else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
   })
 }

@@ -56,12 +56,22 @@ export function interruption(): AbortSignal {
   return stop.signal
 }
 
+// What a disk says when it cannot be written to is no bug of ours.
+const diskCalls: readonly string[] = ['mkdir', 'open', 'write', 'rename', 'stat', 'unlink', 'rm']
+const connectionCodes: readonly string[] = ['EPIPE', 'ECONNRESET']
+
+function diskFailure(error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (!code || connectionCodes.includes(code) || !diskCalls.includes(syscall ?? '')) return error
+  return new CommandFailure('failed', `Cannot keep what came: ${message}`, error)
+}
+
 /** Runs it; what it throws after an interruption is the interruption. */
 export async function interruptibly<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signal = interruption()
   try {
     return await act(signal)
   } catch (error) {
-    throw signal.aborted ? signal.reason : error
+    throw signal.aborted ? signal.reason : diskFailure(error)
   }
 }

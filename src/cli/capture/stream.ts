@@ -36,19 +36,20 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
     // Awaited here: the way to the gateway is closed at the end of this block.
-    if (write !== undefined) return await pass(response, await fileTo(write), signal)
+    if (write !== undefined) return await pass(response, await fileTo(write, response), signal)
     if (wireshark === undefined) return await pass(response, process.stdout, signal)
     const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
     await Promise.all([pass(response, child.stdin, signal), whenEnded(child, response)])
   })
 }
 
-async function fileTo(path: string): Promise<Writable> {
+async function fileTo(path: string, response: IncomingMessage): Promise<Writable> {
   const file = createWriteStream(path, { mode: 0o600 })
   try {
     await once(file, 'open')
     return file
   } catch (error) {
+    response.destroy()
     throw new CommandFailure('usage', `Cannot write ${path}: ${(error as Error).message}`, error)
   }
 }

@@ -144,6 +144,7 @@ clusterTest('kubectl completes names of captures, pods and namespaces through ku
   t.deepEqual(await completed('describe', '--kubeconfig', userKubeconfig, 'la'), ['later\tFinished', ':4'])
   t.deepEqual(await completed('create', 'x', '-n', 'shop', '--pod', 'web-0,web-'), ['web-0,web-0\tRunning', 'web-0,web-1\tRunning', ':4'])
   t.deepEqual(await completed('list', '--context', ''), ['selcap', ':4'])
+  t.deepEqual(await completed('download', 'later', '-n', 'shop', '--kubeconfig', userKubeconfig, '--node', ''), ['node-1', 'node-2', ':4'])
   t.deepEqual(await completed('describe', '--kubeconfig', 'missing', ''), [':4'])
 })
 

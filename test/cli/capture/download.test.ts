@@ -103,30 +103,6 @@ function tshark(file: string, ...fields: string[]): string[][] {
   return lines.split('\n').map(line => line.split('\t'))
 }
 
-clusterTest(
-  'kubectl capture download says what was here already, prints paths for scripts, and merges into the directory it is given',
-  async t => {
-    const stage = await onStage()
-    const [dest, names] = [
-      join(cluster().directory, 'again'),
-      stage.pods.map((pod, index) => `node-${index + 1}/${pod.name}_${pod.hostName}.pcap`),
-    ]
-    t.regex((await stage.capture('download', 'web', '--dest', dest)).out, /^Downloaded 2 files, /)
-    t.regex(
-      (await stage.capture('download', 'web', '--dest', dest)).out,
-      /^Downloaded 0 of 2 files, the others were here: .*, verified, in \S+again\n$/,
-    )
-    const paths = await stage.capture('download', 'web', '--dest', dest, '-o', 'name')
-    t.deepEqual([paths.code, paths.out], [0, names.map(name => `${join(dest, name)}\n`).join('')])
-    const into = join(cluster().directory, 'merged')
-    const merged = await stage.capture('download', 'web', '--dest', into, '--merge', 'one.pcapng', '-o', 'json')
-    t.is(merged.code, 0, merged.err)
-    t.deepEqual(under(into), ['one.pcapng'])
-    const told = JSON.parse(merged.out) as { files: { path?: string }[]; merged: string }
-    t.deepEqual([told.merged, told.files.map(({ path }) => path)], [join(into, 'one.pcapng'), [undefined, undefined]])
-  },
-)
-
 clusterTest('kubectl capture copy prints the line of calicoctl, and puts files side by side', async t => {
   const stage = await onStage()
   const dest = join(cluster().directory, 'copied')
