@@ -104,7 +104,7 @@ test('a text that cannot be had whole is told, and the packets stay', async t =>
 test('tcpdump reads packets as nobody', async t => {
   if (process.getuid?.() !== 0) return void t.pass('only root becomes somebody else')
   const { folder, base } = stage(t)
-  const file = join(folder, 'web_cali1.pcap')
+  const path = join(folder, 'web_cali1.pcap')
   writeCapture(
     fifo,
     Array.from({ length: 200_000 }, (_, index) => index % 65_536),

@@ -37,8 +37,14 @@ export class RetinaStage {
     this.pods = pods
   }
 
-  async apply(name: string, spec: object, namespace = 'shop'): Promise<void> {
-    await this.cluster.apply({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { name, namespace }, spec })
+  apply(name: string, spec: object, namespace = 'shop'): Promise<void> {
+    return this.applyAll({ [name]: spec }, namespace)
+  }
+
+  /** At once, as far as one command can: their times run together. */
+  async applyAll(specs: Readonly<Record<string, object>>, namespace = 'shop'): Promise<void> {
+    const named = Object.entries(specs).map(([name, spec]) => ({ metadata: { name, namespace }, spec }))
+    await this.cluster.apply(...named.map(each => ({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', ...each })))
   }
 
   get(name: string, namespace = 'shop'): Promise<RetinaCapture> {
