@@ -51,7 +51,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
-    gateway: `system:serviceaccount:${options.namespace}:selcap-gateway`,
+    users: ['selcap-gateway', 'selcap-controller'].map(name => `system:serviceaccount:${options.namespace}:${name}`),
     folderOf: (key, uid) => holder.folderOf(key, uid),
     captures: () => holder.facts().captures.values(),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),

@@ -28,6 +28,9 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   maxCaptureFileSizeMb: integer(1, 1_000_000),
   agentPort: integer(1, 65_535),
   metricsPort: integer(1, 65_535),
+  outputHttp: { read: text => ['Refused', 'Allowed'].find(word => word === text), expected: 'Refused or Allowed' },
+  outputHostsAllowed: list(/^(\*\.)?[\w.:-]+$/, 'host names, *.example.org among them'),
+  outputAddressesAllowed: list(/^[\da-fA-F.:]+(\/\d{1,3})?$/, 'ranges such as 10.0.0.0/8'),
 }
 
 /** Names in the environment beside FELIX_ and the setting's own. */
@@ -96,6 +99,18 @@ function integer(least: number, most = Number.MAX_SAFE_INTEGER): Setting {
 function readLevel(text: string): string | undefined {
   const wanted = text.toLowerCase()
   return levels.find(level => level === (wanted === 'warning' ? 'warn' : wanted))
+}
+
+/** Separated by commas; an empty one is a list too. */
+function list(item: RegExp, what: string): Setting {
+  const read = (text: string) => {
+    const words = text
+      .split(',')
+      .map(word => word.trim())
+      .filter(word => word !== '')
+    return words.every(word => item.test(word)) ? words.join(',') : undefined
+  }
+  return { read, expected: `a comma list of ${what}` }
 }
 
 function first(text: string): string {

@@ -1,6 +1,7 @@
-// The agent's side of getting at files: HTTPS for the gateway and nobody else. Every request shows a service-account token made
-// for this very node, so that one node's agent can do nothing with it at another's; the API server says whose it is. Captures are
-// named with their uid, files by the names the agent itself lists: no word of a request ever becomes a path.
+// The agent's side of getting at files: HTTPS for the gateway and for the controller, which uploads, and nobody else. Every
+// request shows a service-account token made for this very node, so that one node's agent can do nothing with it at another's; the
+// API server says whose it is. Captures are named with their uid, files by the names the agent itself lists: no word of a request
+// ever becomes a path.
 //   GET    /v1/captures/{ns}/{name}/{uid}/files              what there is
 //   GET    /v1/captures/{ns}/{name}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
@@ -24,7 +25,7 @@ import { rangeOf } from './range.ts'
 export type AgentServerParts = MadeParts & {
   readonly certificate: Certificate
   readonly reviews: Reviews
-  readonly gateway: string // the one user who may ask: system:serviceaccount:…
+  readonly users: readonly string[] // who may ask: system:serviceaccount:…
   readonly folderOf: (key: string, uid: string) => CaptureFolder | undefined
   /** Refuses with StreamError. */
   readonly openStream: (key: string, uid: string) => NodeStream
@@ -58,7 +59,7 @@ type Named = { readonly Params: { readonly ns: string; readonly name: string; re
 const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
 export function agentServer(parts: AgentServerParts): FastifyInstance {
-  const { node, certificate, reviews, gateway, folderOf, openStream, limits, log } = parts
+  const { node, certificate, reviews, users, folderOf, openStream, limits, log } = parts
   const app = fastify({
     https: { key: certificate.key, cert: certificate.cert, ...patience },
     routerOptions: { maxParamLength: 300 },
@@ -76,9 +77,11 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
     const [, token] = /^Bearer (\S{1,16384})$/.exec(request.headers.authorization ?? '') ?? []
     if (token === undefined) return reply.code(401).send('Cannot answer: expected a bearer token\n')
     const user = await reviews.userOf(token, [audience])
-    if (user?.username !== gateway) {
+    if (!user || !users.includes(user.username)) {
       log.warn({ from: request.ip, user: user?.username ?? 'nobody', url: request.url }, 'refused to hand over files')
-      return reply.code(user ? 403 : 401).send(`Cannot answer: the token is not that of ${gateway} for the audience ${audience}\n`)
+      return reply
+        .code(user ? 403 : 401)
+        .send(`Cannot answer: the token is not that of ${users.join(' or ')} for the audience ${audience}\n`)
     }
     if (open >= limits.atOnce) return reply.code(503).header('retry-after', retrySeconds).send('Cannot answer: too many requests at once\n')
     open++

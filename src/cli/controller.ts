@@ -5,6 +5,8 @@ import { apisOption } from './apis.ts'
 
 export type ControllerOptions = {
   readonly kubeconfig?: string
+  readonly config?: string
+  readonly pod?: string
   readonly apiGroup: string
   readonly apis: readonly Api[]
   readonly namespace: string
@@ -15,13 +17,15 @@ export type ControllerOptions = {
 }
 
 export function controllerCommand(): Command {
-  const { POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env
+  const { POD_NAME, POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env
   return new Command('controller')
     .description("fold the nodes' reports into the status of each capture; runs as the Deployment selcap-controller")
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
+    .option('--config <file>', 'settings in YAML: where files may be uploaded to; reloaded when it changes')
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
     .addOption(apisOption())
     .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
+    .option('--pod <name>', 'the pod this runs in: its tokens for the agents end with it; default: $POD_NAME', POD_NAME)
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--settings <dir>', 'a directory with a file LOG_LEVEL, as a ConfigMap is mounted; reloaded when it changes')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')

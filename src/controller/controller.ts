@@ -26,6 +26,8 @@ import { type ListedReport, listedReport, type WrittenReport } from './listedRep
 import { dueAtMs, gapMs, nodesOf } from './pace.ts'
 import { Silence } from './silence.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { lookAtUploads } from './uploads/look.ts'
+import type { Uploads } from './uploads/uploads.ts'
 import type { NodeRow } from './verdict.ts'
 
 export type ControllerParts = {
@@ -37,6 +39,7 @@ export type ControllerParts = {
   readonly log: Logger
   readonly compile: Driver['compile']
   readonly onTurn?: (seconds: number) => void
+  readonly uploads?: (onChange: () => void) => Uploads
 }
 
 type RowsByUid = ReadonlyMap<string, readonly NodeRow[]>
@@ -58,6 +61,7 @@ export class Controller implements AsyncDisposable {
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #filters: FilterVerdicts
   readonly #tally = noTally()
+  readonly #uploads: Uploads | undefined
   #term: Term | undefined
   #areReportsFollowed = false
   #wake = new AbortController()
@@ -65,6 +69,7 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     this.#parts = parts
     this.#filters = new FilterVerdicts(parts.compile)
+    this.#uploads = parts.uploads?.(() => this.#wake.abort())
     const { kube, clock, group, apis, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
     const common = { kube, clock, isConsistent: true }
@@ -114,7 +119,7 @@ export class Controller implements AsyncDisposable {
     const nodesSilent = this.#silence.silent(this.#followed.elapsedMs(performance.now())).length
     const captures = this.#captures.reduce((count, { objects }) => count + objects.size, 0)
     const nodesReporting = this.#reports.objects.size - nodesSilent
-    return { ...this.#tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
+    return { ...this.#tally, ...this.#uploads?.tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
   }
 
   /** Works while this process leads. */
@@ -163,7 +168,8 @@ export class Controller implements AsyncDisposable {
     }
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
-    this.#ledger.keepOnly(new Set(captures.map(({ metadata }) => metadata.uid)))
+    const uids = new Set(captures.map(({ metadata }) => metadata.uid))
+    for (const each of [this.#ledger, this.#uploads]) each?.keepOnly(uids)
     this.#filters.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
@@ -182,17 +188,19 @@ export class Controller implements AsyncDisposable {
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
     const read = await this.#read(capture)
-    const judgement = judge({ capture, read, rows: rows.get(uid) ?? [], addresses, previous, nowMs })
-    const { status, told, wakeAtMs, expiresAtMs, results, finalizers } = judgement
-    if (expiresAtMs <= nowMs) {
+    const seen = { read, rows: rows.get(uid) ?? [], reports: this.#reports.objects.values(), previous, nowMs }
+    const { uploads, ...uploading } = lookAtUploads(this.#uploads, seen, parts.term.signal)
+    const judgement = judge({ ...seen, capture, addresses, uploads })
+    const { status, told, expiresAtMs, results, finalizers } = judgement
+    const wakeAtMs = Math.min(judgement.wakeAtMs, uploading.wakeAtMs)
+    if (expiresAtMs + uploading.heldMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
     }
     if (finalizers !== undefined) {
-      const outcome = await writeFinalizers(parts, capture, finalizers, version)
-      if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
-      return nowMs + retryMs // what it is now is on its way here
+      const { kind } = await writeFinalizers(parts, capture, finalizers, version)
+      return kind === 'failed' ? this.#retry(uid, nowMs) : nowMs + retryMs // what it is now is on its way here
     }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)

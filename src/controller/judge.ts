@@ -11,7 +11,7 @@ import type { ListedCapture } from './listedCapture.ts'
 import { packetCaptureConfigNews } from './packetCaptureConfigNews.ts'
 import { type Results, resultsOf } from './results.ts'
 import { retinaVerdict } from './retinaVerdict.ts'
-import { type NodeRow, verdictOf } from './verdict.ts'
+import { type NodeRow, type UploadsDone, verdictOf } from './verdict.ts'
 
 export type JudgeInput = {
   readonly capture: ListedCapture
@@ -19,6 +19,7 @@ export type JudgeInput = {
   readonly rows: readonly NodeRow[] // of this capture's uid
   readonly addresses: ReadonlyMap<string, string> // of the nodes that report at all, by their names
   readonly previous: object | undefined // status, as it was let through by listedCapture()
+  readonly uploads?: UploadsDone | undefined
   readonly nowMs: number
 }
 

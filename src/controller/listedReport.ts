@@ -5,19 +5,22 @@ import type { KubeObject } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
 import { listedFile, type WrittenFile } from './listedFile.ts'
 
-export type ListedReport = KubeObject & { readonly report: Pick<Report, 'captures' | 'address'> & { readonly reportedAt: string } }
+export type ListedReport = KubeObject & {
+  readonly report: Pick<Report, 'captures' | 'address' | 'port' | 'certificateFingerprint'> & { readonly reportedAt: string }
+}
 
 /** The least that the schema of crds/nodecapturereport.yaml asks for. */
 export type WrittenReport = KubeObject & {
-  readonly report?: { readonly address?: string; readonly reportedAt?: string; readonly captures?: readonly WrittenRow[] }
+  readonly report?: Partial<Omit<ListedReport['report'], 'captures'>> & { readonly captures?: readonly WrittenRow[] }
 }
 type WrittenRow = Partial<Omit<ReportedCapture, 'file'>> & { readonly file?: WrittenFile }
 
 export function listedReport({ metadata, report = {} }: WrittenReport): ListedReport {
-  const { address = '', reportedAt = '', captures = [] } = report
+  const { reportedAt = '', captures = [], address = '', port = 0, certificateFingerprint } = report
+  const where = { address, port, ...(certificateFingerprint !== undefined && { certificateFingerprint }) }
   const rows = captures.filter(row => row.uid !== undefined && row.file?.state !== undefined)
   const byUid = new Map(rows.map(row => [row.uid, rowOf(row, metadata.name)]))
-  return withoutManaged({ metadata, report: { address, reportedAt, captures: [...byUid.values()] } })
+  return withoutManaged({ metadata, report: { reportedAt, ...where, captures: [...byUid.values()] } })
 }
 
 function rowOf({ file: written = {}, ...row }: WrittenRow, node: string): ReportedCapture {

@@ -1,6 +1,8 @@
 // Wires the controller: waits for the lease, folds reports into status while it holds it. Runs until SIGTERM or SIGINT.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { Agents } from '../agentClient/agents.ts'
+import { AgentTokens } from '../agentClient/agentTokens.ts'
 import type { ControllerOptions } from '../cli/controller.ts'
 import { systemClock } from '../clock.ts'
 import { portOf, serveFigures, stopSignal } from '../daemon.ts'
@@ -13,21 +15,30 @@ import { Controller } from './controller.ts'
 import { controllerFigures } from './figures.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
+import { policyOf } from './uploads/policyOf.ts'
+import { Uploads } from './uploads/uploads.ts'
+
+const account = 'selcap-controller'
 
 export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const log = makeLogger(options.logLevel)
-  await using configuration = options.settings === undefined ? undefined : new Configuration(undefined, {}, options.settings)
-  const applyLevel = () => {
-    log.level = configuration?.settings.logLevel ?? options.logLevel
+  await using configuration = new Configuration(options.config, {}, options.settings)
+  const apply = () => {
+    if (options.settings !== undefined) log.level = configuration.settings.logLevel
+    configuration.warnTo(log)
   }
-  configuration?.onChange(applyLevel)
-  applyLevel()
+  configuration.onChange(apply)
+  apply()
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)
 
+  const pod = options.pod === undefined ? {} : { pod: options.pod }
+  const tokens = new AgentTokens({ kube, clock: systemClock, namespace, account, ...pod })
+  using agents = new Agents(node => tokens.for(node))
+  const policy = () => policyOf(configuration.settings)
   await using driver = await openDriver('ring') // only to compile filters
   await using controller = new Controller({
     kube,
@@ -37,6 +48,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     clock: systemClock,
     log,
     compile: (...asked) => driver.compile(...asked),
+    uploads: onChange => new Uploads({ kube, agents, policy, nowMs: () => systemClock.now(), log, onChange }),
     onTurn: seconds => figures.observeTurn(seconds),
   })
   const figures = controllerFigures(() => controller.state)

@@ -8,7 +8,7 @@ import { phaseAt } from '../schedule/phase.ts'
 import { boundedStatus } from '../status/bounds.ts'
 import { foldStatus } from '../status/fold.ts'
 import { timeOf } from '../status/rows.ts'
-import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus } from '../status/types.ts'
+import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus, UploadStatus } from '../status/types.ts'
 import { countOf } from '../status/words.ts'
 
 /** A node's row of the capture. `silentSinceMs`: its agent has stopped reporting. */
@@ -19,7 +19,14 @@ export type VerdictInput = {
   readonly rows: readonly NodeRow[] // of this capture's uid
   readonly nodes: number // that report at all
   readonly previous: PacketCaptureStatus | undefined
+  readonly uploads?: UploadsDone | undefined
   readonly nowMs: number
+}
+
+/** Of this capture's files, by node, since this process leads; `failures`: why not all are where they belong. */
+export type UploadsDone = {
+  readonly done: ReadonlyMap<string, readonly UploadStatus[]>
+  readonly failures: ReadonlyMap<string, string>
 }
 
 export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
@@ -27,8 +34,8 @@ export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs:
 const never = Number.POSITIVE_INFINITY
 const answerMs = 10_000 // a node that has a pod of a new capture says so within that time; one that has none says nothing
 
-export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput): Verdict {
-  const elements = rows.map(elementOf)
+export function verdictOf({ read, rows, nodes, previous, uploads, nowMs }: VerdictInput): Verdict {
+  const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
   const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
   const answeredAtMs = read.ok && !isShown ? read.createdAtMs + answerMs : never
@@ -37,6 +44,7 @@ export function verdictOf({ read, rows, nodes, previous, nowMs }: VerdictInput):
     generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
     nowMs,
     ...(previous && { previous }),
+    ...(uploads && { uploads: uploads.done }),
   })
   const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
   const expiresAtMs = read.ok && isFinished ? expiryOf(read, status, nowMs) : never
@@ -54,6 +62,10 @@ function elementOf({ row, silentSinceMs }: NodeRow): CaptureStatusElement {
     message: [message, file.message].filter(text => text).join('; '),
     problems: [...problems, { reason: 'NodeSilent', message }],
   }
+}
+
+function withFailure(element: CaptureStatusElement, message: string | undefined): CaptureStatusElement {
+  return message === undefined ? element : { ...element, problems: [...element.problems, { reason: 'UploadFailed', message }] }
 }
 
 /** Stands for all nodes where none has an endpoint of the capture. */

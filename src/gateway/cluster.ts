@@ -1,5 +1,7 @@
 // What the gateway knows of the cluster: captures and the nodes' reports, kept current by watching.
 // Out: a capture, and for each node that holds something of it where its agent is and what it reported.
+
+import type { AgentPlace } from '../agentClient/agents.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { PacketCapture } from '../model/world.ts'
@@ -8,7 +10,6 @@ import { reportPath } from '../publish/reportWriter.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
-import type { AgentPlace } from './agents.ts'
 
 type Report = KubeObject & { readonly report: Omit<AgentPlace, 'node'> & { readonly captures?: readonly ReportedCapture[] } }
 export type Capture = PacketCapture & KubeObject

@@ -4,10 +4,10 @@
 // told in the stream.
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { Agents } from '../agentClient/agents.ts'
 import type { Clock } from '../clock.ts'
 import { sectionOf } from '../files/header.ts'
 import { Outlet } from '../stream/outlet.ts'
-import type { Agents } from './agents.ts'
 import type { Capture, GatewayCluster, Holding } from './cluster.ts'
 
 export type StreamParts = { readonly cluster: GatewayCluster; readonly agents: Agents; readonly clock: Clock }

@@ -17,6 +17,7 @@ import type { PacketCapture } from '../model/world.ts'
 import { checkExpression } from './expression.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from './fields.ts'
 import { filtersExpression } from './filters.ts'
+import { readOutput } from './output.ts'
 import { readSchedule, readTime } from './time.ts'
 
 export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
@@ -37,6 +38,8 @@ type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs'
 
 function readSpec(spec: Fields, settings: Settings): Read {
   const { rotation, notes } = readRotation(fields(spec.rotation, 'rotation'), settings)
+  const { cleanUpAfterUpload, ...places } = fields(spec.output, 'output')
+  const output = readOutput(places, cleanUpAfterUpload, 'output')
   const ttlSeconds = integer(spec.ttlSecondsAfterFinished, 'ttlSecondsAfterFinished', 0)
   return {
     ...readSelector(spec.selector),
@@ -48,6 +51,7 @@ function readSpec(spec: Fields, settings: Settings): Read {
     payload: oneOf(spec.payload, 'payload', ['Full', 'Headers'] as const),
     format: oneOf(spec.format, 'format', ['pcap', 'pcapng'] as const),
     vantage: oneOf(spec.vantage, 'vantage', ['Auto', 'HostVeth', 'PodNetns'] as const),
+    ...(output && { output }),
     ...(ttlSeconds !== undefined && { ttlMsAfterFinished: ttlSeconds * 1_000 }),
     notes,
   }

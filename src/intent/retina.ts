@@ -6,6 +6,7 @@ import type { ForeignCapture, World } from '../model/world.ts'
 import { displayFlags } from './displayFlags.ts'
 import { readGoDuration } from './goDuration.ts'
 import { hostPlace } from './hostPath.ts'
+import { readOutput } from './output.ts'
 import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from './retinaFilters.ts'
 import { type CaptureSize, readSize } from './retinaSize.ts'
 import { type CaptureTarget, readTarget } from './retinaTarget.ts'
@@ -58,7 +59,8 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
   if (!isGiven(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
   const size = readSize(option, surroundings.settings)
-  const place = readOutput(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
+  const place = readPlace(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
+  const output = readOutput(outputConfiguration, cleanUpAfterUpload, 'outputConfiguration')
   const { filter, notes } = readFilter(captureConfiguration)
   const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
@@ -82,7 +84,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
       includeMetadata: captureConfiguration.includeMetadata !== false,
       display: displayFlags(option).display,
     },
-    output: { ...outputConfiguration, cleanUpAfterUpload },
+    ...(output && { output }),
     notes: [
       ...notes,
       ...size.notes,
@@ -102,7 +104,7 @@ function windowOf(createdAtMs: number, durationMs: number | undefined, deletionT
 }
 
 /** Where the archive goes on the node; undefined: only elsewhere. */
-function readOutput({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
+function readPlace({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
   if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
     throw new RangeError('At least one output configuration should be set')
   if (!isGiven(hostPath)) return undefined

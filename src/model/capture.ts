@@ -1,6 +1,7 @@
 // What a user asked for, in the engine's own words: one shape for every API that selcap serves.
 // In: nothing, these are types. Made by src/intent; read by match, schedule, plan, status.
 import type { Artifact } from './artifact.ts'
+import type { Output } from './output.ts'
 
 /** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
 export type Api = 'PacketCapture' | 'Capture' | 'PacketCaptureConfig'
@@ -67,7 +68,7 @@ export type Intent = {
   readonly ttlMsAfterFinished?: number
   readonly triesMax?: number // to open a tap; missing: for ever
   readonly artifact?: Artifact // what is made of the files when the capture is over on the node
-  readonly output?: Readonly<Record<string, unknown>> // where that goes besides, as written
+  readonly output?: Output // where the files, or that, go besides
   readonly notes: readonly string[] // what was clamped, for the message
 }
 

@@ -27,3 +27,17 @@ export type SftpTarget = {
 }
 
 export type StoreTarget = S3Target | BlobTarget | SftpTarget
+
+/** All that a capture asks for. `claim`: a PersistentVolumeClaim of its namespace. */
+export type Output = {
+  readonly stores: readonly StoreTarget[]
+  readonly claim?: string
+  readonly isCleanedUp: boolean // the nodes' files go when all of them are stored
+}
+
+/** The field that names a store, in every API. */
+export const outputFields: Readonly<Record<StoreTarget['kind'], string>> = Object.freeze({
+  s3: 's3Upload',
+  blob: 'blobUpload',
+  sftp: 'sftp',
+})

@@ -17,6 +17,9 @@ export type Settings = {
   readonly maxCaptureFileSizeMb: number // of 1,000,000 bytes
   readonly agentPort: number // where the gateway gets files
   readonly metricsPort: number
+  readonly outputHttp: 'Refused' | 'Allowed' // stores without TLS
+  readonly outputHostsAllowed: string // a comma list; empty: all
+  readonly outputAddressesAllowed: string // a comma list of ranges that are refused otherwise
 }
 
 export const defaultSettings: Settings = Object.freeze({
@@ -36,4 +39,7 @@ export const defaultSettings: Settings = Object.freeze({
   maxCaptureFileSizeMb: 10,
   agentPort: 9_876,
   metricsPort: 9_877,
+  outputHttp: 'Refused',
+  outputHostsAllowed: '',
+  outputAddressesAllowed: '',
 })

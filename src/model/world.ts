@@ -50,6 +50,7 @@ export type PacketCaptureSpec = {
   readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
   readonly schedule?: { readonly cron: string; readonly timeZone?: string; readonly durationSeconds: number }
   readonly ttlSecondsAfterFinished?: number
+  readonly output?: Readonly<Record<string, unknown>>
 }
 
 export type WorkloadEndpoint = {

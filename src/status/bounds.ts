@@ -23,7 +23,8 @@ export const stepCount = steps.length
 export function cut(file: FileStatus, step: number): FileStatus {
   const kept = steps[Math.min(step, stepCount - 1)] as Kept
   const endpoints = tellingOf(file.endpoints, kept).map(row => ({ ...row, gaps: last(row.gaps, kept.gaps), ...worded(row, kept) }))
-  return { ...file, ...worded(file, kept), fileNames: last(file.fileNames, kept.names), endpoints }
+  const uploads = file.uploads && { uploads: last(file.uploads, kept.names) }
+  return { ...file, ...worded(file, kept), fileNames: last(file.fileNames, kept.names), ...uploads, endpoints }
 }
 
 function worded({ message }: { readonly message?: string }, { characters }: Kept): { readonly message?: string } {

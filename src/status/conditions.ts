@@ -46,6 +46,7 @@ const gravity = [
   'WriteFailed',
   'DroppedPackets',
   'TruncatedPackets',
+  'UploadFailed',
   'NodeSilent',
 ] as const satisfies readonly Problem['reason'][]
 

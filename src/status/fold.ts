@@ -2,7 +2,8 @@
 // Out: status as the schema describes it. A node whose report is gone leaves status.files; totals never go backwards all the same.
 import { conditionsOf, shorten } from './conditions.ts'
 import { addCounts, noLess } from './counts.ts'
-import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus } from './types.ts'
+import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus, UploadStatus } from './types.ts'
+import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from './types.ts'
 
@@ -10,17 +11,21 @@ export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number
   readonly previous?: PacketCaptureStatus
+  readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // by node; what became of files since
   readonly nowMs: number
 }
 
-export function foldStatus({ elements, generation, previous, nowMs }: FoldInput): PacketCaptureStatus {
+export function foldStatus({ elements, generation, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
   const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
   const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
   const speaking = listed.length > 0 ? listed : sorted
   const state = aggregate(speaking.map(element => element.state))
   const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
   const before = new Map(previous?.files.map(file => [file.node, file]))
-  const files = listed.map(element => fileStatus(element, before.get(element.node)))
+  const files = listed.map(element => {
+    const earlier = before.get(element.node)
+    return { ...fileStatus(element, earlier), ...withUploads(earlier?.uploads ?? [], uploads?.get(element.node) ?? []) }
+  })
   return {
     observedGeneration: generation,
     state,

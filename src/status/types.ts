@@ -20,6 +20,17 @@ export type EndpointStatus = Counts & {
   readonly message?: string
 }
 
+/** What became of one file that goes elsewhere. */
+export type UploadStatus = {
+  readonly file: string
+  readonly output: string // the field of spec.output
+  readonly bytes?: number
+  readonly sha256?: string
+  readonly uploaded?: string // its URL
+  readonly error?: string // why it is not there
+  readonly at: string
+}
+
 /** One element of status.files. */
 export type FileStatus = Counts & {
   readonly node: string
@@ -27,6 +38,7 @@ export type FileStatus = Counts & {
   readonly fileNames: readonly string[]
   readonly state: CaptureState
   readonly message?: string
+  readonly uploads?: readonly UploadStatus[]
   readonly endpoints: readonly EndpointStatus[]
 }
 
@@ -49,6 +61,7 @@ export type ProblemReason =
   | 'WriteFailed'
   | 'DroppedPackets'
   | 'TruncatedPackets'
+  | 'UploadFailed'
   | 'NodeSilent'
 
 export type Problem = { readonly reason: ProblemReason; readonly message: string }

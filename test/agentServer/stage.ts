@@ -66,7 +66,7 @@ export class Agent {
       certificate,
       limits: { ...agentLimits, ...limits },
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
-      gateway: account('selcap-gateway'),
+      users: [account('selcap-gateway')],
       folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
       captures: () => [folder.facts()],
       openStream: () => {

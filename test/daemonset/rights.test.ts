@@ -34,6 +34,7 @@ const controllerRights = sorted(
   each('patch', 'projectcalico.org/packetcaptures/status'),
   each('get list watch', '/nodes'),
   each('create', '/events'),
+  each('get', '/secrets'), // of outputs, by name: it cannot list them
 )
 const gatewayRights = sorted(
   each('get list watch', 'projectcalico.org/packetcaptures', 'selcap.dev/nodecapturereports'),
@@ -68,6 +69,8 @@ const named = [
   ['the controller', controller, 'apiextensions.k8s.io', 'customresourcedefinitions', 'packetcaptures.projectcalico.org', []],
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'selcap-controller', ['get', 'create', 'update']],
   ['the controller', controller, 'coordination.k8s.io', 'leases', 'another', ['create']],
+  ['the controller', controller, '', 'serviceaccounts/token', 'selcap-controller', ['create']],
+  ['the controller', controller, '', 'serviceaccounts/token', 'selcap-gateway', []],
   ['the gateway', gateway, '', 'secrets', 'selcap-gateway-tls', []],
   ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-gateway', ['create']],
   ['the gateway', gateway, '', 'serviceaccounts/token', 'selcap-controller', []],

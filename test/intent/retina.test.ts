@@ -61,7 +61,6 @@ test('retinaIntent() fills in what the capture does not say', t => {
       includeMetadata: true,
       display: [],
     },
-    output: { hostPath: 'capture', cleanUpAfterUpload: false },
     notes: [],
   })
 })
@@ -224,14 +223,15 @@ test('a capture that is being deleted is over since then, whatever its duration'
   t.deepEqual(accepted(option({ maxCaptureSize: 1 }), {}, deleted).window, { endMs: createdAtMs + 5_000 })
 })
 
-test('retinaIntent() takes any of the outputs, and leaves them as they are', t => {
-  const s3Upload = { bucket: 'b', secretName: 's' }
+test('retinaIntent() takes any of the outputs', t => {
+  const s3Upload = { bucket: 'b', secretName: 's', region: 'eu-central-1' }
   const output = (outputConfiguration: object): object => ({
     captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
     outputConfiguration,
     cleanUpAfterUpload: true,
   })
-  t.deepEqual(accepted(output({ s3Upload })).output, { s3Upload, cleanUpAfterUpload: true })
+  const stores = [{ kind: 's3', ...s3Upload } as const]
+  t.deepEqual(accepted(output({ s3Upload, persistentVolumeClaim: 'c' })).output, { stores, claim: 'c', isCleanedUp: true })
   t.like(accepted(output({ blobUpload: 'sas' })).artifact, { place: undefined })
   t.is(refusal(output({})), 'At least one output configuration should be set')
   t.is(refusal(output({ hostPath: '' })), 'invalid OutputConfiguration.HostPath: hostPath is empty')

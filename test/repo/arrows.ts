@@ -78,6 +78,9 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
     ...edge,
+    'src/access/http.ts',
+    'src/agentClient',
+    'src/output',
     'src/cli',
     'src/daemon.ts',
     'src/intent',
@@ -89,10 +92,16 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/taps/drivers.ts', // to compile filters
     'src/taps/filterRefusal.ts',
   ],
-  'src/gateway': [
+  'src/agentClient': [
     ...edge,
     'src/access',
     'src/agentServer/server.ts', // what its answers look like
+    'src/world/kube.ts',
+  ],
+  'src/gateway': [
+    ...edge,
+    'src/access',
+    'src/agentClient',
     'src/cli',
     'src/daemon.ts',
     'src/publish',

@@ -10,7 +10,7 @@ const subjectMax = 120
 
 /** What is wrong with a subject; undefined: nothing. */
 function faultOf(subject: string): string | undefined {
-  if (/^(Merge|Revert) /.test(subject)) return undefined
+  if (/^(Merge|Revert) |^merge: /.test(subject)) return undefined
   if (subject.length > subjectMax) return `longer than ${subjectMax} characters`
   if (!/^[a-z0-9.][\w./, -]*: (?:[a-z]|[A-Z]{2,}\b)/.test(subject)) return 'expected "folder: imperative"'
   if (/: (added|adds|adding|fixed|fixes|fixing|changed|changes|changing|updated|updates|updating)\b/.test(subject))

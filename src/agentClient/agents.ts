@@ -1,6 +1,6 @@
 // Requests to the agents. In: the nodes' reports, which say where each agent is and what its certificate looks like. Out: answers.
 // Nobody signs the agents' certificates: each one's fingerprint stands in its node's report, which nobody else can write, and the
-// gateway's token leaves only after the other side has shown that very certificate.
+// asker's token leaves only after the other side has shown that very certificate.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'

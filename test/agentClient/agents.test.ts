@@ -8,7 +8,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { createServer, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { type Certificate, makeCertificate } from '../../src/access/certificate.ts'
-import { Agents } from '../../src/gateway/agents.ts'
+import { Agents } from '../../src/agentClient/agents.ts'
 
 const [ours, theirs] = await Promise.all([makeCertificate('node-1', []), makeCertificate('node-1', [])])
 const signal = AbortSignal.timeout(60_000)

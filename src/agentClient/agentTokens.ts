@@ -1,4 +1,4 @@
-// Tokens for the agents, one for each node: made by the API server for that node's agent alone and bound to this gateway's pod.
+// Tokens for the agents, one for each node: made by the API server for that node's agent alone and bound to this pod.
 // Whoever gets hold of one, a node's agent that is no longer itself for instance, can do nothing with it at another node.
 import { readBounded } from '../access/http.ts'
 import { agentAudience } from '../access/reviews.ts'

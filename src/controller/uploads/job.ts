@@ -1,0 +1,143 @@
+// One go at all that is to be uploaded of a capture: asks each node what it has, sends what is not being written to and not there
+// yet, and, when the capture is over on a node and the user wants it, removes what is stored and compared. In: a wish, what was done
+// before. Out: told file by file. Whatever fails is told and the rest goes on.
+import { digestOf, type FileThere, filesPath, type ListedFile, listFiles, openFile, removeFiles } from '../../agentClient/agentFiles.ts'
+import type { Agents } from '../../agentClient/agents.ts'
+import { outputFields, type StoreTarget } from '../../model/output.ts'
+import { openStore } from '../../output/open.ts'
+import type { EndpointPolicy } from '../../output/policy.ts'
+import type { Failure, Source, Store, Stored } from '../../output/store.ts'
+import type { UploadStatus } from '../../status/types.ts'
+import type { Kube } from '../../world/kube.ts'
+import { readSecret } from './secret.ts'
+import { keyOf, type NodeWish, type UploadWish } from './wish.ts'
+
+export type JobParts = {
+  readonly kube: Kube
+  readonly agents: Agents
+  readonly policy: () => EndpointPolicy
+  readonly nowMs: () => number
+}
+
+/** What a process remembers of a capture while it leads. `stored`: by node, file, its tag and output; compared with the other side. */
+export type Memory = {
+  readonly stored: Set<string>
+  readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
+  readonly onFailure: (node: string, reason: string) => void
+}
+
+export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<void> {
+  for (const target of wish.output.stores) {
+    const opened = await open(parts, wish, target, signal)
+    if (!opened.ok) {
+      for (const { node } of wish.nodes) memory.onFailure(node, opened.reason)
+      continue
+    }
+    try {
+      for (const node of wish.nodes) await sendNode({ ...parts, wish, memory, target, store: opened.store, signal }, node)
+    } finally {
+      opened.store.close()
+    }
+  }
+  if (!wish.output.isCleanedUp) return
+  for (const node of wish.nodes) if (node.isFinished && !signal.aborted) await cleanUp(parts, wish, memory, node)
+}
+
+type Sending = JobParts & {
+  readonly wish: UploadWish
+  readonly memory: Memory
+  readonly target: StoreTarget
+  readonly store: Store
+  readonly signal: AbortSignal
+}
+
+async function open(
+  { kube, policy }: JobParts,
+  { capture }: UploadWish,
+  target: StoreTarget,
+  signal: AbortSignal,
+): Promise<{ readonly ok: true; readonly store: Store } | Failure> {
+  try {
+    return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
+  } catch (error) {
+    return { ok: false, isFinal: false, reason: (error as Error).message }
+  }
+}
+
+async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
+  const { agents, wish, memory, signal } = sending
+  const path = filesPath(wish.capture)
+  try {
+    const { files } = await listFiles(agents, node.place, path)
+    const missing = (node.only ?? []).filter(name => !files.some(file => file.name === name))
+    if (missing.length > 0)
+      memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
+    for (const file of files) {
+      if (signal.aborted) return
+      if (isWanted(node, file.name) && !file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
+    }
+  } catch (error) {
+    memory.onFailure(node.node, `Cannot have the files of node "${node.node}": ${(error as Error).message}`)
+  }
+}
+
+async function sendFile(
+  { agents, wish, memory, target, store, signal, nowMs }: Sending,
+  { node, known }: NodeWish,
+  there: FileThere & { readonly file: ListedFile },
+): Promise<void> {
+  const { name: file, bytes, etag } = there.file
+  const output = outputFields[target.kind]
+  const mark = markOf(node, file, etag, output)
+  if (memory.stored.has(mark)) return
+  const isKnown = known.some(each => each.file === file && each.output === output && each.bytes === bytes && each.uploaded !== undefined)
+  if (isKnown && !wish.output.isCleanedUp) return // what is to be removed is compared once more by this process
+  const put = await digestOf(agents, there, signal).then(
+    sha256 => store.put(keyOf(wish, node, file), sourceOf(agents, there, { bytes, sha256 }), signal),
+    (error: Error): Failure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
+  )
+  if (signal.aborted) return
+  if (put.ok) memory.stored.add(mark)
+  else memory.onFailure(node, put.reason)
+  memory.onDone(node, { file, output, ...told(put), at: new Date(nowMs()).toISOString() }, put.ok)
+}
+
+function told(put: Stored | Failure): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
+  return put.ok ? { bytes: put.bytes, sha256: put.sha256, uploaded: put.url } : { error: put.reason }
+}
+
+function sourceOf(agents: Agents, there: FileThere, known: Required<Pick<Source, 'bytes' | 'sha256'>>): Source {
+  return { ...known, read: (fromByte, signal) => (fromByte >= known.bytes ? none() : openFile(agents, there, signal, fromByte)) }
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {}
+
+/** Only when each file that is there at this moment is stored in every place, as it is. */
+async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
+  const { node, place } = wanting
+  const path = filesPath(wish.capture)
+  const outputs = wish.output.stores.map(({ kind }) => outputFields[kind])
+  try {
+    const { files, others } = await listFiles(agents, place, path)
+    const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(markOf(node, file.name, file.etag, output)))
+    if (
+      files.length === 0 ||
+      others > 0 ||
+      outputs.length === 0 ||
+      !files.every(file => file.bytes === 0 || !isWanted(wanting, file.name) || isStored(file))
+    )
+      return
+    const code = await removeFiles(agents, place, path)
+    if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
+  } catch (error) {
+    memory.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
+  }
+}
+
+function isWanted({ only }: NodeWish, name: string): boolean {
+  return only === undefined || only.includes(name)
+}
+
+function markOf(...words: readonly string[]): string {
+  return words.join('\n')
+}

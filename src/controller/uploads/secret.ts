@@ -1,0 +1,16 @@
+// A Secret of the capture's own namespace, read when it is needed and kept by nobody. Refuses with its name, never with a value.
+import { readBounded } from '../../access/http.ts'
+import type { SecretValues } from '../../output/store.ts'
+import { type Kube, refusalOf } from '../../world/kube.ts'
+
+const requestMs = 10_000
+const bytesMax = 4_194_304 // an API server keeps one megabyte, in base64
+
+export async function readSecret(kube: Kube, namespace: string, name: string, signal: AbortSignal): Promise<SecretValues> {
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) throw new Error(`Cannot read Secret "${name}": expected the name of a Secret`)
+  const path = `/api/v1/namespaces/${namespace}/secrets/${name}`
+  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+  if (response.statusCode !== 200) throw new Error(`Cannot read Secret "${name}": ${await refusalOf(response)}`)
+  const { data = {} } = (await readBounded(response, bytesMax)) as { readonly data?: Readonly<Record<string, string>> }
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
+}
