@@ -13,6 +13,11 @@ export function objectPath(api: Api, group: string, { namespace, name }: Where):
   return `${root(api, group)}${place}/${plural(api)}/${name}`
 }
 
+/** As objects of the kind say it. */
+export function apiVersionOf(api: Api, group: string): string {
+  return root(api, group).replace('/apis/', '')
+}
+
 function root(api: Api, group: string): string {
   switch (api) {
     case 'PacketCapture':
