@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { readBounded } from '../access/http.ts'
 import type { Listing } from '../agentServer/server.ts'
-import { type CaptureRef, captureKey } from '../model/capture.ts'
+import { captureKey } from '../model/capture.ts'
 import type { AgentPlace, Agents } from './agents.ts'
 
 export type ListedFile = Listing['files'][number]
@@ -15,7 +15,7 @@ const listBytesMax = 8_388_608
 const readMs = 86_400_000
 const digestMs = 600_000 // a large file is hashed on its node
 
-export function filesPath(capture: CaptureRef): string {
+export function filesPath(capture: Parameters<typeof captureKey>[0] & { readonly uid: string }): string {
   return `/v1/captures/${captureKey(capture)}/${capture.uid}/files`
 }
 

@@ -4,11 +4,12 @@
 import { createHash } from 'node:crypto'
 import { constants, lstatSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 
 /** `bytes`: what may be read of it now. */
 export type HeldFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
+type Placed = HeldFile & { readonly path: string }
 
 /** A file as it is or was: the tag says which, and how long. */
 export type Version = { readonly bytes: number; readonly etag: string }
@@ -16,10 +17,18 @@ export type Version = { readonly bytes: number; readonly etag: string }
 const chunkBytes = 131_072
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
+/** What was captured, and what was made of it; where that lies is not told. */
 export function heldFiles(folder: CaptureFolder): HeldFile[] {
-  return folder.files().flatMap(file => {
-    const stats = lstatSync(join(folder.directory, file.name), { throwIfNoEntry: false })
-    return stats?.isFile() ? [{ ...file, etag: tagOf(stats, file.bytes) }] : []
+  return placedFiles(folder).map(({ path: _, ...file }) => file)
+}
+
+function placedFiles(folder: CaptureFolder): Placed[] {
+  const captured = folder.files().map(file => ({ ...file, path: join(folder.directory, file.name) }))
+  const made = folder.made?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
+  return [...captured, ...made].flatMap(({ bytes: told, ...file }) => {
+    const stats = lstatSync(file.path, { throwIfNoEntry: false })
+    const bytes = told ?? stats?.size ?? 0
+    return stats?.isFile() ? [{ ...file, bytes, etag: tagOf(stats, bytes) }] : []
   })
 }
 
@@ -37,16 +46,16 @@ export class OpenedFile implements AsyncDisposable {
 
   /** By its name; if a tag is given that this name has no more, by that. undefined: there is none. */
   static async find(folder: CaptureFolder, name: string, etag?: string): Promise<OpenedFile | undefined> {
-    const files = heldFiles(folder)
+    const files = placedFiles(folder)
     const named = files.find(file => file.name === name)
     const isMeant = etag === undefined || (named !== undefined && isLater(named.etag, etag))
     const found = isMeant ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
-    return found && OpenedFile.#open(folder.directory, found)
+    return found && OpenedFile.#open(found)
   }
 
-  static async #open(directory: string, { name, etag, bytes }: HeldFile): Promise<OpenedFile | undefined> {
+  static async #open({ path, etag, bytes }: Placed): Promise<OpenedFile | undefined> {
     try {
-      const handle = await open(join(directory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       const stats = await handle.stat()
       if (markOf(stats) === markIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
       await handle.close() // renamed in this very moment

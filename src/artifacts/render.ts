@@ -1,16 +1,18 @@
 // The packets of a file as tcpdump prints them. In: a capture file, flags out of a fixed set. Out: a text file beside it, to be
-// removed by the caller. tcpdump reads the file as its standard input: no user's text is in its arguments, and it never asks for
-// a name in the DNS.
-import { spawn } from 'node:child_process'
+// removed by the caller. tcpdump reads the file as its standard input, as nobody: no user's text is in its arguments, packets are
+// hostile, and it never asks for a name in the DNS.
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { openTemporary } from './hostFolder.ts'
-import { endOf, toolEnvironment } from './tool.ts'
+import { endOf, notFound, toolEnvironment } from './tool.ts'
 
 const known = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
 const timeoutMs = 600_000
+const nobody = 65_534
 
 type Wanted = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
 
@@ -20,9 +22,9 @@ export async function render({ file, text, flags, signal }: Wanted): Promise<str
   if (strange !== undefined) throw new Error(`Cannot render packets: "${strange}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await using output = await openTemporary(text)
-  const args = ['-r', '-', '-n', ...flags.filter(flag => flag !== '-n')]
-  const child = spawn('tcpdump', args, { stdio: [input.fd, 'pipe', 'pipe'], env: toolEnvironment })
-  const { stdout, stderr } = child as typeof child & { readonly stdout: Readable; readonly stderr: Readable } // both are pipes
+  const child = await start(['-n', ...flags.filter(flag => flag !== '-n')], input.fd)
+  if (typeof child === 'string') return `tcpdump: ${child}`
+  const { stdout, stderr } = child
   const ended = endOf(child, { timeoutMs, signal })
   const bounded = { isCut: false, left: textBytesMax } // what is more is read and left out
   const complaint = lastLine(stderr)
@@ -42,6 +44,27 @@ export async function render({ file, text, flags, signal }: Wanted): Promise<str
   if (bounded.isCut) return `the text is longer than ${textBytesMax} bytes, the rest is left out`
   const error = failure ?? ending
   return error === undefined ? undefined : `tcpdump: ${error}${complaint()}`
+}
+
+type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable }
+
+/** Or why it cannot be. Root becomes nobody; a user namespace that knows no nobody gives nothing either. */
+async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
+  const isRoot = process.getuid?.() === 0
+  const started = async (more: SpawnOptions, ...args: readonly string[]): Promise<Tcpdump> => {
+    const stdio: SpawnOptions['stdio'] = [input, 'pipe', 'pipe']
+    const child = spawn('tcpdump', [...args, '-r', '-', ...flags], { ...more, cwd: '/', stdio, env: toolEnvironment })
+    await once(child, 'spawn')
+    return child as Tcpdump
+  }
+  try {
+    return await started(isRoot ? { uid: nobody, gid: nobody } : {})
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (code === 'EINVAL') return started({}, '-Z', 'root')
+    if (code === 'EPERM') return 'is run as nobody, which takes the capabilities SETUID and SETGID'
+    return code === 'ENOENT' ? notFound : message
+  }
 }
 
 function lastLine(stream: Readable): () => string {

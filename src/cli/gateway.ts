@@ -1,9 +1,12 @@
 // `selcap gateway`: hands capture files to those who may have them. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
+import type { Api } from '../model/capture.ts'
+import { apisOption } from './apis.ts'
 
 export type GatewayOptions = {
   readonly kubeconfig?: string
   readonly apiGroup: string
+  readonly apis: readonly Api[]
   readonly namespace: string
   readonly host: string
   readonly port?: string
@@ -20,6 +23,7 @@ export function gatewayCommand(): Command {
     .description('hand capture files to those who may have them; runs as the Deployment selcap-gateway')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
     .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .addOption(apisOption())
     .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
     .option('--host <address>', 'where to listen', '0.0.0.0')
     .option('--port <port>', 'the port there; 0 takes a free one; default: 8443')

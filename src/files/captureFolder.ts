@@ -112,6 +112,10 @@ export class CaptureFolder {
     this.#halt = halt
   }
 
+  get made(): Made | undefined {
+    return this.#made
+  }
+
   setMade(made: Made): void {
     this.#made = made
     this.look()

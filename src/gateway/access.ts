@@ -9,6 +9,8 @@ export const tokenHeaders = ['authorization', 'x-selcap-authorization'] as const
 export type Wanted = {
   readonly verb: 'get' | 'delete'
   readonly subresource: 'files' | 'stream'
+  readonly group: string
+  readonly resource: string
   readonly namespace: string
   readonly name: string
 }
@@ -22,13 +24,12 @@ export async function userOf(request: FastifyRequest, reviews: Reviews): Promise
 /** undefined: they may. */
 export async function refusalOf(
   user: User,
-  { verb, subresource, namespace, name }: Wanted,
-  group: string,
+  { verb, subresource, group, resource, namespace, name }: Wanted,
   reviews: Reviews,
 ): Promise<string | undefined> {
-  const right: Right = { verb, group, resource: 'packetcaptures', subresource, namespace, name }
+  const right: Right = { verb, group, resource, subresource, namespace, name }
   if (await reviews.may(user, right)) return undefined
-  return `User "${user.username}" may not ${verb} packetcaptures/${subresource} in group "${group}" in the namespace "${namespace}"\n`
+  return `User "${user.username}" may not ${verb} ${resource}/${subresource} in group "${group}" ${namespace === '' ? 'in the cluster' : `in the namespace "${namespace}"`}\n`
 }
 
 export function sendUnauthorized(reply: FastifyReply): FastifyReply {

@@ -4,35 +4,45 @@
 import type { AgentPlace } from '../agentClient/agents.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { Api } from '../model/capture.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import type { ReportedCapture } from '../publish/nodeReport.ts'
 import { reportPath } from '../publish/reportWriter.ts'
+import { listPath } from '../world/apis.ts'
 import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 
 type Report = KubeObject & { readonly report: Omit<AgentPlace, 'node'> & { readonly captures?: readonly ReportedCapture[] } }
-export type Capture = PacketCapture & KubeObject
+export type Capture = CaptureDocument & KubeObject
 
 /** A node that has files of a capture, or may have. */
 export type Holding = { readonly node: string; readonly place: AgentPlace; readonly row: ReportedCapture }
 
-export type GatewayClusterParts = { readonly kube: Kube; readonly clock: Clock; readonly group: string; readonly log: Logger }
+export type GatewayClusterParts = {
+  readonly kube: Kube
+  readonly clock: Clock
+  readonly apis: readonly Api[] // the kinds that are served here
+  readonly group: string
+  readonly log: Logger
+}
 
 export class GatewayCluster implements AsyncDisposable {
-  readonly #captures: ListWatch<Capture>
+  readonly #captures: ReadonlyMap<Api, ListWatch<Capture>>
   readonly #reports: ListWatch<Report>
 
-  constructor({ kube, clock, group, log }: GatewayClusterParts) {
-    const path = `/apis/${group}/v3/packetcaptures`
-    this.#captures = new ListWatch<Capture>({
-      kube,
-      clock,
-      path,
-      wanted: 'spec',
-      keep: ({ apiVersion, kind, metadata, spec }) => ({ apiVersion, kind, metadata, spec }),
-      onState: followLog(log, 'captures'),
-    })
+  constructor({ kube, clock, apis, group, log }: GatewayClusterParts) {
+    const follow = (api: Api) =>
+      new ListWatch<Capture>({
+        kube,
+        clock,
+        path: listPath(api, group),
+        wanted: 'spec',
+        keep: ({ apiVersion, kind, metadata, spec }) =>
+          ({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec }) as Capture,
+        onState: followLog(log, `${api}s`),
+      })
+    this.#captures = new Map(apis.map(api => [api, follow(api)]))
     this.#reports = new ListWatch<Report>({
       kube,
       clock,
@@ -40,15 +50,21 @@ export class GatewayCluster implements AsyncDisposable {
       keep: ({ metadata, report }) => ({ metadata, report }),
       onState: followLog(log, 'reports'),
     })
-    for (const watch of [this.#captures, this.#reports]) watch.start()
+    for (const watch of this.#all) watch.start()
   }
 
   get isListed(): boolean {
-    return this.#captures.isListed && this.#reports.isListed
+    return this.#all.every(({ isListed }) => isListed)
   }
 
-  capture(namespace: string, name: string): Capture | undefined {
-    return [...this.#captures.objects.values()].find(({ metadata }) => metadata.namespace === namespace && metadata.name === name)
+  get #all(): readonly ListWatch<never>[] {
+    return [...this.#captures.values(), this.#reports] as unknown as ListWatch<never>[]
+  }
+
+  capture(namespace: string, name: string, api: Api = 'PacketCapture'): Capture | undefined {
+    return [...(this.#captures.get(api)?.objects.values() ?? [])].find(
+      ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
+    )
   }
 
   /** By node. */
@@ -61,6 +77,6 @@ export class GatewayCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#captures[Symbol.asyncDispose](), this.#reports[Symbol.asyncDispose]()])
+    await Promise.all(this.#all.map(watch => watch[Symbol.asyncDispose]()))
   }
 }

@@ -21,7 +21,7 @@ export function teller(kube: Kube, clock: Clock, log: Logger): Tell {
     if (toldAtMs.size >= rememberedMax) toldAtMs.clear()
     toldAtMs.set(key, nowMs)
     const event = eventOn(capture, { reason, type: 'Normal', message }, { component: 'selcap-gateway', nowMs })
-    kube({ ...eventRequest(namespace, event), signal: AbortSignal.timeout(requestMs) })
+    kube({ ...eventRequest(namespace || 'default', event), signal: AbortSignal.timeout(requestMs) })
       .then(async response => {
         const said = await refusalOf(response) // read to its end, so that the connection is free again
         if (response.statusCode !== 201) log.warn({ said }, 'event not written')

@@ -8,9 +8,9 @@ import type { GateReason } from './gate.ts'
 const routes = {
   '/packet-capture/download/:ns/:name/files.zip': 'zip',
   '/packet-capture/files/:ns/:name/files.zip': 'clean',
-  '/v1/namespaces/:ns/packetcaptures/:name/files': 'list',
-  '/v1/namespaces/:ns/packetcaptures/:name/files/:node/:file': 'file',
-  '/v1/namespaces/:ns/packetcaptures/:name/stream': 'stream',
+  '/v1/namespaces/:ns/:kind/:name/files': 'list',
+  '/v1/namespaces/:ns/:kind/:name/files/:node/:file': 'file',
+  '/v1/namespaces/:ns/:kind/:name/stream': 'stream',
   '/healthz': 'health',
   '/readyz': 'health',
 } as const

@@ -9,6 +9,12 @@ import type { GatewayParts, Granted, Named } from './server.ts'
 import { openStream } from './stream.ts'
 import { zipOf } from './zip.ts'
 
+// By its name, which the agent does not choose here.
+function typeOf(file: string): string {
+  if (file.endsWith('.gz')) return 'application/gzip'
+  return file.endsWith('.txt') ? 'text/plain' : 'application/vnd.tcpdump.pcap'
+}
+
 const passedOn = ['accept-ranges', 'content-length', 'content-range', 'etag', 'repr-digest'] as const
 
 export async function sendZip(
@@ -69,7 +75,7 @@ export async function sendFile(
     throw new Error(`the agent on ${node} answered ${statusCode}`)
   }
   for (const name of passedOn) if (answer.headers[name] !== undefined) reply.header(name, answer.headers[name])
-  reply.code(statusCode).type('application/vnd.tcpdump.pcap') // whatever the agent calls it
+  reply.code(statusCode).type(typeOf(file)) // whatever the agent calls it
   if (request.method === 'HEAD') {
     answer.resume()
     return reply.send(Readable.from([])) // nothing at all would be told as a length of 0

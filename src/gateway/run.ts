@@ -20,11 +20,11 @@ const account = 'selcap-gateway'
 const gateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
-  const { apiGroup: group, certificates, namespace } = options
+  const { apiGroup: group, apis, certificates, namespace } = options
   const log = makeLogger(options.logLevel)
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
-  await using cluster = new GatewayCluster({ kube, clock, group, log })
+  await using cluster = new GatewayCluster({ kube, clock, apis, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
   const figures = new GatewayFigures()
   using agents = new Agents(node => tokens.for(node), {

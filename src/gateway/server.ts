@@ -7,6 +7,7 @@ import type { Agents } from '../agentClient/agents.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { Sweeper } from '../sweeper.ts'
+import { apiCalled, resourceOf } from '../world/apis.ts'
 import { refusalOf, sendUnauthorized, userOf, type Wanted } from './access.ts'
 import { audit } from './audit.ts'
 import type { Capture, GatewayCluster } from './cluster.ts'
@@ -35,7 +36,10 @@ export type GatewayParts = {
 export type GatewayLimits = { readonly connectionsMax: number; readonly stallMs: number }
 export const gatewayLimits: GatewayLimits = Object.freeze({ connectionsMax: 1_000, stallMs: 300_000 })
 
-export type Named = { readonly Params: { readonly ns: string; readonly name: string; readonly node: string; readonly file: string } }
+/** `ns` is - of kinds that have none; `kind` is missing where PacketCapture is meant. */
+export type Named = {
+  readonly Params: { readonly ns: string; readonly kind?: string; readonly name: string; readonly node: string; readonly file: string }
+}
 /** A request whose user has the right, and the capture it is about. */
 export type Granted = { readonly user: User; readonly capture: Capture }
 
@@ -68,16 +72,16 @@ export function gatewayServer(parts: GatewayParts, keyPair: object): FastifyInst
   app.delete<Named>('/packet-capture/files/:ns/:name/files.zip', (request, reply) =>
     granted(parts, request, reply, { verb: 'delete', subresource: 'files' }, access => clean(parts, access, request, reply)),
   )
-  app.get<Named>('/v1/namespaces/:ns/packetcaptures/:name/files', (request, reply) =>
+  app.get<Named>('/v1/namespaces/:ns/:kind/:name/files', (request, reply) =>
     granted(parts, request, reply, { verb: 'get', subresource: 'files' }, async ({ capture }) => {
       const { entries, nodes } = await list(parts, capture)
       return reply.send({ files: entries.map(({ node, file, bytes, isActive }) => ({ node, file, bytes, active: isActive })), nodes })
     }),
   )
-  app.get<Named>('/v1/namespaces/:ns/packetcaptures/:name/files/:node/:file', (request, reply) =>
+  app.get<Named>('/v1/namespaces/:ns/:kind/:name/files/:node/:file', (request, reply) =>
     granted(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendFile(parts, access, request, reply)),
   )
-  app.get<Named>('/v1/namespaces/:ns/packetcaptures/:name/stream', (request, reply) =>
+  app.get<Named>('/v1/namespaces/:ns/:kind/:name/stream', (request, reply) =>
     granted(parts, request, reply, { verb: 'get', subresource: 'stream' }, access => sendStream(parts, access, request, reply)),
   )
   return app
@@ -90,7 +94,10 @@ async function granted(
   right: Pick<Wanted, 'verb' | 'subresource'>,
   go: (access: Granted) => Promise<FastifyReply>,
 ): Promise<FastifyReply> {
-  const { ns: namespace, name } = request.params
+  const { ns, kind = 'packetcaptures', name } = request.params
+  const api = apiCalled(kind)
+  if (api === undefined) return reply.code(404).send('Not found\n')
+  const namespace = api === 'PacketCaptureConfig' ? '' : ns
   const user = await userOf(request, reviews)
   if (!user) {
     figures.refused('Unauthorized')
@@ -106,13 +113,13 @@ async function granted(
   }
   if (reply.raw.destroyed) entry.leave()
   reply.raw.once('close', entry.leave)
-  const refusal = await refusalOf(user, { ...right, namespace, name }, group, reviews)
+  const refusal = await refusalOf(user, { ...right, ...resourceOf(api, group), namespace, name }, reviews)
   if (refusal !== undefined) {
     figures.refused('Forbidden')
     log.info({ ...told, result: 403 }, 'refused')
     return reply.code(403).send(refusal)
   }
-  const capture = cluster.capture(namespace, name)
+  const capture = cluster.capture(namespace, name, api)
   if (!capture) return reply.code(404).send(`Cannot find a capture "${name}" in the namespace "${namespace}"\n`)
   return go({ user, capture })
 }

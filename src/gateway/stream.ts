@@ -60,7 +60,7 @@ class CaptureStream {
     const { namespace, name, uid } = this.#capture.metadata
     while (!this.#stop.signal.aborted) {
       const holdings = cluster.holdings(this.#capture)
-      const isGone = cluster.capture(namespace, name)?.metadata.uid !== uid
+      const isGone = cluster.capture(namespace, name, this.#capture.kind)?.metadata.uid !== uid
       const isEverywhereOver = holdings.length > 0 && holdings.every(({ row }) => isOver(row.file.state))
       if (this.#live.size === 0 && (isGone || isEverywhereOver)) return this.#outlet.finish()
       for (const holding of holdings) if (this.#isWanted(holding)) void this.#join(holding)

@@ -18,6 +18,21 @@ export function apiVersionOf(api: Api, group: string): string {
   return root(api, group).replace('/apis/', '')
 }
 
+/** The group of the kind, and the name of its resource. */
+export function resourceOf(api: Api, group: string): { readonly group: string; readonly resource: string } {
+  return { group: root(api, group).split('/')[2] ?? '', resource: plural(api) }
+}
+
+/** What the gateway's addresses call the kind: packetcaptures, captures.retina.sh, packetcaptureconfigs.networking.packet.io. */
+export function addressWord(api: Api): string {
+  return api === 'PacketCapture' ? plural(api) : `${plural(api)}.${resourceOf(api, '').group}`
+}
+
+/** undefined: no kind is called so. */
+export function apiCalled(word: string): Api | undefined {
+  return (['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const).find(api => addressWord(api) === word)
+}
+
 function root(api: Api, group: string): string {
   switch (api) {
     case 'PacketCapture':

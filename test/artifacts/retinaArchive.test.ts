@@ -101,6 +101,28 @@ test('a text that cannot be had whole is told, and the packets stay', async t =>
   t.regex(entryOf(files[0]?.path ?? '', 'tcpdump.log').toString(), /\.txt: tcpdump: ended with 1/)
 })
 
+test('tcpdump reads packets as nobody', async t => {
+  if (process.getuid?.() !== 0) return void t.pass('only root becomes somebody else')
+  const { folder, base } = stage(t)
+  writeCapture(
+    join(folder, 'web_cali1.pcap'),
+    Array.from({ length: 200_000 }, (_, index) => index % 65_536),
+  )
+  const seen = new Set<string>()
+  const watch = setInterval(() => {
+    for (const pid of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
+      const read = (name: string) => (existsSync(`/proc/${pid}/${name}`) ? readFileSync(`/proc/${pid}/${name}`, 'utf8') : '')
+      try {
+        if (read('cmdline').startsWith('tcpdump\0-r\0-\0-n\0-K\0')) seen.add(/^Uid:\s+(.*)$/m.exec(read('status'))?.[1] ?? '')
+      } catch {} // it ended meanwhile
+    }
+  }, 5)
+  t.teardown(() => clearInterval(watch))
+  const { note } = await make({ folder, base, fileNames: ['web_cali1.pcap'], display: ['-K', '-vvv', '-x'] })
+  t.is(note, undefined)
+  t.deepEqual([...seen], ['65534\t65534\t65534\t65534'])
+})
+
 test('a flag that shapes no text is never run', async t => {
   const { folder, base } = stage(t)
   writeCapture(join(folder, 'web_cali1.pcap'), [1])

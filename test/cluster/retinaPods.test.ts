@@ -10,7 +10,7 @@ const onStage = useRetina(cluster)
 const spec = (captureTarget: object, captureOption: object = {}, more: object = {}): object => ({
   captureConfiguration: {
     captureTarget,
-    captureOption: { duration: '25s', pcapFilter: 'udp', ...captureOption },
+    captureOption: { duration: '40s', pcapFilter: 'udp', ...captureOption },
     includeMetadata: false,
     ...more,
   },
@@ -43,7 +43,7 @@ clusterTest('targets and filters take exactly the packets that they say, of the 
     source: [spec({ podSelector: web }, { sourceIPs: [podAddress] }), ['node-1', 'node-2']],
     short: [spec({ podNames: ['web-0'] }, { packetSize: 60, verbosity: 'verbose' }), ['node-1']],
   }
-  for (const [name, [document]] of Object.entries(wanted)) await stage.apply(name, document)
+  await stage.applyAll(Object.fromEntries(Object.entries(wanted).map(([name, [document]]) => [name, document])))
   for (const [name, [, nodes]] of Object.entries(wanted)) await stage.open(name, nodes)
   for (const [index, pod] of ['web-0', 'vault-0', 'web-1', 'db-0'].entries()) await stage.send(pod, { first: 100 * (index + 1), count: 2 })
   for (const name of Object.keys(wanted)) await stage.complete(name)
@@ -109,7 +109,8 @@ clusterTest('a pod that comes later, with an address later still, is captured fr
 
 clusterTest('a capture that is deleted while it runs flushes its archive first, on every node', async t => {
   const stage = await onStage()
-  await stage.apply('flushed', spec({ podSelector: {} }, { duration: '1h' }))
+  const notLate = { matchExpressions: [{ key: 'app', operator: 'NotIn', values: ['late'] }] }
+  await stage.apply('flushed', spec({ podSelector: notLate }, { duration: '1h' }))
   await stage.open('flushed', nodeNames)
   t.deepEqual((await stage.get('flushed')).metadata.finalizers, ['kappio.io/capture-cleanup'])
   await stage.send('web-0', { first: 500, count: 3 })

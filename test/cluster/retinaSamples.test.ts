@@ -15,7 +15,7 @@ const onStage = useRetina(cluster)
 type Configuration = { readonly captureOption: object; readonly captureTarget: object }
 type Sample = { readonly metadata: { readonly name: string }; readonly spec: { readonly captureConfiguration: Configuration } }
 const samples = parseAllDocuments(read('test/fixtures/retina-samples.yaml')).map(document => document.toJS() as Sample)
-const duration = '25s'
+const duration = '40s'
 
 const noTarget = 'neither NodeSelector, NamespaceSelector&PodSelector, nor PodNames is set'
 const absolute = (path: string): string =>
@@ -69,11 +69,13 @@ clusterTest('the samples, set right, capture what they say and where, and nothin
   await elsewhere.ip('link set eth0 up')
   await cluster().api.kubectl('label', 'namespace', 'shop', 'app=target-app')
   const node1 = { nodeSelector: { matchLabels: { 'kubernetes.io/hostname': 'node-1' } } }
-  await stage.apply('pods', corrected(1, { podSelector: { matchLabels: { app: 'web' } } }, 'example-capture'))
-  await stage.apply('interfaces', corrected(2, {}, 'tmp/captures'))
-  await stage.apply('bpf', corrected(3, {}, 'tmp/captures'))
-  await stage.apply('display', corrected(4, {}, 'tmp/captures'))
-  await stage.apply('node', corrected(5, node1, 'tmp/retina'))
+  await stage.applyAll({
+    pods: corrected(1, { podSelector: { matchLabels: { app: 'web' } } }, 'example-capture'),
+    interfaces: corrected(2, {}, 'tmp/captures'),
+    bpf: corrected(3, {}, 'tmp/captures'),
+    display: corrected(4, {}, 'tmp/captures'),
+    node: corrected(5, node1, 'tmp/retina'),
+  })
   await stage.open('pods', ['node-1', 'node-2'])
   const onNode = ({ files = [] }: { files?: readonly { node: string; endpoints: readonly { startedAt?: string }[] }[] }) =>
     files.length === 1 && files[0]?.node === 'node-1' && files[0].endpoints.length > 1 && files[0].endpoints.every(row => row.startedAt)

@@ -37,8 +37,14 @@ export class RetinaStage {
     this.pods = pods
   }
 
-  async apply(name: string, spec: object, namespace = 'shop'): Promise<void> {
-    await this.cluster.apply({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { name, namespace }, spec })
+  apply(name: string, spec: object, namespace = 'shop'): Promise<void> {
+    return this.applyAll({ [name]: spec }, namespace)
+  }
+
+  /** At once, as far as one command can: their times run together. */
+  async applyAll(specs: Readonly<Record<string, object>>, namespace = 'shop'): Promise<void> {
+    const named = Object.entries(specs).map(([name, spec]) => ({ metadata: { name, namespace }, spec }))
+    await this.cluster.apply(...named.map(each => ({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', ...each })))
   }
 
   get(name: string, namespace = 'shop'): Promise<RetinaCapture> {
@@ -48,8 +54,8 @@ export class RetinaStage {
   async until(name: string, what: string, isSo: (status: Partial<RetinaStatus>) => boolean, namespace = 'shop'): Promise<RetinaCapture> {
     const endMs = Date.now() + patienceMs
     for (;;) {
-      const capture = await this.get(name, namespace)
-      if (isSo(capture.status ?? {})) return capture
+      const capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
+      if (capture && isSo(capture.status ?? {})) return capture
       if (Date.now() > endMs)
         throw new Error(`Waited in vain for ${what} of ${name}: ${JSON.stringify(capture)}\n${this.nodes['node-1'].agent.tail(20)}`)
       await after(150)

@@ -237,5 +237,6 @@ test.serial('the overlay applies twice, without a warning or a difference, and t
     pod.containers[0].env.find((row: { name: string }) => row.name === 'CAPTURE_APIS'),
     { name: 'CAPTURE_APIS', value: 'retina' },
   )
+  t.deepEqual(pod.containers[0].securityContext.capabilities.add, ['NET_RAW', 'NET_ADMIN', 'SYS_ADMIN', 'SETUID', 'SETGID'])
   t.true(pod.containers[0].volumeMounts.some((mount: { mountPath: string }) => mount.mountPath === '/var/log/retina/captures'))
 })

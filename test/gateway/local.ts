@@ -72,7 +72,7 @@ export class LocalGateway {
     const said: string[] = []
     const log = pino({ level: 'trace' }, { write: line => said.push(line) })
     const figures = new GatewayFigures()
-    const cluster = new GatewayCluster({ kube, clock: systemClock, group: 'projectcalico.org', log })
+    const cluster = new GatewayCluster({ kube, clock: systemClock, apis: ['PacketCapture'], group: 'projectcalico.org', log })
     const tokens = new AgentTokens({ kube, clock, namespace: systemNamespace, account: 'selcap-gateway' })
     const agents = new Agents(name => tokens.for(name), { onFailure: name => figures.agentFailed(name) })
     const server = gatewayServer(

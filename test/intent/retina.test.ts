@@ -4,7 +4,7 @@ import { retinaIntent } from '../../src/intent/retina.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, Labels } from '../../src/model/world.ts'
-import { read } from '../repo/tree.ts'
+import { read, under } from '../repo/tree.ts'
 import { casesOf } from './retinaCases.ts'
 
 const createdAt = '2026-01-02T03:04:05Z'
@@ -79,6 +79,12 @@ for (const [index, expected] of [
 ].entries()) {
   test(`retinaIntent() says of sample ${index + 1} of the manual what Retina says`, t =>
     t.is(refusal(samples[index]?.spec ?? {}), expected))
+}
+
+for (const file of under('examples/retina').filter(name => name.endsWith('.yaml'))) {
+  test(`retinaIntent() takes ${file}`, t => {
+    for (const document of parseAllDocuments(read(file))) t.is(refusal((document.toJS() as { spec: object }).spec), '')
+  })
 }
 
 type Target = { readonly name: string; readonly podNames: readonly string[]; readonly error: string | null } & Record<

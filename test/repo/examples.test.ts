@@ -2,9 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { root, under } from './tree.ts'
+import { read, root, under } from './tree.ts'
 
-for (const file of under('examples').filter(name => name.endsWith('.yaml'))) {
+// Those of other APIs are held to their schemas in test/cluster.
+const own = under('examples').filter(name => name.endsWith('.yaml') && read(name).includes('projectcalico.org/v3'))
+
+for (const file of own) {
   test(`selcap validate accepts ${file}`, t => {
     const { status, stdout, stderr } = spawnSync(join(root, 'bin', 'selcap'), ['validate', file], { cwd: root, encoding: 'utf8' })
     t.is(status, 0, `${stdout}${stderr}`)

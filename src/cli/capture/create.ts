@@ -7,10 +7,12 @@ import { defaultSettings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
 import type { ShownCapture } from '../../status/columns.ts'
 import { countOf } from '../../status/words.ts'
+import { type RetinaOptions, retinaDocument, waitForRetina, withRetina } from './createRetina.ts'
 import { download } from './download.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
+import { calledBy, withApi } from './kinds.ts'
 import { type Meant, selectorOf } from './meant.ts'
-import { nameOf, outputOption, printObject } from './output.ts'
+import { outputOption, printObject } from './output.ts'
 import { podVerdicts } from './pods.ts'
 import { readMore, readSeconds } from './quantity.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
@@ -22,6 +24,7 @@ const waitSeconds = 60
 
 type CreateOptions = ClusterOptions &
   SpecOptions &
+  RetinaOptions &
   Meant & {
     readonly dryRun?: 'none' | 'client' | 'server'
     readonly output?: 'yaml' | 'json' | 'name'
@@ -38,7 +41,7 @@ export function createCommand(): Command {
     .option('--deployment <names>', 'the pods of these deployments; may be given again', readMore)
     .option('--service <names>', 'the pods behind these services; may be given again', readMore)
     .option('--with-replicas', 'with --pod: other pods with the same labels as well')
-  return withGateway(withCluster(withSpec(command)))
+  return withApi(withGateway(withCluster(withRetina(withSpec(command)))))
     .addOption(
       new Option('--dry-run [where]', 'show what would be created: client, or as the server would take it')
         .choices(['none', 'client', 'server'])
@@ -57,6 +60,7 @@ Several of --pod, --deployment and --service: any of them. With --selector: that
 Examples:
   kubectl capture create web --deployment web --port 80,443 --for 10m --wait
   kubectl capture create dns --selector 'app in {"web", "api"}' --protocol UDP --port 53 --limit-packets 10000
+  kubectl capture create trace --api retina --pod-selectors app=web --exclude-filter 22 --for 1m
   kubectl capture create night --service db --from 2026-11-21T22:00:00Z --for 30m --dry-run=client -o yaml`,
     )
     .action(create)
@@ -66,26 +70,51 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   if (options.download && !isEnding(options))
     throw new UsageError('Cannot download a capture without an end: expected --for, --until or a limit with --download')
   const session = await openSession(options)
-  const document = await documentOf(session, name, options)
+  if (session.api === 'PacketCaptureConfig') throw new UsageError('Cannot create a PacketCaptureConfig by flags: expected kubectl apply')
+  const isRetina = session.api === 'Capture'
+  if (!isRetina) refuseRetina(options)
+  const document = isRetina ? retinaDocument(session, name, options) : await documentOf(session, name, options)
   const { output, wait, timeout, download: isFetched } = options
   const dryRun = options.dryRun === 'none' ? undefined : options.dryRun
   const made = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
   if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
   else {
     const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
-    process.stdout.write(`${nameOf(session.group, name)}${output === 'name' ? '' : said}\n`)
+    process.stdout.write(`${calledBy(session, session.api, name)}${output === 'name' ? '' : said}\n`)
   }
-  if (dryRun !== 'client' && !wait) await warnOfNobody(session, (document as PacketCapture).spec.selector) // who waits is told
+  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNobody(session, (document as PacketCapture).spec.selector) // who waits is told
   if (dryRun) return
-  if (wait) tell(await waitFor(session, name, wait === true ? 'started' : wait, timeout ?? waitSeconds))
+  const reach = async (goal: WaitGoal, seconds: number) => {
+    if (isRetina) process.stderr.write(`${name}: ${await waitForRetina(session, name, goal, seconds)}\n`)
+    else tell(await waitFor(session, name, goal, seconds))
+  }
+  if (wait) await reach(wait === true ? 'started' : wait, timeout ?? waitSeconds)
   if (!isFetched) return
-  const { endTime } = (made as PacketCapture).spec
+  const { endTime } = isRetina ? {} : (made as PacketCapture).spec
   const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
-  process.stderr.write(`Waiting for ${end}; to fetch files at any time: kubectl capture download ${name} -n ${session.namespace}\n`)
-  tell(await waitFor(session, name, 'finished', timeout ?? Number.POSITIVE_INFINITY))
+  const where = `${name} -n ${session.namespace}`
+  process.stderr.write(
+    isRetina ? `Waiting for its end\n` : `Waiting for ${end}; to fetch files at any time: kubectl capture download ${where}\n`,
+  )
+  await reach('finished', timeout ?? Number.POSITIVE_INFINITY)
   const { output: _, ...rest } = options
   const fetch = { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined }
   await download(name, fetch, output === undefined ? process.stdout : process.stderr)
+}
+
+function refuseRetina({
+  nodeSelectors,
+  podSelectors,
+  namespaceSelectors,
+  includeFilter,
+  excludeFilter,
+  interfaces,
+  hostPath,
+  metadata,
+}: RetinaOptions): void {
+  const retinas = [nodeSelectors, podSelectors, namespaceSelectors, includeFilter, excludeFilter, interfaces, hostPath]
+  if (metadata === false || retinas.some(option => option !== undefined))
+    throw new UsageError('Cannot use the options of Retina: expected --api retina with them')
 }
 
 /** Nothing where pods, or labels that count, may not be read. */

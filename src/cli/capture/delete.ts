@@ -3,14 +3,15 @@ import { Command } from 'commander'
 import { UsageError } from '../../errors.ts'
 import { forEachName } from './each.ts'
 import { exitHelp } from './exit.ts'
-import { listCaptures } from './list.ts'
-import { nameOf, outputOption } from './output.ts'
+import { calledBy, kindWord, sessionFor, withApi } from './kinds.ts'
+import { listOf } from './list.ts'
+import { outputOption } from './output.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, withCluster } from './session.ts'
 
 type DeleteOptions = ClusterOptions & { readonly all?: boolean; readonly output?: 'name' }
 
 export function deleteCommand(): Command {
-  return withCluster(new Command('delete').description('remove captures and their files').argument('[capture...]', 'names'))
+  return withApi(withCluster(new Command('delete').description('remove captures and their files').argument('[capture...]', 'names')))
     .option('--all', 'all captures of the namespace')
     .addOption(outputOption('name'))
     .addHelpText('after', exitHelp)
@@ -21,12 +22,11 @@ async function remove(names: readonly string[], options: DeleteOptions): Promise
   if ((names.length === 0) !== (options.all === true))
     throw new UsageError(`Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
   const session = await openSession(options)
-  const meant = options.all ? (await listCaptures(session, false)).map(({ metadata }) => metadata.name) : names
+  const meant = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
   if (meant.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
   await forEachName(meant, async name => {
-    const path = capturesPath(session, session.namespace, name)
-    await ask(session.kube, { path, method: 'DELETE', what: `delete capture "${name}"` })
-    const said = options.output ? nameOf(session.group, name) : `packetcapture.${session.group} "${name}" deleted`
-    process.stdout.write(`${said}\n`)
+    const { api, group, kube, namespace } = options.all ? session : await sessionFor(session, name)
+    await ask(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
+    process.stdout.write(options.output ? `${calledBy({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)
   })
 }

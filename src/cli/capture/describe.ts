@@ -8,16 +8,17 @@ import { countOf } from '../../status/words.ts'
 import { table } from '../table.ts'
 import { forEachName } from './each.ts'
 import { CommandFailure, exitHelp } from './exit.ts'
-import { coloured, nameOf, outputOption, printObject, stateCell } from './output.ts'
+import { foreignHead, madeLines, type ShownForeign } from './foreign.ts'
+import { calledBy, sessionFor, withApi } from './kinds.ts'
+import { coloured, outputOption, printObject, stateCell } from './output.ts'
 import { type PodVerdict, podVerdicts } from './pods.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from './session.ts'
 import { sizeText } from './sizeText.ts'
 import { getCapture, messageOf } from './wait.ts'
 
 export function describeCommand(): Command {
-  return withCluster(
-    new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps').argument('<capture...>', 'names'),
-  )
+  const command = new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps')
+  return withApi(withCluster(command.argument('<capture...>', 'names')))
     .addOption(outputOption('yaml', 'json', 'name'))
     .addHelpText('after', exitHelp)
     .action(describe)
@@ -30,8 +31,14 @@ async function describe(names: readonly string[], { output, ...options }: Descri
   const session = await openSession(options)
   const all: Described[] = []
   const print = async (name: string) => {
-    const capture = await getCapture(session, name)
-    if (output === 'name') return void process.stdout.write(`${nameOf(session.group, name)}\n`)
+    const meant = await sessionFor(session, name)
+    const capture = await getCapture(meant, name)
+    if (output === 'name') return void process.stdout.write(`${calledBy(session, meant.api, name)}\n`)
+    if (meant.api !== 'PacketCapture') {
+      all.push({ capture })
+      if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeForeign(capture as object as ShownForeign)}`)
+      return
+    }
     const described = { capture, ...(await podsOf(session, capture)) }
     all.push(described)
     if (output) return
@@ -43,6 +50,16 @@ async function describe(names: readonly string[], { output, ...options }: Descri
     const [first] = all
     if (first && output && output !== 'name') process.stdout.write(printObject(names.length === 1 ? first : all, output))
   }
+}
+
+function describeForeign(capture: ShownForeign): string {
+  const nodes = (capture.status?.files ?? []).map(
+    file =>
+      `${describeNode(file)}${madeLines(file)
+        .map(line => `  ${line}\n`)
+        .join('')}`,
+  )
+  return foreignHead(capture) + nodes.join('')
 }
 
 export function describeCapture(capture: ShownCapture): string {

@@ -3,10 +3,13 @@
 import { rm } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { Command } from 'commander'
+import { isCaptureFile } from '../../files/name.ts'
+import type { Api } from '../../model/capture.ts'
 import { countOf } from '../../status/words.ts'
 import { CommandFailure, exitHelp, interruptibly } from './exit.ts'
 import { fetchFile } from './fetchFile.ts'
 import { filesPath, listFiles, type Missing, type RemoteFile, type Wanted } from './files.ts'
+import { sessionFor, withApi } from './kinds.ts'
 import { mergeFiles, seriesOf } from './merge.ts'
 import { outputOption, printObject } from './output.ts'
 import { Progress } from './progress.ts'
@@ -39,23 +42,25 @@ export function downloadCommand(): Command {
     .option('--pod <names>', 'of these pods alone; may be given again', readMore)
     .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
     .addOption(outputOption('json', 'yaml', 'name'))
-  return withGateway(withCluster(command))
+  return withApi(withGateway(withCluster(command)))
     .addHelpText('after', exitHelp)
     .action((name: string, options: DownloadOptions) => download(name, options))
 }
 
 /** `say` takes the summary: standard output, unless that is another's. */
 export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
-  const session = await openSession(options)
+  const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
-    const { namespace } = session
-    const { files, missing } = await listFiles(gateway, namespace, name, options)
+    const { namespace, api } = session
+    const { files, missing } = await listFiles(gateway, namespace, name, { ...options, api })
     const isMerged = options.merge !== undefined
+    const other = files.find(({ file }) => !isCaptureFile(file))
+    if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
     const directory = isMerged ? `.${name}.parts` : (options.dest ?? name)
     const folder = isMerged && options.dest !== undefined ? join(options.dest, directory) : directory
     const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
-    const done = await fetchAll({ gateway, namespace, name, files, pathOf, signal })
+    const done = await fetchAll({ gateway, namespace, api, name, files, pathOf, signal })
     const file = typeof options.merge === 'string' ? options.merge : `${name}.pcapng`
     const out = isAbsolute(file) ? file : join(options.dest ?? '.', file)
     if (isMerged && done.length > 0) {
@@ -73,6 +78,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
 export type FetchAll = {
   readonly gateway: Gateway
   readonly namespace: string
+  readonly api?: Api
   readonly name: string
   readonly files: readonly RemoteFile[]
   readonly pathOf: (file: RemoteFile) => string
@@ -80,7 +86,7 @@ export type FetchAll = {
 }
 
 /** A few at a time, in the order of the list. */
-export async function fetchAll({ gateway, namespace, name, files, pathOf, signal }: FetchAll): Promise<Downloaded[]> {
+export async function fetchAll({ gateway, namespace, api, name, files, pathOf, signal }: FetchAll): Promise<Downloaded[]> {
   using progress = new Progress(files.reduce((sum, { bytes }) => sum + bytes, 0))
   const here = files.map(() => 0)
   const done: Downloaded[] = []
@@ -90,7 +96,7 @@ export async function fetchAll({ gateway, namespace, name, files, pathOf, signal
   const work = async () => {
     for (let index = next++; index < files.length; index = next++) {
       const file = files[index] as RemoteFile
-      const path = `${filesPath(namespace, name)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
+      const path = `${filesPath(namespace, name, api)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
       const onBytes = (bytes: number) => {
         here[index] = bytes
         progress.set(here.reduce((sum, each) => sum + each, 0))

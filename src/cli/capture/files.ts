@@ -1,6 +1,8 @@
 // The files of a capture as the gateway lists them, and which of them a user wants. What the gateway says becomes part of a path
 // here, so a name that is none of ours is refused.
 import { activeName, isCaptureFile } from '../../files/name.ts'
+import type { Api } from '../../model/capture.ts'
+import { addressWord } from '../../world/apis.ts'
 import { readJson } from '../../world/kube.ts'
 import { CommandFailure } from './exit.ts'
 import { failureOf, type Gateway } from './transport.ts'
@@ -14,8 +16,13 @@ type Answer = { readonly files: readonly RemoteFile[]; readonly nodes?: readonly
 
 const listMs = 60_000
 
-export async function listFiles(gateway: Gateway, namespace: string, name: string, { node, pod }: Wanted = {}): Promise<RemoteFiles> {
-  const response = await gateway.ask({ path: filesPath(namespace, name), signal: AbortSignal.timeout(listMs) })
+export async function listFiles(
+  gateway: Gateway,
+  namespace: string,
+  name: string,
+  { node, pod, api }: Wanted & { readonly api?: Api } = {},
+): Promise<RemoteFiles> {
+  const response = await gateway.ask({ path: filesPath(namespace, name, api), signal: AbortSignal.timeout(listMs) })
   if (response.statusCode !== 200) throw await failureOf(response, `list the files of ${namespace}/${name}`)
   const { files, nodes = [] } = (await readJson(response)) as Answer
   for (const file of files) checkNames(file)
@@ -30,8 +37,9 @@ export async function listFiles(gateway: Gateway, namespace: string, name: strin
   return { files: wanted, missing }
 }
 
-export function filesPath(namespace: string, name: string): string {
-  return `/v1/namespaces/${encodeURIComponent(namespace)}/packetcaptures/${encodeURIComponent(name)}/files`
+export function filesPath(namespace: string, name: string, api: Api = 'PacketCapture'): string {
+  const within = api === 'PacketCaptureConfig' ? '-' : encodeURIComponent(namespace)
+  return `/v1/namespaces/${within}/${addressWord(api)}/${encodeURIComponent(name)}/files`
 }
 
 function noneOf(files: readonly RemoteFile[], of: string): CommandFailure {
@@ -46,10 +54,15 @@ function podPrefix(pod: string): string {
 
 function checkNames({ node, file }: RemoteFile): void {
   const isNode = typeof node === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(node) && !node.includes('..')
-  const isFile = typeof file === 'string' && isCaptureFile(file) && !/[/\\\0]/.test(file) && file.length <= 255
+  const isFile = typeof file === 'string' && (isCaptureFile(file) || isArtifact(file)) && !/[/\\\0]/.test(file) && file.length <= 255
   if (!isNode || !isFile)
     throw new CommandFailure(
       'failed',
       `Cannot use what the gateway lists: found ${JSON.stringify(`${node}/${file}`)}, expected a node and a capture file`,
     )
+}
+
+/** What a node makes of capture files: an archive, a file of all packets, text. */
+function isArtifact(file: string): boolean {
+  return /^\w[\w.@%+=-]*\.(txt|gz)$/.test(file)
 }

@@ -4,13 +4,15 @@ import { columnCells, columnNames, type ShownCapture } from '../../status/column
 import type { CaptureState } from '../../status/types.ts'
 import { table } from '../table.ts'
 import { exitHelp } from './exit.ts'
-import { nameOf, type OutputFormat, outputOption, printList, stateCell } from './output.ts'
+import { foreignTable, type ShownForeign } from './foreign.ts'
+import { calledBy, servedApis, withApi } from './kinds.ts'
+import { type OutputFormat, outputOption, printList, stateCell } from './output.ts'
 import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from './session.ts'
 
 type ListOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: OutputFormat }
 
 export function listCommand(): Command {
-  return withCluster(new Command('list').description('show captures and how they stand'))
+  return withApi(withCluster(new Command('list').description('show captures and how they stand')))
     .option('-A, --all-namespaces', 'all namespaces')
     .addOption(outputOption('wide', 'yaml', 'json', 'name'))
     .addHelpText('after', exitHelp)
@@ -19,22 +21,48 @@ export function listCommand(): Command {
 
 async function list(options: ListOptions): Promise<void> {
   const session = await openSession(options)
-  const captures = await listCaptures(session, options.allNamespaces === true)
-  if (options.output === 'json' || options.output === 'yaml') return void process.stdout.write(printList(captures, options.output))
+  const apis = options.api ? [options.api] : await servedApis(session)
+  const found = await Promise.all(
+    apis.map(async api => ({ api, items: await listOf({ ...session, api }, options.allNamespaces === true) })),
+  )
+  const kinds = found.filter(({ items }) => items.length > 0)
+  const all = kinds.flatMap(({ items }) => items)
+  if (options.output === 'json' || options.output === 'yaml') return void process.stdout.write(printList(all, options.output))
   if (options.output === 'name')
-    return void process.stdout.write(captures.map(({ metadata }) => `${nameOf(session.group, metadata.name)}\n`).join(''))
-  if (captures.length === 0) {
+    return void process.stdout.write(all.map(({ kind, metadata }) => `${calledBy(session, kind, metadata.name)}\n`).join(''))
+  if (all.length === 0) {
     process.stderr.write(options.allNamespaces ? 'No captures found\n' : `No captures found in ${session.namespace} namespace\n`)
     return
   }
-  process.stdout.write(captureTable(captures, options, session.nowMs()))
+  const tables = kinds.map(({ api, items }) => {
+    const named = kinds.length === 1 ? items : items.map(item => withName(item, calledBy(session, api, item.metadata.name)))
+    if (api === 'PacketCapture') return captureTable(named as ShownCapture[], options, session.nowMs())
+    const [head = [], ...rows] = foreignTable(named as ShownForeign[], api, session.nowMs())
+    const namespaces = ['NAMESPACE', ...items.map(({ metadata }) => metadata.namespace ?? '')]
+    return table([head, ...rows].map((row, index) => (options.allNamespaces ? [namespaces[index] ?? '', ...row] : row)))
+  })
+  process.stdout.write(tables.join('\n'))
+}
+
+type Shown = ShownCapture | ShownForeign
+
+function withName<T extends Shown>(capture: T, name: string): T {
+  return { ...capture, metadata: { ...capture.metadata, name } }
 }
 
 /** With what the API server leaves out of the items of a list, and in the order of their names. */
 export async function listCaptures(session: Session, isEverywhere: boolean): Promise<ShownCapture[]> {
+  return (await listOf({ ...session, api: 'PacketCapture' }, isEverywhere)) as ShownCapture[]
+}
+
+/** Of the session's kind. */
+export async function listOf(session: Session, isEverywhere: boolean): Promise<Shown[]> {
   const path = capturesPath(session, isEverywhere ? undefined : session.namespace)
-  const { items } = await ask<{ readonly items: readonly ShownCapture[] }>(session.kube, { path, what: 'list captures' })
-  return items.map(item => ({ ...item, apiVersion: `${session.group}/v3`, kind: 'PacketCapture' as const }))
+  const { apiVersion, items } = await ask<{ readonly apiVersion: string; readonly items: readonly Shown[] }>(session.kube, {
+    path,
+    what: 'list captures',
+  })
+  return items.map(item => ({ ...item, apiVersion, kind: session.api }) as Shown)
 }
 
 export function captureTable(captures: readonly ShownCapture[], { allNamespaces, output }: ListOptions, nowMs: number): string {

@@ -2,6 +2,8 @@
 // serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
 import type { Command } from 'commander'
 import { systemClock } from '../../clock.ts'
+import type { Api } from '../../model/capture.ts'
+import { listPath, objectPath } from '../../world/apis.ts'
 import { connectUser } from '../../world/connect.ts'
 import type { Kube, KubeRequest } from '../../world/kube.ts'
 import { readJson, refusalOf } from '../../world/kube.ts'
@@ -13,12 +15,14 @@ export type ClusterOptions = {
   readonly context?: string
   readonly kubeconfig?: string
   readonly apiGroup?: string
+  readonly api?: Api
 }
 
 export type Session = {
   readonly kube: Kube
   readonly namespace: string
-  readonly group: string
+  readonly group: string // of PacketCapture
+  readonly api: Api // the kind that is meant
   readonly token: () => Promise<string | undefined>
   readonly nowMs: () => number
   readonly options: ClusterOptions
@@ -42,7 +46,7 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
   const watched = reaching(clock.watching(kube))
   const group = options.apiGroup ?? (await servedGroup(watched))
   const nowMs = () => systemClock.now() - (clock.offsetMs ?? 0)
-  return { kube: watched, namespace: options.namespace ?? namespace, group, token, nowMs, options }
+  return { kube: watched, namespace: options.namespace ?? namespace, group, api: options.api ?? 'PacketCapture', token, nowMs, options }
 }
 
 /** The answer as JSON; a refusal is a CommandFailure that says `what` could not be done. */
@@ -66,9 +70,11 @@ export async function askIfMay<T>(kube: Kube, question: Question): Promise<T | u
   return undefined
 }
 
-export function capturesPath({ group }: Pick<Session, 'group'>, namespace: string | undefined, name?: string): string {
-  const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`
-  return `/apis/${group}/v3${within}/packetcaptures${name === undefined ? '' : `/${encodeURIComponent(name)}`}`
+export function capturesPath({ group, api }: Pick<Session, 'group' | 'api'>, namespace: string | undefined, name?: string): string {
+  if (name === undefined && (namespace === undefined || api === 'PacketCaptureConfig')) return listPath(api, group)
+  const within = api === 'PacketCaptureConfig' ? '' : encodeURIComponent(namespace ?? '')
+  const path = objectPath(api, group, { namespace: within, name: encodeURIComponent(name ?? '') })
+  return name === undefined ? path.slice(0, -1) : path
 }
 
 export function reasonOf(status: number): ExitReason {

@@ -84,7 +84,8 @@ export function specOf(options: SpecOptions, selector: string | undefined, nowMs
 
 type Filters = { protocol?: string | number; ports?: (string | number)[] }[]
 
-function filtersOf({ port, protocol, filter }: SpecOptions): Filters | undefined {
+/** What --port, --protocol and --filter say. */
+export function filtersOf({ port, protocol, filter }: SpecOptions): Filters | undefined {
   const ports = port && { ports: port.map(numberIfOne) }
   const simple = protocol ? protocol.map(name => ({ protocol: protocolOf(name), ...ports })) : ports ? [ports] : []
   const rules = (filter ?? []).map(text => {

@@ -48,6 +48,7 @@ export const session: Session = {
   kube: () => Promise.reject(new Error('there is no API server here')),
   namespace: 'shop',
   group: 'projectcalico.org',
+  api: 'PacketCapture',
   token: () => Promise.resolve(token),
   nowMs: () => Date.now(),
   options: {},

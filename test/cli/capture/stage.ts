@@ -55,9 +55,9 @@ export async function untilSo(what: string, isSo: () => boolean | Promise<boolea
 }
 
 /** As it is installed, and the user may have files and streams in "shop". */
-export async function addGateway(cluster: SimulatedCluster): Promise<void> {
+export async function addGateway(cluster: SimulatedCluster, options: readonly string[] = []): Promise<void> {
   await cluster.api.kubectl('create', 'rolebinding', 'dev-files', '-n', 'shop', '--clusterrole=selcap-files', '--serviceaccount=shop:dev')
-  await GatewayClient.start(cluster)
+  await GatewayClient.start(cluster, 8_443, options)
   await showGateway(cluster)
 }
 
@@ -79,7 +79,7 @@ async function startController(cluster: SimulatedCluster): Promise<void> {
 }
 
 /** The context's namespace is the user's. */
-async function makeUser(cluster: SimulatedCluster): Promise<string> {
+export async function makeUser(cluster: SimulatedCluster): Promise<string> {
   const binding = (name: string, kind: string, role: string) => ({
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'RoleBinding',
