@@ -13,11 +13,6 @@ export function objectPath(api: Api, group: string, { namespace, name }: Where):
   return `${root(api, group)}${place}/${plural(api)}/${name}`
 }
 
-/** As objects of the kind say it. */
-export function apiVersionOf(api: Api, group: string): string {
-  return root(api, group).replace('/apis/', '')
-}
-
 /** The group of the kind, and the name of its resource. */
 export function resourceOf(api: Api, group: string): { readonly group: string; readonly resource: string } {
   return { group: root(api, group).split('/')[2] ?? '', resource: plural(api) }
@@ -31,6 +26,11 @@ export function addressWord(api: Api): string {
 /** undefined: no kind is called so. */
 export function apiCalled(word: string): Api | undefined {
   return (['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const).find(api => addressWord(api) === word)
+}
+
+/** As objects of the kind say it. */
+export function apiVersionOf(api: Api, group: string): string {
+  return root(api, group).replace('/apis/', '')
 }
 
 function root(api: Api, group: string): string {
