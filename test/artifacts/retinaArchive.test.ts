@@ -104,9 +104,8 @@ test('a text that cannot be had whole is told, and the packets stay', async t =>
 test('tcpdump reads packets as nobody', async t => {
   if (process.getuid?.() !== 0) return void t.pass('only root becomes somebody else')
   const { folder, base } = stage(t)
-  const path = join(folder, 'web_cali1.pcap')
   writeCapture(
-    fifo,
+    join(folder, 'web_cali1.pcap'),
     Array.from({ length: 200_000 }, (_, index) => index % 65_536),
   )
   const seen = new Set<string>()
