@@ -1,6 +1,6 @@
 // Lays out selcap's image: `node scripts/image.mjs DIRECTORY`. In: daemonset/files.txt and a checkout that is set up. Out: a
-// root file system without a shell or a package manager: the listed files, the shared libraries that their programs need, and
-// /usr/local/bin/selcap. The Dockerfile runs it, and so do the tests: what they try is what the image holds.
+// root file system without a shell or a package manager: the listed files, tcpdump, which prints packets as text, the shared
+// libraries that these need, and /usr/local/bin/selcap. The Dockerfile runs it, and so do the tests: what they try is what the image holds.
 // Refuses a line that finds nothing, and a directory that is not empty.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -27,10 +27,20 @@ function layOut(directory) {
   if (!directory) throw new Error('Cannot lay out the image: expected a directory')
   if (existsSync(directory) && readdirSync(directory).length > 0)
     throw new Error(`Cannot lay out the image in "${directory}": expected an empty directory`)
-  const programs = copyListed(join(directory, home))
+  const tcpdump = parent(join(directory, 'usr/bin/tcpdump'))
+  copyFileSync(programNamed('tcpdump'), tcpdump)
+  const programs = [...copyListed(join(directory, home)), tcpdump]
   for (const library of librariesOf(programs)) copyFileSync(library, parent(join(directory, library)))
   write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
   write(join(directory, 'etc/passwd'), users, 0o644)
+}
+
+function programNamed(name) {
+  const found = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin']
+    .map(folder => join(folder, name))
+    .find(path => existsSync(path))
+  if (!found) throw new Error(`Cannot lay out the image: found no ${name}, expected it to be installed`)
+  return realpathSync(found)
 }
 
 /** Out: the programs and native modules among what was copied. */

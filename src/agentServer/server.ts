@@ -19,10 +19,10 @@ import type { NodeStream } from '../stream/nodeStream.ts'
 import { Digests } from './digests.ts'
 import { type HeldFile, heldFiles, OpenedFile } from './files.ts'
 import { hand } from './hand.ts'
+import { health, type MadeParts, serveMade } from './made.ts'
 import { rangeOf } from './range.ts'
 
-export type AgentServerParts = {
-  readonly node: string
+export type AgentServerParts = MadeParts & {
   readonly certificate: Certificate
   readonly reviews: Reviews
   readonly users: readonly string[] // who may ask: system:serviceaccount:…
@@ -73,6 +73,7 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
   let open = 0 // requests that are being answered
 
   app.addHook('onRequest', async (request, reply) => {
+    if (request.url === health) return
     const [, token] = /^Bearer (\S{1,16384})$/.exec(request.headers.authorization ?? '') ?? []
     if (token === undefined) return reply.code(401).send('Cannot answer: expected a bearer token\n')
     const user = await reviews.userOf(token, [audience])
@@ -93,6 +94,7 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
   })
   app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
 
+  serveMade(app, parts)
   const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
   app.get<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply): Promise<Listing> => {
     const found = folder(request)

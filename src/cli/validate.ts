@@ -4,11 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { type Document, readDocuments } from '../document/read.ts'
+import { kinds, otherKinds } from '../document/schema.ts'
 import { TapError, UsageError } from '../errors.ts'
-import { toIntent } from '../intent/intent.ts'
+import { readCapture } from '../intent/read.ts'
 import { captureKey, type Intent } from '../model/capture.ts'
 import { defaultSettings } from '../model/settings.ts'
-import type { PacketCapture } from '../model/world.ts'
+import type { CaptureDocument } from '../model/world.ts'
 import type { Driver } from '../taps/driver.ts'
 import { openDriver } from '../taps/drivers.ts'
 import { filterRefusal } from '../taps/filterRefusal.ts'
@@ -31,6 +32,8 @@ export function validateCommand(): Command {
     .action(validate)
 }
 
+const anywhere = { node: '', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() }
+
 async function validate(files: readonly string[], { output }: { readonly output?: 'json' }): Promise<void> {
   await using driver = openCompiler()
   const reports = []
@@ -45,7 +48,7 @@ async function validate(files: readonly string[], { output }: { readonly output?
 }
 
 async function check(file: string, driver: Driver): Promise<Report> {
-  const { documents, problems } = readDocuments(await read(file), file === '-' ? 'standard input' : file)
+  const { documents, problems } = readDocuments(await read(file), file === '-' ? 'standard input' : file, [...kinds, ...otherKinds()])
   const results = await Promise.all(documents.map(document => checkDocument(document, driver, file)))
   return {
     good: results.flatMap(({ good }) => good),
@@ -54,12 +57,13 @@ async function check(file: string, driver: Driver): Promise<Report> {
 }
 
 async function checkDocument(document: Document, driver: Driver, file: string): Promise<Report> {
-  const key = captureKey(document.metadata)
-  if (document.kind !== 'PacketCapture') return { good: [{ kind: document.kind, key, notes: [] }], problems: [] }
+  if (document.kind === 'WorkloadEndpoint')
+    return { good: [{ kind: document.kind, key: captureKey(document.metadata), notes: [] }], problems: [] }
   const metadata = { uid: '', generation: 1, creationTimestamp: '', ...document.metadata }
-  const intent = toIntent({ ...document, metadata } as PacketCapture, defaultSettings)
+  const intent = readCapture({ ...document, metadata } as CaptureDocument, anywhere)
+  const { key } = intent
   const problem = intent.ok ? await compileProblem(intent, driver) : intent.message
-  if (problem !== undefined || !intent.ok) return { good: [], problems: [`${file}: PacketCapture ${key}: ${problem}`] }
+  if (problem !== undefined || !intent.ok) return { good: [], problems: [`${file}: ${document.kind} ${key}: ${problem}`] }
   return { good: [{ kind: document.kind, key, selector: intent.selector, filter: intent.filter, notes: intent.notes }], problems: [] }
 }
 

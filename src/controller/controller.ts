@@ -119,7 +119,7 @@ export class Controller implements AsyncDisposable {
     const nodesSilent = this.#silence.silent(this.#followed.elapsedMs(performance.now())).length
     const captures = this.#captures.reduce((count, { objects }) => count + objects.size, 0)
     const nodesReporting = this.#reports.objects.size - nodesSilent
-    return { ...this.#tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
+    return { ...this.#tally, ...this.#uploads?.tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
   }
 
   /** Works while this process leads. */

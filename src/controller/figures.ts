@@ -8,7 +8,9 @@ export type Tally = {
   readonly statusWrites: { written: number; stale: number; failed: number }
   readonly eventWrites: { written: number; failed: number }
   readonly removals: { capture: number; report: number }
-}
+} & UploadTally
+
+export type UploadTally = { readonly uploads: { stored: number; failed: number }; uploadBytes: number }
 
 export type ControllerState = Tally & {
   readonly isLeading: boolean
@@ -22,7 +24,10 @@ export const noTally = (): Tally => ({
   statusWrites: { written: 0, stale: 0, failed: 0 },
   eventWrites: { written: 0, failed: 0 },
   removals: { capture: 0, report: 0 },
+  ...noUploads(),
 })
+
+export const noUploads = (): UploadTally => ({ uploads: { stored: 0, failed: 0 }, uploadBytes: 0 })
 
 export function controllerFigures(state: () => ControllerState): Metrics {
   const registry = new Registry()
@@ -43,6 +48,7 @@ export function controllerFigures(state: () => ControllerState): Metrics {
       'kind',
       (now: Tally) => now.removals,
     ],
+    ['selcap_controller_uploads_total', 'Files uploaded, by what became of it', 'result', (now: Tally) => now.uploads],
   ] as const
   for (const [name, help, label, values] of counters) {
     new Counter({
@@ -56,15 +62,21 @@ export function controllerFigures(state: () => ControllerState): Metrics {
       },
     })
   }
-  new Counter({
-    name: 'selcap_controller_folds_total',
-    help: 'Statuses computed from what the nodes report',
-    registers,
-    collect() {
-      this.reset()
-      this.inc(state().folds)
-    },
-  })
+  const sums = [
+    ['selcap_controller_folds_total', 'Statuses computed from what the nodes report', (now: Tally) => now.folds],
+    ['selcap_controller_upload_bytes_total', 'Bytes of files that were uploaded', (now: Tally) => now.uploadBytes],
+  ] as const
+  for (const [name, help, value] of sums) {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(value(state()))
+      },
+    })
+  }
   const turns = new Histogram({
     name: 'selcap_controller_turn_seconds',
     help: 'Time of one turn over all captures',

@@ -60,8 +60,15 @@ export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
 }
 
 function configRow({ row, silentSinceMs }: NodeRow): ConfigRow {
-  const { file, artifact, isListed, isRejected } = row
-  return { file, isListed, isRejected, ...(artifact && { artifact }), ...(silentSinceMs !== undefined && { silentSinceMs }) }
+  const { file, artifact, failing, isListed, isRejected } = row
+  return {
+    file,
+    isListed,
+    isRejected,
+    ...(artifact && { artifact }),
+    ...(failing && { failing }),
+    ...(silentSinceMs !== undefined && { silentSinceMs }),
+  }
 }
 
 /** `lastUpdateTime` moves with the rest. */

@@ -2,33 +2,39 @@
 // node's row, the time. Out: its status, its news, its finalizers.
 // A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
 import type { Intent, Rejection } from '../model/capture.ts'
+import { outputFields } from '../model/output.ts'
 import type { Told } from '../publish/event.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from '../status/retina.ts'
+import { withUploads } from '../status/uploads.ts'
 import type { JudgeInput, Judgement } from './judge.ts'
-import type { NodeRow } from './verdict.ts'
+import type { NodeRow, UploadsDone } from './verdict.ts'
 
 const never = Number.POSITIVE_INFINITY
 const answerMs = 10_000 // a node that has a pod of a new capture says so within that time
 const flushMs = 1_800_000 // Retina's time of grace
 const finalizer = 'kappio.io/capture-cleanup'
 
-export function retinaVerdict({ capture, read, rows, addresses, previous, nowMs }: JudgeInput): Judgement {
+export function retinaVerdict({ capture, read, rows, addresses, previous, uploads, nowMs }: JudgeInput): Judgement {
   const { metadata, spec } = capture
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const found = rows.filter(({ row }) => row.isListed)
   const answeredAtMs = createdAtMs + answerMs
   const before = previous as Partial<RetinaStatus> | undefined
+  const outputs = (read.ok ? (read.output?.stores ?? []) : []).map(({ kind }) => outputFields[kind])
   const status = retinaStatus({
     createdAtMs,
     generation: metadata.generation,
     refusal: refusalOf(read),
-    nodes: found.map(nodeOf),
+    nodes: found.map(row => nodeOf(row, uploads)),
+    outputs,
     missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,
     nowMs,
   })
-  const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found)
+  const stored = new Map(status.files.map(file => [file.node, file.uploads]))
+  const state = ({ row }: NodeRow) => stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
+  const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
   const finalizers = finalizersOf(metadata, read, held <= nowMs)
   const wakes = [answeredAtMs, held].filter(atMs => atMs > nowMs)
   return {
@@ -46,11 +52,12 @@ function refusalOf(read: Intent | Rejection): string | undefined {
   return read.ok ? undefined : read.message
 }
 
-function nodeOf({ row, silentSinceMs }: NodeRow): RetinaNode {
+function nodeOf({ row, silentSinceMs }: NodeRow, uploads: UploadsDone | undefined): RetinaNode {
   const { file, problems, artifact } = row
   const isSilent = silentSinceMs !== undefined
   const message = `Unknown: no report since ${new Date(silentSinceMs ?? 0).toISOString()}, these are its last figures`
-  return { file: isSilent ? { ...file, message } : file, problems, isSilent, ...(artifact && { artifact }) }
+  const done = { uploads: uploads?.done.get(file.node) ?? [], uploadFailure: uploads?.failures.get(file.node) }
+  return { file: isSilent ? { ...file, message } : file, problems, isSilent, ...(artifact && { artifact }), ...done }
 }
 
 /** In Retina's words; a pod that comes later is found later. */
@@ -62,10 +69,15 @@ function missingOf(spec: Spec, namespace: string, found: readonly NodeRow[]): st
 }
 
 /** When a deleted capture may go at the latest; in the past: now. */
-function holdUntilMs(deletionTimestamp: string | undefined, generation: number, found: readonly NodeRow[]): number {
+function holdUntilMs(
+  deletionTimestamp: string | undefined,
+  generation: number,
+  found: readonly NodeRow[],
+  stateOfNode: (row: NodeRow) => string,
+): number {
   if (deletionTimestamp === undefined) return never
-  const isAtWork = ({ row, silentSinceMs }: NodeRow): boolean =>
-    silentSinceMs === undefined && (row.observedGeneration < generation || stateOf(row.file, row.artifact) === 'active')
+  const isAtWork = (found: NodeRow): boolean =>
+    found.silentSinceMs === undefined && (found.row.observedGeneration < generation || stateOfNode(found) === 'active')
   return found.some(isAtWork) ? (Date.parse(deletionTimestamp) || 0) + flushMs : -never
 }
 

@@ -2,11 +2,11 @@
 // In: the text. Out: the documents, and everything that is wrong with its place; documents count only if nothing is.
 // Does not judge selectors and expressions: those are admitted, as by an API server, and become the capture's Error.
 import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document as YamlDocument } from 'yaml'
-import type { PacketCapture, WorkloadEndpoint } from '../model/world.ts'
+import type { ForeignCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { didYouMean } from './didYouMean.ts'
 import { explainError, type Path, type Place, type Problem, problem } from './problem.ts'
 import { brokenRules } from './rules.ts'
-import { apiVersions, type KnownKind, kinds, withDefaults } from './schema.ts'
+import { type KnownKind, kinds, withDefaults } from './schema.ts'
 
 type Named = {
   readonly name: string
@@ -16,14 +16,17 @@ type Named = {
 }
 
 /** Its namespace is filled in, and the schema's other defaults too. */
-export type Document = (Omit<PacketCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & { readonly metadata: Named }
+export type Document = (Omit<PacketCapture, 'metadata'> | Omit<ForeignCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
+  readonly metadata: Named
+}
 
 export type ReadDocuments = { readonly documents: readonly Document[]; readonly problems: readonly Problem[] }
 
 const textBytesMax = 4_194_304
 const aliasesMax = 100
 
-export function readDocuments(text: string, file: string): ReadDocuments {
+/** `served`: kinds of documents that are known. */
+export function readDocuments(text: string, file: string, served: readonly KnownKind[] = kinds): ReadDocuments {
   const start: Place = { file, document: 1, line: 1, column: 1 }
   if (Buffer.byteLength(text) > textBytesMax)
     return { documents: [], problems: [problem(start, [], `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`)] }
@@ -32,28 +35,28 @@ export function readDocuments(text: string, file: string): ReadDocuments {
   const lines = new LineCounter()
   const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
   const results = (Array.isArray(parsed) ? parsed : []).map((document, index) =>
-    readDocument(document, new Places(document, lines, file, index + 1)),
+    readDocument(document, new Places(document, lines, file, index + 1), served),
   )
   return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
 }
 
-function readDocument(document: YamlDocument, places: Places): ReadDocuments {
+function readDocument(document: YamlDocument, places: Places, served: readonly KnownKind[]): ReadDocuments {
   if (document.errors.length > 0)
     return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
   if (aliasesOf(document) > aliasesMax)
     return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
   const value = plainValue(document)
   if (value === undefined) return { documents: [], problems: [problem(places.at(0), [], 'found aliases that stand for too much')] }
-  return value === null ? { documents: [], problems: [] } : readObject(value, [], places) // null: nothing between two separators
+  return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: nothing between two separators
 }
 
-function readObject(value: unknown, path: Path, places: Places): ReadDocuments {
+function readObject(value: unknown, path: Path, places: Places, served: readonly KnownKind[]): ReadDocuments {
   const { apiVersion, kind, items } = Object(value) as Record<string, unknown>
   if (kind === 'List' && apiVersion === 'v1' && Array.isArray(items)) {
-    const results = items.map((item, index) => readObject(item, [...path, 'items', index], places))
+    const results = items.map((item, index) => readObject(item, [...path, 'items', index], places, served))
     return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
   }
-  const known = kinds.find(each => each.kind === kind)
+  const known = served.find(each => each.kind === kind)
   const refuse = (field: string, found: unknown, expected: string) => ({
     documents: [],
     problems: [places.problem([...path, field], `found ${JSON.stringify(found) ?? 'nothing'}, expected ${expected}`)],
@@ -62,18 +65,23 @@ function readObject(value: unknown, path: Path, places: Places): ReadDocuments {
     return refuse(
       'kind',
       kind,
-      `PacketCapture or WorkloadEndpoint${
+      `${namesOf(served)}${
         typeof kind === 'string'
           ? didYouMean(
               kind,
-              kinds.map(each => each.kind),
+              served.map(each => each.kind),
             ).replace(/^, expected.*/, '')
           : ''
       }`,
     )
-  if (!apiVersions.includes(String(apiVersion))) return refuse('apiVersion', apiVersion, apiVersions.join(' or '))
+  if (apiVersion !== known.apiVersion) return refuse('apiVersion', apiVersion, known.apiVersion)
   const problems = problemsOf(known, value, path, places)
   return { documents: problems.length > 0 ? [] : [withDefaults(known.schema, value) as Document], problems }
+}
+
+function namesOf(served: readonly KnownKind[]): string {
+  const names = served.map(({ kind }) => kind)
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
 function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path, places: Places): Problem[] {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parse } from 'yaml'
 import { readTime } from '../intent/time.ts'
+import type { Api } from '../model/capture.ts'
 
 export type Schema = {
   readonly type?: string
@@ -21,21 +22,26 @@ export type Schema = {
 export type Rule = { readonly rule: string; readonly message: string; readonly fieldPath?: string }
 
 export type KnownKind = {
-  readonly kind: 'PacketCapture' | 'WorkloadEndpoint'
+  readonly kind: Api | 'WorkloadEndpoint'
+  readonly apiVersion: string
   readonly schema: Schema
   readonly validate: ValidateFunction
 }
 
-export const apiVersions: readonly string[] = ['projectcalico.org/v3']
-
+const calico = 'projectcalico.org/v3'
 const metadata = read('./metadata.schema.yaml') as Schema
-const crd = read('../../crds/packetcapture.yaml') as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } }
 const ajv = new Ajv({ allErrors: true, strict: false, verbose: true }).addFormat('date-time', isTime)
 
 export const kinds: readonly KnownKind[] = [
-  known('PacketCapture', crd.spec.versions[0]?.schema.openAPIV3Schema ?? {}),
-  known('WorkloadEndpoint', read('./workloadendpoint.schema.yaml') as Schema),
+  known('PacketCapture', calico, describedIn('packetcapture.yaml')),
+  known('WorkloadEndpoint', calico, read('./workloadendpoint.schema.yaml') as Schema),
 ]
+
+/** Captures that clusters serve to those who opted in. */
+export function otherKinds(): KnownKind[] {
+  const file = 'packetcaptureconfig/packetcaptureconfigs.networking.packet.io.yaml'
+  return [known('PacketCaptureConfig', 'networking.packet.io/v1', describedIn(file))]
+}
 
 /** Defaults of the schema where the value says nothing; the value itself stays as it is. */
 export function withDefaults(schema: Schema, value: unknown): unknown {
@@ -48,10 +54,15 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
   return { ...value, ...Object.fromEntries(given) }
 }
 
-function known(kind: KnownKind['kind'], described: Schema): KnownKind {
+function describedIn(file: string): Schema {
+  const crd = read(`../../crds/${file}`) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } }
+  return crd.spec.versions[0]?.schema.openAPIV3Schema ?? {}
+}
+
+function known(kind: KnownKind['kind'], apiVersion: string, described: Schema): KnownKind {
   const schema: Schema = { ...described, properties: { ...described.properties, metadata } }
   const closed = closeOff({ ...schema, required: ['apiVersion', 'kind', 'metadata'] } as Schema)
-  return { kind, schema, validate: ajv.compile(closed) }
+  return { kind, apiVersion, schema, validate: ajv.compile(closed) }
 }
 
 // Kubernetes prunes what it does not know; here it is refused by name. int-or-string and the widths of integers are spelt out.

@@ -4,7 +4,7 @@
 import { type Api, captureKey } from '../model/capture.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { bytesOf, cut, fitting, rankOf, stepCount } from '../status/bounds.ts'
-import type { ArtifactStatus, CaptureStatusElement, FileStatus, Problem } from '../status/types.ts'
+import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../status/types.ts'
 import { shortened, withoutPacketCounts } from '../status/words.ts'
 import type { NodeReport } from './publisher.ts'
 
@@ -18,6 +18,7 @@ export type ReportedCapture = {
   readonly isRejected: boolean
   readonly problems: readonly Problem[]
   readonly artifact?: ArtifactStatus
+  readonly failing?: Failing
   readonly file: FileStatus
 }
 
@@ -76,7 +77,7 @@ function uncounted<T extends { readonly message?: string }>(told: T): T {
 }
 
 function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
-  const { isListed, isRejected, isHostNetworked: _, problems, artifact, ...file } = element
+  const { isListed, isRejected, isHostNetworked: _, problems, artifact, failing, ...file } = element
   const { namespace, name, uid, generation } = metadata
   return {
     api: kind,
@@ -88,6 +89,7 @@ function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusEle
     isRejected,
     problems,
     ...(artifact && { artifact }),
+    ...(failing && { failing }),
     file,
   }
 }

@@ -3,6 +3,7 @@
 import { conditionsOf, shorten } from './conditions.ts'
 import { addCounts, noLess } from './counts.ts'
 import type { CaptureState, CaptureStatusElement, EndpointStatus, FileStatus, PacketCaptureStatus, UploadStatus } from './types.ts'
+import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from './types.ts'
 
@@ -77,16 +78,6 @@ function fileStatus(
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
   const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...noLess(row, rows.get(row.pod)) }))
   return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
-}
-
-const uploadsMax = 200 // of a node; a capture may go on for years
-
-/** What is new replaces what was known of the same file; the newest last. */
-function withUploads(before: readonly UploadStatus[], now: readonly UploadStatus[]): Pick<FileStatus, 'uploads'> {
-  const isSame = (a: UploadStatus, b: UploadStatus) => a.file === b.file && a.output === b.output
-  const kept = before.filter(old => !now.some(fresh => isSame(old, fresh)))
-  const uploads = [...kept, ...now].toSorted((a, b) => compareText(a.at, b.at)).slice(-uploadsMax)
-  return uploads.length === 0 ? {} : { uploads }
 }
 
 function compareText(a: string, b: string): number {

@@ -45,6 +45,7 @@ export function nodeStatus(all: Held, { node, directory, isStopped = false }: Pl
     fileNames: held.facts?.fileNames.toSorted() ?? [],
     state,
     ...(held.facts?.made && { artifact: artifactOf(held.facts.made) }),
+    ...failingIn(rows),
     ...(message !== '' && { message }),
     ...addCounts(rows.map(({ status }) => status)),
     endpoints: rows.map(({ status }) => status),
@@ -53,6 +54,15 @@ export function nodeStatus(all: Held, { node, directory, isStopped = false }: Pl
     isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
     problems,
   }
+}
+
+function failingIn(rows: readonly Row[]): Pick<CaptureStatusElement, 'failing'> {
+  const wanted = rows.filter(({ endpoint }) => endpoint !== undefined)
+  const failed = wanted.flatMap(({ tap }) => (tap?.state === 'failed' && tap.spec.triesMax !== undefined ? [tap] : []))
+  const [first] = failed
+  if (!first || wanted.some(({ isLive }) => isLive)) return {}
+  const isGivenUp = failed.length === wanted.length && failed.every(({ retryAtMs: atMs }) => atMs === undefined)
+  return { failing: { tries: Math.max(...failed.map(({ tries = 0 }) => tries)), isGivenUp, message: first.message ?? '' } }
 }
 
 // Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.

@@ -3,7 +3,7 @@
 // becomes of the files. A node that says nothing is waited for while it can still begin.
 import type { Intent, Rejection } from '../model/capture.ts'
 import { timeOf } from './rows.ts'
-import type { ArtifactStatus, FileStatus } from './types.ts'
+import type { ArtifactStatus, Failing, FileStatus } from './types.ts'
 import { countOf } from './words.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
@@ -23,6 +23,7 @@ export type PacketCaptureConfigStatus = {
 export type ConfigRow = {
   readonly file: Pick<FileStatus, 'node' | 'state' | 'message' | 'endpoints'>
   readonly artifact?: ArtifactStatus
+  readonly failing?: Failing
   readonly isListed: boolean
   readonly isRejected: boolean
   readonly silentSinceMs?: number
@@ -109,9 +110,8 @@ function nodesOf(read: Intent, rows: readonly ConfigRow[], addresses: ConfigInpu
 }
 
 function toldBy(row: ConfigRow, read: Intent): Told {
-  const { file, artifact, silentSinceMs } = row
-  const tries = Math.max(0, ...file.endpoints.map(endpoint => endpoint.tries ?? 0))
-  const attempts = artifact ? (artifact.attempts ?? 0) - (artifact.error === undefined ? 1 : 0) : tries
+  const { file, artifact, failing, silentSinceMs } = row
+  const attempts = artifact ? (artifact.attempts ?? 0) - (artifact.error === undefined ? 1 : 0) : (failing?.tries ?? 0)
   const state = stateOf(row)
   const isMade = state === 'completed' && artifact !== undefined
   const message = messageOf(row, state, silentSinceMs)
@@ -123,24 +123,22 @@ function toldBy(row: ConfigRow, read: Intent): Told {
   }
 }
 
-function stateOf({ file, artifact, isListed, isRejected, silentSinceMs }: ConfigRow): NodeState {
+function stateOf({ file, artifact, failing, isListed, isRejected, silentSinceMs }: ConfigRow): NodeState {
   if (artifact && artifact.error === undefined) return 'completed'
   if (isRejected || !isListed || silentSinceMs !== undefined) return 'failed'
   if (artifact) return artifact.retried === true ? 'running' : 'failed'
   if (file.endpoints.some(({ startedAt }) => startedAt !== undefined)) return 'running'
   if (file.state === 'Finished') return 'failed'
-  const isGivenUp = file.endpoints.every(endpoint => endpoint.isGivenUp === true)
-  return isGivenUp ? 'failed' : 'starting'
+  return failing?.isGivenUp === true ? 'failed' : 'starting'
 }
 
-function messageOf({ file, artifact }: ConfigRow, state: NodeState, silentSinceMs: number | undefined): string | undefined {
+function messageOf({ file, artifact, failing }: ConfigRow, state: NodeState, silentSinceMs: number | undefined): string | undefined {
   if (artifact?.error !== undefined)
     return artifact.retried === true ? `attempt ${artifact.attempts} failed and is made again: ${artifact.error}` : artifact.error
   if (state === 'completed') return artifact?.note
   if (silentSinceMs !== undefined) return `no report since ${timeOf(silentSinceMs)}`
   if (state === 'failed' && file.state === 'Finished') return `nothing could be captured: ${file.message ?? 'no reason was given'}`
-  const failing = file.endpoints.find(({ tries }) => tries !== undefined)
-  if (failing?.message !== undefined && state !== 'running') return failing.message
+  if (failing !== undefined && state !== 'running') return failing.message
   return state === 'failed' ? file.message : undefined
 }
 

@@ -3,13 +3,16 @@
 // A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
 // was so before except the times: when a condition last changed, and when the capture was complete for the first time.
 import { bytesOf, cut, fitting, rankOf, stepCount } from './bounds.ts'
-import type { ArtifactStatus, FileStatus, Problem } from './types.ts'
+import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from './types.ts'
+import { isStored, withUploads } from './uploads.ts'
 
 export type RetinaNode = {
   readonly file: FileStatus
   readonly problems: readonly Problem[]
   readonly artifact?: ArtifactStatus
   readonly isSilent: boolean
+  readonly uploads?: readonly UploadStatus[] // since the controller leads
+  readonly uploadFailure?: string | undefined
 }
 
 export type RetinaCondition = {
@@ -40,6 +43,7 @@ export type RetinaInput = {
   readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
   readonly missing: string | undefined // why nobody was found, once there was time enough to look
   readonly notes: readonly string[]
+  readonly outputs?: readonly string[] // where archives go besides
   readonly previous: Partial<RetinaStatus> | undefined
   readonly nowMs: number
 }
@@ -47,9 +51,15 @@ export type RetinaInput = {
 type Count = { readonly active: number; readonly succeeded: number; readonly failed: number }
 type Said = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
 
-export function retinaStatus(input: RetinaInput): RetinaStatus {
-  const { createdAtMs, nodes, previous, nowMs } = input
-  const count = countOf(nodes)
+export function retinaStatus(given: RetinaInput): RetinaStatus {
+  const { createdAtMs, previous, nowMs, outputs = [] } = given
+  const before = new Map(previous?.files?.map(file => [file.node, file.uploads]))
+  const nodes = given.nodes.map(node => {
+    const { uploads } = withUploads(before.get(node.file.node) ?? [], node.uploads ?? [])
+    return uploads ? { ...node, file: { ...node.file, uploads } } : node
+  })
+  const input = { ...given, nodes }
+  const count = countOf(nodes, outputs)
   const conditions = conditionsOf(input, count).map(said => dated(said, input))
   const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
   const completionTime = previous?.completionTime ?? (isComplete ? endOf(nodes, nowMs) : undefined)
@@ -72,6 +82,7 @@ function conditionsOf({ refusal, nodes, missing, notes }: RetinaInput, { active,
   const told = (message: string) => shortened([message, ...remarks].join('; '))
   const errors: Said[] = [
     ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
+    ...uploadErrors(nodes),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
   ]
   if (active > 0)
@@ -108,16 +119,26 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
   return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
 }
 
-function countOf(nodes: readonly RetinaNode[]): Count {
-  const states = nodes.map(({ file, artifact }) => stateOf(file, artifact))
+function uploadErrors(nodes: readonly RetinaNode[]): Said[] {
+  const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
+  return failures.size === 0 ? [] : [failure('UploadFailed', [...failures].join('; '))]
+}
+
+function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Count {
+  const states = nodes.map(({ file, artifact }) => stateOf(file, artifact, outputs))
   const of = (state: keyof Count) => states.filter(each => each === state).length
   return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
 }
 
-/** A node that is over and never had an open tap packs nothing: nobody would wait for it. */
-export function stateOf({ state, endpoints }: FileStatus, artifact: ArtifactStatus | undefined): keyof Count {
+/** A node that is over and never had an open tap packs nothing: nobody would wait for it. An archive has to be where it belongs. */
+export function stateOf(
+  { state, endpoints, uploads }: FileStatus,
+  artifact: ArtifactStatus | undefined,
+  outputs: readonly string[] = [],
+): keyof Count {
   if (artifact?.retried) return 'active'
-  if (artifact) return artifact.files.length > 0 ? 'succeeded' : 'failed'
+  if (artifact && artifact.files.length === 0) return 'failed'
+  if (artifact) return isStored(artifact, outputs, uploads) ? 'succeeded' : 'active'
   if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
   return state === 'Error' ? 'failed' : 'active'
 }

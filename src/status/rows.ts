@@ -47,19 +47,12 @@ function statusOf(row: Pick<Row, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook
     ...(interfaceName !== undefined && { interface: interfaceName }),
     ...(facts && { vantage: facts.vantage }),
     state: stateOf(row, outlook),
-    ...triesOf(tap),
     ...addCounts(facts ? [facts] : []),
     ...(facts?.startedAtMs !== undefined && { startedAt: timeOf(facts.startedAtMs) }),
     ...(facts?.endedAtMs !== undefined && { endedAt: timeOf(facts.endedAtMs) }),
     gaps: facts?.gaps.map(gapOf) ?? [],
     ...(message !== undefined && { message }),
   }
-}
-
-// Told of captures that do not try for ever: their story ends with it.
-function triesOf(tap: ActualTap | undefined): Pick<EndpointStatus, 'tries' | 'isGivenUp'> {
-  if (tap?.state !== 'failed' || tap.tries === undefined || tap.spec.triesMax === undefined) return {}
-  return tap.retryAtMs === undefined ? { tries: tap.tries, isGivenUp: true } : { tries: tap.tries }
 }
 
 function stateOf({ name, facts, endpoint, tap }: Pick<Row, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook: CaptureOutlook): CaptureState {

@@ -14,8 +14,6 @@ export type EndpointStatus = Counts & {
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
   readonly state: CaptureState
-  readonly tries?: number // it failed to open so often
-  readonly isGivenUp?: boolean // and is not tried again
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]
@@ -69,6 +67,9 @@ export type ProblemReason =
 export type Problem = { readonly reason: ProblemReason; readonly message: string }
 
 /** What a node reports of one capture: its element, and what the fold needs beside it. */
+/** No tap of a capture that does not try for ever could be opened yet. `isGivenUp`: and none is tried again. */
+export type Failing = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
+
 export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
@@ -76,6 +77,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
   readonly artifact?: ArtifactStatus // of kinds that want one
+  readonly failing?: Failing
 }
 
 export type Condition = {

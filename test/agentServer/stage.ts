@@ -68,6 +68,7 @@ export class Agent {
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
       users: [account('selcap-gateway')],
       folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
+      captures: () => [folder.facts()],
       openStream: () => {
         throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
       },

@@ -1,5 +1,6 @@
 // Text: line by line what the real tcpdump prints of the same file, and the bytes of each packet.
 import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,4 +91,20 @@ test.serial('textLines() says what to do where there is no tcpdump', async t => 
     process.env.PATH = PATH
   })
   await t.throwsAsync(linesOf(path), { message: /found no tcpdump in PATH, .*outputFormat pcap does without/ })
+})
+
+const canBecomeNobody = process.getuid?.() === 0 && /^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8'))
+const privilegeTest = canBecomeNobody ? test.serial : test.serial.skip
+privilegeTest(`tcpdump runs as nobody and has no capability${canBecomeNobody ? '' : ' (needs root)'}`, async t => {
+  const path = await save(
+    t,
+    Array.from({ length: 20_000 }, (_, index) => at(index, datagram(index))),
+  )
+  for await (const _ of textLines(header, recordsInOrder([path]))) {
+    const children = readdirSync('/proc/self/task').flatMap(id => readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '))
+    const status = children.filter(Boolean).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8')).find(text => text.startsWith('Name:\ttcpdump')) // biome-ignore format: one line
+    t.regex(status ?? '', /^Uid:\t65534\t65534\t65534\t65534$/m)
+    for (const set of ['Prm', 'Eff', 'Amb']) t.regex(status ?? '', new RegExp(`^Cap${set}:\\t0+$`, 'm'))
+    break
+  }
 })

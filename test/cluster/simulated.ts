@@ -23,7 +23,7 @@ import { withRun } from './mounts.ts'
 import { connectPod, type PodAddresses, type PodNetwork } from './podNetwork.ts'
 import { systemNamespace } from './systemNamespace.ts'
 
-const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
+export const serverAddress = '198.19.255.1' // of the network set aside for tests (RFC 2544)
 
 export class SimulatedCluster {
   readonly api: ApiServer

@@ -9,12 +9,8 @@ const listed = (report: WrittenReport['report']) => listedReport({ metadata, ...
 
 test('listedReport() keeps the rows of an agent as they are', t => {
   const rows = [row('a', 'Capturing', { problems: [{ reason: 'DiskFloor', message: 'disk' }], file: { packets: 3, message: 'm' } })]
-  t.deepEqual(listed({ address: 'here', port: 9, reportedAt: 'then', captures: rows }).report, {
-    address: 'here',
-    port: 9,
-    reportedAt: 'then',
-    captures: rows,
-  })
+  const where = { address: 'here', port: 1, certificateFingerprint: 'ab' }
+  t.deepEqual(listed({ ...where, reportedAt: 'then', captures: rows }).report, { ...where, reportedAt: 'then', captures: rows })
 })
 
 test('listedReport() forgets who manages which field', t => {

@@ -68,9 +68,13 @@ for (const driver of ['ring', 'libpcap']) {
   })
 }
 
-test('the image has no shell, and no program but selcap and Node', t => {
+networkTest('tcpdump reads packets from the image alone', async t => {
+  t.regex(run('/usr/bin/tcpdump', '--version'), /^tcpdump version \d/)
+})
+
+test('the image has no shell, and no program but selcap, Node and tcpdump', t => {
   const programs = globSync('{bin,sbin,usr/bin,usr/sbin,usr/local/bin}/*', { cwd: image })
-  t.deepEqual(programs, ['usr/local/bin/selcap'])
+  t.deepEqual(programs.toSorted(), ['usr/bin/tcpdump', 'usr/local/bin/selcap'])
   t.true(existsSync(join(image, node)))
 })
 

@@ -19,8 +19,6 @@ const endpoint: Required<EndpointStatus> = {
   packets: 9_007_199_254_740_991,
   bytes: 4_096,
   dropped: 7,
-  tries: 2,
-  isGivenUp: true,
   startedAt: at,
   endedAt: at,
   gaps: [{ from: at, to: at, reason: 'the interface was down' }],

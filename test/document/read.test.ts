@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
 import { readDocuments } from '../../src/document/read.ts'
+import { kinds, otherKinds } from '../../src/document/schema.ts'
 
 const head = 'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
 
@@ -120,7 +121,10 @@ test('readDocuments() refuses a text that is too large', t => {
 
 for (const file of readdirSync(new URL('../../examples', import.meta.url)).filter(name => name.endsWith('.yaml'))) {
   test(`readDocuments() takes examples/${file}`, t => {
-    const { documents, problems } = readDocuments(readFileSync(new URL(`../../examples/${file}`, import.meta.url), 'utf8'), file)
+    const { documents, problems } = readDocuments(readFileSync(new URL(`../../examples/${file}`, import.meta.url), 'utf8'), file, [
+      ...kinds,
+      ...otherKinds(),
+    ])
     t.deepEqual(problems, [])
     t.true(documents.length > 0)
   })

@@ -54,6 +54,7 @@ test('readPacketCaptureConfig() fills in what the resource does not say', t => {
     filterInstructionsMax: 16_384,
     window: { endMs: Date.parse('2026-01-02T03:09:05Z') + 60_000 },
     limits: { durationMs: 60_000, packets: 1_000, bytes: 9_999_976 },
+    triesMax: 6,
     rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3_153_600_000_000, filesMax: 100 },
     snapLength: 262_144,
     payload: 'Full',

@@ -10,17 +10,22 @@ import { startServer, type TestServer } from './server.ts'
 export const s3Secret = { 's3-access-key-id': 'canaryaccesskey17', 's3-secret-access-key': 'canary/secret+access=key/93847' }
 export const bucket = 'captures'
 
-/** `directory`: where the objects go, if that is a disk of the test's. */
-export async function startS3(scope: Scope, directory?: string): Promise<TestServer & { readonly objects: string }> {
+/** `directory`: where the objects go, if that is a disk of the test's. `at`: an address of another network namespace. */
+export async function startS3(
+  scope: Scope,
+  directory?: string,
+  at?: { readonly address: string; readonly netns: string },
+): Promise<TestServer & { readonly objects: string }> {
   const server = await startServer(
     scope,
     (own, port) => {
       for (const name of [`data/${bucket}`, 'sidecar']) mkdirSync(join(own, name), { recursive: true })
       return {
         name: 'versitygw',
+        ...(at && { netns: at.netns }),
         command: [
           toolPath('versitygw'),
-          ...['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive'],
+          ...['--port', `${at?.address ?? '127.0.0.1'}:${port}`, '--quiet', '--keep-alive'],
           ...['posix', '--sidecar', join(own, 'sidecar'), join(own, 'data')],
         ],
         env: {

@@ -6,8 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Child, startChild } from '../cluster/child.ts'
 import type { Scope } from '../net/namespace.ts'
+import { inside } from '../net/run.ts'
 
-export type Program = { readonly name: string; readonly command: readonly string[]; readonly env?: NodeJS.ProcessEnv }
+export type Program = {
+  readonly name: string
+  readonly command: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  readonly netns?: string // of a cluster; else ours
+}
 
 export class TestServer {
   readonly directory: string
@@ -31,9 +37,10 @@ export class TestServer {
   }
 
   async start(): Promise<void> {
-    const { name, command, env = process.env } = this.#program
-    this.#child = startChild(name, command, { logFile: join(this.directory, 'log'), env })
-    await this.#child.ready(() => isOpen(this.port), 60_000)
+    const { name, command, env = process.env, netns } = this.#program
+    const there = netns === undefined ? [] : ['nsenter', `--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--']
+    this.#child = startChild(name, [...there, ...command], { logFile: join(this.directory, 'log'), env })
+    await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)), 60_000)
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -64,6 +71,10 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise(resolve => server.close(resolve))
   return port
+}
+
+async function isOpenIn(netns: string, port: number): Promise<boolean> {
+  return (await inside(netns, 'ss', ['-Hltn', `sport = :${port}`])) !== ''
 }
 
 function isOpen(port: number): Promise<boolean> {

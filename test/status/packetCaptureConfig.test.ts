@@ -50,7 +50,7 @@ function stand(rows: readonly ConfigRow[], change: Partial<ConfigInput> = {}): P
   return packetCaptureConfigStatus({ read: read(ofHost), rows, addresses, previous: undefined, nowMs: laterMs, ...change }).status
 }
 
-const failing = { tries: 3, message: 'not permitted' }
+const failing = { tries: 3, isGivenUp: false, message: 'not permitted' }
 const table: readonly (readonly [what: string, status: PacketCaptureConfigStatus, phase: string, message: RegExp, states: string])[] = [
   ['no node has answered', stand([]), 'Starting', /^Packet capture starting on 3 nodes$/, 'starting starting starting'],
   ['no node reports', stand([], { addresses: new Map() }), 'Starting', /^No node has reported yet$/, ''],
@@ -61,9 +61,9 @@ const table: readonly (readonly [what: string, status: PacketCaptureConfigStatus
   ['one never answers', stand([done(1), done(2)], { nowMs: lateMs }), 'Failed', /^Packet capture failed on node-3: it did not take part; completed on 2 nodes$/, 'completed completed failed'],
   ['one has fallen silent', stand([done(1), row(2, 'Capturing', { silentSinceMs: createdAtMs }), done(3)]), 'Failed', /failed on node-2: no report since 2026-11-21T10:00:00.000Z/, 'completed failed completed'],
   ['one fell silent when it was done', stand([done(1), done(2), { ...done(3), silentSinceMs: laterMs }]), 'Completed', /all nodes/, 'completed completed completed'],
-  ['one fails and tries again', stand([done(1), done(2), row(3, 'Error', { endpoint: failing })]), 'Running', /node-3: not permitted/, 'completed completed starting'],
-  ['one has given up', stand([done(1), done(2), row(3, 'Error', { endpoint: { ...failing, isGivenUp: true } })]), 'Failed', /failed on node-3: not permitted; completed on 2 nodes/, 'completed completed failed'],
-  ['all have given up', stand([1, 2, 3].map(each => row(each, 'Error', { endpoint: { ...failing, isGivenUp: true } }))), 'Failed', /^Packet capture failed on node-1: not permitted; node-2: not permitted; node-3/, 'failed failed failed'],
+  ['one fails and tries again', stand([done(1), done(2), row(3, 'Error', { failing })]), 'Running', /node-3: not permitted/, 'completed completed starting'],
+  ['one has given up', stand([done(1), done(2), row(3, 'Error', { failing: { ...failing, isGivenUp: true } })]), 'Failed', /failed on node-3: not permitted; completed on 2 nodes/, 'completed completed failed'],
+  ['all have given up', stand([1, 2, 3].map(each => row(each, 'Error', { failing: { ...failing, isGivenUp: true } }))), 'Failed', /^Packet capture failed on node-1: not permitted; node-2: not permitted; node-3/, 'failed failed failed'],
   ['a file cannot be made yet', stand([done(1), done(2), row(3, 'Finished', { artifact: { files: [], error: 'ENOSPC', attempts: 2, retried: true } })]), 'Running', /node-3: attempt 2 failed and is made again: ENOSPC/, 'completed completed running'],
   ['a file cannot be made', stand([done(1), done(2), row(3, 'Finished', { artifact: { files: [], error: 'ENOSPC', attempts: 6 } })]), 'Failed', /failed on node-3: ENOSPC; completed on 2/, 'completed completed failed'],
   ['nothing ever began', stand([row(1, 'Finished', { endpoint: { startedAt: undefined } as never, message: 'the window ended' })], { addresses: new Map([['node-1', '10.0.1.1']]) }), 'Failed', /node-1: nothing could be captured: the window ended/, 'failed'],
@@ -125,7 +125,7 @@ test('packetCaptureConfigNews() tells of the start and the end, once each', t =>
 })
 
 test('packetCaptureConfigNews() tells of each attempt that is made again, and of the failure', t => {
-  const tried = (tries: number, isGivenUp = false) => stand([row(1, 'Error', { endpoint: { tries, isGivenUp, message: 'no' } })], { read: read(ofPods) }) // biome-ignore format: one line
+  const tried = (tries: number, isGivenUp = false) => stand([row(1, 'Error', { failing: { tries, isGivenUp, message: 'no' } })], { read: read(ofPods) }) // biome-ignore format: one line
   t.deepEqual(reasons(tried(1), tried(3)), ['CaptureRetrying', 'CaptureRetrying'])
   t.deepEqual(reasons(tried(5), tried(6, true)), ['CaptureFailed'])
   const marks = packetCaptureConfigNews(tried(0), tried(5)).map(({ mark }) => mark)

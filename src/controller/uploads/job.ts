@@ -66,12 +66,15 @@ async function open(
 
 async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
   const { agents, wish, memory, signal } = sending
-  const path = pathOf(wish)
+  const path = filesPath(wish.capture)
   try {
     const { files } = await listFiles(agents, node.place, path)
+    const missing = (node.only ?? []).filter(name => !files.some(file => file.name === name))
+    if (missing.length > 0)
+      memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
     for (const file of files) {
       if (signal.aborted) return
-      if (!file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
+      if (isWanted(node, file.name) && !file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
     }
   } catch (error) {
     memory.onFailure(node.node, `Cannot have the files of node "${node.node}": ${(error as Error).message}`)
@@ -110,13 +113,20 @@ function sourceOf(agents: Agents, there: FileThere, known: Required<Pick<Source,
 async function* none(): AsyncGenerator<Uint8Array> {}
 
 /** Only when each file that is there at this moment is stored in every place, as it is. */
-async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, { node, place }: NodeWish): Promise<void> {
-  const path = pathOf(wish)
+async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
+  const { node, place } = wanting
+  const path = filesPath(wish.capture)
   const outputs = wish.output.stores.map(({ kind }) => outputFields[kind])
   try {
     const { files, others } = await listFiles(agents, place, path)
     const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(markOf(node, file.name, file.etag, output)))
-    if (files.length === 0 || others > 0 || outputs.length === 0 || !files.every(file => file.bytes === 0 || isStored(file))) return
+    if (
+      files.length === 0 ||
+      others > 0 ||
+      outputs.length === 0 ||
+      !files.every(file => file.bytes === 0 || !isWanted(wanting, file.name) || isStored(file))
+    )
+      return
     const code = await removeFiles(agents, place, path)
     if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
   } catch (error) {
@@ -124,10 +134,10 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, {
   }
 }
 
-function markOf(...words: readonly string[]): string {
-  return words.join('\n')
+function isWanted({ only }: NodeWish, name: string): boolean {
+  return only === undefined || only.includes(name)
 }
 
-function pathOf({ capture }: UploadWish): string {
-  return filesPath(capture)
+function markOf(...words: readonly string[]): string {
+  return words.join('\n')
 }

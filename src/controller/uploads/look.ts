@@ -2,6 +2,7 @@
 // status. Out: what became of its files, when to look again, how long a ttl waits for what is not stored yet.
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { FileStatus, PacketCaptureStatus } from '../../status/types.ts'
+import { nameIn } from '../../status/uploads.ts'
 import type { ListedReport } from '../listedReport.ts'
 import type { NodeRow, UploadsDone } from '../verdict.ts'
 import type { Uploads } from './uploads.ts'
@@ -21,8 +22,7 @@ const heldMs = 3_600_000
 
 export function lookAtUploads(uploads: Uploads | undefined, input: LookInput, signal: AbortSignal): Looked {
   const { read } = input
-  // What is made of the files is another thing to send.
-  if (!uploads || !read.ok || !read.output || read.output.stores.length === 0 || read.artifact) return nothing
+  if (!uploads || !read.ok || !read.output || read.output.stores.length === 0) return nothing
   const wish = wishOf(read, input)
   const done = uploads.of(wish.capture.uid)
   if (wish.nodes.length === 0) return { ...nothing, uploads: done }
@@ -31,7 +31,7 @@ export function lookAtUploads(uploads: Uploads | undefined, input: LookInput, si
 }
 
 function wishOf(
-  { capture, createdAtMs, generation, output = { stores: [], isCleanedUp: false } }: Intent,
+  { capture, createdAtMs, generation, artifact, output = { stores: [], isCleanedUp: false } }: Intent,
   { rows, reports, previous }: LookInput,
 ): UploadWish {
   const places = new Map([...reports].map(({ metadata: { name: node }, report }) => [node, { ...report, node }]))
@@ -40,10 +40,13 @@ function wishOf(
   const nodes = rows.flatMap(({ row, silentSinceMs }): NodeWish[] => {
     const { node, fileNames, state } = row.file
     const place = places.get(node)
-    if (!place?.certificateFingerprint || silentSinceMs !== undefined || !row.isListed || fileNames.length === 0) return []
+    const only = artifact && (row.artifact?.files ?? []).map(({ path }) => nameIn(path))
+    const isEmpty = (only ?? fileNames).length === 0
+    if (!place?.certificateFingerprint || silentSinceMs !== undefined || !row.isListed || isEmpty) return []
     const { address, port, certificateFingerprint } = place
     const isFinished = state === 'Finished' && row.observedGeneration === generation
-    return [{ node, place: { node, address, port, certificateFingerprint }, fileNames, isFinished, known: known.get(node) ?? [] }]
+    const there = { node, place: { node, address, port, certificateFingerprint }, fileNames, known: known.get(node) ?? [] }
+    return [{ ...there, isFinished, ...(only && { only }) }]
   })
   return { capture, createdAtMs, generation, output, nodes }
 }

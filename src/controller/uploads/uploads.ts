@@ -3,6 +3,7 @@
 // outlives the process: whoever leads next finds in the status and in the stores what is done.
 import type { Logger } from '../../log.ts'
 import type { UploadStatus } from '../../status/types.ts'
+import { noUploads } from '../figures.ts'
 import type { UploadsDone } from '../verdict.ts'
 import { type JobParts, runJob } from './job.ts'
 import { signatureOf, type UploadWish } from './wish.ts'
@@ -31,7 +32,7 @@ export class Uploads {
   readonly #parts: UploadsParts
   readonly #kept = new Map<string, Kept>() // by uid
   readonly #waiting: Kept[] = []
-  readonly tally = { stored: 0, failed: 0, storedBytes: 0 }
+  readonly tally = noUploads()
   #busy = 0
 
   constructor(parts: UploadsParts) {
@@ -128,10 +129,7 @@ export class Uploads {
   }
 
   #count({ bytes = 0 }: UploadStatus, isStored: boolean): void {
-    if (!isStored) this.tally.failed++
-    else {
-      this.tally.stored++
-      this.tally.storedBytes += bytes
-    }
+    this.tally.uploads[isStored ? 'stored' : 'failed']++
+    if (isStored) this.tally.uploadBytes += bytes
   }
 }

@@ -10,6 +10,7 @@ export type NodeWish = {
   readonly fileNames: readonly string[] // as reported: when they change there is something to do
   readonly isFinished: boolean
   readonly known: readonly UploadStatus[] // of the capture's status
+  readonly only?: readonly string[] // what was made of the files goes, and not they
 }
 
 export type UploadWish = {
@@ -22,7 +23,10 @@ export type UploadWish = {
 
 /** Two wishes that read the same ask for the same. */
 export function signatureOf({ generation, nodes }: UploadWish): string {
-  return JSON.stringify([generation, nodes.map(({ node, place, fileNames, isFinished }) => [node, place.port, fileNames, isFinished])])
+  return JSON.stringify([
+    generation,
+    nodes.map(({ node, place, fileNames, isFinished, only }) => [node, place.port, fileNames, isFinished, only]),
+  ])
 }
 
 /** Names of files are unique on a node, for one capture; names of captures, until one is made again: so its birth is in it. */

@@ -51,7 +51,7 @@ clusterTest('kubectl capture download, copy and stream exit with a message, and 
   for (const command of [
     ['download', 'web', '--dest', file],
     ['copy', 'web', '--dest', file],
-    ['download', 'web', '--merge', join(file, 'one')],
+    ['download', 'web', '--dest', cluster().directory, '--merge', join(file, 'one')], // what came stays there, to go on from
   ]) {
     const { code, err } = await capture(...command)
     t.deepEqual([code, err.split('\n').length], [1, 2], err)

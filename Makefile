@@ -1,0 +1,29 @@
+# What an administrator of PacketCaptureConfigs types. Another cluster: make status KUBECTL="kubectl --context dev"
+KUBECTL ?= kubectl
+NAMESPACE ?= selcap-system
+OVERLAY := daemonset/overlays/packetcaptureconfig
+
+.DEFAULT_GOAL := help
+.PHONY: help deploy status logs-controller logs-agent restart destroy
+
+help: ## Show all commands
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+deploy: ## Install selcap with PacketCaptureConfig, or bring it up to date
+	$(KUBECTL) apply -k $(OVERLAY)
+
+status: ## Show what runs, and all captures
+	$(KUBECTL) get daemonset,deployment,pods -n $(NAMESPACE)
+	$(KUBECTL) get packetcaptureconfigs
+
+logs-controller: ## Follow the controllers' log
+	$(KUBECTL) logs -f -n $(NAMESPACE) -l app.kubernetes.io/name=selcap-controller --prefix --tail 100
+
+logs-agent: ## Follow the agents' log, with the packets of stdout captures
+	$(KUBECTL) logs -f -n $(NAMESPACE) -l app.kubernetes.io/name=selcap-agent --prefix --tail 100 --max-log-requests 100
+
+restart: ## Restart agents and controllers; captures go on
+	$(KUBECTL) rollout restart -n $(NAMESPACE) daemonset/selcap-agent deployment/selcap-controller
+
+destroy: ## Remove selcap with all captures
+	$(KUBECTL) delete -k $(OVERLAY) --ignore-not-found
