@@ -1,9 +1,11 @@
 // Work that waits: opening and closing rings, compiling, listing interfaces. Done by threads that come when there is work and go
 // when there is none. Nearly all of it is waiting, so many at once are good; but not as many as there may be taps.
 #include "reader_state.h"
+#include <malloc.h>
 #include <stdlib.h>
 
-#define THREADS_MAX 128
+#define THREADS_MAX 256
+#define MANY 16
 #define STACK_BYTES (16 << 20) // libpcap goes one call deep for each jump of a program; what is not touched costs nothing
 
 struct errand {
@@ -28,8 +30,13 @@ static void *run_errands(void *argument) {
     errand->work(errand->argument);
     pthread_mutex_lock(&reader->lock);
   }
-  if (--reader->running == 0) pthread_cond_signal(&reader->none_running);
-  pthread_mutex_unlock(&reader->lock);
+  bool is_last = --reader->running == 0, were_many = is_last && reader->most_running >= MANY;
+  if (is_last) {
+    reader->most_running = 0;
+    pthread_cond_signal(&reader->none_running);
+  }
+  pthread_mutex_unlock(&reader->lock); // from here on the reader may be gone
+  if (were_many) malloc_trim(0);       // what many threads took at once goes back to the system
   return NULL;
 }
 
@@ -53,7 +60,7 @@ bool run_elsewhere(struct reader *reader, void *(*work)(void *), void *argument)
   else reader->first_errand = errand;
   reader->last_errand = errand;
   bool is_thread_wanted = reader->running < THREADS_MAX;
-  if (is_thread_wanted) reader->running++;
+  if (is_thread_wanted && ++reader->running > reader->most_running) reader->most_running = reader->running;
   pthread_mutex_unlock(&reader->lock);
   if (is_thread_wanted && !start_thread(reader)) run_errands(reader); // no thread can be made: here and now, then
   return true;

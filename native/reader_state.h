@@ -26,7 +26,7 @@ struct reader {
   void *context;
   bool is_stopping;
   struct errand *first_errand, *last_errand;
-  int running; // threads that open, close, compile
+  int running, most_running; // threads that open, close, compile; since there were none
   pthread_cond_t none_running;
   struct batch batch;
 };

@@ -2,7 +2,8 @@
 // Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Certificate, makeCertificate } from './access/certificate.ts'
+import type { Certificate } from './access/certificate.ts'
+import { makeCertificateElsewhere } from './access/certificateElsewhere.ts'
 import { Reviews } from './access/reviews.ts'
 import { agentLimits, agentServer, listen } from './agentServer/server.ts'
 import { FileKeeper, type KeeperParts } from './artifacts/keeper.ts'
@@ -46,7 +47,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     () => engine.lookAgain(),
   )
   await using cluster = new Cluster({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
-  const certificate = await makeCertificate(node, [])
+  const certificate = await makeCertificateElsewhere(node)
   const server = agentServer({
     node,
     certificate,

@@ -1,7 +1,7 @@
 // The node's figures for Prometheus, on a local port: GET /metrics, GET /healthz and GET /readyz.
 // In: a function that returns what the node holds now; figures are read when asked for, never kept twice.
 // docs/operations.md lists every metric, and a test holds both lists together.
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type * as PromClient from 'prom-client'
 import type { CaptureFacts, EndpointFacts } from './model/facts.ts'
@@ -12,6 +12,7 @@ export const Counter = load('prom-client/lib/counter.js') as typeof PromClient.C
 export const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
 export const Histogram = load('prom-client/lib/histogram.js') as typeof PromClient.Histogram
 export const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
+const { createServer } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
 
 export type NodeFigures = {
   readonly captures: ReadonlyMap<string, CaptureFacts>

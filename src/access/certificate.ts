@@ -1,6 +1,5 @@
 // A key and a certificate that nobody signed: an agent makes one at its start, and whoever talks to it knows its fingerprint.
 import { X509Certificate } from 'node:crypto'
-import { generate } from 'selfsigned'
 
 export type Certificate = { readonly key: string; readonly cert: string; readonly fingerprint: string }
 
@@ -9,6 +8,7 @@ const days = 825 // the most that common clients take; a program that runs for l
 /** `names`: host names and addresses it is good for; clients that pin the fingerprint do not look at them. */
 export async function makeCertificate(commonName: string, names: readonly string[]): Promise<Certificate> {
   const altNames = names.map(name => (/^[\d.]+$|:/.test(name) ? ({ type: 7, ip: name } as const) : ({ type: 2, value: name } as const)))
+  const { generate } = await import('selfsigned') // large, and rarely needed
   const { private: key, cert } = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     curve: 'P-256',

@@ -7,6 +7,7 @@ export type ControllerOptions = {
   readonly kubeconfig?: string
   readonly config?: string
   readonly pod?: string
+  readonly claimImage?: string
   readonly apiGroup: string
   readonly apis: readonly Api[]
   readonly namespace: string
@@ -17,7 +18,7 @@ export type ControllerOptions = {
 }
 
 export function controllerCommand(): Command {
-  const { POD_NAME, POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env
+  const { CLAIM_IMAGE, POD_NAME, POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env
   return new Command('controller')
     .description("fold the nodes' reports into the status of each capture; runs as the Deployment selcap-controller")
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
@@ -26,6 +27,11 @@ export function controllerCommand(): Command {
     .addOption(apisOption())
     .option('--namespace <name>', 'where the lease lies that decides which replica works', POD_NAMESPACE ?? 'selcap-system')
     .option('--pod <name>', 'the pod this runs in: its tokens for the agents end with it; default: $POD_NAME', POD_NAME)
+    .option(
+      '--claim-image <image>',
+      'selcap for pods that write into claims; default: $CLAIM_IMAGE, else no claim is written to',
+      CLAIM_IMAGE,
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--settings <dir>', 'a directory with a file LOG_LEVEL, as a ConfigMap is mounted; reloaded when it changes')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')

@@ -2,7 +2,7 @@
 // node's row, the time. Out: its status, its news, its finalizers.
 // A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
 import type { Intent, Rejection } from '../model/capture.ts'
-import { outputFields } from '../model/output.ts'
+import { claimField, outputFields } from '../model/output.ts'
 import type { Told } from '../publish/event.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from '../status/retina.ts'
 import { withUploads } from '../status/uploads.ts'
@@ -20,7 +20,8 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
   const found = rows.filter(({ row }) => row.isListed)
   const answeredAtMs = createdAtMs + answerMs
   const before = previous as Partial<RetinaStatus> | undefined
-  const outputs = (read.ok ? (read.output?.stores ?? []) : []).map(({ kind }) => outputFields[kind])
+  const { stores = [], claim } = (read.ok && read.output) || {}
+  const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
   const status = retinaStatus({
     createdAtMs,
     generation: metadata.generation,

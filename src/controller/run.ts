@@ -48,7 +48,8 @@ export async function runController(options: ControllerOptions): Promise<void> {
     clock: systemClock,
     log,
     compile: (...asked) => driver.compile(...asked),
-    uploads: onChange => new Uploads({ kube, agents, policy, nowMs: () => systemClock.now(), log, onChange }),
+    uploads: onChange =>
+      new Uploads({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
     onTurn: seconds => figures.observeTurn(seconds),
   })
   const figures = controllerFigures(() => controller.state)

@@ -54,7 +54,8 @@ export class CaptureFolder {
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
     const folder = new CaptureFolder(directory, { version: 1, capture, node, savedAtMs: nowMs, rows: [] })
-    folder.save(nowMs, true)
+    folder.save(nowMs, false)
+    folder.#saved = '' // written again once its taps are open, and for good: that may take long
     return folder
   }
 

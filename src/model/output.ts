@@ -41,3 +41,5 @@ export const outputFields: Readonly<Record<StoreTarget['kind'], string>> = Objec
   blob: 'blobUpload',
   sftp: 'sftp',
 })
+
+export const claimField = 'persistentVolumeClaim'

@@ -18,6 +18,7 @@ export class HeldCaptures {
   readonly #parts: Parts
   readonly #captureDir: string
   readonly #held = new Map<string, Held>() // by capture key
+  readonly #fresh = new Set<CaptureFolder>() // not stored for good yet
 
   private constructor(parts: Parts, captureDir: string) {
     this.#parts = parts
@@ -60,6 +61,7 @@ export class HeldCaptures {
     const folder = CaptureFolder.create(this.#captureDir, capture, this.#parts.node, nowMs)
     const made = { folder, group: this.#parts.driver.group() }
     this.#held.set(captureKey, made)
+    this.#fresh.add(folder)
     return made
   }
 
@@ -91,7 +93,7 @@ export class HeldCaptures {
 
   /** `isLasting`: also after a power cut. */
   save(isLasting: boolean): void {
-    for (const { folder } of this.#held.values()) this.saveOne(folder, isLasting)
+    for (const { folder } of this.#held.values()) this.saveOne(folder, this.#fresh.delete(folder) || isLasting)
   }
 
   /** A disk that is full must not end the capture: what is stored lags behind until there is room. */

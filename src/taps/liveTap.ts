@@ -183,7 +183,7 @@ export class LiveTap {
     switch (event.kind) {
       case 'firstPacket':
         this.#begin() // whatever the clock says, which may have been set back since
-        this.#files.firstPacket(event.atMs)
+        this.#keep(() => this.#files.firstPacket(event.atMs))
         return this.#parts.onChange()
       case 'moved':
         return this.#keepMoved(event.counters)

@@ -28,6 +28,11 @@ export function apiCalled(word: string): Api | undefined {
   return (['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const).find(api => addressWord(api) === word)
 }
 
+/** As objects of the kind say it. */
+export function apiVersionOf(api: Api, group: string): string {
+  return root(api, group).replace('/apis/', '')
+}
+
 function root(api: Api, group: string): string {
   switch (api) {
     case 'PacketCapture':

@@ -4,7 +4,6 @@
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { request as httpRequest } from 'node:http'
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import { UsageError } from '../errors.ts'
 import { environmentProxy } from './environmentProxy.ts'
 import type { Kube, KubeRequest } from './kube.ts'
 
+const { request: httpRequest } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with UsageError. */

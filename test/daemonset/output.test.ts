@@ -71,6 +71,15 @@ test.serial("a Secret that its user may not read is not named by adding it to an
   t.regex(body.message ?? '', /that Secret: theirs$/)
 })
 
+test.serial('persistentVolumeClaim takes the right to create pods', async t => {
+  const { code, body } = await create('both', 'claimed', { persistentVolumeClaim: 'pcaps' })
+  t.is(code, 403)
+  t.regex(body.message ?? '', /naming one takes the right to create pods/)
+  await addUser('all', files, { apiGroups: [''], resources: ['pods'], verbs: ['create'] })
+  await until('the rights to be known', async () => (await create('all', 'claimed', { persistentVolumeClaim: 'pcaps' })).code === 201)
+  t.is((await create('all', 'claimed', { persistentVolumeClaim: 'pcaps' })).code, 409)
+})
+
 test.serial('who may not read the Secret may change a capture that names it, but not the reference', async t => {
   t.is((await create('both', 'shared', s3('ours'))).code, 201)
   t.is((await change('maker', 'shared', { selector: "app == 'web'" })).code, 200)

@@ -59,7 +59,7 @@ for (const [what, path] of [
     t.true(bytes < whole)
     await reading
     t.is(bytes, whole)
-    t.is(await gateway.figure(`running{route="${what}"}`), 0)
+    await until('nothing to run', async () => (await gateway.figure(`running{route="${what}"}`)) === 0)
     await until('the files to be closed', () => agent.openFiles() === 0)
   })
 }

@@ -1,7 +1,7 @@
 // Each right opens its own door and no other: files, removal and stream, in one namespace, for one capture where RBAC names one.
 // And nobody gets in by a header, a method or an address that is made up. API server, agent and gateway are real.
 import test, { type ExecutionContext } from 'ava'
-import { Agent } from '../agentServer/stage.ts'
+import { Agent, resigned } from '../agentServer/stage.ts'
 import { useInstalled } from '../daemonset/install.ts'
 import { until } from '../taps/capture.ts'
 import { LocalGateway, makeCapture } from './local.ts'
@@ -97,6 +97,37 @@ test.serial('nobody is somebody else by a header, a query or another way to show
     t.is((await gateway.ask({ path: `${path}${query}`, token: stranger })).code, 403)
   t.is((await gateway.ask({ path })).code, 200)
 })
+
+test.serial(
+  "a token is nobody's that has expired, is not valid yet, was changed, was made for others, or whose account is gone",
+  async t => {
+    const gateway = await onStage(t)
+    const seconds = Math.floor(Date.now() / 1_000)
+    const create = async (...args: string[]) => (await server().api.kubectl('create', 'token', ...args, '-n', 'shop')).trim()
+    const again = resigned(server(), gateway.token, {})
+    t.is((await gateway.ask({ path: filesPath, token: again })).code, 200) // what is signed anew is as good
+    const [head, body, signature] = gateway.token.split('.')
+    const claims = JSON.parse(Buffer.from(body ?? '', 'base64url').toString())
+    const changed = Buffer.from(JSON.stringify({ ...claims, sub: 'system:serviceaccount:shop:admin' })).toString('base64url')
+    const unsigned = Buffer.from(JSON.stringify({ alg: 'none', typ: 'JWT' })).toString('base64url')
+    await server().api.kubectl('create', 'serviceaccount', 'gone', '-n', 'shop')
+    const gone = await create('gone')
+    await server().api.kubectl('delete', 'serviceaccount', 'gone', '-n', 'shop')
+    for (const [what, token] of [
+      ['expired', resigned(server(), gateway.token, { iat: seconds - 7_200, nbf: seconds - 7_200, exp: seconds - 3_600 })],
+      ['not valid yet', resigned(server(), gateway.token, { nbf: seconds + 3_600, exp: seconds + 7_200 })],
+      ['changed', `${head}.${changed}.${signature}`],
+      ['unsigned', `${unsigned}.${body}.`],
+      ['of another issuer', resigned(server(), gateway.token, { iss: 'https://elsewhere.test' })],
+      ['made for others', await create('dev', '--audience=somebody')],
+      ['for an agent', await create('dev', '--audience=selcap-agent:node-1')],
+      ['of an account that is gone', gone],
+    ] as const) {
+      const { code, headers } = await gateway.ask({ path: filesPath, token })
+      t.deepEqual([code, headers['www-authenticate']], [401, 'Bearer realm="selcap"'], what)
+    }
+  },
+)
 
 test.serial('other methods, and paths that only look like ours, lead nowhere', async t => {
   const gateway = await onStage(t)

@@ -64,7 +64,8 @@ networkTest('TapHolder follows an interface that goes and comes back under its n
   await captured(5)
   const goneMs = Date.now()
   await pod.remove()
-  await until('the gap', () => row(holder).gaps.length === 1)
+  await until('the interface to be gone', () => / is gone/.test(holder.facts().taps.get('shop/web/web-0')?.message ?? '')) // first it is down
+  t.is(row(holder).gaps.length, 1)
   t.regex(holder.facts().taps.get('shop/web/web-0')?.message ?? '', /interface .* is gone/)
   await pod.create()
   await until('its end', () => row(holder).gaps.every(({ toMs }) => toMs !== undefined))

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { ShownCapture } from '../../status/columns.ts'
-import type { EndpointStatus, FileStatus } from '../../status/types.ts'
+import type { EndpointStatus, FileStatus, UploadStatus } from '../../status/types.ts'
 import { countOf } from '../../status/words.ts'
 import { table } from '../table.ts'
 import { forEachName } from './each.ts'
@@ -90,7 +90,7 @@ function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNu
   ]
 }
 
-function describeNode({ node, state, message, directory, fileNames, endpoints }: FileStatus): string {
+function describeNode({ node, state, message, directory, fileNames, endpoints, uploads = [] }: FileStatus): string {
   const rows = endpoints.map(each => [
     each.pod,
     each.interface ?? '',
@@ -101,11 +101,16 @@ function describeNode({ node, state, message, directory, fileNames, endpoints }:
     `${each.dropped}`,
   ])
   const shown = rows.length > 0 ? table([['POD', 'INTERFACE', 'VANTAGE', 'STATE', 'PACKETS', 'BYTES', 'DROPPED'], ...rows]) : ''
-  const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf)]
+  const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf), ...uploads.map(uploadNote)]
   return `
 Node ${node}: ${stateCell(state)}
   ${countOf(fileNames.length, 'file')} in ${directory}
 ${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
+}
+
+/** One file may go to several places. */
+function uploadNote({ file, uploaded, error }: UploadStatus): string {
+  return uploaded === undefined ? `${file} not uploaded: ${error ?? 'not yet'}` : `${file} uploaded to ${uploaded}`
 }
 
 function notesOf({ pod, message, gaps }: EndpointStatus): string[] {

@@ -4,8 +4,9 @@ import { type Command, Option } from 'commander'
 import { UsageError } from '../../errors.ts'
 import type { PacketCaptureSpec } from '../../model/world.ts'
 import { readBytes, readCount, readMore, readSeconds, readWhen, type When, whenMs } from './quantity.ts'
+import { outputOf, type UploadOptions, withUpload } from './upload.ts'
 
-export type SpecOptions = {
+export type SpecOptions = UploadOptions & {
   readonly selector?: string
   readonly port?: readonly string[]
   readonly protocol?: readonly string[]
@@ -33,7 +34,7 @@ export type SpecOptions = {
 const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'SCTP', 'UDPLite'] as const
 
 export function withSpec(command: Command): Command {
-  return command
+  return withUpload(command)
     .option('-l, --selector <selector>', 'Calico selector over the namespace\'s pods, for example: app == "web"; default: all()')
     .option('--port <ports>', 'source or destination port, or first:last; may be given again, or with commas between', readMore)
     .option('--protocol <names>', 'TCP, UDP, ICMP, ICMPv6, SCTP, UDPLite or a number; may be given again', readMore)
@@ -77,6 +78,7 @@ export function specOf(options: SpecOptions, selector: string | undefined, nowMs
     format: options.format,
     vantage: options.vantage,
     schedule: given({ cron, timeZone, durationSeconds: window }),
+    output: outputOf(options),
     ttlSecondsAfterFinished: ttl,
   }
   return (given(spec) ?? {}) as PacketCaptureSpec

@@ -9,6 +9,7 @@ import type { EndpointPolicy } from '../../output/policy.ts'
 import type { Failure, Source, Store, Stored } from '../../output/store.ts'
 import type { UploadStatus } from '../../status/types.ts'
 import type { Kube } from '../../world/kube.ts'
+import { runClaim } from './claim.ts'
 import { readSecret } from './secret.ts'
 import { keyOf, type NodeWish, type UploadWish } from './wish.ts'
 
@@ -17,6 +18,8 @@ export type JobParts = {
   readonly agents: Agents
   readonly policy: () => EndpointPolicy
   readonly nowMs: () => number
+  readonly group: string // of PacketCapture
+  readonly claimImage?: string | undefined // of pods that write into claims; missing: none are made
 }
 
 /** What a process remembers of a capture while it leads. `stored`: by node, file, its tag and output; compared with the other side. */
@@ -26,7 +29,8 @@ export type Memory = {
   readonly onFailure: (node: string, reason: string) => void
 }
 
-export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<void> {
+/** `waits`: soon there will be more to see. */
+export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
   for (const target of wish.output.stores) {
     const opened = await open(parts, wish, target, signal)
     if (!opened.ok) {
@@ -39,8 +43,10 @@ export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, 
       opened.store.close()
     }
   }
-  if (!wish.output.isCleanedUp) return
+  const claimed = await runClaim(parts, wish, memory, signal)
+  if (!wish.output.isCleanedUp || claimed === 'waits') return claimed
   for (const node of wish.nodes) if (node.isFinished && !signal.aborted) await cleanUp(parts, wish, memory, node)
+  return claimed
 }
 
 type Sending = JobParts & {
@@ -116,6 +122,7 @@ async function* none(): AsyncGenerator<Uint8Array> {}
 async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
   const { node, place } = wanting
   const path = filesPath(wish.capture)
+  if (wish.output.claim !== undefined) return // what lies in a claim is not compared from here
   const outputs = wish.output.stores.map(({ kind }) => outputFields[kind])
   try {
     const { files, others } = await listFiles(agents, place, path)

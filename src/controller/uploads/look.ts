@@ -1,6 +1,7 @@
 // One capture's turn as far as uploads go. In: what its spec means, every node's row, the reports that say where the agents are, the
 // status. Out: what became of its files, when to look again, how long a ttl waits for what is not stored yet.
 import type { Intent, Rejection } from '../../model/capture.ts'
+import type { Output } from '../../model/output.ts'
 import type { FileStatus, PacketCaptureStatus } from '../../status/types.ts'
 import { nameIn } from '../../status/uploads.ts'
 import type { ListedReport } from '../listedReport.ts'
@@ -22,12 +23,16 @@ const heldMs = 3_600_000
 
 export function lookAtUploads(uploads: Uploads | undefined, input: LookInput, signal: AbortSignal): Looked {
   const { read } = input
-  if (!uploads || !read.ok || !read.output || read.output.stores.length === 0) return nothing
+  if (!uploads || !read.ok || !read.output || isNowhere(read.output)) return nothing
   const wish = wishOf(read, input)
   const done = uploads.of(wish.capture.uid)
   if (wish.nodes.length === 0) return { ...nothing, uploads: done }
   const wakeAtMs = uploads.look(wish, input.nowMs, signal)
   return { wakeAtMs, heldMs: uploads.isSettled(wish) ? 0 : heldMs, uploads: done }
+}
+
+function isNowhere({ stores, claim }: Output): boolean {
+  return stores.length === 0 && claim === undefined
 }
 
 function wishOf(

@@ -12,6 +12,7 @@ export type UploadsParts = JobParts & { readonly log: Logger; readonly onChange:
 
 const atOnce = 2 // each takes three parts of memory
 const lookMs = 60_000
+const waitMs = 5_000 // while a pod is at work
 const retryMs = { first: 15_000, most: 600_000 } as const
 const doneMax = 200 // of a node, as in the status
 const storedMax = 20_000
@@ -24,6 +25,7 @@ type Kept = {
   wish: UploadWish
   signature: string // of what was looked at last
   isBusy: boolean
+  isWaiting: boolean
   failed: number // goes in a row
   nextAtMs: number
 }
@@ -60,7 +62,7 @@ export class Uploads {
   /** Nothing is under way, and the last look found nothing left to do. */
   isSettled(wish: UploadWish): boolean {
     const kept = this.#kept.get(wish.capture.uid)
-    return kept !== undefined && !kept.isBusy && kept.failed === 0 && kept.signature === signatureOf(wish)
+    return kept !== undefined && !kept.isBusy && !kept.isWaiting && kept.failed === 0 && kept.signature === signatureOf(wish)
   }
 
   /** Forgets all but these. */
@@ -78,6 +80,7 @@ export class Uploads {
       wish,
       signature: '',
       isBusy: false,
+      isWaiting: false,
       failed: 0,
       nextAtMs: 0,
     }
@@ -113,7 +116,7 @@ export class Uploads {
         if (!failures.has(node)) failures.set(node, reason)
       },
     }
-    await runJob(this.#parts, wish, memory, signal)
+    const outcome = await runJob(this.#parts, wish, memory, signal)
     for (const mark of kept.stored) if (kept.stored.size > storedMax) kept.stored.delete(mark) // the oldest; asking the store tells as well
     const isOver = !signal.aborted
     kept.isBusy = false
@@ -122,7 +125,9 @@ export class Uploads {
     kept.failures = failures
     kept.signature = signatureOf(wish)
     kept.failed = failures.size === 0 ? 0 : kept.failed + 1
-    kept.nextAtMs = nowMs + (kept.failed === 0 ? lookMs : Math.min(retryMs.most, retryMs.first * 2 ** (kept.failed - 1)))
+    kept.isWaiting = outcome === 'waits'
+    const soonMs = kept.isWaiting ? waitMs : lookMs
+    kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : Math.min(retryMs.most, retryMs.first * 2 ** (kept.failed - 1)))
     const { namespace, name } = wish.capture
     for (const [node, reason] of failures) this.#parts.log.warn({ namespace, name, node, reason }, 'not uploaded')
     this.#parts.onChange()

@@ -30,7 +30,12 @@ export function signatureOf({ generation, nodes }: UploadWish): string {
 }
 
 /** Names of files are unique on a node, for one capture; names of captures, until one is made again: so its birth is in it. */
-export function keyOf({ capture: { namespace, name }, createdAtMs }: UploadWish, node: string, file: string): string {
+export function keyOf(wish: UploadWish, node: string, file: string): string {
+  return [folderOf(wish), node, file].join('/')
+}
+
+/** Of all files of a capture. */
+export function folderOf({ capture: { namespace, name }, createdAtMs }: UploadWish): string {
   const born = new Date(createdAtMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  return [namespace, name, born, node, file].join('/')
+  return [namespace, name, born].join('/')
 }

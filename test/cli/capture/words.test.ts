@@ -92,6 +92,18 @@ clusterTest('describe -o json and yaml have the capture and the verdict on each 
   )
 })
 
+clusterTest('who may make captures, and read neither their files nor Secrets, can send no files on', async t => {
+  const { capture, asAdmin } = await onStage()
+  const flags = ['--upload', 's3://captures/shop', '--upload-region', 'eu-central-1', '--upload-secret', 'keys', '-n', 'shop']
+  const { code, err } = await capture('create', 'leak', ...matching, ...flags)
+  t.is(code, 4, err)
+  t.regex(err, /an output that names a Secret takes the right to get that Secret: keys\n$/)
+  const made = await asAdmin('create', 'kept', ...matching, ...flags, '--dry-run=server', '-o', 'json')
+  t.is(made.code, 0, made.err)
+  const expected = { s3Upload: { bucket: 'captures', path: 'shop', region: 'eu-central-1', secretName: 'keys' }, cleanUpAfterUpload: false }
+  t.deepEqual((JSON.parse(made.out) as PublishedCapture).spec.output, expected)
+})
+
 clusterTest('the proxy that the environment names is used, unless it names the server as an exception', async t => {
   const { userKubeconfig } = await onStage()
   const program = join(import.meta.dirname, 'connectProxy.ts')

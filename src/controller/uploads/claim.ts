@@ -1,0 +1,83 @@
+// One look at a capture that goes into a PersistentVolumeClaim: when it is over everywhere, a pod is made; when the pod has ended
+// well its files are told of as stored, and it is removed. In: a wish. Out: told like the files of other stores.
+import { readBounded } from '../../access/http.ts'
+import { claimField } from '../../model/output.ts'
+import { apiVersionOf } from '../../world/apis.ts'
+import { refusalOf } from '../../world/kube.ts'
+import { claimPod, claimPodName } from './claimPod.ts'
+import type { JobParts, Memory } from './job.ts'
+import { folderOf, type UploadWish } from './wish.ts'
+
+const requestMs = 10_000
+const bytesMax = 1_048_576
+
+type Pod = { readonly status?: { readonly phase?: string; readonly message?: string } }
+
+/** `waits`: the pod is at work. */
+export async function runClaim(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
+  const { claim } = wish.output
+  if (claim === undefined || wish.nodes.every(node => isThere(node, memory))) return 'done'
+  if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'
+  try {
+    if (wish.nodes.some(({ only }) => only !== undefined)) throw new Error('only files of PacketCaptures can be')
+    if (parts.claimImage === undefined) throw new Error('the administrator has not allowed it (daemonset/overlays/claims)')
+    const pod = await getPod(parts, wish, signal)
+    if (pod === undefined) await makePod(parts, wish, claim, signal)
+    if (pod?.status?.phase !== 'Succeeded' && pod?.status?.phase !== 'Failed') return 'waits'
+    await askPod(parts, wish, signal, { method: 'DELETE' })
+    if (pod.status.phase === 'Failed')
+      throw new Error(`the pod ${claimPodName(wish.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
+    tell(parts, wish, claim, memory)
+  } catch (error) {
+    for (const { node } of wish.nodes) memory.onFailure(node, `Cannot write to ${claimField} "${claim}": ${(error as Error).message}`)
+  }
+  return 'done'
+}
+
+function isThere({ node, fileNames, known }: UploadWish['nodes'][number], { stored }: Memory): boolean {
+  const isKnown = (file: string) => known.some(each => each.file === file && each.output === claimField && each.uploaded !== undefined)
+  return fileNames.every(file => stored.has(`${node}\n${file}\n${claimField}`) || isKnown(file))
+}
+
+/** The program has compared each file with its node's checksum before it ended. */
+function tell({ nowMs }: JobParts, wish: UploadWish, claim: string, memory: Memory): void {
+  const at = new Date(nowMs()).toISOString()
+  for (const { node, fileNames } of wish.nodes) {
+    for (const file of fileNames) {
+      memory.stored.add(`${node}\n${file}\n${claimField}`)
+      memory.onDone(node, { file, output: claimField, uploaded: `${claim}:/${folderOf(wish)}/${node}/${file}`, at }, true)
+    }
+  }
+}
+
+async function getPod(parts: JobParts, wish: UploadWish, signal: AbortSignal): Promise<Pod | undefined> {
+  return (await askPod(parts, wish, signal, { method: 'GET' })) as Pod | undefined
+}
+
+async function makePod(parts: JobParts, wish: UploadWish, claim: string, signal: AbortSignal): Promise<void> {
+  const { capture } = wish
+  const apiVersion = apiVersionOf(capture.api, parts.group)
+  const pod = claimPod({ capture, apiVersion, claim, folder: folderOf(wish), image: parts.claimImage ?? '' })
+  await askPod(parts, wish, signal, { method: 'POST', body: JSON.stringify(pod) })
+}
+
+/** undefined: there is none. */
+async function askPod(
+  { kube }: JobParts,
+  { capture }: UploadWish,
+  signal: AbortSignal,
+  { method, body }: { readonly method: string; readonly body?: string },
+): Promise<unknown> {
+  const pods = `/api/v1/namespaces/${capture.namespace}/pods`
+  const response = await kube({
+    path: method === 'POST' ? pods : `${pods}/${claimPodName(capture)}`,
+    method,
+    ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]),
+  })
+  const { statusCode = 0 } = response
+  if (statusCode < 300) return readBounded(response, bytesMax)
+  const said = await refusalOf(response)
+  if (statusCode === 404 && method !== 'POST') return undefined
+  throw new Error(said)
+}

@@ -1,0 +1,60 @@
+// The pod that writes a capture's files into a PersistentVolumeClaim: in the capture's namespace, for as long as that takes. It runs
+// `selcap download` with a token of its own, which the gateway judges like anybody's, fits the restricted standard, and mounts the
+// claim and nothing else. It goes with the capture. In: what is to be copied. Out: the pod, as data.
+import { type CaptureRef, captureKey } from '../../model/capture.ts'
+
+/** Of the capture's namespace; whoever administers that says what it may read. */
+export const claimAccount = 'selcap-claim'
+const mounted = '/claim'
+const secondsMost = 86_400
+
+export type ClaimPodInput = {
+  readonly capture: CaptureRef
+  readonly apiVersion: string // of the capture
+  readonly claim: string
+  readonly folder: string // within the claim
+  readonly image: string
+}
+
+export function claimPodName({ uid }: CaptureRef): string {
+  return `selcap-claim-${uid}`
+}
+
+export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPodInput): object {
+  const { api, namespace, name, uid } = capture
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: claimPodName(capture),
+      namespace,
+      labels: { 'app.kubernetes.io/name': claimAccount, 'app.kubernetes.io/part-of': 'selcap' },
+      annotations: { 'selcap.dev/capture': captureKey(capture) },
+      ownerReferences: [{ apiVersion, kind: api, name, uid }],
+    },
+    spec: {
+      serviceAccountName: claimAccount,
+      restartPolicy: 'OnFailure',
+      activeDeadlineSeconds: secondsMost,
+      enableServiceLinks: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65_532,
+        runAsGroup: 65_532,
+        fsGroup: 65_532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: 'copy',
+          image,
+          command: ['selcap', 'download', name, '--namespace', namespace, '--dest', `${mounted}/${folder}`],
+          volumeMounts: [{ name: 'claim', mountPath: mounted }],
+          resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
+          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+      volumes: [{ name: 'claim', persistentVolumeClaim: { claimName: claim } }],
+    },
+  }
+}

@@ -1,0 +1,146 @@
+// A capture that goes into a PersistentVolumeClaim. There is no kubelet here: the API server takes the pod, in a namespace that holds
+// pods to the restricted standard; its program is run by hand, with the token that the pod would have; and its end is told by hand.
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
+import type { UploadStatus } from '../../src/status/types.ts'
+import { addGateway } from '../cli/capture/stage.ts'
+import type { Child } from '../cluster/child.ts'
+import { withRun } from '../cluster/mounts.ts'
+import { packetCapture } from '../cluster/simulated.ts'
+import { systemNamespace } from '../cluster/systemNamespace.ts'
+import { useSimulated } from '../cluster/useSimulated.ts'
+import { root } from '../repo/tree.ts'
+import { readRecords } from '../taps/captureFile.ts'
+
+const { cluster, clusterTest } = useSimulated()
+
+type Pod = {
+  readonly metadata: { readonly name: string; readonly labels: object; readonly ownerReferences: readonly object[] }
+  readonly spec: {
+    readonly serviceAccountName: string
+    readonly containers: readonly [{ readonly command: readonly string[] }]
+    readonly volumes: readonly object[]
+  }
+}
+
+async function until<T>(what: string, look: () => Promise<T | undefined>, child?: Child): Promise<T> {
+  const endMs = Date.now() + 90_000
+  for (;;) {
+    const found = await look()
+    if (found !== undefined) return found
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}\n${child?.tail(20)}`)
+    await after(200)
+  }
+}
+
+const statusOf = async (name: string) => (await cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')).status
+const uploadsOf = async (name: string): Promise<readonly UploadStatus[]> =>
+  (await statusOf(name))?.files.flatMap(file => file.uploads ?? []) ?? []
+const pods = async () => (await cluster().get<{ items: Pod[] }>('pods', '-n', 'shop', '-l', 'app.kubernetes.io/name=selcap-claim')).items
+
+/** As the pod's container would: its command, its token, its namespace; the claim is a directory here. */
+async function runByHand({ metadata, spec }: Pod, claim: string): Promise<Child> {
+  const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', metadata.name]
+  const account = join(cluster().directory, 'claim-account')
+  mkdirSync(account, { recursive: true })
+  writeFileSync(
+    join(account, 'token'),
+    (await cluster().api.kubectl('create', 'token', spec.serviceAccountName, '-n', 'shop', ...bound)).trim(),
+  )
+  writeFileSync(join(account, 'namespace'), 'shop')
+  copyFileSync(cluster().api.caFile, join(account, 'ca.crt'))
+  const [program, ...args] = spec.containers[0].command.map(word => word.replace(/^\/claim/, claim))
+  if (program !== 'selcap') throw new Error(`Cannot run ${program}: expected selcap`)
+  const { hostname, port } = new URL(cluster().api.url)
+  const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, KUBECONFIG: undefined, HOME: account }
+  return cluster().run('claim', undefined, args, { around: withRun({ '/run/secrets/kubernetes.io/serviceaccount': account }), env })
+}
+
+clusterTest('a pod of its own writes the files of a capture into a claim, with no more rights than its account has', async t => {
+  await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/overlays/claims'))
+  await cluster().api.kubectl('create', 'namespace', 'shop')
+  await cluster().api.kubectl('label', 'namespace', 'shop', 'pod-security.kubernetes.io/enforce=restricted')
+  await cluster().api.kubectl('create', 'serviceaccount', 'selcap-claim', '-n', 'shop')
+  await cluster().api.kubectl(
+    'create',
+    'rolebinding',
+    'c',
+    '-n',
+    'shop',
+    '--clusterrole=selcap-claim',
+    '--serviceaccount=shop:selcap-claim',
+  )
+  const node = await cluster().addNode('node-1')
+  const web = await node.addPod('shop', 'web-0', { app: 'web' }, { spec: restricted })
+  await node.startAgent()
+  await addGateway(cluster())
+  const args = ['controller', '--metrics-host', '127.0.0.1', '--metrics-port', '0']
+  const controller = await cluster().runInPod('controller', 'selcap-controller', args, { CLAIM_IMAGE: 'selcap:test' })
+  await cluster().apply(
+    packetCapture('web', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }], output: { persistentVolumeClaim: 'pcaps' } }),
+  )
+  await until(
+    'a tap',
+    async () => ((await statusOf('web'))?.state === 'WaitingForTraffic' && node.files('shop', 'web').length > 0) || undefined,
+    controller,
+  )
+  await web.sender.udp({ to: web.hostAddress, port: 9, count: 12 })
+  await until('the packets', async () => (await statusOf('web'))?.packets === 12 || undefined, controller)
+  t.deepEqual(await pods(), []) // it is not over
+  const patch = JSON.stringify({ spec: { endTime: new Date(Date.now() - 1_000).toISOString() } })
+  await cluster().api.kubectl('patch', 'packetcapture', 'web', '-n', 'shop', '--type=merge', '-p', patch)
+
+  const pod = await until('a pod', async () => (await pods())[0], controller)
+  t.is(pod.spec.serviceAccountName, 'selcap-claim')
+  t.like(pod.metadata.ownerReferences[0], { kind: 'PacketCapture', name: 'web' }) // it goes with the capture
+  t.like(pod.spec.volumes[0], { persistentVolumeClaim: { claimName: 'pcaps' } })
+  t.deepEqual(await uploadsOf('web'), [])
+
+  const claim = join(cluster().directory, 'claim')
+  mkdirSync(claim)
+  const child = await runByHand(pod, claim)
+  await until('the program to end', async () => (child.isRunning ? undefined : true), child)
+  const name = `web-0_${web.hostName}.pcap`
+  const written = readdirSync(claim, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith(name))
+  t.is(written.length, 1, child.tail(20))
+  t.is(readRecords(readFileSync(join(claim, written[0] ?? '')), 'pcap').length, 12)
+
+  const status = JSON.stringify({ status: { phase: 'Succeeded' } })
+  await cluster().api.kubectl('patch', 'pod', pod.metadata.name, '-n', 'shop', '--subresource=status', '--type=merge', '-p', status)
+  const uploads = await until('the status', async () => ((await uploadsOf('web')).length > 0 ? uploadsOf('web') : undefined), controller)
+  t.like(uploads[0], { file: name, output: 'persistentVolumeClaim', uploaded: `pcaps:/${written[0]}` })
+  await until('the pod to go', async () => ((await pods()).length === 0 ? true : undefined), controller)
+  await after(6_000) // and no other comes
+  t.deepEqual(await pods(), [])
+})
+
+const security = {
+  securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+  container: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+}
+const restricted = {
+  securityContext: security.securityContext,
+  containers: [{ name: 'main', image: 'app', securityContext: security.container }],
+}
+
+clusterTest('the controller makes no other pod, and removes none', async t => {
+  const token = (await cluster().api.kubectl('create', 'token', 'selcap-controller', '-n', systemNamespace)).trim()
+  const made = (name: string, spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop' }, spec })
+  const command = ['selcap', 'download', 'web']
+  const fine = { ...restricted, serviceAccountName: 'selcap-claim', containers: [{ ...restricted.containers[0], command }] }
+  const others: Readonly<Record<string, object>> = {
+    'another account': made('selcap-claim-1', { ...fine, serviceAccountName: 'default' }),
+    'another name': made('web', fine),
+    'another program': made('selcap-claim-1', { ...fine, containers: [{ ...fine.containers[0], command: ['sh'] }] }),
+    'a Secret': made('selcap-claim-1', { ...fine, volumes: [{ name: 's', secret: { secretName: 'keys' } }] }),
+    'two containers': made('selcap-claim-1', { ...fine, containers: [fine.containers[0], { ...fine.containers[0], name: 'b' }] }),
+    'a node of its choice': made('selcap-claim-1', { ...fine, nodeName: 'node-1' }),
+  }
+  const create = (pod: object) =>
+    cluster().api.ask(['create', '--dry-run=server', '--token', token, '-f', '-'], { input: JSON.stringify(pod) })
+  t.like(await create(made('selcap-claim-1', fine)), { code: 0, err: '' })
+  for (const [what, pod] of Object.entries(others)) t.regex((await create(pod)).err, /selcap-claims-pods/, what)
+  t.regex((await cluster().api.ask(['delete', 'pod', 'web-0', '-n', 'shop', '--token', token])).err, /selcap-claims-pods/)
+})
