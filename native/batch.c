@@ -21,7 +21,7 @@ static void settle(struct reader *reader, struct tap *tap, bool is_written, uint
   int error = errno;
   pthread_mutex_lock(&reader->lock);
   bool is_first = !tap->has_written && records > 0;
-  read_statistics(tap); // first: what was written was received
+  tap->counters.received = tap->matched + tap->counters.dropped; // first: what was written was received
   tap->counters.packets += records;
   tap->counters.bytes += bytes;
   if (records > 0) tap->counters.last_ns = tap->pending_last_ns;

@@ -18,7 +18,7 @@ const lookMs = { first: 1_000, most: 30_000 } as const // for an interface that 
 
 export class LiveTap {
   readonly #parts: LiveTapParts
-  readonly #files: TapFiles
+  readonly files: TapFiles
   readonly #stop = new AbortController()
   #spec: TapSpec
   #place: Found
@@ -34,7 +34,7 @@ export class LiveTap {
     this.#parts = parts
     this.#spec = spec
     this.#place = place
-    this.#files = files
+    this.files = files
     this.row = new TapRow({ ...parts, identity, live: () => this.live() }, files.name)
   }
 
@@ -47,7 +47,7 @@ export class LiveTap {
       await tap.#openDriver()
     } catch (error) {
       await tap.#tap?.close()
-      tap.#files.abandon()
+      tap.files.abandon()
       tap.row.dismiss()
       throw error
     }
@@ -75,28 +75,28 @@ export class LiveTap {
 
   /** Why nothing arrives, or reaches the disk, now. */
   get message(): string | undefined {
-    return this.row.message ?? this.#files.message
+    return this.row.message ?? this.files.message
   }
 
-  /** When tick() cannot wait for the next second. */
-  get dueAtMs(): number {
-    return this.#files.dueAtMs
+  /** Moves with every packet that is counted. */
+  get counted(): number {
+    return this.row.counted(this.#tap?.counters() ?? noCounters)
   }
 
   live(): LiveRow {
     const counters = this.#tap?.counters() ?? noCounters
-    return { facts: this.row.with(counters), active: this.#files.active(counters) }
+    return { facts: this.row.with(counters), active: this.files.active(counters) }
   }
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
     this.#tap?.setWindow(this.row.windowOf(spec))
-    this.#keep(() => this.#files.adjust(spec.rotation))
+    this.#keep(() => this.files.adjust(spec.rotation))
   }
 
   /** At least each second: what time alone brings about, as a file that is too old. */
   tick(nowMs: number): void {
-    this.#keep(() => this.#files.tick(nowMs) && this.#parts.onChange())
+    this.#keep(() => this.files.tick(nowMs) && this.#parts.onChange())
     const isDue = nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - lookMs.most
     if (this.#tap || !isDue) return
     this.#lookAtMs = nowMs + lookMs.most // not again while this look is under way
@@ -116,9 +116,9 @@ export class LiveTap {
     this.#stop.abort()
     await this.#work
     await this.#closeDriver()
-    if (this.row.hasBegun) this.row.end(this.#spec, this.#files.close(), reason)
+    if (this.row.hasBegun) this.row.end(this.#spec, this.files.close(), reason)
     else {
-      this.#files.abandon()
+      this.files.abandon()
       this.row.dismiss()
     }
   }
@@ -128,8 +128,8 @@ export class LiveTap {
     this.#stop.abort()
     await this.#work
     const counters = (await this.#tap?.close()) ?? noCounters
-    const active = this.#files.active(counters)
-    this.#files.letGo()
+    const active = this.files.active(counters)
+    this.files.letGo()
     this.row.add(counters)
     this.row.breakOff(reason, active)
   }
@@ -165,17 +165,17 @@ export class LiveTap {
     const { interfaceName, netns, insideIsPod } = this.#place
     const { snapLength, payload, format, ringBytes } = this.#spec
     const place = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
-    const into = { group: this.#parts.group, sink: this.#files.sink, window: this.row.windowOf(this.#spec) }
+    const into = { group: this.#parts.group, sink: this.files.sink, window: this.row.windowOf(this.#spec) }
     const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...place, ...into }
     this.#tap = await this.#parts.driver.open(spec, event => this.#take(event))
-    this.#files.attach(this.#tap)
+    this.files.attach(this.#tap)
   }
 
   async #closeDriver(): Promise<void> {
     const counters = await this.#tap?.close()
     if (!counters) return
     this.row.add(counters)
-    this.#files.detach(counters)
+    this.files.detach(counters)
     this.#tap = undefined
   }
 
@@ -183,14 +183,14 @@ export class LiveTap {
     switch (event.kind) {
       case 'firstPacket':
         this.#begin() // whatever the clock says, which may have been set back since
-        this.#keep(() => this.#files.firstPacket(event.atMs))
+        this.#keep(() => this.files.firstPacket(event.atMs))
         return this.#parts.onChange()
       case 'moved':
         return this.#keepMoved(event.counters)
       case 'limit':
         return this.#parts.onLimit(event.limit)
       case 'writeFailed':
-        this.#files.writeFailed(event.code)
+        this.files.writeFailed(event.code)
         return this.#parts.onChange()
       case 'down':
         return this.#then(() => this.#examine())
@@ -200,7 +200,7 @@ export class LiveTap {
   // Also while it is being closed: every file that was moved from must get its name.
   #keepMoved(counters: TapCounters): void {
     try {
-      this.#files.moved(counters)
+      this.files.moved(counters)
     } catch (error) {
       return this.#broke(error)
     }

@@ -73,6 +73,10 @@ export class TapRow {
     return withCounters(this.#facts, counters)
   }
 
+  counted(now: TapCounters): number {
+    return [this.#facts, now].reduce((sum, { received, packets, refused, dropped }) => sum + received + packets + refused + dropped, 0)
+  }
+
   /** A driver's tap is closed: what it counted. */
   add(counters: TapCounters): void {
     this.#facts = this.with(counters)
