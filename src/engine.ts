@@ -144,6 +144,8 @@ export class Engine implements Turns {
     const { holder, makeArtifact } = this.#parts
     const { uid } = job.capture
     if (!makeArtifact || this.#making.has(uid)) return
+    const facts = holder.facts().captures.get(job.key)
+    if (facts?.uid !== uid || facts.made !== job.facts.made) return // made since this turn decided: it waits while it publishes
     const made = makeArtifact(job, this.#stop.signal)
       .then(result => this.#stop.signal.aborted || holder.made(job.key, uid, result), this.#ended.reject)
       .finally(() => this.#making.delete(uid))

@@ -47,6 +47,10 @@ async function pack({ path, changedMs }: Found): Promise<Moved> {
   const to = `${path}.gz`
   const source = createReadStream(path, { flags: 'r' })
   await pipeline(source, createGzip(), (chunks: AsyncIterable<Buffer>) => writeWhole(to, chunks))
+  if (!existsSync(path)) {
+    await rm(to, { force: true }) // its capture was deleted meanwhile
+    return { from: path }
+  }
   await utimes(to, changedMs / 1_000, changedMs / 1_000) // it is as old as it was
   await rm(path, { force: true })
   return { from: path, to: { path: to, bytes: (await stat(to)).size } }

@@ -6,6 +6,7 @@ import type { Reviews, User } from '../access/reviews.ts'
 import type { Agents } from '../agentClient/agents.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import type { Sweeper } from '../sweeper.ts'
 import { apiCalled, resourceOf } from '../world/apis.ts'
 import { refusalOf, sendUnauthorized, userOf, type Wanted } from './access.ts'
 import { audit } from './audit.ts'
@@ -15,7 +16,6 @@ import type { GatewayFigures } from './figures.ts'
 import type { Gate } from './gate.ts'
 import { sendFile, sendStream, sendZip } from './handOut.ts'
 import { cleanNode, list } from './listing.ts'
-import type { Sweeper } from './sweeper.ts'
 
 export type GatewayParts = {
   readonly cluster: GatewayCluster

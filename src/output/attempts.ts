@@ -1,18 +1,21 @@
 // Tries a request again while that can help: with twice the wait each time, up to a limit, and a random part of it so that many
 // uploads do not come back together. In: one request. Out: what it gives; throws the last StoreError, or the signal's reason.
 import type { Clock } from '../clock.ts'
+import type { Sweeper } from '../sweeper.ts'
 import { type Effort, StoreError } from './store.ts'
 
 export type Attempts = {
   readonly effort: Effort
   readonly clock: Clock
+  /** Told of what was read. */
+  readonly sweeper: Sweeper
   /** What an error of the library's means. */
   readonly explain: (error: unknown) => StoreError
 }
 
 /** `request` gets a signal of its own, which also ends one that takes too long. */
 export async function attempt<T>(
-  { effort, clock, explain }: Attempts,
+  { effort, clock, explain }: Omit<Attempts, 'sweeper'>,
   signal: AbortSignal,
   request: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {

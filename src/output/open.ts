@@ -1,6 +1,7 @@
 // The door: a target and its Secret become a Store, or the reason why not. Loads the one library that is needed, and only then.
 import { type Clock, systemClock } from '../clock.ts'
 import type { StoreTarget } from '../model/output.ts'
+import { Sweeper } from '../sweeper.ts'
 import { makeGuard, type Resolve } from './guard.ts'
 import { type EndpointPolicy, hostRefusal } from './policy.ts'
 import { type Effort, type Failure, final, type SecretValues, type Store, usualEffort } from './store.ts'
@@ -29,7 +30,7 @@ export async function openStore(
 }
 
 async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenParts): Promise<Store> {
-  const common = { effort: { ...usualEffort, ...parts.effort }, clock: parts.clock ?? systemClock }
+  const common = { effort: { ...usualEffort, ...parts.effort }, clock: parts.clock ?? systemClock, sweeper: new Sweeper() }
   switch (target.kind) {
     case 's3': {
       const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([

@@ -135,6 +135,7 @@ export async function* readSteadily(source: Source, from: number, attempts: Atte
       if (done) break
       at += value.length
       yield value
+      attempts.sweeper.passed(value.length)
     }
   } finally {
     await chunks?.return?.()

@@ -2,12 +2,23 @@
 // asks for, on the nodes that it concerns.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ExecutionContext } from 'ava'
-import { packetsIn } from '../artifacts/pcap.ts'
-import { numberOf } from '../net/frames.ts'
 import { root } from '../repo/tree.ts'
 import { until } from '../taps/capture.ts'
-import { config, filesOf, framesOf, namesIn, packetSockets, type Stage, setStage, untilConfig } from './packetCaptureConfigs.ts'
+import {
+  addressOf,
+  config,
+  type Events,
+  filesOf,
+  framesOf,
+  namesIn,
+  numbersIn,
+  packetSockets,
+  range,
+  runsOn,
+  type Stage,
+  setStage,
+  untilConfig,
+} from './packetCaptureConfigs.ts'
 import { useSimulated } from './useSimulated.ts'
 
 const { cluster, clusterTest } = useSimulated()
@@ -18,27 +29,7 @@ async function onStage(): Promise<Stage> {
   return kept.stage
 }
 
-const addressOf = (node: number): string => `198.19.0.${node}`
-const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
-const numbersIn = (path: string): (number | undefined)[] => packetsIn(readFileSync(path)).map(({ data }) => numberOf(data))
 const samples = join(root, 'test', 'fixtures', 'packetcaptureconfig-samples.yaml')
-
-/** The capture's taps are open on these nodes (counted from 1), and on no other. */
-async function runsOn(name: string, wanted: readonly number[]): Promise<void> {
-  const running = wanted.map(addressOf).join()
-  await untilConfig(cluster(), name, `taps on ${running}`, now => {
-    const files = Object.entries(now?.captureFiles ?? {}).toSorted()
-    return files.every(([, { status }]) => status === 'running') && files.map(([address]) => address).join() === running
-  })
-}
-
-async function deleteAndWait(t: ExecutionContext, { nodes }: Stage, name: string): Promise<void> {
-  await cluster().api.kubectl('delete', 'pcc', name)
-  await until('its files to go', () => nodes.every(node => !namesIn(filesOf(cluster(), node)).some(file => file.includes(name))))
-  await until('its directories to go', () => nodes.every(node => node.files('networking.packet.io', name).length === 0))
-  await until('its taps to go', () => nodes.every(node => packetSockets(node) === 0))
-  t.pass()
-}
 
 const sample = async (name: string): Promise<void> => {
   const { kubectl } = { kubectl: cluster().api.kubectl.bind(cluster().api) }
@@ -53,7 +44,7 @@ const asList = (text: string): string => `[${text.trim().replaceAll(/\n}\n{/g, '
 clusterTest('ip-capture completes with exactly 2000 packets on each node', async t => {
   const stage = await onStage()
   await sample('ip-capture')
-  await runsOn('ip-capture', [1, 2, 3])
+  await runsOn(cluster(), 'ip-capture', [1, 2, 3])
   const wanted = { from: '10.0.0.1', port: 80 }
   const others = [{ from: '10.0.0.1', port: 81 }, { from: '10.0.0.9', port: 80 }, { from: '10.0.0.2', port: 443, protocol: 'udp' }] as const // biome-ignore format: one line
   for (const { sender } of stage.pods) {
@@ -76,7 +67,7 @@ clusterTest('ip-capture completes with exactly 2000 packets on each node', async
 clusterTest('pod-capture completes with text of exactly 2000 packets, on the nodes of its pods only', async t => {
   const stage = await onStage()
   await sample('pod-capture')
-  await runsOn('pod-capture', [1, 2])
+  await runsOn(cluster(), 'pod-capture', [1, 2])
   for (const { sender } of stage.pods) await sender.frames('eth0', [...framesOf({ port: 443 }, 2_100), ...framesOf({ port: 8_080 }, 5)])
   const { captureFiles } = await untilConfig(cluster(), 'pod-capture', 'completion', now => now?.phase === 'Completed')
   t.deepEqual(Object.keys(captureFiles).toSorted(), [1, 2].map(addressOf))
@@ -90,7 +81,7 @@ clusterTest('pod-capture completes with text of exactly 2000 packets, on the nod
 clusterTest('combined-capture completes on the node of its pod only', async t => {
   const stage = await onStage()
   await sample('combined-capture')
-  await runsOn('combined-capture', [1])
+  await runsOn(cluster(), 'combined-capture', [1])
   for (const { sender } of stage.pods) await sender.frames('eth0', framesOf({ from: '10.0.0.1', port: 80 }, 2_050))
   const { captureFiles } = await untilConfig(cluster(), 'combined-capture', 'completion', now => now?.phase === 'Completed')
   t.deepEqual(Object.keys(captureFiles), [addressOf(1)])
@@ -100,7 +91,7 @@ clusterTest('combined-capture completes on the node of its pod only', async t =>
 clusterTest('realtime-capture completes with exactly 1000 lines in the log of each agent', async t => {
   const stage = await onStage()
   await sample('realtime-capture')
-  await runsOn('realtime-capture', [1, 2, 3])
+  await runsOn(cluster(), 'realtime-capture', [1, 2, 3])
   for (const { sender } of stage.pods) await sender.frames('eth0', framesOf({ to: '192.168.1.100', port: 443 }, 1_100))
   const { captureFiles } = await untilConfig(cluster(), 'realtime-capture', 'completion', now => now?.phase === 'Completed')
   for (const [index, { agent }] of stage.nodes.entries()) {
@@ -113,7 +104,6 @@ clusterTest('realtime-capture completes with exactly 1000 lines in the log of ea
 
 clusterTest('each capture has told its story, and left its results', async t => {
   await onStage()
-  type Events = { items: { reason: string; involvedObject: { name: string; kind: string } }[] }
   const { items } = await cluster().get<Events>('events', '-n', 'default')
   for (const name of ['ip-capture', 'pod-capture', 'combined-capture', 'realtime-capture']) {
     const reasons = items.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason }) => reason)
@@ -132,7 +122,7 @@ clusterTest('each capture has told its story, and left its results', async t => 
 clusterTest('a capture ends with its duration, and holds what passed by then', async t => {
   const stage = await onStage()
   await cluster().apply(config('short', { targetIPs: ['10.7.0.0/16'], duration: 4 }))
-  await runsOn('short', [1, 2, 3])
+  await runsOn(cluster(), 'short', [1, 2, 3])
   await stage.pods[1]?.sender.frames('eth0', framesOf({ from: '10.7.1.2', port: 5, protocol: 'udp' }, 20))
   const { captureFiles } = await untilConfig(cluster(), 'short', 'completion', now => now?.phase === 'Completed')
   const held = [1, 2, 3].map(node => numbersIn(captureFiles[addressOf(node)]?.output_file ?? ''))
@@ -153,7 +143,7 @@ clusterTest('only so many files are kept on a node, and each that goes is told o
   const pods = [{ podName: 'my-app-pod', namespace: 'default' }]
   for (const number of range(4)) {
     await cluster().apply(config(`many-${number}`, { podSelector: { pods }, targetPorts: [80], maxPackets: 3, duration: 600 }))
-    await runsOn(`many-${number}`, [1])
+    await runsOn(cluster(), `many-${number}`, [1])
     await stage.pods[0]?.sender.frames('eth0', framesOf({ port: 80 }, 3))
     await untilConfig(cluster(), `many-${number}`, 'completion', now => now?.phase === 'Completed')
   }
@@ -168,33 +158,7 @@ clusterTest('only so many files are kept on a node, and each that goes is told o
   )
   t.is(phase, 'Completed')
   t.regex(captureFiles[addressOf(1)]?.output_file ?? '', /was deleted/)
-  type Events = { items: { reason: string; message: string; involvedObject: { name: string } }[] }
   const { items } = await cluster().get<Events>('events', '-n', 'default')
   const deletion = items.find(({ reason, involvedObject }) => reason === 'FileDeleted' && involvedObject.name === 'short')
   t.regex(deletion?.message ?? '', /short-\d{8}-\d{6}\.pcap(\.gz)? was deleted on 198\.19\.0\.1/)
-})
-
-clusterTest('deleting a capture leaves nothing of it on any node, in whatever phase it is', async t => {
-  const stage = await onStage()
-  const nowhere = { podSelector: { pods: [{ podName: 'nobody', namespace: 'default' }] } }
-  await cluster().apply(config('gone-starting', nowhere))
-  await untilConfig(cluster(), 'gone-starting', 'its start', now => now?.phase === 'Starting')
-  await deleteAndWait(t, stage, 'gone-starting')
-
-  await cluster().apply(config('gone-running', { targetIPs: ['10.8.0.1'], duration: 600 }))
-  await runsOn('gone-running', [1, 2, 3])
-  for (const { sender } of stage.pods) await sender.frames('eth0', framesOf({ from: '10.8.0.1', port: 1 }, 10))
-  await untilConfig(cluster(), 'gone-running', 'its run', now => now?.phase === 'Running')
-  await deleteAndWait(t, stage, 'gone-running')
-
-  for (const name of ['ip-capture', 'pod-capture', 'combined-capture', 'realtime-capture', 'short', ...range(4).map(n => `many-${n}`)])
-    await deleteAndWait(t, stage, name)
-  t.deepEqual(stage.nodes.flatMap(node => namesIn(filesOf(cluster(), node))), []) // biome-ignore format: one line
-})
-
-clusterTest('a capture that cannot be read is Failed, with the field, and tells so', async t => {
-  await onStage()
-  await cluster().apply(config('wrong', { targetIPs: ['10.0.0.1'], filter: 'host example.com' }))
-  const { message } = await untilConfig(cluster(), 'wrong', 'its failure', now => now?.phase === 'Failed')
-  t.regex(message, /spec\.filter: found the name "example\.com"/)
 })

@@ -4,10 +4,14 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { PacketCaptureConfigStatus } from '../../src/status/packetCaptureConfig.ts'
-import { ethernet, ipv4, numbered, tcp, udp } from '../net/frames.ts'
+import { packetsIn } from '../artifacts/pcap.ts'
+import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../net/frames.ts'
+import type { Scope } from '../net/namespace.ts'
 import { root } from '../repo/tree.ts'
-import type { Child } from './child.ts'
+import { asFlags } from './apiServer.ts'
+import { type Child, startChild } from './child.ts'
 import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
+import { toolPath } from './tools.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]
@@ -30,13 +34,16 @@ export async function setStage(cluster: SimulatedCluster): Promise<Stage> {
   const pods = await Promise.all(nodes.map((node, index) => node.addPod(places[index]?.[0] ?? '', places[index]?.[1] ?? '', {})))
   for (const node of nodes) {
     mkdirSync(filesOf(cluster, node))
-    const env = { FELIX_PACKETCAPTURESDIR: filesOf(cluster, node), MAX_CAPTURE_FILES: '4' }
-    await node.startAgent(apis, env)
+    await startAgent(cluster, node)
   }
   const file = await cluster.kubeconfigFor('selcap-controller', 'a')
   const controller = cluster.run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0', ...apis])
   await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
   return { nodes, pods, controller }
+}
+
+export async function startAgent(cluster: SimulatedCluster, node: SimulatedNode): Promise<void> {
+  await node.startAgent(apis, { FELIX_PACKETCAPTURESDIR: filesOf(cluster, node), MAX_CAPTURE_FILES: '4' })
 }
 
 /** Where a node's agent puts its files. */
@@ -82,4 +89,42 @@ export async function untilConfig(
 export function packetSockets(node: SimulatedNode): number {
   const lines = readFileSync(`/proc/${node.namespace.pid}/net/packet`, 'utf8').trim().split('\n')
   return lines.length - 1
+}
+
+/** Kubernetes' own: what belongs to an object goes with it. False: its controllers are not built on this machine. */
+export function collectGarbage(scope: Scope, cluster: SimulatedCluster): boolean {
+  const built = builtControllers()
+  if (built === undefined) return false
+  const flags = { kubeconfig: cluster.api.kubeconfig, controllers: 'garbage-collector-controller', 'leader-elect': 'false' }
+  const around = ['nsenter', `--net=${cluster.networkPath}`, 'setpriv', '--pdeathsig', 'KILL', '--']
+  const child = startChild('kube-controller-manager', [...around, built, ...asFlags(flags)], {
+    logFile: join(cluster.directory, 'garbage.log'),
+  })
+  scope.teardown(() => child.stop('SIGKILL'))
+  return true
+}
+
+function builtControllers(): string | undefined {
+  try {
+    return toolPath('kube-controller-manager')
+  } catch {
+    return undefined
+  }
+}
+
+export type Events = { items: { reason: string; message: string; involvedObject: { name: string } }[] }
+
+const addressOf = (node: number): string => `198.19.0.${node}`
+const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
+const numbersIn = (path: string): (number | undefined)[] => packetsIn(readFileSync(path)).map(({ data }) => numberOf(data))
+
+export { addressOf, numbersIn, range }
+
+/** The capture's taps are open on these nodes (counted from 1), and on no other. */
+export async function runsOn(cluster: SimulatedCluster, name: string, wanted: readonly number[]): Promise<void> {
+  const running = wanted.map(addressOf).join()
+  await untilConfig(cluster, name, `taps on ${running}`, now => {
+    const files = Object.entries(now?.captureFiles ?? {}).toSorted()
+    return files.every(([, { status }]) => status === 'running') && files.map(([address]) => address).join() === running
+  })
 }

@@ -1,6 +1,7 @@
 // Whose packets a Capture takes, on three nodes with real packets: never another namespace's, whatever is asked for together; pods
 // are waited for and followed. And what is left when one is deleted, in each phase: nothing but finished archives.
 import { setTimeout as after } from 'node:timers/promises'
+import type { RetinaStatus } from '../../src/status/retina.ts'
 import { nodeNames, type RetinaStage, useRetina } from './retinaStage.ts'
 import { useSimulated } from './useSimulated.ts'
 
@@ -105,6 +106,23 @@ clusterTest('a pod that comes later, with an address later still, is captured fr
   t.deepEqual([others, second], [{}, { '.pcap': [970] }])
   t.deepEqual(third, { '.pcap': [950, 951] })
   await stage.remove('later')
+})
+
+clusterTest('an agent that is killed goes on with the capture, and packs all of it', async t => {
+  const stage = await onStage()
+  await stage.apply('killed', spec({ podNames: ['web-0'] }))
+  await stage.open('killed', ['node-1'])
+  await stage.send('web-0', { first: 10, count: 3 })
+  await stage.until('killed', 'packets', ({ files = [] }) => files[0]?.packets === 3)
+  await stage.nodes['node-1'].stopAgent('SIGKILL')
+  await stage.startAgent('node-1')
+  const isBack = ({ files = [] }: Partial<RetinaStatus>) =>
+    files[0]?.state === 'Capturing' && files[0].endpoints[0]?.gaps.at(-1)?.to !== undefined
+  await stage.until('killed', 'its tap', isBack)
+  await stage.send('web-0', { first: 20, count: 2 })
+  await stage.complete('killed')
+  t.deepEqual(Object.values(held(stage, 'killed')['node-1'] ?? {}).flat(), [10, 11, 12, 20, 21])
+  await stage.remove('killed')
 })
 
 clusterTest('a capture that is deleted while it runs flushes its archive first, on every node', async t => {

@@ -155,6 +155,10 @@ export class RetinaStage {
     return [...files.map(node => `files on ${node}`), ...rows.map(({ metadata }) => `a row of ${metadata.name}`)]
   }
 
+  async startAgent(node: NodeName): Promise<void> {
+    await this.nodes[node].startAgent(['--apis', 'retina', '--config', join(this.cluster.directory, `${node}.yaml`)])
+  }
+
   base(node: NodeName): string {
     return join(this.cluster.directory, `${node}-archives`)
   }
@@ -179,9 +183,8 @@ async function retinaStage(cluster: SimulatedCluster, scope: Scope): Promise<Ret
   for (const [pod, node] of Object.entries({ 'web-0': first, 'vault-0': first, 'web-1': second, 'db-0': third }))
     await stage.listen(scope, pod, node)
   for (const name of nodeNames) {
-    const config = join(cluster.directory, `${name}.yaml`)
-    writeFileSync(config, `captureHostPathBaseDir: ${stage.base(name)}\ncaptureDiskFreePercentMin: 0\n`)
-    await nodes[name].startAgent(['--apis', 'retina', '--config', config])
+    writeFileSync(join(cluster.directory, `${name}.yaml`), `captureHostPathBaseDir: ${stage.base(name)}\ncaptureDiskFreePercentMin: 0\n`)
+    await stage.startAgent(name)
   }
   const kubeconfig = await cluster.kubeconfigFor('selcap-controller', 'retina')
   const args = ['controller', '--kubeconfig', kubeconfig, '--metrics-port', '0', '--apis', 'retina']

@@ -144,3 +144,20 @@ clusterTest('the controller makes no other pod, and removes none', async t => {
   for (const [what, pod] of Object.entries(others)) t.regex((await create(pod)).err, /selcap-claims-pods/, what)
   t.regex((await cluster().api.ask(['delete', 'pod', 'web-0', '-n', 'shop', '--token', token])).err, /selcap-claims-pods/)
 })
+
+clusterTest("a claim in Retina's Capture takes the right to create pods too", async t => {
+  await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))
+  await cluster().api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
+  await cluster().api.kubectl('create', 'role', 'maker', '-n', 'shop', '--verb=create,get', '--resource=captures.retina.sh')
+  await cluster().api.kubectl('create', 'rolebinding', 'maker', '-n', 'shop', '--role=maker', '--user=maker')
+  const spec = (outputConfiguration: object) => ({
+    captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
+    outputConfiguration,
+  })
+  const create = (output: object) => {
+    const input = { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { name: 'r', namespace: 'shop' }, spec: spec(output) }
+    return cluster().api.ask(['create', '--dry-run=server', '--as', 'maker', '-f', '-'], { input: JSON.stringify(input) })
+  }
+  await until('the rights to be known', async () => ((await create({ hostPath: 'x' })).code === 0 ? true : undefined))
+  t.regex((await create({ persistentVolumeClaim: 'pcaps' })).err, /takes the right to create pods/)
+})

@@ -41,12 +41,12 @@ for (const [name, start] of Object.entries(places)) {
 
   serialNetworkTest(`put() to ${name} holds no large file in memory`, async t => {
     const { wire, ...place } = await start(t)
-    const bytes = 400 * mebibyte
+    const bytes = 280 * mebibyte
     const { said } = startUpload(t, { ...place, bytes, isLarge: true })
     const { put, maxRssKib } = JSON.parse(await said)
     t.like(put, { ok: true, bytes })
     t.true(wire.sentBytes >= bytes)
-    t.true(maxRssKib < 250 * 1024, `${maxRssKib} KiB`)
+    t.true(maxRssKib < 240 * 1024, `${maxRssKib} KiB`)
     t.log(`${maxRssKib} KiB`)
   })
 }

@@ -35,10 +35,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/publish': [...edge, 'src/status', 'src/world/kube.ts', 'yaml'],
 
   'src/artifacts': [...edge, 'src/files', 'src/status/words.ts', 'src/stream/heap.ts', 'src/taps', 'tar-stream'],
-  'src/output': ['src/model', 'src/clock.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
+  'src/output': ['src/model', 'src/clock.ts', 'src/sweeper.ts', 'node:*', '@aws-sdk/client-s3', '@azure/storage-blob', 'ssh2'],
 
   'src/clock.ts': ['src/schedule', 'node:*'],
   'src/singleFlight.ts': [],
+  'src/sweeper.ts': ['node:*'],
   'src/log.ts': ['pino', 'src/model', 'node:*'],
   'src/metrics.ts': ['src/model', 'prom-client', 'node:*'],
   'src/config.ts': [...pure, 'yaml', 'chokidar', 'pino', 'src/log.ts', 'src/singleFlight.ts', 'node:*'],
@@ -102,6 +103,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     ...edge,
     'src/access',
     'src/agentClient',
+    'src/sweeper.ts',
     'src/cli',
     'src/daemon.ts',
     'src/publish',

@@ -17,6 +17,7 @@ const reached: Readonly<Record<WaitGoal, readonly CaptureState[]>> = {
 }
 
 const lookMs = 500
+const answersWithinMs = 15_000 // by then every node has told of a new capture
 
 export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
   const endMs = performance.now() + withinSeconds * 1_000
@@ -24,7 +25,7 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
     const capture = await getCapture(session, name)
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
-      missing = goal === 'started' ? await notYet(session, capture) : []
+      missing = goal === 'capturing' ? [] : await notYet(session, capture)
       if (reached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
       if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
@@ -43,13 +44,21 @@ function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): bool
 }
 
 /** Pods that it takes and that no node has told of: nodes report one after another. None where pods may not be listed. */
-async function notYet(session: Session, { spec, status }: ShownCapture): Promise<string[]> {
-  if (status?.state !== 'WaitingForTraffic' && status?.state !== 'Capturing') return []
+async function notYet(session: Session, capture: ShownCapture): Promise<string[]> {
+  const { spec, status } = capture
+  if (!status || !isOpen(capture, session.nowMs())) return []
   const told = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
   const { pods } = await podVerdicts(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
   const taken = pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
   if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
   return taken.filter(pod => !told.has(pod))
+}
+
+// A new capture may have reached its limit on one node before another has told of it at all.
+function isOpen({ metadata, spec, status }: ShownCapture, nowMs: number): boolean {
+  if (status?.state === 'WaitingForTraffic' || status?.state === 'Capturing') return true
+  const isPast = spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs
+  return status?.state === 'Finished' && !isPast && nowMs - Date.parse(metadata.creationTimestamp) < answersWithinMs
 }
 
 export function getCapture(session: Session, name: string): Promise<ShownCapture> {

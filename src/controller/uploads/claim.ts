@@ -6,7 +6,7 @@ import { apiVersionOf } from '../../world/apis.ts'
 import { refusalOf } from '../../world/kube.ts'
 import { claimPod, claimPodName } from './claimPod.ts'
 import type { JobParts, Memory } from './job.ts'
-import { folderOf, type UploadWish } from './wish.ts'
+import { folderOf, type NodeWish, type UploadWish } from './wish.ts'
 
 const requestMs = 10_000
 const bytesMax = 1_048_576
@@ -19,7 +19,6 @@ export async function runClaim(parts: JobParts, wish: UploadWish, memory: Memory
   if (claim === undefined || wish.nodes.every(node => isThere(node, memory))) return 'done'
   if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'
   try {
-    if (wish.nodes.some(({ only }) => only !== undefined)) throw new Error('only files of PacketCaptures can be')
     if (parts.claimImage === undefined) throw new Error('the administrator has not allowed it (daemonset/overlays/claims)')
     const pod = await getPod(parts, wish, signal)
     if (pod === undefined) await makePod(parts, wish, claim, signal)
@@ -34,16 +33,16 @@ export async function runClaim(parts: JobParts, wish: UploadWish, memory: Memory
   return 'done'
 }
 
-function isThere({ node, fileNames, known }: UploadWish['nodes'][number], { stored }: Memory): boolean {
+function isThere({ node, fileNames, only, known }: NodeWish, { stored }: Memory): boolean {
   const isKnown = (file: string) => known.some(each => each.file === file && each.output === claimField && each.uploaded !== undefined)
-  return fileNames.every(file => stored.has(`${node}\n${file}\n${claimField}`) || isKnown(file))
+  return (only ?? fileNames).every(file => stored.has(`${node}\n${file}\n${claimField}`) || isKnown(file))
 }
 
 /** The program has compared each file with its node's checksum before it ended. */
 function tell({ nowMs }: JobParts, wish: UploadWish, claim: string, memory: Memory): void {
   const at = new Date(nowMs()).toISOString()
-  for (const { node, fileNames } of wish.nodes) {
-    for (const file of fileNames) {
+  for (const { node, fileNames, only } of wish.nodes) {
+    for (const file of only ?? fileNames) {
       memory.stored.add(`${node}\n${file}\n${claimField}`)
       memory.onDone(node, { file, output: claimField, uploaded: `${claim}:/${folderOf(wish)}/${node}/${file}`, at }, true)
     }

@@ -89,9 +89,10 @@ async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
 
 async function sendFile(
   { agents, wish, memory, target, store, signal, nowMs }: Sending,
-  { node, known }: NodeWish,
+  wanting: NodeWish,
   there: FileThere & { readonly file: ListedFile },
 ): Promise<void> {
+  const { node, known } = wanting
   const { name: file, bytes, etag } = there.file
   const output = outputFields[target.kind]
   const mark = markOf(node, file, etag, output)
@@ -99,7 +100,7 @@ async function sendFile(
   const isKnown = known.some(each => each.file === file && each.output === output && each.bytes === bytes && each.uploaded !== undefined)
   if (isKnown && !wish.output.isCleanedUp) return // what is to be removed is compared once more by this process
   const put = await digestOf(agents, there, signal).then(
-    sha256 => store.put(keyOf(wish, node, file), sourceOf(agents, there, { bytes, sha256 }), signal),
+    sha256 => store.put(keyOf(wish, wanting, file), sourceOf(agents, there, { bytes, sha256 }), signal),
     (error: Error): Failure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
   )
   if (signal.aborted) return

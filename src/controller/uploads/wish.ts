@@ -30,8 +30,8 @@ export function signatureOf({ generation, nodes }: UploadWish): string {
 }
 
 /** Names of files are unique on a node, for one capture; names of captures, until one is made again: so its birth is in it. */
-export function keyOf(wish: UploadWish, node: string, file: string): string {
-  return [folderOf(wish), node, file].join('/')
+export function keyOf(wish: UploadWish, { node, only }: Pick<NodeWish, 'node' | 'only'>, file: string): string {
+  return only ? file : [folderOf(wish), node, file].join('/') // what is made says in its name whose it is
 }
 
 /** Of all files of a capture. */
