@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define THREADS_MAX 256
+#define THREADS_MAX 128
 #define MANY 16
 #define STACK_BYTES (16 << 20) // libpcap goes one call deep for each jump of a program; what is not touched costs nothing
 

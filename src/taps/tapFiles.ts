@@ -57,12 +57,13 @@ export class TapFiles {
     return { ...this.#series.with(added), bytes: this.#series.before.bytes + added.recordBytes }
   }
 
-  /** A driver's tap writes to the active file from now on. The next file follows with its first packet or the next tick. */
+  /** A driver's tap writes to the active file from now on. */
   attach(tap: DriverTap): void {
     this.#tap = tap
     this.#counted = noCounters
     this.#failure = undefined
     this.#rotateAskedAtMs = undefined
+    this.#offer(ahead.usual)
   }
 
   /** It is closed; another may follow. */
@@ -83,7 +84,6 @@ export class TapFiles {
 
   firstPacket(atMs: number): void {
     if (this.#series.before.firstRecordAtMs === undefined) this.#series.noteFirstRecord(atMs)
-    this.#offer(ahead.usual)
   }
 
   moved(counters: TapCounters): void {
@@ -112,7 +112,6 @@ export class TapFiles {
   /** What time alone brings about. True: the message is another one. */
   tick(nowMs: number): boolean {
     this.rotateIfDue(nowMs)
-    if (!this.#failure) this.#offer(ahead.usual)
     if (!this.#failure) return false
     const { message, retryAtMs, retriedAtMs = 0 } = this.#failure
     // A time further away than any wait is long is from before the clock was set: it counts as over.
