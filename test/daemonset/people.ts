@@ -3,7 +3,7 @@
 export const rbac = 'rbac.authorization.k8s.io'
 
 /** Everybody edits captures in shop. */
-export const people = ['seller', 'banker', 'keeper', 'operator', 'host', 'local-host'] as const
+export const people = ['seller', 'banker', 'keeper', 'clerk', 'operator', 'host', 'local-host'] as const
 export type Person = (typeof people)[number]
 
 /** Without a namespace in the whole cluster. */

@@ -42,6 +42,8 @@ test.serial.before(async () => {
     ...people.map(person => bind(person, 'selcap-retina-edit', 'shop')),
     bind('banker', 'selcap-retina-edit', 'bank'),
     bind('keeper', 'reader', 'shop', 'Role'),
+    bind('keeper', 'selcap-retina-files', 'shop'),
+    bind('clerk', 'reader', 'shop', 'Role'),
     bind('operator', 'selcap-retina-edit'),
     bind('host', 'selcap-retina-host'),
     bind('local-host', 'selcap-retina-host', 'shop'),
@@ -71,6 +73,7 @@ const allowed: readonly (readonly [Person, string, object])[] = [
   ['host', 'nodes', spec({ nodeSelector: { matchLabels: { 'kubernetes.io/os': 'linux' } } })],
   ['keeper', 'a Secret that they may get', spec({ podSelector: {} }, { s3Upload: { bucket: 'b', secretName: 'keys' } })],
   ['keeper', 'the same for a blob', spec({ podSelector: {} }, { blobUpload: 'keys' })],
+  ['keeper', 'into a claim', spec({ podSelector: {} }, { persistentVolumeClaim: 'disk' })],
 ]
 for (const [person, what, wanted] of allowed) {
   test.serial(`${person} may capture ${what}`, async t => {
@@ -132,6 +135,8 @@ const forbidden: readonly (readonly [Person, string, object, RegExp])[] = [
   ['local-host', 'nodes, by the right to them in one namespace', spec({ nodeSelector: {} }), /captures\/host/],
   ['seller', 'a Secret', spec({ podSelector: {} }, { s3Upload: { bucket: 'b', secretName: 'keys' } }), /get secret shop\/keys/],
   ['seller', 'a Secret for a blob', spec({ podSelector: {} }, { blobUpload: 'keys' }), /get secret shop\/keys/],
+  ['clerk', 'with a Secret that they may get, but not the files', spec({ podSelector: {} }, { blobUpload: 'keys' }), /captures\/files/],
+  ['clerk', 'into a claim without the right to the files', spec({ podSelector: {} }, { persistentVolumeClaim: 'disk' }), /captures\/files/],
   [
     'keeper',
     'another Secret beside theirs',
