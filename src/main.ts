@@ -1,7 +1,11 @@
 // The selcap command: one line a subcommand. cli/run.ts loads the one that is asked for and tells how it ended.
+import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { captureCommands } from './cli/capture/commands.ts'
 import { type Commands, run } from './cli/run.ts'
+
+// Where one runs on each node old objects get little room to spare (bench/memory.ts); it takes time that the others would miss.
+if (['agent', 'standalone'].includes(process.argv[2] ?? '')) setFlagsFromString('--optimize-for-size')
 
 const commands: Commands = {
   ...captureCommands,

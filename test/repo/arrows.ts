@@ -75,7 +75,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/files',
     'src/world',
   ],
-  'src/main.ts': ['src/cli', 'src/errors.ts', 'commander'],
+  'src/main.ts': ['src/cli', 'src/errors.ts', 'commander', 'node:v8'],
   'src/cli': ['src', 'grammar', 'chokidar', 'commander', 'pino', 'yaml', 'luxon', 'pcap', '@kubernetes/client-node', 'node:*'],
   'src/controller': [
     ...edge,
