@@ -14,7 +14,8 @@ import { until } from './taps/capture.ts'
 type Check = (place: Place, command: string) => Promise<unknown>
 
 const readme = ['In a cluster', 'Get at the packets'].reduce(withoutSection, read('README.md')) // those: test/cluster/node/readme.test.ts
-const manual = withoutSection(read('docs/operations.md'), 'The programs') // that one too
+// That one types the first too; the others: test/controller/claims.test.ts, test/daemonset/report.test.ts.
+const manual = ['The programs', 'Uploads', "Retina's captures"].reduce(withoutSection, read('docs/operations.md'))
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()
 
@@ -71,6 +72,7 @@ const spokenInManual: Readonly<Record<string, Check>> = {
     await place.send(25)
     await until('the rotated files', () => (place.status()?.status?.files[0]?.fileNames.length ?? 0) === 1 + 2)
   },
+  '--settings': async (place, option) => place.t.regex(await place.type('bin/selcap agent --help'), new RegExp(`${option} <dir>`)), // test/daemonset/configMap.test.ts
   'GET /metrics': async place =>
     place.t.regex(await get(place, 9878, '/metrics'), /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m),
   'GET /readyz': async place => place.t.is(await get(place, 9878, '/readyz'), 'ok\n'),

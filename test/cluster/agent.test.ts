@@ -66,17 +66,18 @@ clusterTest('a label that changes starts and ends the capture of a pod, its file
 
 clusterTest('while the API server is away captures and windows go on, and the report comes when it is back', async t => {
   const { nodes, pods } = await onStage()
-  const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-  await cluster().apply(packetCapture('window', { filters: [{ protocol: 'UDP' }], startTime: at(6_000), endTime: at(9_000) }))
+  const startMs = Date.now() + 8_000
+  const at = (ms: number) => new Date(startMs + ms).toISOString()
+  await cluster().apply(packetCapture('window', { filters: [{ protocol: 'UDP' }], startTime: at(0), endTime: at(4_000) }))
   await untilAsync('Scheduled', async () => (await row('node-1', 'window'))?.file.state === 'Scheduled')
   await cluster().api.interrupt('SIGKILL')
   await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 5 })
   await until('5 more packets', () => nodes[0]?.records('shop', 'web') === 8)
-  await until('the window to open', () => nodes[0]?.files('shop', 'window').length === 1)
-  await after(500) // the file is there a moment before the tap
+  await until('the window to be prepared', () => nodes[0]?.files('shop', 'window').length === 1)
+  await after(Math.max(0, startMs + 500 - Date.now()))
   await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 1 })
   await until('a packet of the window', () => nodes[0]?.records('shop', 'window') === 1)
-  await after(4_000)
+  await after(5_000)
   await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 1 })
   await cluster().api.resume()
   await untilAsync('Finished', async () => (await row('node-1', 'window'))?.file.state === 'Finished')

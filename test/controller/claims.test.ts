@@ -11,7 +11,8 @@ import { withRun } from '../cluster/mounts.ts'
 import { packetCapture } from '../cluster/simulated.ts'
 import { systemNamespace } from '../cluster/systemNamespace.ts'
 import { useSimulated } from '../cluster/useSimulated.ts'
-import { root } from '../repo/tree.ts'
+import { commandsOf, sectionOf } from '../markdown.ts'
+import { read, root } from '../repo/tree.ts'
 import { readRecords } from '../taps/captureFile.ts'
 
 const { cluster, clusterTest } = useSimulated()
@@ -62,16 +63,9 @@ clusterTest('a pod of its own writes the files of a capture into a claim, with n
   await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/overlays/claims'))
   await cluster().api.kubectl('create', 'namespace', 'shop')
   await cluster().api.kubectl('label', 'namespace', 'shop', 'pod-security.kubernetes.io/enforce=restricted')
-  await cluster().api.kubectl('create', 'serviceaccount', 'selcap-claim', '-n', 'shop')
-  await cluster().api.kubectl(
-    'create',
-    'rolebinding',
-    'c',
-    '-n',
-    'shop',
-    '--clusterrole=selcap-claim',
-    '--serviceaccount=shop:selcap-claim',
-  )
+  const commands = commandsOf(sectionOf(read('docs/operations.md'), 'Uploads'))
+  t.is(commands.length, 2)
+  for (const command of commands) await cluster().api.kubectl(...command.split(' ').slice(1))
   const node = await cluster().addNode('node-1')
   const web = await node.addPod('shop', 'web-0', { app: 'web' }, { spec: restricted })
   await node.startAgent()
@@ -148,7 +142,8 @@ clusterTest('the controller makes no other pod, and removes none', async t => {
 clusterTest("a claim in Retina's Capture takes the right to create pods too", async t => {
   await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))
   await cluster().api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
-  await cluster().api.kubectl('create', 'role', 'maker', '-n', 'shop', '--verb=create,get', '--resource=captures.retina.sh')
+  const resources = '--resource=captures.retina.sh,captures.retina.sh/files'
+  await cluster().api.kubectl('create', 'role', 'maker', '-n', 'shop', '--verb=create,get', resources)
   await cluster().api.kubectl('create', 'rolebinding', 'maker', '-n', 'shop', '--role=maker', '--user=maker')
   const spec = (outputConfiguration: object) => ({
     captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },

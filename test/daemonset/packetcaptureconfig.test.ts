@@ -49,11 +49,13 @@ test.serial('packet-capture-config holds the four settings with their defaults',
   t.deepEqual(warnings, [])
 })
 
-test.serial('the way from the gateway to the agents is open, on their port', async t => {
+test.serial('the ways from gateway and controller to the agents are open, on their port', async t => {
   const { ports } = await containerOf('daemonset', 'selcap-agent')
   t.is(ports.find(({ name }) => name === 'files')?.containerPort, 8_080)
-  const { spec } = await json('networkpolicy', 'selcap-gateway')
-  t.true(spec.egress[0].ports.some(({ port }: { port: number }) => port === 8_080))
+  for (const name of ['selcap-gateway', 'selcap-controller']) {
+    const { spec } = await json('networkpolicy', name)
+    t.true(spec.egress[0].ports.some(({ port }: { port: number }) => port === 8_080))
+  }
 })
 
 const configs = { group: 'networking.packet.io', resource: 'packetcaptureconfigs' }
