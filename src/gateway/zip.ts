@@ -7,6 +7,7 @@ import { PassThrough, type Readable, Transform, type TransformCallback } from 'n
 import { finished, pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import { ZipFile } from 'yazl'
+import { RecordCounter } from './recordCounter.ts'
 
 // yazl sums up each byte in JavaScript, which is most of what a zip costs; Node has the same sum in C (bench/download.ts).
 const load = createRequire(import.meta.url)
@@ -26,12 +27,13 @@ export type ManifestFile = {
   readonly file: string
   readonly bytes: number
   readonly sha256: string
+  readonly packets?: number // in it, as far as it came; missing: no capture file
   readonly active: boolean // was still being written to
   readonly complete: boolean
   readonly error?: string
 }
 
-/** `packets` and what follows: as the node reported them last. */
+/** `packets` and what follows: as the node reported them last, of all files that it ever had of the capture. */
 export type ManifestNode = {
   readonly node: string
   readonly packets: number
@@ -85,13 +87,16 @@ async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry
   source?.destroy()
   meter.end()
   if (isAdded) await through
-  const facts = { node, file, bytes: meter.bytes, sha256: meter.digest, active: isActive, complete: meter.bytes === bytes }
+  const { sha256, packets } = meter
+  const counted = { bytes: meter.bytes, sha256, ...(packets !== undefined && { packets }) }
+  const facts = { node, file, ...counted, active: isActive, complete: meter.bytes === bytes }
   return error === undefined ? facts : { ...facts, complete: false, error }
 }
 
-/** Passes so much on and no more, and knows how much it was and its SHA-256. */
+/** Passes so much on and no more, and knows how much it was, its SHA-256, and how many packets are in it. */
 class Meter extends Transform {
   readonly #hash = createHash('sha256')
+  readonly #counter = new RecordCounter()
   readonly #bytesMax: number
   bytes = 0
 
@@ -100,8 +105,12 @@ class Meter extends Transform {
     this.#bytesMax = bytesMax
   }
 
+  get packets(): number | undefined {
+    return this.#counter.records
+  }
+
   /** Hexadecimal; of all that has passed. */
-  get digest(): string {
+  get sha256(): string {
     return this.#hash.copy().digest('hex')
   }
 
@@ -109,6 +118,7 @@ class Meter extends Transform {
     const chunk = given.subarray(0, this.#bytesMax - this.bytes)
     if (chunk.length < given.length) this.emit('full')
     this.#hash.update(chunk)
+    this.#counter.take(chunk)
     this.bytes += chunk.length
     done(null, chunk)
   }

@@ -43,7 +43,15 @@ async function onStage(): Promise<Stage> {
 }
 
 type Manifest = {
-  readonly files: readonly { node: string; file: string; bytes: number; sha256: string; active: boolean; complete: boolean }[]
+  readonly files: readonly {
+    node: string
+    file: string
+    bytes: number
+    sha256: string
+    packets?: number
+    active: boolean
+    complete: boolean
+  }[]
   readonly nodes: readonly { node: string; error?: string }[]
 }
 
@@ -71,6 +79,7 @@ clusterTest('files.zip holds every file of every node as it lies there, and a ma
     const bytes = read(`${node.name}/${file}`)
     t.deepEqual(bytes, readFileSync(join(node.captures, 'shop', 'web', file)))
     t.is(manifest.files[index]?.sha256, createHash('sha256').update(bytes).digest('hex'))
+    t.is(manifest.files[index]?.packets, 10 + index)
   }
   t.is(answer.trailers['x-selcap-missing'], '')
 })
