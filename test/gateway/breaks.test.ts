@@ -136,10 +136,10 @@ clusterTest('a gateway tells when it cannot follow the cluster, and when it can 
       .split('\n')
       .some(line => line.includes(`"what":"${what}"`) && line.includes(`"msg":"${message}`))
   await cluster().api.interrupt('SIGKILL')
-  for (const what of ['captures', 'reports']) await until(`a complaint of ${what}`, () => told('cannot follow', what))
-  for (const what of ['captures', 'reports']) t.false(told('followed again', what), what)
+  for (const what of ['PacketCaptures', 'reports']) await until(`a complaint of ${what}`, () => told('cannot follow', what))
+  for (const what of ['PacketCaptures', 'reports']) t.false(told('followed again', what), what)
   await cluster().api.resume()
-  for (const what of ['captures', 'reports']) await until(`${what} to be back`, () => told('followed again', what))
+  for (const what of ['PacketCaptures', 'reports']) await until(`${what} to be back`, () => told('followed again', what))
 })
 
 let versions = 0
