@@ -29,7 +29,7 @@ async function command(t: ExecutionContext): Promise<string> {
   const users = [{ name: 'u', user: { token } }]
   const config = join(directory, 'kubeconfig')
   writeFileSync(config, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters, contexts, users, 'current-context': 'x' }))
-  const flags = `--kubeconfig ${config} --api-group projectcalico.org --gateway ${url} --gateway-ca ${caFile}`
+  const flags = `--kubeconfig ${config} --api packetcapture --api-group projectcalico.org --gateway ${url} --gateway-ca ${caFile}`
   return `${plugin} download web --dest ${join(directory, 'files')} ${flags}`
 }
 
