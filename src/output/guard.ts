@@ -24,7 +24,7 @@ const socketsMax = 8
 
 export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): Guard {
   const options = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 2, timeout: quietMs, lookup: guardedLookup(policy, resolve) }
-  const [http, https] = [new GuardedHttp(policy, options), new GuardedHttps(policy, options)]
+  const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent(options), policy)]
   return {
     http,
     https,
@@ -67,30 +67,10 @@ export async function guardedSocket(
 type Options = { readonly host?: string | null | undefined }
 type Done = (error: Error | null, stream: Duplex) => void
 
-class GuardedHttp extends HttpAgent {
-  readonly #policy: EndpointPolicy
-
-  constructor(policy: EndpointPolicy, options: ConstructorParameters<typeof HttpAgent>[0]) {
-    super(options)
-    this.#policy = policy
-  }
-
-  override createConnection(options: Options, done?: Done): Duplex | null | undefined {
-    return watched(this.#policy, options, done, () => super.createConnection(options as object, done))
-  }
-}
-
-class GuardedHttps extends HttpsAgent {
-  readonly #policy: EndpointPolicy
-
-  constructor(policy: EndpointPolicy, options: ConstructorParameters<typeof HttpsAgent>[0]) {
-    super(options)
-    this.#policy = policy
-  }
-
-  override createConnection(options: Options, done?: Done): Duplex | null | undefined {
-    return watched(this.#policy, options, done, () => super.createConnection(options as object, done))
-  }
+function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
+  const make = agent.createConnection.bind(agent)
+  agent.createConnection = (options: Options, done?: Done) => watched(policy, options, done, () => make(options as object, done))
+  return agent
 }
 
 function watched(
