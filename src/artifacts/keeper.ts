@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
+import { systemRefusal } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Made } from '../model/artifact.ts'
 import type { CaptureFacts } from '../model/facts.ts'
@@ -60,8 +61,7 @@ export class FileKeeper implements AsyncDisposable {
         log.info({ file: from, to: to?.path }, to ? 'capture file compressed' : 'capture file deleted')
       if (this.#follow(packetCapturesDir)) onChange()
     } catch (error) {
-      if (!(error instanceof Error && 'syscall' in error)) throw error
-      log.warn({ directory: packetCapturesDir, error: error.message }, 'capture files not put in order, tried again')
+      log.warn({ directory: packetCapturesDir, error: systemRefusal(error) }, 'capture files not put in order, tried again')
     }
   }
 

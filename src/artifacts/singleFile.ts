@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileHeader } from '../files/header.ts'
 import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
+import { isExpected } from '../taps/failure.ts'
 import { type PcapRecord, recordsInOrder } from './records.ts'
 
 /** `folder`: with the capture's files. `print`: takes one or more lines for the log. */
@@ -28,7 +29,7 @@ export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, pla
   try {
     return { ...(await make(job, artifact, place)), attempts }
   } catch (error) {
-    if (!(error instanceof Error && ('syscall' in error || error.message.startsWith('Cannot ')))) throw error
+    if (!isExpected(error)) throw error
     return { atMs: place.nowMs, files: [], error: error.message, attempts }
   }
 }
