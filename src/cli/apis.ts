@@ -1,11 +1,12 @@
 // Which kinds of capture a program serves beside PacketCapture: the overlays of daemonset/ say so.
 import { InvalidArgumentError, Option } from 'commander'
-import type { Api } from '../model/capture.ts'
+import { type Api, apiOfWord, apis, apiWords } from '../model/capture.ts'
 
-const named: Readonly<Record<string, Api>> = { retina: 'Capture', packetcaptureconfig: 'PacketCaptureConfig' }
+const own: Api = 'PacketCapture' // served always
+const others = apis.filter(api => api !== own).map(api => apiWords[api])
 
 export function apisOption(): Option {
-  return new Option('--apis <names>', `other APIs to serve, of ${Object.keys(named).join(', ')}`)
+  return new Option('--apis <names>', `other APIs to serve, of ${others.join(', ')}`)
     .env('CAPTURE_APIS')
     .argParser(apisIn)
     .default(apisIn(''), 'none')
@@ -13,12 +14,12 @@ export function apisOption(): Option {
 
 function apisIn(text: string): Api[] {
   const names = text.split(',').map(name => name.trim())
-  const others = names
+  const asked = names
     .filter(name => name !== '')
     .map(name => {
-      const api = named[name]
-      if (api === undefined) throw new InvalidArgumentError(`Found "${name}", expected ${Object.keys(named).join(' or ')}.`)
+      const api = others.includes(name) ? apiOfWord(name) : undefined
+      if (api === undefined) throw new InvalidArgumentError(`Found "${name}", expected ${others.join(' or ')}.`)
       return api
     })
-  return ['PacketCapture', ...new Set(others)]
+  return [own, ...new Set(asked)]
 }

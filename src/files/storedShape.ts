@@ -1,5 +1,6 @@
 // The shape of a state file, checked before anything of it is believed: another version, or a hand, may have written it.
 import { Ajv, type JSONSchemaType } from 'ajv'
+import { apis } from '../model/capture.ts'
 import type { StoredCapture } from './state.ts'
 
 const number = { type: 'number' } as const
@@ -33,7 +34,7 @@ const active = record(
 const schema = record(
   {
     version: { const: 1 },
-    capture: record({ api: { enum: ['PacketCapture', 'Capture', 'PacketCaptureConfig'] }, namespace: text, name: text, uid: text }),
+    capture: record({ api: { enum: apis }, namespace: text, name: text, uid: text }),
     node: text,
     savedAtMs: number,
     rows: { type: 'array', items: record({ facts }, { active, closed: text }) },

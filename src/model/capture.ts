@@ -4,7 +4,20 @@ import type { Artifact } from './artifact.ts'
 import type { Output } from './output.ts'
 
 /** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
-export type Api = 'PacketCapture' | 'Capture' | 'PacketCaptureConfig'
+export const apis = ['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const
+export type Api = (typeof apis)[number]
+
+/** What users call the kinds, in options and settings. */
+export const apiWords: Readonly<Record<Api, string>> = {
+  PacketCapture: 'packetcapture',
+  Capture: 'retina',
+  PacketCaptureConfig: 'packetcaptureconfig',
+}
+
+/** undefined: no kind is called so. */
+export function apiOfWord(word: string): Api | undefined {
+  return apis.find(api => apiWords[api] === word)
+}
 
 /** Identity of the resource that asked. Files belong to all four: a new uid under an old name starts afresh. */
 export type CaptureRef = {

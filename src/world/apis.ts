@@ -1,5 +1,5 @@
 // Where the API server has the resources of each kind of capture.
-import type { Api } from '../model/capture.ts'
+import { type Api, apis } from '../model/capture.ts'
 
 type Where = { readonly namespace: string; readonly name: string }
 
@@ -25,7 +25,7 @@ export function addressWord(api: Api): string {
 
 /** undefined: no kind is called so. */
 export function apiCalled(word: string): Api | undefined {
-  return (['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const).find(api => addressWord(api) === word)
+  return apis.find(api => addressWord(api) === word)
 }
 
 /** As objects of the kind say it. */

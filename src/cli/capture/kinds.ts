@@ -1,26 +1,21 @@
 // Which kind of capture a command is about. In: --api, or the name alone. Out: a session for that kind. Without --api the kinds that
 // are installed are asked for the name, PacketCapture first; a name that several have is refused, with what they are called.
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Api } from '../../model/capture.ts'
+import { type Api, apiOfWord, apis, apiWords } from '../../model/capture.ts'
 import { listPath, resourceOf } from '../../world/apis.ts'
 import { CommandFailure } from './exit.ts'
 import { askIfMay, capturesPath, type Session } from './session.ts'
 
-const words: Readonly<Record<string, Api>> = {
-  packetcapture: 'PacketCapture',
-  retina: 'Capture',
-  packetcaptureconfig: 'PacketCaptureConfig',
-}
-const apis = Object.values(words)
+const words = Object.values(apiWords).join(', ')
 
 export function withApi(command: Command): Command {
-  const option = new Option('--api <kind>', `which kind of capture: ${Object.keys(words).join(', ')}; default: whichever has the name`)
+  const option = new Option('--api <kind>', `which kind of capture: ${words}; default: whichever has the name`)
   return command.addOption(option.argParser(apiIn))
 }
 
 function apiIn(text: string): Api {
-  const api = words[text.toLowerCase()]
-  if (api === undefined) throw new InvalidArgumentError(`Expected ${Object.keys(words).join(', ')}.`)
+  const api = apiOfWord(text.toLowerCase())
+  if (api === undefined) throw new InvalidArgumentError(`Expected ${words}.`)
   return api
 }
 

@@ -1,18 +1,12 @@
 // The pod that writes a capture's files into a PersistentVolumeClaim: in the capture's namespace, for as long as that takes. It runs
 // `selcap download` with a token of its own, which the gateway judges like anybody's, fits the restricted standard, and mounts the
 // claim and nothing else. It goes with the capture. In: what is to be copied. Out: the pod, as data.
-import { type Api, type CaptureRef, captureKey } from '../../model/capture.ts'
+import { apiWords, type CaptureRef, captureKey } from '../../model/capture.ts'
 
 /** Of the capture's namespace; whoever administers that says what it may read. */
 export const claimAccount = 'selcap-claim'
 const mounted = '/claim'
 const secondsMost = 86_400
-/** As `--api` has them. */
-const words: Readonly<Record<Api, string>> = {
-  PacketCapture: 'packetcapture',
-  Capture: 'retina',
-  PacketCaptureConfig: 'packetcaptureconfig',
-}
 
 export type ClaimPodInput = {
   readonly capture: CaptureRef
@@ -54,7 +48,7 @@ export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPod
         {
           name: 'copy',
           image,
-          command: ['selcap', 'download', name, '--api', words[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`],
+          command: ['selcap', 'download', name, '--api', apiWords[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`],
           volumeMounts: [{ name: 'claim', mountPath: mounted }],
           resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
