@@ -1,18 +1,17 @@
 // The packets of a file as tcpdump prints them. In: a capture file, flags out of a fixed set. Out: a text file beside it, to be
 // removed by the caller. tcpdump reads the file as its standard input, as nobody: no user's text is in its arguments, packets are
 // hostile, and it never asks for a name in the DNS.
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { tcpdumpAsNobody } from './asNobody.ts'
 import { openTemporary } from './hostFolder.ts'
 import { endOf, notFound, toolEnvironment } from './tool.ts'
 
 const known = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
 const timeoutMs = 600_000
-const nobody = 65_534
 
 type Wanted = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
 
@@ -48,20 +47,12 @@ export async function render({ file, text, flags, signal }: Wanted): Promise<str
 
 type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable }
 
-/** Or why it cannot be. Root becomes nobody; a user namespace that knows no nobody gives nothing either. */
+/** Or why it cannot be. */
 async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
-  const isRoot = process.getuid?.() === 0
-  const started = async (more: SpawnOptions, ...args: readonly string[]): Promise<Tcpdump> => {
-    const stdio: SpawnOptions['stdio'] = [input, 'pipe', 'pipe']
-    const child = spawn('tcpdump', [...args, '-r', '-', ...flags], { ...more, cwd: '/', stdio, env: toolEnvironment })
-    await once(child, 'spawn')
-    return child as Tcpdump
-  }
   try {
-    return await started(isRoot ? { uid: nobody, gid: nobody } : {})
+    return (await tcpdumpAsNobody(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
-    if (code === 'EINVAL') return started({}, '-Z', 'root')
     if (code === 'EPERM') return 'is run as nobody, which takes the capabilities SETUID and SETGID'
     return code === 'ENOENT' ? notFound : message
   }

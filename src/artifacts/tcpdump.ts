@@ -1,16 +1,16 @@
 // Packets as text: one line each, as `tcpdump -n -tttt` prints it, in UTC, and the packet's bytes on the wire behind it. In: pcap
 // records. tcpdump itself reads them from a pipe, without any privilege of this process: packets are hostile input.
 // Refuses in words where there is no tcpdump, and where it does not print each packet.
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { tcpdumpAsNobody } from './asNobody.ts'
 import type { PcapRecord } from './records.ts'
 
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 type Expected = { readonly time: string; readonly bytes: number }
 
-const nobody = 65_534
 const feedBytes = 65_536
 const complaintMax = 500
 
@@ -51,14 +51,12 @@ function continued(line: string | undefined, text: string): string | undefined {
   return `${before} ${text.trim()}${bytes}`
 }
 
-/** Root's child becomes nobody, and has no capability from then on. A user namespace that has no nobody gives none either. */
 async function start(): Promise<Process> {
-  const isRoot = process.getuid?.() === 0
   try {
-    return await started(isRoot ? { uid: nobody, gid: nobody } : {})
+    const env = { PATH: process.env.PATH, TZ: 'UTC0' }
+    return (await tcpdumpAsNobody(['-n', '-tttt', '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EINVAL') return started({})
     if (code === 'ENOENT')
       throw new Error('Cannot make text of the packets: found no tcpdump in PATH, expected it there; outputFormat pcap does without', {
         cause: error,
@@ -69,18 +67,6 @@ async function start(): Promise<Process> {
       })
     throw error
   }
-}
-
-async function started(options: SpawnOptions): Promise<Process> {
-  const asRoot = options.uid === undefined && process.getuid?.() === 0 ? ['-Z', 'root'] : []
-  const child = spawn('tcpdump', ['-n', '-tttt', ...asRoot, '-r', '-'], {
-    ...options,
-    env: { PATH: process.env.PATH, TZ: 'UTC0' },
-    cwd: '/',
-    stdio: ['pipe', 'pipe', 'pipe'],
-  }) as Process
-  await once(child, 'spawn')
-  return child
 }
 
 async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<PcapRecord>, expected: Expected[]): Promise<void> {
