@@ -5,7 +5,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { capture, inNamespace, interfaceName, type Kind, median, send } from './harness.ts'
 
-const pairs = 5
+const pairs = 11
 const ringBytes = 4_194_304
 
 await inNamespace(async () => {

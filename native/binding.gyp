@@ -3,9 +3,9 @@
     "target_name": "selcap",
     "sources": ["addon.c", "values.c", "calls.c", "reader.c", "commands.c", "drain.c", "batch.c", "closing.c", "changes.c", "errand.c", "ring.c", "sink.c", "encode.c", "headers.c", "filter.c", "netns.c", "links.c", "pipe.c"],
     "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"],
-    "cflags": ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-O3", "-flto"],
+    "cflags": ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-O2", "-fno-tree-slp-vectorize", "-flto"],
     # A thread may be in its last instructions when the last environment lets go of the library.
-    "ldflags": ["-flto", "-O3", "-Wl,-z,nodelete"],
+    "ldflags": ["-flto", "-O2", "-fno-tree-slp-vectorize", "-Wl,-z,nodelete"],
     "libraries": ["-lpcap", "-lpthread"],
     "conditions": [["OS!='linux'", {"type": "none", "sources": []}]]
   }]
