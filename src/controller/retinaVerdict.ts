@@ -28,6 +28,8 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
     refusal: refusalOf(read),
     nodes: found.map(row => nodeOf(row, uploads)),
     outputs,
+    missingSecrets: [...(uploads?.missingSecrets ?? [])],
+    namespace: metadata.namespace,
     missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,

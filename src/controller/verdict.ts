@@ -26,6 +26,7 @@ export type VerdictInput = {
 /** Of this capture's files, by node, since this process leads; `failures`: why not all are where they belong. */
 export type UploadsDone = {
   readonly done: ReadonlyMap<string, readonly UploadStatus[]>
+  readonly missingSecrets: ReadonlySet<string>
   readonly failures: ReadonlyMap<string, string>
 }
 
