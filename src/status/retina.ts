@@ -42,6 +42,7 @@ export type RetinaInput = {
   readonly refusal: string | undefined // why the capture cannot be carried out at all
   readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
   readonly missing: string | undefined // why nobody was found, once there was time enough to look
+  readonly isAwaited?: boolean // nodes that have not said yet whether they take part
   readonly notes: readonly string[]
   readonly outputs?: readonly string[] // where archives go besides
   readonly missingSecrets?: readonly string[] // that uploads were asked to use
@@ -77,7 +78,7 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
 }
 
 function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count): Said[] {
-  const { refusal, nodes, missing, notes } = input
+  const { refusal, nodes, missing, notes, isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
   const total = nodes.length
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
@@ -88,7 +89,7 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count):
     ...uploadErrors(input),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
   ])
-  if (active > 0)
+  if (active > 0 || (isAwaited && failed === 0))
     return [
       {
         type: 'complete',
