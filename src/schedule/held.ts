@@ -5,5 +5,5 @@ import type { Phase } from '../model/decision.ts'
 
 export function heldBack({ quota }: Intent, node: string, phase: Phase): Phase {
   if (quota === undefined || (phase.kind !== 'Open' && phase.kind !== 'Scheduled') || quota.pass?.nodes.includes(node)) return phase
-  return { kind: 'Held', message: `Waits to be let through: no more than ${quota.nodesMax} nodes may take part in a capture` }
+  return { kind: 'Held', message: `Waits to be let through: a capture may take no more nodes than captureJobNumLimit ${quota.nodesMax}` }
 }
