@@ -21,9 +21,9 @@ export function nodesNeeded(capture: CaptureDocument, { nodes, pods, ...cluster 
   const byNode = Map.groupBy(endpoints, ({ node }) => node)
   const takesPart = (node: string): boolean => {
     const read = readCapture(capture, { ...cluster, node, nodeLabels: nodes.get(node) ?? {} })
-    return (
-      read.ok && (read.scope.kind === 'Host' || matchEndpoints(read, candidatesOf(byNode.get(node) ?? [], node), node).matched.length > 0)
-    )
+    if (!read.ok) return false
+    if (read.scope.kind === 'Host') return nodes.has(node)
+    return matchEndpoints(read, candidatesOf(byNode.get(node) ?? [], node), node).matched.length > 0
   }
   return [...new Set([...nodes.keys(), ...byNode.keys()])].filter(takesPart).toSorted()
 }
