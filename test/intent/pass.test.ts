@@ -1,5 +1,7 @@
 import test from 'ava'
 import { annotationsWith, passIn } from '../../src/intent/pass.ts'
+import { retinaIntent } from '../../src/intent/retina.ts'
+import { defaultSettings } from '../../src/model/settings.ts'
 
 const pass = { uid: 'u', generation: 3, sinceMs: 1_000, nodes: ['a', 'b'] }
 const text = JSON.stringify(pass)
@@ -25,3 +27,23 @@ for (const [what, written] of others) {
 }
 
 test('passIn() finds none where there are no annotations', t => t.is(passIn({ uid: 'u' }), undefined))
+
+function readWith(captureJobNumLimit: number, annotations: Readonly<Record<string, string>> = {}) {
+  const createdAt = '2026-01-02T03:04:05Z'
+  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 3, creationTimestamp: createdAt, annotations }
+  const captureConfiguration = { captureTarget: { podSelector: {} }, captureOption: { duration: '10s' } }
+  const spec = { captureConfiguration, outputConfiguration: { hostPath: 'capture' } }
+  const settings = { ...defaultSettings, captureJobNumLimit }
+  const place = { settings, nodeLabels: {}, namespaceLabels: new Map() }
+  const read = retinaIntent({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec }, place)
+  if (!read.ok) throw new Error(read.message)
+  return { quota: read.quota, window: read.window }
+}
+
+test('without a limit there is no quota; with one the time runs since the capture was let through', t => {
+  const createdAtMs = Date.parse('2026-01-02T03:04:05Z')
+  const annotations = { 'selcap.dev/pass': text }
+  t.deepEqual(readWith(0, annotations), { quota: undefined, window: { endMs: createdAtMs + 40_000 } })
+  t.deepEqual(readWith(4), { quota: { nodesMax: 4 }, window: {} })
+  t.deepEqual(readWith(4, annotations), { quota: { nodesMax: 4, pass }, window: { endMs: 41_000 } })
+})

@@ -242,14 +242,3 @@ test('retinaIntent() takes any of the outputs', t => {
   t.is(refusal(output({})), 'At least one output configuration should be set')
   t.is(refusal(output({ hostPath: '' })), 'invalid OutputConfiguration.HostPath: hostPath is empty')
 })
-
-test('without a limit there is no quota; with one the time runs since the capture was let through', t => {
-  const limited = { settings: { ...defaultSettings, captureJobNumLimit: 3 } }
-  const spec = option({ duration: '10s' })
-  t.is(accepted(spec).quota, undefined)
-  const waiting = accepted(spec, limited)
-  t.deepEqual([waiting.quota, waiting.window], [{ nodesMax: 3 }, {}])
-  const pass = { uid: 'u', generation: 2, sinceMs: createdAtMs + 100_000, nodes: ['a'] }
-  const through = accepted(spec, limited, { annotations: { 'selcap.dev/pass': JSON.stringify(pass) } })
-  t.deepEqual([through.quota, through.window], [{ nodesMax: 3, pass }, { endMs: createdAtMs + 140_000 }])
-})
