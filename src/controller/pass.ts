@@ -2,7 +2,7 @@
 // needs now, which nodes wait. Out: the pass as it should be, and what exceeds the limit.
 // All or nothing at first: a capture that needs more nodes than it may have begins on none. Once let through it is not stopped by pods
 // on more nodes: each gets a place while there is one, and waits after that. A node keeps its place until the spec is changed, which
-// is counted as a new one. So there are never more nodes at work than the limit had when they were let through.
+// is counted as a new one. So a pass never names more nodes than the limit.
 import type { Pass, Quota } from '../model/quota.ts'
 import type { ObjectMeta } from '../model/world.ts'
 
@@ -42,7 +42,7 @@ export function passNow(input: PassInput): Granted {
 
 function withLatecomers(pass: Pass, { quota: { nodesMax: limit }, waiting }: PassInput): Granted {
   const late = waiting.filter(node => !pass.nodes.includes(node)).toSorted()
-  const free = Math.max(0, limit - pass.nodes.length)
+  const free = limit - pass.nodes.length
   const [welcome, leftOut] = [late.slice(0, free), late.slice(free)]
   return {
     pass: welcome.length === 0 ? pass : { ...pass, nodes: [...pass.nodes, ...welcome] },

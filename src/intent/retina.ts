@@ -101,10 +101,11 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
   }
 }
 
-function readQuota(metadata: ObjectMeta, { captureJobNumLimit }: Settings): Quota | undefined {
-  if (captureJobNumLimit === 0) return undefined
+/** A pass for more nodes than the limit, which was another when it was given, is none. */
+function readQuota(metadata: ObjectMeta, { captureJobNumLimit: nodesMax }: Settings): Quota | undefined {
+  if (nodesMax === 0) return undefined
   const pass = passIn(metadata)
-  return { nodesMax: captureJobNumLimit, ...(pass && { pass }) }
+  return { nodesMax, ...(pass && pass.nodes.length <= nodesMax && { pass }) }
 }
 
 /** `beginsAtMs` undefined: nobody has let it through yet, so that no time runs. */

@@ -9,5 +9,5 @@ export type Pass = {
   readonly nodes: readonly string[]
 }
 
-/** Without a pass nobody has counted the nodes yet, or they were too many. */
+/** Without a pass nobody has counted the nodes yet, or they were too many. One never names more than `nodesMax`. */
 export type Quota = { readonly nodesMax: number; readonly pass?: Pass }

@@ -34,7 +34,6 @@ const rows: readonly (readonly [
   ['one comes later', asked({ pass: given(2, 'a'), waiting: ['b'] }), ['a', 'b'], undefined],
   ['more come later than there are places', asked({ pass: given(2, 'a'), waiting: ['d', 'b', 'c'] }), ['a', 'b'], ['c', 'd']],
   ['all places are taken', asked({ pass: given(2, 'a', 'b'), waiting: ['c'] }), ['a', 'b'], ['c']],
-  ['the limit was lowered since', asked({ limit: 1, pass: given(2, 'a', 'b'), waiting: ['c'] }), ['a', 'b'], ['c']],
   ['it was edited and not counted again', asked({ pass: given(1, 'a'), waiting: ['b'] }), ['a'], undefined],
   ['it was edited and needs others', asked({ pass: given(1, 'a'), needed: ['b', 'c'] }), ['b', 'c'], undefined],
   ['it was edited and needs too many', asked({ pass: given(1, 'a'), needed: ['a', 'b', 'c'] }), [], []],

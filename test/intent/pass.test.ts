@@ -45,5 +45,6 @@ test('without a limit there is no quota; with one the time runs since the captur
   const annotations = { 'selcap.dev/pass': text }
   t.deepEqual(readWith(0, annotations), { quota: undefined, window: { endMs: createdAtMs + 40_000 } })
   t.deepEqual(readWith(4), { quota: { nodesMax: 4 }, window: {} })
-  t.deepEqual(readWith(4, annotations), { quota: { nodesMax: 4, pass }, window: { endMs: 41_000 } })
+  t.deepEqual(readWith(2, annotations), { quota: { nodesMax: 2, pass }, window: { endMs: 41_000 } })
+  t.deepEqual(readWith(1, annotations), { quota: { nodesMax: 1 }, window: {} }) // the limit was lowered
 })

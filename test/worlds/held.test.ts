@@ -34,7 +34,9 @@ test('with a limit it begins on the nodes that were let through, and on no other
   t.deepEqual(actionsAt(capture(undefined)), [])
   t.deepEqual(actionsAt(capture([])), [])
   t.deepEqual(actionsAt(capture(['node', 'node-00', ''])), [])
-  t.deepEqual(actionsAt(capture(['other', node])), ['open'])
+  t.deepEqual(actionsAt(capture([node])), ['open'])
+  t.deepEqual(actionsAt(capture(['other', node]), 2), ['open'])
+  t.deepEqual(actionsAt(capture(['other', node])), []) // more than there may be, whoever wrote that
   t.deepEqual(actionsAt(capture([node], { uid: 'another' })), []) // its pass is that of a namesake
 })
 
