@@ -44,9 +44,16 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
     status,
     told: newsOf(before?.conditions ?? [], status.conditions),
     wakeAtMs: Math.min(never, ...wakes),
-    expiresAtMs: never,
+    expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
     ...(finalizers && { finalizers }),
   }
+}
+
+/** As in Retina, when all have succeeded; here, when nothing is left on the nodes either. That it is complete was told before. */
+function mayBeRemoved(read: JudgeInput['read'], found: readonly NodeRow[], told: readonly RetinaCondition[] = []): boolean {
+  const isWanted = read.ok && read.output?.isCleanedUp === true
+  const isComplete = told.some(({ type, status }) => type === 'complete' && status === 'True')
+  return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
 }
 
 type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }

@@ -134,3 +134,28 @@ test('retinaVerdict() tells each condition once', t => {
   t.deepEqual(first.told, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
   t.deepEqual(retinaVerdict({ ...input, previous: first.status }).told, [])
 })
+
+const uploaded = { file: 'x', output: 's3Upload', uploaded: 'https://s3.test/x', at: createdAt }
+const stored = (more: object = {}, node = 'n'): NodeRow => {
+  const { row: each } = row({ isPacked: true })
+  return { row: { ...each, file: { ...each.file, node, uploads: [uploaded] }, artifact: { files: [{ path: '/x', bytes: 1 }], ...more } } }
+}
+const s3Upload = { bucket: 'b', secretName: 's', region: 'us-east-1' }
+const removals: readonly (readonly [what: string, rows: readonly NodeRow[], spec: object, isRemoved: boolean])[] = [
+  ['all is stored and nothing left on the nodes', [stored({ removed: true }), stored({ removed: true }, 'm')], {}, true],
+  ['a node has its archive still', [stored({ removed: true }), stored({}, 'm')], {}, false],
+  ['a node has failed', [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')], {}, false],
+  ['nobody asked for it', [stored({ removed: true })], { cleanUpAfterUpload: false }, false],
+  ['it goes nowhere', [stored({ removed: true })], { outputConfiguration: { hostPath: 'a' } }, false],
+]
+for (const [what, rows, spec, isRemoved] of removals) {
+  test(`retinaVerdict() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
+    const asked = capture()
+    const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
+    const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+    const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
+    const first = retinaVerdict({ ...input, previous: undefined })
+    t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first
+    t.is(retinaVerdict({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
+  })
+}
