@@ -56,6 +56,17 @@ test('retinaVerdict() waits a while for nodes to answer before it says that nobo
   t.deepEqual(messages(judged(capture(), [], 60_000, 0)), []) // no node reports: nobody could know
 })
 
+test('retinaVerdict() does not call a young capture complete before every node had time to begin', t => {
+  const packed = row({ isPacked: true })
+  const progress = '0/1 Capture jobs are in progress, waiting for completion'
+  const young = judged(capture(), [packed], 9_999)
+  t.deepEqual(messages(young), [progress])
+  t.is((young.status as { completionTime?: string }).completionTime, undefined)
+  t.is(young.wakeAtMs, createdAtMs + 10_000)
+  t.deepEqual(messages(judged(capture(), [packed], 10_000)), ['All 1 Capture jobs are completed'])
+  t.deepEqual(messages(judged(capture(), [packed], 1_000, 1)), ['All 1 Capture jobs are completed']) // nobody is left to answer
+})
+
 test('retinaVerdict() names the first pod that no node has', t => {
   const document = capture({ podNames: ['web', 'db'] })
   t.deepEqual(messages(judged(document, [])), ['failed to get pod web in namespace shop: no node has a running pod of that name'])
