@@ -40,6 +40,8 @@ export type RetinaInput = {
   readonly createdAtMs: number
   readonly generation: number
   readonly refusal: string | undefined // why the capture cannot be carried out at all
+  /** `count` nodes are needed; `leftOut` of a capture that goes on; none of them: it does not begin. */
+  readonly exceeded?: { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] } | undefined
   readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
   readonly missing: string | undefined // why nobody was found, once there was time enough to look
   readonly isAwaited?: boolean // nodes that have not said yet whether they take part
@@ -78,11 +80,14 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
 }
 
 function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count): Said[] {
-  const { refusal, nodes, missing, notes, isAwaited = false } = input
+  const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
+  const excess = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
+  if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
   const total = nodes.length
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
-  const remarks = [...notes, ...nodes.flatMap(remarksOf)]
+  const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
+  const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
   const told = (message: string) => shortened([message, ...remarks].join('; '))
   const errors = oneOf([
     ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),

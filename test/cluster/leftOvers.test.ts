@@ -44,7 +44,7 @@ async function setStage() {
   const args = ['controller', '--apis', apis, '--config', config('controller'), '--metrics-host', '127.0.0.1', '--metrics-port', '0']
   const controller = await cluster().runInPod('controller', 'selcap-controller', args)
   await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
-  const s3 = await startS3(scope, undefined, { address: serverAddress, netns })
+  const s3 = await startS3(scope, { at: { address: serverAddress, netns } })
   const isCollected = collectGarbage(scope, cluster()) // what is owned by an object goes with it
   return { nodes, pods, s3, isCollected, before: await everything(nodes, isCollected) }
 }

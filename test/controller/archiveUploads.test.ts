@@ -29,10 +29,10 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   await node.startAgent(['--apis', 'retina', '--config', config])
   const args = ['controller', '--apis', 'retina', '--config', config, '--metrics-host', '127.0.0.1', '--metrics-port', '0']
   const controller = await cluster().runInPod('controller', 'selcap-controller', args)
-  const s3 = await startS3({ teardown: cleanUp => cleanUps.push(cleanUp) }, undefined, {
-    address: serverAddress,
-    netns: cluster().networkPath,
-  })
+  const s3 = await startS3(
+    { teardown: cleanUp => cleanUps.push(cleanUp) },
+    { at: { address: serverAddress, netns: cluster().networkPath } },
+  )
   await s3.stop('SIGKILL')
 
   const until = async (what: string, isSo: (status: Partial<RetinaStatus>) => boolean): Promise<Partial<RetinaStatus>> => {

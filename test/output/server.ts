@@ -13,6 +13,7 @@ export type Program = {
   readonly command: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly netns?: string // of a cluster; else ours
+  readonly isTls?: boolean
 }
 
 export class TestServer {
@@ -28,7 +29,7 @@ export class TestServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#program.isTls ? 'https' : 'http'}://127.0.0.1:${this.port}`
   }
 
   /** What it wrote, the end of it. */

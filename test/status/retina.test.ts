@@ -42,6 +42,20 @@ const rows: readonly (readonly [
 ])[] = [
   ['new', {}, [], [undefined, undefined, undefined]],
   [
+    'more than a limit lets through',
+    { exceeded: { count: 3, limit: 2, leftOut: [] }, missing: 'failed to get pod x' },
+    ['error=True ExceedJobNumLimit: the number of capture jobs 3 exceeds the limit 2'],
+    [undefined, undefined, undefined],
+  ],
+  [
+    'let through, but not on all nodes',
+    { nodes: [node('a', 'Capturing')], exceeded: { count: 3, limit: 1, leftOut: ['b', 'c'] } },
+    [
+      'complete=False JobsInProgress: 1/1 Capture jobs are in progress, waiting for completion; the number of capture jobs 3 exceeds the limit 1: nothing is captured on b, c',
+    ],
+    [1, undefined, undefined],
+  ],
+  [
     'refused',
     { refusal: 'At least one output configuration should be set' },
     ['error=True OtherError: At least one output configuration should be set'],

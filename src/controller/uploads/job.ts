@@ -1,7 +1,16 @@
 // One go at all that is to be uploaded of a capture: asks each node what it has, sends what is not being written to and not there
 // yet, and, when the capture is over on a node and the user wants it, removes what is stored and compared. In: a wish, what was done
 // before. Out: told file by file. Whatever fails is told and the rest goes on.
-import { digestOf, type FileThere, filesPath, type ListedFile, listFiles, openFile, removeFiles } from '../../agentClient/agentFiles.ts'
+import {
+  digestOf,
+  type FileThere,
+  filesPath,
+  type ListedFile,
+  listFiles,
+  openFile,
+  removeFiles,
+  removeMade,
+} from '../../agentClient/agentFiles.ts'
 import type { Agents } from '../../agentClient/agents.ts'
 import { outputFields, type StoreTarget } from '../../model/output.ts'
 import { openStore } from '../../output/open.ts'
@@ -77,7 +86,9 @@ async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
   const path = filesPath(wish.capture)
   try {
     const { files } = await listFiles(agents, node.place, path)
-    const missing = (node.only ?? []).filter(name => !files.some(file => file.name === name))
+    const missing = (node.only ?? []).filter(
+      name => !files.some(file => file.name === name) && !memory.stored.has(markOf(node.node, name, removed)),
+    )
     if (missing.length > 0)
       memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
     for (const file of files) {
@@ -137,7 +148,12 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
       !files.every(file => file.bytes === 0 || !isWanted(wanting, file.name) || isStored(file))
     )
       return
-    const code = await removeFiles(agents, place, path)
+    for (const file of wanting.only ? files.filter(file => isWanted(wanting, file.name)) : []) {
+      const code = await removeMade(agents, { place, path, file })
+      if (code !== 204) throw new Error(`the agent answered ${code}`)
+      memory.stored.add(markOf(node, file.name, removed))
+    }
+    const code = wanting.only ? 204 : await removeFiles(agents, place, path)
     if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
   } catch (error) {
     memory.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
@@ -147,6 +163,8 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
 function isWanted({ only }: NodeWish, name: string): boolean {
   return only === undefined || only.includes(name)
 }
+
+const removed = 'removed' // in place of a tag and an output
 
 function markOf(...words: readonly string[]): string {
   return words.join('\n')
