@@ -4,7 +4,7 @@
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
 import { type ArtifactJob, retryAtMs } from './model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
-import type { CaptureOutlook, Decision } from './model/decision.ts'
+import type { CaptureOutlook, Decision, Followed } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
 import type { Actual, CaptureFacts, Halt } from './model/facts.ts'
 import { filterKey, tapId } from './model/tap.ts'
@@ -64,6 +64,7 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
     captures,
     halts,
     finish: due,
+    follow: followed(standings, actual),
     wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
     expire: dueOf(expiries, nowMs),
   }
@@ -138,6 +139,15 @@ function unfinished(standings: readonly Standing[], { taps }: Actual): ArtifactJ
   return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
     artifact && phase.kind === 'Finished' && facts && isWanting(facts) && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
   )
+}
+
+/** What is over is printed to its end by whoever finishes it. */
+function followed(standings: readonly Standing[], { taps }: Actual): Followed[] {
+  const open = countOpen(taps)
+  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) => {
+    const isPrinted = artifact?.kind === 'SingleFile' && artifact.form === 'stdout' && facts?.made === undefined
+    return isPrinted && (phase.kind !== 'Finished' || open.has(key)) ? [{ key, capture }] : []
+  })
 }
 
 function isWanting({ made }: CaptureFacts): boolean {

@@ -12,8 +12,7 @@ import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeMetadata, writeResults, writeStatus } from './deeds.ts'
-import { eventOf } from './events.ts'
+import { type DeedParts, removeCapture, removeReport, writeMetadata, writeResults, writeStatus } from './deeds.ts'
 import { type ControllerState, noTally } from './figures.ts'
 import { judge } from './judge.ts'
 import type { Term } from './lease.ts'
@@ -25,6 +24,7 @@ import { Quotas } from './quotas.ts'
 import { Silence } from './silence.ts'
 import { Specs } from './specs.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { Teller } from './teller.ts'
 import { lookAtUploads } from './uploads/look.ts'
 import type { Uploads } from './uploads/uploads.ts'
 import type { NodeRow } from './verdict.ts'
@@ -57,6 +57,7 @@ export class Controller implements AsyncDisposable {
   readonly #silence = new Silence()
   readonly #followed = new Stopwatch() // while this process leads and sees the reports
   readonly #ledger = new Ledger()
+  readonly #teller = new Teller()
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #specs: Specs
   readonly #quotas: Quotas
@@ -132,7 +133,7 @@ export class Controller implements AsyncDisposable {
     const { clock } = this.#parts
     const { signal } = term
     const parts: DeedParts = { ...this.#parts, term }
-    this.#ledger.clear() // another may have written since
+    for (const each of [this.#ledger, this.#teller]) each.clear() // another may have written since
     this.#term = term
     this.#time()
     while (!signal.aborted) {
@@ -174,14 +175,14 @@ export class Controller implements AsyncDisposable {
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
     const uids = new Set(captures.map(({ metadata }) => metadata.uid))
-    for (const each of [this.#ledger, this.#uploads, this.#quotas]) each?.keepOnly(uids)
+    for (const each of [this.#ledger, this.#teller, this.#uploads, this.#quotas]) each?.keepOnly(uids)
     this.#specs.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
   async #judge(parts: DeedParts, capture: ListedCapture, rows: RowsByUid, addresses: ReadonlyMap<string, string>): Promise<number> {
-    const { uid, namespace } = capture.metadata
+    const { uid } = capture.metadata
     const nowMs = this.#parts.clock.now()
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
     if (retryAtMs > nowMs) return retryAtMs
@@ -211,13 +212,12 @@ export class Controller implements AsyncDisposable {
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
     if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
+    await this.#teller.tell(parts, capture, { told, version, nowMs }, this.#tally.eventWrites)
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const each of told)
-      this.#tally.eventWrites[(await tell(parts, namespace || 'default', eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
   }
 

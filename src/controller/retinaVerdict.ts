@@ -6,10 +6,9 @@ import type { Told } from '../publish/event.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from '../status/retina.ts'
 import { withUploads } from '../status/uploads.ts'
 import type { JudgeInput, Judgement } from './judge.ts'
-import type { NodeRow, UploadsDone } from './verdict.ts'
+import { answerMs, type NodeRow, type UploadsDone } from './verdict.ts'
 
 const never = Number.POSITIVE_INFINITY
-const answerMs = 10_000 // a node that has a pod of a new capture says so within that time
 const flushMs = 1_800_000 // Retina's time of grace
 const finalizer = 'kappio.io/capture-cleanup'
 
@@ -29,6 +28,9 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
     exceeded: quota?.exceeded,
     nodes: found.map(row => nodeOf(row, uploads)),
     outputs,
+    missingSecrets: [...(uploads?.missingSecrets ?? [])],
+    namespace: metadata.namespace,
+    isAwaited: nowMs < answeredAtMs && rows.length < addresses.size,
     missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, listed) : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,
@@ -44,9 +46,16 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
     status,
     told: newsOf(before?.conditions ?? [], status.conditions),
     wakeAtMs: Math.min(never, ...wakes),
-    expiresAtMs: never,
+    expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
     ...(finalizers && { finalizers }),
   }
+}
+
+/** As in Retina, when all have succeeded; here, when nothing is left on the nodes either. That it is complete was told before. */
+function mayBeRemoved(read: JudgeInput['read'], found: readonly NodeRow[], told: readonly RetinaCondition[] = []): boolean {
+  const isWanted = read.ok && read.output?.isCleanedUp === true
+  const isComplete = told.some(({ type, status }) => type === 'complete' && status === 'True')
+  return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
 }
 
 type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }

@@ -75,8 +75,8 @@ function beforeWindow({ outlook, facts }: Held): Held {
 }
 
 function artifactOf(made: Made): ArtifactStatus {
-  const { atMs: _, isKept: __, ...rest } = made
-  return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
+  const { atMs: _, isKept: __, isRemoved: removed, ...rest } = made
+  return { ...rest, ...(removed && { removed }), ...(retryAtMs(made) !== undefined && { retried: true }) }
 }
 
 function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {

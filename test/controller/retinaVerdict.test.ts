@@ -56,6 +56,17 @@ test('retinaVerdict() waits a while for nodes to answer before it says that nobo
   t.deepEqual(messages(judged(capture(), [], 60_000, 0)), []) // no node reports: nobody could know
 })
 
+test('retinaVerdict() does not call a young capture complete before every node had time to begin', t => {
+  const packed = row({ isPacked: true })
+  const progress = '0/1 Capture jobs are in progress, waiting for completion'
+  const young = judged(capture(), [packed], 9_999)
+  t.deepEqual(messages(young), [progress])
+  t.is((young.status as { completionTime?: string }).completionTime, undefined)
+  t.is(young.wakeAtMs, createdAtMs + 10_000)
+  t.deepEqual(messages(judged(capture(), [packed], 10_000)), ['All 1 Capture jobs are completed'])
+  t.deepEqual(messages(judged(capture(), [packed], 1_000, 1)), ['All 1 Capture jobs are completed']) // nobody is left to answer
+})
+
 test('retinaVerdict() names the first pod that no node has', t => {
   const document = capture({ podNames: ['web', 'db'] })
   t.deepEqual(messages(judged(document, [])), ['failed to get pod web in namespace shop: no node has a running pod of that name'])
@@ -134,3 +145,28 @@ test('retinaVerdict() tells each condition once', t => {
   t.deepEqual(first.told, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
   t.deepEqual(retinaVerdict({ ...input, previous: first.status }).told, [])
 })
+
+const uploaded = { file: 'x', output: 's3Upload', uploaded: 'https://s3.test/x', at: createdAt }
+const stored = (more: object = {}, node = 'n'): NodeRow => {
+  const { row: each } = row({ isPacked: true })
+  return { row: { ...each, file: { ...each.file, node, uploads: [uploaded] }, artifact: { files: [{ path: '/x', bytes: 1 }], ...more } } }
+}
+const s3Upload = { bucket: 'b', secretName: 's', region: 'us-east-1' }
+const removals: readonly (readonly [what: string, rows: readonly NodeRow[], spec: object, isRemoved: boolean])[] = [
+  ['all is stored and nothing left on the nodes', [stored({ removed: true }), stored({ removed: true }, 'm')], {}, true],
+  ['a node has its archive still', [stored({ removed: true }), stored({}, 'm')], {}, false],
+  ['a node has failed', [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')], {}, false],
+  ['nobody asked for it', [stored({ removed: true })], { cleanUpAfterUpload: false }, false],
+  ['it goes nowhere', [stored({ removed: true })], { outputConfiguration: { hostPath: 'a' } }, false],
+]
+for (const [what, rows, spec, isRemoved] of removals) {
+  test(`retinaVerdict() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
+    const asked = capture()
+    const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
+    const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+    const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
+    const first = retinaVerdict({ ...input, previous: undefined })
+    t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first
+    t.is(retinaVerdict({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
+  })
+}

@@ -100,6 +100,32 @@ const rows: readonly (readonly [
     [undefined, 1, undefined],
   ],
   [
+    'packed, without the Secret of its bucket',
+    {
+      nodes: [{ ...node('a', 'Finished', packed), uploadFailure: 'Cannot read Secret "keys"' }],
+      outputs: ['s3Upload'],
+      missingSecrets: ['keys'],
+      namespace: 'shop',
+    },
+    [
+      progress('1/1'),
+      'error=True FindSecretFailed: secret of Capture is not found when blobupload is enabled, secretName: keys/shop; Cannot read Secret "keys"',
+    ],
+    [1, undefined, undefined],
+  ],
+  [
+    'failed on one node, and not uploaded from another: one condition tells both',
+    {
+      nodes: [{ ...node('a', 'Finished', packed), uploadFailure: 'refused' }, node('b', 'Error', undefined, 'Cannot open a tap')],
+      outputs: ['s3Upload'],
+    },
+    [
+      `${progress('1/2')}; b: Cannot open a tap`,
+      'error=True RunJobFailed: 1 Capture jobs are in failed state; b: Cannot open a tap; refused',
+    ],
+    [1, undefined, 1],
+  ],
+  [
     'noted upon',
     { nodes: [node('a', 'Capturing')], notes: ['tcpdumpFilter is deprecated, use captureOption.pcapFilter'] },
     [`${progress('1/1')}; tcpdumpFilter is deprecated, use captureOption.pcapFilter`],
