@@ -2,15 +2,13 @@
 // first captured packet: a real API server, one simulated node with the real agent, a packet each millisecond all the time.
 // The API is asked as kubectl does, without kubectl's own start (some 100 ms). The file is looked at every 5 ms.
 //   node_modules/.bin/node bench/cluster.ts [RUNS]
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { forwardTo } from '../scripts/demo/forward.ts'
-import { connectKube } from '../src/world/connect.ts'
-import { type Kube, refusalOf } from '../src/world/kube.ts'
 import { packetCapture, type SimulatedCluster, type SimulatedNode } from '../test/cluster/simulated.ts'
 import type { Scope } from '../test/net/namespace.ts'
 import { readRecords } from '../test/taps/captureFile.ts'
+import { ask, connected } from './clusterKube.ts'
 import { withCluster } from './withCluster.ts'
 
 const runs = Number(process.argv[2] ?? 60)
@@ -75,37 +73,6 @@ async function firstPacket(node: SimulatedNode, name: string, startMs: number): 
     return { captured: Math.max(0, Math.round(Number(first?.atNs ?? 0n) / 1e6 - startMs)), readable }
   }
   throw new Error(`Cannot measure: no packet of ${name} within 30 s`)
-}
-
-/** The API server listens in a network namespace: connections go by way of a socket file. */
-async function connected(cluster: SimulatedCluster, scope: Scope): Promise<Kube> {
-  const { api, directory } = cluster
-  const { hostname, port } = new URL(api.url)
-  const socket = join(directory, 'api.sock')
-  cluster.forward('forward-api', socket, port)
-  while (!existsSync(socket)) await after(20)
-  const { server, port: here } = await forwardTo(socket)
-  scope.teardown(() => server.close())
-  const place = { server: `https://127.0.0.1:${here}`, 'tls-server-name': hostname, 'certificate-authority': api.caFile }
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [{ name: 'bench', cluster: place }],
-    users: [{ name: 'bench', user: { token: api.token } }],
-    contexts: [{ name: 'bench', context: { cluster: 'bench', user: 'bench' } }],
-    'current-context': 'bench',
-  }
-  const file = join(directory, 'bench.kubeconfig')
-  writeFileSync(file, JSON.stringify(config))
-  return connectKube(file)
-}
-
-async function ask(kube: Kube, method: string, path: string, body?: object): Promise<void> {
-  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
-  const text = body === undefined ? {} : { body: JSON.stringify(body) }
-  const response = await kube({ path, method, headers: { 'content-type': type }, ...text, signal: AbortSignal.timeout(30_000) })
-  const said = await refusalOf(response)
-  if ((response.statusCode ?? 500) >= 300) throw new Error(`Cannot ${method} ${path}: ${said}`)
 }
 
 function median(values: readonly number[]): number {

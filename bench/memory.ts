@@ -4,18 +4,16 @@
 //   node bench/memory.ts [TAPS …]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { cpuMs, directory, endpointCounts, inNamespace, median, send } from './harness.ts'
+import { directory, endpointCounts, inNamespace, median, send } from './harness.ts'
 import { addTapLinks, Standalone, tapName } from './standalone.ts'
+import { cpuPercent, mib, ringsOf, useOf } from './use.ts'
 
 const counts = endpointCounts([1, 50, 250])
 const quietMs = 10_000 // until what opening needed has been given back
-const idleMs = 20_000
 const idleRuns = 3
 
-type Use = { readonly rss: number; readonly pss: number; readonly rings: number }
 type Figures = {
   readonly mib: number
   readonly rssMib: number
@@ -82,38 +80,4 @@ async function measure(pids: readonly number[], taps: number): Promise<Figures> 
   await send(100, 1_000, 100)
   const busy = useOf(pids)
   return { mib: mib(use.pss), rssMib: mib(use.rss), ringMib: mib(use.rings), busyMib: mib(busy.pss), idlePercent: median(idle) }
-}
-
-async function cpuPercent(pids: readonly number[]): Promise<number> {
-  const beforeMs = pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
-  const startMs = performance.now()
-  await setTimeout(idleMs)
-  return (100 * (pids.reduce((sum, pid) => sum + cpuMs(pid), 0) - beforeMs)) / (performance.now() - startMs)
-}
-
-type Mapping = { readonly isRing: boolean; readonly text: string }
-
-function mappingsOf(pid: number): Mapping[] {
-  const parts = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-  return parts.map(text => ({ isRing: /^.*socket:\[\d+\]/.test(text), text }))
-}
-
-function ringsOf(pid: number): number {
-  return mappingsOf(pid).filter(({ isRing }) => isRing).length
-}
-
-/** In KiB, over all the processes. `rings`: the size of their mappings, whose pages are not counted in `rss` and `pss`. */
-function useOf(pids: readonly number[]): Use {
-  const all = pids.flatMap(mappingsOf)
-  const others = all.filter(({ isRing }) => !isRing)
-  const rings = all.filter(({ isRing }) => isRing)
-  return { rss: total(others, 'Rss'), pss: total(others, 'Pss'), rings: total(rings, 'Size') }
-}
-
-function total(mappings: readonly Mapping[], field: string): number {
-  return mappings.reduce((sum, { text }) => sum + Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0), 0)
-}
-
-function mib(kib: number): number {
-  return Math.round((kib / 1024) * 10) / 10
 }

@@ -27,7 +27,7 @@ import {
 import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/undesired.ts'
 import { compareText, type Wish } from './plan/wish.ts'
 import { expiresAt } from './schedule/expiry.ts'
-import { phaseAt } from './schedule/phase.ts'
+import { phaseOn } from './schedule/held.ts'
 import { wantedAt } from './schedule/wanted.ts'
 
 /** The world after its documents were read. */
@@ -88,7 +88,7 @@ function compiled(intent: Intent, message: string | undefined): Intent | Rejecti
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
   const known = actual.captures.get(intent.key)
   const facts = known?.uid === intent.capture.uid ? known : undefined
-  const { phase, wakeAtMs } = phaseAt(intent, facts, nowMs)
+  const { phase, wakeAtMs } = phaseOn({ intent, node, facts, nowMs })
   const { window, lookAtMs } = wantedAt(intent.window, phase, nowMs)
   return { intent, facts, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, lookAtMs) }
 }

@@ -13,6 +13,7 @@ export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBu
 export type Phase =
   | { readonly kind: 'Rejected'; readonly message: string }
   | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
+  | { readonly kind: 'Held'; readonly message: string } // it could be open, and was not let through on this node
   | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
   | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'Halted'; readonly halt: Halt }

@@ -1,5 +1,6 @@
 // Connections to stores, each checked at the moment it is made: the very address that is connected to must be allowed, whatever
-// the name resolved to before. In: a policy. Out: agents for HTTP(S), and plain sockets for SSH. No proxy of the environment is used.
+// the name resolved to before. In: a policy. Out: agents for HTTP(S), and plain sockets for SSH. No proxy of the environment is used, and
+// nothing there makes a certificate needless.
 import { lookup as systemLookup } from 'node:dns'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -24,7 +25,7 @@ const socketsMax = 8
 
 export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): Guard {
   const options = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 2, timeout: quietMs, lookup: guardedLookup(policy, resolve) }
-  const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent(options), policy)]
+  const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent({ ...options, rejectUnauthorized: true }), policy)]
   return {
     http,
     https,

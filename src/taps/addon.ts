@@ -43,7 +43,8 @@ export interface Addon {
   offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
   order(what: number, tap: number, value: number): void
   setWindow(tap: number, fromMs: number, untilMs: number): void
-  counters(tap: number): TapCounters | undefined
+  /** Into `out`, of 7: as TapCounters has them, the time 0 before the first packet. False once the tap is closed. */
+  counters(tap: number, out: Float64Array): boolean
   group(): Group
   setLeft(group: Group, packets: number, bytes: number): void
   watchLinks(): void

@@ -22,6 +22,10 @@ for (const [words, expected] of [
     ['--apis', 'packetcaptureconfig, retina,retina'],
     ['PacketCapture', 'PacketCaptureConfig', 'Capture'],
   ],
+  [
+    ['--apis=packetcaptureconfig', '--apis=retina'],
+    ['PacketCapture', 'PacketCaptureConfig', 'Capture'],
+  ],
 ] as const)
   test(`--apis: "${words.join(' ')}" is ${expected}`, t => t.deepEqual(apisOf(...words), [...expected]))
 

@@ -81,10 +81,12 @@ clusterTest('archives leave the nodes when the bucket has them byte for byte, an
   writeFileSync(config, 'outputHttp: Allowed\n')
   const args = ['controller', '--apis', 'retina', '--config', config, '--metrics-host', '127.0.0.1', '--metrics-port', '0']
   const controller = await cluster().runInPod('controller', 'selcap-controller', args)
-  const s3 = await startS3({ teardown: cleanUp => cleanUps.push(cleanUp) }, undefined, {
-    address: serverAddress,
-    netns: cluster().networkPath,
-  })
+  const s3 = await startS3(
+    { teardown: cleanUp => cleanUps.push(cleanUp) },
+    {
+      at: { address: serverAddress, netns: cluster().networkPath },
+    },
+  )
   await s3.stop('SIGKILL')
 
   const endpoint = `http://${serverAddress}:${s3.port}`

@@ -1,5 +1,5 @@
 // Uploads by the controller, end to end: a real agent's files, a real API server with selcap's rights and policies, a real S3 server.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -8,6 +8,7 @@ import type { UploadStatus } from '../../src/status/types.ts'
 import type { Child } from '../cluster/child.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod, serverAddress } from '../cluster/simulated.ts'
 import { useSimulated } from '../cluster/useSimulated.ts'
+import { type Authority, makeAuthority } from '../output/authority.ts'
 import { bucket, s3Secret, startS3 } from '../output/s3Server.ts'
 import type { TestServer } from '../output/server.ts'
 import { sha256Of } from '../output/source.ts'
@@ -28,11 +29,17 @@ type Stage = {
 let stage: Stage | undefined
 const controllers: Child[] = []
 
+const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+let made: Promise<Authority> | undefined
+const authority = () => (made ??= makeAuthority(scope))
+
 async function startController(): Promise<Child> {
   const config = join(cluster().directory, 'settings.yaml')
   writeFileSync(config, 'outputHttp: Allowed\n')
   const args = ['controller', '--config', config, '--metrics-host', '127.0.0.1', '--metrics-port', '0']
-  const child = await cluster().runInPod(`controller-${controllers.length}`, 'selcap-controller', args)
+  const child = await cluster().runInPod(`controller-${controllers.length}`, 'selcap-controller', args, {
+    NODE_EXTRA_CA_CERTS: (await authority()).file, // as daemonset/components/store-authority has it
+  })
   controllers.push(child)
   await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')), 30_000)
   return child
@@ -45,10 +52,7 @@ async function onStage(): Promise<Stage> {
   const pod = await node.addPod('shop', 'web-0', { app: 'web' })
   await node.startAgent()
   await startController()
-  const s3 = await startS3({ teardown: cleanUp => cleanUps.push(cleanUp) }, undefined, {
-    address: serverAddress,
-    netns: cluster().networkPath,
-  })
+  const s3 = await startS3(scope, { at: { address: serverAddress, netns: cluster().networkPath } })
   await addSecret('store-keys')
   stage = { node, pod, s3, endpoint: `http://${serverAddress}:${s3.port}` }
   return stage
@@ -161,6 +165,36 @@ clusterTest('a store that is away, and a controller that is killed, only delay',
   const done = await untilStatus('late', 'the upload', found => uploadsOf(found).some(({ uploaded }) => uploaded !== undefined))
   t.is(await recordsOf(t, uploadsOf(done), here), 20)
   await untilStatus('late', 'no problem', ({ status }) => status?.conditions.find(({ type }) => type === 'Degraded')?.status === 'False')
+})
+
+clusterTest('a store whose certificate nobody signed whom we trust is told, tried again, and used once it has a better one', async t => {
+  const here = await onStage()
+  const names = { names: [serverAddress] }
+  const [theirs, ours] = [await (await makeAuthority(scope)).issue(names), await (await authority()).issue(names)]
+  const s3 = await startS3(scope, { at: { address: serverAddress, netns: cluster().networkPath }, tls: theirs })
+  const there = { ...here, s3, endpoint: `https://${serverAddress}:${s3.port}` }
+  await cluster().apply(capture('sealed', there))
+  await openAndSend('sealed', here, 10)
+  await stop('sealed')
+  const failed = await untilStatus('sealed', 'an error', found => uploadsOf(found).some(({ error }) => error !== undefined))
+  const reason =
+    /Cannot upload ".*" in s3Upload\.bucket "captures": the store's certificate is of no authority that is trusted \(UNABLE_TO_\w+\): expected /
+  t.regex(uploadsOf(failed)[0]?.error ?? '', reason)
+  t.true(
+    failed.status?.conditions.some(({ type, status, reason: why }) => type === 'Degraded' && status === 'True' && why === 'UploadFailed'),
+  )
+  const tries = () =>
+    controllers
+      .at(-1)
+      ?.tail(1_000)
+      .match(/"name":"sealed".*not uploaded/g) ?? []
+  await untilStatus('sealed', 'another try', () => tries().length > 1)
+  for (const part of ['cert', 'key'] as const) copyFileSync(ours[part], theirs[part])
+  await s3.stop()
+  await s3.start()
+  const done = await untilStatus('sealed', 'the upload', found => uploadsOf(found).some(({ uploaded }) => uploaded !== undefined))
+  t.is(await recordsOf(t, uploadsOf(done), there), 10)
+  for (const secret of Object.values(s3Secret)) t.false([JSON.stringify(failed), controllers.at(-1)?.tail(100_000)].join().includes(secret))
 })
 
 clusterTest('a Secret that is not there is told, and used once it is; nothing says what is in it', async t => {

@@ -8,11 +8,11 @@ const kubectl = (...args: string[]) => server().api.kubectl(...args, '-n', syste
 test.serial('all programs are told to serve them', async t => {
   const apisOf = async (kind: string, name: string) => {
     const { spec } = JSON.parse(await kubectl('get', kind, name, '-o', 'json'))
-    return spec.template.spec.containers[0].env.find((each: { name: string }) => each.name === 'CAPTURE_APIS').value
+    return spec.template.spec.containers[0].command.filter((word: string) => word.startsWith('--apis='))
   }
-  t.is(await apisOf('daemonset', 'selcap-agent'), 'packetcaptureconfig,retina')
-  t.is(await apisOf('deployment', 'selcap-controller'), 'packetcaptureconfig,retina')
-  t.is(await apisOf('deployment', 'selcap-gateway'), 'retina')
+  t.deepEqual(await apisOf('daemonset', 'selcap-agent'), ['--apis=packetcaptureconfig', '--apis=retina'])
+  t.deepEqual(await apisOf('deployment', 'selcap-controller'), ['--apis=packetcaptureconfig', '--apis=retina'])
+  t.deepEqual(await apisOf('deployment', 'selcap-gateway'), ['--apis=retina'])
 })
 
 test.serial('the agent may and mounts what either needs', async t => {

@@ -1,15 +1,19 @@
 // A real server of Azure's blobs (Azurite) for tests, with one container, and URLs signed for it.
+import { Agent } from 'node:https'
 import { join } from 'node:path'
 import {
   BlobServiceClient,
   type BlockBlobClient,
   ContainerSASPermissions,
   generateBlobSASQueryParameters,
+  newPipeline,
+  type Pipeline,
   SASProtocol,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import type { Scope } from '../net/namespace.ts'
 import { root } from '../repo/tree.ts'
+import type { CertificateFiles } from './authority.ts'
 import { startServer, type TestServer } from './server.ts'
 
 const account = 'capturestore'
@@ -30,22 +34,20 @@ export type BlobServer = TestServer & {
   readonly blob: (name: string) => BlockBlobClient
 }
 
-export async function startBlobs(scope: Scope, directory?: string): Promise<BlobServer> {
-  const server = await startServer(
-    scope,
-    (own, port) => ({
-      name: 'azurite',
-      command: [
-        process.execPath,
-        join(root, 'node_modules/azurite/dist/src/blob/main.js'),
-        ...['--blobPort', String(port), '--location', own, '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
-      ],
-      env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
-    }),
-    directory,
-  )
+export async function startBlobs(scope: Scope, tls?: CertificateFiles): Promise<BlobServer> {
+  const server = await startServer(scope, (own, port) => ({
+    name: 'azurite',
+    isTls: tls !== undefined,
+    command: [
+      process.execPath,
+      join(root, 'node_modules/azurite/dist/src/blob/main.js'),
+      ...['--blobPort', String(port), '--location', own, '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+      ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
+    ],
+    env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
+  }))
   const base = `${server.url}/${account}`
-  const client = new BlobServiceClient(base, credential).getContainerClient(container)
+  const client = new BlobServiceClient(base, asOwner(tls !== undefined)).getContainerClient(container)
   await client.create()
   return Object.assign(server, {
     container: `${base}/${container}`,
@@ -58,11 +60,20 @@ export async function startBlobs(scope: Scope, directory?: string): Promise<Blob
           permissions: ContainerSASPermissions.parse(may),
           startsOn: new Date(Date.now() - 2 * hour),
           expiresOn: new Date(Date.now() + (isOver ? -hour : hour)),
-          protocol: SASProtocol.HttpsAndHttp,
+          protocol: tls ? SASProtocol.Https : SASProtocol.HttpsAndHttp,
         },
         credential,
       )
       return { 'blob-upload-url': `"${at}/${account}/${containerName}?${signature}"\n` } // quoted, as people paste it
     },
   })
+}
+
+/** Takes any certificate: what is wrong with it is for others to find. */
+function asOwner(isTls: boolean): Pipeline {
+  const pipeline = newPipeline(credential)
+  if (!isTls) return pipeline
+  const agent = new Agent({ rejectUnauthorized: false })
+  pipeline.factories.push({ create: next => ({ sendRequest: request => next.sendRequest(Object.assign(request, { agent })) }) })
+  return pipeline
 }

@@ -1,26 +1,16 @@
 // Whole processes that upload: one that is killed is followed by one that sends only what is missing, none needs memory for a
 // file, and none says a secret. The same for all three kinds of store.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import type { SecretValues } from '../../src/output/store.ts'
-import type { Scope } from '../net/namespace.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
 import { root } from '../repo/tree.ts'
 import { places } from './places.ts'
 import { madeSource } from './source.ts'
-import type { Job } from './uploadProcess.ts'
+import { startUpload } from './startUpload.ts'
 
 const mebibyte = 1024 * 1024
-
-function startUpload(scope: Scope, job: Job) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'uploadProcess.ts')], { stdio: 'pipe' })
-  scope.teardown(() => child.kill('SIGKILL'))
-  child.stdin.end(JSON.stringify(job))
-  return { child, said: text(child.stdout), complained: text(child.stderr), ended: once(child, 'exit') }
-}
 
 for (const [name, start] of Object.entries(places)) {
   serialNetworkTest(`put() to ${name} goes on after its process was killed, without sending everything again`, async t => {

@@ -204,7 +204,7 @@ networkTest('put() says what a server with a full disk says, and goes on when th
   const directory = mkdtempSync(join(tmpdir(), 'selcap-store-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   await mountDisk(t, directory, 24 * 1024)
-  const server = await startS3(t, directory)
+  const server = await startS3(t, { directory })
   const store = await openS3(t, s3Target(server.url), { effort: { triesMax: 2 } })
   const other = join(directory, 'other')
   writeFileSync(other, Buffer.alloc(12 * mebibyte))

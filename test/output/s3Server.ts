@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { S3Target } from '../../src/model/output.ts'
 import { toolPath } from '../cluster/tools.ts'
 import type { Scope } from '../net/namespace.ts'
+import type { CertificateFiles } from './authority.ts'
 import { startServer, type TestServer } from './server.ts'
 
 /** Words that nothing may show. */
@@ -11,11 +12,13 @@ export const s3Secret = { 's3-access-key-id': 'canaryaccesskey17', 's3-secret-ac
 export const bucket = 'captures'
 
 /** `directory`: where the objects go, if that is a disk of the test's. `at`: an address of another network namespace. */
-export async function startS3(
-  scope: Scope,
-  directory?: string,
-  at?: { readonly address: string; readonly netns: string },
-): Promise<TestServer & { readonly objects: string }> {
+export type S3Place = {
+  readonly directory?: string
+  readonly at?: { readonly address: string; readonly netns: string }
+  readonly tls?: CertificateFiles
+}
+
+export async function startS3(scope: Scope, { directory, at, tls }: S3Place = {}): Promise<TestServer & { readonly objects: string }> {
   const server = await startServer(
     scope,
     (own, port) => {
@@ -23,9 +26,11 @@ export async function startS3(
       return {
         name: 'versitygw',
         ...(at && { netns: at.netns }),
+        isTls: tls !== undefined,
         command: [
           toolPath('versitygw'),
           ...['--port', `${at?.address ?? '127.0.0.1'}:${port}`, '--quiet', '--keep-alive'],
+          ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
           ...['posix', '--sidecar', join(own, 'sidecar'), join(own, 'data')],
         ],
         env: {

@@ -13,6 +13,7 @@ export type Program = {
   readonly command: readonly string[]
   readonly env?: NodeJS.ProcessEnv
   readonly netns?: string // of a cluster; else ours
+  readonly isTls?: boolean
 }
 
 export class TestServer {
@@ -28,7 +29,7 @@ export class TestServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#program.isTls ? 'https' : 'http'}://127.0.0.1:${this.port}`
   }
 
   /** What it wrote, the end of it. */
@@ -41,6 +42,11 @@ export class TestServer {
     const there = netns === undefined ? [] : ['nsenter', `--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--']
     this.#child = startChild(name, [...there, ...command], { logFile: join(this.directory, 'log'), env })
     await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)), 60_000)
+  }
+
+  /** It stands still, or goes on. */
+  pause(isPaused: boolean): void {
+    if (this.#child?.isRunning) process.kill(this.#child.pid, isPaused ? 'SIGSTOP' : 'SIGCONT')
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -4,13 +4,20 @@ import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { StoreTarget } from '../../src/model/output.ts'
 import { openStore } from '../../src/output/open.ts'
+import type { EndpointPolicy } from '../../src/output/policy.ts'
 import type { SecretValues } from '../../src/output/store.ts'
 import { madeSource, testEffort, testPolicy } from './source.ts'
 
-export type Job = { readonly target: StoreTarget; readonly secret: SecretValues; readonly bytes: number; readonly isLarge?: boolean }
+export type Job = {
+  readonly target: StoreTarget
+  readonly secret: SecretValues
+  readonly bytes: number
+  readonly isLarge?: boolean
+  readonly policy?: EndpointPolicy
+}
 
-const { target, secret, bytes, isLarge = false }: Job = JSON.parse(await text(process.stdin))
-const opened = await openStore(target, secret, testPolicy, { effort: isLarge ? {} : testEffort })
+const { target, secret, bytes, isLarge = false, policy = testPolicy }: Job = JSON.parse(await text(process.stdin))
+const opened = await openStore(target, secret, policy, { effort: isLarge ? {} : testEffort })
 if (!opened.ok) throw new Error(opened.reason)
 const put = await opened.store.put('web_1.pcap', madeSource(bytes), new AbortController().signal)
 opened.store.close()

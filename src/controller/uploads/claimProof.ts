@@ -1,6 +1,6 @@
 // Whether what a pod copied into a claim is what the nodes hold. In: the pod as it ended, the nodes. Out: the nodes' files as they were
 // compared, for these may be removed. Refuses, in words, a pod that is not as the controller makes it, and anything that differs.
-// Nobody else makes such a pod, changes it or runs anything in it: a policy of daemonset/overlays/claims sees to that, so that its
+// Nobody else makes such a pod, changes it or runs anything in it: a policy of daemonset/components/claims sees to that, so that its
 // word is that of its program.
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'

@@ -19,7 +19,7 @@ import type { Failure, Source, Store, Stored } from '../../output/store.ts'
 import type { UploadStatus } from '../../status/types.ts'
 import type { Kube } from '../../world/kube.ts'
 import { runClaim } from './claim.ts'
-import { readSecret } from './secret.ts'
+import { readSecret, SecretNotFound } from './secret.ts'
 import { keyOf, markOf, type NodeWish, type UploadWish } from './wish.ts'
 
 export type JobParts = {
@@ -36,12 +36,13 @@ export type Memory = {
   readonly stored: Set<string>
   readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
   readonly onFailure: (node: string, reason: string) => void
+  readonly onMissingSecret: (name: string) => void
 }
 
 /** `waits`: soon there will be more to see. */
 export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
   for (const target of wish.output.stores) {
-    const opened = await open(parts, wish, target, signal)
+    const opened = await open(parts, { wish, memory, target, signal })
     if (!opened.ok) {
       for (const { node } of wish.nodes) memory.onFailure(node, opened.reason)
       continue
@@ -66,15 +67,16 @@ type Sending = JobParts & {
   readonly signal: AbortSignal
 }
 
+type Opening = Pick<Sending, 'wish' | 'memory' | 'target' | 'signal'>
+
 async function open(
   { kube, policy }: JobParts,
-  { capture }: UploadWish,
-  target: StoreTarget,
-  signal: AbortSignal,
+  { wish: { capture }, memory, target, signal }: Opening,
 ): Promise<{ readonly ok: true; readonly store: Store } | Failure> {
   try {
     return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
   } catch (error) {
+    if (error instanceof SecretNotFound) memory.onMissingSecret(target.secretName)
     return { ok: false, isFinal: false, reason: (error as Error).message }
   }
 }
