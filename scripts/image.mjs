@@ -1,6 +1,6 @@
 // Lays out selcap's image: `node scripts/image.mjs DIRECTORY`. In: daemonset/files.txt and a checkout that is set up. Out: a
 // root file system without a shell or a package manager: the listed files, tcpdump, which prints packets as text, the shared
-// libraries that these need, and /usr/local/bin/selcap. The Dockerfile runs it, and so do the tests: what they try is what the image holds.
+// libraries that these need, /usr/local/bin/selcap and what Node made of the sources (imageCache.mjs). The Dockerfile runs it, and so do the tests: what they try is what the image holds.
 // Refuses a line that finds nothing, and a directory that is not empty.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -9,8 +9,14 @@ import { root } from './bundled.mjs'
 
 export const home = '/opt/selcap'
 const node = `${home}/node_modules/.bin/node`
-// The kernel reads the first line: no shell, no env.
-const starter = `#!${node} --disable-warning=ExperimentalWarning\nimport('${home}/src/main.ts')\n`
+// The kernel reads the first line, and hands over one option: no shell, no env. What bin/selcap says of memory holds here too.
+const youngMib = '--max-semi-space-size=1'
+const starter = `#!${node} ${youngMib}
+process.noDeprecation = true
+require('node:v8').setFlagsFromString('--no-concurrent-recompilation')
+require('node:module').enableCompileCache({ directory: '${home}/cache', portable: true })
+import('${home}/src/main.ts')
+`
 const users = 'root:x:0:0:root:/:/sbin/nologin\nselcap:x:65532:65532:selcap:/:/sbin/nologin\n'
 
 const [to] = process.argv.slice(2)
@@ -33,6 +39,7 @@ function layOut(directory) {
   for (const library of librariesOf(programs)) copyFileSync(library, parent(join(directory, library)))
   write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
   write(join(directory, 'etc/passwd'), users, 0o644)
+  execFileSync(join(directory, node), [youngMib, join(root, 'scripts', 'imageCache.mjs'), join(directory, home)])
 }
 
 function programNamed(name) {

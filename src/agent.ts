@@ -7,8 +7,9 @@ import { makeCertificateElsewhere } from './access/certificateElsewhere.ts'
 import { Reviews } from './access/reviews.ts'
 import { agentLimits, agentServer, listen } from './agentServer/server.ts'
 import { FileKeeper, type KeeperParts } from './artifacts/keeper.ts'
+import { LivePrinters } from './artifacts/livePrinters.ts'
 import { makeArtifact } from './artifacts/make.ts'
-import { printToOutput } from './artifacts/print.ts'
+import { Output } from './artifacts/print.ts'
 import type { AgentOptions } from './cli/agent.ts'
 import { systemClock } from './clock.ts'
 import { portOf, serveFigures } from './daemon.ts'
@@ -71,6 +72,10 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     clockOffsetMs: () => serverClock.offsetMs,
   })
   await using keeper = keeperFor(apis, { holder, settings, log, onChange: () => engine.lookAgain() })
+  const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
+  using output = new Output(systemClock)
+  const { print } = output
+  await using printers = new LivePrinters({ clock: systemClock, log, folderOf, print })
   const { engine, metrics } = makeEngine({
     source: cluster,
     holder,
@@ -80,11 +85,12 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     counterMs,
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
     makeArtifact: async (job, signal) => {
-      const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
-      const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print: printToOutput }, signal)
+      await printers.leave(job.capture.uid)
+      const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print }, signal)
       keeper?.lookAgain()
       return made
     },
+    onFollow: captures => printers.follow(captures),
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
   using streams = new StreamBudget({ turns: engine, settings, streamsMax })

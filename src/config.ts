@@ -18,6 +18,7 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   captureRingBytesMax: integer(524_288),
   captureEndpointsMax: integer(1),
   captureHostPathBaseDir: { read: text => (text.startsWith('/') ? text : undefined), expected: 'an absolute directory' },
+  captureJobNumLimit: integer(0),
   interfacePrefix: {
     read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
     expected: 'at most 4 of the characters of interface names',

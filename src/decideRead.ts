@@ -4,7 +4,7 @@
 import { type Candidates, candidatesOf, matchEndpoints } from './match/match.ts'
 import { type ArtifactJob, retryAtMs } from './model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf } from './model/capture.ts'
-import type { CaptureOutlook, Decision } from './model/decision.ts'
+import type { CaptureOutlook, Decision, Followed } from './model/decision.ts'
 import type { Endpoint } from './model/endpoint.ts'
 import type { Actual, CaptureFacts, Halt } from './model/facts.ts'
 import { filterKey, tapId } from './model/tap.ts'
@@ -27,7 +27,7 @@ import {
 import { forgotten, type Surroundings, whyUndesired, withheld } from './plan/undesired.ts'
 import { compareText, type Wish } from './plan/wish.ts'
 import { expiresAt } from './schedule/expiry.ts'
-import { phaseAt } from './schedule/phase.ts'
+import { phaseOn } from './schedule/held.ts'
 import { wantedAt } from './schedule/wanted.ts'
 
 /** The world after its documents were read. */
@@ -64,6 +64,7 @@ export function decideRead({ world, read, endpoints }: Asked, actual: Actual, no
     captures,
     halts,
     finish: due,
+    follow: followed(standings, actual),
     wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
     expire: dueOf(expiries, nowMs),
   }
@@ -87,7 +88,7 @@ function compiled(intent: Intent, message: string | undefined): Intent | Rejecti
 function stand(intent: Intent, candidates: Candidates, node: string, actual: Actual, nowMs: number): Standing {
   const known = actual.captures.get(intent.key)
   const facts = known?.uid === intent.capture.uid ? known : undefined
-  const { phase, wakeAtMs } = phaseAt(intent, facts, nowMs)
+  const { phase, wakeAtMs } = phaseOn({ intent, node, facts, nowMs })
   const { window, lookAtMs } = wantedAt(intent.window, phase, nowMs)
   return { intent, facts, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, lookAtMs) }
 }
@@ -138,6 +139,15 @@ function unfinished(standings: readonly Standing[], { taps }: Actual): ArtifactJ
   return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
     artifact && phase.kind === 'Finished' && facts && isWanting(facts) && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
   )
+}
+
+/** What is over is printed to its end by whoever finishes it. */
+function followed(standings: readonly Standing[], { taps }: Actual): Followed[] {
+  const open = countOpen(taps)
+  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) => {
+    const isPrinted = artifact?.kind === 'SingleFile' && artifact.form === 'stdout' && facts?.made === undefined
+    return isPrinted && (phase.kind !== 'Finished' || open.has(key)) ? [{ key, capture }] : []
+  })
 }
 
 function isWanting({ made }: CaptureFacts): boolean {

@@ -32,6 +32,8 @@ export type EngineParts = {
   readonly onExpired: (captureKey: string) => void
   /** Makes what a finished capture wants made of its files; what fails is told in what it resolves to. */
   readonly makeArtifact?: (job: ArtifactJob, signal: AbortSignal) => Promise<Made>
+  /** Prints the packets of these captures, and of no others, as they come. */
+  readonly onFollow?: (captures: Decision['follow']) => void
   readonly onTurn: (seconds: number) => void
 }
 
@@ -121,6 +123,7 @@ export class Engine implements Turns {
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
     await this.#apply(decision)
+    this.#parts.onFollow?.(decision.follow)
     holder.rotateWhatIsDue()
     const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)

@@ -71,6 +71,14 @@ export async function removeFiles(agents: Agents, place: AgentPlace, path: strin
   return answer.statusCode
 }
 
+/** What was made of a capture's files, if it is that version still. 412: it is not. */
+export async function removeMade(agents: Agents, { place, path, file }: FileThere): Promise<number | undefined> {
+  const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag } }
+  const answer = await agents.ask(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(requestMs) })
+  answer.resume()
+  return answer.statusCode
+}
+
 // What it lists becomes names in a zip that people unpack, on any system, lines on their terminals, and objects in a store.
 function isFile(listed: Partial<ListedFile> | null): listed is ListedFile {
   const { name, bytes, etag } = listed ?? {}

@@ -2,7 +2,7 @@
 // In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
 // identity when it is rotated, and a new one under its old name has another.
 import { createHash } from 'node:crypto'
-import { constants, lstatSync, type Stats } from 'node:fs'
+import { constants, lstatSync, rmSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../files/captureFolder.ts'
@@ -30,6 +30,18 @@ function placedFiles(folder: CaptureFolder): Placed[] {
     const bytes = told ?? stats?.size ?? 0
     return stats?.isFile() ? [{ ...file, bytes, etag: tagOf(stats, bytes) }] : []
   })
+}
+
+/** Of what was made, and only that version. False: there is none of it. */
+export function removeMadeFile(folder: CaptureFolder, name: string, etag: string | undefined): boolean {
+  const { made } = folder
+  const isMade = made?.files.some(({ path }) => basename(path) === name)
+  const found = placedFiles(folder).find(file => file.name === name && file.etag === etag)
+  if (!made || !isMade || !found) return false
+  rmSync(found.path)
+  const isRemoved = made.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
+  folder.setMade({ ...made, ...(isRemoved && { isRemoved }) })
+  return true
 }
 
 /** A file at one moment; it stays readable when its name goes. */

@@ -5,6 +5,7 @@
 //   GET    /v1/captures/{ns}/{name}/{uid}/files              what there is
 //   GET    /v1/captures/{ns}/{name}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{ns}/{name}/{uid}/files              all, unless one is being written to (409)
+//   DELETE /v1/captures/{ns}/{name}/{uid}/files/{file}       what was made of them, if it has that tag still (412)
 //   GET    /v1/captures/{ns}/{name}/{uid}/stream             what comes from now on, as pcapng
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -17,7 +18,7 @@ import type { CaptureFolder } from '../files/captureFolder.ts'
 import type { Logger } from '../log.ts'
 import type { NodeStream } from '../stream/nodeStream.ts'
 import { Digests } from './digests.ts'
-import { type HeldFile, heldFiles, OpenedFile } from './files.ts'
+import { type HeldFile, heldFiles, OpenedFile, removeMadeFile } from './files.ts'
 import { hand } from './hand.ts'
 import { health, type MadeParts, serveMade } from './made.ts'
 import { rangeOf } from './range.ts'
@@ -105,6 +106,11 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
     if (found?.files().some(({ isActive }) => isActive)) return reply.code(409).send('Cannot remove files: one is being written to\n')
     found?.clean()
     return reply.code(204).send()
+  })
+  app.delete<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
+    const found = folder(request)
+    const isGone = found && removeMadeFile(found, request.params.file, request.headers['if-match'])
+    return isGone ? reply.code(204).send() : reply.code(412).send('Cannot remove that file: nothing of that name and tag was made here\n')
   })
   app.get<Named>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {
     const { ns, name, uid } = request.params

@@ -2,13 +2,14 @@
 // What fails is told in what it resolves to.
 import type { ArtifactJob, Made } from '../model/artifact.ts'
 import type { Settings } from '../model/settings.ts'
+import type { Print } from './print.ts'
 
 export type MakerParts = {
   readonly node: string
   readonly settings: () => Settings
   readonly now: () => number
   readonly folderOf: (key: string, uid: string) => string | undefined // of the capture's files
-  readonly print: (text: string) => Promise<void> // into the log
+  readonly print: Print // into the log
 }
 
 export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: AbortSignal): Promise<Made> {

@@ -8,12 +8,13 @@ import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
 import { isExpected } from '../taps/failure.ts'
 import { openTemporary } from './hostFolder.ts'
+import type { Print } from './print.ts'
 import { type PcapRecord, recordsInOrder } from './records.ts'
 
-/** `folder`: with the capture's files. `print`: takes one or more lines for the log. */
+/** `folder`: with the capture's files. `print`: takes lines for the log. */
 export type Place = {
   readonly folder: string
-  readonly print: (text: string) => Promise<void>
+  readonly print: Print
   readonly nowMs: number
   readonly signal: AbortSignal
 }
@@ -37,7 +38,8 @@ export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, pla
 async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, nowMs: atMs, signal }: Place): Promise<Made> {
   const records = until(signal, recordsInOrder(job.facts.fileNames.map(name => join(folder, name))))
   if (artifact.form === 'stdout') {
-    for await (const lines of gathered(await linesOf(records, 'PACKET: '))) await print(lines.toString())
+    const { printPackets } = await import('./printPackets.ts')
+    await printPackets({ folder, print, signal })
     return { atMs, files: [] }
   }
   const path = join(artifact.directory, fileNameOf(job, artifact.form))
@@ -53,7 +55,7 @@ export function fileNameOf({ capture, facts }: Pick<ArtifactJob, 'capture' | 'fa
 }
 
 async function chunksOf(form: 'pcap' | 'text', records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
-  return form === 'text' ? linesOf(records, '') : pcapOf(records)
+  return form === 'text' ? linesOf(records) : pcapOf(records)
 }
 
 async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffer, void, undefined> {
@@ -61,10 +63,10 @@ async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffe
   for await (const { bytes } of records) yield bytes
 }
 
-async function linesOf(records: AsyncIterable<PcapRecord>, before: string): Promise<AsyncIterable<Buffer>> {
+async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
   const { textLines } = await import('./tcpdump.ts') // not before it is needed: an agent's memory is counted
   return (async function* () {
-    for await (const line of textLines(pcapHeader, records)) yield Buffer.from(`${before}${line}\n`)
+    for await (const line of textLines(pcapHeader, records)) yield Buffer.from(`${line}\n`)
   })()
 }
 

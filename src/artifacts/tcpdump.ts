@@ -11,12 +11,31 @@ import type { PcapRecord } from './records.ts'
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 type Expected = { readonly time: string; readonly bytes: number }
 
+/** Among records: what came so far is to come out now. Among lines: all of that has come out. */
+export const pause = Symbol('pause')
+type Pause = typeof pause
+
 const feedBytes = 65_536
 const complaintMax = 500
+const mark = markRecord() // tcpdump ends a packet's lines when the next one comes: it prints this one, and nobody else sees it
+const markTime = timeOf(0, 0)
 
 /** `header`: of a pcap file. The lines come without their end. */
 export async function* textLines(header: Buffer, records: AsyncIterable<PcapRecord>): AsyncGenerator<string, void, undefined> {
-  const tcpdump = await start()
+  for await (const line of decoded(header, records, [])) if (line !== pause) yield line
+}
+
+/** The same of packets that are still to come: each line as soon as a pause among the records asks for it. */
+export function liveTextLines(header: Buffer, records: AsyncIterable<PcapRecord | Pause>): AsyncGenerator<string | Pause, void, undefined> {
+  return decoded(header, records, ['-l'])
+}
+
+async function* decoded(
+  header: Buffer,
+  records: AsyncIterable<PcapRecord | Pause>,
+  flags: readonly string[],
+): AsyncGenerator<string | Pause, void, undefined> {
+  const tcpdump = await start(flags)
   const complaint = complaintOf(tcpdump)
   const expected: Expected[] = []
   const fed = feed(tcpdump, header, records, expected)
@@ -32,7 +51,8 @@ export async function* textLines(header: Buffer, records: AsyncIterable<PcapReco
       }
       if (line !== undefined) yield line
       expected.shift()
-      line = `${text}, ${next.bytes} bytes`
+      line = next.time === markTime ? undefined : `${text}, ${next.bytes} bytes`
+      if (line === undefined) yield pause
     }
     await fed
     const [code] = await ended
@@ -51,10 +71,10 @@ function continued(line: string | undefined, text: string): string | undefined {
   return `${before} ${text.trim()}${bytes}`
 }
 
-async function start(): Promise<Process> {
+async function start(flags: readonly string[]): Promise<Process> {
   try {
     const env = { PATH: process.env.PATH, TZ: 'UTC0' }
-    return (await tcpdumpAsNobody(['-n', '-tttt', '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
+    return (await tcpdumpAsNobody(['-n', '-tttt', ...flags, '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')
@@ -69,7 +89,7 @@ async function start(): Promise<Process> {
   }
 }
 
-async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<PcapRecord>, expected: Expected[]): Promise<void> {
+async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<PcapRecord | Pause>, expected: Expected[]): Promise<void> {
   const { stdin } = tcpdump
   stdin.on('error', () => {}) // it ended first: its exit says why
   const gone = once(tcpdump, 'close').then(() => false)
@@ -88,11 +108,12 @@ async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<Pca
       ])
     )
   }
-  for await (const { seconds, microseconds, original, bytes: record } of records) {
+  for await (const record of records) {
+    const { seconds, microseconds, original, bytes: data } = record === pause ? mark : record
     expected.push({ time: timeOf(seconds, microseconds), bytes: original })
-    parts.push(Buffer.from(record)) // what comes next takes its place
-    bytes += record.length
-    if (bytes >= feedBytes && !(await flush())) return
+    parts.push(Buffer.from(data)) // what comes next takes its place
+    bytes += data.length
+    if ((record === pause || bytes >= feedBytes) && !(await flush())) return
   }
   await flush()
   stdin.end()
@@ -101,6 +122,14 @@ async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<Pca
 function timeOf(seconds: number, microseconds: number): string {
   const [date, time] = new Date(seconds * 1_000).toISOString().split('T')
   return `${date} ${time?.slice(0, 8)}.${String(microseconds).padStart(6, '0')}`
+}
+
+/** An empty packet, before any time that a kernel gives. */
+function markRecord(): Pick<PcapRecord, 'seconds' | 'microseconds' | 'original' | 'bytes'> {
+  const bytes = Buffer.alloc(16 + 14)
+  for (const at of [8, 12]) bytes.writeUInt32LE(14, at)
+  bytes.writeUInt16BE(0x0800, 16 + 12)
+  return { seconds: 0, microseconds: 0, original: 14, bytes }
 }
 
 async function complaintOf({ stderr }: Process): Promise<string> {

@@ -2,11 +2,9 @@
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import { readCapture } from '../intent/read.ts'
 import type { Logger } from '../log.ts'
-import { type Api, type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
-import { defaultSettings } from '../model/settings.ts'
-import type { CaptureDocument } from '../model/world.ts'
+import type { Api } from '../model/capture.ts'
+import type { Settings } from '../model/settings.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import type { Driver } from '../taps/driver.ts'
 import { listPath } from '../world/apis.ts'
@@ -14,18 +12,19 @@ import { followLog } from '../world/followLog.ts'
 import type { Kube } from '../world/kube.ts'
 import { type KubeObject, ListWatch } from '../world/listWatch.ts'
 import { withoutManaged } from '../world/withoutManaged.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeFinalizers, writeResults, writeStatus } from './deeds.ts'
-import { eventOf } from './events.ts'
+import { type DeedParts, removeCapture, removeReport, writeMetadata, writeResults, writeStatus } from './deeds.ts'
 import { type ControllerState, noTally } from './figures.ts'
-import { FilterVerdicts } from './filterVerdicts.ts'
 import { judge } from './judge.ts'
 import type { Term } from './lease.ts'
 import { Ledger } from './ledger.ts'
 import { type ListedCapture, listedCapture, type WrittenCapture } from './listedCapture.ts'
 import { type ListedReport, listedReport, type WrittenReport } from './listedReport.ts'
 import { dueAtMs, gapMs, nodesOf } from './pace.ts'
+import { Quotas } from './quotas.ts'
 import { Silence } from './silence.ts'
+import { Specs } from './specs.ts'
 import { Stopwatch } from './stopwatch.ts'
+import { Teller } from './teller.ts'
 import { lookAtUploads } from './uploads/look.ts'
 import type { Uploads } from './uploads/uploads.ts'
 import type { NodeRow } from './verdict.ts'
@@ -38,6 +37,7 @@ export type ControllerParts = {
   readonly clock: Clock
   readonly log: Logger
   readonly compile: Driver['compile']
+  readonly settings?: () => Settings // missing: the defaults
   readonly onTurn?: (seconds: number) => void
   readonly uploads?: (onChange: () => void) => Uploads
 }
@@ -48,7 +48,6 @@ const goneMs = 10_000 // a Node object may be made anew
 const turnGapMs = { perNode: 1, most: 2_000 } as const // between turns, so that many reports make one
 const retryMs = 2_000
 const never = Number.POSITIVE_INFINITY
-const nowhere = { node: '', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() } // a spec is read as on any node
 
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts
@@ -58,8 +57,10 @@ export class Controller implements AsyncDisposable {
   readonly #silence = new Silence()
   readonly #followed = new Stopwatch() // while this process leads and sees the reports
   readonly #ledger = new Ledger()
+  readonly #teller = new Teller()
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
-  readonly #filters: FilterVerdicts
+  readonly #specs: Specs
+  readonly #quotas: Quotas
   readonly #tally = noTally()
   readonly #uploads: Uploads | undefined
   #term: Term | undefined
@@ -68,7 +69,8 @@ export class Controller implements AsyncDisposable {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts
-    this.#filters = new FilterVerdicts(parts.compile)
+    this.#specs = new Specs(parts)
+    this.#quotas = new Quotas({ ...parts, settings: this.#specs.settings })
     this.#uploads = parts.uploads?.(() => this.#wake.abort())
     const { kube, clock, group, apis, log } = parts
     // What is missing has consequences here, so lists are never those of a server that lags behind.
@@ -122,12 +124,16 @@ export class Controller implements AsyncDisposable {
     return { ...this.#tally, ...this.#uploads?.tally, isLeading: this.#term !== undefined, captures, nodesReporting, nodesSilent }
   }
 
+  lookAgain(): void {
+    this.#wake.abort()
+  }
+
   /** Works while this process leads. */
   async run(term: Term): Promise<void> {
     const { clock } = this.#parts
     const { signal } = term
     const parts: DeedParts = { ...this.#parts, term }
-    this.#ledger.clear() // another may have written since
+    for (const each of [this.#ledger, this.#teller]) each.clear() // another may have written since
     this.#term = term
     this.#time()
     while (!signal.aborted) {
@@ -169,14 +175,14 @@ export class Controller implements AsyncDisposable {
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
     const uids = new Set(captures.map(({ metadata }) => metadata.uid))
-    for (const each of [this.#ledger, this.#uploads]) each?.keepOnly(uids)
-    this.#filters.forgetUnasked()
+    for (const each of [this.#ledger, this.#teller, this.#uploads, this.#quotas]) each?.keepOnly(uids)
+    this.#specs.forgetUnasked()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
   /** Carries out what the capture's verdict demands. Returns when to look again. */
   async #judge(parts: DeedParts, capture: ListedCapture, rows: RowsByUid, addresses: ReadonlyMap<string, string>): Promise<number> {
-    const { uid, namespace } = capture.metadata
+    const { uid } = capture.metadata
     const nowMs = this.#parts.clock.now()
     const retryAtMs = this.#ledger.retryAtMs(uid, nowMs)
     if (retryAtMs > nowMs) return retryAtMs
@@ -187,31 +193,31 @@ export class Controller implements AsyncDisposable {
     this.#ledger.judged(uid, nowMs)
     await afterOthers() // many captures on many nodes take long: the lease must be renewed meanwhile
     this.#tally.folds++
-    const read = await this.#read(capture)
+    const read = await this.#specs.read(capture)
     const seen = { read, rows: rows.get(uid) ?? [], reports: this.#reports.objects.values(), previous, nowMs }
+    const quota = await this.#quotas.look({ ...seen, capture, nodes: this.#nodes.objects.values() }, parts.term.signal)
     const { uploads, ...uploading } = lookAtUploads(this.#uploads, seen, parts.term.signal)
-    const judgement = judge({ ...seen, capture, addresses, uploads })
+    const judgement = judge({ ...seen, capture, addresses, uploads, quota: quota.verdict })
     const { status, told, expiresAtMs, results, finalizers } = judgement
-    const wakeAtMs = Math.min(judgement.wakeAtMs, uploading.wakeAtMs)
+    const wakeAtMs = Math.min(judgement.wakeAtMs, uploading.wakeAtMs, quota.wakeAtMs)
     if (expiresAtMs + uploading.heldMs <= nowMs) {
       if (!(await removeCapture(parts, capture, version))) return this.#retry(uid, nowMs)
       this.#tally.removals.capture++
       return never
     }
-    if (finalizers !== undefined) {
-      const { kind } = await writeFinalizers(parts, capture, finalizers, version)
+    if (finalizers !== undefined || quota.annotations !== undefined) {
+      const { kind } = await writeMetadata(parts, capture, { finalizers, annotations: quota.annotations }, version)
       return kind === 'failed' ? this.#retry(uid, nowMs) : nowMs + retryMs // what it is now is on its way here
     }
     const due = dueAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
     if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
+    await this.#teller.tell(parts, capture, { told, version, nowMs }, this.#tally.eventWrites)
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
     if (outcome.kind === 'stale') return nowMs + retryMs
     this.#ledger.wrote(capture, { status, version: outcome.version, writtenAtMs: nowMs })
-    for (const each of told)
-      this.#tally.eventWrites[(await tell(parts, namespace || 'default', eventOf(capture, each, nowMs))) ? 'written' : 'failed']++
     return wakeAtMs
   }
 
@@ -240,11 +246,5 @@ export class Controller implements AsyncDisposable {
     for (const name of this.#missing.keys()) if (nodes.has(name) || !names.has(name)) this.#missing.delete(name)
     for (const name of names) if (!nodes.has(name)) this.#missing.set(name, Math.min(nowMs, this.#missing.get(name) ?? nowMs))
     return reports.filter(({ metadata }) => nowMs - (this.#missing.get(metadata.name) ?? nowMs) >= goneMs)
-  }
-
-  async #read(capture: CaptureDocument): Promise<Intent | Rejection> {
-    const read = readCapture(capture, nowhere)
-    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
-    return message === undefined ? read : rejectionOf(read, message)
   }
 }

@@ -3,7 +3,7 @@
 // anything that has changed since is touched; and none is sent once the lease has run out.
 import { text } from 'node:stream/consumers'
 import type { Logger } from '../log.ts'
-import type { CaptureDocument } from '../model/world.ts'
+import type { CaptureDocument, Labels } from '../model/world.ts'
 import { eventRequest } from '../publish/event.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import { objectPath } from '../world/apis.ts'
@@ -24,15 +24,14 @@ export function writeStatus(parts: DeedParts, capture: CaptureDocument, status: 
   return write(parts, 'status not written', path, [{ op: 'add', path: '/status', value: status }], version)
 }
 
-/** What holds a deleted capture until its nodes are done with it. */
-export function writeFinalizers(
-  parts: DeedParts,
-  capture: CaptureDocument,
-  finalizers: readonly string[],
-  version: string,
-): Promise<Outcome> {
-  const operation = { op: 'add', path: '/metadata/finalizers', value: finalizers }
-  return write(parts, 'finalizers not written', pathOf(parts, capture), [operation], version)
+/** `finalizers` hold a deleted capture until its nodes are done with it, `annotations` let nodes through; undefined: what they are. */
+type Metadata = { readonly finalizers: readonly string[] | undefined; readonly annotations: Labels | undefined }
+
+export function writeMetadata(parts: DeedParts, capture: CaptureDocument, metadata: Metadata, version: string): Promise<Outcome> {
+  const changes = Object.entries(metadata).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ op: 'add', path: `/metadata/${name}`, value }],
+  )
+  return write(parts, 'metadata not written', pathOf(parts, capture), changes, version)
 }
 
 async function write(parts: DeedParts, failed: string, path: string, changes: readonly object[], version: string): Promise<Outcome> {

@@ -1,5 +1,6 @@
 // What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
-// Out: events, one for each change; their names follow from what happened and in which minute, so that telling twice makes one event.
+// Out: events, one for each change; their names follow from what happened to which version of the capture, so that telling twice
+// makes one event.
 import { createHash } from 'node:crypto'
 import type { CaptureDocument } from '../model/world.ts'
 import { eventOn, type Told } from '../publish/event.ts'
@@ -41,13 +42,12 @@ export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptu
   return told.filter(each => each !== false)
 }
 
-const minuteLength = '2026-01-01T00:00'.length // of a time
+type Moment = { readonly version: string; readonly nowMs: number }
 
-/** The body of a v1 Event. Of each kind one a minute: a capture that flaps makes no flood. */
-export function eventOf(capture: CaptureDocument, told: Told, nowMs: number): object {
-  const minute = new Date(nowMs).toISOString().slice(0, minuteLength)
+/** The body of a v1 Event. `version`: of the capture that it was decided upon. */
+export function eventOf(capture: CaptureDocument, told: Told, { version, nowMs }: Moment): object {
   const mark = createHash('sha256')
-    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''}${minute}`)
+    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''} ${version}`)
     .digest('hex')
     .slice(0, 16)
   return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })

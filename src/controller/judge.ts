@@ -9,6 +9,7 @@ import { timeOf } from '../status/rows.ts'
 import { toldOf } from './events.ts'
 import type { ListedCapture } from './listedCapture.ts'
 import { packetCaptureConfigNews } from './packetCaptureConfigNews.ts'
+import type { QuotaVerdict } from './quotas.ts'
 import { type Results, resultsOf } from './results.ts'
 import { retinaVerdict } from './retinaVerdict.ts'
 import { type NodeRow, type UploadsDone, verdictOf } from './verdict.ts'
@@ -20,6 +21,7 @@ export type JudgeInput = {
   readonly addresses: ReadonlyMap<string, string> // of the nodes that report at all, by their names
   readonly previous: object | undefined // status, as it was let through by listedCapture()
   readonly uploads?: UploadsDone | undefined
+  readonly quota?: QuotaVerdict | undefined // of nodes, where they are limited
   readonly nowMs: number
 }
 

@@ -1,23 +1,22 @@
 // How one Capture of retina.sh stands on all nodes, and whether it may go. Pure. In: the resource, what its spec means, every
 // node's row, the time. Out: its status, its news, its finalizers.
 // A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
-import type { Intent, Rejection } from '../model/capture.ts'
 import { claimField, outputFields } from '../model/output.ts'
 import type { Told } from '../publish/event.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from '../status/retina.ts'
 import { withUploads } from '../status/uploads.ts'
 import type { JudgeInput, Judgement } from './judge.ts'
-import type { NodeRow, UploadsDone } from './verdict.ts'
+import { answerMs, type NodeRow, type UploadsDone } from './verdict.ts'
 
 const never = Number.POSITIVE_INFINITY
-const answerMs = 10_000 // a node that has a pod of a new capture says so within that time
 const flushMs = 1_800_000 // Retina's time of grace
 const finalizer = 'kappio.io/capture-cleanup'
 
-export function retinaVerdict({ capture, read, rows, addresses, previous, uploads, nowMs }: JudgeInput): Judgement {
+export function retinaVerdict({ capture, read, rows, addresses, previous, uploads, quota, nowMs }: JudgeInput): Judgement {
   const { metadata, spec } = capture
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
-  const found = rows.filter(({ row }) => row.isListed)
+  const listed = rows.filter(({ row }) => row.isListed)
+  const found = listed.filter(({ row }) => quota === undefined || quota.through.has(row.file.node) || hasBegun(row))
   const answeredAtMs = createdAtMs + answerMs
   const before = previous as Partial<RetinaStatus> | undefined
   const { stores = [], claim } = (read.ok && read.output) || {}
@@ -25,10 +24,14 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
   const status = retinaStatus({
     createdAtMs,
     generation: metadata.generation,
-    refusal: refusalOf(read),
+    refusal: read.ok ? quota?.failure : read.message,
+    exceeded: quota?.exceeded,
     nodes: found.map(row => nodeOf(row, uploads)),
     outputs,
-    missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, found) : undefined,
+    missingSecrets: [...(uploads?.missingSecrets ?? [])],
+    namespace: metadata.namespace,
+    isAwaited: nowMs < answeredAtMs && rows.length < addresses.size,
+    missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, listed) : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,
     nowMs,
@@ -36,21 +39,30 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
   const stored = new Map(status.files.map(file => [file.node, file.uploads]))
   const state = ({ row }: NodeRow) => stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
   const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
-  const finalizers = finalizersOf(metadata, read, held <= nowMs)
+  const isRefused = !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
+  const finalizers = finalizersOf(metadata, isRefused, held <= nowMs)
   const wakes = [answeredAtMs, held].filter(atMs => atMs > nowMs)
   return {
     status,
     told: newsOf(before?.conditions ?? [], status.conditions),
     wakeAtMs: Math.min(never, ...wakes),
-    expiresAtMs: never,
+    expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
     ...(finalizers && { finalizers }),
   }
 }
 
+/** As in Retina, when all have succeeded; here, when nothing is left on the nodes either. That it is complete was told before. */
+function mayBeRemoved(read: JudgeInput['read'], found: readonly NodeRow[], told: readonly RetinaCondition[] = []): boolean {
+  const isWanted = read.ok && read.output?.isCleanedUp === true
+  const isComplete = told.some(({ type, status }) => type === 'complete' && status === 'True')
+  return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
+}
+
 type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }
 
-function refusalOf(read: Intent | Rejection): string | undefined {
-  return read.ok ? undefined : read.message
+/** Whatever the limit is now: what was captured is packed and told of. */
+function hasBegun({ artifact, file }: NodeRow['row']): boolean {
+  return artifact !== undefined || file.endpoints.some(({ startedAt }) => startedAt !== undefined)
 }
 
 function nodeOf({ row, silentSinceMs }: NodeRow, uploads: UploadsDone | undefined): RetinaNode {
@@ -85,13 +97,9 @@ function holdUntilMs(
 type Held = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
 
 /** What they should be; undefined: what they are. One that cannot be carried out needs none. */
-function finalizersOf(
-  { finalizers = [], deletionTimestamp }: Held,
-  read: Intent | Rejection,
-  mayGo: boolean,
-): readonly string[] | undefined {
+function finalizersOf({ finalizers = [], deletionTimestamp }: Held, isRefused: boolean, mayGo: boolean): readonly string[] | undefined {
   const isHeld = finalizers.includes(finalizer)
-  if (deletionTimestamp === undefined) return isHeld || !read.ok ? undefined : [...finalizers, finalizer]
+  if (deletionTimestamp === undefined) return isHeld || isRefused ? undefined : [...finalizers, finalizer]
   return isHeld && mayGo ? finalizers.filter(name => name !== finalizer) : undefined
 }
 

@@ -8,6 +8,7 @@ import { systemClock } from '../clock.ts'
 import { portOf, serveFigures, stopSignal } from '../daemon.ts'
 import { UsageError } from '../errors.ts'
 import { makeLogger } from '../log.ts'
+import { defaultSettings } from '../model/settings.ts'
 import { openDriver } from '../taps/drivers.ts'
 import { Configuration } from '../world/configuration.ts'
 import { connectKube } from '../world/connect.ts'
@@ -30,7 +31,6 @@ export async function runController(options: ControllerOptions): Promise<void> {
     if (options.settings !== undefined) log.level = configuration.settings.logLevel
     configuration.warnTo(log)
   }
-  configuration.onChange(apply)
   apply()
   logAuthorities(log)
   const signal = stopSignal()
@@ -49,10 +49,15 @@ export async function runController(options: ControllerOptions): Promise<void> {
     namespace,
     clock: systemClock,
     log,
+    settings: () => ({ ...defaultSettings, captureJobNumLimit: configuration.settings.captureJobNumLimit }),
     compile: (...asked) => driver.compile(...asked),
     uploads: onChange =>
       new Uploads({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
     onTurn: seconds => figures.observeTurn(seconds),
+  })
+  configuration.onChange(() => {
+    apply()
+    controller.lookAgain()
   })
   const figures = controllerFigures(() => controller.state)
   const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }

@@ -26,21 +26,24 @@ export type VerdictInput = {
 /** Of this capture's files, by node, since this process leads; `failures`: why not all are where they belong. */
 export type UploadsDone = {
   readonly done: ReadonlyMap<string, readonly UploadStatus[]>
+  readonly missingSecrets: ReadonlySet<string>
   readonly failures: ReadonlyMap<string, string>
 }
 
 export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
 
 const never = Number.POSITIVE_INFINITY
-const answerMs = 10_000 // a node that has a pod of a new capture says so within that time; one that has none says nothing
+/** A node that has a pod of a new capture says so within that time; one that has none says nothing. */
+export const answerMs = 10_000
 
 export function verdictOf({ read, rows, nodes, previous, uploads, nowMs }: VerdictInput): Verdict {
   const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
   const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
-  const answeredAtMs = read.ok && !isShown ? read.createdAtMs + answerMs : never
+  const answeredAtMs = read.ok ? read.createdAtMs + answerMs : -never
   const status = foldStatus({
     elements: isShown ? elements : [unseen(read, elements, nodes, nowMs)],
+    isAwaited: timed?.phase.kind === 'Open' && rows.length < nodes && nowMs < answeredAtMs,
     generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
     nowMs,
     ...(previous && { previous }),

@@ -46,7 +46,7 @@ const schema = record(
     goneRows: record(counts),
     made: record(
       { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
-      { error: text, note: text, attempts: number, isKept: { type: 'boolean' } },
+      { error: text, note: text, attempts: number, isKept: { type: 'boolean' }, isRemoved: { type: 'boolean' } },
     ),
   },
 )

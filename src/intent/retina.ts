@@ -2,11 +2,14 @@
 // looking. Pure; never throws.
 import type { HostPlace } from '../model/artifact.ts'
 import { type CaptureRef, captureKey, type Intent, type Rejection, snapLengthMax, type Window } from '../model/capture.ts'
-import type { ForeignCapture, World } from '../model/world.ts'
+import type { Quota } from '../model/quota.ts'
+import type { Settings } from '../model/settings.ts'
+import type { ForeignCapture, ObjectMeta, World } from '../model/world.ts'
 import { displayFlags } from './displayFlags.ts'
 import { readGoDuration } from './goDuration.ts'
 import { hostPlace } from './hostPath.ts'
 import { readOutput } from './output.ts'
+import { passIn } from './pass.ts'
 import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from './retinaFilters.ts'
 import { type CaptureSize, readSize } from './retinaSize.ts'
 import { type CaptureTarget, readTarget } from './retinaTarget.ts'
@@ -64,12 +67,14 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
   const { filter, notes } = readFilter(captureConfiguration)
   const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
+  const quota = readQuota(metadata, surroundings.settings)
+  const beginsAtMs = quota ? quota.pass?.sinceMs : createdAtMs
   const isOfPods = target.scope.kind === 'Namespaces' && !captureConfiguration.captureTarget?.nodeSelector
   return {
     createdAtMs,
     ...target,
     filter,
-    window: windowOf(createdAtMs, durationMs, metadata.deletionTimestamp),
+    window: windowOf(beginsAtMs, durationMs, metadata.deletionTimestamp),
     limits: { ...(durationMs !== undefined && { durationMs }), ...size.limits },
     rotation: size.rotation,
     snapLength: snapLengthOf(option.packetSize),
@@ -84,6 +89,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
       includeMetadata: captureConfiguration.includeMetadata !== false,
       display: displayFlags(option).display,
     },
+    ...(quota && { quota }),
     ...(output && { output }),
     notes: [
       ...notes,
@@ -95,9 +101,17 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
   }
 }
 
-function windowOf(createdAtMs: number, durationMs: number | undefined, deletionTimestamp: string | undefined): Window {
+/** A pass for more nodes than the limit, which was another when it was given, is none. */
+function readQuota(metadata: ObjectMeta, { captureJobNumLimit: nodesMax }: Settings): Quota | undefined {
+  if (nodesMax === 0) return undefined
+  const pass = passIn(metadata)
+  return { nodesMax, ...(pass && pass.nodes.length <= nodesMax && { pass }) }
+}
+
+/** `beginsAtMs` undefined: nobody has let it through yet, so that no time runs. */
+function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined, deletionTimestamp: string | undefined): Window {
   const ends = [
-    ...(durationMs === undefined ? [] : [createdAtMs + beginMs + durationMs]),
+    ...(durationMs === undefined || beginsAtMs === undefined ? [] : [beginsAtMs + beginMs + durationMs]),
     ...(deletionTimestamp === undefined ? [] : [Date.parse(deletionTimestamp) || 0]), // kept by its finalizer until archives are made
   ]
   return ends.length === 0 ? {} : { endMs: Math.min(...ends) }

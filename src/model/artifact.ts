@@ -37,6 +37,7 @@ export type Made = {
   readonly error?: string
   readonly note?: string // what else is to be said
   readonly isKept?: boolean // the files are the user's, also when the capture is gone
+  readonly isRemoved?: boolean // gone from the node, since all of it is stored elsewhere
   readonly attempts?: number // made so far; missing: there is no other
 }
 

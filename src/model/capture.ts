@@ -2,6 +2,7 @@
 // In: nothing, these are types. Made by src/intent; read by match, schedule, plan, status.
 import type { Artifact } from './artifact.ts'
 import type { Output } from './output.ts'
+import type { Quota } from './quota.ts'
 
 /** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
 export const apis = ['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const
@@ -81,6 +82,7 @@ export type Intent = {
   readonly ttlMsAfterFinished?: number
   readonly triesMax?: number // to open a tap; missing: for ever
   readonly artifact?: Artifact // what is made of the files when the capture is over on the node
+  readonly quota?: Quota // missing: any number of nodes, and none waits
   readonly output?: Output // where the files, or that, go besides
   readonly notes: readonly string[] // what was clamped, for the message
 }

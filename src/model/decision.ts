@@ -13,6 +13,7 @@ export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBu
 export type Phase =
   | { readonly kind: 'Rejected'; readonly message: string }
   | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
+  | { readonly kind: 'Held'; readonly message: string } // it could be open, and was not let through on this node
   | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
   | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'Halted'; readonly halt: Halt }
@@ -36,11 +37,15 @@ export type CaptureOutlook = {
   readonly refused: ReadonlyMap<string, Refusal> // by endpoint name
 }
 
+/** A capture whose packets are printed as they come. */
+export type Followed = Pick<ArtifactJob, 'key' | 'capture'>
+
 export type Decision = {
   readonly actions: readonly Action[] // in the order to be carried out: closes, forgets, adjusts, opens
   readonly wakeAtMs: number // always after now; Infinity: only when something happens
   readonly captures: ReadonlyMap<string, CaptureOutlook> // by capture key, every capture of the world
   readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
   readonly finish: readonly ArtifactJob[] // captures that are over here and want an artifact that is not made
+  readonly follow: readonly Followed[] // captures that are under way here and want their packets printed
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
 }

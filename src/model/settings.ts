@@ -10,6 +10,7 @@ export type Settings = {
   readonly captureRingBytesMax: number
   readonly captureEndpointsMax: number
   readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
+  readonly captureJobNumLimit: number // nodes that one of Retina's Captures may take; 0: any number
   readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
   readonly logLevel: string
   readonly packetCapturesDir: string
@@ -32,6 +33,7 @@ export const defaultSettings: Settings = Object.freeze({
   captureRingBytesMax: 134_217_728,
   captureEndpointsMax: 1_000,
   captureHostPathBaseDir: '/var/log/retina/captures',
+  captureJobNumLimit: 0,
   interfacePrefix: 'cali',
   logLevel: 'info',
   packetCapturesDir: '/var/lib/packet-captures',

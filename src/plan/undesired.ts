@@ -19,6 +19,7 @@ export function whyUndesired({ spec }: ActualTap, { outlookOf, endpointOf }: Sur
   if (!outlook || outlook.capture.uid !== spec.capture.uid) return 'deleted'
   switch (outlook.phase.kind) {
     case 'Rejected':
+    case 'Held':
       return 'changed'
     case 'Scheduled':
       return outlook.phase.isPreparing ? whyUnmatched(outlook, endpointOf(namespace, name), name) : 'window'

@@ -7,6 +7,7 @@ import { shortened } from './words.ts'
 export type ConditionInput = {
   readonly state: CaptureState
   readonly elements: readonly CaptureStatusElement[]
+  readonly isAwaited?: boolean // nodes that may still begin, though all others are done
   readonly message: string
   readonly generation: number
   readonly previous: readonly Condition[]
@@ -25,13 +26,15 @@ const conditionCharactersMax = 8_192 // the schema takes more
 
 type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
-function ready({ state, elements, message }: ConditionInput): Told {
+function ready({ state, elements, isAwaited = false, message }: ConditionInput): Told {
   const live = elements.filter(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
   if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
   const isSilent = live.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
   if (live.length > 0 && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
   if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
   if (elements.some(({ isUnanswered }) => isUnanswered)) return { type: 'Ready', status: 'False', reason: 'NotAnswered', message }
+  if (isAwaited)
+    return { type: 'Ready', status: 'False', reason: 'NotAnswered', message: shorten([message, 'other nodes may still begin']) }
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
 

@@ -19,6 +19,7 @@ function reasonOf(outlook: CaptureOutlook, node: string, state: CaptureState, ro
   const { phase } = outlook
   switch (phase.kind) {
     case 'Rejected':
+    case 'Held':
       return phase.message
     case 'Halted':
       return phase.halt.message

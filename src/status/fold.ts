@@ -10,16 +10,19 @@ export type { PacketCaptureStatus } from './types.ts'
 export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number
+  readonly isAwaited?: boolean // other nodes may still begin: it is not over
   readonly previous?: PacketCaptureStatus
   readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // by node; what became of files since
   readonly nowMs: number
 }
 
-export function foldStatus({ elements, generation, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
+export function foldStatus({ elements, generation, isAwaited = false, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
   const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
   const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
   const speaking = listed.length > 0 ? listed : sorted
-  const state = aggregate(speaking.map(element => element.state))
+  const folded = aggregate(speaking.map(element => element.state))
+  const isHeld = isAwaited && folded === 'Finished'
+  const state = isHeld ? 'Capturing' : folded
   const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
   const before = new Map(previous?.files.map(file => [file.node, file]))
   const files = listed.map(element => {
@@ -32,7 +35,15 @@ export function foldStatus({ elements, generation, previous, uploads, nowMs }: F
     nodes: files.length,
     endpoints: files.reduce((count, { endpoints }) => count + endpoints.length, 0),
     ...noLess(addCounts(files), previous),
-    conditions: conditionsOf({ state, elements: speaking, message, generation, previous: previous?.conditions ?? [], nowMs }),
+    conditions: conditionsOf({
+      state,
+      elements: speaking,
+      isAwaited: isHeld,
+      message,
+      generation,
+      previous: previous?.conditions ?? [],
+      nowMs,
+    }),
     files,
   }
 }

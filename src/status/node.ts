@@ -3,7 +3,7 @@
 // WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
 
 import { type Made, retryAtMs } from '../model/artifact.ts'
-import type { CaptureOutlook } from '../model/decision.ts'
+import type { CaptureOutlook, Phase } from '../model/decision.ts'
 import type { Actual } from '../model/facts.ts'
 import { addCounts } from './counts.ts'
 import { explain } from './explain.ts'
@@ -31,7 +31,7 @@ export function nodeStatuses(
 }
 
 export function nodeStatus(all: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
-  const held = all.outlook.phase.kind === 'Scheduled' ? beforeWindow(all) : all
+  const held = isBefore(all.outlook.phase) ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.outlook, rows)
   const problems = problemsOf(held, rows)
@@ -65,20 +65,26 @@ function failingIn(rows: readonly Row[]): Pick<CaptureStatusElement, 'failing'> 
   return { failing: { tries: Math.max(...failed.map(({ tries = 0 }) => tries)), isGivenUp, message: first.message ?? '' } }
 }
 
+function isBefore({ kind }: Phase): boolean {
+  return kind === 'Scheduled' || kind === 'Held'
+}
+
 // Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
 function beforeWindow({ outlook, facts }: Held): Held {
   return { outlook: { ...outlook, refused: new Map() }, facts, taps: new Map() }
 }
 
 function artifactOf(made: Made): ArtifactStatus {
-  const { atMs: _, isKept: __, ...rest } = made
-  return retryAtMs(made) === undefined ? rest : { ...rest, retried: true }
+  const { atMs: _, isKept: __, isRemoved: removed, ...rest } = made
+  return { ...rest, ...(removed && { removed }), ...(retryAtMs(made) !== undefined && { retried: true }) }
 }
 
 function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {
   if (phase.kind === 'Rejected') return 'Error'
   if (rows.some(({ isLive }) => isLive)) return rows.some(({ status }) => status.packets > 0) ? 'Capturing' : 'WaitingForTraffic'
   switch (phase.kind) {
+    case 'Held':
+      return 'Scheduled'
     case 'Scheduled':
     case 'Finished':
       return phase.kind

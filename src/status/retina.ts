@@ -40,10 +40,15 @@ export type RetinaInput = {
   readonly createdAtMs: number
   readonly generation: number
   readonly refusal: string | undefined // why the capture cannot be carried out at all
+  /** `count` nodes are needed; `leftOut` of a capture that goes on; none of them: it does not begin. */
+  readonly exceeded?: { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] } | undefined
   readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
   readonly missing: string | undefined // why nobody was found, once there was time enough to look
+  readonly isAwaited?: boolean // nodes that have not said yet whether they take part
   readonly notes: readonly string[]
   readonly outputs?: readonly string[] // where archives go besides
+  readonly missingSecrets?: readonly string[] // that uploads were asked to use
+  readonly namespace?: string // theirs
   readonly previous: Partial<RetinaStatus> | undefined
   readonly nowMs: number
 }
@@ -74,18 +79,22 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
   })
 }
 
-function conditionsOf({ refusal, nodes, missing, notes }: RetinaInput, { active, succeeded, failed }: Count): Said[] {
+function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count): Said[] {
+  const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
+  const excess = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
+  if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
   const total = nodes.length
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
-  const remarks = [...notes, ...nodes.flatMap(remarksOf)]
+  const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
+  const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
   const told = (message: string) => shortened([message, ...remarks].join('; '))
-  const errors: Said[] = [
+  const errors = oneOf([
     ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
-    ...uploadErrors(nodes),
+    ...uploadErrors(input),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
-  ]
-  if (active > 0)
+  ])
+  if (active > 0 || (isAwaited && failed === 0))
     return [
       {
         type: 'complete',
@@ -104,6 +113,11 @@ function conditionsOf({ refusal, nodes, missing, notes }: RetinaInput, { active,
   return succeeded === total && missing === undefined ? [complete] : errors
 }
 
+/** A status has one condition of a type: the gravest reason, and all that is said. */
+function oneOf(errors: readonly Said[]): Said[] {
+  return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
+}
+
 function failure(reason: string, message: string): Said {
   return { type: 'error', status: 'True', reason, message: shortened(message) }
 }
@@ -119,9 +133,14 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
   return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
 }
 
-function uploadErrors(nodes: readonly RetinaNode[]): Said[] {
+// Retina says this of blobs and buckets alike.
+function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): Said[] {
+  const secrets = missingSecrets.map(name => `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`)
   const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
-  return failures.size === 0 ? [] : [failure('UploadFailed', [...failures].join('; '))]
+  return [
+    ...(secrets.length > 0 ? [failure('FindSecretFailed', secrets.join('; '))] : []),
+    ...(failures.size > 0 ? [failure('UploadFailed', [...failures].join('; '))] : []),
+  ]
 }
 
 function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Count {

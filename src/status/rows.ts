@@ -69,6 +69,8 @@ function stateWithoutTap(phase: Phase): CaptureState {
       return 'Error'
     case 'Open':
       return 'WaitingForTraffic'
+    case 'Held':
+      return 'Scheduled'
     case 'Scheduled':
     case 'Finished':
       return phase.kind

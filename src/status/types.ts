@@ -49,6 +49,7 @@ export type ArtifactStatus = {
   readonly note?: string
   readonly attempts?: number
   readonly retried?: boolean // it failed, and is tried again
+  readonly removed?: boolean // from the node, since all of it is stored elsewhere
 }
 
 export type ProblemReason =

@@ -12,6 +12,7 @@ import { followFelix } from './felix.ts'
 import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
 import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
+import { podOf } from './podOf.ts'
 import type { Source } from './source.ts'
 import { withoutManaged } from './withoutManaged.ts'
 
@@ -126,17 +127,6 @@ const whole = {
   keep: ({ apiVersion, kind, metadata, spec }: Listed<CaptureDocument>) =>
     withoutManaged({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec } as Listed<CaptureDocument>),
 } as const
-
-function podOf({ metadata, spec, status }: Listed<Pod>): Listed<Pod> {
-  const { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp } = metadata
-  const kept = { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp }
-  const { nodeName, hostNetwork, serviceAccountName } = spec
-  const { phase, podIP, podIPs } = status ?? {}
-  // Through JSON: what is undefined is missing.
-  return JSON.parse(
-    JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
-  )
-}
 
 function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
   return new Map([...(watch?.objects.values() ?? [])].map(({ metadata }) => [keyOf(metadata), metadata.labels ?? {}]))

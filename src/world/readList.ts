@@ -15,13 +15,13 @@ type Query = Readonly<Record<string, string>>
 const limit = '20' // objects of a page
 
 /** `first` is what the first page is asked with; a cache gives all in one, an empty `first` asks for pages of one moment. */
-export async function readList<T>(
+export async function readList<T, Kept = T>(
   ask: (query: Query) => Promise<IncomingMessage>,
   first: Query,
-  keep: (object: T) => T,
-): Promise<Whole<T>> {
+  keep: (object: T) => Kept,
+): Promise<Whole<Kept>> {
   const isPaged = Object.keys(first).length === 0
-  const items: T[] = []
+  const items: Kept[] = []
   let query: Query = isPaged ? { limit } : first // of the next page
   for (;;) {
     const { items: some, metadata } = (await readJson(await ask(query))) as Page<T>

@@ -1,9 +1,9 @@
 // What an agent tells beside the files of captures: to whom, and what of a request reaches the disk.
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import test from 'ava'
 import { useInstalled } from '../daemonset/install.ts'
-import { Agent, gatewayToken } from './stage.ts'
+import { Agent, files, gatewayToken } from './stage.ts'
 
 const server = useInstalled()
 
@@ -28,4 +28,28 @@ test.serial('GET /captures lists what was made, and its files, to the gateway', 
   t.like(await agent.ask({ path: '/captures/uid-1/a-20261121-100000.pcap.gz', token }), { code: 200, text: 'packed packets' })
   for (const wrong of ['uid-2/a-20261121-100000.pcap.gz', 'uid-1/other', 'uid-1/..%2Fother', 'uid-1/%2Fetc%2Fhostname'])
     t.is((await agent.ask({ path: `/captures/${wrong}`, token })).code, 404, wrong)
+})
+
+test.serial('DELETE takes away what was made, that version and nothing else', async t => {
+  const agent = await Agent.start(t, server())
+  const token = await gatewayToken(server())
+  const path = join(agent.folder.directory, 'web-node-1-20261121100000UTC.tar.gz')
+  writeFileSync(path, 'an archive')
+  agent.write('web_cali1.pcap', 'packets')
+  agent.folder.setMade({ atMs: 1, files: [{ path, bytes: 10 }] })
+  const listed = JSON.parse((await agent.ask({ path: files, token })).text) as { files: { name: string; etag: string }[] }
+  const tagOf = (end: string) => listed.files.find(({ name }) => name.endsWith(end))?.etag ?? ''
+  const remove = async (name: string, etag: string) =>
+    (await agent.ask({ path: `${files}/${name}`, token, method: 'DELETE', headers: etag === '' ? {} : { 'if-match': etag } })).code
+  const archive = basename(path)
+  t.is(await remove(archive, ''), 412)
+  t.is(await remove(archive, tagOf('.pcap')), 412)
+  t.is(await remove('web_cali1.pcap', tagOf('.pcap')), 412) // what was captured goes as a whole
+  t.is(await remove('none.tar.gz', tagOf('.gz')), 412)
+  t.true(existsSync(path))
+  t.is(agent.folder.made?.isRemoved, undefined)
+  t.is(await remove(archive, tagOf('.gz')), 204)
+  t.false(existsSync(path))
+  t.like(agent.folder.made, { isRemoved: true, files: [{ path }] })
+  t.is(await remove(archive, tagOf('.gz')), 412)
 })

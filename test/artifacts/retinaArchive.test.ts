@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { makeRetinaArchive } from '../../src/artifacts/retinaArchive.ts'
+import { displayFlags } from '../../src/intent/displayFlags.ts'
 import type { RetinaArchive } from '../../src/model/artifact.ts'
 import type { EndpointFacts } from '../../src/model/facts.ts'
 import { writeCapture } from './packets.ts'
@@ -89,6 +90,35 @@ test('a text is put beside the packets when an option shapes it, and changes the
   })
   t.is(entryOf(path, `${stem}.txt`).toString(), expected.toString())
   t.deepEqual(readdirSync(folder), ['web_cali1.pcap'])
+})
+
+const simple = ['noResolveDNS', 'noResolvePort', 'printLinkHeader', 'quietOutput', 'absoluteSeq', 'dontVerifyChecksum']
+const booleans = ['verbose', 'extraVerbose', 'maxVerbose', 'printDataHex', 'printDataHexLink', 'printDataASCII', 'printDataASCIILink']
+const times = ['noTimestamp', 'unformattedTimestamp', 'deltaTimestamp', 'dateTimestamp', 'deltaSinceFirst']
+const words = {
+  verbosity: ['verbose', 'extra', 'max'],
+  printDataFormat: ['hex', 'hex-with-link', 'ascii', 'ascii-with-link'],
+  timestampFormat: ['none', 'unformatted', 'delta', 'date', 'delta-since-first'],
+}
+const options = [
+  ...[...simple, ...booleans, ...times].map(field => ({ [field]: true })),
+  ...Object.entries(words).flatMap(([field, all]) => all.map(word => ({ [field]: word }))),
+]
+
+test('each option that shapes text, in either form, gives the text that tcpdump prints with its flag', async t => {
+  const { folder, base } = stage(t)
+  writeCapture(join(folder, 'web_cali1.pcap'), [1, 2])
+  const texts = new Map<string, string>()
+  for (const [index, option] of options.entries()) {
+    const { display } = displayFlags(option)
+    const { files, note } = await make({ folder, base: join(base, `${index}`), fileNames: ['web_cali1.pcap'], display })
+    t.is(note, undefined)
+    const text = entryOf(files[0]?.path ?? '', `${stem}.txt`).toString()
+    const flags = ['-r', join(folder, 'web_cali1.pcap'), '-n', ...display]
+    t.is(text, execFileSync('tcpdump', flags, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), JSON.stringify(option))
+    texts.set(display.join(), text)
+  }
+  t.is(texts.size, simple.length + booleans.length + times.length) // both forms come to the same flags
 })
 
 test('a text that cannot be had whole is told, and the packets stay', async t => {

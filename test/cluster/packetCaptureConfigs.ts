@@ -42,8 +42,8 @@ export async function setStage(cluster: SimulatedCluster): Promise<Stage> {
   return { nodes, pods, controller }
 }
 
-export async function startAgent(cluster: SimulatedCluster, node: SimulatedNode): Promise<void> {
-  await node.startAgent(apis, { FELIX_PACKETCAPTURESDIR: filesOf(cluster, node), MAX_CAPTURE_FILES: '4' })
+export async function startAgent(cluster: SimulatedCluster, node: SimulatedNode, more: readonly string[] = []): Promise<void> {
+  await node.startAgent([...apis, ...more], { FELIX_PACKETCAPTURESDIR: filesOf(cluster, node), MAX_CAPTURE_FILES: '4' })
 }
 
 /** Where a node's agent puts its files. */

@@ -13,6 +13,7 @@ import { numberOf } from '../net/frames.ts'
 import type { Scope } from '../net/namespace.ts'
 import { makeSender } from '../net/sender.ts'
 import { root } from '../repo/tree.ts'
+import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 
 export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
@@ -30,6 +31,8 @@ export class RetinaStage {
   readonly nodes: Readonly<Record<NodeName, SimulatedNode>>
   readonly pods: Readonly<Record<string, SimulatedPod>>
   readonly #ports = new Map<string, number>()
+  #controllers = 0
+  controller: Child | undefined // the first
 
   constructor(cluster: SimulatedCluster, nodes: RetinaStage['nodes'], pods: RetinaStage['pods']) {
     this.cluster = cluster
@@ -156,7 +159,37 @@ export class RetinaStage {
   }
 
   async startAgent(node: NodeName): Promise<void> {
-    await this.nodes[node].startAgent(['--apis', 'retina', '--config', join(this.cluster.directory, `${node}.yaml`)])
+    await this.nodes[node].startAgent(['--apis', 'retina', '--config', this.#configOf(node)])
+  }
+
+  async startController(): Promise<Child> {
+    const name = `retina-${++this.#controllers}`
+    const kubeconfig = await this.cluster.kubeconfigFor('selcap-controller', name)
+    const args = [
+      'controller',
+      '--kubeconfig',
+      kubeconfig,
+      '--metrics-port',
+      '0',
+      '--apis',
+      'retina',
+      '--config',
+      this.#configOf('controller'),
+    ]
+    const controller = this.cluster.run(`controller-${name}`, undefined, args)
+    await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 30_000)
+    return controller
+  }
+
+  /** Beside where archives go; who runs picks it up. */
+  configure(settings: string): void {
+    writeFileSync(this.#configOf('controller'), settings)
+    for (const name of nodeNames)
+      writeFileSync(this.#configOf(name), `captureHostPathBaseDir: ${this.base(name)}\ncaptureDiskFreePercentMin: 0\n${settings}`)
+  }
+
+  #configOf(who: string): string {
+    return join(this.cluster.directory, `${who}.yaml`)
   }
 
   base(node: NodeName): string {
@@ -165,7 +198,7 @@ export class RetinaStage {
 }
 
 /** web-0 and vault-0 on the first node, web-1 on the second, db-0 on the third; vault-0 is in another namespace, with the labels of web. */
-async function retinaStage(cluster: SimulatedCluster, scope: Scope): Promise<RetinaStage> {
+async function retinaStage(cluster: SimulatedCluster, scope: Scope, settings: string): Promise<RetinaStage> {
   await cluster.api.kubectl('apply', '-k', join(root, 'daemonset', 'apis', 'retina'))
   await cluster.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
   for (const name of ['shop', 'bank']) await cluster.api.kubectl('create', 'namespace', name)
@@ -182,14 +215,9 @@ async function retinaStage(cluster: SimulatedCluster, scope: Scope): Promise<Ret
   const stage = new RetinaStage(cluster, nodes, pods)
   for (const [pod, node] of Object.entries({ 'web-0': first, 'vault-0': first, 'web-1': second, 'db-0': third }))
     await stage.listen(scope, pod, node)
-  for (const name of nodeNames) {
-    writeFileSync(join(cluster.directory, `${name}.yaml`), `captureHostPathBaseDir: ${stage.base(name)}\ncaptureDiskFreePercentMin: 0\n`)
-    await stage.startAgent(name)
-  }
-  const kubeconfig = await cluster.kubeconfigFor('selcap-controller', 'retina')
-  const args = ['controller', '--kubeconfig', kubeconfig, '--metrics-port', '0', '--apis', 'retina']
-  const controller = cluster.run('controller-retina', undefined, args)
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 30_000)
+  stage.configure(settings)
+  for (const name of nodeNames) await stage.startAgent(name)
+  stage.controller = await stage.startController()
   return stage
 }
 
@@ -204,15 +232,15 @@ function frames(file: Buffer): Buffer[] {
   return found
 }
 
-/** One for the test file, made when it is first asked for. */
-export function useRetina(cluster: () => SimulatedCluster): () => Promise<RetinaStage> {
+/** One for the test file, made when it is first asked for. `settings`: of agents and controller. */
+export function useRetina(cluster: () => SimulatedCluster, settings = ''): () => Promise<RetinaStage> {
   const cleanUps: (() => unknown)[] = []
   const made: { stage?: Promise<RetinaStage> } = {}
   test.after.always(async () => {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   })
   return () => {
-    made.stage ??= retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) })
+    made.stage ??= retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) }, settings)
     return made.stage
   }
 }

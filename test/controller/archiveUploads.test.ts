@@ -22,7 +22,6 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))
   await cluster().api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
   await cluster().api.kubectl('create', 'namespace', 'shop')
-  await cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'shop' }, stringData: s3Secret })
   const node = await cluster().addNode('node-1')
   const pod = await node.addPod('shop', 'web-0', { app: 'web' })
   const config = join(cluster().directory, 'settings.yaml')
@@ -62,6 +61,11 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   await until('a tap', ({ files = [] }) => files[0]?.state === 'WaitingForTraffic')
   await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 7 })
 
+  const missing = await until('word of the Secret', ({ conditions = [] }) => conditions.some(({ reason }) => reason === 'FindSecretFailed'))
+  const [condition, ...more] = missing.conditions?.filter(({ type }) => type === 'error') ?? []
+  t.deepEqual(more, [])
+  t.true(condition?.message.startsWith('secret of Capture is not found when blobupload is enabled, secretName: keys/shop'))
+  await cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'shop' }, stringData: s3Secret })
   const isFailed = ({ conditions = [] }: Partial<RetinaStatus>) => conditions.some(({ reason }) => reason === 'UploadFailed')
   const failed = await until('the failure', isFailed)
   t.is(failed.completionTime, undefined)

@@ -173,6 +173,30 @@ test.serial('run() counts what it wrote, what somebody else wrote first, and wha
   }, kube)
 })
 
+type Events = { readonly items: readonly { readonly reason: string; readonly involvedObject: { readonly name: string } }[] }
+
+for (const moment of ['before', 'after'] as const) {
+  test.serial(`run() tells what happened once, though it dies ${moment} the status is written`, async t => {
+    const name = `dies-${moment}`
+    const capture = await make(name)
+    await report('node-003', [of(capture, row('node-003', 'Capturing'))])
+    const dead = Promise.withResolvers<void>()
+    let isDead = false // from then on nothing leaves it
+    const kube: Kube = async request => {
+      if (isDead) throw new Error('read ECONNRESET')
+      isDead = request.path.endsWith(`/${name}/status`)
+      if (isDead) dead.resolve()
+      if (isDead && moment === 'before') throw new Error('read ECONNRESET')
+      return server().kube(request)
+    }
+    await withController(() => dead.promise, kube)
+    await withController(async () => void (await until(name, 'Capturing', each => each.status?.state === 'Capturing')))
+    const { items } = (await ask('/api/v1/namespaces/shop/events')) as Events
+    const told = items.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason }) => reason)
+    t.deepEqual(told, ['Started'])
+  })
+}
+
 test.serial('run() prunes the report of a node that is gone, and takes the node in again when it is back', async t => {
   const capture = await make('pruned')
   await withController(async controller => {

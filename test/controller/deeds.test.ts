@@ -79,7 +79,7 @@ test('nothing is written once the lease ran out or the term is over', async t =>
   for (const over of [parts(performance.now() - 1), parts(Number.POSITIVE_INFINITY, AbortSignal.abort())]) {
     t.deepEqual(await writeStatus(over, capture, statusOf(1), version), { kind: 'failed' })
     t.false(await removeCapture(over, capture, version))
-    await tell(over, 'shop', eventOf(capture, { reason: 'Late', type: 'Normal', message: '' }, noonMs))
+    await tell(over, 'shop', eventOf(capture, { reason: 'Late', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
   }
   t.is((await get('late')).metadata.resourceVersion, version)
   t.notRegex(await api().kubectl('get', 'events', '-n', 'shop'), /Late/)
@@ -89,7 +89,7 @@ test('tell() makes an Event that kubectl describes, of any name, and one of what
   const name = `${'a'.repeat(199)}.${'b'.repeat(50)}`
   const capture = await make(name)
   const told = { reason: 'Started', type: 'Normal', message: `${'x'.repeat(2_000)}😀` } as const
-  for (const nowMs of [Date.now(), Date.now()]) await tell(parts(), 'shop', eventOf(capture, told, nowMs - (nowMs % 60_000)))
+  for (const nowMs of [Date.now(), Date.now() + 90_000]) await tell(parts(), 'shop', eventOf(capture, told, { version: '1', nowMs }))
   const lines = (await api().kubectl('describe', 'packetcapture', name, '-n', 'shop')).split('\n').filter(line => /Started/.test(line))
   t.is(lines.length, 1)
 })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import type { QuotaVerdict } from '../../src/controller/quotas.ts'
 import { retinaVerdict } from '../../src/controller/retinaVerdict.ts'
 import type { NodeRow } from '../../src/controller/verdict.ts'
 import { retinaIntent } from '../../src/intent/retina.ts'
@@ -38,10 +39,10 @@ function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: R
   }
 }
 
-function judged(document: ReturnType<typeof capture>, rows: readonly NodeRow[], afterMs = 60_000, nodes = 2) {
+function judged(document: ReturnType<typeof capture>, rows: readonly NodeRow[], afterMs = 60_000, nodes = 2, quota?: QuotaVerdict) {
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   const addresses = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]))
-  return retinaVerdict({ capture: document, read, rows, addresses, previous: undefined, nowMs: createdAtMs + afterMs })
+  return retinaVerdict({ capture: document, read, rows, addresses, previous: undefined, quota, nowMs: createdAtMs + afterMs })
 }
 
 const messages = (verdict: ReturnType<typeof judged>) =>
@@ -53,6 +54,17 @@ test('retinaVerdict() waits a while for nodes to answer before it says that nobo
   t.is(soon.wakeAtMs, createdAtMs + 10_000)
   t.deepEqual(messages(judged(capture(), [])), ['no targets are selected by node selector, pod selector, or pod names'])
   t.deepEqual(messages(judged(capture(), [], 60_000, 0)), []) // no node reports: nobody could know
+})
+
+test('retinaVerdict() does not call a young capture complete before every node had time to begin', t => {
+  const packed = row({ isPacked: true })
+  const progress = '0/1 Capture jobs are in progress, waiting for completion'
+  const young = judged(capture(), [packed], 9_999)
+  t.deepEqual(messages(young), [progress])
+  t.is((young.status as { completionTime?: string }).completionTime, undefined)
+  t.is(young.wakeAtMs, createdAtMs + 10_000)
+  t.deepEqual(messages(judged(capture(), [packed], 10_000)), ['All 1 Capture jobs are completed'])
+  t.deepEqual(messages(judged(capture(), [packed], 1_000, 1)), ['All 1 Capture jobs are completed']) // nobody is left to answer
 })
 
 test('retinaVerdict() names the first pod that no node has', t => {
@@ -86,6 +98,39 @@ for (const [what, rows, afterMs, mayGo] of deletedRows) {
   })
 }
 
+/** A row of a node that was not let through. */
+function waits(): NodeRow {
+  const { row: all } = row()
+  const endpoints = all.file.endpoints.map(({ startedAt: _, ...each }) => ({ ...each, state: 'Scheduled' as const }))
+  return { row: { ...all, file: { ...all.file, state: 'Scheduled', endpoints } } }
+}
+
+test('retinaVerdict() says that a limit is exceeded, counts nobody who waits, and needs no finalizer for that', t => {
+  const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
+  const verdict = judged(capture(), [waits()], 60_000, 2, quota)
+  t.deepEqual(messages(verdict), ['the number of capture jobs 2 exceeds the limit 1'])
+  t.like(verdict.status, { files: [], active: undefined })
+  t.is(verdict.finalizers, undefined)
+  t.deepEqual(verdict.told, [{ reason: 'ExceedJobNumLimit', type: 'Warning', message: 'the number of capture jobs 2 exceeds the limit 1' }])
+  const deletedNow = judged(capture({ podSelector: {} }, deleted), [waits()], 61_000, 2, quota)
+  t.deepEqual(deletedNow.finalizers, ['other/one'])
+})
+
+test('retinaVerdict() says nothing of nodes that wait to be counted, and why they could not be', t => {
+  const through = new Set<string>()
+  t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through })), [])
+  t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through, failure: 'Cannot count' })), ['Cannot count'])
+  t.deepEqual(messages(judged(capture(), [], 60_000, 2, { through })), [
+    'no targets are selected by node selector, pod selector, or pod names',
+  ])
+})
+
+test('retinaVerdict() packs and tells of what had begun before it was no longer let through', t => {
+  const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
+  t.like(judged(capture(), [row()], 60_000, 2, quota).status, { active: 1 })
+  t.is(judged(capture({ podSelector: {} }, deleted), [row({ generation: 2 })], 61_000, 2, quota).finalizers, undefined) // it is held
+})
+
 test('retinaVerdict() tells each condition once', t => {
   const document = capture()
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
@@ -100,3 +145,28 @@ test('retinaVerdict() tells each condition once', t => {
   t.deepEqual(first.told, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
   t.deepEqual(retinaVerdict({ ...input, previous: first.status }).told, [])
 })
+
+const uploaded = { file: 'x', output: 's3Upload', uploaded: 'https://s3.test/x', at: createdAt }
+const stored = (more: object = {}, node = 'n'): NodeRow => {
+  const { row: each } = row({ isPacked: true })
+  return { row: { ...each, file: { ...each.file, node, uploads: [uploaded] }, artifact: { files: [{ path: '/x', bytes: 1 }], ...more } } }
+}
+const s3Upload = { bucket: 'b', secretName: 's', region: 'us-east-1' }
+const removals: readonly (readonly [what: string, rows: readonly NodeRow[], spec: object, isRemoved: boolean])[] = [
+  ['all is stored and nothing left on the nodes', [stored({ removed: true }), stored({ removed: true }, 'm')], {}, true],
+  ['a node has its archive still', [stored({ removed: true }), stored({}, 'm')], {}, false],
+  ['a node has failed', [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')], {}, false],
+  ['nobody asked for it', [stored({ removed: true })], { cleanUpAfterUpload: false }, false],
+  ['it goes nowhere', [stored({ removed: true })], { outputConfiguration: { hostPath: 'a' } }, false],
+]
+for (const [what, rows, spec, isRemoved] of removals) {
+  test(`retinaVerdict() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
+    const asked = capture()
+    const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
+    const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+    const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
+    const first = retinaVerdict({ ...input, previous: undefined })
+    t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first
+    t.is(retinaVerdict({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
+  })
+}

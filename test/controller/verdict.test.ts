@@ -58,6 +58,25 @@ test('verdictOf() says of a new capture that no node has answered, for ten secon
   t.is(condition(verdict({ ...young, rows: reporting(row('a', 'Capturing')) }).status, 'Ready')?.reason, 'Capturing')
 })
 
+test('verdictOf() does not call a young capture finished before every node had time to begin, nor lets its ttl run', t => {
+  const made = read({ limits: { packets: 1 }, ttlSecondsAfterFinished: 0 })
+  const createdAtMs = made.ok ? made.createdAtMs : never
+  const over = finished('a', createdAtMs + 500, { file: { packets: 1, message: 'Finished: packets limit 1 reached' } })
+  const young = { read: made, nowMs: createdAtMs + 1_000, rows: reporting(over) }
+  const { status, wakeAtMs, expiresAtMs } = verdict(young)
+  t.is(status.state, 'Capturing')
+  const message = 'Finished: packets limit 1 reached; other nodes may still begin'
+  t.like(condition(status, 'Ready'), { status: 'False', reason: 'NotAnswered', message })
+  t.deepEqual([wakeAtMs, expiresAtMs], [createdAtMs + 10_000, never])
+  const all = ['a', 'b', 'c'].map(node => finished(node, createdAtMs + 500))
+  t.is(verdict({ ...young, rows: reporting(...all) }).status.state, 'Finished') // nobody is left to answer
+  t.is(verdict({ ...young, nodes: 1 }).status.state, 'Finished')
+  const late = verdict({ ...young, nowMs: createdAtMs + 10_000 })
+  t.deepEqual([late.status.state, late.expiresAtMs], ['Finished', createdAtMs + 500])
+  const ended = read({ endTime: at(createdAtMs + 900) })
+  t.is(verdict({ ...young, read: ended }).status.state, 'Finished') // its window is over everywhere
+})
+
 test('verdictOf() passes on that only host-networked pods match, and lists no node for them', t => {
   const proxy = row('a', 'WaitingForTraffic', { isListed: false, file: { endpoints: [], message: 'Only host-networked pods match (1)' } })
   const alone = verdict({ rows: reporting(proxy) }).status

@@ -1,6 +1,6 @@
 // The image: selcap runs from the listed files and nothing else (changed root, no shell), the list is what package.json asks
 // for, and the Dockerfile builds just that.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,6 +37,21 @@ const node = `${home}/node_modules/.bin/node`
 
 networkTest('selcap --help names its commands, from the image alone', async t => {
   t.regex(run(selcap, '--help'), /Usage: selcap[\s\S]*explain[\s\S]*standalone/)
+})
+
+networkTest('the image holds what Node makes of the sources: their types are not stripped again', async t => {
+  const [command = '', ...rest] = [...inImage(selcap), selcap, 'validate', '/none.yaml']
+  const { stderr } = spawnSync(command, rest, {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: '/', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+  })
+  const asked = stderr.split('\n').filter(line => line.includes('retrieving transpile cache for StrippedTypeScript'))
+  t.true(asked.length > 10, stderr)
+  t.deepEqual(
+    asked.filter(line => !line.endsWith('success')),
+    [],
+  )
+  t.notRegex(stderr, /no transpile cache/)
 })
 
 networkTest('selcap explain works from the image alone', async t => {

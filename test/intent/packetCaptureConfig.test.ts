@@ -8,6 +8,7 @@ import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture } from '../../src/model/world.ts'
 import { ringDriver } from '../../src/taps/ring.ts'
+import { takenBy } from './traffic.ts'
 
 const surroundings = { node: 'node-0', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() }
 
@@ -152,3 +153,17 @@ test('the longest lists that are taken compile', async t => {
   const { filter, filterInstructionsMax } = accepted({ targetIPs, targetPorts, filter: 'tcp' })
   t.true((await ringDriver().compile(filter, 262_144, filterInstructionsMax)) > 4_096)
 })
+
+const taken: readonly (readonly [spec: object, numbers: readonly number[]])[] = [
+  [{ targetIPs: ['10.0.0.1'] }, [0, 1, 2]],
+  [{ targetIPs: ['10.1.0.0/16', '2001:db8::2'] }, [0, 1, 2, 3, 6, 7]],
+  [{ targetIPs: ['10.1.0.0/16', '2001:db8::2'], targetPorts: [80, 8_000] }, [0, 1, 3, 7]],
+  [{ targetIPs: ['0.0.0.0/0'], targetPorts: [53, 8_101] }, [5]],
+  [{ targetIPs: ['0.0.0.0/0', '::/0'], filter: 'tcp and not port 443' }, [0, 1, 7]],
+  [{ targetIPs: ['10.0.0.0/24'], targetPorts: [80, 443], filter: 'tcp and (port 80 or port 443) and not icmp' }, [0, 1, 2]],
+  [{ podSelector: { pods: [{ podName: 'a', namespace: 'b' }] }, targetPorts: [80], targetIPs: ['10.0.0.1'] }, [0, 1, 7]],
+]
+for (const [spec, numbers] of taken) {
+  test(`readPacketCaptureConfig() of ${JSON.stringify(spec)} takes exactly the packets that it says`, t =>
+    t.deepEqual(takenBy(accepted(spec).filter), numbers))
+}

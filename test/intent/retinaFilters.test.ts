@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import fc from 'fast-check'
-import { addressExpression, both, checkUserFilter, systemExpression } from '../../src/intent/retinaFilters.ts'
+import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from '../../src/intent/retinaFilters.ts'
 import { casesOf } from './retinaCases.ts'
+import { takenBy } from './traffic.ts'
 
 /** libpcap's own word, from outside this process. */
 function compiles(expression: string): boolean {
@@ -178,4 +179,39 @@ for (const text of ['tcp) or (udp', 'tcp)', '(tcp', ')(', 'host my-svc', '--help
 }
 for (const text of ['portrange 80-90', 'tcp[2:2] -1 = 5', 'ether host 02:00:00:00:00:01', '((tcp) or (udp port 53))']) {
   test(`checkUserFilter() takes ${JSON.stringify(text)}`, t => void t.notThrows(() => checkUserFilter(text)))
+}
+
+const taken: readonly (readonly [filters: RetinaFilters, numbers: readonly number[]])[] = [
+  [{}, [0, 1, 2, 3, 4, 5, 6, 7]],
+  [{ include: ['10.0.0.1'] }, [0, 1, 2]],
+  [{ include: ['10.0.0.1:80'] }, [0, 1]],
+  [{ include: ['10.1.0.0/16'] }, [0, 1, 2, 3]],
+  [{ include: ['10.1.0.0/16:443'] }, [2]],
+  [{ include: ['*:80'] }, [0, 1, 7]],
+  [{ include: ['443'] }, [2]],
+  [{ include: ['*:8000-8100'] }, [3, 4]],
+  [{ include: ['192.0.2.2:8100-8200', '53'] }, [5, 6]],
+  [{ include: ['[2001:db8::1]'] }, [6, 7]],
+  [{ include: ['[2001:db8::1]:53'] }, [6]],
+  [{ include: ['[2001:db8::/32]:80'] }, [7]],
+  [{ include: ['10.0.0.1', '[2001:db8::2]:53'] }, [0, 1, 2, 6]],
+  [{ exclude: ['*:80'] }, [2, 3, 4, 5, 6]],
+  [{ exclude: ['10.0.0.0/8', '[2001:db8::/64]'] }, [4, 5]],
+  [{ include: ['10.0.0.0/8'], exclude: ['10.0.0.1:443'] }, [0, 1, 3]],
+  [{ include: ['*:80'], exclude: ['[2001:db8::/16]'] }, [0, 1]],
+]
+for (const [filters, numbers] of taken) {
+  test(`systemExpression() of ${JSON.stringify(filters)} takes exactly the packets that it says`, t =>
+    t.deepEqual(takenBy(systemExpression(filters)), numbers))
+}
+
+const directed: readonly (readonly [sources: readonly string[], destinations: readonly string[], numbers: readonly number[]])[] = [
+  [['10.0.0.1'], [], [0, 2]],
+  [[], ['10.0.0.1', '2001:db8::2'], [1, 6, 7]],
+  [['10.1.2.3', '10.0.0.1'], ['10.0.0.1'], [1]],
+  [['2001:db8::2'], [], []],
+]
+for (const [sources, destinations, numbers] of directed) {
+  test(`addressExpression() from ${sources} to ${destinations} takes exactly the packets that it says`, t =>
+    t.deepEqual(takenBy(addressExpression(sources, destinations)), numbers))
 }

@@ -44,6 +44,11 @@ export class TestServer {
     await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)), 60_000)
   }
 
+  /** It stands still, or goes on. */
+  pause(isPaused: boolean): void {
+    if (this.#child?.isRunning) process.kill(this.#child.pid, isPaused ? 'SIGSTOP' : 'SIGCONT')
+  }
+
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.#child?.stop(signal)
   }

@@ -85,6 +85,8 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'src/cli',
     'src/daemon.ts',
     'src/intent',
+    'src/endpoint', // to count nodes by the rules by which they capture
+    'src/match',
     'src/schedule',
     'src/status',
     'src/publish',

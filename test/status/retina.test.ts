@@ -42,6 +42,20 @@ const rows: readonly (readonly [
 ])[] = [
   ['new', {}, [], [undefined, undefined, undefined]],
   [
+    'more than a limit lets through',
+    { exceeded: { count: 3, limit: 2, leftOut: [] }, missing: 'failed to get pod x' },
+    ['error=True ExceedJobNumLimit: the number of capture jobs 3 exceeds the limit 2'],
+    [undefined, undefined, undefined],
+  ],
+  [
+    'let through, but not on all nodes',
+    { nodes: [node('a', 'Capturing')], exceeded: { count: 3, limit: 1, leftOut: ['b', 'c'] } },
+    [
+      'complete=False JobsInProgress: 1/1 Capture jobs are in progress, waiting for completion; the number of capture jobs 3 exceeds the limit 1: nothing is captured on b, c',
+    ],
+    [1, undefined, undefined],
+  ],
+  [
     'refused',
     { refusal: 'At least one output configuration should be set' },
     ['error=True OtherError: At least one output configuration should be set'],
@@ -84,6 +98,32 @@ const rows: readonly (readonly [
     { nodes: [node('a', 'Finished', packed)], missing: 'failed to get pod db in namespace shop' },
     ['error=True OtherError: failed to get pod db in namespace shop'],
     [undefined, 1, undefined],
+  ],
+  [
+    'packed, without the Secret of its bucket',
+    {
+      nodes: [{ ...node('a', 'Finished', packed), uploadFailure: 'Cannot read Secret "keys"' }],
+      outputs: ['s3Upload'],
+      missingSecrets: ['keys'],
+      namespace: 'shop',
+    },
+    [
+      progress('1/1'),
+      'error=True FindSecretFailed: secret of Capture is not found when blobupload is enabled, secretName: keys/shop; Cannot read Secret "keys"',
+    ],
+    [1, undefined, undefined],
+  ],
+  [
+    'failed on one node, and not uploaded from another: one condition tells both',
+    {
+      nodes: [{ ...node('a', 'Finished', packed), uploadFailure: 'refused' }, node('b', 'Error', undefined, 'Cannot open a tap')],
+      outputs: ['s3Upload'],
+    },
+    [
+      `${progress('1/2')}; b: Cannot open a tap`,
+      'error=True RunJobFailed: 1 Capture jobs are in failed state; b: Cannot open a tap; refused',
+    ],
+    [1, undefined, 1],
   ],
   [
     'noted upon',

@@ -1,7 +1,16 @@
 // One go at all that is to be uploaded of a capture: asks each node what it has, sends what is not being written to and not there
 // yet, and, when the capture is over on a node and the user wants it, removes what is stored and compared. In: a wish, what was done
 // before. Out: told file by file. Whatever fails is told and the rest goes on.
-import { digestOf, type FileThere, filesPath, type ListedFile, listFiles, openFile, removeFiles } from '../../agentClient/agentFiles.ts'
+import {
+  digestOf,
+  type FileThere,
+  filesPath,
+  type ListedFile,
+  listFiles,
+  openFile,
+  removeFiles,
+  removeMade,
+} from '../../agentClient/agentFiles.ts'
 import type { Agents } from '../../agentClient/agents.ts'
 import { outputFields, type StoreTarget } from '../../model/output.ts'
 import { openStore } from '../../output/open.ts'
@@ -10,7 +19,7 @@ import type { Failure, Source, Store, Stored } from '../../output/store.ts'
 import type { UploadStatus } from '../../status/types.ts'
 import type { Kube } from '../../world/kube.ts'
 import { runClaim } from './claim.ts'
-import { readSecret } from './secret.ts'
+import { readSecret, SecretNotFound } from './secret.ts'
 import { keyOf, type NodeWish, type UploadWish } from './wish.ts'
 
 export type JobParts = {
@@ -27,12 +36,13 @@ export type Memory = {
   readonly stored: Set<string>
   readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
   readonly onFailure: (node: string, reason: string) => void
+  readonly onMissingSecret: (name: string) => void
 }
 
 /** `waits`: soon there will be more to see. */
 export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
   for (const target of wish.output.stores) {
-    const opened = await open(parts, wish, target, signal)
+    const opened = await open(parts, { wish, memory, target, signal })
     if (!opened.ok) {
       for (const { node } of wish.nodes) memory.onFailure(node, opened.reason)
       continue
@@ -57,15 +67,16 @@ type Sending = JobParts & {
   readonly signal: AbortSignal
 }
 
+type Opening = Pick<Sending, 'wish' | 'memory' | 'target' | 'signal'>
+
 async function open(
   { kube, policy }: JobParts,
-  { capture }: UploadWish,
-  target: StoreTarget,
-  signal: AbortSignal,
+  { wish: { capture }, memory, target, signal }: Opening,
 ): Promise<{ readonly ok: true; readonly store: Store } | Failure> {
   try {
     return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
   } catch (error) {
+    if (error instanceof SecretNotFound) memory.onMissingSecret(target.secretName)
     return { ok: false, isFinal: false, reason: (error as Error).message }
   }
 }
@@ -75,7 +86,9 @@ async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
   const path = filesPath(wish.capture)
   try {
     const { files } = await listFiles(agents, node.place, path)
-    const missing = (node.only ?? []).filter(name => !files.some(file => file.name === name))
+    const missing = (node.only ?? []).filter(
+      name => !files.some(file => file.name === name) && !memory.stored.has(markOf(node.node, name, removed)),
+    )
     if (missing.length > 0)
       memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
     for (const file of files) {
@@ -135,7 +148,12 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
       !files.every(file => file.bytes === 0 || !isWanted(wanting, file.name) || isStored(file))
     )
       return
-    const code = await removeFiles(agents, place, path)
+    for (const file of wanting.only ? files.filter(file => isWanted(wanting, file.name)) : []) {
+      const code = await removeMade(agents, { place, path, file })
+      if (code !== 204) throw new Error(`the agent answered ${code}`)
+      memory.stored.add(markOf(node, file.name, removed))
+    }
+    const code = wanting.only ? 204 : await removeFiles(agents, place, path)
     if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
   } catch (error) {
     memory.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
@@ -145,6 +163,8 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
 function isWanted({ only }: NodeWish, name: string): boolean {
   return only === undefined || only.includes(name)
 }
+
+const removed = 'removed' // in place of a tag and an output
 
 function markOf(...words: readonly string[]): string {
   return words.join('\n')

@@ -46,7 +46,7 @@ function wishOf(
     const { node, fileNames, state } = row.file
     const place = places.get(node)
     const only = artifact && (row.artifact?.files ?? []).map(({ path }) => nameIn(path))
-    const isEmpty = (only ?? fileNames).length === 0
+    const isEmpty = (only ?? fileNames).length === 0 || row.artifact?.removed === true
     if (!place?.certificateFingerprint || silentSinceMs !== undefined || !row.isListed || isEmpty) return []
     const { address, port, certificateFingerprint } = place
     const isFinished = state === 'Finished' && row.observedGeneration === generation

@@ -6,11 +6,18 @@ import { type Kube, refusalOf } from '../../world/kube.ts'
 const requestMs = 10_000
 const bytesMax = 4_194_304 // an API server keeps one megabyte, in base64
 
+export class SecretNotFound extends Error {
+  override readonly name = 'SecretNotFound'
+}
+
 export async function readSecret(kube: Kube, namespace: string, name: string, signal: AbortSignal): Promise<SecretValues> {
   if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) throw new Error(`Cannot read Secret "${name}": expected the name of a Secret`)
   const path = `/api/v1/namespaces/${namespace}/secrets/${name}`
   const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
-  if (response.statusCode !== 200) throw new Error(`Cannot read Secret "${name}": ${await refusalOf(response)}`)
+  if (response.statusCode !== 200) {
+    const message = `Cannot read Secret "${name}": ${await refusalOf(response)}`
+    throw response.statusCode === 404 ? new SecretNotFound(message) : new Error(message)
+  }
   const { data = {} } = (await readBounded(response, bytesMax)) as { readonly data?: Readonly<Record<string, string>> }
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
 }

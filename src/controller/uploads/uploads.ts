@@ -21,6 +21,7 @@ const never = Number.POSITIVE_INFINITY
 type Kept = {
   readonly done: Map<string, UploadStatus[]> // by node
   failures: Map<string, string>
+  missingSecrets: Set<string>
   readonly stored: Set<string>
   wish: UploadWish
   signature: string // of what was looked at last
@@ -76,6 +77,7 @@ export class Uploads {
     const made = {
       done: new Map(),
       failures: new Map(),
+      missingSecrets: new Set<string>(),
       stored: new Set<string>(),
       wish,
       signature: '',
@@ -104,6 +106,7 @@ export class Uploads {
   async #go(kept: Kept, signal: AbortSignal): Promise<void> {
     const { wish } = kept
     const failures = new Map<string, string>()
+    const missingSecrets = new Set<string>()
     const memory = {
       stored: kept.stored,
       onDone: (node: string, upload: UploadStatus, isStored: boolean) => {
@@ -115,6 +118,7 @@ export class Uploads {
       onFailure: (node: string, reason: string) => {
         if (!failures.has(node)) failures.set(node, reason)
       },
+      onMissingSecret: (name: string) => void missingSecrets.add(name),
     }
     const outcome = await runJob(this.#parts, wish, memory, signal)
     for (const mark of kept.stored) if (kept.stored.size > storedMax) kept.stored.delete(mark) // the oldest; asking the store tells as well
@@ -123,6 +127,7 @@ export class Uploads {
     if (!isOver) return
     const nowMs = this.#parts.nowMs()
     kept.failures = failures
+    kept.missingSecrets = missingSecrets
     kept.signature = signatureOf(wish)
     kept.failed = failures.size === 0 ? 0 : kept.failed + 1
     kept.isWaiting = outcome === 'waits'
