@@ -81,6 +81,30 @@ clusterTest('a pod of its own writes the files of a capture into a claim, with n
   t.deepEqual(await pods(), [])
 })
 
+clusterTest('with cleanUpAfterUpload the files leave the node when the pod has said what lies in the claim', async t => {
+  const output = { persistentVolumeClaim: 'pcaps', cleanUpAfterUpload: true }
+  await cluster().apply(packetCapture('clean', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }], output }))
+  const node = join(cluster().directory, 'node-1', 'shop', 'clean')
+  const files = () => readdirSync(node).filter(name => name.endsWith('.pcap'))
+  await until('a tap', async () => (await statusOf('clean'))?.state === 'WaitingForTraffic' || undefined)
+  const patch = JSON.stringify({ spec: { endTime: new Date(Date.now() - 1_000).toISOString() } })
+  await cluster().api.kubectl('patch', 'packetcapture', 'clean', '-n', 'shop', '--type=merge', '-p', patch)
+  const pod = await until('a pod', async () => (await pods())[0])
+  const held = files()
+  t.is(held.length, 1)
+  const [before] = held.map(name => readFileSync(join(node, name)))
+  const claim = join(cluster().directory, 'claim')
+  const { said, child } = await runByHand(cluster(), pod, claim)
+  t.like(JSON.parse(said || '{}'), { files: 1, bytes: before?.length }, child.tail(20))
+  t.deepEqual(files(), held)
+  await endPod(cluster(), pod, said)
+  await until('the files to go', async () => (files().length === 0 ? true : undefined))
+  const [upload] = await until('the status', async () => ((await uploadsOf('clean')).length > 0 ? uploadsOf('clean') : undefined))
+  t.like(upload, { file: held[0], bytes: before?.length, output: 'persistentVolumeClaim' })
+  t.deepEqual(readFileSync(join(claim, (upload?.uploaded ?? '').replace('pcaps:/', ''))), before)
+  await until('the pod to go', async () => ((await pods()).length === 0 ? true : undefined))
+})
+
 const security = {
   securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
   container: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
