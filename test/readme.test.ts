@@ -13,7 +13,8 @@ import { until } from './taps/capture.ts'
 
 type Check = (place: Place, command: string) => Promise<unknown>
 
-const readme = ['In a cluster', 'Get at the packets'].reduce(withoutSection, read('README.md')) // those: test/cluster/node/readme.test.ts
+// Those: test/cluster/node/readme.test.ts, the last one test/cluster/readme.test.ts.
+const readme = ['In a cluster', 'Get at the packets', 'Captures of other tools'].reduce(withoutSection, read('README.md'))
 // That one types the first too; the others: test/controller/claims.test.ts, test/daemonset/report.test.ts.
 const manual = ['The programs', 'Uploads', "Retina's captures"].reduce(withoutSection, read('docs/operations.md'))
 const contributing = read('CONTRIBUTING.md')
