@@ -9,11 +9,11 @@ import { root } from './bundled.mjs'
 
 export const home = '/opt/selcap'
 const node = `${home}/node_modules/.bin/node`
-// The kernel reads the first line, and hands over one option: no shell, no env. What bin/selcap says of memory holds here too.
-const youngMib = '--max-semi-space-size=1'
-const starter = `#!${node} ${youngMib}
+// The kernel reads the first line, and hands over one option: no shell, no env. What bin/selcap says of memory holds here too;
+// the room for young objects is in the environment that agent.yaml sets.
+const option = '--no-concurrent-recompilation'
+const starter = `#!${node} ${option}
 process.noDeprecation = true
-require('node:v8').setFlagsFromString('--no-concurrent-recompilation')
 require('node:module').enableCompileCache({ directory: '${home}/cache', portable: true })
 import('${home}/src/main.ts')
 `
@@ -39,7 +39,7 @@ function layOut(directory) {
   for (const library of librariesOf(programs)) copyFileSync(library, parent(join(directory, library)))
   write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
   write(join(directory, 'etc/passwd'), users, 0o644)
-  execFileSync(join(directory, node), [youngMib, join(root, 'scripts', 'imageCache.mjs'), join(directory, home)])
+  execFileSync(join(directory, node), [option, join(root, 'scripts', 'imageCache.mjs'), join(directory, home)])
 }
 
 function programNamed(name) {

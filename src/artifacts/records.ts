@@ -3,6 +3,7 @@
 // a few kilobytes of each file, however long they are; a record that is not whole is the end of its file.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { recordBytesMax } from '../model/capture.ts'
 import { Heap } from '../stream/heap.ts'
 
 /** `bytes`: valid until the next one is asked for. */
@@ -26,7 +27,6 @@ export type FilePart = {
 
 export const pcapHeadBytes = 24
 const recordHeadBytes = 16
-const recordBytesMax = 1_048_576 // beyond any frame: a length like that is none
 const chunkBytes = { least: 8_192, most: 65_536, all: 8_388_608 } as const
 
 /** All of these files. */

@@ -1,13 +1,13 @@
 // Makes one file of all that a capture holds on this node, in the order of time: pcap, or text. Or prints the text, and makes
 // none. In: the job and the directory of its files. Out: what was made. It appears under its name when it is complete, never
 // grows beyond its limit, and is the same one when it is made again after a crash.
-import { constants } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileHeader } from '../files/header.ts'
 import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
 import { isExpected } from '../taps/failure.ts'
+import { openTemporary } from './hostFolder.ts'
 import type { Print } from './print.ts'
 import { type PcapRecord, recordsInOrder } from './records.ts'
 
@@ -108,8 +108,7 @@ async function* fitting(chunks: AsyncIterable<Buffer>, bytesMax: number, kept: {
 export async function writeWhole(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
   const part = partOf(path)
   await mkdir(join(path, '..'), { recursive: true, mode: 0o750 })
-  await rm(part, { force: true })
-  const file = await open(part, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o640)
+  const file = await openTemporary(part)
   try {
     for await (const chunk of chunks) await file.writeFile(chunk)
     await file.datasync()

@@ -16,6 +16,7 @@ import { Controller } from './controller.ts'
 import { controllerFigures } from './figures.ts'
 import { lead } from './lease.ts'
 import { refusalFor } from './preflight.ts'
+import { logAuthorities } from './uploads/authorities.ts'
 import { policyOf } from './uploads/policyOf.ts'
 import { Uploads } from './uploads/uploads.ts'
 
@@ -31,6 +32,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     configuration.warnTo(log)
   }
   apply()
+  logAuthorities(log)
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)

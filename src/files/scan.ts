@@ -1,7 +1,7 @@
 // Walks the records of a capture file that a crash may have left torn. In: an open file. Out: its format and how far it is
 // whole. Reads a mebibyte at a time; refuses (undefined) what is no file of ours.
 import type { FileHandle } from 'node:fs/promises'
-import type { Format } from '../model/capture.ts'
+import { type Format, recordBytesMax } from '../model/capture.ts'
 
 export type Scan = {
   readonly format: Format
@@ -12,7 +12,6 @@ export type Scan = {
 }
 
 const chunkBytes = 1_048_576
-const largestRecord = 1_048_576 // beyond any frame: a length like that is not one
 
 export async function scanFile(file: FileHandle): Promise<Scan | undefined> {
   const reader = new ChunkReader(file)
@@ -29,7 +28,7 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
   for (let head = await reader.at(at, 16); head; head = await reader.at(at, 16)) {
     const captured = head.readUInt32LE(8)
     // A zero-filled tail reads as empty records: no frame is empty.
-    if (captured === 0 || captured > largestRecord || !(await reader.has(at + 16 + captured))) break
+    if (captured === 0 || captured > recordBytesMax || !(await reader.has(at + 16 + captured))) break
     at += 16 + captured
     records++
   }
@@ -40,7 +39,7 @@ async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
   let [at, records, recordBytes, snapLength] = [0, 0, 0, 0]
   for (let head = await reader.at(at, 16); head; head = await reader.at(at, 16)) {
     const [type, length] = [head.readUInt32LE(0), head.readUInt32LE(4)]
-    if (type === 0 || length < 12 || length > largestRecord || length % 4 !== 0) break
+    if (type === 0 || length < 12 || length > recordBytesMax || length % 4 !== 0) break
     const tail = await reader.at(at + length - 4, 4)
     if (tail?.readUInt32LE(0) !== length) break
     if (type === 1) snapLength = head.readUInt32LE(12)

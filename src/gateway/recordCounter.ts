@@ -1,6 +1,7 @@
 // How many packets a capture file holds, counted as its bytes pass by in whatever pieces. In: pcap and pcapng as selcap writes them.
 // Out: the number of records; undefined for anything else, as an archive.
-const largestRecord = 1_048_576 // beyond any frame: a length like that is not one
+import { recordBytesMax } from '../model/capture.ts'
+
 const pcapMagic = 0xa1b2c3d4
 const pcapHeader = { file: 24, record: 16 } as const
 const sectionBlock = 0x0a0d0d0a
@@ -48,14 +49,14 @@ export class RecordCounter {
 
   #readRecord(): void {
     const captured = this.#head.readUInt32LE(8)
-    if (captured > largestRecord) this.#kind = 'other'
+    if (captured > recordBytesMax) this.#kind = 'other'
     this.#records++
     this.#skip = captured
   }
 
   #readBlock(): void {
     const length = this.#head.readUInt32LE(4)
-    if (length < blockHeader + 4 || length > largestRecord) this.#kind = 'other'
+    if (length < blockHeader + 4 || length > recordBytesMax) this.#kind = 'other'
     if (this.#head.readUInt32LE(0) === packetBlock) this.#records++
     this.#skip = length - blockHeader
   }

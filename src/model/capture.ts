@@ -89,6 +89,9 @@ export type Intent = {
 
 export const snapLengthMax = 262_144
 
+/** Of a record or block with its head, in files and streams. A length beyond it is not one. */
+export const recordBytesMax = 4 * snapLengthMax
+
 /** One refused capture: it harms nobody else and becomes that capture's Error. */
 export type Rejection = {
   readonly ok: false

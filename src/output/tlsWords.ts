@@ -1,5 +1,7 @@
-// What is wrong with a store's TLS, and who mends it. In: the code of an error, Node's or OpenSSL's. Out: the text; undefined for
-// an error of something else. Authorities are trusted by the process, not by a capture: Node reads NODE_EXTRA_CA_CERTS at its start.
+// What is wrong with a store's TLS, and who mends it. In: the code of an error, Node's or OpenSSL's. Out: a StoreError. Authorities
+// are trusted by the process, not by a capture: Node reads NODE_EXTRA_CA_CERTS at its start.
+import { final, StoreError } from './store.ts'
+
 const wanting: readonly (readonly [codes: RegExp, what: string, expected: string])[] = [
   [
     /^(UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)/,
@@ -18,10 +20,12 @@ const wanting: readonly (readonly [codes: RegExp, what: string, expected: string
     "the store's certificate cannot be trusted",
     'expected the store to have another one',
   ],
-  [/^(EPROTO|ERR_SSL_\w+)$/, 'no TLS could be agreed on', 'expected a store that speaks https at this port'],
 ]
 
-export function tlsExpectation(code: string): string | undefined {
+/** undefined: an error of something else. */
+export function tlsError(code: string): StoreError | undefined {
+  // Bytes that changed on the way look like this too, so it may pass.
+  if (/^(EPROTO|ERR_SSL_\w+)$/.test(code)) return new StoreError(`TLS failed (${code}): expected a store that speaks https at this port`)
   const [, what, expected] = wanting.find(([codes]) => codes.test(code)) ?? []
-  return what && `${what} (${code}): ${expected}`
+  return what === undefined ? undefined : final(`${what} (${code}): ${expected}`) // stays so until somebody acts
 }

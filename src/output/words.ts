@@ -1,7 +1,7 @@
 // Texts about what went wrong, without anything secret: codes instead of a library's messages, which may hold URLs and more.
 import { storeErrorIn } from './attempts.ts'
-import { type Failure, final, RefusedError, type SecretValues, StoreError } from './store.ts'
-import { tlsExpectation } from './tlsWords.ts'
+import { type Failure, RefusedError, type SecretValues, StoreError } from './store.ts'
+import { tlsError } from './tlsWords.ts'
 
 /** Of connections that fail or break; all of these may pass. */
 const networkCodes: Readonly<Record<string, string>> = {
@@ -21,8 +21,8 @@ export function networkError(error: unknown): StoreError | undefined {
   if (code === undefined) return undefined
   if (code === 'SELCAP_REFUSED') return new RefusedError(error instanceof Error ? error.message : code)
   if (code in networkCodes) return new StoreError(`${networkCodes[code]} (${code})`)
-  const untrusted = tlsExpectation(code)
-  if (untrusted) return final(untrusted) // stays so until somebody acts
+  const ofTls = tlsError(code)
+  if (ofTls) return ofTls
   return /^(E[A-Z]+|ERR_[A-Z_]+)$/.test(code) ? new StoreError(`the connection failed (${code})`) : undefined
 }
 

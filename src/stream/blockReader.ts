@@ -1,10 +1,11 @@
 // Cuts a pcapng byte stream into whole blocks, however it was cut up on its way. A block is a view of the bytes that came,
 // or a copy where it came in pieces. What cannot be a block is told as a problem: the stream cannot be followed beyond it.
+import { recordBytesMax } from '../model/capture.ts'
+
 export type Blocks = { readonly blocks: readonly Buffer[]; readonly problem?: string }
 
 const headBytes = 8 // type and size
-export const blockBytesMin = 12
-export const blockBytesMax = 1_048_576 // a packet of the longest snap length takes a quarter
+const blockBytesMin = 12
 
 export class BlockReader {
   #torn: Buffer = Buffer.alloc(headBytes) // has room for the whole block as soon as its size is known
@@ -64,8 +65,8 @@ function sizeAt(bytes: Buffer, at: number): number | undefined {
 }
 
 function problemOf(size: number | undefined): string | undefined {
-  if (size === undefined || (size >= blockBytesMin && size <= blockBytesMax && size % 4 === 0)) return undefined
-  return `a block of ${size} bytes, expected a multiple of 4 from ${blockBytesMin} to ${blockBytesMax}`
+  if (size === undefined || (size >= blockBytesMin && size <= recordBytesMax && size % 4 === 0)) return undefined
+  return `a block of ${size} bytes, expected a multiple of 4 from ${blockBytesMin} to ${recordBytesMax}`
 }
 
 // The size stands at the end of a block again.

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { RetinaStatus } from '../../src/status/retina.ts'
-import { nodeNames, type RetinaStage, useRetina } from './retinaStage.ts'
+import { type NodeName, nodeNames, type RetinaStage, useRetina } from './retinaStage.ts'
 import { useSimulated } from './useSimulated.ts'
 
 const { cluster, clusterTest } = useSimulated()
@@ -109,6 +109,33 @@ clusterTest('a limit that is raised lets through what waited for it', async t =>
   t.deepEqual(Object.values(stage.packets(stage.archive('node-1', 'pods'))), [{ numbers: [200, 201], others: 0 }])
   t.deepEqual(Object.values(stage.packets(stage.archive('node-2', 'pods'))), [{ numbers: [300, 301, 302], others: 0 }])
   await stage.remove('pods')
+})
+
+clusterTest('a pass that is taken away is given again, and a limit that is lowered stops what is beyond it', async t => {
+  const stage = await onStage()
+  const before = sockets(stage)
+  const archives = (node: NodeName) => stage.archives(node).filter(path => path.includes('/lowered-')).length
+  await stage.apply('lowered', spec(web, '1h'))
+  await stage.open('lowered', ['node-1', 'node-2'])
+  await stage.send('web-0', { first: 500, count: 2 })
+  await stage.until('lowered', 'packets', ({ files = [] }) => files.some(({ packets }) => packets === 2))
+  await cluster().api.kubectl('annotate', 'captures.retina.sh', 'lowered', '-n', 'shop', 'selcap.dev/pass-')
+  const isBack = ({ files = [] }: Partial<RetinaStatus>) =>
+    files.length === 2 && files.every(({ endpoints }) => endpoints.every(({ gaps }) => gaps.at(-1)?.to !== undefined))
+  await stage.until('lowered', 'its taps', isBack)
+  await stage.send('web-0', { first: 510, count: 1 })
+  await stage.until('lowered', 'another packet', ({ files = [] }) => files.some(({ packets }) => packets === 3))
+
+  stage.configure('captureJobNumLimit: 1\n')
+  const { status } = await stage.until('lowered', 'the error', saysExceeded)
+  t.deepEqual(told(status ?? {}), [exceeds(2, 1)])
+  await stage.until('lowered', 'the end of its taps', ({ files = [] }) => files.every(({ state }) => state === 'Scheduled'))
+  t.deepEqual(sockets(stage), before)
+  t.deepEqual(nodeNames.map(archives), [0, 0, 0])
+  await stage.remove('lowered')
+  t.deepEqual(nodeNames.map(archives), [1, 1, 0])
+  t.deepEqual(Object.values(stage.packets(stage.archive('node-1', 'lowered'))), [{ numbers: [500, 501, 510], others: 0 }])
+  stage.configure('captureJobNumLimit: 2\n')
 })
 
 clusterTest('while no controller is there nothing begins; the next one lets it through, for all of its duration', async t => {

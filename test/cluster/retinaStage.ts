@@ -17,7 +17,7 @@ import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 
 export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
-type NodeName = (typeof nodeNames)[number]
+export type NodeName = (typeof nodeNames)[number]
 
 const patienceMs = 90_000
 

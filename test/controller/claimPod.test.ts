@@ -11,12 +11,24 @@ for (const [api, apiVersion, word] of [
 ] as const) {
   test(`claimPod() copies the files of a ${api} and goes with it`, t => {
     const pod = claimPod({ ...common, capture: { api, ...capture }, apiVersion })
-    const command = ['selcap', 'download', 'web', '--api', word, '--namespace', 'shop', '--dest', '/claim/shop/web/20261121T000000Z']
+    const command = [
+      'selcap',
+      'download',
+      'web',
+      '--api',
+      word,
+      '--namespace',
+      'shop',
+      '--dest',
+      '/claim/shop/web/20261121T000000Z',
+      '--proof',
+      '/dev/termination-log',
+    ]
     t.like(pod, {
       metadata: { name: `selcap-claim-${capture.uid}`, namespace: 'shop' },
       spec: { serviceAccountName: 'selcap-claim', containers: [{ image: 'selcap:1', command }] },
     })
-    const { metadata, spec } = pod as { metadata: { ownerReferences: object[] }; spec: { volumes: object[] } }
+    const { metadata, spec } = JSON.parse(JSON.stringify(pod)) as { metadata: { ownerReferences: object[] }; spec: { volumes: object[] } }
     t.deepEqual(metadata.ownerReferences, [{ apiVersion, kind: api, name: 'web', uid: capture.uid }])
     t.deepEqual(spec.volumes, [{ name: 'claim', persistentVolumeClaim: { claimName: 'pcaps' } }])
   })

@@ -1,30 +1,21 @@
 // A capture that goes into a PersistentVolumeClaim. There is no kubelet here: the API server takes the pod, in a namespace that holds
 // pods to the restricted standard; its program is run by hand, with the token that the pod would have; and its end is told by hand.
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
 import type { UploadStatus } from '../../src/status/types.ts'
 import { addGateway } from '../cli/capture/stage.ts'
 import type { Child } from '../cluster/child.ts'
-import { withRun } from '../cluster/mounts.ts'
 import { packetCapture } from '../cluster/simulated.ts'
 import { systemNamespace } from '../cluster/systemNamespace.ts'
 import { useSimulated } from '../cluster/useSimulated.ts'
 import { commandsOf, sectionOf } from '../markdown.ts'
 import { read, root } from '../repo/tree.ts'
 import { readRecords } from '../taps/captureFile.ts'
+import { claimPods, endPod, runByHand } from './claimPods.ts'
 
 const { cluster, clusterTest } = useSimulated()
-
-type Pod = {
-  readonly metadata: { readonly name: string; readonly labels: object; readonly ownerReferences: readonly object[] }
-  readonly spec: {
-    readonly serviceAccountName: string
-    readonly containers: readonly [{ readonly command: readonly string[] }]
-    readonly volumes: readonly object[]
-  }
-}
 
 async function until<T>(what: string, look: () => Promise<T | undefined>, child?: Child): Promise<T> {
   const endMs = Date.now() + 90_000
@@ -39,25 +30,7 @@ async function until<T>(what: string, look: () => Promise<T | undefined>, child?
 const statusOf = async (name: string) => (await cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')).status
 const uploadsOf = async (name: string): Promise<readonly UploadStatus[]> =>
   (await statusOf(name))?.files.flatMap(file => file.uploads ?? []) ?? []
-const pods = async () => (await cluster().get<{ items: Pod[] }>('pods', '-n', 'shop', '-l', 'app.kubernetes.io/name=selcap-claim')).items
-
-/** As the pod's container would: its command, its token, its namespace; the claim is a directory here. */
-async function runByHand({ metadata, spec }: Pod, claim: string): Promise<Child> {
-  const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', metadata.name]
-  const account = join(cluster().directory, 'claim-account')
-  mkdirSync(account, { recursive: true })
-  writeFileSync(
-    join(account, 'token'),
-    (await cluster().api.kubectl('create', 'token', spec.serviceAccountName, '-n', 'shop', ...bound)).trim(),
-  )
-  writeFileSync(join(account, 'namespace'), 'shop')
-  copyFileSync(cluster().api.caFile, join(account, 'ca.crt'))
-  const [program, ...args] = spec.containers[0].command.map(word => word.replace(/^\/claim/, claim))
-  if (program !== 'selcap') throw new Error(`Cannot run ${program}: expected selcap`)
-  const { hostname, port } = new URL(cluster().api.url)
-  const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, KUBECONFIG: undefined, HOME: account }
-  return cluster().run('claim', undefined, args, { around: withRun({ '/run/secrets/kubernetes.io/serviceaccount': account }), env })
-}
+const pods = () => claimPods(cluster())
 
 clusterTest('a pod of its own writes the files of a capture into a claim, with no more rights than its account has', async t => {
   await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/overlays/claims'))
@@ -94,20 +67,42 @@ clusterTest('a pod of its own writes the files of a capture into a claim, with n
 
   const claim = join(cluster().directory, 'claim')
   mkdirSync(claim)
-  const child = await runByHand(pod, claim)
-  await until('the program to end', async () => (child.isRunning ? undefined : true), child)
+  const { child } = await runByHand(cluster(), pod, claim)
   const name = `web-0_${web.hostName}.pcap`
   const written = readdirSync(claim, { recursive: true, encoding: 'utf8' }).filter(path => path.endsWith(name))
   t.is(written.length, 1, child.tail(20))
   t.is(readRecords(readFileSync(join(claim, written[0] ?? '')), 'pcap').length, 12)
 
-  const status = JSON.stringify({ status: { phase: 'Succeeded' } })
-  await cluster().api.kubectl('patch', 'pod', pod.metadata.name, '-n', 'shop', '--subresource=status', '--type=merge', '-p', status)
+  await endPod(cluster(), pod, '')
   const uploads = await until('the status', async () => ((await uploadsOf('web')).length > 0 ? uploadsOf('web') : undefined), controller)
   t.like(uploads[0], { file: name, output: 'persistentVolumeClaim', uploaded: `pcaps:/${written[0]}` })
   await until('the pod to go', async () => ((await pods()).length === 0 ? true : undefined), controller)
   await after(6_000) // and no other comes
   t.deepEqual(await pods(), [])
+})
+
+clusterTest('with cleanUpAfterUpload the files leave the node when the pod has said what lies in the claim', async t => {
+  const output = { persistentVolumeClaim: 'pcaps', cleanUpAfterUpload: true }
+  await cluster().apply(packetCapture('clean', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }], output }))
+  const node = join(cluster().directory, 'node-1', 'shop', 'clean')
+  const files = () => readdirSync(node).filter(name => name.endsWith('.pcap'))
+  await until('a tap', async () => (await statusOf('clean'))?.state === 'WaitingForTraffic' || undefined)
+  const patch = JSON.stringify({ spec: { endTime: new Date(Date.now() - 1_000).toISOString() } })
+  await cluster().api.kubectl('patch', 'packetcapture', 'clean', '-n', 'shop', '--type=merge', '-p', patch)
+  const pod = await until('a pod', async () => (await pods())[0])
+  const held = files()
+  t.is(held.length, 1)
+  const [before] = held.map(name => readFileSync(join(node, name)))
+  const claim = join(cluster().directory, 'claim')
+  const { said, child } = await runByHand(cluster(), pod, claim)
+  t.like(JSON.parse(said || '{}'), { files: 1, bytes: before?.length }, child.tail(20))
+  t.deepEqual(files(), held)
+  await endPod(cluster(), pod, said)
+  await until('the files to go', async () => (files().length === 0 ? true : undefined))
+  const [upload] = await until('the status', async () => ((await uploadsOf('clean')).length > 0 ? uploadsOf('clean') : undefined))
+  t.like(upload, { file: held[0], bytes: before?.length, output: 'persistentVolumeClaim' })
+  t.deepEqual(readFileSync(join(claim, (upload?.uploaded ?? '').replace('pcaps:/', ''))), before)
+  await until('the pod to go', async () => ((await pods()).length === 0 ? true : undefined))
 })
 
 const security = {

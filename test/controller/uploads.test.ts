@@ -169,6 +169,7 @@ clusterTest('a store that is away, and a controller that is killed, only delay',
 
 clusterTest('a store whose certificate nobody signed whom we trust is told, tried again, and used once it has a better one', async t => {
   const here = await onStage()
+  t.regex(controllers.at(-1)?.tail(1_000) ?? '', /"certificates":1,.*authorities of stores trusted/)
   const names = { names: [serverAddress] }
   const [theirs, ours] = [await (await makeAuthority(scope)).issue(names), await (await authority()).issue(names)]
   const s3 = await startS3(scope, { at: { address: serverAddress, netns: cluster().networkPath }, tls: theirs })

@@ -4,6 +4,7 @@ import { openStore } from '../../src/output/open.ts'
 import type { Effort, SecretValues } from '../../src/output/store.ts'
 import type { Scope } from '../net/namespace.ts'
 import { type BlobServer, startBlobs } from './blobServer.ts'
+import { putThroughKill } from './putThroughKill.ts'
 import { madeSource, testEffort, testPolicy, unknownSource } from './source.ts'
 import { startWire } from './wire.ts'
 
@@ -84,18 +85,8 @@ test('put() goes on when the server is killed and started again', async t => {
   const wire = await startWire(t, () => server.port)
   const store = await openBlobs(t, server.signed({ at: wire.url }), { triesMax: 40 })
   const { bytes, sha256 } = madeSource(40 * mebibyte)
-  const killed = new Promise<void>(resolve => {
-    wire.onBytes = sent => {
-      if (sent < 18 * mebibyte) return
-      wire.onBytes = () => {}
-      resolve(server.stop('SIGKILL')) // what it knew of the blocks is gone
-    }
-  })
-  const put = store.put('web_1.pcap', madeSource(bytes), forever)
-  await killed
-  await server.start()
-  const done = await put
-  t.like(done, { ok: true, sha256 }, JSON.stringify(done))
+  const put = await putThroughKill(server, wire, () => store.put('web_1.pcap', madeSource(bytes), forever))
+  t.like(put, { ok: true, sha256 }, JSON.stringify(put)) // what it knew of the blocks was gone
   t.deepEqual(await stored(server, 'web_1.pcap'), { bytes, sha256 })
 })
 

@@ -2,7 +2,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import type { S3Target } from '../../src/model/output.ts'
 import { openStore } from '../../src/output/open.ts'
@@ -10,6 +9,7 @@ import type { Effort, SecretValues } from '../../src/output/store.ts'
 import type { Scope } from '../net/namespace.ts'
 import { networkTest } from '../net/privilege.ts'
 import { mountDisk } from '../net/smallDisk.ts'
+import { putThroughKill } from './putThroughKill.ts'
 import { bucket, s3Secret, s3Target, startS3 } from './s3Server.ts'
 import { madeSource, sha256Of, testEffort, testPolicy, unknownSource } from './source.ts'
 import { startWire } from './wire.ts'
@@ -80,18 +80,8 @@ test('put() goes on when the server is killed and started again', async t => {
   const wire = await startWire(t, () => server.port)
   const store = await openS3(t, s3Target(wire.url), { effort: { triesMax: 30 } })
   const source = madeSource(40 * mebibyte)
-  const killed = new Promise<void>(resolve => {
-    wire.onBytes = sent => {
-      if (sent < 18 * mebibyte) return
-      wire.onBytes = () => {}
-      resolve(server.stop('SIGKILL'))
-    }
-  })
-  const put = store.put('web_1.pcap', source, forever)
-  await killed
-  await after(1_000)
-  await server.start()
-  t.like(await put, { ok: true, sha256: source.sha256 })
+  const put = await putThroughKill(server, wire, () => store.put('web_1.pcap', source, forever))
+  t.like(put, { ok: true, sha256: source.sha256 })
   t.is(await sha256Of(join(server.objects, 'web_1.pcap')), source.sha256)
 })
 

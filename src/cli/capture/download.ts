@@ -2,7 +2,7 @@
 // --merge one file of all packets in the order of their times.
 import { rm } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { isCaptureFile } from '../../files/name.ts'
 import type { Api } from '../../model/capture.ts'
 import { countOf } from '../../status/words.ts'
@@ -20,7 +20,7 @@ import { type Gateway, type GatewayOptions, openGateway, withGateway } from './t
 
 export type DownloadOptions = ClusterOptions &
   GatewayOptions &
-  Wanted & { readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' | 'name' }
+  Wanted & { readonly proof?: string; readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' | 'name' }
 
 export type Downloaded = {
   readonly node: string
@@ -42,6 +42,7 @@ export function downloadCommand(): Command {
     .option('--pod <names>', 'of these pods alone; may be given again', readMore)
     .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
     .addOption(outputOption('json', 'yaml', 'name'))
+    .addOption(new Option('--proof <file>', 'where to say what lies there now').hideHelp())
   return withApi(withGateway(withCluster(command)))
     .addHelpText('after', exitHelp)
     .action((name: string, options: DownloadOptions) => download(name, options))
@@ -72,6 +73,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
       process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
     else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
+    if (options.proof !== undefined) await (await import('./proof.ts')).writeProof(options.proof, done)
   })
 }
 

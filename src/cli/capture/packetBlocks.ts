@@ -1,6 +1,7 @@
 // The packets of a capture file of ours, pcap or pcapng, as pcapng blocks with their times, a chunk of the file at a time.
 // Little-endian; microseconds in pcap, nanoseconds in pcapng, as src/files and native/ write them. Refuses anything else.
 import { createReadStream } from 'node:fs'
+import { recordBytesMax } from '../../model/capture.ts'
 import { recordBytes, writeRecord } from '../../taps/record.ts'
 import { CommandFailure } from './exit.ts'
 
@@ -8,7 +9,6 @@ import { CommandFailure } from './exit.ts'
 export type TimedBlock = { readonly block: Buffer; readonly high: number; readonly low: number }
 
 const chunkBytes = 262_144
-const sizeMax = 1_048_576
 const pcapMagic = 0xa1b2c3d4
 const types = { section: 0x0a0d0d0a, packet: 6 } as const
 
@@ -43,7 +43,7 @@ function cut(data: Buffer, { headBytes, sizeAt, toBlock }: Cut, file: string): {
   let at = 0
   while (data.length - at >= headBytes) {
     const size = sizeAt(data, at)
-    if (size < 12 || size > sizeMax) throw new CommandFailure('failed', `Cannot merge ${file}: found a record of ${size} bytes`)
+    if (size < 12 || size > recordBytesMax) throw new CommandFailure('failed', `Cannot merge ${file}: found a record of ${size} bytes`)
     if (data.length - at < size) break
     const block = toBlock(data.subarray(at, at + size))
     if (block) blocks.push(block)

@@ -1,63 +1,68 @@
 // One look at a capture that goes into a PersistentVolumeClaim: when it is over everywhere, a pod is made; when the pod has ended
-// well its files are told of as stored, and it is removed. In: a wish. Out: told like the files of other stores.
+// well its files are told of as stored, and it is removed; what is to be cleaned up is compared with what it says first. In: a wish. Out: told like the files of other stores.
 import { readBounded } from '../../access/http.ts'
 import { claimField } from '../../model/output.ts'
 import { apiVersionOf } from '../../world/apis.ts'
 import { refusalOf } from '../../world/kube.ts'
-import { claimPod, claimPodName } from './claimPod.ts'
+import { type ClaimPod, claimPod, claimPodName } from './claimPod.ts'
+import { type ComparedFile, compareClaim, type FoundPod } from './claimProof.ts'
 import type { JobParts, Memory } from './job.ts'
-import { folderOf, type NodeWish, type UploadWish } from './wish.ts'
+import { folderOf, markOf, type NodeWish, type UploadWish } from './wish.ts'
 
 const requestMs = 10_000
 const bytesMax = 1_048_576
 
-type Pod = { readonly status?: { readonly phase?: string; readonly message?: string } }
-
 /** `waits`: the pod is at work. */
 export async function runClaim(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
   const { claim } = wish.output
-  if (claim === undefined || wish.nodes.every(node => isThere(node, memory))) return 'done'
+  if (claim === undefined || wish.nodes.every(node => isThere(node, wish, memory))) return 'done'
   if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'
   try {
     if (parts.claimImage === undefined) throw new Error('the administrator has not allowed it (daemonset/overlays/claims)')
     const pod = await getPod(parts, wish, signal)
-    if (pod === undefined) await makePod(parts, wish, claim, signal)
+    const made = podOf(parts, wish, claim)
+    if (pod === undefined) await askPod(parts, wish, signal, { method: 'POST', body: JSON.stringify(made) })
     if (pod?.status?.phase !== 'Succeeded' && pod?.status?.phase !== 'Failed') return 'waits'
     await askPod(parts, wish, signal, { method: 'DELETE' })
     if (pod.status.phase === 'Failed')
       throw new Error(`the pod ${claimPodName(wish.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
-    tell(parts, wish, claim, memory)
+    const compared = wish.output.isCleanedUp ? await compareClaim(parts.agents, wish, { found: pod, made }, signal) : []
+    for (const { node, file } of compared) memory.stored.add(markOf(node, file.name, file.etag, claimField))
+    tell(parts, wish, compared, memory)
   } catch (error) {
     for (const { node } of wish.nodes) memory.onFailure(node, `Cannot write to ${claimField} "${claim}": ${(error as Error).message}`)
   }
   return 'done'
 }
 
-function isThere({ node, fileNames, only, known }: NodeWish, { stored }: Memory): boolean {
-  const isKnown = (file: string) => known.some(each => each.file === file && each.output === claimField && each.uploaded !== undefined)
-  return (only ?? fileNames).every(file => stored.has(`${node}\n${file}\n${claimField}`) || isKnown(file))
+/** What is to be removed is copied, which costs little by then, and compared once more for this process. */
+function isThere({ node, fileNames, only, known }: NodeWish, { output }: UploadWish, { stored }: Memory): boolean {
+  const isKnown = (file: string) =>
+    !output.isCleanedUp && known.some(each => each.file === file && each.output === claimField && each.uploaded !== undefined)
+  return (only ?? fileNames).every(file => stored.has(markOf(node, file, claimField)) || isKnown(file))
 }
 
 /** The program has compared each file with its node's checksum before it ended. */
-function tell({ nowMs }: JobParts, wish: UploadWish, claim: string, memory: Memory): void {
+function tell({ nowMs }: JobParts, wish: UploadWish, compared: readonly ComparedFile[], memory: Memory): void {
   const at = new Date(nowMs()).toISOString()
   for (const { node, fileNames, only } of wish.nodes) {
     for (const file of only ?? fileNames) {
-      memory.stored.add(`${node}\n${file}\n${claimField}`)
-      memory.onDone(node, { file, output: claimField, uploaded: `${claim}:/${folderOf(wish)}/${node}/${file}`, at }, true)
+      memory.stored.add(markOf(node, file, claimField))
+      const facts = compared.find(each => each.node === node && each.file.name === file)
+      const uploaded = `${wish.output.claim}:/${folderOf(wish)}/${node}/${file}`
+      memory.onDone(node, { file, output: claimField, ...(facts && { bytes: facts.file.bytes, sha256: facts.sha256 }), uploaded, at }, true)
     }
   }
 }
 
-async function getPod(parts: JobParts, wish: UploadWish, signal: AbortSignal): Promise<Pod | undefined> {
-  return (await askPod(parts, wish, signal, { method: 'GET' })) as Pod | undefined
+async function getPod(parts: JobParts, wish: UploadWish, signal: AbortSignal): Promise<FoundPod | undefined> {
+  return (await askPod(parts, wish, signal, { method: 'GET' })) as FoundPod | undefined
 }
 
-async function makePod(parts: JobParts, wish: UploadWish, claim: string, signal: AbortSignal): Promise<void> {
+function podOf(parts: JobParts, wish: UploadWish, claim: string): ClaimPod {
   const { capture } = wish
   const apiVersion = apiVersionOf(capture.api, parts.group)
-  const pod = claimPod({ capture, apiVersion, claim, folder: folderOf(wish), image: parts.claimImage ?? '' })
-  await askPod(parts, wish, signal, { method: 'POST', body: JSON.stringify(pod) })
+  return claimPod({ capture, apiVersion, claim, folder: folderOf(wish), image: parts.claimImage ?? '' })
 }
 
 /** undefined: there is none. */

@@ -6,6 +6,7 @@ import { apiWords, type CaptureRef, captureKey } from '../../model/capture.ts'
 /** Of the capture's namespace; whoever administers that says what it may read. */
 export const claimAccount = 'selcap-claim'
 const mounted = '/claim'
+const said = '/dev/termination-log' // where kubelets look for it
 const secondsMost = 86_400
 
 export type ClaimPodInput = {
@@ -16,13 +17,25 @@ export type ClaimPodInput = {
   readonly image: string
 }
 
+/** What of a pod is looked at again when it has ended. */
+export type ClaimPod = {
+  readonly metadata: { readonly ownerReferences: readonly [{ readonly uid: string }] }
+  readonly spec: {
+    readonly serviceAccountName: string
+    readonly containers: readonly [{ readonly name: string; readonly image: string; readonly command: readonly string[] }]
+    readonly initContainers?: readonly object[]
+    readonly ephemeralContainers?: readonly object[]
+  }
+}
+
 export function claimPodName({ uid }: CaptureRef): string {
   return `selcap-claim-${uid}`
 }
 
-export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPodInput): object {
+export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPodInput): ClaimPod {
   const { api, namespace, name, uid } = capture
-  return {
+  const command = ['selcap', 'download', name, '--api', apiWords[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`]
+  const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
@@ -48,7 +61,8 @@ export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPod
         {
           name: 'copy',
           image,
-          command: ['selcap', 'download', name, '--api', apiWords[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`],
+          command: [...command, '--proof', said],
+          terminationMessagePath: said,
           volumeMounts: [{ name: 'claim', mountPath: mounted }],
           resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
@@ -56,5 +70,6 @@ export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPod
       ],
       volumes: [{ name: 'claim', persistentVolumeClaim: { claimName: claim } }],
     },
-  }
+  } as const
+  return pod
 }

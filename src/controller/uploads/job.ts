@@ -12,7 +12,7 @@ import {
   removeMade,
 } from '../../agentClient/agentFiles.ts'
 import type { Agents } from '../../agentClient/agents.ts'
-import { outputFields, type StoreTarget } from '../../model/output.ts'
+import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
 import { openStore } from '../../output/open.ts'
 import type { EndpointPolicy } from '../../output/policy.ts'
 import type { Failure, Source, Store, Stored } from '../../output/store.ts'
@@ -20,7 +20,7 @@ import type { UploadStatus } from '../../status/types.ts'
 import type { Kube } from '../../world/kube.ts'
 import { runClaim } from './claim.ts'
 import { readSecret, SecretNotFound } from './secret.ts'
-import { keyOf, type NodeWish, type UploadWish } from './wish.ts'
+import { keyOf, markOf, type NodeWish, type UploadWish } from './wish.ts'
 
 export type JobParts = {
   readonly kube: Kube
@@ -136,8 +136,8 @@ async function* none(): AsyncGenerator<Uint8Array> {}
 async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
   const { node, place } = wanting
   const path = filesPath(wish.capture)
-  if (wish.output.claim !== undefined) return // what lies in a claim is not compared from here
-  const outputs = wish.output.stores.map(({ kind }) => outputFields[kind])
+  const { stores, claim } = wish.output
+  const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
   try {
     const { files, others } = await listFiles(agents, place, path)
     const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(markOf(node, file.name, file.etag, output)))
@@ -165,7 +165,3 @@ function isWanted({ only }: NodeWish, name: string): boolean {
 }
 
 const removed = 'removed' // in place of a tag and an output
-
-function markOf(...words: readonly string[]): string {
-  return words.join('\n')
-}

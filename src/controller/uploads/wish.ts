@@ -34,6 +34,11 @@ export function keyOf(wish: UploadWish, { node, only }: Pick<NodeWish, 'node' | 
   return only ? file : [folderOf(wish), node, file].join('/') // what is made says in its name whose it is
 }
 
+/** Names what a process remembers of a file. */
+export function markOf(...words: readonly string[]): string {
+  return words.join('\n')
+}
+
 /** Of all files of a capture. */
 export function folderOf({ capture: { namespace, name }, createdAtMs }: UploadWish): string {
   const born = new Date(createdAtMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')

@@ -1,0 +1,16 @@
+// What a pod that copied files into a claim says of them, and what it is held to: how many, how long they are together, and a checksum
+// over the checksums of all. It fits into a pod's termination message, however many files there are. Pure.
+
+export type CopiedFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly sha256: string }
+export type Copied = { readonly files: number; readonly bytes: number; readonly sha256: string }
+
+/** `sha256`: of a text, hexadecimal. */
+export function copiedOf(files: readonly CopiedFile[], sha256: (text: string) => string): Copied {
+  const lines = files.map(({ node, file, bytes, sha256: sum }) => `${node}/${file} ${bytes} ${sum}\n`)
+  return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), sha256: sha256(lines.toSorted().join('')) }
+}
+
+export function isSameCopy(said: unknown, wanted: Copied): boolean {
+  const { files, bytes, sha256 } = (said ?? {}) as Partial<Copied>
+  return files === wanted.files && bytes === wanted.bytes && sha256 === wanted.sha256
+}
