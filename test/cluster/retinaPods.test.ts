@@ -41,26 +41,42 @@ clusterTest('targets and filters take exactly the packets that they say, of the 
     both: [spec({ podSelector: web, namespaceSelector: named('shop', 'bank') }), ['node-1', 'node-2']],
     other: [spec({ podSelector: web, namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'bank' } } }), ['node-1']],
     exclude: [spec({ podSelector: web }, {}, { filters: { include: [hostAddress], exclude: [`${podAddress}:7`] } }), ['node-1', 'node-2']],
+    range: [spec({ podNames: ['web-0'] }, {}, { filters: { include: ['*:1-10'] } }), ['node-1']],
     source: [spec({ podSelector: web }, { sourceIPs: [podAddress] }), ['node-1', 'node-2']],
+    back: [spec({ podNames: ['web-0'] }, { destinationIPs: [podAddress] }), ['node-1']],
+    old: [spec({ podNames: ['web-0'] }, { pcapFilter: undefined }, { tcpdumpFilter: 'udp dst portrange 7-9' }), ['node-1']],
     short: [spec({ podNames: ['web-0'] }, { packetSize: 60, verbosity: 'verbose' }), ['node-1']],
   }
   await stage.applyAll(Object.fromEntries(Object.entries(wanted).map(([name, [document]]) => [name, document])))
   for (const [name, [, nodes]] of Object.entries(wanted)) await stage.open(name, nodes)
   for (const [index, pod] of ['web-0', 'vault-0', 'web-1', 'db-0'].entries()) await stage.send(pod, { first: 100 * (index + 1), count: 2 })
+  await stage.send('web-0', { first: 150, count: 2, port: 7 })
   for (const name of Object.keys(wanted)) await stage.complete(name)
 
-  const [web0, vault, web1, db] = [100, 200, 300, 400].map(first => [first, first + 1])
+  const [vault, web1, db] = [200, 300, 400].map(first => [first, first + 1])
+  const web0 = [100, 101, 150, 151]
   t.deepEqual(held(stage, 'own'), { 'node-1': { '.pcap': web0 }, 'node-2': { '.pcap': web1 } })
   t.deepEqual(held(stage, 'every'), { 'node-1': { '.pcap': web0 }, 'node-2': { '.pcap': web1 }, 'node-3': { '.pcap': db } })
   t.deepEqual(held(stage, 'names'), { 'node-2': { '.pcap': web1 }, 'node-3': { '.pcap': db } })
   t.deepEqual(held(stage, 'both'), { 'node-1': { '-bank.vault-0.pcap': vault, '-web-0.pcap': web0 }, 'node-2': { '.pcap': web1 } })
   t.deepEqual(held(stage, 'other'), { 'node-1': { '.pcap': vault } })
-  t.deepEqual(held(stage, 'exclude'), { 'node-1': { '.pcap': web0 }, 'node-2': { '.pcap': [] } }) // Retina: every packet of the node
+  t.deepEqual(held(stage, 'exclude'), { 'node-1': { '.pcap': [100, 101] }, 'node-2': { '.pcap': [] } }) // Retina: every packet of the node
+  t.deepEqual(held(stage, 'range'), { 'node-1': { '.pcap': [150, 151] } })
+  t.deepEqual(held(stage, 'back'), { 'node-1': { '.pcap': [] } })
+  t.deepEqual(held(stage, 'old'), { 'node-1': { '.pcap': [150, 151] } })
+  const { status } = await stage.get('old')
+  t.regex(
+    status?.conditions[0]?.message ?? '',
+    /^All 1 Capture jobs are completed; tcpdumpFilter is deprecated, use captureOption\.pcapFilter$/,
+  )
   t.deepEqual(held(stage, 'source'), { 'node-1': { '.pcap': web0 }, 'node-2': { '.pcap': [] } })
   t.deepEqual(held(stage, 'short'), { 'node-1': { '.pcap': web0 } })
   const archive = stage.archive('node-1', 'short')
   const text = stage.read(archive, stage.entries(archive).find(entry => entry.endsWith('.txt')) ?? '').toString()
-  t.is(text.match(/proto UDP/g)?.length, 2)
+  t.is(text.match(/proto UDP/g)?.length, 4)
+  const packets = stage.read(archive, stage.entries(archive).find(entry => entry.endsWith('.pcap')) ?? '')
+  t.is(packets.readUInt32LE(24 + 8), 60) // of the first packet: what was kept, and how long it was
+  t.true(packets.readUInt32LE(24 + 12) > 60)
   for (const name of Object.keys(wanted)) await stage.remove(name)
 })
 

@@ -64,7 +64,7 @@ function sorted(value: unknown): unknown {
 const programs = [
   ['DaemonSet', 'selcap-agent', ['packetcaptureconfig', 'retina']],
   ['Deployment', 'selcap-controller', ['packetcaptureconfig', 'retina']],
-  ['Deployment', 'selcap-gateway', ['retina']],
+  ['Deployment', 'selcap-gateway', ['packetcaptureconfig', 'retina']],
 ] as const
 
 for (const set of sets) {

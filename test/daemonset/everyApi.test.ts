@@ -12,7 +12,7 @@ test.serial('all programs are told to serve them', async t => {
   }
   t.deepEqual(await apisOf('daemonset', 'selcap-agent'), ['--apis=packetcaptureconfig', '--apis=retina'])
   t.deepEqual(await apisOf('deployment', 'selcap-controller'), ['--apis=packetcaptureconfig', '--apis=retina'])
-  t.deepEqual(await apisOf('deployment', 'selcap-gateway'), ['--apis=retina'])
+  t.deepEqual(await apisOf('deployment', 'selcap-gateway'), ['--apis=packetcaptureconfig', '--apis=retina'])
 })
 
 test.serial('the agent may and mounts what either needs', async t => {

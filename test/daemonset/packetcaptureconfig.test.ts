@@ -34,6 +34,10 @@ test.serial('agents and controllers are told to serve it, with its settings', as
   }
 })
 
+test.serial('the gateway is told to hand out its files', async t => {
+  t.true((await containerOf('deployment', 'selcap-gateway')).command.includes('--apis=packetcaptureconfig'))
+})
+
 test.serial('the agent may become nobody, and nothing else more than in the base; its files lie on the node', async t => {
   const { securityContext, volumeMounts } = await containerOf('daemonset', 'selcap-agent')
   t.deepEqual(securityContext.capabilities.add, ['NET_RAW', 'NET_ADMIN', 'SYS_ADMIN', 'SETUID', 'SETGID'])
@@ -61,7 +65,7 @@ const configs = { group: 'networking.packet.io', resource: 'packetcaptureconfigs
 const resultMaps = { group: '', resource: 'configmaps', namespace: systemNamespace }
 test.serial('agents read captures, the controller writes their status and results, people have no right by themselves', async t => {
   const may = (name: string, attributes: object) => mayDo(server(), accountOf(name, systemNamespace), attributes as never)
-  for (const name of ['selcap-agent', 'selcap-controller']) {
+  for (const name of ['selcap-agent', 'selcap-controller', 'selcap-gateway']) {
     for (const verb of ['get', 'list', 'watch']) t.true(await may(name, { ...configs, verb }), `${name} ${verb}`)
     for (const verb of ['create', 'update', 'patch', 'delete']) t.false(await may(name, { ...configs, verb }), `${name} ${verb}`)
   }
