@@ -52,7 +52,7 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
     spec: {
       captureConfiguration: {
         captureTarget: { podSelector: { matchLabels: { app: 'web' } } },
-        captureOption: { duration: '8s', pcapFilter: 'udp' },
+        captureOption: { duration: '15s', pcapFilter: 'udp' },
         includeMetadata: false,
       },
       outputConfiguration: { s3Upload: { bucket, secretName: 'keys', endpoint, region: 'us-east-1', path: 'retina' } },
@@ -64,6 +64,7 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   const missing = await until('word of the Secret', ({ conditions = [] }) => conditions.some(({ reason }) => reason === 'FindSecretFailed'))
   const [condition, ...more] = missing.conditions?.filter(({ type }) => type === 'error') ?? []
   t.deepEqual(more, [])
+  t.is(missing.files?.[0]?.artifact, undefined) // told while it captures, not when the archive is to be sent
   t.true(condition?.message.startsWith('secret of Capture is not found when blobupload is enabled, secretName: keys/shop'))
   await cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'shop' }, stringData: s3Secret })
   const isFailed = ({ conditions = [] }: Partial<RetinaStatus>) => conditions.some(({ reason }) => reason === 'UploadFailed')

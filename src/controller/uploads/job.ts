@@ -41,6 +41,7 @@ export type Memory = {
 
 /** `waits`: soon there will be more to see. */
 export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
+  if (wish.nodes.length === 0) return findSecrets(parts, wish, memory, signal)
   for (const target of wish.output.stores) {
     const opened = await open(parts, { wish, memory, target, signal })
     if (!opened.ok) {
@@ -57,6 +58,15 @@ export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, 
   if (!wish.output.isCleanedUp || claimed === 'waits') return claimed
   for (const node of wish.nodes) if (node.isFinished && !signal.aborted) await cleanUp(parts, wish, memory, node)
   return claimed
+}
+
+/** Nothing is to be sent yet: the user hears now of a Secret that will be missed then. What else is wrong with one, when it is read. */
+async function findSecrets({ kube }: JobParts, { capture, output }: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done'> {
+  for (const { secretName } of output.stores)
+    await readSecret(kube, capture.namespace, secretName, signal).catch(error => {
+      if (error instanceof SecretNotFound) memory.onMissingSecret(secretName)
+    })
+  return 'done'
 }
 
 type Sending = JobParts & {

@@ -26,9 +26,10 @@ export function lookAtUploads(uploads: Uploads | undefined, input: LookInput, si
   if (!uploads || !read.ok || !read.output || isNowhere(read.output)) return nothing
   const wish = wishOf(read, input)
   const done = uploads.of(wish.capture.uid)
-  if (wish.nodes.length === 0) return { ...nothing, uploads: done }
+  const isEmpty = wish.nodes.length === 0
+  if (isEmpty && wish.output.stores.length === 0) return { ...nothing, uploads: done }
   const wakeAtMs = uploads.look(wish, input.nowMs, signal)
-  return { wakeAtMs, heldMs: uploads.isSettled(wish) ? 0 : heldMs, uploads: done }
+  return { wakeAtMs, heldMs: isEmpty || uploads.isSettled(wish) ? 0 : heldMs, uploads: done }
 }
 
 function isNowhere({ stores, claim }: Output): boolean {

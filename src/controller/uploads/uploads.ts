@@ -131,7 +131,8 @@ export class Uploads {
     kept.signature = signatureOf(wish)
     kept.failed = failures.size === 0 ? 0 : kept.failed + 1
     kept.isWaiting = outcome === 'waits'
-    const soonMs = kept.isWaiting ? waitMs : lookMs
+    const isAllSeen = wish.nodes.length === 0 && missingSecrets.size === 0 // until there is something to send
+    const soonMs = isAllSeen ? never : kept.isWaiting ? waitMs : lookMs
     kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : Math.min(retryMs.most, retryMs.first * 2 ** (kept.failed - 1)))
     const { namespace, name } = wish.capture
     for (const [node, reason] of failures) this.#parts.log.warn({ namespace, name, node, reason }, 'not uploaded')
