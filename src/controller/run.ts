@@ -32,10 +32,10 @@ export async function runController(options: ControllerOptions): Promise<void> {
     configuration.warnTo(log)
   }
   apply()
-  logAuthorities(log)
   const signal = stopSignal()
   const refusal = await refusalFor(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)
+  logAuthorities(log)
 
   const pod = options.pod === undefined ? {} : { pod: options.pod }
   const tokens = new AgentTokens({ kube, clock: systemClock, namespace, account, ...pod })
