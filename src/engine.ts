@@ -135,8 +135,10 @@ export class Engine implements Turns {
 
   async #apply({ actions, captures }: Decision): Promise<void> {
     const { holder } = this.#parts
-    const ringBytes = ringBytesAfter(holder.facts().taps, actions)
-    if (actions.some(({ kind }) => kind === 'open')) await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
+    if (actions.some(({ kind }) => kind === 'open')) {
+      const ringBytes = ringBytesAfter(holder.facts().taps, actions)
+      await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
+    }
     await holder.apply(actions)
     this.#outlooks = captures
     for (const listener of this.#listeners) listener.turned?.()
