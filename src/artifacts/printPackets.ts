@@ -1,7 +1,6 @@
 // Prints a capture's packets, a line each, while its files grow or once they are complete. In: the folder of the files, and whether
 // more is to come. One tcpdump decodes all of them for as long as packets come. A line is told of as printed when it is, so that a
 // process that is killed repeats the last 4 KiB of lines at most, and leaves out none.
-
 import type { Clock } from '../clock.ts'
 import { fileHeader } from '../files/header.ts'
 import { snapLengthMax } from '../model/capture.ts'

@@ -1,5 +1,6 @@
 // What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
 // and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
+import { waitMsAfter } from './backOff.ts'
 import type { CaptureRef } from './capture.ts'
 import type { CaptureFacts } from './facts.ts'
 
@@ -42,13 +43,9 @@ export type Made = {
 }
 
 export const attemptsMax = 6 // the first, and five more
+const backOffMs = { first: 1_000, most: 60_000 } as const
 
 /** When one that failed is tried again; undefined: it is not. */
 export function retryAtMs({ atMs, error, attempts = attemptsMax }: Made): number | undefined {
-  return error === undefined || attempts >= attemptsMax ? undefined : atMs + backOffMs(attempts)
-}
-
-/** 1 s, doubling to 60 s. */
-function backOffMs(attempts: number): number {
-  return Math.min(60_000, 1_000 * 2 ** (attempts - 1))
+  return error === undefined || attempts >= attemptsMax ? undefined : atMs + waitMsAfter(attempts, backOffMs)
 }

@@ -1,4 +1,6 @@
 // Endpoints that could not be tapped for a stream: when to try again, and whether the reason is a new one.
+import { waitMsAfter } from '../model/backOff.ts'
+
 type Failure = { readonly message: string; readonly tries: number; readonly atMs: number }
 
 const backOffMs = { first: 1_000, most: 30_000 } as const
@@ -19,7 +21,7 @@ export class Retries {
   failed(id: string, message: string, nowMs: number): boolean {
     const before = this.#failures.get(id)
     const tries = (before?.tries ?? 0) + 1
-    this.#failures.set(id, { message, tries, atMs: nowMs + Math.min(backOffMs.most, backOffMs.first * 2 ** (tries - 1)) })
+    this.#failures.set(id, { message, tries, atMs: nowMs + waitMsAfter(tries, backOffMs) })
     return before?.message !== message
   }
 

@@ -1,5 +1,6 @@
 // Why a tap did not open, and when to try again. A failure is one capture's: the others go on. Pure.
 import { TapError, type TapErrorCode } from '../errors.ts'
+import { waitMsAfter } from '../model/backOff.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */
@@ -11,7 +12,8 @@ export type Failed = {
   readonly retryAtMs?: number
 }
 
-const backOffMs = { first: 1_000, most: 30_000, mostOfFew: 60_000 } as const // of few: where they are counted
+const backOffMs = { first: 1_000, most: 30_000 } as const
+const backOffOfFewMs = { first: 1_000, most: 60_000 } as const // where tries are counted
 const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
 const final: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
@@ -25,8 +27,7 @@ export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error:
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missing.includes(code)
-  const mostMs = spec.triesMax === undefined ? backOffMs.most : backOffMs.mostOfFew
-  const waitMs = Math.min(mostMs, backOffMs.first * 2 ** (tries - 1))
+  const waitMs = waitMsAfter(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
   const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
   return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
 }

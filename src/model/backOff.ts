@@ -1,0 +1,9 @@
+// How long to wait after failures in a row: twice as long after each, up to a limit. Pure.
+
+/** Milliseconds. */
+export type BackOff = { readonly first: number; readonly most: number }
+
+/** `failures`: at least 1. */
+export function waitMsAfter(failures: number, { first, most }: BackOff): number {
+  return Math.min(most, first * 2 ** (failures - 1))
+}
