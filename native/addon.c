@@ -62,7 +62,7 @@ static napi_value set_window(napi_env env, napi_callback_info info) {
 }
 
 // counters(tap, Float64Array of 7: received, dropped, packets, bytes, refused, truncated, time of the last packet in ms or 0)
-// → whether it is still open. Asked each second of each tap: numbers into an array take a tenth of making an object.
+// → whether it is still open. Asked each second of each tap: numbers into an array cost less than an object made here, name by name.
 static napi_value counters(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   double tap, *out;

@@ -1,6 +1,7 @@
 // Lays out selcap's image: `node scripts/image.mjs DIRECTORY`. In: daemonset/files.txt and a checkout that is set up. Out: a
 // root file system without a shell or a package manager: the listed files, tcpdump, which prints packets as text, the shared
-// libraries that these need, /usr/local/bin/selcap and what Node made of the sources (imageCache.mjs). The Dockerfile runs it, and so do the tests: what they try is what the image holds.
+// libraries that these need, /usr/local/bin/selcap and what Node made of the sources (imageCache.mjs). The Dockerfile
+// runs it, and so do the tests: what they try is what the image holds.
 // Refuses a line that finds nothing, and a directory that is not empty.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'

@@ -3,7 +3,7 @@
 // printed like a file is made (singleFile.ts), and counts its attempts there.
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 import type { Followed } from '../model/decision.ts'
 import { isExpected } from '../taps/failure.ts'
 import type { Print } from './print.ts'
@@ -70,7 +70,7 @@ export class LivePrinters implements AsyncDisposable {
         if (signal.aborted || folderOf(key, capture.uid) === undefined) continue
         if (failures++ === 0) log.warn({ capture: key, error: error.message }, 'packets not printed, tried again')
       }
-      const waitMs = failures === 0 ? lookMs : waitMsAfter(failures, backOffMs)
+      const waitMs = failures === 0 ? lookMs : doubledMs(failures, backOffMs)
       await clock.sleepUntil(clock.now() + waitMs, signal)
     }
   }

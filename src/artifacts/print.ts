@@ -21,7 +21,7 @@ export class Output implements Disposable {
     if (this.#pipe === undefined) return void process.stdout.write(text)
     const bytes = Buffer.from(text)
     for (let at = 0; at < bytes.length; ) {
-      if (signal.aborted) throw new Error('Cannot print packets: selcap or the capture was stopped')
+      if (signal.aborted) throw stopped()
       const written = writeIfFree(this.#pipe, bytes.subarray(at))
       if (written === 0) await this.#clock.sleepUntil(this.#clock.now() + lookMs, signal)
       at += written
@@ -31,6 +31,10 @@ export class Output implements Disposable {
   [Symbol.dispose](): void {
     if (this.#pipe !== undefined) closeSync(this.#pipe)
   }
+}
+
+export function stopped(): Error {
+  return new Error('Cannot print packets: selcap or the capture was stopped')
 }
 
 /** The same pipe, by a description of our own that does not block; undefined: it is no pipe, which does not fill. */

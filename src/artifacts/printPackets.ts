@@ -4,7 +4,7 @@
 import type { Clock } from '../clock.ts'
 import { fileHeader } from '../files/header.ts'
 import { snapLengthMax } from '../model/capture.ts'
-import type { Print } from './print.ts'
+import { type Print, stopped } from './print.ts'
 import { Printed } from './printed.ts'
 import { type PcapRecord, recordsOf } from './records.ts'
 import { liveTextLines, pause } from './tcpdump.ts'
@@ -77,10 +77,6 @@ async function* pass(printed: Printed, readTo: Map<number, number>, fed: End[], 
 async function* chained(first: PcapRecord | typeof pause, rest: Records): Records {
   yield first
   yield* rest
-}
-
-function stopped(): Error {
-  return new Error('Cannot print packets: selcap or the capture was stopped')
 }
 
 /** Lines that are printed together. */

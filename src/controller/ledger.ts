@@ -1,7 +1,7 @@
 // What this process wrote of each capture and the watch has not shown yet, and which writes were refused. In: captures as the
 // watch shows them, what became of each write. Out: the status to go on from, with the version to write over; when to try again.
 // What anybody else writes, or a controller before this one wrote, is taken over as soon as the watch shows it.
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 
 export type Known = {
   readonly metadata: { readonly uid: string; readonly resourceVersion: string }
@@ -48,7 +48,7 @@ export class Ledger {
   retryAtMs(uid: string, nowMs: number): number {
     const refused = this.#refused.get(uid)
     if (!refused || refused.atMs > nowMs) return Number.NEGATIVE_INFINITY
-    return refused.atMs + waitMsAfter(refused.times, backOffMs)
+    return refused.atMs + doubledMs(refused.times, backOffMs)
   }
 
   /** Forgets all but these. */

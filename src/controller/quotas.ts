@@ -8,7 +8,7 @@ import type { Intent, Rejection } from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Labels } from '../model/world.ts'
 import type { Kube } from '../world/kube.ts'
-import type { KubeObject } from '../world/listWatch.ts'
+import type { KubeObject, Labelled } from '../world/listWatch.ts'
 import type { ListedCapture } from './listedCapture.ts'
 import { type Exceeded, isCounted, passNow } from './pass.ts'
 import { survey } from './survey.ts'
@@ -31,7 +31,6 @@ export type QuotaLooked = { readonly verdict?: QuotaVerdict; readonly annotation
 
 type Count = { readonly needed?: readonly string[]; readonly failure?: string }
 type Counted = Count & { readonly spec: string; readonly waiting: string; readonly atMs: number }
-type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
 const againMs = 1_000 // counting costs lists: no more often, whatever happens
 const retryMs = 10_000

@@ -5,7 +5,7 @@ import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
 import type { CaptureDocument, Labels } from '../model/world.ts'
 import type { Kube } from '../world/kube.ts'
-import type { KubeObject } from '../world/listWatch.ts'
+import type { Labelled } from '../world/listWatch.ts'
 import { podOf } from '../world/podOf.ts'
 import { readList } from '../world/readList.ts'
 import { refusedBy } from '../world/refused.ts'
@@ -13,7 +13,6 @@ import { nodesNeeded, scopeOf } from './nodesNeeded.ts'
 
 export type SurveyParts = { readonly kube: Kube; readonly settings: Settings; readonly signal: AbortSignal }
 
-type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 type Query = Readonly<Record<string, string>>
 
 const surveyMs = 30_000

@@ -1,6 +1,6 @@
 // What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
 // and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
-import { waitMsAfter } from './backOff.ts'
+import { doubledMs } from './backOff.ts'
 import type { CaptureRef } from './capture.ts'
 import type { CaptureFacts } from './facts.ts'
 
@@ -47,5 +47,5 @@ const backOffMs = { first: 1_000, most: 60_000 } as const
 
 /** When one that failed is tried again; undefined: it is not. */
 export function retryAtMs({ atMs, error, attempts = attemptsMax }: Made): number | undefined {
-  return error === undefined || attempts >= attemptsMax ? undefined : atMs + waitMsAfter(attempts, backOffMs)
+  return error === undefined || attempts >= attemptsMax ? undefined : atMs + doubledMs(attempts, backOffMs)
 }

@@ -4,6 +4,6 @@
 export type BackOff = { readonly first: number; readonly most: number }
 
 /** `failures`: at least 1. */
-export function waitMsAfter(failures: number, { first, most }: BackOff): number {
+export function doubledMs(failures: number, { first, most }: BackOff): number {
   return Math.min(most, first * 2 ** (failures - 1))
 }

@@ -1,7 +1,7 @@
 // Tries a request again while that can help: with twice the wait each time, up to a limit, and a random part of it so that many
 // uploads do not come back together. In: one request. Out: what it gives; throws the last StoreError, or the signal's reason.
 import type { Clock } from '../clock.ts'
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 import type { Sweeper } from '../sweeper.ts'
 import { type Effort, StoreError } from './store.ts'
 
@@ -36,7 +36,7 @@ export async function attempt<T>(
 
 /** Before the next try: half of it certain, half by chance. What the other side asks for is honoured, within reason. */
 function waitMs({ firstWaitMs, longestWaitMs }: Effort, tries: number, askedMs = 0): number {
-  const span = waitMsAfter(tries, { first: firstWaitMs, most: longestWaitMs })
+  const span = doubledMs(tries, { first: firstWaitMs, most: longestWaitMs })
   return Math.max(span / 2 + (Math.random() * span) / 2, Math.min(askedMs, 3 * longestWaitMs))
 }
 

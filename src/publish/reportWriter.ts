@@ -3,7 +3,7 @@
 // reached never holds a turn up: the newest report is written when it is back.
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 import { type Kube, refusalOf } from '../world/kube.ts'
 import { type Budgets, type Identity, type Report, reportOf, withoutCounts } from './nodeReport.ts'
 import type { NodeReport, Publisher } from './publisher.ts'
@@ -61,7 +61,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     const { clock, random = Math.random } = this.#parts
     let failures = 0
     while (!this.#stop.signal.aborted) {
-      const waitMs = failures > 0 ? waitMsAfter(failures, backOffMs) * (0.5 + random() / 2) : burstMs
+      const waitMs = failures > 0 ? doubledMs(failures, backOffMs) * (0.5 + random() / 2) : burstMs
       await this.#waitForNews(failures > 0)
       await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
       const report = this.#wanted

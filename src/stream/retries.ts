@@ -1,5 +1,5 @@
 // Endpoints that could not be tapped for a stream: when to try again, and whether the reason is a new one.
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 
 type Failure = { readonly message: string; readonly tries: number; readonly atMs: number }
 
@@ -21,7 +21,7 @@ export class Retries {
   failed(id: string, message: string, nowMs: number): boolean {
     const before = this.#failures.get(id)
     const tries = (before?.tries ?? 0) + 1
-    this.#failures.set(id, { message, tries, atMs: nowMs + waitMsAfter(tries, backOffMs) })
+    this.#failures.set(id, { message, tries, atMs: nowMs + doubledMs(tries, backOffMs) })
     return before?.message !== message
   }
 

@@ -1,6 +1,6 @@
 // Why a tap did not open, and when to try again. A failure is one capture's: the others go on. Pure.
 import { TapError, type TapErrorCode } from '../errors.ts'
-import { waitMsAfter } from '../model/backOff.ts'
+import { doubledMs } from '../model/backOff.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */
@@ -27,7 +27,7 @@ export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error:
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missing.includes(code)
-  const waitMs = waitMsAfter(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
+  const waitMs = doubledMs(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
   const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
   return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
 }

@@ -11,7 +11,7 @@ import { listPath } from './apis.ts'
 import { followFelix } from './felix.ts'
 import { followLog } from './followLog.ts'
 import type { Kube } from './kube.ts'
-import { type KubeObject, ListWatch, type ListWatchOptions } from './listWatch.ts'
+import { type KubeObject, type Labelled, ListWatch, type ListWatchOptions } from './listWatch.ts'
 import { podOf } from './podOf.ts'
 import type { Source } from './source.ts'
 import { withoutManaged } from './withoutManaged.ts'
@@ -30,7 +30,6 @@ export type ClusterParts = {
 const prefixes = ['pcns.', 'pcsa.'] as const // of labels that come from a namespace or a service account
 type Prefix = (typeof prefixes)[number]
 type Listed<T> = T & KubeObject
-type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
 export class Cluster implements Source {
   readonly #parts: ClusterParts

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
+import type { Labels } from '../model/world.ts'
 import { type Kube, readJson } from './kube.ts'
 import { readList, type Whole } from './readList.ts'
 import { Refused, refusedBy, waitMsAfter } from './refused.ts'
@@ -21,6 +22,7 @@ export type KubeObject = {
     readonly generation?: number
   }
 }
+export type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
 export type FollowState = 'listed' | 'watching' | 'failed'
 

@@ -1,6 +1,7 @@
 // The API server answered, and not with 200; and how long to wait before asking again. In: the answer, how often it went
 // wrong in a row. Out: an error with the server's own wish, and milliseconds with jitter: agents must not come back together.
 import type { IncomingMessage } from 'node:http'
+import { doubledMs } from '../model/backOff.ts'
 import { refusalOf } from './kube.ts'
 
 const backOffMs = { first: 500, most: 30_000 } as const
@@ -40,5 +41,5 @@ export async function refusedBy(response: IncomingMessage, path: string): Promis
 /** `failures` so far, the first of them is 0; `random` is from 0 to 1. */
 export function waitMsAfter(error: unknown, failures: number, random: number): number {
   const wishMs = error instanceof Refused ? error.wishMs : 0
-  return wishMs + Math.min(backOffMs.most, backOffMs.first * 2 ** failures) * random
+  return wishMs + doubledMs(failures + 1, backOffMs) * random
 }

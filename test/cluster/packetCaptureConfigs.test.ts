@@ -15,19 +15,11 @@ import {
   packetSockets,
   range,
   runsOn,
-  type Stage,
-  setStage,
   untilConfig,
+  useStage,
 } from './packetCaptureConfigs.ts'
-import { useSimulated } from './useSimulated.ts'
 
-const { cluster, clusterTest } = useSimulated()
-const kept: { stage?: Stage } = {}
-
-async function onStage(): Promise<Stage> {
-  kept.stage ??= await setStage(cluster())
-  return kept.stage
-}
+const { cluster, clusterTest, onStage } = useStage()
 
 const samples = join(root, 'test', 'fixtures', 'packetcaptureconfig-samples.yaml')
 

@@ -12,6 +12,7 @@ import { asFlags } from './apiServer.ts'
 import { type Child, startChild } from './child.ts'
 import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { toolPath } from './tools.ts'
+import { useSimulated } from './useSimulated.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]
@@ -23,6 +24,19 @@ export type Config = Resource & { readonly status?: PacketCaptureConfigStatus & 
 
 const patienceMs = 90_000
 const apis = ['--apis', 'packetcaptureconfig']
+
+/** One stage for a test file, set when a test asks for it. */
+export function useStage(): ReturnType<typeof useSimulated> & { readonly onStage: () => Promise<Stage> } {
+  const simulated = useSimulated()
+  let stage: Promise<Stage> | undefined
+  return {
+    ...simulated,
+    onStage: () => {
+      stage ??= setStage(simulated.cluster())
+      return stage
+    },
+  }
+}
 
 export async function setStage(cluster: SimulatedCluster): Promise<Stage> {
   await cluster.api.kubectl('apply', '-k', join(root, 'crds', 'packetcaptureconfig'))

@@ -17,19 +17,12 @@ import {
   range,
   runsOn,
   type Stage,
-  setStage,
   startAgent,
   untilConfig,
+  useStage,
 } from './packetCaptureConfigs.ts'
-import { useSimulated } from './useSimulated.ts'
 
-const { cluster, clusterTest } = useSimulated()
-const kept: { stage?: Stage } = {}
-
-async function onStage(): Promise<Stage> {
-  kept.stage ??= await setStage(cluster())
-  return kept.stage
-}
+const { cluster, clusterTest, onStage } = useStage()
 
 async function deleteAndWait(t: ExecutionContext, { nodes }: Stage, name: string): Promise<void> {
   await cluster().api.kubectl('delete', 'pcc', name)

@@ -3,17 +3,10 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import { until } from '../taps/capture.ts'
-import { addressOf, config, framesOf, packetSockets, range, runsOn, type Stage, setStage, startAgent, untilConfig } from './packetCaptureConfigs.ts' // biome-ignore format: one line
+import { addressOf, config, framesOf, packetSockets, range, runsOn, startAgent, untilConfig, useStage } from './packetCaptureConfigs.ts' // biome-ignore format: one line
 import type { SimulatedNode, SimulatedPod } from './simulated.ts'
-import { useSimulated } from './useSimulated.ts'
 
-const { cluster, clusterTest } = useSimulated()
-const kept: { stage?: Stage } = {}
-
-async function onStage(): Promise<Stage> {
-  kept.stage ??= await setStage(cluster())
-  return kept.stage
-}
+const { cluster, clusterTest, onStage } = useStage()
 
 const printed = (name: string, spec: object): object =>
   config(name, {

@@ -20,20 +20,13 @@ import {
   range,
   runsOn,
   type Stage,
-  setStage,
   startAgent,
   untilConfig,
+  useStage,
 } from './packetCaptureConfigs.ts'
 import type { SimulatedNode } from './simulated.ts'
-import { useSimulated } from './useSimulated.ts'
 
-const { cluster, clusterTest } = useSimulated()
-const kept: { stage?: Stage } = {}
-
-async function onStage(): Promise<Stage> {
-  kept.stage ??= await setStage(cluster())
-  return kept.stage
-}
+const { cluster, clusterTest, onStage } = useStage()
 
 const file = join(root, 'test', 'fixtures', 'packetcaptureconfig-advanced.yaml')
 

@@ -1,5 +1,6 @@
 // One look at a capture that goes into a PersistentVolumeClaim: when it is over everywhere, a pod is made; when the pod has ended
-// well its files are told of as stored, and it is removed; what is to be cleaned up is compared with what it says first. In: a wish. Out: told like the files of other stores.
+// well its files are told of as stored, and it is removed; what is to be cleaned up is compared with what it says first. In: a wish.
+// Out: told like the files of other stores.
 import { readBounded } from '../../access/http.ts'
 import { claimField } from '../../model/output.ts'
 import { apiVersionOf } from '../../world/apis.ts'

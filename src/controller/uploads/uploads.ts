@@ -2,7 +2,7 @@
 // Looks again when a node reports other files, and from time to time; what fails is tried again, less and less often. Nothing here
 // outlives the process: whoever leads next finds in the status and in the stores what is done.
 import type { Logger } from '../../log.ts'
-import { waitMsAfter } from '../../model/backOff.ts'
+import { doubledMs } from '../../model/backOff.ts'
 import type { UploadStatus } from '../../status/types.ts'
 import { noUploads } from '../figures.ts'
 import type { UploadsDone } from '../verdict.ts'
@@ -134,7 +134,7 @@ export class Uploads {
     kept.isWaiting = outcome === 'waits'
     const isAllSeen = wish.nodes.length === 0 && missingSecrets.size === 0 // until there is something to send
     const soonMs = isAllSeen ? never : kept.isWaiting ? waitMs : lookMs
-    kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : waitMsAfter(kept.failed, retryMs))
+    kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : doubledMs(kept.failed, retryMs))
     const { namespace, name } = wish.capture
     for (const [node, reason] of failures) this.#parts.log.warn({ namespace, name, node, reason }, 'not uploaded')
     this.#parts.onChange()
