@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LONG_BYTES 16384 // from here on, a copy into the buffer costs as much as the copy the kernel makes
 #define PIPE_BYTES 65536 // what a pipe holds: more at once would be refused though its reader keeps up
 #define HOLD_MS 100
 

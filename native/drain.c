@@ -110,20 +110,69 @@ static bool is_wanted(const struct tap *tap, const struct tpacket3_hdr *header) 
   return tap->program.count == 0 || lets_through(&tap->program, (const uint8_t *)header + header->tp_mac, header->tp_len, header->tp_snaplen);
 }
 
+// Whole, short, wanted and without a stripped tag.
+static bool is_plain(const struct tap *tap, const struct tpacket3_hdr *header) {
+  bool is_whole = header->tp_snaplen == header->tp_len || header->tp_snaplen == tap->snap_length;
+  return is_whole && header->tp_snaplen < LONG_BYTES && !(header->tp_status & TP_STATUS_VLAN_VALID) && is_wanted(tap, header);
+}
+
+// Bytes of records that may follow the last one without a decision. 0: the next frame needs one.
+static size_t room_of_run(const struct reader *reader, const struct tap *tap) {
+  if (tap->pending_packets == 0 || tap->is_failed || tap->program.count > 0) return 0;
+  bool has_limits = tap->group && (tap->group->is_over || tap->group->packets_left >= 0 || tap->group->bytes_left >= 0);
+  bool has_drops_to_tell = tap->drops_told != tap->counters.dropped;
+  if (has_limits || has_drops_to_tell || !tap->sink->is_file || tap->sink->bytes_left <= 0) return 0;
+  size_t room = BUFFER_BYTES - reader->batch.filled;
+  return (uint64_t)tap->sink->bytes_left < room ? (size_t)tap->sink->bytes_left : room;
+}
+
+static void count_run(struct tap *tap, uint32_t packets, size_t bytes, uint64_t last_ns) {
+  tap->taken += packets, tap->seen += packets, tap->matched += packets;
+  tap->pending_packets += packets, tap->pending_bytes += bytes, tap->pending_last_ns = last_ns;
+  tap->sink->bytes_left -= (int64_t)bytes;
+}
+
+// Plain frames that follow one that take() took, as far as there is room: what take() does for each is done once for all.
+// Data is copied in whole chunks, also beyond its end: there the next record is put.
+static void take_run(struct reader *reader, struct tap *tap, const struct tpacket_block_desc *block) {
+  size_t room = room_of_run(reader, tap);
+  const uint8_t *end = (const uint8_t *)block + tap->block_bytes;
+  uint8_t *const start = reader->batch.buffer + reader->batch.filled, *out = start;
+  uint32_t packets = 0;
+  struct frame frame;
+  for (; tap->taken + packets < block->hdr.bh1.num_pkts; packets++) {
+    const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)tap->packet;
+    if (room == 0 || !is_plain(tap, header)) break;
+    read_frame(tap, header, &frame);
+    uint32_t captured = captured_length(tap, &frame);
+    bool has_room = (size_t)(out - start) + record_bytes(tap->format, captured, false) <= room;
+    if (!has_room || frame.data + captured + CHUNK > end) break;
+    fetch_ahead(tap->packet, header->tp_next_offset);
+    out += encode_head(tap->format, &frame, captured, frame.original, out);
+    for (uint32_t at = 0; at < captured; at += CHUNK) memcpy(out + at, frame.data + at, CHUNK);
+    out += captured;
+    out += encode_tail(tap->format, &frame, captured, out);
+    tap->packet += header->tp_next_offset;
+  }
+  reader->batch.filled += (size_t)(out - start);
+  if (packets > 0) count_run(tap, packets, (size_t)(out - start), frame_ns(&frame));
+}
+
 static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {
   if (tap->taken == 0) {
     tap->packet = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
     if (block->hdr.bh1.block_status & TP_STATUS_LOSING) read_statistics(tap);
   }
-  for (; tap->taken < block->hdr.bh1.num_pkts; tap->taken++) {
+  while (tap->taken < block->hdr.bh1.num_pkts) {
     struct tpacket3_hdr *header = (struct tpacket3_hdr *)tap->packet;
     fetch_ahead(tap->packet, header->tp_next_offset);
     if (is_wanted(tap, header)) {
       if (!take(reader, tap, header)) return false;
       tap->matched++;
     }
-    tap->seen++;
+    tap->seen++, tap->taken++;
     tap->packet += header->tp_next_offset;
+    take_run(reader, tap, block);
   }
   tap->taken = 0;
   if (reader->batch.ring_bytes > 0) flush(reader, tap); // they lie in this block

@@ -4,6 +4,8 @@
 #include "sink.h"
 
 #define BUFFER_BYTES 524288
+#define CHUNK 64 // short records are copied in such pieces, the last one longer than it need be
+#define LONG_BYTES 16384 // from here on, a copy into the buffer costs as much as the copy the kernel makes
 
 // Records of one tap that are encoded and not yet written: `parts`, then the buffer from `run` to `filled`.
 struct batch {
@@ -13,7 +15,7 @@ struct batch {
   uint64_t write_by_ms; // 0: nothing is held back
   int count;
   struct iovec parts[PARTS_MAX];
-  uint8_t buffer[BUFFER_BYTES];
+  uint8_t buffer[BUFFER_BYTES + CHUNK];
 };
 
 struct reader {

@@ -68,6 +68,24 @@ for (const format of formats) {
   })
 }
 
+for (const format of formats) {
+  networkTest(`native: runs of plain frames among tagged and cut ones are the frames that were sent (${format})`, async t => {
+    const pod = await makePod(t)
+    const sender = await makeSender(t, pod.namespace)
+    const snapLength = 700
+    const capture = await Capture.open(t, ringDriver(), { interfaceName: pod.hostName, format, snapLength, ringBytes: 4_194_304 })
+    const tags = (number: number) => (number % 13 === 0 ? [{ tpid: 0x8100, id: number % 4_000, priority: 1 }] : [])
+    const sent = range(0, 6_000).map(number =>
+      ethernet({ tags: tags(number), type: 0x88b5, body: numbered(number, 16 + ((number * 7) % (number % 5 === 0 ? 1_400 : 300))) }),
+    )
+    for (let first = 0; first < sent.length; first += 2_000) await sender.frames('eth0', sent.slice(first, first + 2_000))
+    await capture.holds(sent.length)
+    t.like(await capture.close(), { received: sent.length, packets: sent.length, dropped: 0, refused: 0, truncated: 0 })
+    const written = capture.records().map(({ bytes, original }) => `${original} ${bytes.toString('hex')}`)
+    t.deepEqual(written, sent.map(frame => `${frame.length} ${Buffer.from(frame.subarray(0, snapLength)).toString('hex')}`)) // biome-ignore format: one line
+  })
+}
+
 networkTest('native: a pipe that was full for a while holds whole records, long ones too', async t => {
   const pod = await makePod(t)
   const [sender, listener] = await Promise.all([makeSender(t, pod.namespace), makeSender(t, pod.namespace)])
