@@ -38,7 +38,7 @@ export type EngineParts = {
 }
 
 const verdictsMax = 10_000
-const quietMs = 5_000 // a turn is made at least this often although nothing is counted: others may be filling the disk
+const quietMs = 60_000 // a turn is made at least this often although nothing moves
 
 export class Engine implements Turns {
   readonly #parts: EngineParts
@@ -119,17 +119,18 @@ export class Engine implements Turns {
     const startedMs = performance.now()
     this.#wake.abort()
     holder.beginWhatIsDue()
+    const pulse = holder.pulse() // before anything is decided: what moves afterwards is news
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
     await this.#apply(decision)
     this.#parts.onFollow?.(decision.follow)
     holder.rotateWhatIsDue()
-    const counted = holder.counted() // before the report is made: what is counted afterwards is news
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#make(job)
-    void this.#sleep(decision.wakeAtMs, counted)
+    const hasDeeds = decision.actions.length > 0 || decision.halts.size > 0
+    void this.#sleep(decision.wakeAtMs, hasDeeds ? undefined : pulse)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
@@ -198,14 +199,16 @@ export class Engine implements Turns {
     this.#unpublished = message
   }
 
-  async #sleep(wakeAtMs: number, counted: number): Promise<void> {
+  // Until it is time, the clock was set back, or anything moves. No pulse: until the next look, which is to see what was done.
+  async #sleep(wakeAtMs: number, pulse: string | undefined): Promise<void> {
     const { clock, holder, counterMs } = this.#parts
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
     for (let sleptMs = 0; sleptMs < quietMs; sleptMs += counterMs) {
-      await clock.sleepUntil(Math.min(wakeAtMs, clock.now() + counterMs), signal)
+      const untilMs = Math.min(wakeAtMs, clock.now() + counterMs)
+      await clock.sleepUntil(untilMs, signal)
       if (signal.aborted) return
-      if (clock.now() >= wakeAtMs || holder.counted() !== counted) break
+      if (clock.now() < untilMs || clock.now() >= wakeAtMs || holder.pulse() !== pulse) break
     }
     this.lookAgain()
   }

@@ -8,6 +8,7 @@ import type { Made } from '../src/model/artifact.ts'
 import type { CaptureFacts } from '../src/model/facts.ts'
 import { defaultSettings } from '../src/model/settings.ts'
 import type { ForeignCapture, World } from '../src/model/world.ts'
+import { HandClock } from './publish/handClock.ts'
 
 const capture: ForeignCapture = {
   apiVersion: 'retina.sh/v1alpha1',
@@ -33,39 +34,56 @@ const world: World = {
   complete: true,
 }
 
+const disk = { usedBytes: 0, freePercent: 100 }
+
+type Staged = Partial<Pick<EngineParts, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
+  readonly world: World
+  readonly holder: object
+  readonly publish?: () => Promise<void>
+}
+
+function engineOf({ world, holder, publish = async () => {}, ...parts }: Staged): Engine {
+  const nothing = () => {}
+  const quiet = {
+    apply: async () => {},
+    halt: nothing,
+    pulse: () => '',
+    beginWhatIsDue: nothing,
+    rotateWhatIsDue: nothing,
+    onChange: nothing,
+  }
+  return new Engine({
+    source: { snapshot: () => world, onChange: nothing, [Symbol.asyncDispose]: async () => {} },
+    holder: { ...quiet, ...holder } as unknown as EngineParts['holder'],
+    publisher: { publish } as unknown as EngineParts['publisher'],
+    clock: systemClock,
+    log: pino({ enabled: false }),
+    compile: async () => 1,
+    counterMs: 3_600_000,
+    onExpired: nothing,
+    onTurn: nothing,
+    ...parts,
+  })
+}
+
 test('an artifact that is made while a turn publishes is not made again at its end', async t => {
   const key = 'shop.retina.sh/a'
   const state: { facts: CaptureFacts } = { facts: { key, uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } }
   const [made, published, second] = [Promise.withResolvers<Made>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const count = { made: 0, published: 0 }
-  const holder = {
-    facts: () => ({ taps: new Map(), captures: new Map([[key, state.facts]]), disk: { usedBytes: 0, freePercent: 100 } }),
-    apply: async () => {},
-    halt: () => {},
-    counted: () => 0,
-    beginWhatIsDue: () => {},
-    rotateWhatIsDue: () => {},
-    onChange: () => {},
-    made: (_: string, __: string, result: Made) => {
-      state.facts = { ...state.facts, made: result }
-    },
-  }
-  const engine = new Engine({
-    source: { snapshot: () => world, onChange: () => {}, [Symbol.asyncDispose]: async () => {} },
-    holder: holder as unknown as EngineParts['holder'],
-    publisher: {
-      publish: async () => {
-        if (++count.published !== 2) return
-        second.resolve()
-        await published.promise // a server that is slow
+  const engine = engineOf({
+    world,
+    holder: {
+      facts: () => ({ taps: new Map(), captures: new Map([[key, state.facts]]), disk }),
+      made: (_: string, __: string, result: Made) => {
+        state.facts = { ...state.facts, made: result }
       },
-    } as unknown as EngineParts['publisher'],
-    clock: systemClock,
-    log: pino({ enabled: false }),
-    compile: async () => 1,
-    counterMs: 3_600_000,
-    onExpired: () => {},
-    onTurn: () => {},
+    },
+    publish: async () => {
+      if (++count.published !== 2) return
+      second.resolve()
+      await published.promise // a server that is slow
+    },
     makeArtifact: () => {
       count.made++
       return made.promise
@@ -86,4 +104,56 @@ test('an artifact that is made while a turn publishes is not made again at its e
   stop.abort()
   await running
   t.is(count.made, 1)
+})
+
+test('while nothing moves a turn is made each minute; at once when the pulse moves, or the clock was set back', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const state = { turns: 0, pulse: 'a' }
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }), pulse: () => state.pulse },
+    clock,
+    counterMs: 1_000,
+    onTurn: () => state.turns++,
+  })
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  const turnsIn = async (ms: number) => {
+    const before = state.turns
+    await clock.pass(ms)
+    return state.turns - before
+  }
+  t.is(await turnsIn(50_000), 1) // the first
+  t.is(await turnsIn(50_000), 1)
+  state.pulse = 'b'
+  t.is(await turnsIn(1_000), 1)
+  t.is(await turnsIn(10_000), 0)
+  clock.set(-3_600_000)
+  t.is(await turnsIn(100), 1)
+  clock.set(3_600_000)
+  t.is(await turnsIn(100), 0) // nothing was due meanwhile
+  stop.abort()
+  await running
+})
+
+test('a turn that did something is followed by another, which sees what came of it', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const state = { turns: 0, deeds: 0 }
+  const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies CaptureFacts
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: {
+      facts: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
+      apply: async (actions: readonly unknown[]) => (state.deeds += actions.length), // in vain, until the third time
+    },
+    clock,
+    counterMs: 1_000,
+    onTurn: () => state.turns++,
+  })
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  await clock.pass(10_000)
+  t.deepEqual(state, { turns: 4, deeds: 3 })
+  stop.abort()
+  await running
 })

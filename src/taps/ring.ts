@@ -27,6 +27,11 @@ class RingLimit implements LimitGroup {
   }
 }
 
+function isAsRead({ received, dropped, packets, bytes, refused, truncated }: TapCounters): boolean {
+  const isWrittenAsRead = read[2] === packets && read[3] === bytes && read[5] === truncated
+  return isWrittenAsRead && read[0] === received && read[1] === dropped && read[4] === refused
+}
+
 class RingTap implements DriverTap {
   readonly ringBytes: number
   readonly #door: Door
@@ -42,7 +47,8 @@ class RingTap implements DriverTap {
   }
 
   counters(): TapCounters {
-    if (!this.#door.addon.counters(this.#number, read)) return this.#last
+    const isOpen = this.#door.addon.counters(this.#number, read)
+    if (!isOpen || isAsRead(this.#last)) return this.#last // asked each second, of taps that mostly wait: nothing is made anew
     const lastPacketMs = read[6] ?? 0
     this.#last = {
       received: read[0] ?? 0, // not taken apart as a list: that takes longer than asking the addon

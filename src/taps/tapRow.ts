@@ -74,7 +74,7 @@ export class TapRow {
   }
 
   counted(now: TapCounters): number {
-    return [this.#facts, now].reduce((sum, { received, packets, refused, dropped }) => sum + received + packets + refused + dropped, 0)
+    return countedIn(this.#facts) + countedIn(now)
   }
 
   /** A driver's tap is closed: what it counted. */
@@ -129,4 +129,8 @@ export class TapRow {
   #addGap(reason: string, fromMs: number): void {
     this.#facts = { ...this.#facts, gaps: addGap(this.#facts.gaps, { fromMs, reason }) }
   }
+}
+
+function countedIn({ received, packets, refused, dropped }: Pick<TapCounters, 'received' | 'packets' | 'refused' | 'dropped'>): number {
+  return received + packets + refused + dropped
 }
