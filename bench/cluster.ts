@@ -9,6 +9,7 @@ import { packetCapture, type SimulatedCluster, type SimulatedNode } from '../tes
 import type { Scope } from '../test/net/namespace.ts'
 import { readRecords } from '../test/taps/captureFile.ts'
 import { ask, connected } from './clusterKube.ts'
+import { median } from './median.ts'
 import { withCluster } from './withCluster.ts'
 
 const runs = Number(process.argv[2] ?? 60)
@@ -73,10 +74,6 @@ async function firstPacket(node: SimulatedNode, name: string, startMs: number): 
     return { captured: Math.max(0, Math.round(Number(first?.atNs ?? 0n) / 1e6 - startMs)), readable }
   }
   throw new Error(`Cannot measure: no packet of ${name} within 30 s`)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
 function highest(values: readonly number[]): number {

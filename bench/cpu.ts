@@ -3,7 +3,8 @@
 //   node bench/cpu.ts
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { capture, inNamespace, interfaceName, type Kind, median, send } from './harness.ts'
+import { capture, inNamespace, interfaceName, type Kind, send } from './harness.ts'
+import { median } from './median.ts'
 
 const pairs = 11
 const ringBytes = 4_194_304

@@ -10,6 +10,7 @@ import { makeCertificate } from '../src/access/certificate.ts'
 import type { SimulatedCluster } from '../test/cluster/simulated.ts'
 import { addBigFile, makeStage } from '../test/gateway/stage.ts'
 import type { Scope } from '../test/net/namespace.ts'
+import { median } from './median.ts'
 import { withCluster } from './withCluster.ts'
 
 const bytes = Number(process.argv[2] ?? 1_024) * 1_048_576
@@ -77,10 +78,6 @@ function speed({ networkPath }: SimulatedCluster, url: string, token?: string): 
     .map(Number)
   if (size !== bytes) throw new Error(`Cannot measure ${url}: expected ${bytes} bytes, found ${size}`)
   return size / seconds
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
 function shown(values: readonly number[]): string {

@@ -148,10 +148,6 @@ export async function besideTraffic(perSecond: number, main: () => Promise<void>
   }
 }
 
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
 export function machine(): string {
   return readFileSync('/proc/version', 'utf8').split(' ').slice(0, 3).join(' ')
 }

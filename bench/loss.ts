@@ -4,7 +4,8 @@
 //   node bench/loss.ts [RING_KIB …]
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
-import { capture, inNamespace, type Kind, median, type Run, send } from './harness.ts'
+import { capture, inNamespace, type Kind, type Run, send } from './harness.ts'
+import { median } from './median.ts'
 
 const pairs = 5
 const frameBytes = 100

@@ -5,6 +5,7 @@ import { compile } from '../grammar/compile.ts'
 import { parseTokens } from '../grammar/parser.ts'
 import { tokenize } from '../grammar/tokens.ts'
 import { interpret } from '../test/grammar/interpret.ts'
+import { median } from './median.ts'
 
 const rounds = 15
 const text = `! (a == "b"&&! c != "d") || !(a == "b" && !c != "d")`
@@ -63,8 +64,4 @@ function timeMs(run: () => void): number {
   const start = performance.now()
   run()
   return performance.now() - start
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

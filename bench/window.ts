@@ -5,7 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
-import { besideTraffic, endpointCounts, inNamespace, median } from './harness.ts'
+import { besideTraffic, endpointCounts, inNamespace } from './harness.ts'
+import { median } from './median.ts'
 import { addTapLinks, Standalone } from './standalone.ts'
 
 const runs = 15
