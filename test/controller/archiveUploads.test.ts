@@ -2,15 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
-import type { RetinaStatus } from '../../src/status/retina.ts'
 import { serverAddress } from '../cluster/simulated.ts'
 import { useSimulated } from '../cluster/useSimulated.ts'
 import { bucket, s3Secret, startS3 } from '../output/s3Server.ts'
 import { sha256Of } from '../output/source.ts'
-import { root } from '../repo/tree.ts'
 import { readRecords } from '../taps/captureFile.ts'
+import { type ArchiveStatus, archivedCapture, installRetina, isOpenOn, untilStatus } from './archives.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -19,9 +17,7 @@ test.after.always(async () => {
 })
 
 clusterTest('an archive goes to the bucket as soon as that can be reached, and the capture is complete when it is there', async t => {
-  await cluster().api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))
-  await cluster().api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
-  await cluster().api.kubectl('create', 'namespace', 'shop')
+  await installRetina(cluster())
   const node = await cluster().addNode('node-1')
   const pod = await node.addPod('shop', 'web-0', { app: 'web' })
   const config = join(cluster().directory, 'settings.yaml')
@@ -35,30 +31,11 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   )
   await s3.stop('SIGKILL')
 
-  const until = async (what: string, isSo: (status: Partial<RetinaStatus>) => boolean): Promise<Partial<RetinaStatus>> => {
-    const endMs = Date.now() + 120_000
-    for (;;) {
-      const { status = {} } = await cluster().get<{ status?: Partial<RetinaStatus> }>('captures.retina.sh', 'web', '-n', 'shop')
-      if (isSo(status)) return status
-      if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}\n${controller.tail(20)}`)
-      await after(200)
-    }
-  }
+  const until = (what: string, isSo: (status: ArchiveStatus) => boolean) => untilStatus(cluster(), 'web', what, isSo, controller)
   const endpoint = `http://${serverAddress}:${s3.port}`
-  await cluster().apply({
-    apiVersion: 'retina.sh/v1alpha1',
-    kind: 'Capture',
-    metadata: { name: 'web', namespace: 'shop' },
-    spec: {
-      captureConfiguration: {
-        captureTarget: { podSelector: { matchLabels: { app: 'web' } } },
-        captureOption: { duration: '15s', pcapFilter: 'udp' },
-        includeMetadata: false,
-      },
-      outputConfiguration: { s3Upload: { bucket, secretName: 'keys', endpoint, region: 'us-east-1', path: 'retina' } },
-    },
-  })
-  await until('a tap', ({ files = [] }) => files[0]?.state === 'WaitingForTraffic')
+  const s3Upload = { bucket, secretName: 'keys', endpoint, region: 'us-east-1', path: 'retina' }
+  await cluster().apply(archivedCapture('web', '15s', { s3Upload }))
+  await until('a tap', isOpenOn(1))
   await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 7 })
 
   const missing = await until('word of the Secret', ({ conditions = [] }) => conditions.some(({ reason }) => reason === 'FindSecretFailed'))
@@ -67,7 +44,7 @@ clusterTest('an archive goes to the bucket as soon as that can be reached, and t
   t.is(missing.files?.[0]?.artifact, undefined) // told while it captures, not when the archive is to be sent
   t.true(condition?.message.startsWith('secret of Capture is not found when blobupload is enabled, secretName: keys/shop'))
   await cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'shop' }, stringData: s3Secret })
-  const isFailed = ({ conditions = [] }: Partial<RetinaStatus>) => conditions.some(({ reason }) => reason === 'UploadFailed')
+  const isFailed = ({ conditions = [] }: ArchiveStatus) => conditions.some(({ reason }) => reason === 'UploadFailed')
   const failed = await until('the failure', isFailed)
   t.is(failed.completionTime, undefined)
   t.is(failed.active, 1)
