@@ -139,7 +139,7 @@ static void take_run(struct reader *reader, struct tap *tap, const struct tpacke
   const uint8_t *end = (const uint8_t *)block + tap->block_bytes;
   uint8_t *const start = reader->batch.buffer + reader->batch.filled, *out = start;
   uint32_t packets = 0;
-  struct frame frame;
+  struct frame frame = {0};
   for (; tap->taken + packets < block->hdr.bh1.num_pkts; packets++) {
     const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)tap->packet;
     if (room == 0 || !is_plain(tap, header)) break;
