@@ -129,8 +129,8 @@ export class Engine implements Turns {
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#make(job)
-    const hasDeeds = decision.actions.length > 0 || decision.halts.size > 0
-    void this.#sleep(decision.wakeAtMs, hasDeeds ? undefined : pulse)
+    const isSettled = decision.actions.length === 0 && decision.halts.size === 0 && this.#unpublished === undefined
+    void this.#sleep(decision.wakeAtMs, isSettled ? pulse : undefined)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
@@ -199,7 +199,7 @@ export class Engine implements Turns {
     this.#unpublished = message
   }
 
-  // Until it is time, the clock was set back, or anything moves. No pulse: until the next look, which is to see what was done.
+  // Until it is time, the clock was set back, or anything moves. No pulse: until the next look, which is to see what came of this turn.
   async #sleep(wakeAtMs: number, pulse: string | undefined): Promise<void> {
     const { clock, holder, counterMs } = this.#parts
     this.#wake = new AbortController()

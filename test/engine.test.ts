@@ -157,3 +157,23 @@ test('a turn that did something is followed by another, which sees what came of 
   stop.abort()
   await running
 })
+
+test('a report that could not be published is published at the next look', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const state = { published: 0 }
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }) },
+    publish: async () => {
+      if (++state.published < 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' })
+    },
+    clock,
+    counterMs: 1_000,
+  })
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  await clock.pass(10_000)
+  t.is(state.published, 3)
+  stop.abort()
+  await running
+})
