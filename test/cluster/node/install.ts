@@ -33,6 +33,7 @@ async function rolledOut(node: Node, part: string): Promise<void> {
   if (code === 0) return
   const said = await Promise.all([
     node.ask(['describe', 'pods', '-n', systemNamespace]),
+    node.ask(['get', 'events', '-n', systemNamespace]),
     node.ask(['logs', part, '-n', systemNamespace, '--tail=30']),
   ])
   throw new Error(`Cannot install ${part}:\n${said.map(({ out, err }) => out + err).join('\n')}`)

@@ -15,9 +15,10 @@ export const podNetwork = '10.244.0.0/24'
 const cgroups = '/sys/fs/cgroup'
 const prefix = 'selcap-node-'
 
-// /run/netns is shared, so that a pod that mounts it sees the namespaces of pods made later. bash, because it buries the
-// processes whose parents have died.
+// /run/netns is shared, so that a pod that mounts it sees the namespaces of pods made later; what `ip netns` has mounted there on
+// the machine goes first, since containerd would still find it below. bash, because it buries the processes whose parents have died.
 const script = `set -e
+while umount /run/netns 2>/dev/null; do :; done
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
 mount -t tmpfs tmpfs /var/log
