@@ -120,7 +120,7 @@ static bool is_plain(const struct tap *tap, const struct tpacket3_hdr *header) {
 static size_t room_of_run(const struct reader *reader, const struct tap *tap) {
   if (tap->pending_packets == 0 || tap->is_failed || tap->program.count > 0) return 0;
   bool has_limits = tap->group && (tap->group->is_over || tap->group->packets_left >= 0 || tap->group->bytes_left >= 0);
-  bool has_drops_to_tell = tap->drops_told != tap->counters.dropped;
+  bool has_drops_to_tell = tap->format == FORMAT_PCAPNG && tap->drops_told != tap->counters.dropped;
   if (has_limits || has_drops_to_tell || !tap->sink->is_file || tap->sink->bytes_left <= 0) return 0;
   size_t room = BUFFER_BYTES - reader->batch.filled;
   return (uint64_t)tap->sink->bytes_left < room ? (size_t)tap->sink->bytes_left : room;
@@ -139,10 +139,11 @@ static void take_run(struct reader *reader, struct tap *tap, const struct tpacke
   const uint8_t *end = (const uint8_t *)block + tap->block_bytes;
   uint8_t *const start = reader->batch.buffer + reader->batch.filled, *out = start;
   uint32_t packets = 0;
-  struct frame frame = {0};
+  uint64_t last_ns = 0;
   for (; tap->taken + packets < block->hdr.bh1.num_pkts; packets++) {
     const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)tap->packet;
     if (room == 0 || !is_plain(tap, header)) break;
+    struct frame frame;
     read_frame(tap, header, &frame);
     uint32_t captured = captured_length(tap, &frame);
     bool has_room = (size_t)(out - start) + record_bytes(tap->format, captured, false) <= room;
@@ -152,10 +153,11 @@ static void take_run(struct reader *reader, struct tap *tap, const struct tpacke
     for (uint32_t at = 0; at < captured; at += CHUNK) memcpy(out + at, frame.data + at, CHUNK);
     out += captured;
     out += encode_tail(tap->format, &frame, captured, out);
+    last_ns = frame_ns(&frame);
     tap->packet += header->tp_next_offset;
   }
   reader->batch.filled += (size_t)(out - start);
-  if (packets > 0) count_run(tap, packets, (size_t)(out - start), frame_ns(&frame));
+  if (packets > 0) count_run(tap, packets, (size_t)(out - start), last_ns);
 }
 
 static bool take_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {

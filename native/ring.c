@@ -15,7 +15,7 @@
 
 #define BLOCK_SMALL (128u << 10)
 #define BLOCK_LARGE (256u << 10) // where frames may be longer than 64 KiB (BIG TCP)
-#define BLOCK_HUGE (1u << 20)    // the thread wakes up a quarter as often (bench/README.md), and there are four of them still
+#define BLOCK_HUGE (512u << 10)  // the thread wakes up half as often (bench/README.md), and there are eight of them still
 #define BLOCKS_MIN 4u
 #define RETIRE_MS 100
 #define NS_PER_SECOND 1000000000u
@@ -87,7 +87,7 @@ static bool attach(struct tap *tap, const struct tap_spec *spec, struct failure 
 static bool map_ring(struct tap *tap, const struct tap_spec *spec, uint32_t gso_max, struct failure *failure) {
   int version = TPACKET_V3;
   tap->block_bytes = gso_max > 65536 || spec->ring_bytes >= (1u << 20) ? BLOCK_LARGE : BLOCK_SMALL;
-  if (spec->ring_bytes >= BLOCKS_MIN * BLOCK_HUGE) tap->block_bytes = BLOCK_HUGE;
+  if (spec->ring_bytes >= 8 * BLOCK_HUGE) tap->block_bytes = BLOCK_HUGE;
   tap->block_count = (uint32_t)(spec->ring_bytes / tap->block_bytes);
   if (tap->block_count < BLOCKS_MIN) tap->block_count = BLOCKS_MIN;
   tap->ring_bytes = (size_t)tap->block_bytes * tap->block_count;

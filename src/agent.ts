@@ -55,6 +55,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
     users: ['selcap-gateway', 'selcap-controller'].map(name => `system:serviceaccount:${options.namespace}:${name}`),
     folderOf: (key, uid) => holder.folderOf(key, uid),
+    onRemoved: () => engine.lookAgain(),
     captures: () => holder.facts().captures.values(),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
     limits: agentLimits,

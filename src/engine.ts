@@ -37,8 +37,12 @@ export type EngineParts = {
   readonly onTurn: (seconds: number) => void
 }
 
+/** What the time after a turn is measured by: when it began, and with which pulse; how long at most. */
+type Sleep = { readonly turnMs: number; readonly pulse: string; readonly wakeAtMs: number; readonly mostMs: number }
+
 const verdictsMax = 10_000
-const quietMs = 60_000 // a turn is made at least this often although nothing moves
+const settledMs = 60_000 // a turn is made at least this often although nothing moves
+const unsettledMs = 5_000 // and this often after one that did something, or whose report did not get out
 
 export class Engine implements Turns {
   readonly #parts: EngineParts
@@ -115,11 +119,11 @@ export class Engine implements Turns {
 
   async #turn(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { source, holder, onExpired, onTurn } = this.#parts
+    const { source, holder, clock, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
     holder.beginWhatIsDue()
-    const pulse = holder.pulse() // before anything is decided: what moves afterwards is news
+    const [turnMs, pulse] = [clock.now(), holder.pulse()] // before anything is decided: what moves afterwards is news
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
@@ -130,7 +134,7 @@ export class Engine implements Turns {
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#make(job)
     const isSettled = decision.actions.length === 0 && decision.halts.size === 0 && this.#unpublished === undefined
-    void this.#sleep(decision.wakeAtMs, isSettled ? pulse : undefined)
+    this.#sleep({ turnMs, pulse, wakeAtMs: decision.wakeAtMs, mostMs: isSettled ? settledMs : unsettledMs }).catch(this.#ended.reject)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
@@ -199,16 +203,16 @@ export class Engine implements Turns {
     this.#unpublished = message
   }
 
-  // Until it is time, the clock was set back, or anything moves. No pulse: until the next look, which is to see what came of this turn.
-  async #sleep(wakeAtMs: number, pulse: string | undefined): Promise<void> {
+  // Until it is time, the clock was set back, or anything moves.
+  async #sleep({ turnMs, pulse, wakeAtMs, mostMs }: Sleep): Promise<void> {
     const { clock, holder, counterMs } = this.#parts
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    for (let sleptMs = 0; sleptMs < quietMs; sleptMs += counterMs) {
-      const untilMs = Math.min(wakeAtMs, clock.now() + counterMs)
-      await clock.sleepUntil(untilMs, signal)
+    for (let [sleptMs, sinceMs] = [0, turnMs]; sleptMs < mostMs && clock.now() >= sinceMs; sleptMs += counterMs) {
+      sinceMs = Math.min(wakeAtMs, clock.now() + counterMs)
+      await clock.sleepUntil(sinceMs, signal)
       if (signal.aborted) return
-      if (clock.now() < untilMs || clock.now() >= wakeAtMs || holder.pulse() !== pulse) break
+      if (clock.now() >= wakeAtMs || holder.pulse() !== pulse) break
     }
     this.lookAgain()
   }

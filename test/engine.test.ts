@@ -136,6 +136,45 @@ test('while nothing moves a turn is made each minute; at once when the pulse mov
   await running
 })
 
+test('a clock that is set back during a turn is noticed when the turn is over', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const state = { turns: 0 }
+  const slow = Promise.withResolvers<void>()
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }) },
+    publish: () => (state.turns === 0 ? slow.promise : Promise.resolve()),
+    clock,
+    counterMs: 1_000,
+    onTurn: () => state.turns++,
+  })
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  await clock.pass(100)
+  clock.set(-3_600_000)
+  slow.resolve()
+  await clock.pass(100)
+  t.is(state.turns, 2)
+  stop.abort()
+  await running
+})
+
+test('what the file system says of the free space ends the engine in order, also between turns', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const state = { isBroken: false }
+  const pulse = () => {
+    if (state.isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
+    return ''
+  }
+  const holder = { facts: () => ({ taps: new Map(), captures: new Map(), disk }), pulse }
+  const engine = engineOf({ world: { ...world, captures: [] }, holder, clock, counterMs: 1_000 })
+  const running = t.throwsAsync(engine.run(new AbortController().signal), { message: 'i/o error' })
+  await clock.pass(1_500)
+  state.isBroken = true
+  await clock.pass(1_500)
+  await running
+})
+
 test('a turn that did something is followed by another, which sees what came of it', async t => {
   const clock = new HandClock(1_800_000_000_000)
   const state = { turns: 0, deeds: 0 }
@@ -152,13 +191,13 @@ test('a turn that did something is followed by another, which sees what came of 
   })
   const stop = new AbortController()
   const running = engine.run(stop.signal)
-  await clock.pass(10_000)
+  await clock.pass(20_000)
   t.deepEqual(state, { turns: 4, deeds: 3 })
   stop.abort()
   await running
 })
 
-test('a report that could not be published is published at the next look', async t => {
+test('a report that could not be published is published soon after', async t => {
   const clock = new HandClock(1_800_000_000_000)
   const state = { published: 0 }
   const engine = engineOf({
@@ -172,7 +211,7 @@ test('a report that could not be published is published at the next look', async
   })
   const stop = new AbortController()
   const running = engine.run(stop.signal)
-  await clock.pass(10_000)
+  await clock.pass(20_000)
   t.is(state.published, 3)
   stop.abort()
   await running

@@ -28,6 +28,7 @@ export type AgentServerParts = MadeParts & {
   readonly reviews: Reviews
   readonly users: readonly string[] // who may ask: system:serviceaccount:…
   readonly folderOf: (key: string, uid: string) => CaptureFolder | undefined
+  readonly onRemoved: () => void
   /** Refuses with StreamError. */
   readonly openStream: (key: string, uid: string) => NodeStream
   readonly limits: AgentLimits
@@ -60,7 +61,7 @@ type Named = { readonly Params: { readonly ns: string; readonly name: string; re
 const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
 export function agentServer(parts: AgentServerParts): FastifyInstance {
-  const { node, certificate, reviews, users, folderOf, openStream, limits, log } = parts
+  const { node, certificate, reviews, users, folderOf, onRemoved, openStream, limits, log } = parts
   const app = fastify({
     https: { key: certificate.key, cert: certificate.cert, ...patience },
     routerOptions: { maxParamLength: 300 },
@@ -105,11 +106,13 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
     const found = folder(request)
     if (found?.files().some(({ isActive }) => isActive)) return reply.code(409).send('Cannot remove files: one is being written to\n')
     found?.clean()
+    onRemoved()
     return reply.code(204).send()
   })
   app.delete<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
     const found = folder(request)
     const isGone = found && removeMadeFile(found, request.params.file, request.headers['if-match'])
+    if (isGone) onRemoved()
     return isGone ? reply.code(204).send() : reply.code(412).send('Cannot remove that file: nothing of that name and tag was made here\n')
   })
   app.get<Named>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {

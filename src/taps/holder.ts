@@ -193,7 +193,7 @@ export class TapHolder implements AsyncDisposable {
     this.#taps.delete(id)
     this.#early.delete(tap)
     this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#parts.clock.now() }))
-    this.#leaving = Promise.all([this.#leaving, tap.giveUp(error.message)])
+    this.#leaving = Promise.all([this.#leaving, tap.giveUp(error.message).then(() => this.#listener())])
     this.#listener()
   }
 

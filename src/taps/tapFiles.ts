@@ -112,13 +112,9 @@ export class TapFiles {
   /** What time alone brings about. True: the message is another one. */
   tick(nowMs: number): boolean {
     this.rotateIfDue(nowMs)
-    if (!this.#failure) return false
-    const { message, retryAtMs, retriedAtMs = 0 } = this.#failure
-    // A time further away than any wait is long is from before the clock was set: it counts as over.
-    const isSettled = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + settledMs)
-    if (isSettled) this.#failure = undefined
-    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryMs)) this.#retry(message, nowMs)
-    return isSettled
+    const before = this.message
+    if (this.#failure) this.#lookAtFailure(this.#failure, nowMs)
+    return this.message !== before
   }
 
   /** The driver's tap is closed. */
@@ -150,6 +146,13 @@ export class TapFiles {
     const nowMs = this.#now()
     const isUnknown = firstRecordAtMs === undefined && packets > this.#counted.packets
     if (isUnknown || (firstRecordAtMs ?? 0) > nowMs) this.#series.noteFirstRecord(Math.min(nowMs, lastPacketMs ?? nowMs))
+  }
+
+  #lookAtFailure({ message, retryAtMs, retriedAtMs = 0 }: Failure, nowMs: number): void {
+    // A time further away than any wait is long is from before the clock was set: it counts as over.
+    const isSettled = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + settledMs)
+    if (isSettled) this.#failure = undefined
+    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryMs)) this.#retry(message, nowMs)
   }
 
   #retry(message: string, nowMs: number): void {

@@ -62,6 +62,7 @@ export class Manifests implements Source {
   expire(key: string): void {
     this.#parts.identities.expire(key)
     this.#identify()
+    this.#listener()
   }
 
   snapshot(): World {

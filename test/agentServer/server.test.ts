@@ -147,11 +147,14 @@ test.serial('files are not removed while one is written to, and a capture that i
   agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
   const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveRow
   agent.folder.begin('web', () => row, 0)
+  const before = agent.removals
   t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 409)
+  t.is(agent.removals, before)
   t.is(agent.folder.files().length, 2)
   agent.folder.end('web', row, 'finished')
   t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 0)
+  t.is(agent.removals, before + 1)
 })
 
 test.serial('whoever connects and sends a header at a time is cut off', async t => {

@@ -36,6 +36,7 @@ export class Agent {
   readonly folder: CaptureFolder
   readonly clock: { nowMs: number }
   readonly said: string[]
+  removals = 0 // that its owner was told of
 
   private constructor(
     { port, fingerprint }: Pick<Agent, 'port' | 'fingerprint'>,
@@ -60,6 +61,7 @@ export class Agent {
     const time = { nowMs: 0 }
     const clock = { now: () => time.nowMs, sleepUntil: async () => {} }
     const said: string[] = []
+    const made: { agent?: Agent } = {}
     const certificate = await makeCertificate(node, [])
     const server = agentServer({
       node,
@@ -68,6 +70,9 @@ export class Agent {
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
       users: [account('selcap-gateway')],
       folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
+      onRemoved: () => {
+        if (made.agent) made.agent.removals++
+      },
       captures: () => [folder.facts()],
       openStream: () => {
         throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
@@ -76,7 +81,8 @@ export class Agent {
     })
     t.teardown(() => server.close())
     const port = await listen(server, 0, pino({ enabled: false }))
-    return new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
+    made.agent = new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
+    return made.agent
   }
 
   write(name: string, bytes: Buffer | string): void {

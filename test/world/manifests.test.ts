@@ -194,7 +194,10 @@ test('Manifests take the first file by name where two describe the same capture'
 test('Manifests.expire() takes a capture out of the world until its manifest changes', async t => {
   const watched = await Watched.open(t, files => files.write('a.yaml', captureTexts('a', 'b')))
   const uid = watched.uid('a')
+  let changes = 0
+  watched.manifests.onChange(() => changes++)
   watched.manifests.expire('shop/a')
+  t.is(changes, 1)
   t.deepEqual(watched.names, ['b'])
   await watched.reopen(t)
   t.deepEqual(watched.names, ['b'])
