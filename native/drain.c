@@ -136,13 +136,14 @@ static void count_run(struct tap *tap, uint32_t packets, size_t bytes, uint64_t 
 // Data is copied in whole chunks, also beyond its end: there the next record is put.
 static void take_run(struct reader *reader, struct tap *tap, const struct tpacket_block_desc *block) {
   size_t room = room_of_run(reader, tap);
+  if (room == 0) return;
   const uint8_t *end = (const uint8_t *)block + tap->block_bytes;
   uint8_t *const start = reader->batch.buffer + reader->batch.filled, *out = start;
   uint32_t packets = 0;
   uint64_t last_ns = 0;
   for (; tap->taken + packets < block->hdr.bh1.num_pkts; packets++) {
     const struct tpacket3_hdr *header = (const struct tpacket3_hdr *)tap->packet;
-    if (room == 0 || !is_plain(tap, header)) break;
+    if (!is_plain(tap, header)) break;
     struct frame frame;
     read_frame(tap, header, &frame);
     uint32_t captured = captured_length(tap, &frame);

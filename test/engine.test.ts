@@ -38,7 +38,7 @@ const disk = { usedBytes: 0, freePercent: 100 }
 
 type Staged = Partial<Pick<EngineParts, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
   readonly world: World
-  readonly holder: object
+  readonly holder?: object
   readonly publish?: () => Promise<void>
 }
 
@@ -64,6 +64,28 @@ function engineOf({ world, holder, publish = async () => {}, ...parts }: Staged)
     onTurn: nothing,
     ...parts,
   })
+}
+
+/** With nothing to do, by a clock that the test moves, a look each second; it runs until `stop()`. */
+function runQuiet({ holder, publish }: Pick<Staged, 'holder' | 'publish'>) {
+  const clock = new HandClock(1_800_000_000_000)
+  const count = { turns: 0 }
+  const facts = () => ({ taps: new Map(), captures: new Map(), disk })
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: { facts, ...holder },
+    ...(publish && { publish }),
+    onTurn: () => count.turns++,
+    clock,
+    counterMs: 1_000,
+  })
+  const end = new AbortController()
+  const running = engine.run(end.signal)
+  const stop = () => {
+    end.abort()
+    return running
+  }
+  return { clock, count, running, stop }
 }
 
 test('an artifact that is made while a turn publishes is not made again at its end', async t => {
@@ -107,21 +129,12 @@ test('an artifact that is made while a turn publishes is not made again at its e
 })
 
 test('while nothing moves a turn is made each minute; at once when the pulse moves, or the clock was set back', async t => {
-  const clock = new HandClock(1_800_000_000_000)
-  const state = { turns: 0, pulse: 'a' }
-  const engine = engineOf({
-    world: { ...world, captures: [] },
-    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }), pulse: () => state.pulse },
-    clock,
-    counterMs: 1_000,
-    onTurn: () => state.turns++,
-  })
-  const stop = new AbortController()
-  const running = engine.run(stop.signal)
+  const state = { pulse: 'a' }
+  const { clock, count, stop } = runQuiet({ holder: { pulse: () => state.pulse } })
   const turnsIn = async (ms: number) => {
-    const before = state.turns
+    const before = count.turns
     await clock.pass(ms)
-    return state.turns - before
+    return count.turns - before
   }
   t.is(await turnsIn(50_000), 1) // the first
   t.is(await turnsIn(50_000), 1)
@@ -132,87 +145,56 @@ test('while nothing moves a turn is made each minute; at once when the pulse mov
   t.is(await turnsIn(100), 1)
   clock.set(3_600_000)
   t.is(await turnsIn(100), 0) // nothing was due meanwhile
-  stop.abort()
-  await running
+  await stop()
 })
 
 test('a clock that is set back during a turn is noticed when the turn is over', async t => {
-  const clock = new HandClock(1_800_000_000_000)
-  const state = { turns: 0 }
   const slow = Promise.withResolvers<void>()
-  const engine = engineOf({
-    world: { ...world, captures: [] },
-    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }) },
-    publish: () => (state.turns === 0 ? slow.promise : Promise.resolve()),
-    clock,
-    counterMs: 1_000,
-    onTurn: () => state.turns++,
-  })
-  const stop = new AbortController()
-  const running = engine.run(stop.signal)
+  const { clock, count, stop } = runQuiet({ publish: () => (count.turns === 0 ? slow.promise : Promise.resolve()) })
   await clock.pass(100)
   clock.set(-3_600_000)
   slow.resolve()
   await clock.pass(100)
-  t.is(state.turns, 2)
-  stop.abort()
-  await running
+  t.is(count.turns, 2)
+  await stop()
 })
 
 test('what the file system says of the free space ends the engine in order, also between turns', async t => {
-  const clock = new HandClock(1_800_000_000_000)
   const state = { isBroken: false }
   const pulse = () => {
     if (state.isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
     return ''
   }
-  const holder = { facts: () => ({ taps: new Map(), captures: new Map(), disk }), pulse }
-  const engine = engineOf({ world: { ...world, captures: [] }, holder, clock, counterMs: 1_000 })
-  const running = t.throwsAsync(engine.run(new AbortController().signal), { message: 'i/o error' })
+  const { clock, running } = runQuiet({ holder: { pulse } })
+  const ended = t.throwsAsync(running, { message: 'i/o error' })
   await clock.pass(1_500)
   state.isBroken = true
   await clock.pass(1_500)
-  await running
+  await ended
 })
 
 test('a turn that did something is followed by another, which sees what came of it', async t => {
-  const clock = new HandClock(1_800_000_000_000)
-  const state = { turns: 0, deeds: 0 }
+  const state = { deeds: 0 }
   const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies CaptureFacts
-  const engine = engineOf({
-    world: { ...world, captures: [] },
+  const { clock, count, stop } = runQuiet({
     holder: {
       facts: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
       apply: async (actions: readonly unknown[]) => (state.deeds += actions.length), // in vain, until the third time
     },
-    clock,
-    counterMs: 1_000,
-    onTurn: () => state.turns++,
   })
-  const stop = new AbortController()
-  const running = engine.run(stop.signal)
   await clock.pass(20_000)
-  t.deepEqual(state, { turns: 4, deeds: 3 })
-  stop.abort()
-  await running
+  t.deepEqual({ ...count, ...state }, { turns: 4, deeds: 3 })
+  await stop()
 })
 
 test('a report that could not be published is published soon after', async t => {
-  const clock = new HandClock(1_800_000_000_000)
   const state = { published: 0 }
-  const engine = engineOf({
-    world: { ...world, captures: [] },
-    holder: { facts: () => ({ taps: new Map(), captures: new Map(), disk }) },
+  const { clock, stop } = runQuiet({
     publish: async () => {
       if (++state.published < 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' })
     },
-    clock,
-    counterMs: 1_000,
   })
-  const stop = new AbortController()
-  const running = engine.run(stop.signal)
   await clock.pass(20_000)
   t.is(state.published, 3)
-  stop.abort()
-  await running
+  await stop()
 })

@@ -4,6 +4,7 @@
 // Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
 import { TapError } from '../errors.ts'
 import type { LiveRow } from '../files/captureFolder.ts'
+import { doubledMs } from '../model/backOff.ts'
 import { type CloseReason, filterOf, type TapSpec } from '../model/tap.ts'
 import type { DriverTap, LinkChange, TapCounters, TapEvent } from './driver.ts'
 import { isExpected } from './failure.ts'
@@ -235,7 +236,7 @@ export class LiveTap {
   }
 
   async #reopen(): Promise<boolean> {
-    this.#lookAtMs = this.#parts.clock.now() + Math.min(lookMs.most, lookMs.first * 2 ** this.#looks++)
+    this.#lookAtMs = this.#parts.clock.now() + doubledMs(++this.#looks, lookMs)
     try {
       const place = await this.#parts.find(this.#spec)
       if (place.interfaceName !== this.#place.interfaceName) throw new Error(`Cannot go on: the interface is "${place.interfaceName}" now`)

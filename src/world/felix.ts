@@ -1,6 +1,7 @@
 // What Calico's own configuration says of its data plane. In: the API server. Out: whether a pod's host veth shows both
 // directions. Asked for now and then: it changes about never, and most clusters have none. A node's own settings win.
 import type { Clock } from '../clock.ts'
+import { doubledMs } from '../model/backOff.ts'
 import type { World } from '../model/world.ts'
 import { type Kube, readJson } from './kube.ts'
 import { refusedBy } from './refused.ts'
@@ -26,7 +27,7 @@ export async function followFelix(parts: FelixParts, onAnswer: (hostVeth: World[
     const spec = await read(parts).catch(() => undefined) // away: asked again soon
     failures = spec ? 0 : failures + 1
     if (!signal.aborted) onAnswer(spec && hostVethOf(spec))
-    const waitMs = spec ? everyMs : Math.min(retryMs.most, retryMs.first * 2 ** failures)
+    const waitMs = spec ? everyMs : doubledMs(failures + 1, retryMs)
     await clock.sleepUntil(clock.now() + waitMs, signal)
   }
 }

@@ -61,7 +61,6 @@ export class Agent {
     const time = { nowMs: 0 }
     const clock = { now: () => time.nowMs, sleepUntil: async () => {} }
     const said: string[] = []
-    const made: { agent?: Agent } = {}
     const certificate = await makeCertificate(node, [])
     const server = agentServer({
       node,
@@ -70,9 +69,7 @@ export class Agent {
       reviews: new Reviews({ kube: await connectKube(config), clock, keptMs: 10_000 }),
       users: [account('selcap-gateway')],
       folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
-      onRemoved: () => {
-        if (made.agent) made.agent.removals++
-      },
+      onRemoved: () => agent.removals++,
       captures: () => [folder.facts()],
       openStream: () => {
         throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
@@ -81,8 +78,8 @@ export class Agent {
     })
     t.teardown(() => server.close())
     const port = await listen(server, 0, pino({ enabled: false }))
-    made.agent = new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
-    return made.agent
+    const agent = new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
+    return agent
   }
 
   write(name: string, bytes: Buffer | string): void {

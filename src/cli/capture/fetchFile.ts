@@ -8,6 +8,7 @@ import { dirname } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as after } from 'node:timers/promises'
+import { doubledMs } from '../../model/backOff.ts'
 import { CommandFailure } from './exit.ts'
 import { failureOf, type Gateway } from './transport.ts'
 
@@ -44,7 +45,7 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
       const { message } = error as Error
       if (fruitless === fruitlessMax) throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
       fetch.onRetry?.(message)
-      await after(Math.min(waitMs.most, waitMs.first * 2 ** fruitless), undefined, { signal: fetch.signal })
+      await after(doubledMs(fruitless + 1, waitMs), undefined, { signal: fetch.signal })
     }
   }
 }
