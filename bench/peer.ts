@@ -2,8 +2,8 @@
 // package with a JavaScript callback that writes the file. Prints `ready` when it captures, and its counters at the end of
 // its standard input.   node peer.ts ring|package INTERFACE FILE RING_BYTES
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { fileHeader } from '../src/files/header.ts'
-import { ringDriver } from '../src/taps/ring.ts'
+import { ringDriver } from '../src/driver/ring/ringDriver.ts'
+import { fileHeader } from '../src/pcap/fileHeader.ts'
 
 const [kind, interfaceName = '', file = '', ringBytes = '2097152'] = process.argv.slice(2)
 const fd = openSync(file, 'a')

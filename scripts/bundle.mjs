@@ -28,7 +28,7 @@ const versionCheck = `if (parseInt(process.versions.node) < 24) {
 mkdirSync(out, { recursive: true })
 const plugin = join(out, 'kubectl-capture')
 await build({
-  entryPoints: [join(root, 'src', 'cli', 'capture', 'main.ts')],
+  entryPoints: [join(root, 'src', 'kubectl', 'main.ts')],
   outfile: plugin,
   bundle: true,
   platform: 'node',

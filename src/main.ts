@@ -1,23 +1,23 @@
 // The selcap command: one line a subcommand. cli/run.ts loads the one that is asked for and tells how it ended.
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
-import { captureCommands } from './cli/capture/commands.ts'
-import { type Commands, run } from './cli/run.ts'
+import { type Commands, run } from './cmd/run.ts'
+import { captureCommands } from './kubectl/commands.ts'
 
 // Where one runs on each node old objects get little room to spare (bench/memory.ts); it takes time that the others would miss.
 if (['agent', 'standalone'].includes(process.argv[2] ?? '')) setFlagsFromString('--optimize-for-size')
 
 const commands: Commands = {
   ...captureCommands,
-  explain: async () => (await import('./cli/explain.ts')).explainCommand(),
-  validate: async () => (await import('./cli/validate.ts')).validateCommand(),
-  standalone: async () => (await import('./cli/standalone.ts')).standaloneCommand(),
-  agent: async () => (await import('./cli/agent.ts')).agentCommand(),
-  controller: async () => (await import('./cli/controller.ts')).controllerCommand(),
-  gateway: async () => (await import('./cli/gateway.ts')).gatewayCommand(),
-  preflight: async () => (await import('./cli/preflight.ts')).preflightCommand(),
-  completion: async () => (await import('./cli/completion.ts')).completionCommand(),
-  get: async () => (await import('./cli/get.ts')).getCommand(),
+  explain: async () => (await import('./cmd/explain.ts')).explainCommand(),
+  validate: async () => (await import('./cmd/validate.ts')).validateCommand(),
+  standalone: async () => (await import('./cmd/standalone.ts')).standaloneCommand(),
+  agent: async () => (await import('./cmd/agent.ts')).agentCommand(),
+  controller: async () => (await import('./cmd/controller.ts')).controllerCommand(),
+  gateway: async () => (await import('./cmd/gateway.ts')).gatewayCommand(),
+  preflight: async () => (await import('./cmd/preflight.ts')).preflightCommand(),
+  completion: async () => (await import('./cmd/completion.ts')).completionCommand(),
+  get: async () => (await import('./cmd/get.ts')).getCommand(),
 }
 
 const program = new Command('selcap').description('Packet capture for Kubernetes: which pods, by Calico selector, and when')

@@ -1,6 +1,6 @@
 // Sleeping while the wall clock is set. The clock's sources are the test's; time passes as waits are asked for.
 import test from 'ava'
-import { clockOf, systemClock } from '../src/clock.ts'
+import { clockOf, systemClock } from '../src/runtime/clock.ts'
 
 /** A world whose steady time moves with each wait, and whose wall clock the test may set at a wait. */
 function world(setWall: (waits: number, wallMs: number) => number) {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readSettings } from '../src/config.ts'
+import { readSettings } from '../src/config/readSettings.ts'
 import { defaultSettings } from '../src/model/settings.ts'
 
 test('readSettings() gives the defaults when nothing is said', t => {

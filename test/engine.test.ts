@@ -2,12 +2,12 @@
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import pino from 'pino'
-import { systemClock } from '../src/clock.ts'
-import { Engine, type EngineParts } from '../src/engine.ts'
+import { Engine, type EngineParts } from '../src/engine/engine.ts'
+import type { CaptureFacts } from '../src/model/actualState.ts'
 import type { Made } from '../src/model/artifact.ts'
-import type { CaptureFacts } from '../src/model/facts.ts'
 import { defaultSettings } from '../src/model/settings.ts'
 import type { ForeignCapture, World } from '../src/model/world.ts'
+import { systemClock } from '../src/runtime/clock.ts'
 import { HandClock } from './publish/handClock.ts'
 
 const capture: ForeignCapture = {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { singleFlight } from '../src/singleFlight.ts'
+import { singleFlight } from '../src/runtime/singleFlight.ts'
 
 test('singleFlight() makes one more turn when it is asked during a turn, however often', async t => {
   const gates: (() => void)[] = []

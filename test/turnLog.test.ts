@@ -1,8 +1,8 @@
 // What a turn says in the log: changes, once, with their values as fields; and nothing when nothing changed.
 import test, { type ExecutionContext } from 'ava'
+import { logTurn, type Turn } from '../src/engine/turnLog.ts'
+import type { CaptureStatusElement } from '../src/model/status.ts'
 import type { Action, TapSpec } from '../src/model/tap.ts'
-import type { CaptureStatusElement } from '../src/status/types.ts'
-import { logTurn, type Turn } from '../src/turnLog.ts'
 import { Directory, type LogLine } from './world/directory.ts'
 
 const spec: TapSpec = {

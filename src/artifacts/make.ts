@@ -2,7 +2,7 @@
 // What fails is told in what it resolves to.
 import type { ArtifactJob, Made } from '../model/artifact.ts'
 import type { Settings } from '../model/settings.ts'
-import type { Print } from './print.ts'
+import type { Print } from './text/stdoutWriter.ts'
 
 export type MakerParts = {
   readonly node: string
@@ -17,7 +17,7 @@ export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: 
   if (folder === undefined) return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: they are gone' }
   switch (job.artifact.kind) {
     case 'RetinaArchive': {
-      const { makeRetinaArchive } = await import('./retinaArchive.ts')
+      const { makeRetinaArchive } = await import('./retina/archive.ts')
       const { node, settings, now } = parts
       return makeRetinaArchive({ ...job, artifact: job.artifact }, { node, folder, settings: settings(), nowMs: now(), signal })
     }

@@ -3,13 +3,13 @@
 // grows beyond its limit, and is the same one when it is made again after a crash.
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileHeader } from '../files/header.ts'
 import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
-import { isExpected } from '../taps/failure.ts'
+import { fileHeader } from '../pcap/fileHeader.ts'
+import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
+import { isExpected } from '../tap/failure.ts'
 import { openTemporary } from './hostFolder.ts'
-import type { Print } from './print.ts'
-import { type PcapRecord, recordsInOrder } from './records.ts'
+import type { Print } from './text/stdoutWriter.ts'
 
 /** `folder`: with the capture's files. `print`: takes lines for the log. */
 export type Place = {
@@ -38,7 +38,7 @@ export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, pla
 async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, nowMs: atMs, signal }: Place): Promise<Made> {
   const records = until(signal, recordsInOrder(job.facts.fileNames.map(name => join(folder, name))))
   if (artifact.form === 'stdout') {
-    const { printPackets } = await import('./printPackets.ts')
+    const { printPackets } = await import('./text/printPackets.ts')
     await printPackets({ folder, print, signal })
     return { atMs, files: [] }
   }
@@ -64,7 +64,7 @@ async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffe
 }
 
 async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
-  const { textLines } = await import('./tcpdump.ts') // not before it is needed: an agent's memory is counted
+  const { textLines } = await import('./text/tcpdump.ts') // not before it is needed: an agent's memory is counted
   return (async function* () {
     for await (const line of textLines(pcapHeader, records)) yield Buffer.from(`${line}\n`)
   })()

@@ -1,6 +1,6 @@
 // Whether PacketCapture can be served here as a plain resource, or Calico already serves its group in another way.
 // In: the API server. Out: the reason why not, and what to install instead; undefined: go on.
-import { type Kube, readJson } from '../world/kube.ts'
+import { type Kube, readJson } from '../kube/request.ts'
 
 type Service = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }

@@ -2,16 +2,16 @@
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/actualState.ts'
 import type { Made } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
-import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/facts.ts'
 import type { CloseReason } from '../model/tap.ts'
-import { makeFolder } from './folder.ts'
-import { isCaptureFile } from './name.ts'
+import { makeFolder } from './directories.ts'
+import { isCaptureFile } from './names.ts'
 import { recounted } from './recount.ts'
 import { adoptWaiting, repairFiles } from './repair.ts'
-import type { SeriesParts } from './series.ts'
-import { type ActiveFile, readState, type StoredCapture, type StoredRow, stateFileName, writeState } from './state.ts'
+import type { SeriesParts } from './rotation.ts'
+import { type ActiveFile, readState, type StoredCapture, type StoredRow, stateFileName, writeState } from './stateFile.ts'
 
 /** A row as its open tap knows it now; asked for whenever facts or the state file are made. */
 export type LiveRow = { readonly facts: EndpointFacts; readonly active: ActiveFile }

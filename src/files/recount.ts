@@ -2,9 +2,9 @@
 // stored was captured too, in the file that was active then and in those that followed it.
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { rotatedOf } from './name.ts'
+import { rotatedOf } from './names.ts'
 import { repairFiles } from './repair.ts'
-import type { StoredRow } from './state.ts'
+import type { StoredRow } from './stateFile.ts'
 
 /** Cuts torn tails off on the way. A row that was closed in order, with its file as it was then, is left as it is. */
 export async function recounted(directory: string, row: StoredRow, savedAtMs: number): Promise<StoredRow> {

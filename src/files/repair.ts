@@ -4,8 +4,8 @@
 import { constants, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { awaitedName, isCaptureFile, isWaiting, rotatedName } from './name.ts'
-import { type Scan, scanFile } from './scan.ts'
+import { type Scan, scanFile } from '../pcap/scan.ts'
+import { awaitedName, isCaptureFile, isWaiting, rotatedName } from './names.ts'
 
 export type Repaired = { readonly name: string; readonly bytes: number; readonly scan: Scan }
 

@@ -1,6 +1,6 @@
 // Who had what: a line in the log and an Event on the capture, for each download, stream and removal.
-import type { User } from '../access/reviews.ts'
-import type { Capture } from './cluster.ts'
+import type { User } from '../auth/reviews.ts'
+import type { Capture } from './captureCache.ts'
 import type { GatewayParts } from './server.ts'
 
 export type Had = {

@@ -4,11 +4,11 @@
 // told in the stream.
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Agents } from '../agentClient/agents.ts'
-import type { Clock } from '../clock.ts'
-import { sectionOf } from '../files/header.ts'
-import { Outlet } from '../stream/outlet.ts'
-import type { Capture, GatewayCluster, Holding } from './cluster.ts'
+import type { Agents } from '../agentapi/client/agents.ts'
+import { sectionOf } from '../pcap/fileHeader.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { Outlet } from '../stream/mergedStream.ts'
+import type { Capture, GatewayCluster, Holding } from './captureCache.ts'
 
 export type StreamParts = { readonly cluster: GatewayCluster; readonly agents: Agents; readonly clock: Clock }
 

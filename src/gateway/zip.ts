@@ -7,7 +7,7 @@ import { PassThrough, type Readable, Transform, type TransformCallback } from 'n
 import { finished, pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import { ZipFile } from 'yazl'
-import { RecordCounter } from './recordCounter.ts'
+import { RecordCounter } from '../pcap/recordCounter.ts'
 
 // yazl sums up each byte in JavaScript, which is most of what a zip costs; Node has the same sum in C (bench/download.ts).
 const load = createRequire(import.meta.url)

@@ -1,8 +1,9 @@
 // What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
 // and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
-import { doubledMs } from './backOff.ts'
+
+import type { CaptureFacts } from './actualState.ts'
+import { doubledMs } from './backoff.ts'
 import type { CaptureRef } from './capture.ts'
-import type { CaptureFacts } from './facts.ts'
 
 /** What is wanted. Each kind is one maker of src/artifacts. */
 export type Artifact = SingleFile | RetinaArchive

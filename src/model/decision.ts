@@ -1,9 +1,10 @@
 // What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
-// Made by src/decide.ts; applied by the engine, logged by src/turnLog.ts, turned into a report by src/status.
+// Made by src/engine/evaluate.ts; applied by the engine, logged by src/engine/turnLog.ts, turned into a report by src/status.
+
+import type { Halt } from './actualState.ts'
 import type { ArtifactJob } from './artifact.ts'
 import type { CaptureRef } from './capture.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Halt } from './facts.ts'
 import type { Action, FilterSpec } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */

@@ -1,4 +1,4 @@
-// How many nodes may take part in a capture, and which were let through. Only types: src/intent/pass.ts reads a pass off the
+// How many nodes may take part in a capture, and which were let through. Only types: src/api/retina/passAnnotation.ts reads a pass off the
 // resource, the controller gives it, and a node that has none does not begin.
 
 /** `generation`: of the spec that nodes were counted for. `sinceMs`: when the first of them were let through. */

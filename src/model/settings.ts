@@ -1,4 +1,4 @@
-// The node's configuration, by Felix's names. Read by src/config.ts from FELIX_… variables and a file.
+// The node's configuration, by Felix's names. Read by src/config/readSettings.ts from FELIX_… variables and a file.
 
 export type Settings = {
   readonly captureDir: string

@@ -1,12 +1,13 @@
 // Writes a node's report to the cluster: changes of state at once, counters now and then, nothing when nothing changed but
 // a sign of life. In: a report each turn. Out: one object, NodeCaptureReport, named after the node. A server that cannot be
 // reached never holds a turn up: the newest report is written when it is back.
-import type { Clock } from '../clock.ts'
-import type { Logger } from '../log.ts'
-import { doubledMs } from '../model/backOff.ts'
-import { type Kube, refusalOf } from '../world/kube.ts'
-import { type Budgets, type Identity, type Report, reportOf, withoutCounts } from './nodeReport.ts'
-import type { NodeReport, Publisher } from './publisher.ts'
+
+import { type Budgets, type Identity, type Report, reportOf, withoutCounts } from '../core/status/nodeReport.ts'
+import { type Kube, refusalOf } from '../kube/request.ts'
+import { doubledMs } from '../model/backoff.ts'
+import type { NodeReport, Publisher } from '../model/publisher.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
 
 export type ReportWriterParts = {
   readonly kube: Kube

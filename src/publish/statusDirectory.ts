@@ -4,10 +4,10 @@
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
+import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
 import { captureKey } from '../model/capture.ts'
+import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
-import { foldStatus, type PacketCaptureStatus } from '../status/fold.ts'
-import type { NodeReport, Publisher } from './publisher.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
 

@@ -1,14 +1,14 @@
 // Makes one pcapng stream of many: one section, an interface block for each interface of each input, packets in time order.
-// In: the inputs' bytes as they come (little-endian, nanoseconds, one section each; src/files/header.ts and native/ write such,
+// In: the inputs' bytes as they come (little-endian, nanoseconds, one section each; src/pcap/fileHeader.ts and native/ write such,
 // and so does this), and the time. Out: the merged bytes, for the asking. Pure but for its memory, which is bounded.
 //
 // A packet goes out when every input has one that is not earlier; when it has waited for windowMs; or when more than
 // windowBytes wait. Within one input the order stays as it is. When bytesMax wait, because nobody takes them, what comes is
 // dropped and counted; a statistics block says so as soon as something is taken again, and each interface's last block when its
 // input has ended. An input that makes no sense is ended, with the reason.
-import { blockTypes } from '../files/block.ts'
-import { Heap } from './heap.ts'
-import { isEarlier, Lane, lostBy, type MergedInterface, type Packet, type Told } from './lane.ts'
+import { blockTypes } from '../pcap/block.ts'
+import { Heap } from '../pcap/heap.ts'
+import { isEarlier, Lane, lostBy, type MergedInterface, type Packet, type Told } from './mergeInput.ts'
 import { statisticsBlock, timeResolutionOf, toldIn } from './statistics.ts'
 
 export type MergeLimits = {

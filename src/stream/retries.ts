@@ -1,5 +1,5 @@
 // Endpoints that could not be tapped for a stream: when to try again, and whether the reason is a new one.
-import { doubledMs } from '../model/backOff.ts'
+import { doubledMs } from '../model/backoff.ts'
 
 type Failure = { readonly message: string; readonly tries: number; readonly atMs: number }
 

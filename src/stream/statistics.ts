@@ -1,7 +1,7 @@
 // An interface's counts within a pcapng stream. Wireshark and capinfos show isb_ifdrop as dropped packets, so all that is
 // missing from the stream stands there, wherever it was lost: received = delivered + dropped.
-import { blockTypes, count, option, timeOf, wrap } from '../files/block.ts'
-import { lostBy, type MergedInterface, receivedBy, type Told } from './lane.ts'
+import { blockTypes, count, option, timeOf, wrap } from '../pcap/block.ts'
+import { lostBy, type MergedInterface, receivedBy, type Told } from './mergeInput.ts'
 
 const codes = { received: 4, dropped: 5, droppedBySystem: 7, delivered: 8 } as const
 

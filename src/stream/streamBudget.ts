@@ -1,9 +1,10 @@
 // What the live streams of a node may take: so many streams, and ring memory that the files leave of captureRingBytesMax.
 // Files come first: before a turn opens taps whose rings would not fit beside those of streams, the newest of these are closed.
-import { StreamError, TapError } from '../errors.ts'
+
+import { ringBytesFloor } from '../core/plan/ringBudget.ts'
+import { StreamError, TapError } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
-import type { Turns } from '../model/turns.ts'
-import { ringBytesFloor } from '../plan/rings.ts'
+import type { Turns } from '../model/turnListener.ts'
 
 /** Ring memory in use. `take`: closes the tap whose it is, and gives it back. */
 export type Loan = { readonly bytes: number; readonly take: () => Promise<void> }

@@ -2,10 +2,10 @@
 // what the pipe does not hold is refused by the driver's tap, and counted there.
 // In: a spec as the files' tap has it. Out: records as they come, and at the end what was received and lost.
 import { Socket } from 'node:net'
+import type { Driver, DriverTap, TapCounters } from '../driver/driver.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
 import { sameWindow } from '../model/tapWindow.ts'
-import type { Driver, DriverTap, TapCounters } from '../taps/driver.ts'
-import type { Found } from '../taps/find.ts'
+import type { Found } from '../netdev/interfaceResolver.ts'
 
 export type StreamTapParts = {
   readonly driver: Driver

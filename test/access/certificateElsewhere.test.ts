@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import test from 'ava'
-import { fingerprintOf } from '../../src/access/certificate.ts'
-import { makeCertificateElsewhere } from '../../src/access/certificateElsewhere.ts'
+import { makeCertificateElsewhere } from '../../src/auth/certificateInChild.ts'
+import { fingerprintOf } from '../../src/auth/selfSignedCertificate.ts'
 
 test('makeCertificateElsewhere() gives a key, its certificate and the fingerprint, of another key each time', async t => {
   const [one, other] = await Promise.all([makeCertificateElsewhere('node-0'), makeCertificateElsewhere('node-0')])

@@ -3,8 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import test from 'ava'
-import { BusyError, Reviews } from '../../src/access/reviews.ts'
-import type { Kube } from '../../src/world/kube.ts'
+import { BusyError, Reviews } from '../../src/auth/reviews.ts'
+import type { Kube } from '../../src/kube/request.ts'
 
 type Asked = { readonly path: string; readonly spec: Record<string, unknown> }
 

@@ -7,8 +7,8 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import { createServer, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
-import { type Certificate, makeCertificate } from '../../src/access/certificate.ts'
-import { Agents } from '../../src/agentClient/agents.ts'
+import { Agents } from '../../src/agentapi/client/agents.ts'
+import { type Certificate, makeCertificate } from '../../src/auth/selfSignedCertificate.ts'
 
 const [ours, theirs] = await Promise.all([makeCertificate('node-1', []), makeCertificate('node-1', [])])
 const signal = AbortSignal.timeout(60_000)

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type Range, rangeOf } from '../../src/agentServer/range.ts'
+import { type Range, rangeOf } from '../../src/agentapi/server/range.ts'
 
 const rows: readonly (readonly [header: string | undefined, bytes: number, expected: Range | 'whole' | 'none'])[] = [
   [undefined, 10, 'whole'],

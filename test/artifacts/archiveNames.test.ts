@@ -1,5 +1,5 @@
 import test from 'ava'
-import { archiveStem, packetFiles } from '../../src/artifacts/archiveNames.ts'
+import { archiveStem, packetFiles } from '../../src/artifacts/retina/names.ts'
 import { casesOf } from '../intent/retinaCases.ts'
 
 type Name = { readonly captureName: string; readonly node: string; readonly timestamp: string | null; readonly expected: string }

@@ -1,6 +1,6 @@
 // Capture files for tests of archives: real pcap files, written with selcap's own header, of packets that tcpdump can read.
 import { writeFileSync } from 'node:fs'
-import { fileHeader } from '../../src/files/header.ts'
+import { fileHeader } from '../../src/pcap/fileHeader.ts'
 
 /** An ICMP echo request from 10.0.0.1 to 10.0.0.2 with this sequence number. */
 function echo(sequence: number): Buffer {

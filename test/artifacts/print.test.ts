@@ -6,8 +6,8 @@ import test from 'ava'
 import { root } from '../repo/tree.ts'
 
 const program = `
-import { Output } from ${JSON.stringify(join(root, 'src/artifacts/print.ts'))}
-import { systemClock } from ${JSON.stringify(join(root, 'src/clock.ts'))}
+import { Output } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
+import { systemClock } from ${JSON.stringify(join(root, 'src/runtime/clock.ts'))}
 const output = new Output(systemClock)
 const ticks = setInterval(() => process.stderr.write('tick\\n'), 50)
 const signal = new AbortController().signal

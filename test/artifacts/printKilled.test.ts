@@ -12,9 +12,9 @@ import { pcapFile } from './pcap.ts'
 const count = 30_000
 const writeBytes = 4_096
 const program = `
-import { Output } from ${JSON.stringify(join(root, 'src/artifacts/print.ts'))}
-import { printPackets } from ${JSON.stringify(join(root, 'src/artifacts/printPackets.ts'))}
-import { systemClock } from ${JSON.stringify(join(root, 'src/clock.ts'))}
+import { Output } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
+import { printPackets } from ${JSON.stringify(join(root, 'src/artifacts/text/printPackets.ts'))}
+import { systemClock } from ${JSON.stringify(join(root, 'src/runtime/clock.ts'))}
 const { print } = new Output(systemClock)
 await printPackets({ folder: process.env.FOLDER, print, signal: new AbortController().signal })
 `

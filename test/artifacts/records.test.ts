@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
-import { recordsInOrder } from '../../src/artifacts/records.ts'
+import { recordsInOrder } from '../../src/pcap/orderedRecords.ts'
 import type { Scope } from '../net/namespace.ts'
 import { type Packet, pcapFile } from './pcap.ts'
 

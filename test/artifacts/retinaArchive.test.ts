@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { makeRetinaArchive } from '../../src/artifacts/retinaArchive.ts'
-import { displayFlags } from '../../src/intent/displayFlags.ts'
+import { displayFlags } from '../../src/api/retina/tcpdumpFlags.ts'
+import { makeRetinaArchive } from '../../src/artifacts/retina/archive.ts'
+import type { EndpointFacts } from '../../src/model/actualState.ts'
 import type { RetinaArchive } from '../../src/model/artifact.ts'
-import type { EndpointFacts } from '../../src/model/facts.ts'
 import { writeCapture } from './packets.ts'
 
 const createdAtMs = Date.parse('2026-01-02T03:04:05Z')

@@ -1,7 +1,7 @@
 // Which kinds of capture agents and controllers are told to serve.
 import test from 'ava'
 import { Command } from 'commander'
-import { apisOption } from '../../src/cli/apis.ts'
+import { apisOption } from '../../src/cmd/servedApis.ts'
 
 function apisOf(...words: string[]): unknown {
   const command = new Command()

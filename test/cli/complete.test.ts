@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Command, Option } from 'commander'
-import { complete } from '../../src/cli/complete.ts'
+import { complete } from '../../src/cmd/completionCandidates.ts'
 
 const selcap = fileURLToPath(new URL('../../bin/selcap', import.meta.url))
 

@@ -1,7 +1,7 @@
 // Agents of three nodes against a real API server: who captures what, what they report, and what they do while the server
 // is away. Real processes, real packets, each with the rights of its manifests.
 import { setTimeout as after } from 'node:timers/promises'
-import type { Report } from '../../src/publish/nodeReport.ts'
+import type { Report } from '../../src/core/status/nodeReport.ts'
 import { until } from '../taps/capture.ts'
 import type { Child } from './child.ts'
 import { packetCapture, type Resource, type SimulatedNode, type SimulatedPod } from './simulated.ts'

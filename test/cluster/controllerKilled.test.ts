@@ -1,8 +1,8 @@
 // Controllers that are killed at any moment while packets flow: every status that ever stood in the cluster is looked at, and none
 // is wrong or counts backwards.
 import { setTimeout as after } from 'node:timers/promises'
+import type { Counts, PacketCaptureStatus } from '../../src/model/status.ts'
 import type { PublishedCapture } from '../../src/publish/statusDirectory.ts'
-import type { Counts, PacketCaptureStatus } from '../../src/status/types.ts'
 import type { Child } from './child.ts'
 import { packetCapture, type SimulatedPod } from './simulated.ts'
 import { useSimulated } from './useSimulated.ts'

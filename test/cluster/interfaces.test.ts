@@ -1,7 +1,7 @@
 // Agents on nodes whose pods' interfaces have names that say nothing: found by address, through the network namespaces under
 // /var/run/netns, whatever plugin made them. And on a node whose data plane passes packets by the host's end.
 import { setTimeout as after } from 'node:timers/promises'
-import type { Report, ReportedCapture } from '../../src/publish/nodeReport.ts'
+import type { Report, ReportedCapture } from '../../src/core/status/nodeReport.ts'
 import { felix, felixDefinition } from '../world/felixConfiguration.ts'
 import { packetCapture, type Resource, type SimulatedNode } from './simulated.ts'
 import { useSimulated } from './useSimulated.ts'

@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import type { PacketCaptureConfigStatus } from '../../src/status/packetCaptureConfig.ts'
+import type { PacketCaptureConfigStatus } from '../../src/api/packetcaptureconfig/status.ts'
 import { packetsIn } from '../artifacts/pcap.ts'
 import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../net/frames.ts'
 import type { Scope } from '../net/namespace.ts'

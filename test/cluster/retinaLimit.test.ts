@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import type { RetinaStatus } from '../../src/status/retina.ts'
+import type { RetinaStatus } from '../../src/api/retina/status.ts'
 import { type NodeName, nodeNames, type RetinaStage, useRetina } from './retinaStage.ts'
 import { useSimulated } from './useSimulated.ts'
 

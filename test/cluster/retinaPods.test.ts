@@ -1,7 +1,7 @@
 // Whose packets a Capture takes, on three nodes with real packets: never another namespace's, whatever is asked for together; pods
 // are waited for and followed. And what is left when one is deleted, in each phase: nothing but finished archives.
 import { setTimeout as after } from 'node:timers/promises'
-import type { RetinaStatus } from '../../src/status/retina.ts'
+import type { RetinaStatus } from '../../src/api/retina/status.ts'
 import { nodeNames, type RetinaStage, useRetina } from './retinaStage.ts'
 import { useSimulated } from './useSimulated.ts'
 

@@ -10,7 +10,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hostInterfaceName } from '../../src/endpoint/calicoName.ts'
+import { hostInterfaceName } from '../../src/core/endpoint/calicoNames.ts'
 import { makeNamespace, type Namespace, type Scope } from '../net/namespace.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
 import { root } from '../repo/tree.ts'

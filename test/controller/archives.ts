@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import type { RetinaStatus } from '../../src/status/retina.ts'
+import type { RetinaStatus } from '../../src/api/retina/status.ts'
 import type { Child } from '../cluster/child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from '../cluster/simulated.ts'
 import { root } from '../repo/tree.ts'

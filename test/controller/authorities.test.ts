@@ -8,7 +8,7 @@ import { makeAuthority } from '../output/authority.ts'
 import { root } from '../repo/tree.ts'
 
 const run = promisify(execFile)
-const program = `const { logAuthorities } = await import('./src/controller/uploads/authorities.ts')
+const program = `const { logAuthorities } = await import('./src/controller/uploads/trustedCAs.ts')
 const say = level => ({ file, certificates }, text) => console.log([level, certificates ?? 0, text].join(' '))
 logAuthorities({ info: say('info'), warn: say('warn') })`
 

@@ -1,10 +1,11 @@
 // One of several programs that want to lead, for lease.test.ts: while it does it writes an Event every 20 ms, through the same door
 // as the controller writes. Arguments: kubeconfig, its name. SIGTERM ends it.
-import { systemClock } from '../../src/clock.ts'
-import { tell } from '../../src/controller/deeds.ts'
-import { lead, type Term } from '../../src/controller/lease.ts'
-import { stopSignal } from '../../src/daemon.ts'
-import { makeLogger } from '../../src/log.ts'
+
+import { tell } from '../../src/controller/apiWriter.ts'
+import { lead, type Term } from '../../src/controller/leaderElection.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { makeLogger } from '../../src/runtime/log.ts'
+import { stopSignal } from '../../src/runtime/process.ts'
 import { kubeOf } from '../cluster/kube.ts'
 
 const [kubeconfig, holder = ''] = process.argv.slice(2)

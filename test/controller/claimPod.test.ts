@@ -1,6 +1,6 @@
 // The pod that writes into a claim, for each kind of capture: what it runs, whose it is, what it mounts.
 import test from 'ava'
-import { claimPod } from '../../src/controller/uploads/claimPod.ts'
+import { claimPod } from '../../src/controller/uploads/pvcPod.ts'
 
 const capture = { namespace: 'shop', name: 'web', uid: '6d2e9c1e-0000-4000-8000-000000000000' }
 const common = { claim: 'pcaps', folder: 'shop/web/20261121T000000Z', image: 'selcap:1' }

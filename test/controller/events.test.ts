@@ -1,7 +1,7 @@
 // What is told of a change of status, and the Event it becomes.
 import test from 'ava'
-import { eventOf, toldOf } from '../../src/controller/events.ts'
-import type { CaptureState, Condition, PacketCaptureStatus } from '../../src/status/types.ts'
+import { eventOf, toldOf } from '../../src/api/packetcapture/events.ts'
+import type { CaptureState, Condition, PacketCaptureStatus } from '../../src/model/status.ts'
 import { capture } from '../worlds/documents.ts'
 import { at, noonMs, statusOf } from './rows.ts'
 

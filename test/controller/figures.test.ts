@@ -1,6 +1,6 @@
 // The controller's figures as Prometheus gets them, of given counts; those of a controller at work are in test/cluster.
 import test from 'ava'
-import { controllerFigures, noTally } from '../../src/controller/figures.ts'
+import { controllerFigures, noTally } from '../../src/controller/metrics.ts'
 import { samplesIn } from '../samples.ts'
 
 test('controllerFigures() tells every count as it is when asked, and nothing twice', async t => {

@@ -1,7 +1,7 @@
 // Each filter is compiled once while anybody has it.
 import test from 'ava'
-import { FilterVerdicts } from '../../src/controller/filterVerdicts.ts'
-import { TapError } from '../../src/errors.ts'
+import { FilterVerdicts } from '../../src/controller/filterCache.ts'
+import { TapError } from '../../src/model/errors.ts'
 
 function counting(): { readonly asked: string[]; readonly verdicts: FilterVerdicts } {
   const asked: string[] = []

@@ -1,6 +1,6 @@
 // What was written ahead of the watch, what others wrote, and what was refused.
 import test from 'ava'
-import { type Known, Ledger } from '../../src/controller/ledger.ts'
+import { type Known, Ledger } from '../../src/controller/writeCache.ts'
 import { noonMs, statusOf } from './rows.ts'
 
 const [first, second, foreign] = [statusOf(1), statusOf(2), statusOf(3)]

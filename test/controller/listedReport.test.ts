@@ -1,7 +1,7 @@
 // A report as its schema lets it through, whoever wrote it: nothing in it may stop the status of captures.
 import test from 'ava'
-import { listedReport, type WrittenReport } from '../../src/controller/listedReport.ts'
-import { verdictOf } from '../../src/controller/verdict.ts'
+import { verdictOf } from '../../src/api/packetcapture/reconcile.ts'
+import { listedReport, type WrittenReport } from '../../src/controller/cachedReport.ts'
 import { noonMs, read, row } from './rows.ts'
 
 const metadata = { name: 'a', uid: 'r', resourceVersion: '1' }

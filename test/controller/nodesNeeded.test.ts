@@ -1,5 +1,5 @@
 import test from 'ava'
-import { nodesNeeded, type Surveyed, scopeOf } from '../../src/controller/nodesNeeded.ts'
+import { nodesNeeded, type Surveyed, scopeOf } from '../../src/controller/quota/targetNodes.ts'
 import type { Pod } from '../../src/model/pod.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, Labels } from '../../src/model/world.ts'

@@ -1,7 +1,7 @@
 // How often a status may be written, by how many nodes it speaks of.
 import test from 'ava'
-import { dueAtMs } from '../../src/controller/pace.ts'
-import type { PacketCaptureStatus } from '../../src/status/types.ts'
+import { dueAtMs } from '../../src/controller/statusThrottle.ts'
+import type { PacketCaptureStatus } from '../../src/model/status.ts'
 import { noonMs, statusOf } from './rows.ts'
 
 const never = Number.POSITIVE_INFINITY

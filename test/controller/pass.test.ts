@@ -1,6 +1,6 @@
 // Which nodes are let through, as a table; and that whatever happens in whatever order, there are never more than the limit.
 import test from 'ava'
-import { isCounted, type PassInput, passNow } from '../../src/controller/pass.ts'
+import { isCounted, type PassInput, passNow } from '../../src/api/retina/grantPass.ts'
 import { casesOf } from '../intent/retinaCases.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')

@@ -1,12 +1,12 @@
 // Counting against a real API server: what is asked for, how often, and what follows from it.
 import test from 'ava'
-import { Quotas } from '../../src/controller/quotas.ts'
-import type { NodeRow } from '../../src/controller/verdict.ts'
-import { annotationsWith } from '../../src/intent/pass.ts'
-import { retinaIntent } from '../../src/intent/retina.ts'
+import type { NodeRow } from '../../src/api/packetcapture/reconcile.ts'
+import { annotationsWith } from '../../src/api/retina/passAnnotation.ts'
+import { retinaIntent } from '../../src/api/retina/spec.ts'
+import { Quotas } from '../../src/controller/quota/quotas.ts'
+import type { Kube } from '../../src/kube/request.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, ObjectMeta } from '../../src/model/world.ts'
-import type { Kube } from '../../src/world/kube.ts'
 import { endpoint, row } from './rows.ts'
 import { useServer } from './useServer.ts'
 

@@ -1,8 +1,8 @@
 import test from 'ava'
-import type { QuotaVerdict } from '../../src/controller/quotas.ts'
-import { retinaVerdict } from '../../src/controller/retinaVerdict.ts'
-import type { NodeRow } from '../../src/controller/verdict.ts'
-import { retinaIntent } from '../../src/intent/retina.ts'
+import type { NodeRow } from '../../src/api/packetcapture/reconcile.ts'
+import { retinaVerdict } from '../../src/api/retina/reconcile.ts'
+import { retinaIntent } from '../../src/api/retina/spec.ts'
+import type { QuotaVerdict } from '../../src/controller/quota/quotas.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, ObjectMeta } from '../../src/model/world.ts'
 

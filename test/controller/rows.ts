@@ -1,10 +1,10 @@
 // Builders for what nodes report of a capture: what a test does not name has a plain default.
-import { toIntent } from '../../src/intent/intent.ts'
+import { toIntent } from '../../src/api/packetcapture/spec.ts'
+import type { ReportedCapture } from '../../src/core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
+import type { CaptureState, EndpointStatus, PacketCaptureStatus } from '../../src/model/status.ts'
 import type { PacketCaptureSpec } from '../../src/model/world.ts'
-import type { ReportedCapture } from '../../src/publish/nodeReport.ts'
-import type { CaptureState, EndpointStatus, PacketCaptureStatus } from '../../src/status/types.ts'
 import { capture, noonMs } from '../worlds/documents.ts'
 
 export { noonMs } from '../worlds/documents.ts'

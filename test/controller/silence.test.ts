@@ -1,6 +1,6 @@
 // Which nodes still report: clocks that are set, restarts, servers that were away. Times are told, so each case is a list of looks.
 import test from 'ava'
-import { type Reporting, Silence, silentMs } from '../../src/controller/silence.ts'
+import { type Reporting, Silence, silentMs } from '../../src/controller/nodeLiveness.ts'
 import { Stopwatch } from '../../src/controller/stopwatch.ts'
 import { at, noonMs } from './rows.ts'
 

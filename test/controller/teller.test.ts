@@ -1,9 +1,9 @@
 // What is told of captures as Events, on a real API server.
 import test from 'ava'
-import type { DeedParts } from '../../src/controller/deeds.ts'
-import { Teller } from '../../src/controller/teller.ts'
-import { makeLogger } from '../../src/log.ts'
-import type { Told } from '../../src/publish/event.ts'
+import type { DeedParts } from '../../src/controller/apiWriter.ts'
+import { Teller } from '../../src/controller/eventRecorder.ts'
+import type { Told } from '../../src/kube/event.ts'
+import { makeLogger } from '../../src/runtime/log.ts'
 import { capture, noonMs } from '../worlds/documents.ts'
 import { useServer } from './useServer.ts'
 

@@ -2,7 +2,7 @@
 //   const server = useServer()                   server().api, server().kube
 import { join } from 'node:path'
 import test from 'ava'
-import type { Kube } from '../../src/world/kube.ts'
+import type { Kube } from '../../src/kube/request.ts'
 import { type ApiServer, startApiServer } from '../cluster/apiServer.ts'
 import { kubeOf } from '../cluster/kube.ts'
 import { root } from '../repo/tree.ts'

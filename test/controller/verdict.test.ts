@@ -1,9 +1,9 @@
 // How a capture stands on all nodes: by table. Windows, what nodes say and do not say, when it is over.
 import test from 'ava'
 import fc from 'fast-check'
-import { type NodeRow, type VerdictInput, verdictOf } from '../../src/controller/verdict.ts'
-import { bytesOf } from '../../src/status/bounds.ts'
-import type { CaptureState, PacketCaptureStatus } from '../../src/status/types.ts'
+import { type NodeRow, type VerdictInput, verdictOf } from '../../src/api/packetcapture/reconcile.ts'
+import { bytesOf } from '../../src/core/status/truncate.ts'
+import type { CaptureState, PacketCaptureStatus } from '../../src/model/status.ts'
 import { at, endpoint, finished, noonMs, read, row } from './rows.ts'
 
 const never = Number.POSITIVE_INFINITY

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readlinkSync, renameSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { Configuration } from '../../src/world/configuration.ts'
+import { Configuration } from '../../src/config/watchSettings.ts'
 import { until } from '../taps/capture.ts'
 
 /** Writes as the kubelet's atomic writer: a directory for the version, one rename, the old version removed. */

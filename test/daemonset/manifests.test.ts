@@ -1,7 +1,7 @@
 // What the manifests say, held against the code and against Kubernetes' pod security: settings, versions, rights of containers.
 import test from 'ava'
 import { parse } from 'yaml'
-import { readSettings } from '../../src/config.ts'
+import { readSettings } from '../../src/config/readSettings.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import { read } from '../repo/tree.ts'
 import { systemNamespace, useInstalled } from './install.ts'

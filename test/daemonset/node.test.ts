@@ -2,7 +2,7 @@
 // filter and a root that cannot be written; pods that start later and whose interfaces have no name that could be derived, seen
 // from both sides; no shell. (test/cluster/node/install.test.ts goes through a node's life.)
 import { join } from 'node:path'
-import type { PacketCaptureStatus } from '../../src/status/types.ts'
+import type { PacketCaptureStatus } from '../../src/model/status.ts'
 import { busyboxPod } from '../cluster/node/config.ts'
 import { installSelcap, systemNamespace } from '../cluster/node/install.ts'
 import { useNode } from '../cluster/node/useNode.ts'

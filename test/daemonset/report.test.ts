@@ -2,7 +2,7 @@
 // capture's status.files.
 import test from 'ava'
 import { parse } from 'yaml'
-import type { EndpointStatus, FileStatus, Problem } from '../../src/status/types.ts'
+import type { EndpointStatus, FileStatus, Problem } from '../../src/model/status.ts'
 import { read } from '../repo/tree.ts'
 import { reportOf, useInstalled } from './install.ts'
 

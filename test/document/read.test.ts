@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
-import { readDocuments } from '../../src/document/read.ts'
-import { kinds, otherKinds } from '../../src/document/schema.ts'
+import { readDocuments } from '../../src/manifest/read.ts'
+import { kinds, otherKinds } from '../../src/manifest/schema.ts'
 
 const head = 'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type EndpointParts, endpointName, hostInterfaceName, parseEndpointName } from '../../src/endpoint/calicoName.ts'
+import { type EndpointParts, endpointName, hostInterfaceName, parseEndpointName } from '../../src/core/endpoint/calicoNames.ts'
 import { casesOf } from '../grammar/fixtures.ts'
 
 type NameCase = { ids: EndpointParts; allowPrefix: boolean; expected: string; erroredField: string | null }

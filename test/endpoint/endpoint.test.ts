@@ -1,5 +1,5 @@
 import test from 'ava'
-import { podToEndpoint, toEndpoint } from '../../src/endpoint/endpoint.ts'
+import { podToEndpoint, toEndpoint } from '../../src/core/endpoint/endpoint.ts'
 import type { Pod } from '../../src/model/pod.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { WorkloadEndpoint, World } from '../../src/model/world.ts'

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { CaptureFolder } from '../../src/files/captureFolder.ts'
-import { listFolders, removeFolder } from '../../src/files/folder.ts'
-import { type ActiveFile, readState, stateFileName } from '../../src/files/state.ts'
+import { listFolders, removeFolder } from '../../src/files/directories.ts'
+import { type ActiveFile, readState, stateFileName } from '../../src/files/stateFile.ts'
+import type { EndpointFacts } from '../../src/model/actualState.ts'
 import type { CaptureRef } from '../../src/model/capture.ts'
-import type { EndpointFacts } from '../../src/model/facts.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
 

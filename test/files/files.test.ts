@@ -4,11 +4,11 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { fileHeader, fileTrailer, trailerBytes } from '../../src/files/header.ts'
-import { activeName, isCaptureFile, isWaiting, rotatedName, rotatedOf, waitingName } from '../../src/files/name.ts'
+import { activeName, isCaptureFile, isWaiting, rotatedName, rotatedOf, waitingName } from '../../src/files/names.ts'
 import { adoptWaiting, repairFiles } from '../../src/files/repair.ts'
-import { FileSeries } from '../../src/files/series.ts'
+import { FileSeries } from '../../src/files/rotation.ts'
 import type { Format } from '../../src/model/capture.ts'
+import { fileHeader, fileTrailer, trailerBytes } from '../../src/pcap/fileHeader.ts'
 
 const facts = { snapLength: 262_144, interfaceName: 'cali1', endpoint: 'shop/web-0', capture: 'shop/web', node: 'node-0', filter: 'tcp' }
 const formats: readonly Format[] = ['pcap', 'pcapng']

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, 
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { connect, type TLSSocket } from 'node:tls'
-import { fingerprintOf, makeCertificate } from '../../src/access/certificate.ts'
+import { fingerprintOf, makeCertificate } from '../../src/auth/selfSignedCertificate.ts'
 import { useSimulated } from '../cluster/useSimulated.ts'
 import { until } from '../taps/capture.ts'
 import { readRecords } from '../taps/captureFile.ts'

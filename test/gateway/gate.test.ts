@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Entry, Gate } from '../../src/gateway/gate.ts'
+import { type Entry, Gate } from '../../src/gateway/rateLimiter.ts'
 
 const limits = { atOncePerUser: 2, atOnce: 3, perMinute: 4 }
 const isIn = (entry: Entry): boolean => 'leave' in entry

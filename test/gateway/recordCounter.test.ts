@@ -1,10 +1,10 @@
 // Packets counted as bytes pass by: the same number however the bytes are cut, and none of what is no capture file.
 import test from 'ava'
 import fc from 'fast-check'
-import { fileHeader, fileTrailer } from '../../src/files/header.ts'
-import { RecordCounter } from '../../src/gateway/recordCounter.ts'
 import type { Format } from '../../src/model/capture.ts'
-import { recordBytes, writeRecord } from '../../src/taps/record.ts'
+import { fileHeader, fileTrailer } from '../../src/pcap/fileHeader.ts'
+import { recordBytes, writeRecord } from '../../src/pcap/record.ts'
+import { RecordCounter } from '../../src/pcap/recordCounter.ts'
 
 const facts = { snapLength: 262_144, interfaceName: 'cali1', filter: '', node: 'node-1', endpoint: 'shop/web-0', capture: 'shop/web' }
 

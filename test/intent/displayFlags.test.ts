@@ -1,5 +1,5 @@
 import test from 'ava'
-import { displayFlags } from '../../src/intent/displayFlags.ts'
+import { displayFlags } from '../../src/api/retina/tcpdumpFlags.ts'
 import { casesOf } from './retinaCases.ts'
 
 type Enum = { readonly value: string; readonly flag?: string | null; readonly error?: boolean }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readGoDuration } from '../../src/intent/goDuration.ts'
+import { readGoDuration } from '../../src/api/retina/duration.ts'
 import { casesOf } from './retinaCases.ts'
 
 const rows: readonly (readonly [string, number])[] = [

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { hostPlace } from '../../src/intent/hostPath.ts'
+import { hostPlace } from '../../src/api/retina/hostPath.ts'
 import { casesOf } from './retinaCases.ts'
 
 function hostDirectory(raw: string, baseDir: string): string {

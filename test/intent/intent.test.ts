@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import fc from 'fast-check'
-import { toIntent } from '../../src/intent/intent.ts'
+import { toIntent } from '../../src/api/packetcapture/spec.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { PacketCapture } from '../../src/model/world.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type LabelSelector, readLabelSelector } from '../../src/intent/labelSelector.ts'
+import { type LabelSelector, readLabelSelector } from '../../src/api/retina/labelSelector.ts'
 
 type Labels = Readonly<Record<string, string>>
 

@@ -1,6 +1,6 @@
 // Where files go, as it is written in any API, and what is refused of it: the field, what was found, what was expected.
 import test from 'ava'
-import { readOutput } from '../../src/intent/output.ts'
+import { readOutput } from '../../src/api/output.ts'
 import type { Output } from '../../src/model/output.ts'
 import { read } from '../controller/rows.ts'
 

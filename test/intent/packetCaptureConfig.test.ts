@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import fc from 'fast-check'
 import { parseAllDocuments } from 'yaml'
-import { readCapture } from '../../src/intent/read.ts'
+import { readCapture } from '../../src/api/read.ts'
+import { ringDriver } from '../../src/driver/ring/ringDriver.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture } from '../../src/model/world.ts'
-import { ringDriver } from '../../src/taps/ring.ts'
 import { takenBy } from './traffic.ts'
 
 const surroundings = { node: 'node-0', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() }

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { annotationsWith, passIn } from '../../src/intent/pass.ts'
-import { retinaIntent } from '../../src/intent/retina.ts'
+import { annotationsWith, passIn } from '../../src/api/retina/passAnnotation.ts'
+import { retinaIntent } from '../../src/api/retina/spec.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 
 const pass = { uid: 'u', generation: 3, sinceMs: 1_000, nodes: ['a', 'b'] }

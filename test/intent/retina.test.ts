@@ -1,6 +1,6 @@
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { retinaIntent } from '../../src/intent/retina.ts'
+import { retinaIntent } from '../../src/api/retina/spec.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, Labels } from '../../src/model/world.ts'

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import fc from 'fast-check'
-import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from '../../src/intent/retinaFilters.ts'
+import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from '../../src/api/retina/filters.ts'
 import { casesOf } from './retinaCases.ts'
 import { takenBy } from './traffic.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { retinaIntent } from '../../src/intent/retina.ts'
+import { retinaIntent } from '../../src/api/retina/spec.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture } from '../../src/model/world.ts'

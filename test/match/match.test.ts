@@ -1,6 +1,6 @@
 // Whom a selector may see: live endpoints of its own namespace on this node, host-networked ones counted only.
 import test from 'ava'
-import { candidatesOf, matchEndpoints } from '../../src/match/match.ts'
+import { candidatesOf, matchEndpoints } from '../../src/core/match.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import type { Endpoint } from '../../src/model/endpoint.ts'
 import { capture } from '../worlds/documents.ts'

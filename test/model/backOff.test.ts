@@ -1,5 +1,5 @@
 import test from 'ava'
-import { doubledMs } from '../../src/model/backOff.ts'
+import { doubledMs } from '../../src/model/backoff.ts'
 
 test('doubledMs() doubles with each failure and stays at the most', t => {
   const waits = [1, 2, 3, 4, 5, 1_000, 5_000].map(failures => doubledMs(failures, { first: 1_000, most: 10_000 }))

@@ -1,6 +1,6 @@
 // Run as a child by hazards.test.ts: writes what it captures to one file until it is killed. Arguments: interface, file, format.
 import { openSync, writeSync } from 'node:fs'
-import { ringDriver } from '../../src/taps/ring.ts'
+import { ringDriver } from '../../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../taps/captureFile.ts'
 
 const [interfaceName = '', path = '', format = 'pcap'] = process.argv.slice(2)

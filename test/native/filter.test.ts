@@ -1,7 +1,7 @@
 // Compiling filters in the process: limits, many at once, and what a hostile caller may hand over.
 import { createRequire } from 'node:module'
 import test from 'ava'
-import { ringDriver } from '../../src/taps/ring.ts'
+import { ringDriver } from '../../src/driver/ring/ringDriver.ts'
 
 const hosts = (count: number): string => Array.from({ length: count }, (_, index) => `host 10.${index >> 8}.${index & 255}.1`).join(' or ')
 

@@ -1,7 +1,7 @@
 // A program that the kernel refuses is applied by the reader: the same packets, the same counts.
 import test from 'ava'
+import { ringDriver } from '../../src/driver/ring/ringDriver.ts'
 import { filterInstructions } from '../../src/model/tap.ts'
-import { ringDriver } from '../../src/taps/ring.ts'
 import { numberOf } from '../net/frames.ts'
 import { makePod } from '../net/pod.ts'
 import { networkTest } from '../net/privilege.ts'

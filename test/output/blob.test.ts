@@ -1,7 +1,7 @@
 // Azure Blob Storage against a real server (Azurite), and what may go wrong on the way: blobs come out whole, or the reason is told.
 import test from 'ava'
-import { openStore } from '../../src/output/open.ts'
-import type { Effort, SecretValues } from '../../src/output/store.ts'
+import { openStore } from '../../src/store/openStore.ts'
+import type { Effort, SecretValues } from '../../src/store/store.ts'
 import type { Scope } from '../net/namespace.ts'
 import { type BlobServer, startBlobs } from './blobServer.ts'
 import { putThroughKill } from './putThroughKill.ts'

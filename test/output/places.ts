@@ -1,6 +1,6 @@
 // One real server of each kind behind a wire, for tests that are the same for all of them.
 import type { StoreTarget } from '../../src/model/output.ts'
-import type { SecretValues } from '../../src/output/store.ts'
+import type { SecretValues } from '../../src/store/store.ts'
 import type { Scope } from '../net/namespace.ts'
 import { startBlobs } from './blobServer.ts'
 import { s3Secret, s3Target, startS3 } from './s3Server.ts'

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import type { SecretValues } from '../../src/output/store.ts'
+import type { SecretValues } from '../../src/store/store.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
 import { root } from '../repo/tree.ts'
 import { places } from './places.ts'
@@ -81,8 +81,8 @@ const looking = `import { registerHooks } from 'node:module'
 const seen = new Set()
 registerHooks({ resolve: (name, context, next) => { const found = next(name, context); seen.add(found.url); return found } })
 const heavy = () => [...new Set([...seen].flatMap(url => /node_modules.(@aws-sdk.client-s3|@azure.storage-blob|ssh2)[/]/.exec(url)?.[1] ?? []))]
-for (const name of ['agent', 'standalone', 'cli/agent', 'controller/run', 'gateway/run']) await import(process.cwd() + '/src/' + name + '.ts')
-const { openStore } = await import(process.cwd() + '/src/output/open.ts')
+for (const name of ['agent/run', 'agent/standalone', 'cmd/agent', 'controller/run', 'gateway/run']) await import(process.cwd() + '/src/' + name + '.ts')
+const { openStore } = await import(process.cwd() + '/src/store/openStore.ts')
 const before = heavy()
 const target = { kind: 's3', bucket: 'captures', region: 'eu-central-1', secretName: 's' }
 const opened = await openStore(target, { 's3-access-key-id': 'a', 's3-secret-access-key': 'b' }, { isHttpAllowed: false, hostsAllowed: [], addressesAllowed: [] })

@@ -1,8 +1,8 @@
 // Files to upload in tests: bytes that are made when they are read, any number of them, the same each time.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import type { EndpointPolicy } from '../../src/output/policy.ts'
-import type { Effort, Source } from '../../src/output/store.ts'
+import type { EndpointPolicy } from '../../src/store/endpointPolicy.ts'
+import type { Effort, Source } from '../../src/store/store.ts'
 
 const blockBytes = 65_536
 

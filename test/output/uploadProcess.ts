@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { StoreTarget } from '../../src/model/output.ts'
-import { openStore } from '../../src/output/open.ts'
-import type { EndpointPolicy } from '../../src/output/policy.ts'
-import type { SecretValues } from '../../src/output/store.ts'
+import type { EndpointPolicy } from '../../src/store/endpointPolicy.ts'
+import { openStore } from '../../src/store/openStore.ts'
+import type { SecretValues } from '../../src/store/store.ts'
 import { madeSource, testEffort, testPolicy } from './source.ts'
 
 export type Job = {

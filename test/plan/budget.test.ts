@@ -1,6 +1,6 @@
 // Budgets as a whole turn keeps them: whom they refuse, and that taps which are open go on.
 import test from 'ava'
-import type { Actual } from '../../src/model/facts.ts'
+import type { Actual } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import { capture, endpoint, noonMs, world } from '../worlds/documents.ts'
 import { emptyNode } from '../worlds/node.ts'

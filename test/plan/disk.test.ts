@@ -1,8 +1,8 @@
 // The disk budget and the free-space floor: who is halted, when that ends, who may not begin.
 import test from 'ava'
-import type { Halt } from '../../src/model/facts.ts'
+import { changeHalts, type DiskUser, refuseNew } from '../../src/core/plan/diskBudget.ts'
+import type { Halt } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
-import { changeHalts, type DiskUser, refuseNew } from '../../src/plan/disk.ts'
 
 const settings = { ...defaultSettings, captureDiskBytesMax: 1_000_000, captureDiskFreePercentMin: 15 } // reserve: 50,000 for each tap
 const rotation = { fileBytesMax: 10_000_000, fileAgeMsMax: 3_600_000, filesMax: 2 }

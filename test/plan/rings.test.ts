@@ -1,9 +1,9 @@
 // Ring sizes: a fair power of two, stable while taps come and go, always within the budget.
 import test from 'ava'
 import fc from 'fast-check'
+import { type Wish, wishFor } from '../../src/core/plan/desiredTap.ts'
+import { fairRingBytes, ringBytesFloor, shareRings } from '../../src/core/plan/ringBudget.ts'
 import type { ActualTap } from '../../src/model/tap.ts'
-import { fairRingBytes, ringBytesFloor, shareRings } from '../../src/plan/rings.ts'
-import { type Wish, wishFor } from '../../src/plan/wish.ts'
 import { capture, endpoint } from '../worlds/documents.ts'
 import { readEndpoint, readIntent } from '../worlds/reader.ts'
 

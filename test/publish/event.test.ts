@@ -1,6 +1,6 @@
 // The body of an Event whose name the server makes; one with a name of ours: test/controller/events.test.ts.
 import test from 'ava'
-import { eventOn, eventRequest } from '../../src/publish/event.ts'
+import { eventOn, eventRequest } from '../../src/kube/event.ts'
 
 type Event = { readonly metadata: Readonly<Record<string, string>>; readonly message: string }
 const told = { reason: 'Downloaded', type: 'Normal', message: 'dev had files.zip' } as const

@@ -1,8 +1,8 @@
 // A clock that a test moves by hand, and a list of the requests that were sent meanwhile, each with the time of that clock.
 // The requests are real: time stands still until they are answered.
 import { setImmediate as afterOthers } from 'node:timers/promises'
-import type { Clock } from '../../src/clock.ts'
-import type { Kube } from '../../src/world/kube.ts'
+import type { Kube } from '../../src/kube/request.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
 
 export type Sent = { readonly atMs: number; readonly status: number | undefined; readonly body: string }
 

@@ -1,10 +1,10 @@
 // What a node tells: which captures, how much of them when it is too much, and what of it is worth telling at once.
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import { type Report, reportOf, withoutCounts } from '../../src/publish/nodeReport.ts'
+import { type Report, reportOf, withoutCounts } from '../../src/core/status/nodeReport.ts'
+import { refusalOf } from '../../src/kube/request.ts'
+import type { CaptureStatusElement } from '../../src/model/status.ts'
 import { reportPath } from '../../src/publish/reportWriter.ts'
-import type { CaptureStatusElement } from '../../src/status/types.ts'
-import { refusalOf } from '../../src/world/kube.ts'
 import { at, endpoint, noonMs } from '../controller/rows.ts'
 import { budgets, identity, node, nodeReport, type Told, told, useReports } from './reports.ts'
 

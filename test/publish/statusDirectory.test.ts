@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
+import type { CaptureStatusElement } from '../../src/model/status.ts'
 import type { PacketCapture, World } from '../../src/model/world.ts'
 import { readStatusDirectory, StatusDirectory } from '../../src/publish/statusDirectory.ts'
-import type { CaptureStatusElement } from '../../src/status/types.ts'
 import { world as worldOf } from '../worlds/documents.ts'
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')

@@ -26,8 +26,8 @@ test('importsOf() finds every form of import', t => {
 })
 
 test('strangers() names an arrow that the table does not have', t => {
-  t.deepEqual(strangers('src/plan/plan.ts', ['src/model/tap.ts', 'src/plan/order.ts', 'src/taps/holder.ts', 'node:fs', 'luxon']), [
-    'src/taps/holder.ts',
+  t.deepEqual(strangers('src/core/plan/plan.ts', ['src/model/tap.ts', 'src/plan/order.ts', 'src/tap/tapManager.ts', 'node:fs', 'luxon']), [
+    'src/tap/tapManager.ts',
     'node:fs',
     'luxon',
   ])
@@ -42,7 +42,7 @@ for (const file of sources) {
   })
 }
 
-const door = 'src/taps/addon.ts'
+const door = 'src/driver/ring/addon.ts'
 
 test(`the addon is loaded in ${door} only`, t => {
   t.deepEqual(

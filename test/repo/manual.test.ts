@@ -1,6 +1,6 @@
 // The manual and the code hold the same lists, both ways: error codes, metrics, settings, examples, decisions.
 import test from 'ava'
-import { tapErrorCodes } from '../../src/errors.ts'
+import { tapErrorCodes } from '../../src/model/errors.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import { files, read, under } from './tree.ts'
 

@@ -1,11 +1,11 @@
 // Limits, phases, expiry and timers.
 import test from 'ava'
+import { expiresAt } from '../../src/core/schedule/expiry.ts'
+import { limitAt } from '../../src/core/schedule/limits.ts'
+import { phaseAt } from '../../src/core/schedule/phase.ts'
+import type { CaptureFacts, EndpointFacts } from '../../src/model/actualState.ts'
 import type { Intent } from '../../src/model/capture.ts'
-import type { CaptureFacts, EndpointFacts } from '../../src/model/facts.ts'
-import { expiresAt } from '../../src/schedule/expiry.ts'
-import { limitAt } from '../../src/schedule/limits.ts'
-import { phaseAt } from '../../src/schedule/phase.ts'
-import { timerMs, timerMsMax } from '../../src/schedule/timer.ts'
+import { timerMs, timerMsMax } from '../../src/runtime/timer.ts'
 import { capture } from '../worlds/documents.ts'
 import { readIntent } from '../worlds/reader.ts'
 

@@ -3,7 +3,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { IANAZone } from 'luxon'
-import { nextStart, previousStart } from '../../src/schedule/occurrence.ts'
+import { nextStart, previousStart } from '../../src/core/schedule/recurrence.ts'
 
 type Row = readonly [name: string, timeZone: string, cron: string, from: string, starts: readonly string[]]
 

@@ -1,10 +1,10 @@
 // Spans: the exact stretch of time that packets are wanted from, recurring windows that touch or overlap being one.
 import test from 'ava'
 import fc from 'fast-check'
+import { spanAt } from '../../src/core/schedule/activeSpan.ts'
+import { windowAt } from '../../src/core/schedule/window.ts'
 import type { Window } from '../../src/model/capture.ts'
 import { isWithin } from '../../src/model/tapWindow.ts'
-import { spanAt } from '../../src/schedule/span.ts'
-import { windowAt } from '../../src/schedule/window.ts'
 
 const at = (time: string) => Date.parse(`2026-06-01T${time}Z`)
 const never = Number.POSITIVE_INFINITY

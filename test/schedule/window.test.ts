@@ -1,8 +1,8 @@
 // Windows: [start, end), recurring ones cut to it, overlapping ones as one.
 import test from 'ava'
 import fc from 'fast-check'
+import { type WindowState, windowAt } from '../../src/core/schedule/window.ts'
 import type { Window } from '../../src/model/capture.ts'
-import { type WindowState, windowAt } from '../../src/schedule/window.ts'
 
 const at = (time: string) => Date.parse(`2026-06-01T${time}Z`)
 const never = Number.POSITIVE_INFINITY

@@ -1,6 +1,6 @@
 // What goes first when a status or a report is too large, and what never does.
 import test from 'ava'
-import { boundedStatus, bytesOf, cut, fitting, stepCount } from '../../src/status/bounds.ts'
+import { boundedStatus, bytesOf, cut, fitting, stepCount } from '../../src/core/status/truncate.ts'
 import { at, endpoint, noonMs, row, statusOf } from '../controller/rows.ts'
 
 const gaps = ['one', 'two'].map(reason => ({ from: at(noonMs), reason }))

@@ -1,7 +1,7 @@
 // Ages and printer columns, as kubectl prints them.
 import test from 'ava'
-import { ageOf } from '../../src/status/age.ts'
-import { columnCells, columnNames } from '../../src/status/columns.ts'
+import { columnCells, columnNames } from '../../src/api/packetcapture/printerColumns.ts'
+import { ageOf } from '../../src/core/status/age.ts'
 import { capture, noonMs } from '../worlds/documents.ts'
 
 const hour = 3_600

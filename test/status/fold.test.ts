@@ -1,8 +1,8 @@
 // Nodes' elements into one status: aggregation, totals, conditions that move only when they should.
 import test from 'ava'
 import fc from 'fast-check'
-import { aggregate, foldStatus, type PacketCaptureStatus } from '../../src/status/fold.ts'
-import type { CaptureState, CaptureStatusElement, EndpointStatus } from '../../src/status/types.ts'
+import { aggregate, foldStatus, type PacketCaptureStatus } from '../../src/core/status/fold.ts'
+import type { CaptureState, CaptureStatusElement, EndpointStatus } from '../../src/model/status.ts'
 
 const atMs = Date.UTC(2026, 5, 1, 12)
 const zero = { packets: 0, bytes: 0, dropped: 0 }

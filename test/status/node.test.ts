@@ -1,10 +1,10 @@
 // A node's element: states, messages that explain, problems. The node is the one in memory, with counts as the test says.
 import test from 'ava'
-import type { Actual, EndpointFacts } from '../../src/model/facts.ts'
+import { type CaptureStatusElement, nodeStatuses } from '../../src/core/status/nodeStatus.ts'
+import type { Actual, EndpointFacts } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ActualTap } from '../../src/model/tap.ts'
 import type { PacketCaptureSpec, World } from '../../src/model/world.ts'
-import { type CaptureStatusElement, nodeStatuses } from '../../src/status/node.ts'
 import { capture, endpoint, noonMs, world } from '../worlds/documents.ts'
 import { type Breakage, emptyNode } from '../worlds/node.ts'
 import { decide } from '../worlds/reader.ts'

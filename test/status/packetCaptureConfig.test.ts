@@ -1,8 +1,6 @@
 // How a PacketCaptureConfig stands on all nodes, by table; and what is told of its changes.
 import test from 'ava'
-import { packetCaptureConfigNews } from '../../src/controller/packetCaptureConfigNews.ts'
-import { readCapture } from '../../src/intent/read.ts'
-import { defaultSettings } from '../../src/model/settings.ts'
+import { packetCaptureConfigNews } from '../../src/api/packetcaptureconfig/events.ts'
 import {
   type ConfigInput,
   type ConfigRow,
@@ -10,8 +8,10 @@ import {
   inTheLog,
   type PacketCaptureConfigStatus,
   packetCaptureConfigStatus,
-} from '../../src/status/packetCaptureConfig.ts'
-import type { ArtifactStatus, CaptureState, EndpointStatus } from '../../src/status/types.ts'
+} from '../../src/api/packetcaptureconfig/status.ts'
+import { readCapture } from '../../src/api/read.ts'
+import { defaultSettings } from '../../src/model/settings.ts'
+import type { ArtifactStatus, CaptureState, EndpointStatus } from '../../src/model/status.ts'
 
 const createdAtMs = Date.parse('2026-11-21T10:00:00Z')
 const laterMs = createdAtMs + 70_000

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { type RetinaInput, type RetinaNode, retinaStatus } from '../../src/status/retina.ts'
-import type { ArtifactStatus, CaptureState } from '../../src/status/types.ts'
+import { type RetinaInput, type RetinaNode, retinaStatus } from '../../src/api/retina/status.ts'
+import type { ArtifactStatus, CaptureState } from '../../src/model/status.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
 const packed: ArtifactStatus = { files: [{ path: '/a.tar.gz', bytes: 1 }] }

@@ -1,7 +1,7 @@
 // What a status keeps of uploads: the last word on each file, the newest last, so many and no more.
 import test from 'ava'
-import type { UploadStatus } from '../../src/status/types.ts'
-import { isStored, withUploads } from '../../src/status/uploads.ts'
+import { isStored, withUploads } from '../../src/core/status/uploads.ts'
+import type { UploadStatus } from '../../src/model/status.ts'
 
 const at = (second: number) => new Date(second * 1_000).toISOString()
 const failed = (file: string, second: number): UploadStatus => ({ file, output: 's3Upload', error: 'no', at: at(second) })

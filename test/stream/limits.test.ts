@@ -1,7 +1,7 @@
 // What a stream is refused, what it may take of the node, and that it leaves nothing behind.
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
-import { StreamError } from '../../src/errors.ts'
+import { StreamError } from '../../src/model/errors.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { until } from '../taps/capture.ts'
 import { podWithPort } from '../taps/podWithPort.ts'

@@ -1,6 +1,6 @@
 // Inputs that make no sense end, with the reason, and harm no other.
 import test from 'ava'
-import { interfaceBlock, sectionOf } from '../../src/files/header.ts'
+import { interfaceBlock, sectionOf } from '../../src/pcap/fileHeader.ts'
 import { at, Merging } from './merging.ts'
 import { header, interfaceBlockFor } from './pcapng.ts'
 

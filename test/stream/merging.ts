@@ -1,7 +1,7 @@
 // A merge in a test, with what was taken of it so far.
-import { sectionOf } from '../../src/files/header.ts'
-import type { Lane } from '../../src/stream/lane.ts'
+import { sectionOf } from '../../src/pcap/fileHeader.ts'
 import { Merge, type MergeLimits } from '../../src/stream/merge.ts'
+import type { Lane } from '../../src/stream/mergeInput.ts'
 import { header, packetBlock, readStream } from './pcapng.ts'
 
 const second = 1_000_000_000n

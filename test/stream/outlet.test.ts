@@ -1,9 +1,9 @@
 // An outlet as a gateway would use it: inputs that wait when told to lose nothing, and the stream ends when all have.
 import { once } from 'node:events'
 import test from 'ava'
-import { systemClock } from '../../src/clock.ts'
-import { sectionOf } from '../../src/files/header.ts'
-import { Outlet } from '../../src/stream/outlet.ts'
+import { sectionOf } from '../../src/pcap/fileHeader.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { Outlet } from '../../src/stream/mergedStream.ts'
 import { until } from '../taps/capture.ts'
 import { Keeper } from './node.ts'
 import { header, packetBlock, readStream } from './pcapng.ts'

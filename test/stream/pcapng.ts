@@ -1,5 +1,5 @@
 // Streams as tests write and read them, in plain code of their own: what a merge is given, and all that stands in what it gives.
-import { interfaceBlock, sectionOf } from '../../src/files/header.ts'
+import { interfaceBlock, sectionOf } from '../../src/pcap/fileHeader.ts'
 
 export type StreamPacket = { readonly interface: number; readonly atNs: bigint; readonly bytes: Buffer }
 export type StreamInterface = { readonly name: string; readonly description: string; readonly comment: string; readonly filter: string }

@@ -2,8 +2,8 @@
 // interface keeps its order, no more is held than is allowed; and with an unlimited window the whole stream is in time order.
 import test from 'ava'
 import fc from 'fast-check'
-import { sectionOf } from '../../src/files/header.ts'
-import { BlockReader } from '../../src/stream/blockReader.ts'
+import { BlockReader } from '../../src/pcap/blockReader.ts'
+import { sectionOf } from '../../src/pcap/fileHeader.ts'
 import { Merge } from '../../src/stream/merge.ts'
 import { header, packetBlock, readStream } from './pcapng.ts'
 

@@ -1,8 +1,8 @@
 // The memory that streams may take beside files, and when a tap that failed is tried again.
 import test from 'ava'
-import { StreamError, TapError } from '../../src/errors.ts'
+import { StreamError, TapError } from '../../src/model/errors.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
-import type { TurnListener } from '../../src/model/turns.ts'
+import type { TurnListener } from '../../src/model/turnListener.ts'
 import { Retries } from '../../src/stream/retries.ts'
 import { StreamBudget } from '../../src/stream/streamBudget.ts'
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import type { PacketCaptureStatus } from '../../src/status/types.ts'
+import type { PacketCaptureStatus } from '../../src/model/status.ts'
 import { numberOf } from '../net/frames.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { until } from '../taps/capture.ts'

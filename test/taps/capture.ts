@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../src/taps/driver.ts'
+import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../src/driver/driver.ts'
 import type { Scope } from '../net/namespace.ts'
 import { type FileRecord, fileHeader, readRecords, TornFile } from './captureFile.ts'
 

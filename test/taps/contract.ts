@@ -1,11 +1,11 @@
-// What every Driver of src/taps/driver.ts must do, with real packets in network namespaces. A driver's own test file calls
+// What every Driver of src/driver/driver.ts must do, with real packets in network namespaces. A driver's own test file calls
 // driverContract(); what the driver's header says it cannot do is handed over and is checked to be as stated.
 //   contractPackets.ts: what is in the files        contractHeaders.ts: what is not, when only headers are wanted
 //   contractSinks.ts:   how files follow one another contractDisk.ts:    a full disk
 //   contractLimits.ts:  limits and counters         contractLinks.ts:   interfaces that come and go, refusals
 //   contractWindow.ts:  packets by their time
 import type { ExecutionContext } from 'ava'
-import type { Driver } from '../../src/taps/driver.ts'
+import type { Driver } from '../../src/driver/driver.ts'
 import { serialNetworkTest } from '../net/privilege.ts'
 import { diskChecks } from './contractDisk.ts'
 import { headerChecks } from './contractHeaders.ts'

@@ -1,6 +1,6 @@
-// Contract: `payload: Headers` keeps what src/taps/headers.ts says, on rows written by hand and on generated frames.
+// Contract: `payload: Headers` keeps what src/pcap/headersLength.ts says, on rows written by hand and on generated frames.
 import fc from 'fast-check'
-import { headersLength } from '../../src/taps/headers.ts'
+import { headersLength } from '../../src/pcap/headersLength.ts'
 import { ethernet, extension, ipv4, ipv6, numbered, numberOf, tcp, udp } from '../net/frames.ts'
 import { makePod } from '../net/pod.ts'
 import { makeSender } from '../net/sender.ts'

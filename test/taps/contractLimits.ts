@@ -1,5 +1,5 @@
 // Contract: packet and byte limits, exact over all taps of a group.
-import type { Driver, LimitGroup, TapEvent } from '../../src/taps/driver.ts'
+import type { Driver, LimitGroup, TapEvent } from '../../src/driver/driver.ts'
 import type { Scope } from '../net/namespace.ts'
 import { makePod } from '../net/pod.ts'
 import { makeSender } from '../net/sender.ts'

@@ -1,5 +1,5 @@
 // Contract: packets are told by the time the kernel gave them. What is outside of the window is neither written nor counted.
-import type { Driver } from '../../src/taps/driver.ts'
+import type { Driver } from '../../src/driver/driver.ts'
 import { numberOf } from '../net/frames.ts'
 import { Capture, type CaptureOptions, until } from './capture.ts'
 import type { FileRecord } from './captureFile.ts'

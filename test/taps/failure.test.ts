@@ -1,8 +1,8 @@
 // When a tap that did not open is tried again, and when not.
 import test from 'ava'
-import { TapError } from '../../src/errors.ts'
+import { TapError } from '../../src/model/errors.ts'
 import type { TapSpec } from '../../src/model/tap.ts'
-import { failureOf } from '../../src/taps/failure.ts'
+import { failureOf } from '../../src/tap/failure.ts'
 
 const error = new TapError('NO_MEMORY', 'no memory')
 const waitOf = (tries: number, spec: Partial<TapSpec> = {}, thrown: Error = error) => failureOf({ spec: spec as TapSpec, error: thrown, tries, nowMs: 0 }).retryAtMs // biome-ignore format: one line

@@ -2,7 +2,7 @@
 
 import test from 'ava'
 import fc from 'fast-check'
-import { headersLength } from '../../src/taps/headers.ts'
+import { headersLength } from '../../src/pcap/headersLength.ts'
 import { ethernet, extension, ipv4, ipv6, numbered, tcp, udp } from '../net/frames.ts'
 
 const data = numbered(1, 64)

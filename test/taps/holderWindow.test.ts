@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { TapHolder } from '../../src/taps/holder.ts'
+import type { TapHolder } from '../../src/tap/tapManager.ts'
 import { numberOf } from '../net/frames.ts'
 import type { Scope } from '../net/namespace.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'

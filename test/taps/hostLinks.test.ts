@@ -1,6 +1,6 @@
 // The names of a node's interfaces as they come, go and are renamed: real ones, in the network namespace of the test.
-import { openDriver } from '../../src/taps/drivers.ts'
-import { HostLinks } from '../../src/taps/hostLinks.ts'
+import { openDriver } from '../../src/driver/openDriver.ts'
+import { HostLinks } from '../../src/netdev/hostLinks.ts'
 import { uniqueName } from '../net/namespace.ts'
 import { makePod } from '../net/pod.ts'
 import { networkTest } from '../net/privilege.ts'

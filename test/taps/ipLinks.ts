@@ -1,6 +1,7 @@
 // The interfaces of a network namespace as ip(8) tells them: another witness than the drivers' own links().
-import { TapError } from '../../src/errors.ts'
-import type { Link } from '../../src/taps/driver.ts'
+
+import type { Link } from '../../src/driver/driver.ts'
+import { TapError } from '../../src/model/errors.ts'
 import { inside } from '../net/run.ts'
 
 type Shown = {

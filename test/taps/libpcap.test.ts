@@ -1,7 +1,7 @@
-// The portable driver against the contract, without the addon; its limits are those that src/taps/libpcap.ts states.
+// The portable driver against the contract, without the addon; its limits are those that src/driver/libpcap/libpcapDriver.ts states.
 import test from 'ava'
-import { TapError } from '../../src/errors.ts'
-import { readLinks } from '../../src/taps/portableLinks.ts'
+import { readLinks } from '../../src/driver/libpcap/portableLinks.ts'
+import { TapError } from '../../src/model/errors.ts'
 import { driverContract, type StatedLimits } from './contract.ts'
 import { makeNamedDriver } from './drivers.ts'
 

@@ -1,6 +1,6 @@
 // Link watching without the addon: what is told when two looks differ. The looks themselves are in the contract.
 import test from 'ava'
-import { differences, type SeenLink } from '../../src/taps/portableLinks.ts'
+import { differences, type SeenLink } from '../../src/driver/libpcap/portableLinks.ts'
 
 const eth0: SeenLink = { name: 'eth0', index: 4, kind: '', isUp: true, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [], carrierChanges: 2 } // biome-ignore format: one line
 

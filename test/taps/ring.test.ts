@@ -1,7 +1,7 @@
 // The TPACKET_V3 driver against the contract: it has no limits to state. And its pipes, which only it has.
 import { Socket } from 'node:net'
-import { BlockReader } from '../../src/stream/blockReader.ts'
-import type { TapEvent } from '../../src/taps/driver.ts'
+import type { TapEvent } from '../../src/driver/driver.ts'
+import { BlockReader } from '../../src/pcap/blockReader.ts'
 import { serialNetworkTest as networkTest } from '../net/privilege.ts'
 import { Capture, defaults } from './capture.ts'
 import { driverContract } from './contract.ts'

@@ -1,6 +1,6 @@
 // As Go's programs read the environment, kubectl among them.
 import test from 'ava'
-import { environmentProxy } from '../../src/world/environmentProxy.ts'
+import { environmentProxy } from '../../src/kube/httpProxy.ts'
 
 const proxy = 'http://proxy.test:3128'
 const name = 'https://api.cluster.test:6443'

@@ -1,7 +1,7 @@
 // What is lost and found again is said once each time, with what it is and why.
 import test from 'ava'
-import { followLog } from '../../src/world/followLog.ts'
-import type { FollowState } from '../../src/world/listWatch.ts'
+import type { FollowState } from '../../src/kube/informer.ts'
+import { followLog } from '../../src/kube/informerLog.ts'
 import { Directory } from './directory.ts'
 
 const lost = (detail: string) => `warn: captures: cannot follow, tried again; the last state stays: ${detail}`

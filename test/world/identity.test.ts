@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { PacketCaptureSpec } from '../../src/model/world.ts'
-import { Identities, type WrittenCapture } from '../../src/world/identity.ts'
+import { Identities, type WrittenCapture } from '../../src/source/standaloneMeta.ts'
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { type ManifestFiles, readManifestFiles } from '../../src/world/manifestFiles.ts'
+import { type ManifestFiles, readManifestFiles } from '../../src/source/manifestFiles.ts'
 import { captureText, Directory } from './directory.ts'
 
 const none: ManifestFiles = new Map()

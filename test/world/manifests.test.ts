@@ -1,12 +1,12 @@
 // A world out of real directories under the watch of chokidar: files that come, change, break and go, as people do it.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import { systemClock } from '../../src/clock.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ObjectMeta } from '../../src/model/world.ts'
-import { Identities } from '../../src/world/identity.ts'
-import { Manifests } from '../../src/world/manifests.ts'
-import { graceMs } from '../../src/world/settle.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { graceMs } from '../../src/source/deletionGrace.ts'
+import { Manifests } from '../../src/source/manifestSource.ts'
+import { Identities } from '../../src/source/standaloneMeta.ts'
 import { until } from '../taps/capture.ts'
 import { captureText, captureTexts, Directory } from './directory.ts'
 

@@ -1,6 +1,6 @@
 // How long to wait after a refusal: jitter, a ceiling, the server's own wish. And what a refusal means.
 import test from 'ava'
-import { Refused, waitMsAfter } from '../../src/world/refused.ts'
+import { Refused, waitMsAfter } from '../../src/kube/apiError.ts'
 
 const busy = (retryAfter: string) => new Refused({ status: 429, said: 'too many requests', path: '/x', retryAfter })
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { Document } from '../../src/document/read.ts'
-import { graceMs, settle } from '../../src/world/settle.ts'
+import type { Document } from '../../src/manifest/read.ts'
+import { graceMs, settle } from '../../src/source/deletionGrace.ts'
 
 const document = { kind: 'PacketCapture', metadata: { name: 'a', namespace: 'b' } } as Document
 const present = new Map([['a', document]])

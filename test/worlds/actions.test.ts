@@ -1,6 +1,6 @@
 // What is done on the way from one world to the next: who is left in peace, who is closed and why, what is forgotten when.
 import test from 'ava'
-import type { Actual } from '../../src/model/facts.ts'
+import type { Actual } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { Action } from '../../src/model/tap.ts'
 import type { PacketCapture, World } from '../../src/model/world.ts'

@@ -1,9 +1,9 @@
 // A node whose captures wait to be let through: turn after turn on a node in memory.
 import test from 'ava'
-import { annotationsWith } from '../../src/intent/pass.ts'
+import { annotationsWith } from '../../src/api/retina/passAnnotation.ts'
+import { nodeStatuses } from '../../src/core/status/nodeStatus.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { ForeignCapture, ObjectMeta } from '../../src/model/world.ts'
-import { nodeStatuses } from '../../src/status/node.ts'
 import { endpoint, node, noonMs, world } from './documents.ts'
 import { emptyNode } from './node.ts'
 import { decide } from './reader.ts'

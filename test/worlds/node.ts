@@ -1,7 +1,7 @@
 // A node in memory: carries out actions as src/taps would, and holds every action to what may be asked of it.
 // It opens whatever it is told to, unless the interface is broken; it counts no packets unless a test says so.
-import type { Decision } from '../../src/decide.ts'
-import type { Actual, CaptureFacts, EndpointFacts } from '../../src/model/facts.ts'
+import type { Decision } from '../../src/engine/evaluate.ts'
+import type { Actual, CaptureFacts, EndpointFacts } from '../../src/model/actualState.ts'
 import type { Action, ActualTap, TapSpec } from '../../src/model/tap.ts'
 
 export const emptyNode: Actual = {

@@ -3,7 +3,7 @@
 // node.ts throws when a tap is opened twice or a capture's files are taken over by another.
 import test from 'ava'
 import fc from 'fast-check'
-import type { Actual } from '../../src/model/facts.ts'
+import type { Actual } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { World } from '../../src/model/world.ts'
 import { capture, endpoint, noonMs, world } from './documents.ts'

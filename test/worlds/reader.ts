@@ -1,13 +1,14 @@
 // decide() on the documents of a world, and the readers it uses. A WorkloadEndpoint document cannot say that its pod has finished
 // or is host-networked, as a pod in a cluster can: here an annotation does, so that such worlds can be written down too.
-import { type Decision, decide as decideDocuments } from '../../src/decide.ts'
-import { decideRead } from '../../src/decideRead.ts'
-import { toEndpoint } from '../../src/endpoint/endpoint.ts'
-import { toIntent } from '../../src/intent/intent.ts'
-import { readCapture } from '../../src/intent/read.ts'
+
+import { toIntent } from '../../src/api/packetcapture/spec.ts'
+import { readCapture } from '../../src/api/read.ts'
+import { decideRead } from '../../src/core/decide.ts'
+import { toEndpoint } from '../../src/core/endpoint/endpoint.ts'
+import { type Decision, decide as decideDocuments } from '../../src/engine/evaluate.ts'
+import type { Actual } from '../../src/model/actualState.ts'
 import type { Intent } from '../../src/model/capture.ts'
 import type { Endpoint } from '../../src/model/endpoint.ts'
-import type { Actual } from '../../src/model/facts.ts'
 import type { PacketCapture, WorkloadEndpoint, World } from '../../src/model/world.ts'
 import { world as worldOf } from './documents.ts'
 

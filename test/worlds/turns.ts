@@ -1,7 +1,7 @@
 // Turns of the engine on a node in memory, each held to what every turn promises: closes come before opens, the rings stay
 // within their budget, and a second turn on the same input does nothing.
-import type { Decision } from '../../src/decide.ts'
-import type { Actual } from '../../src/model/facts.ts'
+import type { Decision } from '../../src/engine/evaluate.ts'
+import type { Actual } from '../../src/model/actualState.ts'
 import type { Action } from '../../src/model/tap.ts'
 import type { World } from '../../src/model/world.ts'
 import { type Breakage, beginDue, carryOut, must } from './node.ts'

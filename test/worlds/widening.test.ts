@@ -2,7 +2,7 @@
 // of Retina's Capture that a namespaced user may write. What Retina's may ask for beyond that is the API server's to refuse
 // (test/daemonset/retina.test.ts); a PacketCaptureConfig is made by administrators alone (test/daemonset/packetcaptureconfig.test.ts).
 import test from 'ava'
-import { decide } from '../../src/decide.ts'
+import { decide } from '../../src/engine/evaluate.ts'
 import type { CaptureDocument, ForeignCapture, World } from '../../src/model/world.ts'
 import { capture, endpoint, noonMs, world } from './documents.ts'
 import { emptyNode } from './node.ts'

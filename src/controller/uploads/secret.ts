@@ -1,7 +1,8 @@
 // A Secret of the capture's own namespace, read when it is needed and kept by nobody. Refuses with its name, never with a value.
-import { readBounded } from '../../access/http.ts'
-import type { SecretValues } from '../../output/store.ts'
-import { type Kube, refusalOf } from '../../world/kube.ts'
+
+import { type Kube, refusalOf } from '../../kube/request.ts'
+import { readBounded } from '../../runtime/http.ts'
+import type { SecretValues } from '../../store/store.ts'
 
 const requestMs = 10_000
 const bytesMax = 4_194_304 // an API server keeps one megabyte, in base64

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { fetchFile } from '../../../src/cli/capture/fetchFile.ts'
+import { fetchFile } from '../../../src/kubectl/client/fetchFile.ts'
 import { serveGateway } from './gatewayDouble.ts'
 
 type Behaviour = (request: IncomingMessage, response: ServerResponse) => boolean

@@ -1,7 +1,7 @@
 // What a gateway lists becomes paths on a user's disk: a gateway that has gone bad must not write elsewhere.
 import test from 'ava'
-import { listFiles } from '../../../src/cli/capture/files.ts'
-import { progressLine } from '../../../src/cli/capture/progress.ts'
+import { listFiles } from '../../../src/kubectl/client/remoteFiles.ts'
+import { progressLine } from '../../../src/kubectl/format/progressLine.ts'
 import { serveGateway } from './gatewayDouble.ts'
 
 const good = { node: 'node-1', file: 'web-0_cali1.pcap', bytes: 24, active: false }

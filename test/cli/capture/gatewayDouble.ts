@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { makeCertificate } from '../../../src/access/certificate.ts'
-import type { Session } from '../../../src/cli/capture/session.ts'
-import { type Gateway, openGateway } from '../../../src/cli/capture/transport.ts'
+import { makeCertificate } from '../../../src/auth/selfSignedCertificate.ts'
+import { type Gateway, openGateway } from '../../../src/kubectl/client/gateway.ts'
+import type { Session } from '../../../src/kubectl/client/session.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 

@@ -2,7 +2,7 @@
 import { delimiter, join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { exitCodes } from '../../../src/cli/capture/exit.ts'
+import { exitCodes } from '../../../src/cmd/exitCodes.ts'
 import { type ApiServer, startApiServer } from '../../cluster/apiServer.ts'
 import { packetCapture } from '../../cluster/simulated.ts'
 import { read, root } from '../../repo/tree.ts'

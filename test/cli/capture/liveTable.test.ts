@@ -1,6 +1,6 @@
 import test from 'ava'
-import { liveTable, progressOf } from '../../../src/cli/capture/liveTable.ts'
-import type { ShownCapture } from '../../../src/status/columns.ts'
+import type { ShownCapture } from '../../../src/api/packetcapture/printerColumns.ts'
+import { liveTable, progressOf } from '../../../src/kubectl/format/liveTable.ts'
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z')
 

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { mergeFiles, seriesOf } from '../../../src/cli/capture/merge.ts'
-import { fileHeader } from '../../../src/files/header.ts'
+import { mergeFiles, seriesOf } from '../../../src/kubectl/client/mergeFiles.ts'
 import type { Format } from '../../../src/model/capture.ts'
-import { recordBytes, writeRecord } from '../../../src/taps/record.ts'
+import { fileHeader } from '../../../src/pcap/fileHeader.ts'
+import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
 
 type Given = { readonly node: string; readonly file: string; readonly path: string }
 type Packet = { readonly atMicros: number; readonly text: string; readonly droppedBefore?: number }

@@ -1,7 +1,7 @@
 // `kubectl capture` fetches what the nodes made of a PacketCaptureConfig: for administrators, and for whoever may have its files.
 import { readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { exitCodes } from '../../../src/cli/capture/exit.ts'
+import { exitCodes } from '../../../src/cmd/exitCodes.ts'
 import { addressOf, config, framesOf, runsOn, setStage, untilConfig } from '../../cluster/packetCaptureConfigs.ts'
 import { useSimulated } from '../../cluster/useSimulated.ts'
 import { root } from '../../repo/tree.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readBytes, readSeconds, readWhen, whenMs } from '../../../src/cli/capture/quantity.ts'
+import { readBytes, readSeconds, readWhen, whenMs } from '../../../src/kubectl/option/quantity.ts'
 
 for (const [text, seconds] of [
   ['90s', 90],

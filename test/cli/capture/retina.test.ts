@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { exitCodes } from '../../../src/cli/capture/exit.ts'
+import { exitCodes } from '../../../src/cmd/exitCodes.ts'
 import { type RetinaStage, useRetina } from '../../cluster/retinaStage.ts'
 import { packetCapture } from '../../cluster/simulated.ts'
 import { useSimulated } from '../../cluster/useSimulated.ts'

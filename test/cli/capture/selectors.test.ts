@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { parseSelector } from '../../../grammar/selector.ts'
-import { combine, fromLabelSelector, fromPod, fromService, unmeant } from '../../../src/cli/capture/selectors.ts'
+import { combine, fromLabelSelector, fromPod, fromService, unmeant } from '../../../src/kubectl/option/selectors.ts'
 
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,6}$/)
 const labels = fc.dictionary(name, name, { maxKeys: 4 })

@@ -1,9 +1,9 @@
 // Where files are to go, from flags: each kind of store as the API has it, and what is refused before anything is sent.
 import test from 'ava'
-import { describeCapture } from '../../../src/cli/capture/describe.ts'
-import { outputOf, type UploadOptions } from '../../../src/cli/capture/upload.ts'
-import { readOutput } from '../../../src/intent/output.ts'
-import type { ShownCapture } from '../../../src/status/columns.ts'
+import { readOutput } from '../../../src/api/output.ts'
+import type { ShownCapture } from '../../../src/api/packetcapture/printerColumns.ts'
+import { describeCapture } from '../../../src/kubectl/command/describe.ts'
+import { outputOf, type UploadOptions } from '../../../src/kubectl/option/output.ts'
 import { row, statusOf } from '../../controller/rows.ts'
 import { capture } from '../../worlds/documents.ts'
 

@@ -1,0 +1,63 @@
+// Wires the engine for one machine without Kubernetes: manifests in, files and a status directory out.
+// Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+import { mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StandaloneOptions } from '../cmd/standalone.ts'
+import { openDriver } from '../driver/openDriver.ts'
+import { UsageError } from '../model/errors.ts'
+import type { Settings } from '../model/settings.ts'
+import { StatusDirectory } from '../publish/statusDirectory.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { portOf, serveFigures } from '../runtime/process.ts'
+import { Manifests } from '../source/manifestSource.ts'
+import { Identities } from '../source/standaloneMeta.ts'
+import { TapHolder } from '../tap/tapManager.ts'
+import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
+
+const counterMs = 1_000 // the readers are on this machine: a second is cheap
+
+export async function runStandalone(options: StandaloneOptions): Promise<void> {
+  await mustBeDirectory('--manifests', options.manifests)
+  await using configuration = openConfiguration(options)
+  const settings = (): Settings => configuration.settings
+  const log = configuredLogger(configuration)
+  await mkdir(options.status, { recursive: true })
+
+  await using driver = await openDriver(options.driver)
+  await using holder = await TapHolder.open({ driver, clock: systemClock, node: options.node, settings, log })
+  const identities = new Identities(join(options.status, '.identities.json'))
+  await using manifests = await Manifests.open({
+    directory: options.manifests,
+    node: options.node,
+    settings,
+    identities,
+    clock: systemClock,
+    log,
+  })
+  const publisher = await StatusDirectory.open(options.status)
+  const { engine, metrics } = makeEngine({
+    source: manifests,
+    holder,
+    publisher,
+    driver,
+    log,
+    counterMs,
+    onExpired: key => manifests.expire(key),
+  })
+  await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
+
+  log.info(
+    { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
+    'selcap started',
+  )
+  await runEngine({ engine, holder, configuration, log })
+  log.info({}, 'selcap stopped')
+}
+
+async function mustBeDirectory(option: string, path: string): Promise<void> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error.code)
+  if (typeof found === 'object' && found.isDirectory()) return
+  throw new UsageError(
+    `Cannot use ${option} "${path}": ${typeof found === 'object' ? 'it is not a directory' : found}, expected an existing directory`,
+  )
+}

@@ -1,0 +1,147 @@
+// Requests to the agents. In: the nodes' reports, which say where each agent is and what its certificate looks like. Out: answers.
+// Nobody signs the agents' certificates: each one's fingerprint stands in its node's report, which nobody else can write, and the
+// asker's token leaves only after the other side has shown that very certificate.
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { connect, type TLSSocket } from 'node:tls'
+import { fingerprintOf } from '../../auth/selfSignedCertificate.ts'
+
+/** Of a node's report, and whose that is. */
+export type AgentPlace = {
+  readonly node: string
+  readonly address: string
+  readonly port: number
+  readonly certificateFingerprint?: string
+}
+
+export type Ask = {
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  readonly isQuiet?: boolean // nothing may come for hours: that is no sign that the agent has gone
+}
+
+// An agent that says nothing for so long, though we listen, has gone.
+const usualPatience = { connectMs: 8_000, quietMs: 60_000 }
+type Patience = typeof usualPatience
+type AgentsOptions = Partial<Patience> & {
+  /** An agent did not answer, or broke off; not when whoever asked had enough. */
+  readonly onFailure?: (node: string, path: string, error: Error) => void
+}
+const connectionsMax = 256 // to one agent: all that the gate lets in at once
+
+export class Agents implements Disposable {
+  readonly #token: (node: string) => Promise<string>
+  readonly #patience: Patience
+  readonly #onFailure: NonNullable<AgentsOptions['onFailure']>
+  readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
+
+  /** `token`: for the agent of that node alone. */
+  constructor(token: (node: string) => Promise<string>, { onFailure = () => {}, ...patience }: AgentsOptions = {}) {
+    this.#token = token
+    this.#onFailure = onFailure
+    this.#patience = { ...usualPatience, ...patience }
+  }
+
+  /** Refuses when the agent cannot be reached, or is not who its report says. */
+  async ask(place: AgentPlace, ask: Ask): Promise<IncomingMessage> {
+    const failed = (error: Error) => {
+      const { aborted, reason } = ask.signal
+      if (!aborted || (reason as Error | undefined)?.name === 'TimeoutError') this.#onFailure(place.node, ask.path, error)
+    }
+    try {
+      return (await this.#ask(place, ask)).on('error', failed)
+    } catch (error) {
+      failed(error as Error)
+      throw error
+    }
+  }
+
+  async #ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal, isQuiet = false }: Ask): Promise<IncomingMessage> {
+    const { node, address, port, certificateFingerprint } = place
+    if (!certificateFingerprint) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
+    const authorization = `Bearer ${await this.#token(node)}`
+    const sent = request({
+      agent: this.#poolOf(place),
+      host: address,
+      port,
+      method,
+      path,
+      headers: { ...headers, authorization },
+      signal,
+    })
+    sent.on('error', () => {}) // told by once(); what comes after an abort is nobody's
+    const answered = once(sent, 'response', { signal }) as Promise<[IncomingMessage]>
+    const { quietMs } = this.#patience
+    let heard: IncomingMessage | undefined
+    sent.once('response', response => {
+      heard = response.on('error', () => {}) // also told to whoever reads it
+    })
+    sent.setTimeout(quietMs, () => {
+      if (isQuiet && heard) return
+      // What has come and was not read says that it is our reader who is slow.
+      if (heard && heard.readableLength > 0) sent.setTimeout(quietMs)
+      else sent.destroy(new Error(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
+    })
+    sent.end()
+    const [response] = await answered
+    return response
+  }
+
+  [Symbol.dispose](): void {
+    for (const pool of this.#pools.values()) pool.destroy()
+  }
+
+  #poolOf({ address, port, certificateFingerprint = '' }: AgentPlace): Agent {
+    const key = `${address} ${port} ${certificateFingerprint}`
+    const known = this.#pools.get(key)
+    if (known) return known
+    for (const [other, pool] of this.#pools) {
+      if (!other.startsWith(`${address} ${port} `)) continue
+      pool.destroy() // an agent that was started anew
+      this.#pools.delete(other)
+    }
+    const made = new PinnedAgent(certificateFingerprint, this.#patience.connectMs)
+    this.#pools.set(key, made)
+    return made
+  }
+}
+
+/** Hands out only connections whose other side has that certificate. */
+class PinnedAgent extends Agent {
+  readonly #fingerprint: string
+  readonly #connectMs: number
+
+  constructor(fingerprint: string, connectMs: number) {
+    super({ keepAlive: true, maxFreeSockets: 4, maxSockets: connectionsMax })
+    this.#fingerprint = fingerprint
+    this.#connectMs = connectMs
+  }
+
+  override createConnection(
+    { host, port }: { readonly host?: string | null; readonly port?: number | string | null },
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const connectMs = this.#connectMs
+    const socket: TLSSocket = connect({ host: host ?? '', port: Number(port), rejectUnauthorized: false, timeout: connectMs })
+    const end = (error: Error) => {
+      socket.destroy()
+      done?.(error, socket)
+    }
+    socket.once('error', end)
+    const tooLate = () => end(new Error(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`))
+    socket.once('timeout', tooLate)
+    socket.once('secureConnect', () => {
+      const seen = socket.getPeerX509Certificate()
+      if (!seen || fingerprintOf(seen) !== this.#fingerprint)
+        return end(new Error(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
+      socket.off('error', end).off('timeout', tooLate)
+      socket.setTimeout(0)
+      socket.setKeepAlive(true, 30_000) // a node that lost its power says nothing
+      done?.(null, socket)
+    })
+  }
+}

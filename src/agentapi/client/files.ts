@@ -1,0 +1,94 @@
+// The files of one capture at one agent: listed, read, removed. In: where the agent is. Out: what it says, as far as it can be
+// believed: an agent may be somebody else by now, and what it lists becomes names elsewhere. Refusals are thrown.
+import type { IncomingMessage } from 'node:http'
+import { captureKey } from '../../model/capture.ts'
+import { readBounded } from '../../runtime/http.ts'
+import type { Listing } from '../server/server.ts'
+import type { AgentPlace, Agents } from './agents.ts'
+
+export type ListedFile = Listing['files'][number]
+/** One file as it was when it was listed; meanwhile it may have grown, or been rotated and another have its name. */
+export type FileThere = { readonly place: AgentPlace; readonly path: string; readonly file: Pick<ListedFile, 'name' | 'etag'> }
+
+export const requestMs = 10_000
+const listBytesMax = 8_388_608
+const readMs = 86_400_000
+const digestMs = 600_000 // a large file is hashed on its node
+
+export function filesPath(capture: Parameters<typeof captureKey>[0] & { readonly uid: string }): string {
+  return `/v1/captures/${captureKey(capture)}/${capture.uid}/files`
+}
+
+/** `others`: entries that are no capture files. */
+export async function listFiles(
+  agents: Agents,
+  place: AgentPlace,
+  path: string,
+): Promise<{ readonly files: readonly ListedFile[]; readonly others: number }> {
+  const response = await agents.ask(place, { path, signal: AbortSignal.timeout(requestMs) })
+  if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}`)
+  const { files } = (await readBounded(response, listBytesMax)) as Listing
+  if (!Array.isArray(files)) throw new Error('the agent did not list files')
+  const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
+  return { files: [...ours.values()], others: files.length - ours.size }
+}
+
+/** That file and no other, from that byte on. */
+export async function openFile(
+  agents: Agents,
+  { place, path, file }: FileThere,
+  signal: AbortSignal,
+  fromByte = 0,
+): Promise<IncomingMessage> {
+  const range = fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }
+  const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag, ...range } }
+  const answer = await agents.ask(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readMs)]) })
+  if (answer.statusCode === (fromByte === 0 ? 200 : 206)) return answer
+  answer.resume()
+  throw new Error(`the agent answered ${answer.statusCode}`)
+}
+
+/** The agent's SHA-256 of that file, hexadecimal. */
+export async function digestOf(agents: Agents, { place, path, file }: FileThere, signal: AbortSignal): Promise<string> {
+  const headers = { 'if-match': file.etag, 'want-repr-digest': 'sha-256=1' }
+  const answer = await agents.ask(place, {
+    method: 'HEAD',
+    path: `${path}/${encodeURIComponent(file.name)}`,
+    headers,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(digestMs)]),
+    isQuiet: true,
+  })
+  answer.resume()
+  const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(String(answer.headers['repr-digest'] ?? '')) ?? []
+  if (answer.statusCode !== 200 || digest === undefined) throw new Error(`the agent answered ${answer.statusCode}, and gave no checksum`)
+  return Buffer.from(digest, 'base64').toString('hex')
+}
+
+/** 204: gone; 409: the agent itself refuses while it captures, since its report may be some seconds old. */
+export async function removeFiles(agents: Agents, place: AgentPlace, path: string): Promise<number | undefined> {
+  const answer = await agents.ask(place, { method: 'DELETE', path, signal: AbortSignal.timeout(requestMs) })
+  answer.resume()
+  return answer.statusCode
+}
+
+/** What was made of a capture's files, if it is that version still. 412: it is not. */
+export async function removeMade(agents: Agents, { place, path, file }: FileThere): Promise<number | undefined> {
+  const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag } }
+  const answer = await agents.ask(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(requestMs) })
+  answer.resume()
+  return answer.statusCode
+}
+
+// What it lists becomes names in a zip that people unpack, on any system, lines on their terminals, and objects in a store.
+function isFile(listed: Partial<ListedFile> | null): listed is ListedFile {
+  const { name, bytes, etag } = listed ?? {}
+  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
+  return (
+    isNamed &&
+    typeof bytes === 'number' &&
+    Number.isSafeInteger(bytes) &&
+    bytes >= 0 &&
+    typeof etag === 'string' &&
+    /^"[\w-]{1,64}"$/.test(etag)
+  )
+}

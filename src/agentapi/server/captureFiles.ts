@@ -1,0 +1,113 @@
+// The files of one capture as others may read them: whole records only, while they grow, are rotated or go.
+// In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
+// identity when it is rotated, and a new one under its old name has another.
+import { createHash } from 'node:crypto'
+import { constants, lstatSync, rmSync, type Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { CaptureFolder } from '../../files/captureFolder.ts'
+
+/** `bytes`: what may be read of it now. */
+export type HeldFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
+type Placed = HeldFile & { readonly path: string }
+
+/** A file as it is or was: the tag says which, and how long. */
+export type Version = { readonly bytes: number; readonly etag: string }
+
+const chunkBytes = 131_072
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+
+/** What was captured, and what was made of it; where that lies is not told. */
+export function heldFiles(folder: CaptureFolder): HeldFile[] {
+  return placedFiles(folder).map(({ path: _, ...file }) => file)
+}
+
+function placedFiles(folder: CaptureFolder): Placed[] {
+  const captured = folder.files().map(file => ({ ...file, path: join(folder.directory, file.name) }))
+  const made = folder.made?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
+  return [...captured, ...made].flatMap(({ bytes: told, ...file }) => {
+    const stats = lstatSync(file.path, { throwIfNoEntry: false })
+    const bytes = told ?? stats?.size ?? 0
+    return stats?.isFile() ? [{ ...file, bytes, etag: tagOf(stats, bytes) }] : []
+  })
+}
+
+/** Of what was made, and only that version. False: there is none of it. */
+export function removeMadeFile(folder: CaptureFolder, name: string, etag: string | undefined): boolean {
+  const { made } = folder
+  const isMade = made?.files.some(({ path }) => basename(path) === name)
+  const found = placedFiles(folder).find(file => file.name === name && file.etag === etag)
+  if (!made || !isMade || !found) return false
+  rmSync(found.path)
+  const isRemoved = made.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
+  folder.setMade({ ...made, ...(isRemoved && { isRemoved }) })
+  return true
+}
+
+/** A file at one moment; it stays readable when its name goes. */
+export class OpenedFile implements AsyncDisposable {
+  readonly bytes: number
+  readonly etag: string
+  readonly #handle: FileHandle
+
+  private constructor(handle: FileHandle, { bytes, etag }: Version) {
+    this.#handle = handle
+    this.bytes = bytes
+    this.etag = etag
+  }
+
+  /** By its name; if a tag is given that this name has no more, by that. undefined: there is none. */
+  static async find(folder: CaptureFolder, name: string, etag?: string): Promise<OpenedFile | undefined> {
+    const files = placedFiles(folder)
+    const named = files.find(file => file.name === name)
+    const isMeant = etag === undefined || (named !== undefined && isLater(named.etag, etag))
+    const found = isMeant ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
+    return found && OpenedFile.#open(found)
+  }
+
+  static async #open({ path, etag, bytes }: Placed): Promise<OpenedFile | undefined> {
+    try {
+      const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+      const stats = await handle.stat()
+      if (markOf(stats) === markIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
+      await handle.close() // renamed in this very moment
+      return undefined
+    } catch (error) {
+      if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+      throw error
+    }
+  }
+
+  /** The same file as it was when it had that tag: a file only grows. undefined: it is another one. */
+  asOf(etag: string): Version | undefined {
+    return isLater(this.etag, etag) ? { bytes: bytesIn(etag), etag } : undefined
+  }
+
+  /** From `start`, up to but without `end`, in pieces that are good until the next is asked for: one buffer for all. */
+  async *read(start: number, end: number): AsyncGenerator<Buffer> {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(chunkBytes, end - start)))
+    for (let at = start; at < end; ) {
+      const { bytesRead } = await this.#handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
+      if (bytesRead === 0) throw new Error(`Cannot read the file: it ends at ${at}, expected ${end} bytes`)
+      yield buffer.subarray(0, bytesRead)
+      at += bytesRead
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handle.close()
+  }
+}
+
+const tagForm = /^"([0-9a-f]{16})-(\d{1,15})"$/
+export const markIn = (etag: string): string | undefined => tagForm.exec(etag)?.[1]
+const bytesIn = (etag: string): number => Number(tagForm.exec(etag)?.[2] ?? Number.NaN)
+const isLater = (etag: string, than: string): boolean => markIn(etag) === markIn(than) && bytesIn(etag) >= bytesIn(than)
+
+function markOf({ ino, birthtimeMs }: Stats): string {
+  return createHash('sha256').update(`${ino} ${birthtimeMs}`).digest('hex').slice(0, 16)
+}
+
+function tagOf(stats: Stats, bytes: number): string {
+  return `"${markOf(stats)}-${bytes}"`
+}

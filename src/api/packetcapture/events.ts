@@ -1,0 +1,58 @@
+// What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
+// Out: events, one for each change; their names follow from what happened to which version of the capture, so that telling twice
+// makes one event.
+import { createHash } from 'node:crypto'
+import { eventOn, type Told } from '../../kube/event.ts'
+import type { CaptureState, PacketCaptureStatus } from '../../model/status.ts'
+import { countOf } from '../../model/text.ts'
+import type { CaptureDocument } from '../../model/world.ts'
+
+const live: readonly CaptureState[] = ['WaitingForTraffic', 'Capturing']
+
+export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptureStatus): Told[] {
+  const ready = conditionOf(now, 'Ready')
+  const degraded = conditionOf(now, 'Degraded')
+  const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: nobody knows that it stopped
+  const wasDegraded = conditionOf(before, 'Degraded')?.status ?? 'False'
+  const message = ready?.message ?? ''
+  const isNew = (state: CaptureState) => now.state === state && before?.state !== state
+  const told: (Told | false)[] = [
+    live.includes(now.state) &&
+      ready?.status === 'True' &&
+      !wasReady && {
+        reason: 'Started',
+        type: 'Normal',
+        message: `Capturing ${countOf(now.endpoints, 'endpoint')} on ${countOf(now.nodes, 'node')}`,
+      },
+    isNew('Finished') && { reason: 'Finished', type: 'Normal', message: message || `${countOf(now.packets, 'packet')} captured` },
+    isNew('Error') && { reason: 'Failed', type: 'Warning', message },
+    degraded?.status === 'True' &&
+      wasDegraded !== 'True' && {
+        reason: 'Degraded',
+        type: 'Warning',
+        message: `${degraded.reason}: ${degraded.message}`,
+      },
+    degraded?.status === 'False' &&
+      wasDegraded === 'True' && {
+        reason: 'Recovered',
+        type: 'Normal',
+        message: 'All nodes capture as expected again',
+      },
+  ]
+  return told.filter(each => each !== false)
+}
+
+type Moment = { readonly version: string; readonly nowMs: number }
+
+/** The body of a v1 Event. `version`: of the capture that it was decided upon. */
+export function eventOf(capture: CaptureDocument, told: Told, { version, nowMs }: Moment): object {
+  const mark = createHash('sha256')
+    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''} ${version}`)
+    .digest('hex')
+    .slice(0, 16)
+  return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })
+}
+
+function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {
+  return status?.conditions.find(condition => condition.type === type)
+}

@@ -1,0 +1,21 @@
+// The ConfigMap with a PacketCaptureConfig's results, for programs that read no custom resources. Pure. In: the resource and its
+// status. Out: the object but for its namespace; it goes with the resource. undefined: the capture is not over.
+
+import type { ListedCapture } from '../../controller/cachedCapture.ts'
+import type { PacketCaptureConfigStatus } from './status.ts'
+
+export type Results = {
+  readonly metadata: { readonly name: string; readonly labels: object; readonly ownerReferences: readonly object[] }
+  readonly data: Readonly<Record<string, string>>
+}
+
+export function resultsOf({ apiVersion, kind, metadata, spec }: ListedCapture, status: PacketCaptureConfigStatus): Results | undefined {
+  if (status.phase !== 'Completed' && status.phase !== 'Failed') return undefined
+  const { name, uid, creationTimestamp } = metadata
+  const owner = { apiVersion, kind, name, uid }
+  const told = { ...owner, creationTimestamp, spec, status }
+  return {
+    metadata: { name: `${name}-results`, labels: { 'networking.packet.io/capture': uid }, ownerReferences: [owner] },
+    data: { 'results.json': `${JSON.stringify(told, undefined, 2)}\n` },
+  }
+}

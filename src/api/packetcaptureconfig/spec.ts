@@ -1,0 +1,136 @@
+// A PacketCaptureConfig as written to what the engine acts upon, or to the reason why not. Pure; never throws. Addresses alone are
+// looked for on all interfaces of the host, on every node. Pods are captured on their own interfaces: these carry the packets
+// from and to the pods' addresses, whatever these are, so the filter does not name them.
+import { isIPv4, isIPv6 } from 'node:net'
+import { attemptsMax, type SingleFile } from '../../model/artifact.ts'
+import { type CaptureRef, captureKey, type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../../model/capture.ts'
+import type { Settings } from '../../model/settings.ts'
+import { filterInstructions } from '../../model/tap.ts'
+import type { ForeignCapture } from '../../model/world.ts'
+import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'
+import { checkExpression } from '../filterExpression.ts'
+import { maskedNet } from '../maskedNet.ts'
+
+const nameMax = 200 // it becomes part of a file name
+const listMax = { targetIPs: 256, targetPorts: 64, pods: 256 } as const
+const fileHeaderBytes = 24 // of the one file that is made of all
+const startMs = 300_000 // nodes and pods that are not there by then come too late: every capture comes to an end
+const never = 3_153_600_000_000 // milliseconds: files are not rotated, since they are put together in the end
+const forms = ['pcap', 'text', 'stdout'] as const
+
+export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, settings: Settings): Intent | Rejection {
+  const { name, uid, generation, creationTimestamp } = metadata
+  const capture: CaptureRef = { api: 'PacketCaptureConfig', namespace: '', name, uid }
+  const key = captureKey(capture)
+  try {
+    if (name.length > nameMax) throw new RangeError(`metadata.name: found ${name.length} characters, expected at most ${nameMax}`)
+    const createdAtMs = Date.parse(creationTimestamp) || 0
+    const read = at('spec', () => readSpec(fields(spec, ''), settings), '.')
+    const window = { endMs: createdAtMs + (read.limits.durationMs ?? 0) + startMs }
+    return { ok: true, capture, key, generation, createdAtMs, ...read, window }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return rejectionOf({ capture, key, generation }, `Cannot capture: ${error.message}`)
+  }
+}
+
+type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'window'>
+
+function readSpec(spec: Fields, settings: Settings): Read {
+  const bytesMax = settings.maxCaptureFileSizeMb * 1_000_000
+  const addresses = list(spec.targetIPs, 'targetIPs', listMax.targetIPs).map(readAddress)
+  const pods = isGiven(spec.podSelector) ? readPods(fields(spec.podSelector, 'podSelector')) : undefined
+  if (addresses.length === 0 && pods === undefined)
+    throw new RangeError('targetIPs: found none, expected at least one address, or podSelector')
+  const artifact: SingleFile = {
+    kind: 'SingleFile',
+    form: oneOf(spec.outputFormat, 'outputFormat', forms),
+    directory: settings.packetCapturesDir,
+    bytesMax,
+  }
+  return {
+    ...(pods === undefined ? hostSide : sideOf(pods)),
+    selector: 'all()',
+    filter: allOf(pods === undefined ? addresses : [], readPorts(spec.targetPorts), readFilter(spec.filter)),
+    filterInstructionsMax: filterInstructions.long,
+    limits: {
+      durationMs: (integer(spec.duration, 'duration', 1, 3_153_600_000) ?? 60) * 1_000,
+      packets: integer(spec.maxPackets, 'maxPackets', 1) ?? 1_000,
+      bytes: bytesMax - fileHeaderBytes,
+    },
+    rotation: { fileBytesMax: bytesMax, fileAgeMsMax: never, filesMax: 100 },
+    snapLength: snapLengthMax,
+    payload: 'Full',
+    format: 'pcap',
+    vantage: 'Auto',
+    triesMax: attemptsMax,
+    artifact,
+    notes: pods !== undefined && addresses.length > 0 ? ['targetIPs are looked for on the interfaces of the pods only'] : [],
+  }
+}
+
+const hostSide: Pick<Intent, 'scope' | 'matches'> = { scope: { kind: 'Host' }, matches: () => true }
+
+type PodName = { readonly namespace: string; readonly name: string }
+
+function sideOf(pods: readonly PodName[]): Pick<Intent, 'scope' | 'matches'> {
+  const wanted = new Set(pods.map(({ namespace, name }) => `${namespace}/${name}`))
+  const scope: Scope = { kind: 'Namespaces', names: [...new Set(pods.map(({ namespace }) => namespace))].toSorted() }
+  return { scope, matches: (_, { namespace, name }) => wanted.has(`${namespace}/${name}`) }
+}
+
+/** `(host A or net B) and (port P or port Q) and (filter)`, without what is not there. */
+function allOf(addresses: readonly string[], ports: readonly string[], filter: string): string {
+  const parts = [addresses.join(' or '), ports.join(' or '), filter].filter(part => part !== '')
+  return parts.map(part => `(${part})`).join(' and ')
+}
+
+function readAddress(value: unknown, index: number): string {
+  const [address = '', length, more] = typeof value === 'string' ? value.split('/') : []
+  const isAddress = isIPv4(address) || (isIPv6(address) && !address.includes('%'))
+  const read = !isAddress || more !== undefined ? undefined : length === undefined ? `host ${address}` : maskedNet(address, length)
+  if (read !== undefined) return read
+  throw new RangeError(
+    `targetIPs[${index}]: found ${show(value)}, expected an IPv4 or IPv6 address such as 10.0.0.1 or fd00::5, or a network such as 10.0.0.0/24`,
+  )
+}
+
+function readPorts(value: unknown): string[] {
+  return list(value, 'targetPorts', listMax.targetPorts).map((port, index) => {
+    const read = integer(port, `targetPorts[${index}]`, 1, 65_535)
+    if (read === undefined) throw new RangeError(`targetPorts[${index}]: found nothing, expected a port from 1 to 65535`)
+    return `port ${read}`
+  })
+}
+
+function readPods(selector: Fields): PodName[] {
+  const pods = list(selector.pods, 'podSelector.pods', listMax.pods)
+  if (pods.length === 0) throw new RangeError('podSelector.pods: found none, expected at least one pod')
+  return pods.map((pod, index) => {
+    const field = `podSelector.pods[${index}]`
+    const { podName, namespace } = fields(pod, field)
+    return { name: dnsName(podName, `${field}.podName`), namespace: dnsName(namespace, `${field}.namespace`) }
+  })
+}
+
+function dnsName(value: unknown, field: string): string {
+  if (typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value)) return value
+  throw new RangeError(`${field}: found ${show(value)}, expected the name as Kubernetes has it`)
+}
+
+/** It goes into brackets: one that closes more than it opens would say something else there than alone. */
+function readFilter(value: unknown): string {
+  if (!isGiven(value) || value === '') return ''
+  if (typeof value !== 'string') throw new RangeError(`filter: found ${show(value)}, expected a pcap expression`)
+  at('filter', () => checkExpression(value))
+  const opens = [...value].reduce((depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')), 0)
+  if (opens !== 0) throw new RangeError(`filter: found ${show(value)}, expected as many closing brackets as opening ones`)
+  return value
+}
+
+function list(value: unknown, field: string, most: number): readonly unknown[] {
+  if (!isGiven(value)) return []
+  if (!Array.isArray(value)) throw new RangeError(`${field}: found ${show(value)}, expected a list`)
+  if (value.length > most) throw new RangeError(`${field}: found ${value.length} entries, expected at most ${most}`)
+  return value
+}

@@ -1,0 +1,168 @@
+// The status of a PacketCaptureConfig. Pure. In: what its spec means, what every node says of it, the status of before, the time.
+// Out: phase, message and the nodes' files by their addresses; when to look again by itself. A phase that ends it stays, whatever
+// becomes of the files. A node that says nothing is waited for while it can still begin.
+
+import { timeOf } from '../../core/status/endpointStatus.ts'
+import type { Intent, Rejection } from '../../model/capture.ts'
+import type { ArtifactStatus, Failing, FileStatus } from '../../model/status.ts'
+import { countOf } from '../../model/text.ts'
+
+export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
+type NodeState = Lowercase<ConfigPhase>
+
+/** `attempts`: failed so far; missing: none. */
+export type NodeFile = { readonly status: NodeState; readonly output_file: string; readonly file_size: number; readonly attempts?: number }
+
+export type PacketCaptureConfigStatus = {
+  readonly observedGeneration: number
+  readonly phase: ConfigPhase
+  readonly message: string
+  readonly captureFiles: Readonly<Record<string, NodeFile>>
+}
+
+/** What a node reports. `silentSinceMs`: its agent has stopped reporting. */
+export type ConfigRow = {
+  readonly file: Pick<FileStatus, 'node' | 'state' | 'message' | 'endpoints'>
+  readonly artifact?: ArtifactStatus
+  readonly failing?: Failing
+  readonly isListed: boolean
+  readonly isRejected: boolean
+  readonly silentSinceMs?: number
+}
+
+export type ConfigInput = {
+  readonly read: Intent | Rejection
+  readonly rows: readonly ConfigRow[]
+  readonly addresses: ReadonlyMap<string, string> // by node, of all that report
+  readonly previous: Partial<PacketCaptureConfigStatus> | undefined // as it was written, perhaps by another
+  readonly nowMs: number
+}
+
+type Told = { readonly node: string; readonly state: NodeState; readonly file: NodeFile; readonly message?: string }
+
+export const inTheLog = 'Packet capture logs are in stdout format'
+export const deleted = 'The file was deleted: the node keeps its newest ones only (MAX_CAPTURE_FILES)'
+const answerMs = 10_000 // a node that takes part says so within that time
+const lateMs = 30_000 // and that it has ended, within that
+const never = Number.POSITIVE_INFINITY
+
+export function packetCaptureConfigStatus({ read, rows, addresses, previous, nowMs }: ConfigInput): {
+  readonly status: PacketCaptureConfigStatus
+  readonly wakeAtMs: number
+} {
+  const nodes = read.ok ? nodesOf(read, rows, addresses, nowMs) : []
+  const { phase, message } = endOf(previous, read) ?? verdictOn(read, nodes, nowMs)
+  const files = Object.fromEntries(nodes.map(({ node, file }) => [keyOf(node, nodes, addresses), file]))
+  const wakes = read.ok ? [read.createdAtMs + answerMs, overAtMs(read)] : []
+  return {
+    status: { observedGeneration: read.generation, phase, message, captureFiles: files },
+    wakeAtMs: Math.min(never, ...wakes.filter(atMs => atMs > nowMs)),
+  }
+}
+
+/** undefined: it is not over, or was edited since. */
+function endOf(
+  { observedGeneration, phase, message = '' }: NonNullable<ConfigInput['previous']> = {},
+  { generation }: ConfigInput['read'],
+) {
+  return observedGeneration === generation && (phase === 'Completed' || phase === 'Failed') ? { phase, message } : undefined
+}
+
+function verdictOn(read: Intent | Rejection, nodes: readonly Told[], nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
+  if (!read.ok) return { phase: 'Failed', message: read.message }
+  if (nodes.length === 0) return nobody(read, nowMs)
+  const failed = nodes.filter(({ state }) => state === 'failed')
+  const completed = nodes.filter(({ state }) => state === 'completed')
+  const notes = nodes.flatMap(({ node, state, message }) => (message && state !== 'failed' ? [`${node}: ${message}`] : []))
+  const isAll = failed.length + completed.length === nodes.length && nowMs >= Math.min(read.createdAtMs + answerMs, overAtMs(read))
+  if (isAll && failed.length === 0) return { phase: 'Completed', message: ['Packet capture completed on all nodes', ...notes].join('; ') }
+  if (isAll) return { phase: 'Failed', message: failureOf(failed, completed.length) }
+  const isRunning = nodes.some(({ state }) => state === 'running' || state === 'completed')
+  const running = nodes.filter(({ state }) => state === 'running').length
+  const progress = isRunning
+    ? `Packet capture running on ${running} of ${countOf(nodes.length, 'node')}`
+    : `Packet capture starting on ${countOf(nodes.length, 'node')}`
+  const wrong = failed.length > 0 ? [failureOf(failed, 0)] : []
+  return { phase: isRunning ? 'Running' : 'Starting', message: [progress, ...wrong, ...notes, ...read.notes].join('; ') }
+}
+
+function failureOf(failed: readonly Told[], completed: number): string {
+  const reasons = failed.map(({ node, message = 'no reason was given' }) => `${node}: ${message}`).join('; ')
+  return `Packet capture failed on ${reasons}${completed > 0 ? `; completed on ${countOf(completed, 'node')}` : ''}`
+}
+
+function nobody(read: Intent, nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
+  const missing = read.scope.kind === 'Host' ? 'No node has reported yet' : 'None of the pods is on a node yet'
+  if (nowMs < overAtMs(read)) return { phase: 'Starting', message: missing }
+  return { phase: 'Failed', message: `Packet capture failed: ${missing.replace('yet', 'in time')}` }
+}
+
+/** Those that take part. Of the host: all that report. */
+function nodesOf(read: Intent, rows: readonly ConfigRow[], addresses: ConfigInput['addresses'], nowMs: number): Told[] {
+  const told = rows.map(row => toldBy(row, read))
+  const known = new Set(told.map(({ node }) => node))
+  const silent = read.scope.kind === 'Host' ? [...addresses.keys()].filter(node => !known.has(node)) : []
+  const isLate = nowMs >= overAtMs(read)
+  const missing = silent.map((node): Told => {
+    const state = isLate ? 'failed' : 'starting'
+    return { node, state, file: noFile(read, state), ...(isLate && { message: 'it did not take part' }) }
+  })
+  return [...told, ...missing].toSorted((a, b) => (a.node < b.node ? -1 : 1))
+}
+
+function toldBy(row: ConfigRow, read: Intent): Told {
+  const { file, artifact, failing, silentSinceMs } = row
+  const attempts = artifact ? (artifact.attempts ?? 0) - (artifact.error === undefined ? 1 : 0) : (failing?.tries ?? 0)
+  const state = stateOf(row)
+  const isMade = state === 'completed' && artifact !== undefined
+  const message = messageOf(row, state, silentSinceMs)
+  return {
+    node: file.node,
+    state,
+    file: { ...(isMade ? fileOf(read, artifact) : noFile(read, state)), ...(attempts > 0 && { attempts }) },
+    ...(message !== undefined && { message }),
+  }
+}
+
+function stateOf({ file, artifact, failing, isListed, isRejected, silentSinceMs }: ConfigRow): NodeState {
+  if (artifact && artifact.error === undefined) return 'completed'
+  if (isRejected || !isListed || silentSinceMs !== undefined) return 'failed'
+  if (artifact) return artifact.retried === true ? 'running' : 'failed'
+  if (file.endpoints.some(({ startedAt }) => startedAt !== undefined)) return 'running'
+  if (file.state === 'Finished') return 'failed'
+  return failing?.isGivenUp === true ? 'failed' : 'starting'
+}
+
+function messageOf({ file, artifact, failing }: ConfigRow, state: NodeState, silentSinceMs: number | undefined): string | undefined {
+  if (artifact?.error !== undefined)
+    return artifact.retried === true ? `attempt ${artifact.attempts} failed and is made again: ${artifact.error}` : artifact.error
+  if (state === 'completed') return artifact?.note
+  if (silentSinceMs !== undefined) return `no report since ${timeOf(silentSinceMs)}`
+  if (state === 'failed' && file.state === 'Finished') return `nothing could be captured: ${file.message ?? 'no reason was given'}`
+  if (failing !== undefined && state !== 'running') return failing.message
+  return state === 'failed' ? file.message : undefined
+}
+
+function fileOf(read: Intent, { files: [file] }: ArtifactStatus): NodeFile {
+  if (isPrinted(read)) return noFile(read, 'completed')
+  return { status: 'completed', output_file: file?.path ?? deleted, file_size: file?.bytes ?? 0 }
+}
+
+function noFile(read: Intent, status: NodeState): NodeFile {
+  return { status, output_file: isPrinted(read) ? inTheLog : '', file_size: 0 }
+}
+
+function isPrinted({ artifact }: Intent): boolean {
+  return artifact?.kind === 'SingleFile' && artifact.form === 'stdout'
+}
+
+/** Addresses are the nodes' own; should two nodes tell the same one, the others go by their names. */
+function keyOf(node: string, nodes: readonly Told[], addresses: ConfigInput['addresses']): string {
+  const address = addresses.get(node)
+  const first = nodes.find(other => addresses.get(other.node) === address)
+  return address === undefined || first?.node !== node ? node : address
+}
+
+function overAtMs({ window }: Intent): number {
+  return (window.endMs ?? never) + lateMs
+}

@@ -1,0 +1,58 @@
+// Which nodes are let through to a capture whose number of nodes is limited. Pure. In: the resource's own pass, how many nodes it
+// needs now, which nodes wait. Out: the pass as it should be, and what exceeds the limit.
+// All or nothing at first: a capture that needs more nodes than it may have begins on none. Once let through it is not stopped by pods
+// on more nodes: each gets a place while there is one, and waits after that. A node keeps its place until the spec is changed, which
+// is counted as a new one. So a pass never names more nodes than the limit.
+import type { Pass, Quota } from '../../model/quota.ts'
+import type { ObjectMeta } from '../../model/world.ts'
+
+export type PassInput = {
+  readonly metadata: Pick<ObjectMeta, 'uid' | 'generation' | 'creationTimestamp' | 'deletionTimestamp'>
+  readonly quota: Quota
+  readonly needed: readonly string[] | undefined // undefined: not counted
+  readonly waiting: readonly string[]
+  readonly nowMs: number
+}
+
+/** `count` nodes are needed; `leftOut` have no place in a capture that goes on; none of them: it does not begin at all. */
+export type Exceeded = { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] }
+
+export type Granted = { readonly pass: Pass | undefined; readonly exceeded?: Exceeded }
+
+/** Its nodes were counted for this spec, and let through. One that is being deleted is over. */
+export function isCounted({ metadata, quota: { pass } }: Pick<PassInput, 'metadata' | 'quota'>): boolean {
+  if (metadata.deletionTimestamp !== undefined) return true
+  return pass !== undefined && pass.nodes.length > 0 && pass.generation === metadata.generation
+}
+
+export function passNow(input: PassInput): Granted {
+  const { metadata, quota, needed } = input
+  const { pass, nodesMax: limit } = quota
+  if (metadata.deletionTimestamp !== undefined) return { pass }
+  if (pass && isCounted(input)) return withLatecomers(pass, input)
+  if (needed === undefined) return { pass }
+  const isTooMany = needed.length > limit
+  const nodes = isTooMany ? [] : needed
+  const isSame = nodes.length === 0 && (pass?.nodes ?? []).length === 0
+  return {
+    pass: isSame ? pass : passOf(input, nodes),
+    ...(isTooMany && { exceeded: { count: needed.length, limit, leftOut: [] } }),
+  }
+}
+
+function withLatecomers(pass: Pass, { quota: { nodesMax: limit }, waiting }: PassInput): Granted {
+  const late = waiting.filter(node => !pass.nodes.includes(node)).toSorted()
+  const free = limit - pass.nodes.length
+  const [welcome, leftOut] = [late.slice(0, free), late.slice(free)]
+  return {
+    pass: welcome.length === 0 ? pass : { ...pass, nodes: [...pass.nodes, ...welcome] },
+    ...(leftOut.length > 0 && { exceeded: { count: pass.nodes.length + late.length, limit, leftOut } }),
+  }
+}
+
+/** Time runs since the first node was let through, whatever was changed afterwards. */
+function passOf({ metadata, quota, nowMs }: PassInput, nodes: readonly string[]): Pass {
+  const { uid, generation, creationTimestamp } = metadata
+  const sinceMs = quota.pass?.sinceMs ?? Math.max(nowMs, Date.parse(creationTimestamp) || 0)
+  return { uid, generation, sinceMs, nodes }
+}

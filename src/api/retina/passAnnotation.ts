@@ -1,0 +1,28 @@
+// The controller's pass on a capture: the nodes that may begin it, as an annotation. A watch that follows metadata alone shows it, so
+// that a node hears of it without asking. Who may write it is said in the manifests' admission.yaml: whoever may write status.
+// Pure; what is not a pass of this very resource is none.
+import type { Pass } from '../../model/quota.ts'
+import type { Labels, ObjectMeta } from '../../model/world.ts'
+
+const annotation = 'selcap.dev/pass'
+
+export function passIn({ uid, annotations }: Pick<ObjectMeta, 'uid' | 'annotations'>): Pass | undefined {
+  const text = annotations && Object.hasOwn(annotations, annotation) ? annotations[annotation] : undefined
+  const pass = text === undefined ? undefined : parsed(text)
+  return pass?.uid === uid ? pass : undefined
+}
+
+/** The resource's annotations with that pass. */
+export function annotationsWith(annotations: Labels | undefined, pass: Pass): Labels {
+  return { ...annotations, [annotation]: JSON.stringify(pass) }
+}
+
+function parsed(text: string): Pass | undefined {
+  try {
+    const { uid, generation, sinceMs, nodes } = Object(JSON.parse(text)) as Partial<Pass>
+    const isPass = typeof uid === 'string' && Number.isSafeInteger(generation) && Number.isSafeInteger(sinceMs) && Array.isArray(nodes)
+    return isPass ? ({ uid, generation, sinceMs, nodes } as Pass) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,198 @@
+// How Retina's Capture stands on all nodes, in Retina's words; where Retina counts its Jobs, nodes are counted. Pure. In: what each
+// node reports, whether the capture could be read, the status of before, the time. Out: the status as its schema describes it.
+// A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
+// was so before except the times: when a condition last changed, and when the capture was complete for the first time.
+import { bytesOf, cut, fitting, rankOf, stepCount } from '../../core/status/truncate.ts'
+import { isStored, withUploads } from '../../core/status/uploads.ts'
+import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
+
+export type RetinaNode = {
+  readonly file: FileStatus
+  readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus
+  readonly isSilent: boolean
+  readonly uploads?: readonly UploadStatus[] // since the controller leads
+  readonly uploadFailure?: string | undefined
+}
+
+export type RetinaCondition = {
+  readonly type: 'complete' | 'error'
+  readonly status: 'True' | 'False'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+  readonly observedGeneration: number
+}
+
+export type RetinaStatus = {
+  readonly conditions: readonly RetinaCondition[]
+  readonly startTime: string
+  readonly completionTime?: string // after success only, and never changed
+  readonly active?: number
+  readonly succeeded?: number
+  readonly failed?: number
+  readonly files: readonly RetinaFile[]
+}
+
+type RetinaFile = FileStatus & { readonly artifact?: ArtifactStatus }
+
+export type RetinaInput = {
+  readonly createdAtMs: number
+  readonly generation: number
+  readonly refusal: string | undefined // why the capture cannot be carried out at all
+  /** `count` nodes are needed; `leftOut` of a capture that goes on; none of them: it does not begin. */
+  readonly exceeded?: { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] } | undefined
+  readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
+  readonly missing: string | undefined // why nobody was found, once there was time enough to look
+  readonly isAwaited?: boolean // nodes that have not said yet whether they take part
+  readonly notes: readonly string[]
+  readonly outputs?: readonly string[] // where archives go besides
+  readonly missingSecrets?: readonly string[] // that uploads were asked to use
+  readonly namespace?: string // theirs
+  readonly previous: Partial<RetinaStatus> | undefined
+  readonly nowMs: number
+}
+
+type Count = { readonly active: number; readonly succeeded: number; readonly failed: number }
+type Said = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
+
+export function retinaStatus(given: RetinaInput): RetinaStatus {
+  const { createdAtMs, previous, nowMs, outputs = [] } = given
+  const before = new Map(previous?.files?.map(file => [file.node, file.uploads]))
+  const nodes = given.nodes.map(node => {
+    const { uploads } = withUploads(before.get(node.file.node) ?? [], node.uploads ?? [])
+    return uploads ? { ...node, file: { ...node.file, uploads } } : node
+  })
+  const input = { ...given, nodes }
+  const count = countOf(nodes, outputs)
+  const conditions = conditionsOf(input, count).map(said => dated(said, input))
+  const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
+  const completionTime = previous?.completionTime ?? (isComplete ? endOf(nodes, nowMs) : undefined)
+  return bounded({
+    conditions,
+    startTime: previous?.startTime ?? timeOf(createdAtMs),
+    ...(completionTime !== undefined && { completionTime }),
+    ...(count.active > 0 && { active: count.active }),
+    ...(count.succeeded > 0 && { succeeded: count.succeeded }),
+    ...(count.failed > 0 && { failed: count.failed }),
+    files: nodes.map(({ file, artifact }) => (artifact ? { ...file, artifact } : file)),
+  })
+}
+
+function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count): Said[] {
+  const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
+  if (refusal !== undefined) return [failure('OtherError', refusal)]
+  const excess = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
+  if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
+  const total = nodes.length
+  if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
+  const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
+  const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
+  const told = (message: string) => shortened([message, ...remarks].join('; '))
+  const errors = oneOf([
+    ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
+    ...uploadErrors(input),
+    ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
+  ])
+  if (active > 0 || (isAwaited && failed === 0))
+    return [
+      {
+        type: 'complete',
+        status: 'False',
+        reason: 'JobsInProgress',
+        message: told(`${active}/${total} Capture jobs are in progress, waiting for completion`),
+      },
+      ...errors,
+    ]
+  const complete: Said = {
+    type: 'complete',
+    status: 'True',
+    reason: 'JobsCompleted',
+    message: told(`All ${total} Capture jobs are completed`),
+  }
+  return succeeded === total && missing === undefined ? [complete] : errors
+}
+
+/** A status has one condition of a type: the gravest reason, and all that is said. */
+function oneOf(errors: readonly Said[]): Said[] {
+  return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
+}
+
+function failure(reason: string, message: string): Said {
+  return { type: 'error', status: 'True', reason, message: shortened(message) }
+}
+
+/** What a user should know of a node beside how far it is. */
+function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[] {
+  const said = [
+    ...(isSilent || stateOf(file, artifact) === 'failed' ? [file.message] : []),
+    artifact?.error,
+    artifact?.note,
+    ...problems.map(({ reason, message }) => `${reason}: ${message}`),
+  ]
+  return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
+}
+
+// Retina says this of blobs and buckets alike.
+function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): Said[] {
+  const secrets = missingSecrets.map(name => `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`)
+  const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
+  return [
+    ...(secrets.length > 0 ? [failure('FindSecretFailed', secrets.join('; '))] : []),
+    ...(failures.size > 0 ? [failure('UploadFailed', [...failures].join('; '))] : []),
+  ]
+}
+
+function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Count {
+  const states = nodes.map(({ file, artifact }) => stateOf(file, artifact, outputs))
+  const of = (state: keyof Count) => states.filter(each => each === state).length
+  return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
+}
+
+/** A node that is over and never had an open tap packs nothing: nobody would wait for it. An archive has to be where it belongs. */
+export function stateOf(
+  { state, endpoints, uploads }: FileStatus,
+  artifact: ArtifactStatus | undefined,
+  outputs: readonly string[] = [],
+): keyof Count {
+  if (artifact?.retried) return 'active'
+  if (artifact && artifact.files.length === 0) return 'failed'
+  if (artifact) return isStored(artifact, outputs, uploads) ? 'succeeded' : 'active'
+  if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
+  return state === 'Error' ? 'failed' : 'active'
+}
+
+function dated(said: Said, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
+  const before = previous?.conditions?.find(({ type }) => type === said.type)
+  const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : timeOf(nowMs)
+  return { ...said, lastTransitionTime, observedGeneration: generation }
+}
+
+/** When the last endpoint ended. */
+function endOf(nodes: readonly RetinaNode[], nowMs: number): string {
+  const ends = nodes.flatMap(({ file }) => file.endpoints.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt])))
+  return ends.toSorted().at(-1) ?? timeOf(nowMs)
+}
+
+function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString()
+}
+
+const messageMax = 32_768
+
+function shortened(message: string): string {
+  return message.length <= messageMax ? message : `${message.slice(0, messageMax - 1)}…`
+}
+
+const statusBytesMax = 999_000
+
+/** As an API server takes it: fewer rows and names, and on very many nodes fewer of them. The counts stay. */
+function bounded(status: RetinaStatus): RetinaStatus {
+  for (let step = 0; step < stepCount; step++) {
+    const files = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, step) }))
+    if (bytesOf({ ...status, files }) <= statusBytesMax) return { ...status, files }
+  }
+  const least = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, stepCount - 1) }))
+  const room = statusBytesMax - bytesOf({ ...status, files: [] })
+  return { ...status, files: fitting(least, ({ state }) => rankOf(state), room) }
+}

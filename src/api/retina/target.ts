@@ -1,0 +1,80 @@
+// Whose packets a Retina Capture takes. In: its captureTarget as written. Out: the engine's scope and selector. Pure; throws
+// RangeError in Retina's words, in its order. Pods are captured on their own interfaces, never by address: a pod without one
+// is waited for, and nothing widens a capture.
+import type { Intent, Scope } from '../../model/capture.ts'
+import type { Labels, World } from '../../model/world.ts'
+import { type LabelSelector, readLabelSelector } from './labelSelector.ts'
+
+export type CaptureTarget = {
+  readonly nodeSelector?: LabelSelector | null
+  readonly namespaceSelector?: LabelSelector | null
+  readonly podSelector?: LabelSelector | null
+  readonly podNames?: readonly string[] | null
+}
+
+export type Place = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
+
+export type ReadTarget = Pick<Intent, 'scope' | 'selector' | 'matches'>
+
+const nobody: Scope = { kind: 'Namespaces', names: [] }
+
+/** What is written as {} is there, and matches everything. */
+export function readTarget(target: CaptureTarget, interfaces: readonly string[], place: Place): ReadTarget {
+  const { nodeSelector, namespaceSelector, podSelector } = target
+  const podNames = target.podNames ?? []
+  checkTarget(target)
+  if (nodeSelector) return nodesOf(nodeSelector, interfaces, place)
+  if (podNames.length > 0)
+    return {
+      scope: { kind: 'Namespaces', names: [place.namespace] },
+      selector: `pods ${podNames.join(', ')}`,
+      matches: (_, { name }) => podNames.includes(name),
+    }
+  const pods = at('podSelector', podSelector ?? {})
+  const namespaces = namespaceSelector ? namespacesOf(namespaceSelector, place) : { names: [place.namespace], text: place.namespace }
+  return {
+    scope: { kind: 'Namespaces', names: namespaces.names },
+    selector: `pods ${pods.text || 'all'} of namespaces ${namespaces.text || 'all'}`,
+    matches: label => pods.matches(label),
+  }
+}
+
+function checkTarget({ nodeSelector, namespaceSelector, podSelector, podNames }: CaptureTarget): void {
+  const isByName = (podNames ?? []).length > 0
+  if (!nodeSelector && !podSelector && !isByName)
+    throw new RangeError('neither NodeSelector, NamespaceSelector&PodSelector, nor PodNames is set')
+  if (nodeSelector && (namespaceSelector || podSelector || isByName))
+    throw new RangeError('NodeSelector is not compatible with NamespaceSelector&PodSelector or PodNames, please use one or the other')
+  if (isByName && (namespaceSelector || podSelector))
+    throw new RangeError('PodNames is not compatible with NamespaceSelector or PodSelector, please use one or the other')
+}
+
+function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: Place): ReadTarget {
+  const nodes = at('nodeSelector', selector)
+  const names = interfaces.includes('any') ? [] : interfaces
+  const host: Scope = names.length === 0 ? { kind: 'Host' } : { kind: 'Host', interfaces: names }
+  return {
+    scope: nodes.matches(labelIn(nodeLabels)) ? host : nobody,
+    selector: `nodes ${nodes.text || 'all'}`,
+    matches: () => true,
+  }
+}
+
+function namespacesOf(selector: LabelSelector, { namespaceLabels }: Place): { names: string[]; text: string } {
+  const namespaces = at('namespaceSelector', selector)
+  const names = [...namespaceLabels].filter(([, labels]) => namespaces.matches(labelIn(labels))).map(([name]) => name)
+  return { names: names.toSorted(), text: namespaces.text }
+}
+
+function labelIn(labels: Labels): (name: string) => string | undefined {
+  return name => (Object.hasOwn(labels, name) ? labels[name] : undefined)
+}
+
+function at(field: string, selector: LabelSelector): ReturnType<typeof readLabelSelector> {
+  try {
+    return readLabelSelector(selector)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new RangeError(`captureTarget.${field}.${error.message}`, { cause: error })
+  }
+}

@@ -1,0 +1,109 @@
+// Retina's archive of what a node captured: packet files, a text of them if one was asked for, what the node's network looks like,
+// a log. In: a finished capture. Out: one .tar.gz under its final name, or why there is none. Streamed: a few buffers are in
+// memory, whatever the size. What fails beside the packets stands in the log and in the note, and the packets stay.
+import { rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freePercent } from '../../files/directories.ts'
+import type { ArtifactJob, Made, RetinaArchive } from '../../model/artifact.ts'
+import type { Settings } from '../../model/settings.ts'
+import { shortened } from '../../model/text.ts'
+import { hostFolder, openTemporary, settle } from '../hostFolder.ts'
+import { TarGz } from '../tarGz.ts'
+import { render } from '../text/textFile.ts'
+import { archiveStem, type PacketFile, packetFiles } from './names.ts'
+import { metadataFiles } from './networkInfo.ts'
+
+const messageMax = 1_000
+
+type Parts = {
+  readonly node: string
+  readonly folder: string // of the capture's files
+  readonly settings: Pick<Settings, 'captureDiskFreePercentMin'>
+  readonly nowMs: number
+  readonly signal: AbortSignal
+}
+type Job = ArtifactJob & { readonly artifact: RetinaArchive }
+
+export async function makeRetinaArchive(job: Job, parts: Parts): Promise<Made> {
+  const { nowMs: atMs } = parts
+  const remarks: string[] = []
+  try {
+    const path = await pack(job, parts, remark => remarks.push(remark))
+    const files = [{ path, bytes: (await stat(path)).size }]
+    const note = remarks.length === 0 ? {} : { note: shortened(remarks.join('; '), messageMax) }
+    return { atMs, files, ...note, ...(job.artifact.place && { isKept: true }) }
+  } catch (failure) {
+    const attempts = (job.facts.made?.attempts ?? 0) + 1
+    return { atMs, files: [], error: shortened((failure as Error).message, messageMax), attempts }
+  }
+}
+
+async function pack(job: Job, parts: Parts, tell: (problem: string) => void): Promise<string> {
+  const { artifact, capture } = job
+  const stem = archiveStem(capture.name, parts.node, artifact.createdAtMs)
+  const folder = artifact.place ? await hostFolder(artifact.place) : parts.folder
+  const free = freePercent(folder)
+  if (free < parts.settings.captureDiskFreePercentMin)
+    throw new Error(`Cannot write an archive to "${folder}": ${Math.floor(free)} % of the disk are free, below captureDiskFreePercentMin`)
+  const temporary = join(folder, `.${capture.uid}.tar.gz.part`)
+  try {
+    await using output = await openTemporary(temporary)
+    const tar = await TarGz.open(output, parts.signal)
+    await fill(tar, { job, parts, stem, tell })
+      .then(() => tar.end())
+      .catch(async failure => {
+        await tar.abandon()
+        throw failure
+      })
+    await output.sync()
+    return await settle(temporary, [join(folder, `${stem}.tar.gz`), join(folder, `${stem}-${capture.uid}.tar.gz`)])
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+type Filling = { readonly job: Job; readonly parts: Parts; readonly stem: string; readonly tell: (problem: string) => void }
+
+async function fill(tar: TarGz, { job, parts, stem, tell }: Filling): Promise<void> {
+  const { facts, artifact } = job
+  const asked = { stem, files: facts.fileNames, endpoints: [...facts.endpoints.keys()], fileCount: artifact.fileCount }
+  const lines: string[] = []
+  const note = (problem: string): void => {
+    lines.push(problem)
+    tell(problem)
+  }
+  const packets = packetFiles(asked)
+  for (const each of packets) await tar.addFile(each.entry, join(parts.folder, each.file))
+  if (artifact.display.length > 0) for (const each of packets) await addText(tar, each, { job, parts, note })
+  if (artifact.includeMetadata) {
+    const missing: string[] = []
+    for await (const { entry, body } of metadataFiles(problem => missing.push(problem), parts.signal)) await tar.addBody(entry, body)
+    lines.push(...missing)
+    if (missing.length > 0) tell(`metadata is not whole: ${missing.join('; ')}`)
+  }
+  await tar.addBody('tcpdump.log', Buffer.from(logOf(job, packets, lines)))
+}
+
+type Texting = { readonly job: Job; readonly parts: Parts; readonly note: (problem: string) => void }
+
+async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, note }: Texting): Promise<void> {
+  const temporary = join(parts.folder, `.${file}.text`)
+  try {
+    const wanted = { file: join(parts.folder, file), text: temporary, flags: job.artifact.display, signal: parts.signal }
+    const problem = await render(wanted)
+    if (problem !== undefined) note(`${text}: ${problem}`)
+    await tar.addFile(text, temporary)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Where tcpdump's own words would be: what was captured, and what was not. */
+function logOf({ capture, facts }: Job, packets: readonly PacketFile[], problems: readonly string[]): string {
+  const rows = [...facts.endpoints.values()].map(
+    ({ name, interfaceName, packets: written, received, dropped, refused, message }) =>
+      `${name} on ${interfaceName}: ${written} packets captured, ${received} received by filter, ${dropped} dropped by kernel, ${refused} not written${message === undefined ? '' : `; ${message}`}`,
+  )
+  const files = packets.map(({ file, entry }) => `${entry}: ${file}`)
+  return [`selcap, capture ${capture.namespace}/${capture.name}, uid ${capture.uid}`, '', ...rows, ...files, ...problems, ''].join('\n')
+}

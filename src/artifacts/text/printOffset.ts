@@ -1,0 +1,85 @@
+// How far the packets of a capture's files have been printed, kept beside them, so that a process that is killed is followed by one
+// that goes on there. In: where the last record ended that was printed of each file, by the file's inode, which it keeps when it is
+// renamed. Every note is a few bytes behind the ones before; they are put together when the next process opens them.
+import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isCaptureFile } from '../../files/names.ts'
+import { systemRefusal } from '../../model/errors.ts'
+import { type FilePart, pcapHeadBytes } from '../../pcap/orderedRecords.ts'
+
+const notesName = '.printed'
+
+export class Printed implements Disposable {
+  readonly #folder: string
+  readonly #notes: number
+  readonly #ends: Map<number, number>
+
+  private constructor(folder: string, notes: number, ends: Map<number, number>) {
+    this.#folder = folder
+    this.#notes = notes
+    this.#ends = ends
+  }
+
+  /** `folder`: with the capture's files. */
+  static open(folder: string): Printed {
+    const path = join(folder, notesName)
+    const here = new Set(filesIn(folder).map(({ inode }) => inode))
+    const ends = new Map([...readNotes(path)].filter(([inode]) => here.has(inode)))
+    writeFileSync(`${path}.new`, textOf(ends), { mode: 0o640 })
+    renameSync(`${path}.new`, path)
+    return new Printed(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
+  }
+
+  /** What there is of each file behind these places, and behind what was printed. */
+  news(readTo: ReadonlyMap<number, number>): FilePart[] {
+    return filesIn(this.#folder).flatMap(({ path, inode, bytes }) => {
+      const fromByte = readTo.get(inode) ?? this.#endOf(inode, bytes)
+      return bytes > fromByte ? [{ path, file: inode, inode, fromByte, toByte: bytes }] : []
+    })
+  }
+
+  /** On a full disk they are known for as long as this lives. */
+  note(ends: ReadonlyMap<number, number>): void {
+    for (const [inode, end] of ends) this.#ends.set(inode, end)
+    try {
+      appendFileSync(this.#notes, textOf(ends))
+    } catch (error) {
+      systemRefusal(error)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#notes)
+  }
+
+  /** A file that is shorter than what was printed of it is another one. */
+  #endOf(inode: number, bytes: number): number {
+    const end = this.#ends.get(inode) ?? pcapHeadBytes
+    return end <= bytes ? end : pcapHeadBytes
+  }
+}
+
+type CaptureFile = { readonly path: string; readonly inode: number; readonly bytes: number }
+
+function filesIn(folder: string): CaptureFile[] {
+  return readdirSync(folder)
+    .filter(isCaptureFile)
+    .flatMap(name => {
+      const path = join(folder, name)
+      const found = statSync(path, { throwIfNoEntry: false })
+      return found ? [{ path, inode: found.ino, bytes: found.size }] : []
+    })
+}
+
+/** The last note of each file counts; one that was not written to its end does not. */
+function readNotes(path: string): Map<number, number> {
+  const lines = statSync(path, { throwIfNoEntry: false }) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+  const notes = lines
+    .map(line => line.split(' ').map(Number))
+    .filter(numbers => numbers.length === 2 && numbers.every(Number.isSafeInteger))
+  return new Map(notes.map(([inode = 0, end = 0]) => [inode, end]))
+}
+
+function textOf(ends: ReadonlyMap<number, number>): string {
+  return [...ends].map(([inode, end]) => `${inode} ${end}\n`).join('')
+}

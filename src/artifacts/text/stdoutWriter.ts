@@ -1,0 +1,57 @@
+// Lines for the log, as they come. Standard output is a pipe whose reader may be slow: whoever prints waits then, and nobody else in
+// this process does, which writing to the pipe in the ordinary way would bring about. In: whole lines, of 4 KiB together if they are
+// to stay together beside what others write there.
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import type { Clock } from '../../runtime/clock.ts'
+
+export type Print = (text: string, signal: AbortSignal) => Promise<void>
+
+const lookMs = 50
+
+/** Disposing it leaves standard output as it is. */
+export class Output implements Disposable {
+  readonly #clock: Clock
+  readonly #pipe = pipeOf(1)
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  readonly print: Print = async (text, signal) => {
+    if (this.#pipe === undefined) return void process.stdout.write(text)
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length; ) {
+      if (signal.aborted) throw stopped()
+      const written = writeIfFree(this.#pipe, bytes.subarray(at))
+      if (written === 0) await this.#clock.sleepUntil(this.#clock.now() + lookMs, signal)
+      at += written
+    }
+  };
+
+  [Symbol.dispose](): void {
+    if (this.#pipe !== undefined) closeSync(this.#pipe)
+  }
+}
+
+export function stopped(): Error {
+  return new Error('Cannot print packets: selcap or the capture was stopped')
+}
+
+/** The same pipe, by a description of our own that does not block; undefined: it is no pipe, which does not fill. */
+function pipeOf(fd: number): number | undefined {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : undefined
+  } catch {
+    return undefined // no /proc, or a pipe of another user's: written to as it is
+  }
+}
+
+/** How much of it; nothing while the pipe is full. */
+function writeIfFree(fd: number, bytes: Buffer): number {
+  try {
+    return writeSync(fd, bytes)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0
+    throw error
+  }
+}

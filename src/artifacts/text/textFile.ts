@@ -1,0 +1,70 @@
+// The packets of a file as tcpdump prints them. In: a capture file, flags out of a fixed set. Out: a text file beside it, to be
+// removed by the caller. tcpdump reads the file as its standard input, as nobody: no user's text is in its arguments, packets are
+// hostile, and it never asks for a name in the DNS.
+import type { ChildProcess } from 'node:child_process'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { openTemporary } from '../hostFolder.ts'
+import { endOf, notFound, toolEnvironment } from '../runTool.ts'
+import { tcpdumpAsNobody } from './sandbox.ts'
+
+const known = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
+const textBytesMax = 512 * 1_024 * 1_024
+const timeoutMs = 600_000
+
+type Wanted = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
+
+/** Why the text is not there, or not whole. */
+export async function render({ file, text, flags, signal }: Wanted): Promise<string | undefined> {
+  const strange = flags.find(flag => !known.test(flag))
+  if (strange !== undefined) throw new Error(`Cannot render packets: "${strange}" is no flag that shapes text`)
+  await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
+  await using output = await openTemporary(text)
+  const child = await start(['-n', ...flags.filter(flag => flag !== '-n')], input.fd)
+  if (typeof child === 'string') return `tcpdump: ${child}`
+  const { stdout, stderr } = child
+  const ended = endOf(child, { timeoutMs, signal })
+  const bounded = { isCut: false, left: textBytesMax } // what is more is read and left out
+  const complaint = lastLine(stderr)
+  const write = async (): Promise<void> => {
+    for await (const chunk of stdout as AsyncIterable<Buffer>) {
+      bounded.isCut ||= chunk.length > bounded.left
+      await output.writeFile(chunk.subarray(0, bounded.left))
+      bounded.left = Math.max(0, bounded.left - chunk.length)
+    }
+  }
+  const failure = await write().then(
+    () => undefined,
+    (error: Error) => error.message,
+  )
+  if (failure !== undefined) child.kill('SIGKILL')
+  const ending = await ended
+  if (bounded.isCut) return `the text is longer than ${textBytesMax} bytes, the rest is left out`
+  const error = failure ?? ending
+  return error === undefined ? undefined : `tcpdump: ${error}${complaint()}`
+}
+
+type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable }
+
+/** Or why it cannot be. */
+async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
+  try {
+    return (await tcpdumpAsNobody(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (code === 'EPERM') return 'is run as nobody, which takes the capabilities SETUID and SETGID'
+    return code === 'ENOENT' ? notFound : message
+  }
+}
+
+function lastLine(stream: Readable): () => string {
+  let tail = '' // what it said last is why it failed
+  stream.on('data', (chunk: Buffer) => {
+    tail = (tail + chunk.toString()).slice(-500)
+  })
+  return () => {
+    const line = tail.trim().split('\n').at(-1) ?? ''
+    return line === '' ? '' : `: ${line}`
+  }
+}

@@ -1,0 +1,29 @@
+// An element of status.files as the controller keeps it, out of a capture's status or a node's report. In: what the schema let
+// through, which asks for little. Out: every field is there.
+import type { EndpointStatus, FileStatus, UploadStatus } from '../model/status.ts'
+
+export type WrittenFile = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {
+  readonly endpoints?: readonly Partial<EndpointStatus>[]
+  readonly uploads?: readonly Partial<UploadStatus>[]
+}
+
+export const noCounts = { packets: 0, bytes: 0, dropped: 0 } as const
+export const waiting = { state: 'WaitingForTraffic' } as const
+
+export function listedFile({ endpoints = [], uploads, ...file }: WrittenFile): FileStatus {
+  const rows = endpoints.map((row): EndpointStatus => ({ pod: '', uid: '', gaps: [], ...waiting, ...noCounts, ...row }))
+  return {
+    node: '',
+    directory: '',
+    fileNames: [],
+    ...waiting,
+    ...noCounts,
+    ...file,
+    ...(uploads && { uploads: uploads.map(listedUpload) }),
+    endpoints: rows,
+  }
+}
+
+function listedUpload(written: Partial<UploadStatus>): UploadStatus {
+  return { file: '', output: '', at: '', ...written }
+}

@@ -1,0 +1,37 @@
+// Which nodes would take part in a capture as things stand: those whose interfaces it selects, or that hold a pod which it selects.
+// Pure, by the same rules as on the nodes themselves. In: the resource, the cluster's nodes, namespaces and pods. Out: names of nodes.
+
+import { readCapture } from '../../api/read.ts'
+import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
+import { candidatesOf, matchEndpoints } from '../../core/match.ts'
+import type { Scope } from '../../model/capture.ts'
+import type { Pod } from '../../model/pod.ts'
+import type { Settings } from '../../model/settings.ts'
+import type { CaptureDocument, Labels } from '../../model/world.ts'
+
+export type Surveyed = {
+  readonly settings: Settings
+  readonly nodes: ReadonlyMap<string, Labels>
+  readonly namespaceLabels: ReadonlyMap<string, Labels>
+  readonly pods: readonly Pod[]
+}
+
+export function nodesNeeded(capture: CaptureDocument, { nodes, pods, ...cluster }: Surveyed): string[] {
+  const place = { ...cluster, node: '', serviceAccountLabels: new Map() }
+  const endpoints = pods.map(pod => podToEndpoint(pod, place)).filter(endpoint => endpoint !== undefined)
+  const byNode = Map.groupBy(endpoints, ({ node }) => node)
+  const takesPart = (node: string): boolean => {
+    const read = readCapture(capture, { ...cluster, node, nodeLabels: nodes.get(node) ?? {} })
+    if (!read.ok) return false
+    if (read.scope.kind === 'Host') return nodes.has(node)
+    return matchEndpoints(read, candidatesOf(byNode.get(node) ?? [], node), node).matched.length > 0
+  }
+  return [...new Set([...nodes.keys(), ...byNode.keys()])].filter(takesPart).toSorted()
+}
+
+/** Whose packets it may take: of a node's interfaces if any node is meant, else pods of these namespaces. */
+export function scopeOf(capture: CaptureDocument, { nodes, ...cluster }: Omit<Surveyed, 'pods'>): Scope {
+  const read = [{}, ...nodes.values()].map(nodeLabels => readCapture(capture, { ...cluster, node: '', nodeLabels }))
+  const scopes = read.flatMap(each => (each.ok ? [each.scope] : []))
+  return scopes.find(({ kind }) => kind === 'Host') ?? scopes[0] ?? { kind: 'Namespaces', names: [] }
+}

@@ -1,0 +1,80 @@
+// What becomes of a capture, whatever its kind: each has its own status and its own news, and this asks the one that knows. Pure.
+// In: the resource, what its spec means, every node's row, the status of before, the time. Out: the status, what to tell, when to
+// look again, when the resource goes.
+import { isDeepStrictEqual } from 'node:util'
+import { toldOf } from '../api/packetcapture/events.ts'
+import { type NodeRow, type UploadsDone, verdictOf } from '../api/packetcapture/reconcile.ts'
+import { packetCaptureConfigNews } from '../api/packetcaptureconfig/events.ts'
+import { type Results, resultsOf } from '../api/packetcaptureconfig/results.ts'
+import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
+import { retinaVerdict } from '../api/retina/reconcile.ts'
+import { timeOf } from '../core/status/endpointStatus.ts'
+import type { Told } from '../kube/event.ts'
+import type { Intent, Rejection } from '../model/capture.ts'
+import type { ListedCapture } from './cachedCapture.ts'
+import type { QuotaVerdict } from './quota/quotas.ts'
+
+export type JudgeInput = {
+  readonly capture: ListedCapture
+  readonly read: Intent | Rejection
+  readonly rows: readonly NodeRow[] // of this capture's uid
+  readonly addresses: ReadonlyMap<string, string> // of the nodes that report at all, by their names
+  readonly previous: object | undefined // status, as it was let through by listedCapture()
+  readonly uploads?: UploadsDone | undefined
+  readonly quota?: QuotaVerdict | undefined // of nodes, where they are limited
+  readonly nowMs: number
+}
+
+/** `expiresAtMs`: from then on the resource is removed, with its files. `finalizers`: what they should be, where they are not. */
+export type Judgement = {
+  readonly status: object
+  readonly told: readonly Told[]
+  readonly wakeAtMs: number
+  readonly expiresAtMs: number
+  readonly results?: Results // to be there before the status is
+  readonly finalizers?: readonly string[]
+}
+
+const never = Number.POSITIVE_INFINITY
+
+export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
+  switch (capture.kind) {
+    case 'PacketCapture': {
+      const before = previous as (ListedCapture & { readonly kind: 'PacketCapture' })['status']
+      const verdict = verdictOf({ ...input, nodes: input.addresses.size, previous: before })
+      return { ...verdict, told: toldOf(before, verdict.status) }
+    }
+    case 'PacketCaptureConfig': {
+      const before = previous as (Partial<PacketCaptureConfigStatus> & { readonly lastUpdateTime?: string }) | undefined
+      const { status, wakeAtMs } = packetCaptureConfigStatus({ ...input, rows: input.rows.map(configRow), previous: before })
+      const results = resultsOf(capture, status)
+      return {
+        status: stamped(status, before, input.nowMs),
+        ...(results && { results }),
+        told: packetCaptureConfigNews(before, status),
+        wakeAtMs,
+        expiresAtMs: never,
+      }
+    }
+    case 'Capture':
+      return retinaVerdict({ ...input, capture, previous })
+  }
+}
+
+function configRow({ row, silentSinceMs }: NodeRow): ConfigRow {
+  const { file, artifact, failing, isListed, isRejected } = row
+  return {
+    file,
+    isListed,
+    isRejected,
+    ...(artifact && { artifact }),
+    ...(failing && { failing }),
+    ...(silentSinceMs !== undefined && { silentSinceMs }),
+  }
+}
+
+/** `lastUpdateTime` moves with the rest. */
+function stamped(status: object, before: { readonly lastUpdateTime?: string } | undefined, nowMs: number): object {
+  const { lastUpdateTime = timeOf(nowMs), ...rest } = before ?? {}
+  return { ...status, lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status))) ? lastUpdateTime : timeOf(nowMs) }
+}

@@ -1,0 +1,30 @@
+// What captures' specs mean, read as on any node, with the compiler's word on their filters.
+import { readCapture } from '../api/read.ts'
+import type { Driver } from '../driver/driver.ts'
+import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
+import { defaultSettings, type Settings } from '../model/settings.ts'
+import type { CaptureDocument } from '../model/world.ts'
+import { FilterVerdicts } from './filterCache.ts'
+
+type SpecsParts = { readonly settings?: () => Settings; readonly compile: Driver['compile'] }
+
+export class Specs {
+  readonly settings: () => Settings
+  readonly #filters: FilterVerdicts
+
+  constructor({ settings = () => defaultSettings, compile }: SpecsParts) {
+    this.settings = settings
+    this.#filters = new FilterVerdicts(compile)
+  }
+
+  async read(capture: CaptureDocument): Promise<Intent | Rejection> {
+    const read = readCapture(capture, { node: '', settings: this.settings(), nodeLabels: {}, namespaceLabels: new Map() })
+    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
+    return message === undefined ? read : rejectionOf(read, message)
+  }
+
+  /** Keeps what was asked for since the last time. */
+  forgetUnasked(): void {
+    this.#filters.forgetUnasked()
+  }
+}

@@ -1,0 +1,11 @@
+// The administrator's word on where files may go, out of the settings.
+import type { Settings } from '../../model/settings.ts'
+import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
+
+export function policyOf({ outputHttp, outputHostsAllowed, outputAddressesAllowed }: Settings): EndpointPolicy {
+  return {
+    isHttpAllowed: outputHttp === 'Allowed',
+    hostsAllowed: outputHostsAllowed.split(',').filter(host => host !== ''),
+    addressesAllowed: outputAddressesAllowed.split(',').filter(range => range !== ''),
+  }
+}

@@ -1,0 +1,70 @@
+// Whether what a pod copied into a claim is what the nodes hold. In: the pod as it ended, the nodes. Out: the nodes' files as they were
+// compared, for these may be removed. Refuses, in words, a pod that is not as the controller makes it, and anything that differs.
+// Nobody else makes such a pod, changes it or runs anything in it: a policy of daemonset/components/claims sees to that, so that its
+// word is that of its program.
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import type { Agents } from '../../agentapi/client/agents.ts'
+import { digestOf, filesPath, type ListedFile, listFiles } from '../../agentapi/client/files.ts'
+import { type CopiedFile, copiedOf, isSameCopy } from '../../model/copyManifest.ts'
+import type { ClaimPod } from './pvcPod.ts'
+import type { UploadWish } from './request.ts'
+
+type Ended = {
+  readonly name?: string
+  readonly state?: { readonly terminated?: { readonly exitCode?: number; readonly message?: string } }
+}
+
+/** As the API server has it. */
+export type FoundPod = Partial<ClaimPod> & {
+  readonly status?: { readonly phase?: string; readonly message?: string; readonly containerStatuses?: readonly Ended[] }
+}
+
+export type ComparedFile = { readonly node: string; readonly file: ListedFile; readonly sha256: string }
+
+export async function compareClaim(
+  agents: Agents,
+  wish: UploadWish,
+  { found, made }: { readonly found: FoundPod; readonly made: ClaimPod },
+  signal: AbortSignal,
+): Promise<ComparedFile[]> {
+  if (!isAsMade(found, made)) throw new Error('the pod is another than the controller makes: nothing is removed from the nodes')
+  const ended = found.status?.containerStatuses?.find(({ name }) => name === made.spec.containers[0].name)?.state?.terminated
+  const path = filesPath(wish.capture)
+  const files: ComparedFile[] = []
+  for (const { node, place } of wish.nodes) {
+    for (const file of (await listFiles(agents, place, path)).files)
+      files.push({ node, file, sha256: await digestOf(agents, { place, path, file }, signal) })
+  }
+  const wanted = copiedOf(files.map(asCopied), text => createHash('sha256').update(text).digest('hex'))
+  if (ended?.exitCode !== 0 || !isSameCopy(parsed(ended.message), wanted))
+    throw new Error('what lies there has another size or checksum than what the nodes hold: nothing is removed from them')
+  return files
+}
+
+function asCopied({ node, file, sha256 }: ComparedFile): CopiedFile {
+  return { node, file: file.name, bytes: file.bytes, sha256 }
+}
+
+/** The API server fills in what was left open; what was set stands as it was. */
+function isAsMade({ metadata, spec }: FoundPod, made: ClaimPod): boolean {
+  const [container, ...others] = spec?.containers ?? []
+  const [wanted] = made.spec.containers
+  return (
+    metadata?.ownerReferences?.some(({ uid }) => uid === made.metadata.ownerReferences[0].uid) === true &&
+    others.length === 0 &&
+    (spec?.initContainers ?? []).length === 0 &&
+    (spec?.ephemeralContainers ?? []).length === 0 &&
+    spec?.serviceAccountName === made.spec.serviceAccountName &&
+    container?.image === wanted.image &&
+    isDeepStrictEqual(container.command, wanted.command)
+  )
+}
+
+function parsed(message: string | undefined): unknown {
+  try {
+    return JSON.parse(message ?? '')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,178 @@
+// One go at all that is to be uploaded of a capture: asks each node what it has, sends what is not being written to and not there
+// yet, and, when the capture is over on a node and the user wants it, removes what is stored and compared. In: a wish, what was done
+// before. Out: told file by file. Whatever fails is told and the rest goes on.
+
+import type { Agents } from '../../agentapi/client/agents.ts'
+import {
+  digestOf,
+  type FileThere,
+  filesPath,
+  type ListedFile,
+  listFiles,
+  openFile,
+  removeFiles,
+  removeMade,
+} from '../../agentapi/client/files.ts'
+import type { Kube } from '../../kube/request.ts'
+import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
+import type { UploadStatus } from '../../model/status.ts'
+import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
+import { openStore } from '../../store/openStore.ts'
+import type { Failure, Source, Store, Stored } from '../../store/store.ts'
+import { runClaim } from './pvcUpload.ts'
+import { keyOf, markOf, type NodeWish, type UploadWish } from './request.ts'
+import { readSecret, SecretNotFound } from './secret.ts'
+
+export type JobParts = {
+  readonly kube: Kube
+  readonly agents: Agents
+  readonly policy: () => EndpointPolicy
+  readonly nowMs: () => number
+  readonly group: string // of PacketCapture
+  readonly claimImage?: string | undefined // of pods that write into claims; missing: none are made
+}
+
+/** What a process remembers of a capture while it leads. `stored`: by node, file, its tag and output; compared with the other side. */
+export type Memory = {
+  readonly stored: Set<string>
+  readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
+  readonly onFailure: (node: string, reason: string) => void
+  readonly onMissingSecret: (name: string) => void
+}
+
+/** `waits`: soon there will be more to see. */
+export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
+  if (wish.nodes.length === 0) return findSecrets(parts, wish, memory, signal)
+  for (const target of wish.output.stores) {
+    const opened = await open(parts, { wish, memory, target, signal })
+    if (!opened.ok) {
+      for (const { node } of wish.nodes) memory.onFailure(node, opened.reason)
+      continue
+    }
+    try {
+      for (const node of wish.nodes) await sendNode({ ...parts, wish, memory, target, store: opened.store, signal }, node)
+    } finally {
+      opened.store.close()
+    }
+  }
+  const claimed = await runClaim(parts, wish, memory, signal)
+  if (!wish.output.isCleanedUp || claimed === 'waits') return claimed
+  for (const node of wish.nodes) if (node.isFinished && !signal.aborted) await cleanUp(parts, wish, memory, node)
+  return claimed
+}
+
+/** Nothing is to be sent yet: the user hears now of a Secret that will be missed then. What else is wrong with one, when it is read. */
+async function findSecrets({ kube }: JobParts, { capture, output }: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done'> {
+  for (const { secretName } of output.stores)
+    await readSecret(kube, capture.namespace, secretName, signal).catch(error => {
+      if (error instanceof SecretNotFound) memory.onMissingSecret(secretName)
+    })
+  return 'done'
+}
+
+type Sending = JobParts & {
+  readonly wish: UploadWish
+  readonly memory: Memory
+  readonly target: StoreTarget
+  readonly store: Store
+  readonly signal: AbortSignal
+}
+
+type Opening = Pick<Sending, 'wish' | 'memory' | 'target' | 'signal'>
+
+async function open(
+  { kube, policy }: JobParts,
+  { wish: { capture }, memory, target, signal }: Opening,
+): Promise<{ readonly ok: true; readonly store: Store } | Failure> {
+  try {
+    return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
+  } catch (error) {
+    if (error instanceof SecretNotFound) memory.onMissingSecret(target.secretName)
+    return { ok: false, isFinal: false, reason: (error as Error).message }
+  }
+}
+
+async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
+  const { agents, wish, memory, signal } = sending
+  const path = filesPath(wish.capture)
+  try {
+    const { files } = await listFiles(agents, node.place, path)
+    const missing = (node.only ?? []).filter(
+      name => !files.some(file => file.name === name) && !memory.stored.has(markOf(node.node, name, removed)),
+    )
+    if (missing.length > 0)
+      memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
+    for (const file of files) {
+      if (signal.aborted) return
+      if (isWanted(node, file.name) && !file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
+    }
+  } catch (error) {
+    memory.onFailure(node.node, `Cannot have the files of node "${node.node}": ${(error as Error).message}`)
+  }
+}
+
+async function sendFile(
+  { agents, wish, memory, target, store, signal, nowMs }: Sending,
+  wanting: NodeWish,
+  there: FileThere & { readonly file: ListedFile },
+): Promise<void> {
+  const { node, known } = wanting
+  const { name: file, bytes, etag } = there.file
+  const output = outputFields[target.kind]
+  const mark = markOf(node, file, etag, output)
+  if (memory.stored.has(mark)) return
+  const isKnown = known.some(each => each.file === file && each.output === output && each.bytes === bytes && each.uploaded !== undefined)
+  if (isKnown && !wish.output.isCleanedUp) return // what is to be removed is compared once more by this process
+  const put = await digestOf(agents, there, signal).then(
+    sha256 => store.put(keyOf(wish, wanting, file), sourceOf(agents, there, { bytes, sha256 }), signal),
+    (error: Error): Failure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
+  )
+  if (signal.aborted) return
+  if (put.ok) memory.stored.add(mark)
+  else memory.onFailure(node, put.reason)
+  memory.onDone(node, { file, output, ...told(put), at: new Date(nowMs()).toISOString() }, put.ok)
+}
+
+function told(put: Stored | Failure): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
+  return put.ok ? { bytes: put.bytes, sha256: put.sha256, uploaded: put.url } : { error: put.reason }
+}
+
+function sourceOf(agents: Agents, there: FileThere, known: Required<Pick<Source, 'bytes' | 'sha256'>>): Source {
+  return { ...known, read: (fromByte, signal) => (fromByte >= known.bytes ? none() : openFile(agents, there, signal, fromByte)) }
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {}
+
+/** Only when each file that is there at this moment is stored in every place, as it is. */
+async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
+  const { node, place } = wanting
+  const path = filesPath(wish.capture)
+  const { stores, claim } = wish.output
+  const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
+  try {
+    const { files, others } = await listFiles(agents, place, path)
+    const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(markOf(node, file.name, file.etag, output)))
+    if (
+      files.length === 0 ||
+      others > 0 ||
+      outputs.length === 0 ||
+      !files.every(file => file.bytes === 0 || !isWanted(wanting, file.name) || isStored(file))
+    )
+      return
+    for (const file of wanting.only ? files.filter(file => isWanted(wanting, file.name)) : []) {
+      const code = await removeMade(agents, { place, path, file })
+      if (code !== 204) throw new Error(`the agent answered ${code}`)
+      memory.stored.add(markOf(node, file.name, removed))
+    }
+    const code = wanting.only ? 204 : await removeFiles(agents, place, path)
+    if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
+  } catch (error) {
+    memory.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
+  }
+}
+
+function isWanted({ only }: NodeWish, name: string): boolean {
+  return only === undefined || only.includes(name)
+}
+
+const removed = 'removed' // in place of a tag and an output

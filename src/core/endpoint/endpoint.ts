@@ -1,0 +1,95 @@
+// Endpoints out of WorkloadEndpoint documents and pods, by Calico's rules. Pure.
+import type { Endpoint } from '../../model/endpoint.ts'
+import type { Pod } from '../../model/pod.ts'
+import type { WorkloadEndpoint, World } from '../../model/world.ts'
+import { hostInterfaceName } from './calicoNames.ts'
+import { effectiveLabels } from './labels.ts'
+
+type Surroundings = Pick<World, 'node' | 'settings' | 'namespaceLabels' | 'serviceAccountLabels'>
+
+/** An endpoint without a node is this node's: a manifest directory speaks of one machine. */
+export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Surroundings): Endpoint {
+  const { namespace } = metadata
+  const name = spec.pod ?? metadata.name
+  return {
+    namespace,
+    name,
+    uid: metadata.uid ?? metadata.name,
+    node: spec.node ?? world.node,
+    interfaceName: spec.interfaceName ?? hostInterfaceName(namespace, name, world.settings.interfacePrefix),
+    addresses: (spec.ipNetworks ?? []).map(withoutLength),
+    labels: effectiveLabels({
+      own: metadata.labels ?? {},
+      namespace,
+      orchestrator: spec.orchestrator ?? 'k8s',
+      serviceAccount: spec.serviceAccountName,
+      ...inheritance(namespace, spec.serviceAccountName, world),
+    }),
+    live: true,
+    hostNetwork: false,
+  }
+}
+
+/** undefined: no endpoint yet, the pod has no node or no address. Host-networked pods are endpoints that never match. */
+export function podToEndpoint(pod: Pod, world: Surroundings): Endpoint | undefined {
+  const { metadata, spec } = pod
+  const { namespace, name, uid } = metadata
+  const addresses = addressesOf(pod)
+  const hostNetwork = spec.hostNetwork === true
+  const live = !isFinished(pod)
+  if (!spec.nodeName || (addresses.length === 0 && live && !hostNetwork)) return undefined
+  const serviceAccount = spec.serviceAccountName
+  return {
+    namespace,
+    name,
+    uid,
+    node: spec.nodeName,
+    interfaceName: hostInterfaceName(namespace, name, world.settings.interfacePrefix),
+    addresses: live ? addresses : [],
+    labels: effectiveLabels({
+      own: metadata.labels ?? {},
+      namespace,
+      orchestrator: 'k8s',
+      serviceAccount,
+      ...inheritance(namespace, serviceAccount, world),
+    }),
+    live,
+    hostNetwork,
+  }
+}
+
+/** One of the node's own interfaces: in no namespace, so that only captures of the host find it. */
+export function hostEndpoint(name: string, { node, nodeLabels }: Pick<World, 'node' | 'nodeLabels'>): Endpoint {
+  const labels = new Map(Object.entries(nodeLabels))
+  return { namespace: '', name, uid: name, node, interfaceName: name, addresses: [], labels, live: true, hostNetwork: false }
+}
+
+// A pod that is being deleted keeps its endpoint for its time of grace, until the network says that the address is gone.
+function isFinished({ metadata, status }: Pod): boolean {
+  const isReleased = ['cni.projectcalico.org/podIP', 'vpc.amazonaws.com/pod-ips'].some(name => metadata.annotations?.[name] === '')
+  return (metadata.deletionTimestamp !== undefined && isReleased) || ['Failed', 'Succeeded', 'Completed'].includes(status?.phase ?? '')
+}
+
+function addressesOf({ metadata, status }: Pod): string[] {
+  const annotation = (name: string) => metadata.annotations?.[name]?.split(',') ?? []
+  const sources = [
+    status?.podIPs?.map(({ ip }) => ip) ?? [],
+    [status?.podIP ?? ''],
+    annotation('cni.projectcalico.org/podIPs'),
+    annotation('cni.projectcalico.org/podIP'),
+    annotation('vpc.amazonaws.com/pod-ips'),
+  ]
+  const filled = sources.map(source => source.map(text => withoutLength(text.trim())).filter(text => text !== ''))
+  return filled.find(source => source.length > 0) ?? []
+}
+
+function inheritance(namespace: string, serviceAccount: string | undefined, { namespaceLabels, serviceAccountLabels }: Surroundings) {
+  return {
+    namespaceLabels: namespaceLabels.get(namespace),
+    serviceAccountLabels: serviceAccountLabels.get(`${namespace}/${serviceAccount}`),
+  }
+}
+
+function withoutLength(network: string): string {
+  return network.replace(/\/.*$/, '')
+}

@@ -1,0 +1,32 @@
+// The labels a selector sees: an endpoint's own, those the system gives it, then those it inherits from its namespace
+// (`pcns.`) and its service account (`pcsa.`). Its own win over inherited ones, the system's over its own: nobody can pretend
+// to be elsewhere.
+import type { Labels } from '../../model/world.ts'
+
+export type LabelSources = {
+  readonly own: Labels
+  readonly namespace: string
+  readonly orchestrator: string
+  readonly serviceAccount: string | undefined
+  readonly namespaceLabels: Labels | undefined
+  readonly serviceAccountLabels: Labels | undefined
+}
+
+const reserved = /^pc(ns|sa)\./
+
+export function effectiveLabels(sources: LabelSources): ReadonlyMap<string, string> {
+  const { own, namespace, orchestrator, serviceAccount } = sources
+  return new Map([
+    ...inherited('pcsa.', serviceAccount, sources.serviceAccountLabels),
+    ...inherited('pcns.', namespace, sources.namespaceLabels),
+    ...Object.entries(own).filter(([name]) => !reserved.test(name)),
+    ...(serviceAccount ? [['projectcalico.org/serviceaccount', serviceAccount] as const] : []),
+    ['projectcalico.org/namespace', namespace],
+    ['projectcalico.org/orchestrator', orchestrator],
+  ])
+}
+
+function inherited(prefix: string, name: string | undefined, labels: Labels = {}): (readonly [string, string])[] {
+  if (!name) return []
+  return [...Object.entries(labels).map(([label, value]) => [prefix + label, value] as const), [`${prefix}projectcalico.org/name`, name]]
+}

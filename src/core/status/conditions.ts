@@ -1,0 +1,82 @@
+// The conditions of a capture: Ready while some endpoint is being captured, Degraded while something is wrong.
+// In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
+
+import type { CaptureState, CaptureStatusElement, Condition, Problem } from '../../model/status.ts'
+import { shortened } from '../../model/text.ts'
+import { timeOf } from './endpointStatus.ts'
+
+export type ConditionInput = {
+  readonly state: CaptureState
+  readonly elements: readonly CaptureStatusElement[]
+  readonly isAwaited?: boolean // nodes that may still begin, though all others are done
+  readonly message: string
+  readonly generation: number
+  readonly previous: readonly Condition[]
+  readonly nowMs: number
+}
+
+export function conditionsOf(input: ConditionInput): Condition[] {
+  return [ready(input), degraded(input)].map(told => {
+    const before = input.previous.find(({ type }) => type === told.type)
+    const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : timeOf(input.nowMs)
+    return { ...told, message: shortened(told.message, conditionCharactersMax), observedGeneration: input.generation, lastTransitionTime }
+  })
+}
+
+const conditionCharactersMax = 8_192 // the schema takes more
+
+type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+
+function ready({ state, elements, isAwaited = false, message }: ConditionInput): Told {
+  const live = elements.filter(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
+  if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
+  const isSilent = live.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
+  if (live.length > 0 && isSilent) return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
+  if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
+  if (elements.some(({ isUnanswered }) => isUnanswered)) return { type: 'Ready', status: 'False', reason: 'NotAnswered', message }
+  if (isAwaited)
+    return { type: 'Ready', status: 'False', reason: 'NotAnswered', message: shorten([message, 'other nodes may still begin']) }
+  return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
+}
+
+// The gravest first, whatever node it comes from.
+const gravity = [
+  'DiskFloor',
+  'DiskBudget',
+  'RingBudget',
+  'EndpointsMax',
+  'LostInterface',
+  'TapFailed',
+  'WriteFailed',
+  'DroppedPackets',
+  'TruncatedPackets',
+  'UploadFailed',
+  'NodeSilent',
+] as const satisfies readonly Problem['reason'][]
+
+function degraded({ elements }: ConditionInput): Told {
+  const problems = elements.flatMap(({ node, problems: here }) => here.map(problem => ({ ...problem, node })))
+  const sorted = problems.toSorted((a, b) => gravity.indexOf(a.reason) - gravity.indexOf(b.reason))
+  const [first] = sorted
+  if (!first) return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }
+  return {
+    type: 'Degraded',
+    status: first.reason === 'NodeSilent' ? 'Unknown' : 'True', // nothing worse is known
+    reason: first.reason,
+    message: shorten(sorted.map(({ node, message }) => `${node}: ${message}`)),
+  }
+}
+
+const messageCharactersMax = 1_024
+
+/** Messages in one line of bearable length; what is left out is counted. */
+export function shorten(messages: readonly string[]): string {
+  let length = -'; '.length // of those before and this one, joined
+  const tooLong = messages.findIndex((message, index) => {
+    length += '; '.length + message.length
+    return index > 0 && length > messageCharactersMax
+  })
+  const fitting = tooLong === -1 ? messages : messages.slice(0, tooLong)
+  const rest = messages.length - fitting.length
+  return [...fitting, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
+}

@@ -1,0 +1,122 @@
+// What a node tells the cluster: the body of its NodeCaptureReport, bounded in size. Pure.
+// In: the world, the elements of a turn, the node's figures. Out: plain data; only captures that concern the node are in it,
+// so that a capture which matches nobody here costs nothing.
+import { type Api, captureKey } from '../../model/capture.ts'
+import type { NodeReport } from '../../model/publisher.ts'
+import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
+import { shortened, withoutPacketCounts } from '../../model/text.ts'
+import type { CaptureDocument } from '../../model/world.ts'
+import { bytesOf, cut, fitting, rankOf, stepCount } from './truncate.ts'
+
+export type ReportedCapture = {
+  readonly api: Api
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly observedGeneration: number
+  readonly isListed: boolean // false: endpoints here match but cannot be captured, so status.files has no element for the node
+  readonly isRejected: boolean
+  readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus
+  readonly failing?: Failing
+  readonly file: FileStatus
+}
+
+export type Budgets = {
+  readonly diskBytesMax: number
+  readonly diskBytesUsed: number
+  readonly diskFreePercent: number
+  readonly ringBytesMax: number
+  readonly ringBytesUsed: number
+}
+
+export type Identity = {
+  readonly agentVersion: string
+  readonly startedAt: string
+  readonly address: string
+  readonly port: number
+  readonly certificateFingerprint?: string
+  readonly clockOffsetMilliseconds?: number
+}
+
+/** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
+export type Report = Identity & {
+  readonly budgets: Budgets
+  readonly captures: readonly ReportedCapture[]
+  readonly truncated: boolean
+}
+
+const bytesMax = 512 * 1_024 // an API server takes one and a half megabytes, and every change is sent whole
+
+export function reportOf({ world, elements }: NodeReport, identity: Identity, budgets: Budgets): Report {
+  const captures = world.captures.flatMap(capture => {
+    const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
+    return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [reported(capture, element)] : []
+  })
+  const sorted = captures.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1))
+  return bounded({ ...identity, budgets, captures: sorted, truncated: false })
+}
+
+/** The report without what changes with every packet: whoever differs in this is published at once. */
+export function withoutCounts({ captures, ...rest }: Report): unknown {
+  const plain = captures.map(({ file, problems, ...capture }) => {
+    const { packets: _, bytes: __, dropped: ___, fileNames, endpoints, ...kept } = file
+    return {
+      ...capture,
+      problems: problems.map(uncounted),
+      file: { ...uncounted(kept), hasFiles: fileNames.length > 0 }, // a busy capture rotates as it counts
+      endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...uncounted(row), isSeen: packets > 0 })),
+    }
+  })
+  const { budgets: _, clockOffsetMilliseconds: __, ...identity } = rest
+  return { ...identity, captures: plain }
+}
+
+function uncounted<T extends { readonly message?: string }>(told: T): T {
+  return told.message === undefined ? told : { ...told, message: withoutPacketCounts(told.message) }
+}
+
+function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
+  const { isListed, isRejected, isHostNetworked: _, problems, artifact, failing, ...file } = element
+  const { namespace, name, uid, generation } = metadata
+  return {
+    api: kind,
+    namespace,
+    name,
+    uid,
+    observedGeneration: generation,
+    isListed,
+    isRejected,
+    problems,
+    ...(artifact && { artifact }),
+    ...(failing && { failing }),
+    file,
+  }
+}
+
+function bounded(report: Report): Report {
+  for (let step = 0; step <= stepMost; step++) {
+    const shorter = { ...report, captures: report.captures.map(row => cutRow(row, step)), truncated: step > 0 }
+    if (bytesOf(shorter) <= bytesMax) return shorter
+    if (step === stepMost) return fewer(shorter)
+  }
+  return report
+}
+
+const stepMost = stepCount - 2 // one endpoint stays: it says that something is captured
+const problemCharactersMax = 4_096 // more is refused
+
+function cutRow({ file, problems, ...row }: ReportedCapture, step: number): ReportedCapture {
+  const characters = step < 2 ? problemCharactersMax : 200
+  return {
+    ...row,
+    problems: problems.map(({ reason, message }) => ({ reason, message: shortened(message, characters) })),
+    file: cut(file, step),
+  }
+}
+
+// Rows of what is at work stay: the controller must not take a capture for finished that is not.
+function fewer(report: Report): Report {
+  const room = bytesMax - bytesOf({ ...report, captures: [] })
+  return { ...report, captures: fitting(report.captures, ({ file }) => rankOf(file.state), room) }
+}

@@ -1,0 +1,106 @@
+// What a capture driver is: src/driver/ring/ringDriver.ts (the addon, TPACKET_V3) and src/driver/libpcap/libpcapDriver.ts (the `pcap` package).
+// A driver turns frames into whole records on a descriptor it was given. It never opens, names, closes or deletes
+// a file, never writes a file header or trailer, and knows nothing of captures: src/taps and src/files do that.
+// test/taps/contract.ts holds both drivers to what is written here.
+import type { Format, Payload } from '../model/capture.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
+
+/**
+ * Where records go. The descriptor was opened with O_APPEND (or is a pipe) and its header is written.
+ * `bytesLeft`: record bytes that may still be appended. A sink that `isEmpty` takes one record whatever its size;
+ * otherwise the size is checked before a record, and a record that does not fit goes to the next sink.
+ * With no next sink the records wait in the ring.
+ */
+export type Sink = { readonly fd: number; readonly bytesLeft: number; readonly isEmpty: boolean }
+
+/** Shared by all taps of one capture: exact, the packet that reaches `packets` is the last one written; no record goes beyond `bytes`. */
+export interface LimitGroup {
+  /** What may still be written from now on, over all taps of the group. undefined: no limit. */
+  setLeft(left: { readonly packets?: number; readonly bytes?: number }): void
+}
+
+export type DriverSpec = {
+  readonly interfaceName: string
+  readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed
+  readonly filter: string // pcap expression, '' for everything
+  readonly filterInstructionsMax?: number // of its program; filterInstructions.most if it is missing
+  readonly snapLength: number
+  readonly payload: Payload // Headers: nothing after the transport header is written; the original length stays true
+  readonly format: Format // of records: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds, interface 0, little-endian)
+  readonly insideIsPod: boolean // true in the pod's namespace: outgoing frames are outbound; on a host veth it is the other way round
+  readonly ringBytes: number
+  readonly group: LimitGroup | undefined
+  readonly sink: Sink
+  readonly window?: TapWindow // packets outside of it are neither written nor counted
+}
+
+/**
+ * Since this tap was opened, within its window. received = packets + dropped + refused, once drained. Never goes backwards.
+ * The kernel does not tell when it dropped: drops count if any of the time since they were last asked for is in the window.
+ */
+export type TapCounters = {
+  readonly received: number
+  readonly dropped: number // by the kernel: the ring was full
+  readonly packets: number // written
+  readonly bytes: number // written, record headers included
+  readonly refused: number // handed over but not written: write failed, or the group's limit was reached
+  readonly truncated: number // captured shorter than min(snapLength, original) because of a block's size
+  readonly lastPacketMs?: number // kernel time of the last record
+}
+
+export type TapEvent =
+  | { readonly kind: 'firstPacket'; readonly atMs: number } // the first record went to a sink
+  | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // done with this sink: nothing more is written to it
+  | { readonly kind: 'limit'; readonly limit: 'packets' | 'bytes' } // of the group; every tap of the group has stopped writing
+  | { readonly kind: 'writeFailed'; readonly fd: number; readonly code: string } // ENOSPC…; cut back to the last whole record; refusing until retry()
+  | { readonly kind: 'down' } // the interface was set down or has gone; resumes by itself if it only was down
+
+export interface DriverTap {
+  readonly ringBytes: number // what it really takes
+  counters(): TapCounters
+  /** Queues the sink to move to when the present one is full or rotate() is called. Several may be queued. */
+  offer(sink: Sink): void
+  /** Moves to the next sink at the next record boundary, if anything was written to the present one. */
+  rotate(): void
+  /** Changes what the present sink may still take. */
+  setBytesLeft(bytesLeft: number): void
+  /** Decides for every packet that was not looked at yet; none is lost by the change. */
+  setWindow(window: TapWindow): void
+  /** After writeFailed: writes again, to the same sink. */
+  retry(): void
+  /** Whole records up to now on disk, counters final; the sinks' descriptors are the caller's to close afterwards. Twice is fine. */
+  close(): Promise<TapCounters>
+}
+
+/** One network interface. `peerIndex` is the other end's index, in `peerNetnsId` where that is another namespace. */
+export type Link = {
+  readonly name: string
+  readonly index: number
+  readonly kind: string // veth, netkit, bridge, '' for a plain device
+  readonly isUp: boolean
+  readonly mtu: number
+  readonly gsoMaxBytes: number
+  readonly packets?: number // carried both ways since it was made; missing: cannot be told
+  readonly peerIndex: number | undefined
+  readonly addresses: readonly string[]
+}
+
+export type LinkChange = { readonly kind: 'present' | 'down' | 'gone'; readonly name: string; readonly index: number }
+
+/** For a live stream: whoever reads too slowly loses whole records, which the tap counts as refused. Both ends are the caller's to close. */
+export type Pipe = { readonly readFd: number; readonly writeFd: number }
+
+export interface Driver extends AsyncDisposable {
+  readonly name: 'ring' | 'libpcap'
+  /** Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number of instructions). Resolves to the number of instructions. */
+  compile(filter: string, snapLength: number, instructionsMax?: number): Promise<number>
+  group(): LimitGroup
+  /** Refuses with TapError. No packet older than this call, or one the filter refuses, is ever written. */
+  open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap>
+  /** The interfaces of this network namespace, or of the one at that path. */
+  links(netns?: string): Promise<readonly Link[]>
+  /** Tells of every change of an interface in this namespace from now on. */
+  watchLinks(onChange: (change: LinkChange) => void): Disposable
+  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED. */
+  pipe(bytes: number): Pipe
+}

@@ -1,0 +1,130 @@
+// The program that holds one session of the `pcap` package: pcapChild.ts starts it. In: the request as its argument; the
+// end of standard input asks it to finish. Out: messages (pcapMessage.ts) on standard output, written synchronously, so
+// that a slow reader makes packets wait in the ring.
+// It is a process of its own because the package can only be let go of whole: a closed session on a quiet interface keeps
+// its ring and its place in the event loop until the next packet, a refused filter leaks a ring, and a worker thread that
+// once opened a session aborts the process when it ends.
+import { writeSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import pcap, { type PacketWithHeader } from 'pcap'
+import { snapLengthMax } from '../../model/capture.ts'
+import { MessageWriter, type PcapRequest } from './pcapMessage.ts'
+import { readLinks } from './portableLinks.ts'
+
+// The package's inner door to libpcap. Its dispatch() tells what the outer one keeps to itself: that reading failed.
+type Session = {
+  readonly session: { dispatch(bytes: Buffer, header: Buffer): number; read_callback: () => void }
+  readonly buf: Buffer
+  readonly header: Buffer
+  readonly link_type: string
+  on(event: 'packet', listener: (packet: PacketWithHeader) => void): void
+  stats(): { readonly ps_drop: number }
+}
+type SessionClass = new (...options: unknown[]) => Session // (isLive, device, filter, ring, snap length, out, monitor, block ms, promiscuous)
+type Live = PcapRequest & { readonly act: 'live' }
+
+const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
+const lookMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
+const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
+const Session = pcap.PcapSession as unknown as SessionClass
+const out = new MessageWriter(write)
+
+Object.assign(pcap, { warningHandler: () => {} }) // an interface without an IPv4 address is nothing to warn of
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}) // meant for the one that started us: it tells us
+await run(JSON.parse(process.argv[2] ?? '') as PcapRequest)
+process.exit(0)
+
+async function run(request: PcapRequest): Promise<void> {
+  try {
+    if (request.act === 'live') await capture(request)
+    else if (request.act === 'links') out.news({ kind: 'links', links: readLinks() })
+    else read(request.path, request.filter)
+    out.news({ kind: 'complete' })
+  } catch (error) {
+    const message = (error as Error).message
+    const isFilter = 'filter' in request && request.filter !== '' && !openFailures.test(message)
+    out.news({ kind: 'refused', during: isFilter ? 'filter' : 'open', message })
+  }
+  out.flush()
+}
+
+async function capture({ interfaceName, filter, snapLength, ringBytes }: Live): Promise<void> {
+  const live = new Session(true, interfaceName, filter, ringBytes, snapLength, '', false, blockMs, false)
+  live.on('packet', take)
+  const down = Promise.withResolvers<'down'>()
+  const drops = dropCounter(live)
+  const look = () => {
+    const count = live.session.dispatch(live.buf, live.header) // all there is; then 0, or less if it failed
+    drops()
+    out.flush()
+    if (count < 0) down.resolve('down')
+  }
+  const pauses = watchPauses(live, look)
+  const looks = setInterval(look, lookMs)
+  out.news({ kind: 'ready', linkType: live.link_type })
+  out.flush()
+  const ending = await Promise.race([down.promise, inputEnded()])
+  clearInterval(looks)
+  clearInterval(pauses.timer)
+  await wait(2 * blockMs) // by then the kernel has handed over the block that is not full
+  look()
+  if (ending === 'down') out.news({ kind: 'down' })
+}
+
+/**
+ * Being woken for nothing may mean that the interface was set down. The event loop does not wake us again after that, though
+ * the socket goes on when the interface comes up: from then on we look by the clock.
+ */
+function watchPauses(live: Session, look: () => void): { timer?: NodeJS.Timeout } {
+  const pauses: { timer?: NodeJS.Timeout } = {}
+  let packets = 0 // of this look
+  live.on('packet', () => packets++)
+  live.session.read_callback = () => {
+    packets = 0
+    look()
+    if (packets > 0 || pauses.timer) return
+    out.news({ kind: 'paused' })
+    out.flush()
+    pauses.timer = setInterval(look, blockMs)
+  }
+  return pauses
+}
+
+/** Tells of drops when there are new ones. The package counts them in 32 bits. */
+function dropCounter(live: Session): () => void {
+  let dropped = 0
+  let last = 0
+  return () => {
+    const now = live.stats().ps_drop >>> 0
+    if (now === last) return
+    dropped += (now - last) >>> 0
+    last = now
+    out.news({ kind: 'dropped', dropped })
+  }
+}
+
+function read(path: string, filter: string): void {
+  const file = new Session(false, path, filter, 0, snapLengthMax)
+  out.news({ kind: 'ready', linkType: file.link_type })
+  file.on('packet', take)
+  if (file.session.dispatch(file.buf, file.header) < 0) throw new Error('the file is damaged, or ends within a record')
+}
+
+function take({ buf, header }: PacketWithHeader): void {
+  out.packet(header, buf.subarray(0, header.readUInt32LE(8)))
+}
+
+function inputEnded(): Promise<'ended'> {
+  return new Promise(resolve => process.stdin.on('end', () => resolve('ended')).resume())
+}
+
+function write(bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(1, bytes, done)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0) // nobody is left to read
+      throw error
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// Puts whole records on the sinks of one tap: moves on at a sink's size, keeps to the group's limits, and on a failed write
+// cuts the file back to its last whole record and refuses until retry(). Records are put together in a buffer and written
+// synchronously; flush() after each batch, so between batches nothing is held back.
+// In: records. Out: bytes on descriptors, events, counts. Does not open or close descriptors.
+import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
+import type { Format } from '../../model/capture.ts'
+import { type Recorded, recordBytes, writeRecord } from '../../pcap/record.ts'
+import type { Sink, TapEvent } from '../driver.ts'
+import type { SharedLimit } from './sharedLimit.ts'
+
+export type Written = { readonly packets: number; readonly bytes: number; readonly refused: number; readonly lastPacketMs?: number }
+type Out = { readonly format: Format; readonly group: SharedLimit; readonly sink: Sink; readonly emit: (event: WriterEvent) => void }
+export type WriterEvent =
+  | Exclude<TapEvent, { kind: 'moved' } | { kind: 'down' } | { kind: 'limit' }>
+  | { readonly kind: 'moved'; readonly fd: number }
+
+export class RecordWriter {
+  readonly #out: Out
+  #sink: { fd: number; bytesLeft: number; isEmpty: boolean }
+  #next: Sink[] = []
+  #batch = Buffer.allocUnsafe(65_536)
+  #ends: number[] = [] // where each record of the batch ends
+  #times: number[] = [] // its time, milliseconds
+  #wasEmpty: boolean // the sink, before the batch
+  #wantsNext = false
+  #isFailing = false
+  #givesUp = false
+  #packets = 0
+  #bytes = 0
+  #refused = 0
+  #lastPacketMs: number | undefined
+  #room = Promise.withResolvers<void>()
+
+  constructor(out: Out) {
+    this.#out = out
+    this.#sink = { ...out.sink }
+    this.#wasEmpty = out.sink.isEmpty
+  }
+
+  get written(): Written {
+    const counts = { packets: this.#packets, bytes: this.#bytes, refused: this.#refused }
+    return this.#lastPacketMs === undefined ? counts : { ...counts, lastPacketMs: this.#lastPacketMs }
+  }
+
+  /** Takes the record, to be written or counted as refused. False: no sink has room for it; ask again after room(). */
+  accept(record: Recorded): boolean {
+    const size = recordBytes(this.#out.format, record)
+    if (this.#batchBytes + size > this.#batch.length) this.flush()
+    if (this.#isFailing || !this.#isAllowed(size)) return this.#refuse()
+    if (!this.#fits(size) && !this.#move()) return this.#givesUp && this.#refuse()
+    if (this.#isFailing) return this.#refuse() // moving on writes what was held
+    this.#add(record, size)
+    return true
+  }
+
+  /** Writes what is held back. */
+  flush(): void {
+    if (this.#ends.length === 0) return
+    const { written, code } = writeAll(this.#sink.fd, this.#batch.subarray(0, this.#batchBytes))
+    const whole = this.#ends.findLastIndex(end => end <= written) + 1
+    if (code !== undefined) this.#cutBack(written, whole, code)
+    this.#count(whole)
+    this.#ends = []
+    this.#times = []
+    this.#wasEmpty = this.#sink.isEmpty
+    this.#out.group.settle()
+  }
+
+  offer(sink: Sink): void {
+    this.#next.push(sink)
+    if (this.#wantsNext) this.#move()
+    this.#wake()
+  }
+
+  rotate(): void {
+    this.#wantsNext = !this.#sink.isEmpty || this.#ends.length > 0
+    if (this.#wantsNext) this.#move()
+  }
+
+  setBytesLeft(bytesLeft: number): void {
+    this.flush()
+    this.#sink.bytesLeft = bytesLeft
+    this.#wake()
+  }
+
+  retry(): void {
+    this.#isFailing = false
+  }
+
+  /** From now on a record without room is refused instead of waiting. */
+  giveUp(): void {
+    this.#givesUp = true
+    this.#wake()
+  }
+
+  /** Resolves when accept() is worth another try. */
+  room(): Promise<void> {
+    return this.#room.promise
+  }
+
+  get #batchBytes(): number {
+    return this.#ends.at(-1) ?? 0
+  }
+
+  #isAllowed(size: number): boolean {
+    if (this.#out.group.allows(size)) return true
+    this.flush() // a write that fails gives back what it had taken
+    if (this.#out.group.allows(size)) return !this.#isFailing
+    this.#out.group.reach(size)
+    return false
+  }
+
+  #fits(size: number): boolean {
+    return !this.#wantsNext && (this.#sink.isEmpty || size <= this.#sink.bytesLeft)
+  }
+
+  #refuse(): true {
+    this.#refused++
+    return true
+  }
+
+  #move(): boolean {
+    this.flush()
+    const [next, ...later] = this.#next
+    if (!next || this.#isFailing) return false
+    const done = this.#sink.fd
+    this.#sink = { ...next }
+    this.#next = later
+    this.#wasEmpty = next.isEmpty
+    this.#wantsNext = false
+    this.#out.emit({ kind: 'moved', fd: done })
+    return true
+  }
+
+  #add(record: Recorded, size: number): void {
+    const at = this.#batchBytes
+    if (size > this.#batch.length) this.#batch = Buffer.allocUnsafe(size) // it was flushed: nothing is lost
+    writeRecord(this.#out.format, record, this.#batch, at)
+    this.#ends.push(at + size)
+    this.#times.push(record.seconds * 1_000 + record.microseconds / 1_000)
+    this.#sink.bytesLeft -= size
+    this.#sink.isEmpty = false
+    this.#out.group.take(1, size)
+  }
+
+  #count(whole: number): void {
+    if (whole === 0) return
+    const first = this.#packets === 0
+    this.#packets += whole
+    this.#bytes += this.#ends[whole - 1] ?? 0
+    this.#lastPacketMs = this.#times[whole - 1]
+    if (first) this.#out.emit({ kind: 'firstPacket', atMs: this.#times[0] ?? 0 })
+  }
+
+  /** Undoes what of the batch did not reach the disk: the torn record in the file, the sizes, the limits. */
+  #cutBack(written: number, whole: number, code: string): void {
+    const kept = this.#ends[whole - 1] ?? 0
+    if (written > kept) cutTail(this.#sink.fd, written - kept)
+    const lost = this.#ends.length - whole
+    this.#sink.bytesLeft += this.#batchBytes - kept
+    this.#sink.isEmpty = this.#wasEmpty && whole === 0
+    this.#out.group.giveBack(lost, this.#batchBytes - kept)
+    this.#refused += lost
+    this.#isFailing = true
+    this.#out.emit({ kind: 'writeFailed', fd: this.#sink.fd, code })
+  }
+
+  #wake(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers()
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): { readonly written: number; readonly code?: string } {
+  let written = 0
+  try {
+    while (written < bytes.length) written += writeSync(fd, bytes, written)
+    return { written }
+  } catch (error) {
+    return { written, code: (error as NodeJS.ErrnoException).code ?? 'EIO' }
+  }
+}
+
+/** Takes the last bytes off a file. A pipe keeps them: its reader has them already. */
+function cutTail(fd: number, bytes: number): void {
+  const stat = fstatSync(fd)
+  if (stat.isFile()) ftruncateSync(fd, stat.size - bytes)
+}

@@ -1,0 +1,103 @@
+// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file. No symbolic link is followed below
+// captureDir, names are checked, and only a directory that carries the state file is ever removed.
+import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { captureKey } from '../model/capture.ts'
+import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
+
+const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+
+export type Found = { readonly directory: string; readonly state: StoredCapture }
+
+type Whose = Parameters<typeof captureKey>[0]
+
+/** Where a capture's files lie. Refuses a name that is no DNS name. */
+export function folderOf(captureDir: string, capture: Whose): string {
+  const parts = captureKey(capture).split('/')
+  for (const part of parts) {
+    if (!dnsName.test(part) || part.includes('..') || parts.length !== 2)
+      throw new RangeError(`Cannot keep files of "${captureKey(capture)}": found "${part}", expected a DNS name`)
+  }
+  return join(captureDir, ...parts)
+}
+
+/** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
+export function makeFolder(captureDir: string, capture: Whose): string {
+  const folder = folderOf(captureDir, capture)
+  mkdirSync(captureDir, { recursive: true, mode: 0o750 })
+  for (const each of [dirname(folder), folder]) {
+    try {
+      mkdirSync(each, { mode: 0o750 })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      mustBeDirectory(each)
+    }
+  }
+  return folder
+}
+
+/**
+ * Every directory under captureDir that carries a state file, and what it says. `foreign`: directories whose state file is
+ * that of a capture of another name, as a copy would be.
+ */
+export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, Found>; readonly foreign: readonly string[] } {
+  const found = new Map<string, Found>()
+  const foreign: string[] = []
+  for (const namespace of subdirectories(captureDir)) {
+    for (const name of subdirectories(join(captureDir, namespace))) {
+      const directory = join(captureDir, namespace, name)
+      const state = readState(directory)
+      const key = captureKey({ namespace, name })
+      if (state && captureKey(state.capture) === key) found.set(key, { directory, state })
+      else if (state) foreign.push(directory)
+    }
+  }
+  return { found, foreign }
+}
+
+/** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
+export function removeFolder(captureDir: string, capture: Whose): void {
+  const folder = folderOf(captureDir, capture)
+  if (!isDirectory(folder) || !isDirectory(dirname(folder)) || !readdirSync(folder).includes(stateFileName)) return
+  const others = readdirSync(folder).filter(name => name !== stateFileName)
+  for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // takes links away, does not follow them
+  rmSync(folder, { recursive: true, force: true }) // the state file last: what could not be removed stays ours
+  try {
+    rmdirSync(dirname(folder))
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Opens a file of a capture for appending, 0640; never through a symbolic link. */
+export function openForAppend(file: string): number {
+  const fd = openSync(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
+  try {
+    fchmodSync(fd, 0o640) // whatever the umask was
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/** Of the file system under captureDir: what an ordinary user may still write, of 100. */
+export function freePercent(captureDir: string): number {
+  const { bavail, blocks } = statfsSync(captureDir)
+  return blocks === 0 ? 100 : (bavail / blocks) * 100
+}
+
+function mustBeDirectory(path: string): void {
+  if (!isDirectory(path)) throw new Error(`Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`)
+}
+
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+}
+
+function subdirectories(path: string): string[] {
+  if (!isDirectory(path)) return []
+  return readdirSync(path, { withFileTypes: true })
+    .filter(entry => entry.isDirectory() && dnsName.test(entry.name))
+    .map(({ name }) => name)
+}

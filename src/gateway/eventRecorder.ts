@@ -1,0 +1,32 @@
+// Tells on the capture who had its files, as a Kubernetes Event. It never holds a download up, and one user makes no flood of them:
+// the log has every deed, the capture one of a kind for each user in a while.
+
+import { eventOn, eventRequest } from '../kube/event.ts'
+import { type Kube, refusalOf } from '../kube/request.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
+import type { Capture } from './captureCache.ts'
+
+const onceMs = 10_000
+const rememberedMax = 10_000
+const requestMs = 10_000
+
+export type Tell = (capture: Capture, told: { readonly user: string; readonly reason: string; readonly message: string }) => void
+
+export function teller(kube: Kube, clock: Clock, log: Logger): Tell {
+  const toldAtMs = new Map<string, number>()
+  return (capture, { user, reason, message }) => {
+    const { namespace, uid } = capture.metadata
+    const [key, nowMs] = [`${uid} ${reason} ${user}`, clock.now()]
+    if (Math.abs(nowMs - (toldAtMs.get(key) ?? Number.NEGATIVE_INFINITY)) < onceMs) return
+    if (toldAtMs.size >= rememberedMax) toldAtMs.clear()
+    toldAtMs.set(key, nowMs)
+    const event = eventOn(capture, { reason, type: 'Normal', message }, { component: 'selcap-gateway', nowMs })
+    kube({ ...eventRequest(namespace || 'default', event), signal: AbortSignal.timeout(requestMs) })
+      .then(async response => {
+        const said = await refusalOf(response) // read to its end, so that the connection is free again
+        if (response.statusCode !== 201) log.warn({ said }, 'event not written')
+      })
+      .catch((error: Error) => log.warn({ reason: error.message }, 'event not written'))
+  }
+}

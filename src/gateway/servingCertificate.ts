@@ -1,0 +1,47 @@
+// The gateway's own certificate: tls.crt and tls.key of a mounted Secret, read again when they change; a self-signed one where
+// there is none. Refuses a pair that does not belong together: at the start by saying so, later by staying with what it has.
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { watch } from 'chokidar'
+import { makeCertificate } from '../auth/selfSignedCertificate.ts'
+import type { Logger } from '../runtime/log.ts'
+
+export type KeyPair = { readonly key: string; readonly cert: string }
+
+const names = { key: 'tls.key', cert: 'tls.crt' } as const
+
+export async function keyPair(directory: string | undefined, hosts: readonly string[], log: Logger): Promise<KeyPair> {
+  const found = directory === undefined ? undefined : read(directory)
+  if (found) return found
+  const { key, cert, fingerprint } = await makeCertificate('selcap-gateway', hosts)
+  log.warn({ directory, fingerprint }, 'no certificate given: one of its own is used, which clients cannot check')
+  return { key, cert }
+}
+
+/** `onChange` gets each new pair. One that is half written is left alone until it is whole. */
+export function followKeyPair(directory: string, onChange: (pair: KeyPair) => void, log: Logger): { close(): Promise<void> } {
+  let last = ''
+  return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => {
+    try {
+      const pair = read(directory)
+      if (!pair || JSON.stringify(pair) === last) return
+      last = JSON.stringify(pair)
+      onChange(pair)
+    } catch (error) {
+      log.error({ directory, error: (error as Error).message }, 'certificate not taken: the one before stays')
+    }
+  })
+}
+
+function read(directory: string): KeyPair | undefined {
+  try {
+    const [key, cert] = [readFileSync(join(directory, names.key), 'utf8'), readFileSync(join(directory, names.cert), 'utf8')]
+    if (!key || !cert) return undefined
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { key, cert }
+    throw new Error(`Cannot use the certificate in "${directory}": ${names.key} is not its key`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,50 @@
+// How far this machine's clock is from the API server's, out of the dates of its answers. These have whole seconds only, so
+// each answer gives a range; where all recent ranges meet lies the truth.
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../runtime/clock.ts'
+import type { Kube } from './request.ts'
+
+const rangesMax = 20
+const reachMs = 600_000 // older ones say nothing: clocks drift
+
+type Range = { readonly fromMs: number; readonly toMs: number; readonly atMs: number }
+
+export class ServerClock {
+  readonly #clock: Clock
+  #ranges: readonly Range[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The same requests, with an eye on their dates. */
+  watching(kube: Kube): Kube {
+    return async request => {
+      const sentMs = this.#clock.now()
+      const response = await kube(request)
+      this.#note(response, sentMs)
+      return response
+    }
+  }
+
+  /** This clock less the server's, to the second; undefined: not known yet. */
+  get offsetMs(): number | undefined {
+    const nowMs = this.#clock.now()
+    const recent = this.#ranges.filter(({ atMs }) => Math.abs(nowMs - atMs) < reachMs)
+    if (recent.length === 0) return undefined
+    const fromMs = Math.max(...recent.map(range => range.fromMs))
+    const toMs = Math.min(...recent.map(range => range.toMs))
+    if (fromMs > toMs) return undefined // a clock was set in between
+    if (fromMs <= 0 && toMs >= 0) return 0
+    return Math.round((fromMs + toMs) / 2_000) * 1_000
+  }
+
+  #note({ headers }: IncomingMessage, sentMs: number): void {
+    const dateMs = Date.parse(headers.date ?? '')
+    if (Number.isNaN(dateMs)) return
+    const nowMs = this.#clock.now()
+    const range = { fromMs: sentMs - dateMs - 1_000, toMs: nowMs - dateMs, atMs: nowMs }
+    const agreeing = this.#ranges.filter(({ fromMs, toMs }) => fromMs <= range.toMs && toMs >= range.fromMs)
+    this.#ranges = [...agreeing, range].slice(-rangesMax)
+  }
+}

@@ -1,0 +1,13 @@
+// Says in the log when something cannot be followed any more, and when it can be again: once each, however often it is tried.
+import type { Logger } from '../runtime/log.ts'
+import type { FollowState } from './informer.ts'
+
+export function followLog(log: Logger, what: string): (state: FollowState, detail: string) => void {
+  let isWell = true
+  return (state, detail) => {
+    const wasWell = isWell
+    isWell = state !== 'failed'
+    if (wasWell && !isWell) log.warn({ what, detail }, 'cannot follow, tried again; the last state stays')
+    if (!wasWell && isWell) log.info({ what, detail }, 'followed again')
+  }
+}

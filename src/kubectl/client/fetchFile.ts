@@ -1,0 +1,160 @@
+// One file of a capture, from the gateway to this disk: into a part beside it, taken up again where it broke off, held to the
+// checksum that the gateway tells, and only then under its name. What is there already, and the same, is not fetched again.
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { dirname } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as after } from 'node:timers/promises'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { doubledMs } from '../../model/backoff.ts'
+import { failureOf, type Gateway } from './gateway.ts'
+
+export type Fetch = {
+  readonly gateway: Gateway
+  readonly path: string
+  readonly target: string
+  readonly signal: AbortSignal
+  /** Bytes of it that are here; less than before when it had to begin again. */
+  readonly onBytes: (bytes: number) => void
+  readonly onRetry?: (reason: string) => void
+  readonly stallMs?: number
+}
+
+export type Fetched = { readonly bytes: number; readonly sha256: string; readonly isNew: boolean }
+
+type Part = { readonly etag: string; readonly digest: string; readonly bytes: number }
+
+const stallMsMax = 120_000 // the gateway reads the whole of a large file before it says a word
+const fruitlessMax = 5 // tries in a row that brought nothing
+const waitMs = { first: 500, most: 10_000 } as const
+
+export async function fetchFile(fetch: Fetch): Promise<Fetched> {
+  await mkdir(dirname(fetch.target), { recursive: true })
+  const here = await unchanged(fetch)
+  if (here) return here
+  for (let fruitless = 0; ; ) {
+    const beforeBytes = (await partOf(fetch.target))?.here ?? 0
+    try {
+      return await attempt(fetch)
+    } catch (error) {
+      if (fetch.signal.aborted || !isPassing(error)) throw error
+      fruitless = ((await partOf(fetch.target))?.here ?? 0) > beforeBytes ? 0 : fruitless + 1
+      const { message } = error as Error
+      if (fruitless === fruitlessMax) throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
+      fetch.onRetry?.(message)
+      await after(doubledMs(fruitless + 1, waitMs), undefined, { signal: fetch.signal })
+    }
+  }
+}
+
+/** Given up when nothing comes for too long: a connection may be dead without a word. */
+async function attempt(fetch: Fetch): Promise<Fetched> {
+  const { stallMs = stallMsMax } = fetch
+  const stall = new AbortController()
+  const timer = setTimeout(() => stall.abort(new BrokenOff(`nothing came for ${stallMs / 1_000} s`)), stallMs)
+  try {
+    const part = await bring({ ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) }, () => timer.refresh())
+    return await finish(fetch.target, part)
+  } catch (error) {
+    throw stall.signal.aborted && !fetch.signal.aborted ? stall.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function bring({ gateway, path, target, signal, onBytes }: Fetch, onChunk: () => void): Promise<Part> {
+  const part = await partOf(target)
+  const isMore = part !== undefined && part.here < part.bytes
+  const headers: Record<string, string> = isMore ? { range: `bytes=${part.here}-`, 'if-range': part.etag } : {}
+  const response = await gateway.ask({ path, headers, signal })
+  const isRest = response.statusCode === 206
+  if (!isRest && response.statusCode !== 200) throw await failureOf(response, `download ${path}`)
+  const from = isRest && part ? part.here : 0
+  const now = await remember(target, response, from)
+  let bytes = from
+  const counter = new Transform({
+    transform(chunk: Buffer, _, done) {
+      bytes += chunk.length
+      onBytes(bytes)
+      onChunk()
+      done(null, chunk)
+    },
+  })
+  onBytes(from)
+  await pipeline(response, counter, createWriteStream(`${target}.part`, { flags: isRest ? 'a' : 'w', mode: 0o600 }), { signal })
+  if (bytes < now.bytes) throw new BrokenOff(`it broke off after ${bytes} of ${now.bytes} bytes`)
+  return now
+}
+
+/** The whole of what is here is held to the checksum, whatever of it came in this run. */
+async function finish(target: string, { digest, bytes }: Part): Promise<Fetched> {
+  const sha256 = await sha256Of(`${target}.part`)
+  if (digest !== '' && digest !== sha256) {
+    await Promise.all([rm(`${target}.part`), rm(stateOf(target))])
+    throw new CommandFailure('incomplete', `Cannot trust ${target}: its SHA-256 is ${sha256}, expected ${digest}; it was removed`)
+  }
+  await rename(`${target}.part`, target)
+  await rm(stateOf(target))
+  return { bytes, sha256, isNew: true }
+}
+
+async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Promise<Fetched | undefined> {
+  const { size } = (await stat(target).catch(() => undefined)) ?? {}
+  if (size === undefined) return undefined
+  const response = await gateway.ask({ path, method: 'HEAD', signal })
+  response.resume()
+  const sha256 = await sha256Of(target)
+  if (response.statusCode !== 200 || digestIn(response) !== sha256) return undefined
+  onBytes(size)
+  return { bytes: size, sha256, isNew: false }
+}
+
+/** What of a file is here already, and of which version of it. */
+async function partOf(target: string): Promise<(Part & { readonly here: number }) | undefined> {
+  try {
+    const part = JSON.parse(await readFile(stateOf(target), 'utf8')) as Part
+    return { ...part, here: (await stat(`${target}.part`)).size }
+  } catch {
+    return undefined // none, or none that can be gone on with
+  }
+}
+
+async function remember(target: string, response: IncomingMessage, from: number): Promise<Part> {
+  const length = Number(response.headers['content-length'])
+  const bytes = Number.isNaN(length) ? Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0) : from + length
+  const part = { etag: response.headers.etag ?? '', digest: digestIn(response), bytes }
+  await writeFile(stateOf(target), JSON.stringify(part), { mode: 0o600 })
+  return part
+}
+
+/** Hexadecimal, '' where the gateway tells none. */
+function digestIn({ headers }: IncomingMessage): string {
+  const [, base64 = ''] = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(String(headers['repr-digest'] ?? '')) ?? []
+  return Buffer.from(base64, 'base64').toString('hex')
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+function stateOf(target: string): string {
+  return `${target}.part.json`
+}
+
+class BrokenOff extends Error {
+  override readonly name = 'BrokenOff'
+}
+
+// The gateway or the way to it has a fault that may pass; what it refused for a reason, and what the disk refused, stays so.
+function isPassing(error: unknown): boolean {
+  if (error instanceof BrokenOff) return true
+  if (error instanceof CommandFailure) return error.exitCode === 1
+  return ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  )
+}

@@ -1,0 +1,154 @@
+// The way to the gateway: through the API server's proxy of its Service, where the user may; else through a port-forward that
+// kubectl holds open; or straight to an address that the user names. The same requests whichever it is.
+// The way in is the API server's word for who is there, so a certificate that the gateway made for itself will do; only an address
+// that the user names is held to its certificate.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request as httpsRequest } from 'node:https'
+import { setTimeout as after } from 'node:timers/promises'
+import { type Command, Option } from 'commander'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { refusalOf } from '../../kube/request.ts'
+import { UsageError } from '../../model/errors.ts'
+import { PortForward } from './portForward.ts'
+import { reasonOf, type Session } from './session.ts'
+import { userToken } from './userToken.ts'
+
+export type GatewayOptions = {
+  readonly gatewayNamespace: string
+  readonly via?: 'proxy' | 'port-forward'
+  readonly gateway?: string
+  readonly gatewayCa?: string
+  readonly serviceAccount?: string
+}
+
+export type GatewayRequest = {
+  readonly path: string
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
+
+type Send = (request: GatewayRequest) => Promise<IncomingMessage>
+type Way = { readonly name: string; readonly send: Send; close(): Promise<void> }
+type Refused = { readonly refusal: string; readonly status: number }
+
+export const gatewayService = 'selcap-gateway'
+const probeMs = 10_000
+const triesMax = 20 // of one request, each after as long as the gateway asked for
+
+export function withGateway(command: Command): Command {
+  return command
+    .option('--gateway-namespace <namespace>', 'where selcap is installed', 'selcap-system')
+    .addOption(new Option('--via <way>', 'how the gateway is reached; default: what works').choices(['proxy', 'port-forward']))
+    .option('--gateway <url>', 'the address of the gateway, where it has one of its own')
+    .option('--gateway-ca <file>', 'who signed its certificate, with --gateway')
+    .option('--service-account <name>', "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token")
+}
+
+/** Sends requests until it is disposed of. Refuses with CommandFailure. */
+export class Gateway implements AsyncDisposable {
+  readonly #way: Way
+
+  constructor(way: Way) {
+    this.#way = way
+  }
+
+  get way(): string {
+    return this.#way.name
+  }
+
+  /** Waits, as often as it may, when the gateway says that there is too much at once. */
+  async ask(request: GatewayRequest): Promise<IncomingMessage> {
+    for (let tries = 1; ; tries++) {
+      const response = await this.#way.send(request)
+      if (response.statusCode !== 429 || tries === triesMax) return response
+      response.resume()
+      await after(1_000 * Math.min(60, Math.max(1, Number(response.headers['retry-after']) || 1)), undefined, { signal: request.signal })
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#way.close()
+  }
+}
+
+export async function openGateway(session: Session, options: GatewayOptions): Promise<Gateway> {
+  const token = await userToken(session, options.serviceAccount)
+  if (options.gateway !== undefined) return new Gateway(direct(new URL(options.gateway), options.gatewayCa, token))
+  const proxied = options.via === 'port-forward' ? undefined : await throughProxy(session, options.gatewayNamespace, token)
+  if (proxied && 'send' in proxied) return new Gateway(proxied)
+  if (proxied && (options.via === 'proxy' || proxied.status === 404))
+    throw new CommandFailure(reasonOf(proxied.status), `Cannot reach the gateway: ${proxied.refusal}`)
+  return new Gateway(await throughPortForward(session, options.gatewayNamespace, token, proxied))
+}
+
+/** What an answer that is none of 2xx says, as a failure. */
+export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
+  const said = (await refusalOf(response)).trim()
+  return new CommandFailure(reasonOf(response.statusCode ?? 0), said.startsWith('Cannot ') ? said : `Cannot ${what}: ${said}`)
+}
+
+async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<Way | Refused> {
+  const base = `/api/v1/namespaces/${namespace}/services/https:${gatewayService}:443/proxy`
+  const response = await kube({ path: `${base}/healthz`, signal: AbortSignal.timeout(probeMs) })
+  const status = response.statusCode ?? 0
+  if (status !== 200) return { status, refusal: await refusalOf(response) }
+  response.resume()
+  // The API server keeps Authorization for itself.
+  const send: Send = async ({ path, headers, ...request }) =>
+    kube({ ...request, path: `${base}${path}`, headers: { ...headers, 'x-selcap-authorization': `Bearer ${await token()}` } })
+  return { name: 'service proxy', send, close: async () => {} }
+}
+
+async function throughPortForward(
+  session: Session,
+  namespace: string,
+  token: () => Promise<string>,
+  proxied: Refused | undefined,
+): Promise<Way> {
+  const forward = new PortForward({ ...session.options, namespace, service: gatewayService, port: 443 })
+  try {
+    await forward.port()
+  } catch (error) {
+    const both = proxied ? `${proxied.refusal}; and by port-forward: ` : ''
+    const { message } = error as Error
+    const reason = proxied ? reasonOf(proxied.status) : /\(Forbidden\)/.test(message) ? 'notAllowed' : 'failed'
+    throw new CommandFailure(reason, `Cannot reach the gateway: ${both}${message}`, error)
+  }
+  const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
+  const send: Send = async request => sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, await token())
+  return { name: 'port-forward', send, close: () => forward.close() }
+}
+
+function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): Way {
+  if (url.protocol !== 'https:') throw new UsageError(`Cannot use --gateway "${url.href}": expected an address that begins with https://`)
+  const agent = new Agent({ ...(caFile !== undefined && { ca: readCa(caFile) }), keepAlive: true })
+  return { name: url.origin, send: async request => sendTo(url, agent, request, await token()), close: async () => agent.destroy() }
+}
+
+async function sendTo(
+  base: URL,
+  agent: Agent,
+  { path, method = 'GET', headers, signal }: GatewayRequest,
+  token: string,
+): Promise<IncomingMessage> {
+  const sent = httpsRequest(new URL(path, base), { agent, method, signal, headers: { ...headers, authorization: `Bearer ${token}` } })
+  sent.on('error', () => {}) // once() tells of it
+  sent.end()
+  try {
+    const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
+    return response
+  } catch (error) {
+    throw new CommandFailure('failed', `Cannot reach the gateway at ${base.origin}: ${(error as Error).message}`, error)
+  }
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`Cannot read --gateway-ca "${file}": ${(error as NodeJS.ErrnoException).code}`)
+  }
+}

@@ -1,0 +1,97 @@
+// The pods of a namespace as a selector sees them now: endpoints with their effective labels, and for each whether it is taken
+// and why not. In: the session and a selector. Labels of namespace and service accounts count where the user may read them.
+import { explain } from '../../../grammar/explain.ts'
+import { parseSelector } from '../../../grammar/selector.ts'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
+import { effectiveLabels } from '../../core/endpoint/labels.ts'
+import type { Pod } from '../../model/pod.ts'
+import { defaultSettings } from '../../model/settings.ts'
+import type { Labels } from '../../model/world.ts'
+import { ask, askIfMay, type Session } from './session.ts'
+
+/** `isTaken`: its packets would be captured; else `why` says what is in the way. */
+export type PodVerdict = {
+  readonly pod: string
+  readonly node: string
+  readonly isTaken: boolean
+  readonly isMatch: boolean
+  readonly why: string
+}
+
+export type Verdicts = { readonly pods: readonly PodVerdict[]; readonly warnings: readonly string[] }
+
+type Inherited = { readonly namespaceLabels: Labels | undefined; readonly accounts: ReadonlyMap<string, Labels> | undefined }
+type Named = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
+
+export async function podVerdicts(session: Session, selector: string): Promise<Verdicts> {
+  const { kube, namespace } = session
+  const parsed = parseSelector(selector)
+  if (!parsed.ok) throw new CommandFailure('usage', `Cannot read the selector: ${parsed.error.display}`)
+  const { items } = await ask<{ readonly items: readonly Pod[] }>(kube, { path: `/api/v1/namespaces/${namespace}/pods`, what: 'list pods' })
+  const inherited = await inheritedLabels(session, parsed.selector.canonical)
+  const pods = items.map(pod => verdictOf(pod, inherited, label => explain(parsed.selector.tree, label)))
+  return {
+    pods: pods.toSorted((a, b) => Number(b.isTaken) - Number(a.isTaken) || (a.pod < b.pod ? -1 : 1)),
+    warnings: warningsOf(parsed.selector.canonical, inherited),
+  }
+}
+
+async function inheritedLabels({ kube, namespace }: Session, selector: string): Promise<Inherited> {
+  const what = 'read labels'
+  const found = selector.includes('pcns.') ? await askIfMay<Named>(kube, { path: `/api/v1/namespaces/${namespace}`, what }) : undefined
+  const accounts = selector.includes('pcsa.')
+    ? await askIfMay<{ readonly items: readonly Named[] }>(kube, { path: `/api/v1/namespaces/${namespace}/serviceaccounts`, what })
+    : undefined
+  return {
+    namespaceLabels: found && (found.metadata.labels ?? {}),
+    accounts: accounts && new Map(accounts.items.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
+  }
+}
+
+function warningsOf(selector: string, { namespaceLabels, accounts }: Inherited): string[] {
+  return [
+    ...(selector.includes('pcns.') && !namespaceLabels
+      ? ["Cannot read the namespace's labels: those that begin with pcns. count as absent"]
+      : []),
+    ...(selector.includes('pcsa.') && !accounts
+      ? ["Cannot read the service accounts' labels: those that begin with pcsa. count as absent"]
+      : []),
+  ]
+}
+
+function verdictOf(
+  pod: Pod,
+  inherited: Inherited,
+  judge: (label: (name: string) => string | undefined) => ReturnType<typeof explain>,
+): PodVerdict {
+  const { name, namespace, labels: own = {} } = pod.metadata
+  const serviceAccount = pod.spec.serviceAccountName
+  const serviceAccountLabels = inherited.accounts?.get(serviceAccount ?? '')
+  const { namespaceLabels } = inherited
+  const labels = effectiveLabels({ own, namespace, orchestrator: 'k8s', serviceAccount, namespaceLabels, serviceAccountLabels })
+  const { match, decided, decidedAs, label } = judge(each => labels.get(each))
+  const found = label
+    ? label.value === undefined
+      ? `, label ${label.name} is absent`
+      : `, label ${label.name} is ${JSON.stringify(label.value)}`
+    : ''
+  const obstacle = match ? obstacleOf(pod) : undefined
+  return {
+    pod: name,
+    node: pod.spec.nodeName ?? '',
+    isMatch: match,
+    isTaken: match && obstacle === undefined,
+    why: obstacle ?? `${decided} is ${decidedAs}${found}`,
+  }
+}
+
+/** What keeps a pod that matches from being captured. */
+function obstacleOf(pod: Pod): string | undefined {
+  if (pod.spec.hostNetwork) return "it is host-networked: it shares the node's interfaces and is not captured"
+  if (!pod.spec.nodeName) return 'it is on no node yet'
+  const world = { node: '', settings: defaultSettings, namespaceLabels: new Map(), serviceAccountLabels: new Map() }
+  const endpoint = podToEndpoint(pod, world)
+  if (!endpoint) return 'it has no address yet'
+  return endpoint.live ? undefined : `it has finished (${pod.status?.phase ?? 'going'})`
+}

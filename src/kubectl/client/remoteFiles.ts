@@ -1,0 +1,69 @@
+// The files of a capture as the gateway lists them, and which of them a user wants. What the gateway says becomes part of a path
+// here, so a name that is none of ours is refused.
+
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { activeName, isCaptureFile } from '../../files/names.ts'
+import { readJson } from '../../kube/request.ts'
+import { addressWord } from '../../kube/resources.ts'
+import type { Api } from '../../model/capture.ts'
+import { failureOf, type Gateway } from './gateway.ts'
+
+export type RemoteFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly active: boolean }
+export type Missing = { readonly node: string; readonly reason: string }
+export type RemoteFiles = { readonly files: readonly RemoteFile[]; readonly missing: readonly Missing[] }
+export type Wanted = { readonly node?: readonly string[] | undefined; readonly pod?: readonly string[] | undefined }
+
+type Answer = { readonly files: readonly RemoteFile[]; readonly nodes?: readonly { readonly node: string; readonly error?: string }[] }
+
+const listMs = 60_000
+
+export async function listFiles(
+  gateway: Gateway,
+  namespace: string,
+  name: string,
+  { node, pod, api }: Wanted & { readonly api?: Api } = {},
+): Promise<RemoteFiles> {
+  const response = await gateway.ask({ path: filesPath(namespace, name, api), signal: AbortSignal.timeout(listMs) })
+  if (response.statusCode !== 200) throw await failureOf(response, `list the files of ${namespace}/${name}`)
+  const { files, nodes = [] } = (await readJson(response)) as Answer
+  for (const file of files) checkNames(file)
+  const prefixes = pod?.map(podPrefix)
+  const isWanted = (file: RemoteFile) =>
+    (node === undefined || node.includes(file.node)) && (prefixes === undefined || prefixes.some(prefix => file.file.startsWith(prefix)))
+  const missing = nodes.flatMap(each =>
+    each.error === undefined || node?.includes(each.node) === false ? [] : [{ node: each.node, reason: each.error }],
+  )
+  const wanted = files.filter(isWanted)
+  if (wanted.length === 0 && missing.length === 0 && files.length > 0) throw noneOf(files, `${namespace}/${name}`)
+  return { files: wanted, missing }
+}
+
+export function filesPath(namespace: string, name: string, api: Api = 'PacketCapture'): string {
+  const within = api === 'PacketCaptureConfig' ? '-' : encodeURIComponent(namespace)
+  return `/v1/namespaces/${within}/${addressWord(api)}/${encodeURIComponent(name)}/files`
+}
+
+function noneOf(files: readonly RemoteFile[], of: string): CommandFailure {
+  const names = files.slice(0, 3).map(({ node, file }) => `${node}/${file}`)
+  const more = files.length > names.length ? ` and ${files.length - names.length} more` : ''
+  return new CommandFailure('notFound', `Cannot find a file of ${of} for that --node and --pod: found ${names.join(', ')}${more}`)
+}
+
+function podPrefix(pod: string): string {
+  return activeName({ pod, interfaceName: '', format: 'pcap' }).replace(/\.pcap$/, '')
+}
+
+function checkNames({ node, file }: RemoteFile): void {
+  const isNode = typeof node === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(node) && !node.includes('..')
+  const isFile = typeof file === 'string' && (isCaptureFile(file) || isArtifact(file)) && !/[/\\\0]/.test(file) && file.length <= 255
+  if (!isNode || !isFile)
+    throw new CommandFailure(
+      'failed',
+      `Cannot use what the gateway lists: found ${JSON.stringify(`${node}/${file}`)}, expected a node and a capture file`,
+    )
+}
+
+/** What a node makes of capture files: an archive, a file of all packets, text. */
+function isArtifact(file: string): boolean {
+  return /^\w[\w.@%+=-]*\.(txt|gz)$/.test(file)
+}

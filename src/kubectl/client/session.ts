@@ -1,0 +1,107 @@
+// One user's connection for one command: the API server as kubectl would reach it, the namespace that is meant, the group that
+// serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
+import type { Command } from 'commander'
+import { CommandFailure, type ExitReason } from '../../cmd/exitCodes.ts'
+import { ServerClock } from '../../kube/clockSkew.ts'
+import { connectUser } from '../../kube/connect.ts'
+import type { Kube, KubeRequest } from '../../kube/request.ts'
+import { readJson, refusalOf } from '../../kube/request.ts'
+import { listPath, objectPath } from '../../kube/resources.ts'
+import type { Api } from '../../model/capture.ts'
+import { systemClock } from '../../runtime/clock.ts'
+
+export type ClusterOptions = {
+  readonly namespace?: string
+  readonly context?: string
+  readonly kubeconfig?: string
+  readonly apiGroup?: string
+  readonly api?: Api
+}
+
+export type Session = {
+  readonly kube: Kube
+  readonly namespace: string
+  readonly group: string // of PacketCapture
+  readonly api: Api // the kind that is meant
+  readonly token: () => Promise<string | undefined>
+  readonly nowMs: () => number
+  readonly options: ClusterOptions
+}
+
+export type Question = Omit<KubeRequest, 'signal' | 'body'> & { readonly body?: object; readonly what: string }
+
+const answerMs = 30_000
+
+export function withCluster(command: Command): Command {
+  return command
+    .option('-n, --namespace <namespace>', "the capture's namespace; default: the context's")
+    .option('--context <context>', 'the context of the kubeconfig to use')
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, else ~/.kube/config')
+    .option('--api-group <group>', 'the group that serves PacketCapture; default: what is installed', process.env.CAPTURE_API_GROUP)
+}
+
+export async function openSession(options: ClusterOptions): Promise<Session> {
+  const { kube, namespace, token } = await connectUser(options)
+  const clock = new ServerClock(systemClock)
+  const watched = reaching(clock.watching(kube))
+  const group = options.apiGroup ?? (await servedGroup(watched))
+  const nowMs = () => systemClock.now() - (clock.offsetMs ?? 0)
+  return { kube: watched, namespace: options.namespace ?? namespace, group, api: options.api ?? 'PacketCapture', token, nowMs, options }
+}
+
+/** The answer as JSON; a refusal is a CommandFailure that says `what` could not be done. */
+export async function ask<T>(kube: Kube, { what, body, headers, ...request }: Question): Promise<T> {
+  const response = await kube({
+    ...request,
+    headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...headers },
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(answerMs),
+  })
+  const status = response.statusCode ?? 0
+  if (status >= 200 && status < 300) return (await readJson(response)) as T
+  throw new CommandFailure(reasonOf(status), `Cannot ${what}: ${await refusalOf(response)}`)
+}
+
+/** The same, undefined for what is not there or may not be seen. */
+export async function askIfMay<T>(kube: Kube, question: Question): Promise<T | undefined> {
+  const response = await kube({ path: question.path, signal: AbortSignal.timeout(answerMs), headers: { accept: 'application/json' } })
+  if (response.statusCode === 200) return (await readJson(response)) as T
+  response.resume()
+  return undefined
+}
+
+export function capturesPath({ group, api }: Pick<Session, 'group' | 'api'>, namespace: string | undefined, name?: string): string {
+  if (name === undefined && (namespace === undefined || api === 'PacketCaptureConfig')) return listPath(api, group)
+  const within = api === 'PacketCaptureConfig' ? '' : encodeURIComponent(namespace ?? '')
+  const path = objectPath(api, group, { namespace: within, name: encodeURIComponent(name ?? '') })
+  return name === undefined ? path.slice(0, -1) : path
+}
+
+export function reasonOf(status: number): ExitReason {
+  if (status === 401 || status === 403) return 'notAllowed'
+  if (status === 404) return 'notFound'
+  if (status === 409) return 'conflict'
+  return status === 400 || status === 422 ? 'usage' : 'failed'
+}
+
+// Beside Calico the same resource is served in a group of our own (daemonset/overlays/own-group).
+async function servedGroup(kube: Kube): Promise<string> {
+  type Resources = { readonly resources?: readonly { readonly name: string }[] }
+  const own = await askIfMay<Resources>(kube, { what: 'ask what is served', path: '/apis/selcap.dev/v3' })
+  return own?.resources?.some(({ name }) => name === 'packetcaptures') ? 'selcap.dev' : 'projectcalico.org'
+}
+
+function reaching(kube: Kube): Kube {
+  return async request => {
+    try {
+      return await kube(request)
+    } catch (error) {
+      if (request.signal.aborted && (request.signal.reason as Error | undefined)?.name !== 'TimeoutError') throw error
+      throw new CommandFailure(
+        'failed',
+        `Cannot reach the API server: ${(error as Error).message || (error as { code?: string }).code}`,
+        error,
+      )
+    }
+  }
+}

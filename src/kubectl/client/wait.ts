@@ -1,0 +1,70 @@
+// Waits until a capture has come to a state. In: the session, the name, how to tell. Out: the capture; a capture in the state
+// Error, a timeout and a capture that is deleted meanwhile are failures with codes of their own.
+import { setTimeout as after } from 'node:timers/promises'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import type { CaptureState } from '../../model/status.ts'
+import { podVerdicts } from './podMatches.ts'
+import { ask, capturesPath, type Session } from './session.ts'
+
+export const waitGoals = ['started', 'capturing', 'finished'] as const
+export type WaitGoal = (typeof waitGoals)[number]
+
+const reached: Readonly<Record<WaitGoal, readonly CaptureState[]>> = {
+  started: ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished'],
+  capturing: ['Capturing', 'Finished'],
+  finished: ['Finished'],
+}
+
+const lookMs = 500
+const answersWithinMs = 15_000 // by then every node has told of a new capture
+
+export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
+  const endMs = performance.now() + withinSeconds * 1_000
+  for (let missing: readonly string[] = []; ; ) {
+    const capture = await getCapture(session, name)
+    const { status, metadata } = capture
+    if (status && status.observedGeneration >= metadata.generation) {
+      missing = goal === 'capturing' ? [] : await notYet(session, capture)
+      if (reached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
+      if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
+    }
+    if (performance.now() > endMs)
+      throw new CommandFailure(
+        'timeout',
+        `Cannot wait any longer for "${name}": after ${withinSeconds} s it is ${status?.state ?? 'not yet seen by the controller'}, expected ${goal}${missing.length > 0 ? ` with ${missing.join(', ')}` : ''}`,
+      )
+    await after(lookMs)
+  }
+}
+
+// Whether any pod matches is not known yet.
+function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
+  return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
+}
+
+/** Pods that it takes and that no node has told of: nodes report one after another. None where pods may not be listed. */
+async function notYet(session: Session, capture: ShownCapture): Promise<string[]> {
+  const { spec, status } = capture
+  if (!status || !isOpen(capture, session.nowMs())) return []
+  const told = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
+  const { pods } = await podVerdicts(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
+  const taken = pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
+  if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
+  return taken.filter(pod => !told.has(pod))
+}
+
+// A new capture may have reached its limit on one node before another has told of it at all.
+function isOpen({ metadata, spec, status }: ShownCapture, nowMs: number): boolean {
+  if (status?.state === 'WaitingForTraffic' || status?.state === 'Capturing') return true
+  const isPast = spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs
+  return status?.state === 'Finished' && !isPast && nowMs - Date.parse(metadata.creationTimestamp) < answersWithinMs
+}
+
+export function getCapture(session: Session, name: string): Promise<ShownCapture> {
+  return ask<ShownCapture>(session.kube, { path: capturesPath(session, session.namespace, name), what: `get capture "${name}"` })
+}
+
+export function messageOf({ status }: ShownCapture): string {
+  return status?.conditions.find(({ type }) => type === 'Ready')?.message ?? ''
+}

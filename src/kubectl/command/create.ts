@@ -1,0 +1,166 @@
+// `create`: flags to a PacketCapture. Everything that would be refused later, a selector that does not parse above all, is
+// refused before anything is sent.
+import { Command, Option } from 'commander'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
+import { toIntent } from '../../api/packetcapture/spec.ts'
+import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
+import { UsageError } from '../../model/errors.ts'
+import { defaultSettings } from '../../model/settings.ts'
+import { countOf } from '../../model/text.ts'
+import type { PacketCapture } from '../../model/world.ts'
+import { type GatewayOptions, withGateway } from '../client/gateway.ts'
+import { podVerdicts } from '../client/podMatches.ts'
+import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
+import { messageOf, type WaitGoal, waitFor, waitGoals } from '../client/wait.ts'
+import { outputOption, printObject } from '../format/printer.ts'
+import { calledBy, withApi } from '../option/apiKind.ts'
+import { readMore, readSeconds } from '../option/quantity.ts'
+import { type SpecOptions, specOf, withSpec } from '../option/spec.ts'
+import { type Meant, selectorOf } from '../option/targets.ts'
+import { type RetinaOptions, retinaDocument, waitForRetina, withRetina } from './createRetina.ts'
+import { download } from './download.ts'
+
+const waitSeconds = 60
+
+type CreateOptions = ClusterOptions &
+  SpecOptions &
+  RetinaOptions &
+  Meant & {
+    readonly dryRun?: 'none' | 'client' | 'server'
+    readonly output?: 'yaml' | 'json' | 'name'
+    readonly wait?: WaitGoal | true
+    readonly timeout?: number
+    readonly download?: string | true
+  } & GatewayOptions
+
+export function createCommand(): Command {
+  const command = new Command('create')
+    .description('create a capture')
+    .argument('<new-name>', 'the name of the capture')
+    .option('--pod <names>', 'these pods, by labels that no other pod has; may be given again', readMore)
+    .option('--deployment <names>', 'the pods of these deployments; may be given again', readMore)
+    .option('--service <names>', 'the pods behind these services; may be given again', readMore)
+    .option('--with-replicas', 'with --pod: other pods with the same labels as well')
+  return withApi(withGateway(withCluster(withRetina(withSpec(command)))))
+    .addOption(
+      new Option('--dry-run [where]', 'show what would be created: client, or as the server would take it')
+        .choices(['none', 'client', 'server'])
+        .preset('client'),
+    )
+    .addOption(outputOption('yaml', 'json', 'name'))
+    .addOption(new Option('--wait [goal]', 'until it is started (also: waits for its time), capturing or finished').choices(waitGoals))
+    .option('--timeout <duration>', 'how long --wait waits; default: 1m, and for --download as long as it takes', readSeconds)
+    .option('--download [dir]', 'wait for its end, then fetch its files; default: a directory of its name')
+    .addHelpText(
+      'after',
+      `${exitHelp}
+
+Several of --pod, --deployment and --service: any of them. With --selector: that as well.
+
+Examples:
+  kubectl capture create web --deployment web --port 80,443 --for 10m --wait
+  kubectl capture create dns --selector 'app in {"web", "api"}' --protocol UDP --port 53 --limit-packets 10000
+  kubectl capture create trace --api retina --pod-selectors app=web --exclude-filter 22 --for 1m
+  kubectl capture create night --service db --from 2026-11-21T22:00:00Z --for 30m --dry-run=client -o yaml`,
+    )
+    .action(create)
+}
+
+async function create(name: string, options: CreateOptions): Promise<void> {
+  if (options.download && !isEnding(options))
+    throw new UsageError('Cannot download a capture without an end: expected --for, --until or a limit with --download')
+  const session = await openSession(options)
+  if (session.api === 'PacketCaptureConfig') throw new UsageError('Cannot create a PacketCaptureConfig by flags: expected kubectl apply')
+  const isRetina = session.api === 'Capture'
+  if (!isRetina) refuseRetina(options)
+  const document = isRetina ? retinaDocument(session, name, options) : await documentOf(session, name, options)
+  const { output, wait, timeout, download: isFetched } = options
+  const dryRun = options.dryRun === 'none' ? undefined : options.dryRun
+  const made = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
+  if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
+  else {
+    const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
+    process.stdout.write(`${calledBy(session, session.api, name)}${output === 'name' ? '' : said}\n`)
+  }
+  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNobody(session, (document as PacketCapture).spec.selector) // who waits is told
+  if (dryRun) return
+  const reach = async (goal: WaitGoal, seconds: number) => {
+    if (isRetina) process.stderr.write(`${name}: ${await waitForRetina(session, name, goal, seconds)}\n`)
+    else tell(await waitFor(session, name, goal, seconds))
+  }
+  if (wait) await reach(wait === true ? 'started' : wait, timeout ?? waitSeconds)
+  if (!isFetched) return
+  const { endTime } = isRetina ? {} : (made as PacketCapture).spec
+  const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
+  const where = `${name} -n ${session.namespace}`
+  process.stderr.write(
+    isRetina ? `Waiting for its end\n` : `Waiting for ${end}; to fetch files at any time: kubectl capture download ${where}\n`,
+  )
+  await reach('finished', timeout ?? Number.POSITIVE_INFINITY)
+  const { output: _, ...rest } = options
+  const fetch = { ...rest, ...(isFetched !== true && { dest: isFetched }), node: undefined, pod: undefined }
+  await download(name, fetch, output === undefined ? process.stdout : process.stderr)
+}
+
+function refuseRetina({
+  nodeSelectors,
+  podSelectors,
+  namespaceSelectors,
+  includeFilter,
+  excludeFilter,
+  interfaces,
+  hostPath,
+  metadata,
+}: RetinaOptions): void {
+  const retinas = [nodeSelectors, podSelectors, namespaceSelectors, includeFilter, excludeFilter, interfaces, hostPath]
+  if (metadata === false || retinas.some(option => option !== undefined))
+    throw new UsageError('Cannot use the options of Retina: expected --api retina with them')
+}
+
+/** Nothing where pods, or labels that count, may not be read. */
+async function warnOfNobody(session: Session, selector = 'all()'): Promise<void> {
+  const verdicts = await podVerdicts(session, selector).catch(() => undefined)
+  if (!verdicts || verdicts.warnings.length > 0 || verdicts.pods.some(({ isTaken }) => isTaken)) return
+  const match = verdicts.pods.find(({ isMatch }) => isMatch)
+  const found = match ? `no pod that matches can be captured now: ${match.pod}: ${match.why}` : 'no pod matches the selector now'
+  process.stderr.write(`Warning: in namespace "${session.namespace}" ${found}; pods that come later are captured\n`)
+}
+
+// What nobody takes says why; the rest says how many.
+function tell(capture: ShownCapture): void {
+  const { nodes = 0, endpoints = 0, packets = 0, state } = capture.status ?? {}
+  const counts = [countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')
+  process.stderr.write(`${capture.metadata.name} is ${state}: ${endpoints > 0 ? counts : messageOf(capture) || counts}\n`)
+}
+
+function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes }: SpecOptions): boolean {
+  return [seconds, until, limitDuration, limitPackets, limitBytes].some(end => end !== undefined)
+}
+
+async function documentOf(session: Session, name: string, options: CreateOptions): Promise<object> {
+  const { group, namespace } = session
+  const nowMs = session.nowMs()
+  // Before any pod is asked for: with two selectors in one the caret would point into something that nobody typed.
+  check(name, { ...specOf(options, options.selector, nowMs) }, session)
+  const spec = specOf(options, await selectorOf(session, options), nowMs)
+  check(name, spec, session)
+  if (spec.endTime !== undefined && Date.parse(`${spec.endTime}`) < nowMs)
+    process.stderr.write(`Warning: the window ended at ${spec.endTime} already: nothing will be captured\n`)
+  return { apiVersion: `${group}/v3`, kind: 'PacketCapture', metadata: { name, namespace }, spec }
+}
+
+function check(name: string, spec: PacketCapture['spec'], { namespace, group }: Session): void {
+  const metadata = { name, namespace, uid: '', generation: 1, creationTimestamp: '' }
+  const intent = toIntent({ apiVersion: `${group}/v3`, kind: 'PacketCapture', metadata, spec }, defaultSettings)
+  if (!intent.ok) throw new CommandFailure('usage', intent.message)
+}
+
+function send({ kube, namespace, ...session }: Session, body: object, isDryRun: boolean): Promise<object> {
+  return ask<object>(kube, {
+    path: capturesPath(session, namespace),
+    method: 'POST',
+    query: { fieldValidation: 'Strict', fieldManager: 'kubectl-capture', ...(isDryRun && { dryRun: 'All' }) },
+    body,
+    what: 'create the capture',
+  })
+}

@@ -1,0 +1,154 @@
+// `create --api retina`: the flags of `create` as a Capture of retina.sh. Pure but for waiting. What a Capture cannot say is refused
+// by the flag's name; what is wrong in it is said as a node would say it, before anything is sent.
+import { setTimeout as after } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { filtersExpression } from '../../api/packetcapture/filters.ts'
+import { both } from '../../api/retina/filters.ts'
+import { retinaIntent } from '../../api/retina/spec.ts'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { UsageError } from '../../model/errors.ts'
+import { defaultSettings } from '../../model/settings.ts'
+import type { ForeignCapture } from '../../model/world.ts'
+import type { Session } from '../client/session.ts'
+import { getCapture, type WaitGoal } from '../client/wait.ts'
+import { conditionOf, type ShownForeign } from '../format/otherApis.ts'
+import { readMore } from '../option/quantity.ts'
+import { filtersOf, type SpecOptions } from '../option/spec.ts'
+import type { Meant } from '../option/targets.ts'
+
+export type RetinaOptions = {
+  readonly nodeSelectors?: readonly string[]
+  readonly podSelectors?: readonly string[]
+  readonly namespaceSelectors?: readonly string[]
+  readonly includeFilter?: readonly string[]
+  readonly excludeFilter?: readonly string[]
+  readonly interfaces?: readonly string[]
+  readonly hostPath?: string
+  readonly metadata?: boolean
+}
+
+export function withRetina(command: Command): Command {
+  return command
+    .option('--node-selectors <labels>', 'with --api retina: nodes of these labels, name=value; their own interfaces', readMore)
+    .option('--pod-selectors <labels>', 'with --api retina: pods of these labels', readMore)
+    .option('--namespace-selectors <labels>', 'with --api retina: pods of the namespaces of these labels', readMore)
+    .option('--include-filter <entries>', 'with --api retina: addresses, networks, ports, or both with a colon', readMore)
+    .option('--exclude-filter <entries>', 'with --api retina: the same, left out', readMore)
+    .option('--interfaces <names>', 'with --api retina: these interfaces of the nodes, a file each', readMore)
+    .option('--host-path <path>', "with --api retina: where on the nodes, below the administrator's directory; default: the name")
+    .option('--no-metadata', 'with --api retina: without what the network of the node looks like')
+}
+
+const unsaid = [
+  'selector',
+  'deployment',
+  'service',
+  'from',
+  'until',
+  'limitPackets',
+  'rotateAfter',
+  'payload',
+  'format',
+  'vantage',
+  'cron',
+  'window',
+  'timeZone',
+  'ttl',
+] as const
+
+export function retinaDocument(
+  { namespace }: Pick<Session, 'namespace'>,
+  name: string,
+  options: RetinaOptions & SpecOptions & Meant,
+): object {
+  const other = unsaid.find(option => options[option] !== undefined)
+  if (other !== undefined)
+    throw new UsageError(`Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`)
+  const { nodeSelectors, podSelectors, namespaceSelectors, pod, includeFilter, excludeFilter } = options
+  const filters = given({ include: includeFilter, exclude: excludeFilter })
+  const target = {
+    ...(nodeSelectors && { nodeSelector: labels(nodeSelectors) }),
+    ...(namespaceSelectors && { namespaceSelector: labels(namespaceSelectors) }),
+    ...(podSelectors && { podSelector: labels(podSelectors) }),
+    ...(pod && { podNames: pod }),
+  }
+  const spec = {
+    captureConfiguration: {
+      captureTarget: Object.keys(target).length === 0 ? { podSelector: {} } : target,
+      captureOption: optionOf(options),
+      ...(filters && { filters }),
+      ...(options.metadata === false && { includeMetadata: false }),
+    },
+    outputConfiguration: { hostPath: options.hostPath ?? name },
+  }
+  const document = { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture' as const, metadata: { name, namespace }, spec }
+  check(document)
+  return document
+}
+
+function optionOf(options: RetinaOptions & SpecOptions): object {
+  const seconds = options.for ?? options.limitDuration
+  const rules = filtersExpression(filtersOf(options))
+  const pcapFilter = both(rules, options.expression ?? '')
+  const megabytes = (bytes: number | undefined) => bytes && Math.ceil(bytes / 1_000_000)
+  return (
+    given({
+      duration: seconds === undefined ? undefined : `${seconds}s`,
+      maxCaptureSize: megabytes(options.rotateSize ?? options.limitBytes),
+      fileCount: options.rotateFiles && options.rotateFiles + 1,
+      packetSize: options.snapLength,
+      pcapFilter: pcapFilter || undefined,
+      interfaces: options.interfaces,
+    }) ?? {}
+  )
+}
+
+function check(
+  document: Omit<ForeignCapture, 'metadata'> & { readonly metadata: { readonly name: string; readonly namespace: string } },
+): void {
+  const metadata = { ...document.metadata, uid: '', generation: 1, creationTimestamp: '' }
+  const { captureOption, ...rest } = document.spec.captureConfiguration as { readonly captureOption: object }
+  // As the schema's default has it.
+  const spec = { ...document.spec, captureConfiguration: { ...rest, captureOption: { maxCaptureSize: 100, ...captureOption } } }
+  const intent = retinaIntent({ ...document, spec, metadata }, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  if (!intent.ok) throw new CommandFailure('usage', `Cannot capture: ${intent.message}`)
+}
+
+function labels(list: readonly string[]): object {
+  const pairs = list.map(text => {
+    const [, name, value] = /^([^=]+)==?(.*)$/.exec(text) ?? []
+    if (name === undefined) throw new UsageError(`Cannot read label "${text}": expected name=value`)
+    return [name, value] as const
+  })
+  return { matchLabels: Object.fromEntries(pairs) }
+}
+
+function given(fields: Readonly<Record<string, unknown>>): object | undefined {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return entries.length === 0 ? undefined : Object.fromEntries(entries)
+}
+
+const lookMs = 500
+
+/** Started: a node captures. Finished: every node has packed. */
+export async function waitForRetina(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<string> {
+  const endMs = performance.now() + withinSeconds * 1_000
+  for (;;) {
+    const { status } = (await getCapture(session, name)) as object as ShownForeign
+    const error = conditionOf(status, 'error')
+    if (error?.status === 'True') throw new CommandFailure('captureError', `Cannot capture "${name}": ${error.message}`)
+    const complete = conditionOf(status, 'complete')
+    const isThere = goal === 'finished' ? complete?.status === 'True' : goal === 'capturing' ? hasPackets(status) : complete !== undefined
+    if (isThere || complete?.status === 'True') return complete?.message ?? ''
+    if (performance.now() > endMs)
+      throw new CommandFailure(
+        'timeout',
+        `Cannot wait any longer for "${name}": after ${withinSeconds} s expected ${goal}, ${complete?.message ?? 'no node has told of it'}`,
+      )
+    await after(lookMs)
+  }
+}
+
+function hasPackets(status: ShownForeign['status']): boolean {
+  return (status?.files ?? []).some(({ state }) => state !== 'WaitingForTraffic' && state !== 'Scheduled')
+}

@@ -1,0 +1,32 @@
+// `delete`: removes captures, and with them their files on every node.
+import { Command } from 'commander'
+import { exitHelp } from '../../cmd/exitCodes.ts'
+import { UsageError } from '../../model/errors.ts'
+import { ask, type ClusterOptions, capturesPath, openSession, withCluster } from '../client/session.ts'
+import { outputOption } from '../format/printer.ts'
+import { calledBy, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
+import { forEachName } from '../option/forEachName.ts'
+import { listOf } from './list.ts'
+
+type DeleteOptions = ClusterOptions & { readonly all?: boolean; readonly output?: 'name' }
+
+export function deleteCommand(): Command {
+  return withApi(withCluster(new Command('delete').description('remove captures and their files').argument('[capture...]', 'names')))
+    .option('--all', 'all captures of the namespace')
+    .addOption(outputOption('name'))
+    .addHelpText('after', exitHelp)
+    .action(remove)
+}
+
+async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
+  if ((names.length === 0) !== (options.all === true))
+    throw new UsageError(`Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
+  const session = await openSession(options)
+  const meant = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
+  if (meant.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
+  await forEachName(meant, async name => {
+    const { api, group, kube, namespace } = options.all ? session : await sessionFor(session, name)
+    await ask(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
+    process.stdout.write(options.output ? `${calledBy({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)
+  })
+}

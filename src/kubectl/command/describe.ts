@@ -1,0 +1,147 @@
+// `describe`: one capture in full: what it asks for, how it stands on each node and endpoint, what was lost and when it could not
+// see, and which pods its selector matches now.
+import { Command } from 'commander'
+import { stringify } from 'yaml'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
+import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
+import { table } from '../../cmd/table.ts'
+import type { EndpointStatus, FileStatus, UploadStatus } from '../../model/status.ts'
+import { countOf } from '../../model/text.ts'
+import { type PodVerdict, podVerdicts } from '../client/podMatches.ts'
+import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+import { getCapture, messageOf } from '../client/wait.ts'
+import { foreignHead, madeLines, type ShownForeign } from '../format/otherApis.ts'
+import { coloured, outputOption, printObject, stateCell } from '../format/printer.ts'
+import { sizeText } from '../format/sizes.ts'
+import { calledBy, sessionFor, withApi } from '../option/apiKind.ts'
+import { forEachName } from '../option/forEachName.ts'
+
+export function describeCommand(): Command {
+  const command = new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps')
+  return withApi(withCluster(command.argument('<capture...>', 'names')))
+    .addOption(outputOption('yaml', 'json', 'name'))
+    .addHelpText('after', exitHelp)
+    .action(describe)
+}
+
+type DescribeOptions = ClusterOptions & { readonly output?: 'yaml' | 'json' | 'name' }
+type Described = { readonly capture: ShownCapture; readonly pods?: readonly PodVerdict[]; readonly podsUnknown?: string }
+
+async function describe(names: readonly string[], { output, ...options }: DescribeOptions): Promise<void> {
+  const session = await openSession(options)
+  const all: Described[] = []
+  const print = async (name: string) => {
+    const meant = await sessionFor(session, name)
+    const capture = await getCapture(meant, name)
+    if (output === 'name') return void process.stdout.write(`${calledBy(session, meant.api, name)}\n`)
+    if (meant.api !== 'PacketCapture') {
+      all.push({ capture })
+      if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeForeign(capture as object as ShownForeign)}`)
+      return
+    }
+    const described = { capture, ...(await podsOf(session, capture)) }
+    all.push(described)
+    if (output) return
+    process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeCapture(capture)}Matches now:${matchesText(described)}\n`)
+  }
+  try {
+    await forEachName(names, print)
+  } finally {
+    const [first] = all
+    if (first && output && output !== 'name') process.stdout.write(printObject(names.length === 1 ? first : all, output))
+  }
+}
+
+function describeForeign(capture: ShownForeign): string {
+  const nodes = (capture.status?.files ?? []).map(
+    file =>
+      `${describeNode(file)}${madeLines(file)
+        .map(line => `  ${line}\n`)
+        .join('')}`,
+  )
+  return foreignHead(capture) + nodes.join('')
+}
+
+export function describeCapture(capture: ShownCapture): string {
+  const { metadata, spec, status } = capture
+  const { selector, ...rest } = spec
+  const message = messageOf(capture)
+  const facts: [string, string][] = [
+    ['Name', metadata.name],
+    ['Namespace', metadata.namespace],
+    ['Created', metadata.creationTimestamp],
+    ['Selector', selector || 'all()'],
+    ...(Object.keys(rest).length > 0 ? [['Spec', indented(stringify(rest, { lineWidth: 0 }))] as [string, string]] : []),
+    ['State', stateCell(status?.state)],
+    ...(message ? [['Message', indented(message)] as [string, string]] : []),
+    ...(status ? totals(status) : []),
+  ]
+  const width = Math.max(...facts.map(([name]) => name.length)) + 2
+  const lines = facts.map(([name, value]) => `${`${name}:`.padEnd(value.startsWith('\n') ? 0 : width)}${value}\n`)
+  return `${lines.join('')}${(status?.files ?? []).map(describeNode).join('')}`
+}
+
+function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNullable<ShownCapture['status']>): [string, string][] {
+  const degraded = conditions.find(({ type, status }) => type === 'Degraded' && status === 'True')
+  return [
+    ['Totals', `${[countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')}, ${sizeText(bytes)}`],
+    ['Dropped', dropped > 0 ? coloured('red', countOf(dropped, 'packet')) : 'none'],
+    ...(degraded ? [['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [string, string]] : []),
+  ]
+}
+
+function describeNode({ node, state, message, directory, fileNames, endpoints, uploads = [] }: FileStatus): string {
+  const rows = endpoints.map(each => [
+    each.pod,
+    each.interface ?? '',
+    each.vantage ?? '',
+    each.state,
+    `${each.packets}`,
+    sizeText(each.bytes),
+    `${each.dropped}`,
+  ])
+  const shown = rows.length > 0 ? table([['POD', 'INTERFACE', 'VANTAGE', 'STATE', 'PACKETS', 'BYTES', 'DROPPED'], ...rows]) : ''
+  const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf), ...uploads.map(uploadNote)]
+  return `
+Node ${node}: ${stateCell(state)}
+  ${countOf(fileNames.length, 'file')} in ${directory}
+${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
+}
+
+/** One file may go to several places. */
+function uploadNote({ file, uploaded, error }: UploadStatus): string {
+  return uploaded === undefined ? `${file} not uploaded: ${error ?? 'not yet'}` : `${file} uploaded to ${uploaded}`
+}
+
+function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
+  return [
+    ...(message ? [`${pod}: ${message}`] : []),
+    ...gaps.map(({ from, to, reason }) => `${pod}: gap from ${from} to ${to ?? 'now'}: ${reason}`),
+  ]
+}
+
+async function podsOf(session: Session, { spec, metadata }: ShownCapture): Promise<Omit<Described, 'capture'>> {
+  try {
+    return { pods: (await podVerdicts({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')).pods }
+  } catch (error) {
+    if (error instanceof CommandFailure) return { podsUnknown: error.message }
+    throw error
+  }
+}
+
+function matchesText({ pods, podsUnknown = '' }: Omit<Described, 'capture'>): string {
+  if (!pods) return ` unknown: ${indented(podsUnknown)}`
+  const taken = pods.filter(({ isTaken }) => isTaken)
+  const others = pods.filter(({ isTaken, isMatch }) => isMatch && !isTaken).map(({ pod, why }) => `\n  not ${pod}: ${why}`)
+  return ` ${taken.length} of ${pods.length} pods${taken.map(({ pod, node }) => `\n  ${pod} on ${node}`).join('')}${others.join('')}`
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, '  ')
+}
+
+// What has several lines goes below its name.
+function indented(text: string, by = 2): string {
+  const lines = text.trimEnd()
+  return lines.includes('\n') ? lines.replaceAll(/^(?=.)/gm, ' '.repeat(by)).replace(/^/, '\n') : lines
+}

@@ -1,0 +1,142 @@
+// `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
+// --merge one file of all packets in the order of their times.
+import { rm } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { Command, Option } from 'commander'
+import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { isCaptureFile } from '../../files/names.ts'
+import type { Api } from '../../model/capture.ts'
+import { countOf } from '../../model/text.ts'
+import { fetchFile } from '../client/fetchFile.ts'
+import { type Gateway, type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
+import { filesPath, listFiles, type Missing, type RemoteFile, type Wanted } from '../client/remoteFiles.ts'
+import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { outputOption, printObject } from '../format/printer.ts'
+import { Progress } from '../format/progressLine.ts'
+import { sizeText } from '../format/sizes.ts'
+import { sessionFor, withApi } from '../option/apiKind.ts'
+import { readMore } from '../option/quantity.ts'
+
+export type DownloadOptions = ClusterOptions &
+  GatewayOptions &
+  Wanted & { readonly proof?: string; readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' | 'name' }
+
+export type Downloaded = {
+  readonly node: string
+  readonly file: string
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+  readonly isNew: boolean // fetched by this run
+}
+
+const atOnce = 4
+
+export function downloadCommand(): Command {
+  const command = new Command('download')
+    .description("fetch a capture's files, verified")
+    .argument('<capture>', 'also while it is capturing')
+    .option('--dest <dir>', 'where to; default: a directory of the name of the capture')
+    .option('--node <names>', 'of these nodes alone; may be given again', readMore)
+    .option('--pod <names>', 'of these pods alone; may be given again', readMore)
+    .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
+    .addOption(outputOption('json', 'yaml', 'name'))
+    .addOption(new Option('--proof <file>', 'where to say what lies there now').hideHelp())
+  return withApi(withGateway(withCluster(command)))
+    .addHelpText('after', exitHelp)
+    .action((name: string, options: DownloadOptions) => download(name, options))
+}
+
+/** `say` takes the summary: standard output, unless that is another's. */
+export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
+  const session = await sessionFor(await openSession(options), name)
+  await interruptibly(async signal => {
+    await using gateway = await openGateway(session, options)
+    const { namespace, api } = session
+    const { files, missing } = await listFiles(gateway, namespace, name, { ...options, api })
+    const isMerged = options.merge !== undefined
+    const other = files.find(({ file }) => !isCaptureFile(file))
+    if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
+    const directory = isMerged ? `.${name}.parts` : (options.dest ?? name)
+    const folder = isMerged && options.dest !== undefined ? join(options.dest, directory) : directory
+    const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
+    const done = await fetchAll({ gateway, namespace, api, name, files, pathOf, signal })
+    const file = typeof options.merge === 'string' ? options.merge : `${name}.pcapng`
+    const out = isAbsolute(file) ? file : join(options.dest ?? '.', file)
+    if (isMerged && done.length > 0) {
+      const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
+      await rm(folder, { recursive: true })
+      process.stderr.write(`Merged ${packets} packets into ${out}\n`)
+    }
+    if (options.output)
+      process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
+    else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
+    refuseMissing(missing)
+    if (options.proof !== undefined) await (await import('../client/copyManifest.ts')).writeProof(options.proof, done)
+  })
+}
+
+export type FetchAll = {
+  readonly gateway: Gateway
+  readonly namespace: string
+  readonly api?: Api
+  readonly name: string
+  readonly files: readonly RemoteFile[]
+  readonly pathOf: (file: RemoteFile) => string
+  readonly signal: AbortSignal
+}
+
+/** A few at a time, in the order of the list. */
+export async function fetchAll({ gateway, namespace, api, name, files, pathOf, signal }: FetchAll): Promise<Downloaded[]> {
+  using progress = new Progress(files.reduce((sum, { bytes }) => sum + bytes, 0))
+  const here = files.map(() => 0)
+  const done: Downloaded[] = []
+  const failed = new AbortController() // one that failed for good ends the others
+  const both = AbortSignal.any([signal, failed.signal])
+  let next = 0
+  const work = async () => {
+    for (let index = next++; index < files.length; index = next++) {
+      const file = files[index] as RemoteFile
+      const path = `${filesPath(namespace, name, api)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
+      const onBytes = (bytes: number) => {
+        here[index] = bytes
+        progress.set(here.reduce((sum, each) => sum + each, 0))
+      }
+      const onRetry = (reason: string) => progress.tell(`${file.node}/${file.file}: ${reason}; trying again`)
+      const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: both, onBytes, onRetry })
+      done[index] = { node: file.node, file: file.file, path: pathOf(file), ...fetched }
+    }
+  }
+  const stopAll = (error: unknown) => {
+    failed.abort(error)
+    throw error
+  }
+  await Promise.allSettled(Array.from({ length: atOnce }, () => work().catch(stopAll)))
+  if (failed.signal.aborted) throw failed.signal.reason
+  return done
+}
+
+/** Everything else is here by now. */
+export function refuseMissing(missing: readonly Missing[]): void {
+  if (missing.length === 0) return
+  const told = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')
+  throw new CommandFailure('incomplete', `Cannot have the files of ${told}: what is here is not all`)
+}
+
+type All = { readonly files: readonly Downloaded[]; readonly missing: readonly Missing[]; readonly merged?: string }
+
+/** Paths that are there: after merging, the parts are not. */
+function shown({ files, missing, merged }: All, output: 'json' | 'yaml' | 'name'): string {
+  if (output === 'name') return (merged === undefined ? files.map(({ path }) => path) : [merged]).map(path => `${path}\n`).join('')
+  const facts = files.map(({ isNew: _, path, ...rest }) => (merged === undefined ? { ...rest, path } : rest))
+  return printObject({ files: facts, missing, ...(merged !== undefined && { merged }) }, output)
+}
+
+function summaryOf(files: readonly Downloaded[], directory: string): string {
+  if (files.length === 0) return 'No files'
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const [count, fresh] = [countOf(files.length, 'file'), files.filter(({ isNew }) => isNew).length]
+  if (fresh === files.length) return `Downloaded ${count}, ${sizeText(bytes)}, verified, to ${directory}`
+  return `Downloaded ${fresh} of ${count}, the others were here: ${sizeText(bytes)}, verified, in ${directory}`
+}

@@ -1,0 +1,56 @@
+// `explain`: which pods a capture, or a selector that is not yet one, takes now, and why not the others.
+import { Command } from 'commander'
+import { exitHelp } from '../../cmd/exitCodes.ts'
+import { table } from '../../cmd/table.ts'
+import { UsageError } from '../../model/errors.ts'
+import { type PodVerdict, podVerdicts } from '../client/podMatches.ts'
+import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { getCapture } from '../client/wait.ts'
+import { coloured, outputOption, printObject } from '../format/printer.ts'
+import { readMore } from '../option/quantity.ts'
+import { type Meant, selectorOf } from '../option/targets.ts'
+
+type ExplainOptions = ClusterOptions & Meant & { readonly output?: 'yaml' | 'json' | 'name' }
+
+export function explainCommand(): Command {
+  const command = new Command('explain')
+    .description('show which pods a capture takes now, and why not the others')
+    .argument('[capture]', 'an existing capture; else --selector and the like')
+    .option('-l, --selector <selector>', 'a Calico selector')
+    .option('--pod <names>', 'as for create', readMore)
+    .option('--deployment <names>', 'as for create', readMore)
+    .option('--service <names>', 'as for create', readMore)
+    .option('--with-replicas', 'as for create')
+    .addOption(outputOption('yaml', 'json', 'name'))
+  return withCluster(command).addHelpText('after', exitHelp).action(explainPods)
+}
+
+async function explainPods(name: string | undefined, options: ExplainOptions): Promise<void> {
+  const isMeant = [options.selector, options.pod, options.deployment, options.service].some(each => each !== undefined)
+  if ((name !== undefined) === isMeant)
+    throw new UsageError('Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service')
+  const session = await openSession(options)
+  const selector = (name === undefined ? await selectorOf(session, options) : (await getCapture(session, name)).spec.selector) ?? 'all()'
+  const { pods, warnings } = await podVerdicts(session, selector)
+  for (const warning of warnings) process.stderr.write(`${coloured('yellow', warning, process.stderr)}\n`)
+  if (options.output === 'name')
+    process.stdout.write(
+      pods
+        .filter(({ isTaken }) => isTaken)
+        .map(({ pod }) => `pod/${pod}\n`)
+        .join(''),
+    )
+  else if (options.output) process.stdout.write(printObject({ selector, pods }, options.output))
+  else process.stdout.write(`Selector: ${selector}\n${countsOf(pods)} in namespace "${session.namespace}"\n${verdictTable(pods)}`)
+}
+
+function countsOf(pods: readonly PodVerdict[]): string {
+  return `${pods.filter(({ isTaken }) => isTaken).length} of ${pods.length} pods are taken`
+}
+
+function verdictTable(pods: readonly PodVerdict[]): string {
+  if (pods.length === 0) return ''
+  const rows = pods.map(({ pod, node, isTaken, why }) => [isTaken ? 'yes' : 'no', pod, node, why])
+  const [head = '', ...lines] = table([['TAKEN', 'POD', 'NODE', 'WHY'], ...rows]).split('\n')
+  return `\n${[head, ...lines.map(line => line.replace(/^(yes|no)/, word => coloured(word === 'yes' ? 'green' : 'gray', word)))].join('\n')}`
+}

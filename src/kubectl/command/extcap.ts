@@ -1,0 +1,87 @@
+// What Wireshark asks of an extcap program: which captures there are to listen to, what their packets look like, what can be set,
+// and then the packets, into a pipe that it made. Lists what the user may list: all namespaces, else the context's own.
+// Wireshark waits for the list when it starts, so nothing here waits long, and a cluster that is away has no captures.
+import { createWriteStream } from 'node:fs'
+import { Command } from 'commander'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
+import { interruptibly } from '../../cmd/exitCodes.ts'
+import { UsageError } from '../../model/errors.ts'
+import { type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { listCaptures } from './list.ts'
+import { openStream, pass } from './stream.ts'
+
+type ExtcapOptions = ClusterOptions &
+  GatewayOptions & {
+    readonly extcapInterfaces?: boolean
+    readonly extcapInterface?: string
+    readonly extcapDlts?: boolean
+    readonly extcapConfig?: boolean
+    readonly capture?: boolean
+    readonly fifo?: string
+  }
+
+const prefix = 'selcap-' // of interfaces; a namespace has no dot, a capture's name may have some
+const listMs = 5_000
+
+export function extcapCommand(): Command {
+  const command = new Command('__extcap')
+    .option('--extcap-interfaces')
+    .option('--extcap-interface <name>')
+    .option('--extcap-version [version]')
+    .option('--extcap-dlts')
+    .option('--extcap-config')
+    .option('--extcap-capture-filter <filter>')
+    .option('--capture')
+    .option('--fifo <file>')
+  return withGateway(withCluster(command)).allowUnknownOption().allowExcessArguments().action(extcap)
+}
+
+async function extcap(options: ExtcapOptions): Promise<void> {
+  const { extcapInterfaces, extcapInterface, extcapDlts, extcapConfig, capture, fifo } = options
+  if (extcapInterfaces) return print(['extcap {version=1}{display=selcap}', ...(await withinMs(interfaces(options)))])
+  if (extcapDlts) return print(['dlt {number=1}{name=EN10MB}{display=Ethernet}'])
+  if (extcapConfig) return print(settings)
+  if (!capture || !fifo) throw new UsageError('Cannot tell what is asked: expected what Wireshark asks of an extcap program')
+  await follow(placeOf(extcapInterface ?? ''), fifo, options)
+}
+
+const settings = [
+  'arg {number=0}{call=--context}{display=Context}{type=string}{tooltip=Of the kubeconfig; empty: the current one}',
+  'arg {number=1}{call=--kubeconfig}{display=Kubeconfig}{type=fileselect}{tooltip=Empty: as kubectl finds it}',
+]
+
+async function interfaces(options: ExtcapOptions): Promise<string[]> {
+  const session = await openSession(options)
+  const captures = await listCaptures(session, true).catch(() => listCaptures(session, false))
+  return captures.filter(({ status }) => status?.state !== 'Finished').map(interfaceOf)
+}
+
+export function interfaceOf({ metadata: { namespace, name }, status }: ShownCapture): string {
+  return `interface {value=${prefix}${namespace}.${name}}{display=Capture ${namespace}/${name} (${status?.state ?? 'Pending'})}`
+}
+
+export function placeOf(value: string): { readonly namespace: string; readonly name: string } {
+  const [, namespace, name] = value.match(/^selcap-([a-z0-9-]+)\.(.+)$/) ?? []
+  if (namespace !== undefined && name !== undefined) return { namespace, name }
+  throw new UsageError(`Cannot listen to "${value}": expected ${prefix}NAMESPACE.NAME`)
+}
+
+async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: string, options: ExtcapOptions): Promise<void> {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // what was left empty
+  const session = await openSession({ ...given, namespace })
+  await interruptibly(async signal => {
+    await using gateway = await openGateway(session, given)
+    await pass(await openStream(gateway, session, name, signal), createWriteStream(fifo, { flags: 'r+' }), signal)
+  })
+}
+
+async function withinMs(lines: Promise<string[]>): Promise<string[]> {
+  const late = AbortSignal.timeout(listMs)
+  const none = new Promise<string[]>(resolve => late.addEventListener('abort', () => resolve([])))
+  return Promise.race([lines.catch(() => []), none])
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`, () => process.exit(0)) // a cluster that does not answer keeps nobody waiting
+}

@@ -1,0 +1,39 @@
+// `stop`: ends a capture now and keeps its files. One that has not begun loses its start as well: an end must come after it.
+import { Command } from 'commander'
+import { exitHelp } from '../../cmd/exitCodes.ts'
+import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
+import { getCapture } from '../client/wait.ts'
+import { nameOf, outputOption } from '../format/printer.ts'
+import { forEachName } from '../option/forEachName.ts'
+
+type StopOptions = ClusterOptions & { readonly output?: 'name' }
+
+export function stopCommand(): Command {
+  return withCluster(new Command('stop').description('end captures now; their files stay').argument('<capture...>', 'names'))
+    .addOption(outputOption('name'))
+    .addHelpText('after', exitHelp)
+    .action(async (names: readonly string[], options: StopOptions) => {
+      const session = await openSession(options)
+      await forEachName(names, async name => {
+        const said = await stop(session, name)
+        process.stdout.write(`${options.output ? nameOf(session.group, name) : said}\n`)
+      })
+    })
+}
+
+async function stop(session: Session, name: string): Promise<string> {
+  const { spec } = await getCapture(session, name)
+  const nowMs = session.nowMs()
+  if (spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs) return `${name} ended already at ${spec.endTime}`
+  const isAhead = spec.startTime !== undefined && Date.parse(spec.startTime) >= nowMs
+  const change = { endTime: new Date(nowMs).toISOString(), ...(isAhead && { startTime: null }) }
+  await ask(session.kube, {
+    path: capturesPath(session, session.namespace, name),
+    method: 'PATCH',
+    query: { fieldManager: 'kubectl-capture' },
+    headers: { 'content-type': 'application/merge-patch+json' },
+    body: { spec: change },
+    what: `stop capture "${name}"`,
+  })
+  return `${name} ${isAhead ? 'ended before it began' : 'stopped'}`
+}

@@ -1,0 +1,85 @@
+// `stream`: the packets of a capture as they come, one pcapng stream of all its pods: to standard output, into Wireshark, or into
+// a file. Ends when the capture ends, or when whoever reads has enough.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Command } from 'commander'
+import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { UsageError } from '../../model/errors.ts'
+import { failureOf, type Gateway, type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+
+type StreamOptions = ClusterOptions & GatewayOptions & { readonly wireshark?: string | true; readonly write?: string }
+
+export function streamCommand(): Command {
+  const command = new Command('stream')
+    .description('follow the packets of a capture live, as pcapng')
+    .argument('<capture>', 'it has to be capturing')
+    .option('--wireshark [program]', 'start Wireshark on it')
+    .option('--write <file>', 'into a file')
+  return withGateway(withCluster(command))
+    .addHelpText('after', `${exitHelp}\n\nExample:\n  kubectl capture stream web | wireshark -k -i -`)
+    .action(stream)
+}
+
+async function stream(name: string, options: StreamOptions): Promise<void> {
+  const { wireshark, write } = options
+  if (wireshark !== undefined && write !== undefined)
+    throw new UsageError('Cannot use --wireshark and --write together: expected one of them')
+  if (wireshark === undefined && write === undefined && process.stdout.isTTY)
+    throw new UsageError('Cannot stream to a terminal: expected a pipe, --wireshark or --write')
+  const session = await openSession(options)
+  await interruptibly(async signal => {
+    await using gateway = await openGateway(session, options)
+    const response = await openStream(gateway, session, name, signal)
+    // Awaited here: the way to the gateway is closed at the end of this block.
+    if (write !== undefined) return await pass(response, await fileTo(write, response), signal)
+    if (wireshark === undefined) return await pass(response, process.stdout, signal)
+    const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
+    await Promise.all([pass(response, child.stdin, signal), whenEnded(child, response)])
+  })
+}
+
+async function fileTo(path: string, response: IncomingMessage): Promise<Writable> {
+  const file = createWriteStream(path, { mode: 0o600 })
+  try {
+    await once(file, 'open')
+    return file
+  } catch (error) {
+    response.destroy()
+    throw new CommandFailure('usage', `Cannot write ${path}: ${(error as Error).message}`, error)
+  }
+}
+
+export async function openStream(gateway: Gateway, { namespace }: Session, name: string, signal: AbortSignal): Promise<IncomingMessage> {
+  const path = `/v1/namespaces/${encodeURIComponent(namespace)}/packetcaptures/${encodeURIComponent(name)}/stream`
+  const response = await gateway.ask({ path, signal })
+  if (response.statusCode !== 200) throw await failureOf(response, `stream ${namespace}/${name}`)
+  return response
+}
+
+/** A reader that has gone is an end as good as any; a stream that breaks off is not. */
+export async function pass(response: IncomingMessage, to: Writable, signal: AbortSignal): Promise<void> {
+  try {
+    await pipeline(response, to, { signal })
+  } catch (error) {
+    const isReaderGone =
+      ['EPIPE', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException).code ?? '') || to.errored?.message === 'write EPIPE'
+    if (isReaderGone || (to.destroyed && !response.errored)) return
+    if (signal.aborted) throw error
+    throw new CommandFailure('incomplete', `Cannot stream any longer: ${(error as Error).message}`, error)
+  }
+}
+
+async function whenEnded(child: ChildProcess, response: IncomingMessage): Promise<void> {
+  try {
+    await once(child, 'close')
+  } catch (error) {
+    throw new CommandFailure('failed', `Cannot start Wireshark: ${(error as Error).message}`, error)
+  } finally {
+    response.destroy()
+  }
+}

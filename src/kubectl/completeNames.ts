@@ -1,0 +1,49 @@
+// Names in the cluster that a command line may go on with, printed in the form that kubectl and cobra read: one a line, what it is
+// behind a tab, and at last what the shell is to do when there are none. Whatever goes wrong means no names: nobody asked aloud.
+import type { Command } from 'commander'
+import { type Candidate, type Completion, complete, type NameKind, starting } from '../cmd/completionCandidates.ts'
+
+const directives = { files: ':0', nothing: ':4' } as const // of cobra: the shell's own, and not even that
+
+export async function printCompletions(program: Command, words: readonly string[]): Promise<void> {
+  const completion = complete(program, words)
+  const candidates = [...completion.candidates, ...starting(await namesFor(completion).catch(() => []), words.at(-1) ?? '')]
+  const lines = candidates.map(({ text, about }) => (about ? `${text}\t${about}` : text))
+  process.stdout.write(`${[...lines, completion.isFile ? directives.files : directives.nothing].join('\n')}\n`)
+}
+
+async function namesFor({ names }: Completion): Promise<Candidate[]> {
+  if (!names) return []
+  const { kind, prefix, options } = names
+  return (await namesOf(kind, options)).map(candidate => ({ ...candidate, text: `${prefix}${candidate.text}` }))
+}
+
+type Item = {
+  readonly metadata: { readonly name: string }
+  readonly status?: { readonly state?: string; readonly phase?: string; readonly files?: readonly { readonly node: string }[] }
+}
+
+async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>): Promise<Candidate[]> {
+  if (kind === 'context') {
+    const { contextNames } = await import('../kube/connect.ts')
+    return (await contextNames(options.kubeconfig)).map(text => ({ text }))
+  }
+  const { ask, capturesPath, openSession } = await import('./client/session.ts')
+  const session = await openSession(options)
+  const within = `namespaces/${session.namespace}`
+  const path = {
+    capture: capturesPath(session, session.namespace),
+    pod: `/api/v1/${within}/pods`,
+    deployment: `/apis/apps/v1/${within}/deployments`,
+    service: `/api/v1/${within}/services`,
+    namespace: '/api/v1/namespaces',
+    node: capturesPath(session, session.namespace), // those that hold files, which takes no right on nodes
+  }[kind]
+  const { items } = await ask<{ readonly items: readonly Item[] }>(session.kube, { path, what: `list names of ${kind}` })
+  if (kind === 'node')
+    return [...new Set(items.flatMap(({ status }) => status?.files ?? []).map(({ node }) => node))].map(text => ({ text }))
+  return items.map(({ metadata, status }) => {
+    const about = status?.state ?? status?.phase
+    return { text: metadata.name, ...(about !== undefined && { about }) }
+  })
+}

@@ -1,0 +1,68 @@
+// Captures of other APIs as the commands show them: the columns that kubectl has, and one in full. In: the object as the API server
+// has it. Out: text. Their specs are their own; how each node stands is told in the same words for all.
+import { stringify } from 'yaml'
+import { ageOf } from '../../core/status/age.ts'
+import type { Api } from '../../model/capture.ts'
+import type { FileStatus } from '../../model/status.ts'
+import type { ForeignCapture } from '../../model/world.ts'
+
+type Condition = { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }
+type ForeignStatus = Readonly<Record<string, unknown>> & {
+  readonly conditions?: readonly Condition[]
+  readonly files?: readonly (FileStatus & {
+    readonly artifact?: { readonly files?: readonly { readonly path: string }[]; readonly error?: string }
+  })[]
+}
+export type ShownForeign = ForeignCapture & { readonly status?: ForeignStatus }
+
+type Column = readonly [name: string, cell: (capture: ShownForeign) => unknown]
+
+const columns: Readonly<Record<Exclude<Api, 'PacketCapture'>, readonly Column[]>> = {
+  Capture: [
+    ['COMPLETE', ({ status }) => conditionOf(status, 'complete')?.status],
+    ['ERROR', ({ status }) => conditionOf(status, 'error')?.reason],
+    ['ACTIVE', ({ status }) => status?.active],
+    ['SUCCEEDED', ({ status }) => status?.succeeded],
+    ['FAILED', ({ status }) => status?.failed],
+  ],
+  PacketCaptureConfig: [
+    ['PHASE', ({ status }) => status?.phase],
+    ['MESSAGE', ({ status }) => status?.message],
+  ],
+}
+
+export function foreignTable(captures: readonly ShownForeign[], api: Exclude<Api, 'PacketCapture'>, nowMs: number): string[][] {
+  const head = ['NAME', ...columns[api].map(([name]) => name), 'AGE']
+  const rows = captures.map(capture => [
+    capture.metadata.name,
+    ...columns[api].map(([, cell]) => `${cell(capture) ?? ''}`.replaceAll(/\s*\n\s*/g, ' ')),
+    ageOf(nowMs - Date.parse(capture.metadata.creationTimestamp)),
+  ])
+  return [head, ...rows]
+}
+
+/** What stands before the nodes. */
+export function foreignHead({ kind, metadata, spec, status }: ShownForeign): string {
+  const { conditions = [], files: _, ...rest } = status ?? {}
+  const facts = {
+    Name: metadata.name,
+    ...(metadata.namespace && { Namespace: metadata.namespace }),
+    Kind: kind,
+    Created: metadata.creationTimestamp,
+    Spec: spec,
+    ...(Object.keys(rest).length > 0 && { Status: rest }),
+    ...(conditions.length > 0 && {
+      Conditions: conditions.map(({ type, status: is, reason, message }) => ({ [type]: `${is}, ${reason}: ${message}` })),
+    }),
+  }
+  return stringify(facts, { lineWidth: 0 })
+}
+
+/** Where a node has put what it made, or why it has not. */
+export function madeLines({ artifact }: NonNullable<ForeignStatus['files']>[number]): string[] {
+  return [...(artifact?.files ?? []).map(({ path }) => path), ...(artifact?.error === undefined ? [] : [artifact.error])]
+}
+
+export function conditionOf(status: ForeignStatus | undefined, type: string): Condition | undefined {
+  return status?.conditions?.find(each => each.type === type)
+}

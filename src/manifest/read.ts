@@ -1,0 +1,141 @@
+// A file of documents to validated objects: PacketCapture and WorkloadEndpoint, many a file, YAML or JSON.
+// In: the text. Out: the documents, and everything that is wrong with its place; documents count only if nothing is.
+// Does not judge selectors and expressions: those are admitted, as by an API server, and become the capture's Error.
+import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document as YamlDocument } from 'yaml'
+import type { ForeignCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
+import { brokenRules } from './celRules.ts'
+import { didYouMean } from './didYouMean.ts'
+import { explainError, type Path, type Place, type Problem, problem } from './problem.ts'
+import { type KnownKind, kinds, withDefaults } from './schema.ts'
+
+type Named = {
+  readonly name: string
+  readonly namespace: string
+  readonly uid?: string
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** Its namespace is filled in, and the schema's other defaults too. */
+export type Document = (Omit<PacketCapture, 'metadata'> | Omit<ForeignCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
+  readonly metadata: Named
+}
+
+export type ReadDocuments = { readonly documents: readonly Document[]; readonly problems: readonly Problem[] }
+
+const textBytesMax = 4_194_304
+const aliasesMax = 100
+
+/** `served`: kinds of documents that are known. */
+export function readDocuments(text: string, file: string, served: readonly KnownKind[] = kinds): ReadDocuments {
+  const start: Place = { file, document: 1, line: 1, column: 1 }
+  if (Buffer.byteLength(text) > textBytesMax)
+    return { documents: [], problems: [problem(start, [], `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`)] }
+  if (text.includes('\0') || text.includes('\uFFFD'))
+    return { documents: [], problems: [problem(start, [], 'found bytes that are no text, expected UTF-8')] }
+  const lines = new LineCounter()
+  const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
+  const results = (Array.isArray(parsed) ? parsed : []).map((document, index) =>
+    readDocument(document, new Places(document, lines, file, index + 1), served),
+  )
+  return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
+}
+
+function readDocument(document: YamlDocument, places: Places, served: readonly KnownKind[]): ReadDocuments {
+  if (document.errors.length > 0)
+    return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
+  if (aliasesOf(document) > aliasesMax)
+    return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
+  const value = plainValue(document)
+  if (value === undefined) return { documents: [], problems: [problem(places.at(0), [], 'found aliases that stand for too much')] }
+  return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: nothing between two separators
+}
+
+function readObject(value: unknown, path: Path, places: Places, served: readonly KnownKind[]): ReadDocuments {
+  const { apiVersion, kind, items } = Object(value) as Record<string, unknown>
+  if (kind === 'List' && apiVersion === 'v1' && Array.isArray(items)) {
+    const results = items.map((item, index) => readObject(item, [...path, 'items', index], places, served))
+    return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
+  }
+  const known = served.find(each => each.kind === kind)
+  const refuse = (field: string, found: unknown, expected: string) => ({
+    documents: [],
+    problems: [places.problem([...path, field], `found ${JSON.stringify(found) ?? 'nothing'}, expected ${expected}`)],
+  })
+  if (!known)
+    return refuse(
+      'kind',
+      kind,
+      `${namesOf(served)}${
+        typeof kind === 'string'
+          ? didYouMean(
+              kind,
+              served.map(each => each.kind),
+            ).replace(/^, expected.*/, '')
+          : ''
+      }`,
+    )
+  if (apiVersion !== known.apiVersion) return refuse('apiVersion', apiVersion, known.apiVersion)
+  const problems = problemsOf(known, value, path, places)
+  return { documents: problems.length > 0 ? [] : [withDefaults(known.schema, value) as Document], problems }
+}
+
+function namesOf(served: readonly KnownKind[]): string {
+  const names = served.map(({ kind }) => kind)
+  return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
+}
+
+function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path, places: Places): Problem[] {
+  validate(value)
+  const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(explainError)
+  return [...errors, ...brokenRules(schema, value)].map(({ path: below, message }) => places.problem([...path, ...below], message))
+}
+
+/** undefined: its aliases, each short, would make it too large. */
+function plainValue(document: YamlDocument): unknown {
+  try {
+    return (document.toJS({ maxAliasCount: aliasesMax }) as unknown) ?? null
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined
+    throw error
+  }
+}
+
+function aliasesOf(document: YamlDocument): number {
+  let count = 0
+  visit(document, { Alias: () => void count++ })
+  return count
+}
+
+/** Where in the file a path of a document is. */
+class Places {
+  readonly #document: YamlDocument
+  readonly #lines: LineCounter
+  readonly #file: string
+  readonly #number: number
+
+  constructor(document: YamlDocument, lines: LineCounter, file: string, number: number) {
+    this.#document = document
+    this.#lines = lines
+    this.#file = file
+    this.#number = number
+  }
+
+  at(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset)
+    return { file: this.#file, document: this.#number, line, column: col }
+  }
+
+  problem(path: Path, message: string): Problem {
+    return problem(this.at(this.#offsetOf(path)), path, message)
+  }
+
+  // The key's place if the field is there, else the place of what should hold it.
+  #offsetOf(path: Path): number {
+    const parent = this.#document.getIn(path.slice(0, -1), true)
+    const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined
+    if (pair && isScalar(pair.key)) return pair.key.range?.[0] ?? 0
+    const node = this.#document.getIn(path, true)
+    if (isScalar(node) || isMap(node) || isAlias(node)) return node.range?.[0] ?? 0
+    return path.length === 0 ? (this.#document.range?.[0] ?? 0) : this.#offsetOf(path.slice(0, -1))
+  }
+}

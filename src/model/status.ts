@@ -1,0 +1,100 @@
+// The status of a PacketCapture as its schema describes it, and what a node reports towards it.
+// Times are RFC 3339 with milliseconds, in UTC. Made by node.ts and fold.ts; published by src/publish; printed by columns.ts.
+import type { Vantage } from './capture.ts'
+
+export type CaptureState = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
+
+export type GapStatus = { readonly from: string; readonly to?: string; readonly reason: string }
+
+export type Counts = { readonly packets: number; readonly bytes: number; readonly dropped: number }
+
+export type EndpointStatus = Counts & {
+  readonly pod: string
+  readonly uid: string
+  readonly interface?: string // missing until it is known
+  readonly vantage?: Vantage
+  readonly state: CaptureState
+  readonly startedAt?: string
+  readonly endedAt?: string
+  readonly gaps: readonly GapStatus[]
+  readonly message?: string
+}
+
+/** What became of one file that goes elsewhere. */
+export type UploadStatus = {
+  readonly file: string
+  readonly output: string // the field of spec.output
+  readonly bytes?: number
+  readonly sha256?: string
+  readonly uploaded?: string // its URL
+  readonly error?: string // why it is not there
+  readonly at: string
+}
+
+/** One element of status.files. */
+export type FileStatus = Counts & {
+  readonly node: string
+  readonly directory: string
+  readonly fileNames: readonly string[]
+  readonly state: CaptureState
+  readonly message?: string
+  readonly uploads?: readonly UploadStatus[]
+  readonly endpoints: readonly EndpointStatus[]
+}
+
+/** What was made of the files once the capture was over on the node. */
+export type ArtifactStatus = {
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
+  readonly error?: string
+  readonly note?: string
+  readonly attempts?: number
+  readonly retried?: boolean // it failed, and is tried again
+  readonly removed?: boolean // from the node, since all of it is stored elsewhere
+}
+
+export type ProblemReason =
+  | 'DiskFloor'
+  | 'DiskBudget'
+  | 'RingBudget'
+  | 'EndpointsMax'
+  | 'LostInterface'
+  | 'TapFailed'
+  | 'WriteFailed'
+  | 'DroppedPackets'
+  | 'TruncatedPackets'
+  | 'UploadFailed'
+  | 'NodeSilent'
+
+export type Problem = { readonly reason: ProblemReason; readonly message: string }
+
+/** What a node reports of one capture: its element, and what the fold needs beside it. */
+/** No tap of a capture that does not try for ever could be opened yet. `isGivenUp`: and none is tried again. */
+export type Failing = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
+
+export type CaptureStatusElement = FileStatus & {
+  readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
+  readonly isRejected: boolean // the same on every node
+  readonly isHostNetworked: boolean // only host-networked pods match here
+  readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
+  readonly problems: readonly Problem[]
+  readonly artifact?: ArtifactStatus // of kinds that want one
+  readonly failing?: Failing
+}
+
+export type Condition = {
+  readonly type: 'Ready' | 'Degraded'
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+  readonly lastTransitionTime: string
+  readonly observedGeneration: number
+}
+
+export type PacketCaptureStatus = Counts & {
+  readonly observedGeneration: number
+  readonly state: CaptureState
+  readonly nodes: number
+  readonly endpoints: number
+  readonly conditions: readonly Condition[]
+  readonly files: readonly FileStatus[]
+}

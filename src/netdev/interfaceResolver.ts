@@ -1,0 +1,79 @@
+// Finds the interface to tap for an endpoint. In: what a tap's spec says and the interfaces of this node, looked at once for
+// many specs: make a NodeScan a turn, ask it for each. Out: an interface, where it is, and from which side it is seen.
+// 1. The derived name (Calico's), if there is such an interface in this namespace.
+// 2. Else by address: the endpoint's address tells the network namespace (one of /var/run/netns) and the interface inside;
+//    that one's peer is the host's end. Works with any CNI. Namespaces are looked into only if a spec needs it.
+// Refuses with TapError NO_INTERFACE, saying what was looked for. An address found in two namespaces is nobody's: a capture
+// must not hold another pod's packets.
+
+import type { Driver, Link } from '../driver/driver.ts'
+import type { Vantage } from '../model/capture.ts'
+import { TapError } from '../model/errors.ts'
+import type { TapSpec } from '../model/tap.ts'
+import { type Inside, NamespaceScan, normalAddress } from './namespaceScan.ts'
+
+export type Wanted = Pick<TapSpec, 'interfaceName' | 'vantage' | 'endpoint'>
+export type Found = { readonly interfaceName: string; readonly netns?: string; readonly vantage: Vantage; readonly insideIsPod: boolean }
+
+export class NodeScan {
+  readonly #driver: Pick<Driver, 'links'>
+  readonly #namespaces: NamespaceScan
+  #links: Promise<readonly Link[]> | undefined
+
+  /** `netnsDirectory` holds a file for each network namespace, as CNI plugins leave them. */
+  constructor(driver: Pick<Driver, 'links'>, netnsDirectory = '/var/run/netns') {
+    this.#driver = driver
+    this.#namespaces = new NamespaceScan(driver, netnsDirectory)
+  }
+
+  async find(wanted: Wanted): Promise<Found> {
+    const derived = (await this.#here()).find(({ name }) => name === wanted.interfaceName)
+    const prefersInside = wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
+    if (derived && !prefersInside) return atHost(derived)
+    const inside = await this.#byAddress(wanted)
+    if (prefersInside) return within(inside)
+    const peer = await this.#peerOf(inside)
+    if (wanted.vantage === 'Auto') return peer && peer.kind !== 'netkit' ? atHost(peer) : within(inside)
+    if (!peer) throw refused(wanted, `"${inside.link.name}" in network namespace "${inside.netns}" has its address, but no other end here`)
+    return atHost(peer)
+  }
+
+  #here(): Promise<readonly Link[]> {
+    this.#links ??= this.#driver.links()
+    return this.#links
+  }
+
+  async #byAddress(wanted: Wanted): Promise<Inside> {
+    const addresses = wanted.endpoint.addresses.map(normalAddress)
+    const seen = await this.#namespaces.seen()
+    const [first, second] = seen.withAddress(addresses)
+    if (first && !second) return first
+    if (!first) throw refused(wanted, `${lookedFor(wanted)}, ${seen.summary}`)
+    throw refused(wanted, `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`)
+  }
+
+  // Indexes count within a namespace, so both ends must name each other, and no other namespace may claim the same end.
+  async #peerOf({ link }: Inside): Promise<Link | undefined> {
+    const claims = (await this.#namespaces.seen()).claimsOn(link)
+    if (claims !== 1) return undefined
+    const here = await this.#here()
+    return here.find(({ index, peerIndex, kind }) => index === link.peerIndex && peerIndex === link.index && kind === link.kind)
+  }
+}
+
+function atHost({ name }: Link): Found {
+  return { interfaceName: name, vantage: 'HostVeth', insideIsPod: false }
+}
+
+function within({ link, netns }: Inside): Found {
+  return { interfaceName: link.name, netns, vantage: 'PodNetns', insideIsPod: true }
+}
+
+function refused({ endpoint }: Wanted, detail: string): TapError {
+  return new TapError('NO_INTERFACE', `Cannot find the interface of endpoint "${endpoint.namespace}/${endpoint.name}": ${detail}`)
+}
+
+function lookedFor({ interfaceName, endpoint: { addresses }, vantage }: Wanted): string {
+  const name = interfaceName === undefined || vantage === 'PodNetns' ? '' : `found no interface "${interfaceName}", and `
+  return `${name}looked for ${addresses.length > 0 ? `address ${addresses.join(', ')}` : 'an address, but the endpoint has none'}`
+}

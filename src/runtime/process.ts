@@ -1,0 +1,32 @@
+// What the programs that run for long have in common: how they are told to stop, and where their figures are served.
+import { UsageError } from '../model/errors.ts'
+import type { Logger } from './log.ts'
+import { type Metrics, serveMetrics } from './metrics.ts'
+
+/** Aborts at the first SIGTERM or SIGINT. */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  return stop.signal
+}
+
+/** Of an option, if given. Refuses with UsageError. */
+export function portOf(given: string | undefined, standard: number, option = '--metrics-port'): number {
+  if (given === undefined) return standard
+  if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given)
+  throw new UsageError(`Cannot use ${option} "${given}": expected a port from 0 to 65535`)
+}
+
+export type Place = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
+
+/** A port that is taken is no reason not to capture: it is logged, and nothing served. */
+export async function serveFigures(metrics: Pick<Metrics, 'registry'>, place: Place, log: Logger): Promise<AsyncDisposable> {
+  try {
+    const server = await serveMetrics(metrics.registry, place)
+    log.info({ address: server.address() }, 'metrics served')
+    return { [Symbol.asyncDispose]: async () => void server.close() }
+  } catch (error) {
+    log.warn({ port: place.port, error: (error as Error).message }, 'metrics not served')
+    return { [Symbol.asyncDispose]: async () => {} }
+  }
+}

@@ -1,0 +1,133 @@
+// A world out of a Kubernetes cluster, for one node: every capture, the node's own pods, and the labels of namespaces and
+// service accounts while a live selector mentions them. What is not needed of an object is not fetched or not kept.
+// Whatever happens to the API server, the last world stays.
+
+import { type KubeObject, type Labelled, ListWatch, type ListWatchOptions } from '../kube/informer.ts'
+import { followLog } from '../kube/informerLog.ts'
+import type { Kube } from '../kube/request.ts'
+import { listPath } from '../kube/resources.ts'
+import { withoutManaged } from '../kube/stripManagedFields.ts'
+import { podOf } from '../kube/trimPod.ts'
+import type { Api } from '../model/capture.ts'
+import type { Pod } from '../model/pod.ts'
+import type { Settings } from '../model/settings.ts'
+import type { CaptureDocument, Labels, World } from '../model/world.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
+import { followFelix } from './felixConfiguration.ts'
+import type { Source } from './source.ts'
+
+export type ClusterParts = {
+  readonly kube: Kube
+  readonly node: string
+  readonly apis: readonly Api[] // the kinds that are served here
+  readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev where that is taken
+  readonly settings: () => Settings
+  readonly hostInterfaces: () => readonly string[]
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const prefixes = ['pcns.', 'pcsa.'] as const // of labels that come from a namespace or a service account
+type Prefix = (typeof prefixes)[number]
+type Listed<T> = T & KubeObject
+
+export class Cluster implements Source {
+  readonly #parts: ClusterParts
+  readonly #captures: readonly ListWatch<Listed<CaptureDocument>>[] // one for each kind
+  readonly #pods: ListWatch<Listed<Pod>>
+  readonly #node: ListWatch<Labelled> | undefined // where a capture may select nodes
+  readonly #stop = new AbortController()
+  #namespaces: ListWatch<Labelled> | undefined // while a selector mentions their labels
+  #serviceAccounts: ListWatch<Labelled> | undefined
+  readonly #felix: Promise<void>
+  #hostVeth: World['hostVeth'] | undefined // until Calico's configuration was asked for
+  #listener: () => void = () => {}
+
+  constructor(parts: ClusterParts) {
+    this.#parts = parts
+    const { kube, clock, node, group, apis } = parts
+    this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
+    this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
+    if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
+    this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
+      const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
+      if (hostVeth === this.#hostVeth) return
+      this.#hostVeth = hostVeth
+      this.#listener()
+    })
+  }
+
+  onChange(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  snapshot(): World {
+    const { node, settings, hostInterfaces } = this.#parts
+    const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
+    this.#watchLabels(captures)
+    const needed = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
+    const isKnown = { 'pcns.': this.#namespaces?.isListed, 'pcsa.': this.#serviceAccounts?.isListed }
+    return {
+      node,
+      settings: settings(),
+      // Without the labels that it speaks of a selector may match what it is there to spare: has(…) and != need them first.
+      captures: captures.filter(capture => prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix))),
+      endpoints: [],
+      pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a tap on the wrong side would be opened twice
+      nodeLabels: this.#node?.objects.values().next().value?.metadata.labels ?? {},
+      hostInterfaces: hostInterfaces(),
+      namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
+      serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
+      hostVeth: this.#hostVeth ?? 'TwoSided',
+      complete: this.#hostVeth !== undefined && needed.every(watch => watch === undefined || watch.isListed),
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    const all = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
+    await Promise.all([this.#felix, ...all.map(watch => watch?.[Symbol.asyncDispose]())])
+  }
+
+  #watchLabels(captures: readonly CaptureDocument[]): void {
+    const isMentioned = (prefix: Prefix) => captures.some(capture => mentions(capture, prefix))
+    this.#namespaces = this.#while(isMentioned('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
+    this.#serviceAccounts = this.#while(isMentioned('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
+  }
+
+  #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
+    if (isNeeded) return watch ?? this.#followLabels(what, path)
+    void watch?.[Symbol.asyncDispose]()
+    return undefined
+  }
+
+  #followLabels(what: string, path: string, query: Readonly<Record<string, string>> = {}): ListWatch<Labelled> {
+    return this.#follow(what, { path, query, wanted: 'metadata', keep: ({ metadata }) => withoutManaged({ metadata }) })
+  }
+
+  #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
+    const { kube, clock, log } = this.#parts
+    const watch = new ListWatch<T>({ ...options, kube, clock, onState: followLog(log, what) })
+    watch.onChange(() => this.#listener())
+    watch.start()
+    return watch
+  }
+}
+
+// Retina's Capture selects namespaces by their labels.
+function mentions({ kind, spec }: CaptureDocument, prefix: Prefix): boolean {
+  if (kind === 'PacketCapture') return spec.selector?.includes(prefix) === true
+  return prefix === 'pcns.' && JSON.stringify(spec).includes('"namespaceSelector"')
+}
+
+const whole = {
+  wanted: 'spec',
+  isConsistent: true, // files of a capture that is missing are removed
+  keep: ({ apiVersion, kind, metadata, spec }: Listed<CaptureDocument>) =>
+    withoutManaged({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec } as Listed<CaptureDocument>),
+} as const
+
+function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
+  return new Map([...(watch?.objects.values() ?? [])].map(({ metadata }) => [keyOf(metadata), metadata.labels ?? {}]))
+}

@@ -1,0 +1,59 @@
+// The manifests of one directory as they stand: every *.yaml, *.yml and *.json in it, symbolic links followed
+// (a ConfigMap's volume is made of them), names that begin with a dot left out. A file that cannot be read, does not
+// parse or does not validate keeps its last good documents and is reported once. Does not watch (manifests.ts does).
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Document } from '../manifest/read.ts'
+import { readDocuments } from '../manifest/read.ts'
+
+export type FileState = {
+  readonly text: string | undefined // undefined: it could not be read
+  readonly documents: readonly Document[] // the last good ones
+  readonly problems: readonly string[] // of the file as it stands now
+  readonly isGood: boolean // some text of this file was good
+}
+
+export type ManifestFiles = ReadonlyMap<string, FileState>
+
+type Read = { readonly text: string } | { readonly refusal: string }
+
+/** Reads the directory again; files whose text did not change are not parsed again. Refuses a directory that cannot be read. */
+export async function readManifestFiles(directory: string, before: ManifestFiles): Promise<ManifestFiles> {
+  const names = (await readdir(directory)).filter(name => /^[^.].*\.(ya?ml|json)$/.test(name)).toSorted()
+  const found = await Promise.all(names.map(name => readIfThere(join(directory, name))))
+  return new Map(
+    names.flatMap((name, index) => {
+      const read = found[index]
+      return read === undefined ? [] : [[name, stateOf(name, read, before.get(name))] as const]
+    }),
+  )
+}
+
+function stateOf(name: string, read: Read, before: FileState | undefined): FileState {
+  if ('refusal' in read) return before?.problems[0] === read.refusal ? before : refused(undefined, [read.refusal], before)
+  if (before?.text === read.text) return before
+  const { documents, problems } = readDocuments(read.text, name)
+  if (problems.length === 0) return { text: read.text, documents, problems: [], isGood: true }
+  return refused(
+    read.text,
+    problems.map(({ text }) => text),
+    before,
+  )
+}
+
+function refused(text: string | undefined, problems: readonly string[], before: FileState | undefined): FileState {
+  return { text, documents: before?.documents ?? [], problems, isGood: before?.isGood ?? false }
+}
+
+// undefined: not there, or a directory. Looked at first: reading a pipe or a device would never end.
+async function readIfThere(file: string): Promise<Read | undefined> {
+  try {
+    const found = await stat(file)
+    if (found.isDirectory()) return undefined
+    if (!found.isFile()) return { refusal: `Cannot read "${file}": it is a pipe, a socket or a device, expected a file` }
+    return { text: await readFile(file, 'utf8') }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? undefined : { refusal: `Cannot read "${file}": ${code ?? message}` }
+  }
+}

@@ -1,0 +1,101 @@
+// Gives captures that come from files what an API server would: uid, generation, creation time.
+// In: a capture as written and the file that remembers earlier ones. Out: its metadata completed.
+// A resource that was gone and comes back under its name is a new one; an edited spec is a new generation.
+// An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifests.ts does).
+import { randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { captureKey } from '../model/capture.ts'
+import { systemRefusal } from '../model/errors.ts'
+import type { ObjectMeta, PacketCapture } from '../model/world.ts'
+
+type Known = {
+  readonly uid: string
+  readonly givenUid: string | undefined
+  readonly generation: number
+  readonly creationTimestamp: string
+  readonly spec: string
+  readonly isExpired?: boolean
+}
+
+export type WrittenCapture = Omit<PacketCapture, 'metadata'> & {
+  readonly metadata: Partial<ObjectMeta> & { readonly name: string; readonly namespace: string }
+}
+
+export class Identities {
+  readonly #file: string
+  readonly #known: Map<string, Known>
+  #stored: string // what stands in the file
+  #unstored: string | undefined
+
+  constructor(file: string) {
+    this.#file = file
+    this.#known = read(file)
+    this.#stored = JSON.stringify([...this.#known])
+  }
+
+  /** Why the file lags behind (a full disk); undefined: it does not. The next assign() tries again. */
+  get unstored(): string | undefined {
+    return this.#unstored
+  }
+
+  /** All captures that stand now, expired ones left out. Whoever is not among them is forgotten. */
+  assign(captures: readonly WrittenCapture[], nowMs: number): PacketCapture[] {
+    const next = new Map(
+      captures.map(capture => [captureKey(capture.metadata), identify(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
+    )
+    this.#replace(next)
+    return captures.flatMap(capture => {
+      const known = next.get(captureKey(capture.metadata))
+      if (!known || known.isExpired) return []
+      const { uid, generation, creationTimestamp } = known
+      return [{ ...capture, metadata: { ...capture.metadata, uid, generation, creationTimestamp } }]
+    })
+  }
+
+  /** The resource is over although its manifest is still there. */
+  expire(key: string): void {
+    const known = this.#known.get(key)
+    if (known) this.#replace(new Map(this.#known).set(key, { ...known, isExpired: true }))
+  }
+
+  #replace(next: ReadonlyMap<string, Known>): void {
+    this.#known.clear()
+    for (const [key, known] of next) this.#known.set(key, known)
+    const text = JSON.stringify([...next])
+    this.#unstored = text === this.#stored ? undefined : store(this.#file, text)
+    if (this.#unstored === undefined) this.#stored = text
+  }
+}
+
+/** Undefined, or what the file system said. */
+function store(file: string, text: string): string | undefined {
+  try {
+    writeFileSync(`${file}.tmp`, text)
+    renameSync(`${file}.tmp`, file)
+    return undefined
+  } catch (error) {
+    return systemRefusal(error)
+  }
+}
+
+function identify(capture: WrittenCapture, known: Known | undefined, nowMs: number): Known {
+  const spec = JSON.stringify(capture.spec)
+  const givenUid = capture.metadata.uid
+  if (!known || known.givenUid !== givenUid || (known.isExpired && known.spec !== spec)) {
+    // An API server keeps whole seconds, and so do we: the creation time orders captures and shows their age.
+    const creationTimestamp = capture.metadata.creationTimestamp ?? new Date(nowMs).toISOString().replace(/\.\d+/, '')
+    return { uid: givenUid ?? randomUUID(), givenUid, generation: 1, creationTimestamp, spec }
+  }
+  return known.spec === spec ? known : { ...known, generation: known.generation + 1, spec }
+}
+
+function read(file: string): Map<string, Known> {
+  try {
+    return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, Known][])
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
+    throw new Error(`Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`, {
+      cause: error,
+    })
+  }
+}

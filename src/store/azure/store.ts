@@ -1,0 +1,148 @@
+// Files to Azure Blob Storage, in blocks that are committed together. Every block carries its MD5, which the service checks, and
+// is named after its place and SHA-256: so an upload that a process left unfinished goes on without sending a block twice, and
+// what is committed are those bytes and no others.
+import type { BlockBlobClient } from '@azure/storage-blob'
+import type { BlobTarget } from '../../model/output.ts'
+import { toFailure } from '../errorText.ts'
+import { eachAtOnce, type Part, Parts } from '../multipart.ts'
+import { storeKey } from '../objectKey.ts'
+import { type Attempts, attempt, ifAllowed } from '../retry.ts'
+import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from '../store.ts'
+import type { Container } from './client.ts'
+import { BlocksGoneError } from './errors.ts'
+
+export type BlobParts = {
+  readonly target: BlobTarget
+  readonly container: Container
+  readonly secret: SecretValues
+  readonly attempts: Attempts
+  readonly close: () => void
+}
+
+export class BlobStore implements Store {
+  readonly #parts: BlobParts
+
+  constructor(parts: BlobParts) {
+    this.#parts = parts
+  }
+
+  async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
+    try {
+      const name = storeKey(undefined, key)
+      const blob = this.#parts.container.blob(name)
+      const there = await ifAllowed(signal, this.#find(blob, signal))
+      const isThere = there?.sha256 !== undefined && there.sha256 === source.sha256 && there.bytes === source.bytes
+      const send = () => this.#send(blob, source, signal)
+      const again = (error: unknown) => {
+        if (error instanceof BlocksGoneError) return send() // once more: it asks again which blocks are there
+        throw error
+      }
+      const { bytes, sha256 } = isThere ? { bytes: there.bytes, sha256: source.sha256 ?? '' } : await send().catch(again)
+      return { ok: true, url: this.#parts.container.urlOf(name), bytes, sha256 }
+    } catch (error) {
+      return toFailure(error, `Cannot upload "${key}" to blobUpload`, signal, this.#parts.secret)
+    }
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure> {
+    try {
+      const found = await this.#find(this.#parts.container.blob(storeKey(undefined, key)), signal)
+      return { ok: true, ...(found && { found }) }
+    } catch (error) {
+      return toFailure(error, `Cannot look for "${key}" in blobUpload`, signal, this.#parts.secret)
+    }
+  }
+
+  /** Nothing to do: the service removes blocks that nobody commits within a week, and has no other way. */
+  async discard(): Promise<{ readonly ok: true }> {
+    return { ok: true }
+  }
+
+  close(): void {
+    this.#parts.close()
+  }
+
+  async #find(blob: BlockBlobClient, signal: AbortSignal): Promise<Found | undefined> {
+    return (await this.#look(blob, signal)).found
+  }
+
+  #look(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: Found }> {
+    return this.#try(signal, async abortSignal => {
+      try {
+        const { contentLength = 0, metadata } = await blob.getProperties({ abortSignal })
+        return { found: { bytes: contentLength, ...(metadata?.sha256 !== undefined && { sha256: metadata.sha256 }) } }
+      } catch (error) {
+        if ((error as { readonly statusCode?: number }).statusCode === 404) return {}
+        throw error
+      }
+    })
+  }
+
+  async #send(blob: BlockBlobClient, source: Source, signal: AbortSignal): Promise<{ readonly bytes: number; readonly sha256: string }> {
+    const parts = new Parts(source, this.#parts.attempts)
+    const there = await this.#blocksThere(blob, signal)
+    const ids: string[] = []
+    await eachAtOnce(parts.read(signal), this.#parts.attempts.effort.partsAtOnce, async part => {
+      const id = blockId(part)
+      ids[part.index] = id
+      if (part.bytes.length > 0 && there.get(id) !== part.bytes.length) await this.#sendBlock(blob, id, part, signal)
+      if (part.bytes.length === 0) ids.length = 0 // an empty file has no blocks
+      parts.free(part)
+    })
+    const sha256 = parts.digest() // before it becomes a blob: a file that changed under our hands does not
+    await this.#try(signal, abortSignal =>
+      blob.commitBlockList(ids, {
+        abortSignal,
+        metadata: { sha256 },
+        blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
+      }),
+    )
+    await this.#verify(blob, { ids, bytes: parts.bytes, sha256 }, signal)
+    return { bytes: parts.bytes, sha256 }
+  }
+
+  /** A signature that only allows to write hides them: then all are sent. */
+  async #blocksThere(blob: BlockBlobClient, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const list = await ifAllowed(
+      signal,
+      this.#try(signal, abortSignal => blob.getBlockList('uncommitted', { abortSignal })), // 404 too: there is none
+    )
+    return new Map((list?.uncommittedBlocks ?? []).map(({ name, size }) => [name, size]))
+  }
+
+  async #sendBlock(blob: BlockBlobClient, id: string, { bytes, md5 }: Part, signal: AbortSignal): Promise<void> {
+    await this.#try(signal, abortSignal => blob.stageBlock(id, bytes, bytes.length, { abortSignal, transactionalContentMD5: md5 }))
+  }
+
+  /** Each block was checked by the service as it came; here: that the blob is these blocks, as far as the signature lets us look. */
+  async #verify(
+    blob: BlockBlobClient,
+    sent: { readonly ids: readonly string[]; readonly bytes: number; readonly sha256: string },
+    signal: AbortSignal,
+  ) {
+    const list = await ifAllowed(
+      signal,
+      this.#try(signal, abortSignal => blob.getBlockList('committed', { abortSignal })),
+    )
+    const looked = await ifAllowed(signal, this.#look(blob, signal))
+    const ids = list?.committedBlocks?.map(({ name }) => name)
+    if (ids && ids.join() !== sent.ids.join()) throw new StoreError('the store has other blocks than were sent')
+    if (!looked) return
+    const { bytes, sha256 } = looked.found ?? { bytes: 0, sha256: undefined }
+    if (bytes !== sent.bytes || sha256 !== sent.sha256)
+      throw new StoreError(
+        `the store has ${bytes} bytes with the SHA-256 ${sha256 ?? '(none)'}, expected ${sent.bytes} with ${sent.sha256}`,
+      )
+  }
+
+  #try<T>(signal: AbortSignal, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return attempt(this.#parts.attempts, signal, request)
+  }
+}
+
+/** All of one length, as the service wants it. */
+function blockId({ index, sha256 }: Part): string {
+  const place = Buffer.alloc(4)
+  place.writeUInt32BE(index)
+  return Buffer.concat([place, sha256]).toString('base64')
+}

@@ -1,0 +1,119 @@
+// Connections to stores, each checked at the moment it is made: the very address that is connected to must be allowed, whatever
+// the name resolved to before. In: a policy. Out: agents for HTTP(S), and plain sockets for SSH. No proxy of the environment is used, and
+// nothing there makes a certificate needless.
+import { lookup as systemLookup } from 'node:dns'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { addressRefusal } from './blockedAddresses.ts'
+import { type EndpointPolicy, hostRefusal, plainHost } from './endpointPolicy.ts'
+import { RefusedError, StoreError } from './store.ts'
+
+/** As dns.lookup() with all addresses. */
+export type Resolve = (
+  host: string,
+  options: { readonly all: true; readonly family?: number; readonly hints?: number },
+  done: (error: Error | null, found: readonly { readonly address: string; readonly family: number }[]) => void,
+) => void
+
+export type Guard = Disposable & { readonly http: HttpAgent; readonly https: HttpsAgent }
+
+const quietMs = 60_000 // a store that neither takes nor gives a byte for so long has gone
+const connectMs = 15_000
+const socketsMax = 8
+
+export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): Guard {
+  const options = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 2, timeout: quietMs, lookup: guardedLookup(policy, resolve) }
+  const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent({ ...options, rejectUnauthorized: true }), policy)]
+  return {
+    http,
+    https,
+    [Symbol.dispose]: () => {
+      for (const agent of [http, https]) agent.destroy()
+    },
+  }
+}
+
+/** A connected socket; refuses as a StoreError does. */
+export async function guardedSocket(
+  host: string,
+  port: number,
+  {
+    policy,
+    signal,
+    resolve = systemLookup as Resolve,
+  }: { readonly policy: EndpointPolicy; readonly signal: AbortSignal; readonly resolve?: Resolve },
+): Promise<Socket> {
+  const refused = connectRefusal(host, policy)
+  if (refused) throw refused
+  const socket = tcpConnect({ host: plainHost(host), port, noDelay: true, lookup: guardedLookup(policy, resolve) })
+  const within = AbortSignal.any([signal, AbortSignal.timeout(connectMs)])
+  return new Promise((done, fail) => {
+    const end = (error: Error) => {
+      socket.destroy()
+      fail(error)
+    }
+    const stop = () => end(signal.aborted ? signal.reason : new StoreError(`no connection within ${connectMs / 1_000} s`))
+    if (within.aborted) return stop()
+    within.addEventListener('abort', stop, { once: true })
+    socket.once('error', end).once('connect', () => {
+      within.removeEventListener('abort', stop)
+      socket.off('error', end)
+      done(socket)
+    })
+  })
+}
+
+type Options = { readonly host?: string | null | undefined }
+type Done = (error: Error | null, stream: Duplex) => void
+
+function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
+  const make = agent.createConnection.bind(agent)
+  agent.createConnection = (options: Options, done?: Done) => watched(policy, options, done, () => make(options as object, done))
+  return agent
+}
+
+function watched(
+  policy: EndpointPolicy,
+  { host }: Options,
+  done: Done | undefined,
+  make: () => Duplex | null | undefined,
+): Duplex | null | undefined {
+  const refused = connectRefusal(host ?? '', policy)
+  if (refused) {
+    done?.(refused, undefined as unknown as Duplex) // as Node's agents call it: no socket was made
+    return undefined
+  }
+  const socket = make() as Socket | null | undefined
+  socket?.on('timeout', () => socket.destroy(new StoreError(`nothing heard for ${quietMs / 1_000} s`)))
+  return socket
+}
+
+/** A host that is an address is never looked up: it is checked here, a name by its addresses. */
+function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
+  const name = plainHost(host)
+  const why = hostRefusal(name, policy)
+  if (why) return new RefusedError(why)
+  const kind = isIP(name) === 0 ? undefined : addressRefusal(name, policy.addressesAllowed)
+  return kind === undefined ? undefined : new RefusedError(`"${name}" is ${kind}, expected one that the administrator allows`)
+}
+
+export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Resolve): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, { ...options, all: true } as { readonly all: true }, (error, found) => {
+      if (error) return done(error, '', 0)
+      const kinds = found.map(({ address }) => addressRefusal(address, addressesAllowed))
+      const allowed = found.filter((_, index) => kinds[index] === undefined)
+      const [first] = allowed
+      if (!first)
+        return done(
+          new RefusedError(`"${host}" is at ${found[0]?.address}, ${kinds[0]}, expected one that the administrator allows`),
+          '',
+          0,
+        )
+      if (options.all) return done(null, allowed as { address: string; family: number }[])
+      return done(null, first.address, first.family)
+    })
+  }
+}

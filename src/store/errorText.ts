@@ -1,0 +1,72 @@
+// Texts about what went wrong, without anything secret: codes instead of a library's messages, which may hold URLs and more.
+import { storeErrorIn } from './retry.ts'
+import { type Failure, RefusedError, type SecretValues, StoreError } from './store.ts'
+import { tlsError } from './tlsErrors.ts'
+
+/** Of connections that fail or break; all of these may pass. */
+const networkCodes: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the connection was refused',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'no answer came',
+  EHOSTUNREACH: 'there is no way to the host',
+  ENETUNREACH: 'there is no way to the network',
+  ENOTFOUND: 'the host is not known',
+  EAI_AGAIN: 'the host could not be looked up',
+}
+
+/** undefined: not an error of the network. */
+export function networkError(error: unknown): StoreError | undefined {
+  const code = codeIn(error)
+  if (code === undefined) return undefined
+  if (code === 'SELCAP_REFUSED') return new RefusedError(error instanceof Error ? error.message : code)
+  if (code in networkCodes) return new StoreError(`${networkCodes[code]} (${code})`)
+  const ofTls = tlsError(code)
+  if (ofTls) return ofTls
+  return /^(E[A-Z]+|ERR_[A-Z_]+)$/.test(code) ? new StoreError(`the connection failed (${code})`) : undefined
+}
+
+function codeIn(error: unknown, depth = 0): string | undefined {
+  if (typeof error !== 'object' || error === null || depth > 4) return undefined
+  const { code, cause, errors } = error as { readonly code?: unknown; readonly cause?: unknown; readonly errors?: readonly unknown[] }
+  return typeof code === 'string' ? code : codeIn(cause ?? errors?.[0], depth + 1)
+}
+
+/** What a status says about trying again. */
+export function isPassing(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429
+}
+
+/** `Retry-After`, in milliseconds; a date is not worth reading. */
+export function retryAfterMs(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,4}$/.test(header) ? Number(header) * 1_000 : undefined
+}
+
+/** At the door: what was thrown becomes a value. `doing` opens the text. A bug is thrown on. */
+export function toFailure(error: unknown, doing: string, signal: AbortSignal, secret: SecretValues): Failure {
+  if (signal.aborted) return { ok: false, isFinal: false, reason: `${doing}: stopped` }
+  const known = storeErrorIn(error)
+  if (!known) throw error
+  return { ok: false, isFinal: known.isFinal, reason: withoutSecrets(`${doing}: ${known.message}`, secret) }
+}
+
+const shownLeast = 6 // shorter ones are parts of ordinary words
+
+/** The last barrier: no text above should hold a secret, and none of this Secret's values, or parts of a signed URL, leaves. */
+export function withoutSecrets(text: string, secret: SecretValues): string {
+  const values = Object.values(secret).flatMap(value => [value, value.trim(), ...signatures(value)])
+  return values.filter(value => value.length >= shownLeast).reduce((rest, value) => rest.replaceAll(value, '***'), text)
+}
+
+function signatures(value: string): string[] {
+  const found = Array.from(value.matchAll(/[?&]sig=([^&"'\s]+)/g), ([, signature = '']) => signature)
+  return found.flatMap(signature => [signature, decodedOr(signature)])
+}
+
+function decodedOr(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

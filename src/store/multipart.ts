@@ -1,0 +1,169 @@
+// A source in parts of one size, each with its checksums, and the checksum of all. One part at a time is in memory here; how
+// many are under way is bounded by eachAtOnce(). A source that breaks off is asked again, from the byte it got to.
+// Refuses a source that is not what it says: another length, another checksum.
+import { createHash } from 'node:crypto'
+import { type Attempts, attempt } from './retry.ts'
+import { type Effort, type Source, StoreError } from './store.ts'
+
+export type Part = {
+  /** From 0. */
+  readonly index: number
+  readonly bytes: Buffer
+  readonly sha256: Buffer
+  readonly md5: Buffer
+}
+
+const partsMost = 10_000 // of S3; Azure allows more
+const mebibyte = 1024 * 1024
+
+/** The same for the same file each time, so that what an earlier upload left has the same cuts. */
+export function partBytesOf({ bytes }: Source, { partBytes }: Pick<Effort, 'partBytes'>): number {
+  if (bytes === undefined) return Math.max(partBytes, 16 * mebibyte)
+  const least = Math.ceil(bytes / partsMost)
+  return least <= partBytes ? partBytes : Math.ceil(least / mebibyte) * mebibyte
+}
+
+export class Parts {
+  readonly partBytes: number
+  readonly #source: Source
+  readonly #attempts: Attempts
+  readonly #whole = createHash('sha256')
+  readonly #free: Buffer[] = []
+  #bytes = 0
+
+  constructor(source: Source, attempts: Attempts) {
+    this.#source = source
+    this.#attempts = attempts
+    this.partBytes = partBytesOf(source, attempts.effort)
+  }
+
+  /** All that was given out. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** At least one part, though it be empty; the last one may be shorter. */
+  async *read(signal: AbortSignal): AsyncGenerator<Part> {
+    let part = new Filling(0, this.#room())
+    for await (const chunk of readSteadily(this.#source, 0, this.#attempts, signal)) {
+      this.#whole.update(chunk)
+      for (let rest = chunk; rest.length > 0; ) {
+        rest = part.take(rest)
+        if (!part.isFull) continue
+        yield this.#give(part)
+        part = new Filling(part.index + 1, this.#room())
+      }
+    }
+    if (part.index === 0 || part.filled > 0) yield this.#give(part)
+  }
+
+  /** Of all bytes, hexadecimal; call it when all parts are read. Throws if it is not the one the source names. */
+  digest(): string {
+    const sha256 = this.#whole.copy().digest('hex')
+    const said = this.#source.sha256
+    if (said !== undefined && said !== sha256) throw new StoreError(`the file has the SHA-256 ${sha256}, expected ${said}: it has changed`)
+    return sha256
+  }
+
+  /** Nobody looks at it any more: its memory is the next one's. A file takes as many as are under way, and not what a collector leaves. */
+  free({ bytes }: Part): void {
+    this.#free.push(Buffer.from(bytes.buffer))
+  }
+
+  #room(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.partBytes)
+  }
+
+  #give(part: Filling): Part {
+    this.#bytes += part.filled
+    return part.done()
+  }
+}
+
+/** A part that is being read; hashed bit by bit, so that nobody else in the process waits for long. */
+class Filling {
+  readonly index: number
+  readonly #bytes: Buffer
+  readonly #sha256 = createHash('sha256')
+  readonly #md5 = createHash('md5')
+  #filled = 0
+
+  constructor(index: number, bytes: Buffer) {
+    this.index = index
+    this.#bytes = bytes
+  }
+
+  get filled(): number {
+    return this.#filled
+  }
+
+  get isFull(): boolean {
+    return this.#filled === this.#bytes.length
+  }
+
+  /** What there was no room for. */
+  take(chunk: Uint8Array): Uint8Array {
+    const taken = chunk.subarray(0, this.#bytes.length - this.#filled)
+    this.#bytes.set(taken, this.#filled)
+    this.#filled += taken.length
+    for (const hash of [this.#sha256, this.#md5]) hash.update(taken)
+    return chunk.subarray(taken.length)
+  }
+
+  done(): Part {
+    return { index: this.index, bytes: this.#bytes.subarray(0, this.#filled), sha256: this.#sha256.digest(), md5: this.#md5.digest() }
+  }
+}
+
+/** All bytes from there on, also when the source breaks off in between. Throws when there are more or fewer than it said. */
+export async function* readSteadily(source: Source, from: number, attempts: Attempts, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const patient = { ...attempts, explain: (error: unknown) => new StoreError(`the file cannot be read: ${messageOf(error)}`) }
+  let at = from
+  let chunks: AsyncIterator<Uint8Array> | undefined // none: to be opened, at first and after it broke off
+  const next = async () => {
+    chunks ??= (await source.read(at, signal))[Symbol.asyncIterator]()
+    try {
+      return await chunks.next()
+    } catch (error) {
+      chunks = undefined
+      throw error
+    }
+  }
+  try {
+    for (;;) {
+      const { done, value } = await attempt(patient, signal, next)
+      if (done) break
+      at += value.length
+      yield value
+      attempts.sweeper.passed(value.length)
+    }
+  } finally {
+    await chunks?.return?.()
+  }
+  if (source.bytes !== undefined && at !== source.bytes)
+    throw new StoreError(`the file has ${at} bytes, expected ${source.bytes}: it has changed`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Calls `work` for each item, so many at the same time; the next item is asked for when there is room. Ends at the first failure. */
+export async function eachAtOnce<T>(items: AsyncIterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const underWay = new Set<Promise<void>>()
+  let failed: { readonly error: unknown } | undefined // the first one; looked at before more is begun
+  try {
+    for await (const item of items) {
+      const one = work(item).catch(error => {
+        failed ??= { error }
+      })
+      underWay.add(one)
+      void one.finally(() => underWay.delete(one))
+      if (underWay.size >= atOnce) await Promise.race(underWay)
+      if (failed) break
+    }
+  } finally {
+    await Promise.all(underWay)
+  }
+  if (failed) throw failed.error
+}

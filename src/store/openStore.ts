@@ -1,0 +1,70 @@
+// The door: a target and its Secret become a Store, or the reason why not. Loads the one library that is needed, and only then.
+
+import type { StoreTarget } from '../model/output.ts'
+import { Sweeper } from '../runtime/bufferGc.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import { makeGuard, type Resolve } from './egressGuard.ts'
+import { type EndpointPolicy, hostRefusal } from './endpointPolicy.ts'
+import { toFailure } from './errorText.ts'
+import { type Effort, type Failure, final, type SecretValues, type Store, usualEffort } from './store.ts'
+
+export type OpenParts = {
+  readonly effort?: Partial<Effort>
+  readonly clock?: Clock
+  readonly resolve?: Resolve
+}
+
+export type Opened = { readonly ok: true; readonly store: Store }
+
+/** Nothing is sent yet: a target that is wrong only in the other side's eyes is told by put(). */
+export async function openStore(
+  target: StoreTarget,
+  secret: SecretValues,
+  policy: EndpointPolicy,
+  parts: OpenParts = {},
+): Promise<Opened | Failure> {
+  try {
+    return { ok: true, store: await load(target, secret, policy, parts) }
+  } catch (error) {
+    return toFailure(error, 'Cannot open the output', new AbortController().signal, secret)
+  }
+}
+
+async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenParts): Promise<Store> {
+  const common = { effort: { ...usualEffort, ...parts.effort }, clock: parts.clock ?? systemClock, sweeper: new Sweeper() }
+  switch (target.kind) {
+    case 's3': {
+      const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([
+        import('./s3/client.ts'),
+        import('./s3/store.ts'),
+        import('./s3/errors.ts'),
+      ])
+      const guard = makeGuard(policy, parts.resolve)
+      const bucket = openBucket(target, secret, policy, guard)
+      const attempts = { ...common, explain: (error: unknown) => s3Error(error, target) }
+      return new S3Store({ target, bucket, secret, attempts, close: () => guard[Symbol.dispose]() })
+    }
+    case 'blob': {
+      const [{ openContainer }, { BlobStore }, { blobError }] = await Promise.all([
+        import('./azure/client.ts'),
+        import('./azure/store.ts'),
+        import('./azure/errors.ts'),
+      ])
+      const guard = makeGuard(policy, parts.resolve)
+      const container = openContainer(target, secret, policy, guard)
+      const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
+      return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
+    }
+    case 'sftp': {
+      const refused = hostRefusal(target.host, policy)
+      if (refused) throw final(`Cannot use sftp.host "${target.host}": ${refused}`)
+      const [{ SftpStore }, { readAccess }, { sftpError }] = await Promise.all([
+        import('./sftp/store.ts'),
+        import('./sftp/session.ts'),
+        import('./sftp/errors.ts'),
+      ])
+      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: parts.resolve }
+      return new SftpStore({ target, secret, session, attempts: { ...common, explain: (error: unknown) => sftpError(error, target) } })
+    }
+  }
+}

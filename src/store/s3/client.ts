@@ -1,0 +1,64 @@
+// The client for one bucket. In: a target, its Secret, what the administrator allows. Out: the SDK's client, which connects
+// through the guard and never retries by itself. Refuses a target that cannot work, with its field.
+import { S3Client } from '@aws-sdk/client-s3'
+import type { S3Target } from '../../model/output.ts'
+import type { Guard } from '../egressGuard.ts'
+import { type EndpointPolicy, hostRefusal, readEndpoint } from '../endpointPolicy.ts'
+import { final, type SecretValues } from '../store.ts'
+
+export type Bucket = {
+  readonly client: S3Client
+  /** Of an object, for people. */
+  readonly urlOf: (key: string) => string
+}
+
+export function openBucket(target: S3Target, secret: SecretValues, policy: EndpointPolicy, guard: Guard): Bucket {
+  const { bucket, endpoint, region = 'auto', isPathStyle = endpoint !== undefined, secretName } = target
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/.test(bucket))
+    throw final(`Cannot use s3Upload.bucket "${bucket}": expected a bucket's name`)
+  if (!/^[a-z0-9-]{1,63}$/.test(region)) throw final(`Cannot use s3Upload.region "${region}": expected a region such as "eu-central-1"`)
+  if (endpoint === undefined && target.region === undefined)
+    throw final('Cannot use s3Upload: expected an endpoint or a region, found neither')
+  const base = endpoint === undefined ? amazon(region, policy) : readEndpoint('s3Upload.endpoint', endpoint, policy)
+  if (base.search !== '' || base.hash !== '')
+    throw final(`Cannot use s3Upload.endpoint "${base.origin}${base.pathname}": expected nothing behind the path`)
+  const client = new S3Client({
+    endpoint: base.href,
+    region,
+    forcePathStyle: isPathStyle,
+    credentials: {
+      accessKeyId: keyOf(secret, 's3-access-key-id', secretName),
+      secretAccessKey: keyOf(secret, 's3-secret-access-key', secretName),
+    },
+    maxAttempts: 1, // attempts.ts tries again, in one place for all stores
+    requestChecksumCalculation: 'WHEN_REQUIRED', // ours are given with each part
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { httpAgent: guard.http, httpsAgent: guard.https, connectionTimeout: 15_000 },
+  })
+  return { client, urlOf: key => objectUrl(base, { bucket, key, isPathStyle }) }
+}
+
+/** Named, so that nothing of the environment names another one. */
+function amazon(region: string, policy: EndpointPolicy): URL {
+  const url = new URL(`https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
+  const refused = hostRefusal(url.hostname, policy)
+  if (refused) throw final(`Cannot use s3Upload.region "${region}": ${refused}`)
+  return url
+}
+
+function keyOf(secret: SecretValues, key: string, secretName: string): string {
+  const value = secret[key]
+  if (!value) throw final(`Cannot use Secret "${secretName}": expected the key ${key}`)
+  // They go into a header: what is not printable there is a mistake in the Secret, a line's end most often.
+  if (!/^[\x21-\x7e]+$/.test(value)) throw final(`Cannot use ${key} of Secret "${secretName}": expected no spaces and no end of line in it`)
+  return value
+}
+
+function objectUrl(
+  base: URL,
+  { bucket, key, isPathStyle }: { readonly bucket: string; readonly key: string; readonly isPathStyle: boolean },
+): string {
+  const path = [...(isPathStyle ? [bucket] : []), ...key.split('/')].map(encodeURIComponent).join('/')
+  const host = isPathStyle ? base.host : `${bucket}.${base.host}`
+  return `${base.protocol}//${host}${base.pathname.replace(/\/$/, '')}/${path}`
+}

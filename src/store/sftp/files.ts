@@ -1,0 +1,144 @@
+// What an upload does with files on an SFTP server, over one session: writes and reads of 32 KiB, thirty-two at a time, so that
+// a distant server does not make them slow and memory stays at a mebibyte.
+import { createHash } from 'node:crypto'
+import { StoreError } from '../store.ts'
+import { status, statusOf } from './errors.ts'
+import type { SftpSession } from './session.ts'
+
+const requestBytes = 32_768 // what every server takes
+const batchBytes = 32 * requestBytes
+
+/** undefined: not there. */
+export async function bytesThere(session: SftpSession, path: string): Promise<number | undefined> {
+  try {
+    const { size } = await session.ask<{ readonly size: number }>((sftp, done) => sftp.stat(path, done))
+    return size
+  } catch (error) {
+    if (statusOf(error) === status.noSuchFile) return undefined
+    throw error
+  }
+}
+
+/** All above it too. */
+export async function makeFolders(session: SftpSession, path: string): Promise<void> {
+  const names = path.split('/').filter(name => name !== '' && name !== '.')
+  const folders = names.map((_, index) => `${path.startsWith('/') ? '/' : ''}${names.slice(0, index + 1).join('/')}`)
+  for (const folder of folders) {
+    if ((await bytesThere(session, folder)) !== undefined) continue
+    await session
+      .ask<void>((sftp, done) => sftp.mkdir(folder, done))
+      .catch(async error => {
+        if ((await bytesThere(session, folder)) === undefined) throw error // else another upload made it meanwhile
+      })
+  }
+}
+
+export type Writing = {
+  readonly chunks: AsyncIterable<Uint8Array>
+  readonly from: number
+  readonly isNew: boolean
+  /** Called with how far the file reaches. */
+  readonly onBytes: (bytes: number) => void
+}
+
+/** Cuts off what stood behind. */
+export async function writeFrom(session: SftpSession, path: string, { chunks, from, isNew, onBytes }: Writing): Promise<void> {
+  const handle = await session.ask<Buffer>((sftp, done) => sftp.open(path, isNew ? 'w' : 'r+', 0o600, done))
+  try {
+    let at = from
+    for await (const batch of batches(chunks)) {
+      await Promise.all(
+        pieces(batch.length).map(([start, length]) =>
+          session.ask<void>((sftp, done) => sftp.write(handle, batch, start, length, at + start, done)),
+        ),
+      )
+      at += batch.length
+      onBytes(at)
+    }
+    await session.ask<void>((sftp, done) => sftp.fsetstat(handle, { size: at }, done))
+    await session.ask<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server can
+  } finally {
+    await session.ask<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: closed by the server
+  }
+}
+
+/** Length and checksum of what the server has. */
+export async function readBack(
+  session: SftpSession,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const handle = await session.ask<Buffer>((sftp, done) => sftp.open(path, 'r', done))
+  try {
+    const { size } = await session.ask<{ readonly size: number }>((sftp, done) => sftp.fstat(handle, done))
+    const hash = createHash('sha256')
+    const batch = Buffer.allocUnsafeSlow(Math.min(size, batchBytes))
+    for (let at = 0; at < size; at += batch.length) {
+      signal.throwIfAborted()
+      const length = Math.min(batch.length, size - at)
+      await Promise.all(pieces(length).map(([start, bytes]) => readFully(session, handle, { batch, start, bytes, at: at + start })))
+      hash.update(batch.subarray(0, length))
+    }
+    return { bytes: size, sha256: hash.digest('hex') }
+  } finally {
+    await session.ask<void>((sftp, done) => sftp.close(handle, done)).catch(() => {})
+  }
+}
+
+/** Over what has that name. Servers without OpenSSH's rename refuse a name that is taken. */
+export async function moveOver(session: SftpSession, from: string, to: string): Promise<void> {
+  try {
+    await session.ask<void>((sftp, done) => sftp.ext_openssh_rename(from, to, done))
+  } catch (error) {
+    if (!session.isOpen) throw error
+    await session.ask<void>((sftp, done) => sftp.unlink(to, done)).catch(() => {}) // most often there is none
+    await session.ask<void>((sftp, done) => sftp.rename(from, to, done))
+  }
+}
+
+/** After a write failed: that there is no room, if the server can tell; its own word is "failure". */
+export async function roomFor(session: SftpSession, folder: string, bytes: number): Promise<StoreError | undefined> {
+  if (!session.isOpen) return undefined
+  type Space = { readonly f_bavail?: number | bigint; readonly f_frsize?: number | bigint; readonly f_bsize?: number | bigint }
+  const space = await session.ask<Space>((sftp, done) => sftp.ext_openssh_statvfs(folder, done)).catch(() => undefined)
+  if (space?.f_bavail === undefined) return undefined
+  const free = Number(space.f_bavail) * Number(space.f_frsize ?? space.f_bsize ?? 0)
+  return free < bytes ? new StoreError(`the server has no room: ${free} bytes are free, expected ${bytes}`) : undefined
+}
+
+async function readFully(
+  session: SftpSession,
+  handle: Buffer,
+  { batch, start, bytes, at }: { readonly batch: Buffer; readonly start: number; readonly bytes: number; readonly at: number },
+): Promise<void> {
+  for (let got = 0; got < bytes; ) {
+    const read = await session.ask<number>((sftp, done) => sftp.read(handle, batch, start + got, bytes - got, at + got, done))
+    if (!read) throw new StoreError('the file on the server ended early')
+    got += read
+  }
+}
+
+/** The places of requests within a batch. */
+function pieces(bytes: number): (readonly [start: number, length: number])[] {
+  return Array.from({ length: Math.ceil(bytes / requestBytes) }, (_, index) => {
+    const start = index * requestBytes
+    return [start, Math.min(requestBytes, bytes - start)] as const
+  })
+}
+
+async function* batches(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const batch = Buffer.allocUnsafeSlow(batchBytes)
+  let filled = 0
+  for await (const chunk of chunks) {
+    for (let rest = chunk; rest.length > 0; ) {
+      const taken = rest.subarray(0, batchBytes - filled)
+      batch.set(taken, filled)
+      filled += taken.length
+      rest = rest.subarray(taken.length)
+      if (filled < batchBytes) continue
+      yield batch // written when the next one is asked for
+      filled = 0
+    }
+  }
+  if (filled > 0) yield batch.subarray(0, filled)
+}

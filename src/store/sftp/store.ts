@@ -1,0 +1,161 @@
+// Files to an SFTP server: written beside their name as `NAME.part`, read back and compared, then renamed. What a broken upload
+// left is gone on with; since its bytes are compared at the end, it need not be trusted, and a wrong one is written anew.
+// The server's own word on checksums is not used: OpenSSH has none. Reading back costs the file once more, in the other direction.
+import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import type { SftpTarget } from '../../model/output.ts'
+import { plainHost } from '../endpointPolicy.ts'
+import { toFailure } from '../errorText.ts'
+import { readSteadily } from '../multipart.ts'
+import { storeKey } from '../objectKey.ts'
+import { type Attempts, attempt } from '../retry.ts'
+import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from '../store.ts'
+import { bytesThere, makeFolders, moveOver, readBack, roomFor, writeFrom } from './files.ts'
+import { type SessionParts, SftpSession } from './session.ts'
+
+export type SftpParts = {
+  readonly target: SftpTarget
+  readonly secret: SecretValues
+  readonly session: SessionParts
+  readonly attempts: Attempts
+}
+
+const overlapBytes = 1024 * 1024 // of what is there; a server may have written the last requests in any order
+const longestMs = 2 ** 31 - 1 // a whole upload has no limit; each of its requests has (SftpSession)
+
+export class SftpStore implements Store {
+  readonly #parts: SftpParts
+  readonly #attempts: Attempts
+  #session: SftpSession | undefined
+
+  constructor(parts: SftpParts) {
+    this.#parts = parts
+    this.#attempts = { ...parts.attempts, effort: { ...parts.attempts.effort, requestMs: longestMs } }
+  }
+
+  async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
+    try {
+      const name = this.#nameOf(key)
+      const progress = { bytes: 0, isDistrusted: false }
+      for (;;) {
+        const before = progress.bytes
+        try {
+          return await this.#try(signal, session => this.#send(session, name, { source, progress, signal }))
+        } catch (error) {
+          if (!(error instanceof StoreError) || error.isFinal || progress.bytes <= before) throw error // a connection that breaks again and again may still get there
+        }
+      }
+    } catch (error) {
+      return this.#failure(error, `Cannot upload "${key}"`, signal)
+    }
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure> {
+    try {
+      const bytes = await this.#try(signal, session => bytesThere(session, this.#nameOf(key)))
+      return { ok: true, ...(bytes !== undefined && { found: { bytes } }) }
+    } catch (error) {
+      return this.#failure(error, `Cannot look for "${key}"`, signal)
+    }
+  }
+
+  async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | Failure> {
+    try {
+      const part = `${this.#nameOf(key)}.part`
+      await this.#try(signal, async session => {
+        if ((await bytesThere(session, part)) !== undefined) await session.ask<void>((sftp, done) => sftp.unlink(part, done))
+      })
+      return { ok: true }
+    } catch (error) {
+      return this.#failure(error, `Cannot remove what is left of "${key}"`, signal)
+    }
+  }
+
+  close(): void {
+    this.#session?.[Symbol.dispose]()
+  }
+
+  async #send(session: SftpSession, name: string, { source, progress, signal }: Sending): Promise<Stored> {
+    const part = `${name}.part`
+    const known = source.sha256 !== undefined && source.bytes !== undefined ? { bytes: source.bytes, sha256: source.sha256 } : undefined
+    if (known && (await bytesThere(session, name)) === known.bytes && (await readBack(session, name, signal)).sha256 === known.sha256)
+      return this.#stored(session, name, known)
+    await makeFolders(session, posix.dirname(name))
+    const there = progress.isDistrusted ? 0 : ((await bytesThere(session, part)) ?? 0)
+    const from = there <= (source.bytes ?? Number.POSITIVE_INFINITY) ? Math.max(0, there - overlapBytes) : 0
+    const sent = await this.#write(session, part, { source, progress, signal, from })
+    const found = await readBack(session, part, signal)
+    if (found.bytes !== sent.bytes || found.sha256 !== sent.sha256) {
+      progress.isDistrusted = true // what was there is not the beginning of this file, or the server lost something
+      throw new StoreError(
+        `the server has ${found.bytes} bytes with the SHA-256 ${found.sha256}, expected ${sent.bytes} with ${sent.sha256}`,
+      )
+    }
+    await moveOver(session, part, name)
+    return this.#stored(session, name, sent)
+  }
+
+  /** From there on; what lies before is only read, and only where its checksum is not known. */
+  async #write(session: SftpSession, part: string, { source, progress, signal, from }: Sending & { readonly from: number }) {
+    const hash = source.sha256 === undefined ? createHash('sha256') : undefined
+    const start = hash ? 0 : from
+    let at = start
+    const chunks = async function* (attempts: Attempts) {
+      for await (const chunk of readSteadily(source, start, attempts, signal)) {
+        hash?.update(chunk)
+        const begins = at
+        at += chunk.length
+        if (at > from) yield chunk.subarray(Math.max(0, from - begins))
+      }
+    }
+    const onBytes = (bytes: number) => {
+      progress.bytes = Math.max(progress.bytes, bytes)
+    }
+    await writeFrom(session, part, { chunks: chunks(this.#attempts), from, isNew: from === 0, onBytes }).catch(async error => {
+      throw (await roomFor(session, posix.dirname(part), (source.bytes ?? at) - progress.bytes)) ?? error
+    })
+    return { bytes: at, sha256: source.sha256 ?? hash?.digest('hex') ?? '' }
+  }
+
+  async #stored(
+    session: SftpSession,
+    name: string,
+    { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
+  ): Promise<Stored> {
+    const { host, port } = this.#parts.target
+    const path = await session.ask<string>((sftp, done) => sftp.realpath(name, done))
+    const place = `${plainHost(host).includes(':') ? `[${plainHost(host)}]` : plainHost(host)}${port === 22 ? '' : `:${port}`}`
+    return { ok: true, url: `sftp://${place}${path.split('/').map(encodeURIComponent).join('/')}`, bytes, sha256 }
+  }
+
+  #try<T>(signal: AbortSignal, request: (session: SftpSession) => Promise<T>): Promise<T> {
+    return attempt(this.#attempts, signal, async abort => {
+      if (!this.#session?.isOpen) this.#session = await SftpSession.open(this.#parts.session, abort)
+      const session = this.#session
+      const stop = () => session[Symbol.dispose]() // ends whatever is asked
+      abort.addEventListener('abort', stop, { once: true })
+      try {
+        return await request(session)
+      } finally {
+        abort.removeEventListener('abort', stop)
+      }
+    })
+  }
+
+  /** Below the folder one logs in to, unless the path begins with a slash. */
+  #nameOf(key: string): string {
+    const { path } = this.#parts.target
+    return `${path?.startsWith('/') ? '/' : ''}${storeKey(path, key)}`
+  }
+
+  #failure(error: unknown, doing: string, signal: AbortSignal): Failure {
+    const { target, secret } = this.#parts
+    return toFailure(error, `${doing} at sftp.host "${target.host}"`, signal, secret)
+  }
+}
+
+type Sending = {
+  readonly source: Source
+  readonly progress: { bytes: number; isDistrusted: boolean }
+  readonly signal: AbortSignal
+}

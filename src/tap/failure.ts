@@ -1,0 +1,34 @@
+// Why a tap did not open, and when to try again. A failure is one capture's: the others go on. Pure.
+
+import { doubledMs } from '../model/backoff.ts'
+import { TapError, type TapErrorCode } from '../model/errors.ts'
+import type { TapSpec } from '../model/tap.ts'
+
+/** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */
+export type Failed = {
+  readonly spec: TapSpec
+  readonly message: string
+  readonly tries: number
+  readonly isMissing: boolean
+  readonly retryAtMs?: number
+}
+
+const backOffMs = { first: 1_000, most: 30_000 } as const
+const backOffOfFewMs = { first: 1_000, most: 60_000 } as const // where tries are counted
+const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
+const final: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
+
+/** Whether a driver, the file system or the code around it refused; anything else is a bug. */
+export function isExpected(error: unknown): error is Error {
+  return error instanceof Error && (error instanceof TapError || 'syscall' in error || error.message.startsWith('Cannot '))
+}
+
+/** What a driver or the file system refused; anything else is a bug and is thrown on. */
+export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): Failed {
+  if (!isExpected(error)) throw error
+  const code = error instanceof TapError ? error.code : undefined
+  const isMissing = code !== undefined && missing.includes(code)
+  const waitMs = doubledMs(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
+  const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
+  return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
+}

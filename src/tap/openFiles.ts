@@ -1,0 +1,27 @@
+// The files of a tap that opens: those of before go on where the records are of the same kind.
+
+import type { CaptureFolder } from '../files/captureFolder.ts'
+import { activeName } from '../files/names.ts'
+import { FileSeries } from '../files/rotation.ts'
+import type { TapSpec } from '../model/tap.ts'
+import type { Clock } from '../runtime/clock.ts'
+
+export type SeriesSource = { readonly folder: CaptureFolder; readonly clock: Clock; readonly node: string }
+
+export async function openSeries({ folder, clock, node }: SeriesSource, spec: TapSpec, interfaceName: string): Promise<FileSeries> {
+  const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
+  const name = { pod: endpoint.name, interfaceName, format }
+  const settings = JSON.stringify([filter, snapLength, payload, format])
+  const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
+  const header = {
+    format,
+    snapLength,
+    interfaceName,
+    filter,
+    node,
+    endpoint: `${endpoint.namespace}/${endpoint.name}`,
+    capture: `${capture.namespace}/${capture.name}`,
+  }
+  const nowMs = Math.max(clock.now(), window.fromMs ?? Number.NEGATIVE_INFINITY) // no packet is older
+  return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs, ...continuation })
+}
