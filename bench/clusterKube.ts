@@ -5,8 +5,8 @@ import { setTimeout as after } from 'node:timers/promises'
 import { forwardTo } from '../scripts/demo/forward.ts'
 import { connectKube } from '../src/kube/connect.ts'
 import { type Kube, refusalOf } from '../src/kube/request.ts'
-import type { SimulatedCluster } from '../test/cluster/simulated.ts'
-import type { Scope } from '../test/net/namespace.ts'
+import type { SimulatedCluster } from '../test/support/kube/simulated.ts'
+import type { Scope } from '../test/support/net/namespace.ts'
 
 /** The API server listens in a network namespace: connections go by way of a socket file. */
 export async function connected(cluster: SimulatedCluster, scope: Scope): Promise<Kube> {

@@ -16,7 +16,7 @@ import { defaultSettings } from '../src/model/settings.ts'
 import { ReportWriter } from '../src/publish/reportWriter.ts'
 import { systemClock } from '../src/runtime/clock.ts'
 import { Cluster } from '../src/source/clusterSource.ts'
-import { type ApiServer, startApiServer } from '../test/cluster/apiServer.ts'
+import { type ApiServer, startApiServer } from '../test/support/kube/apiServer.ts'
 
 const log = pino({ level: 'silent' })
 const idleSeconds = 60

@@ -4,7 +4,7 @@
 import { compile } from '../grammar/compile.ts'
 import { parseTokens } from '../grammar/parser.ts'
 import { tokenize } from '../grammar/tokens.ts'
-import { interpret } from '../test/grammar/interpret.ts'
+import { interpret } from '../test/support/grammar/interpret.ts'
 import { median } from './median.ts'
 
 const rounds = 15

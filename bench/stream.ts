@@ -17,7 +17,7 @@ import type { Told } from '../src/stream/mergeInput.ts'
 import { openNodeStream } from '../src/stream/nodeStream.ts'
 import { toldIn } from '../src/stream/statistics.ts'
 import { StreamBudget } from '../src/stream/streamBudget.ts'
-import { specFor } from '../test/taps/holderParts.ts'
+import { specFor } from '../test/support/net/tapManagerFixture.ts'
 import { inNamespace, ip, machine, send } from './harness.ts'
 import { addTapLinks, tapName } from './standalone.ts'
 

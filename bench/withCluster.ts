@@ -1,6 +1,6 @@
 // A simulated cluster for a bench; it and whatever else is handed to `scope` is gone at the end, also of a bench that fails.
-import { SimulatedCluster } from '../test/cluster/simulated.ts'
-import type { Scope } from '../test/net/namespace.ts'
+import { SimulatedCluster } from '../test/support/kube/simulated.ts'
+import type { Scope } from '../test/support/net/namespace.ts'
 
 export async function withCluster(main: (cluster: SimulatedCluster, scope: Scope) => Promise<void>): Promise<void> {
   const cleanUps: (() => unknown)[] = []

@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { makePod, type Pod } from '../test/net/pod.ts'
+import { makePod, type Pod } from '../test/support/net/pod.ts'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const selcap = join(root, 'bin', 'selcap')

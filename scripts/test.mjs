@@ -1,6 +1,6 @@
 // npm test: sets up, then runs AVA and closes with the line `N passed, N failed`. In: arguments for AVA (files, --match …).
 // Root tests with real network namespaces; an ordinary user does the same inside a user namespace of their own, where the
-// system allows one. Elsewhere test/net/privilege.ts skips those tests, by name.
+// system allows one. Elsewhere test/support/net/privilege.ts skips those tests, by name.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -15,14 +15,15 @@ const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
 
 prepare(process.execPath, 'scripts/setup.mjs')
-if (wants('cluster') || wants('daemonset')) prepare(nodeToRun(), 'test/cluster/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
-if (wants('output') || wants('controller')) prepare(nodeToRun(), 'test/cluster/build.ts', 'stores')
+if (wants('integration/kube') || wants('integration/deploy'))
+  prepare(nodeToRun(), 'test/support/kube/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
+if (wants('integration/stores') || wants('integration/kube')) prepare(nodeToRun(), 'test/support/kube/build.ts', 'stores')
 const { prefix, env } = network()
 const count = new TapCount()
 await ava([...workers, ...args])
 // Once more without worker threads: there the addon is loaded, and let go, by whole processes.
-if (args.length === 0 && existsSync(join(root, 'test', 'native')))
-  await ava([...workers, '--no-worker-threads', 'test/native/**/*.test.ts'])
+if (args.length === 0 && existsSync(join(root, 'test', 'integration', 'node', 'native')))
+  await ava([...workers, '--no-worker-threads', 'test/integration/node/native/**/*.test.ts'])
 close()
 
 function prepare(node, script, ...rest) {

@@ -1,7 +1,7 @@
 // What a capture driver is: src/driver/ring/ringDriver.ts (the addon, TPACKET_V3) and src/driver/libpcap/libpcapDriver.ts (the `pcap` package).
 // A driver turns frames into whole records on a descriptor it was given. It never opens, names, closes or deletes
 // a file, never writes a file header or trailer, and knows nothing of captures: src/taps and src/files do that.
-// test/taps/contract.ts holds both drivers to what is written here.
+// test/support/net/contract/contract.ts holds both drivers to what is written here.
 import type { Format, Payload } from '../model/capture.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 

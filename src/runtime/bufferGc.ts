@@ -1,5 +1,5 @@
 // Collects the buffers of what was passed on. They lie outside of JavaScript's heap, whose collector counts only the small objects
-// that name them and sees no hurry: under load they would be most of the memory (test/gateway/load.test.ts measures it). Young ones
+// that name them and sees no hurry: under load they would be most of the memory (test/integration/kube/gateway/load.test.ts measures it). Young ones
 // go every 2 MiB, which is also the fastest, since the next buffers find warm memory (bench/README.md); those that grew old while a
 // reader was slow go when there are many.
 import { setFlagsFromString } from 'node:v8'

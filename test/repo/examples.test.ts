@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { read, root, under } from './tree.ts'
 
-// Those of other APIs are held to their schemas in test/cluster.
+// Those of other APIs are held to their schemas in test/integration/kube/crds.
 const own = under('examples').filter(name => name.endsWith('.yaml') && read(name).includes('projectcalico.org/v3'))
 
 for (const file of own) {

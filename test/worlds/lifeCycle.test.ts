@@ -2,10 +2,10 @@
 import test from 'ava'
 import type { TapSpec } from '../../src/model/tap.ts'
 import type { PacketCapture, WorkloadEndpoint, World } from '../../src/model/world.ts'
-import { capture, endpoint, noonMs, world } from './documents.ts'
-import { expanders, type Step } from './expanders.ts'
-import { emptyNode } from './node.ts'
-import { turn } from './turns.ts'
+import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
+import { expanders, type Step } from '../support/worlds/expanders.ts'
+import { emptyNode } from '../support/worlds/node.ts'
+import { turn } from '../support/worlds/turns.ts'
 
 type Steps = readonly Step<readonly TapSpec[]>[]
 

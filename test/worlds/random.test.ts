@@ -6,9 +6,9 @@ import fc from 'fast-check'
 import type { Actual } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { World } from '../../src/model/world.ts'
-import { capture, endpoint, noonMs, world } from './documents.ts'
-import { emptyNode } from './node.ts'
-import { turn, turns } from './turns.ts'
+import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
+import { emptyNode } from '../support/worlds/node.ts'
+import { turn, turns } from '../support/worlds/turns.ts'
 
 const minute = (n: number) => new Date(noonMs + n * 60_000).toISOString()
 const app = fc.constantFrom('web', 'db')

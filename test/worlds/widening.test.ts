@@ -1,11 +1,11 @@
 // Attempts to reach, from a namespace of one's own, packets of another namespace or of the node, by each field of a PacketCapture and
 // of Retina's Capture that a namespaced user may write. What Retina's may ask for beyond that is the API server's to refuse
-// (test/daemonset/retina.test.ts); a PacketCaptureConfig is made by administrators alone (test/daemonset/packetcaptureconfig.test.ts).
+// (test/integration/deploy/retina.test.ts); a PacketCaptureConfig is made by administrators alone (test/integration/deploy/packetCaptureConfig.test.ts).
 import test from 'ava'
 import { decide } from '../../src/engine/evaluate.ts'
 import type { CaptureDocument, ForeignCapture, World } from '../../src/model/world.ts'
-import { capture, endpoint, noonMs, world } from './documents.ts'
-import { emptyNode } from './node.ts'
+import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
+import { emptyNode } from '../support/worlds/node.ts'
 
 const places: Partial<World> = {
   hostInterfaces: ['eth0', 'lo', 'calibank-0', 'caliweb-0'],

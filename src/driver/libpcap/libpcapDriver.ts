@@ -2,7 +2,7 @@
 // (pcapProcess.ts) that owns the libpcap session; this side puts its packets on the sinks. The addon's way of compiling
 // filters and of listing and watching interfaces is used when it is given, else portableLinks.ts looks twice a second.
 //
-// Stated limits, which test/taps/libpcap.test.ts hands to the contract:
+// Stated limits, which test/integration/node/driver/libpcap.test.ts hands to the contract:
 // - times are microseconds, also in pcapng; no direction and no checksum flags in pcapng;
 // - a tap costs a process of about 45 MB and 0.1 s to open; 2 to 4 times the CPU of a packet in the ring driver and more;
 // - a ring is a multiple of 256 KiB; a snap length is at most 262,144;

@@ -1,0 +1,77 @@
+// `kubectl capture` where all kinds of capture are installed: what it lists, describes and deletes, by name or by --api.
+import { delimiter, join } from 'node:path'
+import test from 'ava'
+import { parseAllDocuments } from 'yaml'
+import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
+import { read, root } from '../../../repo/tree.ts'
+import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
+import { packetCapture } from '../../../support/kube/simulated.ts'
+
+const shared: { api?: ApiServer } = {}
+const capture = (...args: string[]) => {
+  if (!shared.api) throw new Error('Cannot test: no API server was started')
+  return shared.api.ask(['capture', ...args, '-n', 'shop'])
+}
+
+test.before(async () => {
+  process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
+  const api = await startApiServer()
+  shared.api = api
+  for (const folder of ['', 'retina', 'packetcaptureconfig']) await api.kubectl('apply', '--server-side', '-k', join(root, 'crds', folder))
+  await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
+  await api.kubectl('create', 'namespace', 'shop')
+  const retina = parseAllDocuments(read('examples/retina/pods.yaml'))[0]?.toJS() as { metadata: object }
+  const documents = [
+    packetCapture('own', {}),
+    { ...retina, metadata: { name: 'trace', namespace: 'shop' } },
+    {
+      apiVersion: 'networking.packet.io/v1',
+      kind: 'PacketCaptureConfig',
+      metadata: { name: 'config' },
+      spec: { targetIPs: ['10.0.0.1'], duration: 10 },
+    },
+  ]
+  for (const document of documents) {
+    const { code, err } = await api.ask(['apply', '-f', '-'], { input: JSON.stringify(document) })
+    if (code !== 0) throw new Error(`Cannot test: ${err}`)
+  }
+})
+test.after.always(() => shared.api?.stop())
+
+test.serial('list has a table for each kind, with names that kubectl takes', async t => {
+  const { code, out } = await capture('list')
+  t.is(code, 0)
+  t.deepEqual(
+    out.split('\n').map(line => line.split(/ +/)[0]),
+    [
+      'NAME',
+      'packetcapture.projectcalico.org/own',
+      '',
+      'NAME',
+      'capture.retina.sh/trace',
+      '',
+      'NAME',
+      'packetcaptureconfig.networking.packet.io/config',
+      '',
+    ],
+  )
+  t.is((await capture('list', '--api', 'packetcaptureconfig', '-o', 'name')).out, 'packetcaptureconfig.networking.packet.io/config\n')
+  t.deepEqual(
+    JSON.parse((await capture('list', '-o', 'json')).out).items.map((item: { kind: string }) => item.kind),
+    ['PacketCapture', 'Capture', 'PacketCaptureConfig'],
+  )
+})
+
+test.serial('describe finds a capture of any kind by its name', async t => {
+  t.regex((await capture('describe', 'own')).out, /^Name: +own\n/)
+  t.regex((await capture('describe', 'trace')).out, /^Name: trace\nNamespace: shop\nKind: Capture\n[\s\S]*app: checkout/)
+  t.regex((await capture('describe', 'config')).out, /^Name: config\nKind: PacketCaptureConfig\n[\s\S]*targetIPs:\n +- 10\.0\.0\.1/)
+  t.is((await capture('describe', 'nothing')).code, exitCodes.notFound)
+  t.is((await capture('describe', 'trace', '--api', 'packetcapture')).code, exitCodes.notFound)
+})
+
+test.serial('delete removes what the name is of, and --all those of one kind', async t => {
+  t.is((await capture('delete', 'config')).out, 'packetcaptureconfig.networking.packet.io "config" deleted\n')
+  t.is((await capture('delete', '--all', '--api', 'retina')).out, 'capture.retina.sh "trace" deleted\n')
+  t.is((await capture('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/own\n')
+})

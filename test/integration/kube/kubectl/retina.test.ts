@@ -1,0 +1,173 @@
+// `kubectl capture` over Retina's captures, as a user with rights in one namespace: made by flags, listed beside others, described,
+// fetched as the archives that the nodes made, deleted.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
+import { root } from '../../../repo/tree.ts'
+import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
+import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
+import { packetCapture } from '../../../support/kube/simulated.ts'
+import { useSimulated } from '../../../support/kube/useSimulated.ts'
+
+const { cluster, clusterTest } = useSimulated()
+const onRetina = useRetina(cluster)
+type User = { readonly stage: RetinaStage; readonly capture: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']> }
+const shared: { user?: User } = {}
+
+async function onStage(): Promise<User> {
+  if (shared.user) return shared.user
+  process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
+  const stage = await onRetina()
+  const kubeconfig = await makeUser(cluster())
+  await addGateway(cluster(), ['--apis', 'retina'])
+  for (const role of ['edit', 'files'])
+    await cluster().api.kubectl(
+      'create',
+      'rolebinding',
+      `dev-retina-${role}`,
+      '-n',
+      'shop',
+      `--clusterrole=selcap-retina-${role}`,
+      '--serviceaccount=shop:dev',
+    )
+  const capture: User['capture'] = (...args) => cluster().api.ask(['capture', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
+  shared.user = { stage, capture }
+  return shared.user
+}
+
+clusterTest('create --api retina shows what it would make, as a node would read it', async t => {
+  const { capture } = await onStage()
+  const flags = [
+    '--pod-selectors',
+    'app=web',
+    '--exclude-filter',
+    '22',
+    '--protocol',
+    'udp',
+    '--for',
+    '1m',
+    '--limit-bytes',
+    '50MB',
+    '--no-metadata',
+  ]
+  const { code, out, err } = await capture('create', 'shown', '--api', 'retina', ...flags, '--dry-run=server', '-o', 'json')
+  t.deepEqual([code, err], [0, ''])
+  t.like(JSON.parse(out).spec, {
+    captureConfiguration: {
+      captureTarget: { podSelector: { matchLabels: { app: 'web' } } },
+      captureOption: { duration: '60s', maxCaptureSize: 50, pcapFilter: '(udp)' },
+      filters: { exclude: ['22'] },
+      includeMetadata: false,
+    },
+    outputConfiguration: { hostPath: 'shown' },
+  })
+})
+
+clusterTest('create --api retina refuses what a Capture cannot say, and what a node would refuse', async t => {
+  const { capture } = await onStage()
+  const refused: readonly (readonly [readonly string[], RegExp])[] = [
+    [['--api', 'retina', '--ttl', '1h'], /Cannot use --ttl with --api retina/],
+    [['--api', 'retina', '--selector', 'all()'], /Cannot use --selector with --api retina/],
+    [['--api', 'retina', '--include-filter', 'example.com'], /Cannot capture: invalid filter example\.com/],
+    [['--api', 'retina', '--host-path', '/etc'], /hostPath must be a relative subpath name/],
+    [['--api', 'retina', '--pod', 'web-0', '--pod-selectors', 'a=b'], /PodNames is not compatible with/],
+    [['--api', 'retina', '--pod-selectors', 'web'], /Cannot read label "web": expected name=value/],
+    [['--exclude-filter', '22'], /expected --api retina/],
+    [['--api', 'packetcaptureconfig'], /Cannot create a PacketCaptureConfig by flags/],
+    [['--api', 'pcap'], /Expected packetcapture, retina, packetcaptureconfig/],
+  ]
+  for (const [flags, words] of refused) {
+    const { code, err } = await capture('create', 'refused', ...flags)
+    t.is(code, exitCodes.usage, err)
+    t.regex(err, words)
+  }
+  const { code, err } = await capture('create', 'nodes', '--api', 'retina', '--node-selectors', 'kubernetes.io/os=linux', '--for', '1m')
+  t.is(code, exitCodes.notAllowed, err)
+  t.regex(err, /captures\/host/)
+})
+
+clusterTest('a Capture is made, waited for and fetched with one command, and is gone with another', async t => {
+  const { stage, capture } = await onStage()
+  const made = capture(
+    'create',
+    'trace',
+    '--api',
+    'retina',
+    '--pod',
+    'web-0,web-1',
+    '--protocol',
+    'udp',
+    '--for',
+    '20s',
+    '--no-metadata',
+    '--timeout',
+    '150s',
+    '--download',
+    join(cluster().directory, 'fetched'),
+  )
+  await stage.until(
+    'trace',
+    'open taps',
+    ({ files = [] }) => files.length === 2 && files.every(file => file.endpoints.every(row => row.startedAt)),
+    'shop',
+  )
+  await stage.send('web-0', { first: 700, count: 2 })
+
+  await cluster().apply(packetCapture('other', { selector: 'has(nothing)' }))
+  const list = await capture('list')
+  t.regex(list.out, /^NAME +SELECTOR[\s\S]*\npacketcapture\.projectcalico\.org\/other /)
+  t.regex(list.out, /\n\nNAME +COMPLETE +ERROR +ACTIVE +SUCCEEDED +FAILED +AGE\ncapture\.retina\.sh\/trace +False +2 /)
+  t.is((await capture('list', '--api', 'retina', '-o', 'name')).out, 'capture.retina.sh/trace\n')
+  const described = await capture('describe', 'trace')
+  t.regex(described.out, /Kind: Capture[\s\S]*podNames:[\s\S]*complete: "?False, JobsInProgress: 2\/2 Capture jobs[\s\S]*Node node-1: /)
+
+  const { code, out, err } = await made
+  t.is(code, 0, err)
+  t.regex(out, /^capture\.retina\.sh\/trace created\nDownloaded 2 files, .*, verified, to /)
+  t.regex(err, /trace: All 2 Capture jobs are completed/)
+  const folder = join(cluster().directory, 'fetched', 'node-1')
+  const [archive = '', ...others] = readdirSync(folder)
+  t.deepEqual(others, [])
+  t.regex(archive, /^trace-node-1-\d{14}UTC\.tar\.gz$/)
+  t.regex(execFileSync('tar', ['-tzf', join(folder, archive)], { encoding: 'utf8' }), /UTC\.pcap\ntcpdump\.log\n$/)
+  t.is(
+    execFileSync('sha256sum', [join(folder, archive)], { encoding: 'utf8' }).split(' ')[0],
+    execFileSync('sha256sum', [stage.archive('node-1', 'trace')], { encoding: 'utf8' }).split(' ')[0],
+  )
+
+  const merged = await capture('download', 'trace', '--merge')
+  t.is(merged.code, exitCodes.usage)
+  t.regex(merged.err, /Cannot merge ".*\.tar\.gz": expected capture files alone/)
+  t.is((await capture('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
+  t.is((await capture('delete', 'trace')).code, exitCodes.notFound)
+  t.true(existsSync(join(folder, archive)))
+})
+
+clusterTest('one name of two kinds is asked about, and --api tells', async t => {
+  const { stage, capture } = await onStage()
+  const target = { captureTarget: { podNames: ['db-0'] }, captureOption: { duration: '1h' }, includeMetadata: false }
+  await stage.apply('both', { captureConfiguration: target, outputConfiguration: { hostPath: 'both' } })
+  await cluster().apply(packetCapture('both', {}))
+  const { code, err } = await capture('delete', 'both')
+  t.is(code, exitCodes.usage)
+  t.regex(err, /found packetcapture\.projectcalico\.org\/both and capture\.retina\.sh\/both; expected --api/)
+  t.is((await capture('delete', 'both', '--api', 'packetcapture')).code, 0)
+  t.is((await capture('delete', 'both')).out, 'capture.retina.sh "both" deleted\n')
+})
+
+clusterTest("another namespace's archives are nobody's to fetch", async t => {
+  const { stage, capture } = await onStage()
+  await stage.apply(
+    'vault',
+    {
+      captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
+      outputConfiguration: { hostPath: 'v' },
+    },
+    'bank',
+  )
+  await stage.complete('vault', 'bank')
+  const { code, err } = await capture('download', 'vault', '-n', 'bank', '--api', 'retina')
+  t.is(code, exitCodes.notAllowed, err)
+  t.regex(err, /may not get captures\/files in group "retina\.sh" in the namespace "bank"/)
+})

@@ -1,0 +1,69 @@
+// Compiling filters in the process: limits, many at once, and what a hostile caller may hand over.
+import { createRequire } from 'node:module'
+import test from 'ava'
+import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
+
+const hosts = (count: number): string => Array.from({ length: count }, (_, index) => `host 10.${index >> 8}.${index & 255}.1`).join(' or ')
+
+test('compile() gives the same answer however many ask at once', async t => {
+  const driver = ringDriver()
+  const once = await driver.compile('tcp port 80 and host 10.0.0.1', 262_144)
+  t.true(once > 5)
+  const all = await Promise.all(Array.from({ length: 500 }, () => driver.compile('tcp port 80 and host 10.0.0.1', 262_144)))
+  t.true(all.every(count => count === once))
+})
+
+test('compile() refuses a program that is too long, with the number, before it optimises it', async t => {
+  await t.throwsAsync(ringDriver().compile(hosts(200), 262_144), {
+    code: 'FILTER_TOO_LONG',
+    message: /it takes \d{4,} instructions, expected at most 1500/,
+  })
+})
+
+test('compile() refuses a text that is too long', async t => {
+  const longer = (bytes: number) => `ip ${' '.repeat(bytes)}`
+  await t.throwsAsync(ringDriver().compile(longer(4_096), 262_144), { code: 'FILTER_TOO_LONG', message: /longer than 4096 bytes/ })
+  await t.throwsAsync(ringDriver().compile(longer(16_384), 262_144, 16_384), {
+    code: 'FILTER_TOO_LONG',
+    message: /longer than 16384 bytes/,
+  })
+})
+
+test("compile() passes libpcap's own words on", async t => {
+  await t.throwsAsync(ringDriver().compile('port', 262_144), {
+    code: 'BAD_FILTER',
+    message: /^Cannot compile filter "port": .*syntax error/,
+  })
+})
+
+test('compile() refuses a filter that holds NUL', async t => {
+  await t.throwsAsync(ringDriver().compile('ip\0or', 262_144), { instanceOf: TypeError, message: /without NUL/ })
+})
+
+const addon = createRequire(import.meta.url)('../../../../native/build/Release/selcap.node') as Readonly<
+  Record<string, (...args: unknown[]) => unknown>
+>
+const wrong: readonly (readonly [name: string, args: readonly unknown[]])[] = [
+  ['compile', ['x', 'ip', 2, 1500]],
+  ['compile', [1, 7, 2, 1500]],
+  ['compile', [1, 'ip', 'x', 1500]],
+  ['compile', [1, 'ip', 2, 'x']],
+  ['compile', []],
+  ['open', [1]],
+  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true, 1500]],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x', 1500]],
+  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true, 1500]],
+  ['offer', [1, 'x', 1, true]],
+  ['order', [9, 1, 1]],
+  ['order', [1, {}, 1]],
+  ['counters', [{}]],
+  ['setLeft', [1, 2, 3]],
+  ['links', [1, 5]],
+  ['start', [() => {}]],
+]
+for (const [name, args] of wrong) {
+  test(`the addon's ${name}() throws when it is given ${JSON.stringify(args)}`, t => {
+    ringDriver() // started
+    t.throws(() => addon[name]?.(...args), { instanceOf: Error })
+  })
+}

@@ -1,0 +1,121 @@
+// `kubectl capture stream` against a server that stands for the gateway, with pcapng bytes of our own files: what reaches standard
+// output, a file, and a program that is given Wireshark's arguments.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buffer, text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { serve, token } from '../../support/kube/fakeGateway.ts'
+
+const plugin = fileURLToPath(new URL('../../../bin/kubectl-capture', import.meta.url))
+const bytes = Buffer.from('0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000', 'hex')
+
+type Scene = { readonly directory: string; readonly args: (...more: string[]) => string[]; readonly paths: string[] }
+
+async function scene(t: ExecutionContext, answer: (response: ServerResponse) => void): Promise<Scene> {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-stream-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  const paths: string[] = []
+  const { url, caFile } = await serve(t, (request, response) => {
+    paths.push(request.url ?? '')
+    answer(response)
+  })
+  const file = join(directory, 'kubeconfig')
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'u', user: { token } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'shop' } }],
+    'current-context': 'x',
+  }
+  writeFileSync(file, JSON.stringify(config))
+  const common = ['--kubeconfig', file, '--api-group', 'projectcalico.org', '--gateway', url, '--gateway-ca', caFile]
+  return { directory, paths, args: (...more) => ['stream', 'web', ...common, ...more] }
+}
+
+async function run(args: readonly string[]): Promise<{ code: number | null; out: Buffer; err: string }> {
+  const child = spawn(plugin, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [out, err] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, out, err }
+}
+
+test('kubectl capture stream writes what comes to standard output', async t => {
+  const { args, paths } = await scene(t, response => response.end(bytes))
+  const { code, out, err } = await run(args())
+  t.is(code, 0, err)
+  t.deepEqual(out, bytes)
+  t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])
+})
+
+test('kubectl capture stream --write writes a file', async t => {
+  const { args, directory } = await scene(t, response => response.end(bytes))
+  const { code, err } = await run(args('--write', join(directory, 'live.pcapng')))
+  t.is(code, 0, err)
+  t.deepEqual(readFileSync(join(directory, 'live.pcapng')), bytes)
+})
+
+test('kubectl capture stream --wireshark starts it on its standard input, and ends with it', async t => {
+  const { args, directory } = await scene(t, response => response.write(bytes)) // and goes on
+  const program = join(directory, 'shark')
+  writeFileSync(program, `#!/bin/sh\necho "$@" >"${directory}/arguments"\nhead -c ${bytes.length} >"${directory}/input"\n`)
+  chmodSync(program, 0o755)
+  const { code, err } = await run(args('--wireshark', program))
+  t.is(code, 0, err)
+  t.is(readFileSync(join(directory, 'arguments'), 'utf8'), '-k -i -\n')
+  t.deepEqual(readFileSync(join(directory, 'input')), bytes)
+})
+
+test('kubectl capture stream ends quietly when its reader has enough', async t => {
+  const { args } = await scene(t, response => {
+    const more = setInterval(() => response.write(Buffer.alloc(65_536)), 1)
+    response.on('close', () => clearInterval(more))
+  })
+  const child = spawn(plugin, args(), { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.once('data', () => child.stdout.destroy())
+  const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
+  t.deepEqual([child.exitCode, err], [0, ''])
+})
+
+test('kubectl capture stream exits 8 when the stream breaks off', async t => {
+  const { args } = await scene(t, response => response.write(bytes, () => response.destroy()))
+  const { code, out, err } = await run(args())
+  t.is(code, 8, err)
+  t.deepEqual(out, bytes)
+  t.regex(err, /^Cannot stream any longer: /)
+})
+
+test('kubectl capture stream exits 130 when it is interrupted', async t => {
+  const { args } = await scene(t, response => response.write(bytes))
+  const child = spawn(plugin, args(), { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.once('data', () => child.kill('SIGINT'))
+  const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
+  t.deepEqual([child.exitCode, err], [130, ''])
+})
+
+for (const [what, flags, status, code, said] of [
+  ['is refused', [], 403, 4, /^Cannot stream shop\/web: may not get packetcaptures\/stream\n$/],
+  ['finds no program', ['--wireshark', '/nowhere/shark'], 200, 1, /^Cannot start Wireshark: spawn \/nowhere\/shark ENOENT\n$/],
+  ['has no place to write', ['--write', '/nowhere/live.pcapng'], 200, 2, /^Cannot write \/nowhere\/live.pcapng: ENOENT/],
+  ['has two places to go', ['--wireshark', 'x', '--write', 'y'], 200, 2, /expected one of them/],
+] as const) {
+  test(`kubectl capture stream exits ${code} when it ${what}`, async t => {
+    const { args } = await scene(t, response =>
+      response.writeHead(status).end(status === 200 ? bytes : 'may not get packetcaptures/stream\n'),
+    )
+    const answer = await run(args(...flags))
+    t.is(answer.code, code, answer.err)
+    t.regex(answer.err, said)
+  })
+}
+
+test('the certificate of a gateway that is named has to be a good one', async t => {
+  const { args } = await scene(t, response => response.end(bytes))
+  const { code, err } = await run(args().slice(0, -2))
+  t.is(code, 1)
+  t.regex(err, /^Cannot reach the gateway at https:\/\/127\.0\.0\.1:\d+: (self-signed|unable to verify)/)
+})

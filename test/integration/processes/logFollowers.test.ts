@@ -1,0 +1,93 @@
+// Who prints when: captures that come, fail and go.
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as after } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import pino from 'pino'
+import { LivePrinters } from '../../../src/artifacts/text/logFollowers.ts'
+import { systemClock } from '../../../src/runtime/clock.ts'
+import { until } from '../../support/net/capture.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { pcapFile } from '../../support/pcap/pcap.ts'
+
+const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'live', uid: 'u' } as const
+const followed = { key: 'networking.packet.io/live', capture }
+const data = ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) })
+const record = (number: number) => pcapFile([{ atUs: 1_800_000_000_000_000 + number, original: data.length, data }]).subarray(24)
+
+function stage(t: ExecutionContext) {
+  const root = mkdtempSync(join(tmpdir(), 'selcap-live-'))
+  const folder = join(root, 'live')
+  const printed: string[] = []
+  const warnings: { readonly capture?: string; readonly error?: string }[] = []
+  const state = { isThere: false, refusals: 0 }
+  const printers = new LivePrinters({
+    clock: systemClock,
+    log: pino({}, { write: line => warnings.push(JSON.parse(line)) }),
+    folderOf: (_, uid) => (state.isThere && uid === 'u' ? folder : undefined),
+    print: async text => {
+      if (state.refusals-- > 0) throw Object.assign(new Error('EIO: i/o error, write'), { syscall: 'write' })
+      printed.push(text)
+    },
+  })
+  t.teardown(async () => {
+    await printers[Symbol.asyncDispose]()
+    rmSync(root, { recursive: true, force: true })
+  })
+  const open = () => {
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'a_eth0.pcap'), pcapFile([]))
+    state.isThere = true
+  }
+  const add = (number: number) => appendFileSync(join(folder, 'a_eth0.pcap'), record(number))
+  const times = () => Array.from(printed.join('').matchAll(/^PACKET: \S+ 08:00:00\.(\d+) /gm), ([, us]) => Number(us))
+  return { printers, folder, printed, warnings, state, open, add, times }
+}
+
+test('LivePrinters print from when there are files until the capture is left', async t => {
+  const { printers, open, add, times } = stage(t)
+  printers.follow([followed])
+  printers.follow([followed])
+  await after(300)
+  open()
+  add(0)
+  await until('the first line', () => times().length === 1)
+  add(1)
+  await until('the second line', () => times().length === 2)
+  await printers.leave('u')
+  add(2)
+  await after(600)
+  t.deepEqual(times(), [0, 1])
+  printers.follow([followed])
+  await until('the third line', () => times().length === 3)
+  t.deepEqual(times(), [0, 1, 2])
+})
+
+test('LivePrinters try again what fails, say so once, and repeat and lose nothing', async t => {
+  const { printers, open, add, times, warnings, state } = stage(t)
+  state.refusals = 2
+  open()
+  for (const number of [0, 1, 2]) add(number)
+  printers.follow([followed])
+  await until('the lines', () => times().length === 3)
+  add(3)
+  await until('one more', () => times().length === 4)
+  t.deepEqual(times(), [0, 1, 2, 3])
+  t.is(warnings.length, 1)
+  t.like(warnings[0], { capture: followed.key, error: 'EIO: i/o error, write' })
+})
+
+test('LivePrinters end with a capture whose files are gone, without a word', async t => {
+  const { printers, open, add, times, warnings, state, folder } = stage(t)
+  open()
+  add(0)
+  printers.follow([followed])
+  await until('the line', () => times().length === 1)
+  rmSync(folder, { recursive: true })
+  state.isThere = false
+  await after(600)
+  printers.follow([])
+  await printers.leave('u')
+  t.deepEqual(warnings, [])
+})

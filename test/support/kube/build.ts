@@ -1,0 +1,85 @@
+// Builds the Kubernetes and the S3 server that tests run, once, from the Go modules pinned in assets/, into a cache outside
+// the tree. In: which set, `api` (etcd, kube-apiserver, kubectl), `node` (the rest of one real node as well) or `stores`.
+// Out: the programs, each put in place whole, so that nobody ever runs half of one. Two builders take turns.
+import { spawn } from 'node:child_process'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { runLocked } from '../../../scripts/lock.mjs'
+import { installPackages, missingPackages } from '../../../scripts/packages.mjs'
+import { goCommand } from './go.ts'
+import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
+
+const [asked, locked] = process.argv.slice(2)
+const set: ToolSet = asked === 'node' || asked === 'stores' ? asked : 'api'
+try {
+  if (set === 'node' && missingPackages('node').length > 0) installPackages(missingPackages('node'), say)
+  const missing = missingTools(set)
+  if (locked !== 'locked' && missing.length > 0) takeTurns()
+  else for (const [index, tool] of missing.entries()) await build(tool, `${index + 1} of ${missing.length}`)
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+function takeTurns(): void {
+  process.exitCode = runLocked(join(cacheOf('kubernetes'), '.lock'), [process.execPath, import.meta.filename, set, 'locked'])
+}
+
+async function build(tool: Tool, place: string): Promise<void> {
+  const to = join(cacheOf(tool.module), tool.name)
+  const half = `${to}.${process.pid}.tmp`
+  mkdirSync(cacheOf(tool.module), { recursive: true })
+  const beganMs = Date.now()
+  say(`Building ${tool.name} of ${tool.module} ${pinned[tool.module]} (${place}), once: it is kept in ${cacheOf(tool.module)}`)
+  const beat = setInterval(() => say(`… ${tool.name}: ${seconds(beganMs)} s`), 30_000)
+  try {
+    await goBuild(tool, half)
+    renameSync(half, to)
+  } finally {
+    clearInterval(beat)
+    rmSync(half, { force: true })
+  }
+  say(`Built ${tool.name} in ${seconds(beganMs)} s`)
+}
+
+async function goBuild({ module, name, path }: Tool, to: string): Promise<void> {
+  const { command, env } = goCommand(say)
+  const args = [
+    'build',
+    '-trimpath',
+    '-buildvcs=false',
+    '-tags',
+    'no_btrfs no_zfs no_devmapper',
+    '-ldflags',
+    `-s -w ${stamps()}`,
+    '-o',
+    to,
+    path,
+  ]
+  const child = spawn(command, args, {
+    cwd: folders[module],
+    env: { ...env, CGO_ENABLED: '0', GOWORK: 'off' },
+    stdio: ['ignore', 2, 'pipe'],
+  })
+  const heard: string[] = []
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => void heard.push(text)) // mostly names of downloads
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
+  if (code !== 0) throw new Error(`Cannot build ${name}: go ended with ${code}\n${heard.join('').split('\n').slice(-20).join('\n')}`)
+}
+
+/** What `kubectl version` tells, and the API server's discovery. */
+function stamps(): string {
+  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(pinned.kubernetes) ?? []
+  const values = { gitVersion: pinned.kubernetes, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' }
+  return Object.entries(values)
+    .map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`)
+    .join(' ')
+}
+
+function seconds(sinceMs: number): number {
+  return Math.round((Date.now() - sinceMs) / 1000)
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
+}

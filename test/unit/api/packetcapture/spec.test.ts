@@ -1,0 +1,219 @@
+import { spawnSync } from 'node:child_process'
+import test from 'ava'
+import fc from 'fast-check'
+import { toIntent } from '../../../../src/api/packetcapture/spec.ts'
+import type { Intent } from '../../../../src/model/capture.ts'
+import { defaultSettings } from '../../../../src/model/settings.ts'
+import type { PacketCapture } from '../../../../src/model/world.ts'
+
+function capture(spec: unknown): PacketCapture {
+  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:05Z' }
+  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec: spec as PacketCapture['spec'] }
+}
+
+function accepted(spec: unknown): Intent {
+  const intent = toIntent(capture(spec), defaultSettings)
+  if (!intent.ok) throw new Error(intent.message)
+  return intent
+}
+
+function refusal(spec: unknown): string {
+  const intent = toIntent(capture(spec), defaultSettings)
+  return intent.ok ? '' : intent.message
+}
+
+/** libpcap's own word, from outside this process. */
+function compiles(expression: string): boolean {
+  return spawnSync('tcpdump', ['-d', '-y', 'EN10MB', expression], { encoding: 'utf8' }).status === 0
+}
+
+test('toIntent() fills in what the capture does not say', t => {
+  const { matches: _, ...intent } = accepted({})
+  t.deepEqual(intent, {
+    ok: true,
+    capture: { api: 'PacketCapture', namespace: 'shop', name: 'a', uid: 'u' },
+    key: 'shop/a',
+    generation: 2,
+    createdAtMs: Date.parse('2026-01-02T03:04:05Z'),
+    scope: { kind: 'Namespaces', names: ['shop'] },
+    selector: 'all()',
+    filter: '',
+    window: {},
+    limits: {},
+    rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3_600_000, filesMax: 2 },
+    snapLength: 262_144,
+    payload: 'Full',
+    format: 'pcap',
+    vantage: 'Auto',
+    notes: [],
+  })
+})
+
+test("toIntent() takes Calico's samples", t => {
+  t.is(accepted({ selector: 'k8s-app == "sample-app"', filters: [{ protocol: 'TCP', ports: [80] }] }).filter, '(tcp and (port 80))')
+  t.deepEqual(accepted({ selector: 'all()', startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T12:30:00Z' }).window, {
+    startMs: Date.parse('2021-08-26T12:00:00Z'),
+    endMs: Date.parse('2021-08-26T12:30:00Z'),
+  })
+})
+
+const filters: readonly (readonly [rules: readonly object[], expression: string])[] = [
+  [[], ''],
+  [[{ protocol: 'TCP', ports: [80, '8000:8080'] }, { protocol: 'UDP' }], '(tcp and (port 80 or portrange 8000-8080)) or (udp)'],
+  [[{ ports: ['53'] }], '(port 53)'],
+  [[{ protocol: 'ICMP' }], '(icmp)'],
+  [[{ protocol: 'ICMPv6' }], '(icmp6)'],
+  [[{ protocol: 'SCTP', ports: [1] }], '(sctp and (port 1))'],
+  [[{ protocol: 'UDPLite' }], '(ip proto 136 or ip6 proto 136)'],
+  [[{ protocol: 47 }], '(ip proto 47 or ip6 proto 47)'],
+  [[{ protocol: '6', ports: [80] }], '((ip proto 6 or ip6 proto 6) and (port 80))'],
+]
+for (const [rules, expression] of filters) {
+  test(`toIntent() compiles filters to ${expression || 'everything'}`, t => {
+    t.is(accepted({ filters: rules }).filter, expression)
+    t.true(compiles(expression))
+  })
+}
+
+test('toIntent() finds the ports of UDP-Lite where they are', t => {
+  t.true(compiles(accepted({ filters: [{ protocol: 'UDPLite', ports: [80, '5:9'] }] }).filter))
+})
+
+test('toIntent() ANDs filters and expression', t => {
+  t.is(
+    accepted({ filters: [{ protocol: 'TCP' }], expression: 'host 10.0.0.1 or host 10.0.0.2' }).filter,
+    '((tcp)) and (host 10.0.0.1 or host 10.0.0.2)',
+  )
+})
+
+const legal = [
+  'tcp[tcpflags] & (tcp-syn|tcp-fin) != 0',
+  'vlan 5',
+  'vlan and tcp',
+  'ether host 00:11:22:33:44:55',
+  'ether host 0-1-2-3-4-5',
+  'net 10.0.0.0/8',
+  'net 10',
+  'net 192.168',
+  'net 10.0.0.0 mask 255.0.0.0',
+  'icmp[icmptype] = icmp-echo',
+  'greater 100',
+  'len <= 100',
+  'ip6',
+  'host ::1',
+  'host 2001:db8::1',
+  'ip6 net 2001:db8::/32',
+  'not (arp or rarp)',
+  '!tcp && udp || icmp',
+  'portrange 80-90',
+  'src port 80',
+  'dst portrange 1-1024',
+  'ip[0] & 0xf != 5',
+  'tcp[12:1] & 0xf0 > 0x50',
+  'udp[8:4] = 0xdeadbeef',
+  'ether proto 0x0800',
+  'ip proto 6',
+  'broadcast',
+  'ether multicast',
+  'mpls',
+  'pppoes',
+  'less 64',
+  'ip[2:2] > 576 + 4',
+  'icmp6[icmp6type] = icmp6-echo',
+  'tcp src port 80 and dst net 10.1.0.0/16',
+]
+for (const expression of legal) {
+  test(`toIntent() takes the expression ${expression}`, t => {
+    t.is(refusal({ expression }), '')
+    t.true(compiles(expression))
+  })
+}
+
+const illegal: readonly (readonly [expression: string, words: RegExp])[] = [
+  ['host www.example.com', /found the name "www\.example\.com"/],
+  ['host localhost', /found the name "localhost"/],
+  ['port http', /found the name "http"/],
+  ['net mynet', /found the name "mynet"/],
+  ['gateway router', /found "gateway"/],
+  ['ip protochain 6', /found "protochain"/],
+  ['ip proto \\tcp', /found "\\\\"/],
+  ['host 1password.com', /found the name "1password\.com"/],
+  ['host a-b', /found the name "a-b"/],
+  ['ip; rm -rf /', /found ";"/],
+  ['$(reboot)', /found "\$"/],
+  ['tcp\0', /at character 4/],
+  ['10.0.0.1.example', /found the name/],
+  ['host 10.0.0.1.2', /found the name/],
+  ['x'.repeat(1_025), /found 1025 characters, expected at most 1024/],
+  [' ', /found nothing/],
+]
+for (const [expression, words] of illegal) {
+  test(`toIntent() refuses the expression ${JSON.stringify(expression.slice(0, 40))}`, t => t.regex(refusal({ expression }), words))
+}
+
+const refusals: readonly (readonly [spec: unknown, words: RegExp])[] = [
+  [{ selector: 'a == b' }, /^Cannot capture: spec\.selector: expected string\n {2}a == b\n {7}\^$/],
+  [{ selector: 7 }, /spec\.selector: found 7/],
+  [{ filters: 'tcp' }, /spec\.filters: found "tcp"/],
+  [{ filters: [null] }, /spec\.filters\[0\]: found null/],
+  [{ filters: [{ protocol: 'tcp' }] }, /spec\.filters\[0\]\.protocol: found "tcp"/],
+  [{ filters: [{ protocol: 256 }] }, /found 256/],
+  [{ filters: [{ protocol: 'constructor' }] }, /found "constructor"/],
+  [{ filters: [{ protocol: 'ICMP', ports: [80] }] }, /spec\.filters\[0\]\.ports: found ports with protocol "ICMP"/],
+  [{ filters: [{ ports: ['http'] }] }, /spec\.filters\[0\]\.ports\[0\]: found "http".*named ports are not supported/],
+  [{ filters: [{ ports: ['9:3'] }] }, /found "9:3"/],
+  [{ filters: [{ ports: [0] }] }, /found 0/],
+  [{ filters: [{}] }, /found neither/],
+  [{ startTime: 'soon' }, /spec\.startTime: found "soon"/],
+  [{ startTime: '2021-08-26' }, /spec\.startTime/],
+  [{ startTime: '2021-13-26T12:00:00Z' }, /spec\.startTime/],
+  [{ startTime: '2016-12-31T23:59:60Z' }, /leap seconds/],
+  [{ startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T11:00:00Z' }, /endTime must be after startTime/],
+  [{ limits: { packets: 0 } }, /spec\.limits\.packets: found 0/],
+  [{ snapLength: 1e9 }, /spec\.snapLength: found 1000000000/],
+  [{ format: 'pcapNG' }, /spec\.format: found "pcapNG", expected pcap or pcapng/],
+  [{ schedule: { cron: '0 2 * * *' } }, /spec\.schedule\.durationSeconds: found nothing/],
+  [{ schedule: { cron: '99 2 * * *', durationSeconds: 5 } }, /spec\.schedule\.cron: found "99 2 \* \* \*"/],
+  [{ schedule: { cron: '0 0 2 * * *', durationSeconds: 5 } }, /spec\.schedule\.cron: .*five fields/],
+  [{ schedule: { cron: '0 2 * * *', timeZone: 'Mars/Olympus', durationSeconds: 5 } }, /spec\.schedule\.timeZone: found "Mars\/Olympus"/],
+]
+for (const [spec, words] of refusals) {
+  test(`toIntent() refuses ${JSON.stringify(spec)}`, t => t.regex(refusal(spec), words))
+}
+
+test('toIntent() reads times with offsets and fractions', t => {
+  t.is(accepted({ startTime: '2021-08-26T14:00:00.250+02:00' }).window.startMs, Date.parse('2021-08-26T12:00:00.250Z'))
+})
+
+test("toIntent() keeps rotation within the node's disk budget, and says so", t => {
+  const settings = { ...defaultSettings, captureDiskBytesMax: 30_000 }
+  const intent = toIntent(capture({ rotation: { maxSizeBytes: 50_000, maxFiles: 2 } }), settings)
+  t.like(intent, { ok: true, rotation: { fileBytesMax: 10_000, filesMax: 2 } })
+  t.regex(intent.ok ? (intent.notes[0] ?? '') : '', /rotation\.maxSizeBytes is 10000 here/)
+})
+
+test('toIntent() never throws, whatever the spec', t => {
+  const field = fc.constantFrom(
+    'selector',
+    'filters',
+    'startTime',
+    'endTime',
+    'expression',
+    'limits',
+    'rotation',
+    'snapLength',
+    'payload',
+    'format',
+    'vantage',
+    'schedule',
+    'ttlSecondsAfterFinished',
+  )
+  const spec = fc.oneof(
+    fc.jsonValue(),
+    fc.dictionary(field, fc.oneof(fc.jsonValue(), fc.array(fc.dictionary(fc.constantFrom('protocol', 'ports'), fc.jsonValue())))),
+  )
+  fc.assert(
+    fc.property(spec, value => t.is(typeof toIntent(capture(value), defaultSettings).ok, 'boolean')),
+    { numRuns: 2_000 },
+  )
+})

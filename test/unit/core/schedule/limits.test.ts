@@ -1,0 +1,134 @@
+// Limits, phases, expiry and timers.
+import test from 'ava'
+import { expiresAt } from '../../../../src/core/schedule/expiry.ts'
+import { limitAt } from '../../../../src/core/schedule/limits.ts'
+import { phaseAt } from '../../../../src/core/schedule/phase.ts'
+import type { CaptureFacts, EndpointFacts } from '../../../../src/model/actualState.ts'
+import type { Intent } from '../../../../src/model/capture.ts'
+import { timerMs, timerMsMax } from '../../../../src/runtime/timer.ts'
+import { capture } from '../../../support/worlds/documents.ts'
+import { readIntent } from '../../../support/worlds/reader.ts'
+
+const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, gaps: [] }
+
+function row(name: string, change: Partial<EndpointFacts>): [string, EndpointFacts] {
+  return [name, { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', ...none, ...change }]
+}
+
+function facts(change: Partial<CaptureFacts>, ...rows: [string, EndpointFacts][]): CaptureFacts {
+  return { key: 'default/web', uid: 'uid-web', firstOpenedAtMs: 1_000, fileNames: [], fileBytes: 0, endpoints: new Map(rows), ...change }
+}
+
+const never = Number.POSITIVE_INFINITY
+const twoRows = facts(
+  {},
+  row('a', { packets: 600, bytes: 6_000, endedAtMs: 1_500 }),
+  row('b', { packets: 400, bytes: 4_000, endedAtMs: 1_700 }),
+)
+
+const cases: readonly (readonly [
+  name: string,
+  limits: Intent['limits'],
+  facts: CaptureFacts | undefined,
+  nowMs: number,
+  expected: object,
+])[] = [
+  ['there are none', {}, twoRows, 9_999, { kind: 'within', untilMs: never }],
+  ['nothing was opened yet', { durationMs: 50 }, undefined, 9_000, { kind: 'within', untilMs: 9_050 }],
+  ['time is not up', { durationMs: 50 }, twoRows, 1_049, { kind: 'within', untilMs: 1_050 }],
+  ['time is up', { durationMs: 50 }, twoRows, 1_050, { kind: 'reached', atMs: 1_050, message: 'Finished: duration limit 0.05 s reached' }],
+  ['the clock was set back before the first open', { durationMs: 50 }, twoRows, 10, { kind: 'within', untilMs: 1_050 }],
+  ['packets are fewer, over all endpoints', { packets: 1_001 }, twoRows, 1_800, { kind: 'within', untilMs: never }],
+  [
+    'packets are as many, over all endpoints',
+    { packets: 1_000 },
+    twoRows,
+    1_800,
+    { kind: 'reached', atMs: 1_700, message: 'Finished: packets limit 1000 reached' },
+  ],
+  [
+    'bytes are as many',
+    { bytes: 10_000 },
+    twoRows,
+    1_800,
+    { kind: 'reached', atMs: 1_700, message: 'Finished: bytes limit 10000 reached' },
+  ],
+  [
+    'the limit was hit below its number',
+    { bytes: 12_000 },
+    { ...twoRows, limitHit: { kind: 'bytes', limit: 12_000, atMs: 1_600 } },
+    1_800,
+    { kind: 'reached', atMs: 1_600, message: 'Finished: bytes limit 12000 reached' },
+  ],
+  [
+    'a lower limit was hit',
+    { bytes: 12_001 },
+    { ...twoRows, limitHit: { kind: 'bytes', limit: 12_000, atMs: 1_600 } },
+    1_800,
+    { kind: 'within', untilMs: never },
+  ],
+  [
+    'the limit that was hit is gone',
+    {},
+    { ...twoRows, limitHit: { kind: 'packets', limit: 10, atMs: 1_600 } },
+    1_800,
+    { kind: 'within', untilMs: never },
+  ],
+  [
+    'another limit was hit',
+    { packets: 2_000 },
+    { ...twoRows, limitHit: { kind: 'bytes', limit: 9_999, atMs: 1_600 } },
+    1_800,
+    { kind: 'within', untilMs: never },
+  ],
+  [
+    'two were reached: the first counts',
+    { packets: 1_000, durationMs: 50 },
+    twoRows,
+    1_800,
+    { kind: 'reached', atMs: 1_050, message: 'Finished: duration limit 0.05 s reached' },
+  ],
+]
+
+for (const [name, limits, known, nowMs, expected] of cases) {
+  test(`limitAt() answers when ${name}`, t => t.deepEqual(limitAt(limits, known, nowMs), expected as never))
+}
+
+function intent(spec: Parameters<typeof capture>[1]): Intent {
+  return readIntent(capture('web', spec, { createdAtMs: 0 }))
+}
+
+test('phaseAt() is Finished by whichever came first, window or limit', t => {
+  const both = intent({ endTime: '1970-01-01T00:00:02Z', limits: { packets: 1_000 } })
+  t.like(phaseAt(both, twoRows, 5_000), { phase: { kind: 'Finished', cause: 'limit', atMs: 1_700 }, wakeAtMs: never })
+  const early = intent({ endTime: '1970-01-01T00:00:01.600Z', limits: { packets: 1_000 } })
+  t.like(phaseAt(early, twoRows, 5_000), {
+    phase: { kind: 'Finished', cause: 'window', atMs: 1_600, message: 'Finished: the window ended at 1970-01-01T00:00:01.600Z' },
+  })
+})
+
+test('phaseAt() wakes at whichever comes first, window or limit', t => {
+  const both = intent({ endTime: '1970-01-01T00:01:00Z', limits: { durationSeconds: 30 } })
+  t.deepEqual(phaseAt(both, twoRows, 2_000), { phase: { kind: 'Open', closesAtMs: 31_000 }, wakeAtMs: 31_000 })
+  const later = intent({ startTime: '2999-01-01T00:00:00Z' })
+  t.is(phaseAt(later, undefined, 2_000).wakeAtMs, Date.UTC(2999, 0))
+})
+
+test('expiresAt() counts from the last end of all', t => {
+  const brief = intent({ endTime: '1970-01-01T00:00:01Z', ttlSecondsAfterFinished: 10 })
+  const { phase } = phaseAt(brief, twoRows, 5_000)
+  t.is(expiresAt(brief, phase, undefined), 11_000)
+  t.is(expiresAt(brief, phase, twoRows), 11_700, 'a tap closed after the end it was given')
+  t.is(expiresAt({ ...brief, createdAtMs: 60_000 }, phase, undefined), 70_000, 'created after its end')
+  t.is(expiresAt(brief, { kind: 'Open', closesAtMs: never }, twoRows), never)
+  t.is(expiresAt(intent({ endTime: '1970-01-01T00:00:01Z' }), phase, twoRows), never)
+})
+
+test('timerMs() cuts what a timer cannot hold', t => {
+  t.is(timerMs(Number.POSITIVE_INFINITY, 0), undefined)
+  t.is(timerMs(1_500, 1_000), 500)
+  t.is(timerMs(1_000.2, 1_000), 1)
+  t.is(timerMs(500, 1_000), 0)
+  t.is(timerMs(timerMsMax + 1, 0), timerMsMax)
+  t.is(timerMs(Date.UTC(2999, 0), 0), 2_147_483_647)
+})

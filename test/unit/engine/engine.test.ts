@@ -1,0 +1,200 @@
+// The engine's turns over parts of our own making: what stands still while another thing ends must not be done twice.
+import { setTimeout as after } from 'node:timers/promises'
+import test from 'ava'
+import pino from 'pino'
+import { Engine, type EngineParts } from '../../../src/engine/engine.ts'
+import type { CaptureFacts } from '../../../src/model/actualState.ts'
+import type { Made } from '../../../src/model/artifact.ts'
+import { defaultSettings } from '../../../src/model/settings.ts'
+import type { ForeignCapture, World } from '../../../src/model/world.ts'
+import { systemClock } from '../../../src/runtime/clock.ts'
+import { HandClock } from '../../support/handClock.ts'
+
+const capture: ForeignCapture = {
+  apiVersion: 'retina.sh/v1alpha1',
+  kind: 'Capture',
+  metadata: { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+  spec: {
+    captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
+    outputConfiguration: { hostPath: 'a' },
+  },
+}
+
+const world: World = {
+  node: 'node-1',
+  settings: defaultSettings,
+  captures: [capture],
+  endpoints: [],
+  pods: [],
+  nodeLabels: {},
+  hostInterfaces: [],
+  namespaceLabels: new Map(),
+  serviceAccountLabels: new Map(),
+  hostVeth: 'TwoSided',
+  complete: true,
+}
+
+const disk = { usedBytes: 0, freePercent: 100 }
+
+type Staged = Partial<Pick<EngineParts, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
+  readonly world: World
+  readonly holder?: object
+  readonly publish?: () => Promise<void>
+}
+
+function engineOf({ world, holder, publish = async () => {}, ...parts }: Staged): Engine {
+  const nothing = () => {}
+  const quiet = {
+    apply: async () => {},
+    halt: nothing,
+    pulse: () => '',
+    beginWhatIsDue: nothing,
+    rotateWhatIsDue: nothing,
+    onChange: nothing,
+  }
+  return new Engine({
+    source: { snapshot: () => world, onChange: nothing, [Symbol.asyncDispose]: async () => {} },
+    holder: { ...quiet, ...holder } as unknown as EngineParts['holder'],
+    publisher: { publish } as unknown as EngineParts['publisher'],
+    clock: systemClock,
+    log: pino({ enabled: false }),
+    compile: async () => 1,
+    counterMs: 3_600_000,
+    onExpired: nothing,
+    onTurn: nothing,
+    ...parts,
+  })
+}
+
+/** With nothing to do, by a clock that the test moves, a look each second; it runs until `stop()`. */
+function runQuiet({ holder, publish }: Pick<Staged, 'holder' | 'publish'>) {
+  const clock = new HandClock(1_800_000_000_000)
+  const count = { turns: 0 }
+  const facts = () => ({ taps: new Map(), captures: new Map(), disk })
+  const engine = engineOf({
+    world: { ...world, captures: [] },
+    holder: { facts, ...holder },
+    ...(publish && { publish }),
+    onTurn: () => count.turns++,
+    clock,
+    counterMs: 1_000,
+  })
+  const end = new AbortController()
+  const running = engine.run(end.signal)
+  const stop = () => {
+    end.abort()
+    return running
+  }
+  return { clock, count, running, stop }
+}
+
+test('an artifact that is made while a turn publishes is not made again at its end', async t => {
+  const key = 'shop.retina.sh/a'
+  const state: { facts: CaptureFacts } = { facts: { key, uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } }
+  const [made, published, second] = [Promise.withResolvers<Made>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const count = { made: 0, published: 0 }
+  const engine = engineOf({
+    world,
+    holder: {
+      facts: () => ({ taps: new Map(), captures: new Map([[key, state.facts]]), disk }),
+      made: (_: string, __: string, result: Made) => {
+        state.facts = { ...state.facts, made: result }
+      },
+    },
+    publish: async () => {
+      if (++count.published !== 2) return
+      second.resolve()
+      await published.promise // a server that is slow
+    },
+    makeArtifact: () => {
+      count.made++
+      return made.promise
+    },
+  })
+  const stop = new AbortController()
+  const running = engine.run(stop.signal)
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await Promise.race([running, after(5)]) // a turn that throws ends both
+  }
+  await until(() => count.made === 1)
+  engine.lookAgain()
+  await second.promise
+  made.resolve({ atMs: 1, files: [{ path: '/x', bytes: 1 }] })
+  await until(() => state.facts.made !== undefined)
+  published.resolve()
+  await engine.report() // a turn of its own, behind that one
+  stop.abort()
+  await running
+  t.is(count.made, 1)
+})
+
+test('while nothing moves a turn is made each minute; at once when the pulse moves, or the clock was set back', async t => {
+  const state = { pulse: 'a' }
+  const { clock, count, stop } = runQuiet({ holder: { pulse: () => state.pulse } })
+  const turnsIn = async (ms: number) => {
+    const before = count.turns
+    await clock.pass(ms)
+    return count.turns - before
+  }
+  t.is(await turnsIn(50_000), 1) // the first
+  t.is(await turnsIn(50_000), 1)
+  state.pulse = 'b'
+  t.is(await turnsIn(1_000), 1)
+  t.is(await turnsIn(10_000), 0)
+  clock.set(-3_600_000)
+  t.is(await turnsIn(100), 1)
+  clock.set(3_600_000)
+  t.is(await turnsIn(100), 0) // nothing was due meanwhile
+  await stop()
+})
+
+test('a clock that is set back during a turn is noticed when the turn is over', async t => {
+  const slow = Promise.withResolvers<void>()
+  const { clock, count, stop } = runQuiet({ publish: () => (count.turns === 0 ? slow.promise : Promise.resolve()) })
+  await clock.pass(100)
+  clock.set(-3_600_000)
+  slow.resolve()
+  await clock.pass(100)
+  t.is(count.turns, 2)
+  await stop()
+})
+
+test('what the file system says of the free space ends the engine in order, also between turns', async t => {
+  const state = { isBroken: false }
+  const pulse = () => {
+    if (state.isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
+    return ''
+  }
+  const { clock, running } = runQuiet({ holder: { pulse } })
+  const ended = t.throwsAsync(running, { message: 'i/o error' })
+  await clock.pass(1_500)
+  state.isBroken = true
+  await clock.pass(1_500)
+  await ended
+})
+
+test('a turn that did something is followed by another, which sees what came of it', async t => {
+  const state = { deeds: 0 }
+  const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies CaptureFacts
+  const { clock, count, stop } = runQuiet({
+    holder: {
+      facts: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
+      apply: async (actions: readonly unknown[]) => (state.deeds += actions.length), // in vain, until the third time
+    },
+  })
+  await clock.pass(20_000)
+  t.deepEqual({ ...count, ...state }, { turns: 4, deeds: 3 })
+  await stop()
+})
+
+test('a report that could not be published is published soon after', async t => {
+  const state = { published: 0 }
+  const { clock, stop } = runQuiet({
+    publish: async () => {
+      if (++state.published < 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' })
+    },
+  })
+  await clock.pass(20_000)
+  t.is(state.published, 3)
+  await stop()
+})

@@ -1,0 +1,124 @@
+// What one capture's folder keeps over restarts, and what it refuses to take for its own.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { CaptureFolder } from '../../../src/files/captureFolder.ts'
+import { listFolders, removeFolder } from '../../../src/files/directories.ts'
+import { type ActiveFile, readState, stateFileName } from '../../../src/files/stateFile.ts'
+import type { EndpointFacts } from '../../../src/model/actualState.ts'
+import type { CaptureRef } from '../../../src/model/capture.ts'
+
+const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
+
+function captureDir(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-folder-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+function facts(name: string, packets: number, endedAtMs: number): EndpointFacts {
+  const none = { dropped: 0, refused: 0, truncated: 0, gaps: [] }
+  return {
+    name,
+    uid: name,
+    interfaceName: 'cali1',
+    vantage: 'HostVeth',
+    packets,
+    bytes: packets * 10,
+    received: packets,
+    endedAtMs,
+    ...none,
+  }
+}
+
+const active: ActiveFile = {
+  name: 'web-0_cali1.pcapng',
+  inode: 7,
+  bytes: 100,
+  packets: 3,
+  recordBytes: 30,
+  received: 5,
+  dropped: 2,
+  beganAtMs: 1_000,
+  firstRecordAtMs: 2_000,
+  settings: 's',
+}
+
+test('readState() gives back what save() stored', t => {
+  const directory = captureDir(t)
+  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
+  folder.save(10, true)
+  const [row] = readState(folder.directory)?.rows ?? []
+  t.deepEqual(row, { facts: facts('web-0', 3, 9), active, closed: 'window' })
+})
+
+test('readState() believes nothing of a state file of another shape', t => {
+  const directory = captureDir(t)
+  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  const path = join(folder.directory, stateFileName)
+  const whole = JSON.parse(readFileSync(path, 'utf8'))
+  for (const wrong of [
+    { version: 2 },
+    { rows: [{}] },
+    { rows: [{ facts: facts('a', 1, 1), active: { name: 'x' } }] },
+    { savedAtMs: '1' },
+  ]) {
+    writeFileSync(path, JSON.stringify({ ...whole, ...wrong }))
+    t.like(readState(folder.directory), { capture: { namespace: 'shop', name: 'web', uid: '' }, rows: [] }, JSON.stringify(wrong))
+  }
+})
+
+test('a directory with the state file of another capture is left alone', t => {
+  const directory = captureDir(t)
+  CaptureFolder.create(directory, capture, 'node-0', 1)
+  renameSync(join(directory, 'shop', 'web'), join(directory, 'shop', 'copy'))
+  const { found, foreign } = listFolders(directory)
+  t.is(found.size, 0)
+  t.deepEqual(foreign, [join(directory, 'shop', 'copy')])
+  const error = t.throws(() => CaptureFolder.create(directory, { ...capture, name: 'copy' }, 'node-0', 2))
+  t.regex(error?.message ?? '', /^Cannot keep files in ".*": its state file is that of "shop\/web"; move the directory away$/)
+})
+
+test('ensure() makes a directory again that somebody removed, with all its counts', t => {
+  const directory = captureDir(t)
+  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
+  rmSync(join(directory, 'shop'), { recursive: true })
+  folder.look()
+  t.deepEqual(folder.facts().fileNames, [])
+  folder.ensure(directory, 20)
+  t.is(readState(folder.directory)?.rows[0]?.facts.packets, 3)
+})
+
+test('rows are bounded: the oldest that ended go, and still count against the limits', async t => {
+  const directory = captureDir(t)
+  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  for (let pod = 0; pod < 1_010; pod++) folder.end(`p${pod}`, { facts: facts(`p${pod}`, 2, pod), active }, 'unmatched')
+  const rows = folder.facts().endpoints
+  t.is(rows.size, 1_000)
+  t.false(rows.has('p9'))
+  t.true(rows.has('p10'))
+  t.deepEqual(folder.written(), { packets: 2_020, bytes: 20_200 })
+  folder.save(2_000, false)
+  const state = readState(folder.directory)
+  t.deepEqual(state?.goneRows, { packets: 20, bytes: 200 })
+  const adopted = state && (await CaptureFolder.adopt(folder.directory, state, 'node-0'))
+  t.deepEqual(adopted?.written(), { packets: 2_020, bytes: 20_200 })
+})
+
+test('removeFolder() removes the directory and an empty namespace, and nothing without a state file', t => {
+  const directory = captureDir(t)
+  CaptureFolder.create(directory, capture, 'node-0', 1)
+  mkdirSync(join(directory, 'shop', 'mine'))
+  removeFolder(directory, { namespace: 'shop', name: 'mine' })
+  t.true(existsSync(join(directory, 'shop', 'mine')))
+  removeFolder(directory, capture)
+  t.false(existsSync(join(directory, 'shop', 'web')))
+  removeFolder(directory, capture)
+  rmSync(join(directory, 'shop', 'mine'), { recursive: true })
+  CaptureFolder.create(directory, capture, 'node-0', 1)
+  removeFolder(directory, capture)
+  t.false(existsSync(join(directory, 'shop')))
+})
