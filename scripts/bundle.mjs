@@ -1,6 +1,6 @@
 // Makes the plugin one file that runs wherever Node 24 or newer is:
 //   node scripts/bundle.mjs [--executable] [--address=https://…] [DIRECTORY]
-// Out, in dist/ or that directory: kubectl-capture and kubectl_complete-capture, an archive of them with the licence, and capture.yaml,
+// Out, in dist/ or that directory: kubectl-pcap and kubectl_complete-pcap, an archive of them with the licence, and pcap.yaml,
 // the krew manifest with the archive's SHA-256 and where it will lie: under --address (or $SELCAP_RELEASE_ADDRESS). With --executable
 // also a program that brings its Node along, for this machine's system and processor.
 // The archive is the same whenever the sources are: entries have no times and no owners of their own.
@@ -17,16 +17,16 @@ const args = process.argv.slice(2)
 const address = args.find(each => each.startsWith('--address='))?.slice('--address='.length) ?? process.env.SELCAP_RELEASE_ADDRESS
 if (address !== undefined && !/^https:\/\/[^\s/]+/.test(address)) fail(`Cannot use the address "${address}": expected https://…`)
 const out = resolve(args.find(each => !each.startsWith('--')) ?? join(root, 'dist'))
-const files = ['LICENSE', 'kubectl-capture', 'kubectl_complete-capture']
+const files = ['LICENSE', 'kubectl-pcap', 'kubectl_complete-pcap']
 
 // In words that an old Node reads too.
 const versionCheck = `if (parseInt(process.versions.node) < 24) {
-  process.stderr.write('Cannot run kubectl capture with Node ' + process.versions.node + ': expected 24 or newer on the PATH\\n')
+  process.stderr.write('Cannot run kubectl pcap with Node ' + process.versions.node + ': expected 24 or newer on the PATH\\n')
   process.exit(1)
 }`
 
 mkdirSync(out, { recursive: true })
-const plugin = join(out, 'kubectl-capture')
+const plugin = join(out, 'kubectl-pcap')
 await build({
   entryPoints: [join(root, 'src', 'kubectl', 'main.ts')],
   outfile: plugin,
@@ -40,11 +40,11 @@ await build({
   lineLimit: 160,
   logLevel: 'warning',
 })
-writeFileSync(join(out, 'kubectl_complete-capture'), '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/kubectl-capture" __complete "$@"\n')
+writeFileSync(join(out, 'kubectl_complete-pcap'), '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/kubectl-pcap" __complete "$@"\n')
 copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'))
 for (const file of files) chmodSync(join(out, file), file === 'LICENSE' ? 0o644 : 0o755)
 
-const archive = join(out, 'kubectl-capture.tar.gz')
+const archive = join(out, 'kubectl-pcap.tar.gz')
 const tar = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', out, '-cf', '-', ...files]
 const packed = run('tar', tar)
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
@@ -54,14 +54,14 @@ process.stdout.write(`${archive}: sha256 ${sha256}\n`)
 writeManifest()
 if (args.includes('--executable')) makeExecutable()
 
-/** krew/capture.yaml with what only whoever builds it knows. */
+/** krew/pcap.yaml with what only whoever builds it knows. */
 function writeManifest() {
-  const manifest = parse(readFileSync(join(root, 'krew', 'capture.yaml'), 'utf8'))
+  const manifest = parse(readFileSync(join(root, 'krew', 'pcap.yaml'), 'utf8'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const uri = address && `${address.replace(/\/$/, '')}/kubectl-capture.tar.gz`
+  const uri = address && `${address.replace(/\/$/, '')}/kubectl-pcap.tar.gz`
   manifest.spec.version = `v${version}`
   for (const platform of manifest.spec.platforms) Object.assign(platform, { sha256, ...(uri && { uri }) })
-  const file = join(out, 'capture.yaml')
+  const file = join(out, 'pcap.yaml')
   writeFileSync(file, stringify(manifest, { lineWidth: 0 }))
   const missing = 'no address was given (--address=https://…, where the archive will lie), so krew takes it only with --archive='
   process.stdout.write(`${file}: ${uri ?? `${missing}${archive}`}\n`)
@@ -69,7 +69,7 @@ function writeManifest() {
 
 /** As Node's manual has it for a single executable application. */
 function makeExecutable() {
-  const executable = join(out, `kubectl-capture-${process.platform}-${process.arch}`)
+  const executable = join(out, `kubectl-pcap-${process.platform}-${process.arch}`)
   const [settings, blob] = [join(out, 'sea.json'), join(out, 'sea.blob')]
   writeFileSync(settings, JSON.stringify({ main: plugin, output: blob, disableExperimentalSEAWarning: true }))
   run(process.execPath, ['--experimental-sea-config', settings])

@@ -1,4 +1,4 @@
-// `selcap completion`: what a shell has to read so that it completes selcap's commands. kubectl finds kubectl_complete-capture by
+// `selcap completion`: what a shell has to read so that it completes selcap's commands. kubectl finds kubectl_complete-pcap by
 // itself. All of them ask `selcap __complete`, with the words up to the cursor.
 import { Argument, Command } from 'commander'
 

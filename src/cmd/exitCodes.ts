@@ -1,5 +1,5 @@
-// How the commands of `kubectl capture` end when they could not do what was asked: a message, and an exit code that a script
-// can rely on. docs/kubectl-capture.md and --help tell the codes.
+// How the commands of `kubectl pcap` end when they could not do what was asked: a message, and an exit code that a script
+// can rely on. docs/kubectl-pcap.md and --help tell the codes.
 
 export const exitCodes = {
   failed: 1,

@@ -133,7 +133,7 @@ async function clean(parts: GatewayParts, { user, capture }: Granted, request: F
     reply
       .code(409)
       .send(
-        `Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first: kubectl capture stop ${capture.metadata.name} -n ${capture.metadata.namespace}\n`,
+        `Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first: kubectl pcap stop ${capture.metadata.name} -n ${capture.metadata.namespace}\n`,
       )
   if (capturing.length > 0) return stillCapturing(capturing)
   const results = await Promise.all(holdings.map(holding => cleanNode(parts, capture, holding)))

@@ -1,10 +1,10 @@
-// `kubectl capture`: the user's tool. The same commands as those of selcap that need a cluster, and `explain` of its own.
+// `kubectl pcap`: the user's tool. The same commands as those of selcap that need a cluster, and `explain` of its own.
 import { Command } from 'commander'
 import { exitHelp } from '../cmd/exitCodes.ts'
 import { type Commands, run } from '../cmd/run.ts'
 import { captureCommands } from './commands.ts'
 
-const program = new Command('kubectl capture')
+const program = new Command('kubectl pcap')
   .description('Capture packets of pods: create, watch, stream and download captures')
   .addHelpText('after', exitHelp)
 // Asked by Wireshark, through bin/selcap-extcap.

@@ -58,10 +58,10 @@ export function createCommand(): Command {
 Several of --pod, --deployment and --service: any of them. With --selector: that as well.
 
 Examples:
-  kubectl capture create web --deployment web --port 80,443 --for 10m --wait
-  kubectl capture create dns --selector 'app in {"web", "api"}' --protocol UDP --port 53 --limit-packets 10000
-  kubectl capture create trace --api retina --pod-selectors app=web --exclude-filter 22 --for 1m
-  kubectl capture create night --service db --from 2026-11-21T22:00:00Z --for 30m --dry-run=client -o yaml`,
+  kubectl pcap create web --deployment web --port 80,443 --for 10m --wait
+  kubectl pcap create dns --selector 'app in {"web", "api"}' --protocol UDP --port 53 --limit-packets 10000
+  kubectl pcap create trace --api retina --pod-selectors app=web --exclude-filter 22 --for 1m
+  kubectl pcap create night --service db --from 2026-11-21T22:00:00Z --for 30m --dry-run=client -o yaml`,
     )
     .action(create)
 }
@@ -94,7 +94,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
   const where = `${name} -n ${session.namespace}`
   process.stderr.write(
-    isRetina ? `Waiting for its end\n` : `Waiting for ${end}; to fetch files at any time: kubectl capture download ${where}\n`,
+    isRetina ? `Waiting for its end\n` : `Waiting for ${end}; to fetch files at any time: kubectl pcap download ${where}\n`,
   )
   await reach('finished', timeout ?? Number.POSITIVE_INFINITY)
   const { output: _, ...rest } = options
@@ -159,7 +159,7 @@ function send({ kube, namespace, ...session }: Session, body: object, isDryRun: 
   return ask<object>(kube, {
     path: capturesPath(session, namespace),
     method: 'POST',
-    query: { fieldValidation: 'Strict', fieldManager: 'kubectl-capture', ...(isDryRun && { dryRun: 'All' }) },
+    query: { fieldValidation: 'Strict', fieldManager: 'kubectl-pcap', ...(isDryRun && { dryRun: 'All' }) },
     body,
     what: 'create the capture',
   })

@@ -30,7 +30,7 @@ async function stop(session: Session, name: string): Promise<string> {
   await ask(session.kube, {
     path: capturesPath(session, session.namespace, name),
     method: 'PATCH',
-    query: { fieldManager: 'kubectl-capture' },
+    query: { fieldManager: 'kubectl-pcap' },
     headers: { 'content-type': 'application/merge-patch+json' },
     body: { spec: change },
     what: `stop capture "${name}"`,

@@ -21,7 +21,7 @@ export function streamCommand(): Command {
     .option('--wireshark [program]', 'start Wireshark on it')
     .option('--write <file>', 'into a file')
   return withGateway(withCluster(command))
-    .addHelpText('after', `${exitHelp}\n\nExample:\n  kubectl capture stream web | wireshark -k -i -`)
+    .addHelpText('after', `${exitHelp}\n\nExample:\n  kubectl pcap stream web | wireshark -k -i -`)
     .action(stream)
 }
 

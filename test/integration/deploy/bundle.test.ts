@@ -12,7 +12,7 @@ import { read, root } from '../../repo/tree.ts'
 const folder = mkdtempSync(join(tmpdir(), 'selcap-bundle-'))
 const alone = join(folder, 'alone')
 const dist = join(folder, 'dist')
-const archive = join(dist, 'kubectl-capture.tar.gz')
+const archive = join(dist, 'kubectl-pcap.tar.gz')
 const env: NodeJS.ProcessEnv = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` }
 
 test.before(() => {
@@ -54,27 +54,27 @@ test('the one file makes the manifest that the sources make, and refuses with th
     ['--help'],
     ['__complete', 'create', 'x', '--payload', ''],
   ]) {
-    const [bundled, source] = [join(alone, 'kubectl-capture'), join(root, 'bin', 'kubectl-capture')].map(program => run(program, args))
+    const [bundled, source] = [join(alone, 'kubectl-pcap'), join(root, 'bin', 'kubectl-pcap')].map(program => run(program, args))
     t.deepEqual([bundled?.status, bundled?.stdout, bundled?.stderr], [source?.status, source?.stdout, source?.stderr], args.join(' '))
   }
 })
 
-test('kubectl_complete-capture of the archive asks the one file beside it', t => {
-  t.is(run(join(alone, 'kubectl_complete-capture'), ['sto']).stdout, 'stop\tend captures now; their files stay\n:4\n')
+test('kubectl_complete-pcap of the archive asks the one file beside it', t => {
+  t.is(run(join(alone, 'kubectl_complete-pcap'), ['sto']).stdout, 'stop\tend captures now; their files stay\n:4\n')
 })
 
 test('the one file says what it needs when Node is too old', t => {
   const old = join(folder, 'old.cjs')
-  cpSync(join(alone, 'kubectl-capture'), old)
+  cpSync(join(alone, 'kubectl-pcap'), old)
   const pretend = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' })`
   writeFileSync(join(folder, 'pretend.cjs'), pretend)
   const { status, stderr } = run(process.execPath, ['--require', join(folder, 'pretend.cjs'), old, '--help'])
   t.is(status, 1)
-  t.is(stderr, 'Cannot run kubectl capture with Node 20.1.0: expected 24 or newer on the PATH\n')
+  t.is(stderr, 'Cannot run kubectl pcap with Node 20.1.0: expected 24 or newer on the PATH\n')
 })
 
 test('the executable brings its Node along', t => {
-  const { status, stdout, stderr } = run(join(dist, `kubectl-capture-${process.platform}-${process.arch}`), ['__complete', 'wat'], {
+  const { status, stdout, stderr } = run(join(dist, `kubectl-pcap-${process.platform}-${process.arch}`), ['__complete', 'wat'], {
     PATH: '/nowhere',
   })
   t.is(status, 0, stderr)
@@ -98,12 +98,12 @@ type Manifest = {
   readonly spec: { readonly version: string; readonly platforms: readonly Platform[] }
 }
 
-const manifestIn = (directory: string) => parse(readFileSync(join(directory, 'capture.yaml'), 'utf8')) as Manifest
+const manifestIn = (directory: string) => parse(readFileSync(join(directory, 'pcap.yaml'), 'utf8')) as Manifest
 const sha256Of = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
 
 test('the krew manifest beside the archive has its SHA-256, and this version', t => {
   const { metadata, spec } = manifestIn(dist)
-  t.is(metadata.name, 'capture')
+  t.is(metadata.name, 'pcap')
   t.is(spec.version, `v${(JSON.parse(read('package.json')) as { version: string }).version}`)
   t.true(spec.platforms.length > 0)
   for (const { sha256 } of spec.platforms) t.is(sha256, sha256Of(archive))
@@ -117,10 +117,10 @@ test('what krew would install by that manifest runs, and completes', t => {
     execFileSync('tar', ['-C', unpacked, '-xzf', archive])
     t.deepEqual(files.map(({ from }) => from).toSorted(), readdirSync(unpacked).toSorted())
     for (const { from, to } of files) cpSync(join(unpacked, from), join(installed, to, basename(from)))
-    symlinkSync(join(installed, bin), join(folder, `krew-${index}`, 'kubectl-capture')) // as krew puts it on the PATH
-    const program = join(folder, `krew-${index}`, 'kubectl-capture')
-    t.regex(run(program, ['--help']).stdout, /^Usage: kubectl capture .*\n[\s\S]* download /)
-    t.is(run(join(installed, 'kubectl_complete-capture'), ['sto']).stdout, 'stop\tend captures now; their files stay\n:4\n')
+    symlinkSync(join(installed, bin), join(folder, `krew-${index}`, 'kubectl-pcap')) // as krew puts it on the PATH
+    const program = join(folder, `krew-${index}`, 'kubectl-pcap')
+    t.regex(run(program, ['--help']).stdout, /^Usage: kubectl pcap .*\n[\s\S]* download /)
+    t.is(run(join(installed, 'kubectl_complete-pcap'), ['sto']).stdout, 'stop\tend captures now; their files stay\n:4\n')
   }
 })
 
@@ -131,12 +131,12 @@ test('the krew manifest names the address that was given, by an option or the en
     return { status, stdout, stderr, uri: status === 0 ? manifestIn(directory).spec.platforms[0]?.uri : '' }
   }
   const address = 'https://releases.test/selcap/v1'
-  const uri = `${address}/kubectl-capture.tar.gz`
+  const uri = `${address}/kubectl-pcap.tar.gz`
   t.like(bundle([`--address=${address}/`], { SELCAP_RELEASE_ADDRESS: 'https://other.test' }), { status: 0, uri })
   t.like(bundle([], { SELCAP_RELEASE_ADDRESS: address }), { status: 0, uri })
   const without = bundle([])
   t.regex(without.uri ?? '', /^https:\/\/example\.invalid\//)
-  t.regex(without.stdout, /capture\.yaml: no address was given \(--address=https:\/\/…, .*--archive=.*kubectl-capture\.tar\.gz\n/)
+  t.regex(without.stdout, /pcap\.yaml: no address was given \(--address=https:\/\/…, .*--archive=.*kubectl-pcap\.tar\.gz\n/)
   for (const bad of ['http://releases.test', 'releases.test', ''])
     t.deepEqual(bundle([`--address=${bad}`]), {
       status: 2,

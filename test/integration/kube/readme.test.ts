@@ -99,7 +99,7 @@ const checks: Readonly<Record<string, Check>> = {
 const commands = [
   ...commandsOf(section),
   ...manuals.flatMap(manual => [
-    ...spokenCommandsOf(manual).filter(each => each.startsWith('kubectl ') && each !== 'kubectl capture'),
+    ...spokenCommandsOf(manual).filter(each => each.startsWith('kubectl ') && each !== 'kubectl pcap'),
     ...commandsOf(manual),
   ]),
 ]

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { serve, token } from '../../support/kube/fakeGateway.ts'
 
-const plugin = fileURLToPath(new URL('../../../bin/kubectl-capture', import.meta.url))
+const plugin = fileURLToPath(new URL('../../../bin/kubectl-pcap', import.meta.url))
 const parts = 20
 const bytes = Buffer.alloc(parts * 100_000, 7)
 const file = { node: 'node-1', file: 'web-0_cali1.pcap', bytes: bytes.length, active: false }
@@ -45,7 +45,7 @@ function sendSlowly(response: ServerResponse): void {
   }, 100)
 }
 
-test('kubectl capture download draws a bar with rate and remaining time on a terminal, and takes it away', async t => {
+test('kubectl pcap download draws a bar with rate and remaining time on a terminal, and takes it away', async t => {
   const child = spawn('script', ['-qec', `stty columns 120; ${await command(t)}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [said] = await Promise.all([text(child.stdout), once(child, 'close')])
   const shown = said.replaceAll('\u001b', '<esc>')
@@ -54,7 +54,7 @@ test('kubectl capture download draws a bar with rate and remaining time on a ter
   t.is(child.exitCode, 0)
 })
 
-test('kubectl capture download says one line where nobody is looking', async t => {
+test('kubectl pcap download says one line where nobody is looking', async t => {
   const child = spawn('sh', ['-c', await command(t)], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   t.regex(out, /^Downloaded 1 file, 2\.0 MB, verified, to \S+\n$/)

@@ -1,4 +1,4 @@
-// docs/kubectl-capture.md and the plugin tell the same: commands, options, exit codes; and every example is one that it takes.
+// docs/kubectl-pcap.md and the plugin tell the same: commands, options, exit codes; and every example is one that it takes.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -10,10 +10,10 @@ import { captureCommands } from '../../../src/kubectl/commands.ts'
 import { read } from '../../repo/tree.ts'
 import { commandsOf, sectionOf } from '../../support/markdown.ts'
 
-const manual = read('docs/kubectl-capture.md')
+const manual = read('docs/kubectl-pcap.md')
 
 async function program(onAction: (name: string) => void): Promise<Command> {
-  const whole = new Command('kubectl capture').exitOverride()
+  const whole = new Command('kubectl pcap').exitOverride()
   for (const make of Object.values(captureCommands)) {
     const command = (await make()).exitOverride().configureOutput({ writeErr: () => {} })
     whole.addCommand(command.action(() => onAction(command.name())))
@@ -64,15 +64,15 @@ function wordsOf(line: string): string[] {
 for (const line of commandsOf(manual)) {
   test(`the plugin takes: ${line}`, async t => {
     const called: string[] = []
-    const [kubectl, capture, ...words] = wordsOf(line)
-    t.deepEqual([kubectl, capture], ['kubectl', 'capture'])
+    const [kubectl, pcap, ...words] = wordsOf(line)
+    t.deepEqual([kubectl, pcap], ['kubectl', 'pcap'])
     await (await program(name => called.push(name))).parseAsync(words, { from: 'user' })
     t.deepEqual(called, [words[0]])
   })
 }
 
-test('kubectl capture says nothing and exits 0 when whoever reads has had enough', async t => {
-  const child = spawn('bin/kubectl-capture', ['--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+test('kubectl pcap says nothing and exits 0 when whoever reads has had enough', async t => {
+  const child = spawn('bin/kubectl-pcap', ['--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()
   const [err] = await Promise.all([text(child.stderr), once(child, 'close')])
   t.deepEqual([child.exitCode, err], [0, ''])

@@ -1,4 +1,4 @@
-// `kubectl capture stream` against a server that stands for the gateway, with pcapng bytes of our own files: what reaches standard
+// `kubectl pcap stream` against a server that stands for the gateway, with pcapng bytes of our own files: what reaches standard
 // output, a file, and a program that is given Wireshark's arguments.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { serve, token } from '../../support/kube/fakeGateway.ts'
 
-const plugin = fileURLToPath(new URL('../../../bin/kubectl-capture', import.meta.url))
+const plugin = fileURLToPath(new URL('../../../bin/kubectl-pcap', import.meta.url))
 const bytes = Buffer.from('0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000', 'hex')
 
 type Scene = { readonly directory: string; readonly args: (...more: string[]) => string[]; readonly paths: string[] }
@@ -44,7 +44,7 @@ async function run(args: readonly string[]): Promise<{ code: number | null; out:
   return { code: child.exitCode, out, err }
 }
 
-test('kubectl capture stream writes what comes to standard output', async t => {
+test('kubectl pcap stream writes what comes to standard output', async t => {
   const { args, paths } = await scene(t, response => response.end(bytes))
   const { code, out, err } = await run(args())
   t.is(code, 0, err)
@@ -52,14 +52,14 @@ test('kubectl capture stream writes what comes to standard output', async t => {
   t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])
 })
 
-test('kubectl capture stream --write writes a file', async t => {
+test('kubectl pcap stream --write writes a file', async t => {
   const { args, directory } = await scene(t, response => response.end(bytes))
   const { code, err } = await run(args('--write', join(directory, 'live.pcapng')))
   t.is(code, 0, err)
   t.deepEqual(readFileSync(join(directory, 'live.pcapng')), bytes)
 })
 
-test('kubectl capture stream --wireshark starts it on its standard input, and ends with it', async t => {
+test('kubectl pcap stream --wireshark starts it on its standard input, and ends with it', async t => {
   const { args, directory } = await scene(t, response => response.write(bytes)) // and goes on
   const program = join(directory, 'shark')
   writeFileSync(program, `#!/bin/sh\necho "$@" >"${directory}/arguments"\nhead -c ${bytes.length} >"${directory}/input"\n`)
@@ -70,7 +70,7 @@ test('kubectl capture stream --wireshark starts it on its standard input, and en
   t.deepEqual(readFileSync(join(directory, 'input')), bytes)
 })
 
-test('kubectl capture stream ends quietly when its reader has enough', async t => {
+test('kubectl pcap stream ends quietly when its reader has enough', async t => {
   const { args } = await scene(t, response => {
     const more = setInterval(() => response.write(Buffer.alloc(65_536)), 1)
     response.on('close', () => clearInterval(more))
@@ -81,7 +81,7 @@ test('kubectl capture stream ends quietly when its reader has enough', async t =
   t.deepEqual([child.exitCode, err], [0, ''])
 })
 
-test('kubectl capture stream exits 8 when the stream breaks off', async t => {
+test('kubectl pcap stream exits 8 when the stream breaks off', async t => {
   const { args } = await scene(t, response => response.write(bytes, () => response.destroy()))
   const { code, out, err } = await run(args())
   t.is(code, 8, err)
@@ -89,7 +89,7 @@ test('kubectl capture stream exits 8 when the stream breaks off', async t => {
   t.regex(err, /^Cannot stream any longer: /)
 })
 
-test('kubectl capture stream exits 130 when it is interrupted', async t => {
+test('kubectl pcap stream exits 130 when it is interrupted', async t => {
   const { args } = await scene(t, response => response.write(bytes))
   const child = spawn(plugin, args(), { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.once('data', () => child.kill('SIGINT'))
@@ -103,7 +103,7 @@ for (const [what, flags, status, code, said] of [
   ['has no place to write', ['--write', '/nowhere/live.pcapng'], 200, 2, /^Cannot write \/nowhere\/live.pcapng: ENOENT/],
   ['has two places to go', ['--wireshark', 'x', '--write', 'y'], 200, 2, /expected one of them/],
 ] as const) {
-  test(`kubectl capture stream exits ${code} when it ${what}`, async t => {
+  test(`kubectl pcap stream exits ${code} when it ${what}`, async t => {
     const { args } = await scene(t, response =>
       response.writeHead(status).end(status === 200 ? bytes : 'may not get packetcaptures/stream\n'),
     )

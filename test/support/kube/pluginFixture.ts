@@ -1,5 +1,5 @@
 // The stage of the plugin's tests: a simulated cluster with two nodes, a pod on each, agents and a controller, and a user with
-// rights in the namespace "shop" alone. `kubectl capture` is run by the real kubectl, which finds it on the PATH.
+// rights in the namespace "shop" alone. `kubectl pcap` is run by the real kubectl, which finds it on the PATH.
 import { writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -33,8 +33,8 @@ export async function makeStage(cluster: SimulatedCluster, { isCapturing = true 
   await Promise.all(nodes.map(node => node.startAgent()))
   if (isCapturing) await startController(cluster)
   const get = (name: string) => cluster.get<PublishedCapture>('packetcapture', name, '-n', 'shop')
-  const capture = (...args: string[]) => cluster.api.ask(['capture', ...args, '--kubeconfig', userKubeconfig])
-  return { nodes, pods, capture, asAdmin: (...args) => cluster.api.ask(['capture', ...args]), get, userKubeconfig }
+  const capture = (...args: string[]) => cluster.api.ask(['pcap', ...args, '--kubeconfig', userKubeconfig])
+  return { nodes, pods, capture, asAdmin: (...args) => cluster.api.ask(['pcap', ...args]), get, userKubeconfig }
 }
 
 export async function untilState(stage: Stage, name: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {

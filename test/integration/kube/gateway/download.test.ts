@@ -183,7 +183,7 @@ clusterTest('files are removed only when nobody captures any more', async t => {
     [busy.code, busy.text],
     [
       409,
-      'Cannot clean files while they are captured: on node-1, node-2, node-3. Set endTime to now first: kubectl capture stop web -n shop\n',
+      'Cannot clean files while they are captured: on node-1, node-2, node-3. Set endTime to now first: kubectl pcap stop web -n shop\n',
     ],
   )
   const patch = JSON.stringify({ spec: { endTime: new Date().toISOString() } })

@@ -1,4 +1,4 @@
-// `kubectl capture` where all kinds of capture are installed: what it lists, describes and deletes, by name or by --api.
+// `kubectl pcap` where all kinds of capture are installed: what it lists, describes and deletes, by name or by --api.
 import { delimiter, join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
@@ -10,7 +10,7 @@ import { packetCapture } from '../../../support/kube/simulated.ts'
 const shared: { api?: ApiServer } = {}
 const capture = (...args: string[]) => {
   if (!shared.api) throw new Error('Cannot test: no API server was started')
-  return shared.api.ask(['capture', ...args, '-n', 'shop'])
+  return shared.api.ask(['pcap', ...args, '-n', 'shop'])
 }
 
 test.before(async () => {

@@ -12,7 +12,7 @@ function onStage(): Promise<Stage> {
   return made
 }
 
-clusterTest('kubectl capture create --wait makes a capture that is captured when it returns', async t => {
+clusterTest('kubectl pcap create --wait makes a capture that is captured when it returns', async t => {
   const stage = await onStage()
   const flags = ['-l', 'app == "web"', '--protocol', 'UDP', '--port', '9,8000:8080', '--wait', '--timeout', '30s']
   const { code, out, err } = await stage.capture('create', 'web', ...flags)
@@ -23,21 +23,18 @@ clusterTest('kubectl capture create --wait makes a capture that is captured when
   t.like(spec, { selector: 'app == "web"', filters: [{ protocol: 'UDP', ports: [9, '8000:8080'] }] })
 })
 
-clusterTest(
-  'kubectl capture create says that its window is over, and --wait that no pod matches once the nodes had their time',
-  async t => {
-    const stage = await onStage()
-    const past = await stage.capture('create', 'past', '--until', '2020-01-01T00:00:00Z', '--wait')
-    t.is(past.code, 0, past.err)
-    t.regex(past.err, /^Warning: the window ended at 2020-01-01T00:00:00.000Z already: nothing will be captured\npast is Finished: /)
-    const nobody = await stage.capture('create', 'nobody', '-l', 'app == "nobody"', '--wait')
-    t.is(nobody.code, 0, nobody.err)
-    t.regex(nobody.err, /^nobody is WaitingForTraffic: No pod in namespace "shop" matches the selector/)
-    t.is((await stage.capture('delete', 'past', 'nobody')).code, 0)
-  },
-)
+clusterTest('kubectl pcap create says that its window is over, and --wait that no pod matches once the nodes had their time', async t => {
+  const stage = await onStage()
+  const past = await stage.capture('create', 'past', '--until', '2020-01-01T00:00:00Z', '--wait')
+  t.is(past.code, 0, past.err)
+  t.regex(past.err, /^Warning: the window ended at 2020-01-01T00:00:00.000Z already: nothing will be captured\npast is Finished: /)
+  const nobody = await stage.capture('create', 'nobody', '-l', 'app == "nobody"', '--wait')
+  t.is(nobody.code, 0, nobody.err)
+  t.regex(nobody.err, /^nobody is WaitingForTraffic: No pod in namespace "shop" matches the selector/)
+  t.is((await stage.capture('delete', 'past', 'nobody')).code, 0)
+})
 
-clusterTest('kubectl capture list prints the columns of kubectl, -A more, and names for scripts', async t => {
+clusterTest('kubectl pcap list prints the columns of kubectl, -A more, and names for scripts', async t => {
   const stage = await onStage()
   const { out } = await stage.capture('list')
   const [head = '', row = ''] = out.split('\n')
@@ -50,7 +47,7 @@ clusterTest('kubectl capture list prints the columns of kubectl, -A more, and na
   t.regex(refused.err, /cannot list resource "packetcaptures"/)
 })
 
-clusterTest('kubectl capture explain tells which pods are taken, and why not the others', async t => {
+clusterTest('kubectl pcap explain tells which pods are taken, and why not the others', async t => {
   const { nodes, capture } = await onStage()
   await nodes[0]?.addPod('shop', 'proxy', { app: 'web' }, { spec: { hostNetwork: true } })
   await nodes[0]?.addPod('shop', 'db', { app: 'db' })
@@ -64,7 +61,7 @@ clusterTest('kubectl capture explain tells which pods are taken, and why not the
   t.is((await capture('explain')).code, 2)
 })
 
-clusterTest('kubectl capture describe shows nodes, endpoints, losses, and what the selector matches now', async t => {
+clusterTest('kubectl pcap describe shows nodes, endpoints, losses, and what the selector matches now', async t => {
   const stage = await onStage()
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 4 })
   await untilState(stage, 'web', ({ status }) => status?.packets === 8)
@@ -76,7 +73,7 @@ clusterTest('kubectl capture describe shows nodes, endpoints, losses, and what t
   t.regex(out, /\nMatches now: 2 of 4 pods\n {2}web-0 on node-1\n {2}web-1 on node-2\n {2}not proxy: it is host-networked/)
 })
 
-clusterTest('kubectl capture watch follows a capture to its end, and stop ends it', async t => {
+clusterTest('kubectl pcap watch follows a capture to its end, and stop ends it', async t => {
   const stage = await onStage()
   const watching = stage.capture('watch', 'web')
   await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
@@ -88,7 +85,7 @@ clusterTest('kubectl capture watch follows a capture to its end, and stop ends i
   t.regex((await stage.capture('stop', 'web')).out, /^web ended already at /)
 })
 
-clusterTest('kubectl capture stop ends a capture that has not begun', async t => {
+clusterTest('kubectl pcap stop ends a capture that has not begun', async t => {
   const stage = await onStage()
   t.is((await stage.capture('create', 'later', '-l', 'app == "web"', '--from', '+1h', '--for', '1h', '--wait')).code, 0)
   t.is((await stage.capture('stop', 'later')).out, 'later ended before it began\n')
@@ -96,14 +93,14 @@ clusterTest('kubectl capture stop ends a capture that has not begun', async t =>
   t.pass()
 })
 
-clusterTest('kubectl capture create --wait exits 7 when the goal does not come', async t => {
+clusterTest('kubectl pcap create --wait exits 7 when the goal does not come', async t => {
   const stage = await onStage()
   const { code, err } = await stage.capture('create', 'quiet', '-l', 'app == "db"', '--wait', 'capturing', '--timeout', '1s')
   t.is(code, 7, err)
   t.regex(err, /^Cannot wait any longer for "quiet": after 1 s it is \w+/)
 })
 
-clusterTest('kubectl capture create --wait exits 6 with the message when the capture is an Error', async t => {
+clusterTest('kubectl pcap create --wait exits 6 with the message when the capture is an Error', async t => {
   const stage = await onStage()
   const { code, err } = await stage.capture('create', 'filter', '--expression', 'tcp and and', '--wait', '--timeout', '30s')
   t.is(code, 6, err)
@@ -116,10 +113,10 @@ function onTerminal(): NodeJS.ProcessEnv {
   return { ...env, TERM: 'xterm-256color' }
 }
 
-clusterTest('kubectl capture watch draws a table with the way to the limit on a terminal', async t => {
+clusterTest('kubectl pcap watch draws a table with the way to the limit on a terminal', async t => {
   const { userKubeconfig, capture } = await onStage()
   t.is((await capture('create', 'limited', '-l', 'app == "web"', '--limit-packets', '2', '--wait')).code, 0)
-  const command = `stty columns 100; kubectl capture watch limited --kubeconfig ${userKubeconfig}`
+  const command = `stty columns 100; kubectl pcap watch limited --kubeconfig ${userKubeconfig}`
   const args = [`--net=${cluster().networkPath}`, 'script', '-qec', command, '/dev/null']
   const child = spawn('nsenter', args, {
     env: onTerminal(),
@@ -138,9 +135,9 @@ clusterTest('kubectl capture watch draws a table with the way to the limit on a 
   t.regex(drawn, /<esc>\[90mFinished<esc>\[39m .* done\r\n$/)
 })
 
-clusterTest('kubectl completes names of captures, pods and namespaces through kubectl_complete-capture', async t => {
+clusterTest('kubectl completes names of captures, pods and namespaces through kubectl_complete-pcap', async t => {
   const { userKubeconfig } = await onStage()
-  const completed = async (...words: string[]) => (await cluster().api.ask(['__complete', 'capture', ...words])).out.trim().split('\n')
+  const completed = async (...words: string[]) => (await cluster().api.ask(['__complete', 'pcap', ...words])).out.trim().split('\n')
   t.deepEqual(await completed('describe', '--kubeconfig', userKubeconfig, 'la'), ['later\tFinished', ':4'])
   t.deepEqual(await completed('create', 'x', '-n', 'shop', '--pod', 'web-0,web-'), ['web-0,web-0\tRunning', 'web-0,web-1\tRunning', ':4'])
   t.deepEqual(await completed('list', '--context', ''), ['selcap', ':4'])
@@ -148,7 +145,7 @@ clusterTest('kubectl completes names of captures, pods and namespaces through ku
   t.deepEqual(await completed('describe', '--kubeconfig', 'missing', ''), [':4'])
 })
 
-clusterTest('kubectl capture delete removes captures, and exits 3 for one that is not there', async t => {
+clusterTest('kubectl pcap delete removes captures, and exits 3 for one that is not there', async t => {
   const { capture } = await onStage()
   t.is(
     (await capture('delete', 'web', 'later')).out,
@@ -160,12 +157,12 @@ clusterTest('kubectl capture delete removes captures, and exits 3 for one that i
   t.regex((await capture('list')).err, /^No captures found in shop namespace\n$/)
 })
 
-clusterTest('kubectl capture exits 1 when the API server cannot be reached, and 2 for a context that is not there', async t => {
+clusterTest('kubectl pcap exits 1 when the API server cannot be reached, and 2 for a context that is not there', async t => {
   const { capture } = await onStage()
   const away = await capture('list', '--context', 'nowhere')
   t.is(away.code, 2)
   t.regex(away.err, /^Cannot use the context "nowhere": expected one of selcap\n$/)
-  const { code, err } = await cluster().api.ask(['capture', 'list', '--kubeconfig', cluster().kubeconfigOf('https://198.19.255.1:1')])
+  const { code, err } = await cluster().api.ask(['pcap', 'list', '--kubeconfig', cluster().kubeconfigOf('https://198.19.255.1:1')])
   t.is(code, 1)
   t.regex(err, /^Cannot reach the API server: .*ECONNREFUSED/)
 })

@@ -1,4 +1,4 @@
-// `kubectl capture create` by the real kubectl against a real API server: what it refuses beforehand and with which code, and what
+// `kubectl pcap create` by the real kubectl against a real API server: what it refuses beforehand and with which code, and what
 // flags, deployments, services and pods become. Nothing is captured here.
 import { parse } from 'yaml'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
@@ -20,7 +20,7 @@ const pod = (name: string, labels: object) => ({
   spec: { containers: [{ name: 'main', image: 'app' }] },
 })
 
-clusterTest('kubectl capture create makes a capture, and says so', async t => {
+clusterTest('kubectl pcap create makes a capture, and says so', async t => {
   const stage = await onStage()
   for (const name of ['web-0', 'web-1']) await cluster().apply(pod(name, { app: 'web', 'pod-name': name }))
   const { code, out, err } = await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--port', '9,8000:8080')
@@ -30,7 +30,7 @@ clusterTest('kubectl capture create makes a capture, and says so', async t => {
   t.like(spec, { selector: 'app == "web"', filters: [{ protocol: 'UDP', ports: [9, '8000:8080'] }] })
 })
 
-clusterTest('kubectl capture create refuses a selector that does not parse before it sends anything, with the caret', async t => {
+clusterTest('kubectl pcap create refuses a selector that does not parse before it sends anything, with the caret', async t => {
   const stage = await onStage()
   const { code, out, err } = await stage.capture('create', 'bad', '-l', 'app == web')
   t.deepEqual([code, out], [2, ''])
@@ -49,7 +49,7 @@ for (const [what, flags, code, said] of [
   ['a namespace without rights', ['-n', 'other'], 4, /cannot create resource "packetcaptures".*namespace "other"/],
   ['a name that is taken', [], 5, /"web" already exists/],
 ] as const) {
-  clusterTest(`kubectl capture create exits ${code} when it is given ${what}`, async t => {
+  clusterTest(`kubectl pcap create exits ${code} when it is given ${what}`, async t => {
     const stage = await onStage()
     const answer = await stage.capture('create', 'web', ...flags)
     t.is(answer.code, code, answer.err)
@@ -58,7 +58,7 @@ for (const [what, flags, code, said] of [
   })
 }
 
-clusterTest('kubectl capture create turns deployments, services and pods into selectors', async t => {
+clusterTest('kubectl pcap create turns deployments, services and pods into selectors', async t => {
   const stage = await onStage()
   const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'main', image: 'app' }] } }
   const matchExpressions = [{ key: 'tier', operator: 'NotIn', values: ['db', 'cache'] }]
@@ -87,7 +87,7 @@ clusterTest('kubectl capture create turns deployments, services and pods into se
   t.is(await selectorFor('--pod', 'web-0,web-1'), '(app == "web" && pod-name == "web-0") || (app == "web" && pod-name == "web-1")')
 })
 
-clusterTest('kubectl capture create --pod refuses labels that other pods have too, unless they are meant', async t => {
+clusterTest('kubectl pcap create --pod refuses labels that other pods have too, unless they are meant', async t => {
   const stage = await onStage()
   for (const name of ['twin-a', 'twin-b']) await cluster().apply(pod(name, { app: 'twin' }))
   const alone = await stage.capture('create', 'x', '--pod', 'twin-a', '--dry-run=client')
@@ -96,7 +96,7 @@ clusterTest('kubectl capture create --pod refuses labels that other pods have to
   t.is((await stage.capture('create', 'x', '--pod', 'twin-a', '--with-replicas', '--dry-run=client')).code, 0)
 })
 
-clusterTest('kubectl capture create --dry-run shows the whole spec, and makes nothing', async t => {
+clusterTest('kubectl pcap create --dry-run shows the whole spec, and makes nothing', async t => {
   const stage = await onStage()
   const flags = [
     '--filter',

@@ -1,4 +1,4 @@
-// `kubectl capture download`, `copy` and `clean` by the real kubectl, through the service proxy of a real API server, from a real
+// `kubectl pcap download`, `copy` and `clean` by the real kubectl, through the service proxy of a real API server, from a real
 // gateway, with the files of real agents: as a user with rights in one namespace, and none on nodes, pods or services.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -38,7 +38,7 @@ function under(directory: string): string[] {
 
 const onDisk = (stage: Stage, index: number, name: string) => readFileSync(join(stage.nodes[index]?.captures ?? '', 'shop', 'web', name))
 
-clusterTest('kubectl capture download brings every file of every node, verified', async t => {
+clusterTest('kubectl pcap download brings every file of every node, verified', async t => {
   const stage = await onStage()
   const { code, out, err } = await stage.capture('download', 'web', '--dest', stage.dest)
   t.is(code, 0, err)
@@ -49,7 +49,7 @@ clusterTest('kubectl capture download brings every file of every node, verified'
     t.deepEqual(readFileSync(join(stage.dest, name)), onDisk(stage, index, name.slice('node-1/'.length)))
 })
 
-clusterTest('kubectl capture download tells checksums, takes nodes and pods, and fetches what has grown', async t => {
+clusterTest('kubectl pcap download tells checksums, takes nodes and pods, and fetches what has grown', async t => {
   const stage = await onStage()
   const [pod] = stage.pods
   const read = async (...flags: string[]) => {
@@ -70,7 +70,7 @@ clusterTest('kubectl capture download tells checksums, takes nodes and pods, and
   )
 })
 
-clusterTest('kubectl capture download of a node or a pod without files exits 3 and names files there are', async t => {
+clusterTest('kubectl pcap download of a node or a pod without files exits 3 and names files there are', async t => {
   const { capture } = await onStage()
   for (const choice of ['--node=nobody', '--pod=nobody', '--pod=web']) {
     const { code, err } = await capture('download', 'web', choice)
@@ -79,7 +79,7 @@ clusterTest('kubectl capture download of a node or a pod without files exits 3 a
   }
 })
 
-clusterTest('kubectl capture download --merge makes one file in the order of time, which tshark reads', async t => {
+clusterTest('kubectl pcap download --merge makes one file in the order of time, which tshark reads', async t => {
   const stage = await onStage()
   for (let round = 0; round < 3; round++) for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 2 })
   await untilSo('the packets in the files', () => stage.nodes.reduce((sum, node) => sum + node.records('shop', 'web'), 0) === 38)
@@ -103,7 +103,7 @@ function tshark(file: string, ...fields: string[]): string[][] {
   return lines.split('\n').map(line => line.split('\t'))
 }
 
-clusterTest('kubectl capture copy prints the line of calicoctl, and puts files side by side', async t => {
+clusterTest('kubectl pcap copy prints the line of calicoctl, and puts files side by side', async t => {
   const stage = await onStage()
   const dest = join(cluster().directory, 'copied')
   const { code, out, err } = await stage.capture('copy', 'web', '-n', 'shop', '--dest', dest)
@@ -133,7 +133,7 @@ for (const [what, args, code, said] of [
     /Cannot get a token of service account "other"/,
   ],
 ] as const) {
-  clusterTest(`kubectl capture exits ${code} for ${what}`, async t => {
+  clusterTest(`kubectl pcap exits ${code} for ${what}`, async t => {
     const stage = await onStage()
     const answer = await stage.capture(...args)
     t.is(answer.code, code, answer.err)
@@ -148,7 +148,7 @@ clusterTest('a user without a token is told what to do, and asks with a service 
   const file = join(cluster().directory, 'certificate.kubeconfig')
   writeFileSync(file, JSON.stringify({ ...config, users: config.users.map(each => ({ ...each, user: {} })) }))
   const refused = await cluster().api.ask([
-    'capture',
+    'pcap',
     'download',
     'web',
     '-n',
@@ -166,7 +166,7 @@ clusterTest('a user without a token is told what to do, and asks with a service 
   t.is(under(dest).length, 2)
 })
 
-clusterTest('kubectl capture download has what is there, names the node that is not, and exits 8', async t => {
+clusterTest('kubectl pcap download has what is there, names the node that is not, and exits 8', async t => {
   const stage = await onStage()
   await stage.nodes[1]?.stopAgent('SIGKILL')
   const dest = join(cluster().directory, 'half')
@@ -177,7 +177,7 @@ clusterTest('kubectl capture download has what is there, names the node that is 
   await stage.nodes[1]?.startAgent()
 })
 
-clusterTest('kubectl capture create --download waits for the end and has the files', async t => {
+clusterTest('kubectl pcap create --download waits for the end and has the files', async t => {
   const stage = await onStage()
   const dest = join(cluster().directory, 'created')
   t.is((await stage.capture('create', 'short', '--download')).code, 2)
@@ -209,7 +209,7 @@ clusterTest('kubectl capture create --download waits for the end and has the fil
   )
 })
 
-clusterTest('kubectl capture clean removes the files of a capture that has finished, with the line of calicoctl', async t => {
+clusterTest('kubectl pcap clean removes the files of a capture that has finished, with the line of calicoctl', async t => {
   const stage = await onStage()
   t.is((await stage.capture('stop', 'web')).code, 0)
   await untilState(stage, 'web', ({ status }) => status?.state === 'Finished')

@@ -21,7 +21,7 @@ async function prepare(): Promise<Stage> {
 }
 
 clusterTest(
-  'kubectl capture download says what was here already, prints paths for scripts, and merges into the directory it is given',
+  'kubectl pcap download says what was here already, prints paths for scripts, and merges into the directory it is given',
   async t => {
     const stage = await onStage()
     const [dest, names] = [
@@ -44,7 +44,7 @@ clusterTest(
   },
 )
 
-clusterTest('kubectl capture download, copy and stream exit with a message, and no stack, when there is no room for files', async t => {
+clusterTest('kubectl pcap download, copy and stream exit with a message, and no stack, when there is no room for files', async t => {
   const { capture } = await onStage()
   const file = join(cluster().directory, 'a-file')
   writeFileSync(file, '')
@@ -62,7 +62,7 @@ clusterTest('kubectl capture download, copy and stream exit with a message, and 
   t.regex(err, /^Cannot write \S+: ENOTDIR/)
 })
 
-clusterTest('kubectl capture create --download says what it waits for, and keeps standard output for what -o asks', async t => {
+clusterTest('kubectl pcap create --download says what it waits for, and keeps standard output for what -o asks', async t => {
   const { capture } = await onStage()
   const dest = join(cluster().directory, 'soon')
   const { code, out, err } = await capture('create', 'soon', '-l', 'app == "web"', '--for', '3s', `--download=${dest}`, '-o', 'json')
@@ -70,6 +70,6 @@ clusterTest('kubectl capture create --download says what it waits for, and keeps
   t.is((JSON.parse(out) as { metadata: { name: string } }).metadata.name, 'soon')
   t.regex(
     err,
-    /^Waiting for its end at \S+Z; to fetch files at any time: kubectl capture download soon -n shop\nsoon is Finished: .*\nDownloaded 2 files, .*\n$/,
+    /^Waiting for its end at \S+Z; to fetch files at any time: kubectl pcap download soon -n shop\nsoon is Finished: .*\nDownloaded 2 files, .*\n$/,
   )
 })

@@ -1,4 +1,4 @@
-// Packets as they are sent: `kubectl capture stream` by the real kubectl, and Wireshark's extcap by the real tshark, through the
+// Packets as they are sent: `kubectl pcap stream` by the real kubectl, and Wireshark's extcap by the real tshark, through the
 // service proxy of a real API server, from a real gateway and real agents.
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -40,7 +40,7 @@ function tsharkOn(file: string): { readonly stdout: string } {
   }
 }
 
-clusterTest('kubectl capture stream has the packets of all pods as they come, and ends with the capture', async t => {
+clusterTest('kubectl pcap stream has the packets of all pods as they come, and ends with the capture', async t => {
   const stage = await onStage()
   const file = join(cluster().directory, 'live.pcapng')
   const streaming = stage.capture('stream', 'web', '--write', file)
@@ -58,7 +58,7 @@ clusterTest('kubectl capture stream has the packets of all pods as they come, an
   t.deepEqual(new Set(packetsIn(file).map(line => line.split('\t')[0])), new Set(stage.pods.map(({ hostName }) => hostName)))
 })
 
-clusterTest('kubectl capture stream exits 4 where the right is missing, and 5 or 3 where nothing is captured', async t => {
+clusterTest('kubectl pcap stream exits 4 where the right is missing, and 5 or 3 where nothing is captured', async t => {
   const stage = await onStage()
   const refused = await stage.capture('stream', 'web', '-n', 'other', '--write', join(cluster().directory, 'none'))
   t.is(refused.code, 4)

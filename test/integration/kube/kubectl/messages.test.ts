@@ -114,7 +114,7 @@ clusterTest('the proxy that the environment names is used, unless it names the s
   const seen = () => proxy.tail(100).split('\n').filter(line => line === 'CONNECT 198.19.255.1:6443').length // biome-ignore format: one line
   const list = (env: Record<string, string>) => {
     const set = Object.entries(env).map(([name, value]) => `${name}=${value}`)
-    const child = startChild('plugin', [...inside, 'env', ...set, 'kubectl-capture', 'list', '--kubeconfig', userKubeconfig], {
+    const child = startChild('plugin', [...inside, 'env', ...set, 'kubectl-pcap', 'list', '--kubeconfig', userKubeconfig], {
       logFile: join(cluster().directory, `list-${set.length}.log`),
     })
     return child.whenEnded().then(() => child.tail())

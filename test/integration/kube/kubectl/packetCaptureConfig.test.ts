@@ -1,4 +1,4 @@
-// `kubectl capture` fetches what the nodes made of a PacketCaptureConfig: for administrators, and for whoever may have its files.
+// `kubectl pcap` fetches what the nodes made of a PacketCaptureConfig: for administrators, and for whoever may have its files.
 import { readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
@@ -15,7 +15,7 @@ clusterTest('a PacketCaptureConfig is fetched from every node that made a file, 
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const kubeconfig = await makeUser(cluster())
   await addGateway(cluster(), ['--apis', 'packetcaptureconfig'])
-  const capture = (...args: string[]) => cluster().api.ask(['capture', ...args], { timeoutMs: 120_000 })
+  const capture = (...args: string[]) => cluster().api.ask(['pcap', ...args], { timeoutMs: 120_000 })
   const named = [
     ['my-app-pod', 'default'],
     ['my-other-pod', 'kube-system'],

@@ -1,4 +1,4 @@
-// `kubectl capture` over Retina's captures, as a user with rights in one namespace: made by flags, listed beside others, described,
+// `kubectl pcap` over Retina's captures, as a user with rights in one namespace: made by flags, listed beside others, described,
 // fetched as the archives that the nodes made, deleted.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -31,7 +31,7 @@ async function onStage(): Promise<User> {
       `--clusterrole=selcap-retina-${role}`,
       '--serviceaccount=shop:dev',
     )
-  const capture: User['capture'] = (...args) => cluster().api.ask(['capture', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
+  const capture: User['capture'] = (...args) => cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
   shared.user = { stage, capture }
   return shared.user
 }

@@ -13,7 +13,7 @@ import { readRecords } from '../../../support/pcap/captureFile.ts'
 const { node, nodeTest } = useNode()
 
 let user = ''
-const capture = (...args: string[]): Promise<Answer> => node().ask(['capture', ...args, '--kubeconfig', user])
+const capture = (...args: string[]): Promise<Answer> => node().ask(['pcap', ...args, '--kubeconfig', user])
 
 nodeTest('a user who administers one namespace makes a capture there, with the roles of the installation alone', async t => {
   process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
@@ -40,7 +40,7 @@ for (const [way, args] of [
   ['the service proxy', ['--via', 'proxy']],
   ['what works', []],
 ] as const) {
-  nodeTest(`kubectl capture download comes through ${way}`, async t => {
+  nodeTest(`kubectl pcap download comes through ${way}`, async t => {
     const dest = mkdtempSync(join(node().directory, 'download-'))
     const { code, err } = await capture('download', 'web', '--dest', dest, ...args)
     t.is(code, 0, err)
@@ -51,10 +51,10 @@ for (const [way, args] of [
   })
 }
 
-nodeTest('kubectl capture download comes through a port-forward, as somebody who may make one', async t => {
+nodeTest('kubectl pcap download comes through a port-forward, as somebody who may make one', async t => {
   const dest = mkdtempSync(join(node().directory, 'download-'))
   const args = ['--via', 'port-forward', '--service-account', 'dev', '-n', 'shop', '--merge', join(dest, 'all.pcapng'), '--dest', dest]
-  const { code, err } = await node().ask(['capture', 'download', 'web', ...args])
+  const { code, err } = await node().ask(['pcap', 'download', 'web', ...args])
   t.is(code, 0, err)
   t.regex(err, /Merged \d+ packets/)
   t.true(existsSync(join(dest, 'all.pcapng')))
@@ -63,7 +63,7 @@ nodeTest('kubectl capture download comes through a port-forward, as somebody who
   t.regex(refused.err, /^Cannot reach the gateway: .*selcap-system/)
 })
 
-nodeTest('kubectl capture clean removes the files when the capture was stopped', async t => {
+nodeTest('kubectl pcap clean removes the files when the capture was stopped', async t => {
   t.is((await capture('stop', 'web')).code, 0)
   await node().kubectl('wait', '--for=jsonpath={.status.state}=Finished', 'packetcapture/web', '-n', 'shop', '--timeout=60s')
   const { code, out, err } = await capture('clean', 'web')

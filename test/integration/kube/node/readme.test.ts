@@ -55,20 +55,20 @@ const checks: Readonly<Record<string, Check>> = {
 }
 
 const packetChecks: Readonly<Record<string, Check>> = {
-  'kubectl capture create http --selector \'app == "web"\' --port 80 --for 10m -n shop --wait': (t, said) => t.regex(said, /http/),
-  'kubectl capture explain http -n shop': (t, said) => t.regex(said, /web-0/),
-  'kubectl capture describe http -n shop': (t, said) => t.regex(said, /node-1/),
-  'kubectl capture stream http -n shop | tcpdump -nr - -c 5': (t, said) => t.is(said.trim().split('\n').length, 5),
-  'kubectl capture stop http -n shop': async t => {
+  'kubectl pcap create http --selector \'app == "web"\' --port 80 --for 10m -n shop --wait': (t, said) => t.regex(said, /http/),
+  'kubectl pcap explain http -n shop': (t, said) => t.regex(said, /web-0/),
+  'kubectl pcap describe http -n shop': (t, said) => t.regex(said, /node-1/),
+  'kubectl pcap stream http -n shop | tcpdump -nr - -c 5': (t, said) => t.is(said.trim().split('\n').length, 5),
+  'kubectl pcap stop http -n shop': async t => {
     await until('the end', async () => (await type('kubectl get pcap http -n shop -o jsonpath={.status.state}')) === 'Finished')
     t.pass()
   },
-  'kubectl capture download http -n shop --merge': async t => {
+  'kubectl pcap download http -n shop --merge': async t => {
     const merged = await node().run('bash', '-c', `tcpdump -nr "$(find ${folder()} -name '*.pcapng' | head -1)" 2>/dev/null | wc -l`)
     const { status } = JSON.parse(await type('kubectl get pcap http -n shop -o json'))
     t.is(Number(merged), status.packets)
   },
-  'kubectl capture delete http -n shop': (t, said) => t.regex(said, /http/),
+  'kubectl pcap delete http -n shop': (t, said) => t.regex(said, /http/),
 }
 
 /** Where the reader downloads to. */
