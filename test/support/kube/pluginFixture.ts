@@ -15,7 +15,7 @@ export type Stage = {
   readonly nodes: readonly SimulatedNode[]
   readonly pods: readonly SimulatedPod[]
   /** As the user with rights in "shop". */
-  readonly capture: (...args: string[]) => Promise<Answer>
+  readonly pcap: (...args: string[]) => Promise<Answer>
   readonly asAdmin: (...args: string[]) => Promise<Answer>
   readonly get: (name: string) => Promise<PublishedCapture>
   readonly userKubeconfig: string
@@ -33,8 +33,8 @@ export async function makeStage(cluster: SimulatedCluster, { isCapturing = true 
   await Promise.all(nodes.map(node => node.startAgent()))
   if (isCapturing) await startController(cluster)
   const get = (name: string) => cluster.get<PublishedCapture>('packetcapture', name, '-n', 'shop')
-  const capture = (...args: string[]) => cluster.api.ask(['pcap', ...args, '--kubeconfig', userKubeconfig])
-  return { nodes, pods, capture, asAdmin: (...args) => cluster.api.ask(['pcap', ...args]), get, userKubeconfig }
+  const pcap = (...args: string[]) => cluster.api.ask(['pcap', ...args, '--kubeconfig', userKubeconfig])
+  return { nodes, pods, pcap, asAdmin: (...args) => cluster.api.ask(['pcap', ...args]), get, userKubeconfig }
 }
 
 export async function untilState(stage: Stage, name: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {

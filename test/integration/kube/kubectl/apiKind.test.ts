@@ -8,7 +8,7 @@ import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.
 import { packetCapture } from '../../../support/kube/simulated.ts'
 
 const shared: { api?: ApiServer } = {}
-const capture = (...args: string[]) => {
+const pcap = (...args: string[]) => {
   if (!shared.api) throw new Error('Cannot test: no API server was started')
   return shared.api.ask(['pcap', ...args, '-n', 'shop'])
 }
@@ -39,7 +39,7 @@ test.before(async () => {
 test.after.always(() => shared.api?.stop())
 
 test.serial('list has a table for each kind, with names that kubectl takes', async t => {
-  const { code, out } = await capture('list')
+  const { code, out } = await pcap('list')
   t.is(code, 0)
   t.deepEqual(
     out.split('\n').map(line => line.split(/ +/)[0]),
@@ -55,23 +55,23 @@ test.serial('list has a table for each kind, with names that kubectl takes', asy
       '',
     ],
   )
-  t.is((await capture('list', '--api', 'packetcaptureconfig', '-o', 'name')).out, 'packetcaptureconfig.networking.packet.io/config\n')
+  t.is((await pcap('list', '--api', 'packetcaptureconfig', '-o', 'name')).out, 'packetcaptureconfig.networking.packet.io/config\n')
   t.deepEqual(
-    JSON.parse((await capture('list', '-o', 'json')).out).items.map((item: { kind: string }) => item.kind),
+    JSON.parse((await pcap('list', '-o', 'json')).out).items.map((item: { kind: string }) => item.kind),
     ['PacketCapture', 'Capture', 'PacketCaptureConfig'],
   )
 })
 
 test.serial('describe finds a capture of any kind by its name', async t => {
-  t.regex((await capture('describe', 'own')).out, /^Name: +own\n/)
-  t.regex((await capture('describe', 'trace')).out, /^Name: trace\nNamespace: shop\nKind: Capture\n[\s\S]*app: checkout/)
-  t.regex((await capture('describe', 'config')).out, /^Name: config\nKind: PacketCaptureConfig\n[\s\S]*targetIPs:\n +- 10\.0\.0\.1/)
-  t.is((await capture('describe', 'nothing')).code, exitCodes.notFound)
-  t.is((await capture('describe', 'trace', '--api', 'packetcapture')).code, exitCodes.notFound)
+  t.regex((await pcap('describe', 'own')).out, /^Name: +own\n/)
+  t.regex((await pcap('describe', 'trace')).out, /^Name: trace\nNamespace: shop\nKind: Capture\n[\s\S]*app: checkout/)
+  t.regex((await pcap('describe', 'config')).out, /^Name: config\nKind: PacketCaptureConfig\n[\s\S]*targetIPs:\n +- 10\.0\.0\.1/)
+  t.is((await pcap('describe', 'nothing')).code, exitCodes.notFound)
+  t.is((await pcap('describe', 'trace', '--api', 'packetcapture')).code, exitCodes.notFound)
 })
 
 test.serial('delete removes what the name is of, and --all those of one kind', async t => {
-  t.is((await capture('delete', 'config')).out, 'packetcaptureconfig.networking.packet.io "config" deleted\n')
-  t.is((await capture('delete', '--all', '--api', 'retina')).out, 'capture.retina.sh "trace" deleted\n')
-  t.is((await capture('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/own\n')
+  t.is((await pcap('delete', 'config')).out, 'packetcaptureconfig.networking.packet.io "config" deleted\n')
+  t.is((await pcap('delete', '--all', '--api', 'retina')).out, 'capture.retina.sh "trace" deleted\n')
+  t.is((await pcap('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/own\n')
 })

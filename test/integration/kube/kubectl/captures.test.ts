@@ -15,7 +15,7 @@ function onStage(): Promise<Stage> {
 clusterTest('kubectl pcap create --wait makes a capture that is captured when it returns', async t => {
   const stage = await onStage()
   const flags = ['-l', 'app == "web"', '--protocol', 'UDP', '--port', '9,8000:8080', '--wait', '--timeout', '30s']
-  const { code, out, err } = await stage.capture('create', 'web', ...flags)
+  const { code, out, err } = await stage.pcap('create', 'web', ...flags)
   t.is(code, 0, err)
   t.is(out, 'packetcapture.projectcalico.org/web created\n')
   t.regex(err, /^web is WaitingForTraffic: 2 nodes, 2 endpoints, 0 packets\n$/)
@@ -25,47 +25,47 @@ clusterTest('kubectl pcap create --wait makes a capture that is captured when it
 
 clusterTest('kubectl pcap create says that its window is over, and --wait that no pod matches once the nodes had their time', async t => {
   const stage = await onStage()
-  const past = await stage.capture('create', 'past', '--until', '2020-01-01T00:00:00Z', '--wait')
+  const past = await stage.pcap('create', 'past', '--until', '2020-01-01T00:00:00Z', '--wait')
   t.is(past.code, 0, past.err)
   t.regex(past.err, /^Warning: the window ended at 2020-01-01T00:00:00.000Z already: nothing will be captured\npast is Finished: /)
-  const nobody = await stage.capture('create', 'nobody', '-l', 'app == "nobody"', '--wait')
+  const nobody = await stage.pcap('create', 'nobody', '-l', 'app == "nobody"', '--wait')
   t.is(nobody.code, 0, nobody.err)
   t.regex(nobody.err, /^nobody is WaitingForTraffic: No pod in namespace "shop" matches the selector/)
-  t.is((await stage.capture('delete', 'past', 'nobody')).code, 0)
+  t.is((await stage.pcap('delete', 'past', 'nobody')).code, 0)
 })
 
 clusterTest('kubectl pcap list prints the columns of kubectl, -A more, and names for scripts', async t => {
   const stage = await onStage()
-  const { out } = await stage.capture('list')
+  const { out } = await stage.pcap('list')
   const [head = '', row = ''] = out.split('\n')
   t.deepEqual(head.split(/ {3,}/), ['NAME', 'SELECTOR', 'STATE', 'NODES', 'ENDPOINTS', 'PACKETS', 'DROPPED', 'AGE'])
   t.deepEqual(row.split(/ {3,}/).slice(0, 5), ['web', 'app == "web"', 'WaitingForTraffic', '2', '2'])
-  t.is((await stage.capture('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/web\n')
+  t.is((await stage.pcap('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/web\n')
   t.regex((await stage.asAdmin('list', '-A', '-o', 'wide')).out, /^NAMESPACE .* MESSAGE\nshop +web /)
-  const refused = await stage.capture('list', '-A')
+  const refused = await stage.pcap('list', '-A')
   t.is(refused.code, 4)
   t.regex(refused.err, /cannot list resource "packetcaptures"/)
 })
 
 clusterTest('kubectl pcap explain tells which pods are taken, and why not the others', async t => {
-  const { nodes, capture } = await onStage()
+  const { nodes, pcap } = await onStage()
   await nodes[0]?.addPod('shop', 'proxy', { app: 'web' }, { spec: { hostNetwork: true } })
   await nodes[0]?.addPod('shop', 'db', { app: 'db' })
-  const { out, code } = await capture('explain', 'web')
+  const { out, code } = await pcap('explain', 'web')
   t.is(code, 0)
   t.regex(out, /^Selector: app == "web"\n2 of 4 pods are taken in namespace "shop"\n/)
   t.regex(out, /\nyes {5}web-0 +node-1 +app == "web" is true, label app is "web"\n/)
   t.regex(out, /\nno +proxy +node-1 +it is host-networked/)
   t.regex(out, /\nno +db +node-1 +app == "web" is false, label app is "db"\n/)
-  t.is((await capture('explain', '-l', 'app == "db"', '-o', 'name')).out, 'pod/db\n')
-  t.is((await capture('explain')).code, 2)
+  t.is((await pcap('explain', '-l', 'app == "db"', '-o', 'name')).out, 'pod/db\n')
+  t.is((await pcap('explain')).code, 2)
 })
 
 clusterTest('kubectl pcap describe shows nodes, endpoints, losses, and what the selector matches now', async t => {
   const stage = await onStage()
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 4 })
   await untilState(stage, 'web', ({ status }) => status?.packets === 8)
-  const { out } = await stage.capture('describe', 'web')
+  const { out } = await stage.pcap('describe', 'web')
   t.regex(out, /^Name: +web\nNamespace: +shop\n/)
   t.regex(out, /\nState: +Capturing\n/)
   t.regex(out, /\nTotals: +2 nodes, 2 endpoints, 8 packets, \d+ B\nDropped: +none\n/)
@@ -75,34 +75,34 @@ clusterTest('kubectl pcap describe shows nodes, endpoints, losses, and what the 
 
 clusterTest('kubectl pcap watch follows a capture to its end, and stop ends it', async t => {
   const stage = await onStage()
-  const watching = stage.capture('watch', 'web')
+  const watching = stage.pcap('watch', 'web')
   await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
-  const { out } = await stage.capture('stop', 'web')
+  const { out } = await stage.pcap('stop', 'web')
   t.is(out, 'web stopped\n')
   const { code, out: lines } = await watching
   t.is(code, 0)
   t.regex(lines, /^NAME +SELECTOR +STATE .*\nweb +app == "web" +Capturing [\s\S]*\nweb +app == "web" +Finished .*\n$/)
-  t.regex((await stage.capture('stop', 'web')).out, /^web ended already at /)
+  t.regex((await stage.pcap('stop', 'web')).out, /^web ended already at /)
 })
 
 clusterTest('kubectl pcap stop ends a capture that has not begun', async t => {
   const stage = await onStage()
-  t.is((await stage.capture('create', 'later', '-l', 'app == "web"', '--from', '+1h', '--for', '1h', '--wait')).code, 0)
-  t.is((await stage.capture('stop', 'later')).out, 'later ended before it began\n')
+  t.is((await stage.pcap('create', 'later', '-l', 'app == "web"', '--from', '+1h', '--for', '1h', '--wait')).code, 0)
+  t.is((await stage.pcap('stop', 'later')).out, 'later ended before it began\n')
   await untilState(stage, 'later', ({ status }) => status?.state === 'Finished')
   t.pass()
 })
 
 clusterTest('kubectl pcap create --wait exits 7 when the goal does not come', async t => {
   const stage = await onStage()
-  const { code, err } = await stage.capture('create', 'quiet', '-l', 'app == "db"', '--wait', 'capturing', '--timeout', '1s')
+  const { code, err } = await stage.pcap('create', 'quiet', '-l', 'app == "db"', '--wait', 'capturing', '--timeout', '1s')
   t.is(code, 7, err)
   t.regex(err, /^Cannot wait any longer for "quiet": after 1 s it is \w+/)
 })
 
 clusterTest('kubectl pcap create --wait exits 6 with the message when the capture is an Error', async t => {
   const stage = await onStage()
-  const { code, err } = await stage.capture('create', 'filter', '--expression', 'tcp and and', '--wait', '--timeout', '30s')
+  const { code, err } = await stage.pcap('create', 'filter', '--expression', 'tcp and and', '--wait', '--timeout', '30s')
   t.is(code, 6, err)
   t.regex(err, /syntax error/)
 })
@@ -114,8 +114,8 @@ function onTerminal(): NodeJS.ProcessEnv {
 }
 
 clusterTest('kubectl pcap watch draws a table with the way to the limit on a terminal', async t => {
-  const { userKubeconfig, capture } = await onStage()
-  t.is((await capture('create', 'limited', '-l', 'app == "web"', '--limit-packets', '2', '--wait')).code, 0)
+  const { userKubeconfig, pcap } = await onStage()
+  t.is((await pcap('create', 'limited', '-l', 'app == "web"', '--limit-packets', '2', '--wait')).code, 0)
   const command = `stty columns 100; kubectl pcap watch limited --kubeconfig ${userKubeconfig}`
   const args = [`--net=${cluster().networkPath}`, 'script', '-qec', command, '/dev/null']
   const child = spawn('nsenter', args, {
@@ -129,7 +129,7 @@ clusterTest('kubectl pcap watch draws a table with the way to the limit on a ter
     drawn += chunk.toString().replaceAll('\u001b', '<esc>')
   })
   await untilSo('a bar', () => /0 of 2 packets \[-+\]/.test(drawn))
-  await capture('stop', 'limited')
+  await pcap('stop', 'limited')
   await closed
   t.regex(drawn, /<esc>\[2A<esc>\[J/)
   t.regex(drawn, /<esc>\[90mFinished<esc>\[39m .* done\r\n$/)
@@ -146,20 +146,20 @@ clusterTest('kubectl completes names of captures, pods and namespaces through ku
 })
 
 clusterTest('kubectl pcap delete removes captures, and exits 3 for one that is not there', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   t.is(
-    (await capture('delete', 'web', 'later')).out,
+    (await pcap('delete', 'web', 'later')).out,
     'packetcapture.projectcalico.org "web" deleted\npacketcapture.projectcalico.org "later" deleted\n',
   )
-  t.is((await capture('delete', 'web')).code, 3)
-  t.is((await capture('delete')).code, 2)
-  t.is((await capture('delete', '--all')).code, 0)
-  t.regex((await capture('list')).err, /^No captures found in shop namespace\n$/)
+  t.is((await pcap('delete', 'web')).code, 3)
+  t.is((await pcap('delete')).code, 2)
+  t.is((await pcap('delete', '--all')).code, 0)
+  t.regex((await pcap('list')).err, /^No captures found in shop namespace\n$/)
 })
 
 clusterTest('kubectl pcap exits 1 when the API server cannot be reached, and 2 for a context that is not there', async t => {
-  const { capture } = await onStage()
-  const away = await capture('list', '--context', 'nowhere')
+  const { pcap } = await onStage()
+  const away = await pcap('list', '--context', 'nowhere')
   t.is(away.code, 2)
   t.regex(away.err, /^Cannot use the context "nowhere": expected one of selcap\n$/)
   const { code, err } = await cluster().api.ask(['pcap', 'list', '--kubeconfig', cluster().kubeconfigOf('https://198.19.255.1:1')])

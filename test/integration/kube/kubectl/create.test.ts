@@ -23,7 +23,7 @@ const pod = (name: string, labels: object) => ({
 clusterTest('kubectl pcap create makes a capture, and says so', async t => {
   const stage = await onStage()
   for (const name of ['web-0', 'web-1']) await cluster().apply(pod(name, { app: 'web', 'pod-name': name }))
-  const { code, out, err } = await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--port', '9,8000:8080')
+  const { code, out, err } = await stage.pcap('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--port', '9,8000:8080')
   t.is(code, 0, err)
   t.is(out, 'packetcapture.projectcalico.org/web created\n')
   const { spec } = await stage.get('web')
@@ -32,10 +32,10 @@ clusterTest('kubectl pcap create makes a capture, and says so', async t => {
 
 clusterTest('kubectl pcap create refuses a selector that does not parse before it sends anything, with the caret', async t => {
   const stage = await onStage()
-  const { code, out, err } = await stage.capture('create', 'bad', '-l', 'app == web')
+  const { code, out, err } = await stage.pcap('create', 'bad', '-l', 'app == web')
   t.deepEqual([code, out], [2, ''])
   t.is(err, 'Cannot capture: spec.selector: expected string\n  app == web\n         ^\n')
-  t.regex((await stage.capture('describe', 'bad')).err, /"bad" not found/)
+  t.regex((await stage.pcap('describe', 'bad')).err, /"bad" not found/)
 })
 
 for (const [what, flags, code, said] of [
@@ -51,7 +51,7 @@ for (const [what, flags, code, said] of [
 ] as const) {
   clusterTest(`kubectl pcap create exits ${code} when it is given ${what}`, async t => {
     const stage = await onStage()
-    const answer = await stage.capture('create', 'web', ...flags)
+    const answer = await stage.pcap('create', 'web', ...flags)
     t.is(answer.code, code, answer.err)
     t.regex(answer.err, said)
     t.notRegex(answer.err, /\n\s+at /)
@@ -77,7 +77,7 @@ clusterTest('kubectl pcap create turns deployments, services and pods into selec
     },
   )
   const selectorFor = async (...flags: string[]) => {
-    const { out, err } = await stage.capture('create', 'x', ...flags, '--dry-run=client', '-o', 'json')
+    const { out, err } = await stage.pcap('create', 'x', ...flags, '--dry-run=client', '-o', 'json')
     t.is(err, '')
     return (JSON.parse(out) as PublishedCapture).spec.selector
   }
@@ -90,10 +90,10 @@ clusterTest('kubectl pcap create turns deployments, services and pods into selec
 clusterTest('kubectl pcap create --pod refuses labels that other pods have too, unless they are meant', async t => {
   const stage = await onStage()
   for (const name of ['twin-a', 'twin-b']) await cluster().apply(pod(name, { app: 'twin' }))
-  const alone = await stage.capture('create', 'x', '--pod', 'twin-a', '--dry-run=client')
+  const alone = await stage.pcap('create', 'x', '--pod', 'twin-a', '--dry-run=client')
   t.is(alone.code, 2)
   t.regex(alone.err, /the same labels are on twin-b; expected --with-replicas/)
-  t.is((await stage.capture('create', 'x', '--pod', 'twin-a', '--with-replicas', '--dry-run=client')).code, 0)
+  t.is((await stage.pcap('create', 'x', '--pod', 'twin-a', '--with-replicas', '--dry-run=client')).code, 0)
 })
 
 clusterTest('kubectl pcap create --dry-run shows the whole spec, and makes nothing', async t => {
@@ -161,23 +161,12 @@ clusterTest('kubectl pcap create --dry-run shows the whole spec, and makes nothi
   }
   for (const where of ['client', 'server']) {
     // A ttl is for those who may delete captures; the policies of the installation judge the dry run too.
-    const { out, err } = await stage.capture(
-      'create',
-      'dry',
-      '-l',
-      'all()',
-      ...flags,
-      ...limits,
-      ...kept,
-      `--dry-run=${where}`,
-      '-o',
-      'yaml',
-    )
+    const { out, err } = await stage.pcap('create', 'dry', '-l', 'all()', ...flags, ...limits, ...kept, `--dry-run=${where}`, '-o', 'yaml')
     t.regex(
       err,
       where === 'client' ? /^$/ : /^Warning: in namespace "shop" no pod that matches can be captured now: twin-a: it is on no node yet; /,
     )
     t.deepEqual((parse(out) as PublishedCapture).spec, spec, where)
   }
-  t.is((await stage.capture('describe', 'dry')).code, 3)
+  t.is((await stage.pcap('describe', 'dry')).code, 3)
 })

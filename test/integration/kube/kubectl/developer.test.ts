@@ -33,15 +33,15 @@ const each = 1_000 // packets of each pod
 clusterTest('what is streamed and downloaded is what was sent on three nodes, each packet once and in order', async t => {
   t.timeout(180_000)
   const stage = await onStage()
-  const { code, err } = await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'udp', '--wait')
+  const { code, err } = await stage.pcap('create', 'web', '-l', 'app == "web"', '--protocol', 'udp', '--wait')
   t.is(code, 0, err)
   t.regex(err, /^web is WaitingForTraffic: 3 nodes, 3 endpoints, 0 packets\n$/)
   const file = join(cluster().directory, 'live.pcapng')
-  const [watching, streaming] = [stage.capture('watch', 'web'), stage.capture('stream', 'web', '--write', file)]
+  const [watching, streaming] = [stage.pcap('watch', 'web'), stage.pcap('stream', 'web', '--write', file)]
   await untilSo('the stream of all nodes', () => interfacesIn(file) === 3)
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: each, bytes: 200, gapMs: 0.2 })
   await untilState(stage, 'web', ({ status }) => status?.packets === 3 * each)
-  t.is((await stage.capture('stop', 'web')).code, 0)
+  t.is((await stage.pcap('stop', 'web')).code, 0)
   t.is((await streaming).code, 0)
   const watched = await watching
   t.is(watched.code, 0)
@@ -52,7 +52,7 @@ clusterTest('what is streamed and downloaded is what was sent on three nodes, ea
   for (const number of interfaces.keys())
     t.deepEqual(packets.filter(packet => packet.interface === number).map(({ bytes }) => numberOf(bytes)), range(0, each)) // biome-ignore format: one line
 
-  const paths = (await stage.capture('download', 'web', '--dest', join(cluster().directory, 'files'), '-o', 'name')).out.trim().split('\n')
+  const paths = (await stage.pcap('download', 'web', '--dest', join(cluster().directory, 'files'), '-o', 'name')).out.trim().split('\n')
   t.is(paths.length, 3)
   for (const path of paths) t.deepEqual(readRecords(readFileSync(path), 'pcap').map(({ bytes }) => numberOf(bytes)), range(0, each)) // biome-ignore format: one line
 })
@@ -88,7 +88,7 @@ clusterTest('in another namespace every command says which right is missing, and
     [files, 'clean', 'theirs'],
     [stream, 'stream', 'theirs'],
   ] as const) {
-    const { code, out, err } = await stage.capture(...words, '-n', 'other')
+    const { code, out, err } = await stage.pcap(...words, '-n', 'other')
     t.deepEqual([code, out], [4, ''], `${words.join(' ')}: ${err}`)
     t.regex(err, right, words.join(' '))
   }

@@ -22,7 +22,7 @@ function onStage(): Promise<Set> {
 async function prepare(): Promise<Set> {
   const stage = await makeStage(cluster())
   await addGateway(cluster())
-  await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
+  await stage.pcap('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
   for (const [index, pod] of stage.pods.entries()) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 10 + index })
   await untilState(stage, 'web', ({ status }) => status?.packets === 21)
   return { ...stage, dest: join(cluster().directory, 'files') }
@@ -40,7 +40,7 @@ const onDisk = (stage: Stage, index: number, name: string) => readFileSync(join(
 
 clusterTest('kubectl pcap download brings every file of every node, verified', async t => {
   const stage = await onStage()
-  const { code, out, err } = await stage.capture('download', 'web', '--dest', stage.dest)
+  const { code, out, err } = await stage.pcap('download', 'web', '--dest', stage.dest)
   t.is(code, 0, err)
   t.regex(out, /^Downloaded 2 files, \d+(\.\d)? k?B, verified, to \S+\n$/)
   const names = stage.pods.map((pod, index) => `node-${index + 1}/${pod.name}_${pod.hostName}.pcap`)
@@ -53,7 +53,7 @@ clusterTest('kubectl pcap download tells checksums, takes nodes and pods, and fe
   const stage = await onStage()
   const [pod] = stage.pods
   const read = async (...flags: string[]) => {
-    const { code, out, err } = await stage.capture('download', 'web', '--dest', stage.dest, ...flags, '-o', 'json')
+    const { code, out, err } = await stage.pcap('download', 'web', '--dest', stage.dest, ...flags, '-o', 'json')
     t.is(code, 0, err)
     return (JSON.parse(out) as { files: { node: string; path: string; sha256: string }[] }).files
   }
@@ -71,9 +71,9 @@ clusterTest('kubectl pcap download tells checksums, takes nodes and pods, and fe
 })
 
 clusterTest('kubectl pcap download of a node or a pod without files exits 3 and names files there are', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   for (const choice of ['--node=nobody', '--pod=nobody', '--pod=web']) {
-    const { code, err } = await capture('download', 'web', choice)
+    const { code, err } = await pcap('download', 'web', choice)
     t.is(code, 3)
     t.regex(err, /^Cannot find a file of shop\/web for that --node and --pod: found node-1\/web-0_/)
   }
@@ -84,7 +84,7 @@ clusterTest('kubectl pcap download --merge makes one file in the order of time, 
   for (let round = 0; round < 3; round++) for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 2 })
   await untilSo('the packets in the files', () => stage.nodes.reduce((sum, node) => sum + node.records('shop', 'web'), 0) === 38)
   const file = join(cluster().directory, 'all.pcapng')
-  const { code, err } = await stage.capture('download', 'web', '--dest', cluster().directory, '--merge', file)
+  const { code, err } = await stage.pcap('download', 'web', '--dest', cluster().directory, '--merge', file)
   t.is(code, 0, err)
   t.regex(err, /^Merged 38 packets into \S+\n$/)
   const rows = tshark(file, 'frame.time_epoch', 'frame.interface_name')
@@ -106,7 +106,7 @@ function tshark(file: string, ...fields: string[]): string[][] {
 clusterTest('kubectl pcap copy prints the line of calicoctl, and puts files side by side', async t => {
   const stage = await onStage()
   const dest = join(cluster().directory, 'copied')
-  const { code, out, err } = await stage.capture('copy', 'web', '-n', 'shop', '--dest', dest)
+  const { code, out, err } = await stage.pcap('copy', 'web', '-n', 'shop', '--dest', dest)
   t.is(code, 0, err)
   t.is(out, `Copy capture files for shop/web to ${dest}\n`)
   t.deepEqual(
@@ -135,7 +135,7 @@ for (const [what, args, code, said] of [
 ] as const) {
   clusterTest(`kubectl pcap exits ${code} for ${what}`, async t => {
     const stage = await onStage()
-    const answer = await stage.capture(...args)
+    const answer = await stage.pcap(...args)
     t.is(answer.code, code, answer.err)
     t.regex(answer.err, said)
   })
@@ -170,7 +170,7 @@ clusterTest('kubectl pcap download has what is there, names the node that is not
   const stage = await onStage()
   await stage.nodes[1]?.stopAgent('SIGKILL')
   const dest = join(cluster().directory, 'half')
-  const { code, err, out } = await stage.capture('download', 'web', '--dest', dest)
+  const { code, err, out } = await stage.pcap('download', 'web', '--dest', dest)
   t.is(code, 8, err)
   t.regex(err, /Cannot have the files of node-2 \(.+\): what is here is not all/)
   t.regex(out, /^Downloaded 1 file, /)
@@ -180,8 +180,8 @@ clusterTest('kubectl pcap download has what is there, names the node that is not
 clusterTest('kubectl pcap create --download waits for the end and has the files', async t => {
   const stage = await onStage()
   const dest = join(cluster().directory, 'created')
-  t.is((await stage.capture('create', 'short', '--download')).code, 2)
-  const creating = stage.capture(
+  t.is((await stage.pcap('create', 'short', '--download')).code, 2)
+  const creating = stage.pcap(
     'create',
     'short',
     '-l',
@@ -211,14 +211,14 @@ clusterTest('kubectl pcap create --download waits for the end and has the files'
 
 clusterTest('kubectl pcap clean removes the files of a capture that has finished, with the line of calicoctl', async t => {
   const stage = await onStage()
-  t.is((await stage.capture('stop', 'web')).code, 0)
+  t.is((await stage.pcap('stop', 'web')).code, 0)
   await untilState(stage, 'web', ({ status }) => status?.state === 'Finished')
-  await untilSo('the gateway to know', async () => (await stage.capture('clean', 'web')).code === 0)
-  t.is((await stage.capture('clean', 'web', '-n', 'shop')).out, 'Clean capture files for shop/web\n')
+  await untilSo('the gateway to know', async () => (await stage.pcap('clean', 'web')).code === 0)
+  t.is((await stage.pcap('clean', 'web', '-n', 'shop')).out, 'Clean capture files for shop/web\n')
   t.deepEqual(
     stage.nodes.map(node => node.files('shop', 'web')),
     [[], []],
   )
-  const { out } = await stage.capture('download', 'web', '--dest', join(cluster().directory, 'none'))
+  const { out } = await stage.pcap('download', 'web', '--dest', join(cluster().directory, 'none'))
   t.is(out, 'No files\n')
 })

@@ -16,7 +16,7 @@ function onStage(): Promise<Stage> {
 async function prepare(): Promise<Stage> {
   const stage = await makeStage(cluster())
   await addGateway(cluster())
-  await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
+  await stage.pcap('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
   return stage
 }
 
@@ -28,15 +28,15 @@ clusterTest(
       join(cluster().directory, 'again'),
       stage.pods.map((pod, index) => `node-${index + 1}/${pod.name}_${pod.hostName}.pcap`),
     ]
-    t.regex((await stage.capture('download', 'web', '--dest', dest)).out, /^Downloaded 2 files, /)
+    t.regex((await stage.pcap('download', 'web', '--dest', dest)).out, /^Downloaded 2 files, /)
     t.regex(
-      (await stage.capture('download', 'web', '--dest', dest)).out,
+      (await stage.pcap('download', 'web', '--dest', dest)).out,
       /^Downloaded 0 of 2 files, the others were here: .*, verified, in \S+again\n$/,
     )
-    const paths = await stage.capture('download', 'web', '--dest', dest, '-o', 'name')
+    const paths = await stage.pcap('download', 'web', '--dest', dest, '-o', 'name')
     t.deepEqual([paths.code, paths.out], [0, names.map(name => `${join(dest, name)}\n`).join('')])
     const into = join(cluster().directory, 'merged')
-    const merged = await stage.capture('download', 'web', '--dest', into, '--merge', 'one.pcapng', '-o', 'json')
+    const merged = await stage.pcap('download', 'web', '--dest', into, '--merge', 'one.pcapng', '-o', 'json')
     t.is(merged.code, 0, merged.err)
     t.deepEqual(readdirSync(into), ['one.pcapng'])
     const told = JSON.parse(merged.out) as { files: { path?: string }[]; merged: string }
@@ -45,7 +45,7 @@ clusterTest(
 )
 
 clusterTest('kubectl pcap download, copy and stream exit with a message, and no stack, when there is no room for files', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   const file = join(cluster().directory, 'a-file')
   writeFileSync(file, '')
   for (const command of [
@@ -53,19 +53,19 @@ clusterTest('kubectl pcap download, copy and stream exit with a message, and no 
     ['copy', 'web', '--dest', file],
     ['download', 'web', '--dest', cluster().directory, '--merge', join(file, 'one')], // what came stays there, to go on from
   ]) {
-    const { code, err } = await capture(...command)
+    const { code, err } = await pcap(...command)
     t.deepEqual([code, err.split('\n').length], [1, 2], err)
     t.regex(err, /^Cannot keep what came: (ENOTDIR|EEXIST): /)
   }
-  const { code, err } = await capture('stream', 'web', '--write', join(file, 'one'))
+  const { code, err } = await pcap('stream', 'web', '--write', join(file, 'one'))
   t.is(code, 2, err) // and ends, though the capture goes on
   t.regex(err, /^Cannot write \S+: ENOTDIR/)
 })
 
 clusterTest('kubectl pcap create --download says what it waits for, and keeps standard output for what -o asks', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   const dest = join(cluster().directory, 'soon')
-  const { code, out, err } = await capture('create', 'soon', '-l', 'app == "web"', '--for', '3s', `--download=${dest}`, '-o', 'json')
+  const { code, out, err } = await pcap('create', 'soon', '-l', 'app == "web"', '--for', '3s', `--download=${dest}`, '-o', 'json')
   t.is(code, 0, err)
   t.is((JSON.parse(out) as { metadata: { name: string } }).metadata.name, 'soon')
   t.regex(

@@ -20,7 +20,7 @@ function onStage(): Promise<Stage> {
 async function prepare(): Promise<Stage> {
   const stage = await makeStage(cluster())
   await addGateway(cluster())
-  await stage.capture('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
+  await stage.pcap('create', 'web', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')
   return stage
 }
 
@@ -43,7 +43,7 @@ function tsharkOn(file: string): { readonly stdout: string } {
 clusterTest('kubectl pcap stream has the packets of all pods as they come, and ends with the capture', async t => {
   const stage = await onStage()
   const file = join(cluster().directory, 'live.pcapng')
-  const streaming = stage.capture('stream', 'web', '--write', file)
+  const streaming = stage.pcap('stream', 'web', '--write', file)
   // A stream begins when its taps are open; which that is, packets tell.
   await untilSo('packets of both pods', async () => {
     for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
@@ -52,7 +52,7 @@ clusterTest('kubectl pcap stream has the packets of all pods as they come, and e
   const before = packetsIn(file).length
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 10 })
   await untilSo('20 packets more', () => packetsIn(file).length >= before + 20)
-  await stage.capture('stop', 'web')
+  await stage.pcap('stop', 'web')
   const { code, err } = await streaming
   t.is(code, 0, err)
   t.deepEqual(new Set(packetsIn(file).map(line => line.split('\t')[0])), new Set(stage.pods.map(({ hostName }) => hostName)))
@@ -60,10 +60,10 @@ clusterTest('kubectl pcap stream has the packets of all pods as they come, and e
 
 clusterTest('kubectl pcap stream exits 4 where the right is missing, and 5 or 3 where nothing is captured', async t => {
   const stage = await onStage()
-  const refused = await stage.capture('stream', 'web', '-n', 'other', '--write', join(cluster().directory, 'none'))
+  const refused = await stage.pcap('stream', 'web', '-n', 'other', '--write', join(cluster().directory, 'none'))
   t.is(refused.code, 4)
   t.regex(refused.err, /may not get packetcaptures\/stream/)
-  t.is((await stage.capture('stream', 'nothing', '--write', join(cluster().directory, 'none'))).code, 3)
+  t.is((await stage.pcap('stream', 'nothing', '--write', join(cluster().directory, 'none'))).code, 3)
 })
 
 /** As root tshark takes extcap programs from its own folder alone; ours lies there, for it. */
@@ -75,8 +75,8 @@ function tsharkWith(folder: string, ...args: readonly string[]): string[] {
 }
 
 clusterTest('tshark lists the captures of the cluster as interfaces, and captures from one', async t => {
-  const { userKubeconfig, capture, pods } = await onStage()
-  t.is((await capture('create', 'db.v2', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')).code, 0)
+  const { userKubeconfig, pcap, pods } = await onStage()
+  t.is((await pcap('create', 'db.v2', '-l', 'app == "web"', '--protocol', 'UDP', '--wait')).code, 0)
   const folder = join(cluster().directory, 'extcap')
   mkdirSync(folder)
   symlinkSync(join(root, 'bin', 'selcap-extcap'), join(folder, 'selcap-extcap'))

@@ -18,9 +18,9 @@ function onStage(): Promise<Stage> {
 const matching = ['-l', 'app == "web"']
 
 clusterTest('a duration without a unit is refused, for who types 10 may mean minutes', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   for (const flag of ['--for', '--limit-duration', '--ttl', '--timeout']) {
-    const { code, err } = await capture('create', 'x', ...matching, flag, '10')
+    const { code, err } = await pcap('create', 'x', ...matching, flag, '10')
     t.is(code, 2)
     t.regex(
       err,
@@ -30,72 +30,72 @@ clusterTest('a duration without a unit is refused, for who types 10 may mean min
 })
 
 clusterTest('protocols may be written as people write them', async t => {
-  const { capture } = await onStage()
-  const { out } = await capture('create', 'x', '--protocol', 'tcp,icmpv6,47', '--filter', 'udp/53', '--dry-run', '-o', 'yaml')
+  const { pcap } = await onStage()
+  const { out } = await pcap('create', 'x', '--protocol', 'tcp,icmpv6,47', '--filter', 'udp/53', '--dry-run', '-o', 'yaml')
   t.deepEqual((parse(out) as PublishedCapture).spec.filters, [
     { protocol: 'TCP' },
     { protocol: 'ICMPv6' },
     { protocol: 47 },
     { protocol: 'UDP', ports: [53] },
   ])
-  const { code, err } = await capture('create', 'x', '--protocol', 'http', '--dry-run')
+  const { code, err } = await pcap('create', 'x', '--protocol', 'http', '--dry-run')
   t.is(code, 2)
   t.regex(err, /found "http", expected one of TCP, UDP, ICMP/)
 })
 
 clusterTest('create warns when no pod matches now, and says nothing when one does, or pods may not be seen', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   const spec = { nodeName: 'node-1', containers: [{ name: 'main', image: 'app' }] }
   await cluster().apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } })
   await cluster().apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web-0', namespace: 'shop', labels: { app: 'web' } }, spec })
   const status = JSON.stringify({ status: { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] } })
   await cluster().api.kubectl('patch', 'pod', 'web-0', '-n', 'shop', '--subresource=status', '--type=merge', '-p', status)
-  const nobody = await capture('create', 'nobody', '-l', 'app == "nobody"')
+  const nobody = await pcap('create', 'nobody', '-l', 'app == "nobody"')
   t.deepEqual([nobody.code, nobody.out], [0, 'packetcapture.projectcalico.org/nobody created\n'])
   const warning = 'Warning: in namespace "shop" no pod matches the selector now; pods that come later are captured\n'
   t.is(nobody.err, warning)
-  t.is((await capture('create', 'never', '-l', 'app == "nobody"', '--dry-run=server', '-o', 'name')).err, warning)
-  t.deepEqual(await capture('create', 'web', ...matching), { code: 0, out: 'packetcapture.projectcalico.org/web created\n', err: '' })
+  t.is((await pcap('create', 'never', '-l', 'app == "nobody"', '--dry-run=server', '-o', 'name')).err, warning)
+  t.deepEqual(await pcap('create', 'web', ...matching), { code: 0, out: 'packetcapture.projectcalico.org/web created\n', err: '' })
   await cluster().api.kubectl('delete', 'rolebinding', 'dev-look', '-n', 'shop')
-  t.is((await capture('create', 'blind', '-l', 'app == "nobody"')).err, '')
+  t.is((await pcap('create', 'blind', '-l', 'app == "nobody"')).err, '')
 })
 
 clusterTest('of several names each has its turn, and the exit code tells of those that failed', async t => {
-  const { capture } = await onStage()
-  for (const name of ['one', 'two']) await capture('create', name, ...matching)
-  const stopped = await capture('stop', 'none', 'one', 'nil', 'two', '-o', 'name')
+  const { pcap } = await onStage()
+  for (const name of ['one', 'two']) await pcap('create', name, ...matching)
+  const stopped = await pcap('stop', 'none', 'one', 'nil', 'two', '-o', 'name')
   t.deepEqual([stopped.code, stopped.out], [3, 'packetcapture.projectcalico.org/one\npacketcapture.projectcalico.org/two\n'])
   t.is(
     stopped.err,
     ['none', 'nil'].map(name => `Cannot get capture "${name}": packetcaptures.projectcalico.org "${name}" not found\n`).join(''),
   )
-  const described = await capture('describe', 'one', 'none', 'two')
+  const described = await pcap('describe', 'one', 'none', 'two')
   t.is(described.code, 3)
   t.deepEqual(Array.from(described.out.matchAll(/^Name: +(\w+)$/gm), ([, name]) => name), ['one', 'two']) // biome-ignore format: one line
-  const deleted = await capture('delete', 'none', 'one', 'two', '-o', 'name')
+  const deleted = await pcap('delete', 'none', 'one', 'two', '-o', 'name')
   t.deepEqual([deleted.code, deleted.out], [3, stopped.out])
-  t.is((await capture('describe', 'one')).code, 3)
+  t.is((await pcap('describe', 'one')).code, 3)
 })
 
 clusterTest('describe -o json and yaml have the capture and the verdict on each pod, or why there is none', async t => {
-  const { capture, asAdmin } = await onStage()
+  const { pcap, asAdmin } = await onStage()
   type Described = { capture: PublishedCapture; pods?: { pod: string; isTaken: boolean }[]; podsUnknown?: string }
   const one = JSON.parse((await asAdmin('describe', 'web', '-n', 'shop', '-o', 'json')).out) as Described
   t.is(one.capture.metadata.name, 'web')
   t.deepEqual(one.pods?.map(({ pod, isTaken }) => [pod, isTaken]), [['web-0', true]]) // biome-ignore format: one line
-  const both = parse((await capture('describe', 'web', 'nobody', '-o', 'yaml')).out) as Described[]
+  const both = parse((await pcap('describe', 'web', 'nobody', '-o', 'yaml')).out) as Described[]
   t.deepEqual(both.map(each => each.capture.metadata.name), ['web', 'nobody']) // biome-ignore format: one line
   t.regex(both[0]?.podsUnknown ?? '', /^Cannot list pods: .*forbidden/)
   t.is(
-    (await capture('describe', 'web', 'nobody', '-o', 'name')).out,
+    (await pcap('describe', 'web', 'nobody', '-o', 'name')).out,
     'packetcapture.projectcalico.org/web\npacketcapture.projectcalico.org/nobody\n',
   )
 })
 
 clusterTest('who may make captures, and read neither their files nor Secrets, can send no files on', async t => {
-  const { capture, asAdmin } = await onStage()
+  const { pcap, asAdmin } = await onStage()
   const flags = ['--upload', 's3://captures/shop', '--upload-region', 'eu-central-1', '--upload-secret', 'keys', '-n', 'shop']
-  const { code, err } = await capture('create', 'leak', ...matching, ...flags)
+  const { code, err } = await pcap('create', 'leak', ...matching, ...flags)
   t.is(code, 4, err)
   t.regex(err, /an output that names a Secret takes the right to get that Secret: keys\n$/)
   const made = await asAdmin('create', 'kept', ...matching, ...flags, '--dry-run=server', '-o', 'json')

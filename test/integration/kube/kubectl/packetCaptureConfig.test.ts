@@ -15,7 +15,7 @@ clusterTest('a PacketCaptureConfig is fetched from every node that made a file, 
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const kubeconfig = await makeUser(cluster())
   await addGateway(cluster(), ['--apis', 'packetcaptureconfig'])
-  const capture = (...args: string[]) => cluster().api.ask(['pcap', ...args], { timeoutMs: 120_000 })
+  const pcap = (...args: string[]) => cluster().api.ask(['pcap', ...args], { timeoutMs: 120_000 })
   const named = [
     ['my-app-pod', 'default'],
     ['my-other-pod', 'kube-system'],
@@ -26,7 +26,7 @@ clusterTest('a PacketCaptureConfig is fetched from every node that made a file, 
   const { captureFiles } = await untilConfig(cluster(), 'fetched', 'completion', now => now?.phase === 'Completed')
 
   const folder = join(cluster().directory, 'fetched')
-  const { code, out, err } = await capture('download', 'fetched', '--dest', folder)
+  const { code, out, err } = await pcap('download', 'fetched', '--dest', folder)
   t.is(code, 0, err)
   t.regex(out, /^Downloaded 2 files, .*, verified, to /)
   for (const [index, node] of ['node-1', 'node-2'].entries()) {
@@ -36,7 +36,7 @@ clusterTest('a PacketCaptureConfig is fetched from every node that made a file, 
     t.true(path.endsWith(`/${name}`), `${path} and ${name}`)
     t.deepEqual(readFileSync(join(folder, node, name)), readFileSync(path))
   }
-  const refused = await capture('download', 'fetched', '--api', 'packetcaptureconfig', '--kubeconfig', kubeconfig)
+  const refused = await pcap('download', 'fetched', '--api', 'packetcaptureconfig', '--kubeconfig', kubeconfig)
   t.is(refused.code, exitCodes.notAllowed, refused.err)
   t.regex(refused.err, /packetcaptureconfigs/)
 })

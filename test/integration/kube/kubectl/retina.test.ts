@@ -12,7 +12,7 @@ import { useSimulated } from '../../../support/kube/useSimulated.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onRetina = useRetina(cluster)
-type User = { readonly stage: RetinaStage; readonly capture: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']> }
+type User = { readonly stage: RetinaStage; readonly pcap: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']> }
 const shared: { user?: User } = {}
 
 async function onStage(): Promise<User> {
@@ -31,13 +31,13 @@ async function onStage(): Promise<User> {
       `--clusterrole=selcap-retina-${role}`,
       '--serviceaccount=shop:dev',
     )
-  const capture: User['capture'] = (...args) => cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
-  shared.user = { stage, capture }
+  const pcap: User['pcap'] = (...args) => cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
+  shared.user = { stage, pcap }
   return shared.user
 }
 
 clusterTest('create --api retina shows what it would make, as a node would read it', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   const flags = [
     '--pod-selectors',
     'app=web',
@@ -51,7 +51,7 @@ clusterTest('create --api retina shows what it would make, as a node would read 
     '50MB',
     '--no-metadata',
   ]
-  const { code, out, err } = await capture('create', 'shown', '--api', 'retina', ...flags, '--dry-run=server', '-o', 'json')
+  const { code, out, err } = await pcap('create', 'shown', '--api', 'retina', ...flags, '--dry-run=server', '-o', 'json')
   t.deepEqual([code, err], [0, ''])
   t.like(JSON.parse(out).spec, {
     captureConfiguration: {
@@ -65,7 +65,7 @@ clusterTest('create --api retina shows what it would make, as a node would read 
 })
 
 clusterTest('create --api retina refuses what a Capture cannot say, and what a node would refuse', async t => {
-  const { capture } = await onStage()
+  const { pcap } = await onStage()
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
     [['--api', 'retina', '--ttl', '1h'], /Cannot use --ttl with --api retina/],
     [['--api', 'retina', '--selector', 'all()'], /Cannot use --selector with --api retina/],
@@ -78,18 +78,18 @@ clusterTest('create --api retina refuses what a Capture cannot say, and what a n
     [['--api', 'pcap'], /Expected packetcapture, retina, packetcaptureconfig/],
   ]
   for (const [flags, words] of refused) {
-    const { code, err } = await capture('create', 'refused', ...flags)
+    const { code, err } = await pcap('create', 'refused', ...flags)
     t.is(code, exitCodes.usage, err)
     t.regex(err, words)
   }
-  const { code, err } = await capture('create', 'nodes', '--api', 'retina', '--node-selectors', 'kubernetes.io/os=linux', '--for', '1m')
+  const { code, err } = await pcap('create', 'nodes', '--api', 'retina', '--node-selectors', 'kubernetes.io/os=linux', '--for', '1m')
   t.is(code, exitCodes.notAllowed, err)
   t.regex(err, /captures\/host/)
 })
 
 clusterTest('a Capture is made, waited for and fetched with one command, and is gone with another', async t => {
-  const { stage, capture } = await onStage()
-  const made = capture(
+  const { stage, pcap } = await onStage()
+  const made = pcap(
     'create',
     'trace',
     '--api',
@@ -115,11 +115,11 @@ clusterTest('a Capture is made, waited for and fetched with one command, and is 
   await stage.send('web-0', { first: 700, count: 2 })
 
   await cluster().apply(packetCapture('other', { selector: 'has(nothing)' }))
-  const list = await capture('list')
+  const list = await pcap('list')
   t.regex(list.out, /^NAME +SELECTOR[\s\S]*\npacketcapture\.projectcalico\.org\/other /)
   t.regex(list.out, /\n\nNAME +COMPLETE +ERROR +ACTIVE +SUCCEEDED +FAILED +AGE\ncapture\.retina\.sh\/trace +False +2 /)
-  t.is((await capture('list', '--api', 'retina', '-o', 'name')).out, 'capture.retina.sh/trace\n')
-  const described = await capture('describe', 'trace')
+  t.is((await pcap('list', '--api', 'retina', '-o', 'name')).out, 'capture.retina.sh/trace\n')
+  const described = await pcap('describe', 'trace')
   t.regex(described.out, /Kind: Capture[\s\S]*podNames:[\s\S]*complete: "?False, JobsInProgress: 2\/2 Capture jobs[\s\S]*Node node-1: /)
 
   const { code, out, err } = await made
@@ -136,28 +136,28 @@ clusterTest('a Capture is made, waited for and fetched with one command, and is 
     execFileSync('sha256sum', [stage.archive('node-1', 'trace')], { encoding: 'utf8' }).split(' ')[0],
   )
 
-  const merged = await capture('download', 'trace', '--merge')
+  const merged = await pcap('download', 'trace', '--merge')
   t.is(merged.code, exitCodes.usage)
   t.regex(merged.err, /Cannot merge ".*\.tar\.gz": expected capture files alone/)
-  t.is((await capture('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
-  t.is((await capture('delete', 'trace')).code, exitCodes.notFound)
+  t.is((await pcap('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
+  t.is((await pcap('delete', 'trace')).code, exitCodes.notFound)
   t.true(existsSync(join(folder, archive)))
 })
 
 clusterTest('one name of two kinds is asked about, and --api tells', async t => {
-  const { stage, capture } = await onStage()
+  const { stage, pcap } = await onStage()
   const target = { captureTarget: { podNames: ['db-0'] }, captureOption: { duration: '1h' }, includeMetadata: false }
   await stage.apply('both', { captureConfiguration: target, outputConfiguration: { hostPath: 'both' } })
   await cluster().apply(packetCapture('both', {}))
-  const { code, err } = await capture('delete', 'both')
+  const { code, err } = await pcap('delete', 'both')
   t.is(code, exitCodes.usage)
   t.regex(err, /found packetcapture\.projectcalico\.org\/both and capture\.retina\.sh\/both; expected --api/)
-  t.is((await capture('delete', 'both', '--api', 'packetcapture')).code, 0)
-  t.is((await capture('delete', 'both')).out, 'capture.retina.sh "both" deleted\n')
+  t.is((await pcap('delete', 'both', '--api', 'packetcapture')).code, 0)
+  t.is((await pcap('delete', 'both')).out, 'capture.retina.sh "both" deleted\n')
 })
 
 clusterTest("another namespace's archives are nobody's to fetch", async t => {
-  const { stage, capture } = await onStage()
+  const { stage, pcap } = await onStage()
   await stage.apply(
     'vault',
     {
@@ -167,7 +167,7 @@ clusterTest("another namespace's archives are nobody's to fetch", async t => {
     'bank',
   )
   await stage.complete('vault', 'bank')
-  const { code, err } = await capture('download', 'vault', '-n', 'bank', '--api', 'retina')
+  const { code, err } = await pcap('download', 'vault', '-n', 'bank', '--api', 'retina')
   t.is(code, exitCodes.notAllowed, err)
   t.regex(err, /may not get captures\/files in group "retina\.sh" in the namespace "bank"/)
 })

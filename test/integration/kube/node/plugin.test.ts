@@ -13,7 +13,7 @@ import { readRecords } from '../../../support/pcap/captureFile.ts'
 const { node, nodeTest } = useNode()
 
 let user = ''
-const capture = (...args: string[]): Promise<Answer> => node().ask(['pcap', ...args, '--kubeconfig', user])
+const pcap = (...args: string[]): Promise<Answer> => node().ask(['pcap', ...args, '--kubeconfig', user])
 
 nodeTest('a user who administers one namespace makes a capture there, with the roles of the installation alone', async t => {
   process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
@@ -29,11 +29,11 @@ nodeTest('a user who administers one namespace makes a capture there, with the r
   await node().apply(busyboxPod('shop', 'web-0', { app: 'web' }, 'echo hello >/www/index.html; httpd -f -h /www'))
   await node().apply(busyboxPod('shop', 'client', { app: 'client' }))
   await node().kubectl('wait', '-n', 'shop', '--for=condition=Ready', 'pod', '--all', '--timeout=60s')
-  const { code, err } = await capture('create', 'web', '--pod', 'web-0', '--protocol', 'TCP', '--port', '80', '--wait')
+  const { code, err } = await pcap('create', 'web', '--pod', 'web-0', '--protocol', 'TCP', '--port', '80', '--wait')
   t.is(code, 0, err)
   const address = await node().kubectl('get', 'pod', 'web-0', '-n', 'shop', '-o', 'jsonpath={.status.podIP}')
   t.is(await node().kubectl('exec', '-n', 'shop', 'client', '--', 'wget', '-qO-', `http://${address}/`), 'hello\n')
-  t.is((await capture('list', '-n', 'other')).code, 4)
+  t.is((await pcap('list', '-n', 'other')).code, 4)
 })
 
 for (const [way, args] of [
@@ -42,7 +42,7 @@ for (const [way, args] of [
 ] as const) {
   nodeTest(`kubectl pcap download comes through ${way}`, async t => {
     const dest = mkdtempSync(join(node().directory, 'download-'))
-    const { code, err } = await capture('download', 'web', '--dest', dest, ...args)
+    const { code, err } = await pcap('download', 'web', '--dest', dest, ...args)
     t.is(code, 0, err)
     const file = (
       await node().kubectl('get', 'packetcapture', 'web', '-n', 'shop', '-o', 'jsonpath={.status.files[0].fileNames[0]}')
@@ -58,15 +58,15 @@ nodeTest('kubectl pcap download comes through a port-forward, as somebody who ma
   t.is(code, 0, err)
   t.regex(err, /Merged \d+ packets/)
   t.true(existsSync(join(dest, 'all.pcapng')))
-  const refused = await capture('download', 'web', '--via', 'port-forward')
+  const refused = await pcap('download', 'web', '--via', 'port-forward')
   t.is(refused.code, 4)
   t.regex(refused.err, /^Cannot reach the gateway: .*selcap-system/)
 })
 
 nodeTest('kubectl pcap clean removes the files when the capture was stopped', async t => {
-  t.is((await capture('stop', 'web')).code, 0)
+  t.is((await pcap('stop', 'web')).code, 0)
   await node().kubectl('wait', '--for=jsonpath={.status.state}=Finished', 'packetcapture/web', '-n', 'shop', '--timeout=60s')
-  const { code, out, err } = await capture('clean', 'web')
+  const { code, out, err } = await pcap('clean', 'web')
   t.is(code, 0, err)
   t.is(out, 'Clean capture files for shop/web\n')
 })
