@@ -1,31 +1,7 @@
 // How the commands of `kubectl pcap` end when they could not do what was asked: a message, and an exit code that a script
 // can rely on. docs/kubectl-pcap.md and --help tell the codes.
 
-export const exitCodes = {
-  failed: 1,
-  usage: 2,
-  notFound: 3,
-  notAllowed: 4,
-  conflict: 5,
-  captureError: 6,
-  timeout: 7,
-  incomplete: 8,
-  interrupted: 130,
-} as const
-
-export type ExitReason = keyof typeof exitCodes
-
-export const exitMeanings: Readonly<Record<ExitReason, string>> = {
-  failed: 'the API server or the gateway cannot be reached, or refused for another reason',
-  usage: 'wrong usage, or a capture that would be refused: a selector that does not parse, for example',
-  notFound: 'no capture, pod, deployment or service of that name',
-  notAllowed: 'the right is missing; the message names it',
-  conflict: 'it exists already, or is still capturing',
-  captureError: 'the capture is in the state Error',
-  timeout: 'what was waited for has not come',
-  incomplete: "a node's files are missing, or a checksum does not fit, or a stream broke off",
-  interrupted: 'interrupted; the same command goes on where a download stopped',
-}
+import { type ExitReason, exitCodes, exitMeanings } from '../model/codes.ts'
 
 export const exitHelp = `
 Exit codes: 0 done

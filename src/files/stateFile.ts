@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { EndpointFacts, Halt, LimitHit } from '../model/actualState.ts'
 import type { Made } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/capture.ts'
-import type { CloseReason } from '../model/tap.ts'
+import type { CloseReason } from '../model/codes.ts'
 import { hasStoredShape } from './stateSchema.ts'
 
 export const stateFileName = '.selcap.json'

@@ -15,7 +15,7 @@ export type Had = {
 export function audit({ log, tell }: Pick<GatewayParts, 'log' | 'tell'>, { user, capture, from, what, bytes, result }: Had): void {
   const { namespace, name } = capture.metadata
   log.info({ user: user.username, from, namespace, name, what, bytes, result }, what === 'clean' ? 'files cleaned' : 'files handed over')
-  const cleaned = { reason: 'Cleaned', message: `${user.username} removed the files (${result})` }
-  const had = { reason: 'Downloaded', message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
+  const cleaned = { reason: 'Cleaned' as const, message: `${user.username} removed the files (${result})` }
+  const had = { reason: 'Downloaded' as const, message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
   tell(capture, { user: user.username, ...(what === 'clean' ? cleaned : had) })
 }

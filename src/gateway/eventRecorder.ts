@@ -3,6 +3,7 @@
 
 import { eventOn, eventRequest } from '../kube/event.ts'
 import { type Kube, refusalOf } from '../kube/request.ts'
+import type { gatewayEvents } from '../model/codes.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Capture } from './captureCache.ts'
@@ -11,7 +12,10 @@ const onceMs = 10_000
 const rememberedMax = 10_000
 const requestMs = 10_000
 
-export type Tell = (capture: Capture, told: { readonly user: string; readonly reason: string; readonly message: string }) => void
+export type Tell = (
+  capture: Capture,
+  told: { readonly user: string; readonly reason: keyof typeof gatewayEvents; readonly message: string },
+) => void
 
 export function teller(kube: Kube, clock: Clock, log: Logger): Tell {
   const toldAtMs = new Map<string, number>()

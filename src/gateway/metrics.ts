@@ -1,8 +1,8 @@
 // What the gateway does, as figures for Prometheus: who was answered how, what left, who was refused, which agents did not answer.
 // In: its server's requests, and what the others here tell. docs/operations.md lists every metric, and a test holds both together.
 import type { FastifyInstance } from 'fastify'
+import { type GatewayRefusal, gatewayRefusals } from '../model/codes.ts'
 import { Counter, Gauge, Registry } from '../runtime/metrics.ts'
-import type { GateReason } from './rateLimiter.ts'
 
 /** What is asked for, in one word; everything else is "other". */
 const routes = {
@@ -16,14 +16,10 @@ const routes = {
 } as const
 export type Route = (typeof routes)[keyof typeof routes] | 'other'
 
-/** Why somebody got nothing: Connections counts those that were closed before a word was heard. */
-export type Refusal = GateReason | 'Unauthorized' | 'Forbidden' | 'Busy' | 'Connections'
-
 /** What a live stream lacks; asked for until it is closed, and once more then. */
 export type Lacking = { readonly lost: number }
 
 const carrying = ['file', 'zip', 'stream'] as const
-const refusals: readonly Refusal[] = ['Unauthorized', 'Forbidden', 'TooManyOfUser', 'TooManyOfAll', 'TooOften', 'Busy', 'Connections']
 
 export class GatewayFigures {
   readonly registry = new Registry()
@@ -84,7 +80,7 @@ export class GatewayFigures {
         this.inc(lostOf())
       },
     })
-    for (const reason of refusals) this.#refused.inc({ reason }, 0)
+    for (const reason of Object.keys(gatewayRefusals)) this.#refused.inc({ reason }, 0)
     for (const route of carrying) {
       this.#running.set({ route }, 0)
       this.#brokenOff.inc({ route }, 0)
@@ -109,7 +105,7 @@ export class GatewayFigures {
     this.#bytes.set(route, (this.#bytes.get(route) ?? 0) + bytes)
   }
 
-  refused(reason: Refusal): void {
+  refused(reason: GatewayRefusal): void {
     this.#refused.inc({ reason })
   }
 

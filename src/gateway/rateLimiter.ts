@@ -1,10 +1,10 @@
 // How much at once, and how often, one user may ask: so that nobody keeps the others from their files. Pure but for its memory.
 // In: a user's name and the time. Out: a place, to be given back; or how long to wait.
+import type { RateLimitReason } from '../model/codes.ts'
+
 export type GateLimits = { readonly atOncePerUser: number; readonly atOnce: number; readonly perMinute: number }
 
-/** Of one user, or of all: so many at once, or a minute. */
-export type GateReason = 'TooManyOfUser' | 'TooManyOfAll' | 'TooOften'
-export type Entry = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: GateReason }
+export type Entry = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: RateLimitReason }
 
 type Visits = { open: number; times: number[] }
 

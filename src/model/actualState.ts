@@ -1,6 +1,7 @@
 // What this node holds, as src/taps and src/files know it: plain data for decide and status.
 import type { Made } from './artifact.ts'
 import type { Vantage } from './capture.ts'
+import type { ProblemReason } from './codes.ts'
 import type { ActualTap } from './tap.ts'
 
 /** A stretch of time in which an endpoint's packets could not be seen. `toMs` is missing while it lasts. */
@@ -31,7 +32,7 @@ export type LimitHit = { readonly kind: 'packets' | 'bytes'; readonly limit: num
 /** Stopped by the node itself (disk). Holds until the capture is edited (a newer generation) or the node has room again after a deletion. */
 export type Halt = {
   readonly generation: number
-  readonly reason: 'DiskBudget' | 'DiskFloor'
+  readonly reason: Extract<ProblemReason, 'DiskBudget' | 'DiskFloor'>
   readonly message: string
   readonly atMs: number
 }

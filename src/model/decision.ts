@@ -4,11 +4,15 @@
 import type { Halt } from './actualState.ts'
 import type { ArtifactJob } from './artifact.ts'
 import type { CaptureRef } from './capture.ts'
+import type { ProblemReason } from './codes.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Action, FilterSpec } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */
-export type Refusal = { readonly reason: 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'; readonly message: string }
+export type Refusal = {
+  readonly reason: Extract<ProblemReason, 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'>
+  readonly message: string
+}
 
 /** Where a capture stands in its life on this node, taps aside. */
 export type Phase =

@@ -1,18 +1,7 @@
-// The errors somebody catches, each with a code; docs/operations.md explains every code (test/repo holds both lists together).
+// The errors somebody catches; their codes are in codes.ts.
 // Anything else that is thrown is a bug and ends the process.
 
-export const tapErrorCodes = [
-  'NO_INTERFACE',
-  'INTERFACE_DOWN',
-  'NO_NAMESPACE',
-  'NOT_PERMITTED',
-  'BAD_FILTER',
-  'FILTER_TOO_LONG',
-  'RING_BUDGET',
-  'NO_MEMORY',
-  'NOT_SUPPORTED',
-] as const
-export type TapErrorCode = (typeof tapErrorCodes)[number]
+import type { StreamRefusal, TapErrorCode } from './codes.ts'
 
 /** A tap that cannot be opened, or a filter that does not compile. */
 export class TapError extends Error {
@@ -28,9 +17,9 @@ export class TapError extends Error {
 /** A live stream that is not given. */
 export class StreamError extends Error {
   override readonly name = 'StreamError'
-  readonly reason: 'NotOpen' | 'TooMany'
+  readonly reason: StreamRefusal
 
-  constructor(reason: StreamError['reason'], message: string) {
+  constructor(reason: StreamRefusal, message: string) {
     super(message)
     this.reason = reason
   }

@@ -1,6 +1,7 @@
 // The status of a PacketCapture as its schema describes it, and what a node reports towards it.
 // Times are RFC 3339 with milliseconds, in UTC. Made by node.ts and fold.ts; published by src/publish; printed by columns.ts.
 import type { Vantage } from './capture.ts'
+import type { DegradedReason, ProblemReason, ReadyReason } from './codes.ts'
 
 export type CaptureState = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
 
@@ -52,19 +53,6 @@ export type ArtifactStatus = {
   readonly removed?: boolean // from the node, since all of it is stored elsewhere
 }
 
-export type ProblemReason =
-  | 'DiskFloor'
-  | 'DiskBudget'
-  | 'RingBudget'
-  | 'EndpointsMax'
-  | 'LostInterface'
-  | 'TapFailed'
-  | 'WriteFailed'
-  | 'DroppedPackets'
-  | 'TruncatedPackets'
-  | 'UploadFailed'
-  | 'NodeSilent'
-
 export type Problem = { readonly reason: ProblemReason; readonly message: string }
 
 /** What a node reports of one capture: its element, and what the fold needs beside it. */
@@ -84,7 +72,7 @@ export type CaptureStatusElement = FileStatus & {
 export type Condition = {
   readonly type: 'Ready' | 'Degraded'
   readonly status: 'True' | 'False' | 'Unknown'
-  readonly reason: string
+  readonly reason: ReadyReason | DegradedReason
   readonly message: string
   readonly lastTransitionTime: string
   readonly observedGeneration: number

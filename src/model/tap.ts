@@ -1,5 +1,6 @@
 // One open (or wanted) tap: a capture on one endpoint's interface. A spec is data: compared, logged, tested.
 import type { CaptureRef, Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
+import type { CloseReason } from './codes.ts'
 import type { TapWindow } from './tapWindow.ts'
 
 /**
@@ -49,20 +50,6 @@ export type ActualTap = {
   readonly tries?: number // failed: so often
   readonly retryAtMs?: number // failed: not before this; undefined: not until the spec changes
 }
-
-/** Why a tap is closed: it ends up in the log and, for the last one, in the row's message. */
-export type CloseReason =
-  | 'window'
-  | 'unmatched'
-  | 'finished'
-  | 'deleted'
-  | 'changed'
-  | 'replaced'
-  | 'limit'
-  | 'disk'
-  | 'resized'
-  | 'budget'
-  | 'stopping'
 
 export type Action =
   | { readonly kind: 'close'; readonly id: string; readonly reason: CloseReason }

@@ -2,7 +2,7 @@
 
 import type { TapCounters } from '../driver/driver.ts'
 import type { EndpointFacts, Gap } from '../model/actualState.ts'
-import type { CloseReason } from '../model/tap.ts'
+import type { CloseReason } from '../model/codes.ts'
 
 export const noCounters: TapCounters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
 

@@ -1,7 +1,8 @@
 // Why a tap did not open, and when to try again. A failure is one capture's: the others go on. Pure.
 
 import { doubledMs } from '../model/backoff.ts'
-import { TapError, type TapErrorCode } from '../model/errors.ts'
+import type { TapErrorCode } from '../model/codes.ts'
+import { TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */

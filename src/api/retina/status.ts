@@ -4,6 +4,7 @@
 // was so before except the times: when a condition last changed, and when the capture was complete for the first time.
 import { bytesOf, cut, fitting, rankOf, stepCount } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
+import type { RetinaReason } from '../../model/codes.ts'
 import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
 
 export type RetinaNode = {
@@ -18,7 +19,7 @@ export type RetinaNode = {
 export type RetinaCondition = {
   readonly type: 'complete' | 'error'
   readonly status: 'True' | 'False'
-  readonly reason: string
+  readonly reason: RetinaReason
   readonly message: string
   readonly lastTransitionTime: string
   readonly observedGeneration: number
@@ -118,7 +119,7 @@ function oneOf(errors: readonly Said[]): Said[] {
   return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
 }
 
-function failure(reason: string, message: string): Said {
+function failure(reason: RetinaReason, message: string): Said {
   return { type: 'error', status: 'True', reason, message: shortened(message) }
 }
 

@@ -3,9 +3,10 @@
 // is missing. What stands written is done at once all the same: a window that ended, a limit, a changed capture.
 
 import type { CaptureFacts } from '../../model/actualState.ts'
+import type { CloseReason } from '../../model/codes.ts'
 import type { CaptureOutlook } from '../../model/decision.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
-import type { ActualTap, CloseReason } from '../../model/tap.ts'
+import type { ActualTap } from '../../model/tap.ts'
 import { compareText, type Wish } from './desiredTap.ts'
 import type { Forget } from './plan.ts'
 

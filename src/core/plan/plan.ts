@@ -2,7 +2,8 @@
 // to be carried out (closes, forgets, adjusts, opens; a ring is given back before another is taken) and when to try again.
 // A failed tap holds nothing: it is opened again without a close when its time has come or its spec changed; a close for it
 // only drops its record.
-import type { Action, ActualTap, CloseReason, TapSpec } from '../../model/tap.ts'
+import type { CloseReason } from '../../model/codes.ts'
+import type { Action, ActualTap, TapSpec } from '../../model/tap.ts'
 import { compareText } from './desiredTap.ts'
 import { isAdjusted, reasonToReopen } from './tapDiff.ts'
 

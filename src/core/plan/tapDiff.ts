@@ -1,6 +1,7 @@
 // What must happen to an open tap so that it becomes the desired one: nothing, an adjustment, or closing and opening again.
 // In: two specs of one id. Out: the reason to re-open, if there is one; whether they differ in what can be adjusted.
-import type { CloseReason, TapSpec } from '../../model/tap.ts'
+import type { CloseReason } from '../../model/codes.ts'
+import type { TapSpec } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
 /** undefined: it may stay open. */

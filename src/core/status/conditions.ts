@@ -1,7 +1,8 @@
 // The conditions of a capture: Ready while some endpoint is being captured, Degraded while something is wrong.
 // In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
 
-import type { CaptureState, CaptureStatusElement, Condition, Problem } from '../../model/status.ts'
+import { type ProblemReason, problemMeanings } from '../../model/codes.ts'
+import type { CaptureState, CaptureStatusElement, Condition } from '../../model/status.ts'
 import { shortened } from '../../model/text.ts'
 import { timeOf } from './endpointStatus.ts'
 
@@ -40,19 +41,7 @@ function ready({ state, elements, isAwaited = false, message }: ConditionInput):
 }
 
 // The gravest first, whatever node it comes from.
-const gravity = [
-  'DiskFloor',
-  'DiskBudget',
-  'RingBudget',
-  'EndpointsMax',
-  'LostInterface',
-  'TapFailed',
-  'WriteFailed',
-  'DroppedPackets',
-  'TruncatedPackets',
-  'UploadFailed',
-  'NodeSilent',
-] as const satisfies readonly Problem['reason'][]
+const gravity = Object.keys(problemMeanings) as ProblemReason[]
 
 function degraded({ elements }: ConditionInput): Told {
   const problems = elements.flatMap(({ node, problems: here }) => here.map(problem => ({ ...problem, node })))

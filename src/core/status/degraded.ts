@@ -1,7 +1,8 @@
 // What is wrong with a capture on this node, though it may go on: each becomes a word in the Degraded condition.
 // In: the capture's outlook and its rows. Out: problems, the gravest kind first. A rejection is not here: it is the capture's Error.
 import type { EndpointFacts } from '../../model/actualState.ts'
-import type { Problem, ProblemReason } from '../../model/status.ts'
+import type { ProblemReason } from '../../model/codes.ts'
+import type { Problem } from '../../model/status.ts'
 import { countOf } from '../../model/text.ts'
 import type { Held, Row } from './endpointStatus.ts'
 

@@ -4,7 +4,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { TapError, type TapErrorCode } from '../../model/errors.ts'
+import type { TapErrorCode } from '../../model/codes.ts'
+import { TapError } from '../../model/errors.ts'
 import { MessageReader, type News, type PcapRequest } from './pcapMessage.ts'
 
 const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))

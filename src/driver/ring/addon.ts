@@ -2,7 +2,8 @@
 // comes back with its answer; what a tap tells goes to the tap's listener. One door for each JavaScript environment, since
 // the addon keeps one thread for each.
 import { createRequire } from 'node:module'
-import { TapError, type TapErrorCode } from '../../model/errors.ts'
+import type { TapErrorCode } from '../../model/codes.ts'
+import { TapError } from '../../model/errors.ts'
 import type { Link, TapCounters } from '../driver.ts'
 
 export type Group = { readonly isGroup: true } // opaque: a limit shared by taps

@@ -1,13 +1,14 @@
 // One user's connection for one command: the API server as kubectl would reach it, the namespace that is meant, the group that
 // serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
 import type { Command } from 'commander'
-import { CommandFailure, type ExitReason } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { ServerClock } from '../../kube/clockSkew.ts'
 import { connectUser } from '../../kube/connect.ts'
 import type { Kube, KubeRequest } from '../../kube/request.ts'
 import { readJson, refusalOf } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/capture.ts'
+import type { ExitReason } from '../../model/codes.ts'
 import { systemClock } from '../../runtime/clock.ts'
 
 export type ClusterOptions = {

@@ -79,10 +79,10 @@ test('nothing is written once the lease ran out or the term is over', async t =>
   for (const over of [parts(performance.now() - 1), parts(Number.POSITIVE_INFINITY, AbortSignal.abort())]) {
     t.deepEqual(await writeStatus(over, capture, statusOf(1), version), { kind: 'failed' })
     t.false(await removeCapture(over, capture, version))
-    await tell(over, 'shop', eventOf(capture, { reason: 'Late', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
+    await tell(over, 'shop', eventOf(capture, { reason: 'Recovered', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
   }
   t.is((await get('late')).metadata.resourceVersion, version)
-  t.notRegex(await api().kubectl('get', 'events', '-n', 'shop'), /Late/)
+  t.notRegex(await api().kubectl('get', 'events', '-n', 'shop'), /Recovered/)
 })
 
 test('tell() makes an Event that kubectl describes, of any name, and one of what is told twice', async t => {

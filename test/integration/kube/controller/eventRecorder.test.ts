@@ -3,6 +3,7 @@ import test from 'ava'
 import type { DeedParts } from '../../../../src/controller/apiWriter.ts'
 import { Teller } from '../../../../src/controller/eventRecorder.ts'
 import type { Told } from '../../../../src/kube/event.ts'
+import type { EventReason } from '../../../../src/model/codes.ts'
 import { makeLogger } from '../../../../src/runtime/log.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { capture, noonMs } from '../../../support/worlds/documents.ts'
@@ -14,7 +15,7 @@ function parts(): DeedParts {
   return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
 
-const told = (reason: string, mark?: string): Told => ({ reason, type: 'Normal', message: reason, ...(mark && { mark }) })
+const told = (reason: EventReason, mark?: string): Told => ({ reason, type: 'Normal', message: reason, ...(mark && { mark }) })
 
 async function events(name: string): Promise<string[]> {
   const { items } = JSON.parse(await server().api.kubectl('get', 'events', '-n', 'default', '-o', 'json'))
@@ -25,7 +26,7 @@ async function events(name: string): Promise<string[]> {
 test('tell() makes one event a minute of each kind, however often a state flaps', async t => {
   const [teller, tally] = [new Teller(), { written: 0, failed: 0 }]
   for (let second = 0; second < 120; second += 20)
-    for (const reason of ['Degraded', 'Recovered'])
+    for (const reason of ['Degraded', 'Recovered'] as const)
       await teller.tell(parts(), capture('flaps'), { told: [told(reason)], version: `${second}`, nowMs: noonMs + second * 1_000 }, tally)
   t.deepEqual(await events('flaps'), ['Degraded', 'Degraded', 'Recovered', 'Recovered'])
   t.deepEqual(tally, { written: 4, failed: 0 })

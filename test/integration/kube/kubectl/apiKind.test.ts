@@ -2,7 +2,7 @@
 import { delimiter, join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
+import { exitCodes } from '../../../../src/model/codes.ts'
 import { read, root } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'

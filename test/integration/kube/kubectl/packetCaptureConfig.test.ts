@@ -1,7 +1,7 @@
 // `kubectl pcap` fetches what the nodes made of a PacketCaptureConfig: for administrators, and for whoever may have its files.
 import { readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
+import { exitCodes } from '../../../../src/model/codes.ts'
 import { root } from '../../../repo/tree.ts'
 import { addressOf, config, framesOf, runsOn, setStage, untilConfig } from '../../../support/kube/packetCaptureConfigs.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { exitCodes } from '../../../../src/cmd/exitCodes.ts'
+import { exitCodes } from '../../../../src/model/codes.ts'
 import { root } from '../../../repo/tree.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { CloseReason } from '../../../../src/model/tap.ts'
+import type { CloseReason } from '../../../../src/model/codes.ts'
 import { until } from '../../../support/net/capture.ts'
 import type { Pod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
