@@ -7,7 +7,7 @@ type Point = { readonly x: number; readonly y: number }
 type Area = Point & { readonly width: number; readonly height: number }
 type Statement = { readonly number: number; readonly words: readonly string[]; readonly body: readonly string[] }
 
-const boxKinds = ['person', 'api', 'program', 'agent', 'part', 'store', 'standalone']
+const boxKinds = ['person', 'api', 'program', 'frame', 'part', 'store']
 const lineKinds = ['control', 'packets']
 const titleSize = 15
 const textSize = 12.5
@@ -18,7 +18,11 @@ export function drawDiagram(source: string): string {
   const canvas = statements.find(({ words: [name] }) => name === 'canvas')
   if (canvas === undefined) throw new SyntaxError('Cannot draw the diagram: expected a line "canvas WIDTH HEIGHT"')
   const [width = 0, height = 0] = numbersOf(canvas, canvas.words.slice(1, 3))
-  const title = statements.find(({ words: [name] }) => name === 'title')?.words.slice(1).join(' ') ?? ''
+  const title =
+    statements
+      .find(({ words: [name] }) => name === 'title')
+      ?.words.slice(1)
+      .join(' ') ?? ''
   const shapes = statements.flatMap(shapeOf)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title">`,
@@ -59,6 +63,8 @@ function shapeOf(statement: Statement): string[] {
       return drawGroup(statement)
     case 'box':
       return drawBox(statement)
+    case 'note':
+      return drawNote(statement)
     case 'line':
       return drawLine(statement)
     case 'key':
@@ -71,9 +77,10 @@ function shapeOf(statement: Statement): string[] {
 function drawGroup(statement: Statement): string[] {
   const { x, y, width, height } = areaOf(statement, 1)
   const title = escaped(statement.words[5] ?? '')
+  const [titleX = 0, titleY = 0] = numbersOf(statement, statement.words.slice(6, 8))
   return [
     `<rect class="group" x="${x}" y="${y}" width="${width}" height="${height}" rx="10"/>`,
-    `<text class="name" x="${x + 20}" y="${y + 22}">${title}</text>`,
+    `<text class="name" x="${titleX}" y="${titleY}">${title}</text>`,
   ]
 }
 
@@ -91,6 +98,12 @@ function drawBox(statement: Statement): string[] {
 
 function rowOf(text: string): { readonly text: string; readonly class: string } {
   return text.startsWith('! ') ? { text: text.slice(2), class: 'right' } : { text, class: 'text' }
+}
+
+function drawNote(statement: Statement): string[] {
+  const [x = 0, y = 0] = numbersOf(statement, statement.words.slice(1, 3))
+  const row = rowOf(statement.words[3] ?? '')
+  return [`<text class="${row.class === 'right' ? 'right' : 'name'}" x="${x}" y="${y}">${escaped(row.text)}</text>`]
 }
 
 function drawLine(statement: Statement): string[] {
@@ -172,7 +185,7 @@ text { font-family: system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans
 .group { fill: #f6f8fa; stroke: #d0d7de }
 .box { fill: #ffffff; stroke: #8c959f; stroke-width: 1.2 }
 .person { fill: #fff8c5; stroke: #bf8700 }
-.program, .agent, .standalone { fill: #ddf4ff; stroke: #0969da }
+.program, .frame { fill: #ddf4ff; stroke: #0969da }
 .store { fill: #fbefff; stroke: #8250df }
 .line { fill: none; stroke-width: 1.5; stroke: #57606a; stroke-linejoin: round }
 .line.packets { stroke: #1a7f37; stroke-width: 3.5 }
@@ -186,7 +199,7 @@ text { fill: #e6edf3 }
 .group { fill: #161b22; stroke: #3d444d }
 .box { fill: #21262d; stroke: #6e7681 }
 .person { fill: #3a2f0b; stroke: #bb8009 }
-.program, .agent, .standalone { fill: #0c2d4a; stroke: #388bfd }
+.program, .frame { fill: #0c2d4a; stroke: #388bfd }
 .store { fill: #2f1f4a; stroke: #a371f7 }
 .line { stroke: #9198a1 }
 .line.packets { stroke: #3fb950 }

@@ -5,11 +5,14 @@ import { read, under } from './tree.ts'
 type Entry = { readonly word: string; readonly meaning: string; readonly seen: string }
 
 function entriesOf(text: string): Entry[] {
-  return Array.from(text.matchAll(/^\| (?!word |---)([^|]+?) \| ([^|]+?) \| ?([^|]*?) ?\|$/gm), ([, word = '', meaning = '', seen = '']) => ({
-    word,
-    meaning,
-    seen,
-  }))
+  return Array.from(
+    text.matchAll(/^\| (?!word |---)([^|]+?) \| ([^|]+?) \| ?([^|]*?) ?\|$/gm),
+    ([, word = '', meaning = '', seen = '']) => ({
+      word,
+      meaning,
+      seen,
+    }),
+  )
 }
 
 const entries = entriesOf(read('docs/glossary.md'))
