@@ -1,4 +1,4 @@
-// What README.md's section on captures of other tools, docs/retina.md and docs/packetcaptureconfig.md tell their readers to type,
+// What docs/cluster.md's section on captures of other tools, docs/retina.md and docs/packetcaptureconfig.md tell their readers to type,
 // typed one after another on a cluster of one node, with pods that the reader would have. A command without a check fails the first test.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { blocksOf, commandsOf, sectionOf, spokenCommandsOf } from '../../support/markdown.ts'
 
 const { cluster, clusterTest } = useSimulated()
-const section = sectionOf(read('README.md'), 'Captures of other tools')
+const section = sectionOf(read('docs/cluster.md'), 'Captures of other tools')
 const manuals = [read('docs/retina.md'), read('docs/packetcaptureconfig.md')]
 const kept: { node?: SimulatedNode; pod?: SimulatedPod } = {}
 

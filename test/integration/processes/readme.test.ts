@@ -1,5 +1,5 @@
-// Every command that README.md, docs/operations.md and CONTRIBUTING.md tell their readers to type is typed here, as it
-// stands there, and what comes of it is looked at. A command without a check below fails the first test.
+// Every command that README.md, docs/operations.md and CONTRIBUTING.md name is typed here as it stands there, and its result is
+// checked. A command without a check below fails the first test.
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,8 +13,8 @@ import { interfaceName, Place } from '../../support/processes/installedCopy.ts'
 
 type Check = (place: Place, command: string) => Promise<unknown>
 
-// Those: test/integration/kube/node/readme.test.ts, the last one test/integration/kube/readme.test.ts.
-const readme = ['In a cluster', 'Get at the packets', 'Captures of other tools'].reduce(withoutSection, read('README.md'))
+// 'In a cluster': test/integration/kube/node/readme.test.ts.
+const readme = ['In a cluster', 'Which tool for what'].reduce(withoutSection, read('README.md'))
 // That one types the first too; the others: test/integration/kube/controller/pvcUploads.test.ts, test/integration/deploy/report.test.ts.
 const manual = ['The programs', 'Uploads', "Retina's captures"].reduce(withoutSection, read('docs/operations.md'))
 const contributing = read('CONTRIBUTING.md')
@@ -23,6 +23,7 @@ const left = new WeakMap<Place, ChildProcess>()
 /** Run in the order of README.md, each in the place the one before has left. */
 const readmeChecks: Readonly<Record<string, Check>> = {
   'npm run demo': isScript,
+  'npm test': isScript,
   'mkdir -p manifests captures status': async (place, command) => {
     await place.type(command)
     for (const name of ['manifests', 'captures', 'status']) place.t.true(existsSync(join(place.path, name)))
@@ -150,10 +151,10 @@ test('commandsOf() and spokenCommandsOf() find what is to be typed', t => {
   t.deepEqual(spokenCommandsOf(text), ['npm run x', '--y'])
 })
 
-test('the manifests in README.md are valid', async t => {
+test('the manifests in README.md and docs/packetcapture.md are valid', async t => {
   const place = new Place(t)
-  const manifests = blocksOf(readme).filter(({ language }) => language === 'yaml')
-  t.true(manifests.length > 0)
+  const manifests = [readme, read('docs/packetcapture.md')].flatMap(blocksOf).filter(({ language }) => language === 'yaml')
+  t.is(manifests.length, 3)
   for (const { text } of manifests) {
     writeFileSync(join(place.path, 'manifest.yaml'), text)
     t.regex(await place.type('bin/selcap validate manifest.yaml'), /^PacketCapture \S+: good\n/)

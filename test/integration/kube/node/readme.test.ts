@@ -1,5 +1,5 @@
-// The commands of README.md's section on clusters, typed one after another on a real node as they stand there, with pods of a
-// shop that the reader would have. A command without a check fails the first test.
+// The commands of docs/cluster.md, and with them those of README.md's section on clusters, typed one after another on a real node
+// as they stand there, with pods of a shop that the reader would have. A command without a check fails the first test.
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -13,11 +13,12 @@ import { commandsOf, sectionOf, spokenCommandsOf } from '../../../support/markdo
 import { until } from '../../../support/net/capture.ts'
 
 const { node, nodeTest } = useNode()
-const section = sectionOf(read('README.md'), 'In a cluster')
+const guide = read('docs/cluster.md')
+const section = `${sectionOf(guide, 'Install')}${sectionOf(guide, 'With kubectl')}`
 
 const reportCommand = 'kubectl get nodecapturereport NODE -o yaml'
 
-const packets = sectionOf(read('README.md'), 'Get at the packets')
+const packets = sectionOf(guide, 'With the plugin')
 
 type Check = (t: ExecutionContext, said: string) => unknown
 
@@ -84,9 +85,13 @@ function type(command: string, place = root): Promise<string> {
   return node().run('env', `KUBECONFIG=${node().api.kubeconfig}`, `PATH=${path}`, 'bash', '-c', `cd "$1"; ${command}`, 'bash', place)
 }
 
-test("every command of README.md's section on clusters has a check here, and no check is left over", t => {
+test('every command of docs/cluster.md has a check here, and no check is left over', t => {
   t.deepEqual(commandsOf(section), Object.keys(checks))
   t.deepEqual(commandsOf(packets), Object.keys(packetChecks))
+  t.deepEqual(
+    commandsOf(sectionOf(read('README.md'), 'In a cluster')).filter(each => !(each in checks) && !(each in packetChecks)),
+    [],
+  )
   t.deepEqual(spokenCommandsOf(section), ['bin/selcap preflight']) // test/integration/kube/preflight.test.ts
   const programs = spokenCommandsOf(sectionOf(read('docs/operations.md'), 'The programs'))
   t.deepEqual(programs, ['selcap agent', 'selcap controller', 'selcap gateway', 'selcap standalone', reportCommand])
@@ -100,7 +105,7 @@ nodeTest('the node has the image, as it would be pulled', async t => {
 })
 
 for (const command of commandsOf(section)) {
-  nodeTest(`README.md: ${command}`, async t => {
+  nodeTest(`docs/cluster.md: ${command}`, async t => {
     await checks[command]?.(t, await type(command))
     t.pass()
   })
@@ -112,7 +117,7 @@ nodeTest(`docs/operations.md: ${reportCommand}`, async t => {
 })
 
 for (const command of commandsOf(packets)) {
-  nodeTest(`README.md: ${command}`, async t => {
+  nodeTest(`docs/cluster.md: ${command}`, async t => {
     await packetChecks[command]?.(t, await type(command, folder()))
     t.pass()
   })
