@@ -1,14 +1,6 @@
-// What style alone cannot promise: sizes of files, words that are not used, names of hosts and machines that are nobody's business.
+// What style alone cannot promise: words that are not used, names of hosts and machines that are nobody's business.
 import test from 'ava'
 import { code, files, read, under } from './tree.ts'
-
-const linesMax = 250
-const lineCount = (text: string): number => text.split('\n').length - (text.endsWith('\n') ? 1 : 0)
-
-test(`no file of code has more than ${linesMax} lines`, t => {
-  const long = code.map(file => ({ file, lines: lineCount(read(file)) })).filter(({ lines }) => lines > linesMax)
-  t.deepEqual(long, [])
-})
 
 const refused: Readonly<Record<string, RegExp>> = {
   any: /(?::|<|\bas|\|)\s*any\b(?!\()/,
