@@ -7,12 +7,14 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { nodeToRun, root } from './bundled.mjs'
+import { untrackedFiles } from './leftovers.mjs'
 import { searchPath } from './packages.mjs'
 import { TapCount } from './tap.mjs'
 
 const args = process.argv.slice(2)
 const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
+const untracked = new Set(untrackedFiles())
 
 prepare(process.execPath, 'scripts/setup.mjs')
 if (wants('integration/kube') || wants('integration/deploy'))
@@ -73,6 +75,11 @@ async function ava(flags) {
 }
 
 function close() {
+  const left = untrackedFiles().filter(path => !untracked.has(path))
+  if (left.length > 0) {
+    count.failed++
+    print(['✘ Files are in the checkout that were not there before the run:', ...left].join('\n  '))
+  }
   const { passed, failed, skipped } = count
   if (skipped.length > 0) print(['Skipped:', ...skipped].join('\n  '))
   print(`Ran for ${seconds()} s\n`)

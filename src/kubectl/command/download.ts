@@ -1,7 +1,7 @@
 // `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
 // --merge one file of all packets in the order of their times.
 import { rm } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { Command, Option } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { isCaptureFile } from '../../files/names.ts'
@@ -58,12 +58,9 @@ export async function download(name: string, options: DownloadOptions, say: Node
     const isMerged = options.merge !== undefined
     const other = files.find(({ file }) => !isCaptureFile(file))
     if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
-    const directory = isMerged ? `.${name}.parts` : (options.dest ?? name)
-    const folder = isMerged && options.dest !== undefined ? join(options.dest, directory) : directory
+    const { folder, out } = downloadPaths(name, options)
     const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
     const done = await fetchAll({ gateway, namespace, api, name, files, pathOf, signal })
-    const file = typeof options.merge === 'string' ? options.merge : `${name}.pcapng`
-    const out = isAbsolute(file) ? file : join(options.dest ?? '.', file)
     if (isMerged && done.length > 0) {
       const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
       await rm(folder, { recursive: true })
@@ -75,6 +72,15 @@ export async function download(name: string, options: DownloadOptions, say: Node
     refuseMissing(missing)
     if (options.proof !== undefined) await (await import('../client/copyManifest.ts')).writeProof(options.proof, done)
   })
+}
+
+export type DownloadPaths = { readonly folder: string; readonly out: string }
+
+/** `folder` takes the fetched files, `out` is the merged file. The parts of a merge lie beside what is made of them. */
+export function downloadPaths(name: string, { dest, merge }: Pick<DownloadOptions, 'dest' | 'merge'>): DownloadPaths {
+  const file = typeof merge === 'string' ? merge : `${name}.pcapng`
+  const out = isAbsolute(file) ? file : join(dest ?? '.', file)
+  return { folder: merge === undefined ? (dest ?? name) : join(dest ?? dirname(out), `.${name}.parts`), out }
 }
 
 export type FetchAll = {
