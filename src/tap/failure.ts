@@ -9,6 +9,7 @@ import type { TapSpec } from '../model/tap.ts'
 export type Failed = {
   readonly spec: TapSpec
   readonly message: string
+  readonly code?: TapErrorCode // missing: no driver refused it
   readonly tries: number
   readonly isMissing: boolean
   readonly retryAtMs?: number
@@ -31,5 +32,12 @@ export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error:
   const isMissing = code !== undefined && missing.includes(code)
   const waitMs = doubledMs(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
   const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
-  return { spec, message: error.message, tries, isMissing, ...(!isFinal && { retryAtMs: nowMs + waitMs }) }
+  return {
+    spec,
+    message: error.message,
+    ...(code && { code }),
+    tries,
+    isMissing,
+    ...(!isFinal && { retryAtMs: nowMs + waitMs }),
+  }
 }

@@ -173,10 +173,13 @@ export class TapHolder implements AsyncDisposable {
       if (!tap.row.hasBegun) this.#early.add(tap)
       this.#failed.delete(spec.id)
     } catch (error) {
-      this.#failed.set(
-        spec.id,
-        failureOf({ spec, error, tries: (this.#failed.get(spec.id)?.tries ?? 0) + 1, nowMs: this.#parts.clock.now() }),
-      )
+      const before = this.#failed.get(spec.id)
+      const failed = failureOf({ spec, error, tries: (before?.tries ?? 0) + 1, nowMs: this.#parts.clock.now() })
+      this.#failed.set(spec.id, failed)
+      const { code, message } = failed
+      // Numbers in a message may change with each try; a code is logged once.
+      const isLogged = before !== undefined && (code === undefined ? before.message === message : before.code === code)
+      if (!isLogged) this.#parts.log.warn({ tap: spec.id, ...(code && { code }), error: message }, 'tap not opened')
     }
   }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 import type { EndpointFacts } from '../../../src/model/actualState.ts'
 import type { CloseReason } from '../../../src/model/codes.ts'
@@ -21,13 +21,13 @@ export function folder(t: ExecutionContext): string {
   return directory
 }
 
-export async function holderIn(t: ExecutionContext, captureDir: string): Promise<TapHolder> {
+export async function holderIn(t: ExecutionContext, captureDir: string, log: Logger = pino({ level: 'silent' })): Promise<TapHolder> {
   const holder = await TapHolder.open({
     driver: ringDriver(),
     clock: systemClock,
     node: 'node-0',
     settings: () => ({ ...defaultSettings, captureDir }),
-    log: pino({ level: 'silent' }),
+    log,
   })
   t.teardown(() => holder.stop())
   return holder

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
+import { pino } from 'pino'
 import type { CloseReason } from '../../../../src/model/codes.ts'
 import { until } from '../../../support/net/capture.ts'
 import type { Pod } from '../../../support/net/pod.ts'
@@ -31,6 +32,21 @@ networkTest('TapHolder captures into the file of the endpoint, and its facts say
   t.true(isBalanced(row(holder)))
   t.true((row(holder).endedAtMs ?? 0) >= (row(holder).startedAtMs ?? Number.POSITIVE_INFINITY))
   t.is(records(directory), 20)
+})
+
+networkTest('TapHolder logs the code of a tap that does not open, once until the code changes', async t => {
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ base: null, timestamp: false }, { write: line => lines.push(JSON.parse(line)) })
+  const holder = await holderIn(t, folder(t), log)
+  await open(holder, specFor('none0'))
+  await open(holder, specFor('none0'))
+  await open(holder, specFor('lo', { filter: 'udp and and' }))
+  t.like(lines, [
+    { level: 40, tap: 'shop/web/web-0', code: 'NO_INTERFACE', msg: 'tap not opened' },
+    { level: 40, tap: 'shop/web/web-0', code: 'BAD_FILTER', msg: 'tap not opened' },
+  ])
+  t.is(lines.length, 2)
+  t.regex(`${lines[0]?.error}`, /none0/)
 })
 
 networkTest('TapHolder keeps every file readable by tcpdump, tshark and capinfos while it rotates', async t => {
