@@ -1,4 +1,5 @@
-// Every command that docs/debugging.md and docs/release.md name is typed here as it stands there, or its script is found.
+// Every command that docs/debugging.md, docs/release.md and krew/README.md name is typed here as it stands there, or its script is
+// found where it takes minutes or another program.
 // A command without a check fails the first test.
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ type Check = (place: Place, command: string) => unknown
 
 const debugging = read('docs/debugging.md')
 const release = read('docs/release.md')
+const krew = read('krew/README.md')
 const ava = 'node_modules/.bin/node node_modules/ava/entrypoints/cli.js'
 const standalone = 'bin/selcap standalone --manifests manifests --captures captures --status status'
 
@@ -41,6 +43,15 @@ const checks: Readonly<Record<string, Check>> = {
   },
 }
 
+/** test/integration/deploy/bundle.test.ts runs the bundle, and does with its archive what krew does. */
+const krewChecks: Readonly<Record<string, Check>> = {
+  'npm run bundle': isScript,
+  'kubectl krew install --manifest=dist/pcap.yaml --archive=dist/kubectl-pcap.tar.gz': ({ t }, command) => {
+    for (const [, name = '-'] of command.matchAll(/dist\/(\S+)/g)) t.true(read('scripts/bundle.mjs').includes(`'${name}'`), name)
+  },
+  'npm run bundle -- --address=https://releases.example.com/selcap/v0.1.0': isScript,
+}
+
 /** In this order, beside a process that captures. */
 const running: Readonly<Record<string, Check>> = {
   'bin/selcap get packetcaptures web -n shop -o yaml --status status': async (place, command) =>
@@ -62,25 +73,28 @@ async function canRecord(place: Place): Promise<boolean> {
   return (await place.type('perf record -o probe.data -- true >/dev/null 2>&1 && echo yes || echo no')).trim() === 'yes'
 }
 
-test('every command of docs/debugging.md and docs/release.md has a check here, and no check is left over', t => {
+test('every command of these documents has a check here, and no check is left over', t => {
+  t.deepEqual([...new Set([...commandsOf(krew), ...spokenCommandsOf(krew)])], Object.keys(krewChecks))
   const options = /^--/ // of AVA and Node: explained, not typed
   const named = [debugging, release].flatMap(text => [...commandsOf(text), ...spokenCommandsOf(text).filter(each => !options.test(each))])
   t.deepEqual([...new Set(named)].toSorted(), [...Object.keys(checks), ...Object.keys(running), left].toSorted())
 })
 
-for (const [command, check] of Object.entries(checks)) test(`docs tell to type: ${command}`, t => check(new Place(t), command) as undefined)
+for (const [command, check] of Object.entries({ ...checks, ...krewChecks }))
+  test(`docs tell to type: ${command}`, t => check(new Place(t), command) as undefined)
 
 networkTest('the commands of docs/debugging.md show a process that captures', async t => {
   const place = new Place(t)
   await place.addNetwork()
   await place.type('mkdir -p manifests captures status && cp examples/workload-endpoints.yaml examples/selector.yaml manifests/')
   const log = join(place.path, 'log')
-  await place.leave(`sh -c 'echo started >&2; ${left} 2>log'`, 'started')
+  const capturing = await place.leave(`sh -c 'echo started >&2; exec env ${left} 2>log'`, 'started') // one process, which can be ended
   await place.reaches('WaitingForTraffic')
   await place.send(3)
   await until('the packets', () => (place.status()?.status?.packets ?? 0) >= 3)
   t.is(readFileSync(log, 'utf8'), '', 'nothing is wrong, so nothing is logged')
   for (const [command, check] of Object.entries(running)) await check(place, command)
+  t.is(await place.end(capturing), 0)
 })
 
 for (const { text } of blocksOf(debugging).filter(({ language }) => language === 'ts')) {
