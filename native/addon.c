@@ -1,80 +1,116 @@
-// The door to JavaScript: checks what comes in, hands work to other threads, and calls one function of JavaScript's with what
-// happened. Every asynchronous call carries a request number that comes back with its answer. One reader for each environment.
+// The native functions that JavaScript calls, and the callback that takes the events.
+// In: checked arguments. Out: commands for the reader, events for JavaScript. One reader for each
+// environment. Calls that block are in async_calls.c.
 #include "addon.h"
 #include <signal.h>
 #include <stdlib.h>
 
-// On the JavaScript thread; env is NULL while the environment is being taken down.
-static void deliver(napi_env env, napi_value callback, void *context, void *data) {
+// On the JavaScript thread; env is NULL while the environment is torn down.
+static void deliver_event(napi_env env, napi_value callback, void *context, void *data) {
   (void)context;
   struct event *event = data;
-  napi_value undefined, argument;
-  if (env && napi_get_undefined(env, &undefined) == napi_ok && (argument = event_object(env, event))) {
-    napi_value result;
-    if (napi_call_function(env, undefined, callback, 1, &argument, &result) == napi_pending_exception) {
-      napi_value exception;
-      napi_get_and_clear_last_exception(env, &exception);
-      napi_fatal_exception(env, exception);
-    }
-  }
-  free(event->links.links);
-  free(event->links.addresses);
-  free(event);
+  napi_value undefined, argument, result;
+  bool is_alive = env && napi_get_undefined(env, &undefined) == napi_ok;
+  argument = is_alive ? make_event(env, event) : NULL;
+  free_event(event);
+  if (!argument) return;
+  napi_status status = napi_call_function(env, undefined, callback, 1, &argument, &result);
+  if (status != napi_pending_exception) return;
+  napi_value exception;
+  napi_get_and_clear_last_exception(env, &exception);
+  napi_fatal_exception(env, exception);
 }
 
-void emit_event(void *context, struct event *event) {
+// On any thread.
+static void queue_event(void *context, struct event *event) {
   struct instance *instance = context;
-  if (napi_call_threadsafe_function(instance->call, event, napi_tsfn_nonblocking) == napi_ok) return;
-  free(event->links.links);
-  free(event->links.addresses);
-  free(event);
+  napi_threadsafe_function callback = instance->callback;
+  if (napi_call_threadsafe_function(callback, event, napi_tsfn_nonblocking) == napi_ok) return;
+  free_event(event); // the environment has ended
 }
 
-// offer(tap, fd, bytesLeft, isEmpty)
+// offer(tap, { fd, bytesLeft, isEmpty })
 static napi_value offer(napi_env env, napi_callback_info info) {
-  ARGUMENTS(4);
+  ARGUMENTS(2);
   double tap;
   struct sink *sink;
-  if (!number_of(env, argv[0], &tap) || !(sink = sink_of(env, argv[1], argv[2], argv[3]))) return NULL;
-  tell(instance->reader, (struct command){.kind = COMMAND_OFFER, .id = (uint32_t)tap, .sink = sink});
+  if (!get_number(env, argv[0], &tap) || !get_sink(env, argv[1], &sink)) return NULL;
+  struct command command = {.kind = COMMAND_OFFER_SINK, .id = (uint32_t)tap, .sink = sink};
+  post_command(instance->reader, command);
   return NULL;
 }
 
-// order(what, tap, number): rotate, bytesLeft, retry, close (number: the request)
-static napi_value order(napi_env env, napi_callback_info info) {
-  ARGUMENTS(3);
-  static const enum command_kind kinds[] = {COMMAND_ROTATE, COMMAND_BYTES_LEFT, COMMAND_RETRY, COMMAND_CLOSE};
-  double what, tap, value;
-  if (!number_of(env, argv[0], &what) || !number_of(env, argv[1], &tap) || !number_of(env, argv[2], &value)) return NULL;
-  if (what < 0 || what > 3) return napi_throw_range_error(env, NULL, "Cannot call the addon: there is no such order"), NULL;
-  tell(instance->reader, (struct command){.kind = kinds[(int)what], .id = (uint32_t)tap, .bytes = (int64_t)value, .request = (uint32_t)value});
+static napi_value post_tap_command(napi_env env, napi_callback_info info, enum command_kind kind) {
+  ARGUMENTS(1);
+  double tap;
+  if (!get_number(env, argv[0], &tap)) return NULL;
+  post_command(instance->reader, (struct command){.kind = kind, .id = (uint32_t)tap});
   return NULL;
 }
 
-// setWindow(tap, fromMs, untilMs)
+// rotate(tap)
+static napi_value rotate(napi_env env, napi_callback_info info) {
+  return post_tap_command(env, info, COMMAND_ROTATE);
+}
+
+// retry(tap)
+static napi_value retry(napi_env env, napi_callback_info info) {
+  return post_tap_command(env, info, COMMAND_RETRY);
+}
+
+// setBytesLeft(tap, bytes)
+static napi_value set_bytes_left(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  double tap, bytes;
+  if (!get_number(env, argv[0], &tap) || !get_number(env, argv[1], &bytes)) return NULL;
+  struct command command = {.kind = COMMAND_SET_BYTES_LEFT, .id = (uint32_t)tap};
+  command.bytes = (int64_t)bytes;
+  post_command(instance->reader, command);
+  return NULL;
+}
+
+// close(call, tap) → EVENT_CLOSED
+static napi_value close_tap(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  double request, tap;
+  if (!get_number(env, argv[0], &request) || !get_number(env, argv[1], &tap)) return NULL;
+  struct command command = {.kind = COMMAND_CLOSE, .id = (uint32_t)tap};
+  command.request = (uint32_t)request;
+  post_command(instance->reader, command);
+  return NULL;
+}
+
+// setWindow(tap, { fromMs, untilMs })
 static napi_value set_window(napi_env env, napi_callback_info info) {
-  ARGUMENTS(3);
+  ARGUMENTS(2);
   double tap;
   struct window window;
-  if (!number_of(env, argv[0], &tap) || !window_of(env, argv[1], argv[2], &window)) return NULL;
-  tell(instance->reader, (struct command){.kind = COMMAND_WINDOW, .id = (uint32_t)tap, .window = window});
+  if (!get_number(env, argv[0], &tap) || !get_window(env, argv[1], &window)) return NULL;
+  struct command command = {.kind = COMMAND_SET_WINDOW, .id = (uint32_t)tap, .window = window};
+  post_command(instance->reader, command);
   return NULL;
 }
 
-// counters(tap, Float64Array of 7: received, dropped, packets, bytes, refused, truncated, time of the last packet in ms or 0)
-// → whether it is still open. Asked each second of each tap: numbers into an array cost less than an object made here, name by name.
+// counters(tap, Float64Array of 7: received, dropped, packets, bytes, refused, truncated, time of
+// the last packet in ms or 0) → whether the tap is open. Called each second for each tap: numbers
+// in an array cost less than an object with named properties.
 static napi_value counters(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   double tap, *out;
   size_t length;
   napi_typedarray_type type;
   struct counters found;
-  if (!number_of(env, argv[0], &tap)) return NULL;
-  if (napi_get_typedarray_info(env, argv[1], &type, &length, (void **)&out, NULL, NULL) != napi_ok || type != napi_float64_array || length < 7)
-    return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a Float64Array of 7"), NULL;
+  if (!get_number(env, argv[0], &tap)) return NULL;
+  napi_status status =
+    napi_get_typedarray_info(env, argv[1], &type, &length, (void **)&out, NULL, NULL);
+  if (status != napi_ok || type != napi_float64_array || length < 7)
+    return napi_throw_type_error(
+             env, NULL, "Cannot call the addon: expected a Float64Array of 7"), NULL;
   bool is_open = read_counters(instance->reader, (uint32_t)tap, &found);
   if (is_open) {
-    const uint64_t counts[] = {found.received, found.dropped, found.packets, found.bytes, found.refused, found.truncated};
+    const uint64_t counts[] = {
+      found.received, found.dropped, found.packets, found.bytes, found.refused, found.truncated,
+    };
     for (size_t i = 0; i < 6; i++) out[i] = (double)counts[i];
     out[6] = (double)found.last_ns / 1e6;
   }
@@ -83,44 +119,49 @@ static napi_value counters(napi_env env, napi_callback_info info) {
   return answer;
 }
 
-static void release_group(napi_env env, void *data, void *hint) {
+static void finalize_group(napi_env env, void *data, void *hint) {
   (void)hint;
   struct instance *instance;
-  if (napi_get_instance_data(env, (void **)&instance) != napi_ok || !instance || !instance->reader) return free(data);
-  tell(instance->reader, (struct command){.kind = COMMAND_RELEASE, .group = data});
+  bool has_instance = napi_get_instance_data(env, (void **)&instance) == napi_ok && instance;
+  if (!has_instance || !instance->reader) return free(data);
+  struct command command = {.kind = COMMAND_RELEASE_GROUP, .group = data};
+  post_command(instance->reader, command);
 }
 
-// group() → an external for open() and setLeft()
-static napi_value make_group(napi_env env, napi_callback_info info) {
+// limitGroup() → an external for open() and setLimits()
+static napi_value make_limit_group(napi_env env, napi_callback_info info) {
   (void)info;
-  struct group *group = calloc(1, sizeof *group);
+  struct limit_group *group = calloc(1, sizeof *group);
   if (!group) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
-  *group = (struct group){.references = 1, .packets_left = -1, .bytes_left = -1};
+  *group = (struct limit_group){.references = 1, .packets_left = -1, .bytes_left = -1};
   napi_value out;
-  CHECK(napi_create_external(env, group, release_group, NULL, &out));
+  CHECK(napi_create_external(env, group, finalize_group, NULL, &out));
   return out;
 }
 
-// setLeft(group, packets or -1, bytes or -1)
-static napi_value set_left(napi_env env, napi_callback_info info) {
+// setLimits(group, packets or -1, bytes or -1)
+static napi_value set_limits(napi_env env, napi_callback_info info) {
   ARGUMENTS(3);
   double packets, bytes;
-  struct group *group;
-  if (napi_get_value_external(env, argv[0], (void **)&group) != napi_ok) return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a group"), NULL;
-  if (!number_of(env, argv[1], &packets) || !number_of(env, argv[2], &bytes)) return NULL;
-  tell(instance->reader, (struct command){.kind = COMMAND_SET_LEFT, .group = group, .packets = (int64_t)packets, .bytes = (int64_t)bytes});
+  struct limit_group *group;
+  if (!get_group(env, argv[0], &group) || !get_number(env, argv[1], &packets)) return NULL;
+  if (!get_number(env, argv[2], &bytes)) return NULL;
+  struct command command = {.kind = COMMAND_SET_LIMITS, .group = group};
+  command.packets = (int64_t)packets;
+  command.bytes = (int64_t)bytes;
+  post_command(instance->reader, command);
   return NULL;
 }
 
+// watchLinks()
 static napi_value watch_links(napi_env env, napi_callback_info info) {
-  (void)info;
-  struct instance *instance;
-  CHECK(napi_get_instance_data(env, (void **)&instance));
-  if (instance->reader) tell(instance->reader, (struct command){.kind = COMMAND_WATCH_LINKS});
+  ARGUMENTS(0);
+  (void)argv;
+  post_command(instance->reader, (struct command){.kind = COMMAND_WATCH_LINKS});
   return NULL;
 }
 
-static void end(void *data) {
+static void stop_instance(void *data) {
   struct instance *instance = data;
   if (instance->reader) stop_reader(instance->reader);
   instance->reader = NULL;
@@ -133,38 +174,51 @@ static napi_value start(napi_env env, napi_callback_info info) {
   struct instance *instance;
   CHECK(napi_get_cb_info(env, info, &argc, &callback, NULL, NULL));
   CHECK(napi_get_instance_data(env, (void **)&instance));
-  if (instance->reader) return napi_throw_error(env, NULL, "Cannot start the addon: it was started already"), NULL;
+  if (instance->reader)
+    return napi_throw_error(env, NULL, "Cannot start the addon: it was started already"), NULL;
   CHECK(napi_create_string_utf8(env, "selcap", NAPI_AUTO_LENGTH, &name));
-  CHECK(napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, NULL, deliver, &instance->call));
-  instance->reader = start_reader(emit_event, instance);
-  if (!instance->reader) return napi_throw_error(env, NULL, "Cannot start the addon: no thread can be made"), NULL;
-  CHECK(napi_add_env_cleanup_hook(env, end, instance));
+  CHECK(napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, NULL,
+                                        deliver_event, &instance->callback));
+  instance->reader = start_reader(queue_event, instance);
+  if (!instance->reader)
+    return napi_throw_error(env, NULL, "Cannot start the addon: no thread can be made"), NULL;
+  CHECK(napi_add_env_cleanup_hook(env, stop_instance, instance));
   return NULL;
 }
 
-// hold(isHeld): whether something is under way that JavaScript must live to see
-static napi_value hold(napi_env env, napi_callback_info info) {
-  ARGUMENTS(1);
-  bool is_held;
-  CHECK(napi_get_value_bool(env, argv[0], &is_held));
-  if (is_held) napi_ref_threadsafe_function(env, instance->call);
-  else napi_unref_threadsafe_function(env, instance->call);
+// ref(): the process lives while a call waits for its answer
+static napi_value ref(napi_env env, napi_callback_info info) {
+  ARGUMENTS(0);
+  (void)argv;
+  napi_ref_threadsafe_function(env, instance->callback);
   return NULL;
 }
 
+// unref(): no call waits
+static napi_value unref(napi_env env, napi_callback_info info) {
+  ARGUMENTS(0);
+  (void)argv;
+  napi_unref_threadsafe_function(env, instance->callback);
+  return NULL;
+}
+
+#define FUNCTION(name, function) {name, 0, function, 0, 0, 0, napi_default, 0}
 
 NAPI_MODULE_INIT() {
-  signal(SIGXFSZ, SIG_IGN); // a file at its size limit is an error of write(2), not the end of the process
+  // A write beyond the size limit of files then fails with EFBIG and does not end the process.
+  signal(SIGXFSZ, SIG_IGN);
   struct instance *instance = calloc(1, sizeof *instance);
   if (!instance) return NULL;
-  CHECK(napi_set_instance_data(env, instance, NULL, NULL)); // never freed: groups are released after it, when an environment ends
+  // Never freed: when an environment ends, groups are finalized after the instance data.
+  CHECK(napi_set_instance_data(env, instance, NULL, NULL));
   napi_property_descriptor functions[] = {
-    {"start", 0, start, 0, 0, 0, napi_default, 0}, {"hold", 0, hold, 0, 0, 0, napi_default, 0},
-    {"compile", 0, compile, 0, 0, 0, napi_default, 0}, {"links", 0, links, 0, 0, 0, napi_default, 0},
-    {"open", 0, open_tap, 0, 0, 0, napi_default, 0}, {"offer", 0, offer, 0, 0, 0, napi_default, 0},
-    {"order", 0, order, 0, 0, 0, napi_default, 0}, {"setWindow", 0, set_window, 0, 0, 0, napi_default, 0}, {"counters", 0, counters, 0, 0, 0, napi_default, 0},
-    {"group", 0, make_group, 0, 0, 0, napi_default, 0}, {"setLeft", 0, set_left, 0, 0, 0, napi_default, 0},
-    {"watchLinks", 0, watch_links, 0, 0, 0, napi_default, 0}, {"pipe", 0, make_pipe, 0, 0, 0, napi_default, 0},
+    FUNCTION("start", start), FUNCTION("ref", ref), FUNCTION("unref", unref),
+    FUNCTION("compile", compile), FUNCTION("links", list_links), FUNCTION("open", open_tap),
+    FUNCTION("offer", offer), FUNCTION("rotate", rotate), FUNCTION("retry", retry),
+    FUNCTION("setBytesLeft", set_bytes_left), FUNCTION("setWindow", set_window),
+    FUNCTION("counters", counters), FUNCTION("close", close_tap),
+    FUNCTION("limitGroup", make_limit_group), FUNCTION("setLimits", set_limits),
+    FUNCTION("watchLinks", watch_links), FUNCTION("pipe", make_pipe),
   };
   CHECK(napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
   return exports;

@@ -1,140 +1,186 @@
-// Calls that take time: done on other threads (errand.c), answered through an event that carries the call's number.
+// Native functions that block, run on workers: compile(), links(), open().
+// In: the number of the call and its arguments. Out: one event that carries that number.
 #include "addon.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct errand {
+struct async_call {
   struct reader *reader;
-  struct instance *instance;
   uint32_t request, tap;
   struct tap_spec spec;
-  struct group *group;
+  struct limit_group *group;
   struct sink *sink;
 };
 
-static void answer(struct instance *instance, struct event event) {
-  struct event *copy = malloc(sizeof *copy);
-  if (!copy) abort();
-  *copy = event;
-  emit_event(instance, copy);
+static void free_call(struct async_call *call) {
+  free(call->spec.netns);
+  free(call->spec.filter);
+  free(call->sink); // NULL once a tap owns it
+  free(call);
 }
 
-static void end_errand(struct errand *errand) {
-  free(errand->spec.netns);
-  free(errand->spec.filter);
-  free(errand->sink); // unless a tap took it
-  free(errand);
+static struct async_call *create_call(napi_env env, struct instance *instance, double request) {
+  struct async_call *call = calloc(1, sizeof *call);
+  if (!call) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
+  call->reader = instance->reader;
+  call->request = (uint32_t)request;
+  return call;
 }
 
-static struct errand *begin_errand(napi_env env, struct instance *instance, napi_value request) {
-  double id;
-  if (!number_of(env, request, &id)) return NULL;
-  struct errand *errand = calloc(1, sizeof *errand);
-  if (!errand) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
-  errand->reader = instance->reader;
-  errand->instance = instance;
-  errand->request = (uint32_t)id;
-  return errand;
-}
-
-static napi_value send_errand(napi_env env, struct errand *errand, void *(*work)(void *)) {
-  if (run_elsewhere(errand->reader, work, errand)) return NULL;
-  end_errand(errand);
+static napi_value start_call(napi_env env, struct async_call *call, void (*run)(void *)) {
+  if (run_on_worker(call->reader, run, call)) return NULL;
+  free_call(call);
   return napi_throw_error(env, NULL, "Cannot call the addon: no thread can be made"), NULL;
 }
 
-static void *compile_work(void *argument) {
-  struct errand *errand = argument;
-  struct event event = {.kind = EVENT_FAILED, .id = errand->request};
+static void run_compile(void *argument) {
+  struct async_call *call = argument;
+  struct event event = {.kind = EVENT_FAILED, .id = call->request};
   struct program program;
-  if (compile_filter(errand->spec.filter, &errand->spec, NULL, &program, &event.failure)) {
-    event.kind = EVENT_DONE;
-    event.number = program.count;
+  if (compile_filter(call->spec.filter, &call->spec, NULL, &program, &event.failed)) {
+    event.kind = EVENT_COMPILED;
+    event.compiled.instructions = program.count;
     free(program.instructions);
   }
-  answer(errand->instance, event);
-  end_errand(errand);
-  return NULL;
+  emit(call->reader, event);
+  free_call(call);
 }
 
-// compile(request, text, snapLength, instructionsMax)
+// compile(call, filter, snapLength, instructionsMax) → EVENT_COMPILED
 napi_value compile(napi_env env, napi_callback_info info) {
   ARGUMENTS(4);
-  double snap_length, instructions_max;
-  struct errand *errand = begin_errand(env, instance, argv[0]);
-  if (!errand) return NULL;
-  if (!text_of(env, argv[1], &errand->spec.filter) || !number_of(env, argv[2], &snap_length) || !number_of(env, argv[3], &instructions_max)) return end_errand(errand), NULL;
-  errand->spec.snap_length = (uint32_t)snap_length;
-  errand->spec.instructions_max = (uint32_t)instructions_max;
-  return send_errand(env, errand, compile_work);
+  double request, snap_length, instructions_max;
+  char *filter;
+  if (!get_number(env, argv[0], &request) || !get_number(env, argv[2], &snap_length)) return NULL;
+  if (!get_number(env, argv[3], &instructions_max) || !get_text(env, argv[1], &filter)) return NULL;
+  struct async_call *call = create_call(env, instance, request);
+  if (!call) return free(filter), NULL;
+  call->spec.filter = filter;
+  call->spec.snap_length = (uint32_t)snap_length;
+  call->spec.instructions_max = (uint32_t)instructions_max;
+  return start_call(env, call, run_compile);
 }
 
-static void *links_work(void *argument) {
-  struct errand *errand = argument;
-  struct event event = {.kind = EVENT_FAILED, .id = errand->request};
-  if (read_links(errand->spec.netns, &event.links, &event.failure)) event.kind = EVENT_DONE;
-  answer(errand->instance, event);
-  end_errand(errand);
-  return NULL;
-}
-
-// links(request, netns or '')
-napi_value links(napi_env env, napi_callback_info info) {
-  ARGUMENTS(2);
-  struct errand *errand = begin_errand(env, instance, argv[0]);
-  if (!errand) return NULL;
-  if (!text_of(env, argv[1], &errand->spec.netns)) return end_errand(errand), NULL;
-  if (errand->spec.netns[0] == '\0') free(errand->spec.netns), errand->spec.netns = NULL;
-  return send_errand(env, errand, links_work);
-}
-
-static void *open_work(void *argument) {
-  struct errand *errand = argument;
-  struct event event = {.kind = EVENT_FAILED, .id = errand->request};
-  struct tap *tap = open_ring(&errand->spec, &event.failure);
-  if (tap) {
-    tap->id = errand->tap;
-    tap->group = errand->group;
-    tap->sink = errand->sink;
-    errand->sink = NULL;
-    event.kind = EVENT_DONE;
-    event.number = (int64_t)tap->ring_bytes;
-    tell(errand->reader, (struct command){.kind = COMMAND_ADD, .tap = tap});
+static void run_list_links(void *argument) {
+  struct async_call *call = argument;
+  struct event event = {.kind = EVENT_FAILED, .id = call->request};
+  struct links links;
+  if (read_links(call->spec.netns, &links, &event.failed)) {
+    event.kind = EVENT_LISTED;
+    event.listed.links = links;
   }
-  answer(errand->instance, event);
-  end_errand(errand);
-  return NULL;
+  emit(call->reader, event);
+  free_call(call);
 }
 
-// open(request, interface, netns or '', filter, snapLength, flags, ringBytes, group or null, fd, bytesLeft, isEmpty, instructionsMax, fromMs, untilMs) → tap's number
-napi_value open_tap(napi_env env, napi_callback_info info) {
-  ARGUMENTS(14);
-  double snap_length, flags, ring_bytes, instructions_max;
-  char *interface;
-  struct errand *errand = begin_errand(env, instance, argv[0]);
-  if (!errand) return NULL;
-  if (!text_of(env, argv[1], &interface)) return end_errand(errand), NULL;
-  bool is_name = strlen(interface) < sizeof errand->spec.interface;
-  snprintf(errand->spec.interface, sizeof errand->spec.interface, "%s", interface);
-  free(interface);
-  if (!is_name) return end_errand(errand), napi_throw_range_error(env, NULL, "Cannot open tap: expected an interface name of at most 15 characters"), NULL;
-  bool is_good = text_of(env, argv[2], &errand->spec.netns) && text_of(env, argv[3], &errand->spec.filter) && number_of(env, argv[4], &snap_length) &&
-                 number_of(env, argv[5], &flags) && number_of(env, argv[6], &ring_bytes) && number_of(env, argv[11], &instructions_max) &&
-                 window_of(env, argv[12], argv[13], &errand->spec.window) && (errand->sink = sink_of(env, argv[8], argv[9], argv[10]));
-  if (!is_good) return end_errand(errand), NULL;
-  if (errand->spec.netns[0] == '\0') free(errand->spec.netns), errand->spec.netns = NULL;
+// An empty path is the network namespace of this process.
+static void set_netns(struct tap_spec *spec, char *path) {
+  bool is_own = path[0] == '\0';
+  spec->netns = is_own ? NULL : path;
+  if (is_own) free(path);
+}
+
+// links(call, netns or '') → EVENT_LISTED
+napi_value list_links(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  double request;
+  char *netns;
+  if (!get_number(env, argv[0], &request) || !get_text(env, argv[1], &netns)) return NULL;
+  struct async_call *call = create_call(env, instance, request);
+  if (!call) return free(netns), NULL;
+  set_netns(&call->spec, netns);
+  return start_call(env, call, run_list_links);
+}
+
+static void run_open(void *argument) {
+  struct async_call *call = argument;
+  struct event event = {.kind = EVENT_FAILED, .id = call->request};
+  struct tap *tap = open_ring(&call->spec, &event.failed);
+  if (tap) {
+    tap->id = call->tap;
+    tap->group = call->group;
+    tap->sink = call->sink;
+    call->sink = NULL;
+    event.kind = EVENT_OPENED;
+    event.opened.ring_bytes = tap->ring_bytes;
+    post_command(call->reader, (struct command){.kind = COMMAND_ADD_TAP, .tap = tap});
+  }
+  emit(call->reader, event);
+  free_call(call);
+}
+
+static bool get_interface(napi_env env, napi_value options, struct tap_spec *spec) {
+  char *name;
+  if (!get_text_property(env, options, "interfaceName", &name)) return false;
+  bool is_short = strlen(name) < sizeof spec->interface;
+  if (is_short) strcpy(spec->interface, name);
+  free(name);
+  if (is_short) return true;
+  napi_throw_range_error(
+    env, NULL, "Cannot open tap: expected an interface name of at most 15 characters");
+  return false;
+}
+
+static bool get_format(napi_env env, napi_value options, struct tap_spec *spec) {
+  char *format;
+  if (!get_text_property(env, options, "format", &format)) return false;
+  bool is_pcapng = strcmp(format, "pcapng") == 0, is_known = is_pcapng || !strcmp(format, "pcap");
+  spec->format = is_pcapng ? FORMAT_PCAPNG : FORMAT_PCAP;
+  free(format);
+  if (is_known) return true;
+  napi_throw_range_error(env, NULL, "Cannot open tap: expected the format pcap or pcapng");
+  return false;
+}
+
+static bool get_numbers(napi_env env, napi_value options, struct tap_spec *spec) {
+  double snap_length, ring_bytes, instructions_max;
+  if (!get_number_property(env, options, "snapLength", &snap_length)) return false;
+  if (!get_number_property(env, options, "ringBytes", &ring_bytes)) return false;
+  if (!get_number_property(env, options, "instructionsMax", &instructions_max)) return false;
+  spec->snap_length = (uint32_t)snap_length;
+  spec->ring_bytes = (size_t)ring_bytes;
+  spec->instructions_max = (uint32_t)instructions_max;
+  return true;
+}
+
+static bool get_spec(napi_env env, napi_value options, struct tap_spec *spec) {
+  char *netns;
+  napi_value window;
+  if (!get_interface(env, options, spec) || !get_format(env, options, spec)) return false;
+  if (!get_numbers(env, options, spec)) return false;
+  if (!get_bool_property(env, options, "headersOnly", &spec->headers_only)) return false;
+  if (!get_bool_property(env, options, "insideIsPod", &spec->inside_is_pod)) return false;
+  if (!get_property(env, options, "window", &window)) return false;
+  if (!get_window(env, window, &spec->window)) return false;
+  if (!get_text_property(env, options, "filter", &spec->filter)) return false;
+  if (!get_text_property(env, options, "netns", &netns)) return false;
+  set_netns(spec, netns);
+  return true;
+}
+
+// The limit group is null where the capture has no limit.
+static bool get_owners(napi_env env, napi_value options, struct async_call *call) {
+  napi_value group, sink;
   napi_valuetype type;
-  if (napi_typeof(env, argv[7], &type) == napi_ok && type == napi_external) napi_get_value_external(env, argv[7], (void **)&errand->group);
-  errand->spec.snap_length = (uint32_t)snap_length;
-  errand->spec.format = (int)flags & 1 ? FORMAT_PCAPNG : FORMAT_PCAP;
-  errand->spec.headers_only = (int)flags & 2;
-  errand->spec.inside_is_pod = (int)flags & 4;
-  errand->spec.ring_bytes = (size_t)ring_bytes;
-  errand->spec.instructions_max = (uint32_t)instructions_max;
-  errand->tap = ++instance->next_tap;
-  uint32_t tap = errand->tap;
-  send_errand(env, errand, open_work);
-  return number(env, tap);
+  if (!get_property(env, options, "group", &group)) return false;
+  if (!get_property(env, options, "sink", &sink)) return false;
+  bool has_group = napi_typeof(env, group, &type) != napi_ok || type != napi_null;
+  if (has_group && !get_group(env, group, &call->group)) return false;
+  return get_sink(env, sink, &call->sink);
 }
 
+// open({ call, interfaceName, netns or '', filter, snapLength, format, headersOnly, insideIsPod,
+// ringBytes, instructionsMax, group or null, sink, window }) → the tap's number, EVENT_OPENED
+napi_value open_tap(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  double request;
+  if (!get_number_property(env, argv[0], "call", &request)) return NULL;
+  struct async_call *call = create_call(env, instance, request);
+  if (!call) return NULL;
+  if (!get_spec(env, argv[0], &call->spec) || !get_owners(env, argv[0], call))
+    return free_call(call), NULL;
+  uint32_t tap = call->tap = ++instance->last_tap;
+  start_call(env, call, run_open);
+  return make_number(env, tap);
+}

@@ -1,13 +1,18 @@
-// Records as they stand in a file, always little-endian: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds).
+// Encodes a frame as a record, always little-endian: pcap (microseconds) or a pcapng enhanced
+// packet block (nanoseconds). Does not know files, limits or rings.
 #include "selcap.h"
 #include <string.h>
 
-static uint8_t *put32(uint8_t *out, uint32_t value) { memcpy(out, &value, 4); return out + 4; }
+static uint8_t *put32(uint8_t *out, uint32_t value) {
+  memcpy(out, &value, 4);
+  return out + 4;
+}
 
 static uint32_t padded(uint32_t bytes) { return (bytes + 3) & ~3u; }
 
 size_t record_bytes(enum format format, uint32_t captured, bool has_drops) {
-  return format == FORMAT_PCAP ? 16 + captured : 28 + padded(captured) + 8 + (has_drops ? 12 : 0) + 4 + 4;
+  if (format == FORMAT_PCAP) return 16 + captured;
+  return 28 + padded(captured) + 8 + (has_drops ? 12 : 0) + 4 + 4;
 }
 
 static uint8_t *put_data(uint8_t *out, const struct frame *frame, uint32_t captured) {
@@ -22,7 +27,8 @@ static uint8_t *put_data(uint8_t *out, const struct frame *frame, uint32_t captu
   return out + captured;
 }
 
-size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
+size_t encode_head(enum format format, const struct frame *frame, uint32_t captured,
+                   uint32_t original, uint8_t *out) {
   uint8_t *at = out;
   if (format == FORMAT_PCAP) {
     at = put32(at, frame->seconds);
@@ -56,14 +62,15 @@ size_t encode_tail(enum format format, const struct frame *frame, uint32_t captu
   return (size_t)(at - out);
 }
 
-size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out) {
+size_t encode_record(enum format format, const struct frame *frame, uint32_t captured,
+                     uint32_t original, uint8_t *out) {
   uint8_t *at = out + encode_head(format, frame, captured, original, out);
   at = put_data(at, frame, captured);
   at += encode_tail(format, frame, captured, at);
   return (size_t)(at - out);
 }
 
-size_t first_record_bytes(enum format format, const uint8_t *record) {
+size_t encoded_record_bytes(enum format format, const uint8_t *record) {
   uint32_t bytes;
   memcpy(&bytes, record + (format == FORMAT_PCAP ? 8 : 4), 4);
   return format == FORMAT_PCAP ? 16 + (size_t)bytes : bytes;

@@ -1,21 +1,27 @@
-// pcap expressions to socket filter programs, with limits: the optimiser's time grows faster than the square of a program's
-// length and cannot be cut short. Never on the JavaScript thread.
+// Compiles pcap expressions to socket filter programs, with limits on text and program: the time of
+// the optimiser grows faster than the square of the length and cannot be interrupted.
+// Never called on the JavaScript thread.
 #include "selcap.h"
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX (limits->instructions_max > OPTIMISED_MAX ? 16384u : 4096u) // compiling takes more than the square of it: 1 s, 25 s
-#define OPTIMISED_MAX 1500
-#define KEPT_TEXT_MIN 1024
+// Compiling takes more than the square of the text's length: 1 s for 4 KiB, 25 s for 16 KiB.
+#define TEXT_MAX 4096u
+#define LONG_TEXT_MAX 16384u
+#define OPTIMISED_MAX 1500 // a longer program takes too long to optimise and is used as it is
+#define CACHED_TEXT_MIN 1024
 
-static void fail(struct failure *failure, const char *code, const char *text, const char *detail) {
+static bool fail(struct failure *failure, const char *code, const char *text, const char *detail) {
   snprintf(failure->code, sizeof failure->code, "%s", code);
-  snprintf(failure->message, sizeof failure->message, "Cannot compile filter \"%.120s%s\": %.300s", text, strlen(text) > 120 ? "…" : "", detail);
+  snprintf(failure->message, sizeof failure->message, "Cannot compile filter \"%.120s%s\": %.300s",
+           text, strlen(text) > 120 ? "…" : "", detail);
+  return false;
 }
 
-// Tags are stripped into metadata on receive, and only a live handle compiles `vlan` to look there.
+// The kernel strips VLAN tags into metadata, and libpcap compiles `vlan` for that only with a live
+// handle.
 static bool mentions_vlan(const char *text) { return strstr(text, "vlan") != NULL; }
 
 static pcap_t *open_handle(const char *text, uint32_t snap_length, const char *live_interface) {
@@ -38,59 +44,93 @@ static bool copy_program(const void *instructions, unsigned count, struct progra
   return out->instructions != NULL;
 }
 
-// A program that is too long to be optimised in a bearable time is taken as it is.
-static bool compile_text(const char *text, const struct tap_spec *limits, const char *live_interface, struct program *out, struct failure *failure) {
-  *out = (struct program){0};
+static bool compile_program(pcap_t *handle, const char *text, const struct tap_spec *limits,
+                            struct bpf_program *out) {
+  if (pcap_compile(handle, out, text, 0, PCAP_NETMASK_UNKNOWN) != 0) return false;
+  if (out->bf_len > OPTIMISED_MAX || out->bf_len > limits->instructions_max) return true;
+  pcap_freecode(out);
+  return pcap_compile(handle, out, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
+}
+
+static bool take_program(const struct bpf_program *program, const char *text,
+                         const struct tap_spec *limits, struct program *out,
+                         struct failure *failure) {
+  unsigned count = program->bf_len, max = limits->instructions_max;
+  if (count <= max)
+    return copy_program(program->bf_insns, count, out) ||
+           fail(failure, "NO_MEMORY", text, "out of memory");
   char detail[200];
-  if (strlen(text) > TEXT_MAX) {
-    snprintf(detail, sizeof detail, "its text is longer than %u bytes", TEXT_MAX);
-    return fail(failure, "FILTER_TOO_LONG", text, detail), false;
-  }
+  snprintf(detail, sizeof detail,
+           "it takes %u instructions, expected at most %u; fewer hosts or ports make it shorter",
+           count, max);
+  return fail(failure, "FILTER_TOO_LONG", text, detail);
+}
+
+static bool compile_text(const char *text, const struct tap_spec *limits,
+                         const char *live_interface, struct program *out,
+                         struct failure *failure) {
+  *out = (struct program){0};
+  unsigned text_max = limits->instructions_max > OPTIMISED_MAX ? LONG_TEXT_MAX : TEXT_MAX;
+  char detail[200];
+  snprintf(detail, sizeof detail, "its text is longer than %u bytes", text_max);
+  if (strlen(text) > text_max) return fail(failure, "FILTER_TOO_LONG", text, detail);
   pcap_t *handle = open_handle(text, limits->snap_length, live_interface);
-  if (!handle) return fail(failure, "BAD_FILTER", text, "a handle that knows VLAN tags cannot be opened"), false;
+  if (!handle)
+    return fail(failure, "BAD_FILTER", text, "a handle that knows VLAN tags cannot be opened");
   struct bpf_program program;
-  bool is_compiled = pcap_compile(handle, &program, text, 0, PCAP_NETMASK_UNKNOWN) == 0, is_good = false;
-  if (is_compiled && program.bf_len <= OPTIMISED_MAX && program.bf_len <= limits->instructions_max) {
-    pcap_freecode(&program);
-    is_compiled = pcap_compile(handle, &program, text, 1, PCAP_NETMASK_UNKNOWN) == 0;
-  }
-  if (!is_compiled) {
-    fail(failure, "BAD_FILTER", text, pcap_geterr(handle));
-  } else if (program.bf_len > limits->instructions_max) {
-    snprintf(detail, sizeof detail, "it takes %u instructions, expected at most %u; fewer hosts or ports make it shorter", program.bf_len, limits->instructions_max);
-    fail(failure, "FILTER_TOO_LONG", text, detail);
-  } else if (!(is_good = copy_program(program.bf_insns, program.bf_len, out))) {
-    fail(failure, "NO_MEMORY", text, "out of memory");
-  }
+  bool is_compiled = compile_program(handle, text, limits, &program);
+  bool is_good = is_compiled ? take_program(&program, text, limits, out, failure)
+                             : fail(failure, "BAD_FILTER", text, pcap_geterr(handle));
   if (is_compiled) pcap_freecode(&program);
   pcap_close(handle);
   return is_good;
 }
 
-// The last long one is kept: it takes long, and is wanted once for each interface. Whoever wants it meanwhile waits.
-static struct { pthread_mutex_t lock; char *text; uint32_t snap_length; struct program program; } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+// The last long program: compiling it takes long, and each interface of a capture needs it.
+// Threads that need it wait for the one that compiles it.
+static struct {
+  pthread_mutex_t lock;
+  char *text;
+  uint32_t snap_length;
+  struct program program;
+} cached = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void keep(const char *text, uint32_t snap_length, const struct program *program) {
-  free(kept.text);
-  free(kept.program.instructions);
-  kept.text = strdup(text);
-  kept.snap_length = snap_length;
-  if (kept.text && copy_program(program->instructions, program->count, &kept.program)) return;
-  free(kept.text);
-  kept.text = NULL;
+static bool is_cached(const char *text, const struct tap_spec *limits) {
+  return cached.text && strcmp(cached.text, text) == 0 &&
+         cached.snap_length == limits->snap_length &&
+         cached.program.count <= limits->instructions_max;
 }
 
-bool compile_filter(const char *text, const struct tap_spec *limits, const char *live_interface, struct program *out, struct failure *failure) {
-  if (strlen(text) < KEPT_TEXT_MIN || mentions_vlan(text)) return compile_text(text, limits, live_interface, out, failure);
-  pthread_mutex_lock(&kept.lock);
-  bool is_kept = kept.text && strcmp(kept.text, text) == 0 && kept.snap_length == limits->snap_length && kept.program.count <= limits->instructions_max;
-  bool is_good = is_kept ? copy_program(kept.program.instructions, kept.program.count, out) : compile_text(text, limits, live_interface, out, failure);
-  if (is_good && !is_kept) keep(text, limits->snap_length, out);
-  else if (!is_good && is_kept) fail(failure, "NO_MEMORY", text, "out of memory");
-  pthread_mutex_unlock(&kept.lock);
+static void cache_program(const char *text, uint32_t snap_length, const struct program *program) {
+  free(cached.text);
+  free(cached.program.instructions);
+  cached.program = (struct program){0};
+  cached.text = strdup(text);
+  cached.snap_length = snap_length;
+  if (cached.text && copy_program(program->instructions, program->count, &cached.program)) return;
+  free(cached.text);
+  cached.text = NULL;
+}
+
+bool compile_filter(const char *text, const struct tap_spec *limits, const char *live_interface,
+                    struct program *out, struct failure *failure) {
+  if (strlen(text) < CACHED_TEXT_MIN || mentions_vlan(text))
+    return compile_text(text, limits, live_interface, out, failure);
+  pthread_mutex_lock(&cached.lock);
+  bool is_good;
+  if (is_cached(text, limits)) {
+    is_good = copy_program(cached.program.instructions, cached.program.count, out) ||
+              fail(failure, "NO_MEMORY", text, "out of memory");
+  } else {
+    is_good = compile_text(text, limits, live_interface, out, failure);
+    if (is_good) cache_program(text, limits->snap_length, out);
+  }
+  pthread_mutex_unlock(&cached.lock);
   return is_good;
 }
 
-bool lets_through(const struct program *program, const uint8_t *frame, uint32_t original, uint32_t captured) {
-  return bpf_filter((const struct bpf_insn *)program->instructions, frame, original, captured) > 0;
+bool matches_program(const struct program *program, const uint8_t *frame, uint32_t original,
+                     uint32_t captured) {
+  const struct bpf_insn *instructions = (const struct bpf_insn *)program->instructions;
+  return bpf_filter(instructions, frame, original, captured) > 0;
 }

@@ -1,17 +1,23 @@
-// How much of a frame is headers: Ethernet with its VLAN tags, IPv4 with options or IPv6 with extension headers, and the
-// transport header. What is not understood ends the headers there: no payload reaches the disk by mistake.
+// The length of a frame's headers: Ethernet with VLAN tags, IPv4 with options or IPv6 with
+// extension headers, and the transport header. An unknown protocol ends the headers, so that no
+// payload is written by mistake.
 #include "selcap.h"
 
 static uint32_t at_most(uint32_t bytes, uint32_t length) { return bytes < length ? bytes : length; }
 static uint16_t be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 
-static uint32_t transport_end(const uint8_t *frame, uint32_t at, uint32_t length, uint8_t protocol) {
+static uint32_t transport_end(const uint8_t *frame, uint32_t at, uint32_t length,
+                              uint8_t protocol) {
+  uint32_t header;
   switch (protocol) {
   case 6: // TCP with its options
     if (at + 13 > length) return length;
-    { uint32_t header = (uint32_t)(frame[at + 12] >> 4) * 4; return at_most(at + (header < 20 ? 20 : header), length); }
-  case 17: case 136: case 1: case 58: return at_most(at + 8, length); // UDP, UDP-Lite, ICMP, ICMPv6
-  case 132: return at_most(at + 12, length);                          // SCTP, its common header
+    header = (uint32_t)(frame[at + 12] >> 4) * 4;
+    return at_most(at + (header < 20 ? 20 : header), length);
+  case 17: case 136: case 1: case 58: // UDP, UDP-Lite, ICMP, ICMPv6
+    return at_most(at + 8, length);
+  case 132: // SCTP, the common header
+    return at_most(at + 12, length);
   default: return at_most(at, length);
   }
 }
@@ -33,7 +39,7 @@ static uint32_t ipv6_end(const uint8_t *frame, uint32_t at, uint32_t length) {
     uint32_t size;
     bool is_later_fragment = false;
     switch (next) {
-    case 0: case 43: case 60: case 135: case 139: case 140: // options, routing, mobility, HIP, shim6
+    case 0: case 43: case 60: case 135: case 139: case 140: // options to shim6
       if (at + 2 > length) return length;
       size = ((uint32_t)frame[at + 1] + 1) * 8;
       break;
@@ -63,8 +69,9 @@ uint32_t headers_length(const uint8_t *frame, uint32_t length) {
     at += 2;
     if (type == 0x0800) return ipv4_end(frame, at, length);
     if (type == 0x86dd) return ipv6_end(frame, at, length);
-    if (type == 0x0806) return at_most(at + 28, length); // ARP for IPv4 over Ethernet: what follows is padding
-    if ((type != 0x8100 && type != 0x88a8 && type != 0x9100) || tags == 4) return at_most(at, length);
+    if (type == 0x0806) return at_most(at + 28, length); // ARP for IPv4; padding follows
+    bool is_tag = type == 0x8100 || type == 0x88a8 || type == 0x9100;
+    if (!is_tag || tags == 4) return at_most(at, length);
     at += 2;
   }
   return length;

@@ -1,34 +1,75 @@
-// JavaScript values in and out.
-#include "addon.h"
+// Conversion between JavaScript values and the addon's structs.
+// In: arguments and properties of any type; a wrong type throws a TypeError that names it.
+// Out: structs for the other files, and plain objects for JavaScript. Knows no reader and no tap.
+#include "js_values.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-bool number_of(napi_env env, napi_value value, double *out) {
-  if (napi_get_value_double(env, value, out) == napi_ok) return true;
-  napi_throw_type_error(env, NULL, "Cannot call the addon: expected a number");
+static bool fail(napi_env env, const char *expected) {
+  char message[160];
+  snprintf(message, sizeof message, "Cannot call the addon: expected %s", expected);
+  napi_throw_type_error(env, NULL, message);
   return false;
 }
 
-bool text_of(napi_env env, napi_value value, char **out) {
+static bool fail_property(napi_env env, const char *name, const char *type) {
+  char expected[100];
+  snprintf(expected, sizeof expected, "the property \"%s\" to be %s", name, type);
+  return fail(env, expected);
+}
+
+static bool fail_memory(napi_env env) {
+  napi_throw_error(env, NULL, "Cannot call the addon: out of memory");
+  return false;
+}
+
+bool get_number(napi_env env, napi_value value, double *out) {
+  return napi_get_value_double(env, value, out) == napi_ok || fail(env, "a number");
+}
+
+bool get_text(napi_env env, napi_value value, char **out) {
   size_t length;
-  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a string"), false;
+  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok)
+    return fail(env, "a string");
   *out = malloc(length + 1);
-  if (!*out) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), false;
+  if (!*out) return fail_memory(env);
   napi_get_value_string_utf8(env, value, *out, length + 1, &length);
   if (strlen(*out) == length) return true;
   free(*out);
   *out = NULL;
-  return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a string without NUL"), false;
+  return fail(env, "a string without NUL");
 }
 
-napi_value number(napi_env env, double value) {
-  napi_value out = NULL;
-  napi_create_double(env, value, &out);
-  return out;
+bool get_property(napi_env env, napi_value object, const char *name, napi_value *out) {
+  napi_valuetype type;
+  bool is_object = napi_typeof(env, object, &type) == napi_ok && type == napi_object;
+  if (!is_object) return fail_property(env, name, "of an object");
+  return napi_get_named_property(env, object, name, out) == napi_ok; // false: a getter has thrown
 }
 
-// Milliseconds may have a fraction, and as nanoseconds they do not fit a double.
+bool get_number_property(napi_env env, napi_value object, const char *name, double *out) {
+  napi_value value;
+  if (!get_property(env, object, name, &value)) return false;
+  return napi_get_value_double(env, value, out) == napi_ok || fail_property(env, name, "a number");
+}
+
+bool get_bool_property(napi_env env, napi_value object, const char *name, bool *out) {
+  napi_value value;
+  if (!get_property(env, object, name, &value)) return false;
+  return napi_get_value_bool(env, value, out) == napi_ok || fail_property(env, name, "a boolean");
+}
+
+bool get_text_property(napi_env env, napi_value object, const char *name, char **out) {
+  napi_value value;
+  napi_valuetype type;
+  if (!get_property(env, object, name, &value)) return false;
+  bool is_text = napi_typeof(env, value, &type) == napi_ok && type == napi_string;
+  return is_text ? get_text(env, value, out) : fail_property(env, name, "a string");
+}
+
+// Milliseconds may have a fraction, and nanoseconds since the epoch do not fit a double.
 static uint64_t ns_of(double ms) {
   if (!(ms > 0)) return 0;
   if (ms >= 1.8e13) return UINT64_MAX;
@@ -36,88 +77,181 @@ static uint64_t ns_of(double ms) {
   return whole * 1000000 + (uint64_t)((ms - (double)whole) * 1e6);
 }
 
-bool window_of(napi_env env, napi_value from_ms, napi_value until_ms, struct window *out) {
-  double from, until;
-  if (!number_of(env, from_ms, &from) || !number_of(env, until_ms, &until)) return false;
-  *out = (struct window){ns_of(from), ns_of(until)};
+// { fromMs, untilMs }
+bool get_window(napi_env env, napi_value value, struct window *out) {
+  double from_ms, until_ms;
+  if (!get_number_property(env, value, "fromMs", &from_ms)) return false;
+  if (!get_number_property(env, value, "untilMs", &until_ms)) return false;
+  *out = (struct window){ns_of(from_ms), ns_of(until_ms)};
   return true;
 }
 
-static napi_value text(napi_env env, const char *value) {
+bool get_group(napi_env env, napi_value value, struct limit_group **out) {
+  return napi_get_value_external(env, value, (void **)out) == napi_ok || fail(env, "a limit group");
+}
+
+// { fd, bytesLeft, isEmpty }
+bool get_sink(napi_env env, napi_value value, struct sink **out) {
+  double fd, bytes_left;
+  bool is_empty;
+  if (!get_number_property(env, value, "fd", &fd)) return false;
+  if (!get_number_property(env, value, "bytesLeft", &bytes_left)) return false;
+  if (!get_bool_property(env, value, "isEmpty", &is_empty)) return false;
+  struct sink *sink = calloc(1, sizeof *sink);
+  if (!sink) return fail_memory(env);
+  sink->fd = (int)fd;
+  sink->bytes_left = bytes_left > 9e18 ? INT64_MAX : (int64_t)bytes_left;
+  sink->is_empty = is_empty;
+  struct stat status;
+  sink->is_file = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
+  *out = sink;
+  return true;
+}
+
+napi_value make_number(napi_env env, double value) {
+  napi_value out = NULL;
+  napi_create_double(env, value, &out);
+  return out;
+}
+
+static napi_value make_text(napi_env env, const char *value) {
   napi_value out = NULL;
   napi_create_string_utf8(env, value, NAPI_AUTO_LENGTH, &out);
   return out;
 }
 
-static void set(napi_env env, napi_value object, const char *name, napi_value value) { napi_set_named_property(env, object, name, value); }
-
-napi_value counters_object(napi_env env, const struct counters *counters) {
-  napi_value out;
-  CHECK(napi_create_object(env, &out));
-  set(env, out, "received", number(env, (double)counters->received));
-  set(env, out, "dropped", number(env, (double)counters->dropped));
-  set(env, out, "packets", number(env, (double)counters->packets));
-  set(env, out, "bytes", number(env, (double)counters->bytes));
-  set(env, out, "refused", number(env, (double)counters->refused));
-  set(env, out, "truncated", number(env, (double)counters->truncated));
-  if (counters->last_ns > 0) set(env, out, "lastPacketMs", number(env, (double)counters->last_ns / 1e6));
+static napi_value make_bool(napi_env env, bool value) {
+  napi_value out = NULL;
+  napi_get_boolean(env, value, &out);
   return out;
 }
 
-static napi_value links_array(napi_env env, const struct links *links) {
+static void set(napi_env env, napi_value object, const char *name, napi_value value) {
+  napi_set_named_property(env, object, name, value);
+}
+
+static void set_number(napi_env env, napi_value object, const char *name, double value) {
+  set(env, object, name, make_number(env, value));
+}
+
+static void set_text(napi_env env, napi_value object, const char *name, const char *value) {
+  set(env, object, name, make_text(env, value));
+}
+
+static void set_bool(napi_env env, napi_value object, const char *name, bool value) {
+  set(env, object, name, make_bool(env, value));
+}
+
+static napi_value make_counters(napi_env env, const struct counters *counters) {
   napi_value out;
+  CHECK(napi_create_object(env, &out));
+  set_number(env, out, "received", (double)counters->received);
+  set_number(env, out, "dropped", (double)counters->dropped);
+  set_number(env, out, "packets", (double)counters->packets);
+  set_number(env, out, "bytes", (double)counters->bytes);
+  set_number(env, out, "refused", (double)counters->refused);
+  set_number(env, out, "truncated", (double)counters->truncated);
+  if (counters->last_ns > 0)
+    set_number(env, out, "lastPacketMs", (double)counters->last_ns / 1e6);
+  return out;
+}
+
+static napi_value make_addresses(napi_env env, const struct links *links, int index) {
+  napi_value out;
+  uint32_t count = 0;
   CHECK(napi_create_array(env, &out));
-  for (size_t i = 0; i < links->link_count; i++) {
-    const struct link *link = &links->links[i];
-    napi_value object, addresses, is_up;
-    CHECK(napi_create_object(env, &object));
-    CHECK(napi_create_array(env, &addresses));
-    CHECK(napi_get_boolean(env, link->is_up, &is_up));
-    uint32_t count = 0;
-    for (size_t j = 0; j < links->address_count; j++)
-      if (links->addresses[j].index == link->index) napi_set_element(env, addresses, count++, text(env, links->addresses[j].text));
-    set(env, object, "name", text(env, link->name));
-    set(env, object, "index", number(env, link->index));
-    set(env, object, "kind", text(env, link->kind));
-    set(env, object, "isUp", is_up);
-    set(env, object, "mtu", number(env, link->mtu));
-    set(env, object, "gsoMaxBytes", number(env, link->gso_max));
-    set(env, object, "packets", number(env, (double)link->packets));
-    set(env, object, "peerIndex", link->peer_index ? number(env, link->peer_index) : NULL);
-    set(env, object, "addresses", addresses);
-    napi_set_element(env, out, (uint32_t)i, object);
+  for (size_t i = 0; i < links->address_count; i++) {
+    const struct address *address = &links->addresses[i];
+    if (address->index != index) continue;
+    napi_set_element(env, out, count++, make_text(env, address->text));
   }
   return out;
 }
 
-napi_value event_object(napi_env env, const struct event *event) {
-  static const char *kinds[] = {"firstPacket", "moved", "limit", "writeFailed", "down", "link", "linksLost", "done", "failed"};
-  napi_value out, flag, is_up;
+static napi_value make_link(napi_env env, const struct links *links, const struct link *link) {
+  napi_value out;
   CHECK(napi_create_object(env, &out));
-  CHECK(napi_get_boolean(env, event->flag, &flag));
-  CHECK(napi_get_boolean(env, event->is_up, &is_up));
-  set(env, out, "kind", text(env, kinds[event->kind]));
-  set(env, out, "id", number(env, event->id));
-  set(env, out, "number", number(env, (double)event->number));
-  set(env, out, "flag", flag);
-  set(env, out, "isUp", is_up);
-  set(env, out, "code", text(env, event->failure.code));
-  set(env, out, "message", text(env, event->failure.message));
-  set(env, out, "counters", counters_object(env, &event->counters));
-  set(env, out, "links", links_array(env, &event->links));
+  set_text(env, out, "name", link->name);
+  set_number(env, out, "index", link->index);
+  set_text(env, out, "kind", link->kind);
+  set_bool(env, out, "isUp", link->is_up);
+  set_number(env, out, "mtu", link->mtu);
+  set_number(env, out, "gsoMaxBytes", link->gso_max);
+  set_number(env, out, "packets", (double)link->packets);
+  if (link->peer_index) set_number(env, out, "peerIndex", link->peer_index);
+  set(env, out, "addresses", make_addresses(env, links, link->index));
   return out;
 }
 
-struct sink *sink_of(napi_env env, napi_value fd, napi_value bytes_left, napi_value is_empty) {
-  double descriptor, left;
-  bool empty;
-  if (!number_of(env, fd, &descriptor) || !number_of(env, bytes_left, &left)) return NULL;
-  if (napi_get_value_bool(env, is_empty, &empty) != napi_ok) return napi_throw_type_error(env, NULL, "Cannot call the addon: expected a boolean"), NULL;
-  struct sink *sink = calloc(1, sizeof *sink);
-  if (!sink) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
-  *sink = (struct sink){.fd = (int)descriptor, .bytes_left = left > 9e18 ? INT64_MAX : (int64_t)left, .is_empty = empty};
-  struct stat status;
-  sink->is_file = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
-  return sink;
+static napi_value make_links(napi_env env, const struct links *links) {
+  napi_value out;
+  CHECK(napi_create_array(env, &out));
+  for (size_t i = 0; i < links->link_count; i++)
+    napi_set_element(env, out, (uint32_t)i, make_link(env, links, &links->links[i]));
+  return out;
 }
 
+static const char *const kinds[] = {
+  [EVENT_FIRST_PACKET] = "firstPacket", [EVENT_MOVED] = "moved",
+  [EVENT_LIMIT] = "limit",              [EVENT_WRITE_FAILED] = "writeFailed",
+  [EVENT_DOWN] = "down",                [EVENT_LINK] = "link",
+  [EVENT_LINKS_LOST] = "linksLost",     [EVENT_COMPILED] = "compiled",
+  [EVENT_LISTED] = "listed",            [EVENT_OPENED] = "opened",
+  [EVENT_CLOSED] = "closed",            [EVENT_FAILED] = "failed",
+};
+
+static const char *id_name(enum event_kind kind) { return kind < EVENT_LINK ? "tap" : "call"; }
+
+static void set_link(napi_env env, napi_value out, const struct link_event *link) {
+  set_text(env, out, "name", link->name);
+  set_number(env, out, "index", link->index);
+  set_bool(env, out, "isGone", link->is_gone);
+  set_bool(env, out, "isUp", link->is_up);
+}
+
+static void set_members(napi_env env, napi_value out, const struct event *event) {
+  switch (event->kind) {
+  case EVENT_FIRST_PACKET:
+    set_number(env, out, "atMs", (double)event->first_packet.at_ns / 1e6);
+    return;
+  case EVENT_MOVED:
+    set_number(env, out, "fd", event->moved.fd);
+    set(env, out, "counters", make_counters(env, &event->moved.counters));
+    return;
+  case EVENT_LIMIT:
+    set_text(env, out, "limit", event->limit.is_bytes ? "bytes" : "packets");
+    return;
+  case EVENT_WRITE_FAILED:
+    set_number(env, out, "fd", event->write_failed.fd);
+    set_text(env, out, "code", event->write_failed.code);
+    return;
+  case EVENT_LINK: return set_link(env, out, &event->link);
+  case EVENT_COMPILED:
+    set_number(env, out, "instructions", event->compiled.instructions);
+    return;
+  case EVENT_LISTED: return set(env, out, "links", make_links(env, &event->listed.links));
+  case EVENT_OPENED:
+    set_number(env, out, "ringBytes", (double)event->opened.ring_bytes);
+    return;
+  case EVENT_CLOSED:
+    set(env, out, "counters", make_counters(env, &event->closed.counters));
+    return;
+  case EVENT_FAILED:
+    set_text(env, out, "code", event->failed.code);
+    set_text(env, out, "message", event->failed.message);
+    return;
+  case EVENT_DOWN:
+  case EVENT_LINKS_LOST: return;
+  }
+}
+
+// { kind, tap or call, the members of the kind }
+napi_value make_event(napi_env env, const struct event *event) {
+  napi_value out;
+  CHECK(napi_create_object(env, &out));
+  set_text(env, out, "kind", kinds[event->kind]);
+  if (event->kind != EVENT_LINK && event->kind != EVENT_LINKS_LOST)
+    set_number(env, out, id_name(event->kind), event->id);
+  set_members(env, out, event);
+  return out;
+}

@@ -1,37 +1,83 @@
-// The thread that drains all rings of one JavaScript environment, and what it is told and tells.
+// The reader: one thread that drains all rings of one JavaScript environment.
+// In: commands. Out: events. Work that blocks runs on workers.
 #pragma once
 #include "selcap.h"
 
-enum command_kind { COMMAND_ADD, COMMAND_OFFER, COMMAND_ROTATE, COMMAND_BYTES_LEFT, COMMAND_WINDOW, COMMAND_RETRY, COMMAND_CLOSE, COMMAND_SET_LEFT, COMMAND_RELEASE, COMMAND_WATCH_LINKS, COMMAND_STOP };
+enum command_kind {
+  COMMAND_ADD_TAP,
+  COMMAND_OFFER_SINK,
+  COMMAND_ROTATE,
+  COMMAND_SET_BYTES_LEFT,
+  COMMAND_SET_WINDOW,
+  COMMAND_RETRY,
+  COMMAND_CLOSE,
+  COMMAND_SET_LIMITS,
+  COMMAND_RELEASE_GROUP,
+  COMMAND_WATCH_LINKS,
+  COMMAND_STOP,
+};
 
 struct command {
   struct command *next;
   enum command_kind kind;
   uint32_t id;      // of the tap
-  uint32_t request; // to be answered
+  uint32_t request; // CLOSE: the call that the event answers
   struct tap *tap;
-  struct group *group;
+  struct limit_group *group;
   struct sink *sink;
   int64_t packets, bytes;
   struct window window;
 };
 
-enum event_kind { EVENT_FIRST_PACKET, EVENT_MOVED, EVENT_LIMIT, EVENT_WRITE_FAILED, EVENT_DOWN, EVENT_LINK, EVENT_LINKS_LOST, EVENT_DONE, EVENT_FAILED };
-
-struct event {
-  enum event_kind kind;
-  uint32_t id;      // of the tap, or of the request
-  int64_t number;   // fd, time in ns, instructions, ifindex
-  bool flag;        // limit: of bytes; link: gone
-  bool is_up;
-  struct counters counters;
-  struct links links;
-  struct failure failure; // code: the errno's name too; message: an interface's name too
+enum event_kind {
+  // Of a tap.
+  EVENT_FIRST_PACKET,
+  EVENT_MOVED,
+  EVENT_LIMIT,
+  EVENT_WRITE_FAILED,
+  EVENT_DOWN,
+  // Of an interface of this network namespace.
+  EVENT_LINK,
+  EVENT_LINKS_LOST,
+  // Answers to an asynchronous call.
+  EVENT_COMPILED,
+  EVENT_LISTED,
+  EVENT_OPENED,
+  EVENT_CLOSED,
+  EVENT_FAILED,
 };
 
+struct link_event {
+  char name[INTERFACE_NAME_BYTES];
+  int index;
+  bool is_gone, is_up;
+};
+
+// The union's member is named after the kind; DOWN and LINKS_LOST have none.
+struct event {
+  enum event_kind kind;
+  uint32_t id; // of the tap, or of the call that is answered
+  union {
+    struct { uint64_t at_ns; } first_packet;
+    struct { int fd; struct counters counters; } moved;
+    struct { bool is_bytes; } limit;
+    struct { int fd; char code[20]; } write_failed; // code: the errno's name
+    struct link_event link;
+    struct { unsigned instructions; } compiled;
+    struct { struct links links; } listed;
+    struct { size_t ring_bytes; } opened;
+    struct { struct counters counters; } closed;
+    struct failure failed;
+  };
+};
+
+typedef void emit_function(void *context, struct event *event); // takes ownership of the event
+
 struct reader;
-struct reader *start_reader(void (*emit)(void *context, struct event *event), void *context);
+struct reader *start_reader(emit_function *emit, void *context);
 void stop_reader(struct reader *reader);
-bool run_elsewhere(struct reader *reader, void *(*work)(void *), void *argument);
-void tell(struct reader *reader, struct command command);
+void post_command(struct reader *reader, struct command command);
+void emit(struct reader *reader, struct event event);
+void free_event(struct event *event);
 bool read_counters(struct reader *reader, uint32_t id, struct counters *out);
+bool run_on_worker(struct reader *reader, void (*run)(void *), void *argument);

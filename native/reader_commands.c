@@ -1,4 +1,4 @@
-// What the reader is told to do, one command after the other, between its passes over the rings.
+// Runs the commands that other threads posted, in their order, between two passes over the rings.
 #include "reader_state.h"
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -10,34 +10,34 @@ struct tap *find_tap(const struct reader *reader, uint32_t id) {
   return tap;
 }
 
-static void offer(struct reader *reader, struct tap *tap, struct sink *sink) {
+static void offer_sink(struct reader *reader, struct tap *tap, struct sink *sink) {
   struct sink **last = &tap->sink;
   while (*last) last = &(*last)->next;
   *last = sink;
-  go_on(reader, tap);
+  resume_drain(reader, tap);
 }
 
-static void add(struct reader *reader, struct tap *tap) {
+static void add_tap(struct reader *reader, struct tap *tap) {
   if (tap->group) tap->group->references++;
   pthread_mutex_lock(&reader->lock);
   tap->next = reader->taps;
   reader->taps = tap;
   pthread_mutex_unlock(&reader->lock);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = tap};
-  epoll_ctl(reader->epoll, EPOLL_CTL_ADD, tap->fd, &event);
+  epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, tap->fd, &event);
 }
 
-static void release(struct group *group) {
+void release_group(struct limit_group *group) {
   if (--group->references == 0) free(group);
 }
 
-static void set_left(struct group *group, int64_t packets, int64_t bytes) {
+static void set_limits(struct limit_group *group, int64_t packets, int64_t bytes) {
   group->packets_left = packets;
   group->bytes_left = bytes;
-  group->is_over = packets == 0 || bytes == 0;
+  group->is_reached = packets == 0 || bytes == 0;
 }
 
-// Of what waits in the ring the new window decides, of the drops so far the old one.
+// The new window applies to packets that still lie in the ring, the old one to the drops so far.
 static void set_window(struct reader *reader, struct tap *tap, struct window window) {
   pthread_mutex_lock(&reader->lock);
   read_statistics(tap);
@@ -46,54 +46,68 @@ static void set_window(struct reader *reader, struct tap *tap, struct window win
 }
 
 static void watch_links(struct reader *reader) {
-  if (reader->link_watch >= 0) return;
-  reader->link_watch = open_link_watch();
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = &reader->link_watch};
-  if (reader->link_watch >= 0) epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->link_watch, &event);
+  if (reader->link_fd >= 0) return;
+  reader->link_fd = open_link_socket();
+  struct epoll_event event = {.events = EPOLLIN, .data.ptr = &reader->link_fd};
+  if (reader->link_fd >= 0) epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, reader->link_fd, &event);
 }
 
-static void obey(struct reader *reader, const struct command *command) {
-  struct tap *tap = find_tap(reader, command->id);
+static void rotate(struct reader *reader, struct tap *tap) {
+  drain(reader, tap);
+  if (tap->sink && !tap->sink->is_empty && tap->sink->next) next_sink(reader, tap);
+}
+
+static void set_bytes_left(struct reader *reader, struct tap *tap, int64_t bytes) {
+  if (!tap->sink) return;
+  tap->sink->bytes_left = bytes;
+  resume_drain(reader, tap);
+}
+
+// A command for a tap that was closed meanwhile does nothing.
+static void run_tap_command(struct reader *reader, struct tap *tap, const struct command *command) {
   switch (command->kind) {
-  case COMMAND_ADD: return add(reader, command->tap);
-  case COMMAND_OFFER: return tap ? offer(reader, tap, command->sink) : free(command->sink);
-  case COMMAND_ROTATE:
-    if (tap) drain(reader, tap);
-    if (tap && tap->sink && !tap->sink->is_empty && tap->sink->next) move_on(reader, tap);
-    return;
-  case COMMAND_BYTES_LEFT:
-    if (tap && tap->sink) tap->sink->bytes_left = command->bytes, go_on(reader, tap);
-    return;
-  case COMMAND_WINDOW:
-    if (tap) set_window(reader, tap, command->window);
-    return;
-  case COMMAND_RETRY:
-    if (tap) tap->is_failed = false;
-    return;
+  case COMMAND_OFFER_SINK: return offer_sink(reader, tap, command->sink);
+  case COMMAND_ROTATE: return rotate(reader, tap);
+  case COMMAND_SET_BYTES_LEFT: return set_bytes_left(reader, tap, command->bytes);
+  case COMMAND_SET_WINDOW: return set_window(reader, tap, command->window);
+  case COMMAND_RETRY: tap->is_write_failed = false; return;
   case COMMAND_CLOSE:
-    if (tap && !tap->is_closing) start_closing(reader, tap, command->request);
+    if (!tap->is_closing) start_close(reader, tap, command->request);
     return;
-  case COMMAND_SET_LEFT: return set_left(command->group, command->packets, command->bytes);
-  case COMMAND_RELEASE: return release(command->group);
-  case COMMAND_WATCH_LINKS: return watch_links(reader);
-  case COMMAND_STOP: reader->is_stopping = true; return;
+  default: return;
   }
 }
 
-bool has_commands(struct reader *reader) { return __atomic_load_n(&reader->first, __ATOMIC_ACQUIRE) != NULL; }
+static void run_command(struct reader *reader, const struct command *command) {
+  struct tap *tap;
+  switch (command->kind) {
+  case COMMAND_ADD_TAP: return add_tap(reader, command->tap);
+  case COMMAND_SET_LIMITS: return set_limits(command->group, command->packets, command->bytes);
+  case COMMAND_RELEASE_GROUP: return release_group(command->group);
+  case COMMAND_WATCH_LINKS: return watch_links(reader);
+  case COMMAND_STOP: reader->is_stopping = true; return;
+  default:
+    tap = find_tap(reader, command->id);
+    if (tap) run_tap_command(reader, tap, command);
+    else free(command->sink);
+  }
+}
 
-void obey_all(struct reader *reader) {
-  write_held(reader);
+bool has_commands(struct reader *reader) {
+  return __atomic_load_n(&reader->first_command, __ATOMIC_ACQUIRE) != NULL;
+}
+
+void run_commands(struct reader *reader) {
+  flush_held(reader);
   pthread_mutex_lock(&reader->lock);
-  struct command *command = reader->first;
-  reader->first = NULL;
-  reader->last = &reader->first;
+  struct command *command = reader->first_command;
+  reader->first_command = NULL;
+  reader->last_command = &reader->first_command;
   pthread_mutex_unlock(&reader->lock);
   while (command) {
     struct command *next = command->next;
-    obey(reader, command);
+    run_command(reader, command);
     free(command);
     command = next;
   }
 }
-

@@ -1,4 +1,6 @@
-// Opening, stopping and closing one TPACKET_V3 ring. Called on threads of their own: opening takes some 10 ms, closing 20.
+// Opens, stops and closes one TPACKET_V3 ring, and reads its statistics.
+// In: a tap's spec. Out: a tap whose filter was attached before the bind, or a failure.
+// open_ring() takes about 10 ms and close_ring() 20: they run on workers.
 #include "selcap.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,17 +17,21 @@
 
 #define BLOCK_SMALL (128u << 10)
 #define BLOCK_LARGE (256u << 10) // where frames may be longer than 64 KiB (BIG TCP)
-#define BLOCK_HUGE (512u << 10)  // the thread wakes up half as often (bench/README.md), and there are eight of them still
+#define BLOCK_HUGE (512u << 10)  // halves the wake-ups (bench/README.md) of rings with 8 blocks
 #define BLOCKS_MIN 4u
+#define FRAME_BYTES 2048
 #define RETIRE_MS 100
 #define NS_PER_SECOND 1000000000u
 
-static void fail(struct failure *failure, const struct tap_spec *spec, const char *code, const char *detail) {
+static bool fail(struct failure *failure, const struct tap_spec *spec, const char *code,
+                 const char *detail) {
   snprintf(failure->code, sizeof failure->code, "%s", code);
-  snprintf(failure->message, sizeof failure->message, "Cannot open tap on \"%s\": %.400s", spec->interface, detail);
+  snprintf(failure->message, sizeof failure->message, "Cannot open tap on \"%s\": %.400s",
+           spec->interface, detail);
+  return false;
 }
 
-static void fail_errno(struct failure *failure, const struct tap_spec *spec, const char *what) {
+static bool fail_errno(struct failure *failure, const struct tap_spec *spec, const char *what) {
   int error = errno;
   char detail[400];
   const char *code = "NO_INTERFACE";
@@ -34,21 +40,26 @@ static void fail_errno(struct failure *failure, const struct tap_spec *spec, con
     char program[160] = "node";
     ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
     if (length > 0) program[length] = '\0';
-    snprintf(detail, sizeof detail, "not permitted, expected the capability CAP_NET_RAW%s; run it as root, or: sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin+ep %s",
+    snprintf(detail, sizeof detail,
+             "not permitted, expected the capability CAP_NET_RAW%s; run it as root, or: "
+             "sudo setcap cap_net_raw,cap_net_admin,cap_sys_admin+ep %s",
              spec->netns ? " and, for another network namespace, CAP_SYS_ADMIN" : "", program);
   } else if (error == ENOMEM || error == ENOBUFS) {
     code = "NO_MEMORY";
-    snprintf(detail, sizeof detail, "%s: the kernel has no memory for it (%s)", what, strerrorname_np(error));
+    snprintf(detail, sizeof detail, "%s: the kernel has no memory for it (%s)", what,
+             strerrorname_np(error));
   } else if (error == ENODEV || error == ENXIO) {
-    snprintf(detail, sizeof detail, "there is no such interface%s", spec->netns ? " in its network namespace" : "");
+    snprintf(detail, sizeof detail, "there is no such interface%s",
+             spec->netns ? " in its network namespace" : "");
   } else if (error == ENETDOWN) {
     code = "INTERFACE_DOWN";
     snprintf(detail, sizeof detail, "the interface is down");
   } else {
     code = "NOT_SUPPORTED";
-    snprintf(detail, sizeof detail, "%s: %s (%s)", what, strerror(error), strerrorname_np(error));
+    snprintf(detail, sizeof detail, "%s: %s (%s)", what, strerror(error),
+             strerrorname_np(error));
   }
-  fail(failure, spec, code, detail);
+  return fail(failure, spec, code, detail);
 }
 
 static uint64_t wall_ns(void) {
@@ -63,57 +74,95 @@ static int attach_program(int fd, const struct program *program) {
   return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &attached, sizeof attached);
 }
 
-// A program that the kernel refuses is applied by the reader to each packet. One that looks at VLAN tags is not: the kernel
-// keeps them beside the packet, where only its own interpreter looks.
-static bool attach(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
+static bool fail_refused(const struct tap_spec *spec, unsigned count, int error, bool needs_kernel,
+                         struct failure *failure) {
+  char detail[200];
+  const char *reason = needs_kernel ? ", and VLAN tags are seen by the kernel alone" : "";
+  snprintf(detail, sizeof detail,
+           "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)%s", count,
+           strerrorname_np(error), reason);
+  return fail(failure, spec, "FILTER_TOO_LONG", detail);
+}
+
+// The reader applies a program that the kernel refuses to each packet. Not one that looks at VLAN
+// tags: the kernel strips them, and only its own interpreter sees them.
+static bool attach_filter(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
+  static const char what[] = "attaching the filter";
   struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, spec->snap_length);
   const struct program everything = {&accept_all, 1};
   struct program program = {0};
-  if (spec->filter[0] == '\0') return attach_program(tap->fd, &everything) == 0 || (fail_errno(failure, spec, "attaching the filter"), false);
+  if (spec->filter[0] == '\0')
+    return attach_program(tap->fd, &everything) == 0 || fail_errno(failure, spec, what);
   if (!compile_filter(spec->filter, spec, spec->interface, &program, failure)) return false;
   int error = attach_program(tap->fd, &program) == 0 ? 0 : errno;
-  bool is_refused = error == ENOMEM || error == EINVAL, needs_kernel = strstr(spec->filter, "vlan") != NULL;
-  if (is_refused && !needs_kernel && attach_program(tap->fd, &everything) == 0) return tap->program = program, true;
+  bool is_refused = error == ENOMEM || error == EINVAL;
+  bool needs_kernel = strstr(spec->filter, "vlan") != NULL;
+  if (is_refused && !needs_kernel && attach_program(tap->fd, &everything) == 0) {
+    tap->program = program;
+    return true;
+  }
   free(program.instructions);
   if (error == 0) return true;
   errno = error;
-  if (!is_refused) return fail_errno(failure, spec, "attaching the filter"), false;
-  char detail[200];
-  snprintf(detail, sizeof detail, "the kernel refused a filter of %u instructions (%s, see net.core.optmem_max)%s", program.count, strerrorname_np(error),
-           needs_kernel ? ", and VLAN tags are seen by the kernel alone" : "");
-  return fail(failure, spec, "FILTER_TOO_LONG", detail), false;
+  if (!is_refused) return fail_errno(failure, spec, what);
+  return fail_refused(spec, program.count, error, needs_kernel, failure);
 }
 
-static bool map_ring(struct tap *tap, const struct tap_spec *spec, uint32_t gso_max, struct failure *failure) {
-  int version = TPACKET_V3;
-  tap->block_bytes = gso_max > 65536 || spec->ring_bytes >= (1u << 20) ? BLOCK_LARGE : BLOCK_SMALL;
+static void set_ring_size(struct tap *tap, const struct tap_spec *spec, uint32_t gso_max) {
+  bool is_large = gso_max > 65536 || spec->ring_bytes >= (1u << 20);
+  tap->block_bytes = is_large ? BLOCK_LARGE : BLOCK_SMALL;
   if (spec->ring_bytes >= 8 * BLOCK_HUGE) tap->block_bytes = BLOCK_HUGE;
   tap->block_count = (uint32_t)(spec->ring_bytes / tap->block_bytes);
   if (tap->block_count < BLOCKS_MIN) tap->block_count = BLOCKS_MIN;
   tap->ring_bytes = (size_t)tap->block_bytes * tap->block_count;
+}
+
+static bool map_ring(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
+  int version = TPACKET_V3;
   struct tpacket_req3 request = {
-    .tp_block_size = tap->block_bytes, .tp_block_nr = tap->block_count, .tp_frame_size = 2048,
-    .tp_frame_nr = tap->block_bytes / 2048 * tap->block_count, .tp_retire_blk_tov = RETIRE_MS,
+    .tp_block_size = tap->block_bytes,
+    .tp_block_nr = tap->block_count,
+    .tp_frame_size = FRAME_BYTES,
+    .tp_frame_nr = tap->block_bytes / FRAME_BYTES * tap->block_count,
+    .tp_retire_blk_tov = RETIRE_MS,
   };
-  if (setsockopt(tap->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0) return fail_errno(failure, spec, "asking for TPACKET_V3"), false;
-  if (setsockopt(tap->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0) return fail_errno(failure, spec, "making the ring"), false;
+  if (setsockopt(tap->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) < 0)
+    return fail_errno(failure, spec, "asking for TPACKET_V3");
+  if (setsockopt(tap->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) < 0)
+    return fail_errno(failure, spec, "making the ring");
   tap->ring = mmap(NULL, tap->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, tap->fd, 0);
   if (tap->ring != MAP_FAILED) return true;
   tap->ring = NULL;
-  return fail_errno(failure, spec, "mapping the ring"), false;
+  return fail_errno(failure, spec, "mapping the ring");
 }
 
 static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
-  // Protocol 0: nothing is received before the bind, so no packet slips in ahead of the filter.
+  // With protocol 0 the socket receives nothing before the bind, so the filter sees each packet.
   tap->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (tap->fd < 0) return fail_errno(failure, spec, "making a packet socket"), false;
+  if (tap->fd < 0) return fail_errno(failure, spec, "making a packet socket");
   struct ifreq request = {0};
   memcpy(request.ifr_name, spec->interface, sizeof request.ifr_name);
-  if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0) return fail_errno(failure, spec, "looking it up"), false;
-  if (!attach(tap, spec, failure) || !map_ring(tap, spec, gso_max_of(request.ifr_ifindex), failure)) return false;
-  struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = request.ifr_ifindex};
-  if (bind(tap->fd, (struct sockaddr *)&address, sizeof address) < 0) return fail_errno(failure, spec, "binding to it"), false;
-  return true;
+  if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0)
+    return fail_errno(failure, spec, "looking it up");
+  if (!attach_filter(tap, spec, failure)) return false;
+  set_ring_size(tap, spec, gso_max_of(request.ifr_ifindex));
+  if (!map_ring(tap, spec, failure)) return false;
+  struct sockaddr_ll address = {
+    .sll_family = AF_PACKET,
+    .sll_protocol = htons(ETH_P_ALL),
+    .sll_ifindex = request.ifr_ifindex,
+  };
+  bool is_bound = bind(tap->fd, (struct sockaddr *)&address, sizeof address) == 0;
+  return is_bound || fail_errno(failure, spec, "binding to it");
+}
+
+static bool fail_namespace(struct failure *failure, const struct tap_spec *spec) {
+  if (errno == EPERM) return fail_errno(failure, spec, "entering its network namespace");
+  char detail[380];
+  snprintf(detail, sizeof detail,
+           "the network namespace %.250s cannot be entered (%s); the pod may be gone", spec->netns,
+           strerrorname_np(errno));
+  return fail(failure, spec, "NO_NAMESPACE", detail);
 }
 
 struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
@@ -125,49 +174,45 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
   tap->inside_is_pod = spec->inside_is_pod;
   tap->snap_length = spec->snap_length;
   tap->window = spec->window;
-  tap->looked_at_ns = wall_ns();
-  int own;
-  if (enter_netns(spec->netns, &own) < 0) {
-    if (errno == EPERM) fail_errno(failure, spec, "entering its network namespace");
-    else {
-      char detail[380];
-      snprintf(detail, sizeof detail, "the network namespace %.250s cannot be entered (%s); the pod may be gone", spec->netns, strerrorname_np(errno));
-      fail(failure, spec, "NO_NAMESPACE", detail);
-    }
+  tap->statistics_read_ns = wall_ns();
+  int previous_fd;
+  if (enter_netns(spec->netns, &previous_fd) < 0) {
+    fail_namespace(failure, spec);
     free(tap);
     return NULL;
   }
   bool is_open = open_socket(tap, spec, failure);
-  leave_netns(own);
+  leave_netns(previous_fd);
   tap->netns = spec->netns ? strdup(spec->netns) : NULL;
   if (is_open) return tap;
   close_ring(tap);
   return NULL;
 }
 
-// From now on the kernel takes nothing more into the ring.
+// The kernel puts nothing more into the ring after this.
 bool stop_receiving(struct tap *tap) {
   struct sock_filter refuse_all = BPF_STMT(BPF_RET | BPF_K, 0);
   struct sock_fprog program = {1, &refuse_all};
   return setsockopt(tap->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
-// The kernel's counts are 32 bits and start again at each reading: this thread alone reads them.
+// Only the reader thread calls this: the kernel's counts have 32 bits and restart at each reading.
 void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
-  uint64_t before_ns = tap->looked_at_ns;
-  tap->looked_at_ns = wall_ns();
-  tap->handed += statistics.tp_packets; // includes the drops
-  tap->lost += statistics.tp_drops;
-  // A drop has no time: it counts if any of the time since the last look lies within the window, so none is kept back.
-  if (tap->looked_at_ns >= tap->window.from_ns && before_ns < tap->window.until_ns) tap->counters.dropped += statistics.tp_drops;
-  tap->counters.received = tap->matched + tap->counters.dropped;
+  uint64_t before_ns = tap->statistics_read_ns, now_ns = wall_ns();
+  tap->statistics_read_ns = now_ns;
+  tap->kernel_packets += statistics.tp_packets;
+  tap->kernel_drops += statistics.tp_drops;
+  // A drop has no time: it counts if any time since the last reading lies within the window.
+  bool may_match = now_ns >= tap->window.from_ns && before_ns < tap->window.until_ns;
+  if (may_match) tap->counters.dropped += statistics.tp_drops;
+  tap->counters.received = tap->matched_packets + tap->counters.dropped;
 }
 
-// Whether packets that lie in the ring may be of the window: a second is longer than any of them lies there.
-bool may_be_within(const struct tap *tap) {
+// Whether packets in the ring may be within the window: none lies there for a second.
+bool may_overlap_window(const struct tap *tap) {
   uint64_t now_ns = wall_ns();
   return now_ns >= tap->window.from_ns && now_ns - NS_PER_SECOND < tap->window.until_ns;
 }
@@ -180,7 +225,7 @@ void close_ring(struct tap *tap) {
     free(tap->sink);
     tap->sink = next;
   }
-  free(tap->carry);
+  free(tap->partial_record);
   free(tap->netns);
   free(tap->program.instructions);
   free(tap);

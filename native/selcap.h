@@ -1,4 +1,4 @@
-// What the addon's parts share. Threads and ownership: README.md.
+// Types that all files of the addon share. Threads and ownership: README.md.
 #pragma once
 #include <linux/filter.h>
 #include <linux/if_packet.h>
@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define INTERFACE_NAME_BYTES 16 // IFNAMSIZ, the NUL included
+
 enum format { FORMAT_PCAP, FORMAT_PCAPNG };
 
 struct counters {
@@ -14,14 +16,15 @@ struct counters {
   uint64_t last_ns; // kernel time of the last record written, 0 before the first
 };
 
-// Shared by the taps of one capture; only the reader thread counts it down. Negative: no limit.
-struct group {
+// A limit that the taps of one capture share. Only the reader thread counts it down.
+// Negative: no limit.
+struct limit_group {
   int references;
   int64_t packets_left, bytes_left;
-  bool is_over;
+  bool is_reached;
 };
 
-// Whose packets count, by the kernel's time of each: from_ns <= time < until_ns, since the epoch.
+// Packets count if from_ns <= kernel time < until_ns, both since the epoch.
 struct window {
   uint64_t from_ns, until_ns;
 };
@@ -34,14 +37,14 @@ struct sink {
 };
 
 struct tap_spec {
-  char interface[16];
-  char *netns;  // NULL: this one
+  char interface[INTERFACE_NAME_BYTES];
+  char *netns;  // NULL: the network namespace of this process
   char *filter; // "" for everything
   uint32_t snap_length;
   enum format format;
   bool headers_only, inside_is_pod;
   size_t ring_bytes;
-  uint32_t instructions_max; // of the filter, before it is optimised
+  uint32_t instructions_max; // of the filter, before optimisation
   struct window window;
 };
 
@@ -61,73 +64,81 @@ struct tap {
   int fd;
   uint8_t *ring;
   size_t ring_bytes;
-  uint32_t block_bytes, block_count, block; // the block to look at next
-  uint32_t taken;                           // packets of that block that are done with
-  uint8_t *packet;                          // the next one in it
+  uint32_t block_bytes, block_count, block; // block: the next one to drain
+  uint32_t block_packets_done;              // packets of that block that were drained
+  uint8_t *next_packet;                     // in that block
   enum format format;
   bool headers_only, inside_is_pod;
   uint32_t snap_length;
-  struct group *group;
+  struct limit_group *group;
   struct sink *sink; // the present one, then those offered
   struct counters counters;
-  struct program program;   // the filter, where the kernel refused it: applied to each packet here; count 0: the kernel filters
+  struct program program; // count 0: the kernel filters; else the reader applies it to each packet
   struct window window;
-  uint64_t handed, lost;    // counted by the kernel: packets, drops included; drops
-  uint64_t looked_at_ns;    // the kernel's counts, by the wall clock
-  uint64_t seen, matched;   // packets taken from the ring; those within the window that the program lets through
-  uint64_t drops_told;      // of counters.dropped, those already put into a record
-  uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns; // encoded, not yet written
-  uint8_t *carry;           // the rest of a record that a pipe took half of
-  size_t carry_bytes;
-  bool has_written, is_stalled, is_failed, is_closing;
+  uint64_t kernel_packets, kernel_drops; // PACKET_STATISTICS; packets include the drops
+  uint64_t statistics_read_ns;           // when they were read, by the wall clock
+  uint64_t drained_packets;              // taken from the ring
+  uint64_t matched_packets;              // of those, within the window and matched by the program
+  uint64_t drops_reported;               // of counters.dropped, already written into a record
+  // Encoded and not yet written.
+  uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns;
+  uint8_t *partial_record; // the rest of a record of which a pipe took the beginning
+  size_t partial_bytes;
+  bool has_written, is_stalled, is_write_failed, is_closing;
   uint64_t close_by_ms;
   uint32_t close_request;
-  char *netns; // looked at now and then: a namespace that is gone must not be held
+  char *netns; // polled: a namespace that was deleted must not be kept alive
 };
 
 // filter.c
-#define KERNEL_INSTRUCTIONS_MAX 4096 // BPF_MAXINSNS: what any kernel takes at most
-bool compile_filter(const char *text, const struct tap_spec *limits, const char *live_interface, struct program *out, struct failure *failure);
-bool lets_through(const struct program *program, const uint8_t *frame, uint32_t original, uint32_t captured);
+#define KERNEL_INSTRUCTIONS_MAX 4096 // BPF_MAXINSNS: the most that any kernel takes
+bool compile_filter(const char *text, const struct tap_spec *limits, const char *live_interface,
+                    struct program *out, struct failure *failure);
+bool matches_program(const struct program *program, const uint8_t *frame, uint32_t original,
+                     uint32_t captured);
 
-// netns.c: enters another network namespace on this thread and comes back; -1 with errno.
-int enter_netns(const char *path, int *own);
-void leave_netns(int own);
+// netns.c: moves this thread into another network namespace and back; -1 with errno.
+int enter_netns(const char *path, int *previous_fd);
+void leave_netns(int previous_fd);
 
 // ring.c
 struct tap *open_ring(const struct tap_spec *spec, struct failure *failure);
 void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
-bool may_be_within(const struct tap *tap);
+bool may_overlap_window(const struct tap *tap);
 
-// headers.c: bytes up to the end of the transport header, at most `length`.
+// headers_length.c: bytes up to the end of the transport header, at most `length`.
 uint32_t headers_length(const uint8_t *frame, uint32_t length);
 
 // encode.c
 struct frame {
   const uint8_t *data;
-  uint32_t captured, original; // of data, before a tag is put back
+  uint32_t captured, original; // of data, before a VLAN tag is put back
   uint32_t seconds, nanoseconds;
-  uint32_t flags;              // epb_flags
-  uint64_t drops;              // lost before this one
+  uint32_t flags; // epb_flags
+  uint64_t drops; // since the previous record
   uint8_t tag[4];
   bool has_tag;
 };
-static inline uint64_t frame_ns(const struct frame *frame) { return (uint64_t)frame->seconds * 1000000000 + frame->nanoseconds; }
+static inline uint64_t frame_ns(const struct frame *frame) {
+  return (uint64_t)frame->seconds * 1000000000 + frame->nanoseconds;
+}
 #define ENCODE_OVERHEAD 80
 size_t record_bytes(enum format format, uint32_t captured, bool has_drops);
-size_t encode_head(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out);
+size_t encode_head(enum format format, const struct frame *frame, uint32_t captured,
+                   uint32_t original, uint8_t *out);
 size_t encode_tail(enum format format, const struct frame *frame, uint32_t captured, uint8_t *out);
-size_t encode_record(enum format format, const struct frame *frame, uint32_t captured, uint32_t original, uint8_t *out);
-size_t first_record_bytes(enum format format, const uint8_t *record);
+size_t encode_record(enum format format, const struct frame *frame, uint32_t captured,
+                     uint32_t original, uint8_t *out);
+size_t encoded_record_bytes(enum format format, const uint8_t *record);
 
 // links.c
 struct link {
-  char name[16], kind[16];
+  char name[INTERFACE_NAME_BYTES], kind[16];
   int index, peer_index; // 0: none
   uint32_t mtu, gso_max;
-  uint64_t packets; // both ways, since it was made
+  uint64_t packets; // received and sent since the interface was created
   bool is_up;
 };
 struct address {
@@ -141,5 +152,6 @@ struct links {
   size_t address_count;
 };
 bool read_links(const char *netns, struct links *out, struct failure *failure);
-uint32_t gso_max_of(int index); // of an interface of this thread's namespace; 65536 if it cannot be told
-int open_link_watch(void);
+void free_links(struct links *links);
+uint32_t gso_max_of(int index); // of this thread's namespace; 65536 if the kernel does not say
+int open_link_socket(void);

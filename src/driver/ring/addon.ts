@@ -1,115 +1,152 @@
-// The door to native/: loads the addon and pairs its answers with the calls. Every asynchronous call carries a number that
-// comes back with its answer; what a tap tells goes to the tap's listener. One door for each JavaScript environment, since
-// the addon keeps one thread for each.
+// The binding to native/: loads the addon, pairs the answers of asynchronous calls with their
+// numbers, and passes events on to the listener of their tap. One binding for each thread of
+// JavaScript, since the addon runs one reader thread for each.
 import { createRequire } from 'node:module'
+import type { Format } from '../../model/capture.ts'
 import type { TapErrorCode } from '../../model/codes.ts'
 import { TapError } from '../../model/errors.ts'
-import type { Link, TapCounters } from '../driver.ts'
+import type { Link, Sink, TapCounters } from '../driver.ts'
 
-export type Group = { readonly isGroup: true } // opaque: a limit shared by taps
+export type NativeLimitGroup = { readonly isLimitGroup: true } // opaque: a limit that taps share
 
-export type NativeEvent = {
-  readonly kind: 'firstPacket' | 'moved' | 'limit' | 'writeFailed' | 'down' | 'link' | 'linksLost' | 'done' | 'failed'
-  readonly id: number // of the tap, or of the call
-  readonly number: number
-  readonly flag: boolean
-  readonly isUp: boolean
-  readonly code: string
-  readonly message: string
-  readonly counters: TapCounters
-  readonly links: readonly Link[]
+export type NativeWindow = { readonly fromMs: number; readonly untilMs: number }
+
+export type NativeTapEvent =
+  | { readonly kind: 'firstPacket'; readonly tap: number; readonly atMs: number }
+  | { readonly kind: 'moved'; readonly tap: number; readonly fd: number; readonly counters: TapCounters }
+  | { readonly kind: 'limit'; readonly tap: number; readonly limit: 'packets' | 'bytes' }
+  | { readonly kind: 'writeFailed'; readonly tap: number; readonly fd: number; readonly code: string }
+  | { readonly kind: 'down'; readonly tap: number }
+
+export type NativeLinkEvent =
+  | {
+      readonly kind: 'link'
+      readonly name: string
+      readonly index: number
+      readonly isGone: boolean
+      readonly isUp: boolean
+    }
+  | { readonly kind: 'linksLost' } // the kernel had more changes than the socket could hold
+
+export type NativeAnswer =
+  | { readonly kind: 'compiled'; readonly call: number; readonly instructions: number }
+  | { readonly kind: 'listed'; readonly call: number; readonly links: readonly Link[] }
+  | { readonly kind: 'opened'; readonly call: number; readonly ringBytes: number }
+  | { readonly kind: 'closed'; readonly call: number; readonly counters: TapCounters }
+
+type NativeFailure = { readonly kind: 'failed'; readonly call: number; readonly code: string; readonly message: string }
+
+type NativeEvent = NativeTapEvent | NativeLinkEvent | NativeAnswer | NativeFailure
+
+export type OpenOptions = {
+  readonly call: number
+  readonly interfaceName: string
+  readonly netns: string // '': the network namespace of this process
+  readonly filter: string
+  readonly snapLength: number
+  readonly format: Format
+  readonly headersOnly: boolean
+  readonly insideIsPod: boolean
+  readonly ringBytes: number
+  readonly instructionsMax: number
+  readonly group: NativeLimitGroup | null
+  readonly sink: Sink
+  readonly window: NativeWindow
 }
 
 export interface Addon {
   start(onEvent: (event: NativeEvent) => void): void
-  hold(isHeld: boolean): void
+  ref(): void
+  unref(): void
   compile(call: number, filter: string, snapLength: number, instructionsMax: number): void
   links(call: number, netns: string): void
-  open(
-    call: number,
-    interfaceName: string,
-    netns: string,
-    filter: string,
-    snapLength: number,
-    flags: number,
-    ringBytes: number,
-    group: Group | null,
-    fd: number,
-    bytesLeft: number,
-    isEmpty: boolean,
-    instructionsMax: number,
-    fromMs: number,
-    untilMs: number,
-  ): number
-  offer(tap: number, fd: number, bytesLeft: number, isEmpty: boolean): void
-  order(what: number, tap: number, value: number): void
-  setWindow(tap: number, fromMs: number, untilMs: number): void
+  /** Returns the tap's number, which its events carry. */
+  open(options: OpenOptions): number
+  close(call: number, tap: number): void
+  offer(tap: number, sink: Sink): void
+  rotate(tap: number): void
+  retry(tap: number): void
+  setBytesLeft(tap: number, bytesLeft: number): void
+  setWindow(tap: number, window: NativeWindow): void
   /** Into `out`, of 7: as TapCounters has them, the time 0 before the first packet. False once the tap is closed. */
   counters(tap: number, out: Float64Array): boolean
-  group(): Group
-  setLeft(group: Group, packets: number, bytes: number): void
+  limitGroup(): NativeLimitGroup
+  setLimits(group: NativeLimitGroup, packets: number, bytes: number): void
   watchLinks(): void
   pipe(bytes: number): readonly [read: number, write: number]
 }
 
 const path = '../../../native/build/Release/selcap.node'
 
-export class Door {
+export class AddonBinding {
   readonly addon: Addon
-  readonly #calls = new Map<number, PromiseWithResolvers<NativeEvent>>()
-  readonly #taps = new Map<number, (event: NativeEvent) => void>()
-  readonly #links = new Set<(event: NativeEvent) => void>()
+  readonly #calls = new Map<number, PromiseWithResolvers<NativeAnswer>>()
+  readonly #tapListeners = new Map<number, (event: NativeTapEvent) => void>()
+  readonly #linkListeners = new Set<(event: NativeLinkEvent) => void>()
   #lastCall = 0
 
   constructor() {
     this.addon = load()
-    this.addon.start(event => this.#take(event))
-    this.addon.hold(false)
+    this.addon.start(event => this.#handle(event))
+    this.addon.unref()
   }
 
-  /** Makes an asynchronous call; the process lives until its answer. Refuses with TapError. */
-  async call(make: (call: number) => void): Promise<NativeEvent> {
+  /** Makes an asynchronous call and keeps the process alive until its answer. Rejects with TapError. */
+  async call<Kind extends NativeAnswer['kind']>(kind: Kind, make: (call: number) => void): Promise<Extract<NativeAnswer, { kind: Kind }>> {
     const call = ++this.#lastCall
-    const answer = Promise.withResolvers<NativeEvent>()
-    this.#calls.set(call, answer)
-    this.addon.hold(true)
+    const pending = Promise.withResolvers<NativeAnswer>()
+    this.#calls.set(call, pending)
+    this.addon.ref()
     try {
       make(call)
-      return await answer.promise
+      const answer = await pending.promise
+      if (!isKind(answer, kind)) throw new Error(`Cannot use answer of call ${call}: expected ${kind}, got ${answer.kind}`)
+      return answer
     } finally {
       this.#calls.delete(call)
-      if (this.#calls.size === 0) this.addon.hold(false)
+      if (this.#calls.size === 0) this.addon.unref()
     }
   }
 
-  onTap(tap: number, listener: (event: NativeEvent) => void): void {
-    this.#taps.set(tap, listener)
+  onTapEvent(tap: number, listener: (event: NativeTapEvent) => void): void {
+    this.#tapListeners.set(tap, listener)
   }
 
-  forgetTap(tap: number): void {
-    this.#taps.delete(tap)
+  removeTapListener(tap: number): void {
+    this.#tapListeners.delete(tap)
   }
 
-  onLinks(listener: (event: NativeEvent) => void): Disposable {
-    this.#links.add(listener)
+  onLinkEvent(listener: (event: NativeLinkEvent) => void): Disposable {
+    this.#linkListeners.add(listener)
     this.addon.watchLinks()
-    return { [Symbol.dispose]: () => void this.#links.delete(listener) }
+    return { [Symbol.dispose]: () => void this.#linkListeners.delete(listener) }
   }
 
-  #take(event: NativeEvent): void {
+  #handle(event: NativeEvent): void {
     switch (event.kind) {
-      case 'done':
-        return this.#calls.get(event.id)?.resolve(event)
+      case 'compiled':
+      case 'listed':
+      case 'opened':
+      case 'closed':
+        return this.#calls.get(event.call)?.resolve(event)
       case 'failed':
-        return this.#calls.get(event.id)?.reject(new TapError(event.code as TapErrorCode, event.message))
+        return this.#calls.get(event.call)?.reject(new TapError(event.code as TapErrorCode, event.message))
       case 'link':
       case 'linksLost':
-        for (const listener of this.#links) listener(event)
+        for (const listener of this.#linkListeners) listener(event)
         return
-      default:
-        return this.#taps.get(event.id)?.(event)
+      case 'firstPacket':
+      case 'moved':
+      case 'limit':
+      case 'writeFailed':
+      case 'down':
+        return this.#tapListeners.get(event.tap)?.(event)
     }
   }
+}
+
+function isKind<Kind extends NativeAnswer['kind']>(answer: NativeAnswer, kind: Kind): answer is Extract<NativeAnswer, { kind: Kind }> {
+  return answer.kind === kind
 }
 
 function load(): Addon {

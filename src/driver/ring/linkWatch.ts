@@ -1,24 +1,24 @@
-// Changes of interfaces, told to whoever subscribed. When the kernel had more changes than it could tell, what was missed is
-// found by comparing the interfaces of before with those of now.
+// Passes changes of interfaces on to the subscribers. When the kernel's messages overflowed the
+// socket, lists the interfaces and compares them with the known ones to find what changed.
 
 import type { Link, LinkChange } from '../driver.ts'
-import type { Door, NativeEvent } from './addon.ts'
+import type { AddonBinding, NativeLinkEvent } from './addon.ts'
 
 export class LinkWatch {
-  readonly #door: Door
+  readonly #binding: AddonBinding
   readonly #list: () => Promise<readonly Link[]>
-  readonly #known = new Map<number, string>() // index → name
+  readonly #names = new Map<number, string>() // by interface index
   readonly #listeners = new Set<(change: LinkChange) => void>()
   #subscription: Disposable | undefined
 
-  constructor(door: Door, list: () => Promise<readonly Link[]>) {
-    this.#door = door
+  constructor(binding: AddonBinding, list: () => Promise<readonly Link[]>) {
+    this.#binding = binding
     this.#list = list
   }
 
   subscribe(listener: (change: LinkChange) => void): Disposable {
     this.#listeners.add(listener)
-    this.#subscription ??= this.#door.onLinks(event => this.#take(event))
+    this.#subscription ??= this.#binding.onLinkEvent(event => this.#handle(event))
     return {
       [Symbol.dispose]: () => {
         this.#listeners.delete(listener)
@@ -29,24 +29,29 @@ export class LinkWatch {
     }
   }
 
-  #take({ kind, message: name, number: index, flag: isGone, isUp }: NativeEvent): void {
-    if (kind === 'linksLost')
+  #handle(event: NativeLinkEvent): void {
+    if (event.kind === 'linksLost')
       void this.#list().then(
         links => this.#compare(links),
         () => {},
-      ) // read again at the next loss
-    else this.#tell({ kind: isGone ? 'gone' : isUp ? 'present' : 'down', name, index })
+      ) // the next loss lists again
+    else this.#emit({ kind: changeKind(event), name: event.name, index: event.index })
   }
 
   #compare(links: readonly Link[]): void {
-    const now = new Set(links.map(({ index }) => index))
-    for (const [index, name] of this.#known) if (!now.has(index)) this.#tell({ kind: 'gone', name, index })
-    for (const { name, index, isUp } of links) this.#tell({ kind: isUp ? 'present' : 'down', name, index })
+    const present = new Set(links.map(({ index }) => index))
+    for (const [index, name] of this.#names) if (!present.has(index)) this.#emit({ kind: 'gone', name, index })
+    for (const { name, index, isUp } of links) this.#emit({ kind: isUp ? 'present' : 'down', name, index })
   }
 
-  #tell(change: LinkChange): void {
-    if (change.kind === 'gone') this.#known.delete(change.index)
-    else this.#known.set(change.index, change.name)
+  #emit(change: LinkChange): void {
+    if (change.kind === 'gone') this.#names.delete(change.index)
+    else this.#names.set(change.index, change.name)
     for (const listener of this.#listeners) listener(change)
   }
+}
+
+function changeKind({ isGone, isUp }: { readonly isGone: boolean; readonly isUp: boolean }): LinkChange['kind'] {
+  if (isGone) return 'gone'
+  return isUp ? 'present' : 'down'
 }

@@ -1,85 +1,85 @@
-// The TPACKET_V3 driver: what driver.ts says, done by one native thread (native/README.md).
+// The TPACKET_V3 driver. In: the calls of the Driver interface. Out: calls of the addon, whose
+// reader thread does the work (native/README.md). Refuses where the addon is not built.
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from '../driver.ts'
-import { type Addon, Door, type Group, type NativeEvent } from './addon.ts'
+import { type Addon, AddonBinding, type NativeLimitGroup, type NativeTapEvent, type NativeWindow, type OpenOptions } from './addon.ts'
 import { LinkWatch } from './linkWatch.ts'
 
-const read = new Float64Array(7)
-const orders = { rotate: 0, setBytesLeft: 1, retry: 2, close: 3 } as const
+const counts = new Float64Array(7) // filled by addon.counters()
 
-/** Refuses where the addon is not built. */
 export function ringDriver(): Driver {
-  return new RingDriver(doorOfThisEnvironment())
+  return new RingDriver(bindingForThisThread())
 }
 
 class RingLimit implements LimitGroup {
-  readonly group: Group
+  readonly group: NativeLimitGroup
   readonly #addon: Addon
 
   constructor(addon: Addon) {
     this.#addon = addon
-    this.group = addon.group()
+    this.group = addon.limitGroup()
   }
 
   setLeft({ packets = -1, bytes = -1 }: { readonly packets?: number; readonly bytes?: number }): void {
-    this.#addon.setLeft(this.group, packets, bytes)
+    this.#addon.setLimits(this.group, packets, bytes)
   }
 }
 
-function isAsRead({ received, dropped, packets, bytes, refused, truncated }: TapCounters): boolean {
-  const isWrittenAsRead = read[2] === packets && read[3] === bytes && read[5] === truncated
-  return isWrittenAsRead && read[0] === received && read[1] === dropped && read[4] === refused
+function equalsCounts({ received, dropped, packets, bytes, refused, truncated }: TapCounters): boolean {
+  const isSameWritten = counts[2] === packets && counts[3] === bytes && counts[5] === truncated
+  return isSameWritten && counts[0] === received && counts[1] === dropped && counts[4] === refused
 }
 
 class RingTap implements DriverTap {
   readonly ringBytes: number
-  readonly #door: Door
+  readonly #binding: AddonBinding
   readonly #number: number
   #closed: Promise<TapCounters> | undefined
-  #last: TapCounters
+  #counters: TapCounters
 
-  constructor(door: Door, number: number, ringBytes: number) {
-    this.#door = door
+  constructor(binding: AddonBinding, number: number, ringBytes: number) {
+    this.#binding = binding
     this.#number = number
     this.ringBytes = ringBytes
-    this.#last = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
+    this.#counters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
   }
 
+  // Called each second for each tap, and most taps are idle: an unchanged tap allocates nothing.
   counters(): TapCounters {
-    const isOpen = this.#door.addon.counters(this.#number, read)
-    if (!isOpen || isAsRead(this.#last)) return this.#last // asked each second, of taps that mostly wait: nothing is made anew
-    const lastPacketMs = read[6] ?? 0
-    this.#last = {
-      received: read[0] ?? 0, // not taken apart as a list: that takes longer than asking the addon
-      dropped: read[1] ?? 0,
-      packets: read[2] ?? 0,
-      bytes: read[3] ?? 0,
-      refused: read[4] ?? 0,
-      truncated: read[5] ?? 0,
+    const isOpen = this.#binding.addon.counters(this.#number, counts)
+    if (!isOpen || equalsCounts(this.#counters)) return this.#counters
+    const lastPacketMs = counts[6] ?? 0
+    this.#counters = {
+      received: counts[0] ?? 0, // by index: destructuring takes longer than the native call
+      dropped: counts[1] ?? 0,
+      packets: counts[2] ?? 0,
+      bytes: counts[3] ?? 0,
+      refused: counts[4] ?? 0,
+      truncated: counts[5] ?? 0,
       ...(lastPacketMs > 0 && { lastPacketMs }),
     }
-    return this.#last
+    return this.#counters
   }
 
-  offer({ fd, bytesLeft, isEmpty }: Sink): void {
-    this.#door.addon.offer(this.#number, fd, bytesLeft, isEmpty)
+  offer(sink: Sink): void {
+    this.#binding.addon.offer(this.#number, sink)
   }
 
   rotate(): void {
-    this.#door.addon.order(orders.rotate, this.#number, 0)
+    this.#binding.addon.rotate(this.#number)
   }
 
   setBytesLeft(bytesLeft: number): void {
-    this.#door.addon.order(orders.setBytesLeft, this.#number, bytesLeft)
+    this.#binding.addon.setBytesLeft(this.#number, bytesLeft)
   }
 
-  setWindow({ fromMs, untilMs }: TapWindow): void {
-    this.#door.addon.setWindow(this.#number, fromMs ?? 0, untilMs ?? Number.POSITIVE_INFINITY)
+  setWindow(window: TapWindow): void {
+    this.#binding.addon.setWindow(this.#number, nativeWindow(window))
   }
 
   retry(): void {
-    this.#door.addon.order(orders.retry, this.#number, 0)
+    this.#binding.addon.retry(this.#number)
   }
 
   close(): Promise<TapCounters> {
@@ -88,63 +88,50 @@ class RingTap implements DriverTap {
   }
 
   async #close(): Promise<TapCounters> {
-    const { counters } = await this.#door.call(call => this.#door.addon.order(orders.close, this.#number, call))
-    this.#door.forgetTap(this.#number)
-    this.#last = counters
+    const { counters } = await this.#binding.call('closed', call => this.#binding.addon.close(call, this.#number))
+    this.#binding.removeTapListener(this.#number)
+    this.#counters = counters
     return counters
   }
 }
 
 class RingDriver implements Driver {
   readonly name = 'ring'
-  readonly #door: Door
+  readonly #binding: AddonBinding
   readonly #taps = new Set<DriverTap>()
   readonly #watch: LinkWatch
 
-  constructor(door: Door) {
-    this.#door = door
-    this.#watch = new LinkWatch(door, () => this.links())
+  constructor(binding: AddonBinding) {
+    this.#binding = binding
+    this.#watch = new LinkWatch(binding, () => this.links())
   }
 
   async compile(filter: string, snapLength: number, instructionsMax: number = filterInstructions.most): Promise<number> {
     if (filter === '') return 1
-    return (await this.#door.call(call => this.#door.addon.compile(call, filter, snapLength, instructionsMax))).number
+    const { addon } = this.#binding
+    const answer = await this.#binding.call('compiled', call => addon.compile(call, filter, snapLength, instructionsMax))
+    return answer.instructions
   }
 
   group(): LimitGroup {
-    return new RingLimit(this.#door.addon)
+    return new RingLimit(this.#binding.addon)
   }
 
   async open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap> {
-    const { sink, group } = spec
-    const opened = Promise.withResolvers<number>()
-    const { number: ringBytes } = await this.#door.call(call => {
-      const tap = this.#door.addon.open(
-        call,
-        spec.interfaceName,
-        spec.netns ?? '',
-        spec.filter,
-        spec.snapLength,
-        flagsOf(spec),
-        spec.ringBytes,
-        group instanceof RingLimit ? group.group : null,
-        sink.fd,
-        sink.bytesLeft,
-        sink.isEmpty,
-        spec.filterInstructionsMax ?? filterInstructions.most,
-        spec.window?.fromMs ?? 0,
-        spec.window?.untilMs ?? Number.POSITIVE_INFINITY,
-      )
-      this.#door.onTap(tap, event => onEvent(tapEvent(event)))
-      opened.resolve(tap)
+    const number = Promise.withResolvers<number>()
+    const { ringBytes } = await this.#binding.call('opened', call => {
+      const tap = this.#binding.addon.open(openOptions(call, spec))
+      this.#binding.onTapEvent(tap, event => onEvent(tapEvent(event)))
+      number.resolve(tap)
     })
-    const tap = new RingTap(this.#door, await opened.promise, ringBytes)
+    const tap = new RingTap(this.#binding, await number.promise, ringBytes)
     this.#taps.add(tap)
     return tap
   }
 
   async links(netns?: string): Promise<readonly Link[]> {
-    return (await this.#door.call(call => this.#door.addon.links(call, netns ?? ''))).links
+    const { addon } = this.#binding
+    return (await this.#binding.call('listed', call => addon.links(call, netns ?? ''))).links
   }
 
   watchLinks(onChange: (change: LinkChange) => void): Disposable {
@@ -152,7 +139,7 @@ class RingDriver implements Driver {
   }
 
   pipe(bytes: number): Pipe {
-    const [readFd, writeFd] = this.#door.addon.pipe(bytes)
+    const [readFd, writeFd] = this.#binding.addon.pipe(bytes)
     return { readFd, writeFd }
   }
 
@@ -161,30 +148,49 @@ class RingDriver implements Driver {
   }
 }
 
-function flagsOf({ format, payload, insideIsPod }: DriverSpec): number {
-  return (format === 'pcapng' ? 1 : 0) | (payload === 'Headers' ? 2 : 0) | (insideIsPod ? 4 : 0)
+function openOptions(call: number, spec: DriverSpec): OpenOptions {
+  const { interfaceName, filter, snapLength, format, insideIsPod, ringBytes, sink } = spec
+  return {
+    call,
+    interfaceName,
+    netns: spec.netns ?? '',
+    filter,
+    snapLength,
+    format,
+    headersOnly: spec.payload === 'Headers',
+    insideIsPod,
+    ringBytes,
+    instructionsMax: spec.filterInstructionsMax ?? filterInstructions.most,
+    group: spec.group instanceof RingLimit ? spec.group.group : null,
+    sink,
+    window: nativeWindow(spec.window ?? {}),
+  }
 }
 
-function tapEvent(event: NativeEvent): TapEvent {
+function nativeWindow({ fromMs = 0, untilMs = Number.POSITIVE_INFINITY }: TapWindow): NativeWindow {
+  return { fromMs, untilMs }
+}
+
+function tapEvent(event: NativeTapEvent): TapEvent {
   switch (event.kind) {
     case 'firstPacket':
-      return { kind: 'firstPacket', atMs: event.number / 1e6 }
+      return { kind: 'firstPacket', atMs: event.atMs }
     case 'moved':
-      return { kind: 'moved', fd: event.number, counters: event.counters }
+      return { kind: 'moved', fd: event.fd, counters: event.counters }
     case 'limit':
-      return { kind: 'limit', limit: event.flag ? 'bytes' : 'packets' }
+      return { kind: 'limit', limit: event.limit }
     case 'writeFailed':
-      return { kind: 'writeFailed', fd: event.number, code: event.code }
-    default:
+      return { kind: 'writeFailed', fd: event.fd, code: event.code }
+    case 'down':
       return { kind: 'down' }
   }
 }
 
-// The addon keeps one thread for each environment, so its door is made once.
-const doors: Door[] = []
+// The addon runs one reader thread for each thread of JavaScript, so each thread has one binding.
+const bindings: AddonBinding[] = []
 
-function doorOfThisEnvironment(): Door {
-  const door = doors[0] ?? new Door()
-  doors[0] = door
-  return door
+function bindingForThisThread(): AddonBinding {
+  const binding = bindings[0] ?? new AddonBinding()
+  bindings[0] = binding
+  return binding
 }

@@ -43,27 +43,57 @@ test('compile() refuses a filter that holds NUL', async t => {
 const addon = createRequire(import.meta.url)('../../../../native/build/Release/selcap.node') as Readonly<
   Record<string, (...args: unknown[]) => unknown>
 >
-const wrong: readonly (readonly [name: string, args: readonly unknown[]])[] = [
+const sink = { fd: 1, bytesLeft: 1, isEmpty: true }
+const window = { fromMs: 0, untilMs: 1 }
+const options = {
+  call: 1,
+  interfaceName: 'lo',
+  netns: '',
+  filter: '',
+  snapLength: 1,
+  format: 'pcap',
+  headersOnly: false,
+  insideIsPod: false,
+  ringBytes: 1,
+  instructionsMax: 1500,
+  group: null,
+  sink,
+  window,
+}
+const wrong: readonly (readonly [name: string, args: readonly unknown[], message?: RegExp])[] = [
   ['compile', ['x', 'ip', 2, 1500]],
   ['compile', [1, 7, 2, 1500]],
   ['compile', [1, 'ip', 'x', 1500]],
   ['compile', [1, 'ip', 2, 'x']],
   ['compile', []],
-  ['open', [1]],
-  ['open', [1, 'an interface name', '', '', 1, 0, 1, null, 1, 1, true, 1500]],
-  ['open', [1, 'lo', '', '', 1, 0, 1, null, 1, 1, 'x', 1500]],
-  ['open', [1, 'lo', '', '', 1, 0, 1, null, 'x', 1, true, 1500]],
-  ['offer', [1, 'x', 1, true]],
-  ['order', [9, 1, 1]],
-  ['order', [1, {}, 1]],
+  ['open', []],
+  ['open', [1], /"call" to be of an object/],
+  ['open', [null], /"call" to be of an object/],
+  ['open', [{ ...options, interfaceName: 'an interface name' }], /at most 15 characters/],
+  ['open', [{ ...options, format: 'text' }], /pcap or pcapng/],
+  ['open', [{ ...options, insideIsPod: 1 }], /"insideIsPod" to be a boolean/],
+  ['open', [{ ...options, filter: 'ip\0or' }], /without NUL/],
+  ['open', [{ ...options, netns: undefined }], /"netns" to be a string/],
+  ['open', [{ ...options, group: undefined }], /a limit group/],
+  ['open', [{ ...options, group: {} }], /a limit group/],
+  ['open', [{ ...options, sink: { ...sink, fd: 'x' } }], /"fd" to be a number/],
+  ['open', [{ ...options, sink: undefined }], /"fd" to be of an object/],
+  ['open', [{ ...options, window: { fromMs: 0 } }], /"untilMs" to be a number/],
+  ['offer', [1, { ...sink, isEmpty: 'x' }], /"isEmpty" to be a boolean/],
+  ['rotate', ['x']],
+  ['retry', []],
+  ['setBytesLeft', [1, {}]],
+  ['close', [1]],
+  ['setWindow', [1, {}], /"fromMs" to be a number/],
   ['counters', [{}]],
-  ['setLeft', [1, 2, 3]],
+  ['counters', [1, new Float64Array(6)], /Float64Array of 7/],
+  ['setLimits', [1, 2, 3], /a limit group/],
   ['links', [1, 5]],
   ['start', [() => {}]],
 ]
-for (const [name, args] of wrong) {
+for (const [name, args, message = /^Cannot (call|start) the addon: /] of wrong) {
   test(`the addon's ${name}() throws when it is given ${JSON.stringify(args)}`, t => {
-    ringDriver() // started
-    t.throws(() => addon[name]?.(...args), { instanceOf: Error })
+    ringDriver() // starts the addon
+    t.throws(() => addon[name]?.(...args), { instanceOf: Error, message })
   })
 }
