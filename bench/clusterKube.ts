@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { forwardTo } from '../scripts/demo/forward.ts'
 import { connectKube } from '../src/kube/connect.ts'
-import { type Kube, refusalOf } from '../src/kube/request.ts'
+import { apiErrorMessage, type Kube } from '../src/kube/request.ts'
 import type { SimulatedCluster } from '../test/support/kube/simulated.ts'
 import type { Scope } from '../test/support/net/namespace.ts'
 
@@ -35,6 +35,6 @@ export async function ask(kube: Kube, method: string, path: string, body?: objec
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   const text = body === undefined ? {} : { body: JSON.stringify(body) }
   const response = await kube({ path, method, headers: { 'content-type': type }, ...text, signal: AbortSignal.timeout(30_000) })
-  const said = await refusalOf(response)
+  const said = await apiErrorMessage(response)
   if ((response.statusCode ?? 500) >= 300) throw new Error(`Cannot ${method} ${path}: ${said}`)
 }

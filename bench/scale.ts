@@ -8,32 +8,32 @@ import { pino } from 'pino'
 import { Controller } from '../src/controller/controller.ts'
 import { nodeStatuses } from '../src/core/status/nodeStatus.ts'
 import { openDriver } from '../src/driver/openDriver.ts'
-import { decide } from '../src/engine/evaluate.ts'
+import { evaluate } from '../src/engine/evaluate.ts'
 import { connectWith } from '../src/kube/connect.ts'
-import { type Kube, readJson, refusalOf } from '../src/kube/request.ts'
-import type { Actual } from '../src/model/actualState.ts'
+import { apiErrorMessage, type Kube, readJson } from '../src/kube/request.ts'
+import type { ActualState } from '../src/model/actualState.ts'
 import { defaultSettings } from '../src/model/settings.ts'
 import { ReportWriter } from '../src/publish/reportWriter.ts'
 import { systemClock } from '../src/runtime/clock.ts'
-import { Cluster } from '../src/source/clusterSource.ts'
+import { ClusterSource } from '../src/source/clusterSource.ts'
 import { type ApiServer, startApiServer } from '../test/support/kube/apiServer.ts'
 
 const log = pino({ level: 'silent' })
 const idleSeconds = 60
-const nothing: Omit<Actual, 'disk'> = { taps: new Map(), captures: new Map(), filterErrors: new Map() }
+const nothing: Omit<ActualState, 'disk'> = { taps: new Map(), captures: new Map(), filterErrors: new Map() }
 const budgets = { diskBytesMax: 1e10, diskBytesUsed: 0, diskFreePercent: 50, ringBytesMax: 134_217_728, ringBytesUsed: 0 }
 
 const served = { apis: ['PacketCapture'], group: 'projectcalico.org', namespace: 'selcap-system' } as const
 
 /** The agent of a node, without its taps. */
 class LightAgent implements AsyncDisposable {
-  readonly #cluster: Cluster
+  readonly #cluster: ClusterSource
   readonly #writer: ReportWriter
   readonly #node: string
 
   constructor(kube: Kube, node: string) {
     this.#node = node
-    this.#cluster = new Cluster({
+    this.#cluster = new ClusterSource({
       kube,
       node,
       ...served,
@@ -49,9 +49,9 @@ class LightAgent implements AsyncDisposable {
 
   async #turn(): Promise<void> {
     const world = this.#cluster.snapshot()
-    if (!world.complete) return
+    if (!world.isSynced) return
     const actual = { ...nothing, disk: { usedBytes: 0, freePercent: 50 } }
-    const { captures } = decide(world, actual, Date.now())
+    const { captures } = evaluate(world, actual, Date.now())
     const place = { node: this.#node, directory: defaultSettings.captureDir }
     await this.#writer.publish({ world, elements: nodeStatuses(captures, actual, place), nowMs: Date.now() })
   }
@@ -95,7 +95,7 @@ async function make(kube: Kube, path: string, body: object, method = 'POST'): Pr
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(60_000),
   })
-  const said = await refusalOf(response)
+  const said = await apiErrorMessage(response)
   if ((response.statusCode ?? 500) >= 300) throw new Error(`Cannot make ${path}: ${said}`)
 }
 

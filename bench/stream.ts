@@ -10,12 +10,12 @@ import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import { ringDriver } from '../src/driver/ring/ringDriver.ts'
 import { defaultSettings } from '../src/model/settings.ts'
-import type { TurnListener, Turns } from '../src/model/turnListener.ts'
+import type { TurnListener, TurnListeners } from '../src/model/turnListener.ts'
 import { BlockReader } from '../src/pcap/blockReader.ts'
 import { systemClock } from '../src/runtime/clock.ts'
-import type { Told } from '../src/stream/mergeInput.ts'
+import type { InterfaceCounts } from '../src/stream/mergeInput.ts'
 import { openNodeStream } from '../src/stream/nodeStream.ts'
-import { toldIn } from '../src/stream/statistics.ts'
+import { countsIn } from '../src/stream/statistics.ts'
 import { StreamBudget } from '../src/stream/streamBudget.ts'
 import { specFor } from '../test/support/net/tapManagerFixture.ts'
 import { inNamespace, ip, machine, send } from './harness.ts'
@@ -53,7 +53,7 @@ async function ours(scene: Scene): Promise<object> {
   const specs = [...names, ...(scene.isBesideSilent ? ['silent0'] : [])].map(name => specFor(name, { pod: name, uid: capture.uid }))
   const listeners = new Set<TurnListener>()
   let isOpen = true // the capture's window
-  const turns: Turns = {
+  const turns: TurnListeners = {
     specsOf: () => (isOpen ? { capture, specs } : undefined),
     ringBytes: 0,
     watchTurns: listener => {
@@ -65,7 +65,7 @@ async function ours(scene: Scene): Promise<object> {
   const parts = { driver: ringDriver(), turns, clock: systemClock, node: 'bench', log: pino({ level: 'warn' }) }
   const budget = new StreamBudget({ turns, settings, streamsMax: 1 })
   const live = openNodeStream({ ...parts, budget }, 'shop/web', 'u')
-  const told = new Map<number, Told>() // by interface
+  const told = new Map<number, InterfaceCounts>() // by interface
   const ages = agesIn(live.stream, pcapngTimes(told))
   while (budget.ringBytes < specs.length * 512 * 1024) await setTimeout(100)
   await setTimeout(1_000)
@@ -103,11 +103,11 @@ function agesIn(stream: Readable, timesIn: Times): number[] {
   return ages
 }
 
-function pcapngTimes(told: Map<number, Told>): Times {
+function pcapngTimes(told: Map<number, InterfaceCounts>): Times {
   const reader = new BlockReader()
   return bytes => {
     const { blocks } = reader.read(bytes)
-    for (const block of blocks) if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), toldIn(block))
+    for (const block of blocks) if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), countsIn(block))
     const packets = blocks.filter(block => block.readUInt32LE(0) === 6)
     return packets.map(block => Number((BigInt(block.readUInt32LE(12)) << 32n) | BigInt(block.readUInt32LE(16))) / 1e6)
   }
@@ -130,11 +130,11 @@ function pcapTimes(): Times {
   }
 }
 
-function sum(all: readonly Told[]): Told {
+function sum(all: readonly InterfaceCounts[]): InterfaceCounts {
   return all.reduce((one, other) => ({ received: one.received + other.received, lost: one.lost + other.lost }), { received: 0, lost: 0 })
 }
 
-function shown(who: string, { endpoints, perSecond, isBesideSilent }: Scene, ages: readonly number[], told?: Told): object {
+function shown(who: string, { endpoints, perSecond, isBesideSilent }: Scene, ages: readonly number[], told?: InterfaceCounts): object {
   const sorted = ages.toSorted((a, b) => a - b)
   const at = (part: number) => Math.round((sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN) * 10) / 10
   const figures = { packets: ages.length, sent: endpoints * perSecond * seconds, told, median: at(0.5), p99: at(0.99), worst: at(1) }

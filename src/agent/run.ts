@@ -4,28 +4,28 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentLimits, agentServer, listen } from '../agentapi/server/server.ts'
 import { makeArtifact } from '../artifacts/make.ts'
-import { FileKeeper, type KeeperParts } from '../artifacts/retention.ts'
-import { LivePrinters } from '../artifacts/text/logFollowers.ts'
-import { Output } from '../artifacts/text/stdoutWriter.ts'
-import { makeCertificateElsewhere } from '../auth/certificateInChild.ts'
+import { ArtifactRetention, type RetentionDeps } from '../artifacts/retention.ts'
+import { LogFollowers } from '../artifacts/text/logFollowers.ts'
+import { StdoutWriter } from '../artifacts/text/stdoutWriter.ts'
+import { makeCertificateInChild } from '../auth/certificateInChild.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { Certificate } from '../auth/selfSignedCertificate.ts'
 import type { AgentOptions } from '../cmd/agent.ts'
-import type { Budgets, Identity } from '../core/status/nodeReport.ts'
+import type { Budgets, NodeIdentity } from '../core/status/nodeReport.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import type { Engine } from '../engine/engine.ts'
-import { ServerClock } from '../kube/clockSkew.ts'
+import { ClockSkew } from '../kube/clockSkew.ts'
 import { connectKube } from '../kube/connect.ts'
 import type { Api } from '../model/capture.ts'
 import type { Settings } from '../model/settings.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
 import { ReportWriter } from '../publish/reportWriter.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { portOf, serveFigures } from '../runtime/process.ts'
-import { Cluster } from '../source/clusterSource.ts'
+import { portOf, serveMetricsOf } from '../runtime/process.ts'
+import { ClusterSource } from '../source/clusterSource.ts'
 import { openNodeStream } from '../stream/nodeStream.ts'
 import { StreamBudget } from '../stream/streamBudget.ts'
-import { TapHolder } from '../tap/tapManager.ts'
+import { TapManager } from '../tap/tapManager.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
 
 const reviewsKeptMs = 10_000 // a download asks many times; a gateway that is gone is refused that soon
@@ -34,29 +34,29 @@ const counterMs = 5_000 // how often the engine looks at its counters; the repor
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, apiGroup: group, apis } = options
-  const serverClock = new ServerClock(systemClock)
+  const serverClock = new ClockSkew(systemClock)
   const kube = serverClock.watching(await connectKube(options.kubeconfig))
   await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
   const log = configuredLogger(configuration)
 
   await using driver = await openDriver(options.driver)
-  await using holder = await TapHolder.open({ driver, clock: systemClock, node, settings, log })
+  await using holder = await TapManager.open({ driver, clock: systemClock, node, settings, log })
   using links = await HostLinks.open(
     driver,
     apis.some(api => api !== 'PacketCapture'),
-    () => engine.lookAgain(),
+    () => engine.requestTurn(),
   )
-  await using cluster = new Cluster({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
-  const certificate = await makeCertificateElsewhere(node)
+  await using cluster = new ClusterSource({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
+  const certificate = await makeCertificateInChild(node)
   const server = agentServer({
     node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
     users: ['selcap-gateway', 'selcap-controller'].map(name => `system:serviceaccount:${options.namespace}:${name}`),
     folderOf: (key, uid) => holder.folderOf(key, uid),
-    onRemoved: () => engine.lookAgain(),
-    captures: () => holder.facts().captures.values(),
+    onRemoved: () => engine.requestTurn(),
+    captures: () => holder.actualState().captures.values(),
     openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
     limits: agentLimits,
     log,
@@ -72,43 +72,52 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     budgets: () => budgetsOf(engine, settings()),
     clockOffsetMs: () => serverClock.offsetMs,
   })
-  await using keeper = keeperFor(apis, { holder, settings, log, onChange: () => engine.lookAgain() })
+  await using keeper = retentionFor(apis, { holder, settings, log, onChange: () => engine.requestTurn() })
   const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
-  using output = new Output(systemClock)
+  using output = new StdoutWriter(systemClock)
   const { print } = output
-  await using printers = new LivePrinters({ clock: systemClock, log, folderOf, print })
+  await using printers = new LogFollowers({ clock: systemClock, log, folderOf, print })
   const { engine, metrics } = makeEngine({
     source: cluster,
-    holder,
+    tapManager: holder,
     publisher,
     driver,
     log,
     counterMs,
     onExpired: () => {}, // the controller's to remove: other nodes may not have finished
     makeArtifact: async (job, signal) => {
-      await printers.leave(job.capture.uid)
+      await printers.stop(job.capture.uid)
       const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print }, signal)
-      keeper?.lookAgain()
+      keeper?.requestTurn()
       return made
     },
     onFollow: captures => printers.follow(captures),
   })
   const figures = portOf(options.metricsPort, settings().metricsPort)
   using streams = new StreamBudget({ turns: engine, settings, streamsMax })
-  await using _ = await serveFigures(metrics, { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().complete }, log)
+  await using _ = await serveMetricsOf(
+    metrics,
+    { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().isSynced },
+    log,
+  )
 
   log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
   await runEngine({ engine, holder, configuration, log })
   log.info({}, 'selcap agent stopped')
 }
 
-type KeeperFor = Pick<KeeperParts, 'settings' | 'log' | 'onChange'> & { readonly holder: TapHolder }
+type RetentionFor = Pick<RetentionDeps, 'settings' | 'log' | 'onChange'> & { readonly holder: TapManager }
 
 /** Only where files of that kind are made. */
-function keeperFor(apis: readonly Api[], { holder, ...parts }: KeeperFor): FileKeeper | undefined {
+function retentionFor(apis: readonly Api[], { holder, ...parts }: RetentionFor): ArtifactRetention | undefined {
   if (!apis.includes('PacketCaptureConfig')) return undefined
-  const captures = () => holder.facts().captures.values()
-  return new FileKeeper({ ...parts, clock: systemClock, captures, made: (key, uid, made) => holder.made(key, uid, made) })
+  const captures = () => holder.actualState().captures.values()
+  return new ArtifactRetention({
+    ...parts,
+    clock: systemClock,
+    captures,
+    setArtifactResult: (key, uid, made) => holder.setArtifactResult(key, uid, made),
+  })
 }
 
 function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {
@@ -122,7 +131,7 @@ function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }:
   }
 }
 
-function identityOf(node: string, port: number | undefined, { agentPort }: Settings, { fingerprint }: Certificate): Identity {
+function identityOf(node: string, port: number | undefined, { agentPort }: Settings, { fingerprint }: Certificate): NodeIdentity {
   const { POD_IP: address = node } = process.env
   const identity = { agentVersion: version(), startedAt: new Date().toISOString(), address, port: port ?? agentPort }
   return port === undefined ? identity : { ...identity, certificateFingerprint: fingerprint }

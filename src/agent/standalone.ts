@@ -8,10 +8,10 @@ import { UsageError } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import { StatusDirectory } from '../publish/statusDirectory.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { portOf, serveFigures } from '../runtime/process.ts'
-import { Manifests } from '../source/manifestSource.ts'
-import { Identities } from '../source/standaloneMeta.ts'
-import { TapHolder } from '../tap/tapManager.ts'
+import { portOf, serveMetricsOf } from '../runtime/process.ts'
+import { ManifestSource } from '../source/manifestSource.ts'
+import { StandaloneMeta } from '../source/standaloneMeta.ts'
+import { TapManager } from '../tap/tapManager.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
 
 const counterMs = 1_000 // the readers are on this machine: a second is cheap
@@ -24,9 +24,9 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await mkdir(options.status, { recursive: true })
 
   await using driver = await openDriver(options.driver)
-  await using holder = await TapHolder.open({ driver, clock: systemClock, node: options.node, settings, log })
-  const identities = new Identities(join(options.status, '.identities.json'))
-  await using manifests = await Manifests.open({
+  await using holder = await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log })
+  const identities = new StandaloneMeta(join(options.status, '.identities.json'))
+  await using manifests = await ManifestSource.open({
     directory: options.manifests,
     node: options.node,
     settings,
@@ -37,14 +37,14 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   const publisher = await StatusDirectory.open(options.status)
   const { engine, metrics } = makeEngine({
     source: manifests,
-    holder,
+    tapManager: holder,
     publisher,
     driver,
     log,
     counterMs,
     onExpired: key => manifests.expire(key),
   })
-  await using _ = await serveFigures(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
+  await using _ = await serveMetricsOf(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
 
   log.info(
     { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },

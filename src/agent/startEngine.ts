@@ -3,17 +3,17 @@
 
 import { Configuration } from '../config/watchSettings.ts'
 import type { Driver } from '../driver/driver.ts'
-import { Engine, type EngineParts } from '../engine/engine.ts'
+import { Engine, type EngineDeps } from '../engine/engine.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Logger, makeLogger } from '../runtime/log.ts'
 import { type Metrics, makeMetrics } from '../runtime/metrics.ts'
 import { stopSignal } from '../runtime/process.ts'
-import type { TapHolder } from '../tap/tapManager.ts'
+import type { TapManager } from '../tap/tapManager.ts'
 
-type Where = { readonly config?: string; readonly settings?: string; readonly captures?: string }
+type EnginePlace = { readonly config?: string; readonly settings?: string; readonly captures?: string }
 
 /** Refuses a file that cannot be read. `captures` wins over captureDir. */
-export function openConfiguration({ config, captures, settings }: Where): Configuration {
+export function openConfiguration({ config, captures, settings }: EnginePlace): Configuration {
   return new Configuration(config, captures === undefined ? {} : { captureDir: captures }, settings)
 }
 
@@ -24,23 +24,23 @@ export function configuredLogger(configuration: Configuration): Logger {
   return log
 }
 
-type Parts = Omit<EngineParts, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
+type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
 
-export function makeEngine({ driver, ...parts }: Parts): { readonly engine: Engine; readonly metrics: Metrics } {
+export function makeEngine({ driver, ...parts }: StartDeps): { readonly engine: Engine; readonly metrics: Metrics } {
   const metrics = makeMetrics(() => engine.figures())
   const compile: Driver['compile'] = (...asked) => driver.compile(...asked)
   const engine = new Engine({ ...parts, clock: systemClock, compile, onTurn: metrics.observeTurn })
   return { engine, metrics }
 }
 
-type Running = { readonly engine: Engine; readonly holder: TapHolder; readonly configuration: Configuration; readonly log: Logger }
+type RunningEngine = { readonly engine: Engine; readonly holder: TapManager; readonly configuration: Configuration; readonly log: Logger }
 
 /** Turns, also whenever the configuration changes, until SIGTERM or SIGINT. */
-export async function runEngine({ engine, holder, configuration, log }: Running): Promise<void> {
+export async function runEngine({ engine, holder, configuration, log }: RunningEngine): Promise<void> {
   configuration.onChange(() => {
     log.level = configuration.settings.logLevel
     configuration.warnTo(log)
-    engine.lookAgain()
+    engine.requestTurn()
   })
   await engine.run(stopSignal())
   await holder.stop()

@@ -11,7 +11,7 @@ const icmp6 = `destinationunreach packettoobig timeexceeded parameterproblem ech
   nodeinformationquery nodeinformationresponse ineighbordiscoverysolicit ineighbordiscoveryadvert multicastlistenerreportv2
   homeagentdiscoveryrequest homeagentdiscoveryreply mobileprefixsolicit mobileprefixadvert certpathsolicit certpathadvert
   multicastrouteradvert multicastroutersolicit multicastrouterterm`
-const words = new Set([
+const keywords = new Set([
   ...split(`and or not host net mask port portrange proto src dst ether link ip ip6 arp rarp tcp udp sctp icmp icmp6 igmp igrp pim vrrp
     carp ah esp broadcast multicast less greater len length vlan mpls pppoed pppoes geneve inbound outbound byte
     decnet lat moprc mopdl atalk aarp ipx netbeui stp iso clnp esis isis es-is is-is snp csnp psnp l1 l2 iih lsp
@@ -43,7 +43,7 @@ export function checkExpression(text: string): void {
 }
 
 function checkWord(word: string | undefined): void {
-  if (word === undefined || words.has(word)) return
+  if (word === undefined || keywords.has(word)) return
   if (word === 'protochain')
     throw new RangeError('found "protochain", expected "proto": following header chains takes a loop in the kernel')
   if (word === 'gateway')

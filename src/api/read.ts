@@ -6,9 +6,9 @@ import { readPacketCaptureConfig } from './packetcaptureconfig/spec.ts'
 import { retinaIntent } from './retina/spec.ts'
 
 /** What a spec may depend on besides itself. */
-export type Surroundings = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
+export type ReadContext = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
-export function readCapture(document: CaptureDocument, surroundings: Surroundings): Intent | Rejection {
+export function readCapture(document: CaptureDocument, surroundings: ReadContext): Intent | Rejection {
   switch (document.kind) {
     case 'PacketCapture':
       return toIntent(document, surroundings.settings)

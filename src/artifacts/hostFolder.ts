@@ -18,7 +18,7 @@ export async function hostFolder({ base, below }: HostPlace): Promise<string> {
 }
 
 /** Gives a finished file its name: the first of these that is free. Returns the path. */
-export async function settle(temporary: string, candidates: readonly string[]): Promise<string> {
+export async function commitFile(temporary: string, candidates: readonly string[]): Promise<string> {
   for (const path of candidates) {
     try {
       await link(temporary, path) // fails where there is one already, which renaming would replace

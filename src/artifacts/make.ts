@@ -1,18 +1,18 @@
 // Makes what a finished capture wants made of its files: each kind of artifact has its maker, loaded when one is wanted.
 // What fails is told in what it resolves to.
-import type { ArtifactJob, Made } from '../model/artifact.ts'
+import type { ArtifactJob, ArtifactResult } from '../model/artifact.ts'
 import type { Settings } from '../model/settings.ts'
-import type { Print } from './text/stdoutWriter.ts'
+import type { LinePrinter } from './text/stdoutWriter.ts'
 
-export type MakerParts = {
+export type MakerDeps = {
   readonly node: string
   readonly settings: () => Settings
   readonly now: () => number
   readonly folderOf: (key: string, uid: string) => string | undefined // of the capture's files
-  readonly print: Print // into the log
+  readonly print: LinePrinter // into the log
 }
 
-export async function makeArtifact(job: ArtifactJob, parts: MakerParts, signal: AbortSignal): Promise<Made> {
+export async function makeArtifact(job: ArtifactJob, parts: MakerDeps, signal: AbortSignal): Promise<ArtifactResult> {
   const folder = parts.folderOf(job.key, job.capture.uid)
   if (folder === undefined) return { atMs: parts.now(), files: [], error: 'Cannot make a file of the packets: they are gone' }
   switch (job.artifact.kind) {

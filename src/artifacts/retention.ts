@@ -3,18 +3,18 @@
 import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { CaptureFacts } from '../model/actualState.ts'
-import type { Made } from '../model/artifact.ts'
-import { systemRefusal } from '../model/errors.ts'
+import type { ActualCapture } from '../model/actualState.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
+import { osErrorMessage } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import { tidyFiles } from './tidyDirectory.ts'
 
-export type KeeperParts = {
-  readonly captures: () => Iterable<CaptureFacts>
-  readonly made: (key: string, uid: string, made: Made) => void
+export type RetentionDeps = {
+  readonly captures: () => Iterable<ActualCapture>
+  readonly setArtifactResult: (key: string, uid: string, made: ArtifactResult) => void
   readonly settings: () => Settings
   readonly clock: Clock
   readonly log: Logger
@@ -23,20 +23,20 @@ export type KeeperParts = {
 
 const everyMs = 60_000
 
-export class FileKeeper implements AsyncDisposable {
-  readonly #parts: KeeperParts
+export class ArtifactRetention implements AsyncDisposable {
+  readonly #parts: RetentionDeps
   readonly #stop = new AbortController()
   readonly #tidy: () => Promise<void>
   readonly #running: Promise<void>
 
-  constructor(parts: KeeperParts) {
+  constructor(parts: RetentionDeps) {
     this.#parts = parts
     this.#tidy = singleFlight(() => this.#turn())
     this.#running = this.#run()
   }
 
   /** A file was made: the newest one before is not the newest any more. */
-  lookAgain(): void {
+  requestTurn(): void {
     void this.#tidy()
   }
 
@@ -61,14 +61,14 @@ export class FileKeeper implements AsyncDisposable {
         log.info({ file: from, to: to?.path }, to ? 'capture file compressed' : 'capture file deleted')
       if (this.#follow(packetCapturesDir)) onChange()
     } catch (error) {
-      log.warn({ directory: packetCapturesDir, error: systemRefusal(error) }, 'capture files not put in order, tried again')
+      log.warn({ directory: packetCapturesDir, error: osErrorMessage(error) }, 'capture files not put in order, tried again')
     }
   }
 
   /** What is told of each file follows what became of it, whoever did it and when. True: something was told anew. */
   #follow(directory: string): boolean {
-    const { captures, made } = this.#parts
-    const moved = [...captures()].flatMap(({ key, uid, made: before }) => {
+    const { captures, setArtifactResult: made } = this.#parts
+    const moved = [...captures()].flatMap(({ key, uid, artifact: before }) => {
       const files = before?.files.flatMap(file => (dirname(file.path) === directory ? nowOf(file) : file))
       return before && files && !isDeepStrictEqual(files, before.files) ? [{ key, uid, made: { ...before, files } }] : []
     })
@@ -77,9 +77,9 @@ export class FileKeeper implements AsyncDisposable {
   }
 }
 
-type File = Made['files'][number]
+type RetainedFile = ArtifactResult['files'][number]
 
-function nowOf(file: File): File[] {
+function nowOf(file: RetainedFile): RetainedFile[] {
   const found = [file.path, `${file.path}.gz`].map(path => ({ path, bytes: lstatSync(path, { throwIfNoEntry: false })?.size }))
   return found.flatMap(({ path, bytes }) => (bytes === undefined ? [] : { path, bytes })).slice(0, 1)
 }

@@ -5,11 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 /** What runTool() says of a tool that is not there. */
 export const notFound = 'not found where the agent runs'
 
-export type Said = { readonly out: Buffer; readonly error?: string }
+export type ToolOutput = { readonly out: Buffer; readonly error?: string }
 
-type Options = { readonly bytesMax: number; readonly timeoutMs: number; readonly signal: AbortSignal }
+type ToolOptions = { readonly bytesMax: number; readonly timeoutMs: number; readonly signal: AbortSignal }
 
-export async function runTool([command = '', ...args]: readonly string[], options: Options): Promise<Said> {
+export async function runTool([command = '', ...args]: readonly string[], options: ToolOptions): Promise<ToolOutput> {
   const parts: Buffer[] = []
   const state = { bytes: 0, cut: false }
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: toolEnvironment })

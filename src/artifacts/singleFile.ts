@@ -3,30 +3,30 @@
 // grows beyond its limit, and is the same one when it is made again after a crash.
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArtifactJob, Made, SingleFile } from '../model/artifact.ts'
+import type { ArtifactJob, ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
 import { fileHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
 import { isExpected } from '../tap/failure.ts'
 import { openTemporary } from './hostFolder.ts'
-import type { Print } from './text/stdoutWriter.ts'
+import type { LinePrinter } from './text/stdoutWriter.ts'
 
 /** `folder`: with the capture's files. `print`: takes lines for the log. */
-export type Place = {
+export type FilePlace = {
   readonly folder: string
-  readonly print: Print
+  readonly print: LinePrinter
   readonly nowMs: number
   readonly signal: AbortSignal
 }
 
-type Kept = { readonly bytes: number; readonly left: number } // packets that found no place
+type KeptBytes = { readonly bytes: number; readonly left: number } // packets that found no place
 
 const writeBytes = 65_536
-const nobody = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' } // pcap has no place for names
-const pcapHeader = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...nobody })
+const noFile = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' } // pcap has no place for names
+const pcapHeader = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...noFile })
 
-export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, place: Place): Promise<Made> {
-  const attempts = (job.facts.made?.attempts ?? 0) + 1
+export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, place: FilePlace): Promise<ArtifactResult> {
+  const attempts = (job.facts.artifact?.attempts ?? 0) + 1
   try {
     return { ...(await make(job, artifact, place)), attempts }
   } catch (error) {
@@ -35,8 +35,8 @@ export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, pla
   }
 }
 
-async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, nowMs: atMs, signal }: Place): Promise<Made> {
-  const records = until(signal, recordsInOrder(job.facts.fileNames.map(name => join(folder, name))))
+async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, nowMs: atMs, signal }: FilePlace): Promise<ArtifactResult> {
+  const records = stopWhen(signal, recordsInOrder(job.facts.fileNames.map(name => join(folder, name))))
   if (artifact.form === 'stdout') {
     const { printPackets } = await import('./text/printPackets.ts')
     await printPackets({ folder, print, signal })
@@ -70,14 +70,14 @@ async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterabl
   })()
 }
 
-async function* until<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+async function* stopWhen<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
   for await (const item of items) {
     if (signal.aborted) throw new Error('Cannot make the file now: selcap is stopping')
     yield item
   }
 }
 
-async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+async function* gatherChunks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   let [parts, bytes]: [Buffer[], number] = [[], 0]
   for await (const chunk of chunks) {
     parts.push(Buffer.from(chunk)) // what comes next takes its place
@@ -89,13 +89,17 @@ async function* gathered(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, 
   if (parts.length > 0) yield Buffer.concat(parts)
 }
 
-async function writeFile(path: string, chunks: AsyncIterable<Buffer>, bytesMax: number): Promise<Kept> {
+async function writeFile(path: string, chunks: AsyncIterable<Buffer>, bytesMax: number): Promise<KeptBytes> {
   const kept = { bytes: 0, left: 0 }
-  await writeWhole(path, gathered(fitting(chunks, bytesMax, kept)))
+  await writeWhole(path, gatherChunks(takeWithinBytes(chunks, bytesMax, kept)))
   return kept
 }
 
-async function* fitting(chunks: AsyncIterable<Buffer>, bytesMax: number, kept: { bytes: number; left: number }): AsyncGenerator<Buffer> {
+async function* takeWithinBytes(
+  chunks: AsyncIterable<Buffer>,
+  bytesMax: number,
+  kept: { bytes: number; left: number },
+): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     const isFull = kept.left > 0 || kept.bytes + chunk.length > bytesMax
     if (isFull) kept.left++

@@ -9,8 +9,8 @@ import type { Header, Pack } from 'tar-stream'
 
 const chunkBytes = 262_144
 
-type Entry = ReturnType<Pack['entry']>
-type Named = Partial<Header> & { readonly name: string }
+type TarEntry = ReturnType<Pack['entry']>
+type NamedEntry = Partial<Header> & { readonly name: string }
 
 export class TarGz {
   readonly #tar: Pack
@@ -45,14 +45,14 @@ export class TarGz {
         const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(Math.min(chunkBytes, size - at)), position: at })
         if (bytesRead === 0) throw new Error(`Cannot read "${path}": it has become shorter than ${size} bytes`)
         at += bytesRead
-        if (!entry.write(buffer.subarray(0, bytesRead))) await drained(entry)
+        if (!entry.write(buffer.subarray(0, bytesRead))) await drain(entry)
       }
     })
   }
 
   async addBody(name: string, body: Buffer): Promise<void> {
     await this.#add({ name, size: body.length }, async entry => {
-      if (body.length > 0 && !entry.write(body)) await drained(entry)
+      if (body.length > 0 && !entry.write(body)) await drain(entry)
     })
   }
 
@@ -68,7 +68,7 @@ export class TarGz {
     await this.#written.catch(() => {})
   }
 
-  async #add(header: Named, write: (entry: Entry) => Promise<void>): Promise<void> {
+  async #add(header: NamedEntry, write: (entry: TarEntry) => Promise<void>): Promise<void> {
     const done = Promise.withResolvers<void>()
     done.promise.catch(() => {}) // told below, once the writing has ended
     const entry = this.#tar.entry({ ...header, mode: 0o640 }, error => (error ? done.reject(error) : done.resolve()))
@@ -79,7 +79,7 @@ export class TarGz {
 }
 
 // An entry whose archive is given up is closed instead.
-async function drained(entry: Entry): Promise<void> {
+async function drain(entry: TarEntry): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const drain = (): void => resolve()
   const close = (): void => reject(new Error('Cannot write an archive: it was given up'))

@@ -9,17 +9,17 @@ import { createGzip } from 'node:zlib'
 import { writeWhole } from './singleFile.ts'
 
 /** `to` is missing: it was deleted. */
-export type Moved = { readonly from: string; readonly to?: { readonly path: string; readonly bytes: number } }
+export type MovedFile = { readonly from: string; readonly to?: { readonly path: string; readonly bytes: number } }
 
-const ours = /-(?<stamp>\d{8}-\d{6})\.(?:pcap|txt)(?<packed>\.gz)?$/
+const ownFile = /-(?<stamp>\d{8}-\d{6})\.(?:pcap|txt)(?<packed>\.gz)?$/
 const leftOverMs = 3_600_000 // parts that a crash left
 
-export async function tidyFiles(directory: string, filesMax: number, nowMs: number): Promise<Moved[]> {
+export async function tidyFiles(directory: string, filesMax: number, nowMs: number): Promise<MovedFile[]> {
   if (!existsSync(directory)) return []
   await removeLeftOvers(directory, nowMs)
   const [newest, ...others] = filesIn(directory)
   const kept = others.slice(0, Math.max(0, filesMax - 1))
-  const moved: Moved[] = []
+  const moved: MovedFile[] = []
   for (const { path } of others.slice(kept.length)) {
     await rm(path, { force: true })
     moved.push({ from: path })
@@ -28,12 +28,12 @@ export async function tidyFiles(directory: string, filesMax: number, nowMs: numb
   return newest === undefined ? [] : moved
 }
 
-type Found = { readonly path: string; readonly changedMs: number; readonly isPacked: boolean }
+type FoundFile = { readonly path: string; readonly changedMs: number; readonly isPacked: boolean }
 
 /** The newest first: by when it was complete. */
-function filesIn(directory: string): Found[] {
-  const found = readdirSync(directory).flatMap((name): Found[] => {
-    const { stamp, packed } = ours.exec(name)?.groups ?? {}
+function filesIn(directory: string): FoundFile[] {
+  const found = readdirSync(directory).flatMap((name): FoundFile[] => {
+    const { stamp, packed } = ownFile.exec(name)?.groups ?? {}
     const path = join(directory, name)
     const status = lstatSync(path, { throwIfNoEntry: false })
     return stamp === undefined || !status?.isFile() || name.startsWith('.')
@@ -43,7 +43,7 @@ function filesIn(directory: string): Found[] {
   return found.toSorted((a, b) => b.changedMs - a.changedMs || (a.path < b.path ? 1 : -1))
 }
 
-async function pack({ path, changedMs }: Found): Promise<Moved> {
+async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
   const to = `${path}.gz`
   const source = createReadStream(path, { flags: 'r' })
   await pipeline(source, createGzip(), (chunks: AsyncIterable<Buffer>) => writeWhole(to, chunks))

@@ -8,7 +8,7 @@ import type { Certificate } from './selfSignedCertificate.ts'
 const program = fileURLToPath(new URL('certificateChild.ts', import.meta.url))
 const run = promisify(execFile)
 
-export async function makeCertificateElsewhere(commonName: string): Promise<Certificate> {
+export async function makeCertificateInChild(commonName: string): Promise<Certificate> {
   const { stdout } = await run(process.execPath, ['--no-warnings', program, commonName])
   return JSON.parse(stdout) as Certificate
 }

@@ -1,7 +1,7 @@
 // Who is asking, and may they: the API server's word on tokens and rights, kept for a few seconds at most.
 // In: a bearer token; a right. Out: a user; yes or no. A server that does not answer is thrown: nobody gets in meanwhile.
 import { createHash } from 'node:crypto'
-import { type Kube, readJson, refusalOf } from '../kube/request.ts'
+import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 export type User = {
@@ -21,7 +21,7 @@ export type Right = {
   readonly name: string
 }
 
-export type ReviewParts = { readonly kube: Kube; readonly clock: Clock; readonly keptMs?: number }
+export type ReviewDeps = { readonly kube: Kube; readonly clock: Clock; readonly keptMs?: number }
 
 /** What the gateway's tokens for the agent of a node are made for: another node's agent refuses them. */
 export const agentAudience = (node: string): string => `selcap-agent:${node}`
@@ -32,17 +32,17 @@ export class BusyError extends Error {
   readonly statusCode = 503
 }
 
-const requestMs = 10_000
+const apiTimeoutMs = 10_000
 const atOnceMax = 64
 const entriesMax = 10_000
 
 export class Reviews {
-  readonly #parts: ReviewParts
+  readonly #parts: ReviewDeps
   readonly #kept = new Map<string, { readonly untilMs: number; readonly answer: Promise<unknown> }>()
 
   #asking = 0
 
-  constructor(parts: ReviewParts) {
+  constructor(parts: ReviewDeps) {
     this.#parts = parts
   }
 
@@ -84,10 +84,10 @@ export class Reviews {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ apiVersion: `${group}/v1`, kind, spec }),
-      signal: AbortSignal.timeout(requestMs),
+      signal: AbortSignal.timeout(apiTimeoutMs),
     })
     if (response.statusCode === 201) return (await readJson(response)) as { readonly status: unknown }
-    throw new Error(`Cannot ask for a ${kind}: the API server answered ${response.statusCode}, ${await refusalOf(response)}`)
+    throw new Error(`Cannot ask for a ${kind}: the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
   }
 
   /** Asked at the same time, asked once; a failure is not kept. */

@@ -16,14 +16,14 @@ const kinds: readonly string[] = ['capture', 'pod', 'deployment', 'service', 'na
 const files: readonly string[] = ['kubeconfig', 'dest', 'write', 'file', 'dir']
 const nothing: Completion = { candidates: [] }
 
-type Read = {
+type ReadNames = {
   readonly command: Command
   readonly places: number
   readonly options: Record<string, string>
   readonly open: Option | undefined
 }
 
-export function complete(program: Command, words: readonly string[]): Completion {
+export function completionCandidates(program: Command, words: readonly string[]): Completion {
   const typed = words.at(-1) ?? ''
   const { command, places, options, open } = read(program, words.slice(0, -1))
   if (open) return ofValue(open, typed, '', options)
@@ -37,7 +37,7 @@ export function complete(program: Command, words: readonly string[]): Completion
 }
 
 /** Which command the words have led to, how many of its arguments they hold, and an option that still lacks its value. */
-function read(program: Command, words: readonly string[]): Read {
+function read(program: Command, words: readonly string[]): ReadNames {
   let [command, places, open] = [program, 0, undefined as Option | undefined]
   const options: Record<string, string> = {}
   for (const word of words) {

@@ -55,11 +55,11 @@ async function answerLines(): Promise<void> {
   }
 }
 
-type Answer =
+type PodAnswer =
   | { readonly match: boolean; readonly canonical: string; readonly uniqueId: string }
   | { readonly error: string; readonly offset: number }
 
-function answer(line: string): Answer {
+function answer(line: string): PodAnswer {
   const asked = readLine(line)
   if (typeof asked === 'string') return { error: asked, offset: 0 }
   const parsed = parseSelector(asked.selector)
@@ -68,7 +68,7 @@ function answer(line: string): Answer {
   return { match: matches(name => (Object.hasOwn(asked.labels, name) ? asked.labels[name] : undefined)), canonical, uniqueId }
 }
 
-const wanted = 'expected {"selector": string, "labels": {string: string}}'
+const wantedPods = 'expected {"selector": string, "labels": {string: string}}'
 
 function readLine(line: string): { readonly selector: string; readonly labels: Readonly<Record<string, string>> } | string {
   try {
@@ -76,8 +76,8 @@ function readLine(line: string): { readonly selector: string; readonly labels: R
     const isLabels = typeof labels === 'object' && labels !== null && Object.values(labels).every(value => typeof value === 'string')
     return typeof selector === 'string' && isLabels
       ? { selector, labels: labels as Record<string, string> }
-      : `Cannot read the line: ${wanted}`
+      : `Cannot read the line: ${wantedPods}`
   } catch (error) {
-    return `Cannot read the line as JSON: ${(error as Error).message}, ${wanted}`
+    return `Cannot read the line as JSON: ${(error as Error).message}, ${wantedPods}`
   }
 }

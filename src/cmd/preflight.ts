@@ -1,6 +1,6 @@
 // `selcap preflight`: whether selcap can be installed in this cluster, before anything is. Exit code 1 and the reason if not.
 import { Command } from 'commander'
-import { refusalFor } from '../controller/preflight.ts'
+import { preflightFailure } from '../controller/preflight.ts'
 import { connectKube } from '../kube/connect.ts'
 
 export function preflightCommand(): Command {
@@ -10,7 +10,7 @@ export function preflightCommand(): Command {
     .option('--api-group <group>', 'the group that is to serve PacketCapture', 'projectcalico.org')
     .action(async ({ kubeconfig, apiGroup }: { readonly kubeconfig?: string; readonly apiGroup: string }) => {
       try {
-        const refusal = await refusalFor(await connectKube(kubeconfig), apiGroup, AbortSignal.timeout(30_000))
+        const refusal = await preflightFailure(await connectKube(kubeconfig), apiGroup, AbortSignal.timeout(30_000))
         process.stdout.write(refusal === undefined ? `Nothing else serves ${apiGroup}/v3: selcap can be installed\n` : '')
         if (refusal === undefined) return
         process.stderr.write(`${refusal}\n`)

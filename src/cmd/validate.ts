@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { readCapture } from '../api/read.ts'
-import { filterRefusal } from '../driver/compileCheck.ts'
+import { filterError } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import { type Document, readDocuments } from '../manifest/read.ts'
@@ -14,14 +14,14 @@ import { TapError, UsageError } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
-type Good = {
+type ValidDocument = {
   readonly kind: string
   readonly key: string
   readonly selector?: string
   readonly filter?: string
   readonly notes: readonly string[]
 }
-type Report = { readonly good: readonly Good[]; readonly problems: readonly string[] }
+type ValidationReport = { readonly good: readonly ValidDocument[]; readonly problems: readonly string[] }
 
 export function validateCommand(): Command {
   return new Command('validate')
@@ -38,7 +38,7 @@ async function validate(files: readonly string[], { output }: { readonly output?
   await using driver = openCompiler()
   const reports = []
   for (const file of files) reports.push(await check(file, driver))
-  const all: Report = { good: reports.flatMap(({ good }) => good), problems: reports.flatMap(({ problems }) => problems) }
+  const all: ValidationReport = { good: reports.flatMap(({ good }) => good), problems: reports.flatMap(({ problems }) => problems) }
   if (output === 'json') process.stdout.write(`${JSON.stringify(all, null, 2)}\n`)
   else {
     for (const good of all.good) process.stdout.write(show(good))
@@ -47,7 +47,7 @@ async function validate(files: readonly string[], { output }: { readonly output?
   if (all.problems.length > 0) process.exitCode = 1
 }
 
-async function check(file: string, driver: Driver): Promise<Report> {
+async function check(file: string, driver: Driver): Promise<ValidationReport> {
   const { documents, problems } = readDocuments(await read(file), file === '-' ? 'standard input' : file, [...kinds, ...otherKinds()])
   const results = await Promise.all(documents.map(document => checkDocument(document, driver, file)))
   return {
@@ -56,7 +56,7 @@ async function check(file: string, driver: Driver): Promise<Report> {
   }
 }
 
-async function checkDocument(document: Document, driver: Driver, file: string): Promise<Report> {
+async function checkDocument(document: Document, driver: Driver, file: string): Promise<ValidationReport> {
   if (document.kind === 'WorkloadEndpoint')
     return { good: [{ kind: document.kind, key: captureKey(document.metadata), notes: [] }], problems: [] }
   const metadata = { uid: '', generation: 1, creationTimestamp: '', ...document.metadata }
@@ -68,10 +68,10 @@ async function checkDocument(document: Document, driver: Driver, file: string): 
 }
 
 async function compileProblem(intent: Intent, driver: Driver): Promise<string | undefined> {
-  return intent.filter === '' ? undefined : filterRefusal(driver, intent)
+  return intent.filter === '' ? undefined : filterError(driver, intent)
 }
 
-function show({ kind, key, selector, filter, notes }: Good): string {
+function show({ kind, key, selector, filter, notes }: ValidDocument): string {
   const rest = selector === undefined ? '' : `\n  selector:        ${selector}\n  pcap expression: ${filter || '(everything)'}`
   return `${kind} ${key}: good${rest}${notes.map(note => `\n  note:            ${note}`).join('')}\n`
 }

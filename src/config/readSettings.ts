@@ -3,8 +3,8 @@
 import { parse } from 'yaml'
 import { defaultSettings, type Settings } from '../model/settings.ts'
 
-type Read = (text: string) => string | number | undefined // undefined: not usable
-type Setting = { readonly read: Read; readonly expected: string }
+type SettingReader = (text: string) => string | number | undefined // undefined: not usable
+type Setting = { readonly read: SettingReader; readonly expected: string }
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -42,8 +42,8 @@ const aliases: Readonly<Record<string, keyof Settings>> = {
   MAX_CAPTURE_FILE_SIZE_MB: 'maxCaptureFileSizeMb',
 }
 
-type Given = { readonly source: string; readonly text: string }
-type FromFile = { readonly given: readonly [string, Given][]; readonly warnings: readonly string[]; readonly isReadable: boolean }
+type GivenSetting = { readonly source: string; readonly text: string }
+type FromFile = { readonly given: readonly [string, GivenSetting][]; readonly warnings: readonly string[]; readonly isReadable: boolean }
 
 /** `isReadable`: the file, if one was given, is YAML and holds settings by name; some of them may still be unusable. */
 export type ReadSettings = { readonly settings: Settings; readonly warnings: readonly string[]; readonly isReadable: boolean }
@@ -63,9 +63,9 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
   return { settings: Object.fromEntries(entries) as Settings, warnings, isReadable: file.isReadable }
 }
 
-function environment(env: Readonly<Record<string, string | undefined>>): [string, Given][] {
+function environment(env: Readonly<Record<string, string | undefined>>): [string, GivenSetting][] {
   const byFelix = new Map(Object.keys(settings).map(name => [`FELIX_${name.toUpperCase()}`, name]))
-  return Object.entries(env).flatMap(([variable, text]): [string, Given][] => {
+  return Object.entries(env).flatMap(([variable, text]): [string, GivenSetting][] => {
     const name = byFelix.get(variable.toUpperCase()) ?? aliases[variable.toUpperCase()]
     return name === undefined || text === undefined ? [] : [[name, { source: variable, text }]]
   })

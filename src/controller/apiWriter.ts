@@ -4,22 +4,22 @@
 import { text } from 'node:stream/consumers'
 import type { Results } from '../api/packetcaptureconfig/results.ts'
 import { eventRequest } from '../kube/event.ts'
-import { type Kube, type KubeRequest, refusalOf } from '../kube/request.ts'
+import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
 import { objectPath } from '../kube/resources.ts'
 import type { CaptureDocument, Labels } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import type { Logger } from '../runtime/log.ts'
-import type { Term } from './leaderElection.ts'
+import type { Leadership } from './leaderElection.ts'
 
-export type DeedParts = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly term: Term }
+export type ApiWriterDeps = { readonly kube: Kube; readonly group: string; readonly log: Logger; readonly term: Leadership }
 
-const requestMs = 15_000
+const apiTimeoutMs = 15_000
 
 /** `stale`: the object is not the one that was looked at any more; what it is now is on its way. */
-export type Outcome = { readonly kind: 'written'; readonly version: string } | { readonly kind: 'stale' } | { readonly kind: 'failed' }
+export type WriteResult = { readonly kind: 'written'; readonly version: string } | { readonly kind: 'stale' } | { readonly kind: 'failed' }
 
 /** Over that version only: a controller that was paused, and knows not what happened since, changes nothing. */
-export function writeStatus(parts: DeedParts, capture: CaptureDocument, status: object, version: string): Promise<Outcome> {
+export function writeStatus(parts: ApiWriterDeps, capture: CaptureDocument, status: object, version: string): Promise<WriteResult> {
   const path = `${pathOf(parts, capture)}/status`
   return write(parts, 'status not written', path, [{ op: 'add', path: '/status', value: status }], version)
 }
@@ -27,15 +27,21 @@ export function writeStatus(parts: DeedParts, capture: CaptureDocument, status: 
 /** `finalizers` hold a deleted capture until its nodes are done with it, `annotations` let nodes through; undefined: what they are. */
 type Metadata = { readonly finalizers: readonly string[] | undefined; readonly annotations: Labels | undefined }
 
-export function writeMetadata(parts: DeedParts, capture: CaptureDocument, metadata: Metadata, version: string): Promise<Outcome> {
+export function writeMetadata(parts: ApiWriterDeps, capture: CaptureDocument, metadata: Metadata, version: string): Promise<WriteResult> {
   const changes = Object.entries(metadata).flatMap(([name, value]) =>
     value === undefined ? [] : [{ op: 'add', path: `/metadata/${name}`, value }],
   )
   return write(parts, 'metadata not written', pathOf(parts, capture), changes, version)
 }
 
-async function write(parts: DeedParts, failed: string, path: string, changes: readonly object[], version: string): Promise<Outcome> {
-  const answer = await ask(parts, failed, [404, 409], {
+async function write(
+  parts: ApiWriterDeps,
+  failed: string,
+  path: string,
+  changes: readonly object[],
+  version: string,
+): Promise<WriteResult> {
+  const answer = await request(parts, failed, [404, 409], {
     path,
     method: 'PATCH',
     query: { fieldManager: 'selcap-controller' },
@@ -46,7 +52,7 @@ async function write(parts: DeedParts, failed: string, path: string, changes: re
   return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.said) } : { kind: 'stale' }
 }
 
-function pathOf({ group }: DeedParts, { kind, metadata }: CaptureDocument): string {
+function pathOf({ group }: ApiWriterDeps, { kind, metadata }: CaptureDocument): string {
   return objectPath(kind, group, metadata)
 }
 
@@ -55,9 +61,9 @@ function versionIn(said: string): string {
 }
 
 /** False: not now, try again. */
-export async function writeResults(parts: DeedParts, namespace: string, results: Results): Promise<boolean> {
+export async function writeResults(parts: ApiWriterDeps, namespace: string, results: Results): Promise<boolean> {
   const body = { apiVersion: 'v1', kind: 'ConfigMap', ...results, metadata: { ...results.metadata, namespace } }
-  const answer = await ask(parts, 'results not written', [], {
+  const answer = await request(parts, 'results not written', [], {
     path: `/api/v1/namespaces/${namespace}/configmaps/${results.metadata.name}`,
     method: 'PATCH',
     query: { fieldManager: 'selcap-controller', force: 'true' },
@@ -68,45 +74,45 @@ export async function writeResults(parts: DeedParts, namespace: string, results:
 }
 
 /** False: it was not taken. */
-export async function tell(parts: DeedParts, namespace: string, event: object): Promise<boolean> {
-  return (await ask(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
+export async function createEvent(parts: ApiWriterDeps, namespace: string, event: object): Promise<boolean> {
+  return (await request(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }
 
 /** Not if it was edited meanwhile: it may not be over then. */
-export function removeCapture(parts: DeedParts, capture: CaptureDocument, resourceVersion: string): Promise<boolean> {
+export function removeCapture(parts: ApiWriterDeps, capture: CaptureDocument, resourceVersion: string): Promise<boolean> {
   return remove(parts, pathOf(parts, capture), { ...capture.metadata, resourceVersion })
 }
 
 /** Not if it was written meanwhile: the node may be back. */
-export function removeReport(parts: DeedParts, metadata: Removed): Promise<boolean> {
+export function removeReport(parts: ApiWriterDeps, metadata: Removed): Promise<boolean> {
   return remove(parts, `${reportPath}/${metadata.name}`, metadata)
 }
 
-async function remove(parts: DeedParts, path: string, { uid, resourceVersion }: Removed): Promise<boolean> {
+async function remove(parts: ApiWriterDeps, path: string, { uid, resourceVersion }: Removed): Promise<boolean> {
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } })
   const headers = { 'content-type': 'application/json' }
-  return (await ask(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
+  return (await request(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
-type Answer = { readonly statusCode: number; readonly said: string }
+type ApiAnswer = { readonly statusCode: number; readonly said: string }
 
 /** `settled`: answers that say that nothing is left to do. undefined: not now, try again. */
-async function ask(
-  { kube, log, term }: DeedParts,
+async function request(
+  { kube, log, term }: ApiWriterDeps,
   failed: string,
   settled: readonly number[],
   request: Omit<KubeRequest, 'signal'>,
-): Promise<Answer | undefined> {
+): Promise<ApiAnswer | undefined> {
   const { signal } = term
   try {
     const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another may be at work
     if (!mayBeSent()) return undefined
-    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(requestMs)]) })
+    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
     const { statusCode = 0 } = response
     if (statusCode < 300) return { statusCode, said: await text(response) }
-    const said = await refusalOf(response)
+    const said = await apiErrorMessage(response)
     if (settled.includes(statusCode)) return { statusCode, said }
     log.warn({ path: request.path, status: statusCode, said }, failed)
   } catch (error) {

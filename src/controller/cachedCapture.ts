@@ -2,31 +2,31 @@
 // version or written by hand. Out: the status has every field, so that the next one can go on from it; its counts are kept.
 
 import type { KubeObject } from '../kube/informer.ts'
-import { withoutManaged } from '../kube/stripManagedFields.ts'
+import { stripManagedFields } from '../kube/stripManagedFields.ts'
 import type { PacketCaptureStatus } from '../model/status.ts'
 import type { ForeignCapture, PacketCapture } from '../model/world.ts'
-import { listedFile, noCounts, type WrittenFile, waiting } from './cachedNodeStatus.ts'
+import { cachedFile, type FileStatusObject, noCounts, waiting } from './cachedNodeStatus.ts'
 
-type ListedForeign = ForeignCapture & KubeObject & { readonly status?: object }
-type ListedPacketCapture = PacketCapture & KubeObject & { readonly status?: PacketCaptureStatus }
+type CachedOtherCapture = ForeignCapture & KubeObject & { readonly status?: object }
+type CachedPacketCapture = PacketCapture & KubeObject & { readonly status?: PacketCaptureStatus }
 
-export type ListedCapture = ListedPacketCapture | ListedForeign
+export type CachedCapture = CachedPacketCapture | CachedOtherCapture
 
 /** No field of a status is required. */
-type WrittenPacketCapture = PacketCapture &
-  KubeObject & { readonly status?: Partial<Omit<PacketCaptureStatus, 'files'>> & { readonly files?: readonly WrittenFile[] } }
+type PacketCaptureObject = PacketCapture &
+  KubeObject & { readonly status?: Partial<Omit<PacketCaptureStatus, 'files'>> & { readonly files?: readonly FileStatusObject[] } }
 
-export type WrittenCapture = WrittenPacketCapture | ListedForeign
+export type CaptureObject = PacketCaptureObject | CachedOtherCapture
 
-export function listedCapture(written: WrittenCapture): ListedCapture {
-  if (written.kind === 'PacketCapture') return listedPacketCapture(written)
+export function cachedCapture(written: CaptureObject): CachedCapture {
+  if (written.kind === 'PacketCapture') return cachedPacketCapture(written)
   const { metadata } = written
-  return withoutManaged({ ...written, metadata: { ...metadata, namespace: metadata.namespace ?? '' } })
+  return stripManagedFields({ ...written, metadata: { ...metadata, namespace: metadata.namespace ?? '' } })
 }
 
-function listedPacketCapture(written: WrittenPacketCapture): ListedPacketCapture {
-  const { status, ...capture } = withoutManaged(written)
+function cachedPacketCapture(written: PacketCaptureObject): CachedPacketCapture {
+  const { status, ...capture } = stripManagedFields(written)
   if (status === undefined) return capture
   const whole = { observedGeneration: 0, nodes: 0, endpoints: 0, conditions: [], ...waiting, ...noCounts, ...status }
-  return { ...capture, status: { ...whole, files: (status.files ?? []).map(listedFile) } }
+  return { ...capture, status: { ...whole, files: (status.files ?? []).map(cachedFile) } }
 }

@@ -2,7 +2,7 @@
 // through, which asks for little. Out: every field is there.
 import type { EndpointStatus, FileStatus, UploadStatus } from '../model/status.ts'
 
-export type WrittenFile = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {
+export type FileStatusObject = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {
   readonly endpoints?: readonly Partial<EndpointStatus>[]
   readonly uploads?: readonly Partial<UploadStatus>[]
 }
@@ -10,7 +10,7 @@ export type WrittenFile = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {
 export const noCounts = { packets: 0, bytes: 0, dropped: 0 } as const
 export const waiting = { state: 'WaitingForTraffic' } as const
 
-export function listedFile({ endpoints = [], uploads, ...file }: WrittenFile): FileStatus {
+export function cachedFile({ endpoints = [], uploads, ...file }: FileStatusObject): FileStatus {
   const rows = endpoints.map((row): EndpointStatus => ({ pod: '', uid: '', gaps: [], ...waiting, ...noCounts, ...row }))
   return {
     node: '',
@@ -19,11 +19,11 @@ export function listedFile({ endpoints = [], uploads, ...file }: WrittenFile): F
     ...waiting,
     ...noCounts,
     ...file,
-    ...(uploads && { uploads: uploads.map(listedUpload) }),
+    ...(uploads && { uploads: uploads.map(cachedUpload) }),
     endpoints: rows,
   }
 }
 
-function listedUpload(written: Partial<UploadStatus>): UploadStatus {
+function cachedUpload(written: Partial<UploadStatus>): UploadStatus {
   return { file: '', output: '', at: '', ...written }
 }

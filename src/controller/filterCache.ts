@@ -1,10 +1,10 @@
 // Which filters compile: the compiler is asked once for each, while anybody has it. In: pcap expressions. Out: why one is refused.
 
-import { filterRefusal } from '../driver/compileCheck.ts'
+import { filterError } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import { type FilterSpec, filterKey } from '../model/tap.ts'
 
-export class FilterVerdicts {
+export class CompiledFilters {
   readonly #compile: Driver['compile']
   #known = new Map<string, string | undefined>() // undefined: it compiles
   #asked = new Map<string, string | undefined>()
@@ -16,7 +16,7 @@ export class FilterVerdicts {
   /** undefined: it compiles. */
   async refusalOf(filter: FilterSpec): Promise<string | undefined> {
     const key = filterKey(filter)
-    const refusal = this.#known.has(key) ? this.#known.get(key) : await filterRefusal({ compile: this.#compile }, filter)
+    const refusal = this.#known.has(key) ? this.#known.get(key) : await filterError({ compile: this.#compile }, filter)
     this.#known.set(key, refusal)
     this.#asked.set(key, refusal)
     return refusal

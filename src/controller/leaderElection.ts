@@ -1,11 +1,11 @@
 // Which of several controllers is at work: whoever holds the Lease and keeps renewing it. In: a name to go by. Out: a stretch of
 // time as leader, ended by a signal. By the clock of this machine only: another's renewals are timed from when they were seen.
 
-import { type Kube, readJson, refusalOf } from '../kube/request.ts'
+import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
-export type LeaseParts = {
+export type LeaderElectionDeps = {
   readonly kube: Kube
   readonly clock: Clock
   readonly log: Logger
@@ -19,19 +19,23 @@ type Lease = {
 }
 
 /** A stretch of time as leader. Others may take over from `heldUntilMs` on, by performance.now(): it moves with each renewal. */
-export type Term = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
+export type Leadership = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
 
 const name = 'selcap-controller'
 const lastsMs = 15_000
 const renewMs = 3_000
 const givesUpMs = 10_000 // without a renewal; before others take over
-const requestMs = 5_000
+const apiTimeoutMs = 5_000
 
 /** Waits until this process leads, lets `work` go on while it does, and again, until the signal. */
-export async function lead(parts: LeaseParts, signal: AbortSignal, work: (term: Term) => Promise<void>): Promise<void> {
+export async function runAsLeader(
+  parts: LeaderElectionDeps,
+  signal: AbortSignal,
+  work: (term: Leadership) => Promise<void>,
+): Promise<void> {
   try {
     while (!signal.aborted) {
-      const wonAtMs = await campaign(parts, signal)
+      const wonAtMs = await acquire(parts, signal)
       if (wonAtMs !== undefined) await serve(parts, signal, wonAtMs, work)
     }
   } finally {
@@ -39,11 +43,16 @@ export async function lead(parts: LeaseParts, signal: AbortSignal, work: (term: 
   }
 }
 
-async function serve(parts: LeaseParts, signal: AbortSignal, wonAtMs: number, work: (term: Term) => Promise<void>): Promise<void> {
+async function serve(
+  parts: LeaderElectionDeps,
+  signal: AbortSignal,
+  wonAtMs: number,
+  work: (term: Leadership) => Promise<void>,
+): Promise<void> {
   const { holder, log } = parts
   const ended = new AbortController()
-  const hold: Hold = { renewedAtMs: wonAtMs }
-  const term: Term = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + givesUpMs }
+  const hold: LeaseHold = { renewedAtMs: wonAtMs }
+  const term: Leadership = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + givesUpMs }
   log.info({ holder }, 'leading')
   const end = () => ended.abort()
   await Promise.all([work(term).finally(end), keep(parts, hold, term).finally(end)])
@@ -51,12 +60,12 @@ async function serve(parts: LeaseParts, signal: AbortSignal, wonAtMs: number, wo
 }
 
 /** When the request was sent that won: the server counts from no earlier. undefined: told to stop. */
-async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<number | undefined> {
+async function acquire(parts: LeaderElectionDeps, signal: AbortSignal): Promise<number | undefined> {
   const { clock, holder, log } = parts
   let seen: { readonly version: string; readonly atMs: number } | undefined
   let isFailing = false
   while (!signal.aborted) {
-    const attempt = AbortSignal.any([signal, AbortSignal.timeout(requestMs)])
+    const attempt = AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)])
     try {
       const lease = await read(parts, attempt)
       const sentAtMs = performance.now()
@@ -74,16 +83,16 @@ async function campaign(parts: LeaseParts, signal: AbortSignal): Promise<number 
   return undefined
 }
 
-type Hold = { renewedAtMs: number }
+type LeaseHold = { renewedAtMs: number }
 
 // Resolves when the lease is lost, or could not be renewed for too long, whatever a request is still waiting for.
-async function keep(parts: LeaseParts, hold: Hold, { signal, heldUntilMs }: Term): Promise<void> {
+async function keep(parts: LeaderElectionDeps, hold: LeaseHold, { signal, heldUntilMs }: Leadership): Promise<void> {
   const { clock } = parts
   const leftMs = () => heldUntilMs() - performance.now()
   while (!signal.aborted && leftMs() > 0) {
     await clock.sleepUntil(clock.now() + Math.min(renewMs, leftMs()), signal)
     if (signal.aborted || leftMs() <= 0) return // this process may have been paused for long
-    const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.min(requestMs, leftMs())))])
+    const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.min(apiTimeoutMs, leftMs())))])
     try {
       if (!(await renew(parts, hold, attempt))) return
     } catch {} // counted by the time that passes
@@ -91,7 +100,7 @@ async function keep(parts: LeaseParts, hold: Hold, { signal, heldUntilMs }: Term
 }
 
 /** False: it is somebody else's. */
-async function renew(parts: LeaseParts, hold: Hold, signal: AbortSignal): Promise<boolean> {
+async function renew(parts: LeaderElectionDeps, hold: LeaseHold, signal: AbortSignal): Promise<boolean> {
   const lease = await read(parts, signal)
   if (lease?.spec?.holderIdentity !== parts.holder) return false
   const sentAtMs = performance.now()
@@ -100,26 +109,26 @@ async function renew(parts: LeaseParts, hold: Hold, signal: AbortSignal): Promis
 }
 
 /** So that another need not wait. */
-async function release(parts: LeaseParts): Promise<void> {
+async function release(parts: LeaderElectionDeps): Promise<void> {
   try {
-    const signal = AbortSignal.timeout(requestMs)
+    const signal = AbortSignal.timeout(apiTimeoutMs)
     const lease = await read(parts, signal)
     if (lease?.spec?.holderIdentity === parts.holder) await write(parts, lease, '', signal)
   } catch {} // it runs out by itself
 }
 
-async function read({ kube, namespace }: LeaseParts, signal: AbortSignal): Promise<Lease | undefined> {
+async function read({ kube, namespace }: LeaderElectionDeps, signal: AbortSignal): Promise<Lease | undefined> {
   const path = `${pathIn(namespace)}/${name}`
   const response = await kube({ path, signal })
   if (response.statusCode === 200) return (await readJson(response)) as Lease
-  const said = await refusalOf(response)
+  const said = await apiErrorMessage(response)
   if (response.statusCode === 404) return undefined
   throw new Error(`Cannot read the lease: the API server answered ${response.statusCode}, ${said}`)
 }
 
 /** False: somebody else was quicker. */
 async function write(
-  { kube, namespace, clock }: LeaseParts,
+  { kube, namespace, clock }: LeaderElectionDeps,
   lease: Lease | undefined,
   holder: string,
   signal: AbortSignal,
@@ -141,7 +150,7 @@ async function write(
     body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }),
     signal,
   })
-  const said = await refusalOf(response)
+  const said = await apiErrorMessage(response)
   if (response.statusCode === 200 || response.statusCode === 201) return true
   if (response.statusCode === 409) return false
   throw new Error(`Cannot write the lease: the API server answered ${response.statusCode}, ${said}`)

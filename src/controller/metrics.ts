@@ -3,33 +3,33 @@
 import { addGauges, Counter, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
 
 /** Counts since the start. */
-export type Tally = {
+export type ControllerCounters = {
   folds: number // statuses computed
   readonly statusWrites: { written: number; stale: number; failed: number }
   readonly eventWrites: { written: number; failed: number }
   readonly removals: { capture: number; report: number }
-} & UploadTally
+} & UploadCounters
 
-export type UploadTally = { readonly uploads: { stored: number; failed: number }; uploadBytes: number }
+export type UploadCounters = { readonly uploads: { stored: number; failed: number }; uploadBytes: number }
 
-export type ControllerState = Tally & {
+export type ControllerState = ControllerCounters & {
   readonly isLeading: boolean
   readonly captures: number
   readonly nodesReporting: number
   readonly nodesSilent: number
 }
 
-export const noTally = (): Tally => ({
+export const zeroCounters = (): ControllerCounters => ({
   folds: 0,
   statusWrites: { written: 0, stale: 0, failed: 0 },
   eventWrites: { written: 0, failed: 0 },
   removals: { capture: 0, report: 0 },
-  ...noUploads(),
+  ...zeroUploadCounters(),
 })
 
-export const noUploads = (): UploadTally => ({ uploads: { stored: 0, failed: 0 }, uploadBytes: 0 })
+export const zeroUploadCounters = (): UploadCounters => ({ uploads: { stored: 0, failed: 0 }, uploadBytes: 0 })
 
-export function controllerFigures(state: () => ControllerState): Metrics {
+export function controllerMetrics(state: () => ControllerState): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const gauges = [
@@ -40,15 +40,20 @@ export function controllerFigures(state: () => ControllerState): Metrics {
   ] as const
   addGauges(registry, state, gauges)
   const counters = [
-    ['selcap_controller_status_writes_total', 'Statuses written, by what became of it', 'result', (now: Tally) => now.statusWrites],
-    ['selcap_controller_events_total', 'Events written, by what became of it', 'result', (now: Tally) => now.eventWrites],
+    [
+      'selcap_controller_status_writes_total',
+      'Statuses written, by what became of it',
+      'result',
+      (now: ControllerCounters) => now.statusWrites,
+    ],
+    ['selcap_controller_events_total', 'Events written, by what became of it', 'result', (now: ControllerCounters) => now.eventWrites],
     [
       'selcap_controller_removals_total',
       'Objects removed: captures after their ttl, reports of nodes that are gone',
       'kind',
-      (now: Tally) => now.removals,
+      (now: ControllerCounters) => now.removals,
     ],
-    ['selcap_controller_uploads_total', 'Files uploaded, by what became of it', 'result', (now: Tally) => now.uploads],
+    ['selcap_controller_uploads_total', 'Files uploaded, by what became of it', 'result', (now: ControllerCounters) => now.uploads],
   ] as const
   for (const [name, help, label, values] of counters) {
     new Counter({
@@ -63,8 +68,8 @@ export function controllerFigures(state: () => ControllerState): Metrics {
     })
   }
   const sums = [
-    ['selcap_controller_folds_total', 'Statuses computed from what the nodes report', (now: Tally) => now.folds],
-    ['selcap_controller_upload_bytes_total', 'Bytes of files that were uploaded', (now: Tally) => now.uploadBytes],
+    ['selcap_controller_folds_total', 'Statuses computed from what the nodes report', (now: ControllerCounters) => now.folds],
+    ['selcap_controller_upload_bytes_total', 'Bytes of files that were uploaded', (now: ControllerCounters) => now.uploadBytes],
   ] as const
   for (const [name, help, value] of sums) {
     new Counter({

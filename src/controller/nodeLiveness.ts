@@ -5,16 +5,16 @@
 // met for the first time, and then against the newest of them, since all of them may have been cut off.
 export const silentMs = 180_000 // three signs of life missed
 
-export type Reporting = { readonly name: string; readonly resourceVersion: string; readonly reportedAt: string }
+export type ReportTime = { readonly name: string; readonly resourceVersion: string; readonly reportedAt: string }
 
-type Seen = { readonly version: string; readonly atMs: number; readonly followedMs: number }
+type NodeSeen = { readonly version: string; readonly atMs: number; readonly followedMs: number }
 
-export class Silence {
-  readonly #seen = new Map<string, Seen>()
+export class NodeLiveness {
+  readonly #seen = new Map<string, NodeSeen>()
   #isFirst = true
 
   /** Takes note of all reports there are now. */
-  look(reports: readonly Reporting[], nowMs: number, followedMs: number): void {
+  observe(reports: readonly ReportTime[], nowMs: number, followedMs: number): void {
     const names = new Set(reports.map(({ name }) => name))
     for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name)
     const newestMs = reports.reduce((newest, report) => Math.max(newest, writtenMs(report, nowMs)), 0)
@@ -28,23 +28,23 @@ export class Silence {
   }
 
   /** undefined: it reports. */
-  since(name: string, followedMs: number): number | undefined {
+  silentSince(name: string, followedMs: number): number | undefined {
     const seen = this.#seen.get(name)
     return seen && followedMs - seen.followedMs > silentMs ? seen.atMs : undefined
   }
 
   /** Names of all that do not report. */
-  silent(followedMs: number): string[] {
-    return [...this.#seen.keys()].filter(name => this.since(name, followedMs) !== undefined)
+  silentNodes(followedMs: number): string[] {
+    return [...this.#seen.keys()].filter(name => this.silentSince(name, followedMs) !== undefined)
   }
 
   /** How long until the next one falls silent, if nothing comes. */
-  nextInMs(followedMs: number): number {
+  nextSilentInMs(followedMs: number): number {
     const left = [...this.#seen.values()].map(seen => seen.followedMs + silentMs + 1 - followedMs).filter(ms => ms > 0)
     return left.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY)
   }
 }
 
-function writtenMs({ reportedAt }: Reporting, nowMs: number): number {
+function writtenMs({ reportedAt }: ReportTime, nowMs: number): number {
   return Math.min(nowMs, Date.parse(reportedAt) || 0)
 }

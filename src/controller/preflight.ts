@@ -2,7 +2,7 @@
 // In: the API server. Out: the reason why not, and what to install instead; undefined: go on.
 import { type Kube, readJson } from '../kube/request.ts'
 
-type Service = {
+type AggregatedService = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
   readonly spec?: { readonly service?: { readonly name?: string; readonly namespace?: string } }
 }
@@ -15,9 +15,9 @@ const signs = [
 ]
 const instead = 'install the overlay daemonset/overlays/own-group, which serves the same resource as selcap.dev/v3'
 
-export async function refusalFor(kube: Kube, group: string, signal: AbortSignal): Promise<string | undefined> {
+export async function preflightFailure(kube: Kube, group: string, signal: AbortSignal): Promise<string | undefined> {
   if (group !== calico) return undefined
-  const service = await read<Service>(kube, `/apis/apiregistration.k8s.io/v1/apiservices/v3.${calico}`, signal)
+  const service = await read<AggregatedService>(kube, `/apis/apiregistration.k8s.io/v1/apiservices/v3.${calico}`, signal)
   const isPlain = service?.metadata?.labels?.['kube-aggregator.kubernetes.io/automanaged'] !== undefined
   if (service && !isPlain) {
     const { namespace = '', name = '' } = service.spec?.service ?? {}

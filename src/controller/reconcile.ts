@@ -2,33 +2,33 @@
 // In: the resource, what its spec means, every node's row, the status of before, the time. Out: the status, what to tell, when to
 // look again, when the resource goes.
 import { isDeepStrictEqual } from 'node:util'
-import { toldOf } from '../api/packetcapture/events.ts'
-import { type NodeRow, type UploadsDone, verdictOf } from '../api/packetcapture/reconcile.ts'
-import { packetCaptureConfigNews } from '../api/packetcaptureconfig/events.ts'
+import { eventsFor } from '../api/packetcapture/events.ts'
+import { type NodeObservation, reconcilePacketCapture, type UploadResults } from '../api/packetcapture/reconcile.ts'
+import { configEventsFor } from '../api/packetcaptureconfig/events.ts'
 import { type Results, resultsOf } from '../api/packetcaptureconfig/results.ts'
 import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
-import { retinaVerdict } from '../api/retina/reconcile.ts'
+import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
 import { timeOf } from '../core/status/endpointStatus.ts'
-import type { Told } from '../kube/event.ts'
+import type { CaptureEvent } from '../kube/event.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
-import type { ListedCapture } from './cachedCapture.ts'
-import type { QuotaVerdict } from './quota/quotas.ts'
+import type { CachedCapture } from './cachedCapture.ts'
+import type { QuotaState } from './quota/quotas.ts'
 
-export type JudgeInput = {
-  readonly capture: ListedCapture
+export type ReconcileInput = {
+  readonly capture: CachedCapture
   readonly read: Intent | Rejection
-  readonly rows: readonly NodeRow[] // of this capture's uid
+  readonly rows: readonly NodeObservation[] // of this capture's uid
   readonly addresses: ReadonlyMap<string, string> // of the nodes that report at all, by their names
   readonly previous: object | undefined // status, as it was let through by listedCapture()
-  readonly uploads?: UploadsDone | undefined
-  readonly quota?: QuotaVerdict | undefined // of nodes, where they are limited
+  readonly uploads?: UploadResults | undefined
+  readonly quota?: QuotaState | undefined // of nodes, where they are limited
   readonly nowMs: number
 }
 
 /** `expiresAtMs`: from then on the resource is removed, with its files. `finalizers`: what they should be, where they are not. */
-export type Judgement = {
+export type Reconciliation = {
   readonly status: object
-  readonly told: readonly Told[]
+  readonly events: readonly CaptureEvent[]
   readonly wakeAtMs: number
   readonly expiresAtMs: number
   readonly results?: Results // to be there before the status is
@@ -37,12 +37,12 @@ export type Judgement = {
 
 const never = Number.POSITIVE_INFINITY
 
-export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
+export function reconcile({ capture, previous, ...input }: ReconcileInput): Reconciliation {
   switch (capture.kind) {
     case 'PacketCapture': {
-      const before = previous as (ListedCapture & { readonly kind: 'PacketCapture' })['status']
-      const verdict = verdictOf({ ...input, nodes: input.addresses.size, previous: before })
-      return { ...verdict, told: toldOf(before, verdict.status) }
+      const before = previous as (CachedCapture & { readonly kind: 'PacketCapture' })['status']
+      const verdict = reconcilePacketCapture({ ...input, nodes: input.addresses.size, previous: before })
+      return { ...verdict, events: eventsFor(before, verdict.status) }
     }
     case 'PacketCaptureConfig': {
       const before = previous as (Partial<PacketCaptureConfigStatus> & { readonly lastUpdateTime?: string }) | undefined
@@ -51,17 +51,17 @@ export function judge({ capture, previous, ...input }: JudgeInput): Judgement {
       return {
         status: stamped(status, before, input.nowMs),
         ...(results && { results }),
-        told: packetCaptureConfigNews(before, status),
+        events: configEventsFor(before, status),
         wakeAtMs,
         expiresAtMs: never,
       }
     }
     case 'Capture':
-      return retinaVerdict({ ...input, capture, previous })
+      return reconcileRetinaCapture({ ...input, capture, previous })
   }
 }
 
-function configRow({ row, silentSinceMs }: NodeRow): ConfigRow {
+function configRow({ row, silentSinceMs }: NodeObservation): ConfigRow {
   const { file, artifact, failing, isListed, isRejected } = row
   return {
     file,

@@ -11,14 +11,14 @@ import { UsageError } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeLogger } from '../runtime/log.ts'
-import { portOf, serveFigures, stopSignal } from '../runtime/process.ts'
+import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
 import { Controller } from './controller.ts'
-import { lead } from './leaderElection.ts'
-import { controllerFigures } from './metrics.ts'
-import { refusalFor } from './preflight.ts'
-import { policyOf } from './uploads/endpointPolicy.ts'
-import { Uploads } from './uploads/queue.ts'
-import { logAuthorities } from './uploads/trustedCAs.ts'
+import { runAsLeader } from './leaderElection.ts'
+import { controllerMetrics } from './metrics.ts'
+import { preflightFailure } from './preflight.ts'
+import { endpointPolicyOf } from './uploads/endpointPolicy.ts'
+import { UploadQueue } from './uploads/queue.ts'
+import { logTrustedCAs } from './uploads/trustedCAs.ts'
 
 const account = 'selcap-controller'
 
@@ -33,14 +33,14 @@ export async function runController(options: ControllerOptions): Promise<void> {
   }
   apply()
   const signal = stopSignal()
-  const refusal = await refusalFor(kube, group, signal)
+  const refusal = await preflightFailure(kube, group, signal)
   if (refusal !== undefined) throw new UsageError(refusal)
-  logAuthorities(log)
+  logTrustedCAs(log)
 
   const pod = options.pod === undefined ? {} : { pod: options.pod }
   const tokens = new AgentTokens({ kube, clock: systemClock, namespace, account, ...pod })
   using agents = new Agents(node => tokens.for(node))
-  const policy = () => policyOf(configuration.settings)
+  const policy = () => endpointPolicyOf(configuration.settings)
   await using driver = await openDriver('ring') // only to compile filters
   await using controller = new Controller({
     kube,
@@ -52,18 +52,18 @@ export async function runController(options: ControllerOptions): Promise<void> {
     settings: () => ({ ...defaultSettings, captureJobNumLimit: configuration.settings.captureJobNumLimit }),
     compile: (...asked) => driver.compile(...asked),
     uploads: onChange =>
-      new Uploads({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
+      new UploadQueue({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
     onTurn: seconds => figures.observeTurn(seconds),
   })
   configuration.onChange(() => {
     apply()
-    controller.lookAgain()
+    controller.requestSync()
   })
-  const figures = controllerFigures(() => controller.state)
-  const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.isListed }
-  await using _ = await serveFigures(figures, place, log)
+  const figures = controllerMetrics(() => controller.state)
+  const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.hasSynced }
+  await using _ = await serveMetricsOf(figures, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
-  await lead({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))
+  await runAsLeader({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))
   log.info({}, 'selcap controller stopped')
 }

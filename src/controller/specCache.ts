@@ -4,17 +4,17 @@ import type { Driver } from '../driver/driver.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings, type Settings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
-import { FilterVerdicts } from './filterCache.ts'
+import { CompiledFilters } from './filterCache.ts'
 
-type SpecsParts = { readonly settings?: () => Settings; readonly compile: Driver['compile'] }
+type SpecCacheDeps = { readonly settings?: () => Settings; readonly compile: Driver['compile'] }
 
-export class Specs {
+export class SpecCache {
   readonly settings: () => Settings
-  readonly #filters: FilterVerdicts
+  readonly #filters: CompiledFilters
 
-  constructor({ settings = () => defaultSettings, compile }: SpecsParts) {
+  constructor({ settings = () => defaultSettings, compile }: SpecCacheDeps) {
     this.settings = settings
-    this.#filters = new FilterVerdicts(compile)
+    this.#filters = new CompiledFilters(compile)
   }
 
   async read(capture: CaptureDocument): Promise<Intent | Rejection> {

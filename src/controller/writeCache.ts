@@ -3,44 +3,44 @@
 // What anybody else writes, or a controller before this one wrote, is taken over as soon as the watch shows it.
 import { doubledMs } from '../model/backoff.ts'
 
-export type Known = {
+export type KnownCapture = {
   readonly metadata: { readonly uid: string; readonly resourceVersion: string }
   readonly status?: object
 }
 
-export type Standing = { readonly status: object | undefined; readonly version: string; readonly writtenAtMs: number }
+export type ObservedStatus = { readonly status: object | undefined; readonly version: string; readonly writtenAtMs: number }
 
-type Written = Standing & { readonly shown: string } // the version that the watch showed at that time
-type Refused = { readonly atMs: number; readonly times: number }
+type WrittenStatus = ObservedStatus & { readonly shown: string } // the version that the watch showed at that time
+type RefusedWrite = { readonly atMs: number; readonly times: number }
 
-const backOffMs = { first: 2_000, most: 60_000 } as const
+const retryDelayMs = { first: 2_000, most: 60_000 } as const
 
-export class Ledger {
-  readonly #written = new Map<string, Written>() // by uid
-  readonly #refused = new Map<string, Refused>()
+export class WriteCache {
+  readonly #written = new Map<string, WrittenStatus>() // by uid
+  readonly #refused = new Map<string, RefusedWrite>()
   readonly #judged = new Map<string, number>()
 
-  standing({ metadata, status }: Known): Standing {
+  observed({ metadata, status }: KnownCapture): ObservedStatus {
     const written = this.#written.get(metadata.uid)
     if (written?.shown === metadata.resourceVersion) return written
     return { status, version: metadata.resourceVersion, writtenAtMs: written?.writtenAtMs ?? 0 }
   }
 
-  wrote({ metadata }: Known, standing: Standing): void {
+  recordWrite({ metadata }: KnownCapture, standing: ObservedStatus): void {
     this.#written.set(metadata.uid, { ...standing, shown: metadata.resourceVersion })
     this.#refused.delete(metadata.uid)
   }
 
-  refused(uid: string, nowMs: number): void {
+  recordConflict(uid: string, nowMs: number): void {
     this.#refused.set(uid, { atMs: nowMs, times: (this.#refused.get(uid)?.times ?? 0) + 1 })
   }
 
-  judged(uid: string, nowMs: number): void {
+  recordReconcile(uid: string, nowMs: number): void {
     this.#judged.set(uid, nowMs)
   }
 
   /** When it was last looked at; in the future after a clock was set back. */
-  judgedAtMs(uid: string): number {
+  reconciledAtMs(uid: string): number {
     return this.#judged.get(uid) ?? Number.NEGATIVE_INFINITY
   }
 
@@ -48,11 +48,11 @@ export class Ledger {
   retryAtMs(uid: string, nowMs: number): number {
     const refused = this.#refused.get(uid)
     if (!refused || refused.atMs > nowMs) return Number.NEGATIVE_INFINITY
-    return refused.atMs + doubledMs(refused.times, backOffMs)
+    return refused.atMs + doubledMs(refused.times, retryDelayMs)
   }
 
   /** Forgets all but these. */
-  keepOnly(uids: ReadonlySet<string>): void {
+  retain(uids: ReadonlySet<string>): void {
     for (const map of [this.#written, this.#refused, this.#judged]) for (const uid of map.keys()) if (!uids.has(uid)) map.delete(uid)
   }
 

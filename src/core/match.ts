@@ -2,7 +2,7 @@
 // In: an intent and the endpoints grouped by namespace. Out: the matching ones by name, and counts that explain an empty result.
 // A selector never sees an endpoint outside of the scope, which for a PacketCapture is its own namespace. Budgets are src/plan's.
 import type { CaptureRef, Intent, Scope } from '../model/capture.ts'
-import type { Matches } from '../model/decision.ts'
+import type { MatchCounts } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 
 /** An endpoint with its label lookup, made once and asked by every selector. */
@@ -13,7 +13,7 @@ export type Candidates = ReadonlyMap<string, readonly Candidate[]> // by namespa
 /** One candidate for each endpoint name: of several documents under one name the local, live one speaks. */
 export function candidatesOf(endpoints: readonly Endpoint[], node: string): Candidates {
   const first = new Map<string, Endpoint>()
-  const ordered = endpoints.toSorted((a, b) => rank(a, node) - rank(b, node) || compareText(tieOf(a), tieOf(b)))
+  const ordered = endpoints.toSorted((a, b) => scopeRank(a, node) - scopeRank(b, node) || compareText(tieOf(a), tieOf(b)))
   for (const endpoint of ordered) {
     const name = `${endpoint.namespace}/${endpoint.name}`
     if (!first.has(name)) first.set(name, endpoint)
@@ -24,7 +24,7 @@ export function candidatesOf(endpoints: readonly Endpoint[], node: string): Cand
   return Map.groupBy(candidates, ({ endpoint }) => endpoint.namespace)
 }
 
-export function matchEndpoints(intent: Intent, candidates: Candidates, node: string): Matches {
+export function matchEndpoints(intent: Intent, candidates: Candidates, node: string): MatchCounts {
   const { capture, scope } = intent
   const inNamespace = inScope(scope, candidates).filter(({ endpoint }) => endpoint.live)
   const matching = inNamespace
@@ -51,7 +51,7 @@ function named({ namespace }: CaptureRef, endpoint: Endpoint): Endpoint {
   return isOwn ? endpoint : { ...endpoint, name: `${endpoint.namespace}.${endpoint.name}` }
 }
 
-function rank(endpoint: Endpoint, node: string): number {
+function scopeRank(endpoint: Endpoint, node: string): number {
   return (endpoint.node === node ? 0 : 4) + (endpoint.live ? 0 : 2) + (endpoint.hostNetwork ? 1 : 0)
 }
 

@@ -5,7 +5,7 @@ import { TapError } from '../model/errors.ts'
 import type { FilterSpec } from '../model/tap.ts'
 import type { Driver } from './driver.ts'
 
-export async function filterRefusal(compiler: Pick<Driver, 'compile'>, spec: FilterSpec): Promise<string | undefined> {
+export async function filterError(compiler: Pick<Driver, 'compile'>, spec: FilterSpec): Promise<string | undefined> {
   try {
     await compiler.compile(spec.filter, snapLengthMax, spec.filterInstructionsMax)
     return undefined

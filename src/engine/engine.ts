@@ -3,28 +3,28 @@
 // It decides nothing itself; a turn that throws is a bug and ends the process.
 
 import { type CaptureStatusElement, nodeStatuses } from '../core/status/nodeStatus.ts'
-import { filterRefusal } from '../driver/compileCheck.ts'
+import { filterError } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
-import type { Actual } from '../model/actualState.ts'
-import type { ArtifactJob, Made } from '../model/artifact.ts'
-import { systemRefusal } from '../model/errors.ts'
+import type { ActualState } from '../model/actualState.ts'
+import type { ArtifactJob, ArtifactResult } from '../model/artifact.ts'
+import { osErrorMessage } from '../model/errors.ts'
 import type { Publisher } from '../model/publisher.ts'
 import { type Action, type ActualTap, filterKey } from '../model/tap.ts'
 import { cutByLimit } from '../model/tapWindow.ts'
-import type { OpenCapture, TurnListener, Turns } from '../model/turnListener.ts'
+import type { OpenCapture, TurnListener, TurnListeners } from '../model/turnListener.ts'
 import type { World } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { NodeFigures } from '../runtime/metrics.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import type { Source } from '../source/source.ts'
-import type { TapHolder } from '../tap/tapManager.ts'
-import { type Decision, decide } from './evaluate.ts'
+import type { TapManager } from '../tap/tapManager.ts'
+import { type Decision, evaluate } from './evaluate.ts'
 import { logTurn } from './turnLog.ts'
 
-export type EngineParts = {
+export type EngineDeps = {
   readonly source: Source
-  readonly holder: TapHolder
+  readonly tapManager: TapManager
   readonly publisher: Publisher
   readonly clock: Clock
   readonly log: Logger
@@ -32,21 +32,21 @@ export type EngineParts = {
   readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
   readonly onExpired: (captureKey: string) => void
   /** Makes what a finished capture wants made of its files; what fails is told in what it resolves to. */
-  readonly makeArtifact?: (job: ArtifactJob, signal: AbortSignal) => Promise<Made>
+  readonly makeArtifact?: (job: ArtifactJob, signal: AbortSignal) => Promise<ArtifactResult>
   /** Prints the packets of these captures, and of no others, as they come. */
   readonly onFollow?: (captures: Decision['follow']) => void
   readonly onTurn: (seconds: number) => void
 }
 
 /** What the time after a turn is measured by: when it began, and with which pulse; how long at most. */
-type Sleep = { readonly turnMs: number; readonly pulse: string; readonly wakeAtMs: number; readonly mostMs: number }
+type PlannedSleep = { readonly turnMs: number; readonly pulse: string; readonly wakeAtMs: number; readonly mostMs: number }
 
-const verdictsMax = 10_000
+const compiledFiltersMax = 10_000
 const settledMs = 60_000 // a turn is made at least this often although nothing moves
 const unsettledMs = 5_000 // and this often after one that did something, or whose report did not get out
 
-export class Engine implements Turns {
-  readonly #parts: EngineParts
+export class Engine implements TurnListeners {
+  readonly #parts: EngineDeps
   readonly #verdicts = new Map<string, string | undefined>() // filterKey() → the compiler's message, undefined if it compiles
   readonly #stop = new AbortController()
   readonly #nextTurn: () => Promise<void>
@@ -58,7 +58,7 @@ export class Engine implements Turns {
   readonly #making = new Map<string, Promise<void>>() // artifacts, by capture uid
   #unpublished: string | undefined // why the last report is not out
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineDeps) {
     this.#parts = parts
     this.#nextTurn = singleFlight(() => this.#turn())
   }
@@ -66,11 +66,11 @@ export class Engine implements Turns {
   /** Turns until the signal; rejects when a turn throws. The taps are the holder's to close; report() once more afterwards. */
   async run(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    const { source, holder } = this.#parts
-    source.onChange(() => this.lookAgain())
-    holder.onChange(() => this.lookAgain())
+    const { source, tapManager: holder } = this.#parts
+    source.onChange(() => this.requestTurn())
+    holder.onChange(() => this.requestTurn())
     signal.addEventListener('abort', () => this.#ended.resolve(), { once: true })
-    this.lookAgain()
+    this.requestTurn()
     await this.#ended.promise.finally(() => this.#stop.abort())
     await Promise.all(this.#making.values())
     await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
@@ -79,7 +79,7 @@ export class Engine implements Turns {
 
   /** What the metrics show. */
   figures(): NodeFigures {
-    const { taps, captures, disk } = this.#parts.holder.facts()
+    const { taps, captures, disk } = this.#parts.tapManager.actualState()
     const open = [...taps.values()].filter(tap => tap.state === 'open')
     return {
       captures,
@@ -92,13 +92,13 @@ export class Engine implements Turns {
   }
 
   get ringBytes(): number {
-    return ringBytesOf(this.#parts.holder.facts().taps)
+    return ringBytesOf(this.#parts.tapManager.actualState().taps)
   }
 
   specsOf(captureKey: string): OpenCapture | undefined {
     const outlook = this.#outlooks.get(captureKey)
     if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
-    const { taps, captures } = this.#parts.holder.facts()
+    const { taps, captures } = this.#parts.tapManager.actualState()
     const open = [...taps.values()].filter(
       ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
     )
@@ -115,22 +115,22 @@ export class Engine implements Turns {
   /** Publishes how things stand now, without changing them. */
   async report(): Promise<void> {
     const world = this.#parts.source.snapshot()
-    await this.#publish(world, decide(world, this.#actual(), this.#parts.clock.now()))
+    await this.#publish(world, evaluate(world, this.#actual(), this.#parts.clock.now()))
   }
 
   async #turn(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { source, holder, clock, onExpired, onTurn } = this.#parts
+    const { source, tapManager: holder, clock, onExpired, onTurn } = this.#parts
     const startedMs = performance.now()
     this.#wake.abort()
-    holder.beginWhatIsDue()
-    const [turnMs, pulse] = [clock.now(), holder.pulse()] // before anything is decided: what moves afterwards is news
+    holder.startDue()
+    const [turnMs, pulse] = [clock.now(), holder.changeCounter()] // before anything is decided: what moves afterwards is news
     const world = source.snapshot()
     const decision = await this.#decide(world)
     for (const [key, halt] of decision.halts) holder.halt(key, halt)
     await this.#apply(decision)
     this.#parts.onFollow?.(decision.follow)
-    holder.rotateWhatIsDue()
+    holder.rotateDue()
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#make(job)
@@ -140,9 +140,9 @@ export class Engine implements Turns {
   }
 
   async #apply({ actions, captures }: Decision): Promise<void> {
-    const { holder } = this.#parts
+    const { tapManager: holder } = this.#parts
     if (actions.some(({ kind }) => kind === 'open')) {
-      const ringBytes = ringBytesAfter(holder.facts().taps, actions)
+      const ringBytes = ringBytesAfter(holder.actualState().taps, actions)
       await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
     }
     await holder.apply(actions)
@@ -152,34 +152,34 @@ export class Engine implements Turns {
 
   // Beside the turns: an archive takes its time.
   #make(job: ArtifactJob): void {
-    const { holder, makeArtifact } = this.#parts
+    const { tapManager: holder, makeArtifact } = this.#parts
     const { uid } = job.capture
     if (!makeArtifact || this.#making.has(uid)) return
-    const facts = holder.facts().captures.get(job.key)
-    if (facts?.uid !== uid || facts.made !== job.facts.made) return // made since this turn decided: it waits while it publishes
+    const facts = holder.actualState().captures.get(job.key)
+    if (facts?.uid !== uid || facts.artifact !== job.facts.artifact) return // made since this turn decided: it waits while it publishes
     const made = makeArtifact(job, this.#stop.signal)
-      .then(result => this.#stop.signal.aborted || holder.made(job.key, uid, result), this.#ended.reject)
+      .then(result => this.#stop.signal.aborted || holder.setArtifactResult(job.key, uid, result), this.#ended.reject)
       .finally(() => this.#making.delete(uid))
     this.#making.set(
       uid,
-      made.then(() => this.lookAgain()),
+      made.then(() => this.requestTurn()),
     )
   }
 
   /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
   async #decide(world: World): Promise<Decision> {
-    if (this.#verdicts.size > verdictsMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
-    const decision = decide(world, this.#actual(), this.#parts.clock.now())
+    if (this.#verdicts.size > compiledFiltersMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
+    const decision = evaluate(world, this.#actual(), this.#parts.clock.now())
     const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
     const fresh = [...filters].filter(([key]) => !this.#verdicts.has(key))
     if (fresh.length === 0) return decision
-    await Promise.all(fresh.map(async ([key, filter]) => this.#verdicts.set(key, await filterRefusal(this.#parts, filter))))
-    return decide(world, this.#actual(), this.#parts.clock.now())
+    await Promise.all(fresh.map(async ([key, filter]) => this.#verdicts.set(key, await filterError(this.#parts, filter))))
+    return evaluate(world, this.#actual(), this.#parts.clock.now())
   }
 
-  #actual(): Actual {
+  #actual(): ActualState {
     const filterErrors = [...this.#verdicts].filter((entry): entry is [string, string] => entry[1] !== undefined)
-    return { ...this.#parts.holder.facts(), filterErrors: new Map(filterErrors) }
+    return { ...this.#parts.tapManager.actualState(), filterErrors: new Map(filterErrors) }
   }
 
   async #publish(world: World, decision: Decision): Promise<void> {
@@ -191,7 +191,7 @@ export class Engine implements Turns {
     this.#elements = elements
     await publisher.publish({ world, elements, nowMs }).then(
       () => this.#noteUnpublished(undefined),
-      (error: unknown) => this.#noteUnpublished(systemRefusal(error)),
+      (error: unknown) => this.#noteUnpublished(osErrorMessage(error)),
     )
   }
 
@@ -205,30 +205,30 @@ export class Engine implements Turns {
   }
 
   // Until it is time, the clock was set back, or anything moves.
-  async #sleep({ turnMs, pulse, wakeAtMs, mostMs }: Sleep): Promise<void> {
-    const { clock, holder, counterMs } = this.#parts
+  async #sleep({ turnMs, pulse, wakeAtMs, mostMs }: PlannedSleep): Promise<void> {
+    const { clock, tapManager: holder, counterMs } = this.#parts
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
     for (let [sleptMs, sinceMs] = [0, turnMs]; sleptMs < mostMs && clock.now() >= sinceMs; sleptMs += counterMs) {
       sinceMs = Math.min(wakeAtMs, clock.now() + counterMs)
       await clock.sleepUntil(sinceMs, signal)
       if (signal.aborted) return
-      if (clock.now() >= wakeAtMs || holder.pulse() !== pulse) break
+      if (clock.now() >= wakeAtMs || holder.changeCounter() !== pulse) break
     }
-    this.lookAgain()
+    this.requestTurn()
   }
 
   /** Asks for a turn. Worlds, taps and the clock do by themselves; the configuration is told of here. */
-  lookAgain(): void {
+  requestTurn(): void {
     this.#nextTurn().catch(this.#ended.reject)
   }
 }
 
-function ringBytesOf(taps: Actual['taps']): number {
+function ringBytesOf(taps: ActualState['taps']): number {
   return taps.values().reduce((bytes, { spec, state }) => bytes + (state === 'open' ? spec.ringBytes : 0), 0)
 }
 
-function ringBytesAfter(taps: Actual['taps'], actions: readonly Action[]): number {
+function ringBytesAfter(taps: ActualState['taps'], actions: readonly Action[]): number {
   const after = new Map<string, ActualTap>(taps)
   for (const action of actions) {
     if (action.kind === 'close') after.delete(action.id)

@@ -6,9 +6,9 @@ import type { CaptureStatusElement } from '../model/status.ts'
 import type { Action } from '../model/tap.ts'
 import type { Logger } from '../runtime/log.ts'
 
-type Elements = ReadonlyMap<string, CaptureStatusElement>
+type StatusElements = ReadonlyMap<string, CaptureStatusElement>
 
-export type Turn = { readonly decision: Decision; readonly before: Elements; readonly elements: Elements }
+export type Turn = { readonly decision: Decision; readonly before: StatusElements; readonly elements: StatusElements }
 
 export function logTurn(log: Logger, { decision, before, elements }: Turn): void {
   for (const action of decision.actions) logAction(log, action)

@@ -2,19 +2,19 @@
 // In: what the taps tell. Out: CaptureFacts, cheap to ask for each turn. Opens no tap and decides nothing.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CaptureFacts, EndpointFacts, Halt, LimitHit } from '../model/actualState.ts'
-import type { Made } from '../model/artifact.ts'
+import type { ActualCapture, ActualEndpoint, Halt, LimitHit } from '../model/actualState.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { makeFolder } from './directories.ts'
 import { isCaptureFile } from './names.ts'
 import { recounted } from './recount.ts'
-import { adoptWaiting, repairFiles } from './repair.ts'
-import type { SeriesParts } from './rotation.ts'
-import { type ActiveFile, readState, type StoredCapture, type StoredRow, stateFileName, writeState } from './stateFile.ts'
+import { adoptWaitingFiles, repairFiles } from './repair.ts'
+import type { RotationDeps } from './rotation.ts'
+import { type ActiveFile, readState, type StoredCapture, type StoredEndpoint, stateFileName, writeState } from './stateFile.ts'
 
 /** A row as its open tap knows it now; asked for whenever facts or the state file are made. */
-export type LiveRow = { readonly facts: EndpointFacts; readonly active: ActiveFile }
+export type LiveRow = { readonly facts: ActualEndpoint; readonly active: ActiveFile }
 
 const rowsMax = 1_000 // the oldest that ended go: pods may come and go for years
 
@@ -22,13 +22,13 @@ export class CaptureFolder {
   readonly capture: CaptureRef
   readonly directory: string
   readonly #node: string
-  readonly #rows: Map<string, StoredRow>
+  readonly #rows: Map<string, StoredEndpoint>
   readonly #live = new Map<string, () => LiveRow>()
   readonly #prepared = new Map<string, string>() // row name → a new file that is not to be seen yet
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
-  #made: Made | undefined
+  #made: ArtifactResult | undefined
   #sizes: ReadonlyMap<string, number> | undefined // of the files; undefined: to be looked up
   #goneRows: { readonly packets: number; readonly bytes: number }
   #saved = ''
@@ -61,7 +61,7 @@ export class CaptureFolder {
 
   /** One that an earlier run left: files made whole, counters brought up to what the files hold. */
   static async adopt(directory: string, state: StoredCapture, node: string): Promise<CaptureFolder> {
-    await adoptWaiting(directory)
+    await adoptWaitingFiles(directory)
     // Without a state that can be read any file may be torn.
     if (state.rows.length === 0) await repairFiles(directory, readdirSync(directory))
     const rows = []
@@ -75,19 +75,19 @@ export class CaptureFolder {
     makeFolder(captureDir, this.capture)
     this.#saved = ''
     this.save(nowMs, true)
-    this.look()
+    this.checkActiveFiles()
   }
 
   get key(): string {
     return captureKey(this.capture)
   }
 
-  row(name: string): StoredRow | undefined {
+  row(name: string): StoredEndpoint | undefined {
     return this.#rows.get(name)
   }
 
   /** Whether the active file of that name goes on as it is, or gives way to a new one. `settings`: what its records follow. */
-  async continuation(rowName: string, name: string, settings: string): Promise<Pick<SeriesParts, 'continues' | 'isOldEmpty'>> {
+  async continuation(rowName: string, name: string, settings: string): Promise<Pick<RotationDeps, 'continues' | 'isOldEmpty'>> {
     const { size, ino: inode } = statSync(join(this.directory, name), { throwIfNoEntry: false }) ?? {}
     if (size === undefined || inode === undefined) return { continues: undefined, isOldEmpty: false }
     const active = this.#rows.get(rowName)?.active
@@ -113,13 +113,13 @@ export class CaptureFolder {
     this.#halt = halt
   }
 
-  get made(): Made | undefined {
+  get artifact(): ArtifactResult | undefined {
     return this.#made
   }
 
-  setMade(made: Made): void {
+  setArtifactResult(made: ArtifactResult): void {
     this.#made = made
-    this.look()
+    this.checkActiveFiles()
   }
 
   get firstOpenedAtMs(): number | undefined {
@@ -129,12 +129,12 @@ export class CaptureFolder {
   /** A tap is about to open, or waits for its window: what it made is not to be seen before it begins. */
   prepare(name: string, file: string): void {
     if (this.#rows.get(name)?.active?.name !== file) this.#prepared.set(name, file)
-    this.look()
+    this.checkActiveFiles()
   }
 
   dismiss(name: string): void {
     this.#prepared.delete(name)
-    this.look()
+    this.checkActiveFiles()
   }
 
   /** A tap is open, and its window: from now on it is asked for the row. */
@@ -142,14 +142,14 @@ export class CaptureFolder {
     this.#prepared.delete(name)
     this.#live.set(name, live)
     this.#firstOpenedAtMs ??= atMs
-    this.look()
+    this.checkActiveFiles()
   }
 
   end(name: string, row: LiveRow, closed: CloseReason): void {
     this.#live.delete(name)
     this.#rows.set(name, { ...row, closed })
     this.#letOldRowsGo()
-    this.look()
+    this.checkActiveFiles()
   }
 
   /** Packets and record bytes written so far, of all endpoints: what counts against the limits. */
@@ -159,7 +159,7 @@ export class CaptureFolder {
     return { packets: packets + sum(rows.map(row => row.packets)), bytes: bytes + sum(rows.map(row => row.bytes)) }
   }
 
-  facts(): CaptureFacts {
+  actualState(): ActualCapture {
     const current = this.#current()
     const active = new Map([...current.values()].flatMap(({ active: file }) => (file ? [[file.name, file.bytes] as const] : [])))
     const files = this.#fileSizes()
@@ -170,7 +170,7 @@ export class CaptureFolder {
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
-      ...(this.#made && { made: this.#made }),
+      ...(this.#made && { artifact: this.#made }),
       fileNames: [...files.keys()].toSorted(),
       fileBytes: sum(sizes),
       endpoints: new Map([...current].map(([name, { facts }]) => [name, facts])),
@@ -188,11 +188,11 @@ export class CaptureFolder {
   /** Removes rotated files and those of taps that are closed; the active ones stay. Counts stay as they are. */
   clean(): void {
     for (const { name, isActive } of this.files()) if (!isActive) rmSync(join(this.directory, name), { force: true })
-    this.look()
+    this.checkActiveFiles()
   }
 
   /** Files came, went or were renamed: looks at the directory again when next asked, however many taps say so. */
-  look(): void {
+  checkActiveFiles(): void {
     this.#sizes = undefined
   }
 
@@ -230,8 +230,11 @@ export class CaptureFolder {
     return this.#sizes
   }
 
-  #current(): Map<string, StoredRow> {
-    return new Map<string, StoredRow>([...this.#rows, ...[...this.#live].map(([name, live]): [string, StoredRow] => [name, live()])])
+  #current(): Map<string, StoredEndpoint> {
+    return new Map<string, StoredEndpoint>([
+      ...this.#rows,
+      ...[...this.#live].map(([name, live]): [string, StoredEndpoint] => [name, live()]),
+    ])
   }
 }
 

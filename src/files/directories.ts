@@ -7,12 +7,12 @@ import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 
-export type Found = { readonly directory: string; readonly state: StoredCapture }
+export type FoundFolder = { readonly directory: string; readonly state: StoredCapture }
 
-type Whose = Parameters<typeof captureKey>[0]
+type FolderOwner = Parameters<typeof captureKey>[0]
 
 /** Where a capture's files lie. Refuses a name that is no DNS name. */
-export function folderOf(captureDir: string, capture: Whose): string {
+export function folderOf(captureDir: string, capture: FolderOwner): string {
   const parts = captureKey(capture).split('/')
   for (const part of parts) {
     if (!dnsName.test(part) || part.includes('..') || parts.length !== 2)
@@ -22,7 +22,7 @@ export function folderOf(captureDir: string, capture: Whose): string {
 }
 
 /** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
-export function makeFolder(captureDir: string, capture: Whose): string {
+export function makeFolder(captureDir: string, capture: FolderOwner): string {
   const folder = folderOf(captureDir, capture)
   mkdirSync(captureDir, { recursive: true, mode: 0o750 })
   for (const each of [dirname(folder), folder]) {
@@ -40,8 +40,8 @@ export function makeFolder(captureDir: string, capture: Whose): string {
  * Every directory under captureDir that carries a state file, and what it says. `foreign`: directories whose state file is
  * that of a capture of another name, as a copy would be.
  */
-export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, Found>; readonly foreign: readonly string[] } {
-  const found = new Map<string, Found>()
+export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, FoundFolder>; readonly foreign: readonly string[] } {
+  const found = new Map<string, FoundFolder>()
   const foreign: string[] = []
   for (const namespace of subdirectories(captureDir)) {
     for (const name of subdirectories(join(captureDir, namespace))) {
@@ -56,7 +56,7 @@ export function listFolders(captureDir: string): { readonly found: ReadonlyMap<s
 }
 
 /** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
-export function removeFolder(captureDir: string, capture: Whose): void {
+export function removeFolder(captureDir: string, capture: FolderOwner): void {
   const folder = folderOf(captureDir, capture)
   if (!isDirectory(folder) || !isDirectory(dirname(folder)) || !readdirSync(folder).includes(stateFileName)) return
   const others = readdirSync(folder).filter(name => name !== stateFileName)

@@ -4,10 +4,10 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { rotatedOf } from './names.ts'
 import { repairFiles } from './repair.ts'
-import type { StoredRow } from './stateFile.ts'
+import type { StoredEndpoint } from './stateFile.ts'
 
 /** Cuts torn tails off on the way. A row that was closed in order, with its file as it was then, is left as it is. */
-export async function recounted(directory: string, row: StoredRow, savedAtMs: number): Promise<StoredRow> {
+export async function recounted(directory: string, row: StoredEndpoint, savedAtMs: number): Promise<StoredEndpoint> {
   const { active, facts, closed } = row
   if (!active || (closed !== undefined && statSync(join(directory, active.name), { throwIfNoEntry: false })?.size === active.bytes))
     return row

@@ -13,7 +13,7 @@ export type Repaired = { readonly name: string; readonly bytes: number; readonly
  * Files that waited to become active: one with packets did become it, only its name did not follow, so it gets it now, and
  * the one before is rotated. The others were never used and go.
  */
-export async function adoptWaiting(directory: string): Promise<void> {
+export async function adoptWaitingFiles(directory: string): Promise<void> {
   for (const name of readdirSync(directory)
     .filter(isWaiting)
     .toSorted((a, b) => numberOf(a) - numberOf(b))) {

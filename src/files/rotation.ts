@@ -5,15 +5,15 @@ import { closeSync, fstatSync, ftruncateSync, readdirSync, renameSync, rmSync, s
 import { join } from 'node:path'
 import type { Sink } from '../driver/driver.ts'
 import type { Rotation } from '../model/capture.ts'
-import { fileHeader, fileTrailer, type HeaderFacts, trailerBytes } from '../pcap/fileHeader.ts'
+import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
 import { openForAppend } from './directories.ts'
 import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './names.ts'
 import type { ActiveFile } from './stateFile.ts'
 
-export type SeriesParts = {
+export type RotationDeps = {
   readonly directory: string
   readonly name: SeriesName
-  readonly header: HeaderFacts
+  readonly header: HeaderOptions
   readonly settings: string // filter and form of the records: other ones want another file
   readonly rotation: Rotation
   readonly nowMs: number
@@ -27,8 +27,8 @@ export type FileCounts = { readonly packets: number; readonly recordBytes: numbe
 
 type OpenFile = { readonly fd: number; readonly name: string; readonly path: string; readonly bytesMax: number }
 
-export class FileSeries {
-  readonly #parts: SeriesParts
+export class FileRotation {
+  readonly #parts: RotationDeps
   readonly #header: Buffer
   #rotation: Rotation
   #active: OpenFile
@@ -37,7 +37,7 @@ export class FileSeries {
   #before: ActiveFile // what the active file held when this driver began with it
   #isClosed = false
 
-  constructor(parts: SeriesParts) {
+  constructor(parts: RotationDeps) {
     this.#parts = parts
     this.#rotation = parts.rotation
     this.#header = fileHeader(parts.header)
@@ -118,7 +118,7 @@ export class FileSeries {
   }
 
   /** Closes the descriptors and touches nothing on disk: the directory may be another's by now. */
-  letGo(): void {
+  release(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const { fd } of [this.#active, ...this.#waiting]) closeSync(fd)

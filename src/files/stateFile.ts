@@ -2,8 +2,8 @@
 // Written whole to a new file that then takes the old one's place; never through a symbolic link.
 import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { EndpointFacts, Halt, LimitHit } from '../model/actualState.ts'
-import type { Made } from '../model/artifact.ts'
+import type { ActualEndpoint, Halt, LimitHit } from '../model/actualState.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { hasStoredShape } from './stateSchema.ts'
@@ -24,8 +24,8 @@ export type ActiveFile = {
   readonly settings: string
 }
 
-export type StoredRow = {
-  readonly facts: EndpointFacts
+export type StoredEndpoint = {
+  readonly facts: ActualEndpoint
   readonly active?: ActiveFile
   readonly closed?: CloseReason // missing: open when the state was written
 }
@@ -38,8 +38,8 @@ export type StoredCapture = {
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt
-  readonly made?: Made
-  readonly rows: readonly StoredRow[]
+  readonly made?: ArtifactResult
+  readonly rows: readonly StoredEndpoint[]
   /** Of rows that were let go: what still counts against the limits. */
   readonly goneRows?: { readonly packets: number; readonly bytes: number }
 }

@@ -6,7 +6,7 @@ import type { Reviews, Right, User } from '../auth/reviews.ts'
 /** The API server's service proxy keeps Authorization for itself, so there is another header. */
 export const tokenHeaders = ['authorization', 'x-selcap-authorization'] as const
 
-export type Wanted = {
+export type WantedRight = {
   readonly verb: 'get' | 'delete'
   readonly subresource: 'files' | 'stream'
   readonly group: string
@@ -22,9 +22,9 @@ export async function userOf(request: FastifyRequest, reviews: Reviews): Promise
 }
 
 /** undefined: they may. */
-export async function refusalOf(
+export async function forbiddenMessage(
   user: User,
-  { verb, subresource, group, resource, namespace, name }: Wanted,
+  { verb, subresource, group, resource, namespace, name }: WantedRight,
   reviews: Reviews,
 ): Promise<string | undefined> {
   const right: Right = { verb, group, resource, subresource, namespace, name }

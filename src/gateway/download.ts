@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BusyError } from '../auth/reviews.ts'
 import { audit } from './audit.ts'
 import { list, pathOf } from './fileIndex.ts'
-import type { GatewayParts, Granted, Named } from './server.ts'
+import type { AuthorizedRequest, CaptureParams, GatewayDeps } from './server.ts'
 import { openStream } from './stream.ts'
 import { zipOf } from './zip.ts'
 
@@ -18,8 +18,8 @@ function typeOf(file: string): string {
 const passedOn = ['accept-ranges', 'content-length', 'content-range', 'etag', 'repr-digest'] as const
 
 export async function sendZip(
-  parts: GatewayParts,
-  { user, capture }: Granted,
+  parts: GatewayDeps,
+  { user, capture }: AuthorizedRequest,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -40,7 +40,7 @@ export async function sendZip(
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     parts.sweeper.passed(chunk.length)
-    parts.figures.passed('zip', chunk.length)
+    parts.figures.countSent('zip', chunk.length)
   })
   missing.then(found => raw.headersSent && !raw.destroyed && raw.addTrailers({ 'X-Selcap-Missing': found.join(', ') })).catch(() => {})
   pipeline(stream, raw, error => {
@@ -50,14 +50,14 @@ export async function sendZip(
 }
 
 export async function sendFile(
-  parts: GatewayParts,
-  access: Granted,
-  request: FastifyRequest<Named>,
+  parts: GatewayDeps,
+  access: AuthorizedRequest,
+  request: FastifyRequest<CaptureParams>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { user, capture } = access
   const { node, file } = request.params
-  const holding = parts.cluster.holdings(capture).find(each => each.node === node)
+  const holding = parts.cluster.nodesWithFiles(capture).find(each => each.node === node)
   if (!holding) return reply.code(404).send(`Cannot find files of this capture on a node "${node}"\n`)
   const asked = ['range', 'if-range', 'if-match'].flatMap(name => (request.headers[name] ? [[name, String(request.headers[name])]] : []))
   const headers = { ...Object.fromEntries(asked), 'want-repr-digest': 'sha-256=10' }
@@ -65,7 +65,7 @@ export async function sendFile(
   reply.raw.once('close', () => gone.abort())
   if (reply.raw.destroyed) gone.abort()
   const path = `${pathOf(capture)}/${encodeURIComponent(file)}`
-  const answer = await parts.agents.ask(holding.place, { method: request.method, path, headers, signal: gone.signal })
+  const answer = await parts.agents.request(holding.place, { method: request.method, path, headers, signal: gone.signal })
   const { statusCode = 502 } = answer
   if (![200, 206, 416].includes(statusCode)) {
     answer.resume()
@@ -84,7 +84,7 @@ export async function sendFile(
   answer.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     parts.sweeper.passed(chunk.length)
-    parts.figures.passed('file', chunk.length)
+    parts.figures.countSent('file', chunk.length)
   })
   answer.pause()
   reply.raw.setTimeout(parts.limits.stallMs, () => reply.raw.destroy())
@@ -103,8 +103,8 @@ export async function sendFile(
 }
 
 export async function sendStream(
-  parts: GatewayParts,
-  { user, capture }: Granted,
+  parts: GatewayDeps,
+  { user, capture }: AuthorizedRequest,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -119,7 +119,7 @@ export async function sendStream(
   const meter = new PassThrough()
   meter.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    parts.figures.passed('stream', chunk.length)
+    parts.figures.countSent('stream', chunk.length)
   })
   const ended = parts.figures.streaming(live)
   pipeline(live.stream, meter, reply.raw, error => {

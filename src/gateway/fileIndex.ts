@@ -1,19 +1,19 @@
 // What the agents have of a capture, asked for at this moment. In: where the agents are. Out: files that can be opened one by one;
 // a node that does not answer is an answer too.
 import { filesPath, listFiles, openFile, removeFiles } from '../agentapi/client/files.ts'
-import type { Capture, Holding } from './captureCache.ts'
-import type { GatewayParts } from './server.ts'
+import type { GatewayCapture, NodeFiles } from './captureCache.ts'
+import type { GatewayDeps } from './server.ts'
 import type { ManifestNode, ZipEntry } from './zip.ts'
 
-export type Listed = { readonly entries: readonly ZipEntry[]; readonly nodes: readonly ManifestNode[] }
+export type ListedNode = { readonly entries: readonly ZipEntry[]; readonly nodes: readonly ManifestNode[] }
 
 /** What every node has of the capture; one that does not answer is among the nodes with its error. */
-export async function list(parts: GatewayParts, capture: Capture): Promise<Listed> {
-  const found = await Promise.all(parts.cluster.holdings(capture).map(holding => listNode(parts, capture, holding)))
+export async function list(parts: GatewayDeps, capture: GatewayCapture): Promise<ListedNode> {
+  const found = await Promise.all(parts.cluster.nodesWithFiles(capture).map(holding => listNode(parts, capture, holding)))
   return { entries: found.flatMap(({ entries }) => entries), nodes: found.flatMap(({ nodes }) => nodes) }
 }
 
-async function listNode({ agents }: GatewayParts, capture: Capture, { node, place, row }: Holding): Promise<Listed> {
+async function listNode({ agents }: GatewayDeps, capture: GatewayCapture, { node, place, row }: NodeFiles): Promise<ListedNode> {
   const path = pathOf(capture)
   const { packets, dropped, endpoints } = row.file
   const gaps = endpoints.flatMap(({ pod, gaps: all }) => all.map(gap => ({ pod, ...gap })))
@@ -35,9 +35,9 @@ async function listNode({ agents }: GatewayParts, capture: Capture, { node, plac
   }
 }
 
-export type Cleaned = { readonly node: string; readonly isCapturing?: boolean; readonly error?: string }
+export type CleanedNode = { readonly node: string; readonly isCapturing?: boolean; readonly error?: string }
 
-export async function cleanNode({ agents }: GatewayParts, capture: Capture, { node, place }: Holding): Promise<Cleaned> {
+export async function cleanNode({ agents }: GatewayDeps, capture: GatewayCapture, { node, place }: NodeFiles): Promise<CleanedNode> {
   try {
     const code = await removeFiles(agents, place, pathOf(capture))
     return code === 204 ? { node } : { node, isCapturing: code === 409, error: `${node} answered ${code}` }
@@ -46,6 +46,6 @@ export async function cleanNode({ agents }: GatewayParts, capture: Capture, { no
   }
 }
 
-export function pathOf({ kind, metadata }: Capture): string {
+export function pathOf({ kind, metadata }: GatewayCapture): string {
   return filesPath({ api: kind, ...metadata })
 }

@@ -17,15 +17,15 @@ const routes = {
 export type Route = (typeof routes)[keyof typeof routes] | 'other'
 
 /** What a live stream lacks; asked for until it is closed, and once more then. */
-export type Lacking = { readonly lost: number }
+export type MissingPart = { readonly lost: number }
 
 const carrying = ['file', 'zip', 'stream'] as const
 
-export class GatewayFigures {
+export class GatewayMetrics {
   readonly registry = new Registry()
   readonly #registers = [this.registry]
   readonly #bytes = new Map<Route, number>(carrying.map(route => [route, 0]))
-  readonly #streams = new Set<Lacking>()
+  readonly #streams = new Set<MissingPart>()
   #lostBefore = 0 // in streams that are over
 
   readonly #requests = new Counter({
@@ -101,7 +101,7 @@ export class GatewayFigures {
     })
   }
 
-  passed(route: (typeof carrying)[number], bytes: number): void {
+  countSent(route: (typeof carrying)[number], bytes: number): void {
     this.#bytes.set(route, (this.#bytes.get(route) ?? 0) + bytes)
   }
 
@@ -114,7 +114,7 @@ export class GatewayFigures {
   }
 
   /** Returns what to call when it is over. */
-  streaming(stream: Lacking): () => void {
+  streaming(stream: MissingPart): () => void {
     this.#streams.add(stream)
     return () => {
       if (this.#streams.delete(stream)) this.#lostBefore += stream.lost

@@ -2,22 +2,22 @@
 // In: a user's name and the time. Out: a place, to be given back; or how long to wait.
 import type { RateLimitReason } from '../model/codes.ts'
 
-export type GateLimits = { readonly atOncePerUser: number; readonly atOnce: number; readonly perMinute: number }
+export type RateLimits = { readonly atOncePerUser: number; readonly atOnce: number; readonly perMinute: number }
 
-export type Entry = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: RateLimitReason }
+export type Permit = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: RateLimitReason }
 
-type Visits = { open: number; times: number[] }
+type UserRequests = { open: number; times: number[] }
 
-export class Gate {
-  readonly #limits: GateLimits
-  readonly #users = new Map<string, Visits>()
+export class RateLimiter {
+  readonly #limits: RateLimits
+  readonly #users = new Map<string, UserRequests>()
   #open = 0
 
-  constructor(limits: GateLimits) {
+  constructor(limits: RateLimits) {
     this.#limits = limits
   }
 
-  enter(user: string, nowMs: number): Entry {
+  admit(user: string, nowMs: number): Permit {
     const { atOncePerUser, atOnce, perMinute } = this.#limits
     const visits = this.#users.get(user) ?? { open: 0, times: [] }
     visits.times = visits.times.filter(atMs => atMs <= nowMs && nowMs - atMs < 60_000)

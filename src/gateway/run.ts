@@ -5,28 +5,28 @@ import { AgentTokens } from '../agentapi/client/tokens.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { GatewayOptions } from '../cmd/gateway.ts'
 import { connectKube } from '../kube/connect.ts'
-import { Sweeper } from '../runtime/bufferGc.ts'
+import { BufferGc } from '../runtime/bufferGc.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeLogger } from '../runtime/log.ts'
-import { portOf, serveFigures, stopSignal } from '../runtime/process.ts'
-import { GatewayCluster } from './captureCache.ts'
-import { teller } from './eventRecorder.ts'
-import { GatewayFigures } from './metrics.ts'
-import { Gate } from './rateLimiter.ts'
+import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
+import { CaptureCache } from './captureCache.ts'
+import { eventRecorder } from './eventRecorder.ts'
+import { GatewayMetrics } from './metrics.ts'
+import { RateLimiter } from './rateLimiter.ts'
 import { gatewayLimits, gatewayServer } from './server.ts'
 import { followKeyPair, keyPair } from './servingCertificate.ts'
 
 const account = 'selcap-gateway'
-const gateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
+const rateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
   const { apiGroup: group, apis, certificates, namespace } = options
   const log = makeLogger(options.logLevel)
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
-  await using cluster = new GatewayCluster({ kube, clock, apis, group, log })
+  await using cluster = new CaptureCache({ kube, clock, apis, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
-  const figures = new GatewayFigures()
+  const figures = new GatewayMetrics()
   using agents = new Agents(node => tokens.for(node), {
     onFailure: (node, path, { message: reason }) => {
       figures.agentFailed(node)
@@ -39,14 +39,14 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
       cluster,
       agents,
       reviews: new Reviews({ kube, clock }),
-      gate: new Gate(gateLimits),
-      sweeper: new Sweeper(),
+      gate: new RateLimiter(rateLimits),
+      sweeper: new BufferGc(),
       figures,
       limits: gatewayLimits,
       group,
       clock,
       log,
-      tell: teller(kube, clock, log),
+      recordEvent: eventRecorder(kube, clock, log),
     },
     await keyPair(certificates, hosts, log),
   )
@@ -61,9 +61,9 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
           },
           log,
         )
-  await using _ = await serveFigures(
+  await using _ = await serveMetricsOf(
     figures,
-    { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => cluster.isListed },
+    { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => cluster.hasSynced },
     log,
   )
   await app.listen({ host: options.host, port: portOf(options.port, 8_443, '--port') })

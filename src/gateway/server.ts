@@ -4,32 +4,32 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { Agents } from '../agentapi/client/agents.ts'
 import type { Reviews, User } from '../auth/reviews.ts'
 import { apiCalled, resourceOf } from '../kube/resources.ts'
-import type { Sweeper } from '../runtime/bufferGc.ts'
+import type { BufferGc } from '../runtime/bufferGc.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { retrySeconds } from '../runtime/http.ts'
 import type { Logger } from '../runtime/log.ts'
 import { audit } from './audit.ts'
-import { refusalOf, sendUnauthorized, userOf, type Wanted } from './authorize.ts'
-import type { Capture, GatewayCluster } from './captureCache.ts'
+import { forbiddenMessage, sendUnauthorized, userOf, type WantedRight } from './authorize.ts'
+import type { CaptureCache, GatewayCapture } from './captureCache.ts'
 import { sendFile, sendStream, sendZip } from './download.ts'
-import type { Tell } from './eventRecorder.ts'
+import type { RecordEvent } from './eventRecorder.ts'
 import { cleanNode, list } from './fileIndex.ts'
-import type { GatewayFigures } from './metrics.ts'
-import type { Gate } from './rateLimiter.ts'
+import type { GatewayMetrics } from './metrics.ts'
+import type { RateLimiter } from './rateLimiter.ts'
 
-export type GatewayParts = {
-  readonly cluster: GatewayCluster
+export type GatewayDeps = {
+  readonly cluster: CaptureCache
   readonly agents: Agents
   readonly reviews: Reviews
-  readonly gate: Gate
-  readonly sweeper: Sweeper
-  readonly figures: GatewayFigures
+  readonly gate: RateLimiter
+  readonly sweeper: BufferGc
+  readonly figures: GatewayMetrics
   readonly limits: GatewayLimits
   readonly group: string
   readonly clock: Clock
   readonly log: Logger
   /** Who had what, for an Event on the capture. */
-  readonly tell: Tell
+  readonly recordEvent: RecordEvent
 }
 
 /** Whoever reaches the port may connect: what that costs has a bound, and so has how long one may hold a download up. */
@@ -37,17 +37,17 @@ export type GatewayLimits = { readonly connectionsMax: number; readonly stallMs:
 export const gatewayLimits: GatewayLimits = Object.freeze({ connectionsMax: 1_000, stallMs: 300_000 })
 
 /** `ns` is - of kinds that have none; `kind` is missing where PacketCapture is meant. */
-export type Named = {
+export type CaptureParams = {
   readonly Params: { readonly ns: string; readonly kind?: string; readonly name: string; readonly node: string; readonly file: string }
 }
 /** A request whose user has the right, and the capture it is about. */
-export type Granted = { readonly user: User; readonly capture: Capture }
+export type AuthorizedRequest = { readonly user: User; readonly capture: GatewayCapture }
 
-const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
+const serverTimeouts = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
-export function gatewayServer(parts: GatewayParts, keyPair: object): FastifyInstance {
+export function gatewayServer(parts: GatewayDeps, keyPair: object): FastifyInstance {
   const { cluster, figures, limits, log } = parts
-  const https = { ...patience, ...keyPair }
+  const https = { ...serverTimeouts, ...keyPair }
   const options = { https, routerOptions: { maxParamLength: 300 }, bodyLimit: 1_024, requestTimeout: 30_000, return503OnClosing: true }
   const app = fastify(options as FastifyServerOptions) as FastifyInstance
   app.server.maxConnections = limits.connectionsMax
@@ -64,35 +64,35 @@ export function gatewayServer(parts: GatewayParts, keyPair: object): FastifyInst
   })
   app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
   app.get('/healthz', async () => 'ok\n')
-  app.get('/readyz', async (_, reply) => reply.code(cluster.isListed ? 200 : 503).send(cluster.isListed ? 'ok\n' : 'not ready yet\n'))
+  app.get('/readyz', async (_, reply) => reply.code(cluster.hasSynced ? 200 : 503).send(cluster.hasSynced ? 'ok\n' : 'not ready yet\n'))
 
-  app.get<Named>('/packet-capture/download/:ns/:name/files.zip', (request, reply) =>
-    granted(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendZip(parts, access, request, reply)),
+  app.get<CaptureParams>('/packet-capture/download/:ns/:name/files.zip', (request, reply) =>
+    withAuthorization(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendZip(parts, access, request, reply)),
   )
-  app.delete<Named>('/packet-capture/files/:ns/:name/files.zip', (request, reply) =>
-    granted(parts, request, reply, { verb: 'delete', subresource: 'files' }, access => clean(parts, access, request, reply)),
+  app.delete<CaptureParams>('/packet-capture/files/:ns/:name/files.zip', (request, reply) =>
+    withAuthorization(parts, request, reply, { verb: 'delete', subresource: 'files' }, access => clean(parts, access, request, reply)),
   )
-  app.get<Named>('/v1/namespaces/:ns/:kind/:name/files', (request, reply) =>
-    granted(parts, request, reply, { verb: 'get', subresource: 'files' }, async ({ capture }) => {
+  app.get<CaptureParams>('/v1/namespaces/:ns/:kind/:name/files', (request, reply) =>
+    withAuthorization(parts, request, reply, { verb: 'get', subresource: 'files' }, async ({ capture }) => {
       const { entries, nodes } = await list(parts, capture)
       return reply.send({ files: entries.map(({ node, file, bytes, isActive }) => ({ node, file, bytes, active: isActive })), nodes })
     }),
   )
-  app.get<Named>('/v1/namespaces/:ns/:kind/:name/files/:node/:file', (request, reply) =>
-    granted(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendFile(parts, access, request, reply)),
+  app.get<CaptureParams>('/v1/namespaces/:ns/:kind/:name/files/:node/:file', (request, reply) =>
+    withAuthorization(parts, request, reply, { verb: 'get', subresource: 'files' }, access => sendFile(parts, access, request, reply)),
   )
-  app.get<Named>('/v1/namespaces/:ns/:kind/:name/stream', (request, reply) =>
-    granted(parts, request, reply, { verb: 'get', subresource: 'stream' }, access => sendStream(parts, access, request, reply)),
+  app.get<CaptureParams>('/v1/namespaces/:ns/:kind/:name/stream', (request, reply) =>
+    withAuthorization(parts, request, reply, { verb: 'get', subresource: 'stream' }, access => sendStream(parts, access, request, reply)),
   )
   return app
 }
 
-async function granted(
-  { reviews, group, cluster, gate, figures, clock, log }: GatewayParts,
-  request: FastifyRequest<Named>,
+async function withAuthorization(
+  { reviews, group, cluster, gate, figures, clock, log }: GatewayDeps,
+  request: FastifyRequest<CaptureParams>,
   reply: FastifyReply,
-  right: Pick<Wanted, 'verb' | 'subresource'>,
-  go: (access: Granted) => Promise<FastifyReply>,
+  right: Pick<WantedRight, 'verb' | 'subresource'>,
+  go: (access: AuthorizedRequest) => Promise<FastifyReply>,
 ): Promise<FastifyReply> {
   const { ns, kind = 'packetcaptures', name } = request.params
   const api = apiCalled(kind)
@@ -104,7 +104,7 @@ async function granted(
     return sendUnauthorized(reply)
   }
   const told = { user: user.username, from: request.ip, method: request.method, namespace, name }
-  const entry = gate.enter(user.username, clock.now())
+  const entry = gate.admit(user.username, clock.now())
   if (!('leave' in entry)) {
     figures.refused(entry.reason)
     log.info({ ...told, result: 429, reason: entry.reason }, 'refused')
@@ -113,7 +113,7 @@ async function granted(
   }
   if (reply.raw.destroyed) entry.leave()
   reply.raw.once('close', entry.leave)
-  const refusal = await refusalOf(user, { ...right, ...resourceOf(api, group), namespace, name }, reviews)
+  const refusal = await forbiddenMessage(user, { ...right, ...resourceOf(api, group), namespace, name }, reviews)
   if (refusal !== undefined) {
     figures.refused('Forbidden')
     log.info({ ...told, result: 403 }, 'refused')
@@ -124,8 +124,13 @@ async function granted(
   return go({ user, capture })
 }
 
-async function clean(parts: GatewayParts, { user, capture }: Granted, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const holdings = parts.cluster.holdings(capture)
+async function clean(
+  parts: GatewayDeps,
+  { user, capture }: AuthorizedRequest,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const holdings = parts.cluster.nodesWithFiles(capture)
   const capturing = holdings
     .filter(({ row }) => row.file.state === 'Capturing' || row.file.state === 'WaitingForTraffic')
     .map(({ node }) => node)

@@ -56,9 +56,14 @@ export function zipOf(entries: readonly ZipEntry[], capture: object, nodes: read
   return { stream, missing }
 }
 
-type Facts = { readonly capture: object; readonly nodes: readonly ManifestNode[] }
+type ZipFacts = { readonly capture: object; readonly nodes: readonly ManifestNode[] }
 
-async function make(zip: ZipFile, entries: readonly ZipEntry[], { capture, nodes }: Facts, gone: AbortSignal): Promise<readonly string[]> {
+async function make(
+  zip: ZipFile,
+  entries: readonly ZipEntry[],
+  { capture, nodes }: ZipFacts,
+  gone: AbortSignal,
+): Promise<readonly string[]> {
   const files: ManifestFile[] = []
   for (const entry of entries) if (!gone.aborted) files.push(await add(zip, entry, gone))
   zip.addBuffer(Buffer.from(`${JSON.stringify({ capture, files, nodes }, undefined, 2)}\n`), 'manifest.json')
@@ -69,7 +74,7 @@ async function make(zip: ZipFile, entries: readonly ZipEntry[], { capture, nodes
 
 // One after the other: the next is asked for when this one is through.
 async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry, gone: AbortSignal): Promise<ManifestFile> {
-  const meter = new Meter(bytes)
+  const meter = new ByteMeter(bytes)
   const through = finished(meter, { signal: gone }).catch(() => {}) // never rejects: the reader has gone
   let isAdded = false
   let error: string | undefined
@@ -94,7 +99,7 @@ async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry
 }
 
 /** Passes so much on and no more, and knows how much it was, its SHA-256, and how many packets are in it. */
-class Meter extends Transform {
+class ByteMeter extends Transform {
   readonly #hash = createHash('sha256')
   readonly #counter = new RecordCounter()
   readonly #bytesMax: number

@@ -2,22 +2,22 @@
 // wrong in a row. Out: an error with the server's own wish, and milliseconds with jitter: agents must not come back together.
 import type { IncomingMessage } from 'node:http'
 import { doubledMs } from '../model/backoff.ts'
-import { refusalOf } from './request.ts'
+import { apiErrorMessage } from './request.ts'
 
-const backOffMs = { first: 500, most: 30_000 } as const
-const wishMsMax = 300_000 // a server that wishes for more is asked all the same
+const retryDelayMs = { first: 500, most: 30_000 } as const
+const retryAfterMsMax = 300_000 // a server that wishes for more is asked all the same
 
-export class Refused extends Error {
+export class ApiRefusal extends Error {
   override readonly name = 'Refused'
   readonly status: number
   readonly said: string
   readonly wishMs: number
 
-  constructor({ status, said, path, retryAfter }: RefusedParts) {
+  constructor({ status, said, path, retryAfter }: ApiRefusalOptions) {
     super(`Cannot read ${path}: the API server answered ${status}, ${said}`)
     this.status = status
     this.said = said
-    this.wishMs = Math.max(0, Math.min(wishMsMax, (Number(retryAfter) || 0) * 1_000))
+    this.wishMs = Math.max(0, Math.min(retryAfterMsMax, (Number(retryAfter) || 0) * 1_000))
   }
 
   /** That object is gone; not: nobody here knows of such objects. */
@@ -31,15 +31,15 @@ export class Refused extends Error {
   }
 }
 
-type RefusedParts = { readonly status: number; readonly said: string; readonly path: string; readonly retryAfter?: string | undefined }
+type ApiRefusalOptions = { readonly status: number; readonly said: string; readonly path: string; readonly retryAfter?: string | undefined }
 
-export async function refusedBy(response: IncomingMessage, path: string): Promise<Refused> {
+export async function apiRefusalOf(response: IncomingMessage, path: string): Promise<ApiRefusal> {
   const retryAfter = response.headers['retry-after']
-  return new Refused({ status: response.statusCode ?? 0, said: await refusalOf(response), path, retryAfter })
+  return new ApiRefusal({ status: response.statusCode ?? 0, said: await apiErrorMessage(response), path, retryAfter })
 }
 
 /** `failures` so far, the first of them is 0; `random` is from 0 to 1. */
 export function waitMsAfter(error: unknown, failures: number, random: number): number {
-  const wishMs = error instanceof Refused ? error.wishMs : 0
-  return wishMs + doubledMs(failures + 1, backOffMs) * random
+  const wishMs = error instanceof ApiRefusal ? error.wishMs : 0
+  return wishMs + doubledMs(failures + 1, retryDelayMs) * random
 }

@@ -7,11 +7,11 @@ import type { Kube } from './request.ts'
 const rangesMax = 20
 const reachMs = 600_000 // older ones say nothing: clocks drift
 
-type Range = { readonly fromMs: number; readonly toMs: number; readonly atMs: number }
+type SkewRange = { readonly fromMs: number; readonly toMs: number; readonly atMs: number }
 
-export class ServerClock {
+export class ClockSkew {
   readonly #clock: Clock
-  #ranges: readonly Range[] = []
+  #ranges: readonly SkewRange[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock

@@ -2,21 +2,30 @@
 // Out: plain data with nothing of the capture but its name and identity.
 
 import type { EventReason } from '../model/codes.ts'
-import { shortened } from '../model/text.ts'
+import { truncateText } from '../model/text.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { KubeRequest } from './request.ts'
 
 /** `mark`: keeps it apart from others of its reason in the same minute. */
-export type Told = { readonly reason: EventReason; readonly type: 'Normal' | 'Warning'; readonly message: string; readonly mark?: string }
+export type CaptureEvent = {
+  readonly reason: EventReason
+  readonly type: 'Normal' | 'Warning'
+  readonly message: string
+  readonly mark?: string
+}
 
 /** `mark`: events of one mark are one event. Without it the server makes a name for each. */
-export type Telling = { readonly component: string; readonly nowMs: number; readonly mark?: string }
+export type EventContext = { readonly component: string; readonly nowMs: number; readonly mark?: string }
 
 const messageMax = 1_024 // what kubectl describe can bear
 const nameMax = 200 // of the capture's; a mark follows
 
 /** The body of a v1 Event. */
-export function eventOn({ apiVersion, kind, metadata }: CaptureDocument, told: Told, { component, nowMs, mark }: Telling): object {
+export function eventOn(
+  { apiVersion, kind, metadata }: CaptureDocument,
+  told: CaptureEvent,
+  { component, nowMs, mark }: EventContext,
+): object {
   const { namespace, name, uid } = metadata
   const { reason, type, message } = told
   const stem = `${name.slice(0, nameMax).replace(/[-.]+$/, '')}.`
@@ -28,7 +37,7 @@ export function eventOn({ apiVersion, kind, metadata }: CaptureDocument, told: T
     involvedObject: { apiVersion, kind, namespace, name, uid },
     reason,
     type,
-    message: shortened(message, messageMax),
+    message: truncateText(message, messageMax),
     source: { component },
     reportingComponent: component,
     reportingInstance: component,

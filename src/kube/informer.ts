@@ -9,8 +9,8 @@ import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
 import type { Labels } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { Refused, refusedBy, waitMsAfter } from './apiError.ts'
-import { readList, type Whole } from './pagedList.ts'
+import { ApiRefusal, apiRefusalOf, waitMsAfter } from './apiError.ts'
+import { readPagedList, type WholeList } from './pagedList.ts'
 import { type Kube, readJson } from './request.ts'
 
 export type KubeObject = {
@@ -24,9 +24,9 @@ export type KubeObject = {
 }
 export type Labelled = KubeObject & { readonly metadata: { readonly labels?: Labels } }
 
-export type FollowState = 'listed' | 'watching' | 'failed'
+export type InformerState = 'listed' | 'watching' | 'failed'
 
-export type ListWatchOptions<T> = {
+export type InformerOptions<T> = {
   readonly kube: Kube
   readonly clock: Clock
   readonly path: string
@@ -39,17 +39,17 @@ export type ListWatchOptions<T> = {
   readonly keep?: (object: T) => T
   readonly silentMsMax?: number // a watch without a line for this long is dead; bookmarks come about every minute
   readonly random?: () => number
-  readonly onState?: (state: FollowState, detail: string) => void
+  readonly onState?: (state: InformerState, detail: string) => void
 }
 
-const shortMs = 1_000 // a watch that ends sooner without a line is no watch
+const shortWatchMs = 1_000 // a watch that ends sooner without a line is no watch
 const fetchesMax = 20 // more new generations than that are listed whole
 
-type Query = Readonly<Record<string, string>>
+type ListQuery = Readonly<Record<string, string>>
 type WatchLine = { readonly type: string; readonly object: KubeObject & { readonly code?: number; readonly message?: string } }
 
-export class ListWatch<T extends KubeObject> implements AsyncDisposable {
-  readonly #options: ListWatchOptions<T>
+export class Informer<T extends KubeObject> implements AsyncDisposable {
+  readonly #options: InformerOptions<T>
   readonly #stop = new AbortController()
   #objects = new Map<string, T>()
   #resourceVersion: string | undefined // undefined: list before watching
@@ -60,7 +60,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   #listener: () => void = () => {}
   #done: Promise<void> | undefined
 
-  constructor(options: ListWatchOptions<T>) {
+  constructor(options: InformerOptions<T>) {
     this.#options = options
   }
 
@@ -70,7 +70,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   }
 
   /** True once the whole list was seen. */
-  get isListed(): boolean {
+  get hasSynced(): boolean {
     return this.#isListed
   }
 
@@ -109,11 +109,11 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
     this.#listener()
   }
 
-  #read(isPartial: boolean): Promise<Whole<T>> {
+  #read(isPartial: boolean): Promise<WholeList<T>> {
     const { path } = this.#options
     const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
-    const ask = (query: Query) => this.#get(path, query, accept, AbortSignal.timeout(60_000))
-    return readList<T>(ask, this.#freshness(), object => this.#kept(object))
+    const ask = (query: ListQuery) => this.#get(path, query, accept, AbortSignal.timeout(60_000))
+    return readPagedList<T>(ask, this.#freshness(), object => this.#kept(object))
   }
 
   // When a server has forgotten what we saw last, every agent lists again: what is known by its generation is not sent again.
@@ -127,7 +127,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
   }
 
   // From the API server's watch cache, which spares etcd when many agents start at once.
-  #freshness(): Query {
+  #freshness(): ListQuery {
     if (this.#options.isConsistent) return {}
     return { resourceVersion: this.#seenVersion ?? '0', resourceVersionMatch: 'NotOlderThan' }
   }
@@ -166,13 +166,13 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       clearTimeout(timer)
       end.abort() // left early, the connection would stay
     }
-    if (!isHeard && performance.now() - startedMs < shortMs) throw new Error(`Cannot watch ${path}: it ended at once`)
+    if (!isHeard && performance.now() - startedMs < shortWatchMs) throw new Error(`Cannot watch ${path}: it ended at once`)
   }
 
   async #take({ type, object }: WatchLine): Promise<void> {
     if (type === 'ERROR') {
       this.#resourceVersion = undefined // 410 Gone, or anything else: a list is the answer to all of them
-      throw new Refused({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
+      throw new ApiRefusal({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
     }
     const { resourceVersion, uid } = object.metadata
     const before = this.#objects.get(uid)
@@ -198,7 +198,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       const found = (await readJson(await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)))) as T
       return found.metadata.uid === uid ? found : undefined
     } catch (error) {
-      if (error instanceof Refused && error.isAbsenceOf(name)) return undefined
+      if (error instanceof ApiRefusal && error.isAbsenceOf(name)) return undefined
       throw error
     }
   }
@@ -207,7 +207,7 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
     return this.#options.keep?.(object) ?? object
   }
 
-  async #get(path: string, query: Query, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #get(path: string, query: ListQuery, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
     const { kube, path: own, query: selection = {} } = this.#options
     const response = await kube({
       path,
@@ -216,13 +216,13 @@ export class ListWatch<T extends KubeObject> implements AsyncDisposable {
       signal: AbortSignal.any([signal, this.#stop.signal]),
     })
     if (response.statusCode === 200) return response
-    throw await refusedBy(response, path)
+    throw await apiRefusalOf(response, path)
   }
 
   async #backOff(error: unknown): Promise<void> {
     const { clock, random = Math.random } = this.#options
-    if (error instanceof Refused && error.status === 410) this.#forget()
-    if (error instanceof Refused && error.isFromFuture) this.#resourceVersion = this.#seenVersion = undefined
+    if (error instanceof ApiRefusal && error.status === 410) this.#forget()
+    if (error instanceof ApiRefusal && error.isFromFuture) this.#resourceVersion = this.#seenVersion = undefined
     this.#options.onState?.('failed', error instanceof Error ? error.message : String(error))
     const waitMs = waitMsAfter(error, this.#failures++, random())
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)

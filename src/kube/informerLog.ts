@@ -1,8 +1,8 @@
 // Says in the log when something cannot be followed any more, and when it can be again: once each, however often it is tried.
 import type { Logger } from '../runtime/log.ts'
-import type { FollowState } from './informer.ts'
+import type { InformerState } from './informer.ts'
 
-export function followLog(log: Logger, what: string): (state: FollowState, detail: string) => void {
+export function informerLog(log: Logger, what: string): (state: InformerState, detail: string) => void {
   let isWell = true
   return (state, detail) => {
     const wasWell = isWell

@@ -4,27 +4,27 @@
 import type { IncomingMessage } from 'node:http'
 import { readJson } from './request.ts'
 
-export type Whole<T> = { readonly items: readonly T[]; readonly resourceVersion: string }
+export type WholeList<T> = { readonly items: readonly T[]; readonly resourceVersion: string }
 
-type Page<T> = {
+type ListPage<T> = {
   readonly items?: readonly T[] | null
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string }
 }
-type Query = Readonly<Record<string, string>>
+type PageQuery = Readonly<Record<string, string>>
 
 const limit = '20' // objects of a page
 
 /** `first` is what the first page is asked with; a cache gives all in one, an empty `first` asks for pages of one moment. */
-export async function readList<T, Kept = T>(
-  ask: (query: Query) => Promise<IncomingMessage>,
-  first: Query,
+export async function readPagedList<T, Kept = T>(
+  ask: (query: PageQuery) => Promise<IncomingMessage>,
+  first: PageQuery,
   keep: (object: T) => Kept,
-): Promise<Whole<Kept>> {
+): Promise<WholeList<Kept>> {
   const isPaged = Object.keys(first).length === 0
   const items: Kept[] = []
-  let query: Query = isPaged ? { limit } : first // of the next page
+  let query: PageQuery = isPaged ? { limit } : first // of the next page
   for (;;) {
-    const { items: some, metadata } = (await readJson(await ask(query))) as Page<T>
+    const { items: some, metadata } = (await readJson(await ask(query))) as ListPage<T>
     if (!metadata?.resourceVersion) throw new TypeError('Cannot read a list: expected one with a resourceVersion')
     for (const item of some ?? []) items.push(keep(item))
     if (!metadata.continue) return { items, resourceVersion: metadata.resourceVersion }

@@ -16,7 +16,7 @@ export type KubeRequest = {
 export type Kube = (request: KubeRequest) => Promise<IncomingMessage>
 
 /** What the server said to a refusal, in its own words, without what its answer carries along. */
-export async function refusalOf(response: IncomingMessage): Promise<string> {
+export async function apiErrorMessage(response: IncomingMessage): Promise<string> {
   const said = await text(response)
   try {
     const { message } = JSON.parse(said) as { readonly message?: string }

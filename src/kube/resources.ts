@@ -1,14 +1,14 @@
 // Where the API server has the resources of each kind of capture.
 import { type Api, apis } from '../model/capture.ts'
 
-type Where = { readonly namespace: string; readonly name: string }
+type ResourcePlace = { readonly namespace: string; readonly name: string }
 
 /** `group`: of PacketCapture, which may be served beside Calico's own. */
 export function listPath(api: Api, group: string): string {
   return `${root(api, group)}/${plural(api)}`
 }
 
-export function objectPath(api: Api, group: string, { namespace, name }: Where): string {
+export function objectPath(api: Api, group: string, { namespace, name }: ResourcePlace): string {
   const place = namespace === '' ? '' : `/namespaces/${namespace}`
   return `${root(api, group)}${place}/${plural(api)}/${name}`
 }

@@ -2,7 +2,7 @@
 import type { Pod } from '../model/pod.ts'
 import type { KubeObject } from './informer.ts'
 
-export function podOf({ metadata, spec, status }: Pod & KubeObject): Pod & KubeObject {
+export function trimPod({ metadata, spec, status }: Pod & KubeObject): Pod & KubeObject {
   const { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp } = metadata
   const kept = { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp }
   const { nodeName, hostNetwork, serviceAccountName } = spec

@@ -1,12 +1,12 @@
 // Names in the cluster that a command line may go on with, printed in the form that kubectl and cobra read: one a line, what it is
 // behind a tab, and at last what the shell is to do when there are none. Whatever goes wrong means no names: nobody asked aloud.
 import type { Command } from 'commander'
-import { type Candidate, type Completion, complete, type NameKind, starting } from '../cmd/completionCandidates.ts'
+import { type Candidate, type Completion, completionCandidates, type NameKind, starting } from '../cmd/completionCandidates.ts'
 
 const directives = { files: ':0', nothing: ':4' } as const // of cobra: the shell's own, and not even that
 
 export async function printCompletions(program: Command, words: readonly string[]): Promise<void> {
-  const completion = complete(program, words)
+  const completion = completionCandidates(program, words)
   const candidates = [...completion.candidates, ...starting(await namesFor(completion).catch(() => []), words.at(-1) ?? '')]
   const lines = candidates.map(({ text, about }) => (about ? `${text}\t${about}` : text))
   process.stdout.write(`${[...lines, completion.isFile ? directives.files : directives.nothing].join('\n')}\n`)
@@ -28,7 +28,7 @@ async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>
     const { contextNames } = await import('../kube/connect.ts')
     return (await contextNames(options.kubeconfig)).map(text => ({ text }))
   }
-  const { ask, capturesPath, openSession } = await import('./client/session.ts')
+  const { request: ask, capturesPath, openSession } = await import('./client/session.ts')
   const session = await openSession(options)
   const within = `namespaces/${session.namespace}`
   const path = {

@@ -2,9 +2,9 @@
 import { EvaluationError, parse } from '@marcbachmann/cel-js'
 import type { Schema } from './schema.ts'
 
-export type Broken = { readonly path: readonly (string | number)[]; readonly message: string }
+export type BrokenRule = { readonly path: readonly (string | number)[]; readonly message: string }
 
-export function brokenRules(schema: Schema, value: unknown, path: readonly (string | number)[] = []): Broken[] {
+export function brokenRules(schema: Schema, value: unknown, path: readonly (string | number)[] = []): BrokenRule[] {
   if (value === undefined || value === null) return []
   const here = (schema['x-kubernetes-validations'] ?? [])
     .filter(({ rule }) => !holds(rule, value))

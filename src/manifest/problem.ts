@@ -14,9 +14,9 @@ export type Problem = {
   readonly text: string // all of it on one line
 }
 
-export type Place = Pick<Problem, 'file' | 'document' | 'line' | 'column'>
+export type DocumentPlace = Pick<Problem, 'file' | 'document' | 'line' | 'column'>
 
-export function problem(place: Place, path: Path, message: string): Problem {
+export function problem(place: DocumentPlace, path: Path, message: string): Problem {
   const shown = showPath(path)
   const { file, line, column, document } = place
   return {

@@ -5,10 +5,10 @@ import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type D
 import type { ForeignCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { brokenRules } from './celRules.ts'
 import { didYouMean } from './didYouMean.ts'
-import { explainError, type Path, type Place, type Problem, problem } from './problem.ts'
+import { type DocumentPlace, explainError, type Path, type Problem, problem } from './problem.ts'
 import { type KnownKind, kinds, withDefaults } from './schema.ts'
 
-type Named = {
+type NamedDocument = {
   readonly name: string
   readonly namespace: string
   readonly uid?: string
@@ -17,7 +17,7 @@ type Named = {
 
 /** Its namespace is filled in, and the schema's other defaults too. */
 export type Document = (Omit<PacketCapture, 'metadata'> | Omit<ForeignCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
-  readonly metadata: Named
+  readonly metadata: NamedDocument
 }
 
 export type ReadDocuments = { readonly documents: readonly Document[]; readonly problems: readonly Problem[] }
@@ -27,7 +27,7 @@ const aliasesMax = 100
 
 /** `served`: kinds of documents that are known. */
 export function readDocuments(text: string, file: string, served: readonly KnownKind[] = kinds): ReadDocuments {
-  const start: Place = { file, document: 1, line: 1, column: 1 }
+  const start: DocumentPlace = { file, document: 1, line: 1, column: 1 }
   if (Buffer.byteLength(text) > textBytesMax)
     return { documents: [], problems: [problem(start, [], `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`)] }
   if (text.includes('\0') || text.includes('\uFFFD'))
@@ -35,12 +35,12 @@ export function readDocuments(text: string, file: string, served: readonly Known
   const lines = new LineCounter()
   const parsed = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false })
   const results = (Array.isArray(parsed) ? parsed : []).map((document, index) =>
-    readDocument(document, new Places(document, lines, file, index + 1), served),
+    readDocument(document, new DocumentPlaces(document, lines, file, index + 1), served),
   )
   return { documents: results.flatMap(({ documents }) => documents), problems: results.flatMap(({ problems }) => problems) }
 }
 
-function readDocument(document: YamlDocument, places: Places, served: readonly KnownKind[]): ReadDocuments {
+function readDocument(document: YamlDocument, places: DocumentPlaces, served: readonly KnownKind[]): ReadDocuments {
   if (document.errors.length > 0)
     return { documents: [], problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)) }
   if (aliasesOf(document) > aliasesMax)
@@ -50,7 +50,7 @@ function readDocument(document: YamlDocument, places: Places, served: readonly K
   return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: nothing between two separators
 }
 
-function readObject(value: unknown, path: Path, places: Places, served: readonly KnownKind[]): ReadDocuments {
+function readObject(value: unknown, path: Path, places: DocumentPlaces, served: readonly KnownKind[]): ReadDocuments {
   const { apiVersion, kind, items } = Object(value) as Record<string, unknown>
   if (kind === 'List' && apiVersion === 'v1' && Array.isArray(items)) {
     const results = items.map((item, index) => readObject(item, [...path, 'items', index], places, served))
@@ -84,7 +84,7 @@ function namesOf(served: readonly KnownKind[]): string {
   return `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`
 }
 
-function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path, places: Places): Problem[] {
+function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path, places: DocumentPlaces): Problem[] {
   validate(value)
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(explainError)
   return [...errors, ...brokenRules(schema, value)].map(({ path: below, message }) => places.problem([...path, ...below], message))
@@ -107,7 +107,7 @@ function aliasesOf(document: YamlDocument): number {
 }
 
 /** Where in the file a path of a document is. */
-class Places {
+class DocumentPlaces {
   readonly #document: YamlDocument
   readonly #lines: LineCounter
   readonly #file: string
@@ -120,7 +120,7 @@ class Places {
     this.#number = number
   }
 
-  at(offset: number): Place {
+  at(offset: number): DocumentPlace {
     const { line, col } = this.#lines.linePos(offset)
     return { file: this.#file, document: this.#number, line, column: col }
   }

@@ -1,5 +1,5 @@
 // What this node holds, as src/taps and src/files know it: plain data for decide and status.
-import type { Made } from './artifact.ts'
+import type { ArtifactResult } from './artifact.ts'
 import type { Vantage } from './capture.ts'
 import type { ProblemReason } from './codes.ts'
 import type { ActualTap } from './tap.ts'
@@ -8,7 +8,7 @@ import type { ActualTap } from './tap.ts'
 export type Gap = { readonly fromMs: number; readonly toMs?: number; readonly reason: string }
 
 /** One row per endpoint name and capture, kept after its tap closed and across restarts. Counts never go backwards. */
-export type EndpointFacts = {
+export type ActualEndpoint = {
   readonly name: string // endpoint name: the pod
   readonly uid: string
   readonly interfaceName: string
@@ -38,23 +38,23 @@ export type Halt = {
 }
 
 /** All that is known of one capture on this node. */
-export type CaptureFacts = {
+export type ActualCapture = {
   readonly key: string
   readonly uid: string
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt
-  readonly made?: Made // its artifact; missing: there is none yet
+  readonly artifact?: ArtifactResult // its artifact; missing: there is none yet
   readonly fileNames: readonly string[] // sorted, active and rotated
   readonly fileBytes: number // on disk now
-  readonly endpoints: ReadonlyMap<string, EndpointFacts> // by endpoint name
+  readonly endpoints: ReadonlyMap<string, ActualEndpoint> // by endpoint name
 }
 
-export type DiskFacts = { readonly usedBytes: number; readonly freePercent: number }
+export type DiskUsage = { readonly usedBytes: number; readonly freePercent: number }
 
-export type Actual = {
+export type ActualState = {
   readonly taps: ReadonlyMap<string, ActualTap> // by spec id
-  readonly captures: ReadonlyMap<string, CaptureFacts> // by capture key, also of captures whose resource is gone
+  readonly captures: ReadonlyMap<string, ActualCapture> // by capture key, also of captures whose resource is gone
   readonly filterErrors: ReadonlyMap<string, string> // filterKey() → the compiler's message
-  readonly disk: DiskFacts
+  readonly disk: DiskUsage
 }

@@ -1,7 +1,7 @@
 // What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
 // and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
 
-import type { CaptureFacts } from './actualState.ts'
+import type { ActualCapture } from './actualState.ts'
 import { doubledMs } from './backoff.ts'
 import type { CaptureRef } from './capture.ts'
 
@@ -30,10 +30,10 @@ export type RetinaArchive = {
 }
 
 /** One to be made now: the capture is over on this node, its taps are closed. */
-export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: CaptureFacts }
+export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: ActualCapture }
 
 /** What became of it. `error`: why there is none, or not all of it. Paths are absolute, on the node. */
-export type Made = {
+export type ArtifactResult = {
   readonly atMs: number
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly error?: string
@@ -44,9 +44,9 @@ export type Made = {
 }
 
 export const attemptsMax = 6 // the first, and five more
-const backOffMs = { first: 1_000, most: 60_000 } as const
+const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
 /** When one that failed is tried again; undefined: it is not. */
-export function retryAtMs({ atMs, error, attempts = attemptsMax }: Made): number | undefined {
-  return error === undefined || attempts >= attemptsMax ? undefined : atMs + doubledMs(attempts, backOffMs)
+export function retryAtMs({ atMs, error, attempts = attemptsMax }: ArtifactResult): number | undefined {
+  return error === undefined || attempts >= attemptsMax ? undefined : atMs + doubledMs(attempts, retryDelayMs)
 }

@@ -58,7 +58,7 @@ export type Scope =
   | { readonly kind: 'Namespaces'; readonly names: readonly string[] }
   | { readonly kind: 'Host'; readonly interfaces?: readonly string[] }
 
-type Named = { readonly namespace: string; readonly name: string }
+type NamedCapture = { readonly namespace: string; readonly name: string }
 
 /** One accepted capture. `matches` is the compiled selector; `filter` a pcap expression, '' for everything. */
 export type Intent = {
@@ -69,7 +69,7 @@ export type Intent = {
   readonly createdAtMs: number
   readonly scope: Scope
   readonly selector: string // canonical
-  readonly matches: (label: (name: string) => string | undefined, endpoint: Named) => boolean // within the scope
+  readonly matches: (label: (name: string) => string | undefined, endpoint: NamedCapture) => boolean // within the scope
   readonly filter: string
   readonly filterInstructionsMax?: number // of its program; missing: what a user's may have
   readonly window: Window
@@ -109,7 +109,7 @@ export function rejectionOf({ capture, key, generation }: Omit<Rejection, 'ok' |
  * The key of a capture in every map, and its directory under captureDir. Namespaces have no dot in their names, so captures of
  * different kinds never share one.
  */
-export function captureKey({ api = 'PacketCapture', namespace, name }: Named & { readonly api?: Api }): string {
+export function captureKey({ api = 'PacketCapture', namespace, name }: NamedCapture & { readonly api?: Api }): string {
   switch (api) {
     case 'PacketCapture':
       return `${namespace}/${name}`

@@ -2,15 +2,15 @@
 // over the checksums of all. It fits into a pod's termination message, however many files there are. Pure.
 
 export type CopiedFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly sha256: string }
-export type Copied = { readonly files: number; readonly bytes: number; readonly sha256: string }
+export type CopyManifest = { readonly files: number; readonly bytes: number; readonly sha256: string }
 
 /** `sha256`: of a text, hexadecimal. */
-export function copiedOf(files: readonly CopiedFile[], sha256: (text: string) => string): Copied {
+export function copyManifestOf(files: readonly CopiedFile[], sha256: (text: string) => string): CopyManifest {
   const lines = files.map(({ node, file, bytes, sha256: sum }) => `${node}/${file} ${bytes} ${sum}\n`)
   return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), sha256: sha256(lines.toSorted().join('')) }
 }
 
-export function isSameCopy(said: unknown, wanted: Copied): boolean {
-  const { files, bytes, sha256 } = (said ?? {}) as Partial<Copied>
+export function isSameCopy(said: unknown, wanted: CopyManifest): boolean {
+  const { files, bytes, sha256 } = (said ?? {}) as Partial<CopyManifest>
   return files === wanted.files && bytes === wanted.bytes && sha256 === wanted.sha256
 }

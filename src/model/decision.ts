@@ -24,33 +24,33 @@ export type Phase =
   | { readonly kind: 'Halted'; readonly halt: Halt }
 
 /** Whom a capture found on this node, and whom it did not. */
-export type Matches = {
+export type MatchCounts = {
   readonly matched: readonly Endpoint[] // by name
   readonly inNamespace: number // endpoints that could have matched: live, on this node, not host-networked
   readonly elsewhere: number // would match, on other nodes
   readonly hostNetwork: number // would match on this node, but are host-networked
 }
 
-export type CaptureOutlook = {
+export type CaptureDecision = {
   readonly key: string
   readonly capture: CaptureRef
   readonly generation: number
   readonly filter: FilterSpec
   readonly notes: readonly string[]
   readonly phase: Phase
-  readonly matches: Matches
+  readonly matches: MatchCounts
   readonly refused: ReadonlyMap<string, Refusal> // by endpoint name
 }
 
 /** A capture whose packets are printed as they come. */
-export type Followed = Pick<ArtifactJob, 'key' | 'capture'>
+export type FollowedCapture = Pick<ArtifactJob, 'key' | 'capture'>
 
 export type Decision = {
   readonly actions: readonly Action[] // in the order to be carried out: closes, forgets, adjusts, opens
   readonly wakeAtMs: number // always after now; Infinity: only when something happens
-  readonly captures: ReadonlyMap<string, CaptureOutlook> // by capture key, every capture of the world
+  readonly captures: ReadonlyMap<string, CaptureDecision> // by capture key, every capture of the world
   readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
   readonly finish: readonly ArtifactJob[] // captures that are over here and want an artifact that is not made
-  readonly follow: readonly Followed[] // captures that are under way here and want their packets printed
+  readonly follow: readonly FollowedCapture[] // captures that are under way here and want their packets printed
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
 }

@@ -31,7 +31,7 @@ export class UsageError extends Error {
 }
 
 /** What the system said when it refused a call. Anything else is a bug, and thrown on. */
-export function systemRefusal(error: unknown): string {
+export function osErrorMessage(error: unknown): string {
   if (!(error instanceof Error && 'syscall' in error)) throw error
   return error.message
 }

@@ -3,7 +3,7 @@
 import type { Vantage } from './capture.ts'
 import type { DegradedReason, ProblemReason, ReadyReason } from './codes.ts'
 
-export type CaptureState = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
+export type CaptureStateName = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
 
 export type GapStatus = { readonly from: string; readonly to?: string; readonly reason: string }
 
@@ -14,7 +14,7 @@ export type EndpointStatus = Counts & {
   readonly uid: string
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
-  readonly state: CaptureState
+  readonly state: CaptureStateName
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]
@@ -37,7 +37,7 @@ export type FileStatus = Counts & {
   readonly node: string
   readonly directory: string
   readonly fileNames: readonly string[]
-  readonly state: CaptureState
+  readonly state: CaptureStateName
   readonly message?: string
   readonly uploads?: readonly UploadStatus[]
   readonly endpoints: readonly EndpointStatus[]
@@ -80,7 +80,7 @@ export type Condition = {
 
 export type PacketCaptureStatus = Counts & {
   readonly observedGeneration: number
-  readonly state: CaptureState
+  readonly state: CaptureStateName
   readonly nodes: number
   readonly endpoints: number
   readonly conditions: readonly Condition[]

@@ -1,7 +1,7 @@
 // Words for messages: numbers with their nouns.
 
 /** "1 packet", "2 packets". */
-export function countOf(count: number, noun: string): string {
+export function pluralize(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
@@ -11,6 +11,6 @@ export function withoutPacketCounts(message: string): string {
 }
 
 /** At most so many characters; what was cut ends in an ellipsis, and no character is cut in two. */
-export function shortened(text: string, charactersMax: number): string {
+export function truncateText(text: string, charactersMax: number): string {
   return text.length <= charactersMax ? text.toWellFormed() : `${text.slice(0, charactersMax - 1).toWellFormed()}…`
 }

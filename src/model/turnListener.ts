@@ -13,7 +13,7 @@ export interface TurnListener {
   turned?(): void
 }
 
-export interface Turns {
+export interface TurnListeners {
   /** undefined: there is no such capture, or it is not open now. */
   specsOf(captureKey: string): OpenCapture | undefined
   /** What the rings of all files take now. */

@@ -79,5 +79,5 @@ export type World = {
   readonly namespaceLabels: ReadonlyMap<string, Labels> // by namespace name
   readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
   readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane passes packets by it, so Auto looks from inside the pod
-  readonly complete: boolean // false until the first full lists: nothing is closed or deleted before
+  readonly isSynced: boolean // false until the first full lists: nothing is closed or deleted before
 }

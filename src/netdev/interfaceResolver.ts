@@ -10,10 +10,15 @@ import type { Driver, Link } from '../driver/driver.ts'
 import type { Vantage } from '../model/capture.ts'
 import { TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
-import { type Inside, NamespaceScan, normalAddress } from './namespaceScan.ts'
+import { type NamespaceAddresses, NamespaceScan, normalAddress } from './namespaceScan.ts'
 
-export type Wanted = Pick<TapSpec, 'interfaceName' | 'vantage' | 'endpoint'>
-export type Found = { readonly interfaceName: string; readonly netns?: string; readonly vantage: Vantage; readonly insideIsPod: boolean }
+export type WantedEndpoint = Pick<TapSpec, 'interfaceName' | 'vantage' | 'endpoint'>
+export type InterfaceMatch = {
+  readonly interfaceName: string
+  readonly netns?: string
+  readonly vantage: Vantage
+  readonly insideIsPod: boolean
+}
 
 export class NodeScan {
   readonly #driver: Pick<Driver, 'links'>
@@ -26,7 +31,7 @@ export class NodeScan {
     this.#namespaces = new NamespaceScan(driver, netnsDirectory)
   }
 
-  async find(wanted: Wanted): Promise<Found> {
+  async find(wanted: WantedEndpoint): Promise<InterfaceMatch> {
     const derived = (await this.#here()).find(({ name }) => name === wanted.interfaceName)
     const prefersInside = wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
     if (derived && !prefersInside) return atHost(derived)
@@ -43,37 +48,37 @@ export class NodeScan {
     return this.#links
   }
 
-  async #byAddress(wanted: Wanted): Promise<Inside> {
+  async #byAddress(wanted: WantedEndpoint): Promise<NamespaceAddresses> {
     const addresses = wanted.endpoint.addresses.map(normalAddress)
-    const seen = await this.#namespaces.seen()
+    const seen = await this.#namespaces.addresses()
     const [first, second] = seen.withAddress(addresses)
     if (first && !second) return first
-    if (!first) throw refused(wanted, `${lookedFor(wanted)}, ${seen.summary}`)
+    if (!first) throw refused(wanted, `${describeWanted(wanted)}, ${seen.summary}`)
     throw refused(wanted, `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`)
   }
 
   // Indexes count within a namespace, so both ends must name each other, and no other namespace may claim the same end.
-  async #peerOf({ link }: Inside): Promise<Link | undefined> {
-    const claims = (await this.#namespaces.seen()).claimsOn(link)
+  async #peerOf({ link }: NamespaceAddresses): Promise<Link | undefined> {
+    const claims = (await this.#namespaces.addresses()).claimsOn(link)
     if (claims !== 1) return undefined
     const here = await this.#here()
     return here.find(({ index, peerIndex, kind }) => index === link.peerIndex && peerIndex === link.index && kind === link.kind)
   }
 }
 
-function atHost({ name }: Link): Found {
+function atHost({ name }: Link): InterfaceMatch {
   return { interfaceName: name, vantage: 'HostVeth', insideIsPod: false }
 }
 
-function within({ link, netns }: Inside): Found {
+function within({ link, netns }: NamespaceAddresses): InterfaceMatch {
   return { interfaceName: link.name, netns, vantage: 'PodNetns', insideIsPod: true }
 }
 
-function refused({ endpoint }: Wanted, detail: string): TapError {
+function refused({ endpoint }: WantedEndpoint, detail: string): TapError {
   return new TapError('NO_INTERFACE', `Cannot find the interface of endpoint "${endpoint.namespace}/${endpoint.name}": ${detail}`)
 }
 
-function lookedFor({ interfaceName, endpoint: { addresses }, vantage }: Wanted): string {
+function describeWanted({ interfaceName, endpoint: { addresses }, vantage }: WantedEndpoint): string {
   const name = interfaceName === undefined || vantage === 'PodNetns' ? '' : `found no interface "${interfaceName}", and `
   return `${name}looked for ${addresses.length > 0 ? `address ${addresses.join(', ')}` : 'an address, but the endpoint has none'}`
 }

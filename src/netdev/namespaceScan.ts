@@ -8,14 +8,14 @@ import type { Driver, Link } from '../driver/driver.ts'
 import { TapError } from '../model/errors.ts'
 
 /** An interface inside a network namespace. */
-export type Inside = { readonly netns: string; readonly link: Link }
+export type NamespaceAddresses = { readonly netns: string; readonly link: Link }
 
 const atOnce = 16 // namespaces looked into at the same time
 
 export class NamespaceScan {
   readonly #driver: Pick<Driver, 'links'>
   readonly #directory: string
-  #seen: Promise<Seen> | undefined
+  #seen: Promise<SeenNamespace> | undefined
 
   constructor(driver: Pick<Driver, 'links'>, directory: string) {
     this.#driver = driver
@@ -23,15 +23,15 @@ export class NamespaceScan {
   }
 
   /** Looks the first time; the same answer after that. */
-  seen(): Promise<Seen> {
+  addresses(): Promise<SeenNamespace> {
     this.#seen ??= this.#look()
     return this.#seen
   }
 
-  async #look(): Promise<Seen> {
+  async #look(): Promise<SeenNamespace> {
     const paths = await namespacesIn(this.#directory)
     const waiting = paths.values() // shared by the workers: each takes the next
-    const found: Inside[] = []
+    const found: NamespaceAddresses[] = []
     const refusals: TapError[] = []
     const worker = async () => {
       for (const netns of waiting) {
@@ -42,7 +42,10 @@ export class NamespaceScan {
     }
     await Promise.all(Array.from({ length: atOnce }, worker))
     const inOrder = found.toSorted((a, b) => (a.netns < b.netns ? -1 : 1))
-    return new Seen(inOrder, `${paths.length} network namespaces under "${this.#directory}" were looked into${refusalText(refusals)}`)
+    return new SeenNamespace(
+      inOrder,
+      `${paths.length} network namespaces under "${this.#directory}" were looked into${refusalText(refusals)}`,
+    )
   }
 
   async #linksOf(netns: string): Promise<readonly Link[] | TapError> {
@@ -56,30 +59,30 @@ export class NamespaceScan {
 }
 
 /** What was seen. */
-export class Seen {
+export class SeenNamespace {
   readonly summary: string
-  readonly #byAddress: ReadonlyMap<string, readonly Inside[]>
+  readonly #byAddress: ReadonlyMap<string, readonly NamespaceAddresses[]>
   readonly #claims: ReadonlyMap<string, number>
 
-  constructor(found: readonly Inside[], summary: string) {
+  constructor(found: readonly NamespaceAddresses[], summary: string) {
     const reachable = found.flatMap(inside =>
       inside.link.addresses.filter(isOwn).map(address => ({ address: normalAddress(address), inside })),
     )
     const byAddress = Map.groupBy(reachable, ({ address }) => address)
     this.#byAddress = new Map([...byAddress].map(([address, rows]) => [address, rows.map(({ inside }) => inside)]))
-    this.#claims = new Map([...Map.groupBy(found, ({ link }) => claim(link))].map(([key, rows]) => [key, rows.length]))
+    this.#claims = new Map([...Map.groupBy(found, ({ link }) => claimAddresses(link))].map(([key, rows]) => [key, rows.length]))
     this.summary = summary
   }
 
   /** Interfaces with any of the addresses, one a namespace. */
-  withAddress(addresses: readonly string[]): readonly Inside[] {
+  withAddress(addresses: readonly string[]): readonly NamespaceAddresses[] {
     const all = addresses.flatMap(address => this.#byAddress.get(address) ?? [])
     return [...new Map(all.map(inside => [inside.netns, inside])).values()]
   }
 
   /** How many interfaces say that their other end is the one this link says it is. */
   claimsOn(link: Link): number {
-    return link.peerIndex === undefined ? 0 : (this.#claims.get(claim(link)) ?? 0)
+    return link.peerIndex === undefined ? 0 : (this.#claims.get(claimAddresses(link)) ?? 0)
   }
 }
 
@@ -92,7 +95,7 @@ function isOwn(address: string): boolean {
   return !address.startsWith('127.') && address !== '::1' && !/^fe[89ab]/i.test(address)
 }
 
-function claim({ index, peerIndex }: Link): string {
+function claimAddresses({ index, peerIndex }: Link): string {
   return `${index} to ${peerIndex}`
 }
 

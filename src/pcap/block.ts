@@ -24,7 +24,7 @@ export function textOption(code: number, text: string): Buffer {
 }
 
 /** Nanoseconds, the high half first. */
-export function timeOf(atMs: number): Buffer {
+export function timestampBytes(atMs: number): Buffer {
   const ns = BigInt(Math.round(atMs)) * 1_000_000n
   const bytes = Buffer.alloc(8)
   bytes.writeUInt32LE(Number(ns >> 32n), 0)

@@ -3,12 +3,12 @@
 import { release } from 'node:os'
 import type { TapCounters } from '../driver/driver.ts'
 import type { Format } from '../model/capture.ts'
-import { blockTypes, count, option, textOption, timeOf, wrap } from './block.ts'
+import { blockTypes, count, option, textOption, timestampBytes, wrap } from './block.ts'
 
 const ethernet = 1
 const optionBytesMax = 65_535
 
-export type HeaderFacts = {
+export type HeaderOptions = {
   readonly format: Format
   readonly snapLength: number
   readonly interfaceName: string
@@ -18,7 +18,7 @@ export type HeaderFacts = {
   readonly filter: string
 }
 
-export function fileHeader(facts: HeaderFacts): Buffer {
+export function fileHeader(facts: HeaderOptions): Buffer {
   return facts.format === 'pcap' ? pcapHeader(facts.snapLength) : Buffer.concat([sectionBlock(facts), interfaceBlock(facts)])
 }
 
@@ -32,7 +32,7 @@ function pcapHeader(snapLength: number): Buffer {
   return header
 }
 
-function sectionBlock({ capture, node }: HeaderFacts): Buffer {
+function sectionBlock({ capture, node }: HeaderOptions): Buffer {
   return sectionOf(`capture ${capture} on node ${node}`)
 }
 
@@ -46,7 +46,7 @@ export function sectionOf(comment: string): Buffer {
 
 /** With a comment where several nodes' interfaces stand side by side, as in a live stream. */
 export function interfaceBlock(
-  { snapLength, interfaceName, endpoint, filter }: Omit<HeaderFacts, 'format' | 'capture' | 'node'>,
+  { snapLength, interfaceName, endpoint, filter }: Omit<HeaderOptions, 'format' | 'capture' | 'node'>,
   comment?: string,
 ): Buffer {
   const body = Buffer.alloc(8)
@@ -69,9 +69,9 @@ export type Statistics = Pick<TapCounters, 'received' | 'dropped' | 'packets'> &
 /** What was captured and lost while the file was written; '' long for pcap, which has no place for it. */
 export function fileTrailer(format: Format, { received, dropped, packets, fromMs, toMs }: Statistics): Buffer {
   if (format === 'pcap') return Buffer.alloc(0)
-  return wrap(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timeOf(toMs)]), [
-    option(2, timeOf(fromMs)),
-    option(3, timeOf(toMs)),
+  return wrap(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timestampBytes(toMs)]), [
+    option(2, timestampBytes(fromMs)),
+    option(3, timestampBytes(toMs)),
     option(4, count(received)),
     option(6, count(received)), // accepted by the filter: the kernel counts behind it
     option(7, count(dropped)),

@@ -12,18 +12,18 @@ const chunkBytes = 262_144
 const pcapMagic = 0xa1b2c3d4
 const types = { section: 0x0a0d0d0a, packet: 6 } as const
 
-type Cut = {
+type BlockCut = {
   readonly skip: number
   readonly headBytes: number
   readonly sizeAt: (data: Buffer, at: number) => number
   readonly toBlock: (record: Buffer) => TimedBlock | undefined
 }
 
-const pcap: Cut = { skip: 24, headBytes: 16, sizeAt: (data, at) => 16 + data.readUInt32LE(at + 8), toBlock: fromPcap }
-const pcapng: Cut = { skip: 0, headBytes: 12, sizeAt: (data, at) => data.readUInt32LE(at + 4), toBlock: fromPcapng }
+const pcap: BlockCut = { skip: 24, headBytes: 16, sizeAt: (data, at) => 16 + data.readUInt32LE(at + 8), toBlock: fromPcap }
+const pcapng: BlockCut = { skip: 0, headBytes: 12, sizeAt: (data, at) => data.readUInt32LE(at + 4), toBlock: fromPcapng }
 
 export async function* readPacketBlocks(file: string): AsyncGenerator<TimedBlock[]> {
-  let format: Cut | undefined
+  let format: BlockCut | undefined
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
     let data: Buffer = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk
@@ -38,7 +38,11 @@ export async function* readPacketBlocks(file: string): AsyncGenerator<TimedBlock
   if (rest.length > 0) throw new CommandFailure('failed', `Cannot merge ${file}: it ends within a packet`)
 }
 
-function cut(data: Buffer, { headBytes, sizeAt, toBlock }: Cut, file: string): { readonly blocks: TimedBlock[]; readonly used: number } {
+function cut(
+  data: Buffer,
+  { headBytes, sizeAt, toBlock }: BlockCut,
+  file: string,
+): { readonly blocks: TimedBlock[]; readonly used: number } {
   const blocks: TimedBlock[] = []
   let at = 0
   while (data.length - at >= headBytes) {
@@ -52,7 +56,7 @@ function cut(data: Buffer, { headBytes, sizeAt, toBlock }: Cut, file: string): {
   return { blocks, used: at }
 }
 
-function formatOf(data: Buffer, file: string): Cut {
+function formatOf(data: Buffer, file: string): BlockCut {
   const magic = data.readUInt32LE(0)
   if (magic === pcapMagic) return pcap
   if (magic === types.section && data.readUInt32LE(8) === 0x1a2b3c4d) return pcapng

@@ -2,19 +2,19 @@
 // a sign of life. In: a report each turn. Out: one object, NodeCaptureReport, named after the node. A server that cannot be
 // reached never holds a turn up: the newest report is written when it is back.
 
-import { type Budgets, type Identity, type Report, reportOf, withoutCounts } from '../core/status/nodeReport.ts'
-import { type Kube, refusalOf } from '../kube/request.ts'
+import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, withoutCounts } from '../core/status/nodeReport.ts'
+import { apiErrorMessage, type Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
-export type ReportWriterParts = {
+export type ReportWriterDeps = {
   readonly kube: Kube
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
-  readonly identity: Identity
+  readonly identity: NodeIdentity
   readonly budgets: () => Budgets
   readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
@@ -25,26 +25,26 @@ export const reportPath = '/apis/selcap.dev/v1alpha1/nodecapturereports'
 const countersMs = 10_000
 const aliveMs = 60_000 // readers take a node that is silent for three times as long for lost
 const burstMs = 250 // changes that come together are written together
-const requestMs = 15_000
-const backOffMs = { first: 1_000, most: 60_000 } as const
+const apiTimeoutMs = 15_000
+const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
 export class ReportWriter implements Publisher, AsyncDisposable {
-  readonly #parts: ReportWriterParts
+  readonly #parts: ReportWriterDeps
   readonly #stop = new AbortController()
   readonly #done: Promise<void>
-  #wanted: Report | undefined
-  #written: Report | undefined
+  #wanted: NodeReportStatus | undefined
+  #written: NodeReportStatus | undefined
   #writtenAtMs = 0
   #isFailing = false
   #wake = new AbortController()
 
-  constructor(parts: ReportWriterParts) {
+  constructor(parts: ReportWriterDeps) {
     this.#parts = parts
     this.#done = this.#run()
   }
 
   async publish(report: NodeReport): Promise<void> {
-    if (!report.world.complete) return // what is missing there may be captured all the same: the last report stays
+    if (!report.world.isSynced) return // what is missing there may be captured all the same: the last report stays
     const { identity, budgets, clockOffsetMs } = this.#parts
     this.#wanted = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
     if (this.#isUrgent()) this.#wake.abort()
@@ -62,12 +62,12 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     const { clock, random = Math.random } = this.#parts
     let failures = 0
     while (!this.#stop.signal.aborted) {
-      const waitMs = failures > 0 ? doubledMs(failures, backOffMs) * (0.5 + random() / 2) : burstMs
+      const waitMs = failures > 0 ? doubledMs(failures, retryDelayMs) * (0.5 + random() / 2) : burstMs
       await this.#waitForNews(failures > 0)
       await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
       const report = this.#wanted
       if (!report || this.#stop.signal.aborted) continue
-      failures = (await this.#write(report, AbortSignal.any([this.#stop.signal, AbortSignal.timeout(requestMs)]))) ? 0 : failures + 1
+      failures = (await this.#write(report, AbortSignal.any([this.#stop.signal, AbortSignal.timeout(apiTimeoutMs)]))) ? 0 : failures + 1
     }
   }
 
@@ -88,7 +88,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     return !this.#written || JSON.stringify(withoutCounts(this.#wanted)) !== JSON.stringify(withoutCounts(this.#written))
   }
 
-  async #write(report: Report, signal: AbortSignal): Promise<boolean> {
+  async #write(report: NodeReportStatus, signal: AbortSignal): Promise<boolean> {
     const { kube, node, clock } = this.#parts
     const reportedAt = new Date(clock.now()).toISOString()
     const body = applyBody({
@@ -107,7 +107,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
         signal,
       })
       const isWritten = response.statusCode === 200 || response.statusCode === 201
-      if (!isWritten) return this.#failed(`the API server answered ${response.statusCode}, ${await refusalOf(response)}`)
+      if (!isWritten) return this.#failed(`the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
       response.resume()
       this.#written = report
       this.#writtenAtMs = clock.now()

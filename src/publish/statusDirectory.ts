@@ -12,11 +12,11 @@ import type { PacketCapture } from '../model/world.ts'
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
 
 // JSON takes a tenth of the time of YAML: it tells, turn by turn, that nothing is new.
-type Written = { readonly json: string; readonly text: string }
+type WrittenFile = { readonly json: string; readonly text: string }
 
 export class StatusDirectory implements Publisher {
   readonly #directory: string
-  readonly #written = new Map<string, Written>() // by file: what stands in it
+  readonly #written = new Map<string, WrittenFile>() // by file: what stands in it
   readonly #statuses = new Map<string, PacketCaptureStatus>() // uid → last, for the conditions' transition times
 
   private constructor(directory: string, published: readonly PublishedCapture[]) {
@@ -41,14 +41,14 @@ export class StatusDirectory implements Publisher {
     const refusals: unknown[] = []
     for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
     if (refusals.length > 0) throw refusals[0] // after the others had their turn
-    if (world.complete) await this.#removeAllBut(captures)
+    if (world.isSynced) await this.#removeAllBut(captures)
   }
 
   #fileOf({ metadata }: PublishedCapture): string {
     return join(this.#directory, metadata.namespace, `${metadata.name}.yaml`)
   }
 
-  #remember(capture: PublishedCapture, written: Written): void {
+  #remember(capture: PublishedCapture, written: WrittenFile): void {
     this.#written.set(this.#fileOf(capture), written)
     if (capture.status) this.#statuses.set(capture.metadata.uid, capture.status)
   }

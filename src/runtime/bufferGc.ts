@@ -9,7 +9,7 @@ const everyBytes = 2_097_152
 const oldEveryTimes = 8
 const oldBytesMin = 16_777_216
 
-export class Sweeper {
+export class BufferGc {
   readonly #collect: (how: { readonly type: 'minor' | 'major' }) => void
   #bytes = 0
   #times = 0

@@ -15,23 +15,23 @@ export interface Clock {
 }
 
 /** What a clock is made of; `steadyMs` never steps. */
-export type Sources = {
+export type ClockSources = {
   readonly wallMs: () => number
   readonly steadyMs: () => number
   readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
 
-const lookMs = 1_000 // how late a step of the wall clock may be noticed
+const clockCheckMs = 1_000 // how late a step of the wall clock may be noticed
 const stepMs = 500 // less is a clock that is kept right, not one that is set
 
-export function clockOf({ wallMs, steadyMs, wait }: Sources): Clock {
+export function clockOf({ wallMs, steadyMs, wait }: ClockSources): Clock {
   return {
     now: wallMs,
     async sleepUntil(atMs, signal) {
       let isSetBack = false
       while (!signal.aborted && wallMs() < atMs && !isSetBack) {
         const offsetMs = wallMs() - steadyMs()
-        const ms = timerMs(Math.min(atMs, wallMs() + lookMs), wallMs()) ?? lookMs
+        const ms = timerMs(Math.min(atMs, wallMs() + clockCheckMs), wallMs()) ?? clockCheckMs
         await wait(ms, signal).catch(() => {}) // aborted: the loop ends
         isSetBack = wallMs() - steadyMs() < offsetMs - stepMs
       }

@@ -4,7 +4,7 @@
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type * as PromClient from 'prom-client'
-import type { CaptureFacts, EndpointFacts } from '../model/actualState.ts'
+import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
 
 // Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here uses.
 const load = createRequire(import.meta.url)
@@ -15,7 +15,7 @@ export const Registry = load('prom-client/lib/registry.js') as typeof PromClient
 const { createServer } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
 
 export type NodeFigures = {
-  readonly captures: ReadonlyMap<string, CaptureFacts>
+  readonly captures: ReadonlyMap<string, ActualCapture>
   readonly states: ReadonlyMap<string, string> // capture key → state
   readonly openTaps: number
   readonly ringBytes: number
@@ -46,10 +46,10 @@ export function addGauges<T>(registry: PromClient.Registry, held: () => T, rows:
 export function makeMetrics(figures: () => NodeFigures): Metrics {
   const registry = new Registry()
   const perCapture = [
-    ['selcap_packets_total', 'Packets written to capture files', (row: EndpointFacts) => row.packets],
-    ['selcap_bytes_total', 'Record bytes written to capture files', (row: EndpointFacts) => row.bytes],
-    ['selcap_packets_dropped_total', 'Packets the kernel dropped because a ring was full', (row: EndpointFacts) => row.dropped],
-    ['selcap_packets_refused_total', 'Packets received but not written: full disk, or a limit', (row: EndpointFacts) => row.refused],
+    ['selcap_packets_total', 'Packets written to capture files', (row: ActualEndpoint) => row.packets],
+    ['selcap_bytes_total', 'Record bytes written to capture files', (row: ActualEndpoint) => row.bytes],
+    ['selcap_packets_dropped_total', 'Packets the kernel dropped because a ring was full', (row: ActualEndpoint) => row.dropped],
+    ['selcap_packets_refused_total', 'Packets received but not written: full disk, or a limit', (row: ActualEndpoint) => row.refused],
   ] as const
   for (const [name, help, value] of perCapture) {
     new Counter({
@@ -89,12 +89,12 @@ export function makeMetrics(figures: () => NodeFigures): Metrics {
   return { registry, observeTurn: seconds => turns.observe(seconds) }
 }
 
-export type MetricsPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
+export type MetricsAddress = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
 
 /** Serves on loopback unless told otherwise; resolves when it listens. Port 0 takes a free one. */
 export async function serveMetrics(
   registry: PromClient.Registry,
-  { port, host = '127.0.0.1', isReady = () => true }: MetricsPlace,
+  { port, host = '127.0.0.1', isReady = () => true }: MetricsAddress,
 ): Promise<Server> {
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?')

@@ -17,10 +17,10 @@ export function portOf(given: string | undefined, standard: number, option = '--
   throw new UsageError(`Cannot use ${option} "${given}": expected a port from 0 to 65535`)
 }
 
-export type Place = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
+export type LogPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
 
 /** A port that is taken is no reason not to capture: it is logged, and nothing served. */
-export async function serveFigures(metrics: Pick<Metrics, 'registry'>, place: Place, log: Logger): Promise<AsyncDisposable> {
+export async function serveMetricsOf(metrics: Pick<Metrics, 'registry'>, place: LogPlace, log: Logger): Promise<AsyncDisposable> {
   try {
     const server = await serveMetrics(metrics.registry, place)
     log.info({ address: server.address() }, 'metrics served')

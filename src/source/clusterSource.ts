@@ -2,12 +2,12 @@
 // service accounts while a live selector mentions them. What is not needed of an object is not fetched or not kept.
 // Whatever happens to the API server, the last world stays.
 
-import { type KubeObject, type Labelled, ListWatch, type ListWatchOptions } from '../kube/informer.ts'
-import { followLog } from '../kube/informerLog.ts'
+import { Informer, type InformerOptions, type KubeObject, type Labelled } from '../kube/informer.ts'
+import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'
 import { listPath } from '../kube/resources.ts'
-import { withoutManaged } from '../kube/stripManagedFields.ts'
-import { podOf } from '../kube/trimPod.ts'
+import { stripManagedFields } from '../kube/stripManagedFields.ts'
+import { trimPod } from '../kube/trimPod.ts'
 import type { Api } from '../model/capture.ts'
 import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
@@ -17,7 +17,7 @@ import type { Logger } from '../runtime/log.ts'
 import { followFelix } from './felixConfiguration.ts'
 import type { Source } from './source.ts'
 
-export type ClusterParts = {
+export type ClusterSourceDeps = {
   readonly kube: Kube
   readonly node: string
   readonly apis: readonly Api[] // the kinds that are served here
@@ -29,26 +29,26 @@ export type ClusterParts = {
 }
 
 const prefixes = ['pcns.', 'pcsa.'] as const // of labels that come from a namespace or a service account
-type Prefix = (typeof prefixes)[number]
-type Listed<T> = T & KubeObject
+type LabelPrefix = (typeof prefixes)[number]
+type ListedObjects<T> = T & KubeObject
 
-export class Cluster implements Source {
-  readonly #parts: ClusterParts
-  readonly #captures: readonly ListWatch<Listed<CaptureDocument>>[] // one for each kind
-  readonly #pods: ListWatch<Listed<Pod>>
-  readonly #node: ListWatch<Labelled> | undefined // where a capture may select nodes
+export class ClusterSource implements Source {
+  readonly #parts: ClusterSourceDeps
+  readonly #captures: readonly Informer<ListedObjects<CaptureDocument>>[] // one for each kind
+  readonly #pods: Informer<ListedObjects<Pod>>
+  readonly #node: Informer<Labelled> | undefined // where a capture may select nodes
   readonly #stop = new AbortController()
-  #namespaces: ListWatch<Labelled> | undefined // while a selector mentions their labels
-  #serviceAccounts: ListWatch<Labelled> | undefined
+  #namespaces: Informer<Labelled> | undefined // while a selector mentions their labels
+  #serviceAccounts: Informer<Labelled> | undefined
   readonly #felix: Promise<void>
   #hostVeth: World['hostVeth'] | undefined // until Calico's configuration was asked for
   #listener: () => void = () => {}
 
-  constructor(parts: ClusterParts) {
+  constructor(parts: ClusterSourceDeps) {
     this.#parts = parts
     const { kube, clock, node, group, apis } = parts
     this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
-    this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: podOf })
+    this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: trimPod })
     if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
     this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
       const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
@@ -67,7 +67,7 @@ export class Cluster implements Source {
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     this.#watchLabels(captures)
     const needed = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
-    const isKnown = { 'pcns.': this.#namespaces?.isListed, 'pcsa.': this.#serviceAccounts?.isListed }
+    const isKnown = { 'pcns.': this.#namespaces?.hasSynced, 'pcsa.': this.#serviceAccounts?.hasSynced }
     return {
       node,
       settings: settings(),
@@ -80,7 +80,7 @@ export class Cluster implements Source {
       namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
       serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
       hostVeth: this.#hostVeth ?? 'TwoSided',
-      complete: this.#hostVeth !== undefined && needed.every(watch => watch === undefined || watch.isListed),
+      isSynced: this.#hostVeth !== undefined && needed.every(watch => watch === undefined || watch.hasSynced),
     }
   }
 
@@ -91,24 +91,24 @@ export class Cluster implements Source {
   }
 
   #watchLabels(captures: readonly CaptureDocument[]): void {
-    const isMentioned = (prefix: Prefix) => captures.some(capture => mentions(capture, prefix))
+    const isMentioned = (prefix: LabelPrefix) => captures.some(capture => mentions(capture, prefix))
     this.#namespaces = this.#while(isMentioned('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
     this.#serviceAccounts = this.#while(isMentioned('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
   }
 
-  #while(isNeeded: boolean, watch: ListWatch<Labelled> | undefined, what: string, path: string): ListWatch<Labelled> | undefined {
+  #while(isNeeded: boolean, watch: Informer<Labelled> | undefined, what: string, path: string): Informer<Labelled> | undefined {
     if (isNeeded) return watch ?? this.#followLabels(what, path)
     void watch?.[Symbol.asyncDispose]()
     return undefined
   }
 
-  #followLabels(what: string, path: string, query: Readonly<Record<string, string>> = {}): ListWatch<Labelled> {
-    return this.#follow(what, { path, query, wanted: 'metadata', keep: ({ metadata }) => withoutManaged({ metadata }) })
+  #followLabels(what: string, path: string, query: Readonly<Record<string, string>> = {}): Informer<Labelled> {
+    return this.#follow(what, { path, query, wanted: 'metadata', keep: ({ metadata }) => stripManagedFields({ metadata }) })
   }
 
-  #follow<T extends KubeObject>(what: string, options: Omit<ListWatchOptions<T>, 'kube' | 'clock'>): ListWatch<T> {
+  #follow<T extends KubeObject>(what: string, options: Omit<InformerOptions<T>, 'kube' | 'clock'>): Informer<T> {
     const { kube, clock, log } = this.#parts
-    const watch = new ListWatch<T>({ ...options, kube, clock, onState: followLog(log, what) })
+    const watch = new Informer<T>({ ...options, kube, clock, onState: informerLog(log, what) })
     watch.onChange(() => this.#listener())
     watch.start()
     return watch
@@ -116,7 +116,7 @@ export class Cluster implements Source {
 }
 
 // Retina's Capture selects namespaces by their labels.
-function mentions({ kind, spec }: CaptureDocument, prefix: Prefix): boolean {
+function mentions({ kind, spec }: CaptureDocument, prefix: LabelPrefix): boolean {
   if (kind === 'PacketCapture') return spec.selector?.includes(prefix) === true
   return prefix === 'pcns.' && JSON.stringify(spec).includes('"namespaceSelector"')
 }
@@ -124,10 +124,15 @@ function mentions({ kind, spec }: CaptureDocument, prefix: Prefix): boolean {
 const whole = {
   wanted: 'spec',
   isConsistent: true, // files of a capture that is missing are removed
-  keep: ({ apiVersion, kind, metadata, spec }: Listed<CaptureDocument>) =>
-    withoutManaged({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec } as Listed<CaptureDocument>),
+  keep: ({ apiVersion, kind, metadata, spec }: ListedObjects<CaptureDocument>) =>
+    stripManagedFields({
+      apiVersion,
+      kind,
+      metadata: { ...metadata, namespace: metadata.namespace ?? '' },
+      spec,
+    } as ListedObjects<CaptureDocument>),
 } as const
 
-function labelsOf(watch: ListWatch<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
+function labelsOf(watch: Informer<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
   return new Map([...(watch?.objects.values() ?? [])].map(({ metadata }) => [keyOf(metadata), metadata.labels ?? {}]))
 }

@@ -15,7 +15,7 @@ export type FileState = {
 
 export type ManifestFiles = ReadonlyMap<string, FileState>
 
-type Read = { readonly text: string } | { readonly refusal: string }
+type ReadFile = { readonly text: string } | { readonly refusal: string }
 
 /** Reads the directory again; files whose text did not change are not parsed again. Refuses a directory that cannot be read. */
 export async function readManifestFiles(directory: string, before: ManifestFiles): Promise<ManifestFiles> {
@@ -29,7 +29,7 @@ export async function readManifestFiles(directory: string, before: ManifestFiles
   )
 }
 
-function stateOf(name: string, read: Read, before: FileState | undefined): FileState {
+function stateOf(name: string, read: ReadFile, before: FileState | undefined): FileState {
   if ('refusal' in read) return before?.problems[0] === read.refusal ? before : refused(undefined, [read.refusal], before)
   if (before?.text === read.text) return before
   const { documents, problems } = readDocuments(read.text, name)
@@ -46,7 +46,7 @@ function refused(text: string | undefined, problems: readonly string[], before: 
 }
 
 // undefined: not there, or a directory. Looked at first: reading a pipe or a device would never end.
-async function readIfThere(file: string): Promise<Read | undefined> {
+async function readIfThere(file: string): Promise<ReadFile | undefined> {
   try {
     const found = await stat(file)
     if (found.isDirectory()) return undefined

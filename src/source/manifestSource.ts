@@ -5,48 +5,48 @@
 import { readdir } from 'node:fs/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Document } from '../manifest/read.ts'
-import { systemRefusal } from '../model/errors.ts'
+import { osErrorMessage } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import type { PacketCapture, WorkloadEndpoint, World } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
-import { type Standing, settle } from './deletionGrace.ts'
+import { type RetainedDocument, retainMissing } from './deletionGrace.ts'
 import { type ManifestFiles, readManifestFiles } from './manifestFiles.ts'
 import type { Source } from './source.ts'
-import type { Identities, WrittenCapture } from './standaloneMeta.ts'
+import type { CaptureManifest, StandaloneMeta } from './standaloneMeta.ts'
 
-export type ManifestParts = {
+export type ManifestSourceDeps = {
   readonly directory: string
   readonly node: string
   readonly settings: () => Settings
-  readonly identities: Identities
+  readonly identities: StandaloneMeta
   readonly clock: Clock
   readonly log: Logger
 }
 
-export class Manifests implements Source {
-  readonly #parts: ManifestParts
+export class ManifestSource implements Source {
+  readonly #parts: ManifestSourceDeps
   readonly #watcher: FSWatcher
   readonly #stop = new AbortController()
   readonly #lookAgain: () => Promise<void>
   #files: ManifestFiles = new Map()
-  #standing: ReadonlyMap<string, Standing> = new Map()
+  #standing: ReadonlyMap<string, RetainedDocument> = new Map()
   #captures: readonly PacketCapture[] = []
   #wake = new AbortController() // ends the wait for what vanished
   #listener: () => void = () => {}
   #troubles: ReadonlyMap<string, string> = new Map() // told once each: message → what the system said
 
-  private constructor(parts: ManifestParts) {
+  private constructor(parts: ManifestSourceDeps) {
     this.#parts = parts
     this.#lookAgain = singleFlight(() => this.#read())
     this.#watcher = watch(parts.directory, { ignoreInitial: true, depth: 1 })
   }
 
   /** Resolves after the first read. Refuses a directory that cannot be read. */
-  static async open(parts: ManifestParts): Promise<Manifests> {
+  static async open(parts: ManifestSourceDeps): Promise<ManifestSource> {
     await readdir(parts.directory)
-    const manifests = new Manifests(parts)
+    const manifests = new ManifestSource(parts)
     manifests.#watcher.on('error', error => parts.log.error({ err: error, directory: parts.directory }, 'watching manifests failed'))
     await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
     manifests.#watcher.on('all', () => void manifests.#lookAgain())
@@ -79,7 +79,7 @@ export class Manifests implements Source {
       hostInterfaces: [],
       hostVeth: 'TwoSided',
       // A file that was never good may describe a capture whose packets lie on disk.
-      complete: [...this.#files.values()].every(file => file.isGood),
+      isSynced: [...this.#files.values()].every(file => file.isGood),
     }
   }
 
@@ -93,12 +93,12 @@ export class Manifests implements Source {
     const before = this.#files
     const unread = await this.#readFiles()
     this.#logProblems(before)
-    const { standing, wakeAtMs } = settle(this.#standing, byKey(this.#files), this.#parts.clock.now())
+    const { standing, wakeAtMs } = retainMissing(this.#standing, byKey(this.#files), this.#parts.clock.now())
     this.#standing = standing
     this.#identify()
     const troubles = { 'manifests not readable, all stays as it is': unread, 'identities not stored': this.#parts.identities.unstored }
     this.#logTroubles(troubles)
-    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#parts.clock.now() + retryMs) : wakeAtMs)
+    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#parts.clock.now() + retryDelayMs) : wakeAtMs)
     this.#listener()
   }
 
@@ -108,12 +108,15 @@ export class Manifests implements Source {
       this.#files = await readManifestFiles(this.#parts.directory, this.#files)
       return undefined
     } catch (error) {
-      return systemRefusal(error)
+      return osErrorMessage(error)
     }
   }
 
   #identify(): void {
-    this.#captures = this.#parts.identities.assign(this.#documents('PacketCapture') as unknown as WrittenCapture[], this.#parts.clock.now())
+    this.#captures = this.#parts.identities.assign(
+      this.#documents('PacketCapture') as unknown as CaptureManifest[],
+      this.#parts.clock.now(),
+    )
   }
 
   #documents(kind: Document['kind']): Document[] {
@@ -145,7 +148,7 @@ export class Manifests implements Source {
   }
 }
 
-const retryMs = 5_000
+const retryDelayMs = 5_000
 
 // The first file by name wins where two describe the same thing.
 function byKey(files: ManifestFiles): Map<string, Document> {

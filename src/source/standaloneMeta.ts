@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { captureKey } from '../model/capture.ts'
-import { systemRefusal } from '../model/errors.ts'
+import { osErrorMessage } from '../model/errors.ts'
 import type { ObjectMeta, PacketCapture } from '../model/world.ts'
 
-type Known = {
+type KnownMeta = {
   readonly uid: string
   readonly givenUid: string | undefined
   readonly generation: number
@@ -17,13 +17,13 @@ type Known = {
   readonly isExpired?: boolean
 }
 
-export type WrittenCapture = Omit<PacketCapture, 'metadata'> & {
+export type CaptureManifest = Omit<PacketCapture, 'metadata'> & {
   readonly metadata: Partial<ObjectMeta> & { readonly name: string; readonly namespace: string }
 }
 
-export class Identities {
+export class StandaloneMeta {
   readonly #file: string
-  readonly #known: Map<string, Known>
+  readonly #known: Map<string, KnownMeta>
   #stored: string // what stands in the file
   #unstored: string | undefined
 
@@ -39,9 +39,9 @@ export class Identities {
   }
 
   /** All captures that stand now, expired ones left out. Whoever is not among them is forgotten. */
-  assign(captures: readonly WrittenCapture[], nowMs: number): PacketCapture[] {
+  assign(captures: readonly CaptureManifest[], nowMs: number): PacketCapture[] {
     const next = new Map(
-      captures.map(capture => [captureKey(capture.metadata), identify(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
+      captures.map(capture => [captureKey(capture.metadata), assignMeta(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
     )
     this.#replace(next)
     return captures.flatMap(capture => {
@@ -58,7 +58,7 @@ export class Identities {
     if (known) this.#replace(new Map(this.#known).set(key, { ...known, isExpired: true }))
   }
 
-  #replace(next: ReadonlyMap<string, Known>): void {
+  #replace(next: ReadonlyMap<string, KnownMeta>): void {
     this.#known.clear()
     for (const [key, known] of next) this.#known.set(key, known)
     const text = JSON.stringify([...next])
@@ -74,11 +74,11 @@ function store(file: string, text: string): string | undefined {
     renameSync(`${file}.tmp`, file)
     return undefined
   } catch (error) {
-    return systemRefusal(error)
+    return osErrorMessage(error)
   }
 }
 
-function identify(capture: WrittenCapture, known: Known | undefined, nowMs: number): Known {
+function assignMeta(capture: CaptureManifest, known: KnownMeta | undefined, nowMs: number): KnownMeta {
   const spec = JSON.stringify(capture.spec)
   const givenUid = capture.metadata.uid
   if (!known || known.givenUid !== givenUid || (known.isExpired && known.spec !== spec)) {
@@ -89,9 +89,9 @@ function identify(capture: WrittenCapture, known: Known | undefined, nowMs: numb
   return known.spec === spec ? known : { ...known, generation: known.generation + 1, spec }
 }
 
-function read(file: string): Map<string, Known> {
+function read(file: string): Map<string, KnownMeta> {
   try {
-    return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, Known][])
+    return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, KnownMeta][])
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
     throw new Error(`Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`, {

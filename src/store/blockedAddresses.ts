@@ -3,9 +3,9 @@
 // there: mapped into IPv6, translated (NAT64), tunnelled (6to4). An administrator's ranges come first.
 import { BlockList, isIP } from 'node:net'
 
-type Range = readonly [address: string, prefix: number]
+type AddressRange = readonly [address: string, prefix: number]
 
-const kinds: Readonly<Record<string, readonly Range[]>> = {
+const kinds: Readonly<Record<string, readonly AddressRange[]>> = {
   'an unspecified address': [['0.0.0.0', 8], ['::', 128]], // biome-ignore format: a line a kind
   'a loopback address': [['127.0.0.0', 8], ['::1', 128]], // biome-ignore format: a line a kind
   'a link-local address': [['169.254.0.0', 16], ['fe80::', 10]], // biome-ignore format: a line a kind
@@ -16,7 +16,7 @@ const kinds: Readonly<Record<string, readonly Range[]>> = {
 const lists = Object.entries(kinds).map(([kind, ranges]) => [kind, listOf(ranges.flatMap(range => [range, ...hidden(range)]))] as const)
 
 /** `allowed`: ranges such as `127.0.0.0/8`, which the administrator takes responsibility for. */
-export function addressRefusal(address: string, allowed: readonly string[]): string | undefined {
+export function blockedAddressReason(address: string, allowed: readonly string[]): string | undefined {
   const [plain = '', zone] = address.split('%')
   const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'
   if (isIP(plain) === 0) return 'not an address'
@@ -26,7 +26,7 @@ export function addressRefusal(address: string, allowed: readonly string[]): str
 }
 
 /** undefined: not a range. */
-export function rangeOf(text: string): [Range] | undefined {
+export function rangeOf(text: string): [AddressRange] | undefined {
   const [address = '', prefix, ...rest] = text.split('/')
   const bits = isIP(address) === 4 ? 32 : 128
   const length = prefix === undefined ? bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN
@@ -34,7 +34,7 @@ export function rangeOf(text: string): [Range] | undefined {
 }
 
 /** The IPv6 ranges that lead to one of IPv4; mapped ones the list knows by itself. */
-function hidden([address, prefix]: Range): Range[] {
+function hidden([address, prefix]: AddressRange): AddressRange[] {
   if (isIP(address) !== 4) return []
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)
   const words = [a * 256 + b, c * 256 + d].map(word => word.toString(16)).join(':')
@@ -44,7 +44,7 @@ function hidden([address, prefix]: Range): Range[] {
   ]
 }
 
-function listOf(ranges: readonly Range[]): BlockList {
+function listOf(ranges: readonly AddressRange[]): BlockList {
   const list = new BlockList()
   for (const [address, prefix] of ranges) list.addSubnet(address, prefix, isIP(address) === 6 ? 'ipv6' : 'ipv4')
   return list

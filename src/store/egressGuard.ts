@@ -6,8 +6,8 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { addressRefusal } from './blockedAddresses.ts'
-import { type EndpointPolicy, hostRefusal, plainHost } from './endpointPolicy.ts'
+import { blockedAddressReason } from './blockedAddresses.ts'
+import { blockedHostReason, type EndpointPolicy, plainHost } from './endpointPolicy.ts'
 import { RefusedError, StoreError } from './store.ts'
 
 /** As dns.lookup() with all addresses. */
@@ -17,13 +17,13 @@ export type Resolve = (
   done: (error: Error | null, found: readonly { readonly address: string; readonly family: number }[]) => void,
 ) => void
 
-export type Guard = Disposable & { readonly http: HttpAgent; readonly https: HttpsAgent }
+export type EgressGuard = Disposable & { readonly http: HttpAgent; readonly https: HttpsAgent }
 
 const quietMs = 60_000 // a store that neither takes nor gives a byte for so long has gone
 const connectMs = 15_000
 const socketsMax = 8
 
-export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): Guard {
+export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): EgressGuard {
   const options = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 2, timeout: quietMs, lookup: guardedLookup(policy, resolve) }
   const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent({ ...options, rejectUnauthorized: true }), policy)]
   return {
@@ -65,18 +65,18 @@ export async function guardedSocket(
   })
 }
 
-type Options = { readonly host?: string | null | undefined }
+type GuardOptions = { readonly host?: string | null | undefined }
 type Done = (error: Error | null, stream: Duplex) => void
 
 function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
   const make = agent.createConnection.bind(agent)
-  agent.createConnection = (options: Options, done?: Done) => watched(policy, options, done, () => make(options as object, done))
+  agent.createConnection = (options: GuardOptions, done?: Done) => watched(policy, options, done, () => make(options as object, done))
   return agent
 }
 
 function watched(
   policy: EndpointPolicy,
-  { host }: Options,
+  { host }: GuardOptions,
   done: Done | undefined,
   make: () => Duplex | null | undefined,
 ): Duplex | null | undefined {
@@ -93,9 +93,9 @@ function watched(
 /** A host that is an address is never looked up: it is checked here, a name by its addresses. */
 function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
   const name = plainHost(host)
-  const why = hostRefusal(name, policy)
+  const why = blockedHostReason(name, policy)
   if (why) return new RefusedError(why)
-  const kind = isIP(name) === 0 ? undefined : addressRefusal(name, policy.addressesAllowed)
+  const kind = isIP(name) === 0 ? undefined : blockedAddressReason(name, policy.addressesAllowed)
   return kind === undefined ? undefined : new RefusedError(`"${name}" is ${kind}, expected one that the administrator allows`)
 }
 
@@ -103,7 +103,7 @@ export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Res
   return (host, options, done) => {
     resolve(host, { ...options, all: true } as { readonly all: true }, (error, found) => {
       if (error) return done(error, '', 0)
-      const kinds = found.map(({ address }) => addressRefusal(address, addressesAllowed))
+      const kinds = found.map(({ address }) => blockedAddressReason(address, addressesAllowed))
       const allowed = found.filter((_, index) => kinds[index] === undefined)
       const [first] = allowed
       if (!first)

@@ -1,7 +1,7 @@
 // What the administrator allows as an endpoint: https, hosts of a list, and no address that leads back into the node.
 // Names are checked when a target is opened; addresses when a connection is made (guard.ts), so that a name that answers
 // differently the second time gains nothing.
-import { final } from './store.ts'
+import { permanentError } from './store.ts'
 
 export type EndpointPolicy = {
   readonly isHttpAllowed: boolean
@@ -16,19 +16,19 @@ export const strictPolicy: EndpointPolicy = Object.freeze({ isHttpAllowed: false
 /** `field` is what the URL was read from. Throws a StoreError that shows the URL without user, password and query. */
 export function readEndpoint(field: string, text: string, policy: EndpointPolicy): URL {
   const url = URL.parse(text)
-  if (!url?.host) throw final(`Cannot use ${field}: expected a URL such as https://store.example.org`) // what it is may be a secret
+  if (!url?.host) throw permanentError(`Cannot use ${field}: expected a URL such as https://store.example.org`) // what it is may be a secret
   const shown = `${field} "${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}"`
-  if (url.username !== '' || url.password !== '') throw final(`Cannot use ${shown}: expected no user and no password in it`)
+  if (url.username !== '' || url.password !== '') throw permanentError(`Cannot use ${shown}: expected no user and no password in it`)
   if (url.protocol === 'http:' && !policy.isHttpAllowed)
-    throw final(`Cannot use ${shown}: expected https, since the administrator does not allow http`)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw final(`Cannot use ${shown}: expected https`)
-  const refused = hostRefusal(url.hostname, policy)
-  if (refused) throw final(`Cannot use ${shown}: ${refused}`)
+    throw permanentError(`Cannot use ${shown}: expected https, since the administrator does not allow http`)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw permanentError(`Cannot use ${shown}: expected https`)
+  const refused = blockedHostReason(url.hostname, policy)
+  if (refused) throw permanentError(`Cannot use ${shown}: ${refused}`)
   return url
 }
 
 /** Why a host may not be talked to, or undefined. Whether its addresses may be is another question. */
-export function hostRefusal(host: string, { hostsAllowed }: EndpointPolicy): string | undefined {
+export function blockedHostReason(host: string, { hostsAllowed }: EndpointPolicy): string | undefined {
   const name = plainHost(host)
   if (hostsAllowed.length === 0 || hostsAllowed.some(pattern => fits(name, plainHost(pattern)))) return undefined
   return `the administrator does not allow the host "${name}", expected one of ${hostsAllowed.join(', ')}`

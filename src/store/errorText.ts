@@ -1,6 +1,6 @@
 // Texts about what went wrong, without anything secret: codes instead of a library's messages, which may hold URLs and more.
 import { storeErrorIn } from './retry.ts'
-import { type Failure, RefusedError, type SecretValues, StoreError } from './store.ts'
+import { RefusedError, type SecretValues, StoreError, type StoreFailure } from './store.ts'
 import { tlsError } from './tlsErrors.ts'
 
 /** Of connections that fail or break; all of these may pass. */
@@ -43,19 +43,19 @@ export function retryAfterMs(header: string | undefined): number | undefined {
 }
 
 /** At the door: what was thrown becomes a value. `doing` opens the text. A bug is thrown on. */
-export function toFailure(error: unknown, doing: string, signal: AbortSignal, secret: SecretValues): Failure {
+export function toFailure(error: unknown, doing: string, signal: AbortSignal, secret: SecretValues): StoreFailure {
   if (signal.aborted) return { ok: false, isFinal: false, reason: `${doing}: stopped` }
   const known = storeErrorIn(error)
   if (!known) throw error
   return { ok: false, isFinal: known.isFinal, reason: withoutSecrets(`${doing}: ${known.message}`, secret) }
 }
 
-const shownLeast = 6 // shorter ones are parts of ordinary words
+const secretLengthMin = 6 // shorter ones are parts of ordinary words
 
 /** The last barrier: no text above should hold a secret, and none of this Secret's values, or parts of a signed URL, leaves. */
 export function withoutSecrets(text: string, secret: SecretValues): string {
   const values = Object.values(secret).flatMap(value => [value, value.trim(), ...signatures(value)])
-  return values.filter(value => value.length >= shownLeast).reduce((rest, value) => rest.replaceAll(value, '***'), text)
+  return values.filter(value => value.length >= secretLengthMin).reduce((rest, value) => rest.replaceAll(value, '***'), text)
 }
 
 function signatures(value: string): string[] {

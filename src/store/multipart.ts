@@ -3,7 +3,7 @@
 // Refuses a source that is not what it says: another length, another checksum.
 import { createHash } from 'node:crypto'
 import { type Attempts, attempt } from './retry.ts'
-import { type Effort, type Source, StoreError } from './store.ts'
+import { type FileSource, type RetryEffort, StoreError } from './store.ts'
 
 export type Part = {
   /** From 0. */
@@ -17,21 +17,21 @@ const partsMost = 10_000 // of S3; Azure allows more
 const mebibyte = 1024 * 1024
 
 /** The same for the same file each time, so that what an earlier upload left has the same cuts. */
-export function partBytesOf({ bytes }: Source, { partBytes }: Pick<Effort, 'partBytes'>): number {
+export function partBytesOf({ bytes }: FileSource, { partBytes }: Pick<RetryEffort, 'partBytes'>): number {
   if (bytes === undefined) return Math.max(partBytes, 16 * mebibyte)
   const least = Math.ceil(bytes / partsMost)
   return least <= partBytes ? partBytes : Math.ceil(least / mebibyte) * mebibyte
 }
 
-export class Parts {
+export class PartBuffer {
   readonly partBytes: number
-  readonly #source: Source
+  readonly #source: FileSource
   readonly #attempts: Attempts
   readonly #whole = createHash('sha256')
   readonly #free: Buffer[] = []
   #bytes = 0
 
-  constructor(source: Source, attempts: Attempts) {
+  constructor(source: FileSource, attempts: Attempts) {
     this.#source = source
     this.#attempts = attempts
     this.partBytes = partBytesOf(source, attempts.effort)
@@ -44,14 +44,14 @@ export class Parts {
 
   /** At least one part, though it be empty; the last one may be shorter. */
   async *read(signal: AbortSignal): AsyncGenerator<Part> {
-    let part = new Filling(0, this.#room())
+    let part = new FillingPart(0, this.#room())
     for await (const chunk of readSteadily(this.#source, 0, this.#attempts, signal)) {
       this.#whole.update(chunk)
       for (let rest = chunk; rest.length > 0; ) {
         rest = part.take(rest)
         if (!part.isFull) continue
         yield this.#give(part)
-        part = new Filling(part.index + 1, this.#room())
+        part = new FillingPart(part.index + 1, this.#room())
       }
     }
     if (part.index === 0 || part.filled > 0) yield this.#give(part)
@@ -74,14 +74,14 @@ export class Parts {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.partBytes)
   }
 
-  #give(part: Filling): Part {
+  #give(part: FillingPart): Part {
     this.#bytes += part.filled
     return part.done()
   }
 }
 
 /** A part that is being read; hashed bit by bit, so that nobody else in the process waits for long. */
-class Filling {
+class FillingPart {
   readonly index: number
   readonly #bytes: Buffer
   readonly #sha256 = createHash('sha256')
@@ -116,7 +116,7 @@ class Filling {
 }
 
 /** All bytes from there on, also when the source breaks off in between. Throws when there are more or fewer than it said. */
-export async function* readSteadily(source: Source, from: number, attempts: Attempts, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readSteadily(source: FileSource, from: number, attempts: Attempts, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const patient = { ...attempts, explain: (error: unknown) => new StoreError(`the file cannot be read: ${messageOf(error)}`) }
   let at = from
   let chunks: AsyncIterator<Uint8Array> | undefined // none: to be opened, at first and after it broke off

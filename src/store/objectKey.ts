@@ -1,14 +1,17 @@
 // The name of a file in a store: the user's path, then the file's. Out: one without `.` and `..`, not beginning with a slash.
 import { posix } from 'node:path'
-import { final } from './store.ts'
+import { permanentError } from './store.ts'
 
 const bytesMost = 900 // of S3's 1,024; SFTP's `.part` and a server's own folders want some
 
 export function storeKey(path: string | undefined, key: string): string {
   const joined = posix.join(path ?? '', key).replace(/^\/+/, '')
-  if (/(^|\/)\.\.?(\/|$)/.test(`${path ?? ''}/${key}`)) throw final(`Cannot use the path "${path ?? ''}": expected no "." and ".." in it`)
+  if (/(^|\/)\.\.?(\/|$)/.test(`${path ?? ''}/${key}`))
+    throw permanentError(`Cannot use the path "${path ?? ''}": expected no "." and ".." in it`)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are refused
   if (joined === '' || joined.endsWith('/') || /[\u0000-\u001f\u007f\\]/.test(joined) || Buffer.byteLength(joined) > bytesMost)
-    throw final(`Cannot use "${joined}" as a name in a store: expected at most ${bytesMost} bytes, no control characters and no backslash`)
+    throw permanentError(
+      `Cannot use "${joined}" as a name in a store: expected at most ${bytesMost} bytes, no control characters and no backslash`,
+    )
   return joined
 }

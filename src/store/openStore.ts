@@ -1,28 +1,28 @@
 // The door: a target and its Secret become a Store, or the reason why not. Loads the one library that is needed, and only then.
 
 import type { StoreTarget } from '../model/output.ts'
-import { Sweeper } from '../runtime/bufferGc.ts'
+import { BufferGc } from '../runtime/bufferGc.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { makeGuard, type Resolve } from './egressGuard.ts'
-import { type EndpointPolicy, hostRefusal } from './endpointPolicy.ts'
+import { blockedHostReason, type EndpointPolicy } from './endpointPolicy.ts'
 import { toFailure } from './errorText.ts'
-import { type Effort, type Failure, final, type SecretValues, type Store, usualEffort } from './store.ts'
+import { defaultEffort, permanentError, type RetryEffort, type SecretValues, type Store, type StoreFailure } from './store.ts'
 
-export type OpenParts = {
-  readonly effort?: Partial<Effort>
+export type OpenStoreOptions = {
+  readonly effort?: Partial<RetryEffort>
   readonly clock?: Clock
   readonly resolve?: Resolve
 }
 
-export type Opened = { readonly ok: true; readonly store: Store }
+export type OpenedStore = { readonly ok: true; readonly store: Store }
 
 /** Nothing is sent yet: a target that is wrong only in the other side's eyes is told by put(). */
 export async function openStore(
   target: StoreTarget,
   secret: SecretValues,
   policy: EndpointPolicy,
-  parts: OpenParts = {},
-): Promise<Opened | Failure> {
+  parts: OpenStoreOptions = {},
+): Promise<OpenedStore | StoreFailure> {
   try {
     return { ok: true, store: await load(target, secret, policy, parts) }
   } catch (error) {
@@ -30,8 +30,8 @@ export async function openStore(
   }
 }
 
-async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenParts): Promise<Store> {
-  const common = { effort: { ...usualEffort, ...parts.effort }, clock: parts.clock ?? systemClock, sweeper: new Sweeper() }
+async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenStoreOptions): Promise<Store> {
+  const common = { effort: { ...defaultEffort, ...parts.effort }, clock: parts.clock ?? systemClock, sweeper: new BufferGc() }
   switch (target.kind) {
     case 's3': {
       const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([
@@ -56,8 +56,8 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
       return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
     }
     case 'sftp': {
-      const refused = hostRefusal(target.host, policy)
-      if (refused) throw final(`Cannot use sftp.host "${target.host}": ${refused}`)
+      const refused = blockedHostReason(target.host, policy)
+      if (refused) throw permanentError(`Cannot use sftp.host "${target.host}": ${refused}`)
       const [{ SftpStore }, { readAccess }, { sftpError }] = await Promise.all([
         import('./sftp/store.ts'),
         import('./sftp/session.ts'),

@@ -2,15 +2,15 @@
 // uploads do not come back together. In: one request. Out: what it gives; throws the last StoreError, or the signal's reason.
 
 import { doubledMs } from '../model/backoff.ts'
-import type { Sweeper } from '../runtime/bufferGc.ts'
+import type { BufferGc } from '../runtime/bufferGc.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { type Effort, StoreError } from './store.ts'
+import { type RetryEffort, StoreError } from './store.ts'
 
 export type Attempts = {
-  readonly effort: Effort
+  readonly effort: RetryEffort
   readonly clock: Clock
   /** Told of what was read. */
-  readonly sweeper: Sweeper
+  readonly sweeper: BufferGc
   /** What an error of the library's means. */
   readonly explain: (error: unknown) => StoreError
 }
@@ -30,13 +30,13 @@ export async function attempt<T>(
       signal.throwIfAborted()
       const failure = late.aborted ? new StoreError(`no answer within ${effort.requestMs / 1_000} s`) : asStoreError(error, explain)
       if (failure.isFinal || tries >= effort.triesMax) throw failure
-      await clock.sleepUntil(clock.now() + waitMs(effort, tries, failure.waitMs), signal)
+      await clock.sleepUntil(clock.now() + retryDelayMs(effort, tries, failure.waitMs), signal)
     }
   }
 }
 
 /** Before the next try: half of it certain, half by chance. What the other side asks for is honoured, within reason. */
-function waitMs({ firstWaitMs, longestWaitMs }: Effort, tries: number, askedMs = 0): number {
+function retryDelayMs({ firstWaitMs, longestWaitMs }: RetryEffort, tries: number, askedMs = 0): number {
   const span = doubledMs(tries, { first: firstWaitMs, most: longestWaitMs })
   return Math.max(span / 2 + (Math.random() * span) / 2, Math.min(askedMs, 3 * longestWaitMs))
 }

@@ -3,7 +3,7 @@
 // Which files, whose, when and how often: not known here (src/controller).
 
 /** The file to send. It must not change meanwhile: its checksum is compared with what was sent. */
-export type Source = {
+export type FileSource = {
   /** undefined: found out on the way. */
   readonly bytes?: number
   /** Hexadecimal. undefined: made on the way. */
@@ -13,7 +13,7 @@ export type Source = {
 }
 
 /** What went wrong: the field and its value, and what was expected. Holds no secret. */
-export type Failure = {
+export type StoreFailure = {
   readonly ok: false
   /** Only a change of the capture, its Secret, the settings or the store can help. */
   readonly isFinal: boolean
@@ -21,17 +21,17 @@ export type Failure = {
 }
 
 /** `url` holds no secret. */
-export type Stored = { readonly ok: true; readonly url: string; readonly bytes: number; readonly sha256: string }
+export type StoredFile = { readonly ok: true; readonly url: string; readonly bytes: number; readonly sha256: string }
 
-export type Found = { readonly bytes: number; readonly sha256?: string }
+export type FoundObject = { readonly bytes: number; readonly sha256?: string }
 
 export interface Store {
   /** Whole and checked on the other side, or a failure. Sends nothing that is already there. */
-  put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure>
+  put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure>
   /** undefined: not there. */
-  head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure>
+  head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure>
   /** Drops what an upload that never ended has left there. */
-  discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | Failure>
+  discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure>
   /** Twice is fine. */
   close(): void
 }
@@ -40,7 +40,7 @@ export interface Store {
 export type SecretValues = Readonly<Record<string, string>>
 
 /** How much of a store one upload takes, and how patient it is. */
-export type Effort = {
+export type RetryEffort = {
   readonly partBytes: number
   /** Parts under way at the same time; one more is being read. */
   readonly partsAtOnce: number
@@ -52,7 +52,7 @@ export type Effort = {
   readonly requestMs: number
 }
 
-export const usualEffort: Effort = Object.freeze({
+export const defaultEffort: RetryEffort = Object.freeze({
   partBytes: 8 * 1024 * 1024,
   partsAtOnce: 2,
   triesMax: 6,
@@ -84,6 +84,6 @@ export class RefusedError extends StoreError {
   }
 }
 
-export function final(reason: string): StoreError {
+export function permanentError(reason: string): StoreError {
   return new StoreError(reason, { isFinal: true })
 }

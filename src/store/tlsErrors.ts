@@ -1,8 +1,8 @@
 // What is wrong with a store's TLS, and who mends it. In: the code of an error, Node's or OpenSSL's. Out: a StoreError. Authorities
 // are trusted by the process, not by a capture: Node reads NODE_EXTRA_CA_CERTS at its start.
-import { final, StoreError } from './store.ts'
+import { permanentError, StoreError } from './store.ts'
 
-const wanting: readonly (readonly [codes: RegExp, what: string, expected: string])[] = [
+const expectationOf: readonly (readonly [codes: RegExp, what: string, expected: string])[] = [
   [
     /^(UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF)|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED)/,
     "the store's certificate is of no authority that is trusted",
@@ -26,6 +26,6 @@ const wanting: readonly (readonly [codes: RegExp, what: string, expected: string
 export function tlsError(code: string): StoreError | undefined {
   // Bytes that changed on the way look like this too, so it may pass.
   if (/^(EPROTO|ERR_SSL_\w+)$/.test(code)) return new StoreError(`TLS failed (${code}): expected a store that speaks https at this port`)
-  const [, what, expected] = wanting.find(([codes]) => codes.test(code)) ?? []
-  return what === undefined ? undefined : final(`${what} (${code}): ${expected}`) // stays so until somebody acts
+  const [, what, expected] = expectationOf.find(([codes]) => codes.test(code)) ?? []
+  return what === undefined ? undefined : permanentError(`${what} (${code}): ${expected}`) // stays so until somebody acts
 }

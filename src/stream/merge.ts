@@ -8,8 +8,8 @@
 // input has ended. An input that makes no sense is ended, with the reason.
 import { blockTypes } from '../pcap/block.ts'
 import { Heap } from '../pcap/heap.ts'
-import { isEarlier, Lane, lostBy, type MergedInterface, type Packet, type Told } from './mergeInput.ts'
-import { statisticsBlock, timeResolutionOf, toldIn } from './statistics.ts'
+import { type InterfaceCounts, isEarlier, lostBy, type MergedInterface, MergeInput, type Packet } from './mergeInput.ts'
+import { countsIn, statisticsBlock, timeResolutionOf } from './statistics.ts'
 
 export type MergeLimits = {
   readonly windowMs: number
@@ -32,8 +32,8 @@ const byteOrder = 0x1a2b3c4d
 
 export class Merge {
   readonly #limits: MergeLimits
-  readonly #lanes = new Set<Lane>()
-  readonly #waiting = new Heap<Lane>(isEarlier) // those that hold packets
+  readonly #lanes = new Set<MergeInput>()
+  readonly #waiting = new Heap<MergeInput>(isEarlier) // those that hold packets
   readonly #changed = new Set<MergedInterface>() // something was lost since their last statistics
   #said: Buffer[] // blocks that do not wait
   #silent = 0 // inputs that go on and hold nothing
@@ -61,15 +61,15 @@ export class Merge {
     return this.#heldBytes === 0 && this.#said.length === 0 && this.#changed.size === 0
   }
 
-  join(): Lane {
-    const lane = new Lane()
+  join(): MergeInput {
+    const lane = new MergeInput()
     this.#lanes.add(lane)
     this.#silent++
     return lane
   }
 
   /** Takes the next bytes of an input and keeps them: they are written into. Returns why the input was ended, if it was. */
-  push(lane: Lane, chunk: Buffer, nowMs: number): string | undefined {
+  push(lane: MergeInput, chunk: Buffer, nowMs: number): string | undefined {
     if (lane.isEnded) return undefined
     const { blocks, problem } = lane.reader.read(chunk)
     const isTight = this.#heldBytes + chunk.length > this.#limits.bytesMax
@@ -79,15 +79,15 @@ export class Merge {
   }
 
   /** What an input's source knows of one of its interfaces, by the input's own number. Counts never go backwards. */
-  count(lane: Lane, index: number, { received, lost }: Told): void {
+  count(lane: MergeInput, index: number, { received, lost }: InterfaceCounts): void {
     const merged = lane.interfaces[index]
     if (!merged) return
-    merged.told = { received: Math.max(received, merged.told.received), lost: Math.max(lost, merged.told.lost) }
+    merged.counts = { received: Math.max(received, merged.counts.received), lost: Math.max(lost, merged.counts.lost) }
     this.#note(merged)
   }
 
   /** No more of this input. What it holds goes out in its order, then its statistics. */
-  end(lane: Lane, nowMs: number): void {
+  end(lane: MergeInput, nowMs: number): void {
     if (lane.isEnded) return
     lane.isEnded = true
     const torn = tornIn(lane)
@@ -122,16 +122,16 @@ export class Merge {
     return Math.min(...[...this.#lanes].map(({ head }) => (head ? head.arrivedMs + this.#limits.windowMs : Number.POSITIVE_INFINITY)))
   }
 
-  #mayGo(overdue: ReadonlySet<Lane>): boolean {
+  #mayGo(overdue: ReadonlySet<MergeInput>): boolean {
     return this.#silent === 0 || overdue.size > 0 || this.#heldBytes > this.#limits.windowBytes
   }
 
   // A time ahead of now is from before the clock was set back.
-  #isOverdue({ head }: Lane, nowMs: number): boolean {
+  #isOverdue({ head }: MergeInput, nowMs: number): boolean {
     return head !== undefined && (nowMs >= head.arrivedMs + this.#limits.windowMs || nowMs < head.arrivedMs)
   }
 
-  #deliver(lane: Lane, { block, from }: Packet): void {
+  #deliver(lane: MergeInput, { block, from }: Packet): void {
     this.#heldBytes -= block.length
     from.held--
     from.delivered++
@@ -141,7 +141,7 @@ export class Merge {
     if (!lane.isEnded) this.#silent++
   }
 
-  #finish(lane: Lane, nowMs: number): Buffer[] {
+  #finish(lane: MergeInput, nowMs: number): Buffer[] {
     this.#lanes.delete(lane)
     this.#lostByGone += lostOf(lane.interfaces)
     return lane.interfaces.map(merged => this.#state(merged, nowMs))
@@ -158,29 +158,29 @@ export class Merge {
   }
 
   // Returns a problem. Blocks of other kinds belong to the input's own section and are left out.
-  #take(lane: Lane, block: Buffer, nowMs: number, isTight: boolean): string | undefined {
+  #take(lane: MergeInput, block: Buffer, nowMs: number, isTight: boolean): string | undefined {
     const type = block.readUInt32LE(0)
     if (type === blockTypes.section) return begin(lane, block)
     if (!lane.hasSection) return 'a block before the section header'
     if (type === blockTypes.interface) return this.#addInterface(lane, block)
     if (type === blockTypes.packet) return this.#addPacket(lane, block, nowMs, isTight)
-    if (type === blockTypes.statistics && block.length >= 24) this.count(lane, block.readUInt32LE(8), toldIn(block))
+    if (type === blockTypes.statistics && block.length >= 24) this.count(lane, block.readUInt32LE(8), countsIn(block))
     return undefined
   }
 
-  #addInterface(lane: Lane, block: Buffer): string | undefined {
+  #addInterface(lane: MergeInput, block: Buffer): string | undefined {
     if (block.length < 20 || block.length > interfaceBytesMax) return `an interface block of ${block.length} bytes`
     if (timeResolutionOf(block) !== 9) return 'an interface whose times are not in nanoseconds'
     if (this.#interfaces >= this.#limits.interfacesMax) return `more than ${this.#limits.interfacesMax} interfaces`
     this.#interfaceBytes += block.length
     if (this.#interfaceBytes > interfacesBytesMax) return 'interface blocks that nobody takes'
     const told = { received: 0, lost: 0 }
-    lane.interfaces.push({ id: this.#interfaces++, told, held: 0, delivered: 0, lostHere: 0, statedLost: 0 })
+    lane.interfaces.push({ id: this.#interfaces++, counts: told, held: 0, delivered: 0, lostHere: 0, statedLost: 0 })
     this.#said.push(Buffer.from(block))
     return undefined
   }
 
-  #addPacket(lane: Lane, block: Buffer, nowMs: number, isTight: boolean): string | undefined {
+  #addPacket(lane: MergeInput, block: Buffer, nowMs: number, isTight: boolean): string | undefined {
     if (block.length < 32 || block.readUInt32LE(20) > block.length - 32) return 'a packet that is longer than its block'
     const from = lane.interfaces[block.readUInt32LE(8)]
     if (!from) return `a packet of interface ${block.readUInt32LE(8)}, of which there is no block`
@@ -203,7 +203,7 @@ export class Merge {
   }
 }
 
-function begin(lane: Lane, block: Buffer): string | undefined {
+function begin(lane: MergeInput, block: Buffer): string | undefined {
   if (lane.hasSection) return 'a second section'
   if (block.length < 28 || block.readUInt32LE(8) !== byteOrder) return 'a section that is not little-endian'
   lane.hasSection = true
@@ -211,7 +211,7 @@ function begin(lane: Lane, block: Buffer): string | undefined {
 }
 
 /** The interface of a packet of which only a part came. */
-function tornIn({ reader: { rest }, interfaces }: Lane): MergedInterface | undefined {
+function tornIn({ reader: { rest }, interfaces }: MergeInput): MergedInterface | undefined {
   if (rest.length === 0 || (rest.length >= 4 && rest.readUInt32LE(0) !== blockTypes.packet)) return undefined
   return rest.length >= 12 ? interfaces[rest.readUInt32LE(8)] : interfaces.length === 1 ? interfaces[0] : undefined
 }

@@ -10,12 +10,12 @@ export type Packet = {
   readonly from: MergedInterface
 }
 
-export type Told = { readonly received: number; readonly lost: number }
+export type InterfaceCounts = { readonly received: number; readonly lost: number }
 
 /** An interface of the merged stream. received = delivered + lost once its input has ended. */
 export type MergedInterface = {
   readonly id: number
-  told: Told // by the input: what was received there, and lost on the way here
+  counts: InterfaceCounts // by the input: what was received there, and lost on the way here
   held: number
   delivered: number
   lostHere: number
@@ -24,7 +24,7 @@ export type MergedInterface = {
 
 const compactAt = 1_024
 
-export class Lane {
+export class MergeInput {
   readonly reader = new BlockReader()
   readonly interfaces: MergedInterface[] = [] // by the input's own numbers
   hasSection = false
@@ -48,16 +48,16 @@ export class Lane {
   }
 }
 
-export function isEarlier(a: Lane, b: Lane): boolean {
+export function isEarlier(a: MergeInput, b: MergeInput): boolean {
   const [one, other] = [a.head, b.head]
   if (!one || !other) return one !== undefined
   return one.high === other.high ? one.low < other.low : one.high < other.high
 }
 
-export function receivedBy({ told, held, delivered, lostHere }: MergedInterface): number {
+export function receivedBy({ counts: told, held, delivered, lostHere }: MergedInterface): number {
   return Math.max(told.received, told.lost + held + delivered + lostHere)
 }
 
-export function lostBy({ told, lostHere }: MergedInterface): number {
+export function lostBy({ counts: told, lostHere }: MergedInterface): number {
   return told.lost + lostHere
 }

@@ -4,9 +4,9 @@
 import { Readable } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
 import { defaultMergeLimits, Merge, type MergeLimits } from './merge.ts'
-import type { Lane, Told } from './mergeInput.ts'
+import type { InterfaceCounts, MergeInput } from './mergeInput.ts'
 
-export type OutletParts = {
+export type MergedStreamDeps = {
   readonly section: Buffer
   readonly clock: Clock
   readonly limits?: Partial<MergeLimits>
@@ -18,9 +18,9 @@ export type OutletParts = {
 
 const readAheadBytes = 65_536
 
-export class Outlet {
+export class MergedStream {
   readonly stream: Readable
-  readonly #parts: OutletParts
+  readonly #parts: MergedStreamDeps
   readonly #merge: Merge
   readonly #limits: MergeLimits
   readonly #stop = new AbortController()
@@ -30,7 +30,7 @@ export class Outlet {
   #isEnded = false
   #sleepsUntilMs = Number.POSITIVE_INFINITY
 
-  constructor(parts: OutletParts) {
+  constructor(parts: MergedStreamDeps) {
     this.#parts = parts
     this.#limits = { ...defaultMergeLimits, ...parts.limits }
     this.#merge = new Merge(parts.section, this.#limits)
@@ -57,24 +57,24 @@ export class Outlet {
     return this.#merge.lost
   }
 
-  join(): Lane {
+  join(): MergeInput {
     return this.#merge.join()
   }
 
   /** Keeps the bytes. Returns why the input was ended, if it was. */
-  push(lane: Lane, bytes: Buffer): string | undefined {
+  push(lane: MergeInput, bytes: Buffer): string | undefined {
     if (this.stream.destroyed) return undefined
     const problem = this.#merge.push(lane, bytes, this.#parts.clock.now())
     this.#pump()
     return problem
   }
 
-  count(lane: Lane, index: number, told: Told): void {
+  count(lane: MergeInput, index: number, told: InterfaceCounts): void {
     this.#merge.count(lane, index, told)
     this.#pump()
   }
 
-  end(lane: Lane): void {
+  end(lane: MergeInput): void {
     this.#merge.end(lane, this.#parts.clock.now())
     this.#pump()
   }

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import type { Driver } from '../driver/driver.ts'
 import { StreamError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
-import type { Turns } from '../model/turnListener.ts'
+import type { TurnListeners } from '../model/turnListener.ts'
 import { NodeScan } from '../netdev/interfaceResolver.ts'
 import { interfaceBlock, sectionOf } from '../pcap/fileHeader.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -14,15 +14,15 @@ import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import { isExpected } from '../tap/failure.ts'
 import type { MergeLimits } from './merge.ts'
-import { Outlet } from './mergedStream.ts'
-import type { Lane } from './mergeInput.ts'
+import { MergedStream } from './mergedStream.ts'
+import type { MergeInput } from './mergeInput.ts'
 import { Retries } from './retries.ts'
-import type { Loan, StreamBudget } from './streamBudget.ts'
+import type { RingLease, StreamBudget } from './streamBudget.ts'
 import { StreamTap } from './streamTap.ts'
 
-export type NodeStreamParts = {
+export type NodeStreamDeps = {
   readonly driver: Driver
-  readonly turns: Turns
+  readonly turns: TurnListeners
   readonly clock: Clock
   readonly node: string
   readonly log: Logger
@@ -33,16 +33,16 @@ export type NodeStreamParts = {
 export type NodeStream = { readonly stream: Readable; close(): Promise<void> }
 
 /** Refuses with StreamError: the capture is not open, is another one by now, or too many streams are open. */
-export function openNodeStream(parts: NodeStreamParts, captureKey: string, uid: string): NodeStream {
+export function openNodeStream(parts: NodeStreamDeps, captureKey: string, uid: string): NodeStream {
   const open = parts.turns.specsOf(captureKey)
   if (!open)
     throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": the capture is not open on node "${parts.node}" now`)
   if (open.capture.uid !== uid)
     throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": expected uid "${uid}", found "${open.capture.uid}"`)
-  return new Following(parts, captureKey, uid)
+  return new NodeStreamSession(parts, captureKey, uid)
 }
 
-type Open = { readonly tap: StreamTap; readonly lane: Lane; readonly loan: Loan }
+type OpenStream = { readonly tap: StreamTap; readonly lane: MergeInput; readonly loan: RingLease }
 
 // A packet is handed over up to 100 ms after it came; a node so busy that it takes 100 more gives packets out of order.
 const defaultLimits = { windowMs: 200 } as const
@@ -50,13 +50,13 @@ const tickMs = 1_000
 const pipesBytesMax = 16 * 1024 * 1024
 const pipeBytes = { least: 65_536, most: 1_048_576 } as const
 
-class Following implements NodeStream {
-  readonly #parts: NodeStreamParts
+class NodeStreamSession implements NodeStream {
+  readonly #parts: NodeStreamDeps
   readonly #key: string
   readonly #uid: string
-  readonly #outlet: Outlet
-  readonly #taps = new Map<string, Open>() // by spec id
-  readonly #ending = new Set<Open>() // closed, and not read to the end
+  readonly #outlet: MergedStream
+  readonly #taps = new Map<string, OpenStream>() // by spec id
+  readonly #ending = new Set<OpenStream>() // closed, and not read to the end
   readonly #retries = new Retries()
   readonly #stop = new AbortController()
   readonly #held: readonly Disposable[]
@@ -64,12 +64,12 @@ class Following implements NodeStream {
   readonly #closed = Promise.withResolvers<void>()
   #isOver = false // the capture is, or the reader has gone
 
-  constructor(parts: NodeStreamParts, key: string, uid: string) {
+  constructor(parts: NodeStreamDeps, key: string, uid: string) {
     this.#parts = parts
     this.#key = key
     this.#uid = uid
-    const place = parts.budget.enter()
-    this.#outlet = new Outlet({
+    const place = parts.budget.reserveStream()
+    this.#outlet = new MergedStream({
       section: sectionOf(`capture ${key}, live from node ${parts.node}`),
       clock: parts.clock,
       limits: { ...defaultLimits, ...parts.limits },
@@ -110,22 +110,22 @@ class Following implements NodeStream {
 
   async #open(spec: TapSpec, scan: NodeScan, pipeBytes: number): Promise<void> {
     const { driver, budget } = this.#parts
-    let loan: Loan | undefined // given back where the tap does not open
+    let loan: RingLease | undefined // given back where the tap does not open
     try {
       const place = await scan.find(spec)
-      loan = budget.borrow(() => this.#evict(spec))
+      loan = budget.leaseRing(() => this.#evict(spec))
       const onDown = () => void this.#examine(spec.id)
       const tap = await StreamTap.open({ driver, spec, place, ringBytes: loan.bytes, pipeBytes, onDown })
       this.#retries.succeeded(spec.id)
       this.#follow({ tap, lane: this.#outlet.join(), loan })
     } catch (error) {
-      if (loan) budget.giveBack(loan)
+      if (loan) budget.returnRing(loan)
       if (!isExpected(error)) throw error
       this.#failed(spec, error.message)
     }
   }
 
-  #follow(open: Open): void {
+  #follow(open: OpenStream): void {
     const { tap, lane } = open
     this.#outlet.push(lane, this.#header(tap.spec, tap.place.interfaceName))
     this.#taps.set(tap.spec.id, open)
@@ -133,16 +133,16 @@ class Following implements NodeStream {
     if (this.#outlet.isHigh) tap.pause()
   }
 
-  async #close(open: Open): Promise<void> {
+  async #close(open: OpenStream): Promise<void> {
     const { tap, loan } = open
     if (this.#taps.get(tap.spec.id) === open) this.#taps.delete(tap.spec.id)
     this.#ending.add(open)
     await tap.close()
-    this.#parts.budget.giveBack(loan)
+    this.#parts.budget.returnRing(loan)
   }
 
   // The pipe is read to its end.
-  async #end(open: Open): Promise<void> {
+  async #end(open: OpenStream): Promise<void> {
     await this.#close(open)
     this.#count(open)
     this.#outlet.end(open.lane)
@@ -193,7 +193,7 @@ class Following implements NodeStream {
     for (const { tap } of [...this.#taps.values(), ...this.#ending]) isHigh ? tap.pause() : tap.resume()
   }
 
-  #count({ tap, lane }: Open): void {
+  #count({ tap, lane }: OpenStream): void {
     const { received, dropped, refused } = tap.counters()
     this.#outlet.count(lane, 0, { received, lost: dropped + refused })
   }
@@ -203,7 +203,7 @@ class Following implements NodeStream {
     while (!this.#stop.signal.aborted) {
       await clock.sleepUntil(clock.now() + tickMs, this.#stop.signal)
       for (const open of this.#taps.values()) this.#count(open)
-      if (this.#retries.isAnyDue(clock.now())) void this.#lookAgain()
+      if (this.#retries.hasDue(clock.now())) void this.#lookAgain()
     }
   }
 

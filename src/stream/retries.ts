@@ -1,19 +1,19 @@
 // Endpoints that could not be tapped for a stream: when to try again, and whether the reason is a new one.
 import { doubledMs } from '../model/backoff.ts'
 
-type Failure = { readonly message: string; readonly tries: number; readonly atMs: number }
+type StreamFailure = { readonly message: string; readonly tries: number; readonly atMs: number }
 
-const backOffMs = { first: 1_000, most: 30_000 } as const
+const retryDelayMs = { first: 1_000, most: 30_000 } as const
 
 export class Retries {
-  readonly #failures = new Map<string, Failure>() // by spec id
+  readonly #failures = new Map<string, StreamFailure>() // by spec id
 
   isDue(id: string, nowMs: number): boolean {
     const { atMs } = this.#failures.get(id) ?? { atMs: nowMs }
-    return nowMs >= atMs || nowMs < atMs - backOffMs.most // far ahead: the clock was set back
+    return nowMs >= atMs || nowMs < atMs - retryDelayMs.most // far ahead: the clock was set back
   }
 
-  isAnyDue(nowMs: number): boolean {
+  hasDue(nowMs: number): boolean {
     return [...this.#failures.keys()].some(id => this.isDue(id, nowMs))
   }
 
@@ -21,7 +21,7 @@ export class Retries {
   failed(id: string, message: string, nowMs: number): boolean {
     const before = this.#failures.get(id)
     const tries = (before?.tries ?? 0) + 1
-    this.#failures.set(id, { message, tries, atMs: nowMs + doubledMs(tries, backOffMs) })
+    this.#failures.set(id, { message, tries, atMs: nowMs + doubledMs(tries, retryDelayMs) })
     return before?.message !== message
   }
 

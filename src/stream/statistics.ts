@@ -1,12 +1,12 @@
 // An interface's counts within a pcapng stream. Wireshark and capinfos show isb_ifdrop as dropped packets, so all that is
 // missing from the stream stands there, wherever it was lost: received = delivered + dropped.
-import { blockTypes, count, option, timeOf, wrap } from '../pcap/block.ts'
-import { lostBy, type MergedInterface, receivedBy, type Told } from './mergeInput.ts'
+import { blockTypes, count, option, timestampBytes, wrap } from '../pcap/block.ts'
+import { type InterfaceCounts, lostBy, type MergedInterface, receivedBy } from './mergeInput.ts'
 
 const codes = { received: 4, dropped: 5, droppedBySystem: 7, delivered: 8 } as const
 
 export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer {
-  const body = Buffer.concat([Buffer.alloc(4), timeOf(nowMs)])
+  const body = Buffer.concat([Buffer.alloc(4), timestampBytes(nowMs)])
   body.writeUInt32LE(merged.id)
   return wrap(blockTypes.statistics, body, [
     option(codes.received, count(receivedBy(merged))),
@@ -16,7 +16,7 @@ export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer 
 }
 
 /** What a statistics block says; files have the dropped packets in isb_osdrop. */
-export function toldIn(block: Buffer): Told {
+export function countsIn(block: Buffer): InterfaceCounts {
   const values = new Map(optionsOf(block, 20).map(({ code, value }) => [code, value]))
   const number = (code: number) => {
     const value = values.get(code)

@@ -4,24 +4,24 @@
 import { ringBytesFloor } from '../core/plan/ringBudget.ts'
 import { StreamError, TapError } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
-import type { Turns } from '../model/turnListener.ts'
+import type { TurnListeners } from '../model/turnListener.ts'
 
 /** Ring memory in use. `take`: closes the tap whose it is, and gives it back. */
-export type Loan = { readonly bytes: number; readonly take: () => Promise<void> }
+export type RingLease = { readonly bytes: number; readonly take: () => Promise<void> }
 
 export const defaultStreamsMax = 4 // of up to 24 MiB each, rings aside
 export const ringBytesMost = 2 * 1024 * 1024
 
-type Parts = { readonly turns: Turns; readonly settings: () => Settings; readonly streamsMax?: number }
+type StreamBudgetDeps = { readonly turns: TurnListeners; readonly settings: () => Settings; readonly streamsMax?: number }
 
 export class StreamBudget implements Disposable {
-  readonly #parts: Parts
-  readonly #loans = new Set<Loan>() // the oldest first
+  readonly #parts: StreamBudgetDeps
+  readonly #loans = new Set<RingLease>() // the oldest first
   readonly #watch: Disposable
   #fileBytes: number
   #streams = 0
 
-  constructor(parts: Parts) {
+  constructor(parts: StreamBudgetDeps) {
     this.#parts = parts
     this.#fileBytes = parts.turns.ringBytes
     this.#watch = parts.turns.watchTurns({
@@ -39,7 +39,7 @@ export class StreamBudget implements Disposable {
   }
 
   /** For one stream. Refuses with StreamError TooMany. */
-  enter(): Disposable {
+  reserveStream(): Disposable {
     const { streamsMax = defaultStreamsMax } = this.#parts
     if (this.#streams >= streamsMax)
       throw new StreamError('TooMany', `Cannot open a stream: ${this.#streams} are open on this node, expected at most ${streamsMax}`)
@@ -54,7 +54,7 @@ export class StreamBudget implements Disposable {
   }
 
   /** Ring memory for a tap, to be given back. Refuses with TapError RING_BUDGET. */
-  borrow(take: () => Promise<void>): Loan {
+  leaseRing(take: () => Promise<void>): RingLease {
     const { captureRingBytesMax } = this.#parts.settings()
     const left = captureRingBytesMax - this.#fileBytes - this.ringBytes
     if (left < ringBytesFloor)
@@ -67,7 +67,7 @@ export class StreamBudget implements Disposable {
     return loan
   }
 
-  giveBack(loan: Loan): void {
+  returnRing(loan: RingLease): void {
     this.#loans.delete(loan)
   }
 
@@ -82,7 +82,7 @@ export class StreamBudget implements Disposable {
   async #makeRoom(fileBytes: number): Promise<void> {
     this.#fileBytes = fileBytes
     const { captureRingBytesMax } = this.#parts.settings()
-    const taken: Loan[] = []
+    const taken: RingLease[] = []
     for (const loan of [...this.#loans].toReversed()) {
       if (fileBytes + this.ringBytes <= captureRingBytesMax) break
       this.#loans.delete(loan)

@@ -5,12 +5,12 @@ import { Socket } from 'node:net'
 import type { Driver, DriverTap, TapCounters } from '../driver/driver.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
 import { sameWindow } from '../model/tapWindow.ts'
-import type { Found } from '../netdev/interfaceResolver.ts'
+import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 
-export type StreamTapParts = {
+export type StreamTapDeps = {
   readonly driver: Driver
   readonly spec: TapSpec
-  readonly place: Found
+  readonly place: InterfaceMatch
   readonly ringBytes: number
   readonly pipeBytes: number
   readonly onDown: () => void
@@ -19,18 +19,18 @@ export type StreamTapParts = {
 export type Reader = { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void }
 
 /** Both ends of the pipe, each to be closed by being destroyed; the driver's tap writes into the one, this reads from the other. */
-type Ends = { readonly read: Socket; readonly write: Socket }
+type PipeEnds = { readonly read: Socket; readonly write: Socket }
 
 const endless = 1e15
 
 export class StreamTap {
   #spec: TapSpec
-  readonly place: Found
+  readonly place: InterfaceMatch
   readonly #tap: DriverTap
-  readonly #ends: Ends
+  readonly #ends: PipeEnds
   #closed: Promise<TapCounters> | undefined
 
-  private constructor({ spec, place }: StreamTapParts, tap: DriverTap, ends: Ends) {
+  private constructor({ spec, place }: StreamTapDeps, tap: DriverTap, ends: PipeEnds) {
     this.#spec = spec
     this.place = place
     this.#tap = tap
@@ -38,7 +38,7 @@ export class StreamTap {
   }
 
   /** Refuses with TapError, or with what the system said. */
-  static async open(parts: StreamTapParts): Promise<StreamTap> {
+  static async open(parts: StreamTapDeps): Promise<StreamTap> {
     const { driver, spec, place, ringBytes, pipeBytes, onDown } = parts
     const { snapLength, payload, window } = spec
     const { interfaceName, netns, insideIsPod } = place

@@ -2,33 +2,33 @@
 // In: specs of taps that open, deletions. Out: folders, facts, stored state. TapHolder's; opens no tap.
 
 import type { Driver, LimitGroup } from '../driver/driver.ts'
-import { removeMade } from '../files/artifactFiles.ts'
+import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
 import { listFolders, removeFolder } from '../files/directories.ts'
-import type { CaptureFacts } from '../model/actualState.ts'
+import type { ActualCapture } from '../model/actualState.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { isExpected } from './failure.ts'
 
-export type Held = { readonly folder: CaptureFolder; readonly group: LimitGroup }
+export type StoredCapture = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
-type Parts = { readonly driver: Driver; readonly clock: Clock; readonly node: string; readonly log: Logger }
+type CaptureStoreDeps = { readonly driver: Driver; readonly clock: Clock; readonly node: string; readonly log: Logger }
 
-export class HeldCaptures {
-  readonly #parts: Parts
+export class CaptureStore {
+  readonly #parts: CaptureStoreDeps
   readonly #captureDir: string
-  readonly #held = new Map<string, Held>() // by capture key
+  readonly #held = new Map<string, StoredCapture>() // by capture key
   readonly #fresh = new Set<CaptureFolder>() // not stored for good yet
 
-  private constructor(parts: Parts, captureDir: string) {
+  private constructor(parts: CaptureStoreDeps, captureDir: string) {
     this.#parts = parts
     this.#captureDir = captureDir
   }
 
   /** Adopts what an earlier run left under captureDir: files are made whole, counters go on. */
-  static async open(parts: Parts, captureDir: string): Promise<HeldCaptures> {
-    const captures = new HeldCaptures(parts, captureDir)
+  static async open(parts: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
+    const captures = new CaptureStore(parts, captureDir)
     const { found, foreign } = listFolders(captureDir)
     for (const directory of foreign) parts.log.warn({ directory }, 'state file of another capture, the directory is left alone')
     for (const [key, { directory, state }] of found) {
@@ -44,13 +44,13 @@ export class HeldCaptures {
   }
 
   /** By capture key. */
-  facts(): ReadonlyMap<string, CaptureFacts> {
+  actualCaptures(): ReadonlyMap<string, ActualCapture> {
     const known = [...this.#held.values()].filter(({ folder }) => folder.capture.uid !== '')
-    return new Map(known.map(({ folder }) => [folder.key, folder.facts()]))
+    return new Map(known.map(({ folder }) => [folder.key, folder.actualState()]))
   }
 
   /** For a tap that opens. Refuses while files of an earlier capture of that name are there. */
-  hold({ capture, captureKey }: TapSpec): Held {
+  open({ capture, captureKey }: TapSpec): StoredCapture {
     const held = this.#held.get(captureKey)
     const nowMs = this.#parts.clock.now()
     if (held?.folder.capture.uid === capture.uid) {
@@ -78,16 +78,16 @@ export class HeldCaptures {
   }
 
   /** A deleted capture's directory goes, and what was made of its files. One that cannot be removed now stays held, so that it is tried again. */
-  forget(key: string, uid: string): void {
+  remove(key: string, uid: string): void {
     const folder = this.folder(key)
     if (folder?.capture.uid !== uid) return
     try {
-      removeMade(folder.facts().made)
+      removeArtifactFiles(folder.actualState().artifact)
       removeFolder(this.#captureDir, folder.capture)
       this.#held.delete(key)
     } catch (error) {
       if (!isExpected(error)) throw error
-      folder.look()
+      folder.checkActiveFiles()
       this.#parts.log.warn({ capture: key, error: error.message }, 'directory not removed, tried again')
     }
   }

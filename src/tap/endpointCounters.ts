@@ -1,7 +1,7 @@
 // The row of one endpoint in one capture: what was counted before plus what the present driver counts. Pure.
 
 import type { TapCounters } from '../driver/driver.ts'
-import type { EndpointFacts, Gap } from '../model/actualState.ts'
+import type { ActualEndpoint, Gap } from '../model/actualState.ts'
 import type { CloseReason } from '../model/codes.ts'
 
 export const noCounters: TapCounters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
@@ -18,7 +18,7 @@ const gapReasons: Partial<Record<CloseReason, string>> = {
 
 const gapsMax = 100 // the oldest go: status must not grow without end
 
-export function withCounters(row: EndpointFacts, more: TapCounters): EndpointFacts {
+export function withCounters(row: ActualEndpoint, more: TapCounters): ActualEndpoint {
   return {
     ...row,
     packets: row.packets + more.packets,
@@ -32,11 +32,11 @@ export function withCounters(row: EndpointFacts, more: TapCounters): EndpointFac
 
 /** The row as it is when a tap opens: a first one, or the one of before with the gap in between. */
 export function opened(
-  before: EndpointFacts | undefined,
-  now: Pick<EndpointFacts, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
+  before: ActualEndpoint | undefined,
+  now: Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
   atMs: number,
   closed: CloseReason | undefined,
-): EndpointFacts {
+): ActualEndpoint {
   if (!before) return { ...now, packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, startedAtMs: atMs, gaps: [] }
   const { endedAtMs, message: _, ...rest } = before
   const reason = closed && gapReasons[closed]
@@ -47,7 +47,7 @@ export function opened(
   return { ...rest, ...now, startedAtMs: before.startedAtMs ?? atMs, gaps }
 }
 
-export function ended(row: EndpointFacts, atMs: number): EndpointFacts {
+export function ended(row: ActualEndpoint, atMs: number): ActualEndpoint {
   return { ...row, endedAtMs: atMs, gaps: closeGap(row.gaps, atMs) }
 }
 
@@ -59,10 +59,10 @@ export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
   return gaps.map(gap => (gap.toMs === undefined ? { ...gap, toMs: Math.max(gap.fromMs, atMs) } : gap))
 }
 
-export function withoutMessage({ message: _, ...row }: EndpointFacts): EndpointFacts {
+export function withoutMessage({ message: _, ...row }: ActualEndpoint): ActualEndpoint {
   return row
 }
 
-export function isInGap({ gaps }: EndpointFacts): boolean {
+export function isInGap({ gaps }: ActualEndpoint): boolean {
   return gaps.some(({ toMs }) => toMs === undefined)
 }

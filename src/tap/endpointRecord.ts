@@ -5,31 +5,36 @@
 import type { TapCounters } from '../driver/driver.ts'
 import type { CaptureFolder, LiveRow } from '../files/captureFolder.ts'
 import type { ActiveFile } from '../files/stateFile.ts'
-import type { EndpointFacts } from '../model/actualState.ts'
+import type { ActualEndpoint } from '../model/actualState.ts'
 import type { CloseReason } from '../model/codes.ts'
 import type { TapSpec } from '../model/tap.ts'
 import { cutByLimit, type TapWindow } from '../model/tapWindow.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { addGap, closeGap, ended, isInGap, opened, withCounters } from './endpointCounters.ts'
 
-type Identity = Pick<EndpointFacts, 'name' | 'uid' | 'interfaceName' | 'vantage'>
-type Parts = { readonly folder: CaptureFolder; readonly clock: Clock; readonly identity: Identity; readonly live: () => LiveRow }
+type EndpointIdentity = Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>
+type EndpointRecordDeps = {
+  readonly folder: CaptureFolder
+  readonly clock: Clock
+  readonly identity: EndpointIdentity
+  readonly live: () => LiveRow
+}
 type Timed = Pick<TapSpec, 'window' | 'limits'>
 
-export class TapRow {
-  readonly #parts: Parts
-  #facts: EndpointFacts
+export class EndpointRecord {
+  readonly #parts: EndpointRecordDeps
+  #facts: ActualEndpoint
   #message: string | undefined
   #openedAtMs: number | undefined
   #hasBegun = false
 
-  constructor(parts: Parts, fileName: string) {
+  constructor(parts: EndpointRecordDeps, fileName: string) {
     this.#parts = parts
     this.#facts = this.#fresh(parts.clock.now())
     parts.folder.prepare(parts.identity.name, fileName)
   }
 
-  get facts(): EndpointFacts {
+  get facts(): ActualEndpoint {
     return this.#facts
   }
 
@@ -71,7 +76,7 @@ export class TapRow {
     folder.begin(identity.name, live, atMs)
   }
 
-  with(counters: TapCounters): EndpointFacts {
+  with(counters: TapCounters): ActualEndpoint {
     return withCounters(this.#facts, counters)
   }
 
@@ -100,7 +105,7 @@ export class TapRow {
     return isNews
   }
 
-  goOn(): void {
+  resume(): void {
     this.#facts = { ...this.#facts, gaps: closeGap(this.#facts.gaps, this.#parts.clock.now()) }
     this.#message = undefined
   }
@@ -111,7 +116,7 @@ export class TapRow {
   }
 
   /** It ends although it should not: until another tap opens, a gap. */
-  breakOff(reason: string, active: ActiveFile): void {
+  endInGap(reason: string, active: ActiveFile): void {
     const nowMs = this.#parts.clock.now()
     this.#addGap(reason, nowMs)
     if (!this.#hasBegun) return this.dismiss()
@@ -123,7 +128,7 @@ export class TapRow {
     this.#parts.folder.dismiss(this.#facts.name)
   }
 
-  #fresh(atMs: number): EndpointFacts {
+  #fresh(atMs: number): ActualEndpoint {
     const before = this.#parts.folder.row(this.#parts.identity.name)
     return opened(before?.facts, this.#parts.identity, atMs, before?.closed)
   }

@@ -6,7 +6,7 @@ import { TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */
-export type Failed = {
+export type FailedTap = {
   readonly spec: TapSpec
   readonly message: string
   readonly code?: TapErrorCode // missing: no driver refused it
@@ -15,10 +15,10 @@ export type Failed = {
   readonly retryAtMs?: number
 }
 
-const backOffMs = { first: 1_000, most: 30_000 } as const
-const backOffOfFewMs = { first: 1_000, most: 60_000 } as const // where tries are counted
+const retryDelayMs = { first: 1_000, most: 30_000 } as const
+const shortRetryDelayMs = { first: 1_000, most: 60_000 } as const // where tries are counted
 const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
-const final: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
+const permanentCodes: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
 /** Whether a driver, the file system or the code around it refused; anything else is a bug. */
 export function isExpected(error: unknown): error is Error {
@@ -26,12 +26,12 @@ export function isExpected(error: unknown): error is Error {
 }
 
 /** What a driver or the file system refused; anything else is a bug and is thrown on. */
-export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): Failed {
+export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): FailedTap {
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missing.includes(code)
-  const waitMs = doubledMs(tries, spec.triesMax === undefined ? backOffMs : backOffOfFewMs)
-  const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && final.includes(code))
+  const waitMs = doubledMs(tries, spec.triesMax === undefined ? retryDelayMs : shortRetryDelayMs)
+  const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && permanentCodes.includes(code))
   return {
     spec,
     message: error.message,

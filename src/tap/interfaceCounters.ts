@@ -3,18 +3,18 @@
 
 import type { Driver, Link } from '../driver/driver.ts'
 import { TapError } from '../model/errors.ts'
-import type { LiveTap } from './tap.ts'
+import type { Tap } from './tap.ts'
 
-export class Carried {
+export class InterfaceCounters {
   readonly #driver: Pick<Driver, 'links'>
-  readonly #before = new WeakMap<LiveTap, number>() // what the interface had carried when the tap was looked at first
+  readonly #before = new WeakMap<Tap, number>() // what the interface had carried when the tap was looked at first
 
   constructor(driver: Pick<Driver, 'links'>) {
     this.#driver = driver
   }
 
   /** Tells the taps. Resolves to whether any of them has something new to say. */
-  async look(taps: Iterable<LiveTap>): Promise<boolean> {
+  async refresh(taps: Iterable<Tap>): Promise<boolean> {
     const waiting = [...taps].filter(tap => tap.isWaiting)
     let isNews = false
     for (const [netns, all] of Map.groupBy(waiting, tap => tap.place.netns)) {
@@ -24,7 +24,7 @@ export class Carried {
     return isNews
   }
 
-  #tell(tap: LiveTap, packets: number | undefined): boolean {
+  #tell(tap: Tap, packets: number | undefined): boolean {
     if (packets === undefined) return false
     const before = this.#before.get(tap)
     if (before !== undefined && packets >= before) return tap.row.noteCarried(packets - before)

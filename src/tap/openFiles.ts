@@ -2,13 +2,13 @@
 
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { activeName } from '../files/names.ts'
-import { FileSeries } from '../files/rotation.ts'
+import { FileRotation } from '../files/rotation.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 
-export type SeriesSource = { readonly folder: CaptureFolder; readonly clock: Clock; readonly node: string }
+export type RotationSource = { readonly folder: CaptureFolder; readonly clock: Clock; readonly node: string }
 
-export async function openSeries({ folder, clock, node }: SeriesSource, spec: TapSpec, interfaceName: string): Promise<FileSeries> {
+export async function openRotation({ folder, clock, node }: RotationSource, spec: TapSpec, interfaceName: string): Promise<FileRotation> {
   const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
   const name = { pod: endpoint.name, interfaceName, format }
   const settings = JSON.stringify([filter, snapLength, payload, format])
@@ -23,5 +23,5 @@ export async function openSeries({ folder, clock, node }: SeriesSource, spec: Ta
     capture: `${capture.namespace}/${capture.name}`,
   }
   const nowMs = Math.max(clock.now(), window.fromMs ?? Number.NEGATIVE_INFINITY) // no packet is older
-  return new FileSeries({ directory: folder.directory, name, header, settings, rotation, nowMs, ...continuation })
+  return new FileRotation({ directory: folder.directory, name, header, settings, rotation, nowMs, ...continuation })
 }

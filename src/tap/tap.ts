@@ -9,43 +9,43 @@ import { doubledMs } from '../model/backoff.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { TapError } from '../model/errors.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
-import type { Found } from '../netdev/interfaceResolver.ts'
+import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 import { noCounters } from './endpointCounters.ts'
-import { TapRow } from './endpointRecord.ts'
+import { EndpointRecord } from './endpointRecord.ts'
 import { isExpected } from './failure.ts'
-import { openSeries } from './openFiles.ts'
-import type { LiveTapParts } from './tapDeps.ts'
+import { openRotation } from './openFiles.ts'
+import type { TapDeps } from './tapDeps.ts'
 import { TapFiles } from './tapFiles.ts'
 
-const lookMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
+const pollIntervalMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
 
-export class LiveTap {
-  readonly #parts: LiveTapParts
+export class Tap {
+  readonly #parts: TapDeps
   readonly files: TapFiles
   readonly #stop = new AbortController()
   #spec: TapSpec
-  #place: Found
-  readonly row: TapRow
+  #place: InterfaceMatch
+  readonly row: EndpointRecord
   #tap: DriverTap | undefined // while its interface is there
   #looks = 0 // in vain, since it was lost
   #lookAtMs = 0
   #work: Promise<unknown> = Promise.resolve()
 
-  private constructor(parts: LiveTapParts, spec: TapSpec, place: Found, files: TapFiles) {
+  private constructor(parts: TapDeps, spec: TapSpec, place: InterfaceMatch, files: TapFiles) {
     const { name, uid } = spec.endpoint
     const identity = { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }
     this.#parts = parts
     this.#spec = spec
     this.#place = place
     this.files = files
-    this.row = new TapRow({ ...parts, identity, live: () => this.live() }, files.name)
+    this.row = new EndpointRecord({ ...parts, identity, live: () => this.live() }, files.name)
   }
 
   /** Refuses with TapError, or with what the file system said. */
-  static async open(parts: LiveTapParts, spec: TapSpec): Promise<LiveTap> {
+  static async open(parts: TapDeps, spec: TapSpec): Promise<Tap> {
     const place = await parts.find(spec)
-    const series = await openSeries(parts, spec, place.interfaceName)
-    const tap = new LiveTap(parts, spec, place, new TapFiles(series, spec.rotation, () => parts.clock.now()))
+    const series = await openRotation(parts, spec, place.interfaceName)
+    const tap = new Tap(parts, spec, place, new TapFiles(series, spec.rotation, () => parts.clock.now()))
     try {
       await tap.#openDriver()
     } catch (error) {
@@ -59,7 +59,7 @@ export class LiveTap {
   }
 
   /** Once its window has opened it is to be seen. */
-  beginIfDue(): void {
+  startIfDue(): void {
     if (this.row.isDue(this.#spec)) this.#begin()
   }
 
@@ -67,7 +67,7 @@ export class LiveTap {
     return this.#spec
   }
 
-  get place(): Found {
+  get place(): InterfaceMatch {
     return this.#place
   }
 
@@ -100,9 +100,9 @@ export class LiveTap {
   /** At least each second: what time alone brings about, as a file that is too old. */
   tick(nowMs: number): void {
     this.#keep(() => this.files.tick(nowMs) && this.#parts.onChange())
-    const isDue = nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - lookMs.most
+    const isDue = nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - pollIntervalMs.most
     if (this.#tap || !isDue) return
-    this.#lookAtMs = nowMs + lookMs.most // not again while this look is under way
+    this.#lookAtMs = nowMs + pollIntervalMs.most // not again while this look is under way
     this.#then(() => this.#comeBack())
   }
 
@@ -115,7 +115,7 @@ export class LiveTap {
   }
 
   async close(reason: CloseReason): Promise<void> {
-    this.beginIfDue()
+    this.startIfDue()
     this.#stop.abort()
     await this.#work
     await this.#closeDriver()
@@ -127,14 +127,14 @@ export class LiveTap {
   }
 
   /** Its files cannot be kept: closes without touching them. A gap begins, and ends when another tap opens. */
-  async giveUp(reason: string): Promise<void> {
+  async release(reason: string): Promise<void> {
     this.#stop.abort()
     await this.#work
     const counters = (await this.#tap?.close()) ?? noCounters
     const active = this.files.active(counters)
-    this.files.letGo()
+    this.files.release()
     this.row.add(counters)
-    this.row.breakOff(reason, active)
+    this.row.endInGap(reason, active)
   }
 
   #begin(): void {
@@ -207,7 +207,7 @@ export class LiveTap {
     } catch (error) {
       return this.#broke(error)
     }
-    this.#parts.folder.look()
+    this.#parts.folder.checkActiveFiles()
     this.#parts.onMoved()
     this.#parts.onChange()
   }
@@ -225,7 +225,7 @@ export class LiveTap {
     const isNews = this.row.interrupt(reason)
     await this.#closeDriver()
     this.#looks = 0
-    this.#lookAtMs = this.#parts.clock.now() + lookMs.first
+    this.#lookAtMs = this.#parts.clock.now() + pollIntervalMs.first
     return isNews
   }
 
@@ -233,12 +233,12 @@ export class LiveTap {
   async #comeBack(isUp = false): Promise<boolean> {
     if (!this.row.isInGap || (this.#tap && !isUp)) return false
     if (!this.#tap && !(await this.#reopen())) return false
-    this.row.goOn()
+    this.row.resume()
     return true
   }
 
   async #reopen(): Promise<boolean> {
-    this.#lookAtMs = this.#parts.clock.now() + doubledMs(++this.#looks, lookMs)
+    this.#lookAtMs = this.#parts.clock.now() + doubledMs(++this.#looks, pollIntervalMs)
     try {
       const place = await this.#parts.find(this.#spec)
       if (place.interfaceName !== this.#place.interfaceName) throw new Error(`Cannot go on: the interface is "${place.interfaceName}" now`)

@@ -3,30 +3,30 @@
 // figures, a message while nothing reaches the disk. What is no lack of room (a directory that is gone) is thrown.
 
 import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
-import type { FileCounts, FileSeries } from '../files/rotation.ts'
+import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/stateFile.ts'
 import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 
-const retryMs = 5_000 // after a failed write
+const retryDelayMs = 5_000 // after a failed write
 const settledMs = 2_000 // a write that fails again does so sooner
 const quickMs = 2_000 // rotations closer than this want more files ahead
 const ahead = { usual: 1, quick: 4 } as const
 const noRoom = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE']
 
-type Failure = { readonly message: string; readonly retryAtMs?: number; readonly retriedAtMs?: number }
+type FileFailure = { readonly message: string; readonly retryAtMs?: number; readonly retriedAtMs?: number }
 
 export class TapFiles {
-  readonly #series: FileSeries
+  readonly #series: FileRotation
   readonly #now: () => number
   #rotation: Rotation
   #tap: DriverTap | undefined
   #counted: TapCounters = noCounters // of the driver's tap, when the active file was begun
   #offered = 0
   #rotateAskedAtMs: number | undefined
-  #failure: Failure | undefined
+  #failure: FileFailure | undefined
 
-  constructor(series: FileSeries, rotation: Rotation, now: () => number) {
+  constructor(series: FileRotation, rotation: Rotation, now: () => number) {
     this.#series = series
     this.#rotation = rotation
     this.#now = now
@@ -50,7 +50,7 @@ export class TapFiles {
     const { firstRecordAtMs } = this.#series.before
     if (!this.#tap || firstRecordAtMs === undefined) return Number.POSITIVE_INFINITY
     const dueAtMs = firstRecordAtMs + this.#rotation.fileAgeMsMax
-    return this.#rotateAskedAtMs === undefined ? dueAtMs : Math.max(dueAtMs, this.#rotateAskedAtMs + retryMs)
+    return this.#rotateAskedAtMs === undefined ? dueAtMs : Math.max(dueAtMs, this.#rotateAskedAtMs + retryDelayMs)
   }
 
   active(counters: TapCounters): ActiveFile {
@@ -99,8 +99,8 @@ export class TapFiles {
   }
 
   writeFailed(code: string): void {
-    const message = `Cannot write to "${this.#series.before.name}": ${code}; packets are refused, tried again every ${retryMs / 1_000} s`
-    this.#failure = { message, retryAtMs: this.#failure?.retryAtMs ?? this.#now() + retryMs }
+    const message = `Cannot write to "${this.#series.before.name}": ${code}; packets are refused, tried again every ${retryDelayMs / 1_000} s`
+    this.#failure = { message, retryAtMs: this.#failure?.retryAtMs ?? this.#now() + retryDelayMs }
   }
 
   rotateIfDue(nowMs: number): void {
@@ -127,8 +127,8 @@ export class TapFiles {
     this.#series.abandon()
   }
 
-  letGo(): void {
-    this.#series.letGo()
+  release(): void {
+    this.#series.release()
   }
 
   #added({ packets, bytes, received, dropped }: TapCounters): FileCounts {
@@ -149,11 +149,11 @@ export class TapFiles {
     if (isUnknown || (firstRecordAtMs ?? 0) > nowMs) this.#series.noteFirstRecord(Math.min(nowMs, lastPacketMs ?? nowMs))
   }
 
-  #lookAtFailure({ message, retryAtMs, retriedAtMs = 0 }: Failure, nowMs: number): void {
+  #lookAtFailure({ message, retryAtMs, retriedAtMs = 0 }: FileFailure, nowMs: number): void {
     // A time further away than any wait is long is from before the clock was set: it counts as over.
     const isSettled = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + settledMs)
     if (isSettled) this.#failure = undefined
-    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryMs)) this.#retry(message, nowMs)
+    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryDelayMs)) this.#retry(message, nowMs)
   }
 
   #retry(message: string, nowMs: number): void {

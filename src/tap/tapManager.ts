@@ -3,23 +3,23 @@
 // nothing: an event only makes it say "look again".
 
 import type { Driver, LinkChange } from '../driver/driver.ts'
-import { removeMade } from '../files/artifactFiles.ts'
+import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/directories.ts'
-import type { Actual, Halt } from '../model/actualState.ts'
-import type { Made } from '../model/artifact.ts'
+import type { ActualState, Halt } from '../model/actualState.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
 import type { CloseReason } from '../model/codes.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, TapSpec } from '../model/tap.ts'
 import { NodeScan } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
-import { HeldCaptures } from './captureStore.ts'
-import { type Failed, failureOf } from './failure.ts'
-import { Carried } from './interfaceCounters.ts'
-import { LiveTap } from './tap.ts'
+import { CaptureStore } from './captureStore.ts'
+import { type FailedTap, failureOf } from './failure.ts'
+import { InterfaceCounters } from './interfaceCounters.ts'
+import { Tap } from './tap.ts'
 
-export type HolderParts = {
+export type TapManagerDeps = {
   readonly driver: Driver
   readonly clock: Clock
   readonly node: string
@@ -31,41 +31,41 @@ const saveMs = 10_000 // counters are stored this often, changes of state at onc
 const tickMs = 1_000 // what time alone brings about is looked at this often, and when a file is due
 const tickMsMin = 20
 
-export class TapHolder implements AsyncDisposable {
-  readonly #parts: HolderParts
+export class TapManager implements AsyncDisposable {
+  readonly #parts: TapManagerDeps
   readonly #captureDir: string
-  readonly #held: HeldCaptures
-  readonly #taps = new Map<string, LiveTap>() // by spec id
-  readonly #early = new Set<LiveTap>() // of these, those whose window was not open when last looked at
-  readonly #failed = new Map<string, Failed>() // by spec id
+  readonly #held: CaptureStore
+  readonly #taps = new Map<string, Tap>() // by spec id
+  readonly #early = new Set<Tap>() // of these, those whose window was not open when last looked at
+  readonly #failed = new Map<string, FailedTap>() // by spec id
   readonly #seen = new Set<number>() // indexes of interfaces that were told of
   #leaving: Promise<unknown> = Promise.resolve() // taps that broke down: their files are theirs until they are closed
-  readonly #carried: Carried
+  readonly #carried: InterfaceCounters
   readonly #links: Disposable
   readonly #stop = new AbortController()
   #listener: () => void = () => {}
 
-  private constructor(parts: HolderParts, captureDir: string, held: HeldCaptures) {
+  private constructor(parts: TapManagerDeps, captureDir: string, held: CaptureStore) {
     this.#parts = parts
     this.#captureDir = captureDir
     this.#held = held
-    this.#carried = new Carried(parts.driver)
+    this.#carried = new InterfaceCounters(parts.driver)
     this.#links = parts.driver.watchLinks(change => this.#linkChanged(change))
     void this.#tickAndSave()
   }
 
   /** Adopts what an earlier run left under captureDir: files are made whole, counters go on. */
-  static async open(parts: HolderParts): Promise<TapHolder> {
+  static async open(parts: TapManagerDeps): Promise<TapManager> {
     const { captureDir } = parts.settings()
-    return new TapHolder(parts, captureDir, await HeldCaptures.open(parts, captureDir))
+    return new TapManager(parts, captureDir, await CaptureStore.open(parts, captureDir))
   }
 
   onChange(listener: () => void): void {
     this.#listener = listener
   }
 
-  facts(): Omit<Actual, 'filterErrors'> {
-    const captures = this.#held.facts()
+  actualState(): Omit<ActualState, 'filterErrors'> {
+    const captures = this.#held.actualCaptures()
     const open = [...this.#taps].map(
       ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
     )
@@ -81,7 +81,7 @@ export class TapHolder implements AsyncDisposable {
   }
 
   /** Another one with every packet that any open tap counts, and when the disk's free space moves; far cheaper than facts(). */
-  pulse(): string {
+  changeCounter(): string {
     const counted = this.#taps.values().reduce((sum, tap) => sum + tap.counted, 0)
     return `${counted} ${Math.floor(this.#freePercent() * 10)}`
   }
@@ -92,22 +92,22 @@ export class TapHolder implements AsyncDisposable {
     await this.#leaving
     const scan = new NodeScan(this.#parts.driver)
     await Promise.all(actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)))
-    for (const action of actions) if (action.kind === 'forget') this.#held.forget(action.captureKey, action.uid)
+    for (const action of actions) if (action.kind === 'forget') this.#held.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     await Promise.all(actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)))
     this.#held.save(false)
-    if (actions.some(action => action.kind === 'open')) await this.#carried.look(this.#taps.values()) // what they have carried so far
+    if (actions.some(action => action.kind === 'open')) await this.#carried.refresh(this.#taps.values()) // what they have carried so far
   }
 
   /** Taps whose window has opened are to be seen from now on. */
-  beginWhatIsDue(): void {
+  startDue(): void {
     const early = [...this.#early]
-    for (const tap of early) tap.beginIfDue()
+    for (const tap of early) tap.startIfDue()
     const begun = early.filter(tap => tap.row.hasBegun)
     for (const tap of begun) this.#early.delete(tap)
     if (begun.length === 0) return
     this.#held.save(false)
-    void this.#carried.look(begun) // what they have carried so far
+    void this.#carried.refresh(begun) // what they have carried so far
   }
 
   /** The folder of a capture, for its files to be read; undefined: none of that identity. */
@@ -123,16 +123,16 @@ export class TapHolder implements AsyncDisposable {
   }
 
   /** What became of a capture's artifact. What it was made of goes; if the capture is gone meanwhile, so does the artifact. */
-  made(key: string, uid: string, made: Made): void {
+  setArtifactResult(key: string, uid: string, made: ArtifactResult): void {
     const folder = this.folderOf(key, uid)
-    if (!folder) return removeMade(made)
-    folder.setMade(made)
+    if (!folder) return removeArtifactFiles(made)
+    folder.setArtifactResult(made)
     this.#held.saveOne(folder, true)
     if (made.error === undefined) folder.clean()
   }
 
   /** Files that are too old for their capture go their way, whatever waits for its time is tried again. */
-  rotateWhatIsDue(): void {
+  rotateDue(): void {
     for (const tap of [...this.#taps.values()]) tap.tick(this.#parts.clock.now())
   }
 
@@ -150,10 +150,10 @@ export class TapHolder implements AsyncDisposable {
 
   async #open(spec: TapSpec, scan: NodeScan): Promise<void> {
     try {
-      const { folder, group } = this.#held.hold(spec)
+      const { folder, group } = this.#held.open(spec)
       const isCounting = [...this.#taps.values()].some(tap => tap.spec.captureKey === spec.captureKey)
       if (!isCounting) this.#held.limit(spec)
-      const tap = await LiveTap.open(
+      const tap = await Tap.open(
         {
           driver: this.#parts.driver,
           clock: this.#parts.clock,
@@ -168,7 +168,7 @@ export class TapHolder implements AsyncDisposable {
         },
         spec,
       )
-      tap.beginIfDue()
+      tap.startIfDue()
       this.#taps.set(spec.id, tap)
       if (!tap.row.hasBegun) this.#early.add(tap)
       this.#failed.delete(spec.id)
@@ -198,7 +198,7 @@ export class TapHolder implements AsyncDisposable {
     this.#taps.delete(id)
     this.#early.delete(tap)
     this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#parts.clock.now() }))
-    this.#leaving = Promise.all([this.#leaving, tap.giveUp(error.message).then(() => this.#listener())])
+    this.#leaving = Promise.all([this.#leaving, tap.release(error.message).then(() => this.#listener())])
     this.#listener()
   }
 
@@ -244,11 +244,11 @@ export class TapHolder implements AsyncDisposable {
     while (!this.#stop.signal.aborted) {
       const dueAtMs = Math.min(...[...this.#taps.values()].map(tap => tap.files.dueAtMs))
       await clock.sleepUntil(Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, dueAtMs)), this.#stop.signal)
-      this.rotateWhatIsDue()
+      this.rotateDue()
       if (Math.abs(clock.now() - savedAtMs) < saveMs) continue
       savedAtMs = clock.now()
       this.#held.save(false)
-      if (await this.#carried.look(this.#taps.values())) this.#listener()
+      if (await this.#carried.refresh(this.#taps.values())) this.#listener()
     }
   }
 }

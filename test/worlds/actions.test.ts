@@ -1,6 +1,6 @@
 // What is done on the way from one world to the next: who is left in peace, who is closed and why, what is forgotten when.
 import test from 'ava'
-import type { Actual } from '../../src/model/actualState.ts'
+import type { ActualState } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { Action } from '../../src/model/tap.ts'
 import type { PacketCapture, World } from '../../src/model/world.ts'
@@ -75,16 +75,16 @@ const rows: readonly (readonly [name: string, after: World, actions: readonly st
     world([web], [web0, web1], { settings: { ...defaultSettings, captureEndpointsMax: 1 } }),
     [`close ${other} budget`],
   ],
-  ['the world is empty and not complete', world([], [], { complete: false }), []],
-  ['endpoints are missing and the world is not complete', world([web], [], { complete: false }), []],
+  ['the world is empty and not complete', world([], [], { isSynced: false }), []],
+  ['endpoints are missing and the world is not complete', world([web], [], { isSynced: false }), []],
   [
     'a window ended and the world is not complete',
-    world([edited({ endTime: '2026-06-01T11:00:00Z' })], [], { complete: false }),
+    world([edited({ endTime: '2026-06-01T11:00:00Z' })], [], { isSynced: false }),
     closed('window'),
   ],
   [
     'another uid and the world is not complete',
-    world([capture('web', { selector }, { uid: 'again' })], [web0, web1], { complete: false }),
+    world([capture('web', { selector }, { uid: 'again' })], [web0, web1], { isSynced: false }),
     [],
   ],
 ]
@@ -117,22 +117,22 @@ test('decide() goes on with windows and limits while the world stands still', t 
 
 test('decide() opens again what was open when the agent restarts, and forgets nothing', t => {
   const { actual } = turn(before, emptyNode, noonMs)
-  const restarted: Actual = { ...actual, taps: new Map() }
+  const restarted: ActualState = { ...actual, taps: new Map() }
   t.deepEqual(turn(before, restarted, noonMs + 5_000).decision.actions.map(word), [`open ${id}`, `open ${other}`])
 })
 
 test('decide() forgets a capture deleted while the agent was down, after the first full list', t => {
   const { actual } = turn(before, emptyNode, noonMs)
-  const restarted: Actual = { ...actual, taps: new Map() }
-  t.deepEqual(turn(world([], [], { complete: false }), restarted, noonMs).decision.actions, [])
+  const restarted: ActualState = { ...actual, taps: new Map() }
+  t.deepEqual(turn(world([], [], { isSynced: false }), restarted, noonMs).decision.actions, [])
   t.deepEqual(turn(world([], [web0]), restarted, noonMs).decision.actions.map(word), ['forget default/web uid-web'])
 })
 
 test('decide() does not open over the files of a deleted capture while the world is not complete', t => {
   const { actual } = turn(before, emptyNode, noonMs)
-  const restarted: Actual = { ...actual, taps: new Map() }
+  const restarted: ActualState = { ...actual, taps: new Map() }
   const again = [capture('web', { selector }, { uid: 'again' })]
-  t.deepEqual(turn(world(again, [web0], { complete: false }), restarted, noonMs).decision.actions, [])
+  t.deepEqual(turn(world(again, [web0], { isSynced: false }), restarted, noonMs).decision.actions, [])
   t.deepEqual(turn(world(again, [web0]), restarted, noonMs).decision.actions.map(word), ['forget default/web uid-web', `open ${id}`])
 })
 
@@ -157,7 +157,7 @@ test('decide() does not try a failed tap again because the rings are shared anew
 
 test('decide() makes a filter that does not compile the Error of its capture alone', t => {
   const bad = world([edited({ expression: 'tcp port port' }), capture('all')], [web0])
-  const known: Actual = { ...emptyNode, filterErrors: new Map([['tcp port port', 'Cannot compile "tcp port port": syntax error']]) }
+  const known: ActualState = { ...emptyNode, filterErrors: new Map([['tcp port port', 'Cannot compile "tcp port port": syntax error']]) }
   const { decision } = turn(bad, known, noonMs)
   t.deepEqual(decision.actions.map(word), ['open default/all/web-0'])
   t.deepEqual(decision.captures.get('default/web')?.phase, { kind: 'Rejected', message: 'Cannot compile "tcp port port": syntax error' })
@@ -174,9 +174,9 @@ test('decide() expires a finished capture its ttl after everything ended, and wa
   t.is(decide(brief, ended, lateMs + 29_999).wakeAtMs, lateMs + 30_000)
   t.deepEqual(decide(brief, ended, lateMs + 30_000).expire, ['default/web'])
   t.true(decide(brief, ended, lateMs + 30_000).wakeAtMs > lateMs + 30_000)
-  t.deepEqual(decide({ ...brief, complete: false }, ended, lateMs + 30_000).expire, [])
+  t.deepEqual(decide({ ...brief, isSynced: false }, ended, lateMs + 30_000).expire, [])
 })
 
-function withFacts(actual: Actual, change: object): Actual {
+function withFacts(actual: ActualState, change: object): ActualState {
   return { ...actual, captures: new Map([...actual.captures].map(([key, facts]) => [key, { ...facts, ...change }])) }
 }

@@ -3,7 +3,7 @@
 // node.ts throws when a tap is opened twice or a capture's files are taken over by another.
 import test from 'ava'
 import fc from 'fast-check'
-import type { Actual } from '../../src/model/actualState.ts'
+import type { ActualState } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { World } from '../../src/model/world.ts'
 import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
@@ -89,7 +89,7 @@ function pod({
   return endpoint(name, { app: value }, { ...options, uid: `${name}-${options.uid}` })
 }
 
-function withoutRings({ taps }: Actual): unknown[] {
+function withoutRings({ taps }: ActualState): unknown[] {
   return [...taps.values()].map(({ spec: { ringBytes: _, ...spec } }) => spec).toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
@@ -117,7 +117,7 @@ test('decide() closes and forgets nothing for what is missing while the world is
   fc.assert(
     fc.property(steps, ({ world: now, nowMs }) => {
       const { actual } = turn(now, emptyNode, nowMs)
-      const { decision } = turn({ ...now, captures: [], endpoints: [], complete: false }, actual, nowMs)
+      const { decision } = turn({ ...now, captures: [], endpoints: [], isSynced: false }, actual, nowMs)
       t.deepEqual(decision.actions, [])
     }),
     { numRuns: 100 },

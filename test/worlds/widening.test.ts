@@ -2,7 +2,7 @@
 // of Retina's Capture that a namespaced user may write. What Retina's may ask for beyond that is the API server's to refuse
 // (test/integration/deploy/retina.test.ts); a PacketCaptureConfig is made by administrators alone (test/integration/deploy/packetCaptureConfig.test.ts).
 import test from 'ava'
-import { decide } from '../../src/engine/evaluate.ts'
+import { evaluate } from '../../src/engine/evaluate.ts'
 import type { CaptureDocument, ForeignCapture, World } from '../../src/model/world.ts'
 import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
 import { emptyNode } from '../support/worlds/node.ts'
@@ -24,7 +24,7 @@ const endpoints = [
 
 /** Of all taps that would be opened: namespace and interface. */
 function tapped(document: CaptureDocument): string[] {
-  const { actions } = decide(world([], endpoints, { ...places, captures: [document] }), emptyNode, noonMs)
+  const { actions } = evaluate(world([], endpoints, { ...places, captures: [document] }), emptyNode, noonMs)
   return actions.flatMap(action => (action.kind === 'open' ? [`${action.spec.endpoint.namespace}/${action.spec.interfaceName}`] : []))
 }
 

@@ -9,14 +9,14 @@ import { connect, type TLSSocket } from 'node:tls'
 import { fingerprintOf } from '../../auth/selfSignedCertificate.ts'
 
 /** Of a node's report, and whose that is. */
-export type AgentPlace = {
+export type AgentAddress = {
   readonly node: string
   readonly address: string
   readonly port: number
   readonly certificateFingerprint?: string
 }
 
-export type Ask = {
+export type AgentRequest = {
   readonly method?: string
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
@@ -25,9 +25,9 @@ export type Ask = {
 }
 
 // An agent that says nothing for so long, though we listen, has gone.
-const usualPatience = { connectMs: 8_000, quietMs: 60_000 }
-type Patience = typeof usualPatience
-type AgentsOptions = Partial<Patience> & {
+const defaultTimeouts = { connectMs: 8_000, quietMs: 60_000 }
+type AgentTimeouts = typeof defaultTimeouts
+type AgentsOptions = Partial<AgentTimeouts> & {
   /** An agent did not answer, or broke off; not when whoever asked had enough. */
   readonly onFailure?: (node: string, path: string, error: Error) => void
 }
@@ -35,7 +35,7 @@ const connectionsMax = 256 // to one agent: all that the gate lets in at once
 
 export class Agents implements Disposable {
   readonly #token: (node: string) => Promise<string>
-  readonly #patience: Patience
+  readonly #patience: AgentTimeouts
   readonly #onFailure: NonNullable<AgentsOptions['onFailure']>
   readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
 
@@ -43,11 +43,11 @@ export class Agents implements Disposable {
   constructor(token: (node: string) => Promise<string>, { onFailure = () => {}, ...patience }: AgentsOptions = {}) {
     this.#token = token
     this.#onFailure = onFailure
-    this.#patience = { ...usualPatience, ...patience }
+    this.#patience = { ...defaultTimeouts, ...patience }
   }
 
   /** Refuses when the agent cannot be reached, or is not who its report says. */
-  async ask(place: AgentPlace, ask: Ask): Promise<IncomingMessage> {
+  async request(place: AgentAddress, ask: AgentRequest): Promise<IncomingMessage> {
     const failed = (error: Error) => {
       const { aborted, reason } = ask.signal
       if (!aborted || (reason as Error | undefined)?.name === 'TimeoutError') this.#onFailure(place.node, ask.path, error)
@@ -60,7 +60,7 @@ export class Agents implements Disposable {
     }
   }
 
-  async #ask(place: AgentPlace, { method = 'GET', path, headers = {}, signal, isQuiet = false }: Ask): Promise<IncomingMessage> {
+  async #ask(place: AgentAddress, { method = 'GET', path, headers = {}, signal, isQuiet = false }: AgentRequest): Promise<IncomingMessage> {
     const { node, address, port, certificateFingerprint } = place
     if (!certificateFingerprint) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
     const authorization = `Bearer ${await this.#token(node)}`
@@ -95,7 +95,7 @@ export class Agents implements Disposable {
     for (const pool of this.#pools.values()) pool.destroy()
   }
 
-  #poolOf({ address, port, certificateFingerprint = '' }: AgentPlace): Agent {
+  #poolOf({ address, port, certificateFingerprint = '' }: AgentAddress): Agent {
     const key = `${address} ${port} ${certificateFingerprint}`
     const known = this.#pools.get(key)
     if (known) return known

@@ -4,16 +4,16 @@ import type { IncomingMessage } from 'node:http'
 import { captureKey } from '../../model/capture.ts'
 import { readBounded } from '../../runtime/http.ts'
 import type { Listing } from '../server/server.ts'
-import type { AgentPlace, Agents } from './agents.ts'
+import type { AgentAddress, Agents } from './agents.ts'
 
 export type ListedFile = Listing['files'][number]
 /** One file as it was when it was listed; meanwhile it may have grown, or been rotated and another have its name. */
-export type FileThere = { readonly place: AgentPlace; readonly path: string; readonly file: Pick<ListedFile, 'name' | 'etag'> }
+export type FilePresence = { readonly place: AgentAddress; readonly path: string; readonly file: Pick<ListedFile, 'name' | 'etag'> }
 
-export const requestMs = 10_000
+export const apiTimeoutMs = 10_000
 const listBytesMax = 8_388_608
-const readMs = 86_400_000
-const digestMs = 600_000 // a large file is hashed on its node
+const readTimeoutMs = 86_400_000
+const digestTimeoutMs = 600_000 // a large file is hashed on its node
 
 export function filesPath(capture: Parameters<typeof captureKey>[0] & { readonly uid: string }): string {
   return `/v1/captures/${captureKey(capture)}/${capture.uid}/files`
@@ -22,10 +22,10 @@ export function filesPath(capture: Parameters<typeof captureKey>[0] & { readonly
 /** `others`: entries that are no capture files. */
 export async function listFiles(
   agents: Agents,
-  place: AgentPlace,
+  place: AgentAddress,
   path: string,
 ): Promise<{ readonly files: readonly ListedFile[]; readonly others: number }> {
-  const response = await agents.ask(place, { path, signal: AbortSignal.timeout(requestMs) })
+  const response = await agents.request(place, { path, signal: AbortSignal.timeout(apiTimeoutMs) })
   if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}`)
   const { files } = (await readBounded(response, listBytesMax)) as Listing
   if (!Array.isArray(files)) throw new Error('the agent did not list files')
@@ -36,26 +36,26 @@ export async function listFiles(
 /** That file and no other, from that byte on. */
 export async function openFile(
   agents: Agents,
-  { place, path, file }: FileThere,
+  { place, path, file }: FilePresence,
   signal: AbortSignal,
   fromByte = 0,
 ): Promise<IncomingMessage> {
   const range = fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }
   const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag, ...range } }
-  const answer = await agents.ask(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readMs)]) })
+  const answer = await agents.request(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]) })
   if (answer.statusCode === (fromByte === 0 ? 200 : 206)) return answer
   answer.resume()
   throw new Error(`the agent answered ${answer.statusCode}`)
 }
 
 /** The agent's SHA-256 of that file, hexadecimal. */
-export async function digestOf(agents: Agents, { place, path, file }: FileThere, signal: AbortSignal): Promise<string> {
+export async function digestOf(agents: Agents, { place, path, file }: FilePresence, signal: AbortSignal): Promise<string> {
   const headers = { 'if-match': file.etag, 'want-repr-digest': 'sha-256=1' }
-  const answer = await agents.ask(place, {
+  const answer = await agents.request(place, {
     method: 'HEAD',
     path: `${path}/${encodeURIComponent(file.name)}`,
     headers,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(digestMs)]),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(digestTimeoutMs)]),
     isQuiet: true,
   })
   answer.resume()
@@ -65,16 +65,16 @@ export async function digestOf(agents: Agents, { place, path, file }: FileThere,
 }
 
 /** 204: gone; 409: the agent itself refuses while it captures, since its report may be some seconds old. */
-export async function removeFiles(agents: Agents, place: AgentPlace, path: string): Promise<number | undefined> {
-  const answer = await agents.ask(place, { method: 'DELETE', path, signal: AbortSignal.timeout(requestMs) })
+export async function removeFiles(agents: Agents, place: AgentAddress, path: string): Promise<number | undefined> {
+  const answer = await agents.request(place, { method: 'DELETE', path, signal: AbortSignal.timeout(apiTimeoutMs) })
   answer.resume()
   return answer.statusCode
 }
 
 /** What was made of a capture's files, if it is that version still. 412: it is not. */
-export async function removeMade(agents: Agents, { place, path, file }: FileThere): Promise<number | undefined> {
+export async function removeArtifact(agents: Agents, { place, path, file }: FilePresence): Promise<number | undefined> {
   const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag } }
-  const answer = await agents.ask(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(requestMs) })
+  const answer = await agents.request(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(apiTimeoutMs) })
   answer.resume()
   return answer.statusCode
 }

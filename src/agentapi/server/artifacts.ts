@@ -8,20 +8,20 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import type { CaptureFacts } from '../../model/actualState.ts'
+import type { ActualCapture } from '../../model/actualState.ts'
 
-export type MadeParts = { readonly node: string; readonly captures: () => Iterable<CaptureFacts> }
+export type ArtifactDeps = { readonly node: string; readonly captures: () => Iterable<ActualCapture> }
 
-type Named = { readonly Params: { readonly uid: string; readonly file: string } }
+type ArtifactParams = { readonly Params: { readonly uid: string; readonly file: string } }
 
 export const health = '/health'
 
-export function serveMade(app: FastifyInstance, { node, captures }: MadeParts): void {
+export function serveArtifacts(app: FastifyInstance, { node, captures }: ArtifactDeps): void {
   app.get(health, async () => ({ status: 'healthy', node }))
   app.get('/captures', async () => ({ node, captures: [...captures()].map(listed) }))
-  app.get<Named>('/captures/:uid/:file', async ({ params }, reply) => {
+  app.get<ArtifactParams>('/captures/:uid/:file', async ({ params }, reply) => {
     const held = [...captures()].find(({ uid }) => uid === params.uid)
-    const made = held?.made?.files.find(({ path }) => basename(path) === params.file)
+    const made = held?.artifact?.files.find(({ path }) => basename(path) === params.file)
     const file = made && (await open(made.path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined))
     if (!file) return reply.code(404).send('Cannot find the file here\n')
     const { size } = await file.stat()
@@ -32,7 +32,7 @@ export function serveMade(app: FastifyInstance, { node, captures }: MadeParts): 
   })
 }
 
-function listed({ key, uid, made, fileNames, fileBytes }: CaptureFacts): object {
+function listed({ key, uid, artifact: made, fileNames, fileBytes }: ActualCapture): object {
   const isOver = made !== undefined && { files: made.files.map(({ path, bytes }) => ({ name: basename(path), path, bytes })) }
   return { capture: key, uid, working: { files: fileNames.length, bytes: fileBytes }, ...isOver, ...(made?.error && { error: made.error }) }
 }

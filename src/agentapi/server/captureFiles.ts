@@ -8,23 +8,23 @@ import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../../files/captureFolder.ts'
 
 /** `bytes`: what may be read of it now. */
-export type HeldFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
-type Placed = HeldFile & { readonly path: string }
+export type CaptureFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
+type PlacedFile = CaptureFile & { readonly path: string }
 
 /** A file as it is or was: the tag says which, and how long. */
-export type Version = { readonly bytes: number; readonly etag: string }
+export type FileVersion = { readonly bytes: number; readonly etag: string }
 
 const chunkBytes = 131_072
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
 /** What was captured, and what was made of it; where that lies is not told. */
-export function heldFiles(folder: CaptureFolder): HeldFile[] {
+export function captureFiles(folder: CaptureFolder): CaptureFile[] {
   return placedFiles(folder).map(({ path: _, ...file }) => file)
 }
 
-function placedFiles(folder: CaptureFolder): Placed[] {
+function placedFiles(folder: CaptureFolder): PlacedFile[] {
   const captured = folder.files().map(file => ({ ...file, path: join(folder.directory, file.name) }))
-  const made = folder.made?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
+  const made = folder.artifact?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
   return [...captured, ...made].flatMap(({ bytes: told, ...file }) => {
     const stats = lstatSync(file.path, { throwIfNoEntry: false })
     const bytes = told ?? stats?.size ?? 0
@@ -33,14 +33,14 @@ function placedFiles(folder: CaptureFolder): Placed[] {
 }
 
 /** Of what was made, and only that version. False: there is none of it. */
-export function removeMadeFile(folder: CaptureFolder, name: string, etag: string | undefined): boolean {
-  const { made } = folder
+export function removeArtifactFile(folder: CaptureFolder, name: string, etag: string | undefined): boolean {
+  const { artifact: made } = folder
   const isMade = made?.files.some(({ path }) => basename(path) === name)
   const found = placedFiles(folder).find(file => file.name === name && file.etag === etag)
   if (!made || !isMade || !found) return false
   rmSync(found.path)
   const isRemoved = made.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
-  folder.setMade({ ...made, ...(isRemoved && { isRemoved }) })
+  folder.setArtifactResult({ ...made, ...(isRemoved && { isRemoved }) })
   return true
 }
 
@@ -50,7 +50,7 @@ export class OpenedFile implements AsyncDisposable {
   readonly etag: string
   readonly #handle: FileHandle
 
-  private constructor(handle: FileHandle, { bytes, etag }: Version) {
+  private constructor(handle: FileHandle, { bytes, etag }: FileVersion) {
     this.#handle = handle
     this.bytes = bytes
     this.etag = etag
@@ -65,11 +65,11 @@ export class OpenedFile implements AsyncDisposable {
     return found && OpenedFile.#open(found)
   }
 
-  static async #open({ path, etag, bytes }: Placed): Promise<OpenedFile | undefined> {
+  static async #open({ path, etag, bytes }: PlacedFile): Promise<OpenedFile | undefined> {
     try {
       const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       const stats = await handle.stat()
-      if (markOf(stats) === markIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
+      if (versionTagOf(stats) === versionTagIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
       await handle.close() // renamed in this very moment
       return undefined
     } catch (error) {
@@ -79,7 +79,7 @@ export class OpenedFile implements AsyncDisposable {
   }
 
   /** The same file as it was when it had that tag: a file only grows. undefined: it is another one. */
-  asOf(etag: string): Version | undefined {
+  asOf(etag: string): FileVersion | undefined {
     return isLater(this.etag, etag) ? { bytes: bytesIn(etag), etag } : undefined
   }
 
@@ -100,14 +100,14 @@ export class OpenedFile implements AsyncDisposable {
 }
 
 const tagForm = /^"([0-9a-f]{16})-(\d{1,15})"$/
-export const markIn = (etag: string): string | undefined => tagForm.exec(etag)?.[1]
+export const versionTagIn = (etag: string): string | undefined => tagForm.exec(etag)?.[1]
 const bytesIn = (etag: string): number => Number(tagForm.exec(etag)?.[2] ?? Number.NaN)
-const isLater = (etag: string, than: string): boolean => markIn(etag) === markIn(than) && bytesIn(etag) >= bytesIn(than)
+const isLater = (etag: string, than: string): boolean => versionTagIn(etag) === versionTagIn(than) && bytesIn(etag) >= bytesIn(than)
 
-function markOf({ ino, birthtimeMs }: Stats): string {
+function versionTagOf({ ino, birthtimeMs }: Stats): string {
   return createHash('sha256').update(`${ino} ${birthtimeMs}`).digest('hex').slice(0, 16)
 }
 
 function tagOf(stats: Stats, bytes: number): string {
-  return `"${markOf(stats)}-${bytes}"`
+  return `"${versionTagOf(stats)}-${bytes}"`
 }

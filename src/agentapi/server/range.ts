@@ -1,8 +1,8 @@
 // The Range header for one range of bytes. Pure. Several ranges, or another unit, are answered with the whole, as HTTP allows.
-export type Range = { readonly start: number; readonly end: number } // without `end`
+export type ByteRange = { readonly start: number; readonly end: number } // without `end`
 
 /** 'whole': nothing that can be followed was asked for; 'none': it lies outside. */
-export function rangeOf(header: string | undefined, bytes: number): Range | 'whole' | 'none' {
+export function rangeOf(header: string | undefined, bytes: number): ByteRange | 'whole' | 'none' {
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? []
   if (first === '' && last === '') return 'whole'
   if (first === '') return Number(last) === 0 || bytes === 0 ? 'none' : { start: Math.max(0, bytes - Number(last)), end: bytes }

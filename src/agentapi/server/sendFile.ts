@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import type { OpenedFile } from './captureFiles.ts'
 
 /** From `start`, up to but without `end`; closes the file. What did not all leave is broken off, so that the reader sees it. */
-export async function hand(
+export async function sendSteadily(
   opened: OpenedFile,
   { start, end }: { readonly start: number; readonly end: number },
   reply: FastifyReply,
@@ -14,14 +14,14 @@ export async function hand(
   raw.once('close', () => gone.abort())
   try {
     raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>)
-    for await (const piece of file.read(start, end)) await left(raw, piece, gone.signal)
+    for await (const piece of file.read(start, end)) await flushed(raw, piece, gone.signal)
     raw.end()
   } catch {
     raw.destroy()
   }
 }
 
-function left(raw: FastifyReply['raw'], piece: Buffer, gone: AbortSignal): Promise<void> {
+function flushed(raw: FastifyReply['raw'], piece: Buffer, gone: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(new Error('Cannot go on: the reader has gone'))
     if (gone.aborted) return stop()

@@ -17,13 +17,13 @@ import { StreamError } from '../../model/errors.ts'
 import { retrySeconds } from '../../runtime/http.ts'
 import type { Logger } from '../../runtime/log.ts'
 import type { NodeStream } from '../../stream/nodeStream.ts'
-import { health, type MadeParts, serveMade } from './artifacts.ts'
-import { type HeldFile, heldFiles, OpenedFile, removeMadeFile } from './captureFiles.ts'
+import { type ArtifactDeps, health, serveArtifacts } from './artifacts.ts'
+import { type CaptureFile, captureFiles, OpenedFile, removeArtifactFile } from './captureFiles.ts'
 import { Digests } from './digests.ts'
 import { rangeOf } from './range.ts'
-import { hand } from './sendFile.ts'
+import { sendSteadily } from './sendFile.ts'
 
-export type AgentServerParts = MadeParts & {
+export type AgentServerDeps = ArtifactDeps & {
   readonly certificate: Certificate
   readonly reviews: Reviews
   readonly users: readonly string[] // who may ask: system:serviceaccount:…
@@ -39,7 +39,7 @@ export type AgentServerParts = MadeParts & {
 export type AgentLimits = { readonly connectionsMax: number; readonly atOnce: number; readonly stallMs: number }
 export const agentLimits: AgentLimits = Object.freeze({ connectionsMax: 320, atOnce: 256, stallMs: 600_000 })
 
-export type Listing = { readonly files: readonly HeldFile[] }
+export type Listing = { readonly files: readonly CaptureFile[] }
 
 /** Listens on all addresses. undefined: it cannot, which is no reason not to capture. */
 export async function listen(server: FastifyInstance, port: number, log: Logger): Promise<number | undefined> {
@@ -56,14 +56,14 @@ export async function listen(server: FastifyInstance, port: number, log: Logger)
   return undefined
 }
 
-type Named = { readonly Params: { readonly ns: string; readonly name: string; readonly uid: string; readonly file: string } }
+type CaptureParams = { readonly Params: { readonly ns: string; readonly name: string; readonly uid: string; readonly file: string } }
 
-const patience = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
+const serverTimeouts = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
 
-export function agentServer(parts: AgentServerParts): FastifyInstance {
+export function agentServer(parts: AgentServerDeps): FastifyInstance {
   const { node, certificate, reviews, users, folderOf, onRemoved, openStream, limits, log } = parts
   const app = fastify({
-    https: { key: certificate.key, cert: certificate.cert, ...patience },
+    https: { key: certificate.key, cert: certificate.cert, ...serverTimeouts },
     routerOptions: { maxParamLength: 300 },
     bodyLimit: 1_024,
     requestTimeout: 30_000,
@@ -96,26 +96,26 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
   })
   app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
 
-  serveMade(app, parts)
-  const folder = ({ params: { ns, name, uid } }: FastifyRequest<Named>) => folderOf(`${ns}/${name}`, uid)
-  app.get<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply): Promise<Listing> => {
+  serveArtifacts(app, parts)
+  const folder = ({ params: { ns, name, uid } }: FastifyRequest<CaptureParams>) => folderOf(`${ns}/${name}`, uid)
+  app.get<CaptureParams>('/v1/captures/:ns/:name/:uid/files', async (request, reply): Promise<Listing> => {
     const found = folder(request)
-    return found ? { files: heldFiles(found) } : reply.code(404).send('Cannot find the capture here\n')
+    return found ? { files: captureFiles(found) } : reply.code(404).send('Cannot find the capture here\n')
   })
-  app.delete<Named>('/v1/captures/:ns/:name/:uid/files', async (request, reply) => {
+  app.delete<CaptureParams>('/v1/captures/:ns/:name/:uid/files', async (request, reply) => {
     const found = folder(request)
     if (found?.files().some(({ isActive }) => isActive)) return reply.code(409).send('Cannot remove files: one is being written to\n')
     found?.clean()
     onRemoved()
     return reply.code(204).send()
   })
-  app.delete<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
+  app.delete<CaptureParams>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
     const found = folder(request)
-    const isGone = found && removeMadeFile(found, request.params.file, request.headers['if-match'])
+    const isGone = found && removeArtifactFile(found, request.params.file, request.headers['if-match'])
     if (isGone) onRemoved()
     return isGone ? reply.code(204).send() : reply.code(412).send('Cannot remove that file: nothing of that name and tag was made here\n')
   })
-  app.get<Named>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {
+  app.get<CaptureParams>('/v1/captures/:ns/:name/:uid/stream', async (request, reply) => {
     const { ns, name, uid } = request.params
     try {
       const { stream } = openStream(`${ns}/${name}`, uid)
@@ -126,7 +126,7 @@ export function agentServer(parts: AgentServerParts): FastifyInstance {
       return reply.code(error.reason === 'TooMany' ? 429 : 409).send(`${error.message}\n`)
     }
   })
-  app.get<Named>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
+  app.get<CaptureParams>('/v1/captures/:ns/:name/:uid/files/:file', async (request, reply) => {
     const { 'if-match': match, 'if-range': ifRange } = request.headers
     const tag = match ?? (typeof ifRange === 'string' ? ifRange : undefined)
     const found = folder(request)
@@ -166,6 +166,6 @@ async function send(file: OpenedFile, request: FastifyRequest, reply: FastifyRep
     await file[Symbol.asyncDispose]()
     return reply.send(Readable.from([])) // nothing at all would be told as a length of 0
   }
-  await hand(file, { start, end }, reply)
+  await sendSteadily(file, { start, end }, reply)
   return reply
 }

@@ -2,29 +2,29 @@
 // Out: events, one for each change; their names follow from what happened to which version of the capture, so that telling twice
 // makes one event.
 import { createHash } from 'node:crypto'
-import { eventOn, type Told } from '../../kube/event.ts'
-import type { CaptureState, PacketCaptureStatus } from '../../model/status.ts'
-import { countOf } from '../../model/text.ts'
+import { type CaptureEvent, eventOn } from '../../kube/event.ts'
+import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
+import { pluralize } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 
-const live: readonly CaptureState[] = ['WaitingForTraffic', 'Capturing']
+const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
 
-export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptureStatus): Told[] {
+export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCaptureStatus): CaptureEvent[] {
   const ready = conditionOf(now, 'Ready')
   const degraded = conditionOf(now, 'Degraded')
   const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: nobody knows that it stopped
   const wasDegraded = conditionOf(before, 'Degraded')?.status ?? 'False'
   const message = ready?.message ?? ''
-  const isNew = (state: CaptureState) => now.state === state && before?.state !== state
-  const told: (Told | false)[] = [
+  const isNew = (state: CaptureStateName) => now.state === state && before?.state !== state
+  const told: (CaptureEvent | false)[] = [
     live.includes(now.state) &&
       ready?.status === 'True' &&
       !wasReady && {
         reason: 'Started',
         type: 'Normal',
-        message: `Capturing ${countOf(now.endpoints, 'endpoint')} on ${countOf(now.nodes, 'node')}`,
+        message: `Capturing ${pluralize(now.endpoints, 'endpoint')} on ${pluralize(now.nodes, 'node')}`,
       },
-    isNew('Finished') && { reason: 'Finished', type: 'Normal', message: message || `${countOf(now.packets, 'packet')} captured` },
+    isNew('Finished') && { reason: 'Finished', type: 'Normal', message: message || `${pluralize(now.packets, 'packet')} captured` },
     isNew('Error') && { reason: 'Failed', type: 'Warning', message },
     degraded?.status === 'True' &&
       wasDegraded !== 'True' && {
@@ -42,10 +42,10 @@ export function toldOf(before: PacketCaptureStatus | undefined, now: PacketCaptu
   return told.filter(each => each !== false)
 }
 
-type Moment = { readonly version: string; readonly nowMs: number }
+type EventContext = { readonly version: string; readonly nowMs: number }
 
 /** The body of a v1 Event. `version`: of the capture that it was decided upon. */
-export function eventOf(capture: CaptureDocument, told: Told, { version, nowMs }: Moment): object {
+export function eventOf(capture: CaptureDocument, told: CaptureEvent, { version, nowMs }: EventContext): object {
   const mark = createHash('sha256')
     .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''} ${version}`)
     .digest('hex')

@@ -10,38 +10,38 @@ import type { ReportedCapture } from '../../core/status/nodeReport.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus, UploadStatus } from '../../model/status.ts'
-import { countOf } from '../../model/text.ts'
+import { pluralize } from '../../model/text.ts'
 
 /** A node's row of the capture. `silentSinceMs`: its agent has stopped reporting. */
-export type NodeRow = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
+export type NodeObservation = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
 
-export type VerdictInput = {
+export type ReconcileInput = {
   readonly read: Intent | Rejection
-  readonly rows: readonly NodeRow[] // of this capture's uid
+  readonly rows: readonly NodeObservation[] // of this capture's uid
   readonly nodes: number // that report at all
   readonly previous: PacketCaptureStatus | undefined
-  readonly uploads?: UploadsDone | undefined
+  readonly uploads?: UploadResults | undefined
   readonly nowMs: number
 }
 
 /** Of this capture's files, by node, since this process leads; `failures`: why not all are where they belong. */
-export type UploadsDone = {
+export type UploadResults = {
   readonly done: ReadonlyMap<string, readonly UploadStatus[]>
   readonly missingSecrets: ReadonlySet<string>
   readonly failures: ReadonlyMap<string, string>
 }
 
-export type Verdict = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
+export type Reconciliation = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
 
 const never = Number.POSITIVE_INFINITY
 /** A node that has a pod of a new capture says so within that time; one that has none says nothing. */
-export const answerMs = 10_000
+export const firstReportMs = 10_000
 
-export function verdictOf({ read, rows, nodes, previous, uploads, nowMs }: VerdictInput): Verdict {
+export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: ReconcileInput): Reconciliation {
   const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
   const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
-  const answeredAtMs = read.ok ? read.createdAtMs + answerMs : -never
+  const answeredAtMs = read.ok ? read.createdAtMs + firstReportMs : -never
   const status = foldStatus({
     elements: isShown ? elements : [unseen(read, elements, nodes, nowMs)],
     isAwaited: timed?.phase.kind === 'Open' && rows.length < nodes && nowMs < answeredAtMs,
@@ -56,7 +56,7 @@ export function verdictOf({ read, rows, nodes, previous, uploads, nowMs }: Verdi
   return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
 }
 
-function elementOf({ row, silentSinceMs }: NodeRow): CaptureStatusElement {
+function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElement {
   const { file, isListed, isRejected, problems } = row
   const element = { ...file, isListed, isRejected, isHostNetworked: !isListed, problems }
   if (silentSinceMs === undefined) return element
@@ -79,7 +79,7 @@ function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElemen
   const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
-  const nobody = hostNetworked?.message ?? nobodyOf(read, nodes, nowMs)
+  const nobody = hostNetworked?.message ?? unseenStatusOf(read, nodes, nowMs)
   if (phase.kind === 'Scheduled')
     return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${nobody}`, isRejected: false }
   if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${nobody}`, isRejected: false }
@@ -88,13 +88,13 @@ function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElemen
 }
 
 function isNew(createdAtMs: number, nowMs: number): boolean {
-  return nowMs < createdAtMs + answerMs
+  return nowMs < createdAtMs + firstReportMs
 }
 
-function nobodyOf({ capture, createdAtMs }: Intent, nodes: number, nowMs: number): string {
+function unseenStatusOf({ capture, createdAtMs }: Intent, nodes: number, nowMs: number): string {
   if (nodes === 0) return 'No node has reported yet'
   if (isNew(createdAtMs, nowMs)) return 'No node has answered yet'
-  return `No pod in namespace "${capture.namespace}" matches the selector on any of ${countOf(nodes, 'node')}`
+  return `No pod in namespace "${capture.namespace}" matches the selector on any of ${pluralize(nodes, 'node')}`
 }
 
 /**

@@ -34,9 +34,9 @@ export function toIntent(document: PacketCapture, settings: Settings): Intent | 
   }
 }
 
-type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'scope'>
+type SpecField = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'scope'>
 
-function readSpec(spec: Fields, settings: Settings): Read {
+function readSpec(spec: Fields, settings: Settings): SpecField {
   const { rotation, notes } = readRotation(fields(spec.rotation, 'rotation'), settings)
   const { cleanUpAfterUpload, ...places } = fields(spec.output, 'output')
   const output = readOutput(places, cleanUpAfterUpload, 'output')

@@ -1,16 +1,16 @@
 // What a change of a PacketCaptureConfig's status is worth telling. Pure. In: the status before and now. Out: events; each attempt
 // that failed and each file that went is one of its own.
-import type { Told } from '../../kube/event.ts'
-import { countOf } from '../../model/text.ts'
+import type { CaptureEvent } from '../../kube/event.ts'
+import { pluralize } from '../../model/text.ts'
 import { deleted, type NodeFile, type PacketCaptureConfigStatus } from './status.ts'
 
-type Status = PacketCaptureConfigStatus
+type ConfigStatus = PacketCaptureConfigStatus
 
-export function packetCaptureConfigNews(before: Partial<Status> | undefined, now: Status): Told[] {
+export function configEventsFor(before: Partial<ConfigStatus> | undefined, now: ConfigStatus): CaptureEvent[] {
   const files = Object.entries(now.captureFiles)
-  const isNew = (...phases: readonly Status['phase'][]) => phases.includes(now.phase) && !phases.includes(before?.phase ?? 'Starting')
+  const isNew = (...phases: readonly ConfigStatus['phase'][]) => phases.includes(now.phase) && !phases.includes(before?.phase ?? 'Starting')
   const hasRun = files.some(([, { status }]) => status === 'running' || status === 'completed')
-  const started: Told = { reason: 'CaptureStarted', type: 'Normal', message: `Capturing on ${countOf(files.length, 'node')}` }
+  const started: CaptureEvent = { reason: 'CaptureStarted', type: 'Normal', message: `Capturing on ${pluralize(files.length, 'node')}` }
   return [
     ...(isNew('Running', 'Completed', 'Failed') && hasRun ? [started] : []),
     ...files.flatMap(([address, file]) => retriesOf(address, before?.captureFiles?.[address], file)),
@@ -20,17 +20,17 @@ export function packetCaptureConfigNews(before: Partial<Status> | undefined, now
   ]
 }
 
-function retriesOf(address: string, before: NodeFile | undefined, { attempts = 0, status }: NodeFile): Told[] {
+function retriesOf(address: string, before: NodeFile | undefined, { attempts = 0, status }: NodeFile): CaptureEvent[] {
   const known = before?.attempts ?? 0
   const last = status === 'failed' ? attempts - 1 : attempts // the last one is not followed by another
-  return Array.from({ length: Math.max(0, last - known) }, (_, index): Told => {
+  return Array.from({ length: Math.max(0, last - known) }, (_, index): CaptureEvent => {
     const attempt = known + index + 1
     const message = `Attempt ${attempt} failed on ${address}, and is made again`
     return { reason: 'CaptureRetrying', type: 'Warning', message, mark: `${address} ${attempt}` }
   })
 }
 
-function deletionOf(address: string, before: NodeFile | undefined, { output_file }: NodeFile): Told[] {
+function deletionOf(address: string, before: NodeFile | undefined, { output_file }: NodeFile): CaptureEvent[] {
   if (output_file !== deleted || before === undefined || before.output_file === deleted || before.output_file === '') return []
   const message = `File ${before.output_file} was deleted on ${address}`
   return [{ reason: 'FileDeleted', type: 'Normal', message, mark: `${address} ${before.output_file}` }]

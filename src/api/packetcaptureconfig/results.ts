@@ -1,7 +1,7 @@
 // The ConfigMap with a PacketCaptureConfig's results, for programs that read no custom resources. Pure. In: the resource and its
 // status. Out: the object but for its namespace; it goes with the resource. undefined: the capture is not over.
 
-import type { ListedCapture } from '../../controller/cachedCapture.ts'
+import type { CachedCapture } from '../../controller/cachedCapture.ts'
 import type { PacketCaptureConfigStatus } from './status.ts'
 
 export type Results = {
@@ -9,7 +9,7 @@ export type Results = {
   readonly data: Readonly<Record<string, string>>
 }
 
-export function resultsOf({ apiVersion, kind, metadata, spec }: ListedCapture, status: PacketCaptureConfigStatus): Results | undefined {
+export function resultsOf({ apiVersion, kind, metadata, spec }: CachedCapture, status: PacketCaptureConfigStatus): Results | undefined {
   if (status.phase !== 'Completed' && status.phase !== 'Failed') return undefined
   const { name, uid, creationTimestamp } = metadata
   const owner = { apiVersion, kind, name, uid }

@@ -34,9 +34,9 @@ export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, sett
   }
 }
 
-type Read = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'window'>
+type SpecField = Omit<Intent, 'ok' | 'capture' | 'key' | 'generation' | 'createdAtMs' | 'window'>
 
-function readSpec(spec: Fields, settings: Settings): Read {
+function readSpec(spec: Fields, settings: Settings): SpecField {
   const bytesMax = settings.maxCaptureFileSizeMb * 1_000_000
   const addresses = list(spec.targetIPs, 'targetIPs', listMax.targetIPs).map(readAddress)
   const pods = isGiven(spec.podSelector) ? readPods(fields(spec.podSelector, 'podSelector')) : undefined

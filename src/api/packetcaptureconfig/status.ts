@@ -5,7 +5,7 @@
 import { timeOf } from '../../core/status/endpointStatus.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { ArtifactStatus, Failing, FileStatus } from '../../model/status.ts'
-import { countOf } from '../../model/text.ts'
+import { pluralize } from '../../model/text.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
 type NodeState = Lowercase<ConfigPhase>
@@ -38,11 +38,11 @@ export type ConfigInput = {
   readonly nowMs: number
 }
 
-type Told = { readonly node: string; readonly state: NodeState; readonly file: NodeFile; readonly message?: string }
+type StatusText = { readonly node: string; readonly state: NodeState; readonly file: NodeFile; readonly message?: string }
 
 export const inTheLog = 'Packet capture logs are in stdout format'
 export const deleted = 'The file was deleted: the node keeps its newest ones only (MAX_CAPTURE_FILES)'
-const answerMs = 10_000 // a node that takes part says so within that time
+const firstReportMs = 10_000 // a node that takes part says so within that time
 const lateMs = 30_000 // and that it has ended, within that
 const never = Number.POSITIVE_INFINITY
 
@@ -51,9 +51,9 @@ export function packetCaptureConfigStatus({ read, rows, addresses, previous, now
   readonly wakeAtMs: number
 } {
   const nodes = read.ok ? nodesOf(read, rows, addresses, nowMs) : []
-  const { phase, message } = endOf(previous, read) ?? verdictOn(read, nodes, nowMs)
+  const { phase, message } = endOf(previous, read) ?? phaseOf(read, nodes, nowMs)
   const files = Object.fromEntries(nodes.map(({ node, file }) => [keyOf(node, nodes, addresses), file]))
-  const wakes = read.ok ? [read.createdAtMs + answerMs, overAtMs(read)] : []
+  const wakes = read.ok ? [read.createdAtMs + firstReportMs, overAtMs(read)] : []
   return {
     status: { observedGeneration: read.generation, phase, message, captureFiles: files },
     wakeAtMs: Math.min(never, ...wakes.filter(atMs => atMs > nowMs)),
@@ -68,49 +68,53 @@ function endOf(
   return observedGeneration === generation && (phase === 'Completed' || phase === 'Failed') ? { phase, message } : undefined
 }
 
-function verdictOn(read: Intent | Rejection, nodes: readonly Told[], nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
+function phaseOf(
+  read: Intent | Rejection,
+  nodes: readonly StatusText[],
+  nowMs: number,
+): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
   if (!read.ok) return { phase: 'Failed', message: read.message }
-  if (nodes.length === 0) return nobody(read, nowMs)
+  if (nodes.length === 0) return noNode(read, nowMs)
   const failed = nodes.filter(({ state }) => state === 'failed')
   const completed = nodes.filter(({ state }) => state === 'completed')
   const notes = nodes.flatMap(({ node, state, message }) => (message && state !== 'failed' ? [`${node}: ${message}`] : []))
-  const isAll = failed.length + completed.length === nodes.length && nowMs >= Math.min(read.createdAtMs + answerMs, overAtMs(read))
+  const isAll = failed.length + completed.length === nodes.length && nowMs >= Math.min(read.createdAtMs + firstReportMs, overAtMs(read))
   if (isAll && failed.length === 0) return { phase: 'Completed', message: ['Packet capture completed on all nodes', ...notes].join('; ') }
   if (isAll) return { phase: 'Failed', message: failureOf(failed, completed.length) }
   const isRunning = nodes.some(({ state }) => state === 'running' || state === 'completed')
   const running = nodes.filter(({ state }) => state === 'running').length
   const progress = isRunning
-    ? `Packet capture running on ${running} of ${countOf(nodes.length, 'node')}`
-    : `Packet capture starting on ${countOf(nodes.length, 'node')}`
+    ? `Packet capture running on ${running} of ${pluralize(nodes.length, 'node')}`
+    : `Packet capture starting on ${pluralize(nodes.length, 'node')}`
   const wrong = failed.length > 0 ? [failureOf(failed, 0)] : []
   return { phase: isRunning ? 'Running' : 'Starting', message: [progress, ...wrong, ...notes, ...read.notes].join('; ') }
 }
 
-function failureOf(failed: readonly Told[], completed: number): string {
+function failureOf(failed: readonly StatusText[], completed: number): string {
   const reasons = failed.map(({ node, message = 'no reason was given' }) => `${node}: ${message}`).join('; ')
-  return `Packet capture failed on ${reasons}${completed > 0 ? `; completed on ${countOf(completed, 'node')}` : ''}`
+  return `Packet capture failed on ${reasons}${completed > 0 ? `; completed on ${pluralize(completed, 'node')}` : ''}`
 }
 
-function nobody(read: Intent, nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
+function noNode(read: Intent, nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
   const missing = read.scope.kind === 'Host' ? 'No node has reported yet' : 'None of the pods is on a node yet'
   if (nowMs < overAtMs(read)) return { phase: 'Starting', message: missing }
   return { phase: 'Failed', message: `Packet capture failed: ${missing.replace('yet', 'in time')}` }
 }
 
 /** Those that take part. Of the host: all that report. */
-function nodesOf(read: Intent, rows: readonly ConfigRow[], addresses: ConfigInput['addresses'], nowMs: number): Told[] {
-  const told = rows.map(row => toldBy(row, read))
+function nodesOf(read: Intent, rows: readonly ConfigRow[], addresses: ConfigInput['addresses'], nowMs: number): StatusText[] {
+  const told = rows.map(row => textOf(row, read))
   const known = new Set(told.map(({ node }) => node))
   const silent = read.scope.kind === 'Host' ? [...addresses.keys()].filter(node => !known.has(node)) : []
   const isLate = nowMs >= overAtMs(read)
-  const missing = silent.map((node): Told => {
+  const missing = silent.map((node): StatusText => {
     const state = isLate ? 'failed' : 'starting'
     return { node, state, file: noFile(read, state), ...(isLate && { message: 'it did not take part' }) }
   })
   return [...told, ...missing].toSorted((a, b) => (a.node < b.node ? -1 : 1))
 }
 
-function toldBy(row: ConfigRow, read: Intent): Told {
+function textOf(row: ConfigRow, read: Intent): StatusText {
   const { file, artifact, failing, silentSinceMs } = row
   const attempts = artifact ? (artifact.attempts ?? 0) - (artifact.error === undefined ? 1 : 0) : (failing?.tries ?? 0)
   const state = stateOf(row)
@@ -157,7 +161,7 @@ function isPrinted({ artifact }: Intent): boolean {
 }
 
 /** Addresses are the nodes' own; should two nodes tell the same one, the others go by their names. */
-function keyOf(node: string, nodes: readonly Told[], addresses: ConfigInput['addresses']): string {
+function keyOf(node: string, nodes: readonly StatusText[], addresses: ConfigInput['addresses']): string {
   const address = addresses.get(node)
   const first = nodes.find(other => addresses.get(other.node) === address)
   return address === undefined || first?.node !== node ? node : address

@@ -18,11 +18,11 @@ export function systemExpression({ include, exclude }: RetinaFilters): string {
 export function addressExpression(sourceIPs: readonly string[], destinationIPs: readonly string[]): string {
   const sources = directed('src', 'sourceIPs', sourceIPs)
   const destinations = directed('dst', 'destinationIPs', destinationIPs)
-  return both(sources, destinations)
+  return allOf(sources, destinations)
 }
 
 /** ANDed, with brackets where both are given: as Retina writes it. */
-export function both(first: string, second: string): string {
+export function allOf(first: string, second: string): string {
   return first === '' || second === '' ? first + second : `(${first}) and (${second})`
 }
 
@@ -49,7 +49,7 @@ function combined(word: string, parts: readonly string[]): string {
   return parts.filter(part => part !== '').join(word)
 }
 
-type Entry = { readonly where: string; readonly ports: string } // '' for any; never both
+type FilterEntry = { readonly where: string; readonly ports: string } // '' for any; never both
 
 // An address without a port covers the same address with one.
 function groupOf(entries: readonly string[]): string {
@@ -60,14 +60,14 @@ function groupOf(entries: readonly string[]): string {
   return sorted.length === 0 ? '' : `(${sorted.map(({ where, ports }) => `(${combined(' and ', [where, ports])})`).join(' or ')})`
 }
 
-function keyOf({ where, ports }: Entry): string {
+function keyOf({ where, ports }: FilterEntry): string {
   return `${where}\n${ports}`
 }
 
 const form = /^(?:\[(?<bracketed>[^\]]*)\]|(?<plain>[^:[\]]*))(?::(?<after>[^:]*))?$/
 
 /** An address, a network, a port, a range of ports, or the first two with one of the others behind a colon. */
-function readEntry(entry: string): Entry {
+function readEntry(entry: string): FilterEntry {
   const { bracketed, plain, after } = form.exec(entry)?.groups ?? {}
   const isPortAlone = after === undefined && plain !== undefined && /^\d+(-\d+)?$/.test(plain)
   const found = isPortAlone

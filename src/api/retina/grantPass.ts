@@ -17,7 +17,7 @@ export type PassInput = {
 /** `count` nodes are needed; `leftOut` have no place in a capture that goes on; none of them: it does not begin at all. */
 export type Exceeded = { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] }
 
-export type Granted = { readonly pass: Pass | undefined; readonly exceeded?: Exceeded }
+export type PassGrant = { readonly pass: Pass | undefined; readonly exceeded?: Exceeded }
 
 /** Its nodes were counted for this spec, and let through. One that is being deleted is over. */
 export function isCounted({ metadata, quota: { pass } }: Pick<PassInput, 'metadata' | 'quota'>): boolean {
@@ -25,7 +25,7 @@ export function isCounted({ metadata, quota: { pass } }: Pick<PassInput, 'metada
   return pass !== undefined && pass.nodes.length > 0 && pass.generation === metadata.generation
 }
 
-export function passNow(input: PassInput): Granted {
+export function grantPass(input: PassInput): PassGrant {
   const { metadata, quota, needed } = input
   const { pass, nodesMax: limit } = quota
   if (metadata.deletionTimestamp !== undefined) return { pass }
@@ -40,7 +40,7 @@ export function passNow(input: PassInput): Granted {
   }
 }
 
-function withLatecomers(pass: Pass, { quota: { nodesMax: limit }, waiting }: PassInput): Granted {
+function withLatecomers(pass: Pass, { quota: { nodesMax: limit }, waiting }: PassInput): PassGrant {
   const late = waiting.filter(node => !pass.nodes.includes(node)).toSorted()
   const free = limit - pass.nodes.length
   const [welcome, leftOut] = [late.slice(0, free), late.slice(free)]

@@ -2,23 +2,32 @@
 // node's row, the time. Out: its status, its news, its finalizers.
 // A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
 
-import type { JudgeInput, Judgement } from '../../controller/reconcile.ts'
+import type { ReconcileInput, Reconciliation } from '../../controller/reconcile.ts'
 import { withUploads } from '../../core/status/uploads.ts'
-import type { Told } from '../../kube/event.ts'
+import type { CaptureEvent } from '../../kube/event.ts'
 import { claimField, outputFields } from '../../model/output.ts'
-import { answerMs, type NodeRow, type UploadsDone } from '../packetcapture/reconcile.ts'
+import { firstReportMs, type NodeObservation, type UploadResults } from '../packetcapture/reconcile.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
 
 const never = Number.POSITIVE_INFINITY
 const flushMs = 1_800_000 // Retina's time of grace
 const finalizer = 'kappio.io/capture-cleanup'
 
-export function retinaVerdict({ capture, read, rows, addresses, previous, uploads, quota, nowMs }: JudgeInput): Judgement {
+export function reconcileRetinaCapture({
+  capture,
+  read,
+  rows,
+  addresses,
+  previous,
+  uploads,
+  quota,
+  nowMs,
+}: ReconcileInput): Reconciliation {
   const { metadata, spec } = capture
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const listed = rows.filter(({ row }) => row.isListed)
   const found = listed.filter(({ row }) => quota === undefined || quota.through.has(row.file.node) || hasBegun(row))
-  const answeredAtMs = createdAtMs + answerMs
+  const answeredAtMs = createdAtMs + firstReportMs
   const before = previous as Partial<RetinaStatus> | undefined
   const { stores = [], claim } = (read.ok && read.output) || {}
   const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
@@ -38,14 +47,15 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
     nowMs,
   })
   const stored = new Map(status.files.map(file => [file.node, file.uploads]))
-  const state = ({ row }: NodeRow) => stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
+  const state = ({ row }: NodeObservation) =>
+    stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
   const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
   const isRefused = !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
   const finalizers = finalizersOf(metadata, isRefused, held <= nowMs)
   const wakes = [answeredAtMs, held].filter(atMs => atMs > nowMs)
   return {
     status,
-    told: newsOf(before?.conditions ?? [], status.conditions),
+    events: eventsFor(before?.conditions ?? [], status.conditions),
     wakeAtMs: Math.min(never, ...wakes),
     expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
     ...(finalizers && { finalizers }),
@@ -53,7 +63,7 @@ export function retinaVerdict({ capture, read, rows, addresses, previous, upload
 }
 
 /** As in Retina, when all have succeeded; here, when nothing is left on the nodes either. That it is complete was told before. */
-function mayBeRemoved(read: JudgeInput['read'], found: readonly NodeRow[], told: readonly RetinaCondition[] = []): boolean {
+function mayBeRemoved(read: ReconcileInput['read'], found: readonly NodeObservation[], told: readonly RetinaCondition[] = []): boolean {
   const isWanted = read.ok && read.output?.isCleanedUp === true
   const isComplete = told.some(({ type, status }) => type === 'complete' && status === 'True')
   return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
@@ -62,11 +72,11 @@ function mayBeRemoved(read: JudgeInput['read'], found: readonly NodeRow[], told:
 type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }
 
 /** Whatever the limit is now: what was captured is packed and told of. */
-function hasBegun({ artifact, file }: NodeRow['row']): boolean {
+function hasBegun({ artifact, file }: NodeObservation['row']): boolean {
   return artifact !== undefined || file.endpoints.some(({ startedAt }) => startedAt !== undefined)
 }
 
-function nodeOf({ row, silentSinceMs }: NodeRow, uploads: UploadsDone | undefined): RetinaNode {
+function nodeOf({ row, silentSinceMs }: NodeObservation, uploads: UploadResults | undefined): RetinaNode {
   const { file, problems, artifact } = row
   const isSilent = silentSinceMs !== undefined
   const message = `Unknown: no report since ${new Date(silentSinceMs ?? 0).toISOString()}, these are its last figures`
@@ -75,7 +85,7 @@ function nodeOf({ row, silentSinceMs }: NodeRow, uploads: UploadsDone | undefine
 }
 
 /** In Retina's words; a pod that comes later is found later. */
-function missingOf(spec: Spec, namespace: string, found: readonly NodeRow[]): string | undefined {
+function missingOf(spec: Spec, namespace: string, found: readonly NodeObservation[]): string | undefined {
   const pods = new Set(found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod)))
   const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(name => !pods.has(name))
   if (missing !== undefined) return `failed to get pod ${missing} in namespace ${namespace}: no node has a running pod of that name`
@@ -86,26 +96,30 @@ function missingOf(spec: Spec, namespace: string, found: readonly NodeRow[]): st
 function holdUntilMs(
   deletionTimestamp: string | undefined,
   generation: number,
-  found: readonly NodeRow[],
-  stateOfNode: (row: NodeRow) => string,
+  found: readonly NodeObservation[],
+  stateOfNode: (row: NodeObservation) => string,
 ): number {
   if (deletionTimestamp === undefined) return never
-  const isAtWork = (found: NodeRow): boolean =>
+  const isAtWork = (found: NodeObservation): boolean =>
     found.silentSinceMs === undefined && (found.row.observedGeneration < generation || stateOfNode(found) === 'active')
   return found.some(isAtWork) ? (Date.parse(deletionTimestamp) || 0) + flushMs : -never
 }
 
-type Held = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
+type HeldFinalizer = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
 
 /** What they should be; undefined: what they are. One that cannot be carried out needs none. */
-function finalizersOf({ finalizers = [], deletionTimestamp }: Held, isRefused: boolean, mayGo: boolean): readonly string[] | undefined {
+function finalizersOf(
+  { finalizers = [], deletionTimestamp }: HeldFinalizer,
+  isRefused: boolean,
+  mayGo: boolean,
+): readonly string[] | undefined {
   const isHeld = finalizers.includes(finalizer)
   if (deletionTimestamp === undefined) return isHeld || isRefused ? undefined : [...finalizers, finalizer]
   return isHeld && mayGo ? finalizers.filter(name => name !== finalizer) : undefined
 }
 
-function newsOf(before: readonly RetinaCondition[], now: readonly RetinaCondition[]): Told[] {
+function eventsFor(before: readonly RetinaCondition[], now: readonly RetinaCondition[]): CaptureEvent[] {
   return now
     .filter(({ type, reason, status }) => !before.some(old => old.type === type && old.reason === reason && old.status === status))
-    .map(({ type, reason, message }): Told => ({ reason, type: type === 'error' ? 'Warning' : 'Normal', message }))
+    .map(({ type, reason, message }): CaptureEvent => ({ reason, type: type === 'error' ? 'Warning' : 'Normal', message }))
 }

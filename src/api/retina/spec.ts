@@ -7,14 +7,14 @@ import type { Settings } from '../../model/settings.ts'
 import type { ForeignCapture, ObjectMeta, World } from '../../model/world.ts'
 import { readOutput } from '../output.ts'
 import { readGoDuration } from './duration.ts'
-import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from './filters.ts'
+import { addressExpression, allOf, checkUserFilter, type RetinaFilters, systemExpression } from './filters.ts'
 import { hostPlace } from './hostPath.ts'
 import { passIn } from './passAnnotation.ts'
 import { type CaptureSize, readSize } from './size.ts'
 import { type CaptureTarget, readTarget } from './target.ts'
 import { displayFlags } from './tcpdumpFlags.ts'
 
-type Surroundings = Pick<World, 'settings' | 'nodeLabels' | 'namespaceLabels'>
+type ReadContext = Pick<World, 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
 /** What the schema lets through; an older one may have let through more. */
 type Spec = {
@@ -42,7 +42,7 @@ type OutputConfiguration = Readonly<Record<string, unknown>> & { readonly hostPa
 // Nodes begin within that time of each other. One that finds its first pod later ends with the others.
 const beginMs = 30_000
 
-export function retinaIntent(document: ForeignCapture, surroundings: Surroundings): Intent | Rejection {
+export function retinaIntent(document: ForeignCapture, surroundings: ReadContext): Intent | Rejection {
   const { namespace, name, uid, generation } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
@@ -54,18 +54,18 @@ export function retinaIntent(document: ForeignCapture, surroundings: Surrounding
   }
 }
 
-function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
+function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
   const { captureConfiguration = {}, outputConfiguration = {}, cleanUpAfterUpload = false } = spec as Spec
   const option = captureConfiguration.captureOption ?? {}
   const interfaces = (option.interfaces ?? []).map(name => name.trim()).filter(name => name !== '')
   const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, { ...surroundings, namespace: metadata.namespace })
-  if (!isGiven(option.duration) && !option.maxCaptureSize)
+  if (!hasValue(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
   const size = readSize(option, surroundings.settings)
   const place = readPlace(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
   const output = readOutput(outputConfiguration, cleanUpAfterUpload, 'outputConfiguration')
   const { filter, notes } = readFilter(captureConfiguration)
-  const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
+  const durationMs = hasValue(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const quota = readQuota(metadata, surroundings.settings)
   const beginsAtMs = quota ? quota.pass?.sinceMs : createdAtMs
@@ -85,7 +85,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: Surroundings
       kind: 'RetinaArchive',
       createdAtMs,
       ...(place && { place }),
-      ...(isGiven(option.fileCount) && { fileCount: option.fileCount }),
+      ...(hasValue(option.fileCount) && { fileCount: option.fileCount }),
       includeMetadata: captureConfiguration.includeMetadata !== false,
       display: displayFlags(option).display,
     },
@@ -119,9 +119,9 @@ function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined
 
 /** Where the archive goes on the node; undefined: only elsewhere. */
 function readPlace({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
-  if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
+  if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(hasValue))
     throw new RangeError('At least one output configuration should be set')
-  if (!isGiven(hostPath)) return undefined
+  if (!hasValue(hostPath)) return undefined
   return at('invalid OutputConfiguration.HostPath', () => hostPlace(hostPath, base))
 }
 
@@ -137,7 +137,7 @@ function readFilter({ filters, tcpdumpFilter, captureOption }: NonNullable<Spec[
   if (user !== '') at(pcap === '' ? 'tcpdumpFilter' : 'pcapFilter', () => checkUserFilter(user))
   const ignored = pcap === '' ? '' : ', and is not looked at where pcapFilter is given'
   const notes = deprecated === '' ? [] : [`tcpdumpFilter is deprecated, use captureOption.pcapFilter${ignored}`]
-  return { filter: both(both(user, addresses), system), notes }
+  return { filter: allOf(allOf(user, addresses), system), notes }
 }
 
 function addressLists(sourceIPs: readonly string[], destinationIPs: readonly string[], tcpdumpFilter: string): string {
@@ -147,7 +147,7 @@ function addressLists(sourceIPs: readonly string[], destinationIPs: readonly str
 }
 
 function snapLengthOf(packetSize: number | null | undefined): number {
-  if (!isGiven(packetSize) || packetSize === 0) return snapLengthMax
+  if (!hasValue(packetSize) || packetSize === 0) return snapLengthMax
   if (!Number.isSafeInteger(packetSize) || packetSize < 0)
     throw new RangeError(`captureOption.packetSize: found ${packetSize}, expected a whole number of at least 1, or 0 for all bytes`)
   return Math.min(packetSize, snapLengthMax)
@@ -162,6 +162,6 @@ function at<T>(field: string, read: () => T): T {
   }
 }
 
-function isGiven<T>(value: T): value is NonNullable<T> {
+function hasValue<T>(value: T): value is NonNullable<T> {
   return value !== undefined && value !== null
 }

@@ -2,7 +2,7 @@
 // node reports, whether the capture could be read, the status of before, the time. Out: the status as its schema describes it.
 // A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
 // was so before except the times: when a condition last changed, and when the capture was complete for the first time.
-import { bytesOf, cut, fitting, rankOf, stepCount } from '../../core/status/truncate.ts'
+import { bytesOf, cut, rankOf, stepCount, withinBytes } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
 import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
@@ -54,8 +54,8 @@ export type RetinaInput = {
   readonly nowMs: number
 }
 
-type Count = { readonly active: number; readonly succeeded: number; readonly failed: number }
-type Said = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
+type NodeCount = { readonly active: number; readonly succeeded: number; readonly failed: number }
+type StatusMessage = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
 
 export function retinaStatus(given: RetinaInput): RetinaStatus {
   const { createdAtMs, previous, nowMs, outputs = [] } = given
@@ -80,7 +80,7 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
   })
 }
 
-function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count): Said[] {
+function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCount): StatusMessage[] {
   const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
   const excess = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
@@ -89,7 +89,7 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count):
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
-  const told = (message: string) => shortened([message, ...remarks].join('; '))
+  const told = (message: string) => truncated([message, ...remarks].join('; '))
   const errors = oneOf([
     ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
     ...uploadErrors(input),
@@ -105,7 +105,7 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count):
       },
       ...errors,
     ]
-  const complete: Said = {
+  const complete: StatusMessage = {
     type: 'complete',
     status: 'True',
     reason: 'JobsCompleted',
@@ -115,12 +115,12 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: Count):
 }
 
 /** A status has one condition of a type: the gravest reason, and all that is said. */
-function oneOf(errors: readonly Said[]): Said[] {
+function oneOf(errors: readonly StatusMessage[]): StatusMessage[] {
   return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
 }
 
-function failure(reason: RetinaReason, message: string): Said {
-  return { type: 'error', status: 'True', reason, message: shortened(message) }
+function failure(reason: RetinaReason, message: string): StatusMessage {
+  return { type: 'error', status: 'True', reason, message: truncated(message) }
 }
 
 /** What a user should know of a node beside how far it is. */
@@ -135,7 +135,7 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
 }
 
 // Retina says this of blobs and buckets alike.
-function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): Said[] {
+function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): StatusMessage[] {
   const secrets = missingSecrets.map(name => `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`)
   const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
   return [
@@ -144,9 +144,9 @@ function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInpu
   ]
 }
 
-function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Count {
+function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): NodeCount {
   const states = nodes.map(({ file, artifact }) => stateOf(file, artifact, outputs))
-  const of = (state: keyof Count) => states.filter(each => each === state).length
+  const of = (state: keyof NodeCount) => states.filter(each => each === state).length
   return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
 }
 
@@ -155,7 +155,7 @@ export function stateOf(
   { state, endpoints, uploads }: FileStatus,
   artifact: ArtifactStatus | undefined,
   outputs: readonly string[] = [],
-): keyof Count {
+): keyof NodeCount {
   if (artifact?.retried) return 'active'
   if (artifact && artifact.files.length === 0) return 'failed'
   if (artifact) return isStored(artifact, outputs, uploads) ? 'succeeded' : 'active'
@@ -163,7 +163,7 @@ export function stateOf(
   return state === 'Error' ? 'failed' : 'active'
 }
 
-function dated(said: Said, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
+function dated(said: StatusMessage, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
   const before = previous?.conditions?.find(({ type }) => type === said.type)
   const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : timeOf(nowMs)
   return { ...said, lastTransitionTime, observedGeneration: generation }
@@ -181,7 +181,7 @@ function timeOf(atMs: number): string {
 
 const messageMax = 32_768
 
-function shortened(message: string): string {
+function truncated(message: string): string {
   return message.length <= messageMax ? message : `${message.slice(0, messageMax - 1)}…`
 }
 
@@ -195,5 +195,5 @@ function bounded(status: RetinaStatus): RetinaStatus {
   }
   const least = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, stepCount - 1) }))
   const room = statusBytesMax - bytesOf({ ...status, files: [] })
-  return { ...status, files: fitting(least, ({ state }) => rankOf(state), room) }
+  return { ...status, files: withinBytes(least, ({ state }) => rankOf(state), room) }
 }

@@ -12,14 +12,14 @@ export type CaptureTarget = {
   readonly podNames?: readonly string[] | null
 }
 
-export type Place = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
+export type NodePlace = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
 
 export type ReadTarget = Pick<Intent, 'scope' | 'selector' | 'matches'>
 
-const nobody: Scope = { kind: 'Namespaces', names: [] }
+const noTarget: Scope = { kind: 'Namespaces', names: [] }
 
 /** What is written as {} is there, and matches everything. */
-export function readTarget(target: CaptureTarget, interfaces: readonly string[], place: Place): ReadTarget {
+export function readTarget(target: CaptureTarget, interfaces: readonly string[], place: NodePlace): ReadTarget {
   const { nodeSelector, namespaceSelector, podSelector } = target
   const podNames = target.podNames ?? []
   checkTarget(target)
@@ -49,18 +49,18 @@ function checkTarget({ nodeSelector, namespaceSelector, podSelector, podNames }:
     throw new RangeError('PodNames is not compatible with NamespaceSelector or PodSelector, please use one or the other')
 }
 
-function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: Place): ReadTarget {
+function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: NodePlace): ReadTarget {
   const nodes = at('nodeSelector', selector)
   const names = interfaces.includes('any') ? [] : interfaces
   const host: Scope = names.length === 0 ? { kind: 'Host' } : { kind: 'Host', interfaces: names }
   return {
-    scope: nodes.matches(labelIn(nodeLabels)) ? host : nobody,
+    scope: nodes.matches(labelIn(nodeLabels)) ? host : noTarget,
     selector: `nodes ${nodes.text || 'all'}`,
     matches: () => true,
   }
 }
 
-function namespacesOf(selector: LabelSelector, { namespaceLabels }: Place): { names: string[]; text: string } {
+function namespacesOf(selector: LabelSelector, { namespaceLabels }: NodePlace): { names: string[]; text: string } {
   const namespaces = at('namespaceSelector', selector)
   const names = [...namespaceLabels].filter(([, labels]) => namespaces.matches(labelIn(labels))).map(([name]) => name)
   return { names: names.toSorted(), text: namespaces.text }

@@ -4,10 +4,10 @@
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePercent } from '../../files/directories.ts'
-import type { ArtifactJob, Made, RetinaArchive } from '../../model/artifact.ts'
+import type { ArtifactJob, ArtifactResult, RetinaArchive } from '../../model/artifact.ts'
 import type { Settings } from '../../model/settings.ts'
-import { shortened } from '../../model/text.ts'
-import { hostFolder, openTemporary, settle } from '../hostFolder.ts'
+import { truncateText } from '../../model/text.ts'
+import { commitFile, hostFolder, openTemporary } from '../hostFolder.ts'
 import { TarGz } from '../tarGz.ts'
 import { render } from '../text/textFile.ts'
 import { archiveStem, type PacketFile, packetFiles } from './names.ts'
@@ -15,30 +15,30 @@ import { metadataFiles } from './networkInfo.ts'
 
 const messageMax = 1_000
 
-type Parts = {
+type ArchiveDeps = {
   readonly node: string
   readonly folder: string // of the capture's files
   readonly settings: Pick<Settings, 'captureDiskFreePercentMin'>
   readonly nowMs: number
   readonly signal: AbortSignal
 }
-type Job = ArtifactJob & { readonly artifact: RetinaArchive }
+type ArchiveJob = ArtifactJob & { readonly artifact: RetinaArchive }
 
-export async function makeRetinaArchive(job: Job, parts: Parts): Promise<Made> {
+export async function makeRetinaArchive(job: ArchiveJob, parts: ArchiveDeps): Promise<ArtifactResult> {
   const { nowMs: atMs } = parts
   const remarks: string[] = []
   try {
     const path = await pack(job, parts, remark => remarks.push(remark))
     const files = [{ path, bytes: (await stat(path)).size }]
-    const note = remarks.length === 0 ? {} : { note: shortened(remarks.join('; '), messageMax) }
+    const note = remarks.length === 0 ? {} : { note: truncateText(remarks.join('; '), messageMax) }
     return { atMs, files, ...note, ...(job.artifact.place && { isKept: true }) }
   } catch (failure) {
-    const attempts = (job.facts.made?.attempts ?? 0) + 1
-    return { atMs, files: [], error: shortened((failure as Error).message, messageMax), attempts }
+    const attempts = (job.facts.artifact?.attempts ?? 0) + 1
+    return { atMs, files: [], error: truncateText((failure as Error).message, messageMax), attempts }
   }
 }
 
-async function pack(job: Job, parts: Parts, tell: (problem: string) => void): Promise<string> {
+async function pack(job: ArchiveJob, parts: ArchiveDeps, tell: (problem: string) => void): Promise<string> {
   const { artifact, capture } = job
   const stem = archiveStem(capture.name, parts.node, artifact.createdAtMs)
   const folder = artifact.place ? await hostFolder(artifact.place) : parts.folder
@@ -56,15 +56,20 @@ async function pack(job: Job, parts: Parts, tell: (problem: string) => void): Pr
         throw failure
       })
     await output.sync()
-    return await settle(temporary, [join(folder, `${stem}.tar.gz`), join(folder, `${stem}-${capture.uid}.tar.gz`)])
+    return await commitFile(temporary, [join(folder, `${stem}.tar.gz`), join(folder, `${stem}-${capture.uid}.tar.gz`)])
   } finally {
     await rm(temporary, { force: true })
   }
 }
 
-type Filling = { readonly job: Job; readonly parts: Parts; readonly stem: string; readonly tell: (problem: string) => void }
+type ArchiveEntries = {
+  readonly job: ArchiveJob
+  readonly parts: ArchiveDeps
+  readonly stem: string
+  readonly tell: (problem: string) => void
+}
 
-async function fill(tar: TarGz, { job, parts, stem, tell }: Filling): Promise<void> {
+async function fill(tar: TarGz, { job, parts, stem, tell }: ArchiveEntries): Promise<void> {
   const { facts, artifact } = job
   const asked = { stem, files: facts.fileNames, endpoints: [...facts.endpoints.keys()], fileCount: artifact.fileCount }
   const lines: string[] = []
@@ -84,9 +89,9 @@ async function fill(tar: TarGz, { job, parts, stem, tell }: Filling): Promise<vo
   await tar.addBody('tcpdump.log', Buffer.from(logOf(job, packets, lines)))
 }
 
-type Texting = { readonly job: Job; readonly parts: Parts; readonly note: (problem: string) => void }
+type TextJob = { readonly job: ArchiveJob; readonly parts: ArchiveDeps; readonly note: (problem: string) => void }
 
-async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, note }: Texting): Promise<void> {
+async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, note }: TextJob): Promise<void> {
   const temporary = join(parts.folder, `.${file}.text`)
   try {
     const wanted = { file: join(parts.folder, file), text: temporary, flags: job.artifact.display, signal: parts.signal }
@@ -99,7 +104,7 @@ async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, not
 }
 
 /** Where tcpdump's own words would be: what was captured, and what was not. */
-function logOf({ capture, facts }: Job, packets: readonly PacketFile[], problems: readonly string[]): string {
+function logOf({ capture, facts }: ArchiveJob, packets: readonly PacketFile[], problems: readonly string[]): string {
   const rows = [...facts.endpoints.values()].map(
     ({ name, interfaceName, packets: written, received, dropped, refused, message }) =>
       `${name} on ${interfaceName}: ${written} packets captured, ${received} received by filter, ${dropped} dropped by kernel, ${refused} not written${message === undefined ? '' : `; ${message}`}`,

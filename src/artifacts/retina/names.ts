@@ -7,7 +7,7 @@ export function archiveStem(capture: string, node: string, atMs: number | undefi
   return `${capture}-${node}-${time}UTC`
 }
 
-type Asked = {
+type NameOptions = {
   readonly stem: string
   readonly files: readonly string[] // as src/files names them: {endpoint}_{interface}, with a time when rotated
   readonly endpoints: readonly string[]
@@ -17,7 +17,7 @@ type Asked = {
 export type PacketFile = { readonly file: string; readonly entry: string; readonly text: string }
 
 /** What each file is called in the archive, and the text of its packets. One interface: `<stem>.pcap`. */
-export function packetFiles({ stem, files, endpoints, fileCount }: Asked): PacketFile[] {
+export function packetFiles({ stem, files, endpoints, fileCount }: NameOptions): PacketFile[] {
   const series = [...Map.groupBy(files.toSorted(byAge), seriesOf)].toSorted(([a], [b]) => (a < b ? -1 : 1))
   const owners = series.map(([name]) => endpoints.find(endpoint => name.startsWith(`${endpoint}_`)) ?? name)
   return series.flatMap(([name, members], index) => {

@@ -9,7 +9,7 @@ import { notFound, runTool } from '../runTool.ts'
 
 export type MetadataFile = { readonly entry: string; readonly body: Buffer }
 
-type Tell = (problem: string) => void
+type ReportError = (problem: string) => void
 type Command = { readonly command: readonly string[]; readonly says: string }
 
 const toolBytesMax = 16 * 1_024 * 1_024
@@ -28,7 +28,7 @@ const sockets: readonly Command[] = [
   { command: ['ss', '-tapionume'], says: 'sockets one by one' },
 ]
 
-export async function* metadataFiles(tell: Tell, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
+export async function* metadataFiles(tell: ReportError, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
   yield { entry: 'ip-resources.txt', body: await outputs(ip, tell, signal, withoutIp) }
   yield { entry: 'iptables-rules.txt', body: await iptables(tell, signal) }
   yield { entry: 'socket-stats.txt', body: await outputs(sockets, tell, signal, () => withoutSs(tell)) }
@@ -39,7 +39,7 @@ export async function* metadataFiles(tell: Tell, signal: AbortSignal): AsyncGene
 /** `instead`: what the node itself knows when none of the tools is there. */
 async function outputs(
   commands: readonly Command[],
-  tell: Tell,
+  tell: ReportError,
   signal: AbortSignal,
   instead: () => Promise<string> | string,
 ): Promise<Buffer> {
@@ -60,7 +60,7 @@ async function outputs(
 }
 
 // nft or legacy: whichever holds more; none is no failure of the capture.
-async function iptables(tell: Tell, signal: AbortSignal): Promise<Buffer> {
+async function iptables(tell: ReportError, signal: AbortSignal): Promise<Buffer> {
   const saved = await Promise.all(
     ['nft', 'legacy'].map(async mode => {
       const { out, error } = await runTool([`iptables-${mode}-save`], { bytesMax: toolBytesMax, timeoutMs: toolMs, signal })
@@ -86,7 +86,7 @@ function withoutIp(): string {
   return `Addresses as the agent sees them:\n${JSON.stringify(networkInterfaces(), undefined, 1)}\nRoutes, neighbors and rules: see proc-net\n`
 }
 
-async function withoutSs(tell: Tell): Promise<string> {
+async function withoutSs(tell: ReportError): Promise<string> {
   const names = ['sockstat', 'sockstat6', 'tcp', 'tcp6', 'udp', 'udp6']
   const texts = await Promise.all(
     names.map(async name => `${name}\n${((await contents(join('/proc/self/net', name), tell)) ?? '').toString()}`),
@@ -94,7 +94,7 @@ async function withoutSs(tell: Tell): Promise<string> {
   return texts.join('\n')
 }
 
-async function* tree(from: string, to: string, tell: Tell, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
+async function* tree(from: string, to: string, tell: ReportError, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
   const counted = { files: 0, failed: 0 }
   for await (const name of walk(from, '')) {
     if (signal.aborted) return

@@ -4,12 +4,12 @@
 import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCaptureFile } from '../../files/names.ts'
-import { systemRefusal } from '../../model/errors.ts'
+import { osErrorMessage } from '../../model/errors.ts'
 import { type FilePart, pcapHeadBytes } from '../../pcap/orderedRecords.ts'
 
-const notesName = '.printed'
+const offsetsFileName = '.printed'
 
-export class Printed implements Disposable {
+export class PrintOffset implements Disposable {
   readonly #folder: string
   readonly #notes: number
   readonly #ends: Map<number, number>
@@ -21,17 +21,17 @@ export class Printed implements Disposable {
   }
 
   /** `folder`: with the capture's files. */
-  static open(folder: string): Printed {
-    const path = join(folder, notesName)
+  static open(folder: string): PrintOffset {
+    const path = join(folder, offsetsFileName)
     const here = new Set(filesIn(folder).map(({ inode }) => inode))
-    const ends = new Map([...readNotes(path)].filter(([inode]) => here.has(inode)))
+    const ends = new Map([...readOffsets(path)].filter(([inode]) => here.has(inode)))
     writeFileSync(`${path}.new`, textOf(ends), { mode: 0o640 })
     renameSync(`${path}.new`, path)
-    return new Printed(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
+    return new PrintOffset(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
   }
 
   /** What there is of each file behind these places, and behind what was printed. */
-  news(readTo: ReadonlyMap<number, number>): FilePart[] {
+  unread(readTo: ReadonlyMap<number, number>): FilePart[] {
     return filesIn(this.#folder).flatMap(({ path, inode, bytes }) => {
       const fromByte = readTo.get(inode) ?? this.#endOf(inode, bytes)
       return bytes > fromByte ? [{ path, file: inode, inode, fromByte, toByte: bytes }] : []
@@ -44,7 +44,7 @@ export class Printed implements Disposable {
     try {
       appendFileSync(this.#notes, textOf(ends))
     } catch (error) {
-      systemRefusal(error)
+      osErrorMessage(error)
     }
   }
 
@@ -72,7 +72,7 @@ function filesIn(folder: string): CaptureFile[] {
 }
 
 /** The last note of each file counts; one that was not written to its end does not. */
-function readNotes(path: string): Map<number, number> {
+function readOffsets(path: string): Map<number, number> {
   const lines = statSync(path, { throwIfNoEntry: false }) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
   const notes = lines
     .map(line => line.split(' ').map(Number))

@@ -6,34 +6,34 @@ import { snapLengthMax } from '../../model/capture.ts'
 import { fileHeader } from '../../pcap/fileHeader.ts'
 import { type PcapRecord, recordsOf } from '../../pcap/orderedRecords.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import { Printed } from './printOffset.ts'
-import { type Print, stopped } from './stdoutWriter.ts'
+import { PrintOffset } from './printOffset.ts'
+import { type LinePrinter, printerStopped } from './stdoutWriter.ts'
 import { liveTextLines, pause } from './tcpdump.ts'
 
 export type Printing = {
   readonly folder: string
-  readonly print: Print
+  readonly print: LinePrinter
   readonly signal: AbortSignal
 }
 
 /** `quietMs`: when none has come for so long, it is over. */
-export type Growing = { readonly clock: Clock; readonly quietMs: number }
+export type GrowingFile = { readonly clock: Clock; readonly quietMs: number }
 
 type End = Pick<PcapRecord, 'file' | 'endAt'>
 type Records = AsyncGenerator<PcapRecord | typeof pause, void, undefined>
 
-const lookMs = 200
+const pollIntervalMs = 200
 const printBytes = 4_096 // goes into a pipe as a whole, whoever else writes there
-const nobody = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' }
-const header = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...nobody })
+const noReader = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' }
+const header = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...noReader })
 
 /** What is there and was not printed yet; with `growing` also what comes. */
-export async function printPackets({ folder, print, signal }: Printing, growing?: Growing): Promise<void> {
+export async function printPackets({ folder, print, signal }: Printing, growing?: GrowingFile): Promise<void> {
   const over = new AbortController()
   const both = AbortSignal.any([signal, over.signal])
-  using printed = Printed.open(folder)
+  using printed = PrintOffset.open(folder)
   const fed: End[] = [] // of records whose lines have not come out
-  const records = growing ? growingRecords(printed, fed, both, growing) : pass(printed, new Map(), fed, both)
+  const records = growing ? growingRecords(printed, fed, both, growing) : passOn(printed, new Map(), fed, both)
   const first = await records.next()
   if (first.done) return // tcpdump is not started for nothing
   const page = new Page(print, printed, both)
@@ -48,24 +48,24 @@ export async function printPackets({ folder, print, signal }: Printing, growing?
   }
 }
 
-async function* growingRecords(printed: Printed, fed: End[], signal: AbortSignal, { clock, quietMs }: Growing): Records {
+async function* growingRecords(printed: PrintOffset, fed: End[], signal: AbortSignal, { clock, quietMs }: GrowingFile): Records {
   const readTo = new Map<number, number>()
   for (let lastAtMs = clock.now(); ; ) {
-    for await (const record of pass(printed, readTo, fed, signal)) {
+    for await (const record of passOn(printed, readTo, fed, signal)) {
       lastAtMs = clock.now()
       yield record
     }
     if (clock.now() - lastAtMs > quietMs) return
-    await clock.sleepUntil(clock.now() + lookMs, signal)
-    if (signal.aborted) throw stopped()
+    await clock.sleepUntil(clock.now() + pollIntervalMs, signal)
+    if (signal.aborted) throw printerStopped()
   }
 }
 
 /** Once over all that has come since. */
-async function* pass(printed: Printed, readTo: Map<number, number>, fed: End[], signal: AbortSignal): Records {
+async function* passOn(printed: PrintOffset, readTo: Map<number, number>, fed: End[], signal: AbortSignal): Records {
   let count = 0
-  for await (const record of recordsOf(printed.news(readTo))) {
-    if (signal.aborted) throw stopped()
+  for await (const record of recordsOf(printed.unread(readTo))) {
+    if (signal.aborted) throw printerStopped()
     const { file, endAt } = record
     readTo.set(file, endAt)
     fed.push({ file, endAt })
@@ -82,14 +82,14 @@ async function* chained(first: PcapRecord | typeof pause, rest: Records): Record
 
 /** Lines that are printed together. */
 class Page {
-  readonly #print: Print
-  readonly #printed: Printed
+  readonly #print: LinePrinter
+  readonly #printed: PrintOffset
   readonly #signal: AbortSignal
   #lines: string[] = []
   #bytes = 0
   #ends = new Map<number, number>()
 
-  constructor(print: Print, printed: Printed, signal: AbortSignal) {
+  constructor(print: LinePrinter, printed: PrintOffset, signal: AbortSignal) {
     this.#print = print
     this.#printed = printed
     this.#signal = signal

@@ -4,12 +4,12 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-const nobody = 65_534
+const nobodyUid = 65_534
 
 export async function tcpdumpAsNobody(args: readonly string[], options: Pick<SpawnOptions, 'stdio' | 'env'>): Promise<ChildProcess> {
   if (process.getuid?.() !== 0) return started(args, options)
   try {
-    return await started(args, { ...options, uid: nobody, gid: nobody })
+    return await started(args, { ...options, uid: nobodyUid, gid: nobodyUid })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error
     return started(['-Z', 'root', ...args], options)

@@ -4,12 +4,12 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { Clock } from '../../runtime/clock.ts'
 
-export type Print = (text: string, signal: AbortSignal) => Promise<void>
+export type LinePrinter = (text: string, signal: AbortSignal) => Promise<void>
 
-const lookMs = 50
+const pollIntervalMs = 50
 
 /** Disposing it leaves standard output as it is. */
-export class Output implements Disposable {
+export class StdoutWriter implements Disposable {
   readonly #clock: Clock
   readonly #pipe = pipeOf(1)
 
@@ -17,13 +17,13 @@ export class Output implements Disposable {
     this.#clock = clock
   }
 
-  readonly print: Print = async (text, signal) => {
+  readonly print: LinePrinter = async (text, signal) => {
     if (this.#pipe === undefined) return void process.stdout.write(text)
     const bytes = Buffer.from(text)
     for (let at = 0; at < bytes.length; ) {
-      if (signal.aborted) throw stopped()
+      if (signal.aborted) throw printerStopped()
       const written = writeIfFree(this.#pipe, bytes.subarray(at))
-      if (written === 0) await this.#clock.sleepUntil(this.#clock.now() + lookMs, signal)
+      if (written === 0) await this.#clock.sleepUntil(this.#clock.now() + pollIntervalMs, signal)
       at += written
     }
   };
@@ -33,7 +33,7 @@ export class Output implements Disposable {
   }
 }
 
-export function stopped(): Error {
+export function printerStopped(): Error {
   return new Error('Cannot print packets: selcap or the capture was stopped')
 }
 

@@ -9,7 +9,7 @@ import type { PcapRecord } from '../../pcap/orderedRecords.ts'
 import { tcpdumpAsNobody } from './sandbox.ts'
 
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
-type Expected = { readonly time: string; readonly bytes: number }
+type ExpectedRecord = { readonly time: string; readonly bytes: number }
 
 /** Among records: what came so far is to come out now. Among lines: all of that has come out. */
 export const pause = Symbol('pause')
@@ -37,7 +37,7 @@ async function* decoded(
 ): AsyncGenerator<string | Pause, void, undefined> {
   const tcpdump = await start(flags)
   const complaint = complaintOf(tcpdump)
-  const expected: Expected[] = []
+  const expected: ExpectedRecord[] = []
   const fed = feed(tcpdump, header, records, expected)
   fed.catch(() => tcpdump.kill('SIGKILL')) // told below
   const ended = once(tcpdump, 'close')
@@ -89,7 +89,12 @@ async function start(flags: readonly string[]): Promise<Process> {
   }
 }
 
-async function feed(tcpdump: Process, header: Buffer, records: AsyncIterable<PcapRecord | Pause>, expected: Expected[]): Promise<void> {
+async function feed(
+  tcpdump: Process,
+  header: Buffer,
+  records: AsyncIterable<PcapRecord | Pause>,
+  expected: ExpectedRecord[],
+): Promise<void> {
   const { stdin } = tcpdump
   stdin.on('error', () => {}) // it ended first: its exit says why
   const gone = once(tcpdump, 'close').then(() => false)

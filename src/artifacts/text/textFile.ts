@@ -9,15 +9,15 @@ import { openTemporary } from '../hostFolder.ts'
 import { endOf, notFound, toolEnvironment } from '../runTool.ts'
 import { tcpdumpAsNobody } from './sandbox.ts'
 
-const known = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
+const tcpdumpCache = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
 const timeoutMs = 600_000
 
-type Wanted = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
+type TextFileOptions = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
 
 /** Why the text is not there, or not whole. */
-export async function render({ file, text, flags, signal }: Wanted): Promise<string | undefined> {
-  const strange = flags.find(flag => !known.test(flag))
+export async function render({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
+  const strange = flags.find(flag => !tcpdumpCache.test(flag))
   if (strange !== undefined) throw new Error(`Cannot render packets: "${strange}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await using output = await openTemporary(text)

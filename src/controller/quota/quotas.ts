@@ -3,8 +3,8 @@
 // what was counted is kept here, and nothing else: a controller that is killed is followed by one that counts again.
 // Without a limit it asks nobody anything.
 
-import type { NodeRow } from '../../api/packetcapture/reconcile.ts'
-import { type Exceeded, isCounted, passNow } from '../../api/retina/grantPass.ts'
+import type { NodeObservation } from '../../api/packetcapture/reconcile.ts'
+import { type Exceeded, grantPass, isCounted } from '../../api/retina/grantPass.ts'
 import { annotationsWith } from '../../api/retina/passAnnotation.ts'
 import type { KubeObject, Labelled } from '../../kube/informer.ts'
 import type { Kube } from '../../kube/request.ts'
@@ -12,41 +12,41 @@ import type { Intent, Rejection } from '../../model/capture.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { Labels } from '../../model/world.ts'
 import type { Clock } from '../../runtime/clock.ts'
-import type { ListedCapture } from '../cachedCapture.ts'
-import { survey } from './countNodes.ts'
+import type { CachedCapture } from '../cachedCapture.ts'
+import { countNodes } from './countNodes.ts'
 
-export type QuotaParts = { readonly kube: Kube; readonly clock: Clock; readonly settings: () => Settings }
+export type QuotaDeps = { readonly kube: Kube; readonly clock: Clock; readonly settings: () => Settings }
 
 export type QuotaInput = {
-  readonly capture: ListedCapture
+  readonly capture: CachedCapture
   readonly read: Intent | Rejection
-  readonly rows: readonly NodeRow[] // of this capture's uid
+  readonly rows: readonly NodeObservation[] // of this capture's uid
   readonly nodes: Iterable<KubeObject>
 }
 
 /** `through`: the nodes that may take part, by name. */
-export type QuotaVerdict = { readonly through: ReadonlySet<string>; readonly exceeded?: Exceeded; readonly failure?: string }
+export type QuotaState = { readonly through: ReadonlySet<string>; readonly exceeded?: Exceeded; readonly failure?: string }
 
 /** `verdict` undefined: nothing is limited. `annotations`: what they should be, where they are not. */
-export type QuotaLooked = { readonly verdict?: QuotaVerdict; readonly annotations?: Labels; readonly wakeAtMs: number }
+export type QuotaSync = { readonly verdict?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }
 
-type Count = { readonly needed?: readonly string[]; readonly failure?: string }
-type Counted = Count & { readonly spec: string; readonly waiting: string; readonly atMs: number }
+type NodeCount = { readonly needed?: readonly string[]; readonly failure?: string }
+type CountedNodes = NodeCount & { readonly spec: string; readonly waiting: string; readonly atMs: number }
 
-const againMs = 1_000 // counting costs lists: no more often, whatever happens
-const retryMs = 10_000
+const recheckMs = 1_000 // counting costs lists: no more often, whatever happens
+const retryDelayMs = 10_000
 const recountMs = 300_000 // nodes without an agent say nothing when their pods go
 const never = Number.POSITIVE_INFINITY
 
 export class Quotas {
-  readonly #parts: QuotaParts
-  readonly #counted = new Map<string, Counted>() // by uid
+  readonly #parts: QuotaDeps
+  readonly #counted = new Map<string, CountedNodes>() // by uid
 
-  constructor(parts: QuotaParts) {
+  constructor(parts: QuotaDeps) {
     this.#parts = parts
   }
 
-  async look(input: QuotaInput, signal: AbortSignal): Promise<QuotaLooked> {
+  async sync(input: QuotaInput, signal: AbortSignal): Promise<QuotaSync> {
     const { capture, read, rows } = input
     if (!read.ok || !read.quota) return { wakeAtMs: never }
     const { metadata } = capture
@@ -55,7 +55,7 @@ export class Quotas {
     const isDue = !isCounted({ metadata, quota })
     const { needed, failure, wakeAtMs } = isDue ? await this.#count(input, quota.nodesMax, waiting, signal) : { wakeAtMs: never }
     const nowMs = this.#parts.clock.now()
-    const { pass, exceeded } = passNow({ metadata, quota, needed, waiting, nowMs })
+    const { pass, exceeded } = grantPass({ metadata, quota, needed, waiting, nowMs })
     return {
       verdict: { through: new Set(pass?.nodes), ...(exceeded && { exceeded }), ...(failure !== undefined && { failure }) },
       ...(pass && pass !== quota.pass && { annotations: annotationsWith(metadata.annotations, pass) }),
@@ -64,7 +64,7 @@ export class Quotas {
   }
 
   /** Forgets all but these. */
-  keepOnly(uids: ReadonlySet<string>): void {
+  retain(uids: ReadonlySet<string>): void {
     for (const uid of this.#counted.keys()) if (!uids.has(uid)) this.#counted.delete(uid)
   }
 
@@ -74,7 +74,7 @@ export class Quotas {
     limit: number,
     waitingNodes: readonly string[],
     signal: AbortSignal,
-  ): Promise<Count & { readonly wakeAtMs: number }> {
+  ): Promise<NodeCount & { readonly wakeAtMs: number }> {
     const { clock } = this.#parts
     const { uid, generation } = capture.metadata
     const [spec, waiting] = [`${generation} of ${limit}`, waitingNodes.join()]
@@ -88,28 +88,28 @@ export class Quotas {
   }
 
   /** Those that wait are needed, whatever a list says: they know best. */
-  async #survey(capture: ListedCapture, nodes: Iterable<KubeObject>, signal: AbortSignal, waiting: readonly string[]): Promise<Count> {
+  async #survey(capture: CachedCapture, nodes: Iterable<KubeObject>, signal: AbortSignal, waiting: readonly string[]): Promise<NodeCount> {
     const { kube, settings } = this.#parts
     const labels = new Map([...nodes].map(({ metadata }) => [metadata.name, (metadata as Labelled['metadata']).labels ?? {}]))
-    return survey({ kube, settings: settings(), signal }, capture, labels).then(
+    return countNodes({ kube, settings: settings(), signal }, capture, labels).then(
       needed => ({ needed: [...new Set([...needed, ...waiting])].toSorted() }),
       (error: Error) => ({ failure: `Cannot count the nodes that the capture needs: ${error.message}` }),
     )
   }
 }
 
-function resultOf({ needed, failure }: Count): Count {
+function resultOf({ needed, failure }: NodeCount): NodeCount {
   return { ...(needed && { needed }), ...(failure !== undefined && { failure }) }
 }
 
-function dueOf(before: Counted, spec: string, waiting: string): number {
-  if (before.spec !== spec || before.waiting !== waiting) return before.atMs + againMs
-  return before.atMs + (before.failure === undefined ? recountMs : retryMs)
+function dueOf(before: CountedNodes, spec: string, waiting: string): number {
+  if (before.spec !== spec || before.waiting !== waiting) return before.atMs + recheckMs
+  return before.atMs + (before.failure === undefined ? recountMs : retryDelayMs)
 }
 
 /** Nodes that have something of the capture at hand, as it is written now, and do not begin. */
-function waitingIn(rows: readonly NodeRow[], generation: number): string[] {
-  const isWaiting = ({ row, silentSinceMs }: NodeRow) =>
+function waitingIn(rows: readonly NodeObservation[], generation: number): string[] {
+  const isWaiting = ({ row, silentSinceMs }: NodeObservation) =>
     silentSinceMs === undefined &&
     row.isListed &&
     row.observedGeneration === generation &&

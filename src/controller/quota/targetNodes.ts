@@ -9,14 +9,14 @@ import type { Pod } from '../../model/pod.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { CaptureDocument, Labels } from '../../model/world.ts'
 
-export type Surveyed = {
+export type NodeTargets = {
   readonly settings: Settings
   readonly nodes: ReadonlyMap<string, Labels>
   readonly namespaceLabels: ReadonlyMap<string, Labels>
   readonly pods: readonly Pod[]
 }
 
-export function nodesNeeded(capture: CaptureDocument, { nodes, pods, ...cluster }: Surveyed): string[] {
+export function targetNodes(capture: CaptureDocument, { nodes, pods, ...cluster }: NodeTargets): string[] {
   const place = { ...cluster, node: '', serviceAccountLabels: new Map() }
   const endpoints = pods.map(pod => podToEndpoint(pod, place)).filter(endpoint => endpoint !== undefined)
   const byNode = Map.groupBy(endpoints, ({ node }) => node)
@@ -30,7 +30,7 @@ export function nodesNeeded(capture: CaptureDocument, { nodes, pods, ...cluster 
 }
 
 /** Whose packets it may take: of a node's interfaces if any node is meant, else pods of these namespaces. */
-export function scopeOf(capture: CaptureDocument, { nodes, ...cluster }: Omit<Surveyed, 'pods'>): Scope {
+export function scopeOf(capture: CaptureDocument, { nodes, ...cluster }: Omit<NodeTargets, 'pods'>): Scope {
   const read = [{}, ...nodes.values()].map(nodeLabels => readCapture(capture, { ...cluster, node: '', nodeLabels }))
   const scopes = read.flatMap(each => (each.ok ? [each.scope] : []))
   return scopes.find(({ kind }) => kind === 'Host') ?? scopes[0] ?? { kind: 'Namespaces', names: [] }

@@ -4,12 +4,12 @@
 import { apiWords, type CaptureRef, captureKey } from '../../model/capture.ts'
 
 /** Of the capture's namespace; whoever administers that says what it may read. */
-export const claimAccount = 'selcap-claim'
+export const pvcAccount = 'selcap-claim'
 const mounted = '/claim'
-const said = '/dev/termination-log' // where kubelets look for it
+const shellText = '/dev/termination-log' // where kubelets look for it
 const secondsMost = 86_400
 
-export type ClaimPodInput = {
+export type PvcPodInput = {
   readonly capture: CaptureRef
   readonly apiVersion: string // of the capture
   readonly claim: string
@@ -18,7 +18,7 @@ export type ClaimPodInput = {
 }
 
 /** What of a pod is looked at again when it has ended. */
-export type ClaimPod = {
+export type PvcPod = {
   readonly metadata: { readonly ownerReferences: readonly [{ readonly uid: string }] }
   readonly spec: {
     readonly serviceAccountName: string
@@ -28,25 +28,25 @@ export type ClaimPod = {
   }
 }
 
-export function claimPodName({ uid }: CaptureRef): string {
+export function pvcPodName({ uid }: CaptureRef): string {
   return `selcap-claim-${uid}`
 }
 
-export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPodInput): ClaimPod {
+export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInput): PvcPod {
   const { api, namespace, name, uid } = capture
   const command = ['selcap', 'download', name, '--api', apiWords[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`]
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: claimPodName(capture),
+      name: pvcPodName(capture),
       namespace,
-      labels: { 'app.kubernetes.io/name': claimAccount, 'app.kubernetes.io/part-of': 'selcap' },
+      labels: { 'app.kubernetes.io/name': pvcAccount, 'app.kubernetes.io/part-of': 'selcap' },
       annotations: { 'selcap.dev/capture': captureKey(capture) },
       ownerReferences: [{ apiVersion, kind: api, name, uid }],
     },
     spec: {
-      serviceAccountName: claimAccount,
+      serviceAccountName: pvcAccount,
       restartPolicy: 'OnFailure',
       activeDeadlineSeconds: secondsMost,
       enableServiceLinks: false,
@@ -61,8 +61,8 @@ export function claimPod({ capture, apiVersion, claim, folder, image }: ClaimPod
         {
           name: 'copy',
           image,
-          command: [...command, '--proof', said],
-          terminationMessagePath: said,
+          command: [...command, '--proof', shellText],
+          terminationMessagePath: shellText,
           volumeMounts: [{ name: 'claim', mountPath: mounted }],
           resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },

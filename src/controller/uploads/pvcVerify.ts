@@ -6,26 +6,26 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Agents } from '../../agentapi/client/agents.ts'
 import { digestOf, filesPath, type ListedFile, listFiles } from '../../agentapi/client/files.ts'
-import { type CopiedFile, copiedOf, isSameCopy } from '../../model/copyManifest.ts'
-import type { ClaimPod } from './pvcPod.ts'
-import type { UploadWish } from './request.ts'
+import { type CopiedFile, copyManifestOf, isSameCopy } from '../../model/copyManifest.ts'
+import type { PvcPod } from './pvcPod.ts'
+import type { UploadRequest } from './request.ts'
 
-type Ended = {
+type EndedPod = {
   readonly name?: string
   readonly state?: { readonly terminated?: { readonly exitCode?: number; readonly message?: string } }
 }
 
 /** As the API server has it. */
-export type FoundPod = Partial<ClaimPod> & {
-  readonly status?: { readonly phase?: string; readonly message?: string; readonly containerStatuses?: readonly Ended[] }
+export type FoundPod = Partial<PvcPod> & {
+  readonly status?: { readonly phase?: string; readonly message?: string; readonly containerStatuses?: readonly EndedPod[] }
 }
 
 export type ComparedFile = { readonly node: string; readonly file: ListedFile; readonly sha256: string }
 
-export async function compareClaim(
+export async function verifyPvc(
   agents: Agents,
-  wish: UploadWish,
-  { found, made }: { readonly found: FoundPod; readonly made: ClaimPod },
+  wish: UploadRequest,
+  { found, made }: { readonly found: FoundPod; readonly made: PvcPod },
   signal: AbortSignal,
 ): Promise<ComparedFile[]> {
   if (!isAsMade(found, made)) throw new Error('the pod is another than the controller makes: nothing is removed from the nodes')
@@ -36,7 +36,7 @@ export async function compareClaim(
     for (const file of (await listFiles(agents, place, path)).files)
       files.push({ node, file, sha256: await digestOf(agents, { place, path, file }, signal) })
   }
-  const wanted = copiedOf(files.map(asCopied), text => createHash('sha256').update(text).digest('hex'))
+  const wanted = copyManifestOf(files.map(asCopied), text => createHash('sha256').update(text).digest('hex'))
   if (ended?.exitCode !== 0 || !isSameCopy(parsed(ended.message), wanted))
     throw new Error('what lies there has another size or checksum than what the nodes hold: nothing is removed from them')
   return files
@@ -47,7 +47,7 @@ function asCopied({ node, file, sha256 }: ComparedFile): CopiedFile {
 }
 
 /** The API server fills in what was left open; what was set stands as it was. */
-function isAsMade({ metadata, spec }: FoundPod, made: ClaimPod): boolean {
+function isAsMade({ metadata, spec }: FoundPod, made: PvcPod): boolean {
   const [container, ...others] = spec?.containers ?? []
   const [wanted] = made.spec.containers
   return (

@@ -2,30 +2,30 @@
 // Looks again when a node reports other files, and from time to time; what fails is tried again, less and less often. Nothing here
 // outlives the process: whoever leads next finds in the status and in the stores what is done.
 
-import type { UploadsDone } from '../../api/packetcapture/reconcile.ts'
+import type { UploadResults } from '../../api/packetcapture/reconcile.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import type { UploadStatus } from '../../model/status.ts'
 import type { Logger } from '../../runtime/log.ts'
-import { noUploads } from '../metrics.ts'
-import { signatureOf, type UploadWish } from './request.ts'
-import { type JobParts, runJob } from './worker.ts'
+import { zeroUploadCounters } from '../metrics.ts'
+import { fingerprintOf, type UploadRequest } from './request.ts'
+import { runUpload, type UploadDeps } from './worker.ts'
 
-export type UploadsParts = JobParts & { readonly log: Logger; readonly onChange: () => void }
+export type UploadQueueDeps = UploadDeps & { readonly log: Logger; readonly onChange: () => void }
 
 const atOnce = 2 // each takes three parts of memory
-const lookMs = 60_000
+const pollIntervalMs = 60_000
 const waitMs = 5_000 // while a pod is at work
-const retryMs = { first: 15_000, most: 600_000 } as const
+const retryDelayMs = { first: 15_000, most: 600_000 } as const
 const doneMax = 200 // of a node, as in the status
 const storedMax = 20_000
 const never = Number.POSITIVE_INFINITY
 
-type Kept = {
+type KeptUpload = {
   readonly done: Map<string, UploadStatus[]> // by node
   failures: Map<string, string>
   missingSecrets: Set<string>
   readonly stored: Set<string>
-  wish: UploadWish
+  wish: UploadRequest
   signature: string // of what was looked at last
   isBusy: boolean
   isWaiting: boolean
@@ -33,23 +33,23 @@ type Kept = {
   nextAtMs: number
 }
 
-export class Uploads {
-  readonly #parts: UploadsParts
-  readonly #kept = new Map<string, Kept>() // by uid
-  readonly #waiting: Kept[] = []
-  readonly tally = noUploads()
+export class UploadQueue {
+  readonly #parts: UploadQueueDeps
+  readonly #kept = new Map<string, KeptUpload>() // by uid
+  readonly #waiting: KeptUpload[] = []
+  readonly tally = zeroUploadCounters()
   #busy = 0
 
-  constructor(parts: UploadsParts) {
+  constructor(parts: UploadQueueDeps) {
     this.#parts = parts
   }
 
   /** Begins what is due. Returns when to be asked again by itself. */
-  look(wish: UploadWish, nowMs: number, signal: AbortSignal): number {
+  sync(wish: UploadRequest, nowMs: number, signal: AbortSignal): number {
     const kept = this.#of(wish)
     if (kept.isBusy) return never // its end is a change
     const isOther = kept.wish.generation !== wish.generation // the user may have mended it
-    const isNew = signatureOf(wish) !== kept.signature && (kept.failed === 0 || isOther)
+    const isNew = fingerprintOf(wish) !== kept.signature && (kept.failed === 0 || isOther)
     kept.wish = wish
     if (!isNew && nowMs < kept.nextAtMs) return kept.nextAtMs
     kept.isBusy = true
@@ -58,22 +58,22 @@ export class Uploads {
     return never
   }
 
-  of(uid: string): UploadsDone | undefined {
+  of(uid: string): UploadResults | undefined {
     return this.#kept.get(uid)
   }
 
   /** Nothing is under way, and the last look found nothing left to do. */
-  isSettled(wish: UploadWish): boolean {
+  isSettled(wish: UploadRequest): boolean {
     const kept = this.#kept.get(wish.capture.uid)
-    return kept !== undefined && !kept.isBusy && !kept.isWaiting && kept.failed === 0 && kept.signature === signatureOf(wish)
+    return kept !== undefined && !kept.isBusy && !kept.isWaiting && kept.failed === 0 && kept.signature === fingerprintOf(wish)
   }
 
   /** Forgets all but these. */
-  keepOnly(uids: ReadonlySet<string>): void {
+  retain(uids: ReadonlySet<string>): void {
     for (const [uid, { isBusy }] of this.#kept) if (!uids.has(uid) && !isBusy) this.#kept.delete(uid)
   }
 
-  #of(wish: UploadWish): Kept {
+  #of(wish: UploadRequest): KeptUpload {
     const known = this.#kept.get(wish.capture.uid)
     if (known) return known
     const made = {
@@ -105,7 +105,7 @@ export class Uploads {
     if (signal.aborted) for (const kept of this.#waiting.splice(0)) kept.isBusy = false
   }
 
-  async #go(kept: Kept, signal: AbortSignal): Promise<void> {
+  async #go(kept: KeptUpload, signal: AbortSignal): Promise<void> {
     const { wish } = kept
     const failures = new Map<string, string>()
     const missingSecrets = new Set<string>()
@@ -122,7 +122,7 @@ export class Uploads {
       },
       onMissingSecret: (name: string) => void missingSecrets.add(name),
     }
-    const outcome = await runJob(this.#parts, wish, memory, signal)
+    const outcome = await runUpload(this.#parts, wish, memory, signal)
     for (const mark of kept.stored) if (kept.stored.size > storedMax) kept.stored.delete(mark) // the oldest; asking the store tells as well
     const isOver = !signal.aborted
     kept.isBusy = false
@@ -130,12 +130,12 @@ export class Uploads {
     const nowMs = this.#parts.nowMs()
     kept.failures = failures
     kept.missingSecrets = missingSecrets
-    kept.signature = signatureOf(wish)
+    kept.signature = fingerprintOf(wish)
     kept.failed = failures.size === 0 ? 0 : kept.failed + 1
     kept.isWaiting = outcome === 'waits'
     const isAllSeen = wish.nodes.length === 0 && missingSecrets.size === 0 // until there is something to send
-    const soonMs = isAllSeen ? never : kept.isWaiting ? waitMs : lookMs
-    kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : doubledMs(kept.failed, retryMs))
+    const soonMs = isAllSeen ? never : kept.isWaiting ? waitMs : pollIntervalMs
+    kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : doubledMs(kept.failed, retryDelayMs))
     const { namespace, name } = wish.capture
     for (const [node, reason] of failures) this.#parts.log.warn({ namespace, name, node, reason }, 'not uploaded')
     this.#parts.onChange()

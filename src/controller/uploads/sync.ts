@@ -1,35 +1,35 @@
 // One capture's turn as far as uploads go. In: what its spec means, every node's row, the reports that say where the agents are, the
 // status. Out: what became of its files, when to look again, how long a ttl waits for what is not stored yet.
 
-import type { NodeRow, UploadsDone } from '../../api/packetcapture/reconcile.ts'
+import type { NodeObservation, UploadResults } from '../../api/packetcapture/reconcile.ts'
 import { nameIn } from '../../core/status/uploads.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { Output } from '../../model/output.ts'
 import type { FileStatus, PacketCaptureStatus } from '../../model/status.ts'
-import type { ListedReport } from '../cachedReport.ts'
-import type { Uploads } from './queue.ts'
-import type { NodeWish, UploadWish } from './request.ts'
+import type { CachedReport } from '../cachedReport.ts'
+import type { UploadQueue } from './queue.ts'
+import type { NodeUpload, UploadRequest } from './request.ts'
 
-export type LookInput = {
+export type UploadSyncInput = {
   readonly read: Intent | Rejection
-  readonly rows: readonly NodeRow[]
-  readonly reports: Iterable<ListedReport>
+  readonly rows: readonly NodeObservation[]
+  readonly reports: Iterable<CachedReport>
   readonly previous: object | undefined
   readonly nowMs: number
 }
-export type Looked = { readonly wakeAtMs: number; readonly heldMs: number; readonly uploads?: UploadsDone | undefined }
+export type UploadSync = { readonly wakeAtMs: number; readonly heldMs: number; readonly uploads?: UploadResults | undefined }
 
-const nothing: Looked = { wakeAtMs: Number.POSITIVE_INFINITY, heldMs: 0 }
+const nothing: UploadSync = { wakeAtMs: Number.POSITIVE_INFINITY, heldMs: 0 }
 const heldMs = 3_600_000
 
-export function lookAtUploads(uploads: Uploads | undefined, input: LookInput, signal: AbortSignal): Looked {
+export function syncUploads(uploads: UploadQueue | undefined, input: UploadSyncInput, signal: AbortSignal): UploadSync {
   const { read } = input
   if (!uploads || !read.ok || !read.output || isNowhere(read.output)) return nothing
-  const wish = wishOf(read, input)
+  const wish = uploadRequestOf(read, input)
   const done = uploads.of(wish.capture.uid)
   const isEmpty = wish.nodes.length === 0
   if (isEmpty && wish.output.stores.length === 0) return { ...nothing, uploads: done }
-  const wakeAtMs = uploads.look(wish, input.nowMs, signal)
+  const wakeAtMs = uploads.sync(wish, input.nowMs, signal)
   return { wakeAtMs, heldMs: isEmpty || uploads.isSettled(wish) ? 0 : heldMs, uploads: done }
 }
 
@@ -37,14 +37,14 @@ function isNowhere({ stores, claim }: Output): boolean {
   return stores.length === 0 && claim === undefined
 }
 
-function wishOf(
+function uploadRequestOf(
   { capture, createdAtMs, generation, artifact, output = { stores: [], isCleanedUp: false } }: Intent,
-  { rows, reports, previous }: LookInput,
-): UploadWish {
+  { rows, reports, previous }: UploadSyncInput,
+): UploadRequest {
   const places = new Map([...reports].map(({ metadata: { name: node }, report }) => [node, { ...report, node }]))
   const before = (previous as Partial<PacketCaptureStatus> | undefined)?.files ?? []
   const known = new Map(before.map((file: FileStatus) => [file.node, file.uploads ?? []]))
-  const nodes = rows.flatMap(({ row, silentSinceMs }): NodeWish[] => {
+  const nodes = rows.flatMap(({ row, silentSinceMs }): NodeUpload[] => {
     const { node, fileNames, state } = row.file
     const place = places.get(node)
     const only = artifact && (row.artifact?.files ?? []).map(({ path }) => nameIn(path))

@@ -3,7 +3,7 @@
 import { getCACertificates } from 'node:tls'
 import type { Logger } from '../../runtime/log.ts'
 
-export function logAuthorities(log: Pick<Logger, 'info' | 'warn'>, file = process.env.NODE_EXTRA_CA_CERTS): void {
+export function logTrustedCAs(log: Pick<Logger, 'info' | 'warn'>, file = process.env.NODE_EXTRA_CA_CERTS): void {
   if (file === undefined) return
   const certificates = getCACertificates('extra').length
   if (certificates > 0) log.info({ file, certificates }, 'authorities of stores trusted')

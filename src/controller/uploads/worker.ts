@@ -5,25 +5,25 @@
 import type { Agents } from '../../agentapi/client/agents.ts'
 import {
   digestOf,
-  type FileThere,
+  type FilePresence,
   filesPath,
   type ListedFile,
   listFiles,
   openFile,
+  removeArtifact,
   removeFiles,
-  removeMade,
 } from '../../agentapi/client/files.ts'
 import type { Kube } from '../../kube/request.ts'
 import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
 import type { UploadStatus } from '../../model/status.ts'
 import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
 import { openStore } from '../../store/openStore.ts'
-import type { Failure, Source, Store, Stored } from '../../store/store.ts'
-import { runClaim } from './pvcUpload.ts'
-import { keyOf, markOf, type NodeWish, type UploadWish } from './request.ts'
+import type { FileSource, Store, StoredFile, StoreFailure } from '../../store/store.ts'
+import { runPvcUpload } from './pvcUpload.ts'
+import { keyOf, type NodeUpload, type UploadRequest, versionTagOf } from './request.ts'
 import { readSecret, SecretNotFound } from './secret.ts'
 
-export type JobParts = {
+export type UploadDeps = {
   readonly kube: Kube
   readonly agents: Agents
   readonly policy: () => EndpointPolicy
@@ -33,7 +33,7 @@ export type JobParts = {
 }
 
 /** What a process remembers of a capture while it leads. `stored`: by node, file, its tag and output; compared with the other side. */
-export type Memory = {
+export type UploadProgress = {
   readonly stored: Set<string>
   readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
   readonly onFailure: (node: string, reason: string) => void
@@ -41,7 +41,12 @@ export type Memory = {
 }
 
 /** `waits`: soon there will be more to see. */
-export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done' | 'waits'> {
+export async function runUpload(
+  parts: UploadDeps,
+  wish: UploadRequest,
+  memory: UploadProgress,
+  signal: AbortSignal,
+): Promise<'done' | 'waits'> {
   if (wish.nodes.length === 0) return findSecrets(parts, wish, memory, signal)
   for (const target of wish.output.stores) {
     const opened = await open(parts, { wish, memory, target, signal })
@@ -55,14 +60,19 @@ export async function runJob(parts: JobParts, wish: UploadWish, memory: Memory, 
       opened.store.close()
     }
   }
-  const claimed = await runClaim(parts, wish, memory, signal)
+  const claimed = await runPvcUpload(parts, wish, memory, signal)
   if (!wish.output.isCleanedUp || claimed === 'waits') return claimed
   for (const node of wish.nodes) if (node.isFinished && !signal.aborted) await cleanUp(parts, wish, memory, node)
   return claimed
 }
 
 /** Nothing is to be sent yet: the user hears now of a Secret that will be missed then. What else is wrong with one, when it is read. */
-async function findSecrets({ kube }: JobParts, { capture, output }: UploadWish, memory: Memory, signal: AbortSignal): Promise<'done'> {
+async function findSecrets(
+  { kube }: UploadDeps,
+  { capture, output }: UploadRequest,
+  memory: UploadProgress,
+  signal: AbortSignal,
+): Promise<'done'> {
   for (const { secretName } of output.stores)
     await readSecret(kube, capture.namespace, secretName, signal).catch(error => {
       if (error instanceof SecretNotFound) memory.onMissingSecret(secretName)
@@ -70,20 +80,20 @@ async function findSecrets({ kube }: JobParts, { capture, output }: UploadWish, 
   return 'done'
 }
 
-type Sending = JobParts & {
-  readonly wish: UploadWish
-  readonly memory: Memory
+type FileUpload = UploadDeps & {
+  readonly wish: UploadRequest
+  readonly memory: UploadProgress
   readonly target: StoreTarget
   readonly store: Store
   readonly signal: AbortSignal
 }
 
-type Opening = Pick<Sending, 'wish' | 'memory' | 'target' | 'signal'>
+type StoreOpening = Pick<FileUpload, 'wish' | 'memory' | 'target' | 'signal'>
 
 async function open(
-  { kube, policy }: JobParts,
-  { wish: { capture }, memory, target, signal }: Opening,
-): Promise<{ readonly ok: true; readonly store: Store } | Failure> {
+  { kube, policy }: UploadDeps,
+  { wish: { capture }, memory, target, signal }: StoreOpening,
+): Promise<{ readonly ok: true; readonly store: Store } | StoreFailure> {
   try {
     return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
   } catch (error) {
@@ -92,13 +102,13 @@ async function open(
   }
 }
 
-async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
+async function sendNode(sending: FileUpload, node: NodeUpload): Promise<void> {
   const { agents, wish, memory, signal } = sending
   const path = filesPath(wish.capture)
   try {
     const { files } = await listFiles(agents, node.place, path)
     const missing = (node.only ?? []).filter(
-      name => !files.some(file => file.name === name) && !memory.stored.has(markOf(node.node, name, removed)),
+      name => !files.some(file => file.name === name) && !memory.stored.has(versionTagOf(node.node, name, removed)),
     )
     if (missing.length > 0)
       memory.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
@@ -112,46 +122,46 @@ async function sendNode(sending: Sending, node: NodeWish): Promise<void> {
 }
 
 async function sendFile(
-  { agents, wish, memory, target, store, signal, nowMs }: Sending,
-  wanting: NodeWish,
-  there: FileThere & { readonly file: ListedFile },
+  { agents, wish, memory, target, store, signal, nowMs }: FileUpload,
+  wanting: NodeUpload,
+  there: FilePresence & { readonly file: ListedFile },
 ): Promise<void> {
   const { node, known } = wanting
   const { name: file, bytes, etag } = there.file
   const output = outputFields[target.kind]
-  const mark = markOf(node, file, etag, output)
+  const mark = versionTagOf(node, file, etag, output)
   if (memory.stored.has(mark)) return
   const isKnown = known.some(each => each.file === file && each.output === output && each.bytes === bytes && each.uploaded !== undefined)
   if (isKnown && !wish.output.isCleanedUp) return // what is to be removed is compared once more by this process
   const put = await digestOf(agents, there, signal).then(
     sha256 => store.put(keyOf(wish, wanting, file), sourceOf(agents, there, { bytes, sha256 }), signal),
-    (error: Error): Failure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
+    (error: Error): StoreFailure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
   )
   if (signal.aborted) return
   if (put.ok) memory.stored.add(mark)
   else memory.onFailure(node, put.reason)
-  memory.onDone(node, { file, output, ...told(put), at: new Date(nowMs()).toISOString() }, put.ok)
+  memory.onDone(node, { file, output, ...reportFailure(put), at: new Date(nowMs()).toISOString() }, put.ok)
 }
 
-function told(put: Stored | Failure): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
+function reportFailure(put: StoredFile | StoreFailure): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
   return put.ok ? { bytes: put.bytes, sha256: put.sha256, uploaded: put.url } : { error: put.reason }
 }
 
-function sourceOf(agents: Agents, there: FileThere, known: Required<Pick<Source, 'bytes' | 'sha256'>>): Source {
-  return { ...known, read: (fromByte, signal) => (fromByte >= known.bytes ? none() : openFile(agents, there, signal, fromByte)) }
+function sourceOf(agents: Agents, there: FilePresence, known: Required<Pick<FileSource, 'bytes' | 'sha256'>>): FileSource {
+  return { ...known, read: (fromByte, signal) => (fromByte >= known.bytes ? noFiles() : openFile(agents, there, signal, fromByte)) }
 }
 
-async function* none(): AsyncGenerator<Uint8Array> {}
+async function* noFiles(): AsyncGenerator<Uint8Array> {}
 
 /** Only when each file that is there at this moment is stored in every place, as it is. */
-async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, wanting: NodeWish): Promise<void> {
+async function cleanUp({ agents }: UploadDeps, wish: UploadRequest, memory: UploadProgress, wanting: NodeUpload): Promise<void> {
   const { node, place } = wanting
   const path = filesPath(wish.capture)
   const { stores, claim } = wish.output
   const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
   try {
     const { files, others } = await listFiles(agents, place, path)
-    const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(markOf(node, file.name, file.etag, output)))
+    const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(versionTagOf(node, file.name, file.etag, output)))
     if (
       files.length === 0 ||
       others > 0 ||
@@ -160,9 +170,9 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
     )
       return
     for (const file of wanting.only ? files.filter(file => isWanted(wanting, file.name)) : []) {
-      const code = await removeMade(agents, { place, path, file })
+      const code = await removeArtifact(agents, { place, path, file })
       if (code !== 204) throw new Error(`the agent answered ${code}`)
-      memory.stored.add(markOf(node, file.name, removed))
+      memory.stored.add(versionTagOf(node, file.name, removed))
     }
     const code = wanting.only ? 204 : await removeFiles(agents, place, path)
     if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
@@ -171,7 +181,7 @@ async function cleanUp({ agents }: JobParts, wish: UploadWish, memory: Memory, w
   }
 }
 
-function isWanted({ only }: NodeWish, name: string): boolean {
+function isWanted({ only }: NodeUpload, name: string): boolean {
   return only === undefined || only.includes(name)
 }
 

@@ -2,7 +2,7 @@
 // a pod's interface (a hash of namespace and pod). Pure; refusals are thrown, named after the part.
 import { createHash } from 'node:crypto'
 
-export type EndpointParts = {
+export type EndpointNameParts = {
   readonly node?: string
   readonly orchestrator?: string
   readonly pod?: string
@@ -11,10 +11,10 @@ export type EndpointParts = {
   readonly endpoint?: string
 }
 
-type PartName = keyof EndpointParts
+type EndpointNamePart = keyof EndpointNameParts
 
 /** Which parts follow the orchestrator; libnetwork has its own name in the workload's place. */
-function partsAfter(orchestrator: string | undefined): readonly (PartName | 'libnetwork')[] {
+function partsAfter(orchestrator: string | undefined): readonly (EndpointNamePart | 'libnetwork')[] {
   switch (orchestrator) {
     case 'k8s':
       return ['pod', 'endpoint']
@@ -28,8 +28,8 @@ function partsAfter(orchestrator: string | undefined): readonly (PartName | 'lib
 }
 
 /** `isPrefix`: an empty part ends the name, which then ends with a dash. Throws RangeError that names the part otherwise. */
-export function endpointName(parts: EndpointParts, isPrefix = false): string {
-  const names: readonly (PartName | 'libnetwork')[] = ['node', 'orchestrator', ...partsAfter(parts.orchestrator)]
+export function endpointName(parts: EndpointNameParts, isPrefix = false): string {
+  const names: readonly (EndpointNamePart | 'libnetwork')[] = ['node', 'orchestrator', ...partsAfter(parts.orchestrator)]
   const values = names.map(name => (name === 'libnetwork' ? 'libnetwork' : (parts[name] ?? '')))
   const missing = values.indexOf('')
   const given = missing === -1 ? values : values.slice(0, missing)
@@ -40,7 +40,7 @@ export function endpointName(parts: EndpointParts, isPrefix = false): string {
 }
 
 /** Takes a name apart; a single dash parts, a double one is a dash. */
-export function parseEndpointName(name: string): EndpointParts {
+export function parseEndpointName(name: string): EndpointNameParts {
   if (name === '') throw new RangeError('Cannot parse empty string')
   const [node = '', orchestrator = '', ...rest] = split(name)
   if (rest.length > 2) throw new RangeError(`Error parsing ${name}, verify that WorkloadEndpoint name is correct`)

@@ -5,10 +5,10 @@ import type { WorkloadEndpoint, World } from '../../model/world.ts'
 import { hostInterfaceName } from './calicoNames.ts'
 import { effectiveLabels } from './labels.ts'
 
-type Surroundings = Pick<World, 'node' | 'settings' | 'namespaceLabels' | 'serviceAccountLabels'>
+type EndpointContext = Pick<World, 'node' | 'settings' | 'namespaceLabels' | 'serviceAccountLabels'>
 
 /** An endpoint without a node is this node's: a manifest directory speaks of one machine. */
-export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Surroundings): Endpoint {
+export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: EndpointContext): Endpoint {
   const { namespace } = metadata
   const name = spec.pod ?? metadata.name
   return {
@@ -31,7 +31,7 @@ export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Surround
 }
 
 /** undefined: no endpoint yet, the pod has no node or no address. Host-networked pods are endpoints that never match. */
-export function podToEndpoint(pod: Pod, world: Surroundings): Endpoint | undefined {
+export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | undefined {
   const { metadata, spec } = pod
   const { namespace, name, uid } = metadata
   const addresses = addressesOf(pod)
@@ -83,7 +83,7 @@ function addressesOf({ metadata, status }: Pod): string[] {
   return filled.find(source => source.length > 0) ?? []
 }
 
-function inheritance(namespace: string, serviceAccount: string | undefined, { namespaceLabels, serviceAccountLabels }: Surroundings) {
+function inheritance(namespace: string, serviceAccount: string | undefined, { namespaceLabels, serviceAccountLabels }: EndpointContext) {
   return {
     namespaceLabels: namespaceLabels.get(namespace),
     serviceAccountLabels: serviceAccountLabels.get(`${namespace}/${serviceAccount}`),

@@ -4,21 +4,21 @@
 import type { Refusal } from '../../model/decision.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { ActualTap, TapSpec } from '../../model/tap.ts'
-import type { Wish } from './desiredTap.ts'
+import type { DesiredTap } from './desiredTap.ts'
 import { type DiskInput, refuseNew } from './diskBudget.ts'
-import { type Share, shareEndpoints, withName } from './endpointBudget.ts'
+import { type EndpointShare, shareEndpoints, withName } from './endpointBudget.ts'
 import { shareRings } from './ringBudget.ts'
 
-export type DesireInput = {
-  readonly wishes: readonly Wish[]
+export type AdmissionInput = {
+  readonly desiredTaps: readonly DesiredTap[]
   readonly taps: ReadonlyMap<string, ActualTap>
   readonly settings: Settings
   readonly disk: Omit<DiskInput, 'nowMs'>
 }
 
-export type Desire = { readonly specs: ReadonlyMap<string, TapSpec>; readonly refused: ReadonlyMap<string, Refusal> } // by tap id
+export type Admission = { readonly specs: ReadonlyMap<string, TapSpec>; readonly refused: ReadonlyMap<string, Refusal> } // by tap id
 
-export function desiredTaps({ wishes, taps, settings, disk }: DesireInput): Desire {
+export function admitTaps({ desiredTaps: wishes, taps, settings, disk }: AdmissionInput): Admission {
   const endpoints = shareEndpoints(wishes, settings.captureEndpointsMax)
   const space = shareDisk(endpoints.admitted, taps, disk)
   const rings = shareRings(space.admitted, taps, settings.captureRingBytesMax)
@@ -26,7 +26,7 @@ export function desiredTaps({ wishes, taps, settings, disk }: DesireInput): Desi
 }
 
 /** Taps that are open go on; of the others, in order, those that fit beside them. */
-function shareDisk(wishes: readonly Wish[], taps: ReadonlyMap<string, ActualTap>, disk: DesireInput['disk']): Share {
+function shareDisk(wishes: readonly DesiredTap[], taps: ReadonlyMap<string, ActualTap>, disk: AdmissionInput['disk']): EndpointShare {
   const fresh = new Map<string, number>() // admitted so far, by capture key
   const refused = new Map<string, Refusal>()
   for (const wish of wishes.filter(({ spec }) => taps.get(spec.id)?.state !== 'open')) {

@@ -5,12 +5,16 @@ import type { Endpoint } from '../../model/endpoint.ts'
 import { filterOf, type TapSpec, tapId } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
-export type Wish = {
+export type DesiredTap = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // src/core/plan/ringBudget.ts gives it a ring
   readonly isEarly: boolean // before the window opens
 }
 
-export function wishFor(intent: Intent, endpoint: Endpoint, { window, isEarly }: { window: TapWindow; isEarly: boolean }): Wish {
+export function desiredTapFor(
+  intent: Intent,
+  endpoint: Endpoint,
+  { window, isEarly }: { window: TapWindow; isEarly: boolean },
+): DesiredTap {
   const { namespace, name, uid, addresses } = endpoint
   const spec = {
     id: tapId(intent.key, name),

@@ -4,7 +4,7 @@
 // looks again. Below the free-space floor, where others may be filling the disk, one capture is halted for each percentage point
 // below it, and all of them below half of it. A halt is over when a deletion made clear room, not at the border itself.
 
-import type { DiskFacts, Halt } from '../../model/actualState.ts'
+import type { DiskUsage, Halt } from '../../model/actualState.ts'
 import type { Rotation } from '../../model/capture.ts'
 import type { Refusal } from '../../model/decision.ts'
 import type { Settings } from '../../model/settings.ts'
@@ -23,7 +23,7 @@ export type DiskUser = {
 
 export type DiskInput = {
   readonly users: readonly DiskUser[]
-  readonly disk: DiskFacts
+  readonly disk: DiskUsage
   readonly settings: Settings
   readonly nowMs: number
 }
@@ -53,13 +53,13 @@ export function refuseNew({ users, disk, settings }: Omit<DiskInput, 'nowMs'>, f
   return isBelowFloor(disk, settings) || isOver ? pressureOf(disk, settings) : undefined
 }
 
-function haltsForBudget(disk: DiskFacts, settings: Settings, open: readonly DiskUser[]): number {
+function haltsForBudget(disk: DiskUsage, settings: Settings, open: readonly DiskUser[]): number {
   const reserves = open.map(user => reserveOf(user, user.openTaps, settings))
   const enough = reserves.findIndex((_, index) => disk.usedBytes + sum(reserves.slice(index)) <= settings.captureDiskBytesMax)
   return enough === -1 ? open.length : enough
 }
 
-function haltsForFloor(disk: DiskFacts, settings: Settings, halted: readonly DiskUser[]): number {
+function haltsForFloor(disk: DiskUsage, settings: Settings, halted: readonly DiskUser[]): number {
   if (!isBelowFloor(disk, settings)) return 0
   const floor = settings.captureDiskFreePercentMin
   if (disk.freePercent <= floor / 2) return Number.POSITIVE_INFINITY
@@ -90,11 +90,11 @@ function tapReserve({ captureDiskBytesMax }: Settings): number {
   return Math.min(tapReserveBytesMax, Math.floor(captureDiskBytesMax / 20))
 }
 
-function isBelowFloor(disk: DiskFacts, settings: Settings): boolean {
+function isBelowFloor(disk: DiskUsage, settings: Settings): boolean {
   return disk.freePercent < settings.captureDiskFreePercentMin
 }
 
-function pressureOf(disk: DiskFacts, settings: Settings): Pick<Halt, 'reason' | 'message'> {
+function pressureOf(disk: DiskUsage, settings: Settings): Pick<Halt, 'reason' | 'message'> {
   const { captureDiskBytesMax, captureDiskFreePercentMin } = settings
   if (isBelowFloor(disk, settings)) {
     const free = Math.floor(disk.freePercent * 10) / 10

@@ -7,17 +7,17 @@ import type { Action, ActualTap, TapSpec } from '../../model/tap.ts'
 import { compareText } from './desiredTap.ts'
 import { isAdjusted, reasonToReopen } from './tapDiff.ts'
 
-export type Forget = Extract<Action, { kind: 'forget' }>
+export type RemoveCapture = Extract<Action, { kind: 'forget' }>
 
 export type PlanInput = {
   readonly desired: ReadonlyMap<string, TapSpec>
   readonly actual: ReadonlyMap<string, ActualTap>
-  readonly forgets: readonly Forget[]
+  readonly removals: readonly RemoveCapture[]
   readonly reasonOf: (undesired: ActualTap) => CloseReason
   readonly nowMs: number
 }
 
-export function plan({ desired, actual, forgets, reasonOf, nowMs }: PlanInput): { actions: Action[]; wakeAtMs: number } {
+export function plan({ desired, actual, removals: forgets, reasonOf, nowMs }: PlanInput): { actions: Action[]; wakeAtMs: number } {
   const wanted = [...desired.values()]
   const byId = [...actual.values()].toSorted((a, b) => compareText(a.spec.id, b.spec.id))
   const closes = byId.flatMap((tap): Action[] => {

@@ -4,17 +4,17 @@
 // packets: an open tap keeps its ring until a new one would not fit, and none grows while it is open. So a number of taps that
 // hovers at a border re-opens nothing.
 import type { ActualTap, TapSpec } from '../../model/tap.ts'
-import type { Wish } from './desiredTap.ts'
-import { cut, type Share } from './endpointBudget.ts'
+import type { DesiredTap } from './desiredTap.ts'
+import { type EndpointShare, truncateTo } from './endpointBudget.ts'
 
 export const ringBytesCeiling = 4 * 1024 * 1024
 export const ringBytesFloor = 512 * 1024 // 4 blocks of 128 KiB: fewer or smaller ones lose or cut frames
 
-export type RingShare = { readonly specs: ReadonlyMap<string, TapSpec>; readonly refused: Share['refused'] } // by tap id
+export type RingShare = { readonly specs: ReadonlyMap<string, TapSpec>; readonly refused: EndpointShare['refused'] } // by tap id
 
-export function shareRings(wishes: readonly Wish[], taps: ReadonlyMap<string, ActualTap>, captureRingBytesMax: number): RingShare {
+export function shareRings(wishes: readonly DesiredTap[], taps: ReadonlyMap<string, ActualTap>, captureRingBytesMax: number): RingShare {
   const countMax = Math.max(0, Math.floor(captureRingBytesMax / ringBytesFloor))
-  const { admitted, refused } = cut(wishes, countMax, {
+  const { admitted, refused } = truncateTo(wishes, countMax, {
     reason: 'RingBudget',
     message: `${wishes.length} taps are wanted on this node and captureRingBytesMax ${captureRingBytesMax} holds ${countMax} rings of at least ${ringBytesFloor} bytes: the newest captures go without`,
   })
@@ -28,7 +28,7 @@ export function fairRingBytes(count: number, captureRingBytesMax: number): numbe
   return Math.max(ringBytesFloor, 2 ** Math.floor(Math.log2(share)))
 }
 
-function ringSizes(admitted: readonly Wish[], taps: ReadonlyMap<string, ActualTap>, captureRingBytesMax: number): number[] {
+function ringSizes(admitted: readonly DesiredTap[], taps: ReadonlyMap<string, ActualTap>, captureRingBytesMax: number): number[] {
   const fair = fairRingBytes(admitted.length, captureRingBytesMax)
   const held = admitted.map(({ spec }) => openRingBytes(taps.get(spec.id)))
   const left = Math.max(0, captureRingBytesMax - sum(held.map(bytes => bytes ?? 0)))

@@ -14,10 +14,10 @@ const sightMs = 10_000
 export function spanAt(window: Window, atMs: number): Span {
   const { startMs = -never, endMs = never, schedule } = window
   const lastMs = schedule && previousStart(schedule, atMs)
-  if (!schedule || lastMs === undefined) return { window: made(startMs, endMs), lookAtMs: never }
+  if (!schedule || lastMs === undefined) return { window: spanOf(startMs, endMs), lookAtMs: never }
   const recurring = { startMs, endMs, schedule }
   const { untilMs, lookAtMs } = endOf(recurring, lastMs, atMs)
-  return { window: made(beginOf(recurring, lastMs, atMs), untilMs), lookAtMs }
+  return { window: spanOf(beginOf(recurring, lastMs, atMs), untilMs), lookAtMs }
 }
 
 type Recurring = Required<Window>
@@ -43,6 +43,6 @@ function endOf({ endMs, schedule }: Recurring, lastMs: number, atMs: number): { 
   }
 }
 
-function made(fromMs: number, untilMs: number): TapWindow {
+function spanOf(fromMs: number, untilMs: number): TapWindow {
   return { ...(Number.isFinite(fromMs) && { fromMs }), ...(Number.isFinite(untilMs) && { untilMs }) }
 }

@@ -2,14 +2,14 @@
 // In: its limits, what the node holds of it, the time. Out: reached, or when time will be up.
 // A limit that was raised or removed since it was reached no longer holds.
 
-import type { CaptureFacts } from '../../model/actualState.ts'
+import type { ActualCapture } from '../../model/actualState.ts'
 import type { Limits } from '../../model/capture.ts'
 
 export type LimitState =
   | { readonly kind: 'reached'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'within'; readonly untilMs: number }
 
-export function limitAt(limits: Limits, facts: CaptureFacts | undefined, nowMs: number): LimitState {
+export function limitAt(limits: Limits, facts: ActualCapture | undefined, nowMs: number): LimitState {
   const reached = [timeUp(limits, facts, nowMs), countUp('packets', limits, facts, nowMs), countUp('bytes', limits, facts, nowMs)]
   const first = reached.filter(each => each !== undefined).toSorted((a, b) => a.atMs - b.atMs)[0]
   if (first) return { kind: 'reached', ...first }
@@ -19,13 +19,13 @@ export function limitAt(limits: Limits, facts: CaptureFacts | undefined, nowMs: 
 
 type Reached = { readonly atMs: number; readonly message: string }
 
-function timeUp({ durationMs }: Limits, facts: CaptureFacts | undefined, nowMs: number): Reached | undefined {
+function timeUp({ durationMs }: Limits, facts: ActualCapture | undefined, nowMs: number): Reached | undefined {
   if (durationMs === undefined || facts?.firstOpenedAtMs === undefined) return undefined
   const atMs = facts.firstOpenedAtMs + durationMs
   return nowMs < atMs ? undefined : { atMs, message: `Finished: duration limit ${durationMs / 1_000} s reached` }
 }
 
-function countUp(kind: 'packets' | 'bytes', limits: Limits, facts: CaptureFacts | undefined, nowMs: number): Reached | undefined {
+function countUp(kind: 'packets' | 'bytes', limits: Limits, facts: ActualCapture | undefined, nowMs: number): Reached | undefined {
   const limit = limits[kind]
   if (limit === undefined || !facts) return undefined
   const message = `Finished: ${kind} limit ${limit} reached`

@@ -2,18 +2,18 @@
 // controller counts them first. In: an intent, the node, what it holds of it, the time. Out: its phase and when to look again.
 // What is over is over all the same.
 
-import type { CaptureFacts } from '../../model/actualState.ts'
+import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
 import { phaseAt, type Timed } from './phase.ts'
 
-export type HeldInput = {
+export type NodePhaseInput = {
   readonly intent: Intent
   readonly node: string
-  readonly facts: CaptureFacts | undefined
+  readonly facts: ActualCapture | undefined
   readonly nowMs: number
 }
 
-export function phaseOn({ intent, node, facts, nowMs }: HeldInput): Timed {
+export function nodePhase({ intent, node, facts, nowMs }: NodePhaseInput): Timed {
   const { quota } = intent
   if (!quota || quota.pass?.nodes.includes(node)) return phaseAt(intent, facts, nowMs)
   const due = phaseAt(facts ? intent : { ...intent, limits: {} }, facts, nowMs) // what has not begun has no time to run out

@@ -1,7 +1,7 @@
 // Where a capture stands now: window and limits put together, and when that may change by itself.
 // In: an intent, what the node holds of it, the time. Out: its phase and when to look again. Halts come later (src/core/plan/diskBudget.ts).
 
-import type { CaptureFacts } from '../../model/actualState.ts'
+import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
 import type { Phase } from '../../model/decision.ts'
 import { limitAt } from './limits.ts'
@@ -13,12 +13,12 @@ export type Timed = { readonly phase: Phase; readonly wakeAtMs: number }
 export const leadMs = 3_000
 const never = Number.POSITIVE_INFINITY
 
-export function phaseAt(intent: Intent, facts: CaptureFacts | undefined, nowMs: number): Timed {
+export function phaseAt(intent: Intent, facts: ActualCapture | undefined, nowMs: number): Timed {
   const window = windowAt(intent.window, nowMs)
   const limit = limitAt(intent.limits, facts, nowMs)
   const isLimited = limit.kind === 'reached' && !(window.kind === 'after' && window.closedAtMs <= limit.atMs)
   if (isLimited) return { phase: { kind: 'Finished', cause: 'limit', atMs: limit.atMs, message: limit.message }, wakeAtMs: never }
-  if (facts?.made) return { phase: fileIsMade(facts.made.atMs), wakeAtMs: never }
+  if (facts?.artifact) return { phase: fileIsMade(facts.artifact.atMs), wakeAtMs: never }
   if (window.kind === 'after') return { phase: windowOver(window.closedAtMs), wakeAtMs: never }
   if (window.kind === 'before') {
     const { opensAtMs } = window

@@ -7,9 +7,9 @@ import { spanAt } from './activeSpan.ts'
 import { leadMs } from './phase.ts'
 
 /** `window` undefined: it wants none. */
-export type Wanted = { readonly window: TapWindow | undefined; readonly lookAtMs: number }
+export type TapDemand = { readonly window: TapWindow | undefined; readonly lookAtMs: number }
 
-export function wantedAt(window: Window, phase: Phase, nowMs: number): Wanted {
+export function tapDemandAt(window: Window, phase: Phase, nowMs: number): TapDemand {
   if (phase.kind === 'Open') return spanAt(window, nowMs)
   if (phase.kind !== 'Scheduled') return { window: undefined, lookAtMs: Number.POSITIVE_INFINITY }
   return phase.isPreparing ? spanAt(window, phase.opensAtMs) : { window: undefined, lookAtMs: phase.opensAtMs - leadMs }

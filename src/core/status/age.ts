@@ -1,10 +1,10 @@
 // A span of time as kubectl prints ages: two units while the first is small, one when it is large.
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400, y: 31_536_000 } as const
-type Unit = keyof typeof units
+type AgeUnit = keyof typeof units
 
 // Below the number of seconds: which unit, and which smaller one beside it.
-const scale: readonly (readonly [secondsBelow: number, unit: Unit, beside?: Unit])[] = [
+const scale: readonly (readonly [secondsBelow: number, unit: AgeUnit, beside?: AgeUnit])[] = [
   [2 * units.m, 's'],
   [10 * units.m, 'm', 's'],
   [3 * units.h, 'm'],

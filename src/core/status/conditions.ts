@@ -2,12 +2,12 @@
 // In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
 
 import { type ProblemReason, problemMeanings } from '../../model/codes.ts'
-import type { CaptureState, CaptureStatusElement, Condition } from '../../model/status.ts'
-import { shortened } from '../../model/text.ts'
+import type { CaptureStateName, CaptureStatusElement, Condition } from '../../model/status.ts'
+import { truncateText } from '../../model/text.ts'
 import { timeOf } from './endpointStatus.ts'
 
 export type ConditionInput = {
-  readonly state: CaptureState
+  readonly state: CaptureStateName
   readonly elements: readonly CaptureStatusElement[]
   readonly isAwaited?: boolean // nodes that may still begin, though all others are done
   readonly message: string
@@ -20,15 +20,20 @@ export function conditionsOf(input: ConditionInput): Condition[] {
   return [ready(input), degraded(input)].map(told => {
     const before = input.previous.find(({ type }) => type === told.type)
     const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : timeOf(input.nowMs)
-    return { ...told, message: shortened(told.message, conditionCharactersMax), observedGeneration: input.generation, lastTransitionTime }
+    return {
+      ...told,
+      message: truncateText(told.message, conditionCharactersMax),
+      observedGeneration: input.generation,
+      lastTransitionTime,
+    }
   })
 }
 
 const conditionCharactersMax = 8_192 // the schema takes more
 
-type Told = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
+type ConditionText = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
-function ready({ state, elements, isAwaited = false, message }: ConditionInput): Told {
+function ready({ state, elements, isAwaited = false, message }: ConditionInput): ConditionText {
   const live = elements.filter(({ endpoints }) => endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'))
   if (elements.some(({ isRejected }) => isRejected)) return { type: 'Ready', status: 'False', reason: 'Rejected', message }
   const isSilent = live.every(({ problems }) => problems.some(({ reason }) => reason === 'NodeSilent'))
@@ -36,30 +41,30 @@ function ready({ state, elements, isAwaited = false, message }: ConditionInput):
   if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
   if (elements.some(({ isUnanswered }) => isUnanswered)) return { type: 'Ready', status: 'False', reason: 'NotAnswered', message }
   if (isAwaited)
-    return { type: 'Ready', status: 'False', reason: 'NotAnswered', message: shorten([message, 'other nodes may still begin']) }
+    return { type: 'Ready', status: 'False', reason: 'NotAnswered', message: truncateMessage([message, 'other nodes may still begin']) }
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
 
 // The gravest first, whatever node it comes from.
-const gravity = Object.keys(problemMeanings) as ProblemReason[]
+const severityOf = Object.keys(problemMeanings) as ProblemReason[]
 
-function degraded({ elements }: ConditionInput): Told {
+function degraded({ elements }: ConditionInput): ConditionText {
   const problems = elements.flatMap(({ node, problems: here }) => here.map(problem => ({ ...problem, node })))
-  const sorted = problems.toSorted((a, b) => gravity.indexOf(a.reason) - gravity.indexOf(b.reason))
+  const sorted = problems.toSorted((a, b) => severityOf.indexOf(a.reason) - severityOf.indexOf(b.reason))
   const [first] = sorted
   if (!first) return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }
   return {
     type: 'Degraded',
     status: first.reason === 'NodeSilent' ? 'Unknown' : 'True', // nothing worse is known
     reason: first.reason,
-    message: shorten(sorted.map(({ node, message }) => `${node}: ${message}`)),
+    message: truncateMessage(sorted.map(({ node, message }) => `${node}: ${message}`)),
   }
 }
 
 const messageCharactersMax = 1_024
 
 /** Messages in one line of bearable length; what is left out is counted. */
-export function shorten(messages: readonly string[]): string {
+export function truncateMessage(messages: readonly string[]): string {
   let length = -'; '.length // of those before and this one, joined
   const tooLong = messages.findIndex((message, index) => {
     length += '; '.length + message.length

@@ -1,16 +1,16 @@
 // What is wrong with a capture on this node, though it may go on: each becomes a word in the Degraded condition.
 // In: the capture's outlook and its rows. Out: problems, the gravest kind first. A rejection is not here: it is the capture's Error.
-import type { EndpointFacts } from '../../model/actualState.ts'
+import type { ActualEndpoint } from '../../model/actualState.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
-import { countOf } from '../../model/text.ts'
-import type { Held, Row } from './endpointStatus.ts'
+import { pluralize } from '../../model/text.ts'
+import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 
-export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Problem[] {
+export function problemsOf({ decision: outlook, facts }: HeldEndpoint, rows: readonly EndpointRow[]): Problem[] {
   const { phase, refused } = outlook
   const halted: Problem[] = phase.kind === 'Halted' ? [{ reason: phase.halt.reason, message: phase.halt.message }] : []
   const refusals = [...Map.groupBy(refused.values(), ({ reason }) => reason)].map(([reason, all]) =>
-    some(
+    someOf(
       reason,
       all.map(({ message }) => message),
     ),
@@ -24,41 +24,41 @@ export function problemsOf({ outlook, facts }: Held, rows: readonly Row[]): Prob
   return [
     ...halted,
     ...refusals,
-    some('LostInterface', lost.map(cutOffMessage)),
-    some(
+    someOf('LostInterface', lost.map(cutOffMessage)),
+    someOf(
       'TapFailed',
       never.map(({ name, tap }) => `${name}: ${tap?.message ?? 'not opened'}`),
     ),
-    some('WriteFailed', [
-      ...(unwritten > 0 ? [`${countOf(unwritten, 'packet')} received but not written`] : []),
+    someOf('WriteFailed', [
+      ...(unwritten > 0 ? [`${pluralize(unwritten, 'packet')} received but not written`] : []),
       ...unwritable.map(({ name, tap }) => `${name}: ${tap?.message}`),
     ]),
-    some('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
-    some('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
+    someOf('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
+    someOf('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
   ].filter(({ message }) => message !== '')
 }
 
 // Open, and nothing arrives: the interface is down or gone, and the gap has no end yet.
-function isCutOff({ isLive, facts }: Row): boolean {
+function isCutOff({ isLive, facts }: EndpointRow): boolean {
   return isLive && (facts?.gaps ?? []).some(({ toMs }) => toMs === undefined)
 }
 
-function cutOffMessage({ name, tap, facts }: Row): string {
+function cutOffMessage({ name, tap, facts }: EndpointRow): string {
   const gap = facts?.gaps.find(({ toMs }) => toMs === undefined)
   return `${name}: ${tap?.message ?? gap?.reason ?? 'interface lost'}`
 }
 
 /** One problem for many: the first few in words, the rest as a number. */
-function some(reason: ProblemReason, messages: readonly string[], shownMax = 3): Problem {
+function someOf(reason: ProblemReason, messages: readonly string[], shownMax = 3): Problem {
   const shown = messages.slice(0, shownMax)
   const rest = messages.length - shown.length
   return { reason, message: [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ') }
 }
 
 function counted(count: number, what: string): string[] {
-  return count > 0 ? [`${countOf(count, 'packet')} ${what}`] : []
+  return count > 0 ? [`${pluralize(count, 'packet')} ${what}`] : []
 }
 
-function total(rows: readonly Row[], name: keyof Pick<EndpointFacts, 'dropped' | 'refused' | 'truncated'>): number {
+function total(rows: readonly EndpointRow[], name: keyof Pick<ActualEndpoint, 'dropped' | 'refused' | 'truncated'>): number {
   return rows.reduce((sum, { facts }) => sum + (facts?.[name] ?? 0), 0)
 }

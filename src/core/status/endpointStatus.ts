@@ -1,30 +1,30 @@
 // One row for each endpoint of a capture on this node: those that match now, and those that once did and left files.
 // In: the capture's outlook, its facts, its taps. Out: rows by pod name. Counts are clamped to what a number holds exactly.
 
-import type { CaptureFacts, EndpointFacts, Gap } from '../../model/actualState.ts'
-import type { CaptureOutlook, Phase } from '../../model/decision.ts'
+import type { ActualCapture, ActualEndpoint, Gap } from '../../model/actualState.ts'
+import type { CaptureDecision, Phase } from '../../model/decision.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
-import type { CaptureState, EndpointStatus, GapStatus } from '../../model/status.ts'
+import type { CaptureStateName, EndpointStatus, GapStatus } from '../../model/status.ts'
 import { type ActualTap, tapId } from '../../model/tap.ts'
 import { addCounts } from './counters.ts'
 
-export type Held = {
-  readonly outlook: CaptureOutlook
-  readonly facts: CaptureFacts | undefined
+export type HeldEndpoint = {
+  readonly decision: CaptureDecision
+  readonly facts: ActualCapture | undefined
   readonly taps: ReadonlyMap<string, ActualTap>
 }
 
 /** Everything known of one endpoint of one capture. */
-export type Row = {
+export type EndpointRow = {
   readonly name: string
-  readonly facts: EndpointFacts | undefined
+  readonly facts: ActualEndpoint | undefined
   readonly endpoint: Endpoint | undefined // undefined: matches no longer
   readonly tap: ActualTap | undefined
   readonly isLive: boolean
   readonly status: EndpointStatus
 }
 
-export function rowsOf({ outlook, facts, taps }: Held): Row[] {
+export function rowsOf({ decision: outlook, facts, taps }: HeldEndpoint): EndpointRow[] {
   const endpoints = new Map(outlook.matches.matched.map(endpoint => [endpoint.name, endpoint]))
   const names = [...new Set([...endpoints.keys(), ...(facts?.endpoints.keys() ?? [])])].toSorted()
   return names.map(name => {
@@ -33,12 +33,12 @@ export function rowsOf({ outlook, facts, taps }: Held): Row[] {
   })
 }
 
-function tapOf(taps: ReadonlyMap<string, ActualTap>, { key, capture }: CaptureOutlook, name: string): ActualTap | undefined {
+function tapOf(taps: ReadonlyMap<string, ActualTap>, { key, capture }: CaptureDecision, name: string): ActualTap | undefined {
   const tap = taps.get(tapId(key, name))
   return tap?.spec.capture.uid === capture.uid ? tap : undefined
 }
 
-function statusOf(row: Pick<Row, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook: CaptureOutlook): EndpointStatus {
+function statusOf(row: Pick<EndpointRow, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook: CaptureDecision): EndpointStatus {
   const { name, facts, endpoint, tap } = row
   const interfaceName = facts?.interfaceName ?? endpoint?.interfaceName
   const message = tap?.message ?? outlook.refused.get(name)?.message ?? facts?.message
@@ -56,14 +56,17 @@ function statusOf(row: Pick<Row, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook
   }
 }
 
-function stateOf({ name, facts, endpoint, tap }: Pick<Row, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook: CaptureOutlook): CaptureState {
+function stateOf(
+  { name, facts, endpoint, tap }: Pick<EndpointRow, 'name' | 'facts' | 'endpoint' | 'tap'>,
+  outlook: CaptureDecision,
+): CaptureStateName {
   if (tap?.state === 'open') return (facts?.packets ?? 0) > 0 ? 'Capturing' : 'WaitingForTraffic'
   if (!endpoint) return 'Finished'
   if (tap?.state === 'failed' || outlook.refused.has(name)) return 'Error'
   return stateWithoutTap(outlook.phase)
 }
 
-function stateWithoutTap(phase: Phase): CaptureState {
+function stateWithoutTap(phase: Phase): CaptureStateName {
   switch (phase.kind) {
     case 'Rejected':
     case 'Halted':

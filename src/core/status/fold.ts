@@ -2,14 +2,14 @@
 // Out: status as the schema describes it. A node whose report is gone leaves status.files; totals never go backwards all the same.
 
 import type {
-  CaptureState,
+  CaptureStateName,
   CaptureStatusElement,
   EndpointStatus,
   FileStatus,
   PacketCaptureStatus,
   UploadStatus,
 } from '../../model/status.ts'
-import { conditionsOf, shorten } from './conditions.ts'
+import { conditionsOf, truncateMessage } from './conditions.ts'
 import { addCounts, noLess } from './counters.ts'
 import { withUploads } from './uploads.ts'
 
@@ -57,7 +57,7 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
 }
 
 /** Any that captures, else any that waits, else any to come; a failure counts when no node is left that could capture. */
-export function aggregate(states: readonly CaptureState[]): CaptureState {
+export function aggregate(states: readonly CaptureStateName[]): CaptureStateName {
   const order = ['Capturing', 'WaitingForTraffic', 'Scheduled', 'Error', 'Finished'] as const
   return order.find(state => states.includes(state)) ?? 'WaitingForTraffic'
 }
@@ -75,7 +75,7 @@ function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusE
 function messageOf(elements: readonly CaptureStatusElement[]): string {
   const told = elements.filter(({ message }) => message !== undefined)
   if (elements.length === 1) return told[0]?.message ?? ''
-  return shorten([...Map.groupBy(told, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
+  return truncateMessage([...Map.groupBy(told, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
 }
 
 function nodesOf(elements: readonly CaptureStatusElement[]): string {

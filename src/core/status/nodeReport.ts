@@ -4,9 +4,9 @@
 import { type Api, captureKey } from '../../model/capture.ts'
 import type { NodeReport } from '../../model/publisher.ts'
 import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
-import { shortened, withoutPacketCounts } from '../../model/text.ts'
+import { truncateText, withoutPacketCounts } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'
-import { bytesOf, cut, fitting, rankOf, stepCount } from './truncate.ts'
+import { bytesOf, cut, rankOf, stepCount, withinBytes } from './truncate.ts'
 
 export type ReportedCapture = {
   readonly api: Api
@@ -30,7 +30,7 @@ export type Budgets = {
   readonly ringBytesUsed: number
 }
 
-export type Identity = {
+export type NodeIdentity = {
   readonly agentVersion: string
   readonly startedAt: string
   readonly address: string
@@ -40,7 +40,7 @@ export type Identity = {
 }
 
 /** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
-export type Report = Identity & {
+export type NodeReportStatus = NodeIdentity & {
   readonly budgets: Budgets
   readonly captures: readonly ReportedCapture[]
   readonly truncated: boolean
@@ -48,7 +48,7 @@ export type Report = Identity & {
 
 const bytesMax = 512 * 1_024 // an API server takes one and a half megabytes, and every change is sent whole
 
-export function reportOf({ world, elements }: NodeReport, identity: Identity, budgets: Budgets): Report {
+export function reportOf({ world, elements }: NodeReport, identity: NodeIdentity, budgets: Budgets): NodeReportStatus {
   const captures = world.captures.flatMap(capture => {
     const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
     return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [reported(capture, element)] : []
@@ -58,7 +58,7 @@ export function reportOf({ world, elements }: NodeReport, identity: Identity, bu
 }
 
 /** The report without what changes with every packet: whoever differs in this is published at once. */
-export function withoutCounts({ captures, ...rest }: Report): unknown {
+export function withoutCounts({ captures, ...rest }: NodeReportStatus): unknown {
   const plain = captures.map(({ file, problems, ...capture }) => {
     const { packets: _, bytes: __, dropped: ___, fileNames, endpoints, ...kept } = file
     return {
@@ -94,7 +94,7 @@ function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusEle
   }
 }
 
-function bounded(report: Report): Report {
+function bounded(report: NodeReportStatus): NodeReportStatus {
   for (let step = 0; step <= stepMost; step++) {
     const shorter = { ...report, captures: report.captures.map(row => cutRow(row, step)), truncated: step > 0 }
     if (bytesOf(shorter) <= bytesMax) return shorter
@@ -110,13 +110,13 @@ function cutRow({ file, problems, ...row }: ReportedCapture, step: number): Repo
   const characters = step < 2 ? problemCharactersMax : 200
   return {
     ...row,
-    problems: problems.map(({ reason, message }) => ({ reason, message: shortened(message, characters) })),
+    problems: problems.map(({ reason, message }) => ({ reason, message: truncateText(message, characters) })),
     file: cut(file, step),
   }
 }
 
 // Rows of what is at work stay: the controller must not take a capture for finished that is not.
-function fewer(report: Report): Report {
+function fewer(report: NodeReportStatus): NodeReportStatus {
   const room = bytesMax - bytesOf({ ...report, captures: [] })
-  return { ...report, captures: fitting(report.captures, ({ file }) => rankOf(file.state), room) }
+  return { ...report, captures: withinBytes(report.captures, ({ file }) => rankOf(file.state), room) }
 }

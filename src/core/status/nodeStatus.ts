@@ -2,61 +2,61 @@
 // State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
 // WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
 
-import type { Actual } from '../../model/actualState.ts'
-import { type Made, retryAtMs } from '../../model/artifact.ts'
-import type { CaptureOutlook, Phase } from '../../model/decision.ts'
-import type { ArtifactStatus, CaptureState, CaptureStatusElement } from '../../model/status.ts'
+import type { ActualState } from '../../model/actualState.ts'
+import { type ArtifactResult, retryAtMs } from '../../model/artifact.ts'
+import type { CaptureDecision, Phase } from '../../model/decision.ts'
+import type { ArtifactStatus, CaptureStateName, CaptureStatusElement } from '../../model/status.ts'
 import { addCounts } from './counters.ts'
 import { problemsOf } from './degraded.ts'
-import { type Held, type Row, rowsOf } from './endpointStatus.ts'
+import { type EndpointRow, type HeldEndpoint, rowsOf } from './endpointStatus.ts'
 import { explain } from './message.ts'
 
 export type { CaptureStatusElement } from '../../model/status.ts'
 
 /** `isStopped`: the process is about to end, and this is the last it says. */
-export type Place = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
+export type NodePlace = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
 
 export function nodeStatuses(
-  captures: ReadonlyMap<string, CaptureOutlook>,
-  actual: Pick<Actual, 'captures' | 'taps'>,
-  place: Place,
+  captures: ReadonlyMap<string, CaptureDecision>,
+  actual: Pick<ActualState, 'captures' | 'taps'>,
+  place: NodePlace,
 ): Map<string, CaptureStatusElement> {
   return new Map(
     [...captures].map(([key, outlook]) => {
       const known = actual.captures.get(key)
       const facts = known?.uid === outlook.capture.uid ? known : undefined
-      return [key, nodeStatus({ outlook, facts, taps: actual.taps }, place)]
+      return [key, nodeStatus({ decision: outlook, facts, taps: actual.taps }, place)]
     }),
   )
 }
 
-export function nodeStatus(all: Held, { node, directory, isStopped = false }: Place): CaptureStatusElement {
-  const held = isBefore(all.outlook.phase) ? beforeWindow(all) : all
+export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = false }: NodePlace): CaptureStatusElement {
+  const held = isBefore(all.decision.phase) ? beforeWindow(all) : all
   const rows = rowsOf(held)
-  const state = stateOf(held.outlook, rows)
+  const state = stateOf(held.decision, rows)
   const problems = problemsOf(held, rows)
   const isCutShort = isStopped && rows.some(({ status }) => status.state === 'WaitingForTraffic')
   const stopped = isCutShort ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`] : []
   const message = [...stopped, explain(held, node, state, rows, problems)].filter(text => text !== '').join('; ')
-  const isRejected = held.outlook.phase.kind === 'Rejected'
+  const isRejected = held.decision.phase.kind === 'Rejected'
   return {
     node,
     directory,
     fileNames: held.facts?.fileNames.toSorted() ?? [],
     state,
-    ...(held.facts?.made && { artifact: artifactOf(held.facts.made) }),
+    ...(held.facts?.artifact && { artifact: artifactOf(held.facts.artifact) }),
     ...failingIn(rows),
     ...(message !== '' && { message }),
     ...addCounts(rows.map(({ status }) => status)),
     endpoints: rows.map(({ status }) => status),
     isListed: rows.length > 0 || isRejected,
     isRejected,
-    isHostNetworked: held.outlook.matches.matched.length === 0 && held.outlook.matches.hostNetwork > 0,
+    isHostNetworked: held.decision.matches.matched.length === 0 && held.decision.matches.hostNetwork > 0,
     problems,
   }
 }
 
-function failingIn(rows: readonly Row[]): Pick<CaptureStatusElement, 'failing'> {
+function failingIn(rows: readonly EndpointRow[]): Pick<CaptureStatusElement, 'failing'> {
   const wanted = rows.filter(({ endpoint }) => endpoint !== undefined)
   const failed = wanted.flatMap(({ tap }) => (tap?.state === 'failed' && tap.spec.triesMax !== undefined ? [tap] : []))
   const [first] = failed
@@ -70,16 +70,16 @@ function isBefore({ kind }: Phase): boolean {
 }
 
 // Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
-function beforeWindow({ outlook, facts }: Held): Held {
-  return { outlook: { ...outlook, refused: new Map() }, facts, taps: new Map() }
+function beforeWindow({ decision: outlook, facts }: HeldEndpoint): HeldEndpoint {
+  return { decision: { ...outlook, refused: new Map() }, facts, taps: new Map() }
 }
 
-function artifactOf(made: Made): ArtifactStatus {
+function artifactOf(made: ArtifactResult): ArtifactStatus {
   const { atMs: _, isKept: __, isRemoved: removed, ...rest } = made
   return { ...rest, ...(removed && { removed }), ...(retryAtMs(made) !== undefined && { retried: true }) }
 }
 
-function stateOf({ phase }: CaptureOutlook, rows: readonly Row[]): CaptureState {
+function stateOf({ phase }: CaptureDecision, rows: readonly EndpointRow[]): CaptureStateName {
   if (phase.kind === 'Rejected') return 'Error'
   if (rows.some(({ isLive }) => isLive)) return rows.some(({ status }) => status.packets > 0) ? 'Capturing' : 'WaitingForTraffic'
   switch (phase.kind) {

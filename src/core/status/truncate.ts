@@ -1,14 +1,20 @@
 // What is left out of reports and statuses that would grow too large to be stored. Pure. In: elements of status.files, a size.
 // Out: the same with fewer rows and names, the most telling kept. Totals stay.
-import type { CaptureState, EndpointStatus, FileStatus, PacketCaptureStatus } from '../../model/status.ts'
-import { countOf, shortened } from '../../model/text.ts'
+import type { CaptureStateName, EndpointStatus, FileStatus, PacketCaptureStatus } from '../../model/status.ts'
+import { pluralize, truncateText } from '../../model/text.ts'
 
-type Kept = { readonly rows: number; readonly ended: number; readonly names: number; readonly gaps: number; readonly characters: number }
+type TruncateStep = {
+  readonly rows: number
+  readonly ended: number
+  readonly names: number
+  readonly gaps: number
+  readonly characters: number
+}
 
 const all = Number.POSITIVE_INFINITY
 
 // What can be done without goes first: rows of pods that are gone but for the last (a ttl runs from its end), then names of files.
-const steps: readonly Kept[] = [
+const steps: readonly TruncateStep[] = [
   { rows: all, ended: all, names: all, gaps: all, characters: 4_096 },
   { rows: all, ended: 1, names: all, gaps: all, characters: 4_096 },
   { rows: 100, ended: 1, names: 100, gaps: 1, characters: 1_024 },
@@ -21,14 +27,14 @@ export const stepCount = steps.length
 
 /** `step` 0 leaves all but endless messages. */
 export function cut(file: FileStatus, step: number): FileStatus {
-  const kept = steps[Math.min(step, stepCount - 1)] as Kept
-  const endpoints = tellingOf(file.endpoints, kept).map(row => ({ ...row, gaps: last(row.gaps, kept.gaps), ...worded(row, kept) }))
+  const kept = steps[Math.min(step, stepCount - 1)] as TruncateStep
+  const endpoints = tellingOf(file.endpoints, kept).map(row => ({ ...row, gaps: last(row.gaps, kept.gaps), ...withMessage(row, kept) }))
   const uploads = file.uploads && { uploads: last(file.uploads, kept.names) }
-  return { ...file, ...worded(file, kept), fileNames: last(file.fileNames, kept.names), ...uploads, endpoints }
+  return { ...file, ...withMessage(file, kept), fileNames: last(file.fileNames, kept.names), ...uploads, endpoints }
 }
 
-function worded({ message }: { readonly message?: string }, { characters }: Kept): { readonly message?: string } {
-  return message === undefined ? {} : { message: shortened(message, characters) }
+function withMessage({ message }: { readonly message?: string }, { characters }: TruncateStep): { readonly message?: string } {
+  return message === undefined ? {} : { message: truncateText(message, characters) }
 }
 
 function last<T>(list: readonly T[], countMax: number): readonly T[] {
@@ -36,7 +42,7 @@ function last<T>(list: readonly T[], countMax: number): readonly T[] {
 }
 
 /** Those at work, then the others, those that ended last of all; in the order they had. */
-function tellingOf(rows: readonly EndpointStatus[], { rows: rowsMax, ended: endedMax }: Kept): readonly EndpointStatus[] {
+function tellingOf(rows: readonly EndpointStatus[], { rows: rowsMax, ended: endedMax }: TruncateStep): readonly EndpointStatus[] {
   if (rows.length <= rowsMax && endedMax === all) return rows
   const ended = rows.filter(({ endedAt }) => endedAt !== undefined).toSorted((a, b) => compareText(b.endedAt ?? '', a.endedAt ?? ''))
   const others = rows.filter(({ endedAt }) => endedAt === undefined).toSorted((a, b) => rankOf(a.state) - rankOf(b.state))
@@ -45,7 +51,7 @@ function tellingOf(rows: readonly EndpointStatus[], { rows: rowsMax, ended: ende
 }
 
 /** Lower: sooner missed. What is at work before what is over. */
-export function rankOf(state: CaptureState): number {
+export function rankOf(state: CaptureStateName): number {
   return (['Capturing', 'WaitingForTraffic', 'Error', 'Scheduled', 'Finished'] as const).indexOf(state)
 }
 
@@ -61,7 +67,7 @@ export function boundedStatus(status: PacketCaptureStatus): PacketCaptureStatus 
   const room = statusBytesMax - bytesOf({ ...status, files: [] })
   return withFiles(
     status,
-    fitting(least, ({ state }) => rankOf(state), room),
+    withinBytes(least, ({ state }) => rankOf(state), room),
   )
 }
 
@@ -69,13 +75,13 @@ function withFiles(status: PacketCaptureStatus, files: readonly FileStatus[]): P
   const rows = files.reduce((count, { endpoints }) => count + endpoints.length, 0)
   const [first, ...others] = status.conditions
   if (!first || (files.length === status.files.length && rows === status.endpoints)) return { ...status, files }
-  const left = `status.files tells of ${files.length} of ${countOf(status.nodes, 'node')} and ${rows} of ${countOf(status.endpoints, 'endpoint')}: all would be too large to store`
+  const left = `status.files tells of ${files.length} of ${pluralize(status.nodes, 'node')} and ${rows} of ${pluralize(status.endpoints, 'endpoint')}: all would be too large to store`
   const message = [first.message, left].filter(text => text !== '').join('; ')
   return { ...status, conditions: [{ ...first, message }, ...others], files }
 }
 
 /** As many as have room, the lowest ranks first, in the order they had. */
-export function fitting<T>(items: readonly T[], rank: (item: T) => number, bytesMax: number): T[] {
+export function withinBytes<T>(items: readonly T[], rank: (item: T) => number, bytesMax: number): T[] {
   const kept = new Set<T>()
   let bytes = 0 // of those kept
   for (const item of items.toSorted((a, b) => rank(a) - rank(b))) {

@@ -17,20 +17,20 @@
 import { TapError } from '../../model/errors.ts'
 import type { Driver, DriverSpec, DriverTap, Link, TapEvent } from '../driver.ts'
 import { LibpcapTap } from './libpcapTap.ts'
-import { firstNews, PcapChild } from './pcapChild.ts'
+import { firstMessage, PcapChild } from './pcapChild.ts'
 import { readLinks, watchReadLinks } from './portableLinks.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
 /** What the addon does better where it is built: the ring driver, if it could be loaded. */
-export type Better = Pick<Driver, 'compile' | 'links' | 'watchLinks'>
+export type PreferredDriver = Pick<Driver, 'compile' | 'links' | 'watchLinks'>
 
-const portable: Better = {
+const portable: PreferredDriver = {
   compile,
   links: async netns => (netns === undefined ? readLinks() : linksWithin(netns)),
   watchLinks: watchReadLinks,
 }
 
-export function libpcapDriver(better: Better = portable): Driver {
+export function libpcapDriver(better: PreferredDriver = portable): Driver {
   const taps = new Set<DriverTap>()
   return {
     name: 'libpcap',
@@ -59,14 +59,14 @@ const emptyFile = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000'
 async function compile(filter: string): Promise<number> {
   await using child = new PcapChild({ act: 'file', path: '-', filter })
   child.end(emptyFile)
-  await firstNews(child, `compile filter "${filter}"`)
+  await firstMessage(child, `compile filter "${filter}"`)
   return 0
 }
 
 async function linksWithin(netns: string): Promise<readonly Link[]> {
   await using child = new PcapChild({ act: 'links' }, netns)
   const what = 'list interfaces'
-  const news = await firstNews(child, what)
+  const news = await firstMessage(child, what)
   if (news.kind !== 'links') throw new TapError('NOT_SUPPORTED', `Cannot ${what}: expected links, got ${news.kind}`)
   return news.links
 }

@@ -4,14 +4,14 @@ import { snapLengthMax } from '../../model/capture.ts'
 import { isWithin, type TapWindow } from '../../model/tapWindow.ts'
 import { headersLength } from '../../pcap/headersLength.ts'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../driver.ts'
-import { firstNews, PcapChild } from './pcapChild.ts'
-import type { News, Packet } from './pcapMessage.ts'
+import { firstMessage, PcapChild } from './pcapChild.ts'
+import type { ChildMessage, Packet } from './pcapMessage.ts'
 import { RecordWriter, type WriterEvent } from './recordWriter.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
 
-const lookMs = 500 // the session asks for its drops at least that often
+const pollIntervalMs = 500 // the session asks for its drops at least that often
 
 type Links = Pick<Driver, 'links' | 'watchLinks'>
 
@@ -99,7 +99,7 @@ export class LibpcapTap implements DriverTap {
   }
 
   async #start(): Promise<void> {
-    await firstNews(this.#child, this.#what)
+    await firstMessage(this.#child, this.#what)
     this.#running = this.#drain()
   }
 
@@ -128,7 +128,7 @@ export class LibpcapTap implements DriverTap {
     this.#isDown = false
   }
 
-  #hear(news: News): void {
+  #hear(news: ChildMessage): void {
     if (news.kind === 'dropped') this.#countDrops(news.dropped)
     if (news.kind === 'down') this.#goDown()
     if (news.kind === 'paused') void this.#lookWhetherDown()
@@ -138,7 +138,7 @@ export class LibpcapTap implements DriverTap {
   #countDrops(allDropped: number): void {
     const { fromMs = 0, untilMs = Number.POSITIVE_INFINITY } = this.#window
     const nowMs = Date.now()
-    if (nowMs >= fromMs && nowMs - lookMs < untilMs) this.#dropped += allDropped - this.#allDropped
+    if (nowMs >= fromMs && nowMs - pollIntervalMs < untilMs) this.#dropped += allDropped - this.#allDropped
     this.#allDropped = allDropped
   }
 

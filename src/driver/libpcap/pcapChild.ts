@@ -6,11 +6,11 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { TapErrorCode } from '../../model/codes.ts'
 import { TapError } from '../../model/errors.ts'
-import { MessageReader, type News, type PcapRequest } from './pcapMessage.ts'
+import { type ChildMessage, MessageReader, type PcapRequest } from './pcapMessage.ts'
 
 const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))
 const complaintMax = 1_000
-const patienceMs = 2_000 // for the last packets, once asked to end
+const openTimeoutMs = 2_000 // for the last packets, once asked to end
 
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 
@@ -58,7 +58,7 @@ export class PcapChild implements AsyncDisposable {
   /** Asks it to end, and ends it if it does not (it may be drowning in packets). Resolves when everything is let go. */
   async close(): Promise<void> {
     this.end()
-    const timer = setTimeout(() => this.kill(), patienceMs)
+    const timer = setTimeout(() => this.kill(), openTimeoutMs)
     await this.#exited
     clearTimeout(timer)
   }
@@ -83,7 +83,7 @@ export class PcapChild implements AsyncDisposable {
 }
 
 /** What it tells before the first packet: that it is ready, or what was asked. Refuses with TapError; `what` could not be done. */
-export async function firstNews(child: PcapChild, what: string): Promise<News> {
+export async function firstMessage(child: PcapChild, what: string): Promise<ChildMessage> {
   while (!child.reader.peek()) {
     if (!(await child.more())) throw await child.earlyEnd(what)
   }
@@ -94,7 +94,7 @@ export async function firstNews(child: PcapChild, what: string): Promise<News> {
   return message.news
 }
 
-export function refusal({ during, message }: News & { readonly kind: 'refused' }, what: string): TapError {
+export function refusal({ during, message }: ChildMessage & { readonly kind: 'refused' }, what: string): TapError {
   return new TapError(during === 'filter' ? 'BAD_FILTER' : codeOf(message), `Cannot ${what}: ${message}`)
 }
 

@@ -11,7 +11,7 @@ export type Packet = {
   readonly bytes: Uint8Array // valid until the next message is asked for
 }
 
-export type News =
+export type ChildMessage =
   | { readonly kind: 'ready'; readonly linkType: string }
   | { readonly kind: 'dropped'; readonly dropped: number } // in all, by the kernel
   | { readonly kind: 'paused' } // woken without a packet: the interface may be down, packets come again when it is up
@@ -20,7 +20,7 @@ export type News =
   | { readonly kind: 'links'; readonly links: readonly Link[] }
   | { readonly kind: 'complete' } // everything was told
 
-export type Message = { readonly packet: Packet } | { readonly news: News }
+export type Message = { readonly packet: Packet } | { readonly news: ChildMessage }
 
 /** What a session's process is asked to do: its only argument, as JSON. */
 export type PcapRequest =
@@ -36,7 +36,7 @@ export type PcapRequest =
 
 const headerBytes = 20
 const packetKind = 1
-const newsKind = 2
+const childMessageKind = 2
 
 /** Puts messages together in one reused buffer; `flush` gets it when it is full and whenever the caller wants it out. */
 export class MessageWriter {
@@ -57,11 +57,11 @@ export class MessageWriter {
     this.#buffer.set(bytes, at + headerBytes)
   }
 
-  news(news: News): void {
+  message(news: ChildMessage): void {
     const text = Buffer.from(JSON.stringify(news))
     const at = this.#room(headerBytes + text.length)
     this.#buffer.fill(0, at, at + headerBytes)
-    this.#buffer.writeUInt32LE(newsKind, at)
+    this.#buffer.writeUInt32LE(childMessageKind, at)
     this.#buffer.writeUInt32LE(text.length, at + 12)
     this.#buffer.set(text, at + headerBytes)
   }
@@ -94,7 +94,7 @@ export class MessageReader {
     const size = this.#size()
     if (size === undefined) return undefined
     const bytes = this.#chunk.subarray(this.#at + headerBytes, this.#at + size)
-    if (this.#chunk.readUInt32LE(this.#at) === newsKind) return { news: JSON.parse(bytes.toString()) as News }
+    if (this.#chunk.readUInt32LE(this.#at) === childMessageKind) return { news: JSON.parse(bytes.toString()) as ChildMessage }
     const seconds = this.#chunk.readUInt32LE(this.#at + 4)
     const microseconds = this.#chunk.readUInt32LE(this.#at + 8)
     return { packet: { seconds, microseconds, original: this.#chunk.readUInt32LE(this.#at + 16), bytes } }

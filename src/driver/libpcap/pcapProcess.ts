@@ -21,10 +21,10 @@ type Session = {
   stats(): { readonly ps_drop: number }
 }
 type SessionClass = new (...options: unknown[]) => Session // (isLive, device, filter, ring, snap length, out, monitor, block ms, promiscuous)
-type Live = PcapRequest & { readonly act: 'live' }
+type LiveSession = PcapRequest & { readonly act: 'live' }
 
 const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
-const lookMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
+const pollIntervalMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
 const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
 const Session = pcap.PcapSession as unknown as SessionClass
 const out = new MessageWriter(write)
@@ -37,18 +37,18 @@ process.exit(0)
 async function run(request: PcapRequest): Promise<void> {
   try {
     if (request.act === 'live') await capture(request)
-    else if (request.act === 'links') out.news({ kind: 'links', links: readLinks() })
+    else if (request.act === 'links') out.message({ kind: 'links', links: readLinks() })
     else read(request.path, request.filter)
-    out.news({ kind: 'complete' })
+    out.message({ kind: 'complete' })
   } catch (error) {
     const message = (error as Error).message
     const isFilter = 'filter' in request && request.filter !== '' && !openFailures.test(message)
-    out.news({ kind: 'refused', during: isFilter ? 'filter' : 'open', message })
+    out.message({ kind: 'refused', during: isFilter ? 'filter' : 'open', message })
   }
   out.flush()
 }
 
-async function capture({ interfaceName, filter, snapLength, ringBytes }: Live): Promise<void> {
+async function capture({ interfaceName, filter, snapLength, ringBytes }: LiveSession): Promise<void> {
   const live = new Session(true, interfaceName, filter, ringBytes, snapLength, '', false, blockMs, false)
   live.on('packet', take)
   const down = Promise.withResolvers<'down'>()
@@ -60,15 +60,15 @@ async function capture({ interfaceName, filter, snapLength, ringBytes }: Live): 
     if (count < 0) down.resolve('down')
   }
   const pauses = watchPauses(live, look)
-  const looks = setInterval(look, lookMs)
-  out.news({ kind: 'ready', linkType: live.link_type })
+  const looks = setInterval(look, pollIntervalMs)
+  out.message({ kind: 'ready', linkType: live.link_type })
   out.flush()
   const ending = await Promise.race([down.promise, inputEnded()])
   clearInterval(looks)
   clearInterval(pauses.timer)
   await wait(2 * blockMs) // by then the kernel has handed over the block that is not full
   look()
-  if (ending === 'down') out.news({ kind: 'down' })
+  if (ending === 'down') out.message({ kind: 'down' })
 }
 
 /**
@@ -83,7 +83,7 @@ function watchPauses(live: Session, look: () => void): { timer?: NodeJS.Timeout 
     packets = 0
     look()
     if (packets > 0 || pauses.timer) return
-    out.news({ kind: 'paused' })
+    out.message({ kind: 'paused' })
     out.flush()
     pauses.timer = setInterval(look, blockMs)
   }
@@ -99,13 +99,13 @@ function dropCounter(live: Session): () => void {
     if (now === last) return
     dropped += (now - last) >>> 0
     last = now
-    out.news({ kind: 'dropped', dropped })
+    out.message({ kind: 'dropped', dropped })
   }
 }
 
 function read(path: string, filter: string): void {
   const file = new Session(false, path, filter, 0, snapLengthMax)
-  out.news({ kind: 'ready', linkType: file.link_type })
+  out.message({ kind: 'ready', linkType: file.link_type })
   file.on('packet', take)
   if (file.session.dispatch(file.buf, file.header) < 0) throw new Error('the file is damaged, or ends within a record')
 }

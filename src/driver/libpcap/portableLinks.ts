@@ -8,7 +8,7 @@ import type { Link, LinkChange } from '../driver.ts'
 export type SeenLink = Link & { readonly carrierChanges: number }
 type Details = Omit<SeenLink, 'name' | 'addresses' | 'gsoMaxBytes'>
 
-const lookEveryMs = 500
+const pollIntervalMs = 500
 const gsoMaxBytes = 65_536 // BIG TCP cannot be told from here
 const unknown: Details = Object.freeze({ index: 0, kind: '', isUp: true, mtu: 0, peerIndex: undefined, carrierChanges: 0 })
 
@@ -31,7 +31,7 @@ export function watchReadLinks(onChange: (change: LinkChange) => void, read = re
     const now = byName(read())
     for (const change of differences(before, now)) onChange(change)
     before = now
-  }, lookEveryMs)
+  }, pollIntervalMs)
   timer.unref()
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }

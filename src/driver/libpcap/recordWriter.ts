@@ -8,14 +8,14 @@ import { type Recorded, recordBytes, writeRecord } from '../../pcap/record.ts'
 import type { Sink, TapEvent } from '../driver.ts'
 import type { SharedLimit } from './sharedLimit.ts'
 
-export type Written = { readonly packets: number; readonly bytes: number; readonly refused: number; readonly lastPacketMs?: number }
-type Out = { readonly format: Format; readonly group: SharedLimit; readonly sink: Sink; readonly emit: (event: WriterEvent) => void }
+export type WrittenCounts = { readonly packets: number; readonly bytes: number; readonly refused: number; readonly lastPacketMs?: number }
+type RecordSink = { readonly format: Format; readonly group: SharedLimit; readonly sink: Sink; readonly emit: (event: WriterEvent) => void }
 export type WriterEvent =
   | Exclude<TapEvent, { kind: 'moved' } | { kind: 'down' } | { kind: 'limit' }>
   | { readonly kind: 'moved'; readonly fd: number }
 
 export class RecordWriter {
-  readonly #out: Out
+  readonly #out: RecordSink
   #sink: { fd: number; bytesLeft: number; isEmpty: boolean }
   #next: Sink[] = []
   #batch = Buffer.allocUnsafe(65_536)
@@ -31,13 +31,13 @@ export class RecordWriter {
   #lastPacketMs: number | undefined
   #room = Promise.withResolvers<void>()
 
-  constructor(out: Out) {
+  constructor(out: RecordSink) {
     this.#out = out
     this.#sink = { ...out.sink }
     this.#wasEmpty = out.sink.isEmpty
   }
 
-  get written(): Written {
+  get written(): WrittenCounts {
     const counts = { packets: this.#packets, bytes: this.#bytes, refused: this.#refused }
     return this.#lastPacketMs === undefined ? counts : { ...counts, lastPacketMs: this.#lastPacketMs }
   }
@@ -63,7 +63,7 @@ export class RecordWriter {
     this.#ends = []
     this.#times = []
     this.#wasEmpty = this.#sink.isEmpty
-    this.#out.group.settle()
+    this.#out.group.commit()
   }
 
   offer(sink: Sink): void {

@@ -2,7 +2,7 @@
 // replay and tests. A process of its own reads it (pcapProcess.ts says why); whoever iterates slowly makes it wait.
 // Refuses a file that libpcap refuses, in its words, and one that ends within a record, after the packets before.
 import { resolve } from 'node:path'
-import { firstNews, PcapChild } from './pcapChild.ts'
+import { firstMessage, PcapChild } from './pcapChild.ts'
 
 /** `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`. */
 export type SavedPacket = { readonly atMs: number; readonly captured: number; readonly original: number; readonly bytes: Uint8Array }
@@ -12,7 +12,7 @@ export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<
   const what = `read capture file "${path}"`
   await using child = new PcapChild({ act: 'file', path: resolve(path), filter })
   const { reader } = child
-  await firstNews(child, what)
+  await firstMessage(child, what)
   do {
     for (let message = reader.peek(); message; message = reader.peek()) {
       reader.skip()

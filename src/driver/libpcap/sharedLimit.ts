@@ -37,7 +37,7 @@ export class SharedLimit implements LimitGroup {
   }
 
   /** What was taken is on disk: the packet that reaches a limit is the last, and it is told at once. */
-  settle(): void {
+  commit(): void {
     if (this.#packets < 1 || this.#bytes < 1) this.reach(1)
   }
 

@@ -4,16 +4,16 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, stat, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { type CopiedFile, copiedOf } from '../../model/copyManifest.ts'
+import { type CopiedFile, copyManifestOf } from '../../model/copyManifest.ts'
 import type { Downloaded } from '../command/download.ts'
 
-export async function writeProof(path: string, files: readonly Downloaded[]): Promise<void> {
+export async function writeCopyManifest(path: string, files: readonly Downloaded[]): Promise<void> {
   const found: CopiedFile[] = []
-  for (const file of files) found.push(await lookAt(file))
-  await writeFile(path, JSON.stringify(copiedOf(found, text => createHash('sha256').update(text).digest('hex'))))
+  for (const file of files) found.push(await statusOfCopy(file))
+  await writeFile(path, JSON.stringify(copyManifestOf(found, text => createHash('sha256').update(text).digest('hex'))))
 }
 
-async function lookAt({ node, file, path }: Downloaded): Promise<CopiedFile> {
+async function statusOfCopy({ node, file, path }: Downloaded): Promise<CopiedFile> {
   await using handle = await open(path, 'r')
   await handle.sync()
   const hash = createHash('sha256')

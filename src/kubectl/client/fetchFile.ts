@@ -25,11 +25,11 @@ export type Fetch = {
 
 export type Fetched = { readonly bytes: number; readonly sha256: string; readonly isNew: boolean }
 
-type Part = { readonly etag: string; readonly digest: string; readonly bytes: number }
+type PartFile = { readonly etag: string; readonly digest: string; readonly bytes: number }
 
 const stallMsMax = 120_000 // the gateway reads the whole of a large file before it says a word
 const fruitlessMax = 5 // tries in a row that brought nothing
-const waitMs = { first: 500, most: 10_000 } as const
+const retryDelayMs = { first: 500, most: 10_000 } as const
 
 export async function fetchFile(fetch: Fetch): Promise<Fetched> {
   await mkdir(dirname(fetch.target), { recursive: true })
@@ -45,7 +45,7 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
       const { message } = error as Error
       if (fruitless === fruitlessMax) throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
       fetch.onRetry?.(message)
-      await after(doubledMs(fruitless + 1, waitMs), undefined, { signal: fetch.signal })
+      await after(doubledMs(fruitless + 1, retryDelayMs), undefined, { signal: fetch.signal })
     }
   }
 }
@@ -56,7 +56,7 @@ async function attempt(fetch: Fetch): Promise<Fetched> {
   const stall = new AbortController()
   const timer = setTimeout(() => stall.abort(new BrokenOff(`nothing came for ${stallMs / 1_000} s`)), stallMs)
   try {
-    const part = await bring({ ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) }, () => timer.refresh())
+    const part = await receive({ ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) }, () => timer.refresh())
     return await finish(fetch.target, part)
   } catch (error) {
     throw stall.signal.aborted && !fetch.signal.aborted ? stall.signal.reason : error
@@ -65,11 +65,11 @@ async function attempt(fetch: Fetch): Promise<Fetched> {
   }
 }
 
-async function bring({ gateway, path, target, signal, onBytes }: Fetch, onChunk: () => void): Promise<Part> {
+async function receive({ gateway, path, target, signal, onBytes }: Fetch, onChunk: () => void): Promise<PartFile> {
   const part = await partOf(target)
   const isMore = part !== undefined && part.here < part.bytes
   const headers: Record<string, string> = isMore ? { range: `bytes=${part.here}-`, 'if-range': part.etag } : {}
-  const response = await gateway.ask({ path, headers, signal })
+  const response = await gateway.request({ path, headers, signal })
   const isRest = response.statusCode === 206
   if (!isRest && response.statusCode !== 200) throw await failureOf(response, `download ${path}`)
   const from = isRest && part ? part.here : 0
@@ -90,7 +90,7 @@ async function bring({ gateway, path, target, signal, onBytes }: Fetch, onChunk:
 }
 
 /** The whole of what is here is held to the checksum, whatever of it came in this run. */
-async function finish(target: string, { digest, bytes }: Part): Promise<Fetched> {
+async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetched> {
   const sha256 = await sha256Of(`${target}.part`)
   if (digest !== '' && digest !== sha256) {
     await Promise.all([rm(`${target}.part`), rm(stateOf(target))])
@@ -104,7 +104,7 @@ async function finish(target: string, { digest, bytes }: Part): Promise<Fetched>
 async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Promise<Fetched | undefined> {
   const { size } = (await stat(target).catch(() => undefined)) ?? {}
   if (size === undefined) return undefined
-  const response = await gateway.ask({ path, method: 'HEAD', signal })
+  const response = await gateway.request({ path, method: 'HEAD', signal })
   response.resume()
   const sha256 = await sha256Of(target)
   if (response.statusCode !== 200 || digestIn(response) !== sha256) return undefined
@@ -113,16 +113,16 @@ async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Pro
 }
 
 /** What of a file is here already, and of which version of it. */
-async function partOf(target: string): Promise<(Part & { readonly here: number }) | undefined> {
+async function partOf(target: string): Promise<(PartFile & { readonly here: number }) | undefined> {
   try {
-    const part = JSON.parse(await readFile(stateOf(target), 'utf8')) as Part
+    const part = JSON.parse(await readFile(stateOf(target), 'utf8')) as PartFile
     return { ...part, here: (await stat(`${target}.part`)).size }
   } catch {
     return undefined // none, or none that can be gone on with
   }
 }
 
-async function remember(target: string, response: IncomingMessage, from: number): Promise<Part> {
+async function remember(target: string, response: IncomingMessage, from: number): Promise<PartFile> {
   const length = Number(response.headers['content-length'])
   const bytes = Number.isNaN(length) ? Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0) : from + length
   const part = { etag: response.headers.etag ?? '', digest: digestIn(response), bytes }

@@ -9,13 +9,13 @@ import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import { refusalOf } from '../../kube/request.ts'
+import { apiErrorMessage } from '../../kube/request.ts'
 import { UsageError } from '../../model/errors.ts'
 import { PortForward } from './portForward.ts'
 import { reasonOf, type Session } from './session.ts'
 import { userToken } from './userToken.ts'
 
-export type GatewayOptions = {
+export type GatewayClientOptions = {
   readonly gatewayNamespace: string
   readonly via?: 'proxy' | 'port-forward'
   readonly gateway?: string
@@ -31,8 +31,8 @@ export type GatewayRequest = {
 }
 
 type Send = (request: GatewayRequest) => Promise<IncomingMessage>
-type Way = { readonly name: string; readonly send: Send; close(): Promise<void> }
-type Refused = { readonly refusal: string; readonly status: number }
+type GatewayRoute = { readonly name: string; readonly send: Send; close(): Promise<void> }
+type GatewayRefusal = { readonly refusal: string; readonly status: number }
 
 export const gatewayService = 'selcap-gateway'
 const probeMs = 10_000
@@ -49,9 +49,9 @@ export function withGateway(command: Command): Command {
 
 /** Sends requests until it is disposed of. Refuses with CommandFailure. */
 export class Gateway implements AsyncDisposable {
-  readonly #way: Way
+  readonly #way: GatewayRoute
 
-  constructor(way: Way) {
+  constructor(way: GatewayRoute) {
     this.#way = way
   }
 
@@ -60,7 +60,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Waits, as often as it may, when the gateway says that there is too much at once. */
-  async ask(request: GatewayRequest): Promise<IncomingMessage> {
+  async request(request: GatewayRequest): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       const response = await this.#way.send(request)
       if (response.statusCode !== 429 || tries === triesMax) return response
@@ -74,7 +74,7 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-export async function openGateway(session: Session, options: GatewayOptions): Promise<Gateway> {
+export async function openGateway(session: Session, options: GatewayClientOptions): Promise<Gateway> {
   const token = await userToken(session, options.serviceAccount)
   if (options.gateway !== undefined) return new Gateway(direct(new URL(options.gateway), options.gatewayCa, token))
   const proxied = options.via === 'port-forward' ? undefined : await throughProxy(session, options.gatewayNamespace, token)
@@ -86,15 +86,15 @@ export async function openGateway(session: Session, options: GatewayOptions): Pr
 
 /** What an answer that is none of 2xx says, as a failure. */
 export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
-  const said = (await refusalOf(response)).trim()
+  const said = (await apiErrorMessage(response)).trim()
   return new CommandFailure(reasonOf(response.statusCode ?? 0), said.startsWith('Cannot ') ? said : `Cannot ${what}: ${said}`)
 }
 
-async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<Way | Refused> {
+async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<GatewayRoute | GatewayRefusal> {
   const base = `/api/v1/namespaces/${namespace}/services/https:${gatewayService}:443/proxy`
   const response = await kube({ path: `${base}/healthz`, signal: AbortSignal.timeout(probeMs) })
   const status = response.statusCode ?? 0
-  if (status !== 200) return { status, refusal: await refusalOf(response) }
+  if (status !== 200) return { status, refusal: await apiErrorMessage(response) }
   response.resume()
   // The API server keeps Authorization for itself.
   const send: Send = async ({ path, headers, ...request }) =>
@@ -106,8 +106,8 @@ async function throughPortForward(
   session: Session,
   namespace: string,
   token: () => Promise<string>,
-  proxied: Refused | undefined,
-): Promise<Way> {
+  proxied: GatewayRefusal | undefined,
+): Promise<GatewayRoute> {
   const forward = new PortForward({ ...session.options, namespace, service: gatewayService, port: 443 })
   try {
     await forward.port()
@@ -122,7 +122,7 @@ async function throughPortForward(
   return { name: 'port-forward', send, close: () => forward.close() }
 }
 
-function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): Way {
+function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): GatewayRoute {
   if (url.protocol !== 'https:') throw new UsageError(`Cannot use --gateway "${url.href}": expected an address that begins with https://`)
   const agent = new Agent({ ...(caFile !== undefined && { ca: readCa(caFile) }), keepAlive: true })
   return { name: url.origin, send: async request => sendTo(url, agent, request, await token()), close: async () => agent.destroy() }

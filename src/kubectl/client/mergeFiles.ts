@@ -7,20 +7,25 @@ import { fileHeader } from '../../pcap/fileHeader.ts'
 import { readPacketBlocks, type TimedBlock } from '../../pcap/packetBlocks.ts'
 
 /** One endpoint's files, the oldest first. */
-export type Series = { readonly node: string; readonly interfaceName: string; readonly endpoint: string; readonly files: readonly string[] }
-export type MergeParts = { readonly capture: string; readonly out: string; readonly signal: AbortSignal }
+export type FileSeries = {
+  readonly node: string
+  readonly interfaceName: string
+  readonly endpoint: string
+  readonly files: readonly string[]
+}
+export type MergeOptions = { readonly capture: string; readonly out: string; readonly signal: AbortSignal }
 
-type Named = { readonly node: string; readonly file: string; readonly path: string }
-type Lane = { readonly id: number; readonly batches: AsyncGenerator<TimedBlock[]>; blocks: TimedBlock[]; at: number }
+type NamedFile = { readonly node: string; readonly file: string; readonly path: string }
+type MergeInput = { readonly id: number; readonly batches: AsyncGenerator<TimedBlock[]>; blocks: TimedBlock[]; at: number }
 
 const snapLength = 262_144
 const writeBytes = 262_144
 
 /** By the names of the files: {pod}_{interface}, the time of rotation, and the one that is still written. */
-export function seriesOf(files: readonly Named[], namespace: string): Series[] {
+export function seriesOf(files: readonly NamedFile[], namespace: string): FileSeries[] {
   const byEndpoint = Map.groupBy(files, ({ node, file }) => `${node}/${withoutTime(file)}`)
   return [...byEndpoint.values()].map(all => {
-    const { node, file } = all[0] as Named
+    const { node, file } = all[0] as NamedFile
     const [pod = '', interfaceName = ''] = withoutTime(file).split('_')
     // '-' of a rotated name sorts before '.' of the active one's.
     const paths = all.toSorted((a, b) => (a.file < b.file ? -1 : 1)).map(({ path }) => path)
@@ -29,19 +34,19 @@ export function seriesOf(files: readonly Named[], namespace: string): Series[] {
 }
 
 /** How many packets there are. */
-export async function mergeFiles(series: readonly Series[], { capture, out, signal }: MergeParts): Promise<number> {
+export async function mergeFiles(series: readonly FileSeries[], { capture, out, signal }: MergeOptions): Promise<number> {
   const file = createWriteStream(out, { mode: 0o600, highWaterMark: writeBytes, signal })
   const failed = once(file, 'error', { signal }).then(([error]) => Promise.reject(error))
   failed.catch(() => {}) // told by whoever writes
   const write = async (bytes: Buffer) => void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
   await write(Buffer.concat([...headersOf(series, capture)]))
-  const packets = await mergeLanes(await lanesOf(series), write)
+  const packets = await mergeInputs(await mergeInputsOf(series), write)
   await Promise.race([new Promise<void>(resolve => file.end(resolve)), failed])
   return packets
 }
 
 /** One section, then an interface for each series, by its number. */
-function* headersOf(series: readonly Series[], capture: string): Generator<Buffer> {
+function* headersOf(series: readonly FileSeries[], capture: string): Generator<Buffer> {
   const node = [...new Set(series.map(each => each.node))].join(', ')
   for (const [index, { interfaceName, endpoint }] of series.entries()) {
     const header = fileHeader({ format: 'pcapng', snapLength, interfaceName, endpoint, capture, node, filter: '' })
@@ -50,14 +55,14 @@ function* headersOf(series: readonly Series[], capture: string): Generator<Buffe
   }
 }
 
-async function lanesOf(series: readonly Series[]): Promise<Lane[]> {
-  const lanes = series.map(({ files }, id): Lane => ({ id, batches: blocksOf(files), blocks: [], at: 0 }))
+async function mergeInputsOf(series: readonly FileSeries[]): Promise<MergeInput[]> {
+  const lanes = series.map(({ files }, id): MergeInput => ({ id, batches: blocksOf(files), blocks: [], at: 0 }))
   const isFull = await Promise.all(lanes.map(refill))
   return lanes.filter((_, index) => isFull[index]).toSorted((a, b) => compare(head(a), head(b)))
 }
 
 /** `lanes` are sorted by their first packet, and stay so. */
-async function mergeLanes(lanes: Lane[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
+async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
   let [packets, waiting, waitingBytes] = [0, [] as Buffer[], 0]
   for (let lane = lanes[0]; lane; lane = lanes[0]) {
     const { block } = head(lane)
@@ -71,7 +76,7 @@ async function mergeLanes(lanes: Lane[], write: (bytes: Buffer) => Promise<void>
       waitingBytes = 0
     }
     lane.at++
-    if (lane.at < lane.blocks.length || (await refill(lane))) settle(lanes)
+    if (lane.at < lane.blocks.length || (await refill(lane))) commit(lanes)
     else lanes.shift()
   }
   await write(Buffer.concat(waiting))
@@ -79,20 +84,20 @@ async function mergeLanes(lanes: Lane[], write: (bytes: Buffer) => Promise<void>
 }
 
 /** The first has a new packet: it goes to where it belongs now. */
-function settle(lanes: Lane[]): void {
+function commit(lanes: MergeInput[]): void {
   const [first, second] = lanes
   if (!first || !second || compare(head(first), head(second)) <= 0) return
   let [low, high] = [1, lanes.length]
   while (low < high) {
     const middle = (low + high) >> 1
-    if (compare(head(lanes[middle] as Lane), head(first)) <= 0) low = middle + 1
+    if (compare(head(lanes[middle] as MergeInput), head(first)) <= 0) low = middle + 1
     else high = middle
   }
   lanes.splice(low, 0, first)
   lanes.shift()
 }
 
-async function refill(lane: Lane): Promise<boolean> {
+async function refill(lane: MergeInput): Promise<boolean> {
   const { done, value } = await lane.batches.next()
   if (done) return false
   lane.blocks = value
@@ -104,7 +109,7 @@ async function* blocksOf(files: readonly string[]): AsyncGenerator<TimedBlock[]>
   for (const file of files) yield* readPacketBlocks(file)
 }
 
-function head({ blocks, at }: Lane): TimedBlock {
+function head({ blocks, at }: MergeInput): TimedBlock {
   return blocks[at] as TimedBlock
 }
 

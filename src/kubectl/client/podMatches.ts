@@ -8,10 +8,10 @@ import { effectiveLabels } from '../../core/endpoint/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import type { Labels } from '../../model/world.ts'
-import { ask, askIfMay, type Session } from './session.ts'
+import { request, requestIfAllowed, type Session } from './session.ts'
 
 /** `isTaken`: its packets would be captured; else `why` says what is in the way. */
-export type PodVerdict = {
+export type PodMatch = {
   readonly pod: string
   readonly node: string
   readonly isTaken: boolean
@@ -19,29 +19,37 @@ export type PodVerdict = {
   readonly why: string
 }
 
-export type Verdicts = { readonly pods: readonly PodVerdict[]; readonly warnings: readonly string[] }
+export type PodMatches = { readonly pods: readonly PodMatch[]; readonly warnings: readonly string[] }
 
-type Inherited = { readonly namespaceLabels: Labels | undefined; readonly accounts: ReadonlyMap<string, Labels> | undefined }
-type Named = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
+type InheritedLabels = { readonly namespaceLabels: Labels | undefined; readonly accounts: ReadonlyMap<string, Labels> | undefined }
+type NamedObject = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 
-export async function podVerdicts(session: Session, selector: string): Promise<Verdicts> {
+export async function podMatches(session: Session, selector: string): Promise<PodMatches> {
   const { kube, namespace } = session
   const parsed = parseSelector(selector)
   if (!parsed.ok) throw new CommandFailure('usage', `Cannot read the selector: ${parsed.error.display}`)
-  const { items } = await ask<{ readonly items: readonly Pod[] }>(kube, { path: `/api/v1/namespaces/${namespace}/pods`, what: 'list pods' })
+  const { items } = await request<{ readonly items: readonly Pod[] }>(kube, {
+    path: `/api/v1/namespaces/${namespace}/pods`,
+    what: 'list pods',
+  })
   const inherited = await inheritedLabels(session, parsed.selector.canonical)
-  const pods = items.map(pod => verdictOf(pod, inherited, label => explain(parsed.selector.tree, label)))
+  const pods = items.map(pod => podMatchOf(pod, inherited, label => explain(parsed.selector.tree, label)))
   return {
     pods: pods.toSorted((a, b) => Number(b.isTaken) - Number(a.isTaken) || (a.pod < b.pod ? -1 : 1)),
     warnings: warningsOf(parsed.selector.canonical, inherited),
   }
 }
 
-async function inheritedLabels({ kube, namespace }: Session, selector: string): Promise<Inherited> {
+async function inheritedLabels({ kube, namespace }: Session, selector: string): Promise<InheritedLabels> {
   const what = 'read labels'
-  const found = selector.includes('pcns.') ? await askIfMay<Named>(kube, { path: `/api/v1/namespaces/${namespace}`, what }) : undefined
+  const found = selector.includes('pcns.')
+    ? await requestIfAllowed<NamedObject>(kube, { path: `/api/v1/namespaces/${namespace}`, what })
+    : undefined
   const accounts = selector.includes('pcsa.')
-    ? await askIfMay<{ readonly items: readonly Named[] }>(kube, { path: `/api/v1/namespaces/${namespace}/serviceaccounts`, what })
+    ? await requestIfAllowed<{ readonly items: readonly NamedObject[] }>(kube, {
+        path: `/api/v1/namespaces/${namespace}/serviceaccounts`,
+        what,
+      })
     : undefined
   return {
     namespaceLabels: found && (found.metadata.labels ?? {}),
@@ -49,7 +57,7 @@ async function inheritedLabels({ kube, namespace }: Session, selector: string): 
   }
 }
 
-function warningsOf(selector: string, { namespaceLabels, accounts }: Inherited): string[] {
+function warningsOf(selector: string, { namespaceLabels, accounts }: InheritedLabels): string[] {
   return [
     ...(selector.includes('pcns.') && !namespaceLabels
       ? ["Cannot read the namespace's labels: those that begin with pcns. count as absent"]
@@ -60,11 +68,11 @@ function warningsOf(selector: string, { namespaceLabels, accounts }: Inherited):
   ]
 }
 
-function verdictOf(
+function podMatchOf(
   pod: Pod,
-  inherited: Inherited,
+  inherited: InheritedLabels,
   judge: (label: (name: string) => string | undefined) => ReturnType<typeof explain>,
-): PodVerdict {
+): PodMatch {
   const { name, namespace, labels: own = {} } = pod.metadata
   const serviceAccount = pod.spec.serviceAccountName
   const serviceAccountLabels = inherited.accounts?.get(serviceAccount ?? '')

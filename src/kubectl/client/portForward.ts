@@ -4,21 +4,21 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { ClusterOptions } from './session.ts'
 
-export type PortForwardParts = Pick<ClusterOptions, 'context' | 'kubeconfig'> & {
+export type PortForwardDeps = Pick<ClusterOptions, 'context' | 'kubeconfig'> & {
   readonly namespace: string
   readonly service: string
   readonly port: number
 }
 
-type Open = { readonly child: ChildProcess; readonly port: number }
+type OpenPortForward = { readonly child: ChildProcess; readonly port: number }
 
 const openMs = 20_000
 
 export class PortForward {
-  readonly #parts: PortForwardParts
-  #open: Open | undefined
+  readonly #parts: PortForwardDeps
+  #open: OpenPortForward | undefined
 
-  constructor(parts: PortForwardParts) {
+  constructor(parts: PortForwardDeps) {
     this.#parts = parts
   }
 
@@ -36,7 +36,7 @@ export class PortForward {
     await once(child, 'exit')
   }
 
-  async #start(): Promise<Open> {
+  async #start(): Promise<OpenPortForward> {
     const { namespace, service, port, context, kubeconfig } = this.#parts
     const access = [
       ...(context === undefined ? [] : [`--context=${context}`]),

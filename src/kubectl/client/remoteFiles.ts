@@ -9,23 +9,23 @@ import type { Api } from '../../model/capture.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
 export type RemoteFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly active: boolean }
-export type Missing = { readonly node: string; readonly reason: string }
-export type RemoteFiles = { readonly files: readonly RemoteFile[]; readonly missing: readonly Missing[] }
-export type Wanted = { readonly node?: readonly string[] | undefined; readonly pod?: readonly string[] | undefined }
+export type MissingFile = { readonly node: string; readonly reason: string }
+export type RemoteFiles = { readonly files: readonly RemoteFile[]; readonly missing: readonly MissingFile[] }
+export type WantedFiles = { readonly node?: readonly string[] | undefined; readonly pod?: readonly string[] | undefined }
 
-type Answer = { readonly files: readonly RemoteFile[]; readonly nodes?: readonly { readonly node: string; readonly error?: string }[] }
+type FilesAnswer = { readonly files: readonly RemoteFile[]; readonly nodes?: readonly { readonly node: string; readonly error?: string }[] }
 
-const listMs = 60_000
+const listTimeoutMs = 60_000
 
-export async function listFiles(
+export async function listRemoteFiles(
   gateway: Gateway,
   namespace: string,
   name: string,
-  { node, pod, api }: Wanted & { readonly api?: Api } = {},
+  { node, pod, api }: WantedFiles & { readonly api?: Api } = {},
 ): Promise<RemoteFiles> {
-  const response = await gateway.ask({ path: filesPath(namespace, name, api), signal: AbortSignal.timeout(listMs) })
+  const response = await gateway.request({ path: gatewayFilesPath(namespace, name, api), signal: AbortSignal.timeout(listTimeoutMs) })
   if (response.statusCode !== 200) throw await failureOf(response, `list the files of ${namespace}/${name}`)
-  const { files, nodes = [] } = (await readJson(response)) as Answer
+  const { files, nodes = [] } = (await readJson(response)) as FilesAnswer
   for (const file of files) checkNames(file)
   const prefixes = pod?.map(podPrefix)
   const isWanted = (file: RemoteFile) =>
@@ -38,7 +38,7 @@ export async function listFiles(
   return { files: wanted, missing }
 }
 
-export function filesPath(namespace: string, name: string, api: Api = 'PacketCapture'): string {
+export function gatewayFilesPath(namespace: string, name: string, api: Api = 'PacketCapture'): string {
   const within = api === 'PacketCaptureConfig' ? '-' : encodeURIComponent(namespace)
   return `/v1/namespaces/${within}/${addressWord(api)}/${encodeURIComponent(name)}/files`
 }

@@ -2,10 +2,10 @@
 // serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
 import type { Command } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import { ServerClock } from '../../kube/clockSkew.ts'
+import { ClockSkew } from '../../kube/clockSkew.ts'
 import { connectUser } from '../../kube/connect.ts'
 import type { Kube, KubeRequest } from '../../kube/request.ts'
-import { readJson, refusalOf } from '../../kube/request.ts'
+import { apiErrorMessage, readJson } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/capture.ts'
 import type { ExitReason } from '../../model/codes.ts'
@@ -29,9 +29,9 @@ export type Session = {
   readonly options: ClusterOptions
 }
 
-export type Question = Omit<KubeRequest, 'signal' | 'body'> & { readonly body?: object; readonly what: string }
+export type ApiRequest = Omit<KubeRequest, 'signal' | 'body'> & { readonly body?: object; readonly what: string }
 
-const answerMs = 30_000
+const apiTimeoutMs = 30_000
 
 export function withCluster(command: Command): Command {
   return command
@@ -43,7 +43,7 @@ export function withCluster(command: Command): Command {
 
 export async function openSession(options: ClusterOptions): Promise<Session> {
   const { kube, namespace, token } = await connectUser(options)
-  const clock = new ServerClock(systemClock)
+  const clock = new ClockSkew(systemClock)
   const watched = reaching(clock.watching(kube))
   const group = options.apiGroup ?? (await servedGroup(watched))
   const nowMs = () => systemClock.now() - (clock.offsetMs ?? 0)
@@ -51,21 +51,21 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
 }
 
 /** The answer as JSON; a refusal is a CommandFailure that says `what` could not be done. */
-export async function ask<T>(kube: Kube, { what, body, headers, ...request }: Question): Promise<T> {
+export async function request<T>(kube: Kube, { what, body, headers, ...request }: ApiRequest): Promise<T> {
   const response = await kube({
     ...request,
     headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...headers },
     ...(body && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(answerMs),
+    signal: AbortSignal.timeout(apiTimeoutMs),
   })
   const status = response.statusCode ?? 0
   if (status >= 200 && status < 300) return (await readJson(response)) as T
-  throw new CommandFailure(reasonOf(status), `Cannot ${what}: ${await refusalOf(response)}`)
+  throw new CommandFailure(reasonOf(status), `Cannot ${what}: ${await apiErrorMessage(response)}`)
 }
 
 /** The same, undefined for what is not there or may not be seen. */
-export async function askIfMay<T>(kube: Kube, question: Question): Promise<T | undefined> {
-  const response = await kube({ path: question.path, signal: AbortSignal.timeout(answerMs), headers: { accept: 'application/json' } })
+export async function requestIfAllowed<T>(kube: Kube, question: ApiRequest): Promise<T | undefined> {
+  const response = await kube({ path: question.path, signal: AbortSignal.timeout(apiTimeoutMs), headers: { accept: 'application/json' } })
   if (response.statusCode === 200) return (await readJson(response)) as T
   response.resume()
   return undefined
@@ -88,7 +88,7 @@ export function reasonOf(status: number): ExitReason {
 // Beside Calico the same resource is served in a group of our own (daemonset/overlays/own-group).
 async function servedGroup(kube: Kube): Promise<string> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
-  const own = await askIfMay<Resources>(kube, { what: 'ask what is served', path: '/apis/selcap.dev/v3' })
+  const own = await requestIfAllowed<Resources>(kube, { what: 'ask what is served', path: '/apis/selcap.dev/v3' })
   return own?.resources?.some(({ name }) => name === 'packetcaptures') ? 'selcap.dev' : 'projectcalico.org'
 }
 

@@ -1,21 +1,21 @@
 // The token that tells the gateway who is asking: the user's own, as kubectl has it (credential plugins included), or, for those
 // who show the API server a certificate, which nobody passes on, a short one of a service account that they may ask for.
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import { ask, type Session } from './session.ts'
+import { request, type Session } from './session.ts'
 
-const lastsSeconds = 3_600
+const lifetimeSeconds = 3_600
 const renewMs = 300_000 // before it ends
 
-type Made = { readonly status: { readonly token: string; readonly expirationTimestamp: string } }
+type CreatedToken = { readonly status: { readonly token: string; readonly expirationTimestamp: string } }
 
 /** Asked before each request: tokens are renewed while a long download goes on. */
 export async function userToken(session: Session, serviceAccount: string | undefined): Promise<() => Promise<string>> {
-  const token = serviceAccount === undefined ? () => own(session) : accountToken(session, serviceAccount)
+  const token = serviceAccount === undefined ? () => ownToken(session) : accountToken(session, serviceAccount)
   await token() // whoever has none is told before anything else is tried
   return token
 }
 
-async function own({ token }: Session): Promise<string> {
+async function ownToken({ token }: Session): Promise<string> {
   const found = await token()
   if (found !== undefined) return found
   throw new CommandFailure(
@@ -28,10 +28,10 @@ function accountToken(session: Session, name: string): () => Promise<string> {
   let made: { readonly token: string; readonly endMs: number } | undefined
   return async () => {
     if (made === undefined || made.endMs - renewMs < session.nowMs()) {
-      const { status } = await ask<Made>(session.kube, {
+      const { status } = await request<CreatedToken>(session.kube, {
         path: `/api/v1/namespaces/${session.namespace}/serviceaccounts/${encodeURIComponent(name)}/token`,
         method: 'POST',
-        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: lastsSeconds } },
+        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: lifetimeSeconds } },
         what: `get a token of service account "${name}"`,
       })
       made = { token: status.token, endMs: Date.parse(status.expirationTimestamp) }

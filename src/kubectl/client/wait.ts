@@ -3,20 +3,20 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import type { CaptureState } from '../../model/status.ts'
-import { podVerdicts } from './podMatches.ts'
-import { ask, capturesPath, type Session } from './session.ts'
+import type { CaptureStateName } from '../../model/status.ts'
+import { podMatches } from './podMatches.ts'
+import { capturesPath, request, type Session } from './session.ts'
 
 export const waitGoals = ['started', 'capturing', 'finished'] as const
 export type WaitGoal = (typeof waitGoals)[number]
 
-const reached: Readonly<Record<WaitGoal, readonly CaptureState[]>> = {
+const isReached: Readonly<Record<WaitGoal, readonly CaptureStateName[]>> = {
   started: ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished'],
   capturing: ['Capturing', 'Finished'],
   finished: ['Finished'],
 }
 
-const lookMs = 500
+const pollIntervalMs = 500
 const answersWithinMs = 15_000 // by then every node has told of a new capture
 
 export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
@@ -26,7 +26,7 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
       missing = goal === 'capturing' ? [] : await notYet(session, capture)
-      if (reached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
+      if (isReached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
       if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
     if (performance.now() > endMs)
@@ -34,7 +34,7 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
         'timeout',
         `Cannot wait any longer for "${name}": after ${withinSeconds} s it is ${status?.state ?? 'not yet seen by the controller'}, expected ${goal}${missing.length > 0 ? ` with ${missing.join(', ')}` : ''}`,
       )
-    await after(lookMs)
+    await after(pollIntervalMs)
   }
 }
 
@@ -48,7 +48,7 @@ async function notYet(session: Session, capture: ShownCapture): Promise<string[]
   const { spec, status } = capture
   if (!status || !isOpen(capture, session.nowMs())) return []
   const told = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
-  const { pods } = await podVerdicts(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
+  const { pods } = await podMatches(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
   const taken = pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
   if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
   return taken.filter(pod => !told.has(pod))
@@ -62,7 +62,7 @@ function isOpen({ metadata, spec, status }: ShownCapture, nowMs: number): boolea
 }
 
 export function getCapture(session: Session, name: string): Promise<ShownCapture> {
-  return ask<ShownCapture>(session.kube, { path: capturesPath(session, session.namespace, name), what: `get capture "${name}"` })
+  return request<ShownCapture>(session.kube, { path: capturesPath(session, session.namespace, name), what: `get capture "${name}"` })
 }
 
 export function messageOf({ status }: ShownCapture): string {

@@ -2,13 +2,13 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
-import { failureOf, type Gateway, type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
-import { listFiles, type Missing, type RemoteFile } from '../client/remoteFiles.ts'
+import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { listRemoteFiles, type MissingFile, type RemoteFile } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 import { fetchAll, refuseMissing } from './download.ts'
 import { listCaptures } from './list.ts'
 
-type CopyOptions = ClusterOptions & GatewayOptions & { readonly allNamespaces?: boolean; readonly dest: string }
+type CopyOptions = ClusterOptions & GatewayClientOptions & { readonly allNamespaces?: boolean; readonly dest: string }
 
 const cleanMs = 60_000
 
@@ -16,7 +16,7 @@ export function copyCommand(): Command {
   return common('copy', 'copy the files of a capture into one directory, as calicoctl does')
     .option('--dest <dir>', 'where to', '.')
     .action(async (name: string, options: CopyOptions) => {
-      const missing: Missing[] = []
+      const missing: MissingFile[] = []
       await forEach(name, options, async (gateway, namespace, signal) => {
         missing.push(...(await copy(gateway, namespace, name, options.dest, signal)))
         process.stdout.write(`Copy capture files for ${namespace}/${name} to ${options.dest}\n`)
@@ -30,7 +30,7 @@ export function cleanCommand(): Command {
     async (name: string, options: CopyOptions) =>
       forEach(name, options, async (gateway, namespace) => {
         const path = `/packet-capture/files/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/files.zip`
-        const response = await gateway.ask({ path, method: 'DELETE', signal: AbortSignal.timeout(cleanMs) })
+        const response = await gateway.request({ path, method: 'DELETE', signal: AbortSignal.timeout(cleanMs) })
         const status = response.statusCode ?? 0
         if (status < 200 || status >= 300) throw await failureOf(response, `clean ${namespace}/${name}`)
         response.resume()
@@ -66,8 +66,8 @@ async function namespacesOf(session: Session, name: string): Promise<string[]> {
 }
 
 /** Side by side, as calicoctl leaves them; where two nodes have a file of one name, each in its node's directory. */
-async function copy(gateway: Gateway, namespace: string, name: string, dest: string, signal: AbortSignal): Promise<readonly Missing[]> {
-  const { files, missing } = await listFiles(gateway, namespace, name)
+async function copy(gateway: Gateway, namespace: string, name: string, dest: string, signal: AbortSignal): Promise<readonly MissingFile[]> {
+  const { files, missing } = await listRemoteFiles(gateway, namespace, name)
   const times = Map.groupBy(files, ({ file }) => file)
   const pathOf = ({ node, file }: RemoteFile) => ((times.get(file)?.length ?? 0) > 1 ? join(dest, node, file) : join(dest, file))
   await fetchAll({ gateway, namespace, name, files, pathOf, signal })

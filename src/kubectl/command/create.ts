@@ -6,17 +6,17 @@ import { toIntent } from '../../api/packetcapture/spec.ts'
 import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
-import { countOf } from '../../model/text.ts'
+import { pluralize } from '../../model/text.ts'
 import type { PacketCapture } from '../../model/world.ts'
-import { type GatewayOptions, withGateway } from '../client/gateway.ts'
-import { podVerdicts } from '../client/podMatches.ts'
-import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
+import { type GatewayClientOptions, withGateway } from '../client/gateway.ts'
+import { podMatches } from '../client/podMatches.ts'
+import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
 import { messageOf, type WaitGoal, waitFor, waitGoals } from '../client/wait.ts'
 import { outputOption, printObject } from '../format/printer.ts'
-import { calledBy, withApi } from '../option/apiKind.ts'
+import { apiKindOf, withApi } from '../option/apiKind.ts'
 import { readMore, readSeconds } from '../option/quantity.ts'
 import { type SpecOptions, specOf, withSpec } from '../option/spec.ts'
-import { type Meant, selectorOf } from '../option/targets.ts'
+import { selectorOf, type TargetSelector } from '../option/targets.ts'
 import { type RetinaOptions, retinaDocument, waitForRetina, withRetina } from './createRetina.ts'
 import { download } from './download.ts'
 
@@ -25,13 +25,13 @@ const waitSeconds = 60
 type CreateOptions = ClusterOptions &
   SpecOptions &
   RetinaOptions &
-  Meant & {
+  TargetSelector & {
     readonly dryRun?: 'none' | 'client' | 'server'
     readonly output?: 'yaml' | 'json' | 'name'
     readonly wait?: WaitGoal | true
     readonly timeout?: number
     readonly download?: string | true
-  } & GatewayOptions
+  } & GatewayClientOptions
 
 export function createCommand(): Command {
   const command = new Command('create')
@@ -80,13 +80,13 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
   else {
     const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
-    process.stdout.write(`${calledBy(session, session.api, name)}${output === 'name' ? '' : said}\n`)
+    process.stdout.write(`${apiKindOf(session, session.api, name)}${output === 'name' ? '' : said}\n`)
   }
-  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNobody(session, (document as PacketCapture).spec.selector) // who waits is told
+  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNoPods(session, (document as PacketCapture).spec.selector) // who waits is told
   if (dryRun) return
   const reach = async (goal: WaitGoal, seconds: number) => {
     if (isRetina) process.stderr.write(`${name}: ${await waitForRetina(session, name, goal, seconds)}\n`)
-    else tell(await waitFor(session, name, goal, seconds))
+    else reportCreated(await waitFor(session, name, goal, seconds))
   }
   if (wait) await reach(wait === true ? 'started' : wait, timeout ?? waitSeconds)
   if (!isFetched) return
@@ -118,8 +118,8 @@ function refuseRetina({
 }
 
 /** Nothing where pods, or labels that count, may not be read. */
-async function warnOfNobody(session: Session, selector = 'all()'): Promise<void> {
-  const verdicts = await podVerdicts(session, selector).catch(() => undefined)
+async function warnOfNoPods(session: Session, selector = 'all()'): Promise<void> {
+  const verdicts = await podMatches(session, selector).catch(() => undefined)
   if (!verdicts || verdicts.warnings.length > 0 || verdicts.pods.some(({ isTaken }) => isTaken)) return
   const match = verdicts.pods.find(({ isMatch }) => isMatch)
   const found = match ? `no pod that matches can be captured now: ${match.pod}: ${match.why}` : 'no pod matches the selector now'
@@ -127,9 +127,9 @@ async function warnOfNobody(session: Session, selector = 'all()'): Promise<void>
 }
 
 // What nobody takes says why; the rest says how many.
-function tell(capture: ShownCapture): void {
+function reportCreated(capture: ShownCapture): void {
   const { nodes = 0, endpoints = 0, packets = 0, state } = capture.status ?? {}
-  const counts = [countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')
+  const counts = [pluralize(nodes, 'node'), pluralize(endpoints, 'endpoint'), pluralize(packets, 'packet')].join(', ')
   process.stderr.write(`${capture.metadata.name} is ${state}: ${endpoints > 0 ? counts : messageOf(capture) || counts}\n`)
 }
 
@@ -156,7 +156,7 @@ function check(name: string, spec: PacketCapture['spec'], { namespace, group }: 
 }
 
 function send({ kube, namespace, ...session }: Session, body: object, isDryRun: boolean): Promise<object> {
-  return ask<object>(kube, {
+  return request<object>(kube, {
     path: capturesPath(session, namespace),
     method: 'POST',
     query: { fieldValidation: 'Strict', fieldManager: 'kubectl-pcap', ...(isDryRun && { dryRun: 'All' }) },

@@ -3,7 +3,7 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { filtersExpression } from '../../api/packetcapture/filters.ts'
-import { both } from '../../api/retina/filters.ts'
+import { allOf } from '../../api/retina/filters.ts'
 import { retinaIntent } from '../../api/retina/spec.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
@@ -11,10 +11,10 @@ import { defaultSettings } from '../../model/settings.ts'
 import type { ForeignCapture } from '../../model/world.ts'
 import type { Session } from '../client/session.ts'
 import { getCapture, type WaitGoal } from '../client/wait.ts'
-import { conditionOf, type ShownForeign } from '../format/otherApis.ts'
+import { conditionOf, type OtherApiRow } from '../format/otherApis.ts'
 import { readMore } from '../option/quantity.ts'
 import { filtersOf, type SpecOptions } from '../option/spec.ts'
-import type { Meant } from '../option/targets.ts'
+import type { TargetSelector } from '../option/targets.ts'
 
 export type RetinaOptions = {
   readonly nodeSelectors?: readonly string[]
@@ -39,7 +39,7 @@ export function withRetina(command: Command): Command {
     .option('--no-metadata', 'with --api retina: without what the network of the node looks like')
 }
 
-const unsaid = [
+const unsetOptions = [
   'selector',
   'deployment',
   'service',
@@ -59,13 +59,13 @@ const unsaid = [
 export function retinaDocument(
   { namespace }: Pick<Session, 'namespace'>,
   name: string,
-  options: RetinaOptions & SpecOptions & Meant,
+  options: RetinaOptions & SpecOptions & TargetSelector,
 ): object {
-  const other = unsaid.find(option => options[option] !== undefined)
+  const other = unsetOptions.find(option => options[option] !== undefined)
   if (other !== undefined)
     throw new UsageError(`Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`)
   const { nodeSelectors, podSelectors, namespaceSelectors, pod, includeFilter, excludeFilter } = options
-  const filters = given({ include: includeFilter, exclude: excludeFilter })
+  const filters = givenFields({ include: includeFilter, exclude: excludeFilter })
   const target = {
     ...(nodeSelectors && { nodeSelector: labels(nodeSelectors) }),
     ...(namespaceSelectors && { namespaceSelector: labels(namespaceSelectors) }),
@@ -89,10 +89,10 @@ export function retinaDocument(
 function optionOf(options: RetinaOptions & SpecOptions): object {
   const seconds = options.for ?? options.limitDuration
   const rules = filtersExpression(filtersOf(options))
-  const pcapFilter = both(rules, options.expression ?? '')
+  const pcapFilter = allOf(rules, options.expression ?? '')
   const megabytes = (bytes: number | undefined) => bytes && Math.ceil(bytes / 1_000_000)
   return (
-    given({
+    givenFields({
       duration: seconds === undefined ? undefined : `${seconds}s`,
       maxCaptureSize: megabytes(options.rotateSize ?? options.limitBytes),
       fileCount: options.rotateFiles && options.rotateFiles + 1,
@@ -123,18 +123,18 @@ function labels(list: readonly string[]): object {
   return { matchLabels: Object.fromEntries(pairs) }
 }
 
-function given(fields: Readonly<Record<string, unknown>>): object | undefined {
+function givenFields(fields: Readonly<Record<string, unknown>>): object | undefined {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }
 
-const lookMs = 500
+const pollIntervalMs = 500
 
 /** Started: a node captures. Finished: every node has packed. */
 export async function waitForRetina(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<string> {
   const endMs = performance.now() + withinSeconds * 1_000
   for (;;) {
-    const { status } = (await getCapture(session, name)) as object as ShownForeign
+    const { status } = (await getCapture(session, name)) as object as OtherApiRow
     const error = conditionOf(status, 'error')
     if (error?.status === 'True') throw new CommandFailure('captureError', `Cannot capture "${name}": ${error.message}`)
     const complete = conditionOf(status, 'complete')
@@ -145,10 +145,10 @@ export async function waitForRetina(session: Session, name: string, goal: WaitGo
         'timeout',
         `Cannot wait any longer for "${name}": after ${withinSeconds} s expected ${goal}, ${complete?.message ?? 'no node has told of it'}`,
       )
-    await after(lookMs)
+    await after(pollIntervalMs)
   }
 }
 
-function hasPackets(status: ShownForeign['status']): boolean {
+function hasPackets(status: OtherApiRow['status']): boolean {
   return (status?.files ?? []).some(({ state }) => state !== 'WaitingForTraffic' && state !== 'Scheduled')
 }

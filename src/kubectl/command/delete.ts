@@ -2,9 +2,9 @@
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
-import { ask, type ClusterOptions, capturesPath, openSession, withCluster } from '../client/session.ts'
+import { type ClusterOptions, capturesPath, openSession, request, withCluster } from '../client/session.ts'
 import { outputOption } from '../format/printer.ts'
-import { calledBy, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
+import { apiKindOf, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
 import { forEachName } from '../option/forEachName.ts'
 import { listOf } from './list.ts'
 
@@ -26,7 +26,7 @@ async function remove(names: readonly string[], options: DeleteOptions): Promise
   if (meant.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
   await forEachName(meant, async name => {
     const { api, group, kube, namespace } = options.all ? session : await sessionFor(session, name)
-    await ask(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
-    process.stdout.write(options.output ? `${calledBy({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)
+    await request(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
+    process.stdout.write(options.output ? `${apiKindOf({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)
   })
 }

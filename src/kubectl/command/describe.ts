@@ -6,14 +6,14 @@ import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
 import type { EndpointStatus, FileStatus, UploadStatus } from '../../model/status.ts'
-import { countOf } from '../../model/text.ts'
-import { type PodVerdict, podVerdicts } from '../client/podMatches.ts'
+import { pluralize } from '../../model/text.ts'
+import { type PodMatch, podMatches } from '../client/podMatches.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 import { getCapture, messageOf } from '../client/wait.ts'
-import { foreignHead, madeLines, type ShownForeign } from '../format/otherApis.ts'
+import { artifactLines, type OtherApiRow, otherApiHead } from '../format/otherApis.ts'
 import { coloured, outputOption, printObject, stateCell } from '../format/printer.ts'
 import { sizeText } from '../format/sizes.ts'
-import { calledBy, sessionFor, withApi } from '../option/apiKind.ts'
+import { apiKindOf, sessionFor, withApi } from '../option/apiKind.ts'
 import { forEachName } from '../option/forEachName.ts'
 
 export function describeCommand(): Command {
@@ -25,7 +25,7 @@ export function describeCommand(): Command {
 }
 
 type DescribeOptions = ClusterOptions & { readonly output?: 'yaml' | 'json' | 'name' }
-type Described = { readonly capture: ShownCapture; readonly pods?: readonly PodVerdict[]; readonly podsUnknown?: string }
+type Described = { readonly capture: ShownCapture; readonly pods?: readonly PodMatch[]; readonly podsUnknown?: string }
 
 async function describe(names: readonly string[], { output, ...options }: DescribeOptions): Promise<void> {
   const session = await openSession(options)
@@ -33,10 +33,10 @@ async function describe(names: readonly string[], { output, ...options }: Descri
   const print = async (name: string) => {
     const meant = await sessionFor(session, name)
     const capture = await getCapture(meant, name)
-    if (output === 'name') return void process.stdout.write(`${calledBy(session, meant.api, name)}\n`)
+    if (output === 'name') return void process.stdout.write(`${apiKindOf(session, meant.api, name)}\n`)
     if (meant.api !== 'PacketCapture') {
       all.push({ capture })
-      if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeForeign(capture as object as ShownForeign)}`)
+      if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeOtherApi(capture as object as OtherApiRow)}`)
       return
     }
     const described = { capture, ...(await podsOf(session, capture)) }
@@ -52,14 +52,14 @@ async function describe(names: readonly string[], { output, ...options }: Descri
   }
 }
 
-function describeForeign(capture: ShownForeign): string {
+function describeOtherApi(capture: OtherApiRow): string {
   const nodes = (capture.status?.files ?? []).map(
     file =>
-      `${describeNode(file)}${madeLines(file)
+      `${describeNode(file)}${artifactLines(file)
         .map(line => `  ${line}\n`)
         .join('')}`,
   )
-  return foreignHead(capture) + nodes.join('')
+  return otherApiHead(capture) + nodes.join('')
 }
 
 export function describeCapture(capture: ShownCapture): string {
@@ -84,8 +84,11 @@ export function describeCapture(capture: ShownCapture): string {
 function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNullable<ShownCapture['status']>): [string, string][] {
   const degraded = conditions.find(({ type, status }) => type === 'Degraded' && status === 'True')
   return [
-    ['Totals', `${[countOf(nodes, 'node'), countOf(endpoints, 'endpoint'), countOf(packets, 'packet')].join(', ')}, ${sizeText(bytes)}`],
-    ['Dropped', dropped > 0 ? coloured('red', countOf(dropped, 'packet')) : 'none'],
+    [
+      'Totals',
+      `${[pluralize(nodes, 'node'), pluralize(endpoints, 'endpoint'), pluralize(packets, 'packet')].join(', ')}, ${sizeText(bytes)}`,
+    ],
+    ['Dropped', dropped > 0 ? coloured('red', pluralize(dropped, 'packet')) : 'none'],
     ...(degraded ? [['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [string, string]] : []),
   ]
 }
@@ -104,7 +107,7 @@ function describeNode({ node, state, message, directory, fileNames, endpoints, u
   const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf), ...uploads.map(uploadNote)]
   return `
 Node ${node}: ${stateCell(state)}
-  ${countOf(fileNames.length, 'file')} in ${directory}
+  ${pluralize(fileNames.length, 'file')} in ${directory}
 ${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
 }
 
@@ -122,7 +125,7 @@ function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
 
 async function podsOf(session: Session, { spec, metadata }: ShownCapture): Promise<Omit<Described, 'capture'>> {
   try {
-    return { pods: (await podVerdicts({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')).pods }
+    return { pods: (await podMatches({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')).pods }
   } catch (error) {
     if (error instanceof CommandFailure) return { podsUnknown: error.message }
     throw error

@@ -6,11 +6,11 @@ import { Command, Option } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { isCaptureFile } from '../../files/names.ts'
 import type { Api } from '../../model/capture.ts'
-import { countOf } from '../../model/text.ts'
+import { pluralize } from '../../model/text.ts'
 import { fetchFile } from '../client/fetchFile.ts'
-import { type Gateway, type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
-import { filesPath, listFiles, type Missing, type RemoteFile, type Wanted } from '../client/remoteFiles.ts'
+import { gatewayFilesPath, listRemoteFiles, type MissingFile, type RemoteFile, type WantedFiles } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { Progress } from '../format/progressLine.ts'
@@ -19,8 +19,13 @@ import { sessionFor, withApi } from '../option/apiKind.ts'
 import { readMore } from '../option/quantity.ts'
 
 export type DownloadOptions = ClusterOptions &
-  GatewayOptions &
-  Wanted & { readonly proof?: string; readonly dest?: string; readonly merge?: string | true; readonly output?: 'json' | 'yaml' | 'name' }
+  GatewayClientOptions &
+  WantedFiles & {
+    readonly proof?: string
+    readonly dest?: string
+    readonly merge?: string | true
+    readonly output?: 'json' | 'yaml' | 'name'
+  }
 
 export type Downloaded = {
   readonly node: string
@@ -54,7 +59,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const { namespace, api } = session
-    const { files, missing } = await listFiles(gateway, namespace, name, { ...options, api })
+    const { files, missing } = await listRemoteFiles(gateway, namespace, name, { ...options, api })
     const isMerged = options.merge !== undefined
     const other = files.find(({ file }) => !isCaptureFile(file))
     if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
@@ -70,7 +75,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
       process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
     else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
-    if (options.proof !== undefined) await (await import('../client/copyManifest.ts')).writeProof(options.proof, done)
+    if (options.proof !== undefined) await (await import('../client/copyManifest.ts')).writeCopyManifest(options.proof, done)
   })
 }
 
@@ -104,12 +109,12 @@ export async function fetchAll({ gateway, namespace, api, name, files, pathOf, s
   const work = async () => {
     for (let index = next++; index < files.length; index = next++) {
       const file = files[index] as RemoteFile
-      const path = `${filesPath(namespace, name, api)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
+      const path = `${gatewayFilesPath(namespace, name, api)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
       const onBytes = (bytes: number) => {
         here[index] = bytes
         progress.set(here.reduce((sum, each) => sum + each, 0))
       }
-      const onRetry = (reason: string) => progress.tell(`${file.node}/${file.file}: ${reason}; trying again`)
+      const onRetry = (reason: string) => progress.print(`${file.node}/${file.file}: ${reason}; trying again`)
       const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: both, onBytes, onRetry })
       done[index] = { node: file.node, file: file.file, path: pathOf(file), ...fetched }
     }
@@ -124,16 +129,16 @@ export async function fetchAll({ gateway, namespace, api, name, files, pathOf, s
 }
 
 /** Everything else is here by now. */
-export function refuseMissing(missing: readonly Missing[]): void {
+export function refuseMissing(missing: readonly MissingFile[]): void {
   if (missing.length === 0) return
   const told = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')
   throw new CommandFailure('incomplete', `Cannot have the files of ${told}: what is here is not all`)
 }
 
-type All = { readonly files: readonly Downloaded[]; readonly missing: readonly Missing[]; readonly merged?: string }
+type FetchedAll = { readonly files: readonly Downloaded[]; readonly missing: readonly MissingFile[]; readonly merged?: string }
 
 /** Paths that are there: after merging, the parts are not. */
-function shown({ files, missing, merged }: All, output: 'json' | 'yaml' | 'name'): string {
+function shown({ files, missing, merged }: FetchedAll, output: 'json' | 'yaml' | 'name'): string {
   if (output === 'name') return (merged === undefined ? files.map(({ path }) => path) : [merged]).map(path => `${path}\n`).join('')
   const facts = files.map(({ isNew: _, path, ...rest }) => (merged === undefined ? { ...rest, path } : rest))
   return printObject({ files: facts, missing, ...(merged !== undefined && { merged }) }, output)
@@ -142,7 +147,7 @@ function shown({ files, missing, merged }: All, output: 'json' | 'yaml' | 'name'
 function summaryOf(files: readonly Downloaded[], directory: string): string {
   if (files.length === 0) return 'No files'
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const [count, fresh] = [countOf(files.length, 'file'), files.filter(({ isNew }) => isNew).length]
+  const [count, fresh] = [pluralize(files.length, 'file'), files.filter(({ isNew }) => isNew).length]
   if (fresh === files.length) return `Downloaded ${count}, ${sizeText(bytes)}, verified, to ${directory}`
   return `Downloaded ${fresh} of ${count}, the others were here: ${sizeText(bytes)}, verified, in ${directory}`
 }

@@ -3,14 +3,14 @@ import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
 import { UsageError } from '../../model/errors.ts'
-import { type PodVerdict, podVerdicts } from '../client/podMatches.ts'
+import { type PodMatch, podMatches } from '../client/podMatches.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { getCapture } from '../client/wait.ts'
 import { coloured, outputOption, printObject } from '../format/printer.ts'
 import { readMore } from '../option/quantity.ts'
-import { type Meant, selectorOf } from '../option/targets.ts'
+import { selectorOf, type TargetSelector } from '../option/targets.ts'
 
-type ExplainOptions = ClusterOptions & Meant & { readonly output?: 'yaml' | 'json' | 'name' }
+type ExplainOptions = ClusterOptions & TargetSelector & { readonly output?: 'yaml' | 'json' | 'name' }
 
 export function explainCommand(): Command {
   const command = new Command('explain')
@@ -31,7 +31,7 @@ async function explainPods(name: string | undefined, options: ExplainOptions): P
     throw new UsageError('Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service')
   const session = await openSession(options)
   const selector = (name === undefined ? await selectorOf(session, options) : (await getCapture(session, name)).spec.selector) ?? 'all()'
-  const { pods, warnings } = await podVerdicts(session, selector)
+  const { pods, warnings } = await podMatches(session, selector)
   for (const warning of warnings) process.stderr.write(`${coloured('yellow', warning, process.stderr)}\n`)
   if (options.output === 'name')
     process.stdout.write(
@@ -41,14 +41,14 @@ async function explainPods(name: string | undefined, options: ExplainOptions): P
         .join(''),
     )
   else if (options.output) process.stdout.write(printObject({ selector, pods }, options.output))
-  else process.stdout.write(`Selector: ${selector}\n${countsOf(pods)} in namespace "${session.namespace}"\n${verdictTable(pods)}`)
+  else process.stdout.write(`Selector: ${selector}\n${countsOf(pods)} in namespace "${session.namespace}"\n${podMatchTable(pods)}`)
 }
 
-function countsOf(pods: readonly PodVerdict[]): string {
+function countsOf(pods: readonly PodMatch[]): string {
   return `${pods.filter(({ isTaken }) => isTaken).length} of ${pods.length} pods are taken`
 }
 
-function verdictTable(pods: readonly PodVerdict[]): string {
+function podMatchTable(pods: readonly PodMatch[]): string {
   if (pods.length === 0) return ''
   const rows = pods.map(({ pod, node, isTaken, why }) => [isTaken ? 'yes' : 'no', pod, node, why])
   const [head = '', ...lines] = table([['TAKEN', 'POD', 'NODE', 'WHY'], ...rows]).split('\n')

@@ -6,13 +6,13 @@ import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { interruptibly } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
-import { type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { listCaptures } from './list.ts'
-import { openStream, pass } from './stream.ts'
+import { openStream, pipePackets } from './stream.ts'
 
 type ExtcapOptions = ClusterOptions &
-  GatewayOptions & {
+  GatewayClientOptions & {
     readonly extcapInterfaces?: boolean
     readonly extcapInterface?: string
     readonly extcapDlts?: boolean
@@ -72,7 +72,7 @@ async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: str
   const session = await openSession({ ...given, namespace })
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, given)
-    await pass(await openStream(gateway, session, name, signal), createWriteStream(fifo, { flags: 'r+' }), signal)
+    await pipePackets(await openStream(gateway, session, name, signal), createWriteStream(fifo, { flags: 'r+' }), signal)
   })
 }
 

@@ -3,11 +3,11 @@ import { Command } from 'commander'
 import { columnCells, columnNames, type ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
-import type { CaptureState } from '../../model/status.ts'
-import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
-import { foreignTable, type ShownForeign } from '../format/otherApis.ts'
+import type { CaptureStateName } from '../../model/status.ts'
+import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
+import { type OtherApiRow, otherApiTable } from '../format/otherApis.ts'
 import { type OutputFormat, outputOption, printList, stateCell } from '../format/printer.ts'
-import { calledBy, servedApis, withApi } from '../option/apiKind.ts'
+import { apiKindOf, servedApis, withApi } from '../option/apiKind.ts'
 
 type ListOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: OutputFormat }
 
@@ -29,22 +29,22 @@ async function list(options: ListOptions): Promise<void> {
   const all = kinds.flatMap(({ items }) => items)
   if (options.output === 'json' || options.output === 'yaml') return void process.stdout.write(printList(all, options.output))
   if (options.output === 'name')
-    return void process.stdout.write(all.map(({ kind, metadata }) => `${calledBy(session, kind, metadata.name)}\n`).join(''))
+    return void process.stdout.write(all.map(({ kind, metadata }) => `${apiKindOf(session, kind, metadata.name)}\n`).join(''))
   if (all.length === 0) {
     process.stderr.write(options.allNamespaces ? 'No captures found\n' : `No captures found in ${session.namespace} namespace\n`)
     return
   }
   const tables = kinds.map(({ api, items }) => {
-    const named = kinds.length === 1 ? items : items.map(item => withName(item, calledBy(session, api, item.metadata.name)))
+    const named = kinds.length === 1 ? items : items.map(item => withName(item, apiKindOf(session, api, item.metadata.name)))
     if (api === 'PacketCapture') return captureTable(named as ShownCapture[], options, session.nowMs())
-    const [head = [], ...rows] = foreignTable(named as ShownForeign[], api, session.nowMs())
+    const [head = [], ...rows] = otherApiTable(named as OtherApiRow[], api, session.nowMs())
     const namespaces = ['NAMESPACE', ...items.map(({ metadata }) => metadata.namespace ?? '')]
     return table([head, ...rows].map((row, index) => (options.allNamespaces ? [namespaces[index] ?? '', ...row] : row)))
   })
   process.stdout.write(tables.join('\n'))
 }
 
-type Shown = ShownCapture | ShownForeign
+type Shown = ShownCapture | OtherApiRow
 
 function withName<T extends Shown>(capture: T, name: string): T {
   return { ...capture, metadata: { ...capture.metadata, name } }
@@ -58,7 +58,7 @@ export async function listCaptures(session: Session, isEverywhere: boolean): Pro
 /** Of the session's kind. */
 export async function listOf(session: Session, isEverywhere: boolean): Promise<Shown[]> {
   const path = capturesPath(session, isEverywhere ? undefined : session.namespace)
-  const { apiVersion, items } = await ask<{ readonly apiVersion: string; readonly items: readonly Shown[] }>(session.kube, {
+  const { apiVersion, items } = await request<{ readonly apiVersion: string; readonly items: readonly Shown[] }>(session.kube, {
     path,
     what: 'list captures',
   })
@@ -79,6 +79,6 @@ export function captureTable(captures: readonly ShownCapture[], { allNamespaces,
 }
 
 // After the columns were laid out: what colours is as long as text.
-function colouredAt(line: string, at: number, state: CaptureState | undefined): string {
+function colouredAt(line: string, at: number, state: CaptureStateName | undefined): string {
   return state === undefined ? line : line.slice(0, at) + stateCell(state) + line.slice(at + state.length)
 }

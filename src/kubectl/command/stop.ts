@@ -1,7 +1,7 @@
 // `stop`: ends a capture now and keeps its files. One that has not begun loses its start as well: an end must come after it.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
-import { ask, type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
+import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
 import { getCapture } from '../client/wait.ts'
 import { nameOf, outputOption } from '../format/printer.ts'
 import { forEachName } from '../option/forEachName.ts'
@@ -27,7 +27,7 @@ async function stop(session: Session, name: string): Promise<string> {
   if (spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs) return `${name} ended already at ${spec.endTime}`
   const isAhead = spec.startTime !== undefined && Date.parse(spec.startTime) >= nowMs
   const change = { endTime: new Date(nowMs).toISOString(), ...(isAhead && { startTime: null }) }
-  await ask(session.kube, {
+  await request(session.kube, {
     path: capturesPath(session, session.namespace, name),
     method: 'PATCH',
     query: { fieldManager: 'kubectl-pcap' },

@@ -9,10 +9,10 @@ import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
-import { failureOf, type Gateway, type GatewayOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 
-type StreamOptions = ClusterOptions & GatewayOptions & { readonly wireshark?: string | true; readonly write?: string }
+type StreamOptions = ClusterOptions & GatewayClientOptions & { readonly wireshark?: string | true; readonly write?: string }
 
 export function streamCommand(): Command {
   const command = new Command('stream')
@@ -36,10 +36,10 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
     // Awaited here: the way to the gateway is closed at the end of this block.
-    if (write !== undefined) return await pass(response, await fileTo(write, response), signal)
-    if (wireshark === undefined) return await pass(response, process.stdout, signal)
+    if (write !== undefined) return await pipePackets(response, await fileTo(write, response), signal)
+    if (wireshark === undefined) return await pipePackets(response, process.stdout, signal)
     const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
-    await Promise.all([pass(response, child.stdin, signal), whenEnded(child, response)])
+    await Promise.all([pipePackets(response, child.stdin, signal), whenEnded(child, response)])
   })
 }
 
@@ -56,13 +56,13 @@ async function fileTo(path: string, response: IncomingMessage): Promise<Writable
 
 export async function openStream(gateway: Gateway, { namespace }: Session, name: string, signal: AbortSignal): Promise<IncomingMessage> {
   const path = `/v1/namespaces/${encodeURIComponent(namespace)}/packetcaptures/${encodeURIComponent(name)}/stream`
-  const response = await gateway.ask({ path, signal })
+  const response = await gateway.request({ path, signal })
   if (response.statusCode !== 200) throw await failureOf(response, `stream ${namespace}/${name}`)
   return response
 }
 
 /** A reader that has gone is an end as good as any; a stream that breaks off is not. */
-export async function pass(response: IncomingMessage, to: Writable, signal: AbortSignal): Promise<void> {
+export async function pipePackets(response: IncomingMessage, to: Writable, signal: AbortSignal): Promise<void> {
   try {
     await pipeline(response, to, { signal })
   } catch (error) {

@@ -3,7 +3,7 @@
 import { Command } from 'commander'
 import { columnCells, columnNames, type ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { CommandFailure, exitHelp, interruption } from '../../cmd/exitCodes.ts'
-import { type KubeObject, ListWatch } from '../../kube/informer.ts'
+import { Informer, type KubeObject } from '../../kube/informer.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
 import { getCapture, messageOf } from '../client/wait.ts'
@@ -37,7 +37,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const look = () => {
     const all = [...captures.objects.values()].toSorted((a, b) => keyOf(a).localeCompare(keyOf(b)))
     show(all)
-    if (name !== undefined && captures.isListed && (all[0] === undefined || isOver(all[0]))) ended.resolve(all[0])
+    if (name !== undefined && captures.hasSynced && (all[0] === undefined || isOver(all[0]))) ended.resolve(all[0])
   }
   captures.onChange(look)
   captures.start()
@@ -46,13 +46,13 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   interruption().addEventListener('abort', stop)
   process.stdout.on('error', stop) // the reader has gone
   try {
-    tellEnd(await ended.promise, name ?? '')
+    printEnd(await ended.promise, name ?? '')
   } finally {
     clearInterval(timer)
   }
 }
 
-function tellEnd(capture: ShownCapture | undefined, name: string): void {
+function printEnd(capture: ShownCapture | undefined, name: string): void {
   if (!capture) throw new CommandFailure('notFound', `Cannot watch "${name}" any longer: it was deleted`)
   if (capture.status?.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
 }
@@ -61,9 +61,9 @@ function isOver({ status, metadata }: ShownCapture): boolean {
   return status !== undefined && status.observedGeneration >= metadata.generation && ['Finished', 'Error'].includes(status.state)
 }
 
-function follow(session: Session, name: string | undefined, isEverywhere: boolean): ListWatch<Watched> {
+function follow(session: Session, name: string | undefined, isEverywhere: boolean): Informer<Watched> {
   const path = capturesPath(session, isEverywhere ? undefined : session.namespace)
-  return new ListWatch<Watched>({
+  return new Informer<Watched>({
     kube: session.kube,
     clock: systemClock,
     path,

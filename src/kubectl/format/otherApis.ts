@@ -7,15 +7,15 @@ import type { FileStatus } from '../../model/status.ts'
 import type { ForeignCapture } from '../../model/world.ts'
 
 type Condition = { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }
-type ForeignStatus = Readonly<Record<string, unknown>> & {
+type OtherApiStatus = Readonly<Record<string, unknown>> & {
   readonly conditions?: readonly Condition[]
   readonly files?: readonly (FileStatus & {
     readonly artifact?: { readonly files?: readonly { readonly path: string }[]; readonly error?: string }
   })[]
 }
-export type ShownForeign = ForeignCapture & { readonly status?: ForeignStatus }
+export type OtherApiRow = ForeignCapture & { readonly status?: OtherApiStatus }
 
-type Column = readonly [name: string, cell: (capture: ShownForeign) => unknown]
+type Column = readonly [name: string, cell: (capture: OtherApiRow) => unknown]
 
 const columns: Readonly<Record<Exclude<Api, 'PacketCapture'>, readonly Column[]>> = {
   Capture: [
@@ -31,7 +31,7 @@ const columns: Readonly<Record<Exclude<Api, 'PacketCapture'>, readonly Column[]>
   ],
 }
 
-export function foreignTable(captures: readonly ShownForeign[], api: Exclude<Api, 'PacketCapture'>, nowMs: number): string[][] {
+export function otherApiTable(captures: readonly OtherApiRow[], api: Exclude<Api, 'PacketCapture'>, nowMs: number): string[][] {
   const head = ['NAME', ...columns[api].map(([name]) => name), 'AGE']
   const rows = captures.map(capture => [
     capture.metadata.name,
@@ -42,7 +42,7 @@ export function foreignTable(captures: readonly ShownForeign[], api: Exclude<Api
 }
 
 /** What stands before the nodes. */
-export function foreignHead({ kind, metadata, spec, status }: ShownForeign): string {
+export function otherApiHead({ kind, metadata, spec, status }: OtherApiRow): string {
   const { conditions = [], files: _, ...rest } = status ?? {}
   const facts = {
     Name: metadata.name,
@@ -59,10 +59,10 @@ export function foreignHead({ kind, metadata, spec, status }: ShownForeign): str
 }
 
 /** Where a node has put what it made, or why it has not. */
-export function madeLines({ artifact }: NonNullable<ForeignStatus['files']>[number]): string[] {
+export function artifactLines({ artifact }: NonNullable<OtherApiStatus['files']>[number]): string[] {
   return [...(artifact?.files ?? []).map(({ path }) => path), ...(artifact?.error === undefined ? [] : [artifact.error])]
 }
 
-export function conditionOf(status: ForeignStatus | undefined, type: string): Condition | undefined {
+export function conditionOf(status: OtherApiStatus | undefined, type: string): Condition | undefined {
   return status?.conditions?.find(each => each.type === type)
 }

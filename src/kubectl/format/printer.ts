@@ -2,9 +2,9 @@
 import { styleText } from 'node:util'
 import { Option } from 'commander'
 import { stringify } from 'yaml'
-import type { CaptureState } from '../../model/status.ts'
+import type { CaptureStateName } from '../../model/status.ts'
 
-export type Printed = { readonly kind?: string; readonly metadata: { readonly name: string } }
+export type PrintedObject = { readonly kind?: string; readonly metadata: { readonly name: string } }
 export type OutputFormat = 'wide' | 'yaml' | 'json' | 'name'
 
 export function outputOption(...formats: readonly OutputFormat[]): Option {
@@ -33,7 +33,7 @@ export function coloured(style: Style, text: string, stream: Stream = process.st
   return stream.isTTY ? styleText(style, text, { stream, validateStream: true }) : text
 }
 
-const colours: Readonly<Record<CaptureState, Style>> = {
+const colours: Readonly<Record<CaptureStateName, Style>> = {
   Scheduled: 'cyan',
   WaitingForTraffic: 'yellow',
   Capturing: 'green',
@@ -41,7 +41,7 @@ const colours: Readonly<Record<CaptureState, Style>> = {
   Error: 'red',
 }
 
-export function stateCell(state: CaptureState | undefined, padding = 0): string {
+export function stateCell(state: CaptureStateName | undefined, padding = 0): string {
   const text = (state ?? 'Pending').padEnd(padding)
   return state === undefined ? text : coloured(colours[state], text)
 }

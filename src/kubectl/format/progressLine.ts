@@ -40,7 +40,7 @@ export class Progress implements Disposable {
   }
 
   /** A line above it. */
-  tell(text: string): void {
+  print(text: string): void {
     this.#terminal.write(`${this.#terminal.isTTY ? '\r\u001b[K' : ''}${text}\n`)
   }
 

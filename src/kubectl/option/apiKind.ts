@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { listPath, resourceOf } from '../../kube/resources.ts'
 import { type Api, apiOfWord, apis, apiWords } from '../../model/capture.ts'
-import { askIfMay, capturesPath, type Session } from '../client/session.ts'
+import { capturesPath, requestIfAllowed, type Session } from '../client/session.ts'
 
 const words = Object.values(apiWords).join(', ')
 
@@ -24,7 +24,7 @@ export async function servedApis({ kube, group }: Session): Promise<Api[]> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
   const isServed = async (api: Api): Promise<boolean> => {
     const path = listPath(api, group).split('/').slice(0, -1).join('/')
-    const found = await askIfMay<Resources>(kube, { path, what: 'ask what is served' })
+    const found = await requestIfAllowed<Resources>(kube, { path, what: 'ask what is served' })
     return found?.resources?.some(({ name }) => name === resourceOf(api, group).resource) === true
   }
   const served = await Promise.all(apis.map(async api => api === 'PacketCapture' || (await isServed(api))))
@@ -37,19 +37,19 @@ export async function sessionFor(session: Session, name: string): Promise<Sessio
   const served = await servedApis(session)
   const isThere = async (api: Api): Promise<boolean> => {
     const path = capturesPath({ ...session, api }, session.namespace, name)
-    return (await askIfMay(session.kube, { path, what: `look for capture "${name}"` })) !== undefined
+    return (await requestIfAllowed(session.kube, { path, what: `look for capture "${name}"` })) !== undefined
   }
   const there =
     served.length === 1 ? served : await Promise.all(served.map(async api => ((await isThere(api)) ? [api] : []))).then(all => all.flat())
   if (there.length > 1) {
-    const found = there.map(api => calledBy(session, api, name)).join(' and ')
+    const found = there.map(api => apiKindOf(session, api, name)).join(' and ')
     throw new CommandFailure('usage', `Cannot tell which capture "${name}" is meant: found ${found}; expected --api`)
   }
   return { ...session, api: there[0] ?? 'PacketCapture' }
 }
 
 /** packetcapture.GROUP/NAME and the like: what kubectl takes back as an argument. */
-export function calledBy({ group }: Pick<Session, 'group'>, api: Api, name: string): string {
+export function apiKindOf({ group }: Pick<Session, 'group'>, api: Api, name: string): string {
   return `${kindWord(group, api)}/${name}`
 }
 

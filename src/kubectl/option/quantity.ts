@@ -25,10 +25,10 @@ export function readBytes(text: string): number {
 }
 
 /** A time of day, or so long from now. */
-export type When = { readonly atMs: number } | { readonly inSeconds: number }
+export type TimeOrSpan = { readonly atMs: number } | { readonly inSeconds: number }
 
 /** RFC 3339, "now", or "+10m". */
-export function readWhen(text: string): When {
+export function readWhen(text: string): TimeOrSpan {
   if (text === 'now') return { inSeconds: 0 }
   if (text.startsWith('+')) return { inSeconds: readSeconds(text.slice(1)) }
   try {
@@ -40,7 +40,7 @@ export function readWhen(text: string): When {
   }
 }
 
-export function whenMs(when: When, nowMs: number): number {
+export function whenMs(when: TimeOrSpan, nowMs: number): number {
   return 'atMs' in when ? when.atMs : nowMs + when.inSeconds * 1_000
 }
 

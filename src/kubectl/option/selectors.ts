@@ -32,7 +32,7 @@ export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
 }
 
 /** Names of pods that the selector matches besides those that are meant. */
-export function unmeant(selector: string, meant: readonly string[], pods: readonly Labelled[]): string[] {
+export function unintendedPods(selector: string, meant: readonly string[], pods: readonly Labelled[]): string[] {
   const parsed = parseSelector(selector)
   if (!parsed.ok) return []
   const isMatch = ({ metadata }: Labelled) => parsed.selector.matches(name => metadata.labels?.[name])

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import { UsageError } from '../../model/errors.ts'
 import type { PacketCaptureSpec } from '../../model/world.ts'
 import { outputOf, type UploadOptions, withUpload } from './output.ts'
-import { readBytes, readCount, readMore, readSeconds, readWhen, type When, whenMs } from './quantity.ts'
+import { readBytes, readCount, readMore, readSeconds, readWhen, type TimeOrSpan, whenMs } from './quantity.ts'
 
 export type SpecOptions = UploadOptions & {
   readonly selector?: string
@@ -13,8 +13,8 @@ export type SpecOptions = UploadOptions & {
   readonly filter?: readonly string[]
   readonly expression?: string
   readonly for?: number
-  readonly from?: When
-  readonly until?: When
+  readonly from?: TimeOrSpan
+  readonly until?: TimeOrSpan
   readonly limitDuration?: number
   readonly limitPackets?: number
   readonly limitBytes?: number
@@ -71,17 +71,17 @@ export function specOf(options: SpecOptions, selector: string | undefined, nowMs
     filters: filtersOf(options),
     expression: options.expression,
     ...timesOf(options, nowMs),
-    limits: given({ durationSeconds: options.limitDuration, packets: options.limitPackets, bytes: options.limitBytes }),
-    rotation: given({ maxSizeBytes: options.rotateSize, seconds: options.rotateAfter, maxFiles: options.rotateFiles }),
+    limits: givenFields({ durationSeconds: options.limitDuration, packets: options.limitPackets, bytes: options.limitBytes }),
+    rotation: givenFields({ maxSizeBytes: options.rotateSize, seconds: options.rotateAfter, maxFiles: options.rotateFiles }),
     snapLength: options.snapLength,
     payload: options.payload,
     format: options.format,
     vantage: options.vantage,
-    schedule: given({ cron, timeZone, durationSeconds: window }),
+    schedule: givenFields({ cron, timeZone, durationSeconds: window }),
     output: outputOf(options),
     ttlSecondsAfterFinished: ttl,
   }
-  return (given(spec) ?? {}) as PacketCaptureSpec
+  return (givenFields(spec) ?? {}) as PacketCaptureSpec
 }
 
 type Filters = { protocol?: string | number; ports?: (string | number)[] }[]
@@ -119,7 +119,7 @@ function numberIfOne(text: string): string | number {
 }
 
 /** Without what is undefined; undefined when nothing is left. */
-function given(fields: Readonly<Record<string, unknown>>): object | undefined {
+function givenFields(fields: Readonly<Record<string, unknown>>): object | undefined {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
   return entries.length === 0 ? undefined : Object.fromEntries(entries)
 }

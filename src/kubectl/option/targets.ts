@@ -3,10 +3,10 @@
 
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import type { Labels } from '../../model/world.ts'
-import { ask, type Session } from '../client/session.ts'
-import { combine, fromLabelSelector, fromPod, fromService, type Labelled, type LabelSelector, unmeant } from './selectors.ts'
+import { request, type Session } from '../client/session.ts'
+import { combine, fromLabelSelector, fromPod, fromService, type Labelled, type LabelSelector, unintendedPods } from './selectors.ts'
 
-export type Meant = {
+export type TargetSelector = {
   readonly selector?: string
   readonly pod?: readonly string[]
   readonly deployment?: readonly string[]
@@ -14,7 +14,7 @@ export type Meant = {
   readonly withReplicas?: boolean
 }
 
-export async function selectorOf(session: Session, meant: Meant): Promise<string | undefined> {
+export async function selectorOf(session: Session, meant: TargetSelector): Promise<string | undefined> {
   const { pod = [], deployment = [], service = [], selector } = meant
   const ofDeployments = await Promise.all(deployment.map(name => deploymentSelector(session, name)))
   const ofServices = await Promise.all(service.map(name => serviceSelector(session, name)))
@@ -24,25 +24,25 @@ export async function selectorOf(session: Session, meant: Meant): Promise<string
 
 async function deploymentSelector({ kube, namespace }: Session, name: string): Promise<string> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${encodeURIComponent(name)}`
-  const { spec } = await ask<{ readonly spec: { readonly selector: LabelSelector } }>(kube, { path, what: `read deployment "${name}"` })
+  const { spec } = await request<{ readonly spec: { readonly selector: LabelSelector } }>(kube, { path, what: `read deployment "${name}"` })
   return fromLabelSelector(spec.selector)
 }
 
 async function serviceSelector({ kube, namespace }: Session, name: string): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/services/${encodeURIComponent(name)}`
-  const { spec } = await ask<{ readonly spec: { readonly selector?: Labels } }>(kube, { path, what: `read service "${name}"` })
+  const { spec } = await request<{ readonly spec: { readonly selector?: Labels } }>(kube, { path, what: `read service "${name}"` })
   return fromService(name, spec.selector)
 }
 
 async function podSelectors({ kube, namespace }: Session, names: readonly string[], isMoreFine: boolean): Promise<string[]> {
   const path = `/api/v1/namespaces/${namespace}/pods`
-  const { items } = await ask<{ readonly items: readonly Labelled[] }>(kube, { path, what: `read pods ${names.join(', ')}` })
+  const { items } = await request<{ readonly items: readonly Labelled[] }>(kube, { path, what: `read pods ${names.join(', ')}` })
   const selectors = names.map(name => {
     const pod = items.find(({ metadata }) => metadata.name === name)
     if (!pod) throw new CommandFailure('notFound', `Cannot read pod "${name}": there is none in namespace "${namespace}"`)
     return fromPod(pod)
   })
-  const more = unmeant(combine(selectors, undefined) ?? '', names, items)
+  const more = unintendedPods(combine(selectors, undefined) ?? '', names, items)
   if (more.length === 0 || isMoreFine) return selectors
   throw new CommandFailure(
     'usage',

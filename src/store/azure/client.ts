@@ -2,9 +2,9 @@
 // connect through the guard, never retry by themselves, follow no redirect. Refuses a URL that cannot work, and never shows it.
 import { AnonymousCredential, BlockBlobClient, newPipeline, type RequestPolicyFactory } from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
-import type { Guard } from '../egressGuard.ts'
+import type { EgressGuard } from '../egressGuard.ts'
 import { type EndpointPolicy, readEndpoint } from '../endpointPolicy.ts'
-import { final, type SecretValues } from '../store.ts'
+import { permanentError, type SecretValues } from '../store.ts'
 
 export type Container = {
   readonly blob: (name: string) => BlockBlobClient
@@ -12,19 +12,20 @@ export type Container = {
   readonly urlOf: (name: string) => string
 }
 
-export function openContainer({ secretName }: BlobTarget, secret: SecretValues, policy: EndpointPolicy, guard: Guard): Container {
+export function openContainer({ secretName }: BlobTarget, secret: SecretValues, policy: EndpointPolicy, guard: EgressGuard): Container {
   const field = `blob-upload-url of Secret "${secretName}"`
   const text = trimmed(secret['blob-upload-url'] ?? '')
-  if (text === '') throw final(`Cannot use Secret "${secretName}": expected the key blob-upload-url`)
+  if (text === '') throw permanentError(`Cannot use Secret "${secretName}": expected the key blob-upload-url`)
   const url = readEndpoint(field, text, policy)
-  if (url.pathname === '/') throw final(`Cannot use ${field} "${url.origin}/": expected the name of a container behind the host`)
-  if (!url.searchParams.has('sig')) throw final(`Cannot use ${field} "${url.origin}${url.pathname}": expected a signature (sig=…) in it`)
+  if (url.pathname === '/') throw permanentError(`Cannot use ${field} "${url.origin}/": expected the name of a container behind the host`)
+  if (!url.searchParams.has('sig'))
+    throw permanentError(`Cannot use ${field} "${url.origin}${url.pathname}": expected a signature (sig=…) in it`)
   const agent = url.protocol === 'https:' ? guard.https : guard.http
   const pipeline = newPipeline(new AnonymousCredential(), {
     retryOptions: { maxTries: 1 }, // attempts.ts tries again, in one place for all stores
     ...({ redirectOptions: { maxRetries: 0 } } as object), // goes through to the pipeline below, whose types know it
   })
-  pipeline.factories.push(through(agent))
+  pipeline.factories.push(throughGuard(agent))
   const base = `${url.origin}${url.pathname.replace(/\/$/, '')}`
   const urlOf = (name: string) => `${base}/${name.split('/').map(encodeURIComponent).join('/')}`
   return { urlOf, blob: name => new BlockBlobClient(`${urlOf(name)}${url.search}`, pipeline) }
@@ -36,7 +37,7 @@ function trimmed(text: string): string {
 }
 
 /** Comes behind what the SDK would set from the environment, a proxy's agent for instance. */
-function through(agent: unknown): RequestPolicyFactory {
+function throughGuard(agent: unknown): RequestPolicyFactory {
   return {
     create: next => ({
       sendRequest: request => {

@@ -2,7 +2,7 @@
 // holds the error's code, never its message: that may show the signed URL.
 import type { BlobTarget } from '../../model/output.ts'
 import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
-import { final, StoreError } from '../store.ts'
+import { permanentError, StoreError } from '../store.ts'
 
 /** Blocks that were there are not any more: the service dropped them, or somebody else wrote the blob. */
 export class BlocksGoneError extends StoreError {}
@@ -26,7 +26,7 @@ export function blobError(error: unknown, { secretName }: BlobTarget): StoreErro
   if (isPassing(statusCode) || passing.includes(name))
     return new StoreError(answer, { waitMs: retryAfterMs(response?.headers?.get('retry-after')) })
   const expected = expectation(name, statusCode, `blob-upload-url of Secret "${secretName}"`)
-  return final(expected === undefined ? answer : `${answer}: ${expected}`)
+  return permanentError(expected === undefined ? answer : `${answer}: ${expected}`)
 }
 
 function expectation(name: string, status: number, field: string): string | undefined {

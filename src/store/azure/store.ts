@@ -4,14 +4,22 @@
 import type { BlockBlobClient } from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
-import { eachAtOnce, type Part, Parts } from '../multipart.ts'
+import { eachAtOnce, type Part, PartBuffer } from '../multipart.ts'
 import { storeKey } from '../objectKey.ts'
 import { type Attempts, attempt, ifAllowed } from '../retry.ts'
-import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from '../store.ts'
+import {
+  type FileSource,
+  type FoundObject,
+  type SecretValues,
+  type Store,
+  type StoredFile,
+  StoreError,
+  type StoreFailure,
+} from '../store.ts'
 import type { Container } from './client.ts'
 import { BlocksGoneError } from './errors.ts'
 
-export type BlobParts = {
+export type BlobStoreDeps = {
   readonly target: BlobTarget
   readonly container: Container
   readonly secret: SecretValues
@@ -20,13 +28,13 @@ export type BlobParts = {
 }
 
 export class BlobStore implements Store {
-  readonly #parts: BlobParts
+  readonly #parts: BlobStoreDeps
 
-  constructor(parts: BlobParts) {
+  constructor(parts: BlobStoreDeps) {
     this.#parts = parts
   }
 
-  async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
+  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
     try {
       const name = storeKey(undefined, key)
       const blob = this.#parts.container.blob(name)
@@ -44,7 +52,7 @@ export class BlobStore implements Store {
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure> {
+  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const found = await this.#find(this.#parts.container.blob(storeKey(undefined, key)), signal)
       return { ok: true, ...(found && { found }) }
@@ -62,11 +70,11 @@ export class BlobStore implements Store {
     this.#parts.close()
   }
 
-  async #find(blob: BlockBlobClient, signal: AbortSignal): Promise<Found | undefined> {
+  async #find(blob: BlockBlobClient, signal: AbortSignal): Promise<FoundObject | undefined> {
     return (await this.#look(blob, signal)).found
   }
 
-  #look(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: Found }> {
+  #look(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: FoundObject }> {
     return this.#try(signal, async abortSignal => {
       try {
         const { contentLength = 0, metadata } = await blob.getProperties({ abortSignal })
@@ -78,8 +86,12 @@ export class BlobStore implements Store {
     })
   }
 
-  async #send(blob: BlockBlobClient, source: Source, signal: AbortSignal): Promise<{ readonly bytes: number; readonly sha256: string }> {
-    const parts = new Parts(source, this.#parts.attempts)
+  async #send(
+    blob: BlockBlobClient,
+    source: FileSource,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: number; readonly sha256: string }> {
+    const parts = new PartBuffer(source, this.#parts.attempts)
     const there = await this.#blocksThere(blob, signal)
     const ids: string[] = []
     await eachAtOnce(parts.read(signal), this.#parts.attempts.effort.partsAtOnce, async part => {

@@ -2,9 +2,9 @@
 // through the guard and never retries by itself. Refuses a target that cannot work, with its field.
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3Target } from '../../model/output.ts'
-import type { Guard } from '../egressGuard.ts'
-import { type EndpointPolicy, hostRefusal, readEndpoint } from '../endpointPolicy.ts'
-import { final, type SecretValues } from '../store.ts'
+import type { EgressGuard } from '../egressGuard.ts'
+import { blockedHostReason, type EndpointPolicy, readEndpoint } from '../endpointPolicy.ts'
+import { permanentError, type SecretValues } from '../store.ts'
 
 export type Bucket = {
   readonly client: S3Client
@@ -12,16 +12,17 @@ export type Bucket = {
   readonly urlOf: (key: string) => string
 }
 
-export function openBucket(target: S3Target, secret: SecretValues, policy: EndpointPolicy, guard: Guard): Bucket {
+export function openBucket(target: S3Target, secret: SecretValues, policy: EndpointPolicy, guard: EgressGuard): Bucket {
   const { bucket, endpoint, region = 'auto', isPathStyle = endpoint !== undefined, secretName } = target
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]$/.test(bucket))
-    throw final(`Cannot use s3Upload.bucket "${bucket}": expected a bucket's name`)
-  if (!/^[a-z0-9-]{1,63}$/.test(region)) throw final(`Cannot use s3Upload.region "${region}": expected a region such as "eu-central-1"`)
+    throw permanentError(`Cannot use s3Upload.bucket "${bucket}": expected a bucket's name`)
+  if (!/^[a-z0-9-]{1,63}$/.test(region))
+    throw permanentError(`Cannot use s3Upload.region "${region}": expected a region such as "eu-central-1"`)
   if (endpoint === undefined && target.region === undefined)
-    throw final('Cannot use s3Upload: expected an endpoint or a region, found neither')
+    throw permanentError('Cannot use s3Upload: expected an endpoint or a region, found neither')
   const base = endpoint === undefined ? amazon(region, policy) : readEndpoint('s3Upload.endpoint', endpoint, policy)
   if (base.search !== '' || base.hash !== '')
-    throw final(`Cannot use s3Upload.endpoint "${base.origin}${base.pathname}": expected nothing behind the path`)
+    throw permanentError(`Cannot use s3Upload.endpoint "${base.origin}${base.pathname}": expected nothing behind the path`)
   const client = new S3Client({
     endpoint: base.href,
     region,
@@ -41,16 +42,17 @@ export function openBucket(target: S3Target, secret: SecretValues, policy: Endpo
 /** Named, so that nothing of the environment names another one. */
 function amazon(region: string, policy: EndpointPolicy): URL {
   const url = new URL(`https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
-  const refused = hostRefusal(url.hostname, policy)
-  if (refused) throw final(`Cannot use s3Upload.region "${region}": ${refused}`)
+  const refused = blockedHostReason(url.hostname, policy)
+  if (refused) throw permanentError(`Cannot use s3Upload.region "${region}": ${refused}`)
   return url
 }
 
 function keyOf(secret: SecretValues, key: string, secretName: string): string {
   const value = secret[key]
-  if (!value) throw final(`Cannot use Secret "${secretName}": expected the key ${key}`)
+  if (!value) throw permanentError(`Cannot use Secret "${secretName}": expected the key ${key}`)
   // They go into a header: what is not printable there is a mistake in the Secret, a line's end most often.
-  if (!/^[\x21-\x7e]+$/.test(value)) throw final(`Cannot use ${key} of Secret "${secretName}": expected no spaces and no end of line in it`)
+  if (!/^[\x21-\x7e]+$/.test(value))
+    throw permanentError(`Cannot use ${key} of Secret "${secretName}": expected no spaces and no end of line in it`)
   return value
 }
 

@@ -2,7 +2,7 @@
 // In: whatever the SDK threw. Out: a StoreError that holds the error's code, never its message.
 import type { S3Target } from '../../model/output.ts'
 import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
-import { final, StoreError } from '../store.ts'
+import { permanentError, StoreError } from '../store.ts'
 
 /** The unfinished upload is not there: it was completed, aborted or cleaned away. */
 export class UploadGoneError extends StoreError {}
@@ -38,7 +38,7 @@ export function s3Error(error: unknown, target: S3Target): StoreError {
   if (isPassing(status) || passing.includes(name))
     return new StoreError(answer, { waitMs: retryAfterMs($response?.headers?.['retry-after']) })
   const expected = expectation(name, status, target)
-  return final(expected === undefined ? answer : `${answer}: ${expected}`)
+  return permanentError(expected === undefined ? answer : `${answer}: ${expected}`)
 }
 
 function expectation(name: string, status: number, { bucket, region, secretName }: S3Target): string | undefined {

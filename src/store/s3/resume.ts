@@ -2,7 +2,7 @@
 import { ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from '@aws-sdk/client-s3'
 import { plainEtag } from './verify.ts'
 
-export type Place = { readonly client: S3Client; readonly Bucket: string; readonly Key: string }
+export type UploadPlace = { readonly client: S3Client; readonly Bucket: string; readonly Key: string }
 
 export type DonePart = {
   /** From 1. */
@@ -18,11 +18,11 @@ export type DonePart = {
 const pagesMax = 100
 
 /** The newest one's name. */
-export async function unfinishedUpload(place: Place, signal: AbortSignal): Promise<string | undefined> {
+export async function unfinishedUpload(place: UploadPlace, signal: AbortSignal): Promise<string | undefined> {
   return (await unfinishedUploads(place, signal)).toSorted((a, b) => b.beganMs - a.beganMs)[0]?.uploadId
 }
 
-export async function unfinishedUploads({ client, Bucket, Key }: Place, abortSignal: AbortSignal) {
+export async function unfinishedUploads({ client, Bucket, Key }: UploadPlace, abortSignal: AbortSignal) {
   const found: { readonly uploadId: string; readonly beganMs: number }[] = []
   let markers: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined = {}
   for (let page = 0; markers && page < pagesMax; page++) {
@@ -43,7 +43,7 @@ export async function unfinishedUploads({ client, Bucket, Key }: Place, abortSig
 }
 
 export async function listedParts(
-  { client, Bucket, Key }: Place,
+  { client, Bucket, Key }: UploadPlace,
   UploadId: string,
   abortSignal: AbortSignal,
 ): Promise<ReadonlyMap<number, DonePart>> {

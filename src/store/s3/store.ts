@@ -11,10 +11,18 @@ import {
 } from '@aws-sdk/client-s3'
 import type { S3Target } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
-import { eachAtOnce, type Part, Parts } from '../multipart.ts'
+import { eachAtOnce, type Part, PartBuffer } from '../multipart.ts'
 import { storeKey } from '../objectKey.ts'
 import { type Attempts, attempt, ifAllowed } from '../retry.ts'
-import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from '../store.ts'
+import {
+  type FileSource,
+  type FoundObject,
+  type SecretValues,
+  type Store,
+  type StoredFile,
+  StoreError,
+  type StoreFailure,
+} from '../store.ts'
 import type { Bucket } from './client.ts'
 import { isMissing, UploadGoneError } from './errors.ts'
 import { type DonePart, isSamePart, listedParts, unfinishedUpload, unfinishedUploads } from './resume.ts'
@@ -35,7 +43,7 @@ export class S3Store implements Store {
     this.#parts = parts
   }
 
-  async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
+  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
     try {
       const name = storeKey(this.#parts.target.path, key)
       const there = await ifAllowed(signal, this.#find(name, signal))
@@ -51,7 +59,7 @@ export class S3Store implements Store {
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure> {
+  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const found = await this.#find(storeKey(this.#parts.target.path, key), signal)
       return { ok: true, ...(found && { found }) }
@@ -60,7 +68,7 @@ export class S3Store implements Store {
     }
   }
 
-  async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | Failure> {
+  async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure> {
     try {
       const name = storeKey(this.#parts.target.path, key)
       const left = await this.#try(signal, abort => unfinishedUploads(this.#at(name), abort))
@@ -76,7 +84,7 @@ export class S3Store implements Store {
     this.#parts.close()
   }
 
-  async #find(name: string, signal: AbortSignal): Promise<Found | undefined> {
+  async #find(name: string, signal: AbortSignal): Promise<FoundObject | undefined> {
     const { client, Bucket } = this.#at(name)
     return this.#try(signal, async abortSignal => {
       try {
@@ -90,8 +98,8 @@ export class S3Store implements Store {
     })
   }
 
-  async #send(name: string, source: Source, signal: AbortSignal): Promise<{ readonly bytes: number; readonly sha256: string }> {
-    const parts = new Parts(source, this.#parts.attempts)
+  async #send(name: string, source: FileSource, signal: AbortSignal): Promise<{ readonly bytes: number; readonly sha256: string }> {
+    const parts = new PartBuffer(source, this.#parts.attempts)
     const read = parts.read(signal)
     const { value: first } = (await read.next()) as { readonly value: Part } // there is always one
     if (first.bytes.length < parts.partBytes) {
@@ -135,7 +143,7 @@ export class S3Store implements Store {
     await this.#verify(name, answer, { bytes: bytes.length, sha256: sha256.toString('base64'), etag: md5.toString('hex') }, signal)
   }
 
-  async #begin(name: string, { sha256 }: Source, signal: AbortSignal) {
+  async #begin(name: string, { sha256 }: FileSource, signal: AbortSignal) {
     const at = this.#at(name)
     const known = await ifAllowed(
       signal,
@@ -232,11 +240,11 @@ export class S3Store implements Store {
     return attempt(this.#parts.attempts, signal, request)
   }
 
-  #stored(name: string, bytes: number, sha256: string): Stored {
+  #stored(name: string, bytes: number, sha256: string): StoredFile {
     return { ok: true, url: this.#parts.bucket.urlOf(name), bytes, sha256 }
   }
 
-  #failure(error: unknown, doing: string, signal: AbortSignal): Failure {
+  #failure(error: unknown, doing: string, signal: AbortSignal): StoreFailure {
     const { target, secret } = this.#parts
     return toFailure(error, `${doing} in s3Upload.bucket "${target.bucket}"`, signal, secret)
   }

@@ -3,15 +3,15 @@
 import { createHash } from 'node:crypto'
 import type { DonePart } from './resume.ts'
 
-export type Expected = { readonly bytes: number; readonly sha256: string; readonly etag: string }
-export type Said = {
+export type ExpectedObject = { readonly bytes: number; readonly sha256: string; readonly etag: string }
+export type StoredObject = {
   readonly ContentLength?: number | undefined
   readonly ChecksumSHA256?: string | undefined
   readonly ETag?: string | undefined
 }
 
 /** S3 composes both from the parts' digests, and puts their number behind. */
-export function ofParts(parts: readonly DonePart[]): Expected {
+export function ofParts(parts: readonly DonePart[]): ExpectedObject {
   const sha256 = createHash('sha256')
   const md5 = createHash('md5')
   for (const part of parts) {
@@ -22,7 +22,7 @@ export function ofParts(parts: readonly DonePart[]): Expected {
   return { bytes, sha256: `${sha256.digest('base64')}-${parts.length}`, etag: `${md5.digest('hex')}-${parts.length}` }
 }
 
-export function agreesWith(said: Said, { bytes, sha256, etag }: Expected): string | undefined {
+export function agreesWith(said: StoredObject, { bytes, sha256, etag }: ExpectedObject): string | undefined {
   if (said.ContentLength !== bytes) return `the store has ${said.ContentLength ?? 'no'} bytes, expected ${bytes}`
   if (said.ChecksumSHA256 !== undefined)
     return isSame(said.ChecksumSHA256, sha256) ? undefined : `the store has the SHA-256 ${said.ChecksumSHA256}, expected ${sha256}`

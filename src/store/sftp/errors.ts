@@ -2,7 +2,7 @@
 // protocol's own words, not the server's, which may say anything.
 import type { SftpTarget } from '../../model/output.ts'
 import { networkError } from '../errorText.ts'
-import { final, StoreError } from '../store.ts'
+import { permanentError, StoreError } from '../store.ts'
 
 /** SSH_FX_…, of the drafts that servers speak. */
 export const status = { eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const
@@ -25,11 +25,11 @@ export function statusOf(error: unknown): number | undefined {
 export function sftpError(error: unknown, { host, path, secretName }: SftpTarget): StoreError {
   const code = statusOf(error)
   if (code === status.permissionDenied)
-    return final(`the server says "permission denied": expected that the user may write to sftp.path "${path ?? ''}"`)
+    return permanentError(`the server says "permission denied": expected that the user may write to sftp.path "${path ?? ''}"`)
   if (code !== undefined) return new StoreError(`the server says "${words[code] ?? code}"`)
   const { level } = error as { readonly level?: string }
   if (level === 'client-authentication')
-    return final(
+    return permanentError(
       `"${host}" does not let us in: expected sftp-username with sftp-password or sftp-private-key in Secret "${secretName}" that it knows`,
     )
   if (level === 'handshake' || level === 'protocol') return new StoreError('the server and we found no common way to talk SSH')

@@ -11,7 +11,7 @@ const batchBytes = 32 * requestBytes
 /** undefined: not there. */
 export async function bytesThere(session: SftpSession, path: string): Promise<number | undefined> {
   try {
-    const { size } = await session.ask<{ readonly size: number }>((sftp, done) => sftp.stat(path, done))
+    const { size } = await session.request<{ readonly size: number }>((sftp, done) => sftp.stat(path, done))
     return size
   } catch (error) {
     if (statusOf(error) === status.noSuchFile) return undefined
@@ -26,14 +26,14 @@ export async function makeFolders(session: SftpSession, path: string): Promise<v
   for (const folder of folders) {
     if ((await bytesThere(session, folder)) !== undefined) continue
     await session
-      .ask<void>((sftp, done) => sftp.mkdir(folder, done))
+      .request<void>((sftp, done) => sftp.mkdir(folder, done))
       .catch(async error => {
         if ((await bytesThere(session, folder)) === undefined) throw error // else another upload made it meanwhile
       })
   }
 }
 
-export type Writing = {
+export type FileWrite = {
   readonly chunks: AsyncIterable<Uint8Array>
   readonly from: number
   readonly isNew: boolean
@@ -42,23 +42,23 @@ export type Writing = {
 }
 
 /** Cuts off what stood behind. */
-export async function writeFrom(session: SftpSession, path: string, { chunks, from, isNew, onBytes }: Writing): Promise<void> {
-  const handle = await session.ask<Buffer>((sftp, done) => sftp.open(path, isNew ? 'w' : 'r+', 0o600, done))
+export async function writeFrom(session: SftpSession, path: string, { chunks, from, isNew, onBytes }: FileWrite): Promise<void> {
+  const handle = await session.request<Buffer>((sftp, done) => sftp.open(path, isNew ? 'w' : 'r+', 0o600, done))
   try {
     let at = from
     for await (const batch of batches(chunks)) {
       await Promise.all(
         pieces(batch.length).map(([start, length]) =>
-          session.ask<void>((sftp, done) => sftp.write(handle, batch, start, length, at + start, done)),
+          session.request<void>((sftp, done) => sftp.write(handle, batch, start, length, at + start, done)),
         ),
       )
       at += batch.length
       onBytes(at)
     }
-    await session.ask<void>((sftp, done) => sftp.fsetstat(handle, { size: at }, done))
-    await session.ask<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server can
+    await session.request<void>((sftp, done) => sftp.fsetstat(handle, { size: at }, done))
+    await session.request<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server can
   } finally {
-    await session.ask<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: closed by the server
+    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: closed by the server
   }
 }
 
@@ -68,9 +68,9 @@ export async function readBack(
   path: string,
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number; readonly sha256: string }> {
-  const handle = await session.ask<Buffer>((sftp, done) => sftp.open(path, 'r', done))
+  const handle = await session.request<Buffer>((sftp, done) => sftp.open(path, 'r', done))
   try {
-    const { size } = await session.ask<{ readonly size: number }>((sftp, done) => sftp.fstat(handle, done))
+    const { size } = await session.request<{ readonly size: number }>((sftp, done) => sftp.fstat(handle, done))
     const hash = createHash('sha256')
     const batch = Buffer.allocUnsafeSlow(Math.min(size, batchBytes))
     for (let at = 0; at < size; at += batch.length) {
@@ -81,18 +81,18 @@ export async function readBack(
     }
     return { bytes: size, sha256: hash.digest('hex') }
   } finally {
-    await session.ask<void>((sftp, done) => sftp.close(handle, done)).catch(() => {})
+    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {})
   }
 }
 
 /** Over what has that name. Servers without OpenSSH's rename refuse a name that is taken. */
 export async function moveOver(session: SftpSession, from: string, to: string): Promise<void> {
   try {
-    await session.ask<void>((sftp, done) => sftp.ext_openssh_rename(from, to, done))
+    await session.request<void>((sftp, done) => sftp.ext_openssh_rename(from, to, done))
   } catch (error) {
     if (!session.isOpen) throw error
-    await session.ask<void>((sftp, done) => sftp.unlink(to, done)).catch(() => {}) // most often there is none
-    await session.ask<void>((sftp, done) => sftp.rename(from, to, done))
+    await session.request<void>((sftp, done) => sftp.unlink(to, done)).catch(() => {}) // most often there is none
+    await session.request<void>((sftp, done) => sftp.rename(from, to, done))
   }
 }
 
@@ -100,7 +100,7 @@ export async function moveOver(session: SftpSession, from: string, to: string): 
 export async function roomFor(session: SftpSession, folder: string, bytes: number): Promise<StoreError | undefined> {
   if (!session.isOpen) return undefined
   type Space = { readonly f_bavail?: number | bigint; readonly f_frsize?: number | bigint; readonly f_bsize?: number | bigint }
-  const space = await session.ask<Space>((sftp, done) => sftp.ext_openssh_statvfs(folder, done)).catch(() => undefined)
+  const space = await session.request<Space>((sftp, done) => sftp.ext_openssh_statvfs(folder, done)).catch(() => undefined)
   if (space?.f_bavail === undefined) return undefined
   const free = Number(space.f_bavail) * Number(space.f_frsize ?? space.f_bsize ?? 0)
   return free < bytes ? new StoreError(`the server has no room: ${free} bytes are free, expected ${bytes}`) : undefined
@@ -112,7 +112,7 @@ async function readFully(
   { batch, start, bytes, at }: { readonly batch: Buffer; readonly start: number; readonly bytes: number; readonly at: number },
 ): Promise<void> {
   for (let got = 0; got < bytes; ) {
-    const read = await session.ask<number>((sftp, done) => sftp.read(handle, batch, start + got, bytes - got, at + got, done))
+    const read = await session.request<number>((sftp, done) => sftp.read(handle, batch, start + got, bytes - got, at + got, done))
     if (!read) throw new StoreError('the file on the server ended early')
     got += read
   }

@@ -3,7 +3,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { SftpTarget } from '../../model/output.ts'
 import { plainHost } from '../endpointPolicy.ts'
-import { final, type SecretValues } from '../store.ts'
+import { permanentError, type SecretValues } from '../store.ts'
 
 export type HostKeys = {
   readonly isKnown: (key: Buffer) => boolean
@@ -16,12 +16,13 @@ export function readHostKeys(secret: SecretValues, target: SftpTarget): HostKeys
   const field = `Secret "${target.secretName}"`
   const prints = (secret['sftp-host-fingerprint'] ?? '').split(/[\s,]+/).filter(text => text !== '')
   const odd = prints.find(text => !/^SHA256:[A-Za-z0-9+/]{43}=?$/.test(text))
-  if (odd) throw final(`Cannot use sftp-host-fingerprint of ${field}: expected "SHA256:" and 43 characters, as ssh-keygen -l shows it`)
+  if (odd)
+    throw permanentError(`Cannot use sftp-host-fingerprint of ${field}: expected "SHA256:" and 43 characters, as ssh-keygen -l shows it`)
   const lines = (secret['sftp-known-hosts'] ?? '').split('\n').flatMap(line => linesFor(line, target))
   const known = lines.filter(({ isRevoked }) => !isRevoked).map(({ key }) => key)
   const revoked = lines.filter(({ isRevoked }) => isRevoked).map(({ key }) => key)
   if (prints.length === 0 && known.length === 0)
-    throw final(`Cannot use ${field}: expected sftp-known-hosts with a line for "${nameOf(target)}", or sftp-host-fingerprint`)
+    throw permanentError(`Cannot use ${field}: expected sftp-known-hosts with a line for "${nameOf(target)}", or sftp-host-fingerprint`)
   const isPinned = (key: Buffer) =>
     known.some(each => each.equals(key)) || prints.some(print => print.replace(/=$/, '') === fingerprint(key))
   return {

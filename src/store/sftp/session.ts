@@ -5,31 +5,33 @@ import ssh2, { type SFTPWrapper } from 'ssh2'
 import type { SftpTarget } from '../../model/output.ts'
 import { guardedSocket, type Resolve } from '../egressGuard.ts'
 import type { EndpointPolicy } from '../endpointPolicy.ts'
-import { type Effort, final, type SecretValues, StoreError } from '../store.ts'
+import { permanentError, type RetryEffort, type SecretValues, StoreError } from '../store.ts'
 import { fingerprint, type HostKeys, readHostKeys, typeOf } from './hostKeys.ts'
 
 export type Login = { readonly username: string; readonly password?: string; readonly privateKey?: Buffer; readonly passphrase?: string }
-export type Access = { readonly login: Login; readonly hostKeys: HostKeys }
+export type SftpAccess = { readonly login: Login; readonly hostKeys: HostKeys }
 
-export type SessionParts = {
+export type SftpSessionDeps = {
   readonly target: SftpTarget
-  readonly access: Access
+  readonly access: SftpAccess
   readonly policy: EndpointPolicy
-  readonly effort: Pick<Effort, 'requestMs'>
+  readonly effort: Pick<RetryEffort, 'requestMs'>
   readonly resolve?: Resolve | undefined
 }
 
 /** Throws with what is missing or cannot be used. */
-export function readAccess(secret: SecretValues, target: SftpTarget): Access {
+export function readAccess(secret: SecretValues, target: SftpTarget): SftpAccess {
   const field = `Secret "${target.secretName}"`
   const username = secret['sftp-username']?.trim()
   const password = secret['sftp-password']?.replace(/\r?\n$/, '')
   const privateKey = secret['sftp-private-key']
   const passphrase = secret['sftp-passphrase']?.replace(/\r?\n$/, '')
-  if (!username) throw final(`Cannot use ${field}: expected the key sftp-username`)
-  if (!password && !privateKey) throw final(`Cannot use ${field}: expected the key sftp-password or sftp-private-key`)
+  if (!username) throw permanentError(`Cannot use ${field}: expected the key sftp-username`)
+  if (!password && !privateKey) throw permanentError(`Cannot use ${field}: expected the key sftp-password or sftp-private-key`)
   if (privateKey && ssh2.utils.parseKey(privateKey, passphrase) instanceof Error)
-    throw final(`Cannot use sftp-private-key of ${field}: expected a private key of OpenSSH or PEM, with sftp-passphrase if it has one`)
+    throw permanentError(
+      `Cannot use sftp-private-key of ${field}: expected a private key of OpenSSH or PEM, with sftp-passphrase if it has one`,
+    )
   const hostKeys = readHostKeys(secret, target)
   const key = privateKey ? { privateKey: Buffer.from(privateKey) } : {}
   return { hostKeys, login: { username, ...(password && { password }), ...key, ...(passphrase && { passphrase }) } }
@@ -41,11 +43,11 @@ export class SftpSession implements Disposable {
   #sftp: SFTPWrapper | undefined
   #ended: Error | undefined
 
-  private constructor({ effort }: SessionParts) {
+  private constructor({ effort }: SftpSessionDeps) {
     this.#requestMs = effort.requestMs
   }
 
-  static async open(parts: SessionParts, signal: AbortSignal): Promise<SftpSession> {
+  static async open(parts: SftpSessionDeps, signal: AbortSignal): Promise<SftpSession> {
     const session = new SftpSession(parts)
     try {
       await session.#connect(parts, signal)
@@ -62,7 +64,7 @@ export class SftpSession implements Disposable {
   }
 
   /** One request: calls back with an error or what it gives. */
-  ask<T>(request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, given?: T) => void) => void): Promise<T> {
+  request<T>(request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, given?: T) => void) => void): Promise<T> {
     const sftp = this.#sftp
     if (!sftp) throw new StoreError('the connection was lost')
     return this.#within<T>(done => request(sftp, done))
@@ -74,7 +76,7 @@ export class SftpSession implements Disposable {
     this.#client.destroy()
   }
 
-  async #connect({ target, access, policy, resolve }: SessionParts, signal: AbortSignal): Promise<void> {
+  async #connect({ target, access, policy, resolve }: SftpSessionDeps, signal: AbortSignal): Promise<void> {
     const { host, port } = target
     const { login, hostKeys } = access
     const sock = await guardedSocket(host, port, { policy, signal, ...(resolve && { resolve }) })
@@ -96,7 +98,7 @@ export class SftpSession implements Disposable {
         ...(hostKeys.algorithms && { algorithms: { serverHostKey: hostKeys.algorithms as [] } }),
         hostVerifier: (key: Buffer) => {
           if (hostKeys.isKnown(key)) return true
-          refused = final(`"${host}" shows the ${typeOf(key)} key ${fingerprint(key)}, expected ${hostKeys.expected}`)
+          refused = permanentError(`"${host}" shows the ${typeOf(key)} key ${fingerprint(key)}, expected ${hostKeys.expected}`)
           return false
         },
         readyTimeout: 30_000,

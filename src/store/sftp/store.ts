@@ -9,14 +9,22 @@ import { toFailure } from '../errorText.ts'
 import { readSteadily } from '../multipart.ts'
 import { storeKey } from '../objectKey.ts'
 import { type Attempts, attempt } from '../retry.ts'
-import { type Failure, type Found, type SecretValues, type Source, type Store, type Stored, StoreError } from '../store.ts'
+import {
+  type FileSource,
+  type FoundObject,
+  type SecretValues,
+  type Store,
+  type StoredFile,
+  StoreError,
+  type StoreFailure,
+} from '../store.ts'
 import { bytesThere, makeFolders, moveOver, readBack, roomFor, writeFrom } from './files.ts'
-import { type SessionParts, SftpSession } from './session.ts'
+import { SftpSession, type SftpSessionDeps } from './session.ts'
 
-export type SftpParts = {
+export type SftpStoreDeps = {
   readonly target: SftpTarget
   readonly secret: SecretValues
-  readonly session: SessionParts
+  readonly session: SftpSessionDeps
   readonly attempts: Attempts
 }
 
@@ -24,16 +32,16 @@ const overlapBytes = 1024 * 1024 // of what is there; a server may have written 
 const longestMs = 2 ** 31 - 1 // a whole upload has no limit; each of its requests has (SftpSession)
 
 export class SftpStore implements Store {
-  readonly #parts: SftpParts
+  readonly #parts: SftpStoreDeps
   readonly #attempts: Attempts
   #session: SftpSession | undefined
 
-  constructor(parts: SftpParts) {
+  constructor(parts: SftpStoreDeps) {
     this.#parts = parts
     this.#attempts = { ...parts.attempts, effort: { ...parts.attempts.effort, requestMs: longestMs } }
   }
 
-  async put(key: string, source: Source, signal: AbortSignal): Promise<Stored | Failure> {
+  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
     try {
       const name = this.#nameOf(key)
       const progress = { bytes: 0, isDistrusted: false }
@@ -50,7 +58,7 @@ export class SftpStore implements Store {
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: Found } | Failure> {
+  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const bytes = await this.#try(signal, session => bytesThere(session, this.#nameOf(key)))
       return { ok: true, ...(bytes !== undefined && { found: { bytes } }) }
@@ -59,11 +67,11 @@ export class SftpStore implements Store {
     }
   }
 
-  async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | Failure> {
+  async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure> {
     try {
       const part = `${this.#nameOf(key)}.part`
       await this.#try(signal, async session => {
-        if ((await bytesThere(session, part)) !== undefined) await session.ask<void>((sftp, done) => sftp.unlink(part, done))
+        if ((await bytesThere(session, part)) !== undefined) await session.request<void>((sftp, done) => sftp.unlink(part, done))
       })
       return { ok: true }
     } catch (error) {
@@ -75,7 +83,7 @@ export class SftpStore implements Store {
     this.#session?.[Symbol.dispose]()
   }
 
-  async #send(session: SftpSession, name: string, { source, progress, signal }: Sending): Promise<Stored> {
+  async #send(session: SftpSession, name: string, { source, progress, signal }: FileUpload): Promise<StoredFile> {
     const part = `${name}.part`
     const known = source.sha256 !== undefined && source.bytes !== undefined ? { bytes: source.bytes, sha256: source.sha256 } : undefined
     if (known && (await bytesThere(session, name)) === known.bytes && (await readBack(session, name, signal)).sha256 === known.sha256)
@@ -96,7 +104,7 @@ export class SftpStore implements Store {
   }
 
   /** From there on; what lies before is only read, and only where its checksum is not known. */
-  async #write(session: SftpSession, part: string, { source, progress, signal, from }: Sending & { readonly from: number }) {
+  async #write(session: SftpSession, part: string, { source, progress, signal, from }: FileUpload & { readonly from: number }) {
     const hash = source.sha256 === undefined ? createHash('sha256') : undefined
     const start = hash ? 0 : from
     let at = start
@@ -121,9 +129,9 @@ export class SftpStore implements Store {
     session: SftpSession,
     name: string,
     { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
-  ): Promise<Stored> {
+  ): Promise<StoredFile> {
     const { host, port } = this.#parts.target
-    const path = await session.ask<string>((sftp, done) => sftp.realpath(name, done))
+    const path = await session.request<string>((sftp, done) => sftp.realpath(name, done))
     const place = `${plainHost(host).includes(':') ? `[${plainHost(host)}]` : plainHost(host)}${port === 22 ? '' : `:${port}`}`
     return { ok: true, url: `sftp://${place}${path.split('/').map(encodeURIComponent).join('/')}`, bytes, sha256 }
   }
@@ -148,14 +156,14 @@ export class SftpStore implements Store {
     return `${path?.startsWith('/') ? '/' : ''}${storeKey(path, key)}`
   }
 
-  #failure(error: unknown, doing: string, signal: AbortSignal): Failure {
+  #failure(error: unknown, doing: string, signal: AbortSignal): StoreFailure {
     const { target, secret } = this.#parts
     return toFailure(error, `${doing} at sftp.host "${target.host}"`, signal, secret)
   }
 }
 
-type Sending = {
-  readonly source: Source
+type FileUpload = {
+  readonly source: FileSource
   readonly progress: { bytes: number; isDistrusted: boolean }
   readonly signal: AbortSignal
 }

@@ -1,7 +1,7 @@
 // Agents of three nodes against a real API server: who captures what, what they report, and what they do while the server
 // is away. Real processes, real packets, each with the rights of its manifests.
 import { setTimeout as after } from 'node:timers/promises'
-import type { Report } from '../../../src/core/status/nodeReport.ts'
+import type { NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import type { Child } from '../../support/kube/child.ts'
 import { packetCapture, type Resource, type SimulatedNode, type SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
@@ -22,9 +22,9 @@ async function onStage(): Promise<Stage> {
   return stage
 }
 
-async function report(node: string): Promise<Report | undefined> {
+async function report(node: string): Promise<NodeReportStatus | undefined> {
   const { code, out } = await cluster().api.ask(['get', 'nodecapturereport', node, '-o', 'json'])
-  return code === 0 ? (JSON.parse(out) as Resource & { readonly report: Report }).report : undefined
+  return code === 0 ? (JSON.parse(out) as Resource & { readonly report: NodeReportStatus }).report : undefined
 }
 
 async function row(node: string, capture: string) {

@@ -1,7 +1,7 @@
 // Agents on nodes whose pods' interfaces have names that say nothing: found by address, through the network namespaces under
 // /var/run/netns, whatever plugin made them. And on a node whose data plane passes packets by the host's end.
 import { setTimeout as after } from 'node:timers/promises'
-import type { Report, ReportedCapture } from '../../../src/core/status/nodeReport.ts'
+import type { NodeReportStatus, ReportedCapture } from '../../../src/core/status/nodeReport.ts'
 import { felix, felixDefinition } from '../../support/kube/felixConfiguration.ts'
 import { packetCapture, type Resource, type SimulatedNode } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
@@ -27,7 +27,7 @@ async function start(name: string): Promise<SimulatedNode> {
 async function row(node: string, capture: string): Promise<ReportedCapture | undefined> {
   const { code, out } = await cluster().api.ask(['get', 'nodecapturereport', node, '-o', 'json'])
   if (code !== 0) return undefined
-  const { report } = JSON.parse(out) as Resource & { readonly report: Report }
+  const { report } = JSON.parse(out) as Resource & { readonly report: NodeReportStatus }
   return report.captures?.find(({ name }) => name === capture)
 }
 

@@ -1,8 +1,8 @@
 // What a node tells: which captures, how much of them when it is too much, and what of it is worth telling at once.
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import { type Report, reportOf, withoutCounts } from '../../../src/core/status/nodeReport.ts'
-import { refusalOf } from '../../../src/kube/request.ts'
+import { type NodeReportStatus, reportOf, withoutCounts } from '../../../src/core/status/nodeReport.ts'
+import { apiErrorMessage } from '../../../src/kube/request.ts'
 import type { CaptureStatusElement } from '../../../src/model/status.ts'
 import { reportPath } from '../../../src/publish/reportWriter.ts'
 import { budgets, identity, node, nodeReport, type Told, told, useReports } from '../../support/kube/reports.ts'
@@ -10,7 +10,7 @@ import { at, endpoint, noonMs } from '../../support/model/observations.ts'
 
 const server = useReports()
 const bytesMax = 512 * 1_024
-const report = (...all: readonly Told[]): Report => reportOf(nodeReport(all), identity, budgets)
+const report = (...all: readonly Told[]): NodeReportStatus => reportOf(nodeReport(all), identity, budgets)
 
 test('reportOf() tells of captures with endpoints here, or only host-networked pods, by name', t => {
   const none = { endpoints: [], isListed: false }
@@ -138,7 +138,7 @@ test('withoutCounts() is the same when budgets changed', t => {
 })
 
 /** The report as it comes back from the server. */
-async function stored(made: Report): Promise<object | undefined> {
+async function stored(made: NodeReportStatus): Promise<object | undefined> {
   const body = {
     apiVersion: 'selcap.dev/v1alpha1',
     kind: 'NodeCaptureReport',
@@ -153,7 +153,7 @@ async function stored(made: Report): Promise<object | undefined> {
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(60_000),
   })
-  const said = await refusalOf(response)
+  const said = await apiErrorMessage(response)
   if ((response.statusCode ?? 0) >= 300) throw new Error(said)
   const { reportedAt: _, ...report } = (await server().stored())?.report ?? { reportedAt: '' }
   return report

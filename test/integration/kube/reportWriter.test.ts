@@ -101,7 +101,7 @@ test.serial('publish() says nothing of a world that is not complete', async t =>
   const bench = new Bench(t)
   await bench.publish(packets(7))
   await bench.clock.pass(1_000)
-  await bench.writer.publish(nodeReport([], { complete: false }))
+  await bench.writer.publish(nodeReport([], { isSynced: false }))
   await bench.clock.pass(11_000)
   await bench.writer[Symbol.asyncDispose]()
   t.deepEqual([await storedPackets(), bench.clock.sent.length], [[7], 1])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Link } from '../../../src/driver/driver.ts'
 import { TapError } from '../../../src/model/errors.ts'
-import { NodeScan, type Wanted } from '../../../src/netdev/interfaceResolver.ts'
+import { NodeScan, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
 import { ipLinks } from '../../support/net/ipLinks.ts'
 import { makeNamespace, type Scope, uniqueName } from '../../support/net/namespace.ts'
 import { makePod, type Pod } from '../../support/net/pod.ts'
@@ -128,9 +128,13 @@ test('find() does not take the host end when two namespaces claim it', async t =
   await t.throwsAsync(scan.find(wanted({ addresses: ['10.0.0.2'], vantage: 'HostVeth' })), { code: 'NO_INTERFACE' })
 })
 
-type Ask = { readonly interfaceName?: string | undefined; readonly addresses: readonly string[]; readonly vantage?: Wanted['vantage'] }
+type Ask = {
+  readonly interfaceName?: string | undefined
+  readonly addresses: readonly string[]
+  readonly vantage?: WantedEndpoint['vantage']
+}
 
-function wanted({ interfaceName, addresses, vantage = 'Auto' }: Ask): Wanted {
+function wanted({ interfaceName, addresses, vantage = 'Auto' }: Ask): WantedEndpoint {
   return { interfaceName, vantage, endpoint: { namespace: 'shop', name: 'web', uid: '1', addresses } }
 }
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Command, Option } from 'commander'
-import { complete } from '../../../src/cmd/completionCandidates.ts'
+import { completionCandidates } from '../../../src/cmd/completionCandidates.ts'
 
 const selcap = fileURLToPath(new URL('../../../bin/selcap', import.meta.url))
 
@@ -18,11 +18,11 @@ function program(): Command {
   return new Command('p').addCommand(inner).addCommand(new Command('stop').description('two').argument('<capture...>'))
 }
 
-const texts = (...words: string[]) => complete(program(), words).candidates.map(({ text }) => text)
-const names = (...words: string[]) => complete(program(), words).names
+const texts = (...words: string[]) => completionCandidates(program(), words).candidates.map(({ text }) => text)
+const names = (...words: string[]) => completionCandidates(program(), words).names
 
 test('complete() knows commands and options', t => {
-  t.deepEqual(complete(program(), ['s']).candidates, [
+  t.deepEqual(completionCandidates(program(), ['s']).candidates, [
     { text: 'show', about: 'one' },
     { text: 'stop', about: 'two' },
   ])
@@ -42,8 +42,8 @@ test('complete() asks for names where one belongs, with the options that say whe
 })
 
 test('complete() leaves files to the shell, and knows nothing beyond the last argument', t => {
-  t.true(complete(program(), ['show', 'one', '']).isFile)
-  t.deepEqual(complete(program(), ['show', 'one', 'two', '']), { candidates: [] })
+  t.true(completionCandidates(program(), ['show', 'one', '']).isFile)
+  t.deepEqual(completionCandidates(program(), ['show', 'one', 'two', '']), { candidates: [] })
 })
 
 for (const [shell, words, expected] of [

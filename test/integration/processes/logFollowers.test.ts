@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import pino from 'pino'
-import { LivePrinters } from '../../../src/artifacts/text/logFollowers.ts'
+import { LogFollowers } from '../../../src/artifacts/text/logFollowers.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { until } from '../../support/net/capture.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
@@ -22,7 +22,7 @@ function stage(t: ExecutionContext) {
   const printed: string[] = []
   const warnings: { readonly capture?: string; readonly error?: string }[] = []
   const state = { isThere: false, refusals: 0 }
-  const printers = new LivePrinters({
+  const printers = new LogFollowers({
     clock: systemClock,
     log: pino({}, { write: line => warnings.push(JSON.parse(line)) }),
     folderOf: (_, uid) => (state.isThere && uid === 'u' ? folder : undefined),
@@ -55,7 +55,7 @@ test('LivePrinters print from when there are files until the capture is left', a
   await until('the first line', () => times().length === 1)
   add(1)
   await until('the second line', () => times().length === 2)
-  await printers.leave('u')
+  await printers.stop('u')
   add(2)
   await after(600)
   t.deepEqual(times(), [0, 1])
@@ -88,6 +88,6 @@ test('LivePrinters end with a capture whose files are gone, without a word', asy
   state.isThere = false
   await after(600)
   printers.follow([])
-  await printers.leave('u')
+  await printers.stop('u')
   t.deepEqual(warnings, [])
 })

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { CaptureFacts, EndpointFacts } from '../../../src/model/actualState.ts'
+import type { ActualCapture, ActualEndpoint } from '../../../src/model/actualState.ts'
 import { makeMetrics, type NodeFigures, serveMetrics } from '../../../src/runtime/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 import { uniqueName } from '../../support/net/namespace.ts'
@@ -21,12 +21,12 @@ const nothing: NodeFigures = {
   diskFreePercent: 100,
 }
 
-function row(name: string, counts: Partial<EndpointFacts>): [string, EndpointFacts] {
+function row(name: string, counts: Partial<ActualEndpoint>): [string, ActualEndpoint] {
   const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
   return [name, { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', gaps: [], ...none, ...counts }]
 }
 
-function facts(key: string, ...rows: readonly [string, EndpointFacts][]): [string, CaptureFacts] {
+function facts(key: string, ...rows: readonly [string, ActualEndpoint][]): [string, ActualCapture] {
   return [key, { key, uid: key, fileNames: [], fileBytes: 0, endpoints: new Map(rows) }]
 }
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { type Growing, printPackets } from '../../../src/artifacts/text/printPackets.ts'
-import type { Print } from '../../../src/artifacts/text/stdoutWriter.ts'
+import { type GrowingFile, printPackets } from '../../../src/artifacts/text/printPackets.ts'
+import type { LinePrinter } from '../../../src/artifacts/text/stdoutWriter.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
@@ -37,7 +37,7 @@ function stage(t: ExecutionContext) {
     begin: (name: string) => writeFileSync(join(folder, name), pcapFile([])),
     add: (name: string, numbers: readonly number[]) => appendFileSync(join(folder, name), bytesOf(numbers)),
     numbers: () => printed.join('').trimEnd().split('\n').filter(Boolean).map(numberOf), // biome-ignore format: one line
-    run: (growing?: Partial<Growing>, print: Print = async text => void printed.push(text)) =>
+    run: (growing?: Partial<GrowingFile>, print: LinePrinter = async text => void printed.push(text)) =>
       printPackets({ folder, print, signal: stop.signal }, growing && { clock: systemClock, quietMs: 600_000, ...growing }),
   }
 }

@@ -1,6 +1,6 @@
 // What a gateway lists becomes paths on a user's disk: a gateway that has gone bad must not write elsewhere.
 import test from 'ava'
-import { listFiles } from '../../../src/kubectl/client/remoteFiles.ts'
+import { listRemoteFiles } from '../../../src/kubectl/client/remoteFiles.ts'
 import { progressLine } from '../../../src/kubectl/format/progressLine.ts'
 import { serveGateway } from '../../support/kube/fakeGateway.ts'
 
@@ -25,7 +25,7 @@ for (const [node, file] of [
     const gateway = await serveGateway(t, (_, response) =>
       response.end(JSON.stringify({ files: [good, { ...good, node, file }], nodes: [] })),
     )
-    await t.throwsAsync(listFiles(gateway, 'shop', 'web'), { message: /^Cannot use what the gateway lists: found / })
+    await t.throwsAsync(listRemoteFiles(gateway, 'shop', 'web'), { message: /^Cannot use what the gateway lists: found / })
   })
 }
 
@@ -33,11 +33,11 @@ test('listFiles() takes nodes and pods, and tells of nodes that did not answer',
   const files = [good, { ...good, node: 'node-2', file: 'web-01_cali2.pcap' }, { ...good, file: 'web-0_cali1-20261121T120000.000Z.pcap' }]
   const nodes = [{ node: 'node-1' }, { node: 'node-3', error: 'no answer' }]
   const gateway = await serveGateway(t, (_, response) => response.end(JSON.stringify({ files, nodes })))
-  t.is((await listFiles(gateway, 'shop', 'web')).files.length, 3)
-  const { files: found } = await listFiles(gateway, 'shop', 'web', { pod: ['web-0'] })
+  t.is((await listRemoteFiles(gateway, 'shop', 'web')).files.length, 3)
+  const { files: found } = await listRemoteFiles(gateway, 'shop', 'web', { pod: ['web-0'] })
   t.deepEqual(found, [files[0], files[2]])
-  t.deepEqual((await listFiles(gateway, 'shop', 'web', { node: ['node-2'] })).missing, [])
-  t.deepEqual((await listFiles(gateway, 'shop', 'web')).missing, [{ node: 'node-3', reason: 'no answer' }])
+  t.deepEqual((await listRemoteFiles(gateway, 'shop', 'web', { node: ['node-2'] })).missing, [])
+  t.deepEqual((await listRemoteFiles(gateway, 'shop', 'web')).missing, [{ node: 'node-3', reason: 'no answer' }])
 })
 
 test('progressLine() tells how much, how fast and how long still', t => {

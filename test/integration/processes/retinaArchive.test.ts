@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { displayFlags } from '../../../src/api/retina/tcpdumpFlags.ts'
 import { makeRetinaArchive } from '../../../src/artifacts/retina/archive.ts'
-import type { EndpointFacts } from '../../../src/model/actualState.ts'
+import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { RetinaArchive } from '../../../src/model/artifact.ts'
 import { writeCapture } from '../../support/pcap/packets.ts'
 
@@ -21,7 +21,7 @@ function stage(t: ExecutionContext): { readonly folder: string; readonly base: s
   return { folder, base: join(scratch, 'captures') }
 }
 
-const facts = (name: string): EndpointFacts => ({
+const facts = (name: string): ActualEndpoint => ({
   name,
   uid: name,
   interfaceName: 'cali1',

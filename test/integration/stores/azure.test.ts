@@ -1,7 +1,7 @@
 // Azure Blob Storage against a real server (Azurite), and what may go wrong on the way: blobs come out whole, or the reason is told.
 import test from 'ava'
 import { openStore } from '../../../src/store/openStore.ts'
-import type { Effort, SecretValues } from '../../../src/store/store.ts'
+import type { RetryEffort, SecretValues } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { type BlobServer, startBlobs } from '../../support/stores/blobServer.ts'
 import { startWire } from '../../support/stores/faultyProxy.ts'
@@ -11,7 +11,7 @@ import { madeSource, testEffort, testPolicy, unknownSource } from '../../support
 const forever = new AbortController().signal
 const mebibyte = 1024 * 1024
 
-async function openBlobs(scope: Scope, secret: SecretValues, effort: Partial<Effort> = {}) {
+async function openBlobs(scope: Scope, secret: SecretValues, effort: Partial<RetryEffort> = {}) {
   const opened = await openStore({ kind: 'blob', secretName: 'store-url' }, secret, testPolicy, { effort: { ...testEffort, ...effort } })
   if (!opened.ok) throw new Error(opened.reason)
   scope.teardown(() => opened.store.close())

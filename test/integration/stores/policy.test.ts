@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { StoreTarget } from '../../../src/model/output.ts'
-import { addressRefusal } from '../../../src/store/blockedAddresses.ts'
+import { blockedAddressReason } from '../../../src/store/blockedAddresses.ts'
 import type { Resolve } from '../../../src/store/egressGuard.ts'
 import { type EndpointPolicy, strictPolicy } from '../../../src/store/endpointPolicy.ts'
 import { openStore } from '../../../src/store/openStore.ts'
@@ -25,7 +25,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
   "a cloud's metadata service": ['fd00:ec2::254', '100.100.100.200', '168.63.129.16', '::ffff:100.100.100.200'],
 }
 for (const [kind, addresses] of Object.entries(refused)) {
-  for (const address of addresses) test(`addressRefusal() calls ${address} ${kind}`, t => t.is(addressRefusal(address, []), kind))
+  for (const address of addresses) test(`addressRefusal() calls ${address} ${kind}`, t => t.is(blockedAddressReason(address, []), kind))
 }
 
 for (const address of [
@@ -38,14 +38,14 @@ for (const address of [
   '64:ff9b::203.0.113.7',
   '::ffff:10.0.0.1',
 ]) {
-  test(`addressRefusal() allows ${address}`, t => t.is(addressRefusal(address, []), undefined))
+  test(`addressRefusal() allows ${address}`, t => t.is(blockedAddressReason(address, []), undefined))
 }
 
 test('addressRefusal() allows what the administrator names, and nothing beside it', t => {
-  t.is(addressRefusal('127.0.0.1', ['127.0.0.1']), undefined)
-  t.is(addressRefusal('::ffff:127.0.0.1', ['127.0.0.0/8']), undefined)
-  t.is(addressRefusal('127.0.0.2', ['127.0.0.1/32', 'fe80::/10']), 'a loopback address')
-  t.is(addressRefusal('169.254.1.1', ['127.0.0.0/8']), 'a link-local address')
+  t.is(blockedAddressReason('127.0.0.1', ['127.0.0.1']), undefined)
+  t.is(blockedAddressReason('::ffff:127.0.0.1', ['127.0.0.0/8']), undefined)
+  t.is(blockedAddressReason('127.0.0.2', ['127.0.0.1/32', 'fe80::/10']), 'a loopback address')
+  t.is(blockedAddressReason('169.254.1.1', ['127.0.0.0/8']), 'a link-local address')
 })
 
 type Case = readonly [what: string, target: StoreTarget, secret: SecretValues, policy: Partial<EndpointPolicy>, reason: RegExp]

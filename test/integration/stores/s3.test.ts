@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import type { S3Target } from '../../../src/model/output.ts'
 import { openStore } from '../../../src/store/openStore.ts'
-import type { Effort, SecretValues } from '../../../src/store/store.ts'
+import type { RetryEffort, SecretValues } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { mountDisk } from '../../support/net/smallDisk.ts'
@@ -20,7 +20,7 @@ const mebibyte = 1024 * 1024
 async function openS3(
   scope: Scope,
   target: S3Target,
-  { secret = s3Secret, effort = {} }: { readonly secret?: SecretValues; readonly effort?: Partial<Effort> } = {},
+  { secret = s3Secret, effort = {} }: { readonly secret?: SecretValues; readonly effort?: Partial<RetryEffort> } = {},
 ) {
   const opened = await openStore(target, secret, testPolicy, { effort: { ...testEffort, ...effort } })
   if (!opened.ok) throw new Error(opened.reason)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SftpTarget } from '../../../src/model/output.ts'
 import { openStore } from '../../../src/store/openStore.ts'
-import type { Effort, SecretValues } from '../../../src/store/store.ts'
+import type { RetryEffort, SecretValues } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { mountDisk } from '../../support/net/smallDisk.ts'
@@ -16,7 +16,7 @@ import { madeSource, sha256Of, testEffort, testPolicy, unknownSource } from '../
 const forever = new AbortController().signal
 const mebibyte = 1024 * 1024
 
-async function openSftp(scope: Scope, target: SftpTarget, secret: SecretValues, effort: Partial<Effort> = {}) {
+async function openSftp(scope: Scope, target: SftpTarget, secret: SecretValues, effort: Partial<RetryEffort> = {}) {
   const opened = await openStore(target, secret, testPolicy, { effort: { ...testEffort, ...effort } })
   if (!opened.ok) throw new Error(opened.reason)
   scope.teardown(() => opened.store.close())

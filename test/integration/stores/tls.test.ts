@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import type { StoreTarget } from '../../../src/model/output.ts'
 import { type EndpointPolicy, strictPolicy } from '../../../src/store/endpointPolicy.ts'
-import type { Failure, SecretValues, Stored } from '../../../src/store/store.ts'
+import type { SecretValues, StoredFile, StoreFailure } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { type CertificateFiles, makeAuthority, type Wish } from '../../support/stores/authority.ts'
 import { startBlobs } from '../../support/stores/blobServer.ts'
@@ -40,7 +40,11 @@ const blobTarget: StoreTarget = { kind: 'blob', secretName: 'store-url' }
 
 type Job = { readonly target: StoreTarget; readonly secret: SecretValues; readonly policy?: EndpointPolicy }
 
-async function upload(scope: Scope, job: Job, env: NodeJS.ProcessEnv): Promise<{ readonly put: Stored | Failure; readonly shown: string }> {
+async function upload(
+  scope: Scope,
+  job: Job,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly put: StoredFile | StoreFailure; readonly shown: string }> {
   const { target, secret } = job
   const { said, complained } = startUpload(scope, { target, secret, bytes, policy: job.policy ?? policy }, env)
   const shown = `${await said}${await complained}`

@@ -70,7 +70,7 @@ export class Agent {
       users: [account('selcap-gateway')],
       folderOf: (key, asked) => (key === 'shop/web' && asked === uid ? folder : undefined),
       onRemoved: () => agent.removals++,
-      captures: () => [folder.facts()],
+      captures: () => [folder.actualState()],
       openStream: () => {
         throw new StreamError('NotOpen', 'Cannot open a stream: nothing is captured here')
       },
@@ -84,7 +84,7 @@ export class Agent {
 
   write(name: string, bytes: Buffer | string): void {
     writeFileSync(join(this.folder.directory, name), bytes)
-    this.folder.look()
+    this.folder.checkActiveFiles()
   }
 
   open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {

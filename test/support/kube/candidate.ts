@@ -1,8 +1,8 @@
 // One of several programs that want to lead, for lease.test.ts: while it does it writes an Event every 20 ms, through the same door
 // as the controller writes. Arguments: kubeconfig, its name. SIGTERM ends it.
 
-import { tell } from '../../../src/controller/apiWriter.ts'
-import { lead, type Term } from '../../../src/controller/leaderElection.ts'
+import { createEvent } from '../../../src/controller/apiWriter.ts'
+import { type Leadership, runAsLeader } from '../../../src/controller/leaderElection.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { makeLogger } from '../../../src/runtime/log.ts'
 import { stopSignal } from '../../../src/runtime/process.ts'
@@ -12,13 +12,13 @@ const [kubeconfig, holder = ''] = process.argv.slice(2)
 const parts = { kube: kubeOf(kubeconfig ?? ''), clock: systemClock, log: makeLogger('info'), namespace: 'default', holder }
 const everyMs = 20
 
-async function writeAsLongAs(term: Term): Promise<void> {
+async function writeAsLongAs(term: Leadership): Promise<void> {
   for (let count = 0; !term.signal.aborted; count++) {
     const metadata = { name: `${holder}-${process.pid}-${Date.now()}-${count}`, namespace: 'default' }
     const involvedObject = { kind: 'Namespace', namespace: 'default', name: 'default' }
-    await tell({ ...parts, group: '', term }, 'default', { metadata, involvedObject, reason: 'Leading', reportingComponent: holder })
+    await createEvent({ ...parts, group: '', term }, 'default', { metadata, involvedObject, reason: 'Leading', reportingComponent: holder })
     await systemClock.sleepUntil(systemClock.now() + everyMs, term.signal)
   }
 }
 
-await lead(parts, stopSignal(), writeAsLongAs)
+await runAsLeader(parts, stopSignal(), writeAsLongAs)

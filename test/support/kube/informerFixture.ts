@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { type KubeObject, ListWatch, type ListWatchOptions } from '../../../src/kube/informer.ts'
+import { Informer, type InformerOptions, type KubeObject } from '../../../src/kube/informer.ts'
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts'
 import { root } from '../../repo/tree.ts'
 import type { Scope } from '../net/namespace.ts'
@@ -31,26 +31,26 @@ export function useApiServer(prepare: (api: ApiServer) => Promise<void> = async 
 
 export type Scene = {
   readonly proxy: ApiProxy
-  readonly watch: ListWatch<Item>
+  readonly watch: Informer<Item>
   readonly states: string[] // "failed …", "listed …"
   readonly waits: number[] // how long it wanted to wait before it asked again
   readonly changes: () => number
 }
 
 /** A ListWatch behind a proxy, listed and watching. */
-export async function watching(t: ExecutionContext, api: ApiServer, options: Partial<ListWatchOptions<Item>> = {}): Promise<Scene> {
+export async function watching(t: ExecutionContext, api: ApiServer, options: Partial<InformerOptions<Item>> = {}): Promise<Scene> {
   const scene = await unstarted(t, api, options)
   scene.watch.start()
   await until('the watch', () => scene.states.some(state => state.startsWith('watching')))
   return scene
 }
 
-export async function unstarted(scope: Scope, api: ApiServer, options: Partial<ListWatchOptions<Item>> = {}): Promise<Scene> {
+export async function unstarted(scope: Scope, api: ApiServer, options: Partial<InformerOptions<Item>> = {}): Promise<Scene> {
   const proxy = await startProxy(scope, api)
   const states: string[] = []
   const onState = (state: string, detail: string) => void states.push(`${state} ${detail}`)
   const waits: number[] = []
-  const watch = new ListWatch<Item>({ kube: proxy.kube(), clock: hurriedClock(waits), path: everything, onState, ...options })
+  const watch = new Informer<Item>({ kube: proxy.kube(), clock: hurriedClock(waits), path: everything, onState, ...options })
   scope.teardown(() => watch[Symbol.asyncDispose]())
   const counter = { changes: 0 }
   watch.onChange(() => counter.changes++)

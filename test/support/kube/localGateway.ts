@@ -14,13 +14,13 @@ import { AgentTokens } from '../../../src/agentapi/client/tokens.ts'
 import { listen } from '../../../src/agentapi/server/server.ts'
 import { Reviews } from '../../../src/auth/reviews.ts'
 import { makeCertificate } from '../../../src/auth/selfSignedCertificate.ts'
-import { GatewayCluster } from '../../../src/gateway/captureCache.ts'
-import { teller } from '../../../src/gateway/eventRecorder.ts'
-import { GatewayFigures } from '../../../src/gateway/metrics.ts'
-import { Gate } from '../../../src/gateway/rateLimiter.ts'
+import { CaptureCache } from '../../../src/gateway/captureCache.ts'
+import { eventRecorder } from '../../../src/gateway/eventRecorder.ts'
+import { GatewayMetrics } from '../../../src/gateway/metrics.ts'
+import { RateLimiter } from '../../../src/gateway/rateLimiter.ts'
 import { type GatewayLimits, gatewayLimits, gatewayServer } from '../../../src/gateway/server.ts'
 import { connectKube } from '../../../src/kube/connect.ts'
-import { Sweeper } from '../../../src/runtime/bufferGc.ts'
+import { BufferGc } from '../../../src/runtime/bufferGc.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { samplesIn } from '../metricSamples.ts'
 import { row } from '../model/observations.ts'
@@ -49,9 +49,9 @@ export class LocalGateway {
   readonly token: string
   readonly said: readonly string[]
   readonly clock: { aheadMs: number }
-  readonly #figures: GatewayFigures
+  readonly #figures: GatewayMetrics
 
-  private constructor(port: number, token: string, said: readonly string[], clock: { aheadMs: number }, figures: GatewayFigures) {
+  private constructor(port: number, token: string, said: readonly string[], clock: { aheadMs: number }, figures: GatewayMetrics) {
     this.port = port
     this.token = token
     this.said = said
@@ -71,8 +71,8 @@ export class LocalGateway {
     const clock = { ...systemClock, now: () => systemClock.now() + time.aheadMs }
     const said: string[] = []
     const log = pino({ level: 'trace' }, { write: line => said.push(line) })
-    const figures = new GatewayFigures()
-    const cluster = new GatewayCluster({ kube, clock: systemClock, apis: ['PacketCapture'], group: 'projectcalico.org', log })
+    const figures = new GatewayMetrics()
+    const cluster = new CaptureCache({ kube, clock: systemClock, apis: ['PacketCapture'], group: 'projectcalico.org', log })
     const tokens = new AgentTokens({ kube, clock, namespace: systemNamespace, account: 'selcap-gateway' })
     const agents = new Agents(name => tokens.for(name), { onFailure: name => figures.agentFailed(name) })
     const server = gatewayServer(
@@ -80,14 +80,14 @@ export class LocalGateway {
         cluster,
         agents,
         reviews: new Reviews({ kube, clock }),
-        gate: new Gate({ atOncePerUser: 16, atOnce: 256, perMinute: 600 }),
-        sweeper: new Sweeper(),
+        gate: new RateLimiter({ atOncePerUser: 16, atOnce: 256, perMinute: 600 }),
+        sweeper: new BufferGc(),
         figures,
         limits: { ...gatewayLimits, ...limits },
         group: 'projectcalico.org',
         clock,
         log,
-        tell: teller(kube, clock, log),
+        recordEvent: eventRecorder(kube, clock, log),
       },
       await makeCertificate('gateway', []),
     )
@@ -101,7 +101,7 @@ export class LocalGateway {
     const gateway = new LocalGateway(port, await tokenFor(installed, 'dev'), said, time, figures)
     await until('the gateway to know of the agent', () => {
       const capture = cluster.capture('shop', 'web')
-      return cluster.isListed && capture !== undefined && cluster.holdings(capture).some(({ place }) => place.port === agent.port)
+      return cluster.hasSynced && capture !== undefined && cluster.nodesWithFiles(capture).some(({ place }) => place.port === agent.port)
     })
     return gateway
   }

@@ -3,12 +3,12 @@
 //   nodeReport([element('a', { rows: 3 })])      what an engine publishes
 import { join } from 'node:path'
 import test from 'ava'
-import type { Budgets, Identity, Report } from '../../../src/core/status/nodeReport.ts'
+import type { Budgets, NodeIdentity, NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import { connectKube } from '../../../src/kube/connect.ts'
-import { type Kube, readJson, refusalOf } from '../../../src/kube/request.ts'
+import { apiErrorMessage, type Kube, readJson } from '../../../src/kube/request.ts'
 import { captureKey } from '../../../src/model/capture.ts'
 import type { NodeReport } from '../../../src/model/publisher.ts'
-import type { CaptureState, CaptureStatusElement } from '../../../src/model/status.ts'
+import type { CaptureStateName, CaptureStatusElement } from '../../../src/model/status.ts'
 import type { World } from '../../../src/model/world.ts'
 import { reportPath } from '../../../src/publish/reportWriter.ts'
 import { root } from '../../repo/tree.ts'
@@ -18,7 +18,10 @@ import { type ApiServer, startApiServer } from './apiServer.ts'
 
 export { node } from '../worlds/documents.ts'
 
-export type Stored = { readonly metadata: { readonly resourceVersion: string }; readonly report: Report & { readonly reportedAt: string } }
+export type Stored = {
+  readonly metadata: { readonly resourceVersion: string }
+  readonly report: NodeReportStatus & { readonly reportedAt: string }
+}
 
 export class Reports {
   readonly api: ApiServer
@@ -33,7 +36,7 @@ export class Reports {
   async stored(name = node): Promise<Stored | undefined> {
     const response = await this.kube({ path: `${reportPath}/${name}`, signal: AbortSignal.timeout(30_000) })
     if (response.statusCode === 200) return (await readJson(response)) as Stored
-    const said = await refusalOf(response)
+    const said = await apiErrorMessage(response)
     if (response.statusCode === 404) return undefined
     throw new Error(said)
   }
@@ -58,12 +61,12 @@ export function useReports(): () => Reports {
   }
 }
 
-export const identity: Identity = { agentVersion: '0.1.0', startedAt: new Date(noonMs).toISOString(), address: node, port: 9_876 }
+export const identity: NodeIdentity = { agentVersion: '0.1.0', startedAt: new Date(noonMs).toISOString(), address: node, port: 9_876 }
 export const budgets: Budgets = { diskBytesMax: 1e10, diskBytesUsed: 4_096, diskFreePercent: 61, ringBytesMax: 1e8, ringBytesUsed: 0 }
 
 export type Told = { readonly name: string; readonly element: CaptureStatusElement }
 
-export type Much = { readonly rows?: number; readonly files?: number; readonly state?: CaptureState }
+export type Much = { readonly rows?: number; readonly files?: number; readonly state?: CaptureStateName }
 
 /** One capture on this node, with that many endpoints and files. */
 export function told(

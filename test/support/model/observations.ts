@@ -3,7 +3,7 @@ import { toIntent } from '../../../src/api/packetcapture/spec.ts'
 import type { ReportedCapture } from '../../../src/core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../../../src/model/capture.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type { CaptureState, EndpointStatus, PacketCaptureStatus } from '../../../src/model/status.ts'
+import type { CaptureStateName, EndpointStatus, PacketCaptureStatus } from '../../../src/model/status.ts'
 import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { capture, noonMs } from '../worlds/documents.ts'
 
@@ -12,14 +12,14 @@ export { noonMs } from '../worlds/documents.ts'
 export const zero = { packets: 0, bytes: 0, dropped: 0 } as const
 export const at = (ms: number): string => new Date(ms).toISOString()
 
-export function endpoint(pod: string, state: CaptureState, change: Partial<EndpointStatus> = {}): EndpointStatus {
+export function endpoint(pod: string, state: CaptureStateName, change: Partial<EndpointStatus> = {}): EndpointStatus {
   const startedAt = { startedAt: at(noonMs - 60_000) }
   return { pod, uid: pod, interface: `cali${pod}`, vantage: 'HostVeth', state, ...zero, ...startedAt, gaps: [], ...change }
 }
 
 type RowChange = Partial<Omit<ReportedCapture, 'file'>> & { readonly file?: Partial<ReportedCapture['file']> }
 
-export function row(node: string, state: CaptureState, { file = {}, ...change }: RowChange = {}): ReportedCapture {
+export function row(node: string, state: CaptureStateName, { file = {}, ...change }: RowChange = {}): ReportedCapture {
   const { endpoints = [endpoint(`pod-${node}`, state)] } = file
   const identity = { api: 'PacketCapture', namespace: 'default', name: 'web', uid: 'uid-web', observedGeneration: 1 } as const
   return {

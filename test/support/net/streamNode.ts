@@ -12,11 +12,11 @@ import { defaultSettings, type Settings } from '../../../src/model/settings.ts'
 import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { StatusDirectory } from '../../../src/publish/statusDirectory.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
-import { Manifests } from '../../../src/source/manifestSource.ts'
-import { Identities } from '../../../src/source/standaloneMeta.ts'
+import { ManifestSource } from '../../../src/source/manifestSource.ts'
+import { StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
 import { type NodeStream, openNodeStream } from '../../../src/stream/nodeStream.ts'
 import { StreamBudget } from '../../../src/stream/streamBudget.ts'
-import { TapHolder } from '../../../src/tap/tapManager.ts'
+import { TapManager } from '../../../src/tap/tapManager.ts'
 import { readRecords } from '../pcap/captureFile.ts'
 import { until } from './capture.ts'
 
@@ -24,11 +24,11 @@ const key = 'shop/web'
 
 export class TestNode {
   readonly root: string
-  readonly holder: TapHolder
+  readonly holder: TapManager
   readonly engine: Engine
   readonly budget: StreamBudget
 
-  private constructor(root: string, holder: TapHolder, engine: Engine, budget: StreamBudget) {
+  private constructor(root: string, holder: TapManager, engine: Engine, budget: StreamBudget) {
     this.root = root
     this.holder = holder
     this.engine = engine
@@ -42,14 +42,23 @@ export class TestNode {
     const { streamsMax = 8, ...changed } = changes
     const settings = () => ({ ...defaultSettings, captureDiskFreePercentMin: 0, captureDir: join(root, 'captures'), ...changed })
     const parts = { driver: ringDriver(), clock: systemClock, node: 'node-0', settings, log: pino({ level: 'silent' }) }
-    const holder = await TapHolder.open(parts)
+    const holder = await TapManager.open(parts)
     t.teardown(() => holder.stop())
-    const identities = new Identities(join(root, 'status', '.identities.json'))
-    const source = await Manifests.open({ ...parts, directory: join(root, 'manifests'), identities })
+    const identities = new StandaloneMeta(join(root, 'status', '.identities.json'))
+    const source = await ManifestSource.open({ ...parts, directory: join(root, 'manifests'), identities })
     t.teardown(() => source[Symbol.asyncDispose]())
     const publisher = await StatusDirectory.open(join(root, 'status'))
     const compile = (filter: string, snapLength: number) => parts.driver.compile(filter, snapLength)
-    const engine = new Engine({ ...parts, source, holder, publisher, compile, counterMs: 1_000, onExpired: () => {}, onTurn: () => {} })
+    const engine = new Engine({
+      ...parts,
+      source,
+      tapManager: holder,
+      publisher,
+      compile,
+      counterMs: 1_000,
+      onExpired: () => {},
+      onTurn: () => {},
+    })
     const stop = new AbortController()
     const running = engine.run(stop.signal)
     t.teardown(() => {

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { type Logger, pino } from 'pino'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
-import type { EndpointFacts } from '../../../src/model/actualState.ts'
+import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CloseReason } from '../../../src/model/codes.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import { type TapSpec, tapId } from '../../../src/model/tap.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
-import { TapHolder } from '../../../src/tap/tapManager.ts'
+import { TapManager } from '../../../src/tap/tapManager.ts'
 import { readRecords } from '../pcap/captureFile.ts'
 import { until } from './capture.ts'
 import { podWithPort } from './podWithPort.ts'
@@ -21,8 +21,8 @@ export function folder(t: ExecutionContext): string {
   return directory
 }
 
-export async function holderIn(t: ExecutionContext, captureDir: string, log: Logger = pino({ level: 'silent' })): Promise<TapHolder> {
-  const holder = await TapHolder.open({
+export async function holderIn(t: ExecutionContext, captureDir: string, log: Logger = pino({ level: 'silent' })): Promise<TapManager> {
+  const holder = await TapManager.open({
     driver: ringDriver(),
     clock: systemClock,
     node: 'node-0',
@@ -64,8 +64,8 @@ export function specFor(
   }
 }
 
-export const open = (holder: TapHolder, ...specs: TapSpec[]) => holder.apply(specs.map(spec => ({ kind: 'open', spec })))
-export const close = (holder: TapHolder, id: string, reason: CloseReason) => holder.apply([{ kind: 'close', id, reason }])
+export const open = (holder: TapManager, ...specs: TapSpec[]) => holder.apply(specs.map(spec => ({ kind: 'open', spec })))
+export const close = (holder: TapManager, id: string, reason: CloseReason) => holder.apply([{ kind: 'close', id, reason }])
 
 /** A pod, a holder on a directory of its own, and the pod's interface captured. `captured`: sends, waits for so many packets in all. */
 export async function capturing(t: ExecutionContext, changes: Changes = {}) {
@@ -84,8 +84,8 @@ export async function capturing(t: ExecutionContext, changes: Changes = {}) {
   }
 }
 
-export function row(holder: TapHolder, key = 'shop/web', pod = 'web-0'): EndpointFacts {
-  const found = holder.facts().captures.get(key)?.endpoints.get(pod)
+export function row(holder: TapManager, key = 'shop/web', pod = 'web-0'): ActualEndpoint {
+  const found = holder.actualState().captures.get(key)?.endpoints.get(pod)
   if (!found) throw new Error(`there is no row ${pod} of ${key}`)
   return found
 }
@@ -95,4 +95,4 @@ export const records = (directory: string, name = 'web'): number =>
     .filter(file => /^[^.].*\.pcap$/.test(file))
     .reduce((sum, file) => sum + readRecords(readFileSync(join(directory, 'shop', name, file)), 'pcap').length, 0)
 
-export const isBalanced = ({ received, packets, dropped, refused }: EndpointFacts): boolean => received === packets + dropped + refused
+export const isBalanced = ({ received, packets, dropped, refused }: ActualEndpoint): boolean => received === packets + dropped + refused

@@ -1,7 +1,7 @@
 // A merge in a test, with what was taken of it so far.
 import { sectionOf } from '../../../src/pcap/fileHeader.ts'
 import { Merge, type MergeLimits } from '../../../src/stream/merge.ts'
-import type { Lane } from '../../../src/stream/mergeInput.ts'
+import type { MergeInput } from '../../../src/stream/mergeInput.ts'
 import { header, packetBlock, readStream } from './pcapng.ts'
 
 const second = 1_000_000_000n
@@ -16,17 +16,17 @@ export class Merging {
     this.merge = new Merge(sectionOf('merged'), limits)
   }
 
-  join(name: string): Lane {
+  join(name: string): MergeInput {
     const lane = this.merge.join()
     this.push(lane, header(name))
     return lane
   }
 
-  push(lane: Lane, ...blocks: Buffer[]): string | undefined {
+  push(lane: MergeInput, ...blocks: Buffer[]): string | undefined {
     return this.merge.push(lane, Buffer.concat(blocks), this.nowMs)
   }
 
-  end(lane: Lane): void {
+  end(lane: MergeInput): void {
     this.merge.end(lane, this.nowMs)
   }
 

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { EndpointPolicy } from '../../../src/store/endpointPolicy.ts'
-import type { Effort, Source } from '../../../src/store/store.ts'
+import type { FileSource, RetryEffort } from '../../../src/store/store.ts'
 
 const blockBytes = 65_536
 
 /** `asked`: the offsets it was read from. `seed` makes another file. */
-export type MadeSource = Source & { readonly bytes: number; readonly sha256: string; readonly asked: number[] }
+export type MadeSource = FileSource & { readonly bytes: number; readonly sha256: string; readonly asked: number[] }
 
 export function madeSource(bytes: number, seed = 'a'): MadeSource {
   const hash = createHash('sha256')
@@ -25,7 +25,7 @@ export function madeSource(bytes: number, seed = 'a'): MadeSource {
 }
 
 /** What is known of a file before it is read: nothing. */
-export function unknownSource({ read }: Source): Source {
+export function unknownSource({ read }: FileSource): FileSource {
   return { read }
 }
 
@@ -39,7 +39,7 @@ export async function sha256Of(path: string): Promise<string> {
 export const testPolicy: EndpointPolicy = { isHttpAllowed: true, hostsAllowed: [], addressesAllowed: ['127.0.0.0/8'] }
 
 /** Small parts and short waits: tests upload little. */
-export const testEffort: Partial<Effort> = { partBytes: 5 * 1024 * 1024, triesMax: 5, firstWaitMs: 50, longestWaitMs: 2_000 }
+export const testEffort: Partial<RetryEffort> = { partBytes: 5 * 1024 * 1024, triesMax: 5, firstWaitMs: 50, longestWaitMs: 2_000 }
 
 function* blocks(bytes: number, seed: string, from: number): Generator<Buffer> {
   for (let at = from - (from % blockBytes); at < bytes; at += blockBytes) {

@@ -43,7 +43,7 @@ export function world(captures: readonly PacketCapture[], endpoints: readonly Wo
     nodeLabels: {},
     hostInterfaces: [],
     hostVeth: 'TwoSided',
-    complete: true,
+    isSynced: true,
     ...options,
   }
 }

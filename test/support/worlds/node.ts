@@ -1,10 +1,10 @@
 // A node in memory: carries out actions as src/taps would, and holds every action to what may be asked of it.
 // It opens whatever it is told to, unless the interface is broken; it counts no packets unless a test says so.
 import type { Decision } from '../../../src/engine/evaluate.ts'
-import type { Actual, CaptureFacts, EndpointFacts } from '../../../src/model/actualState.ts'
+import type { ActualCapture, ActualEndpoint, ActualState } from '../../../src/model/actualState.ts'
 import type { Action, ActualTap, TapSpec } from '../../../src/model/tap.ts'
 
-export const emptyNode: Actual = {
+export const emptyNode: ActualState = {
   taps: new Map(),
   captures: new Map(),
   filterErrors: new Map(),
@@ -16,18 +16,18 @@ export type Breakage = { readonly interfaces: ReadonlySet<string>; readonly retr
 const whole: Breakage = { interfaces: new Set() }
 
 /** Throws when an action makes no sense on what the node holds. */
-export function carryOut(actual: Actual, decision: Decision, nowMs: number, broken: Breakage = whole): Actual {
+export function carryOut(actual: ActualState, decision: Decision, nowMs: number, broken: Breakage = whole): ActualState {
   const halted = new Map(
-    [...actual.captures].map(([key, { halt, ...facts }]): [string, CaptureFacts] => {
+    [...actual.captures].map(([key, { halt, ...facts }]): [string, ActualCapture] => {
       const now = decision.halts.has(key) ? decision.halts.get(key) : halt
       return [key, { ...facts, ...(now && { halt: now }) }]
     }),
   )
-  return decision.actions.reduce<Actual>((now, action) => carryOne(now, action, nowMs, broken), { ...actual, captures: halted })
+  return decision.actions.reduce<ActualState>((now, action) => carryOne(now, action, nowMs, broken), { ...actual, captures: halted })
 }
 
 /** Taps whose window has opened by now have a row from its opening on; before that they leave no trace. */
-export function beginDue(actual: Actual, nowMs: number): Actual {
+export function beginDue(actual: ActualState, nowMs: number): ActualState {
   return [...actual.taps.values()]
     .filter(({ spec, state }) => state === 'open' && nowMs >= (spec.window.fromMs ?? 0) && !hasRow(actual, spec))
     .reduce((now, { spec }) => withRow(now, spec, row => reopened(row, spec, startOf(spec, nowMs)), startOf(spec, nowMs)), actual)
@@ -37,12 +37,12 @@ function startOf({ window }: TapSpec, nowMs: number): number {
   return window.fromMs ?? nowMs
 }
 
-function hasRow({ captures }: Actual, { captureKey, endpoint }: TapSpec): boolean {
+function hasRow({ captures }: ActualState, { captureKey, endpoint }: TapSpec): boolean {
   const row = captures.get(captureKey)?.endpoints.get(endpoint.name)
   return row !== undefined && row.endedAtMs === undefined
 }
 
-function carryOne(actual: Actual, action: Action, nowMs: number, broken: Breakage): Actual {
+function carryOne(actual: ActualState, action: Action, nowMs: number, broken: Breakage): ActualState {
   switch (action.kind) {
     case 'close':
       return close(actual, action.id, nowMs)
@@ -56,7 +56,7 @@ function carryOne(actual: Actual, action: Action, nowMs: number, broken: Breakag
   }
 }
 
-function close(actual: Actual, id: string, nowMs: number): Actual {
+function close(actual: ActualState, id: string, nowMs: number): ActualState {
   const tap = actual.taps.get(id)
   must(tap !== undefined, `close of ${id}, which is not there`)
   const taps = new Map([...actual.taps].filter(([other]) => other !== id))
@@ -65,7 +65,7 @@ function close(actual: Actual, id: string, nowMs: number): Actual {
     : { ...actual, taps }
 }
 
-function forget(actual: Actual, key: string, uid: string): Actual {
+function forget(actual: ActualState, key: string, uid: string): ActualState {
   must(actual.captures.get(key)?.uid === uid, `forget of ${key} with uid ${uid}, which is not there`)
   must(
     [...actual.taps.values()].every(({ spec, state }) => state === 'failed' || spec.captureKey !== key),
@@ -74,7 +74,7 @@ function forget(actual: Actual, key: string, uid: string): Actual {
   return { ...actual, captures: new Map([...actual.captures].filter(([other]) => other !== key)) }
 }
 
-function open(actual: Actual, spec: TapSpec, nowMs: number, broken: Breakage): Actual {
+function open(actual: ActualState, spec: TapSpec, nowMs: number, broken: Breakage): ActualState {
   must(actual.taps.get(spec.id)?.state !== 'open', `second open of ${spec.id}`)
   if (broken.interfaces.has(spec.interfaceName ?? '')) {
     const retryAtMs = broken.retryMs === undefined ? {} : { retryAtMs: nowMs + broken.retryMs }
@@ -87,23 +87,23 @@ function open(actual: Actual, spec: TapSpec, nowMs: number, broken: Breakage): A
   return nowMs < (spec.window.fromMs ?? 0) ? opened : withRow(opened, spec, row => reopened(row, spec, nowMs), nowMs)
 }
 
-function reopened({ endedAtMs, ...row }: EndpointFacts, { endpoint, interfaceName }: TapSpec, nowMs: number): EndpointFacts {
+function reopened({ endedAtMs, ...row }: ActualEndpoint, { endpoint, interfaceName }: TapSpec, nowMs: number): ActualEndpoint {
   const gaps = endedAtMs === undefined ? row.gaps : [...row.gaps, { fromMs: endedAtMs, toMs: nowMs, reason: 'closed' }]
   return { ...row, uid: endpoint.uid, interfaceName: interfaceName ?? 'found', gaps }
 }
 
-function withRow(actual: Actual, spec: TapSpec, change: (row: EndpointFacts) => EndpointFacts, nowMs: number): Actual {
+function withRow(actual: ActualState, spec: TapSpec, change: (row: ActualEndpoint) => ActualEndpoint, nowMs: number): ActualState {
   const facts = actual.captures.get(spec.captureKey) ?? freshFacts(spec, nowMs)
   const row = facts.endpoints.get(spec.endpoint.name) ?? freshRow(spec, nowMs)
   const endpoints = new Map(facts.endpoints).set(spec.endpoint.name, change(row))
   return { ...actual, captures: new Map(actual.captures).set(spec.captureKey, { ...facts, endpoints }) }
 }
 
-export function freshFacts({ captureKey, capture }: Pick<TapSpec, 'captureKey' | 'capture'>, nowMs: number): CaptureFacts {
+export function freshFacts({ captureKey, capture }: Pick<TapSpec, 'captureKey' | 'capture'>, nowMs: number): ActualCapture {
   return { key: captureKey, uid: capture.uid, firstOpenedAtMs: nowMs, fileNames: [], fileBytes: 0, endpoints: new Map() }
 }
 
-function freshRow({ endpoint, interfaceName }: TapSpec, nowMs: number): EndpointFacts {
+function freshRow({ endpoint, interfaceName }: TapSpec, nowMs: number): ActualEndpoint {
   const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
   return {
     name: endpoint.name,

@@ -3,19 +3,19 @@
 
 import { toIntent } from '../../../src/api/packetcapture/spec.ts'
 import { readCapture } from '../../../src/api/read.ts'
-import { decideRead } from '../../../src/core/decide.ts'
+import { decideIntents } from '../../../src/core/decide.ts'
 import { toEndpoint } from '../../../src/core/endpoint/endpoint.ts'
-import { type Decision, decide as decideDocuments } from '../../../src/engine/evaluate.ts'
-import type { Actual } from '../../../src/model/actualState.ts'
+import { type Decision, evaluate as decideDocuments } from '../../../src/engine/evaluate.ts'
+import type { ActualState } from '../../../src/model/actualState.ts'
 import type { Intent } from '../../../src/model/capture.ts'
 import type { Endpoint } from '../../../src/model/endpoint.ts'
 import type { PacketCapture, WorkloadEndpoint, World } from '../../../src/model/world.ts'
 import { world as worldOf } from './documents.ts'
 
-export function decide(world: World, actual: Actual, nowMs: number): Decision {
+export function decide(world: World, actual: ActualState, nowMs: number): Decision {
   if (world.endpoints.every(({ metadata }) => metadata.annotations === undefined)) return decideDocuments(world, actual, nowMs)
   const read = world.captures.map(capture => readCapture(capture, world))
-  return decideRead({ world, read, endpoints: world.endpoints.map(document => readEndpoint(document, world)) }, actual, nowMs)
+  return decideIntents({ world, read, endpoints: world.endpoints.map(document => readEndpoint(document, world)) }, actual, nowMs)
 }
 
 export function readEndpoint(document: WorkloadEndpoint, world: World = worldOf([], [])): Endpoint {

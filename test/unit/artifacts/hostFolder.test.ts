@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { hostFolder, openTemporary, settle } from '../../../src/artifacts/hostFolder.ts'
+import { commitFile, hostFolder, openTemporary } from '../../../src/artifacts/hostFolder.ts'
 
 function scratch(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-host-'))
@@ -34,12 +34,12 @@ test('settle() takes the first free name and writes over nothing', async t => {
   const [temporary, first, second] = ['.part', 'a.tar.gz', 'a-uid.tar.gz'].map(name => join(base, name)) as [string, string, string]
   writeFileSync(first, 'another')
   writeFileSync(temporary, 'mine')
-  t.is(await settle(temporary, [first, second]), second)
+  t.is(await commitFile(temporary, [first, second]), second)
   t.is(readFileSync(first, 'utf8'), 'another')
   t.is(readFileSync(second, 'utf8'), 'mine')
   t.false(existsSync(temporary))
   writeFileSync(temporary, 'again')
-  await t.throwsAsync(settle(temporary, [first, second]), { message: /are there already/ })
+  await t.throwsAsync(commitFile(temporary, [first, second]), { message: /are there already/ })
 })
 
 test('openTemporary() begins anew, readable by the group alone, and writes through no link', async t => {

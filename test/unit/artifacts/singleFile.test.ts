@@ -26,9 +26,9 @@ function stage(t: ExecutionContext, count: number, files = 3) {
   const facts = { key: 'networking.packet.io/ip-capture', uid: 'u', firstOpenedAtMs: began, fileNames, fileBytes: 0, endpoints: new Map() }
   const printed: string[] = []
   const stop = new AbortController()
-  const make = (form: SingleFile['form'], bytesMax = 10_000_000, made?: ArtifactJob['facts']['made']) => {
+  const make = (form: SingleFile['form'], bytesMax = 10_000_000, made?: ArtifactJob['facts']['artifact']) => {
     const artifact: SingleFile = { kind: 'SingleFile', form, directory: join(root, 'out'), bytesMax }
-    const job: ArtifactJob = { key: facts.key, capture, artifact, facts: made ? { ...facts, made } : facts }
+    const job: ArtifactJob = { key: facts.key, capture, artifact, facts: made ? { ...facts, artifact: made } : facts }
     const print = async (text: string) => void printed.push(text)
     return makeSingleFile(job, artifact, { folder, print, nowMs: 5, signal: stop.signal })
   }

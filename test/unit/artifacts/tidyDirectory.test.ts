@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
-import { FileKeeper } from '../../../src/artifacts/retention.ts'
+import { ArtifactRetention } from '../../../src/artifacts/retention.ts'
 import { tidyFiles } from '../../../src/artifacts/tidyDirectory.ts'
-import type { Made } from '../../../src/model/artifact.ts'
+import type { ArtifactResult } from '../../../src/model/artifact.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { makeLogger } from '../../../src/runtime/log.ts'
@@ -68,11 +68,11 @@ test('FileKeeper tells each capture what became of its file, also when somebody 
   const paths = ['a-20261121-100000.pcap', 'b-20261121-100001.pcap', 'c-20261121-100002.pcap'].map((name, index) =>
     add(name, 9_000 - index),
   )
-  const made = new Map(paths.map((path, index) => [`k${index}`, { atMs: 1, files: [{ path, bytes: 10 }] } as Made]))
+  const made = new Map(paths.map((path, index) => [`k${index}`, { atMs: 1, files: [{ path, bytes: 10 }] } as ArtifactResult]))
   const facts = () => [...made].map(([key, each]) => ({ key, uid: key, made: each, fileNames: [], fileBytes: 0, endpoints: new Map() }))
-  await using keeper = new FileKeeper({
+  await using keeper = new ArtifactRetention({
     captures: facts,
-    made: (key, _, each) => void made.set(key, each),
+    setArtifactResult: (key, _, each) => void made.set(key, each),
     settings: () => ({ ...defaultSettings, packetCapturesDir: directory, maxCaptureFiles: 2 }),
     clock: systemClock,
     log: makeLogger('silent'),
@@ -83,6 +83,6 @@ test('FileKeeper tells each capture what became of its file, also when somebody 
   t.is(made.get('k2')?.files[0]?.path, paths[2])
   t.false(existsSync(paths[0] ?? ''))
   rmSync(paths[2] ?? '')
-  keeper.lookAgain()
+  keeper.requestTurn()
   await until('the removal to be told', () => made.get('k2')?.files.length === 0)
 })

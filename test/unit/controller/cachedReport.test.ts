@@ -1,11 +1,11 @@
 // A report as its schema lets it through, whoever wrote it: nothing in it may stop the status of captures.
 import test from 'ava'
-import { verdictOf } from '../../../src/api/packetcapture/reconcile.ts'
-import { listedReport, type WrittenReport } from '../../../src/controller/cachedReport.ts'
+import { reconcilePacketCapture } from '../../../src/api/packetcapture/reconcile.ts'
+import { cachedReport, type ReportObject } from '../../../src/controller/cachedReport.ts'
 import { noonMs, read, row } from '../../support/model/observations.ts'
 
 const metadata = { name: 'a', uid: 'r', resourceVersion: '1' }
-const listed = (report: WrittenReport['report']) => listedReport({ metadata, ...(report && { report }) })
+const listed = (report: ReportObject['report']) => cachedReport({ metadata, ...(report && { report }) })
 
 test('listedReport() keeps the rows of an agent as they are', t => {
   const rows = [row('a', 'Capturing', { problems: [{ reason: 'DiskFloor', message: 'disk' }], file: { packets: 3, message: 'm' } })]
@@ -15,11 +15,11 @@ test('listedReport() keeps the rows of an agent as they are', t => {
 
 test('listedReport() forgets who manages which field', t => {
   const managed = { ...metadata, managedFields: [{ manager: 'selcap-agent' }] }
-  t.notRegex(JSON.stringify(listedReport({ metadata: managed })), /selcap-agent/)
+  t.notRegex(JSON.stringify(cachedReport({ metadata: managed })), /selcap-agent/)
 })
 
 const least = { api: 'PacketCapture', namespace: 'x', name: 'x', uid: 'u', file: { node: 'a', state: 'Capturing' } } as const
-const hostile: readonly (readonly [what: string, report: WrittenReport['report'], rows: number])[] = [
+const hostile: readonly (readonly [what: string, report: ReportObject['report'], rows: number])[] = [
   ['no report', undefined, 0],
   ['no captures', { reportedAt: 'never' }, 0],
   ['the least that the schema asks for', { captures: [{ ...least, file: { node: 'a' } as never }] }, 0],
@@ -33,7 +33,7 @@ for (const [what, report, count] of hostile) {
     const { captures } = listed(report).report
     t.is(captures.length, count)
     const rows = captures.map(each => ({ row: each }))
-    const { status } = verdictOf({ read: read({}), rows, nodes: 1, previous: undefined, nowMs: noonMs })
+    const { status } = reconcilePacketCapture({ read: read({}), rows, nodes: 1, previous: undefined, nowMs: noonMs })
     t.deepEqual(JSON.parse(JSON.stringify(status)), status)
     t.deepEqual(new Set(status.files.map(({ node }) => node)), new Set(status.files.length > 0 ? ['a'] : []))
   })

@@ -1,9 +1,9 @@
 // Each filter is compiled once while anybody has it.
 import test from 'ava'
-import { FilterVerdicts } from '../../../src/controller/filterCache.ts'
+import { CompiledFilters } from '../../../src/controller/filterCache.ts'
 import { TapError } from '../../../src/model/errors.ts'
 
-function counting(): { readonly asked: string[]; readonly verdicts: FilterVerdicts } {
+function counting(): { readonly asked: string[]; readonly verdicts: CompiledFilters } {
   const asked: string[] = []
   const compile = async (filter: string): Promise<number> => {
     asked.push(filter)
@@ -11,7 +11,7 @@ function counting(): { readonly asked: string[]; readonly verdicts: FilterVerdic
     if (filter === 'bug') throw new Error('a bug')
     return 1
   }
-  return { asked, verdicts: new FilterVerdicts(compile) }
+  return { asked, verdicts: new CompiledFilters(compile) }
 }
 
 test('refusalOf() says why a filter does not compile, and asks once', async t => {

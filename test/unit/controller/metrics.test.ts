@@ -1,12 +1,12 @@
 // The controller's figures as Prometheus gets them, of given counts; those of a controller at work are in test/integration/kube.
 import test from 'ava'
-import { controllerFigures, noTally } from '../../../src/controller/metrics.ts'
+import { controllerMetrics, zeroCounters } from '../../../src/controller/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 
 test('controllerFigures() tells every count as it is when asked, and nothing twice', async t => {
-  const tally = noTally()
+  const tally = zeroCounters()
   const state = { ...tally, isLeading: true, captures: 3, nodesReporting: 5, nodesSilent: 1 }
-  const { registry, observeTurn } = controllerFigures(() => state)
+  const { registry, observeTurn } = controllerMetrics(() => state)
   state.folds = 9
   Object.assign(tally.statusWrites, { written: 4, stale: 2, failed: 1 })
   tally.eventWrites.failed = 6

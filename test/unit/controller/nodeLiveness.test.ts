@@ -1,53 +1,56 @@
 // Which nodes still report: clocks that are set, restarts, servers that were away. Times are told, so each case is a list of looks.
 import test from 'ava'
-import { type Reporting, Silence, silentMs } from '../../../src/controller/nodeLiveness.ts'
+import { NodeLiveness, type ReportTime, silentMs } from '../../../src/controller/nodeLiveness.ts'
 import { Stopwatch } from '../../../src/controller/stopwatch.ts'
 import { at, noonMs } from '../../support/model/observations.ts'
 
 const minute = 60_000
 const hour = 60 * minute
 
-function report(name: string, resourceVersion: string, writtenMs = noonMs): Reporting {
+function report(name: string, resourceVersion: string, writtenMs = noonMs): ReportTime {
   return { name, resourceVersion, reportedAt: at(writtenMs) }
 }
 
 test('since() is undefined until three minutes have passed without a new version', t => {
-  const silence = new Silence()
-  silence.look([report('a', '1')], noonMs, 0)
-  t.is(silence.since('a', silentMs), undefined)
-  t.is(silence.since('a', silentMs + 1), noonMs)
-  t.is(silence.nextInMs(silentMs), 1)
-  t.is(silence.nextInMs(silentMs + 1), Number.POSITIVE_INFINITY)
-  silence.look([report('a', '2')], noonMs + silentMs + minute, silentMs + minute)
-  t.is(silence.since('a', silentMs + minute), undefined)
-  t.is(silence.nextInMs(silentMs + minute), silentMs + 1)
+  const silence = new NodeLiveness()
+  silence.observe([report('a', '1')], noonMs, 0)
+  t.is(silence.silentSince('a', silentMs), undefined)
+  t.is(silence.silentSince('a', silentMs + 1), noonMs)
+  t.is(silence.nextSilentInMs(silentMs), 1)
+  t.is(silence.nextSilentInMs(silentMs + 1), Number.POSITIVE_INFINITY)
+  silence.observe([report('a', '2')], noonMs + silentMs + minute, silentMs + minute)
+  t.is(silence.silentSince('a', silentMs + minute), undefined)
+  t.is(silence.nextSilentInMs(silentMs + minute), silentMs + 1)
 })
 
 test('nextInMs() is of the node that falls silent first', t => {
-  const silence = new Silence()
-  silence.look([report('a', '1'), report('b', '1')], noonMs, 0)
-  silence.look([report('a', '1'), report('b', '2')], noonMs + minute, minute)
-  t.is(silence.nextInMs(minute), silentMs + 1 - minute)
-  t.is(silence.nextInMs(silentMs + 1), minute)
+  const silence = new NodeLiveness()
+  silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  silence.observe([report('a', '1'), report('b', '2')], noonMs + minute, minute)
+  t.is(silence.nextSilentInMs(minute), silentMs + 1 - minute)
+  t.is(silence.nextSilentInMs(silentMs + 1), minute)
 })
 
 test('silent() names those that do not report', t => {
-  const silence = new Silence()
-  silence.look([report('a', '1'), report('b', '1')], noonMs, 0)
-  silence.look([report('a', '2'), report('b', '1')], noonMs + minute, minute)
-  t.deepEqual([silence.silent(silentMs), silence.silent(silentMs + 1), silence.silent(silentMs + minute + 1)], [[], ['b'], ['a', 'b']])
+  const silence = new NodeLiveness()
+  silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  silence.observe([report('a', '2'), report('b', '1')], noonMs + minute, minute)
+  t.deepEqual(
+    [silence.silentNodes(silentMs), silence.silentNodes(silentMs + 1), silence.silentNodes(silentMs + minute + 1)],
+    [[], ['b'], ['a', 'b']],
+  )
 })
 
 for (const hours of [-24, -1, 1, 24]) {
   test(`since() makes nobody silent, and saves nobody, when the clock is set by ${hours} h`, t => {
-    const silence = new Silence()
-    silence.look([report('a', '1'), report('b', '1')], noonMs, 0)
+    const silence = new NodeLiveness()
+    silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
     const setMs = noonMs + hours * hour
-    silence.look([report('a', '1'), report('b', '2')], setMs + minute, minute)
-    t.deepEqual([silence.since('a', minute), silence.since('b', minute)], [undefined, undefined])
-    t.is(silence.since('a', silentMs + 1), noonMs)
-    t.is(silence.since('b', silentMs + 1), undefined)
-    t.is(silence.since('b', silentMs + minute + 1), setMs + minute)
+    silence.observe([report('a', '1'), report('b', '2')], setMs + minute, minute)
+    t.deepEqual([silence.silentSince('a', minute), silence.silentSince('b', minute)], [undefined, undefined])
+    t.is(silence.silentSince('a', silentMs + 1), noonMs)
+    t.is(silence.silentSince('b', silentMs + 1), undefined)
+    t.is(silence.silentSince('b', silentMs + minute + 1), setMs + minute)
   })
 }
 
@@ -62,33 +65,33 @@ const restarts: readonly (readonly [what: string, agesMs: Readonly<Record<string
 ]
 for (const [what, ages, silent] of restarts) {
   test(`look() meets nodes for the first time when ${what}`, t => {
-    const silence = new Silence()
+    const silence = new NodeLiveness()
     const reports = Object.entries(ages).map(([name, ageMs]) => report(name, '7', noonMs - ageMs))
-    silence.look(reports, noonMs, 0)
+    silence.observe(reports, noonMs, 0)
     t.deepEqual(
-      reports.map(({ name }) => name).filter(name => silence.since(name, 0) !== undefined),
+      reports.map(({ name }) => name).filter(name => silence.silentSince(name, 0) !== undefined),
       silent,
     )
-    const allSilent = reports.filter(({ name }) => silence.since(name, silentMs + 1) !== undefined)
+    const allSilent = reports.filter(({ name }) => silence.silentSince(name, silentMs + 1) !== undefined)
     t.is(allSilent.length, reports.length)
   })
 }
 
 test('look() takes a time that cannot be read for a node long gone, and a node met later for one that reports', t => {
-  const silence = new Silence()
-  silence.look([report('a', '1'), { name: 'b', resourceVersion: '1', reportedAt: '' }], noonMs, 0)
-  t.deepEqual([silence.since('a', 0), silence.since('b', 0)], [undefined, 0])
-  silence.look([report('a', '1'), report('c', '5', noonMs - hour)], noonMs, 0)
-  t.deepEqual([silence.since('b', 0), silence.since('c', 0)], [undefined, undefined])
+  const silence = new NodeLiveness()
+  silence.observe([report('a', '1'), { name: 'b', resourceVersion: '1', reportedAt: '' }], noonMs, 0)
+  t.deepEqual([silence.silentSince('a', 0), silence.silentSince('b', 0)], [undefined, 0])
+  silence.observe([report('a', '1'), report('c', '5', noonMs - hour)], noonMs, 0)
+  t.deepEqual([silence.silentSince('b', 0), silence.silentSince('c', 0)], [undefined, undefined])
 })
 
 test('since() forgets a node whose report went, and meets it anew', t => {
-  const silence = new Silence()
-  silence.look([report('a', '1')], noonMs, 0)
-  silence.look([], noonMs, silentMs + 1)
-  t.is(silence.since('a', silentMs + 1), undefined)
-  silence.look([report('a', '1')], noonMs, silentMs + 1)
-  t.is(silence.since('a', silentMs + 1), undefined)
+  const silence = new NodeLiveness()
+  silence.observe([report('a', '1')], noonMs, 0)
+  silence.observe([], noonMs, silentMs + 1)
+  t.is(silence.silentSince('a', silentMs + 1), undefined)
+  silence.observe([report('a', '1')], noonMs, silentMs + 1)
+  t.is(silence.silentSince('a', silentMs + 1), undefined)
 })
 
 test('elapsedMs() counts what lies between start() and stop(), however often they are called', t => {
@@ -112,14 +115,14 @@ test('stop() may lie in the past: what came after it was a pause', t => {
 })
 
 test('since() does not count an hour in which the reports could not be followed', t => {
-  const silence = new Silence()
+  const silence = new NodeLiveness()
   const watch = new Stopwatch()
   watch.start(0)
-  silence.look([report('a', '1')], noonMs, watch.elapsedMs(0))
+  silence.observe([report('a', '1')], noonMs, watch.elapsedMs(0))
   watch.stop(minute)
   watch.start(hour)
-  silence.look([report('a', '1')], noonMs + hour, watch.elapsedMs(hour))
-  t.is(silence.since('a', watch.elapsedMs(hour)), undefined)
-  t.is(silence.since('a', watch.elapsedMs(hour + silentMs - minute)), undefined)
-  t.is(silence.since('a', watch.elapsedMs(hour + silentMs - minute + 1)), noonMs)
+  silence.observe([report('a', '1')], noonMs + hour, watch.elapsedMs(hour))
+  t.is(silence.silentSince('a', watch.elapsedMs(hour)), undefined)
+  t.is(silence.silentSince('a', watch.elapsedMs(hour + silentMs - minute)), undefined)
+  t.is(silence.silentSince('a', watch.elapsedMs(hour + silentMs - minute + 1)), noonMs)
 })

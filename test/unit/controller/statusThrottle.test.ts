@@ -1,6 +1,6 @@
 // How often a status may be written, by how many nodes it speaks of.
 import test from 'ava'
-import { dueAtMs } from '../../../src/controller/statusThrottle.ts'
+import { nextWriteAtMs } from '../../../src/controller/statusThrottle.ts'
 import type { PacketCaptureStatus } from '../../../src/model/status.ts'
 import { noonMs, statusOf } from '../../support/model/observations.ts'
 
@@ -19,9 +19,9 @@ const paces = [
 for (const [nodes, stateMs, countsMs] of paces) {
   test(`dueAtMs() is ${stateMs} ms after the last write for a state and ${countsMs} ms for counts with ${nodes} nodes`, t => {
     const written = statusOf(nodes)
-    t.is(dueAtMs(written, { ...written, state: 'Finished' }, times), noonMs + stateMs)
-    t.is(dueAtMs(written, { ...written, packets: 1 }, times), noonMs + countsMs)
-    t.is(dueAtMs(written, statusOf(nodes), times), never)
+    t.is(nextWriteAtMs(written, { ...written, state: 'Finished' }, times), noonMs + stateMs)
+    t.is(nextWriteAtMs(written, { ...written, packets: 1 }, times), noonMs + countsMs)
+    t.is(nextWriteAtMs(written, statusOf(nodes), times), never)
   })
 }
 
@@ -36,16 +36,16 @@ const changes: readonly (readonly [what: string, now: PacketCaptureStatus, wait:
   ['a node that is gone', { ...before, files: [] }, 0],
 ]
 for (const [what, now, waitMs] of changes)
-  test(`dueAtMs() waits ${waitMs} ms for ${what}`, t => t.is(dueAtMs(before, now, times), noonMs + waitMs))
+  test(`dueAtMs() waits ${waitMs} ms for ${what}`, t => t.is(nextWriteAtMs(before, now, times), noonMs + waitMs))
 
 test('dueAtMs() takes a message that differs in its packets only for a count', t => {
   const told = (count: string) => change({ message: `${count} on the interfaces, none passed the filter "port 80"` })
-  t.is(dueAtMs(told('1 packet'), told('12 packets'), times), noonMs + 1_000)
-  t.is(dueAtMs(told('1 packet'), told('1 endpoint'), times), noonMs + 5)
+  t.is(nextWriteAtMs(told('1 packet'), told('12 packets'), times), noonMs + 1_000)
+  t.is(nextWriteAtMs(told('1 packet'), told('1 endpoint'), times), noonMs + 5)
 })
 
 test('dueAtMs() is at once when nothing was written yet', t => {
-  t.true(dueAtMs(undefined, before, { writtenAtMs: 0, nowMs: noonMs }) <= noonMs)
+  t.true(nextWriteAtMs(undefined, before, { writtenAtMs: 0, nowMs: noonMs }) <= noonMs)
 })
 
 test('dueAtMs() does not mind in which order the server gives fields back', t => {
@@ -54,9 +54,9 @@ test('dueAtMs() does not mind in which order the server gives fields back', t =>
     return isPlain ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value
   }) as PacketCaptureStatus
   t.notDeepEqual(JSON.stringify(back), JSON.stringify(before))
-  t.is(dueAtMs(back, before, times), never)
+  t.is(nextWriteAtMs(back, before, times), never)
 })
 
 test('dueAtMs() is now when the clock was set back behind the last write', t => {
-  t.is(dueAtMs(before, { ...before, packets: 1 }, { writtenAtMs: noonMs + 3_600_000, nowMs: noonMs }), noonMs)
+  t.is(nextWriteAtMs(before, { ...before, packets: 1 }, { writtenAtMs: noonMs + 3_600_000, nowMs: noonMs }), noonMs)
 })

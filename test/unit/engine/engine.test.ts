@@ -2,9 +2,9 @@
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import pino from 'pino'
-import { Engine, type EngineParts } from '../../../src/engine/engine.ts'
-import type { CaptureFacts } from '../../../src/model/actualState.ts'
-import type { Made } from '../../../src/model/artifact.ts'
+import { Engine, type EngineDeps } from '../../../src/engine/engine.ts'
+import type { ActualCapture } from '../../../src/model/actualState.ts'
+import type { ArtifactResult } from '../../../src/model/artifact.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import type { ForeignCapture, World } from '../../../src/model/world.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
@@ -31,31 +31,31 @@ const world: World = {
   namespaceLabels: new Map(),
   serviceAccountLabels: new Map(),
   hostVeth: 'TwoSided',
-  complete: true,
+  isSynced: true,
 }
 
 const disk = { usedBytes: 0, freePercent: 100 }
 
-type Staged = Partial<Pick<EngineParts, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
+type Staged = Partial<Pick<EngineDeps, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
   readonly world: World
-  readonly holder?: object
+  readonly tapManager?: object
   readonly publish?: () => Promise<void>
 }
 
-function engineOf({ world, holder, publish = async () => {}, ...parts }: Staged): Engine {
+function engineOf({ world, tapManager, publish = async () => {}, ...parts }: Staged): Engine {
   const nothing = () => {}
   const quiet = {
     apply: async () => {},
     halt: nothing,
-    pulse: () => '',
-    beginWhatIsDue: nothing,
-    rotateWhatIsDue: nothing,
+    changeCounter: () => '',
+    startDue: nothing,
+    rotateDue: nothing,
     onChange: nothing,
   }
   return new Engine({
     source: { snapshot: () => world, onChange: nothing, [Symbol.asyncDispose]: async () => {} },
-    holder: { ...quiet, ...holder } as unknown as EngineParts['holder'],
-    publisher: { publish } as unknown as EngineParts['publisher'],
+    tapManager: { ...quiet, ...tapManager } as unknown as EngineDeps['tapManager'],
+    publisher: { publish } as unknown as EngineDeps['publisher'],
     clock: systemClock,
     log: pino({ enabled: false }),
     compile: async () => 1,
@@ -67,13 +67,13 @@ function engineOf({ world, holder, publish = async () => {}, ...parts }: Staged)
 }
 
 /** With nothing to do, by a clock that the test moves, a look each second; it runs until `stop()`. */
-function runQuiet({ holder, publish }: Pick<Staged, 'holder' | 'publish'>) {
+function runQuiet({ tapManager, publish }: Pick<Staged, 'tapManager' | 'publish'>) {
   const clock = new HandClock(1_800_000_000_000)
   const count = { turns: 0 }
-  const facts = () => ({ taps: new Map(), captures: new Map(), disk })
+  const actualState = () => ({ taps: new Map(), captures: new Map(), disk })
   const engine = engineOf({
     world: { ...world, captures: [] },
-    holder: { facts, ...holder },
+    tapManager: { actualState, ...tapManager },
     ...(publish && { publish }),
     onTurn: () => count.turns++,
     clock,
@@ -90,15 +90,17 @@ function runQuiet({ holder, publish }: Pick<Staged, 'holder' | 'publish'>) {
 
 test('an artifact that is made while a turn publishes is not made again at its end', async t => {
   const key = 'shop.retina.sh/a'
-  const state: { facts: CaptureFacts } = { facts: { key, uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } }
-  const [made, published, second] = [Promise.withResolvers<Made>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const state: { facts: ActualCapture } = {
+    facts: { key, uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() },
+  }
+  const [made, published, second] = [Promise.withResolvers<ArtifactResult>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const count = { made: 0, published: 0 }
   const engine = engineOf({
     world,
-    holder: {
-      facts: () => ({ taps: new Map(), captures: new Map([[key, state.facts]]), disk }),
-      made: (_: string, __: string, result: Made) => {
-        state.facts = { ...state.facts, made: result }
+    tapManager: {
+      actualState: () => ({ taps: new Map(), captures: new Map([[key, state.facts]]), disk }),
+      setArtifactResult: (_: string, __: string, result: ArtifactResult) => {
+        state.facts = { ...state.facts, artifact: result }
       },
     },
     publish: async () => {
@@ -117,10 +119,10 @@ test('an artifact that is made while a turn publishes is not made again at its e
     while (!isSo()) await Promise.race([running, after(5)]) // a turn that throws ends both
   }
   await until(() => count.made === 1)
-  engine.lookAgain()
+  engine.requestTurn()
   await second.promise
   made.resolve({ atMs: 1, files: [{ path: '/x', bytes: 1 }] })
-  await until(() => state.facts.made !== undefined)
+  await until(() => state.facts.artifact !== undefined)
   published.resolve()
   await engine.report() // a turn of its own, behind that one
   stop.abort()
@@ -128,9 +130,9 @@ test('an artifact that is made while a turn publishes is not made again at its e
   t.is(count.made, 1)
 })
 
-test('while nothing moves a turn is made each minute; at once when the pulse moves, or the clock was set back', async t => {
+test('while nothing moves a turn is made each minute; at once when the change counter moves, or the clock was set back', async t => {
   const state = { pulse: 'a' }
-  const { clock, count, stop } = runQuiet({ holder: { pulse: () => state.pulse } })
+  const { clock, count, stop } = runQuiet({ tapManager: { changeCounter: () => state.pulse } })
   const turnsIn = async (ms: number) => {
     const before = count.turns
     await clock.pass(ms)
@@ -161,11 +163,11 @@ test('a clock that is set back during a turn is noticed when the turn is over', 
 
 test('what the file system says of the free space ends the engine in order, also between turns', async t => {
   const state = { isBroken: false }
-  const pulse = () => {
+  const changeCounter = () => {
     if (state.isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
     return ''
   }
-  const { clock, running } = runQuiet({ holder: { pulse } })
+  const { clock, running } = runQuiet({ tapManager: { changeCounter } })
   const ended = t.throwsAsync(running, { message: 'i/o error' })
   await clock.pass(1_500)
   state.isBroken = true
@@ -175,10 +177,10 @@ test('what the file system says of the free space ends the engine in order, also
 
 test('a turn that did something is followed by another, which sees what came of it', async t => {
   const state = { deeds: 0 }
-  const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies CaptureFacts
+  const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies ActualCapture
   const { clock, count, stop } = runQuiet({
-    holder: {
-      facts: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
+    tapManager: {
+      actualState: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
       apply: async (actions: readonly unknown[]) => (state.deeds += actions.length), // in vain, until the third time
     },
   })

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { CaptureFolder } from '../../../src/files/captureFolder.ts'
 import { listFolders, removeFolder } from '../../../src/files/directories.ts'
 import { type ActiveFile, readState, stateFileName } from '../../../src/files/stateFile.ts'
-import type { EndpointFacts } from '../../../src/model/actualState.ts'
+import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CaptureRef } from '../../../src/model/capture.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
@@ -17,7 +17,7 @@ function captureDir(t: ExecutionContext): string {
   return directory
 }
 
-function facts(name: string, packets: number, endedAtMs: number): EndpointFacts {
+function facts(name: string, packets: number, endedAtMs: number): ActualEndpoint {
   const none = { dropped: 0, refused: 0, truncated: 0, gaps: [] }
   return {
     name,
@@ -86,8 +86,8 @@ test('ensure() makes a directory again that somebody removed, with all its count
   const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
   folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
   rmSync(join(directory, 'shop'), { recursive: true })
-  folder.look()
-  t.deepEqual(folder.facts().fileNames, [])
+  folder.checkActiveFiles()
+  t.deepEqual(folder.actualState().fileNames, [])
   folder.ensure(directory, 20)
   t.is(readState(folder.directory)?.rows[0]?.facts.packets, 3)
 })
@@ -96,7 +96,7 @@ test('rows are bounded: the oldest that ended go, and still count against the li
   const directory = captureDir(t)
   const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
   for (let pod = 0; pod < 1_010; pod++) folder.end(`p${pod}`, { facts: facts(`p${pod}`, 2, pod), active }, 'unmatched')
-  const rows = folder.facts().endpoints
+  const rows = folder.actualState().endpoints
   t.is(rows.size, 1_000)
   t.false(rows.has('p9'))
   t.true(rows.has('p10'))

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { activeName, isCaptureFile, isWaiting, rotatedName, rotatedOf, waitingName } from '../../../src/files/names.ts'
-import { adoptWaiting, repairFiles } from '../../../src/files/repair.ts'
-import { FileSeries } from '../../../src/files/rotation.ts'
+import { adoptWaitingFiles, repairFiles } from '../../../src/files/repair.ts'
+import { FileRotation } from '../../../src/files/rotation.ts'
 import type { Format } from '../../../src/model/capture.ts'
 import { fileHeader, fileTrailer, trailerBytes } from '../../../src/pcap/fileHeader.ts'
 
@@ -112,7 +112,7 @@ test('adoptWaiting() gives a waiting file with packets its name, rotates the one
   writeFileSync(join(directory, '.a_b.pcap.next9'), Buffer.concat([header, packet, packet, packet.subarray(0, 9)]))
   writeFileSync(join(directory, '.a_b.pcap.next10'), header)
   for (const name of ['.selcap.json', '.other']) writeFileSync(join(directory, name), '')
-  await adoptWaiting(directory)
+  await adoptWaitingFiles(directory)
   const names = readdirSync(directory).toSorted()
   t.deepEqual(
     names.map(name => name.replace(/-\d{8}T\d{6}\.\d{3}Z/, '-TIME')),
@@ -121,8 +121,8 @@ test('adoptWaiting() gives a waiting file with packets its name, rotates the one
   t.is(statSync(join(directory, 'a_b.pcap')).size, header.length + 2 * packet.length)
 })
 
-function series(directory: string, changes: object = {}): FileSeries {
-  return new FileSeries({
+function series(directory: string, changes: object = {}): FileRotation {
+  return new FileRotation({
     directory,
     name: { pod: 'web', interfaceName: 'cali1', format: 'pcap' },
     header: { ...facts, format: 'pcap' },

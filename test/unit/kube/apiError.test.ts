@@ -1,13 +1,13 @@
 // How long to wait after a refusal: jitter, a ceiling, the server's own wish. And what a refusal means.
 import test from 'ava'
-import { Refused, waitMsAfter } from '../../../src/kube/apiError.ts'
+import { ApiRefusal, waitMsAfter } from '../../../src/kube/apiError.ts'
 
-const busy = (retryAfter: string) => new Refused({ status: 429, said: 'too many requests', path: '/x', retryAfter })
+const busy = (retryAfter: string) => new ApiRefusal({ status: 429, said: 'too many requests', path: '/x', retryAfter })
 
 const waits = test.macro({
   exec: (t, error: unknown, failures: number, random: number, expected: number) => t.is(waitMsAfter(error, failures, random), expected),
   title: (_, error, failures, random) =>
-    `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof Refused ? `a wish of ${error.wishMs} ms` : 'no wish'}`,
+    `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof ApiRefusal ? `a wish of ${error.wishMs} ms` : 'no wish'}`,
 })
 test(waits, new Error('away'), 0, 0, 0)
 test(waits, new Error('away'), 0, 1, 500)
@@ -23,7 +23,7 @@ test('waitMsAfter() takes a wish that is not a number of seconds for none', t =>
 })
 
 test('isAbsenceOf() is true when the object is gone, not when nobody here knows its kind', t => {
-  const answer = (status: number, said: string) => new Refused({ status, said, path: '/x' })
+  const answer = (status: number, said: string) => new ApiRefusal({ status, said, path: '/x' })
   t.true(answer(404, 'packetcaptures.projectcalico.org "web" not found').isAbsenceOf('web'))
   t.false(answer(404, 'packetcaptures.projectcalico.org "web-2" not found').isAbsenceOf('web'))
   t.false(answer(404, 'the server could not find the requested resource').isAbsenceOf('web'))

@@ -1,12 +1,12 @@
 // What is lost and found again is said once each time, with what it is and why.
 import test from 'ava'
-import type { FollowState } from '../../../src/kube/informer.ts'
-import { followLog } from '../../../src/kube/informerLog.ts'
+import type { InformerState } from '../../../src/kube/informer.ts'
+import { informerLog } from '../../../src/kube/informerLog.ts'
 import { Directory } from '../../support/processes/manifestDirectory.ts'
 
 const lost = (detail: string) => `warn: captures: cannot follow, tried again; the last state stays: ${detail}`
 const found = (detail: string) => `info: captures: followed again: ${detail}`
-const cases: readonly (readonly [what: string, states: readonly FollowState[], lines: readonly string[]])[] = [
+const cases: readonly (readonly [what: string, states: readonly InformerState[], lines: readonly string[]])[] = [
   ['nothing while all is well', ['listed', 'watching', 'listed', 'watching'], []],
   ['a failure once, however often it is tried', ['failed', 'failed', 'failed'], [lost('0')]],
   ['the first success after failures', ['listed', 'failed', 'failed', 'listed', 'watching'], [lost('1'), found('3')]],
@@ -15,7 +15,7 @@ const cases: readonly (readonly [what: string, states: readonly FollowState[], l
 for (const [what, states, expected] of cases) {
   test(`followLog() tells ${what}`, t => {
     const { log, lines } = new Directory(t).logger()
-    const onState = followLog(log, 'captures')
+    const onState = informerLog(log, 'captures')
     for (const [index, state] of states.entries()) onState(state, String(index))
     t.deepEqual(
       lines().map(({ level, what: it, msg, detail }) => `${level}: ${it}: ${msg}: ${detail}`),

@@ -15,7 +15,7 @@ function capture(name: string, uid = `uid-${name}`): PacketCapture {
   return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec: { selector: 'all()' } }
 }
 
-const world = (captures: readonly PacketCapture[], complete = true): World => worldOf(captures, [], { complete })
+const world = (captures: readonly PacketCapture[], complete = true): World => worldOf(captures, [], { isSynced: complete })
 
 function element(packets: number, state: CaptureStatusElement['state'] = 'Capturing'): CaptureStatusElement {
   const counts = { packets, bytes: packets * 100, dropped: 0 }

@@ -5,8 +5,8 @@ import { defaultSettings } from '../../../src/model/settings.ts'
 import type { ObjectMeta } from '../../../src/model/world.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { graceMs } from '../../../src/source/deletionGrace.ts'
-import { Manifests } from '../../../src/source/manifestSource.ts'
-import { Identities } from '../../../src/source/standaloneMeta.ts'
+import { ManifestSource } from '../../../src/source/manifestSource.ts'
+import { StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
 import { until } from '../../support/net/capture.ts'
 import { captureText, captureTexts, Directory } from '../../support/processes/manifestDirectory.ts'
 
@@ -17,7 +17,7 @@ class Watched {
   readonly files: Directory
   readonly beside: Directory
   readonly log: ReturnType<Directory['logger']>
-  #manifests: Manifests | undefined
+  #manifests: ManifestSource | undefined
 
   static async open(t: ExecutionContext, prepare: (files: Directory) => void = () => {}): Promise<Watched> {
     const watched = new Watched(t)
@@ -34,7 +34,7 @@ class Watched {
 
   async reopen(t: ExecutionContext): Promise<void> {
     await this.#manifests?.[Symbol.asyncDispose]()
-    const identities = new Identities(this.beside.in('identities.json'))
+    const identities = new StandaloneMeta(this.beside.in('identities.json'))
     const parts = {
       directory: this.files.path,
       node: 'node-0',
@@ -43,12 +43,12 @@ class Watched {
       clock: systemClock,
       log: this.log.log,
     }
-    const opened = await Manifests.open(parts)
+    const opened = await ManifestSource.open(parts)
     t.teardown(() => opened[Symbol.asyncDispose]())
     this.#manifests = opened
   }
 
-  get manifests(): Manifests {
+  get manifests(): ManifestSource {
     if (!this.#manifests) throw new Error('Cannot look at manifests: they were not opened')
     return this.#manifests
   }
@@ -153,7 +153,7 @@ test('Manifests keep the last good state of a broken file, say so once, and stay
   const refused = watched.log.lines().filter(({ msg }) => msg.startsWith('manifest refused'))
   t.is(refused.length, 1)
   t.like(refused[0], { level: 'error', file: 'a.yaml' })
-  t.true(watched.manifests.snapshot().complete)
+  t.true(watched.manifests.snapshot().isSynced)
   watched.files.write('a.yaml', captureTexts('c'))
   await watched.shows('b', 'c')
 })
@@ -163,10 +163,10 @@ test('Manifests are not complete while a file was never good, so that nothing of
     files.write('a.yaml', captureTexts('a'))
     files.write('bad.yaml', 'kind: [')
   })
-  t.false(watched.manifests.snapshot().complete)
+  t.false(watched.manifests.snapshot().isSynced)
   t.deepEqual(watched.names, ['a'])
   rmSync(watched.files.in('bad.yaml'))
-  await until('the whole', () => watched.manifests.snapshot().complete)
+  await until('the whole', () => watched.manifests.snapshot().isSynced)
 })
 
 test("Manifests follow a ConfigMap's volume", async t => {

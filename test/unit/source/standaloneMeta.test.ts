@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { PacketCaptureSpec } from '../../../src/model/world.ts'
-import { Identities, type WrittenCapture } from '../../../src/source/standaloneMeta.ts'
+import { type CaptureManifest, StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')
 
-function written(spec: PacketCaptureSpec, metadata: Partial<WrittenCapture['metadata']> = {}): WrittenCapture {
+function written(spec: PacketCaptureSpec, metadata: Partial<CaptureManifest['metadata']> = {}): CaptureManifest {
   return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name: 'a', namespace: 'b', ...metadata }, spec }
 }
 
@@ -18,14 +18,14 @@ function file(t: ExecutionContext): string {
 }
 
 test('Identities.assign() gives uid, generation 1 and the creation time in whole seconds', t => {
-  const [capture] = new Identities(file(t)).assign([written({})], nowMs)
+  const [capture] = new StandaloneMeta(file(t)).assign([written({})], nowMs)
   t.regex(capture?.metadata.uid ?? '', /^[0-9a-f-]{36}$/)
   t.is(capture?.metadata.generation, 1)
   t.is(capture?.metadata.creationTimestamp, '2026-02-03T04:05:06Z')
 })
 
 test('Identities.assign() raises the generation when the spec changes, and only then', t => {
-  const identities = new Identities(file(t))
+  const identities = new StandaloneMeta(file(t))
   const generations = [written({}), written({}), written({ snapLength: 96 }), written({ snapLength: 96 }, { labels: { x: 'y' } })].map(
     capture => identities.assign([capture], nowMs)[0]?.metadata,
   )
@@ -37,7 +37,7 @@ test('Identities.assign() raises the generation when the spec changes, and only 
 })
 
 test('Identities.assign() gives a new uid to a capture that was gone in between', t => {
-  const identities = new Identities(file(t))
+  const identities = new StandaloneMeta(file(t))
   const before = identities.assign([written({})], nowMs)[0]?.metadata.uid
   identities.assign([], nowMs)
   t.not(identities.assign([written({})], nowMs)[0]?.metadata.uid, before)
@@ -45,12 +45,12 @@ test('Identities.assign() gives a new uid to a capture that was gone in between'
 
 test('Identities.assign() remembers across a restart', t => {
   const path = file(t)
-  const before = new Identities(path).assign([written({})], nowMs)
-  t.deepEqual(new Identities(path).assign([written({})], nowMs + 1e6), before)
+  const before = new StandaloneMeta(path).assign([written({})], nowMs)
+  t.deepEqual(new StandaloneMeta(path).assign([written({})], nowMs + 1e6), before)
 })
 
 test('Identities.assign() takes a uid that is given, and another one is another capture', t => {
-  const identities = new Identities(file(t))
+  const identities = new StandaloneMeta(file(t))
   t.is(identities.assign([written({}, { uid: 'one' })], nowMs)[0]?.metadata.uid, 'one')
   const [second] = identities.assign([written({ snapLength: 5 }, { uid: 'two' })], nowMs)
   t.is(second?.metadata.uid, 'two')
@@ -59,18 +59,18 @@ test('Identities.assign() takes a uid that is given, and another one is another 
 
 test('Identities.expire() keeps the capture away, also after a restart, until its spec changes', t => {
   const path = file(t)
-  const identities = new Identities(path)
+  const identities = new StandaloneMeta(path)
   const before = identities.assign([written({})], nowMs)[0]?.metadata.uid
   identities.expire('b/a')
   t.deepEqual(identities.assign([written({})], nowMs), [])
-  const restarted = new Identities(path)
+  const restarted = new StandaloneMeta(path)
   t.deepEqual(restarted.assign([written({})], nowMs), [])
   t.not(restarted.assign([written({ snapLength: 1 })], nowMs)[0]?.metadata.uid, before)
 })
 
 test('Identities.assign() goes on when nothing can be stored, says why, and stores it at the next time it can', t => {
   const path = file(t)
-  const identities = new Identities(path)
+  const identities = new StandaloneMeta(path)
   identities.assign([], nowMs)
   t.is(identities.unstored, undefined)
   mkdirSync(`${path}.tmp`) // in the way of what is written there
@@ -80,11 +80,11 @@ test('Identities.assign() goes on when nothing can be stored, says why, and stor
   rmdirSync(`${path}.tmp`)
   t.deepEqual(identities.assign([written({})], nowMs), before)
   t.is(identities.unstored, undefined)
-  t.deepEqual(new Identities(path).assign([written({})], nowMs + 1e6), before)
+  t.deepEqual(new StandaloneMeta(path).assign([written({})], nowMs + 1e6), before)
 })
 
 test('new Identities() refuses a file that is not its own', t => {
   const path = file(t)
   writeFileSync(path, 'not JSON')
-  t.throws(() => new Identities(path), { message: /^Cannot read identities from ".*": expected what an earlier run wrote there/ })
+  t.throws(() => new StandaloneMeta(path), { message: /^Cannot read identities from ".*": expected what an earlier run wrote there/ })
 })

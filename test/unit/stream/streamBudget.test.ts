@@ -26,9 +26,9 @@ function budgetBeside(fileBytes: number) {
 
 test('borrow() gives 2 MiB at most, less where less is left, and refuses below the least', t => {
   const { budget } = budgetBeside(4.5 * mebibyte)
-  const sizes = [1, 2, 3].map(() => budget.borrow(async () => {}).bytes / mebibyte)
+  const sizes = [1, 2, 3].map(() => budget.leaseRing(async () => {}).bytes / mebibyte)
   t.deepEqual(sizes, [2, 1, 0.5])
-  const error = t.throws(() => budget.borrow(async () => {}), { instanceOf: TapError, message: /4718592 .* 3670016 .* 8388608/ })
+  const error = t.throws(() => budget.leaseRing(async () => {}), { instanceOf: TapError, message: /4718592 .* 3670016 .* 8388608/ })
   t.is(error?.code, 'RING_BUDGET')
 })
 
@@ -36,7 +36,7 @@ test('StreamBudget takes the newest loans back before files need them, no more t
   const { budget, opening } = budgetBeside(0)
   const done: string[] = []
   for (const name of ['first', 'second', 'third'])
-    budget.borrow(async () => {
+    budget.leaseRing(async () => {
       await null
       done.push(name)
     })
@@ -44,8 +44,8 @@ test('StreamBudget takes the newest loans back before files need them, no more t
   t.deepEqual(done, [])
   await opening(3 * mebibyte)
   t.deepEqual(done, ['third'])
-  t.is(budget.borrow(async () => {}).bytes, mebibyte)
-  t.throws(() => budget.borrow(async () => {}), { instanceOf: TapError })
+  t.is(budget.leaseRing(async () => {}).bytes, mebibyte)
+  t.throws(() => budget.leaseRing(async () => {}), { instanceOf: TapError })
   await opening(8 * mebibyte)
   t.deepEqual(done.toSorted(), ['first', 'second', 'third'])
   t.is(budget.ringBytes, 0)
@@ -53,12 +53,12 @@ test('StreamBudget takes the newest loans back before files need them, no more t
 
 test('enter() lets streamsMax in, and again when one has left', t => {
   const { budget, listeners } = budgetBeside(0)
-  const place = budget.enter()
-  t.throws(() => budget.enter(), { instanceOf: StreamError, message: /1 are open on this node, expected at most 1/ })
+  const place = budget.reserveStream()
+  t.throws(() => budget.reserveStream(), { instanceOf: StreamError, message: /1 are open on this node, expected at most 1/ })
   place[Symbol.dispose]()
   place[Symbol.dispose]()
   t.is(budget.streams, 0)
-  t.notThrows(() => budget.enter())
+  t.notThrows(() => budget.reserveStream())
   budget[Symbol.dispose]()
   t.is(listeners.size, 0)
 })
@@ -76,8 +76,8 @@ test('Retries waits longer each time, up to 30 s, and says whether a reason is n
   t.true(retries.isDue('a', 130_000))
   t.true(retries.isDue('a', 0)) // the clock was set back
   t.true(retries.retryNow())
-  t.true(retries.isAnyDue(100_000))
+  t.true(retries.hasDue(100_000))
   retries.keep(new Map())
-  t.false(retries.isAnyDue(1e9))
+  t.false(retries.hasDue(1e9))
   t.false(retries.retryNow())
 })

@@ -21,7 +21,7 @@ test.serial('GET /captures lists what was made, and its files, to the gateway', 
   const path = join(agent.folder.directory, 'a-20261121-100000.pcap.gz')
   writeFileSync(path, 'packed packets')
   writeFileSync(join(agent.folder.directory, 'other'), 'not listed')
-  agent.folder.setMade({ atMs: 1, files: [{ path, bytes: 14 }] })
+  agent.folder.setArtifactResult({ atMs: 1, files: [{ path, bytes: 14 }] })
   const { code, text } = await agent.ask({ path: '/captures', token })
   t.is(code, 200)
   t.like(JSON.parse(text), { node: 'node-1', captures: [{ capture: 'shop/web', uid: 'uid-1', files: [{ name: 'a-20261121-100000.pcap.gz', bytes: 14 }] }] }) // biome-ignore format: one line
@@ -36,7 +36,7 @@ test.serial('DELETE takes away what was made, that version and nothing else', as
   const path = join(agent.folder.directory, 'web-node-1-20261121100000UTC.tar.gz')
   writeFileSync(path, 'an archive')
   agent.write('web_cali1.pcap', 'packets')
-  agent.folder.setMade({ atMs: 1, files: [{ path, bytes: 10 }] })
+  agent.folder.setArtifactResult({ atMs: 1, files: [{ path, bytes: 10 }] })
   const listed = JSON.parse((await agent.ask({ path: files, token })).text) as { files: { name: string; etag: string }[] }
   const tagOf = (end: string) => listed.files.find(({ name }) => name.endsWith(end))?.etag ?? ''
   const remove = async (name: string, etag: string) =>
@@ -47,11 +47,11 @@ test.serial('DELETE takes away what was made, that version and nothing else', as
   t.is(await remove('web_cali1.pcap', tagOf('.pcap')), 412) // what was captured goes as a whole
   t.is(await remove('none.tar.gz', tagOf('.gz')), 412)
   t.true(existsSync(path))
-  t.is(agent.folder.made?.isRemoved, undefined)
+  t.is(agent.folder.artifact?.isRemoved, undefined)
   t.is(agent.removals, 0)
   t.is(await remove(archive, tagOf('.gz')), 204)
   t.is(agent.removals, 1)
   t.false(existsSync(path))
-  t.like(agent.folder.made, { isRemoved: true, files: [{ path }] })
+  t.like(agent.folder.artifact, { isRemoved: true, files: [{ path }] })
   t.is(await remove(archive, tagOf('.gz')), 412)
 })

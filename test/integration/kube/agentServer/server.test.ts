@@ -103,7 +103,7 @@ test.serial('a digest is that of the version that is handed over, while the file
   agent.write(name, 'one')
   const first = await agent.ask({ path: file, token, headers: sha256 })
   appendFileSync(join(agent.folder.directory, name), 'two')
-  agent.folder.look()
+  agent.folder.checkActiveFiles()
   const second = await agent.ask({ path: file, token, headers: sha256 })
   const again = await agent.ask({ path: file, token, headers: { ...sha256, 'if-match': first.headers.etag ?? '' } })
   t.deepEqual(

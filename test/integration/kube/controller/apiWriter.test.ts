@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { eventOf } from '../../../../src/api/packetcapture/events.ts'
-import { verdictOf } from '../../../../src/api/packetcapture/reconcile.ts'
-import { type DeedParts, removeCapture, removeReport, tell, writeStatus } from '../../../../src/controller/apiWriter.ts'
+import { reconcilePacketCapture } from '../../../../src/api/packetcapture/reconcile.ts'
+import { type ApiWriterDeps, createEvent, removeCapture, removeReport, writeStatus } from '../../../../src/controller/apiWriter.ts'
 import type { PacketCapture } from '../../../../src/model/world.ts'
 import { makeLogger } from '../../../../src/runtime/log.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
@@ -15,7 +15,7 @@ type Stored = PacketCapture & { readonly metadata: { readonly resourceVersion: s
 const server = useServer()
 const api = () => server().api
 
-function parts(heldUntilMs = Number.POSITIVE_INFINITY, signal = new AbortController().signal): DeedParts {
+function parts(heldUntilMs = Number.POSITIVE_INFINITY, signal = new AbortController().signal): ApiWriterDeps {
   const term = { signal, heldUntilMs: () => heldUntilMs }
   return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
@@ -68,7 +68,7 @@ test('writeStatus() of five thousand nodes with much to tell is taken', async t 
       row: row(`node-${index}.example.org`, 'Capturing', { file, problems: [{ reason: 'LostInterface', message: 'é'.repeat(3_000) }] }),
     }
   })
-  const { status } = verdictOf({ read: read({}), rows, nodes: 5_000, previous: undefined, nowMs: noonMs })
+  const { status } = reconcilePacketCapture({ read: read({}), rows, nodes: 5_000, previous: undefined, nowMs: noonMs })
   t.is((await writeStatus(parts(), capture, status, capture.metadata.resourceVersion)).kind, 'written')
   t.like((await get('large')).status, { nodes: 5_000, endpoints: 20_000 })
 })
@@ -79,7 +79,7 @@ test('nothing is written once the lease ran out or the term is over', async t =>
   for (const over of [parts(performance.now() - 1), parts(Number.POSITIVE_INFINITY, AbortSignal.abort())]) {
     t.deepEqual(await writeStatus(over, capture, statusOf(1), version), { kind: 'failed' })
     t.false(await removeCapture(over, capture, version))
-    await tell(over, 'shop', eventOf(capture, { reason: 'Recovered', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
+    await createEvent(over, 'shop', eventOf(capture, { reason: 'Recovered', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
   }
   t.is((await get('late')).metadata.resourceVersion, version)
   t.notRegex(await api().kubectl('get', 'events', '-n', 'shop'), /Recovered/)
@@ -89,7 +89,7 @@ test('tell() makes an Event that kubectl describes, of any name, and one of what
   const name = `${'a'.repeat(199)}.${'b'.repeat(50)}`
   const capture = await make(name)
   const told = { reason: 'Started', type: 'Normal', message: `${'x'.repeat(2_000)}😀` } as const
-  for (const nowMs of [Date.now(), Date.now() + 90_000]) await tell(parts(), 'shop', eventOf(capture, told, { version: '1', nowMs }))
+  for (const nowMs of [Date.now(), Date.now() + 90_000]) await createEvent(parts(), 'shop', eventOf(capture, told, { version: '1', nowMs }))
   const lines = (await api().kubectl('describe', 'packetcapture', name, '-n', 'shop')).split('\n').filter(line => /Started/.test(line))
   t.is(lines.length, 1)
 })

@@ -1,8 +1,8 @@
 // What is told of captures as Events, on a real API server.
 import test from 'ava'
-import type { DeedParts } from '../../../../src/controller/apiWriter.ts'
-import { Teller } from '../../../../src/controller/eventRecorder.ts'
-import type { Told } from '../../../../src/kube/event.ts'
+import type { ApiWriterDeps } from '../../../../src/controller/apiWriter.ts'
+import { EventRecorder } from '../../../../src/controller/eventRecorder.ts'
+import type { CaptureEvent } from '../../../../src/kube/event.ts'
 import type { EventReason } from '../../../../src/model/codes.ts'
 import { makeLogger } from '../../../../src/runtime/log.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
@@ -10,12 +10,12 @@ import { capture, noonMs } from '../../../support/worlds/documents.ts'
 
 const server = useServer()
 
-function parts(): DeedParts {
+function parts(): ApiWriterDeps {
   const term = { signal: new AbortController().signal, heldUntilMs: () => Number.POSITIVE_INFINITY }
   return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
 
-const told = (reason: EventReason, mark?: string): Told => ({ reason, type: 'Normal', message: reason, ...(mark && { mark }) })
+const told = (reason: EventReason, mark?: string): CaptureEvent => ({ reason, type: 'Normal', message: reason, ...(mark && { mark }) })
 
 async function events(name: string): Promise<string[]> {
   const { items } = JSON.parse(await server().api.kubectl('get', 'events', '-n', 'default', '-o', 'json'))
@@ -23,29 +23,34 @@ async function events(name: string): Promise<string[]> {
   return own.map(({ reason }: { reason: string }) => reason).toSorted()
 }
 
-test('tell() makes one event a minute of each kind, however often a state flaps', async t => {
-  const [teller, tally] = [new Teller(), { written: 0, failed: 0 }]
+test('record() makes one event a minute of each kind, however often a state flaps', async t => {
+  const [recorder, tally] = [new EventRecorder(), { written: 0, failed: 0 }]
   for (let second = 0; second < 120; second += 20)
     for (const reason of ['Degraded', 'Recovered'] as const)
-      await teller.tell(parts(), capture('flaps'), { told: [told(reason)], version: `${second}`, nowMs: noonMs + second * 1_000 }, tally)
+      await recorder.record(
+        parts(),
+        capture('flaps'),
+        { events: [told(reason)], version: `${second}`, nowMs: noonMs + second * 1_000 },
+        tally,
+      )
   t.deepEqual(await events('flaps'), ['Degraded', 'Degraded', 'Recovered', 'Recovered'])
   t.deepEqual(tally, { written: 4, failed: 0 })
 })
 
-test('tell() tells things of one kind one by one', async t => {
+test('record() tells things of one kind one by one', async t => {
   const tally = { written: 0, failed: 0 }
-  const news = { told: ['a', 'b', 'c'].map(mark => told('FileDeleted', mark)), version: '1', nowMs: noonMs }
-  await new Teller().tell(parts(), capture('files'), news, tally)
+  const news = { events: ['a', 'b', 'c'].map(mark => told('FileDeleted', mark)), version: '1', nowMs: noonMs }
+  await new EventRecorder().record(parts(), capture('files'), news, tally)
   t.is((await events('files')).length, 3)
 })
 
-test('tell() tells again what was not taken, and another process does not repeat it', async t => {
-  const [teller, tally] = [new Teller(), { written: 0, failed: 0 }]
-  const news = { told: [told('Started')], version: '7', nowMs: noonMs }
+test('record() tells again what was not taken, and another process does not repeat it', async t => {
+  const [recorder, tally] = [new EventRecorder(), { written: 0, failed: 0 }]
+  const news = { events: [told('Started')], version: '7', nowMs: noonMs }
   const away = { ...parts(), kube: () => Promise.reject(new Error('read ECONNRESET')) }
-  await teller.tell(away, capture('again'), news, tally)
-  await teller.tell(parts(), capture('again'), { ...news, nowMs: noonMs + 1_000 }, tally)
-  await new Teller().tell(parts(), capture('again'), { ...news, nowMs: noonMs + 90_000 }, tally)
+  await recorder.record(away, capture('again'), news, tally)
+  await recorder.record(parts(), capture('again'), { ...news, nowMs: noonMs + 1_000 }, tally)
+  await new EventRecorder().record(parts(), capture('again'), { ...news, nowMs: noonMs + 90_000 }, tally)
   t.deepEqual(await events('again'), ['Started'])
   t.is(tally.failed, 1)
 })

@@ -1,6 +1,6 @@
 // Counting against a real API server: what is asked for, how often, and what follows from it.
 import test from 'ava'
-import type { NodeRow } from '../../../../src/api/packetcapture/reconcile.ts'
+import type { NodeObservation } from '../../../../src/api/packetcapture/reconcile.ts'
 import { annotationsWith } from '../../../../src/api/retina/passAnnotation.ts'
 import { retinaIntent } from '../../../../src/api/retina/spec.ts'
 import { Quotas } from '../../../../src/controller/quota/quotas.ts'
@@ -48,7 +48,7 @@ function capture(captureTarget: object, more: Partial<ObjectMeta> = {}) {
   return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...more }, spec } satisfies ForeignCapture
 }
 
-const waitsOn = (node: string, observedGeneration = 1): NodeRow => {
+const waitsOn = (node: string, observedGeneration = 1): NodeObservation => {
   const { startedAt: _, ...waiting } = endpoint('p', 'Scheduled')
   return { row: row(node, 'Scheduled', { observedGeneration, file: { endpoints: [waiting] } }) }
 }
@@ -67,9 +67,9 @@ function counting(limit: number, kube: Kube = server().kube) {
   const nodes = ['node-1', 'node-2', 'node-3', 'node-4'].map(name => ({
     metadata: { name, uid: name, resourceVersion: '1', labels: { name } },
   }))
-  const look = (document: ReturnType<typeof capture>, rows: readonly NodeRow[] = []) => {
+  const look = (document: ReturnType<typeof capture>, rows: readonly NodeObservation[] = []) => {
     const read = retinaIntent(document, { settings, nodeLabels: {}, namespaceLabels: new Map() })
-    return quotas.look({ capture: document, read, rows, nodes }, signal)
+    return quotas.sync({ capture: document, read, rows, nodes }, signal)
   }
   return { look, asked, now, quotas }
 }
@@ -119,7 +119,7 @@ test.serial(
   'what was counted holds until the nodes that wait, the spec or the limit are others; then no more often than once a second',
   async t => {
     const { look, asked, now } = counting(1)
-    const countsAt = async (document: ReturnType<typeof capture>, rows: readonly NodeRow[], afterMs: number) => {
+    const countsAt = async (document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs: number) => {
       now.ms += afterMs
       const { verdict, wakeAtMs } = await look(document, rows)
       return [asked.length, verdict?.exceeded?.count, wakeAtMs - now.ms]
@@ -164,10 +164,10 @@ test.serial('nobody is let through while it cannot be counted, and the reason is
 test.serial('keepOnly() forgets what was counted for others', async t => {
   const { look, asked, quotas } = counting(1)
   await look(capture(web))
-  quotas.keepOnly(new Set(['u']))
+  quotas.retain(new Set(['u']))
   await look(capture(web))
   t.is(asked.length, 1)
-  quotas.keepOnly(new Set())
+  quotas.retain(new Set())
   await look(capture(web))
   t.is(asked.length, 2)
 })

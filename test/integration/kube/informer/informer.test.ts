@@ -41,7 +41,7 @@ test.serial('the copy is right after the server was killed while much changed, a
   await api().interrupt('SIGKILL') // what it remembers of changes goes with it
   await until('failures', () => scene.states.filter(state => state.startsWith('failed')).length > 2)
   t.deepEqual(new Set(scene.watch.objects.keys()), before)
-  t.true(scene.watch.isListed)
+  t.true(scene.watch.hasSynced)
   scene.proxy.next = () => undefined
   await api().resume()
   await untilTrue(scene, api())
@@ -128,7 +128,7 @@ test.serial('what is no list is not believed, nor what is no event', async t => 
   scene.proxy.next = ({ isWatch }) => (isWatch ? undefined : { status: 200, body: '{}' })
   scene.watch.start()
   await until('a refusal', () => scene.states.some(state => /expected one with a resourceVersion/.test(state)))
-  t.false(scene.watch.isListed)
+  t.false(scene.watch.hasSynced)
   scene.proxy.next = ({ isWatch }) => (isWatch ? { status: 200, body: '<html>\n' } : undefined)
   await until('another', () => scene.states.some(state => /JSON/.test(state)))
   scene.proxy.next = () => undefined

@@ -85,7 +85,7 @@ test.serial('a token that is not valid any more is answered with another one onc
   writeFileSync(passage.tokenFile, young)
   await apply(api(), configMap('after-rotation'))
   await untilTrue(scene, api())
-  t.true(scene.watch.isListed)
+  t.true(scene.watch.hasSynced)
 })
 
 const moments: Readonly<Record<string, (at: { readonly lateMs: number }) => Treatment | undefined>> = {

@@ -155,7 +155,7 @@ test.serial('a list that must be consistent comes in pages of one moment, and a 
   const isNext = (url: URL) => url.searchParams.has('continue')
   scene.proxy.next = ({ url }) => (isNext(url) && scene.proxy.asked.length < 4 ? { status: 410 } : undefined)
   scene.watch.start()
-  await until('the list', () => scene.watch.isListed)
+  await until('the list', () => scene.watch.hasSynced)
   await untilTrue(scene, api(), captures)
   t.true(scene.watch.objects.size >= 50)
   t.true(scene.proxy.asked.filter(({ url }) => isNext(url)).length >= 3)

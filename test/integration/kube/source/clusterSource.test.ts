@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { CaptureDocument, World } from '../../../../src/model/world.ts'
-import { Cluster } from '../../../../src/source/clusterSource.ts'
+import { ClusterSource } from '../../../../src/source/clusterSource.ts'
 import { felix, felixDefinition } from '../../../support/kube/felixConfiguration.ts'
 import { apply, capture, hurriedClock, installPacketCapture, until, useApiServer } from '../../../support/kube/informerFixture.ts'
 import { type ApiProxy, startProxy, type Treatment } from '../../../support/kube/proxy.ts'
@@ -23,7 +23,7 @@ function pod(name: string, nodeName: string): object {
 
 type Scene = {
   readonly proxy: ApiProxy
-  readonly cluster: Cluster
+  readonly cluster: ClusterSource
   readonly until: (what: string, isSo: (world: World) => boolean) => Promise<void>
 }
 
@@ -42,7 +42,7 @@ async function start(t: ExecutionContext, next: ApiProxy['next'] = () => undefin
     clock: hurriedClock(),
     log: pino({ level: 'silent' }),
   }
-  const cluster = new Cluster(parts)
+  const cluster = new ClusterSource(parts)
   t.teardown(() => cluster[Symbol.asyncDispose]())
   return { proxy, cluster, until: (what, isSo) => until(what, () => isSo(cluster.snapshot())) }
 }
@@ -60,9 +60,9 @@ for (const what of ['packetcaptures', 'pods']) {
     const scene = await start(t, refusing(new RegExp(`/${what}$`)))
     await until('refusals', () => scene.proxy.count(new RegExp(`/${what}`)) > 2)
     await until('the other watch', () => scene.proxy.asked.some(({ isWatch }) => isWatch))
-    t.false(scene.cluster.snapshot().complete)
+    t.false(scene.cluster.snapshot().isSynced)
     scene.proxy.next = () => undefined
-    await scene.until('completeness', world => world.complete)
+    await scene.until('completeness', world => world.isSynced)
     t.deepEqual(
       scene.cluster.snapshot().pods.map(({ metadata }) => metadata.name),
       ['mine'],
@@ -82,12 +82,12 @@ test.serial('a server that is away is not believed to be empty, one that answers
   await api().kubectl('delete', 'packetcaptures', '--all')
   scene.proxy.next = () => undefined
   await scene.until('nothing', ({ captures }) => captures.length === 0)
-  t.true(scene.cluster.snapshot().complete)
+  t.true(scene.cluster.snapshot().isSynced)
 })
 
 test.serial('only this node’s pods are asked for, and little of them is kept', async t => {
   const scene = await start(t)
-  await scene.until('completeness', world => world.complete)
+  await scene.until('completeness', world => world.isSynced)
   const queries = scene.proxy.asked
     .filter(({ url }) => url.pathname === '/api/v1/pods')
     .map(({ url }) => url.searchParams.get('fieldSelector'))
@@ -129,7 +129,7 @@ for (const { what, selector, list, labels } of inherited) {
     await scene.until('the new labels', world => labels(world)?.team === 'red')
     t.is(scene.proxy.count(isAsked), 2, 'a list and a watch')
     await apply(api(), capture('inheriting', "app == 'mine'"))
-    await until('the watch to end', () => scene.cluster.snapshot().complete && scene.proxy.connections === connections)
+    await until('the watch to end', () => scene.cluster.snapshot().isSynced && scene.proxy.connections === connections)
     t.is(labels(scene.cluster.snapshot()), undefined)
     t.is(scene.proxy.count(isAsked), 2)
   })
@@ -138,14 +138,14 @@ for (const { what, selector, list, labels } of inherited) {
 test.serial('a selector that needs labels waits for them, for all the others too: nothing is taken for gone', async t => {
   const scene = await start(t)
   await apply(api(), capture('plain', 'all()'))
-  await scene.until('the first', world => world.complete && world.captures.length === 1)
+  await scene.until('the first', world => world.isSynced && world.captures.length === 1)
   scene.proxy.next = refusing(/\/namespaces$/)
   await apply(api(), capture('sparing', '!has(pcns.secret)'))
   await until('refusals', () => scene.cluster.snapshot() && scene.proxy.count(/\/namespaces\?/) > 2)
   t.deepEqual(names(scene.cluster.snapshot().captures), ['plain'])
-  t.false(scene.cluster.snapshot().complete)
+  t.false(scene.cluster.snapshot().isSynced)
   scene.proxy.next = () => undefined
-  await scene.until('both', ({ captures, complete }) => complete && captures.length === 2)
+  await scene.until('both', ({ captures, isSynced: complete }) => complete && captures.length === 2)
   t.deepEqual(names(scene.cluster.snapshot().captures), ['plain', 'sparing'])
 })
 
@@ -165,7 +165,7 @@ test.serial('FelixConfiguration makes the host veth OneSided when eBPF is on, an
   await api().kubectl('delete', 'felixconfiguration', '--all')
   scene.proxy.next = () => undefined
   await scene.until('none', ({ hostVeth }) => hostVeth === 'TwoSided')
-  t.true(scene.cluster.snapshot().complete)
+  t.true(scene.cluster.snapshot().isSynced)
 })
 
 test.serial('no pod is shown before it is known how its interface is to be looked at, and it is not waited for in vain', async t => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import test from 'ava'
 import { sectionOf } from '../../../../src/pcap/fileHeader.ts'
 import { systemClock } from '../../../../src/runtime/clock.ts'
-import { Outlet } from '../../../../src/stream/mergedStream.ts'
+import { MergedStream } from '../../../../src/stream/mergedStream.ts'
 import { until } from '../../../support/net/capture.ts'
 import { Keeper } from '../../../support/net/streamNode.ts'
 import { header, packetBlock, readStream } from '../../../support/pcap/pcapng.ts'
@@ -12,9 +12,9 @@ const second = 1_000_000_000n
 const limits = { windowMs: 100, windowBytes: 100_000, bytesMax: 300_000 }
 const at = (number: number) => packetBlock(BigInt(number) * second, Buffer.alloc(1_000))
 
-function outletWith(onPressure: (isHigh: boolean) => void = () => {}): { readonly outlet: Outlet; readonly closed: Promise<void> } {
+function outletWith(onPressure: (isHigh: boolean) => void = () => {}): { readonly outlet: MergedStream; readonly closed: Promise<void> } {
   const closed = Promise.withResolvers<void>()
-  const outlet = new Outlet({ section: sectionOf(''), clock: systemClock, limits, onPressure, onClose: closed.resolve })
+  const outlet = new MergedStream({ section: sectionOf(''), clock: systemClock, limits, onPressure, onClose: closed.resolve })
   return { outlet, closed: closed.promise }
 }
 

@@ -25,7 +25,7 @@ networkTest('Engine opens taps before their window and shows nothing of them; fi
     sent += 25
   }
 
-  await until('the tap', () => node.holder.facts().taps.size === 1)
+  await until('the tap', () => node.holder.actualState().taps.size === 1)
   t.true(Date.now() < fromMs)
   while (Date.now() < fromMs - 500) await send()
   t.like(statusNow(), { state: 'Scheduled', packets: 0 })

@@ -20,19 +20,19 @@ networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
     { kind: 'forget', captureKey: 'shop/other', uid: 'u1' },
   ])
   t.deepEqual(readdirSync(join(directory, 'shop')), ['web'])
-  t.deepEqual([...holder.facts().captures.keys()], ['shop/web'])
+  t.deepEqual([...holder.actualState().captures.keys()], ['shop/web'])
 })
 
 networkTest('TapHolder rotates a file that is old and holds packets, and no empty one', async t => {
   const { holder, captured } = await capturing(t, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 } })
   await captured(2)
   await until('the rotation', () => {
-    holder.rotateWhatIsDue()
-    return holder.facts().captures.get('shop/web')?.fileNames.length === 2
+    holder.rotateDue()
+    return holder.actualState().captures.get('shop/web')?.fileNames.length === 2
   })
-  for (let look = 0; look < 20; look++) holder.rotateWhatIsDue()
+  for (let look = 0; look < 20; look++) holder.rotateDue()
   await close(holder, 'shop/web/web-0', 'window')
-  t.is(holder.facts().captures.get('shop/web')?.fileNames.length, 2)
+  t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
 })
 
 networkTest('TapHolder says why a tap is not open, and opens it when its interface appears', async t => {
@@ -41,17 +41,17 @@ networkTest('TapHolder says why a tap is not open, and opens it when its interfa
   let told = 0
   holder.onChange(() => void told++)
   await open(holder, specFor('nowhere0'), specFor(pod.hostName, { name: 'bad', filter: 'udp and and' }))
-  const missing = holder.facts().taps.get('shop/web/web-0')
+  const missing = holder.actualState().taps.get('shop/web/web-0')
   t.like(missing, { state: 'failed' })
   t.regex(missing?.message ?? '', /nowhere0/)
-  const bad = holder.facts().taps.get('shop/bad/web-0')
+  const bad = holder.actualState().taps.get('shop/bad/web-0')
   t.regex(bad?.message ?? '', /syntax error/)
   t.is(bad?.retryAtMs, undefined)
   execFileSync('ip', ['link', 'add', 'nowhere0', 'type', 'veth', 'peer', 'name', 'nowhere1'])
   t.teardown(() => execFileSync('ip', ['link', 'delete', 'nowhere0']))
   await until(
     'the word that it is there',
-    () => told > 0 && (holder.facts().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <= Date.now(),
+    () => told > 0 && (holder.actualState().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <= Date.now(),
   )
 })
 
@@ -63,9 +63,9 @@ networkTest('TapHolder follows no symbolic link, and one capture that cannot be 
   symlinkSync(join(elsewhere, 'victim'), join(directory, 'shop', 'file', `web-0_${pod.hostName}.pcap`))
   const holder = await holderIn(t, directory)
   await open(holder, specFor(pod.hostName, { name: 'link' }), specFor(pod.hostName, { name: 'file' }), specFor(pod.hostName))
-  t.regex(holder.facts().taps.get('shop/link/web-0')?.message ?? '', /symbolic link/)
-  t.is(holder.facts().taps.get('shop/file/web-0')?.state, 'failed')
-  t.is(holder.facts().taps.get('shop/web/web-0')?.state, 'open')
+  t.regex(holder.actualState().taps.get('shop/link/web-0')?.message ?? '', /symbolic link/)
+  t.is(holder.actualState().taps.get('shop/file/web-0')?.state, 'failed')
+  t.is(holder.actualState().taps.get('shop/web/web-0')?.state, 'open')
   t.deepEqual(readdirSync(elsewhere), [])
 })
 
@@ -93,7 +93,7 @@ networkTest('TapHolder keeps files whose state cannot be read, for the next capt
   await first.stop()
   writeFileSync(join(directory, 'shop', 'web', '.selcap.json'), '{"version":')
   const second = await holderIn(t, directory)
-  t.is(second.facts().captures.size, 0)
+  t.is(second.actualState().captures.size, 0)
   await open(second, specFor(pod.hostName))
   await second.stop()
   t.is(records(directory), 3)
@@ -107,7 +107,7 @@ networkTest('TapHolder goes on, with the gap told, when somebody removes the dir
   await open(holder, spec)
   rmSync(join(directory, 'shop'), { recursive: true })
   await sender.udp({ to: pod.hostAddress, port, count: 2 })
-  await until('the word that it is gone', () => holder.facts().taps.get(spec.id)?.state === 'failed')
+  await until('the word that it is gone', () => holder.actualState().taps.get(spec.id)?.state === 'failed')
   await open(holder, spec)
   await sender.udp({ to: pod.hostAddress, port, count: 3 })
   await until('3 more packets', () => records(directory) === 3)

@@ -24,7 +24,7 @@ import {
 networkTest('TapHolder captures into the file of the endpoint, and its facts say so', async t => {
   const { pod, directory, holder, captured } = await capturing(t)
   await captured(20)
-  const [capture] = holder.facts().captures.values()
+  const [capture] = holder.actualState().captures.values()
   t.deepEqual(capture?.fileNames, [`web-0_${pod.hostName}.pcap`])
   t.is(capture?.fileBytes, statSync(join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`)).size)
   t.is(statSync(join(directory, 'shop', 'web')).mode & 0o777, 0o750)
@@ -63,7 +63,7 @@ networkTest('TapHolder keeps every file readable by tcpdump, tshark and capinfos
   const reader = (async () => {
     while (looks < 25)
       for (const name of ['web', 'ng'])
-        for (const file of holder.facts().captures.get(`shop/${name}`)?.fileNames ?? []) {
+        for (const file of holder.actualState().captures.get(`shop/${name}`)?.fileNames ?? []) {
           looks++
           for (const [command = '', ...args] of [['tcpdump', '-nr'], ['tshark', '-nr'], ['capinfos']])
             await readTwice(command, [...args, join(directory, 'shop', name, file)])
@@ -91,9 +91,9 @@ networkTest('TapHolder follows an interface that goes and comes back under its n
   await captured(5)
   const goneMs = Date.now()
   await pod.remove()
-  await until('the interface to be gone', () => / is gone/.test(holder.facts().taps.get('shop/web/web-0')?.message ?? '')) // first it is down
+  await until('the interface to be gone', () => / is gone/.test(holder.actualState().taps.get('shop/web/web-0')?.message ?? '')) // first it is down
   t.is(row(holder).gaps.length, 1)
-  t.regex(holder.facts().taps.get('shop/web/web-0')?.message ?? '', /interface .* is gone/)
+  t.regex(holder.actualState().taps.get('shop/web/web-0')?.message ?? '', /interface .* is gone/)
   await pod.create()
   await until('its end', () => row(holder).gaps.every(({ toMs }) => toMs !== undefined))
   await again(pod, t, 7)
@@ -101,7 +101,7 @@ networkTest('TapHolder follows an interface that goes and comes back under its n
   const { gaps } = row(holder) // one, or a second for the time it was there and not yet up
   t.true(gaps.length === 1 || gaps.length === 2)
   t.true((gaps[0]?.fromMs ?? 0) >= goneMs && (gaps[0]?.toMs ?? 0) >= (gaps[0]?.fromMs ?? Number.POSITIVE_INFINITY))
-  t.is(holder.facts().taps.get('shop/web/web-0')?.message, undefined)
+  t.is(holder.actualState().taps.get('shop/web/web-0')?.message, undefined)
   t.is(records(directory), 12)
   t.true(isBalanced(row(holder)))
 })
@@ -147,7 +147,7 @@ networkTest('TapHolder goes on in the same row, with a gap, when the pod is repl
 
 networkTest('TapHolder begins a new file when the filter changed, and keeps the old one', async t => {
   const { directory, holder } = await reopened(t, 'changed', { filter: 'udp and greater 10' })
-  t.is(holder.facts().captures.get('shop/web')?.fileNames.length, 2)
+  t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
   t.is(records(directory), 10)
 })
 
@@ -164,7 +164,7 @@ networkTest('TapHolder continues counters and file after a restart, and the pack
   t.is(row(second).packets, 10)
   await open(second, spec)
   await sender.udp({ to: pod.hostAddress, port, count: 10 })
-  await until('the limit', () => second.facts().captures.get('shop/web')?.limitHit !== undefined)
+  await until('the limit', () => second.actualState().captures.get('shop/web')?.limitHit !== undefined)
   await until('what came after it', () => row(second).refused === 5)
   t.is(row(second).packets, 15)
   t.deepEqual(

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { TapHolder } from '../../../../src/tap/tapManager.ts'
+import type { TapManager } from '../../../../src/tap/tapManager.ts'
 import { until } from '../../../support/net/capture.ts'
 import { numberOf } from '../../../support/net/frames.ts'
 import type { Scope } from '../../../support/net/namespace.ts'
@@ -17,18 +17,18 @@ networkTest('TapHolder shows nothing of a tap before its window, and counts from
   const { pod, directory, holder, sendUntil } = await traffic(t)
   const fromMs = Date.now() + 3_000
   await open(holder, specFor(pod.hostName, { window: { fromMs } }))
-  t.is(holder.facts().taps.get(id)?.state, 'open')
-  const early = holder.facts().captures.get('shop/web')
+  t.is(holder.actualState().taps.get(id)?.state, 'open')
+  const early = holder.actualState().captures.get('shop/web')
   t.like(early, { fileNames: [], fileBytes: 0 })
   t.is(early?.endpoints.size, 0)
   t.is(early?.firstOpenedAtMs, undefined)
   t.deepEqual(holder.folderOf('shop/web', 'u1')?.files(), [])
   await sendUntil(fromMs + 500)
-  holder.beginWhatIsDue()
+  holder.startDue()
   await until('packets', () => row(holder).packets > 0)
   t.is(row(holder).startedAtMs, fromMs)
-  t.is(holder.facts().captures.get('shop/web')?.firstOpenedAtMs, fromMs)
-  t.deepEqual(holder.facts().captures.get('shop/web')?.fileNames, [`web-0_${pod.hostName}.pcap`])
+  t.is(holder.actualState().captures.get('shop/web')?.firstOpenedAtMs, fromMs)
+  t.deepEqual(holder.actualState().captures.get('shop/web')?.fileNames, [`web-0_${pod.hostName}.pcap`])
   await close(holder, id, 'window')
   const times = timesIn(directory)
   t.true(times.length > 0 && times.every(atMs => atMs >= fromMs))
@@ -42,11 +42,11 @@ networkTest('TapHolder leaves no trace of a tap that is closed before its window
   await sendUntil(Date.now() + 200)
   await close(holder, id, 'unmatched')
   t.deepEqual(visible(directory), [])
-  t.like(holder.facts().captures.get('shop/web'), { fileNames: [] })
-  t.is(holder.facts().captures.get('shop/web')?.endpoints.size, 0)
-  t.is(holder.facts().captures.get('shop/web')?.firstOpenedAtMs, undefined)
+  t.like(holder.actualState().captures.get('shop/web'), { fileNames: [] })
+  t.is(holder.actualState().captures.get('shop/web')?.endpoints.size, 0)
+  t.is(holder.actualState().captures.get('shop/web')?.firstOpenedAtMs, undefined)
   const again = await holderIn(t, directory)
-  t.is(again.facts().captures.get('shop/web')?.firstOpenedAtMs, undefined)
+  t.is(again.actualState().captures.get('shop/web')?.firstOpenedAtMs, undefined)
 })
 
 networkTest('TapHolder ends a window when its limit in time does, counted from its opening, and adjusts it without a loss', async t => {
@@ -55,7 +55,7 @@ networkTest('TapHolder ends a window when its limit in time does, counted from i
   const spec = specFor(pod.hostName, { window: { fromMs, untilMs: fromMs + 3_600_000 }, limits: { durationMs: 3_600_000 } })
   await open(holder, spec)
   await sendUntil(fromMs + 300)
-  holder.beginWhatIsDue()
+  holder.startDue()
   await holder.apply([{ kind: 'adjust', spec: { ...spec, limits: { durationMs: 4_000 } } }])
   await sendUntil(fromMs + 4_200)
   await close(holder, id, 'limit')
@@ -70,7 +70,7 @@ networkTest('TapHolder ends a window when its limit in time does, counted from i
 networkTest('TapHolder counts a limit in time from when a tap without a window was open', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   await open(holder, specFor(pod.hostName, { limits: { durationMs: 1_000 } }))
-  const beganAtMs = holder.facts().captures.get('shop/web')?.firstOpenedAtMs ?? 0
+  const beganAtMs = holder.actualState().captures.get('shop/web')?.firstOpenedAtMs ?? 0
   await sendUntil(beganAtMs + 1_500)
   await close(holder, id, 'limit')
   const times = timesIn(directory)
@@ -83,7 +83,7 @@ networkTest('TapHolder goes on in the same file and row with the next window, wi
   const first = { fromMs: Date.now() - 1_000, untilMs: Date.now() + 3_000 }
   await open(holder, specFor(pod.hostName, { window: first }))
   await sendUntil(first.untilMs + 100)
-  holder.beginWhatIsDue()
+  holder.startDue()
   await close(holder, id, 'window')
   const before = row(holder)
   t.is(before.endedAtMs, first.untilMs)
@@ -103,7 +103,7 @@ networkTest('TapHolder goes on in the same file and row with the next window, wi
 type Traffic = {
   readonly pod: { readonly hostName: string }
   readonly directory: string
-  readonly holder: TapHolder
+  readonly holder: TapManager
   readonly sendUntil: (atMs: number) => Promise<void>
 }
 

@@ -1,8 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type Range, rangeOf } from '../../../../src/agentapi/server/range.ts'
+import { type ByteRange, rangeOf } from '../../../../src/agentapi/server/range.ts'
 
-const rows: readonly (readonly [header: string | undefined, bytes: number, expected: Range | 'whole' | 'none'])[] = [
+const rows: readonly (readonly [header: string | undefined, bytes: number, expected: ByteRange | 'whole' | 'none'])[] = [
   [undefined, 10, 'whole'],
   ['bytes=0-', 10, { start: 0, end: 10 }],
   ['bytes=0-0', 10, { start: 0, end: 1 }],

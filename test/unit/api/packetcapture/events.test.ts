@@ -1,13 +1,13 @@
 // What is told of a change of status, and the Event it becomes.
 import test from 'ava'
-import { eventOf, toldOf } from '../../../../src/api/packetcapture/events.ts'
-import type { CaptureState, Condition, PacketCaptureStatus } from '../../../../src/model/status.ts'
+import { eventOf, eventsFor } from '../../../../src/api/packetcapture/events.ts'
+import type { CaptureStateName, Condition, PacketCaptureStatus } from '../../../../src/model/status.ts'
 import { at, noonMs, statusOf } from '../../../support/model/observations.ts'
 import { capture } from '../../../support/worlds/documents.ts'
 
 type Status = Condition['status']
 
-function status(state: CaptureState, ready: Status, degraded: Status = 'False', message = ''): PacketCaptureStatus {
+function status(state: CaptureStateName, ready: Status, degraded: Status = 'False', message = ''): PacketCaptureStatus {
   const common = { lastTransitionTime: at(noonMs), observedGeneration: 1 }
   return statusOf(2, {
     state,
@@ -57,7 +57,7 @@ const changes: readonly (readonly [
 for (const [what, before, now, told] of changes) {
   test(`toldOf() tells of ${what}: ${told.length > 0 ? told.join() : 'nothing'}`, t => {
     t.deepEqual(
-      toldOf(before, now).map(({ reason, message }) => `${reason}: ${message}`),
+      eventsFor(before, now).map(({ reason, message }) => `${reason}: ${message}`),
       told,
     )
   })

@@ -1,21 +1,22 @@
 // How a capture stands on all nodes: by table. Windows, what nodes say and do not say, when it is over.
 import test from 'ava'
 import fc from 'fast-check'
-import { type NodeRow, type VerdictInput, verdictOf } from '../../../../src/api/packetcapture/reconcile.ts'
+import { type NodeObservation, type ReconcileInput, reconcilePacketCapture } from '../../../../src/api/packetcapture/reconcile.ts'
 import { bytesOf } from '../../../../src/core/status/truncate.ts'
-import type { CaptureState, PacketCaptureStatus } from '../../../../src/model/status.ts'
+import type { CaptureStateName, PacketCaptureStatus } from '../../../../src/model/status.ts'
 import { at, endpoint, finished, noonMs, read, row } from '../../../support/model/observations.ts'
 
 const never = Number.POSITIVE_INFINITY
 const hour = 3_600_000
 const ttl = { ttlSecondsAfterFinished: 60 }
 
-function verdict(change: Partial<VerdictInput> = {}) {
-  return verdictOf({ read: read({}), rows: [], nodes: 3, previous: undefined, nowMs: noonMs, ...change })
+function verdict(change: Partial<ReconcileInput> = {}) {
+  return reconcilePacketCapture({ read: read({}), rows: [], nodes: 3, previous: undefined, nowMs: noonMs, ...change })
 }
 
-const reporting = (...rows: readonly NodeRow['row'][]): NodeRow[] => rows.map(each => ({ row: each }))
-const silent = (...rows: readonly NodeRow['row'][]): NodeRow[] => rows.map(each => ({ row: each, silentSinceMs: noonMs - 200_000 }))
+const reporting = (...rows: readonly NodeObservation['row'][]): NodeObservation[] => rows.map(each => ({ row: each }))
+const silent = (...rows: readonly NodeObservation['row'][]): NodeObservation[] =>
+  rows.map(each => ({ row: each, silentSinceMs: noonMs - 200_000 }))
 const condition = (status: PacketCaptureStatus, type: 'Ready' | 'Degraded') => status.conditions.find(each => each.type === type)
 
 const opens = { startTime: at(noonMs + hour), endTime: at(noonMs + 2 * hour) }
@@ -98,7 +99,7 @@ test('verdictOf() is an Error in the words of the rejection, with or without nod
 
 // A silent node keeps its last figures; nobody knows whether it goes on.
 const ended = finished('a', noonMs - 1_000)
-const silences: readonly (readonly [what: string, rows: readonly NodeRow[], ready: string, degraded: string])[] = [
+const silences: readonly (readonly [what: string, rows: readonly NodeObservation[], ready: string, degraded: string])[] = [
   ['all of one', silent(row('a', 'Capturing')), 'Unknown', 'Unknown'],
   ['one of two that capture', [...silent(row('a', 'Capturing')), ...reporting(row('b', 'Capturing'))], 'True', 'Unknown'],
   ['the one that captures', [...silent(row('a', 'Capturing')), ...reporting(finished('b', noonMs))], 'Unknown', 'Unknown'],
@@ -148,7 +149,7 @@ test('verdictOf() speaks of the generation that every node answers to', t => {
 // [what, spec, rows, when it is removed]
 const untilNoon = { ...ttl, endTime: at(noonMs) }
 const neverOpened = row('b', 'Finished', { file: { endpoints: [{ ...endpoint('q', 'Finished'), startedAt: undefined } as never] } })
-const expiries: readonly (readonly [what: string, spec: object, rows: readonly NodeRow[], expiresAtMs: number])[] = [
+const expiries: readonly (readonly [what: string, spec: object, rows: readonly NodeObservation[], expiresAtMs: number])[] = [
   [
     'every node finished: after the last end',
     ttl,
@@ -205,7 +206,7 @@ test('verdictOf() keeps a status small enough to be stored, with the sums of all
   t.true(condition(status, 'Ready')?.message.endsWith(said))
 })
 
-const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const satisfies readonly CaptureState[]
+const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const satisfies readonly CaptureStateName[]
 const told = fc.record({ state: fc.constantFrom(...states), packets: fc.nat(50), isSilent: fc.boolean(), generation: fc.nat(3) })
 const turns = fc.array(fc.tuple(fc.array(told, { maxLength: 3 }), fc.integer({ min: -9, max: 9 })), { maxLength: 8 })
 
@@ -214,7 +215,7 @@ test('verdictOf() wakes in the future only, and no count goes backwards, whateve
     fc.property(turns, fc.constantFrom({}, ttl, { ...untilNoon, ...ttl }, opens), (all, spec) => {
       all.reduce<PacketCaptureStatus | undefined>((previous, [nodes, hours]) => {
         const nowMs = noonMs + hours * hour
-        const rows = nodes.map(({ state, packets, isSilent, generation }, index): NodeRow => {
+        const rows = nodes.map(({ state, packets, isSilent, generation }, index): NodeObservation => {
           const file = { packets, endpoints: [endpoint('p', state, { packets, ...(state === 'Finished' && { endedAt: at(noonMs) }) })] }
           const told = row(`n${index}`, state, { file, observedGeneration: generation })
           return { row: told, ...(isSilent && { silentSinceMs: nowMs - 200_000 }) }

@@ -1,6 +1,6 @@
 // How a PacketCaptureConfig stands on all nodes, by table; and what is told of its changes.
 import test from 'ava'
-import { packetCaptureConfigNews } from '../../../../src/api/packetcaptureconfig/events.ts'
+import { configEventsFor } from '../../../../src/api/packetcaptureconfig/events.ts'
 import {
   type ConfigInput,
   type ConfigRow,
@@ -11,7 +11,7 @@ import {
 } from '../../../../src/api/packetcaptureconfig/status.ts'
 import { readCapture } from '../../../../src/api/read.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ArtifactStatus, CaptureState, EndpointStatus } from '../../../../src/model/status.ts'
+import type { ArtifactStatus, CaptureStateName, EndpointStatus } from '../../../../src/model/status.ts'
 
 const createdAtMs = Date.parse('2026-11-21T10:00:00Z')
 const laterMs = createdAtMs + 70_000
@@ -34,7 +34,7 @@ function read(spec: object, generation = 1) {
 
 function row(
   number: number,
-  state: CaptureState,
+  state: CaptureStateName,
   more: Partial<ConfigRow> & { endpoint?: Partial<EndpointStatus>; message?: string } = {},
 ): ConfigRow {
   const { endpoint, message, ...rest } = more
@@ -111,7 +111,7 @@ test('packetCaptureConfigStatus() stays as it ended, whatever becomes of the fil
 })
 
 const reasons = (before: Partial<PacketCaptureConfigStatus> | undefined, now: PacketCaptureConfigStatus) =>
-  packetCaptureConfigNews(before, now).map(({ reason }) => reason)
+  configEventsFor(before, now).map(({ reason }) => reason)
 const running = stand([1, 2, 3].map(each => row(each, 'Capturing')))
 const completed = stand([done(1), done(2), done(3)])
 
@@ -128,13 +128,13 @@ test('packetCaptureConfigNews() tells of each attempt that is made again, and of
   const tried = (tries: number, isGivenUp = false) => stand([row(1, 'Error', { failing: { tries, isGivenUp, message: 'no' } })], { read: read(ofPods) }) // biome-ignore format: one line
   t.deepEqual(reasons(tried(1), tried(3)), ['CaptureRetrying', 'CaptureRetrying'])
   t.deepEqual(reasons(tried(5), tried(6, true)), ['CaptureFailed'])
-  const marks = packetCaptureConfigNews(tried(0), tried(5)).map(({ mark }) => mark)
+  const marks = configEventsFor(tried(0), tried(5)).map(({ mark }) => mark)
   t.is(new Set(marks).size, 5)
 })
 
 test('packetCaptureConfigNews() tells of each file that was deleted', t => {
   const without = stand([done(1), row(2, 'Finished', { artifact: { files: [] } }), done(3)])
-  const [told] = packetCaptureConfigNews(completed, without)
+  const [told] = configEventsFor(completed, without)
   t.like(told, { reason: 'FileDeleted', message: `File ${path} was deleted on 10.0.1.2` })
   t.deepEqual(reasons(without, without), [])
 })

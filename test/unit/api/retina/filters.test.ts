@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import fc from 'fast-check'
-import { addressExpression, both, checkUserFilter, type RetinaFilters, systemExpression } from '../../../../src/api/retina/filters.ts'
+import { addressExpression, allOf, checkUserFilter, type RetinaFilters, systemExpression } from '../../../../src/api/retina/filters.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 import { takenBy } from '../../../support/pcap/traffic.ts'
 
@@ -158,7 +158,7 @@ for (const { ips, valid } of casesOf<{ readonly ips: readonly string[]; readonly
 }
 
 for (const { name, a, b, expected } of casesOf<Record<'name' | 'a' | 'b' | 'expected', string>>('combineBpf')) {
-  test(`combineBpf: ${name}`, t => t.is(both(a, b), expected))
+  test(`combineBpf: ${name}`, t => t.is(allOf(a, b), expected))
 }
 
 type Tokens = { readonly filter: string; readonly valid: boolean }

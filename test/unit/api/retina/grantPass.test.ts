@@ -1,6 +1,6 @@
 // Which nodes are let through, as a table; and that whatever happens in whatever order, there are never more than the limit.
 import test from 'ava'
-import { isCounted, type PassInput, passNow } from '../../../../src/api/retina/grantPass.ts'
+import { grantPass, isCounted, type PassInput } from '../../../../src/api/retina/grantPass.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
@@ -15,7 +15,7 @@ function asked(change: Partial<PassInput> & { readonly limit?: number; readonly 
 for (const { nodes, limit, error } of casesOf<{ nodes: number; limit: number; error?: string }>('jobNumLimit')) {
   test(`${nodes} nodes and a limit of ${limit}: ${error ?? 'all are let through'}`, t => {
     const needed = Array.from({ length: nodes }, (_, index) => `node-${index}`)
-    const { pass, exceeded } = passNow(asked({ limit, needed }))
+    const { pass, exceeded } = grantPass(asked({ limit, needed }))
     t.deepEqual(pass, error === undefined ? { uid: 'u', generation: 2, sinceMs: nowMs, nodes: needed } : undefined)
     const found = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
     t.is(found, error)
@@ -47,21 +47,21 @@ const rows: readonly (readonly [
 ]
 for (const [what, input, nodes, leftOut] of rows) {
   test(`passNow() lets ${nodes === undefined ? 'nobody yet' : `[${nodes}]`} through when ${what}`, t => {
-    const { pass, exceeded } = passNow(input)
+    const { pass, exceeded } = grantPass(input)
     t.deepEqual([pass?.nodes, exceeded?.leftOut], [nodes, leftOut])
   })
 }
 
 test('time runs since the first was let through, whatever is edited; and not before the capture was there', t => {
-  t.is(passNow(asked({ pass: given(1, 'a'), needed: ['b'] })).pass?.sinceMs, 1_000)
-  t.is(passNow(asked({ needed: ['b'], nowMs: 5 })).pass?.sinceMs, Date.parse(metadata.creationTimestamp))
+  t.is(grantPass(asked({ pass: given(1, 'a'), needed: ['b'] })).pass?.sinceMs, 1_000)
+  t.is(grantPass(asked({ needed: ['b'], nowMs: 5 })).pass?.sinceMs, Date.parse(metadata.creationTimestamp))
 })
 
 test('passNow() gives back the same pass when nothing changes: nothing is written', t => {
   const pass = given(2, 'a', 'b')
-  t.is(passNow(asked({ pass, waiting: ['c'] })).pass, pass)
+  t.is(grantPass(asked({ pass, waiting: ['c'] })).pass, pass)
   const empty = given(1)
-  t.is(passNow(asked({ pass: empty, needed: [] })).pass, empty)
+  t.is(grantPass(asked({ pass: empty, needed: [] })).pass, empty)
 })
 
 test('isCounted() is so of a pass for this spec, and of what is being deleted', t => {
@@ -85,9 +85,9 @@ test('there are never more nodes than the limit, in any order of edits, counts a
     const pass = next.nodes && { pass: given(next.of, ...next.nodes) }
     const standing = { metadata: { ...metadata, generation: next.generation }, ...pass }
     const results = subsets.flatMap(some => [
-      passNow(asked({ ...standing, needed: some })),
-      passNow(asked({ ...standing, waiting: some })),
-      passNow(asked({ ...standing, needed: some, waiting: some })),
+      grantPass(asked({ ...standing, needed: some })),
+      grantPass(asked({ ...standing, waiting: some })),
+      grantPass(asked({ ...standing, needed: some, waiting: some })),
     ])
     for (const { pass: now } of results) open.push({ generation: next.generation, nodes: now?.nodes, of: now?.generation ?? 1 })
     if (next.generation < 3) open.push({ ...next, generation: next.generation + 1 })

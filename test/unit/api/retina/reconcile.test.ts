@@ -1,8 +1,8 @@
 import test from 'ava'
-import type { NodeRow } from '../../../../src/api/packetcapture/reconcile.ts'
-import { retinaVerdict } from '../../../../src/api/retina/reconcile.ts'
+import type { NodeObservation } from '../../../../src/api/packetcapture/reconcile.ts'
+import { reconcileRetinaCapture } from '../../../../src/api/retina/reconcile.ts'
 import { retinaIntent } from '../../../../src/api/retina/spec.ts'
-import type { QuotaVerdict } from '../../../../src/controller/quota/quotas.ts'
+import type { QuotaState } from '../../../../src/controller/quota/quotas.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture, ObjectMeta } from '../../../../src/model/world.ts'
 
@@ -26,7 +26,7 @@ function capture(
 
 type RowOptions = { readonly pod?: string; readonly generation?: number; readonly isPacked?: boolean; readonly silentSinceMs?: number }
 
-function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: RowOptions = {}): NodeRow {
+function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: RowOptions = {}): NodeObservation {
   const counts = { packets: 0, bytes: 0, dropped: 0 }
   const state = isPacked ? 'Finished' : 'Capturing'
   const endpoint = { pod, uid: pod, state, ...counts, gaps: [], startedAt: createdAt } as const
@@ -39,10 +39,10 @@ function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: R
   }
 }
 
-function judged(document: ReturnType<typeof capture>, rows: readonly NodeRow[], afterMs = 60_000, nodes = 2, quota?: QuotaVerdict) {
+function judged(document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs = 60_000, nodes = 2, quota?: QuotaState) {
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   const addresses = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]))
-  return retinaVerdict({ capture: document, read, rows, addresses, previous: undefined, quota, nowMs: createdAtMs + afterMs })
+  return reconcileRetinaCapture({ capture: document, read, rows, addresses, previous: undefined, quota, nowMs: createdAtMs + afterMs })
 }
 
 const messages = (verdict: ReturnType<typeof judged>) =>
@@ -82,7 +82,7 @@ test('retinaVerdict() holds a capture with a finalizer, beside those of others, 
 })
 
 const deleted = { generation: 2, finalizers: ['other/one', finalizer], deletionTimestamp: '2026-01-02T03:05:05Z' }
-const deletedRows: readonly (readonly [what: string, rows: readonly NodeRow[], afterMs: number, mayGo: boolean])[] = [
+const deletedRows: readonly (readonly [what: string, rows: readonly NodeObservation[], afterMs: number, mayGo: boolean])[] = [
   ['nobody captured', [], 61_000, true],
   ['a node has not heard of it', [row({ isPacked: true })], 61_000, false],
   ['a node packs', [row({ generation: 2 }), row({ generation: 2, isPacked: true })], 61_000, false],
@@ -99,7 +99,7 @@ for (const [what, rows, afterMs, mayGo] of deletedRows) {
 }
 
 /** A row of a node that was not let through. */
-function waits(): NodeRow {
+function waits(): NodeObservation {
   const { row: all } = row()
   const endpoints = all.file.endpoints.map(({ startedAt: _, ...each }) => ({ ...each, state: 'Scheduled' as const }))
   return { row: { ...all, file: { ...all.file, state: 'Scheduled', endpoints } } }
@@ -111,7 +111,9 @@ test('retinaVerdict() says that a limit is exceeded, counts nobody who waits, an
   t.deepEqual(messages(verdict), ['the number of capture jobs 2 exceeds the limit 1'])
   t.like(verdict.status, { files: [], active: undefined })
   t.is(verdict.finalizers, undefined)
-  t.deepEqual(verdict.told, [{ reason: 'ExceedJobNumLimit', type: 'Warning', message: 'the number of capture jobs 2 exceeds the limit 1' }])
+  t.deepEqual(verdict.events, [
+    { reason: 'ExceedJobNumLimit', type: 'Warning', message: 'the number of capture jobs 2 exceeds the limit 1' },
+  ])
   const deletedNow = judged(capture({ podSelector: {} }, deleted), [waits()], 61_000, 2, quota)
   t.deepEqual(deletedNow.finalizers, ['other/one'])
 })
@@ -141,18 +143,18 @@ test('retinaVerdict() tells each condition once', t => {
     addresses: new Map([['node-1', '10.0.0.1']]),
     nowMs: createdAtMs,
   }
-  const first = retinaVerdict({ ...input, previous: undefined })
-  t.deepEqual(first.told, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
-  t.deepEqual(retinaVerdict({ ...input, previous: first.status }).told, [])
+  const first = reconcileRetinaCapture({ ...input, previous: undefined })
+  t.deepEqual(first.events, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
+  t.deepEqual(reconcileRetinaCapture({ ...input, previous: first.status }).events, [])
 })
 
 const uploaded = { file: 'x', output: 's3Upload', uploaded: 'https://s3.test/x', at: createdAt }
-const stored = (more: object = {}, node = 'n'): NodeRow => {
+const stored = (more: object = {}, node = 'n'): NodeObservation => {
   const { row: each } = row({ isPacked: true })
   return { row: { ...each, file: { ...each.file, node, uploads: [uploaded] }, artifact: { files: [{ path: '/x', bytes: 1 }], ...more } } }
 }
 const s3Upload = { bucket: 'b', secretName: 's', region: 'us-east-1' }
-const removals: readonly (readonly [what: string, rows: readonly NodeRow[], spec: object, isRemoved: boolean])[] = [
+const removals: readonly (readonly [what: string, rows: readonly NodeObservation[], spec: object, isRemoved: boolean])[] = [
   ['all is stored and nothing left on the nodes', [stored({ removed: true }), stored({ removed: true }, 'm')], {}, true],
   ['a node has its archive still', [stored({ removed: true }), stored({}, 'm')], {}, false],
   ['a node has failed', [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')], {}, false],
@@ -165,8 +167,8 @@ for (const [what, rows, spec, isRemoved] of removals) {
     const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
     const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
     const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
-    const first = retinaVerdict({ ...input, previous: undefined })
+    const first = reconcileRetinaCapture({ ...input, previous: undefined })
     t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first
-    t.is(retinaVerdict({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
+    t.is(reconcileRetinaCapture({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
   })
 }

@@ -1,12 +1,12 @@
 import test from 'ava'
 import { type RetinaInput, type RetinaNode, retinaStatus } from '../../../../src/api/retina/status.ts'
-import type { ArtifactStatus, CaptureState } from '../../../../src/model/status.ts'
+import type { ArtifactStatus, CaptureStateName } from '../../../../src/model/status.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
 const packed: ArtifactStatus = { files: [{ path: '/a.tar.gz', bytes: 1 }] }
 const endedAt = '2026-01-02T03:04:04.000Z'
 
-function node(name: string, state: CaptureState, artifact?: ArtifactStatus, message?: string): RetinaNode {
+function node(name: string, state: CaptureStateName, artifact?: ArtifactStatus, message?: string): RetinaNode {
   const counts = { packets: 1, bytes: 1, dropped: 0 }
   const endpoint = { pod: 'web', uid: 'u', state, ...counts, gaps: [], startedAt: '2026-01-02T03:04:00.000Z', endedAt }
   const file = { node: name, directory: '/d', fileNames: [], state, ...counts, endpoints: [endpoint], ...(message && { message }) }

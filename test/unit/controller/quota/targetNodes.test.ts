@@ -1,5 +1,5 @@
 import test from 'ava'
-import { nodesNeeded, type Surveyed, scopeOf } from '../../../../src/controller/quota/targetNodes.ts'
+import { type NodeTargets, scopeOf, targetNodes } from '../../../../src/controller/quota/targetNodes.ts'
 import type { Pod } from '../../../../src/model/pod.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture, Labels } from '../../../../src/model/world.ts'
@@ -15,7 +15,7 @@ function pod(namespace: string, name: string, nodeName: string | undefined, chan
   }
 }
 
-const cluster: Surveyed = {
+const cluster: NodeTargets = {
   settings: { ...defaultSettings, captureJobNumLimit: 1 },
   nodes: new Map<string, Labels>([
     ['node-1', { zone: 'a' }],
@@ -65,7 +65,7 @@ const rows: readonly (readonly [what: string, target: object, nodes: readonly st
   ['nothing that can be read', {}, []],
 ]
 for (const [what, target, nodes] of rows) {
-  test(`nodesNeeded() finds [${nodes}] for ${what}`, t => t.deepEqual(nodesNeeded(capture(target), cluster), nodes))
+  test(`nodesNeeded() finds [${nodes}] for ${what}`, t => t.deepEqual(targetNodes(capture(target), cluster), nodes))
 }
 
 test('scopeOf() tells what has to be asked for', t => {

@@ -1,6 +1,6 @@
 // The pod that writes into a claim, for each kind of capture: what it runs, whose it is, what it mounts.
 import test from 'ava'
-import { claimPod } from '../../../../src/controller/uploads/pvcPod.ts'
+import { pvcPod } from '../../../../src/controller/uploads/pvcPod.ts'
 
 const capture = { namespace: 'shop', name: 'web', uid: '6d2e9c1e-0000-4000-8000-000000000000' }
 const common = { claim: 'pcaps', folder: 'shop/web/20261121T000000Z', image: 'selcap:1' }
@@ -10,7 +10,7 @@ for (const [api, apiVersion, word] of [
   ['Capture', 'retina.sh/v1alpha1', 'retina'],
 ] as const) {
   test(`claimPod() copies the files of a ${api} and goes with it`, t => {
-    const pod = claimPod({ ...common, capture: { api, ...capture }, apiVersion })
+    const pod = pvcPod({ ...common, capture: { api, ...capture }, apiVersion })
     const command = [
       'selcap',
       'download',

@@ -8,16 +8,16 @@ import { root } from '../../../repo/tree.ts'
 import { makeAuthority } from '../../../support/stores/authority.ts'
 
 const run = promisify(execFile)
-const program = `const { logAuthorities } = await import('./src/controller/uploads/trustedCAs.ts')
+const program = `const { logTrustedCAs } = await import('./src/controller/uploads/trustedCAs.ts')
 const say = level => ({ file, certificates }, text) => console.log([level, certificates ?? 0, text].join(' '))
-logAuthorities({ info: say('info'), warn: say('warn') })`
+logTrustedCAs({ info: say('info'), warn: say('warn') })`
 
 async function saidWith(file: string | undefined): Promise<string> {
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file }
   return (await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root, env })).stdout.trim()
 }
 
-test('logAuthorities() counts the certificates it was given', async t => {
+test('logTrustedCAs() counts the certificates it was given', async t => {
   const [one, other] = [await makeAuthority(t), await makeAuthority(t)]
   t.is(await saidWith(undefined), '')
   t.is(await saidWith(one.file), 'info 1 authorities of stores trusted')
@@ -26,7 +26,7 @@ test('logAuthorities() counts the certificates it was given', async t => {
   t.is(await saidWith(both), 'info 2 authorities of stores trusted')
 })
 
-test('logAuthorities() warns of a file without certificates, and of none', async t => {
+test('logTrustedCAs() warns of a file without certificates, and of none', async t => {
   const { file } = await makeAuthority(t)
   for (const name of ['empty.pem', 'missing.pem']) {
     const path = join(dirname(file), name)

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { type EndpointParts, endpointName, hostInterfaceName, parseEndpointName } from '../../../../src/core/endpoint/calicoNames.ts'
+import { type EndpointNameParts, endpointName, hostInterfaceName, parseEndpointName } from '../../../../src/core/endpoint/calicoNames.ts'
 import { casesOf } from '../../../support/grammar/fixtures.ts'
 
-type NameCase = { ids: EndpointParts; allowPrefix: boolean; expected: string; erroredField: string | null }
+type NameCase = { ids: EndpointNameParts; allowPrefix: boolean; expected: string; erroredField: string | null }
 for (const { number, ids, allowPrefix, expected, erroredField } of casesOf<NameCase>('wepName')) {
   test(`endpointName() agrees with upstream when it is given case ${number}`, t => {
     if (erroredField === null) t.is(endpointName(ids, allowPrefix), expected)
@@ -10,7 +10,7 @@ for (const { number, ids, allowPrefix, expected, erroredField } of casesOf<NameC
   })
 }
 
-for (const { number, name, error, expected } of casesOf<{ name: string; error: boolean; expected: EndpointParts }>('wepParse')) {
+for (const { number, name, error, expected } of casesOf<{ name: string; error: boolean; expected: EndpointNameParts }>('wepParse')) {
   test(`parseEndpointName() agrees with upstream when it is given case ${number}`, t => {
     if (error) t.throws(() => parseEndpointName(name), { instanceOf: RangeError })
     else t.deepEqual(parseEndpointName(name), expected)

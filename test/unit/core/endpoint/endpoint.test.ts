@@ -9,7 +9,7 @@ const world: World = {
   settings: defaultSettings,
   captures: [],
   endpoints: [],
-  complete: true,
+  isSynced: true,
   namespaceLabels: new Map([['shop', { team: 'a' }]]),
   serviceAccountLabels: new Map([['shop/robot', { tier: 'x' }]]),
   pods: [],

@@ -1,6 +1,6 @@
 // Budgets as a whole turn keeps them: whom they refuse, and that taps which are open go on.
 import test from 'ava'
-import type { Actual } from '../../../../src/model/actualState.ts'
+import type { ActualState } from '../../../../src/model/actualState.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import { capture, endpoint, noonMs, world } from '../../../support/worlds/documents.ts'
 import { emptyNode } from '../../../support/worlds/node.ts'
@@ -9,7 +9,7 @@ import { ringBytes, turn } from '../../../support/worlds/turns.ts'
 const pods = ['p', 'q', 'r'].map(name => endpoint(name))
 const old = capture('old', {}, { createdAtMs: noonMs - 2_000 })
 const young = capture('young', {}, { createdAtMs: noonMs - 1_000 })
-const ids = (actual: Actual) => [...actual.taps.keys()].toSorted()
+const ids = (actual: ActualState) => [...actual.taps.keys()].toSorted()
 
 test('decide() refuses the newest capture beyond captureEndpointsMax, with the numbers', t => {
   const settings = { ...defaultSettings, captureEndpointsMax: 4 }
@@ -51,7 +51,7 @@ test('decide() takes a ring from the newest for an older capture', t => {
 test('decide() halts the oldest capture, keeps it halted, and lets it go on when it is edited and there is room', t => {
   const both = world([old, young], pods.slice(0, 1))
   const running = turn(both, emptyNode, noonMs).actual
-  const full: Actual = { ...running, disk: { usedBytes: defaultSettings.captureDiskBytesMax - 1_500_000, freePercent: 80 } }
+  const full: ActualState = { ...running, disk: { usedBytes: defaultSettings.captureDiskBytesMax - 1_500_000, freePercent: 80 } }
   const halted = turn(both, full, noonMs)
   t.deepEqual(halted.decision.actions, [{ kind: 'close', id: 'default/old/p', reason: 'disk' }])
   t.is(halted.decision.captures.get('default/old')?.phase.kind, 'Halted')
@@ -63,13 +63,13 @@ test('decide() halts the oldest capture, keeps it halted, and lets it go on when
   t.is(refused.decision.captures.get('default/old')?.refused.get('p')?.reason, 'DiskBudget')
   t.is(refused.actual.captures.get('default/old')?.halt, undefined)
 
-  const roomy: Actual = { ...refused.actual, disk: { usedBytes: 0, freePercent: 80 } }
+  const roomy: ActualState = { ...refused.actual, disk: { usedBytes: 0, freePercent: 80 } }
   t.deepEqual(ids(turn(edited, roomy, noonMs).actual), ['default/old/p', 'default/young/p'])
 })
 
 test('decide() lets a halted capture go on when a deletion made room', t => {
   const both = world([old, young], pods.slice(0, 1))
-  const low: Actual = { ...turn(both, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 14.5 } }
+  const low: ActualState = { ...turn(both, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 14.5 } }
   const halted = turn(both, low, noonMs).actual
   t.deepEqual(ids(halted), ['default/young/p'])
   const { actual } = turn(both, { ...halted, disk: { usedBytes: 0, freePercent: 30 } }, noonMs)
@@ -78,7 +78,7 @@ test('decide() lets a halted capture go on when a deletion made room', t => {
 })
 
 test('decide() opens nothing new while free space is below the floor, and closes nothing that it did not halt', t => {
-  const low: Actual = { ...emptyNode, disk: { usedBytes: 0, freePercent: 14.5 } }
+  const low: ActualState = { ...emptyNode, disk: { usedBytes: 0, freePercent: 14.5 } }
   const { actual, decision } = turn(world([old], pods), low, noonMs)
   t.deepEqual(ids(actual), [])
   t.is(

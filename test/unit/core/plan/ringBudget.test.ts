@@ -1,7 +1,7 @@
 // Ring sizes: a fair power of two, stable while taps come and go, always within the budget.
 import test from 'ava'
 import fc from 'fast-check'
-import { type Wish, wishFor } from '../../../../src/core/plan/desiredTap.ts'
+import { type DesiredTap, desiredTapFor } from '../../../../src/core/plan/desiredTap.ts'
 import { fairRingBytes, ringBytesFloor, shareRings } from '../../../../src/core/plan/ringBudget.ts'
 import type { ActualTap } from '../../../../src/model/tap.ts'
 import { capture, endpoint } from '../../../support/worlds/documents.ts'
@@ -10,8 +10,11 @@ import { readEndpoint, readIntent } from '../../../support/worlds/reader.ts'
 const mib = 1_048_576
 const budget = 128 * mib
 
-const wishes: readonly Wish[] = Array.from({ length: 400 }, (_, index) => {
-  return wishFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)), { window: {}, isEarly: false })
+const wishes: readonly DesiredTap[] = Array.from({ length: 400 }, (_, index) => {
+  return desiredTapFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)), {
+    window: {},
+    isEarly: false,
+  })
 })
 
 const fair = test.macro({

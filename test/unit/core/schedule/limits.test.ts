@@ -3,7 +3,7 @@ import test from 'ava'
 import { expiresAt } from '../../../../src/core/schedule/expiry.ts'
 import { limitAt } from '../../../../src/core/schedule/limits.ts'
 import { phaseAt } from '../../../../src/core/schedule/phase.ts'
-import type { CaptureFacts, EndpointFacts } from '../../../../src/model/actualState.ts'
+import type { ActualCapture, ActualEndpoint } from '../../../../src/model/actualState.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import { timerMs, timerMsMax } from '../../../../src/runtime/timer.ts'
 import { capture } from '../../../support/worlds/documents.ts'
@@ -11,11 +11,11 @@ import { readIntent } from '../../../support/worlds/reader.ts'
 
 const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, gaps: [] }
 
-function row(name: string, change: Partial<EndpointFacts>): [string, EndpointFacts] {
+function row(name: string, change: Partial<ActualEndpoint>): [string, ActualEndpoint] {
   return [name, { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', ...none, ...change }]
 }
 
-function facts(change: Partial<CaptureFacts>, ...rows: [string, EndpointFacts][]): CaptureFacts {
+function facts(change: Partial<ActualCapture>, ...rows: [string, ActualEndpoint][]): ActualCapture {
   return { key: 'default/web', uid: 'uid-web', firstOpenedAtMs: 1_000, fileNames: [], fileBytes: 0, endpoints: new Map(rows), ...change }
 }
 
@@ -29,7 +29,7 @@ const twoRows = facts(
 const cases: readonly (readonly [
   name: string,
   limits: Intent['limits'],
-  facts: CaptureFacts | undefined,
+  facts: ActualCapture | undefined,
   nowMs: number,
   expected: object,
 ])[] = [

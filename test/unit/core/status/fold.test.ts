@@ -2,12 +2,12 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { aggregate, foldStatus, type PacketCaptureStatus } from '../../../../src/core/status/fold.ts'
-import type { CaptureState, CaptureStatusElement, EndpointStatus } from '../../../../src/model/status.ts'
+import type { CaptureStateName, CaptureStatusElement, EndpointStatus } from '../../../../src/model/status.ts'
 
 const atMs = Date.UTC(2026, 5, 1, 12)
 const zero = { packets: 0, bytes: 0, dropped: 0 }
 
-function row(pod: string, state: CaptureState, counts = zero): EndpointStatus {
+function row(pod: string, state: CaptureStateName, counts = zero): EndpointStatus {
   return { pod, uid: pod, interface: `cali${pod}`, vantage: 'HostVeth', state, ...counts, gaps: [] }
 }
 
@@ -71,7 +71,7 @@ test('foldStatus() is exactly as the schema says', t => {
   })
 })
 
-const aggregates: readonly (readonly [states: readonly CaptureState[], state: CaptureState])[] = [
+const aggregates: readonly (readonly [states: readonly CaptureStateName[], state: CaptureStateName])[] = [
   [['Finished', 'Capturing', 'Error'], 'Capturing'],
   [['Finished', 'WaitingForTraffic', 'Error'], 'WaitingForTraffic'],
   [['Scheduled', 'Error'], 'Scheduled'],

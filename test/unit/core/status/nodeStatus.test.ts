@@ -1,7 +1,7 @@
 // A node's element: states, messages that explain, problems. The node is the one in memory, with counts as the test says.
 import test from 'ava'
 import { type CaptureStatusElement, nodeStatuses } from '../../../../src/core/status/nodeStatus.ts'
-import type { Actual, EndpointFacts } from '../../../../src/model/actualState.ts'
+import type { ActualEndpoint, ActualState } from '../../../../src/model/actualState.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ActualTap } from '../../../../src/model/tap.ts'
 import type { PacketCaptureSpec, World } from '../../../../src/model/world.ts'
@@ -18,12 +18,12 @@ const hostPod = {
 }
 
 type Known = {
-  readonly rows?: Readonly<Record<string, Partial<EndpointFacts>>>
+  readonly rows?: Readonly<Record<string, Partial<ActualEndpoint>>>
   readonly facts?: object
   readonly tap?: Partial<ActualTap>
 }
 
-function known(actual: Actual, { rows = {}, facts: more = {}, tap = {} }: Known): Actual {
+function known(actual: ActualState, { rows = {}, facts: more = {}, tap = {} }: Known): ActualState {
   const captures = [...actual.captures].map(([key, facts]) => {
     const endpoints = [...facts.endpoints].map(([name, row]) => [name, { ...row, ...rows[name] }] as const)
     return [key, { ...facts, ...more, endpoints: new Map(endpoints) }] as const
@@ -31,7 +31,7 @@ function known(actual: Actual, { rows = {}, facts: more = {}, tap = {} }: Known)
   return { ...actual, captures: new Map(captures), taps: new Map([...actual.taps].map(([id, each]) => [id, { ...each, ...tap }])) }
 }
 
-function element(actual: Actual, now: World, nowMs = noonMs): CaptureStatusElement {
+function element(actual: ActualState, now: World, nowMs = noonMs): CaptureStatusElement {
   const found = nodeStatuses(decide(now, actual, nowMs).captures, actual, place).get('default/web')
   if (!found) throw new Error('no element')
   return found
@@ -209,7 +209,7 @@ test('nodeStatus() tells refused endpoints and halted captures with the numbers'
   t.deepEqual(told.problems, [{ reason: 'RingBudget', message }])
 
   const now = world([capture('web')], pods)
-  const low: Actual = { ...turn(now, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 3 } }
+  const low: ActualState = { ...turn(now, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 3 } }
   const halted = element(turn(now, low, noonMs).actual, now)
   const reason = 'Stopped by the node, the oldest capture first: 3 % of the disk is free and captureDiskFreePercentMin is 15'
   t.deepEqual([halted.state, halted.message, halted.problems], ['Error', reason, [{ reason: 'DiskFloor', message: reason }]])

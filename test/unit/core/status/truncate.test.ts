@@ -1,6 +1,6 @@
 // What goes first when a status or a report is too large, and what never does.
 import test from 'ava'
-import { boundedStatus, bytesOf, cut, fitting, stepCount } from '../../../../src/core/status/truncate.ts'
+import { boundedStatus, bytesOf, cut, stepCount, withinBytes } from '../../../../src/core/status/truncate.ts'
 import { at, endpoint, noonMs, row, statusOf } from '../../../support/model/observations.ts'
 
 const gaps = ['one', 'two'].map(reason => ({ from: at(noonMs), reason }))
@@ -61,7 +61,7 @@ test('boundedStatus() leaves out nodes when nothing else helps, those at work la
 test('fitting() keeps the lowest ranks in the order they had', t => {
   const room = (items: readonly number[]) => bytesOf(items) // brackets more than it needs
   const rank = (item: number) => -item
-  t.deepEqual(fitting([3, 9, 1, 8], rank, room([9, 8])), [9, 8])
-  t.deepEqual(fitting([3, 9, 1, 8], rank, room([3, 9, 1, 8])), [3, 9, 1, 8])
-  t.deepEqual(fitting([3, 9], rank, 0), [])
+  t.deepEqual(withinBytes([3, 9, 1, 8], rank, room([9, 8])), [9, 8])
+  t.deepEqual(withinBytes([3, 9, 1, 8], rank, room([3, 9, 1, 8])), [3, 9, 1, 8])
+  t.deepEqual(withinBytes([3, 9], rank, 0), [])
 })

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { parseSelector } from '../../../../grammar/selector.ts'
-import { combine, fromLabelSelector, fromPod, fromService, unmeant } from '../../../../src/kubectl/option/selectors.ts'
+import { combine, fromLabelSelector, fromPod, fromService, unintendedPods } from '../../../../src/kubectl/option/selectors.ts'
 
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,6}$/)
 const labels = fc.dictionary(name, name, { maxKeys: 4 })
@@ -46,8 +46,8 @@ test('fromService() refuses a service without a selector', t => {
 
 test('unmeant() names the other pods', t => {
   const pods = ['a', 'b', 'c'].map(each => ({ metadata: { name: each, labels: { app: each === 'c' ? 'other' : 'web' } } }))
-  t.deepEqual(unmeant('app == "web"', ['a'], pods), ['b'])
-  t.deepEqual(unmeant('app == "web"', ['a', 'b'], pods), [])
+  t.deepEqual(unintendedPods('app == "web"', ['a'], pods), ['b'])
+  t.deepEqual(unintendedPods('app == "web"', ['a', 'b'], pods), [])
 })
 
 test('combine() takes any of the objects, and what else must hold', t => {
