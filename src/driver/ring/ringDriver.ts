@@ -36,12 +36,14 @@ class RingTap implements DriverTap {
   readonly #binding: AddonBinding
   readonly #number: number
   #closed: Promise<TapCounters> | undefined
+  readonly #onClosed: (tap: DriverTap) => void
   #counters: TapCounters
 
-  constructor(binding: AddonBinding, number: number, ringBytes: number) {
+  constructor(binding: AddonBinding, number: number, ringBytes: number, onClosed: (tap: DriverTap) => void) {
     this.#binding = binding
     this.#number = number
     this.ringBytes = ringBytes
+    this.#onClosed = onClosed
     this.#counters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
   }
 
@@ -90,6 +92,7 @@ class RingTap implements DriverTap {
   async #close(): Promise<TapCounters> {
     const { counters } = await this.#binding.call('closed', call => this.#binding.addon.close(call, this.#number))
     this.#binding.removeTapListener(this.#number)
+    this.#onClosed(this)
     this.#counters = counters
     return counters
   }
@@ -118,15 +121,25 @@ class RingDriver implements Driver {
   }
 
   async open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap> {
-    const number = Promise.withResolvers<number>()
-    const { ringBytes } = await this.#binding.call('opened', call => {
-      const tap = this.#binding.addon.open(openOptions(call, spec))
-      this.#binding.onTapEvent(tap, event => onEvent(tapEvent(event)))
-      number.resolve(tap)
-    })
-    const tap = new RingTap(this.#binding, await number.promise, ringBytes)
+    const { number, ringBytes } = await this.#openRing(spec, event => onEvent(tapEvent(event)))
+    const tap = new RingTap(this.#binding, number, ringBytes, closed => this.#taps.delete(closed))
     this.#taps.add(tap)
     return tap
+  }
+
+  // The listener is registered before the answer: the tap's first events may arrive together with it.
+  async #openRing(spec: DriverSpec, listener: (event: NativeTapEvent) => void): Promise<{ number: number; ringBytes: number }> {
+    let number = 0 // of no tap: given while the call is made
+    try {
+      const { ringBytes } = await this.#binding.call('opened', call => {
+        number = this.#binding.addon.open(openOptions(call, spec))
+        this.#binding.onTapEvent(number, listener)
+      })
+      return { number, ringBytes }
+    } catch (error) {
+      this.#binding.removeTapListener(number)
+      throw error
+    }
   }
 
   async links(netns?: string): Promise<readonly Link[]> {
