@@ -1,21 +1,7 @@
 // `selcap controller`: folds the nodes' reports into the status of each capture. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
-import type { Api } from '../model/capture.ts'
+import type { ControllerOptions } from '../controller/run.ts'
 import { apisOption } from './servedApis.ts'
-
-export type ControllerOptions = {
-  readonly kubeconfig?: string
-  readonly config?: string
-  readonly pod?: string
-  readonly claimImage?: string
-  readonly apiGroup: string
-  readonly apis: readonly Api[]
-  readonly namespace: string
-  readonly logLevel: string
-  readonly settings?: string
-  readonly metricsHost: string
-  readonly metricsPort?: string
-}
 
 export function controllerCommand(): Command {
   const { CLAIM_IMAGE, POD_NAME, POD_NAMESPACE, CAPTURE_API_GROUP, LOG_LEVEL } = process.env

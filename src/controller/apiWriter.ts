@@ -2,7 +2,7 @@
 // of a node that is gone. Every one names the version of the object that it was decided upon, so that neither a namesake nor
 // anything that has changed since is touched; and none is sent once the lease has run out.
 import { text } from 'node:stream/consumers'
-import type { Results } from '../api/packetcaptureconfig/results.ts'
+import type { Results } from '../api/reconciliation.ts'
 import { eventRequest } from '../kube/event.ts'
 import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
 import { objectPath } from '../kube/resources.ts'

@@ -1,7 +1,7 @@
 // Folds the nodes' reports into each capture's status, tells what changed, removes what is over. One turn at a time: everything
 // is computed anew from what stands in the cluster, so a controller that is killed goes on where it was.
 import { setImmediate as afterOthers } from 'node:timers/promises'
-import type { NodeObservation } from '../api/packetcapture/reconcile.ts'
+import type { NodeObservation } from '../api/reconciliation.ts'
 import type { Driver } from '../driver/driver.ts'
 import { Informer, type KubeObject } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'

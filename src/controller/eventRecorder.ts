@@ -3,7 +3,7 @@
 // upon. Of each kind one a minute: a capture that flaps makes no flood.
 
 import { eventOf } from '../api/packetcapture/events.ts'
-import type { CaptureEvent } from '../kube/event.ts'
+import type { CaptureEvent } from '../model/event.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { type ApiWriterDeps, createEvent } from './apiWriter.ts'
 import type { ControllerCounters } from './metrics.ts'

@@ -3,37 +3,14 @@
 // look again, when the resource goes.
 import { isDeepStrictEqual } from 'node:util'
 import { eventsFor } from '../api/packetcapture/events.ts'
-import { type NodeObservation, reconcilePacketCapture, type UploadResults } from '../api/packetcapture/reconcile.ts'
+import { reconcilePacketCapture } from '../api/packetcapture/reconcile.ts'
 import { configEventsFor } from '../api/packetcaptureconfig/events.ts'
-import { type Results, resultsOf } from '../api/packetcaptureconfig/results.ts'
+import { resultsOf } from '../api/packetcaptureconfig/results.ts'
 import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
+import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
 import { timeOf } from '../core/status/endpointStatus.ts'
-import type { CaptureEvent } from '../kube/event.ts'
-import type { Intent, Rejection } from '../model/capture.ts'
 import type { CachedCapture } from './cachedCapture.ts'
-import type { QuotaState } from './quota/quotas.ts'
-
-export type ReconcileInput = {
-  readonly capture: CachedCapture
-  readonly read: Intent | Rejection
-  readonly rows: readonly NodeObservation[] // of this capture's uid
-  readonly addresses: ReadonlyMap<string, string> // of the nodes that report at all, by their names
-  readonly previous: object | undefined // status, as it was let through by listedCapture()
-  readonly uploads?: UploadResults | undefined
-  readonly quota?: QuotaState | undefined // of nodes, where they are limited
-  readonly nowMs: number
-}
-
-/** `expiresAtMs`: from then on the resource is removed, with its files. `finalizers`: what they should be, where they are not. */
-export type Reconciliation = {
-  readonly status: object
-  readonly events: readonly CaptureEvent[]
-  readonly wakeAtMs: number
-  readonly expiresAtMs: number
-  readonly results?: Results // to be there before the status is
-  readonly finalizers?: readonly string[]
-}
 
 const never = Number.POSITIVE_INFINITY
 

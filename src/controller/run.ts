@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Agents } from '../agentapi/client/agents.ts'
 import { AgentTokens } from '../agentapi/client/tokens.ts'
-import type { ControllerOptions } from '../cmd/controller.ts'
 import { Configuration } from '../config/watchSettings.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import { connectKube } from '../kube/connect.ts'
+import type { Api } from '../model/capture.ts'
 import { UsageError } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -19,6 +19,20 @@ import { preflightFailure } from './preflight.ts'
 import { endpointPolicyOf } from './uploads/endpointPolicy.ts'
 import { UploadQueue } from './uploads/queue.ts'
 import { logTrustedCAs } from './uploads/trustedCAs.ts'
+
+export type ControllerOptions = {
+  readonly kubeconfig?: string
+  readonly config?: string
+  readonly pod?: string
+  readonly claimImage?: string
+  readonly apiGroup: string
+  readonly apis: readonly Api[]
+  readonly namespace: string
+  readonly logLevel: string
+  readonly settings?: string
+  readonly metricsHost: string
+  readonly metricsPort?: string
+}
 
 const account = 'selcap-controller'
 

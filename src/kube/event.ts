@@ -1,18 +1,10 @@
 // A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the capture, when, and who tells.
 // Out: plain data with nothing of the capture but its name and identity.
 
-import type { EventReason } from '../model/codes.ts'
+import type { CaptureEvent } from '../model/event.ts'
 import { truncateText } from '../model/text.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { KubeRequest } from './request.ts'
-
-/** `mark`: keeps it apart from others of its reason in the same minute. */
-export type CaptureEvent = {
-  readonly reason: EventReason
-  readonly type: 'Normal' | 'Warning'
-  readonly message: string
-  readonly mark?: string
-}
 
 /** `mark`: events of one mark are one event. Without it the server makes a name for each. */
 export type EventContext = { readonly component: string; readonly nowMs: number; readonly mark?: string }

@@ -2,7 +2,8 @@
 // Out: events, one for each change; their names follow from what happened to which version of the capture, so that telling twice
 // makes one event.
 import { createHash } from 'node:crypto'
-import { type CaptureEvent, eventOn } from '../../kube/event.ts'
+import { eventOn } from '../../kube/event.ts'
+import type { CaptureEvent } from '../../model/event.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'

@@ -6,16 +6,13 @@
 import { phaseAt } from '../../core/schedule/phase.ts'
 import { timeOf } from '../../core/status/endpointStatus.ts'
 import { foldStatus } from '../../core/status/fold.ts'
-import type { ReportedCapture } from '../../core/status/nodeReport.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
-import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus, UploadStatus } from '../../model/status.ts'
+import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { firstReportMs, type NodeObservation, type UploadResults } from '../reconciliation.ts'
 
-/** A node's row of the capture. `silentSinceMs`: its agent has stopped reporting. */
-export type NodeObservation = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
-
-export type ReconcileInput = {
+export type PacketCaptureInput = {
   readonly read: Intent | Rejection
   readonly rows: readonly NodeObservation[] // of this capture's uid
   readonly nodes: number // that report at all
@@ -24,20 +21,11 @@ export type ReconcileInput = {
   readonly nowMs: number
 }
 
-/** Of this capture's files, by node, since this process leads; `failures`: why not all are where they belong. */
-export type UploadResults = {
-  readonly done: ReadonlyMap<string, readonly UploadStatus[]>
-  readonly missingSecrets: ReadonlySet<string>
-  readonly failures: ReadonlyMap<string, string>
-}
-
-export type Reconciliation = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
+export type PacketCaptureReconciliation = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
 
 const never = Number.POSITIVE_INFINITY
-/** A node that has a pod of a new capture says so within that time; one that has none says nothing. */
-export const firstReportMs = 10_000
 
-export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: ReconcileInput): Reconciliation {
+export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: PacketCaptureInput): PacketCaptureReconciliation {
   const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
   const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)

@@ -1,6 +1,6 @@
 // What a change of a PacketCaptureConfig's status is worth telling. Pure. In: the status before and now. Out: events; each attempt
 // that failed and each file that went is one of its own.
-import type { CaptureEvent } from '../../kube/event.ts'
+import type { CaptureEvent } from '../../model/event.ts'
 import { pluralize } from '../../model/text.ts'
 import { deleted, type NodeFile, type PacketCaptureConfigStatus } from './status.ts'
 

@@ -1,15 +1,11 @@
 // The ConfigMap with a PacketCaptureConfig's results, for programs that read no custom resources. Pure. In: the resource and its
 // status. Out: the object but for its namespace; it goes with the resource. undefined: the capture is not over.
 
-import type { CachedCapture } from '../../controller/cachedCapture.ts'
+import type { CaptureDocument } from '../../model/world.ts'
+import type { Results } from '../reconciliation.ts'
 import type { PacketCaptureConfigStatus } from './status.ts'
 
-export type Results = {
-  readonly metadata: { readonly name: string; readonly labels: object; readonly ownerReferences: readonly object[] }
-  readonly data: Readonly<Record<string, string>>
-}
-
-export function resultsOf({ apiVersion, kind, metadata, spec }: CachedCapture, status: PacketCaptureConfigStatus): Results | undefined {
+export function resultsOf({ apiVersion, kind, metadata, spec }: CaptureDocument, status: PacketCaptureConfigStatus): Results | undefined {
   if (status.phase !== 'Completed' && status.phase !== 'Failed') return undefined
   const { name, uid, creationTimestamp } = metadata
   const owner = { apiVersion, kind, name, uid }

@@ -6,6 +6,7 @@ import { timeOf } from '../../core/status/endpointStatus.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { ArtifactStatus, Failing, FileStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { firstReportMs } from '../reconciliation.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
 type NodeState = Lowercase<ConfigPhase>
@@ -42,8 +43,7 @@ type StatusText = { readonly node: string; readonly state: NodeState; readonly f
 
 export const inTheLog = 'Packet capture logs are in stdout format'
 export const deleted = 'The file was deleted: the node keeps its newest ones only (MAX_CAPTURE_FILES)'
-const firstReportMs = 10_000 // a node that takes part says so within that time
-const lateMs = 30_000 // and that it has ended, within that
+const lateMs = 30_000 // a node reports the end of its capture within this time
 const never = Number.POSITIVE_INFINITY
 
 export function packetCaptureConfigStatus({ read, rows, addresses, previous, nowMs }: ConfigInput): {

@@ -5,6 +5,7 @@
 // is counted as a new one. So a pass never names more nodes than the limit.
 import type { Pass, Quota } from '../../model/quota.ts'
 import type { ObjectMeta } from '../../model/world.ts'
+import type { Exceeded } from '../reconciliation.ts'
 
 export type PassInput = {
   readonly metadata: Pick<ObjectMeta, 'uid' | 'generation' | 'creationTimestamp' | 'deletionTimestamp'>
@@ -13,9 +14,6 @@ export type PassInput = {
   readonly waiting: readonly string[]
   readonly nowMs: number
 }
-
-/** `count` nodes are needed; `leftOut` have no place in a capture that goes on; none of them: it does not begin at all. */
-export type Exceeded = { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] }
 
 export type PassGrant = { readonly pass: Pass | undefined; readonly exceeded?: Exceeded }
 

@@ -2,11 +2,10 @@
 // node's row, the time. Out: its status, its news, its finalizers.
 // A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
 
-import type { ReconcileInput, Reconciliation } from '../../controller/reconcile.ts'
 import { withUploads } from '../../core/status/uploads.ts'
-import type { CaptureEvent } from '../../kube/event.ts'
+import type { CaptureEvent } from '../../model/event.ts'
 import { claimField, outputFields } from '../../model/output.ts'
-import { firstReportMs, type NodeObservation, type UploadResults } from '../packetcapture/reconcile.ts'
+import { firstReportMs, type NodeObservation, type ReconcileInput, type Reconciliation, type UploadResults } from '../reconciliation.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
 
 const never = Number.POSITIVE_INFINITY

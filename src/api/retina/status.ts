@@ -6,6 +6,7 @@ import { bytesOf, cut, rankOf, stepCount, withinBytes } from '../../core/status/
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
 import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
+import type { Exceeded } from '../reconciliation.ts'
 
 export type RetinaNode = {
   readonly file: FileStatus
@@ -41,8 +42,7 @@ export type RetinaInput = {
   readonly createdAtMs: number
   readonly generation: number
   readonly refusal: string | undefined // why the capture cannot be carried out at all
-  /** `count` nodes are needed; `leftOut` of a capture that goes on; none of them: it does not begin. */
-  readonly exceeded?: { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] } | undefined
+  readonly exceeded?: Exceeded | undefined
   readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
   readonly missing: string | undefined // why nobody was found, once there was time enough to look
   readonly isAwaited?: boolean // nodes that have not said yet whether they take part

@@ -3,8 +3,8 @@
 // what was counted is kept here, and nothing else: a controller that is killed is followed by one that counts again.
 // Without a limit it asks nobody anything.
 
-import type { NodeObservation } from '../../api/packetcapture/reconcile.ts'
-import { type Exceeded, grantPass, isCounted } from '../../api/retina/grantPass.ts'
+import type { NodeObservation, QuotaState } from '../../api/reconciliation.ts'
+import { grantPass, isCounted } from '../../api/retina/grantPass.ts'
 import { annotationsWith } from '../../api/retina/passAnnotation.ts'
 import type { KubeObject, Labelled } from '../../kube/informer.ts'
 import type { Kube } from '../../kube/request.ts'
@@ -23,9 +23,6 @@ export type QuotaInput = {
   readonly rows: readonly NodeObservation[] // of this capture's uid
   readonly nodes: Iterable<KubeObject>
 }
-
-/** `through`: the nodes that may take part, by name. */
-export type QuotaState = { readonly through: ReadonlySet<string>; readonly exceeded?: Exceeded; readonly failure?: string }
 
 /** `verdict` undefined: nothing is limited. `annotations`: what they should be, where they are not. */
 export type QuotaSync = { readonly verdict?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }

@@ -9,18 +9,17 @@ import { readBounded } from '../../runtime/http.ts'
 import { type PvcPod, pvcPod, pvcPodName } from './pvcPod.ts'
 import { type ComparedFile, type FoundPod, verifyPvc } from './pvcVerify.ts'
 import { folderOf, type NodeUpload, type UploadRequest, versionTagOf } from './request.ts'
-import type { UploadDeps, UploadProgress } from './worker.ts'
+import type { UploadDeps, UploadOutcome, UploadProgress } from './types.ts'
 
 const apiTimeoutMs = 10_000
 const bytesMax = 1_048_576
 
-/** `waits`: the pod is at work. */
 export async function runPvcUpload(
   parts: UploadDeps,
   wish: UploadRequest,
   memory: UploadProgress,
   signal: AbortSignal,
-): Promise<'done' | 'waits'> {
+): Promise<UploadOutcome> {
   const { claim } = wish.output
   if (claim === undefined || wish.nodes.every(node => isThere(node, wish, memory))) return 'done'
   if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'

@@ -2,13 +2,14 @@
 // Looks again when a node reports other files, and from time to time; what fails is tried again, less and less often. Nothing here
 // outlives the process: whoever leads next finds in the status and in the stores what is done.
 
-import type { UploadResults } from '../../api/packetcapture/reconcile.ts'
+import type { UploadResults } from '../../api/reconciliation.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import type { UploadStatus } from '../../model/status.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { zeroUploadCounters } from '../metrics.ts'
 import { fingerprintOf, type UploadRequest } from './request.ts'
-import { runUpload, type UploadDeps } from './worker.ts'
+import type { UploadDeps } from './types.ts'
+import { runUpload } from './worker.ts'
 
 export type UploadQueueDeps = UploadDeps & { readonly log: Logger; readonly onChange: () => void }
 

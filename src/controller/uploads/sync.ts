@@ -1,7 +1,7 @@
 // One capture's turn as far as uploads go. In: what its spec means, every node's row, the reports that say where the agents are, the
 // status. Out: what became of its files, when to look again, how long a ttl waits for what is not stored yet.
 
-import type { NodeObservation, UploadResults } from '../../api/packetcapture/reconcile.ts'
+import type { NodeObservation, UploadResults } from '../../api/reconciliation.ts'
 import { nameIn } from '../../core/status/uploads.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { Output } from '../../model/output.ts'

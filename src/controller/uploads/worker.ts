@@ -13,40 +13,21 @@ import {
   removeArtifact,
   removeFiles,
 } from '../../agentapi/client/files.ts'
-import type { Kube } from '../../kube/request.ts'
 import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
 import type { UploadStatus } from '../../model/status.ts'
-import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
 import { openStore } from '../../store/openStore.ts'
 import type { FileSource, Store, StoredFile, StoreFailure } from '../../store/store.ts'
 import { runPvcUpload } from './pvcUpload.ts'
 import { keyOf, type NodeUpload, type UploadRequest, versionTagOf } from './request.ts'
 import { readSecret, SecretNotFound } from './secret.ts'
+import type { UploadDeps, UploadOutcome, UploadProgress } from './types.ts'
 
-export type UploadDeps = {
-  readonly kube: Kube
-  readonly agents: Agents
-  readonly policy: () => EndpointPolicy
-  readonly nowMs: () => number
-  readonly group: string // of PacketCapture
-  readonly claimImage?: string | undefined // of pods that write into claims; missing: none are made
-}
-
-/** What a process remembers of a capture while it leads. `stored`: by node, file, its tag and output; compared with the other side. */
-export type UploadProgress = {
-  readonly stored: Set<string>
-  readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void
-  readonly onFailure: (node: string, reason: string) => void
-  readonly onMissingSecret: (name: string) => void
-}
-
-/** `waits`: soon there will be more to see. */
 export async function runUpload(
   parts: UploadDeps,
   wish: UploadRequest,
   memory: UploadProgress,
   signal: AbortSignal,
-): Promise<'done' | 'waits'> {
+): Promise<UploadOutcome> {
   if (wish.nodes.length === 0) return findSecrets(parts, wish, memory, signal)
   for (const target of wish.output.stores) {
     const opened = await open(parts, { wish, memory, target, signal })

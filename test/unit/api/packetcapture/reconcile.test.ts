@@ -1,7 +1,8 @@
 // How a capture stands on all nodes: by table. Windows, what nodes say and do not say, when it is over.
 import test from 'ava'
 import fc from 'fast-check'
-import { type NodeObservation, type ReconcileInput, reconcilePacketCapture } from '../../../../src/api/packetcapture/reconcile.ts'
+import { type PacketCaptureInput, reconcilePacketCapture } from '../../../../src/api/packetcapture/reconcile.ts'
+import type { NodeObservation } from '../../../../src/api/reconciliation.ts'
 import { bytesOf } from '../../../../src/core/status/truncate.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../../../src/model/status.ts'
 import { at, endpoint, finished, noonMs, read, row } from '../../../support/model/observations.ts'
@@ -10,7 +11,7 @@ const never = Number.POSITIVE_INFINITY
 const hour = 3_600_000
 const ttl = { ttlSecondsAfterFinished: 60 }
 
-function verdict(change: Partial<ReconcileInput> = {}) {
+function verdict(change: Partial<PacketCaptureInput> = {}) {
   return reconcilePacketCapture({ read: read({}), rows: [], nodes: 3, previous: undefined, nowMs: noonMs, ...change })
 }
 

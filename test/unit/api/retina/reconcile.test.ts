@@ -1,8 +1,8 @@
 import test from 'ava'
-import type { NodeObservation } from '../../../../src/api/packetcapture/reconcile.ts'
+import type { NodeObservation, QuotaState } from '../../../../src/api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../../../../src/api/retina/reconcile.ts'
 import { retinaIntent } from '../../../../src/api/retina/spec.ts'
-import type { QuotaState } from '../../../../src/controller/quota/quotas.ts'
+
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture, ObjectMeta } from '../../../../src/model/world.ts'
 
