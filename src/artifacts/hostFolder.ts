@@ -5,6 +5,7 @@ import { constants } from 'node:fs'
 import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostPlace } from '../model/artifact.ts'
+import { ExpectedError } from '../model/errors.ts'
 
 export async function hostFolder({ base, below }: HostPlace): Promise<string> {
   await mkdir(base, { recursive: true, mode: 0o750 })
@@ -12,7 +13,7 @@ export async function hostFolder({ base, below }: HostPlace): Promise<string> {
   for (const folder of folders) {
     await mkdir(folder, { mode: 0o750 }).catch(ignore('EEXIST'))
     if (!(await lstat(folder)).isDirectory())
-      throw new Error(`Cannot keep archives in "${folder}": found a symbolic link or a file, expected a directory`)
+      throw new ExpectedError(`Cannot keep archives in "${folder}": found a symbolic link or a file, expected a directory`)
   }
   return folders.at(-1) ?? base
 }
@@ -33,7 +34,7 @@ export async function commitFile(temporary: string, candidates: readonly string[
       return path
     }
   }
-  throw new Error(`Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`)
+  throw new ExpectedError(`Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`)
 }
 
 /** A new file that is not complete yet, 0640; what an earlier try left under its name goes. */

@@ -5,9 +5,9 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArtifactJob, ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
+import { ExpectedError, isExpected } from '../model/errors.ts'
 import { fileHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
-import { isExpected } from '../tap/failure.ts'
 import { openTemporary } from './hostFolder.ts'
 import type { LinePrinter } from './text/stdoutWriter.ts'
 
@@ -72,7 +72,7 @@ async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterabl
 
 async function* stopWhen<T>(signal: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
   for await (const item of items) {
-    if (signal.aborted) throw new Error('Cannot make the file now: selcap is stopping')
+    if (signal.aborted) throw new ExpectedError('Cannot make the file now: selcap is stopping')
     yield item
   }
 }

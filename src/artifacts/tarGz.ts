@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Header, Pack } from 'tar-stream'
+import { ExpectedError } from '../model/errors.ts'
 
 const chunkBytes = 262_144
 
@@ -43,7 +44,7 @@ export class TarGz {
     await this.#add({ name, size, mtime }, async entry => {
       for (let at = 0; at < size; ) {
         const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(Math.min(chunkBytes, size - at)), position: at })
-        if (bytesRead === 0) throw new Error(`Cannot read "${path}": it has become shorter than ${size} bytes`)
+        if (bytesRead === 0) throw new ExpectedError(`Cannot read "${path}": it has become shorter than ${size} bytes`)
         at += bytesRead
         if (!entry.write(buffer.subarray(0, bytesRead))) await drain(entry)
       }
@@ -74,7 +75,10 @@ export class TarGz {
     const entry = this.#tar.entry({ ...header, mode: 0o640 }, error => (error ? done.reject(error) : done.resolve()))
     await write(entry)
     entry.end(null)
-    await Promise.race([done.promise, this.#written.then(() => Promise.reject(new Error('Cannot add to an archive: it has ended')))])
+    await Promise.race([
+      done.promise,
+      this.#written.then(() => Promise.reject(new ExpectedError('Cannot add to an archive: it has ended'))),
+    ])
   }
 }
 
@@ -82,7 +86,7 @@ export class TarGz {
 async function drain(entry: TarEntry): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const drain = (): void => resolve()
-  const close = (): void => reject(new Error('Cannot write an archive: it was given up'))
+  const close = (): void => reject(new ExpectedError('Cannot write an archive: it was given up'))
   entry.once('drain', drain).once('close', close)
   await promise.finally(() => entry.off('drain', drain).off('close', close))
 }

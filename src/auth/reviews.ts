@@ -2,6 +2,7 @@
 // In: a bearer token; a right. Out: a user; yes or no. A server that does not answer is thrown: nobody gets in meanwhile.
 import { createHash } from 'node:crypto'
 import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
+import { ExpectedError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 export type User = {
@@ -27,7 +28,7 @@ export type ReviewDeps = { readonly kube: Kube; readonly clock: Clock; readonly 
 export const agentAudience = (node: string): string => `selcap-agent:${node}`
 
 /** Nobody can make the API server work harder than this by asking us. */
-export class BusyError extends Error {
+export class BusyError extends ExpectedError {
   override readonly name = 'BusyError'
   readonly statusCode = 503
 }
@@ -87,7 +88,7 @@ export class Reviews {
       signal: AbortSignal.timeout(apiTimeoutMs),
     })
     if (response.statusCode === 201) return (await readJson(response)) as { readonly status: unknown }
-    throw new Error(`Cannot ask for a ${kind}: the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
+    throw new ExpectedError(`Cannot ask for a ${kind}: the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
   }
 
   /** Asked at the same time, asked once; a failure is not kept. */

@@ -2,6 +2,7 @@
 // can rely on. docs/kubectl-pcap.md and --help tell the codes.
 
 import { type ExitReason, exitCodes, exitMeanings } from '../model/codes.ts'
+import { ExpectedError } from '../model/errors.ts'
 
 export const exitHelp = `
 Exit codes: 0 done
@@ -15,7 +16,7 @@ function wrapped(meaning: string): string {
 }
 
 /** Printed without a stack. */
-export class CommandFailure extends Error {
+export class CommandFailure extends ExpectedError {
   override readonly name = 'CommandFailure'
   readonly exitCode: number
 

@@ -2,6 +2,7 @@
 // time as leader, ended by a signal. By the clock of this machine only: another's renewals are timed from when they were seen.
 
 import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
+import { ExpectedError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
@@ -123,7 +124,7 @@ async function read({ kube, namespace }: LeaderElectionDeps, signal: AbortSignal
   if (response.statusCode === 200) return (await readJson(response)) as Lease
   const said = await apiErrorMessage(response)
   if (response.statusCode === 404) return undefined
-  throw new Error(`Cannot read the lease: the API server answered ${response.statusCode}, ${said}`)
+  throw new ExpectedError(`Cannot read the lease: the API server answered ${response.statusCode}, ${said}`)
 }
 
 /** False: somebody else was quicker. */
@@ -153,7 +154,7 @@ async function write(
   const said = await apiErrorMessage(response)
   if (response.statusCode === 200 || response.statusCode === 201) return true
   if (response.statusCode === 409) return false
-  throw new Error(`Cannot write the lease: the API server answered ${response.statusCode}, ${said}`)
+  throw new ExpectedError(`Cannot write the lease: the API server answered ${response.statusCode}, ${said}`)
 }
 
 function pathIn(namespace: string): string {

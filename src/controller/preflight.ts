@@ -1,6 +1,8 @@
 // Whether PacketCapture can be served here as a plain resource, or Calico already serves its group in another way.
 // In: the API server. Out: the reason why not, and what to install instead; undefined: go on.
+
 import { type Kube, readJson } from '../kube/request.ts'
+import { ExpectedError } from '../model/errors.ts'
 
 type AggregatedService = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
@@ -36,5 +38,5 @@ async function read<T>(kube: Kube, path: string, signal: AbortSignal): Promise<T
   if (response.statusCode === 200) return (await readJson(response)) as T
   response.resume()
   if (response.statusCode === 404 || response.statusCode === 403) return undefined
-  throw new Error(`Cannot read ${path}: the API server answered ${response.statusCode}`)
+  throw new ExpectedError(`Cannot read ${path}: the API server answered ${response.statusCode}`)
 }

@@ -101,6 +101,6 @@ export interface Driver extends AsyncDisposable {
   links(netns?: string): Promise<readonly Link[]>
   /** Tells of every change of an interface in this namespace from now on. */
   watchLinks(onChange: (change: LinkChange) => void): Disposable
-  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED. */
+  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED or NO_MEMORY. */
   pipe(bytes: number): Pipe
 }

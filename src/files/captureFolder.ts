@@ -6,6 +6,7 @@ import type { ActualCapture, ActualEndpoint, Halt, LimitHit } from '../model/act
 import type { ArtifactResult } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { ExpectedError } from '../model/errors.ts'
 import { makeFolder } from './directories.ts'
 import { isCaptureFile } from './names.ts'
 import { recounted } from './recount.ts'
@@ -50,7 +51,7 @@ export class CaptureFolder {
     const directory = makeFolder(captureDir, capture)
     const earlier = readState(directory)
     if (earlier && captureKey(earlier.capture) !== captureKey(capture))
-      throw new Error(
+      throw new ExpectedError(
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
     const folder = new CaptureFolder(directory, { version: 1, capture, node, savedAtMs: nowMs, rows: [] })

@@ -3,6 +3,7 @@
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/capture.ts'
+import { ExpectedError } from '../model/errors.ts'
 import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
@@ -16,7 +17,7 @@ export function folderOf(captureDir: string, capture: FolderOwner): string {
   const parts = captureKey(capture).split('/')
   for (const part of parts) {
     if (!dnsName.test(part) || part.includes('..') || parts.length !== 2)
-      throw new RangeError(`Cannot keep files of "${captureKey(capture)}": found "${part}", expected a DNS name`)
+      throw new ExpectedError(`Cannot keep files of "${captureKey(capture)}": found "${part}", expected a DNS name`)
   }
   return join(captureDir, ...parts)
 }
@@ -88,7 +89,8 @@ export function freePercent(captureDir: string): number {
 }
 
 function mustBeDirectory(path: string): void {
-  if (!isDirectory(path)) throw new Error(`Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`)
+  if (!isDirectory(path))
+    throw new ExpectedError(`Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`)
 }
 
 function isDirectory(path: string): boolean {

@@ -5,6 +5,7 @@ import { closeSync, fstatSync, ftruncateSync, readdirSync, renameSync, rmSync, s
 import { join } from 'node:path'
 import type { Sink } from '../driver/driver.ts'
 import type { Rotation } from '../model/capture.ts'
+import { ExpectedError } from '../model/errors.ts'
 import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
 import { openForAppend } from './directories.ts'
 import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './names.ts'
@@ -163,7 +164,7 @@ export class FileRotation {
     try {
       // Checked: on a full disk a header may be written in part, and the file would then begin with half of one.
       if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
-        throw Object.assign(new Error(`Cannot write the header of "${path}": the disk is full`), { code: 'ENOSPC' })
+        throw Object.assign(new ExpectedError(`Cannot write the header of "${path}": the disk is full`), { code: 'ENOSPC' })
     } catch (error) {
       closeSync(fd)
       rmSync(path, { force: true })

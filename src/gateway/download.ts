@@ -3,6 +3,7 @@
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BusyError } from '../auth/reviews.ts'
+import { ExpectedError } from '../model/errors.ts'
 import { audit } from './audit.ts'
 import { list, pathOf } from './fileIndex.ts'
 import type { AuthorizedRequest, CaptureParams, GatewayDeps } from './server.ts'
@@ -72,7 +73,7 @@ export async function sendFile(
     if (statusCode === 412) return reply.code(412).send(`Cannot find that version of "${file}" on the node "${node}"\n`)
     if (statusCode === 503) throw new BusyError(`the agent on ${node} is busy`)
     if (statusCode === 404) return reply.code(404).send(`Cannot find a file "${file}" of this capture on the node "${node}"\n`)
-    throw new Error(`the agent on ${node} answered ${statusCode}`)
+    throw new ExpectedError(`the agent on ${node} answered ${statusCode}`)
   }
   for (const name of passedOn) if (answer.headers[name] !== undefined) reply.header(name, answer.headers[name])
   reply.code(statusCode).type(typeOf(file)) // whatever the agent calls it

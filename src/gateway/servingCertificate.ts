@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { makeCertificate } from '../auth/selfSignedCertificate.ts'
+import { ExpectedError } from '../model/errors.ts'
 import type { Logger } from '../runtime/log.ts'
 
 export type KeyPair = { readonly key: string; readonly cert: string }
@@ -39,7 +40,7 @@ function read(directory: string): KeyPair | undefined {
     const [key, cert] = [readFileSync(join(directory, names.key), 'utf8'), readFileSync(join(directory, names.cert), 'utf8')]
     if (!key || !cert) return undefined
     if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { key, cert }
-    throw new Error(`Cannot use the certificate in "${directory}": ${names.key} is not its key`)
+    throw new ExpectedError(`Cannot use the certificate in "${directory}": ${names.key} is not its key`)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

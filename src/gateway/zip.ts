@@ -7,6 +7,7 @@ import { PassThrough, type Readable, Transform, type TransformCallback } from 'n
 import { finished, pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import { ZipFile } from 'yazl'
+import { ExpectedError } from '../model/errors.ts'
 import { RecordCounter } from '../pcap/recordCounter.ts'
 
 // yazl sums up each byte in JavaScript, which is most of what a zip costs; Node has the same sum in C (bench/download.ts).
@@ -83,7 +84,7 @@ async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry
     source = await open(gone)
     zip.addReadStream(meter, `${node}/${file}`, { compress: false, forceZip64Format: true })
     isAdded = true
-    meter.once('full', () => source?.destroy(new Error(`the agent sent more than the ${bytes} bytes it listed`)))
+    meter.once('full', () => source?.destroy(new ExpectedError(`the agent sent more than the ${bytes} bytes it listed`)))
     source.pipe(meter, { end: false })
     await finished(source, { signal: gone })
   } catch (caught) {

@@ -2,12 +2,13 @@
 // wrong in a row. Out: an error with the server's own wish, and milliseconds with jitter: agents must not come back together.
 import type { IncomingMessage } from 'node:http'
 import { doubledMs } from '../model/backoff.ts'
+import { ExpectedError } from '../model/errors.ts'
 import { apiErrorMessage } from './request.ts'
 
 const retryDelayMs = { first: 500, most: 30_000 } as const
 const retryAfterMsMax = 300_000 // a server that wishes for more is asked all the same
 
-export class ApiRefusal extends Error {
+export class ApiRefusal extends ExpectedError {
   override readonly name = 'Refused'
   readonly status: number
   readonly said: string

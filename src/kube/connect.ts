@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { UsageError } from '../model/errors.ts'
+import { ExpectedError, UsageError } from '../model/errors.ts'
 import { environmentProxy } from './httpProxy.ts'
 import type { Kube, KubeRequest } from './request.ts'
 
@@ -105,7 +105,7 @@ async function send(
   const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, all)
   sent.on('error', () => {}) // once() tells of it; what comes after an abort is nobody's
   if (mayBeSent) await connected(sent, signal)
-  if (mayBeSent?.() === false) sent.destroy(new Error('no longer to be sent'))
+  if (mayBeSent?.() === false) sent.destroy(new ExpectedError('no longer to be sent'))
   else sent.end(body)
   const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
   return response

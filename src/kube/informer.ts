@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
+import { ExpectedError } from '../model/errors.ts'
 import type { Labels } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { ApiRefusal, apiRefusalOf, waitMsAfter } from './apiError.ts'
@@ -161,12 +162,12 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
       if (!end.signal.aborted) throw error
       // Perhaps the connection is dead, perhaps what we saw is not in the server's past any more: to that it says nothing at all.
       this.#resourceVersion = undefined
-      throw new Error(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
+      throw new ExpectedError(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
     } finally {
       clearTimeout(timer)
       end.abort() // left early, the connection would stay
     }
-    if (!isHeard && performance.now() - startedMs < shortWatchMs) throw new Error(`Cannot watch ${path}: it ended at once`)
+    if (!isHeard && performance.now() - startedMs < shortWatchMs) throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
   }
 
   async #take({ type, object }: WatchLine): Promise<void> {

@@ -2,6 +2,7 @@
 // In pages where the server counts them: of what is not kept, the status of a thousand nodes say, no more than a page of
 // objects is in memory at a time. Refuses what is no list: an answer without a version is nobody's word that all are gone.
 import type { IncomingMessage } from 'node:http'
+import { ExpectedError } from '../model/errors.ts'
 import { readJson } from './request.ts'
 
 export type WholeList<T> = { readonly items: readonly T[]; readonly resourceVersion: string }
@@ -25,7 +26,7 @@ export async function readPagedList<T, Kept = T>(
   let query: PageQuery = isPaged ? { limit } : first // of the next page
   for (;;) {
     const { items: some, metadata } = (await readJson(await ask(query))) as ListPage<T>
-    if (!metadata?.resourceVersion) throw new TypeError('Cannot read a list: expected one with a resourceVersion')
+    if (!metadata?.resourceVersion) throw new ExpectedError('Cannot read a list: expected one with a resourceVersion')
     for (const item of some ?? []) items.push(keep(item))
     if (!metadata.continue) return { items, resourceVersion: metadata.resourceVersion }
     query = { limit, continue: metadata.continue }

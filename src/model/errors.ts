@@ -1,10 +1,16 @@
-// The errors somebody catches; their codes are in codes.ts.
-// Anything else that is thrown is a bug and ends the process.
+// The errors that a caller catches by their class; their codes are in codes.ts.
+// In: nothing. Out: ExpectedError, its subclasses, and isExpected(), which tells them from bugs.
+// Any other error is a bug: nothing catches it, and it ends the process.
 
 import type { StreamRefusal, TapErrorCode } from './codes.ts'
 
+/** A failure that the program handles: what a cluster, a store, a disk or a user may bring about. Its message is for people. */
+export class ExpectedError extends Error {
+  override readonly name: string = 'ExpectedError'
+}
+
 /** A tap that cannot be opened, or a filter that does not compile. */
-export class TapError extends Error {
+export class TapError extends ExpectedError {
   override readonly name = 'TapError'
   readonly code: TapErrorCode
 
@@ -14,8 +20,8 @@ export class TapError extends Error {
   }
 }
 
-/** A live stream that is not given. */
-export class StreamError extends Error {
+/** A live stream that the node refuses. */
+export class StreamError extends ExpectedError {
   override readonly name = 'StreamError'
   readonly reason: StreamRefusal
 
@@ -25,13 +31,22 @@ export class StreamError extends Error {
   }
 }
 
-/** Bad words on the command line: printed without a stack, exit code 2. */
-export class UsageError extends Error {
+/** Wrong usage of a command line: printed without a stack, exit code 2. */
+export class UsageError extends ExpectedError {
   override readonly name = 'UsageError'
 }
 
-/** What the system said when it refused a call. Anything else is a bug, and thrown on. */
+/** Whether the program handles this error: one of its own classes, or a system call that failed. */
+export function isExpected(error: unknown): error is Error {
+  return error instanceof ExpectedError || isSystemError(error)
+}
+
+/** The message of a failed system call. Rethrows any other error, which is a bug. */
 export function osErrorMessage(error: unknown): string {
-  if (!(error instanceof Error && 'syscall' in error)) throw error
+  if (!isSystemError(error)) throw error
   return error.message
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { captureKey } from '../model/capture.ts'
-import { osErrorMessage } from '../model/errors.ts'
+import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import type { ObjectMeta, PacketCapture } from '../model/world.ts'
 
 type KnownMeta = {
@@ -94,8 +94,11 @@ function read(file: string): Map<string, KnownMeta> {
     return new Map(JSON.parse(readFileSync(file, 'utf8')) as [string, KnownMeta][])
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map()
-    throw new Error(`Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`, {
-      cause: error,
-    })
+    throw new ExpectedError(
+      `Cannot read identities from "${file}": expected what an earlier run wrote there; move the file away to start afresh`,
+      {
+        cause: error,
+      },
+    )
   }
 }

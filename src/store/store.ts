@@ -1,6 +1,7 @@
 // What all stores have in common: a file goes in, by pieces and checked, and its URL comes out. Expected failure is a value.
 // A store never holds a file in memory, tries again what may pass by itself, and goes on where an earlier upload ended.
 // Which files, whose, when and how often: not known here (src/controller).
+import { ExpectedError } from '../model/errors.ts'
 
 /** The file to send. It must not change meanwhile: its checksum is compared with what was sent. */
 export type FileSource = {
@@ -62,7 +63,7 @@ export const defaultEffort: RetryEffort = Object.freeze({
 })
 
 /** Ends an upload with a failure that its caller gets as a value. */
-export class StoreError extends Error {
+export class StoreError extends ExpectedError {
   override readonly name = 'StoreError'
   readonly isFinal: boolean
   /** What the other side asked for, if it did. */

@@ -6,10 +6,10 @@ import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
 import { listFolders, removeFolder } from '../files/directories.ts'
 import type { ActualCapture } from '../model/actualState.ts'
+import { ExpectedError, isExpected } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
-import { isExpected } from './failure.ts'
 
 export type StoredCapture = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
@@ -58,7 +58,7 @@ export class CaptureStore {
       return held
     }
     if (held && held.folder.capture.uid !== '')
-      throw new Error(`Cannot open a tap of "${captureKey}": files of an earlier capture of that name are still there`)
+      throw new ExpectedError(`Cannot open a tap of "${captureKey}": files of an earlier capture of that name are still there`)
     const folder = CaptureFolder.create(this.#captureDir, capture, this.#parts.node, nowMs)
     const made = { folder, group: this.#parts.driver.group() }
     this.#held.set(captureKey, made)

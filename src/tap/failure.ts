@@ -2,7 +2,7 @@
 
 import { doubledMs } from '../model/backoff.ts'
 import type { TapErrorCode } from '../model/codes.ts'
-import { TapError } from '../model/errors.ts'
+import { isExpected, TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /** `isMissing`: the interface is not there, and its arrival will be told of. No retryAtMs: not before the spec changes. */
@@ -19,11 +19,6 @@ const retryDelayMs = { first: 1_000, most: 30_000 } as const
 const shortRetryDelayMs = { first: 1_000, most: 60_000 } as const // where tries are counted
 const missing: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
 const permanentCodes: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
-
-/** Whether a driver, the file system or the code around it refused; anything else is a bug. */
-export function isExpected(error: unknown): error is Error {
-  return error instanceof Error && (error instanceof TapError || 'syscall' in error || error.message.startsWith('Cannot '))
-}
 
 /** What a driver or the file system refused; anything else is a bug and is thrown on. */
 export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): FailedTap {

@@ -7,12 +7,11 @@ import type { DriverTap, LinkChange, TapCounters, TapEvent } from '../driver/dri
 import type { LiveRow } from '../files/captureFolder.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { CloseReason } from '../model/codes.ts'
-import { TapError } from '../model/errors.ts'
+import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
 import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 import { noCounters } from './endpointCounters.ts'
 import { EndpointRecord } from './endpointRecord.ts'
-import { isExpected } from './failure.ts'
 import { openRotation } from './openFiles.ts'
 import type { TapDeps } from './tapDeps.ts'
 import { TapFiles } from './tapFiles.ts'
@@ -241,7 +240,8 @@ export class Tap {
     this.#lookAtMs = this.#parts.clock.now() + doubledMs(++this.#looks, pollIntervalMs)
     try {
       const place = await this.#parts.find(this.#spec)
-      if (place.interfaceName !== this.#place.interfaceName) throw new Error(`Cannot go on: the interface is "${place.interfaceName}" now`)
+      if (place.interfaceName !== this.#place.interfaceName)
+        throw new ExpectedError(`Cannot go on: the interface is "${place.interfaceName}" now`)
       this.#place = place
       await this.#openDriver()
       return true

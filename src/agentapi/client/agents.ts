@@ -7,6 +7,7 @@ import { Agent, request } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { fingerprintOf } from '../../auth/selfSignedCertificate.ts'
+import { ExpectedError } from '../../model/errors.ts'
 
 /** Of a node's report, and whose that is. */
 export type AgentAddress = {
@@ -62,7 +63,7 @@ export class Agents implements Disposable {
 
   async #ask(place: AgentAddress, { method = 'GET', path, headers = {}, signal, isQuiet = false }: AgentRequest): Promise<IncomingMessage> {
     const { node, address, port, certificateFingerprint } = place
-    if (!certificateFingerprint) throw new Error(`Cannot reach the agent at ${address}: its report names no certificate`)
+    if (!certificateFingerprint) throw new ExpectedError(`Cannot reach the agent at ${address}: its report names no certificate`)
     const authorization = `Bearer ${await this.#token(node)}`
     const sent = request({
       agent: this.#poolOf(place),
@@ -84,7 +85,7 @@ export class Agents implements Disposable {
       if (isQuiet && heard) return
       // What has come and was not read says that it is our reader who is slow.
       if (heard && heard.readableLength > 0) sent.setTimeout(quietMs)
-      else sent.destroy(new Error(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
+      else sent.destroy(new ExpectedError(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
     })
     sent.end()
     const [response] = await answered
@@ -132,12 +133,12 @@ class PinnedAgent extends Agent {
       done?.(error, socket)
     }
     socket.once('error', end)
-    const tooLate = () => end(new Error(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`))
+    const tooLate = () => end(new ExpectedError(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`))
     socket.once('timeout', tooLate)
     socket.once('secureConnect', () => {
       const seen = socket.getPeerX509Certificate()
       if (!seen || fingerprintOf(seen) !== this.#fingerprint)
-        return end(new Error(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
+        return end(new ExpectedError(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
       socket.off('error', end).off('timeout', tooLate)
       socket.setTimeout(0)
       socket.setKeepAlive(true, 30_000) // a node that lost its power says nothing

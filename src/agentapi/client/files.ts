@@ -2,6 +2,7 @@
 // believed: an agent may be somebody else by now, and what it lists becomes names elsewhere. Refusals are thrown.
 import type { IncomingMessage } from 'node:http'
 import { captureKey } from '../../model/capture.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
 import type { Listing } from '../server/server.ts'
 import type { AgentAddress, Agents } from './agents.ts'
@@ -26,9 +27,9 @@ export async function listFiles(
   path: string,
 ): Promise<{ readonly files: readonly ListedFile[]; readonly others: number }> {
   const response = await agents.request(place, { path, signal: AbortSignal.timeout(apiTimeoutMs) })
-  if (response.statusCode !== 200) throw new Error(`the agent answered ${response.statusCode}`)
+  if (response.statusCode !== 200) throw new ExpectedError(`the agent answered ${response.statusCode}`)
   const { files } = (await readBounded(response, listBytesMax)) as Listing
-  if (!Array.isArray(files)) throw new Error('the agent did not list files')
+  if (!Array.isArray(files)) throw new ExpectedError('the agent did not list files')
   const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
   return { files: [...ours.values()], others: files.length - ours.size }
 }
@@ -45,7 +46,7 @@ export async function openFile(
   const answer = await agents.request(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]) })
   if (answer.statusCode === (fromByte === 0 ? 200 : 206)) return answer
   answer.resume()
-  throw new Error(`the agent answered ${answer.statusCode}`)
+  throw new ExpectedError(`the agent answered ${answer.statusCode}`)
 }
 
 /** The agent's SHA-256 of that file, hexadecimal. */
@@ -60,7 +61,8 @@ export async function digestOf(agents: Agents, { place, path, file }: FilePresen
   })
   answer.resume()
   const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(String(answer.headers['repr-digest'] ?? '')) ?? []
-  if (answer.statusCode !== 200 || digest === undefined) throw new Error(`the agent answered ${answer.statusCode}, and gave no checksum`)
+  if (answer.statusCode !== 200 || digest === undefined)
+    throw new ExpectedError(`the agent answered ${answer.statusCode}, and gave no checksum`)
   return Buffer.from(digest, 'base64').toString('hex')
 }
 

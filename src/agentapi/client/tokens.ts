@@ -3,6 +3,7 @@
 
 import { agentAudience } from '../../auth/reviews.ts'
 import { apiErrorMessage, type Kube } from '../../kube/request.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { readBounded } from '../../runtime/http.ts'
 
@@ -49,7 +50,8 @@ export class AgentTokens {
       body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec }),
       signal: AbortSignal.timeout(apiTimeoutMs),
     })
-    if (response.statusCode !== 201) throw new Error(`Cannot get a token for the agent of ${node}: ${await apiErrorMessage(response)}`)
+    if (response.statusCode !== 201)
+      throw new ExpectedError(`Cannot get a token for the agent of ${node}: ${await apiErrorMessage(response)}`)
     return ((await readBounded(response, 65_536)) as { readonly status: { readonly token: string } }).status.token
   }
 }

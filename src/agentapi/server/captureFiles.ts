@@ -6,6 +6,7 @@ import { constants, lstatSync, rmSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../../files/captureFolder.ts'
+import { ExpectedError } from '../../model/errors.ts'
 
 /** `bytes`: what may be read of it now. */
 export type CaptureFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
@@ -88,7 +89,7 @@ export class OpenedFile implements AsyncDisposable {
     const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(chunkBytes, end - start)))
     for (let at = start; at < end; ) {
       const { bytesRead } = await this.#handle.read(buffer, 0, Math.min(buffer.length, end - at), at)
-      if (bytesRead === 0) throw new Error(`Cannot read the file: it ends at ${at}, expected ${end} bytes`)
+      if (bytesRead === 0) throw new ExpectedError(`Cannot read the file: it ends at ${at}, expected ${end} bytes`)
       yield buffer.subarray(0, bytesRead)
       at += bytesRead
     }

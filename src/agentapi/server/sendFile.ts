@@ -1,5 +1,6 @@
 // One piece at a time, the next when this one has left: a reader who is slow or gone costs the agent no memory.
 import type { FastifyReply } from 'fastify'
+import { ExpectedError } from '../../model/errors.ts'
 import type { OpenedFile } from './captureFiles.ts'
 
 /** From `start`, up to but without `end`; closes the file. What did not all leave is broken off, so that the reader sees it. */
@@ -23,7 +24,7 @@ export async function sendSteadily(
 
 function flushed(raw: FastifyReply['raw'], piece: Buffer, gone: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = () => reject(new Error('Cannot go on: the reader has gone'))
+    const stop = () => reject(new ExpectedError('Cannot go on: the reader has gone'))
     if (gone.aborted) return stop()
     gone.addEventListener('abort', stop, { once: true })
     raw.write(piece, error => {

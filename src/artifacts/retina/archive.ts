@@ -5,6 +5,7 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePercent } from '../../files/directories.ts'
 import type { ArtifactJob, ArtifactResult, RetinaArchive } from '../../model/artifact.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import type { Settings } from '../../model/settings.ts'
 import { truncateText } from '../../model/text.ts'
 import { commitFile, hostFolder, openTemporary } from '../hostFolder.ts'
@@ -44,7 +45,9 @@ async function pack(job: ArchiveJob, parts: ArchiveDeps, tell: (problem: string)
   const folder = artifact.place ? await hostFolder(artifact.place) : parts.folder
   const free = freePercent(folder)
   if (free < parts.settings.captureDiskFreePercentMin)
-    throw new Error(`Cannot write an archive to "${folder}": ${Math.floor(free)} % of the disk are free, below captureDiskFreePercentMin`)
+    throw new ExpectedError(
+      `Cannot write an archive to "${folder}": ${Math.floor(free)} % of the disk are free, below captureDiskFreePercentMin`,
+    )
   const temporary = join(folder, `.${capture.uid}.tar.gz.part`)
   try {
     await using output = await openTemporary(temporary)

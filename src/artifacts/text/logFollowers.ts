@@ -4,9 +4,9 @@
 
 import { doubledMs } from '../../model/backoff.ts'
 import type { FollowedCapture } from '../../model/decision.ts'
+import { isExpected } from '../../model/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/log.ts'
-import { isExpected } from '../../tap/failure.ts'
 import type { LinePrinter } from './stdoutWriter.ts'
 
 export type LogFollowerDeps = {

@@ -2,6 +2,7 @@
 // this process does, which writing to the pipe in the ordinary way would bring about. In: whole lines, of 4 KiB together if they are
 // to stay together beside what others write there.
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { ExpectedError } from '../../model/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
 
 export type LinePrinter = (text: string, signal: AbortSignal) => Promise<void>
@@ -34,7 +35,7 @@ export class StdoutWriter implements Disposable {
 }
 
 export function printerStopped(): Error {
-  return new Error('Cannot print packets: selcap or the capture was stopped')
+  return new ExpectedError('Cannot print packets: selcap or the capture was stopped')
 }
 
 /** The same pipe, by a description of our own that does not block; undefined: it is no pipe, which does not fill. */

@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
+import { ExpectedError } from '../../model/errors.ts'
 import type { PcapRecord } from '../../pcap/orderedRecords.ts'
 import { tcpdumpAsNobody } from './sandbox.ts'
 
@@ -57,7 +58,7 @@ async function* decoded(
     await fed
     const [code] = await ended
     if (code !== 0 || expected.length > 0)
-      throw new Error(`Cannot make text of the packets: tcpdump ended with ${code}: ${await complaint}`)
+      throw new ExpectedError(`Cannot make text of the packets: tcpdump ended with ${code}: ${await complaint}`)
     if (line !== undefined) yield line
   } finally {
     tcpdump.kill('SIGKILL')
@@ -78,11 +79,14 @@ async function start(flags: readonly string[]): Promise<Process> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')
-      throw new Error('Cannot make text of the packets: found no tcpdump in PATH, expected it there; outputFormat pcap does without', {
-        cause: error,
-      })
+      throw new ExpectedError(
+        'Cannot make text of the packets: found no tcpdump in PATH, expected it there; outputFormat pcap does without',
+        {
+          cause: error,
+        },
+      )
     if (code === 'EPERM')
-      throw new Error('Cannot make text of the packets: tcpdump is run as nobody, which takes the capabilities SETUID and SETGID', {
+      throw new ExpectedError('Cannot make text of the packets: tcpdump is run as nobody, which takes the capabilities SETUID and SETGID', {
         cause: error,
       })
     throw error

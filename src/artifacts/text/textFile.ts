@@ -5,6 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { ExpectedError } from '../../model/errors.ts'
 import { openTemporary } from '../hostFolder.ts'
 import { endOf, notFound, toolEnvironment } from '../runTool.ts'
 import { tcpdumpAsNobody } from './sandbox.ts'
@@ -18,7 +19,7 @@ type TextFileOptions = { readonly file: string; readonly text: string; readonly 
 /** Why the text is not there, or not whole. */
 export async function render({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
   const strange = flags.find(flag => !tcpdumpCache.test(flag))
-  if (strange !== undefined) throw new Error(`Cannot render packets: "${strange}" is no flag that shapes text`)
+  if (strange !== undefined) throw new ExpectedError(`Cannot render packets: "${strange}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await using output = await openTemporary(text)
   const child = await start(['-n', ...flags.filter(flag => flag !== '-n')], input.fd)

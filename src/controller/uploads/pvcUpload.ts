@@ -4,6 +4,7 @@
 
 import { apiErrorMessage } from '../../kube/request.ts'
 import { apiVersionOf } from '../../kube/resources.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { claimField } from '../../model/output.ts'
 import { readBounded } from '../../runtime/http.ts'
 import { type PvcPod, pvcPod, pvcPodName } from './pvcPod.ts'
@@ -24,14 +25,14 @@ export async function runPvcUpload(
   if (claim === undefined || wish.nodes.every(node => isThere(node, wish, memory))) return 'done'
   if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'
   try {
-    if (parts.claimImage === undefined) throw new Error('the administrator has not allowed it (daemonset/overlays/claims)')
+    if (parts.claimImage === undefined) throw new ExpectedError('the administrator has not allowed it (daemonset/overlays/claims)')
     const pod = await getPod(parts, wish, signal)
     const made = podOf(parts, wish, claim)
     if (pod === undefined) await createPod(parts, wish, signal, { method: 'POST', body: JSON.stringify(made) })
     if (pod?.status?.phase !== 'Succeeded' && pod?.status?.phase !== 'Failed') return 'waits'
     await createPod(parts, wish, signal, { method: 'DELETE' })
     if (pod.status.phase === 'Failed')
-      throw new Error(`the pod ${pvcPodName(wish.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
+      throw new ExpectedError(`the pod ${pvcPodName(wish.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
     const compared = wish.output.isCleanedUp ? await verifyPvc(parts.agents, wish, { found: pod, made }, signal) : []
     for (const { node, file } of compared) memory.stored.add(versionTagOf(node, file.name, file.etag, claimField))
     recordResult(parts, wish, compared, memory)
@@ -89,5 +90,5 @@ async function createPod(
   if (statusCode < 300) return readBounded(response, bytesMax)
   const said = await apiErrorMessage(response)
   if (statusCode === 404 && method !== 'POST') return undefined
-  throw new Error(said)
+  throw new ExpectedError(said)
 }

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Agents } from '../../agentapi/client/agents.ts'
 import { digestOf, filesPath, type ListedFile, listFiles } from '../../agentapi/client/files.ts'
 import { type CopiedFile, copyManifestOf, isSameCopy } from '../../model/copyManifest.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import type { PvcPod } from './pvcPod.ts'
 import type { UploadRequest } from './request.ts'
 
@@ -28,7 +29,7 @@ export async function verifyPvc(
   { found, made }: { readonly found: FoundPod; readonly made: PvcPod },
   signal: AbortSignal,
 ): Promise<ComparedFile[]> {
-  if (!isAsMade(found, made)) throw new Error('the pod is another than the controller makes: nothing is removed from the nodes')
+  if (!isAsMade(found, made)) throw new ExpectedError('the pod is another than the controller makes: nothing is removed from the nodes')
   const ended = found.status?.containerStatuses?.find(({ name }) => name === made.spec.containers[0].name)?.state?.terminated
   const path = filesPath(wish.capture)
   const files: ComparedFile[] = []
@@ -38,7 +39,7 @@ export async function verifyPvc(
   }
   const wanted = copyManifestOf(files.map(asCopied), text => createHash('sha256').update(text).digest('hex'))
   if (ended?.exitCode !== 0 || !isSameCopy(parsed(ended.message), wanted))
-    throw new Error('what lies there has another size or checksum than what the nodes hold: nothing is removed from them')
+    throw new ExpectedError('what lies there has another size or checksum than what the nodes hold: nothing is removed from them')
   return files
 }
 

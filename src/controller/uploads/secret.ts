@@ -1,23 +1,25 @@
 // A Secret of the capture's own namespace, read when it is needed and kept by nobody. Refuses with its name, never with a value.
 
 import { apiErrorMessage, type Kube } from '../../kube/request.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
 import type { SecretValues } from '../../store/store.ts'
 
 const apiTimeoutMs = 10_000
 const bytesMax = 4_194_304 // an API server keeps one megabyte, in base64
 
-export class SecretNotFound extends Error {
+export class SecretNotFound extends ExpectedError {
   override readonly name = 'SecretNotFound'
 }
 
 export async function readSecret(kube: Kube, namespace: string, name: string, signal: AbortSignal): Promise<SecretValues> {
-  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) throw new Error(`Cannot read Secret "${name}": expected the name of a Secret`)
+  if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name))
+    throw new ExpectedError(`Cannot read Secret "${name}": expected the name of a Secret`)
   const path = `/api/v1/namespaces/${namespace}/secrets/${name}`
   const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
   if (response.statusCode !== 200) {
     const message = `Cannot read Secret "${name}": ${await apiErrorMessage(response)}`
-    throw response.statusCode === 404 ? new SecretNotFound(message) : new Error(message)
+    throw response.statusCode === 404 ? new SecretNotFound(message) : new ExpectedError(message)
   }
   const { data = {} } = (await readBounded(response, bytesMax)) as { readonly data?: Readonly<Record<string, string>> }
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))

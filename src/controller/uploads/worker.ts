@@ -13,6 +13,7 @@ import {
   removeArtifact,
   removeFiles,
 } from '../../agentapi/client/files.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
 import type { UploadStatus } from '../../model/status.ts'
 import { openStore } from '../../store/openStore.ts'
@@ -152,11 +153,11 @@ async function cleanUp({ agents }: UploadDeps, wish: UploadRequest, memory: Uplo
       return
     for (const file of wanting.only ? files.filter(file => isWanted(wanting, file.name)) : []) {
       const code = await removeArtifact(agents, { place, path, file })
-      if (code !== 204) throw new Error(`the agent answered ${code}`)
+      if (code !== 204) throw new ExpectedError(`the agent answered ${code}`)
       memory.stored.add(versionTagOf(node, file.name, removed))
     }
     const code = wanting.only ? 204 : await removeFiles(agents, place, path)
-    if (code !== 204 && code !== 409) throw new Error(`the agent answered ${code}`) // 409: it captures again
+    if (code !== 204 && code !== 409) throw new ExpectedError(`the agent answered ${code}`) // 409: it captures again
   } catch (error) {
     memory.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
   }

@@ -8,6 +8,7 @@ import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pcap, { type PacketWithHeader } from 'pcap'
 import { snapLengthMax } from '../../model/capture.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { MessageWriter, type PcapRequest } from './pcapMessage.ts'
 import { readLinks } from './portableLinks.ts'
 
@@ -107,7 +108,7 @@ function read(path: string, filter: string): void {
   const file = new Session(false, path, filter, 0, snapLengthMax)
   out.message({ kind: 'ready', linkType: file.link_type })
   file.on('packet', take)
-  if (file.session.dispatch(file.buf, file.header) < 0) throw new Error('the file is damaged, or ends within a record')
+  if (file.session.dispatch(file.buf, file.header) < 0) throw new ExpectedError('the file is damaged, or ends within a record')
 }
 
 function take({ buf, header }: PacketWithHeader): void {

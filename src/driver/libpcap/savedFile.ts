@@ -2,6 +2,7 @@
 // replay and tests. A process of its own reads it (pcapProcess.ts says why); whoever iterates slowly makes it wait.
 // Refuses a file that libpcap refuses, in its words, and one that ends within a record, after the packets before.
 import { resolve } from 'node:path'
+import { ExpectedError } from '../../model/errors.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
 
 /** `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`. */
@@ -19,7 +20,7 @@ export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<
       if ('packet' in message) {
         const { seconds, microseconds, original, bytes } = message.packet
         yield { atMs: seconds * 1_000 + microseconds / 1_000, captured: bytes.length, original, bytes }
-      } else if (message.news.kind === 'refused') throw new Error(`Cannot ${what}: ${message.news.message}`)
+      } else if (message.news.kind === 'refused') throw new ExpectedError(`Cannot ${what}: ${message.news.message}`)
       else return // complete
     }
   } while (await child.more())

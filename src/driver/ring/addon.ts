@@ -98,7 +98,7 @@ export class AddonBinding {
     this.#calls.set(call, pending)
     this.addon.ref()
     try {
-      make(call)
+      callAddon(() => make(call))
       const answer = await pending.promise
       if (!isKind(answer, kind)) throw new Error(`Cannot use answer of call ${call}: expected ${kind}, got ${answer.kind}`)
       return answer
@@ -142,6 +142,20 @@ export class AddonBinding {
       case 'down':
         return this.#tapListeners.get(event.tap)?.(event)
     }
+  }
+}
+
+/**
+ * Calls the addon and turns what it throws for want of memory, threads or descriptors into a TapError.
+ * A TypeError or RangeError is about the arguments, which makes it a bug: it is rethrown.
+ */
+export function callAddon<Result>(call: () => Result): Result {
+  try {
+    return call()
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    throw new TapError('NO_MEMORY', code === undefined ? error.message : `${error.message}: ${code}`, error)
   }
 }
 

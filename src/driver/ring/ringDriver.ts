@@ -3,7 +3,15 @@
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from '../driver.ts'
-import { type Addon, AddonBinding, type NativeLimitGroup, type NativeTapEvent, type NativeWindow, type OpenOptions } from './addon.ts'
+import {
+  type Addon,
+  AddonBinding,
+  callAddon,
+  type NativeLimitGroup,
+  type NativeTapEvent,
+  type NativeWindow,
+  type OpenOptions,
+} from './addon.ts'
 import { LinkWatch } from './linkWatch.ts'
 
 const counts = new Float64Array(7) // filled by addon.counters()
@@ -18,7 +26,7 @@ class RingLimit implements LimitGroup {
 
   constructor(addon: Addon) {
     this.#addon = addon
-    this.group = addon.limitGroup()
+    this.group = callAddon(() => addon.limitGroup())
   }
 
   setLeft({ packets = -1, bytes = -1 }: { readonly packets?: number; readonly bytes?: number }): void {
@@ -65,7 +73,7 @@ class RingTap implements DriverTap {
   }
 
   offer(sink: Sink): void {
-    this.#binding.addon.offer(this.#number, sink)
+    callAddon(() => this.#binding.addon.offer(this.#number, sink))
   }
 
   rotate(): void {
@@ -152,7 +160,7 @@ class RingDriver implements Driver {
   }
 
   pipe(bytes: number): Pipe {
-    const [readFd, writeFd] = this.#binding.addon.pipe(bytes)
+    const [readFd, writeFd] = callAddon(() => this.#binding.addon.pipe(bytes))
     return { readFd, writeFd }
   }
 

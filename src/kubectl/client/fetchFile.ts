@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { doubledMs } from '../../model/backoff.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
 export type Fetch = {
@@ -146,7 +147,7 @@ function stateOf(target: string): string {
   return `${target}.part.json`
 }
 
-class BrokenOff extends Error {
+class BrokenOff extends ExpectedError {
   override readonly name = 'BrokenOff'
 }
 

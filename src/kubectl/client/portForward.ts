@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { ExpectedError } from '../../model/errors.ts'
 import type { ClusterOptions } from './session.ts'
 
 export type PortForwardDeps = Pick<ClusterOptions, 'context' | 'kubeconfig'> & {
@@ -50,8 +51,8 @@ export class PortForward {
       said += chunk.toString()
     })
     const ended = new Promise<never>((_, reject) => {
-      child.once('error', error => reject(new Error(`kubectl: ${error.message}`)))
-      child.once('close', () => reject(new Error(said.trim() || 'kubectl port-forward ended without a word')))
+      child.once('error', error => reject(new ExpectedError(`kubectl: ${error.message}`)))
+      child.once('close', () => reject(new ExpectedError(said.trim() || 'kubectl port-forward ended without a word')))
     })
     try {
       return { child, port: await Promise.race([announcedPort(child), ended]) }
