@@ -10,13 +10,12 @@ import { StdoutWriter } from '../artifacts/text/stdoutWriter.ts'
 import { makeCertificateInChild } from '../auth/certificateInChild.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { Certificate } from '../auth/selfSignedCertificate.ts'
-import type { AgentOptions } from '../cmd/agent.ts'
 import type { Budgets, NodeIdentity } from '../core/status/nodeReport.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ClockSkew } from '../kube/clockSkew.ts'
 import { connectKube } from '../kube/connect.ts'
-import type { Api } from '../model/capture.ts'
+import type { Api } from '../model/captureRef.ts'
 import type { Settings } from '../model/settings.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
 import { ReportWriter } from '../publish/reportWriter.ts'
@@ -31,6 +30,21 @@ import { configuredLogger, makeEngine, openConfiguration, runEngine } from './st
 const reviewsKeptMs = 10_000 // a download asks many times; a gateway that is gone is refused that soon
 const streamsMax = 8 // live streams of this node at a time
 const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
+
+export type AgentOptions = {
+  readonly node: string
+  readonly captures?: string
+  readonly config?: string
+  readonly settings?: string
+  readonly kubeconfig?: string
+  readonly apiGroup: string
+  readonly apis: readonly Api[]
+  readonly namespace: string
+  readonly driver: 'ring' | 'libpcap'
+  readonly metricsHost: string
+  readonly metricsPort?: string
+  readonly agentPort?: string
+}
 
 export async function runAgent(options: AgentOptions): Promise<void> {
   const { node, apiGroup: group, apis } = options

@@ -2,7 +2,6 @@
 // Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
 import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StandaloneOptions } from '../cmd/standalone.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import { UsageError } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
@@ -15,6 +14,16 @@ import { TapManager } from '../tap/tapManager.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
 
 const counterMs = 1_000 // the readers are on this machine: a second is cheap
+
+export type StandaloneOptions = {
+  readonly manifests: string
+  readonly captures?: string
+  readonly status: string
+  readonly node: string
+  readonly config?: string
+  readonly driver: 'ring' | 'libpcap'
+  readonly metricsPort?: string
+}
 
 export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await mustBeDirectory('--manifests', options.manifests)

@@ -1,6 +1,7 @@
 // Makes what a finished capture wants made of its files: each kind of artifact has its maker, loaded when one is wanted.
 // What fails is told in what it resolves to.
-import type { ArtifactJob, ArtifactResult } from '../model/artifact.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
+import type { ArtifactJob } from '../model/decision.ts'
 import type { Settings } from '../model/settings.ts'
 import type { LinePrinter } from './text/stdoutWriter.ts'
 

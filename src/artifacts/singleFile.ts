@@ -3,8 +3,9 @@
 // grows beyond its limit, and is the same one when it is made again after a crash.
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ArtifactJob, ArtifactResult, SingleFile } from '../model/artifact.ts'
+import type { ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
+import type { ArtifactJob } from '../model/decision.ts'
 import { ExpectedError, isExpected } from '../model/errors.ts'
 import { fileHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'

@@ -1,23 +1,8 @@
 // `selcap agent`: the node's engine over a Kubernetes cluster. Wires and waits; SIGTERM and SIGINT end it cleanly.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
-import type { Api } from '../model/capture.ts'
+import type { AgentOptions } from '../agent/run.ts'
 import { apisOption } from './servedApis.ts'
-
-export type AgentOptions = {
-  readonly node: string
-  readonly captures?: string
-  readonly config?: string
-  readonly settings?: string
-  readonly kubeconfig?: string
-  readonly apiGroup: string
-  readonly apis: readonly Api[]
-  readonly namespace: string
-  readonly driver: 'ring' | 'libpcap'
-  readonly metricsHost: string
-  readonly metricsPort?: string
-  readonly agentPort?: string
-}
 
 export function agentCommand(): Command {
   const { NODE_NAME, CAPTURE_API_GROUP, POD_NAMESPACE } = process.env

@@ -1,6 +1,6 @@
 // `selcap gateway`: hands capture files to those who may have them. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
-import type { Api } from '../model/capture.ts'
+import type { Api } from '../model/captureRef.ts'
 import { apisOption } from './servedApis.ts'
 
 export type GatewayOptions = {

@@ -1,6 +1,6 @@
 // Which kinds of capture a program serves beside PacketCapture: the components of daemonset/ say so, each for itself.
 import { InvalidArgumentError, Option } from 'commander'
-import { type Api, apiOfWord, apis, apiWords } from '../model/capture.ts'
+import { type Api, apiOfWord, apis, apiWords } from '../model/captureRef.ts'
 
 const ownApi: Api = 'PacketCapture' // served always
 const otherApis = apis.filter(api => api !== ownApi).map(api => apiWords[api])

@@ -1,16 +1,7 @@
 // `selcap standalone`: the node's engine over a directory of manifests, without Kubernetes. Wires and waits; SIGTERM and SIGINT end it cleanly.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
-
-export type StandaloneOptions = {
-  readonly manifests: string
-  readonly captures?: string
-  readonly status: string
-  readonly node: string
-  readonly config?: string
-  readonly driver: 'ring' | 'libpcap'
-  readonly metricsPort?: string
-}
+import type { StandaloneOptions } from '../agent/standalone.ts'
 
 export function standaloneCommand(): Command {
   return new Command('standalone')

@@ -3,9 +3,9 @@
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 
 import type { ActualCapture, ActualState, Halt } from '../model/actualState.ts'
-import { type ArtifactJob, retryAtMs } from '../model/artifact.ts'
+import { retryAtMs } from '../model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
-import type { CaptureDecision, Decision, FollowedCapture } from '../model/decision.ts'
+import type { ArtifactJob, CaptureDecision, Decision, FollowedCapture } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import { filterKey, tapId } from '../model/tap.ts'
 import type { World } from '../model/world.ts'

@@ -1,7 +1,8 @@
 // Which endpoints a capture takes: live ones within its scope, on this node, that its selector matches.
 // In: an intent and the endpoints grouped by namespace. Out: the matching ones by name, and counts that explain an empty result.
 // A selector never sees an endpoint outside of the scope, which for a PacketCapture is its own namespace. Budgets are src/plan's.
-import type { CaptureRef, Intent, Scope } from '../model/capture.ts'
+import type { Intent, Scope } from '../model/capture.ts'
+import type { CaptureRef } from '../model/captureRef.ts'
 import type { MatchCounts } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 

@@ -2,7 +2,7 @@
 // captureDir, names are checked, and only a directory that carries the state file is ever removed.
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { captureKey } from '../model/capture.ts'
+import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
 

@@ -4,7 +4,7 @@ import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rm
 import { join } from 'node:path'
 import type { ActualEndpoint, Halt, LimitHit } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
-import type { CaptureRef } from '../model/capture.ts'
+import type { CaptureRef } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { hasStoredShape } from './stateSchema.ts'
 

@@ -1,6 +1,6 @@
 // The shape of a state file, checked before anything of it is believed: another version, or a hand, may have written it.
 import { Ajv, type JSONSchemaType } from 'ajv'
-import { apis } from '../model/capture.ts'
+import { apis } from '../model/captureRef.ts'
 import type { StoredCapture } from './stateFile.ts'
 
 const number = { type: 'number' } as const

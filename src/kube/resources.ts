@@ -1,5 +1,5 @@
 // Where the API server has the resources of each kind of capture.
-import { type Api, apis } from '../model/capture.ts'
+import { type Api, apis } from '../model/captureRef.ts'
 
 type ResourcePlace = { readonly namespace: string; readonly name: string }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parse } from 'yaml'
 import { readTime } from '../api/packetcapture/time.ts'
-import type { Api } from '../model/capture.ts'
+import type { Api } from '../model/captureRef.ts'
 
 export type Schema = {
   readonly type?: string

@@ -1,9 +1,7 @@
 // What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
 // and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
 
-import type { ActualCapture } from './actualState.ts'
 import { doubledMs } from './backoff.ts'
-import type { CaptureRef } from './capture.ts'
 
 /** What is wanted. Each kind is one maker of src/artifacts. */
 export type Artifact = SingleFile | RetinaArchive
@@ -28,9 +26,6 @@ export type RetinaArchive = {
   readonly includeMetadata: boolean
   readonly display: readonly string[] // flags of tcpdump; none: no text beside the packets
 }
-
-/** One to be made now: the capture is over on this node, its taps are closed. */
-export type ArtifactJob = { readonly key: string; readonly capture: CaptureRef; readonly artifact: Artifact; readonly facts: ActualCapture }
 
 /** What became of it. `error`: why there is none, or not all of it. Paths are absolute, on the node. */
 export type ArtifactResult = {

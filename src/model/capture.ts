@@ -1,32 +1,9 @@
-// What a user asked for, in the engine's own words: one shape for every API that selcap serves.
-// In: nothing, these are types. Made by src/intent; read by match, schedule, plan, status.
+// One accepted capture as an Intent, or a refused one as a Rejection: one shape for every API that selcap serves.
+// Made by src/api from a resource's spec; read by src/core.
 import type { Artifact } from './artifact.ts'
+import type { CaptureRef } from './captureRef.ts'
 import type { Output } from './output.ts'
 import type { Quota } from './quota.ts'
-
-/** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
-export const apis = ['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const
-export type Api = (typeof apis)[number]
-
-/** What users call the kinds, in options and settings. */
-export const apiWords: Readonly<Record<Api, string>> = {
-  PacketCapture: 'packetcapture',
-  Capture: 'retina',
-  PacketCaptureConfig: 'packetcaptureconfig',
-}
-
-/** undefined: no kind is called so. */
-export function apiOfWord(word: string): Api | undefined {
-  return apis.find(api => apiWords[api] === word)
-}
-
-/** Identity of the resource that asked. Files belong to all four: a new uid under an old name starts afresh. */
-export type CaptureRef = {
-  readonly api: Api
-  readonly namespace: string // '' of a resource of the whole cluster
-  readonly name: string
-  readonly uid: string
-}
 
 /** When to capture, milliseconds since the epoch. `schedule` are recurring windows inside startMs…endMs. */
 export type Window = {
@@ -103,19 +80,4 @@ export type Rejection = {
 
 export function rejectionOf({ capture, key, generation }: Omit<Rejection, 'ok' | 'message'>, message: string): Rejection {
   return { ok: false, capture, key, generation, message }
-}
-
-/**
- * The key of a capture in every map, and its directory under captureDir. Namespaces have no dot in their names, so captures of
- * different kinds never share one.
- */
-export function captureKey({ api = 'PacketCapture', namespace, name }: NamedCapture & { readonly api?: Api }): string {
-  switch (api) {
-    case 'PacketCapture':
-      return `${namespace}/${name}`
-    case 'Capture':
-      return `${namespace}.retina.sh/${name}`
-    case 'PacketCaptureConfig':
-      return `networking.packet.io/${name}`
-  }
 }

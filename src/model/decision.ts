@@ -1,9 +1,9 @@
 // What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
 // Made by src/engine/evaluate.ts; applied by the engine, logged by src/engine/turnLog.ts, turned into a report by src/status.
 
-import type { Halt } from './actualState.ts'
-import type { ArtifactJob } from './artifact.ts'
-import type { CaptureRef } from './capture.ts'
+import type { ActualCapture, Halt } from './actualState.ts'
+import type { Artifact } from './artifact.ts'
+import type { CaptureRef } from './captureRef.ts'
 import type { ProblemReason } from './codes.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Action, FilterSpec } from './tap.ts'
@@ -40,6 +40,14 @@ export type CaptureDecision = {
   readonly phase: Phase
   readonly matches: MatchCounts
   readonly refused: ReadonlyMap<string, Refusal> // by endpoint name
+}
+
+/** An artifact to make now: the capture is over on this node, and its taps are closed. */
+export type ArtifactJob = {
+  readonly key: string
+  readonly capture: CaptureRef
+  readonly artifact: Artifact
+  readonly facts: ActualCapture
 }
 
 /** A capture whose packets are printed as they come. */

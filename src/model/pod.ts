@@ -1,5 +1,5 @@
 // The parts of a Kubernetes pod that make an endpoint.
-import type { Labels } from './world.ts'
+import type { Labels } from './labels.ts'
 
 export type Pod = {
   readonly metadata: {

@@ -1,5 +1,6 @@
 // One open (or wanted) tap: a capture on one endpoint's interface. A spec is data: compared, logged, tested.
-import type { CaptureRef, Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
+import type { Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
+import type { CaptureRef } from './captureRef.ts'
 import type { CloseReason } from './codes.ts'
 import type { TapWindow } from './tapWindow.ts'
 

@@ -1,6 +1,6 @@
 // What others may know of the engine's turns: which taps a capture has now, and when that may have changed.
 // src/engine/engine.ts is it; src/stream follows captures by it.
-import type { CaptureRef } from './capture.ts'
+import type { CaptureRef } from './captureRef.ts'
 import type { TapSpec } from './tap.ts'
 
 /** A capture within its window, with those of its taps that are open. */

@@ -1,10 +1,9 @@
 // One snapshot of everything outside: the documents as they stand and the node's settings.
 // Made by src/world (manifests or a cluster); given whole to decide() each turn.
-import type { Api } from './capture.ts'
+import type { Api } from './captureRef.ts'
+import type { Labels } from './labels.ts'
 import type { Pod } from './pod.ts'
 import type { Settings } from './settings.ts'
-
-export type Labels = Readonly<Record<string, string>>
 
 export type ObjectMeta = {
   readonly name: string

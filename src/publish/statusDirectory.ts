@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
 import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
-import { captureKey } from '../model/capture.ts'
+import { captureKey } from '../model/captureRef.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
 

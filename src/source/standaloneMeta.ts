@@ -4,7 +4,7 @@
 // An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifests.ts does).
 import { randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { captureKey } from '../model/capture.ts'
+import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import type { ObjectMeta, PacketCapture } from '../model/world.ts'
 

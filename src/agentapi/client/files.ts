@@ -1,7 +1,7 @@
 // The files of one capture at one agent: listed, read, removed. In: where the agent is. Out: what it says, as far as it can be
 // believed: an agent may be somebody else by now, and what it lists becomes names elsewhere. Refusals are thrown.
 import type { IncomingMessage } from 'node:http'
-import { captureKey } from '../../model/capture.ts'
+import { captureKey } from '../../model/captureRef.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
 import type { Listing } from '../server/server.ts'

@@ -1,17 +1,8 @@
 // A PacketCapture as written to what the engine acts upon, or to the reason why not. Pure; never throws: whatever an older
 // schema let through becomes that capture's Error and harms nobody else.
 import { parseSelector } from '../../../grammar/selector.ts'
-import {
-  type CaptureRef,
-  captureKey,
-  type Intent,
-  type Limits,
-  type Rejection,
-  type Rotation,
-  rejectionOf,
-  snapLengthMax,
-  type Window,
-} from '../../model/capture.ts'
+import { type Intent, type Limits, type Rejection, type Rotation, rejectionOf, snapLengthMax, type Window } from '../../model/capture.ts'
+import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'

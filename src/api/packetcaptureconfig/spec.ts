@@ -3,7 +3,8 @@
 // from and to the pods' addresses, whatever these are, so the filter does not name them.
 import { isIPv4, isIPv6 } from 'node:net'
 import { attemptsMax, type SingleFile } from '../../model/artifact.ts'
-import { type CaptureRef, captureKey, type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../../model/capture.ts'
+import { type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../../model/capture.ts'
+import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Settings } from '../../model/settings.ts'
 import { filterInstructions } from '../../model/tap.ts'
 import type { ForeignCapture } from '../../model/world.ts'

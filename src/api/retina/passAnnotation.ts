@@ -1,8 +1,10 @@
 // The controller's pass on a capture: the nodes that may begin it, as an annotation. A watch that follows metadata alone shows it, so
 // that a node hears of it without asking. Who may write it is said in the manifests' admission.yaml: whoever may write status.
 // Pure; what is not a pass of this very resource is none.
+
+import type { Labels } from '../../model/labels.ts'
 import type { Pass } from '../../model/quota.ts'
-import type { Labels, ObjectMeta } from '../../model/world.ts'
+import type { ObjectMeta } from '../../model/world.ts'
 
 const annotation = 'selcap.dev/pass'
 

@@ -1,7 +1,8 @@
 // A Capture of retina.sh as written to what the engine acts upon, or to the reason why not, in Retina's words and its order of
 // looking. Pure; never throws.
 import type { HostPlace } from '../../model/artifact.ts'
-import { type CaptureRef, captureKey, type Intent, type Rejection, snapLengthMax, type Window } from '../../model/capture.ts'
+import { type Intent, type Rejection, snapLengthMax, type Window } from '../../model/capture.ts'
+import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Quota } from '../../model/quota.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { ForeignCapture, ObjectMeta, World } from '../../model/world.ts'

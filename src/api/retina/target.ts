@@ -2,7 +2,8 @@
 // RangeError in Retina's words, in its order. Pods are captured on their own interfaces, never by address: a pod without one
 // is waited for, and nothing widens a capture.
 import type { Intent, Scope } from '../../model/capture.ts'
-import type { Labels, World } from '../../model/world.ts'
+import type { Labels } from '../../model/labels.ts'
+import type { World } from '../../model/world.ts'
 import { type LabelSelector, readLabelSelector } from './labelSelector.ts'
 
 export type CaptureTarget = {

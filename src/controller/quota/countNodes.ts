@@ -6,9 +6,10 @@ import type { Labelled } from '../../kube/informer.ts'
 import { readPagedList } from '../../kube/pagedList.ts'
 import type { Kube } from '../../kube/request.ts'
 import { trimPod } from '../../kube/trimPod.ts'
+import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import type { Settings } from '../../model/settings.ts'
-import type { CaptureDocument, Labels } from '../../model/world.ts'
+import type { CaptureDocument } from '../../model/world.ts'
 import { scopeOf, targetNodes } from './targetNodes.ts'
 
 export type CountNodesDeps = { readonly kube: Kube; readonly settings: Settings; readonly signal: AbortSignal }

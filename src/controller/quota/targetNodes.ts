@@ -5,9 +5,10 @@ import { readCapture } from '../../api/read.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
 import { candidatesOf, matchEndpoints } from '../../core/match.ts'
 import type { Scope } from '../../model/capture.ts'
+import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import type { Settings } from '../../model/settings.ts'
-import type { CaptureDocument, Labels } from '../../model/world.ts'
+import type { CaptureDocument } from '../../model/world.ts'
 
 export type NodeTargets = {
   readonly settings: Settings

@@ -1,7 +1,7 @@
 // The pod that writes a capture's files into a PersistentVolumeClaim: in the capture's namespace, for as long as that takes. It runs
 // `selcap download` with a token of its own, which the gateway judges like anybody's, fits the restricted standard, and mounts the
 // claim and nothing else. It goes with the capture. In: what is to be copied. Out: the pod, as data.
-import { apiWords, type CaptureRef, captureKey } from '../../model/capture.ts'
+import { apiWords, type CaptureRef, captureKey } from '../../model/captureRef.ts'
 
 /** Of the capture's namespace; whoever administers that says what it may read. */
 export const pvcAccount = 'selcap-claim'

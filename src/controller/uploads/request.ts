@@ -1,6 +1,6 @@
 // What is to go elsewhere of one capture: as data, made anew in each turn. And the names that files get there.
 import type { AgentAddress } from '../../agentapi/client/agents.ts'
-import type { CaptureRef } from '../../model/capture.ts'
+import type { CaptureRef } from '../../model/captureRef.ts'
 import type { Output } from '../../model/output.ts'
 import type { UploadStatus } from '../../model/status.ts'
 

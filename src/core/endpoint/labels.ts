@@ -1,7 +1,7 @@
 // The labels a selector sees: an endpoint's own, those the system gives it, then those it inherits from its namespace
 // (`pcns.`) and its service account (`pcsa.`). Its own win over inherited ones, the system's over its own: nobody can pretend
 // to be elsewhere.
-import type { Labels } from '../../model/world.ts'
+import type { Labels } from '../../model/labels.ts'
 
 export type LabelSources = {
   readonly own: Labels

@@ -1,7 +1,7 @@
 // What a node tells the cluster: the body of its NodeCaptureReport, bounded in size. Pure.
 // In: the world, the elements of a turn, the node's figures. Out: plain data; only captures that concern the node are in it,
 // so that a capture which matches nobody here costs nothing.
-import { type Api, captureKey } from '../../model/capture.ts'
+import { type Api, captureKey } from '../../model/captureRef.ts'
 import type { NodeReport } from '../../model/publisher.ts'
 import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
 import { truncateText, withoutPacketCounts } from '../../model/text.ts'

@@ -5,9 +5,9 @@ import { parseSelector } from '../../../grammar/selector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
 import { effectiveLabels } from '../../core/endpoint/labels.ts'
+import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'
-import type { Labels } from '../../model/world.ts'
 import { request, requestIfAllowed, type Session } from './session.ts'
 
 /** `isTaken`: its packets would be captured; else `why` says what is in the way. */

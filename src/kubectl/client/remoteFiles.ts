@@ -5,7 +5,7 @@ import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { activeName, isCaptureFile } from '../../files/names.ts'
 import { readJson } from '../../kube/request.ts'
 import { addressWord } from '../../kube/resources.ts'
-import type { Api } from '../../model/capture.ts'
+import type { Api } from '../../model/captureRef.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
 export type RemoteFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly active: boolean }

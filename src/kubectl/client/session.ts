@@ -7,7 +7,7 @@ import { connectUser } from '../../kube/connect.ts'
 import type { Kube, KubeRequest } from '../../kube/request.ts'
 import { apiErrorMessage, readJson } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
-import type { Api } from '../../model/capture.ts'
+import type { Api } from '../../model/captureRef.ts'
 import type { ExitReason } from '../../model/codes.ts'
 import { systemClock } from '../../runtime/clock.ts'
 

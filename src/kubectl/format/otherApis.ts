@@ -2,7 +2,7 @@
 // has it. Out: text. Their specs are their own; how each node stands is told in the same words for all.
 import { stringify } from 'yaml'
 import { ageOf } from '../../core/status/age.ts'
-import type { Api } from '../../model/capture.ts'
+import type { Api } from '../../model/captureRef.ts'
 import type { FileStatus } from '../../model/status.ts'
 import type { ForeignCapture } from '../../model/world.ts'
 

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { listPath, resourceOf } from '../../kube/resources.ts'
-import { type Api, apiOfWord, apis, apiWords } from '../../model/capture.ts'
+import { type Api, apiOfWord, apis, apiWords } from '../../model/captureRef.ts'
 import { capturesPath, requestIfAllowed, type Session } from '../client/session.ts'
 
 const words = Object.values(apiWords).join(', ')

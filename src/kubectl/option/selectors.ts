@@ -3,7 +3,7 @@
 import { quote } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import type { Labels } from '../../model/world.ts'
+import type { Labels } from '../../model/labels.ts'
 
 export type LabelSelector = {
   readonly matchLabels?: Labels

@@ -2,7 +2,7 @@
 // takes more than was meant.
 
 import { CommandFailure } from '../../cmd/exitCodes.ts'
-import type { Labels } from '../../model/world.ts'
+import type { Labels } from '../../model/labels.ts'
 import { request, type Session } from '../client/session.ts'
 import { combine, fromLabelSelector, fromPod, fromService, type Labelled, type LabelSelector, unintendedPods } from './selectors.ts'
 

@@ -7,7 +7,7 @@ import { CaptureFolder } from '../../../src/files/captureFolder.ts'
 import { listFolders, removeFolder } from '../../../src/files/directories.ts'
 import { type ActiveFile, readState, stateFileName } from '../../../src/files/stateFile.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
-import type { CaptureRef } from '../../../src/model/capture.ts'
+import type { CaptureRef } from '../../../src/model/captureRef.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
 

@@ -1,6 +1,6 @@
 // Keys of captures: those of different kinds never meet, whatever their names.
 import test from 'ava'
-import { captureKey } from '../../../src/model/capture.ts'
+import { captureKey } from '../../../src/model/captureRef.ts'
 
 test('captureKey() keeps kinds, namespaces and names apart', t => {
   const keys = (['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const).map(api =>

@@ -1,8 +1,9 @@
 import test from 'ava'
 import { type NodeTargets, scopeOf, targetNodes } from '../../../../src/controller/quota/targetNodes.ts'
+import type { Labels } from '../../../../src/model/labels.ts'
 import type { Pod } from '../../../../src/model/pod.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture, Labels } from '../../../../src/model/world.ts'
+import type { ForeignCapture } from '../../../../src/model/world.ts'
 
 type PodChange = { readonly labels?: Labels; readonly hostNetwork?: boolean; readonly phase?: string; readonly podIP?: string }
 

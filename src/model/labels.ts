@@ -1,0 +1,3 @@
+// Labels or annotations of a Kubernetes object, as its metadata holds them.
+
+export type Labels = Readonly<Record<string, string>>
