@@ -2,6 +2,7 @@
 // for what is not there, until the right is shown.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reviews, Right, User } from '../auth/reviews.ts'
+import { refuse } from './refuse.ts'
 
 /** The API server's service proxy keeps Authorization for itself, so there is another header. */
 export const tokenHeaders = ['authorization', 'x-selcap-authorization'] as const
@@ -33,10 +34,9 @@ export async function forbiddenMessage(
 }
 
 export function sendUnauthorized(reply: FastifyReply): FastifyReply {
-  return reply
-    .code(401)
-    .header('www-authenticate', 'Bearer realm="selcap"')
-    .send(
-      'Cannot tell who is asking: expected a valid bearer token, as kubectl has it, in the header Authorization or X-Selcap-Authorization\n',
-    )
+  return refuse(
+    reply.header('www-authenticate', 'Bearer realm="selcap"'),
+    401,
+    'Cannot tell who is asking: expected a valid bearer token, as kubectl has it, in the header Authorization or X-Selcap-Authorization',
+  )
 }

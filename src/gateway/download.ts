@@ -6,6 +6,7 @@ import { BusyError } from '../auth/reviews.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { audit } from './audit.ts'
 import { list, pathOf } from './fileIndex.ts'
+import { refuse } from './refuse.ts'
 import type { AuthorizedRequest, CaptureParams, GatewayDeps } from './server.ts'
 import { openStream } from './stream.ts'
 import { zipOf } from './zip.ts'
@@ -59,7 +60,7 @@ export async function sendFile(
   const { user, capture } = access
   const { node, file } = request.params
   const holding = parts.cluster.nodesWithFiles(capture).find(each => each.node === node)
-  if (!holding) return reply.code(404).send(`Cannot find files of this capture on a node "${node}"\n`)
+  if (!holding) return refuse(reply, 404, `Cannot find files of this capture on a node "${node}"`)
   const asked = ['range', 'if-range', 'if-match'].flatMap(name => (request.headers[name] ? [[name, String(request.headers[name])]] : []))
   const headers = { ...Object.fromEntries(asked), 'want-repr-digest': 'sha-256=10' }
   const gone = new AbortController()
@@ -70,9 +71,9 @@ export async function sendFile(
   const { statusCode = 502 } = answer
   if (![200, 206, 416].includes(statusCode)) {
     answer.resume()
-    if (statusCode === 412) return reply.code(412).send(`Cannot find that version of "${file}" on the node "${node}"\n`)
+    if (statusCode === 412) return refuse(reply, 412, `Cannot find that version of "${file}" on the node "${node}"`)
     if (statusCode === 503) throw new BusyError(`the agent on ${node} is busy`)
-    if (statusCode === 404) return reply.code(404).send(`Cannot find a file "${file}" of this capture on the node "${node}"\n`)
+    if (statusCode === 404) return refuse(reply, 404, `Cannot find a file "${file}" of this capture on the node "${node}"`)
     throw new ExpectedError(`the agent on ${node} answered ${statusCode}`)
   }
   for (const name of passedOn) if (answer.headers[name] !== undefined) reply.header(name, answer.headers[name])
@@ -111,7 +112,7 @@ export async function sendStream(
 ): Promise<FastifyReply> {
   if (request.method === 'HEAD') return reply.type('application/x-pcapng').send()
   const live = openStream(parts, capture)
-  if (!live) return reply.code(409).send('Cannot stream a capture that is over on every node\n')
+  if (!live) return refuse(reply, 409, 'Cannot stream a capture that is over on every node')
   let bytes = 0
   reply.hijack()
   reply.raw.writeHead(200, { ...plain(reply), 'content-type': 'application/x-pcapng' })

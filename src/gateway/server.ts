@@ -16,6 +16,7 @@ import type { RecordEvent } from './eventRecorder.ts'
 import { cleanNode, list } from './fileIndex.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { RateLimiter } from './rateLimiter.ts'
+import { refuse } from './refuse.ts'
 
 export type GatewayDeps = {
   readonly cluster: CaptureCache
@@ -58,9 +59,9 @@ export function gatewayServer(parts: GatewayDeps, keyPair: object): FastifyInsta
     log.error({ error: error.message, url: request.url }, 'request failed')
     if (error.statusCode === 503) {
       figures.refused('Busy')
-      return reply.code(503).header('retry-after', retrySeconds).send('Cannot answer now: too much is asked at once, try again soon\n')
+      return refuse(reply.header('retry-after', retrySeconds), 503, 'Cannot answer now: too much is asked at once, try again soon')
     }
-    return reply.code(502).send('Cannot answer: the cluster did not, the log of the gateway says why\n')
+    return refuse(reply, 502, 'Cannot answer: the cluster did not, the log of the gateway says why')
   })
   app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
   app.get('/healthz', async () => 'ok\n')
@@ -120,7 +121,7 @@ async function withAuthorization(
     return reply.code(403).send(refusal)
   }
   const capture = cluster.capture(namespace, name, api)
-  if (!capture) return reply.code(404).send(`Cannot find a capture "${name}" in the namespace "${namespace}"\n`)
+  if (!capture) return refuse(reply, 404, `Cannot find a capture "${name}" in the namespace "${namespace}"`)
   return go({ user, capture })
 }
 
@@ -135,16 +136,16 @@ async function clean(
     .filter(({ row }) => row.file.state === 'Capturing' || row.file.state === 'WaitingForTraffic')
     .map(({ node }) => node)
   const stillCapturing = (nodes: readonly string[]) =>
-    reply
-      .code(409)
-      .send(
-        `Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first: kubectl pcap stop ${capture.metadata.name} -n ${capture.metadata.namespace}\n`,
-      )
+    refuse(
+      reply,
+      409,
+      `Cannot clean files while they are captured: on ${nodes.join(', ')}. Set endTime to now first: kubectl pcap stop ${capture.metadata.name} -n ${capture.metadata.namespace}`,
+    )
   if (capturing.length > 0) return stillCapturing(capturing)
   const results = await Promise.all(holdings.map(holding => cleanNode(parts, capture, holding)))
   const failed = results.flatMap(({ error }) => error ?? [])
   audit(parts, { user, capture, from: request.ip, what: 'clean', bytes: 0, result: failed.length > 0 ? 'in part' : 'done' })
   const busy = results.filter(({ isCapturing }) => isCapturing).map(({ node }) => node)
   if (busy.length > 0) return stillCapturing(busy)
-  return failed.length > 0 ? reply.code(502).send(`Cannot clean all files: ${failed.join('; ')}\n`) : reply.code(204).send()
+  return failed.length > 0 ? refuse(reply, 502, `Cannot clean all files: ${failed.join('; ')}`) : reply.code(204).send()
 }

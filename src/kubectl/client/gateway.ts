@@ -11,6 +11,7 @@ import { type Command, Option } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { apiErrorMessage } from '../../kube/request.ts'
 import { UsageError } from '../../model/errors.ts'
+import { refusalHeader } from '../../model/refusalHeader.ts'
 import { PortForward } from './portForward.ts'
 import { reasonOf, type Session } from './session.ts'
 import { userToken } from './userToken.ts'
@@ -84,10 +85,13 @@ export async function openGateway(session: Session, options: GatewayClientOption
   return new Gateway(await throughPortForward(session, options.gatewayNamespace, token, proxied))
 }
 
-/** What an answer that is none of 2xx says, as a failure. */
+/** The failure that an answer outside 2xx reports: the gateway's sentence as it is, or the reason of whatever stands before it. */
 export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
   const said = (await apiErrorMessage(response)).trim()
-  return new CommandFailure(reasonOf(response.statusCode ?? 0), said.startsWith('Cannot ') ? said : `Cannot ${what}: ${said}`)
+  return new CommandFailure(
+    reasonOf(response.statusCode ?? 0),
+    response.headers[refusalHeader] !== undefined ? said : `Cannot ${what}: ${said}`,
+  )
 }
 
 async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<GatewayRoute | GatewayRefusal> {
