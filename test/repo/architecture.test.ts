@@ -2,7 +2,7 @@
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
 import { drawDiagram } from '../../scripts/diagram.ts'
-import { read } from './tree.ts'
+import { read } from '../support/repository.ts'
 
 const source = read('docs/architecture.diagram')
 

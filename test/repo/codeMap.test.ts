@@ -1,6 +1,7 @@
 // docs/code-map.md has each folder exactly once, and names no folder that is not there.
 import test from 'ava'
-import { read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { under } from './tree.ts'
 
 const map = read('docs/code-map.md')
 const mapped = ['src', 'grammar', 'native', 'crds', 'daemonset', 'test', 'bench', 'scripts', 'bin', 'krew', 'examples']

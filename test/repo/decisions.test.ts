@@ -1,7 +1,8 @@
 // docs/decisions/README.md lists every decision with its title and status, and its template is one that the pages follow.
 import test from 'ava'
 import { blocksOf } from '../support/markdown.ts'
-import { read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { under } from './tree.ts'
 
 const index = read('docs/decisions/README.md')
 const pages = under('docs/decisions').filter(file => !file.endsWith('/README.md'))

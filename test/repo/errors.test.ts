@@ -1,7 +1,8 @@
 // docs/errors.md and src/model/codes.ts hold the same codes with the same meanings, both ways; and src uses every code.
 import test from 'ava'
 import * as codes from '../../src/model/codes.ts'
-import { read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { under } from './tree.ts'
 
 type Row = readonly [code: string, meaning: string]
 

@@ -1,6 +1,7 @@
 // docs/glossary.md holds each word once, in one line, in order, and names only what a user can really meet.
 import test from 'ava'
-import { read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { under } from './tree.ts'
 
 type Entry = { readonly word: string; readonly meaning: string; readonly seen: string }
 

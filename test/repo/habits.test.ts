@@ -1,7 +1,8 @@
 // What a forge and an editor read of this repository agrees with what it holds: packages, modules, images, the one check.
 import test from 'ava'
 import { parse } from 'yaml'
-import { files, read } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { files } from './tree.ts'
 
 /** Package names in the table of scripts/packages.mjs. */
 function packagesOf(script: string): string[] {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from './tree.ts'
+import { root } from '../support/repository.ts'
 
 const hasGit = existsSync(join(root, '.git'))
 const subjectMax = 120

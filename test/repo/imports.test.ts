@@ -2,8 +2,9 @@
 // of types counts.
 import { posix } from 'node:path'
 import test from 'ava'
+import { read } from '../support/repository.ts'
 import { arrows, keysOf, reaches, strangers, toCut } from './arrows.ts'
-import { read, under } from './tree.ts'
+import { under } from './tree.ts'
 
 const sources = under('src', 'grammar').filter(file => file.endsWith('.ts'))
 const importing = /^(?:(?:import|export|\})[^'"`\n]*\bfrom|import)\s*['"]([^'"\n]+)['"]|\b(?:import|require)\(\s*['"`]([^'"`\n]+)['"`]/gm

@@ -2,7 +2,8 @@
 import test from 'ava'
 import { tapErrorMeanings } from '../../src/model/codes.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
-import { files, read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { files, under } from './tree.ts'
 
 const manual = read('docs/operations.md')
 

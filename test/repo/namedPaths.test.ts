@@ -1,7 +1,8 @@
 // Every file or folder that a document names in a code span is there. In: all Markdown of the repository but the changelog,
 // which tells of what was. Names with a placeholder (`{name}`, `NAME`, `*`) are not looked at.
 import test from 'ava'
-import { files, read } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { files } from './tree.ts'
 
 const tops = new Set(files.map(file => file.split('/')[0] ?? ''))
 const documents = files.filter(file => file.endsWith('.md') && file !== 'CHANGELOG.md')

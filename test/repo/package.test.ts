@@ -1,6 +1,7 @@
 // What `npm ci` on a clean clone relies on, and the licence.
 import test from 'ava'
-import { files, read } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { files } from './tree.ts'
 
 type Manifest = Readonly<
   Record<'dependencies' | 'devDependencies' | 'optionalDependencies' | 'scripts', Readonly<Record<string, string>> | undefined>

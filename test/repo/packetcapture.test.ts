@@ -2,7 +2,7 @@
 import test from 'ava'
 import { parse } from 'yaml'
 import { sectionOf } from '../support/markdown.ts'
-import { read } from './tree.ts'
+import { read } from '../support/repository.ts'
 
 type Schema = { readonly properties?: Readonly<Record<string, Schema>>; readonly items?: Schema }
 

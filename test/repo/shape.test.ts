@@ -1,6 +1,7 @@
 // What style alone cannot promise: words that are not used, names of hosts and machines that are nobody's business.
 import test from 'ava'
-import { code, files, read, under } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { code, files, under } from './tree.ts'
 
 const refused: Readonly<Record<string, RegExp>> = {
   any: /(?::|<|\bas|\|)\s*any\b(?!\()/,

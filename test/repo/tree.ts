@@ -1,17 +1,13 @@
 // The committed (or about to be committed) files of the repository, as the tests in this folder look at them.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { root } from '../support/repository.ts'
 
-export const root = join(import.meta.dirname, '..', '..')
 const made = /(^|\/)(node_modules|build|\.cache|\.git)$/
 
 /** Paths from the root, with forward slashes: git's list, or without git (an archive) everything that is not made by a tool. */
 export const files: readonly string[] = existsSync(join(root, '.git')) ? listedByGit() : listed('')
-
-export function read(file: string): string {
-  return readFileSync(join(root, file), 'utf8')
-}
 
 export function under(...folders: readonly string[]): readonly string[] {
   return files.filter(file => folders.some(folder => file.startsWith(`${folder}/`)))

@@ -1,7 +1,8 @@
 // Every document with commands to type has a test that types them, or holds them to the program that takes them.
 import test from 'ava'
 import { commandsOf } from '../support/markdown.ts'
-import { files, read } from './tree.ts'
+import { read } from '../support/repository.ts'
+import { files } from './tree.ts'
 
 /** The tests of each document. Each has a first test that fails for a command without a check. */
 const typedBy: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,7 @@
 // One version everywhere, and CHANGELOG.md has a section for it: what docs/release.md asks for.
 import test from 'ava'
 import { parse } from 'yaml'
-import { read } from './tree.ts'
+import { read } from '../support/repository.ts'
 
 const { version } = JSON.parse(read('package.json')) as { readonly version: string }
 const sections = Array.from(read('CHANGELOG.md').matchAll(/^## (.+)$/gm), ([, title = '']) => title)

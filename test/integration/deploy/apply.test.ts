@@ -3,9 +3,9 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { read, root } from '../../repo/tree.ts'
 import { startApiServer } from '../../support/kube/apiServer.ts'
 import { useInstalled } from '../../support/kube/installManifests.ts'
+import { read, root } from '../../support/repository.ts'
 
 const base = join(root, 'daemonset/base')
 const overlay = join(root, 'daemonset/overlays/own-group')

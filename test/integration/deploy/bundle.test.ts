@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
-import { read, root } from '../../repo/tree.ts'
+import { read, root } from '../../support/repository.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'selcap-bundle-'))
 const alone = join(folder, 'alone')

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { read, root } from '../../repo/tree.ts'
 import { startApiServer } from '../../support/kube/apiServer.ts'
 import { systemNamespace } from '../../support/kube/installManifests.ts'
 import { askKubectl } from '../../support/kube/kubectl.ts'
 import { blocksOf, sectionOf } from '../../support/markdown.ts'
 import type { Scope } from '../../support/net/namespace.ts'
+import { read, root } from '../../support/repository.ts'
 import { makeAuthority } from '../../support/stores/authority.ts'
 
 type Named = { readonly name: string; readonly value?: string }

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { fileList, home } from '../../../scripts/image.mjs'
-import { read, root } from '../../repo/tree.ts'
 import { podWithPort } from '../../support/net/podWithPort.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { neededPackages } from '../../support/processes/packages.ts'
 import { capture, endpoint, Standalone } from '../../support/processes/standalone.ts'
+import { read, root } from '../../support/repository.ts'
 
 const image = mkdtempSync(join(tmpdir(), 'selcap-image-'))
 test.before(() => void execFileSync(process.execPath, [join(root, 'scripts/image.mjs'), image], { encoding: 'utf8' }))

@@ -3,8 +3,8 @@ import test from 'ava'
 import { parse } from 'yaml'
 import { readSettings } from '../../../src/config/readSettings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import { read } from '../../repo/tree.ts'
 import { systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
+import { read } from '../../support/repository.ts'
 
 type Container = {
   readonly image: string

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { readSettings } from '../../../src/config/readSettings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import { root } from '../../repo/tree.ts'
 import { systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
 import { accountOf, mayDo } from '../../support/kube/rights.ts'
 import { toolPath } from '../../support/kube/tools.ts'
+import { root } from '../../support/repository.ts'
 
 const server = useInstalled('daemonset/overlays/packetcaptureconfig')
 const json = async (...args: string[]) => JSON.parse(await server().api.kubectl('get', ...args, '-n', systemNamespace, '-o', 'json'))

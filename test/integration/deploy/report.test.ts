@@ -3,8 +3,8 @@
 import test from 'ava'
 import { parse } from 'yaml'
 import type { EndpointStatus, FileStatus, Problem } from '../../../src/model/status.ts'
-import { read } from '../../repo/tree.ts'
 import { reportOf, useInstalled } from '../../support/kube/installManifests.ts'
+import { read } from '../../support/repository.ts'
 
 const server = useInstalled()
 const at = '2026-11-21T07:00:00.000Z'

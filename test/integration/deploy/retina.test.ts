@@ -2,10 +2,10 @@
 // another namespace, to the nodes or to somebody's Secret is a test, made in the name of a user who may not.
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from '../../repo/tree.ts'
 import { type Answered, account, systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
 import { bind, type Person, people, rbac } from '../../support/kube/users.ts'
 import { until } from '../../support/net/capture.ts'
+import { root } from '../../support/repository.ts'
 
 const server = useInstalled('daemonset/overlays/retina')
 const captures = (namespace: string): string => `/apis/retina.sh/v1alpha1/namespaces/${namespace}/captures`

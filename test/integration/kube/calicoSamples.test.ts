@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { PacketCaptureStatus } from '../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
-import { root } from '../../repo/tree.ts'
 import type { SimulatedNode, SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
-import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../../support/net/frames.ts'
 import { readRecords } from '../../support/pcap/captureFile.ts'
+import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../../support/pcap/frames.ts'
+import { root } from '../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const namespace = 'sample-namespace'

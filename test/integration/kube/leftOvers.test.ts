@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
-import { root } from '../../repo/tree.ts'
 import { collectGarbage, packetSockets } from '../../support/kube/packetCaptureConfigs.ts'
 import { type SimulatedNode, serverAddress } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { inside } from '../../support/net/run.ts'
+import { root } from '../../support/repository.ts'
 import { bucket, s3Secret, startS3 } from '../../support/stores/s3Server.ts'
 
 const { cluster, clusterTest } = useSimulated()

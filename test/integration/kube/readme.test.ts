@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { parse, parseAllDocuments } from 'yaml'
 import type { RetinaStatus } from '../../../src/api/retina/status.ts'
-import { read } from '../../repo/tree.ts'
 import { type Config, framesOf } from '../../support/kube/packetCaptureConfigs.ts'
 import type { SimulatedNode, SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { blocksOf, commandsOf, sectionOf, spokenCommandsOf } from '../../support/markdown.ts'
+import { read } from '../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const section = sectionOf(read('docs/cluster.md'), 'Captures of other tools')

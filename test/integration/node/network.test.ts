@@ -5,12 +5,12 @@ import { lstatSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ethernet, ipv4, numbered, numberOf, udp } from '../../support/net/frames.ts'
 import { makeNamespace, type Scope } from '../../support/net/namespace.ts'
 import { makePod } from '../../support/net/pod.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { run } from '../../support/net/run.ts'
 import { makeSender } from '../../support/net/sender.ts'
+import { ethernet, ipv4, numbered, numberOf, udp } from '../../support/pcap/frames.ts'
 
 class Own implements Scope {
   readonly #cleanUps: (() => unknown)[] = []

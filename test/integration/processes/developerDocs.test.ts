@@ -5,11 +5,12 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
-import { files, read, root } from '../../repo/tree.ts'
+import { files } from '../../repo/tree.ts'
 import { blocksOf, commandsOf, spokenCommandsOf } from '../../support/markdown.ts'
 import { until } from '../../support/net/capture.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { Place } from '../../support/processes/installedCopy.ts'
+import { read, root } from '../../support/repository.ts'
 
 type Check = (place: Place, command: string) => unknown
 

@@ -7,8 +7,8 @@ import { Command } from 'commander'
 import { completionCommand } from '../../../src/cmd/completion.ts'
 import { captureCommands } from '../../../src/kubectl/commands.ts'
 import { exitCodes, exitMeanings } from '../../../src/model/codes.ts'
-import { read } from '../../repo/tree.ts'
 import { commandsOf, sectionOf } from '../../support/markdown.ts'
+import { read } from '../../support/repository.ts'
 
 const manual = read('docs/kubectl-pcap.md')
 

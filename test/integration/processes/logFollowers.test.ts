@@ -8,7 +8,7 @@ import pino from 'pino'
 import { LogFollowers } from '../../../src/artifacts/text/logFollowers.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { until } from '../../support/net/capture.ts'
-import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { pcapFile } from '../../support/pcap/pcap.ts'
 
 const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'live', uid: 'u' } as const

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from '../../repo/tree.ts'
-import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { pcapFile } from '../../support/pcap/pcap.ts'
+import { root } from '../../support/repository.ts'
 
 const count = 30_000
 const writeBytes = 4_096

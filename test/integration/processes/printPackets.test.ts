@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import { type GrowingFile, printPackets } from '../../../src/artifacts/text/printPackets.ts'
 import type { LinePrinter } from '../../../src/artifacts/text/stdoutWriter.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
-import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
 
 const beganUs = 1_800_000_000_000_000

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from '../../repo/tree.ts'
+import { root } from '../../support/repository.ts'
 
 const program = `
 import { Output } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}

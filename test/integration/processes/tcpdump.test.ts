@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { textLines } from '../../../src/artifacts/text/tcpdump.ts'
 import { recordsInOrder } from '../../../src/pcap/orderedRecords.ts'
-import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
 
 const header = pcapFile([])

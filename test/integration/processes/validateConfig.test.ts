@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from '../../repo/tree.ts'
+import { root } from '../../support/repository.ts'
 
 function validate(...specs: readonly object[]) {
   const head = { apiVersion: 'networking.packet.io/v1', kind: 'PacketCaptureConfig', metadata: { name: 'a' } }

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import test from 'ava'
 import type { Kube } from '../../../src/kube/request.ts'
-import { root } from '../../repo/tree.ts'
+import { root } from '../repository.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { kubeOf } from './kube.ts'
 

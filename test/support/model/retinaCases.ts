@@ -1,6 +1,6 @@
 // The cases derived from Retina's own tests (test/fixtures/retina-cases.json), by group. A test that decides otherwise than
 // Retina lists the case by its name, with the reason.
-import { read } from '../../repo/tree.ts'
+import { read } from '../repository.ts'
 
 type Groups = Readonly<Record<string, { readonly cases: readonly object[] }>>
 

@@ -1,6 +1,6 @@
 // A few packets of both families, and which of them a pcap expression takes: libpcap's own word, by tcpdump on a real file.
 import { execFileSync } from 'node:child_process'
-import { ethernet, ipv4, ipv6, numbered, numberOf, tcp, udp } from '../net/frames.ts'
+import { ethernet, ipv4, ipv6, numbered, numberOf, tcp, udp } from './frames.ts'
 import { packetsIn, pcapFile } from './pcap.ts'
 
 type Packet = {

@@ -1,6 +1,6 @@
 // Which packages selcap needs at run time, by the lock file: those of package.json and theirs, without what only builds, what
 // only describes types, and what is for another runtime. Out: folders under node_modules; nested ones lie in another's folder.
-import { read } from '../../repo/tree.ts'
+import { read } from '../repository.ts'
 
 type Locked = { readonly [kind in 'dependencies' | 'optionalDependencies' | 'peerDependencies']?: Readonly<Record<string, string>> }
 

@@ -11,8 +11,8 @@ import {
   SASProtocol,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
-import { root } from '../../repo/tree.ts'
 import type { Scope } from '../net/namespace.ts'
+import { root } from '../repository.ts'
 import type { CertificateFiles } from './authority.ts'
 import { startServer, type TestServer } from './server.ts'
 

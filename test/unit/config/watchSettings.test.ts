@@ -1,13 +1,12 @@
 // The settings of a node as its file changes under the watch of chokidar, in every way that files are changed.
-import { execFile } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { promisify } from 'node:util'
+import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Configuration } from '../../../src/config/watchSettings.ts'
 import type { Settings } from '../../../src/model/settings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
+import { Directory } from '../../support/directory.ts'
 import { until } from '../../support/net/capture.ts'
-import { Directory } from '../../support/processes/manifestDirectory.ts'
 
 function open(t: ExecutionContext, file: string | undefined, overrides: Partial<Settings> = {}) {
   const configuration = new Configuration(file, overrides)
@@ -44,8 +43,11 @@ const replace: Way = (directory, text) => directory.replace('felix.yaml', text)
 const ways: Readonly<Record<string, Way>> = {
   'is written in place': (directory, text) => void directory.write('felix.yaml', text),
   'is replaced atomically': replace,
-  'is truncated and then written': (directory, text) =>
-    promisify(execFile)('sh', ['-c', ': >"$1"; sleep 0.1; printf %s "$2" >"$1"', 'sh', directory.in('felix.yaml'), text]),
+  'is truncated and then written': async (directory, text) => {
+    directory.write('felix.yaml', '')
+    await after(100) // long enough for the watch to see the empty file
+    directory.write('felix.yaml', text)
+  },
   'is removed and made again': (directory, text) => {
     rmSync(directory.in('felix.yaml'))
     directory.write('felix.yaml', text)

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { logTurn, type Turn } from '../../../src/engine/turnLog.ts'
 import type { CaptureStatusElement } from '../../../src/model/status.ts'
 import type { Action, TapSpec } from '../../../src/model/tap.ts'
-import { Directory, type LogLine } from '../../support/processes/manifestDirectory.ts'
+import { Directory, type LogLine } from '../../support/directory.ts'
 
 const spec: TapSpec = {
   id: 'shop/web/web-0',

@@ -1,5 +1,4 @@
 // What must hold for every selector: it prints and reads back, and the compiled form agrees with a plain interpreter.
-import { spawnSync } from 'node:child_process'
 import test from 'ava'
 import fc from 'fast-check'
 import { compile } from '../../../grammar/compile.ts'
@@ -63,14 +62,4 @@ test('parseSelector() answers any text without a throw', t => {
     fc.property(fc.array(piece, { maxLength: 30 }), pieces => t.is(typeof parseSelector(pieces.join('')).ok, 'boolean')),
     { numRuns: 5_000 },
   )
-})
-
-// In a process of its own, where the collector's log counts what was allocated.
-test('Selector.matches() allocates nothing', t => {
-  const script = new URL('../../support/grammar/allocation.ts', import.meta.url).pathname
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', '--max-semi-space-size=1', script], { encoding: 'utf8' })
-  t.is(status, 0, stderr)
-  const { matches, control } = JSON.parse(stdout) as { matches: number; control: number }
-  t.true(control > 1_000_000, `a matcher that allocates must show: ${control} bytes`)
-  t.true(matches < 50_000, `${matches} bytes in two million matches`)
 })

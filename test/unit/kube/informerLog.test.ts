@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { InformerState } from '../../../src/kube/informer.ts'
 import { informerLog } from '../../../src/kube/informerLog.ts'
-import { Directory } from '../../support/processes/manifestDirectory.ts'
+import { Directory } from '../../support/directory.ts'
 
 const lost = (detail: string) => `warn: captures: cannot follow, tried again; the last state stays: ${detail}`
 const found = (detail: string) => `info: captures: followed again: ${detail}`

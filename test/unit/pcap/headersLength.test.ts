@@ -3,7 +3,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { headersLength } from '../../../src/pcap/headersLength.ts'
-import { ethernet, extension, ipv4, ipv6, numbered, tcp, udp } from '../../support/net/frames.ts'
+import { ethernet, extension, ipv4, ipv6, numbered, tcp, udp } from '../../support/pcap/frames.ts'
 
 const data = numbered(1, 64)
 const tag = { tpid: 0x8100, id: 5 }

@@ -1,9 +1,8 @@
 // One look at a directory of manifests: which files count, and what becomes of one that is broken.
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { type ManifestFiles, readManifestFiles } from '../../../src/source/manifestFiles.ts'
-import { captureText, Directory } from '../../support/processes/manifestDirectory.ts'
+import { captureText, Directory } from '../../support/directory.ts'
 
 const none: ManifestFiles = new Map()
 
@@ -81,7 +80,6 @@ test('readManifestFiles() says of a file that never was good that it was not', a
 // Not by taking rights away: root, and whoever runs this within a user namespace, reads it all the same.
 const unreadable: Readonly<Record<string, [(made: Directory) => void, RegExp]>> = {
   'a link to itself': [made => symlinkSync('a.yaml', made.in('a.yaml')), /^Cannot read ".*a\.yaml": ELOOP$/],
-  'a pipe': [made => execFileSync('mkfifo', [made.in('a.yaml')]), /^Cannot read ".*a\.yaml": it is a pipe.*, expected a file$/],
   'a device': [made => symlinkSync('/dev/zero', made.in('a.yaml')), /^Cannot read ".*a\.yaml": it is .* a device, expected a file$/],
 }
 for (const [what, [put, problem]] of Object.entries(unreadable)) {

@@ -7,8 +7,8 @@ import { systemClock } from '../../../src/runtime/clock.ts'
 import { graceMs } from '../../../src/source/deletionGrace.ts'
 import { ManifestSource } from '../../../src/source/manifestSource.ts'
 import { StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
+import { captureText, captureTexts, Directory } from '../../support/directory.ts'
 import { until } from '../../support/net/capture.ts'
-import { captureText, captureTexts, Directory } from '../../support/processes/manifestDirectory.ts'
 
 const endpoint = `apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: web-0, namespace: shop}\nspec: {interfaceName: cali1}\n`
 

@@ -3,9 +3,9 @@
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
-import { root } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
 import { type Child, startChild } from '../../../support/kube/child.ts'
+import { root } from '../../../support/repository.ts'
 
 const servers: ApiServer[] = []
 const children: Child[] = []

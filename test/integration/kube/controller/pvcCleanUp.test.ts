@@ -2,12 +2,12 @@
 // them has told their sizes and checksums, and nobody else can say so. There is no kubelet here (claims.test.ts says what that means).
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { root } from '../../../repo/tree.ts'
 import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, found, installRetina, isOpenOn, statusOf, untilGone, untilStatus } from '../../../support/kube/archives.ts' // biome-ignore format: one line
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { claimPods, endPod, type Pod, runByHand } from '../../../support/kube/pvcPods.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { until } from '../../../support/net/capture.ts'
+import { root } from '../../../support/repository.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
 
 const { cluster, clusterTest } = useSimulated()

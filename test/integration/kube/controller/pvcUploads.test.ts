@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { UploadStatus } from '../../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
-import { read, root } from '../../../repo/tree.ts'
 import type { Child } from '../../../support/kube/child.ts'
 import { addGateway } from '../../../support/kube/pluginFixture.ts'
 import { claimPods, endPod, runByHand } from '../../../support/kube/pvcPods.ts'
@@ -14,6 +13,7 @@ import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { commandsOf, sectionOf } from '../../../support/markdown.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { read, root, under } from '../../../repo/tree.ts'
+import { under } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const fixture = (name: string): string => join(root, 'test', 'fixtures', name)
 const namespace = 'sample-namespace'

@@ -1,8 +1,8 @@
 // The PacketCaptureConfig resource as users type it: the real kubectl against a real API server that serves its CRD.
 import { join } from 'node:path'
 import test from 'ava'
-import { root } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
+import { root } from '../../../support/repository.ts'
 
 const crd = 'packetcaptureconfigs.networking.packet.io'
 const shared: { api?: ApiServer } = {}

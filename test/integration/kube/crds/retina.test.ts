@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { read, root, under } from '../../../repo/tree.ts'
+import { under } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const shared: { api?: ApiServer } = {}
 const samples = parseAllDocuments(read('test/fixtures/retina-samples.yaml')).map(document => document.toJS())

@@ -3,9 +3,9 @@ import { delimiter, join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
 import { exitCodes } from '../../../../src/model/codes.ts'
-import { read, root } from '../../../repo/tree.ts'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const shared: { api?: ApiServer } = {}
 const pcap = (...args: string[]) => {

@@ -6,8 +6,8 @@ import { addGateway, makeStage, type Stage, untilSo, untilState } from '../../..
 import type { SimulatedNode, SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { range } from '../../../support/net/contract/packets.ts'
-import { numberOf } from '../../../support/net/frames.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { numberOf } from '../../../support/pcap/frames.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
 
 const { cluster, clusterTest } = useSimulated()

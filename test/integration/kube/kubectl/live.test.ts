@@ -5,9 +5,9 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { root } from '../../../repo/tree.ts'
 import { addGateway, makeStage, type Stage, untilSo, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let made: Promise<Stage> | undefined

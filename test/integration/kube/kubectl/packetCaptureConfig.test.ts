@@ -2,10 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { exitCodes } from '../../../../src/model/codes.ts'
-import { root } from '../../../repo/tree.ts'
 import { addressOf, config, framesOf, runsOn, setStage, untilConfig } from '../../../support/kube/packetCaptureConfigs.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

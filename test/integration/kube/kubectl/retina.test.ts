@@ -4,11 +4,11 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { exitCodes } from '../../../../src/model/codes.ts'
-import { root } from '../../../repo/tree.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onRetina = useRetina(cluster)

@@ -2,13 +2,13 @@
 // capture, has packets and files through the service proxy and through a port-forward, and nothing of another namespace.
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { root } from '../../../repo/tree.ts'
 import { kubeconfig } from '../../../support/kube/credentials.ts'
 import type { Answer } from '../../../support/kube/kubectl.ts'
 import { busyboxPod } from '../../../support/kube/node/config.ts'
 import { installSelcap } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { root } from '../../../support/repository.ts'
 
 const { node, nodeTest } = useNode()
 

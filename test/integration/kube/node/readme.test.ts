@@ -4,13 +4,13 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { parse } from 'yaml'
-import { read, root } from '../../../repo/tree.ts'
 import { busyboxPod } from '../../../support/kube/node/config.ts'
 import { importSelcap } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
 import { toolPath } from '../../../support/kube/tools.ts'
 import { commandsOf, sectionOf, spokenCommandsOf } from '../../../support/markdown.ts'
 import { until } from '../../../support/net/capture.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const { node, nodeTest } = useNode()
 const guide = read('docs/cluster.md')

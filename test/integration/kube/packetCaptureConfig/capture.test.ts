@@ -2,7 +2,6 @@
 // asks for, on the nodes that it concerns.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { root } from '../../../repo/tree.ts'
 import {
   addressOf,
   config,
@@ -18,6 +17,7 @@ import {
   useStage,
 } from '../../../support/kube/packetCaptureConfigs.ts'
 import { until } from '../../../support/net/capture.ts'
+import { root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest, onStage } = useStage()
 

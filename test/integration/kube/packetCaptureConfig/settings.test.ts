@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { ExecutionContext } from 'ava'
-import { root } from '../../../repo/tree.ts'
+import { Directory } from '../../../support/directory.ts'
 import {
   addressOf,
   config,
@@ -20,10 +20,10 @@ import {
 } from '../../../support/kube/packetCaptureConfigs.ts'
 import type { SimulatedNode } from '../../../support/kube/simulated.ts'
 import { until } from '../../../support/net/capture.ts'
-import { ethernet, ipv4, numbered, numberOf, tcp } from '../../../support/net/frames.ts'
 import { inside } from '../../../support/net/run.ts'
+import { ethernet, ipv4, numbered, numberOf, tcp } from '../../../support/pcap/frames.ts'
 import { packetsIn } from '../../../support/pcap/pcap.ts'
-import { Directory } from '../../../support/processes/manifestDirectory.ts'
+import { root } from '../../../support/repository.ts'
 import { freePort } from '../../../support/stores/server.ts'
 
 const { cluster, clusterTest, onStage } = useStage()

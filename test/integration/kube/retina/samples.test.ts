@@ -2,12 +2,12 @@
 // its words), and with what is refused set right. Each archive holds exactly the packets that it should, on the nodes that it should.
 import type { ExecutionContext } from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { read } from '../../../repo/tree.ts'
 import { nodeNames, type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { ethernet, ipv4, numbered, tcp, udp } from '../../../support/net/frames.ts'
 import { makeNamespace } from '../../../support/net/namespace.ts'
 import { makeSender } from '../../../support/net/sender.ts'
+import { ethernet, ipv4, numbered, tcp, udp } from '../../../support/pcap/frames.ts'
+import { read } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onStage = useRetina(cluster)

@@ -8,13 +8,13 @@ import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import type { Format } from '../../../../src/model/capture.ts'
 import { Capture, defaults, until } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
-import { ethernet, numbered, numberOf } from '../../../support/net/frames.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { run } from '../../../support/net/run.ts'
 import { makeSender } from '../../../support/net/sender.ts'
 import { fileHeader, readRecords } from '../../../support/pcap/captureFile.ts'
+import { ethernet, numbered, numberOf } from '../../../support/pcap/frames.ts'
 
 const formats: readonly Format[] = ['pcap', 'pcapng']
 

@@ -9,11 +9,11 @@ import { Worker } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import { Capture, defaults, until } from '../../../support/net/capture.ts'
-import { numberOf } from '../../../support/net/frames.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { fileHeader, readRecords } from '../../../support/pcap/captureFile.ts'
+import { numberOf } from '../../../support/pcap/frames.ts'
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-native-'))

@@ -3,10 +3,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import { until } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
-import { numberOf } from '../../../support/net/frames.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { capture, endpoint, Keeper, TestNode } from '../../../support/net/streamNode.ts'
+import { numberOf } from '../../../support/pcap/frames.ts'
 import { type Read, readStream } from '../../../support/pcap/pcapng.ts'
 
 const over = { endTime: '2020-01-01T00:00:00Z' } as const

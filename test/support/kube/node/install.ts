@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { read, root } from '../../../repo/tree.ts'
+import { read, root } from '../../repository.ts'
 import { systemNamespace } from '../systemNamespace.ts'
 import { makeImage } from './image.ts'
 import type { Node } from './node.ts'

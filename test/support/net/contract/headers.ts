@@ -1,8 +1,8 @@
 // Contract: `payload: Headers` keeps what src/pcap/headersLength.ts says, on rows written by hand and on generated frames.
 import fc from 'fast-check'
 import { headersLength } from '../../../../src/pcap/headersLength.ts'
+import { ethernet, extension, ipv4, ipv6, numbered, numberOf, tcp, udp } from '../../pcap/frames.ts'
 import { Capture } from '../capture.ts'
-import { ethernet, extension, ipv4, ipv6, numbered, numberOf, tcp, udp } from '../frames.ts'
 import { makePod } from '../pod.ts'
 import { makeSender } from '../sender.ts'
 import type { Check } from './contract.ts'

@@ -1,8 +1,8 @@
 // Contract: what is in the files. Exactly the packets that were sent, byte for byte, with the kernel's times.
 import type { Format } from '../../../../src/model/capture.ts'
 import type { FileRecord } from '../../pcap/captureFile.ts'
+import { ethernet, ipv4, numbered, numberOf, udp } from '../../pcap/frames.ts'
 import { Capture } from '../capture.ts'
-import { ethernet, ipv4, numbered, numberOf, udp } from '../frames.ts'
 import { makePod } from '../pod.ts'
 import { makeSender } from '../sender.ts'
 import type { Check, StatedLimits } from './contract.ts'

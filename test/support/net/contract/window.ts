@@ -1,8 +1,8 @@
 // Contract: packets are told by the time the kernel gave them. What is outside of the window is neither written nor counted.
 import type { Driver } from '../../../../src/driver/driver.ts'
 import type { FileRecord } from '../../pcap/captureFile.ts'
+import { numberOf } from '../../pcap/frames.ts'
 import { Capture, type CaptureOptions, until } from '../capture.ts'
-import { numberOf } from '../frames.ts'
 import { podWithPort } from '../podWithPort.ts'
 import type { Check } from './contract.ts'
 import { range } from './packets.ts'

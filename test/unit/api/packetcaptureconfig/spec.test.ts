@@ -1,14 +1,12 @@
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import fc from 'fast-check'
 import { parseAllDocuments } from 'yaml'
 import { readCapture } from '../../../../src/api/read.ts'
-import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture } from '../../../../src/model/world.ts'
-import { takenBy } from '../../../support/pcap/traffic.ts'
+import { configFilters } from '../../../support/model/filterSamples.ts'
 
 const surroundings = { node: 'node-0', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() }
 
@@ -32,10 +30,6 @@ function accepted(spec: unknown): Intent {
 function refusal(spec: unknown): string {
   const intent = read(spec)
   return intent.ok ? '' : intent.message
-}
-
-function compiles(expression: string): boolean {
-  return spawnSync('tcpdump', ['-d', '-y', 'EN10MB', expression], { encoding: 'utf8' }).status === 0
 }
 
 const ip = ['10.0.0.1']
@@ -93,18 +87,9 @@ test('readPacketCaptureConfig() matches the named pods and no other', t => {
   t.false(matches(nobody, { namespace: '', name: 'a' }))
 })
 
-const filters: readonly (readonly [spec: object, filter: string])[] = [
-  [{ targetIPs: ['10.0.0.0/24', '10.0.0.7/24'] }, '(net 10.0.0.0/24 or net 10.0.0.0/24)'],
-  [{ targetIPs: ['fd00::5', 'fd00::5/64'] }, '(host fd00::5 or net fd00:0:0:0:0:0:0:0/64)'],
-  [{ targetIPs: ['0.0.0.0/0', '::/0'] }, '(net 0.0.0.0/0 or net 0:0:0:0:0:0:0:0/0)'],
-  [{ targetIPs: ip, filter: 'tcp or udp' }, '(host 10.0.0.1) and (tcp or udp)'],
-  [{ targetIPs: ip, filter: '' }, '(host 10.0.0.1)'],
-  [{ targetIPs: [], podSelector: { pods: [{ podName: 'a', namespace: 'b' }] } }, ''],
-]
-for (const [spec, filter] of filters) {
+for (const [spec, filter] of configFilters) {
   test(`readPacketCaptureConfig() makes ${filter || 'no filter'} of ${JSON.stringify(spec)}`, t => {
     t.is(accepted(spec).filter, filter)
-    t.true(compiles(filter))
   })
 }
 
@@ -146,24 +131,3 @@ test('readPacketCaptureConfig() never throws, and admits only addresses into its
   fc.assert(property, { numRuns: 500 })
   t.pass()
 })
-
-test('the longest lists that are taken compile', async t => {
-  const targetIPs = Array.from({ length: 256 }, (_, index) => (index % 2 ? `fd00::${index.toString(16)}` : `10.9.8.${index}`))
-  const targetPorts = Array.from({ length: 64 }, (_, index) => 60_000 + index)
-  const { filter, filterInstructionsMax } = accepted({ targetIPs, targetPorts, filter: 'tcp' })
-  t.true((await ringDriver().compile(filter, 262_144, filterInstructionsMax)) > 4_096)
-})
-
-const taken: readonly (readonly [spec: object, numbers: readonly number[]])[] = [
-  [{ targetIPs: ['10.0.0.1'] }, [0, 1, 2]],
-  [{ targetIPs: ['10.1.0.0/16', '2001:db8::2'] }, [0, 1, 2, 3, 6, 7]],
-  [{ targetIPs: ['10.1.0.0/16', '2001:db8::2'], targetPorts: [80, 8_000] }, [0, 1, 3, 7]],
-  [{ targetIPs: ['0.0.0.0/0'], targetPorts: [53, 8_101] }, [5]],
-  [{ targetIPs: ['0.0.0.0/0', '::/0'], filter: 'tcp and not port 443' }, [0, 1, 7]],
-  [{ targetIPs: ['10.0.0.0/24'], targetPorts: [80, 443], filter: 'tcp and (port 80 or port 443) and not icmp' }, [0, 1, 2]],
-  [{ podSelector: { pods: [{ podName: 'a', namespace: 'b' }] }, targetPorts: [80], targetIPs: ['10.0.0.1'] }, [0, 1, 7]],
-]
-for (const [spec, numbers] of taken) {
-  test(`readPacketCaptureConfig() of ${JSON.stringify(spec)} takes exactly the packets that it says`, t =>
-    t.deepEqual(takenBy(accepted(spec).filter), numbers))
-}

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
 import { retinaIntent } from '../../../../src/api/retina/spec.ts'
@@ -5,8 +7,8 @@ import type { Intent } from '../../../../src/model/capture.ts'
 import type { Labels } from '../../../../src/model/labels.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture } from '../../../../src/model/world.ts'
-import { read, under } from '../../../repo/tree.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
+import { read, root } from '../../../support/repository.ts'
 
 const createdAt = '2026-01-02T03:04:05Z'
 const createdAtMs = Date.parse(createdAt)
@@ -82,9 +84,9 @@ for (const [index, expected] of [
     t.is(refusal(samples[index]?.spec ?? {}), expected))
 }
 
-for (const file of under('examples/retina').filter(name => name.endsWith('.yaml'))) {
+for (const file of readdirSync(join(root, 'examples', 'retina')).filter(name => name.endsWith('.yaml'))) {
   test(`retinaIntent() takes ${file}`, t => {
-    for (const document of parseAllDocuments(read(file))) t.is(refusal((document.toJS() as { spec: object }).spec), '')
+    for (const document of parseAllDocuments(read(`examples/retina/${file}`))) t.is(refusal((document.toJS() as { spec: object }).spec), '')
   })
 }
 

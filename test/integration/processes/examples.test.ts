@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import test from 'ava'
-import { read, root, under } from './tree.ts'
+import { under } from '../../repo/tree.ts'
+import { read, root } from '../../support/repository.ts'
 
 // Those of other APIs are held to their schemas in test/integration/kube/crds.
 const own = under('examples').filter(name => name.endsWith('.yaml') && read(name).includes('projectcalico.org/v3'))

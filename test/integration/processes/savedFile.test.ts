@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { readSavedFile, type SavedPacket } from '../../../../src/driver/libpcap/savedFile.ts'
-import { recordBytes, writeRecord } from '../../../../src/pcap/record.ts'
-import { ethernet, ipv4, numbered, udp } from '../../../support/net/frames.ts'
-import type { Scope } from '../../../support/net/namespace.ts'
-import { fileHeader, readRecords } from '../../../support/pcap/captureFile.ts'
+import { readSavedFile, type SavedPacket } from '../../../src/driver/libpcap/savedFile.ts'
+import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
+import type { Scope } from '../../support/net/namespace.ts'
+import { fileHeader, readRecords } from '../../support/pcap/captureFile.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 
 const small = ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) })
 const large = ethernet({ type: 0x0800, body: ipv4({ protocol: 6, body: Buffer.alloc(65_000, 7) }) })

@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Logger, makeLogger } from '../../../src/runtime/log.ts'
-import type { Scope } from '../net/namespace.ts'
+import { type Logger, makeLogger } from '../../src/runtime/log.ts'
+import type { Scope } from './net/namespace.ts'
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string }
 

@@ -7,7 +7,7 @@ const unwanted = /undici|client-node|@aws-sdk|@azure|ssh2|opentelemetry|yazl/
 
 for (const program of ['agent/run', 'agent/standalone']) {
   test(`src/${program}.ts loads nothing at its start that takes megabytes and is rarely needed`, t => {
-    const path = fileURLToPath(new URL(`../../src/${program}.ts`, import.meta.url))
+    const path = fileURLToPath(new URL(`../../../src/${program}.ts`, import.meta.url))
     const look = `
       await import(${JSON.stringify(path)})
       const { createRequire } = await import('node:module')

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { root } from '../../../repo/tree.ts'
-import { makeAuthority } from '../../../support/stores/authority.ts'
+import { root } from '../../support/repository.ts'
+import { makeAuthority } from '../../support/stores/authority.ts'
 
 const run = promisify(execFile)
 const program = `const { logTrustedCAs } = await import('./src/controller/uploads/trustedCAs.ts')

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { makeSingleFile } from '../../../src/artifacts/singleFile.ts'
 import type { SingleFile } from '../../../src/model/artifact.ts'
 import type { ArtifactJob } from '../../../src/model/decision.ts'
-import { ethernet, ipv4, numbered, udp } from '../../support/net/frames.ts'
+import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, packetsIn, pcapFile } from '../../support/pcap/pcap.ts'
 
 const began = Date.parse('2026-11-21T10:00:05.400Z')
