@@ -1,19 +1,13 @@
 // The table of arrows holds for every import in src and grammar, and no imports form a circle, of folders or of files. An import
 // of types counts.
-import { posix } from 'node:path'
 import test from 'ava'
+import { importsOf } from '../support/imports.ts'
 import { read } from '../support/repository.ts'
 import { arrows, keysOf, reaches, strangers, toCut } from './arrows.ts'
 import { under } from './tree.ts'
 
 const sources = under('src', 'grammar').filter(file => file.endsWith('.ts'))
-const importing = /^(?:(?:import|export|\})[^'"`\n]*\bfrom|import)\s*['"]([^'"\n]+)['"]|\b(?:import|require)\(\s*['"`]([^'"`\n]+)['"`]/gm
 const imports: ReadonlyMap<string, readonly string[]> = new Map(sources.map(file => [file, importsOf(file, read(file))]))
-
-function importsOf(file: string, text: string): string[] {
-  const names = Array.from(text.matchAll(importing), ([, named, called]) => named ?? called ?? '')
-  return names.map(name => (name.startsWith('.') ? posix.join(posix.dirname(file), name) : name))
-}
 
 test('importsOf() finds every form of import', t => {
   const text = `import a from 'a'\nimport type { B } from '../b/c.ts'\nimport {\n  d,\n} from './d.ts'\nexport { e } from './e.ts'\nimport './f.ts'\nawait import('./g.ts')\nrequire('../../native/build/x.node')\n// from 'nothing'\n`

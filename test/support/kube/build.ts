@@ -1,5 +1,6 @@
 // Builds the Kubernetes and the S3 server that tests run, once, from the Go modules pinned in assets/, into a cache outside
-// the tree. In: which set, `api` (etcd, kube-apiserver, kubectl), `node` (the rest of one real node as well) or `stores`.
+// the tree. In: which set, `api` (etcd, kube-apiserver, kubectl), `node` (the rest of one real node as well) or `stores`; or
+// `for` and globs of test files: the sets that these need.
 // Out: the programs, each put in place whole, so that nobody ever runs half of one. Two builders take turns.
 import { spawn } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -7,22 +8,36 @@ import { join } from 'node:path'
 import { runLocked } from '../../../scripts/lock.mjs'
 import { installPackages, missingPackages } from '../../../scripts/packages.mjs'
 import { goCommand } from './go.ts'
+import { toolSetsFor } from './toolSets.ts'
 import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
 
-const [asked, locked] = process.argv.slice(2)
-const set: ToolSet = asked === 'node' || asked === 'stores' ? asked : 'api'
+const [asked = 'api', ...rest] = process.argv.slice(2)
 try {
-  if (set === 'node' && missingPackages('node').length > 0) installPackages(missingPackages('node'), say)
-  const missing = missingTools(set)
-  if (locked !== 'locked' && missing.length > 0) takeTurns()
-  else for (const [index, tool] of missing.entries()) await build(tool, `${index + 1} of ${missing.length}`)
+  if (rest[0] === 'locked') await buildAll(missingTools(setNamed(asked)))
+  else for (const set of asked === 'for' ? toolSetsFor(rest).map(asFar) : [setNamed(asked)]) make(set)
 } catch (error) {
   say(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 }
 
-function takeTurns(): void {
-  process.exitCode = runLocked(join(cacheOf('kubernetes'), '.lock'), [process.execPath, import.meta.filename, set, 'locked'])
+function setNamed(name: string): ToolSet {
+  return name === 'node' || name === 'stores' ? name : 'api'
+}
+
+/** A real node takes root: others have the API server alone. */
+function asFar(set: ToolSet): ToolSet {
+  return set === 'node' && process.getuid?.() !== 0 ? 'api' : set
+}
+
+function make(set: ToolSet): void {
+  if (set === 'node' && missingPackages('node').length > 0) installPackages(missingPackages('node'), say)
+  if (missingTools(set).length === 0) return
+  const code = runLocked(join(cacheOf('kubernetes'), '.lock'), [process.execPath, import.meta.filename, set, 'locked'])
+  if (code !== 0) throw new Error(`Cannot build the set "${set}": see above`)
+}
+
+async function buildAll(missing: readonly Tool[]): Promise<void> {
+  for (const [index, tool] of missing.entries()) await build(tool, `${index + 1} of ${missing.length}`)
 }
 
 async function build(tool: Tool, place: string): Promise<void> {
