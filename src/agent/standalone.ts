@@ -1,12 +1,13 @@
 // Wires the engine for one machine without Kubernetes: manifests in, files and a status directory out.
 // Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDriver } from '../driver/openDriver.ts'
 import { UsageError } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import { StatusDirectory } from '../publish/statusDirectory.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { portOf, serveMetricsOf } from '../runtime/process.ts'
 import { ManifestSource } from '../source/manifestSource.ts'
 import { StandaloneMeta } from '../source/standaloneMeta.ts'
@@ -30,7 +31,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
   const log = configuredLogger(configuration)
-  await mkdir(options.status, { recursive: true })
+  await makeDirectory(options.status)
 
   await using driver = await openDriver(options.driver)
   await using holder = await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log })

@@ -6,9 +6,10 @@ import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HostPlace } from '../model/artifact.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export async function hostFolder({ base, below }: HostPlace): Promise<string> {
-  await mkdir(base, { recursive: true, mode: 0o750 })
+  await makeDirectory(base, 0o750)
   const folders = below.map((_, index) => join(base, ...below.slice(0, index + 1)))
   for (const folder of folders) {
     await mkdir(folder, { mode: 0o750 }).catch(ignore('EEXIST'))

@@ -1,7 +1,7 @@
 // Makes one file of all that a capture holds on this node, in the order of time: pcap, or text. Or prints the text, and makes
 // none. In: the job and the directory of its files. Out: what was made. It appears under its name when it is complete, never
 // grows beyond its limit, and is the same one when it is made again after a crash.
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
@@ -9,6 +9,7 @@ import type { ArtifactJob } from '../model/decision.ts'
 import { ExpectedError, isExpected } from '../model/errors.ts'
 import { fileHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
+import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { openTemporary } from './hostFolder.ts'
 import type { LinePrinter } from './text/stdoutWriter.ts'
 
@@ -112,7 +113,7 @@ async function* takeWithinBytes(
 /** Hidden until it is complete and on the disk; what is under that name then gives way. */
 export async function writeWhole(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
   const part = partOf(path)
-  await mkdir(join(path, '..'), { recursive: true, mode: 0o750 })
+  await makeDirectory(join(path, '..'), 0o750)
   const file = await openTemporary(part)
   try {
     for await (const chunk of chunks) await file.writeFile(chunk)

@@ -4,6 +4,7 @@ import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readd
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { makeDirectorySync } from '../runtime/makeDirectory.ts'
 import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
@@ -25,7 +26,7 @@ export function folderOf(captureDir: string, capture: FolderOwner): string {
 /** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
 export function makeFolder(captureDir: string, capture: FolderOwner): string {
   const folder = folderOf(captureDir, capture)
-  mkdirSync(captureDir, { recursive: true, mode: 0o750 })
+  makeDirectorySync(captureDir, 0o750)
   for (const each of [dirname(folder), folder]) {
     try {
       mkdirSync(each, { mode: 0o750 })

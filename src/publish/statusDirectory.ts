@@ -1,13 +1,14 @@
 // Publishes each capture as {directory}/{namespace}/{name}.yaml, whole, as `kubectl get -o yaml` would print it,
 // and reads such a directory back for `selcap get`. A file is replaced atomically and only when its text changes;
 // the file of a capture that is gone is removed. Touches nothing else in the directory.
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
 import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
 import { captureKey } from '../model/captureRef.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
+import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
 
@@ -26,7 +27,7 @@ export class StatusDirectory implements Publisher {
 
   /** Takes over what an earlier run published. */
   static async open(directory: string): Promise<StatusDirectory> {
-    await mkdir(directory, { recursive: true })
+    await makeDirectory(directory)
     return new StatusDirectory(directory, await readStatusDirectory(directory))
   }
 
@@ -61,7 +62,7 @@ export class StatusDirectory implements Publisher {
     if (json === before?.json) return
     const text = toYaml(capture)
     if (text !== before?.text) {
-      await mkdir(dirname(file), { recursive: true })
+      await makeDirectory(dirname(file))
       await replace(file, text)
     }
     this.#remember(capture, { json, text })

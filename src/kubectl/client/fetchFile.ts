@@ -2,7 +2,7 @@
 // checksum that the gateway tells, and only then under its name. What is there already, and the same, is not fetched again.
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { dirname } from 'node:path'
 import { Transform } from 'node:stream'
@@ -11,6 +11,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import { ExpectedError } from '../../model/errors.ts'
+import { makeDirectory } from '../../runtime/makeDirectory.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
 export type Fetch = {
@@ -33,7 +34,7 @@ const fruitlessMax = 5 // tries in a row that brought nothing
 const retryDelayMs = { first: 500, most: 10_000 } as const
 
 export async function fetchFile(fetch: Fetch): Promise<Fetched> {
-  await mkdir(dirname(fetch.target), { recursive: true })
+  await makeDirectory(dirname(fetch.target))
   const here = await unchanged(fetch)
   if (here) return here
   for (let fruitless = 0; ; ) {

@@ -1,0 +1,48 @@
+// Makes a directory and those above it, as `mkdir -p` does.
+// In: a path, relative or absolute, and the mode of what is made. Out: nothing. Refuses with the error of the system call.
+// Node's own `recursive: true` never returns for a relative path when the working directory was removed: it looks for a parent
+// of "." for ever, on the main thread in the synchronous call. Here a relative path ends at its first name.
+import { mkdirSync, statSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+const modeOfAll = 0o777 // less the umask
+
+export async function makeDirectory(path: string, mode = modeOfAll): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (isThere(path, error)) return
+    await makeDirectory(parentOf(path, error), mode)
+    await mkdir(path, { mode }).catch(again => mustBeThere(path, again))
+  }
+}
+
+export function makeDirectorySync(path: string, mode = modeOfAll): void {
+  try {
+    mkdirSync(path, { mode })
+  } catch (error) {
+    if (isThere(path, error)) return
+    makeDirectorySync(parentOf(path, error), mode)
+    try {
+      mkdirSync(path, { mode })
+    } catch (again) {
+      mustBeThere(path, again)
+    }
+  }
+}
+
+function isThere(path: string, error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** Another process may have made it meanwhile. */
+function mustBeThere(path: string, error: unknown): void {
+  if (!isThere(path, error)) throw error
+}
+
+function parentOf(path: string, error: unknown): string {
+  const parent = dirname(path)
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === '.' || parent === path) throw error
+  return parent
+}
