@@ -17,6 +17,7 @@ import { ClockSkew } from '../kube/clockSkew.ts'
 import { connectKube } from '../kube/connect.ts'
 import type { Api } from '../model/captureRef.ts'
 import type { Settings } from '../model/settings.ts'
+import { accounts, accountUser } from '../model/wellKnown.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
 import { ReportWriter } from '../publish/reportWriter.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -67,7 +68,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
-    users: ['selcap-gateway', 'selcap-controller'].map(name => `system:serviceaccount:${options.namespace}:${name}`),
+    users: [accounts.gateway, accounts.controller].map(account => accountUser(options.namespace, account)),
     folderOf: (key, uid) => holder.folderOf(key, uid),
     onRemoved: () => engine.requestTurn(),
     captures: () => holder.actualState().captures.values(),

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { Command } from 'commander'
 import type { AgentOptions } from '../agent/run.ts'
+import { captureGroups, systemNamespace } from '../model/wellKnown.ts'
 import { apisOption } from './servedApis.ts'
 
 export function agentCommand(): Command {
@@ -13,9 +14,9 @@ export function agentCommand(): Command {
     .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
     .option('--settings <dir>', 'a directory with a file for each variable of the environment, as a ConfigMap is mounted; reloaded too')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
-    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? captureGroups.calico)
     .addOption(apisOption())
-    .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
+    .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? systemNamespace)
     .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '127.0.0.1')
     .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: metricsPort of the configuration')

@@ -1,6 +1,7 @@
 // `selcap gateway`: hands capture files to those who may have them. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
 import type { Api } from '../model/captureRef.ts'
+import { captureGroups, ports, systemNamespace } from '../model/wellKnown.ts'
 import { apisOption } from './servedApis.ts'
 
 export type GatewayOptions = {
@@ -22,16 +23,16 @@ export function gatewayCommand(): Command {
   return new Command('gateway')
     .description('hand capture files to those who may have them; runs as the Deployment selcap-gateway')
     .option('--kubeconfig <file>', "how to reach the API server; default: the pod's service account, else $KUBECONFIG")
-    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? 'projectcalico.org')
+    .option('--api-group <group>', 'the group that serves PacketCapture', CAPTURE_API_GROUP ?? captureGroups.calico)
     .addOption(apisOption())
-    .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? 'selcap-system')
+    .option('--namespace <name>', "where selcap's own parts run", POD_NAMESPACE ?? systemNamespace)
     .option('--host <address>', 'where to listen', '0.0.0.0')
-    .option('--port <port>', 'the port there; 0 takes a free one; default: 8443')
+    .option('--port <port>', `the port there; 0 takes a free one; default: ${ports.gateway}`)
     .option('--certificates <dir>', 'tls.crt and tls.key of a mounted Secret, read again when they change; default: a self-signed one')
     .option('--pod <name>', 'the pod this runs in, with which its tokens end; default: $POD_NAME', POD_NAME)
     .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent', LOG_LEVEL ?? 'info')
     .option('--metrics-host <address>', 'where /metrics, /healthz and /readyz are served', '0.0.0.0')
-    .option('--metrics-port <port>', 'the port there; 0 takes a free one; default: 9877')
+    .option('--metrics-port <port>', `the port there; 0 takes a free one; default: ${ports.metrics}`)
     .addHelpText(
       'after',
       `

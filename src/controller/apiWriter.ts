@@ -7,6 +7,7 @@ import { eventRequest } from '../kube/event.ts'
 import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
 import { objectPath } from '../kube/resources.ts'
 import type { Labels } from '../model/labels.ts'
+import { accounts } from '../model/wellKnown.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import type { Logger } from '../runtime/log.ts'
@@ -45,7 +46,7 @@ async function write(
   const answer = await request(parts, failed, [404, 409], {
     path,
     method: 'PATCH',
-    query: { fieldManager: 'selcap-controller' },
+    query: { fieldManager: accounts.controller },
     headers: { 'content-type': 'application/json-patch+json' },
     body: JSON.stringify([{ op: 'replace', path: '/metadata/resourceVersion', value: version }, ...changes]),
   })
@@ -67,7 +68,7 @@ export async function writeResults(parts: ApiWriterDeps, namespace: string, resu
   const answer = await request(parts, 'results not written', [], {
     path: `/api/v1/namespaces/${namespace}/configmaps/${results.metadata.name}`,
     method: 'PATCH',
-    query: { fieldManager: 'selcap-controller', force: 'true' },
+    query: { fieldManager: accounts.controller, force: 'true' },
     headers: { 'content-type': 'application/apply-patch+yaml' },
     body: JSON.stringify(body), // JSON is YAML
   })

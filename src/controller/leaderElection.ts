@@ -3,6 +3,7 @@
 
 import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
@@ -22,7 +23,7 @@ type Lease = {
 /** A stretch of time as leader. Others may take over from `heldUntilMs` on, by performance.now(): it moves with each renewal. */
 export type Leadership = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
 
-const name = 'selcap-controller'
+const name = accounts.controller
 const lastsMs = 15_000
 const renewMs = 3_000
 const givesUpMs = 10_000 // without a renewal; before others take over

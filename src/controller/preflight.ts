@@ -3,13 +3,14 @@
 
 import { type Kube, readJson } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { captureGroups } from '../model/wellKnown.ts'
 
 type AggregatedService = {
   readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
   readonly spec?: { readonly service?: { readonly name?: string; readonly namespace?: string } }
 }
 
-const calico = 'projectcalico.org'
+const calico = captureGroups.calico
 const signs = [
   '/apis/operator.tigera.io/v1/packetcaptureapis',
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/packetcaptureapis.operator.tigera.io',

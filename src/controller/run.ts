@@ -9,6 +9,7 @@ import { connectKube } from '../kube/connect.ts'
 import type { Api } from '../model/captureRef.ts'
 import { UsageError } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
+import { accounts, ports } from '../model/wellKnown.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeLogger } from '../runtime/log.ts'
 import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
@@ -34,7 +35,7 @@ export type ControllerOptions = {
   readonly metricsPort?: string
 }
 
-const account = 'selcap-controller'
+const account = accounts.controller
 
 export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
@@ -74,7 +75,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     controller.requestSync()
   })
   const figures = controllerMetrics(() => controller.state)
-  const place = { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => controller.hasSynced }
+  const place = { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => controller.hasSynced }
   await using _ = await serveMetricsOf(figures, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')

@@ -4,6 +4,7 @@
 import { eventOn, eventRequest } from '../kube/event.ts'
 import { apiErrorMessage, type Kube } from '../kube/request.ts'
 import type { gatewayEvents } from '../model/codes.ts'
+import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { GatewayCapture } from './captureCache.ts'
@@ -25,7 +26,7 @@ export function eventRecorder(kube: Kube, clock: Clock, log: Logger): RecordEven
     if (Math.abs(nowMs - (toldAtMs.get(key) ?? Number.NEGATIVE_INFINITY)) < repeatAfterMs) return
     if (toldAtMs.size >= rememberedMax) toldAtMs.clear()
     toldAtMs.set(key, nowMs)
-    const event = eventOn(capture, { reason, type: 'Normal', message }, { component: 'selcap-gateway', nowMs })
+    const event = eventOn(capture, { reason, type: 'Normal', message }, { component: accounts.gateway, nowMs })
     kube({ ...eventRequest(namespace || 'default', event), signal: AbortSignal.timeout(apiTimeoutMs) })
       .then(async response => {
         const said = await apiErrorMessage(response) // read to its end, so that the connection is free again

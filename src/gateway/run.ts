@@ -5,6 +5,7 @@ import { AgentTokens } from '../agentapi/client/tokens.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { GatewayOptions } from '../cmd/gateway.ts'
 import { connectKube } from '../kube/connect.ts'
+import { accounts, ports } from '../model/wellKnown.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeLogger } from '../runtime/log.ts'
@@ -16,7 +17,7 @@ import { RateLimiter } from './rateLimiter.ts'
 import { gatewayLimits, gatewayServer } from './server.ts'
 import { followKeyPair, keyPair } from './servingCertificate.ts'
 
-const account = 'selcap-gateway'
+const account = accounts.gateway
 const rateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
@@ -33,7 +34,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
       log.warn({ node, path, reason }, 'agent did not answer, or broke off')
     },
   })
-  const hosts = ['selcap-gateway', `selcap-gateway.${namespace}.svc`, 'localhost']
+  const hosts = [account, `${account}.${namespace}.svc`, 'localhost']
   const app = gatewayServer(
     {
       cluster,
@@ -63,10 +64,10 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
         )
   await using _ = await serveMetricsOf(
     figures,
-    { port: portOf(options.metricsPort, 9_877), host: options.metricsHost, isReady: () => cluster.hasSynced },
+    { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => cluster.hasSynced },
     log,
   )
-  await app.listen({ host: options.host, port: portOf(options.port, 8_443, '--port') })
+  await app.listen({ host: options.host, port: portOf(options.port, ports.gateway, '--port') })
   log.info({ address: app.server.address(), group, pid: process.pid }, 'selcap gateway started')
   const signal = stopSignal()
   await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { makeCertificate } from '../auth/selfSignedCertificate.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { accounts } from '../model/wellKnown.ts'
 import type { Logger } from '../runtime/log.ts'
 
 export type KeyPair = { readonly key: string; readonly cert: string }
@@ -15,7 +16,7 @@ const names = { key: 'tls.key', cert: 'tls.crt' } as const
 export async function keyPair(directory: string | undefined, hosts: readonly string[], log: Logger): Promise<KeyPair> {
   const found = directory === undefined ? undefined : read(directory)
   if (found) return found
-  const { key, cert, fingerprint } = await makeCertificate('selcap-gateway', hosts)
+  const { key, cert, fingerprint } = await makeCertificate(accounts.gateway, hosts)
   log.warn({ directory, fingerprint }, 'no certificate given: one of its own is used, which clients cannot check')
   return { key, cert }
 }

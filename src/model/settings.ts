@@ -1,4 +1,5 @@
 // The node's configuration, by Felix's names. Read by src/config/readSettings.ts from FELIX_… variables and a file.
+import { ports } from './wellKnown.ts'
 
 export type Settings = {
   readonly captureDir: string
@@ -39,8 +40,8 @@ export const defaultSettings: Settings = Object.freeze({
   packetCapturesDir: '/var/lib/packet-captures',
   maxCaptureFiles: 5,
   maxCaptureFileSizeMb: 10,
-  agentPort: 9_876,
-  metricsPort: 9_877,
+  agentPort: ports.agent,
+  metricsPort: ports.metrics,
   outputHttp: 'Refused',
   outputHostsAllowed: '',
   outputAddressesAllowed: '',

@@ -6,6 +6,7 @@ import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, witho
 import { apiErrorMessage, type Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
+import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
@@ -101,7 +102,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
       const response = await kube({
         path: `${reportPath}/${node}`,
         method: 'PATCH',
-        query: { fieldManager: 'selcap-agent', force: 'true' },
+        query: { fieldManager: accounts.agent, force: 'true' },
         headers: { 'content-type': 'application/apply-patch+yaml' },
         body,
         signal,

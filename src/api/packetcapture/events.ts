@@ -6,6 +6,7 @@ import { eventOn } from '../../kube/event.ts'
 import type { CaptureEvent } from '../../model/event.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { accounts } from '../../model/wellKnown.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 
 const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
@@ -51,7 +52,7 @@ export function eventOf(capture: CaptureDocument, told: CaptureEvent, { version,
     .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''} ${version}`)
     .digest('hex')
     .slice(0, 16)
-  return eventOn(capture, told, { component: 'selcap-controller', nowMs, mark })
+  return eventOn(capture, told, { component: accounts.controller, nowMs, mark })
 }
 
 function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {

@@ -1,6 +1,7 @@
 // The ConfigMap with a PacketCaptureConfig's results, for programs that read no custom resources. Pure. In: the resource and its
 // status. Out: the object but for its namespace; it goes with the resource. undefined: the capture is not over.
 
+import { labels as wellKnown } from '../../model/wellKnown.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 import type { Results } from '../reconciliation.ts'
 import type { PacketCaptureConfigStatus } from './status.ts'
@@ -11,7 +12,7 @@ export function resultsOf({ apiVersion, kind, metadata, spec }: CaptureDocument,
   const owner = { apiVersion, kind, name, uid }
   const told = { ...owner, creationTimestamp, spec, status }
   return {
-    metadata: { name: `${name}-results`, labels: { 'networking.packet.io/capture': uid }, ownerReferences: [owner] },
+    metadata: { name: `${name}-results`, labels: { [wellKnown.resultsOf]: uid }, ownerReferences: [owner] },
     data: { 'results.json': `${JSON.stringify(told, undefined, 2)}\n` },
   }
 }

@@ -4,9 +4,10 @@
 
 import type { Labels } from '../../model/labels.ts'
 import type { Pass } from '../../model/quota.ts'
+import { annotations as wellKnown } from '../../model/wellKnown.ts'
 import type { ObjectMeta } from '../../model/world.ts'
 
-const annotation = 'selcap.dev/pass'
+const annotation = wellKnown.pass
 
 export function passIn({ uid, annotations }: Pick<ObjectMeta, 'uid' | 'annotations'>): Pass | undefined {
   const text = annotations && Object.hasOwn(annotations, annotation) ? annotations[annotation] : undefined

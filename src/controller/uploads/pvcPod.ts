@@ -2,9 +2,10 @@
 // `selcap download` with a token of its own, which the gateway judges like anybody's, fits the restricted standard, and mounts the
 // claim and nothing else. It goes with the capture. In: what is to be copied. Out: the pod, as data.
 import { apiWords, type CaptureRef, captureKey } from '../../model/captureRef.ts'
+import { accounts, annotations, labels } from '../../model/wellKnown.ts'
 
 /** Of the capture's namespace; whoever administers that says what it may read. */
-export const pvcAccount = 'selcap-claim'
+export const pvcAccount = accounts.pvcUpload
 const mounted = '/claim'
 const shellText = '/dev/termination-log' // where kubelets look for it
 const secondsMost = 86_400
@@ -29,7 +30,7 @@ export type PvcPod = {
 }
 
 export function pvcPodName({ uid }: CaptureRef): string {
-  return `selcap-claim-${uid}`
+  return `${pvcAccount}-${uid}`
 }
 
 export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInput): PvcPod {
@@ -41,8 +42,8 @@ export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInpu
     metadata: {
       name: pvcPodName(capture),
       namespace,
-      labels: { 'app.kubernetes.io/name': pvcAccount, 'app.kubernetes.io/part-of': 'selcap' },
-      annotations: { 'selcap.dev/capture': captureKey(capture) },
+      labels: { [labels.name]: pvcAccount, [labels.partOf]: 'selcap' },
+      annotations: { [annotations.capture]: captureKey(capture) },
       ownerReferences: [{ apiVersion, kind: api, name, uid }],
     },
     spec: {

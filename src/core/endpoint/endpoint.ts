@@ -1,6 +1,7 @@
 // Endpoints out of WorkloadEndpoint documents and pods, by Calico's rules. Pure.
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { Pod } from '../../model/pod.ts'
+import { annotations as wellKnown } from '../../model/wellKnown.ts'
 import type { WorkloadEndpoint, World } from '../../model/world.ts'
 import { hostInterfaceName } from './calicoNames.ts'
 import { effectiveLabels } from './labels.ts'
@@ -66,7 +67,7 @@ export function hostEndpoint(name: string, { node, nodeLabels }: Pick<World, 'no
 
 // A pod that is being deleted keeps its endpoint for its time of grace, until the network says that the address is gone.
 function isFinished({ metadata, status }: Pod): boolean {
-  const isReleased = ['cni.projectcalico.org/podIP', 'vpc.amazonaws.com/pod-ips'].some(name => metadata.annotations?.[name] === '')
+  const isReleased = [wellKnown.podIp, wellKnown.awsPodIps].some(name => metadata.annotations?.[name] === '')
   return (metadata.deletionTimestamp !== undefined && isReleased) || ['Failed', 'Succeeded', 'Completed'].includes(status?.phase ?? '')
 }
 
@@ -75,9 +76,9 @@ function addressesOf({ metadata, status }: Pod): string[] {
   const sources = [
     status?.podIPs?.map(({ ip }) => ip) ?? [],
     [status?.podIP ?? ''],
-    annotation('cni.projectcalico.org/podIPs'),
-    annotation('cni.projectcalico.org/podIP'),
-    annotation('vpc.amazonaws.com/pod-ips'),
+    annotation(wellKnown.podIps),
+    annotation(wellKnown.podIp),
+    annotation(wellKnown.awsPodIps),
   ]
   const filled = sources.map(source => source.map(text => withoutLength(text.trim())).filter(text => text !== ''))
   return filled.find(source => source.length > 0) ?? []

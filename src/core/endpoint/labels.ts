@@ -2,6 +2,7 @@
 // (`pcns.`) and its service account (`pcsa.`). Its own win over inherited ones, the system's over its own: nobody can pretend
 // to be elsewhere.
 import type { Labels } from '../../model/labels.ts'
+import { endpointLabels } from '../../model/wellKnown.ts'
 
 export type LabelSources = {
   readonly own: Labels
@@ -20,13 +21,13 @@ export function effectiveLabels(sources: LabelSources): ReadonlyMap<string, stri
     ...inherited('pcsa.', serviceAccount, sources.serviceAccountLabels),
     ...inherited('pcns.', namespace, sources.namespaceLabels),
     ...Object.entries(own).filter(([name]) => !reserved.test(name)),
-    ...(serviceAccount ? [['projectcalico.org/serviceaccount', serviceAccount] as const] : []),
-    ['projectcalico.org/namespace', namespace],
-    ['projectcalico.org/orchestrator', orchestrator],
+    ...(serviceAccount ? [[endpointLabels.serviceAccount, serviceAccount] as const] : []),
+    [endpointLabels.namespace, namespace],
+    [endpointLabels.orchestrator, orchestrator],
   ])
 }
 
 function inherited(prefix: string, name: string | undefined, labels: Labels = {}): (readonly [string, string])[] {
   if (!name) return []
-  return [...Object.entries(labels).map(([label, value]) => [prefix + label, value] as const), [`${prefix}projectcalico.org/name`, name]]
+  return [...Object.entries(labels).map(([label, value]) => [prefix + label, value] as const), [`${prefix}${endpointLabels.name}`, name]]
 }

@@ -12,6 +12,7 @@ import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { apiErrorMessage } from '../../kube/request.ts'
 import { UsageError } from '../../model/errors.ts'
 import { refusalHeader } from '../../model/refusalHeader.ts'
+import { accounts, systemNamespace } from '../../model/wellKnown.ts'
 import { PortForward } from './portForward.ts'
 import { reasonOf, type Session } from './session.ts'
 import { userToken } from './userToken.ts'
@@ -35,13 +36,13 @@ type Send = (request: GatewayRequest) => Promise<IncomingMessage>
 type GatewayRoute = { readonly name: string; readonly send: Send; close(): Promise<void> }
 type GatewayRefusal = { readonly refusal: string; readonly status: number }
 
-export const gatewayService = 'selcap-gateway'
+export const gatewayService = accounts.gateway
 const probeMs = 10_000
 const triesMax = 20 // of one request, each after as long as the gateway asked for
 
 export function withGateway(command: Command): Command {
   return command
-    .option('--gateway-namespace <namespace>', 'where selcap is installed', 'selcap-system')
+    .option('--gateway-namespace <namespace>', 'where selcap is installed', systemNamespace)
     .addOption(new Option('--via <way>', 'how the gateway is reached; default: what works').choices(['proxy', 'port-forward']))
     .option('--gateway <url>', 'the address of the gateway, where it has one of its own')
     .option('--gateway-ca <file>', 'who signed its certificate, with --gateway')

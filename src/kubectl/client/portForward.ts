@@ -62,7 +62,7 @@ export class PortForward {
   }
 }
 
-/** "Forwarding from 127.0.0.1:41234 -> 8443". Its output is read on, or kubectl would wait for us. */
+/** "Forwarding from 127.0.0.1:41234 -> PORT". Its output is read on, or kubectl would wait for us. */
 async function announcedPort(child: ChildProcess): Promise<number> {
   return new Promise(resolve => {
     if (!child.stdout) return

@@ -9,6 +9,7 @@ import { apiErrorMessage, readJson } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/captureRef.ts'
 import type { ExitReason } from '../../model/codes.ts'
+import { captureGroups } from '../../model/wellKnown.ts'
 import { systemClock } from '../../runtime/clock.ts'
 
 export type ClusterOptions = {
@@ -88,8 +89,8 @@ export function reasonOf(status: number): ExitReason {
 // Beside Calico the same resource is served in a group of our own (daemonset/overlays/own-group).
 async function servedGroup(kube: Kube): Promise<string> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
-  const own = await requestIfAllowed<Resources>(kube, { what: 'ask what is served', path: '/apis/selcap.dev/v3' })
-  return own?.resources?.some(({ name }) => name === 'packetcaptures') ? 'selcap.dev' : 'projectcalico.org'
+  const own = await requestIfAllowed<Resources>(kube, { what: 'ask what is served', path: `/apis/${captureGroups.own}/v3` })
+  return own?.resources?.some(({ name }) => name === 'packetcaptures') ? captureGroups.own : captureGroups.calico
 }
 
 function reaching(kube: Kube): Kube {

@@ -4,6 +4,7 @@ import { quote } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import type { Labels } from '../../model/labels.ts'
+import { labels as labelKeys } from '../../model/wellKnown.ts'
 
 export type LabelSelector = {
   readonly matchLabels?: Labels
@@ -25,7 +26,7 @@ export function fromService(name: string, selector: Labels | undefined): string 
 
 /** The pod's own name where a StatefulSet gave it as a label, else all of its labels. */
 export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
-  const own = 'statefulset.kubernetes.io/pod-name'
+  const own = labelKeys.statefulSetPod
   if (Object.keys(labels).length === 0)
     throw new CommandFailure('usage', `Cannot select pod "${name}": it has no labels, and captures take pods by labels only`)
   return fromLabelSelector({ matchLabels: labels[own] === undefined ? labels : { [own]: labels[own] } })
