@@ -136,7 +136,7 @@ function retentionFor(apis: readonly Api[], { holder, ...parts }: RetentionFor):
 }
 
 function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {
-  const { diskUsedBytes, diskFreePercent, ringBytes } = engine.figures()
+  const { diskUsedBytes, diskFreePercent, ringBytes } = engine.state
   return {
     diskBytesMax: captureDiskBytesMax,
     diskBytesUsed: diskUsedBytes,

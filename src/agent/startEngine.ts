@@ -4,9 +4,10 @@
 import { Configuration } from '../config/watchSettings.ts'
 import type { Driver } from '../driver/driver.ts'
 import { Engine, type EngineDeps } from '../engine/engine.ts'
+import { engineMetrics } from '../engine/metrics.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Logger, makeLogger } from '../runtime/log.ts'
-import { type Metrics, makeMetrics } from '../runtime/metrics.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import { stopSignal } from '../runtime/process.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 
@@ -27,7 +28,7 @@ export function configuredLogger(configuration: Configuration): Logger {
 type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
 
 export function makeEngine({ driver, ...parts }: StartDeps): { readonly engine: Engine; readonly metrics: Metrics } {
-  const metrics = makeMetrics(() => engine.figures())
+  const metrics = engineMetrics(() => engine.state)
   const compile: Driver['compile'] = (...asked) => driver.compile(...asked)
   const engine = new Engine({ ...parts, clock: systemClock, compile, onTurn: metrics.observeTurn })
   return { engine, metrics }

@@ -42,6 +42,11 @@ export function checkExpression(text: string): void {
   }
 }
 
+/** False: put into brackets, the text would mean something else than it means alone. */
+export function hasBalancedBrackets(text: string): boolean {
+  return [...text].reduce((depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')), 0) === 0
+}
+
 function checkWord(word: string | undefined): void {
   if (word === undefined || keywords.has(word)) return
   if (word === 'protochain')

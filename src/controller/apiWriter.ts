@@ -3,7 +3,6 @@
 // anything that has changed since is touched; and none is sent once the lease has run out.
 import { text } from 'node:stream/consumers'
 import type { Results } from '../api/reconciliation.ts'
-import { eventRequest } from '../kube/event.ts'
 import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
 import { objectPath } from '../kube/resources.ts'
 import type { Labels } from '../model/labels.ts'
@@ -75,9 +74,9 @@ export async function writeResults(parts: ApiWriterDeps, namespace: string, resu
   return answer !== undefined
 }
 
-/** False: it was not taken. */
-export async function createEvent(parts: ApiWriterDeps, namespace: string, event: object): Promise<boolean> {
-  return (await request(parts, 'event not written', [409], eventRequest(namespace, event))) !== undefined
+/** False: the API server did not take it. An Event of that name that exists already counts as written. */
+export async function writeEvent(deps: ApiWriterDeps, event: Omit<KubeRequest, 'signal'>): Promise<boolean> {
+  return (await request(deps, 'event not written', [409], event)) !== undefined
 }
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }

@@ -3,6 +3,7 @@
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { NodeObservation } from '../api/reconciliation.ts'
 import type { Driver } from '../driver/driver.ts'
+import { EventRecorder } from '../kube/eventRecorder.ts'
 import { Informer, type KubeObject } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'
@@ -10,13 +11,13 @@ import { listPath } from '../kube/resources.ts'
 import { stripManagedFields } from '../kube/stripManagedFields.ts'
 import type { Api } from '../model/captureRef.ts'
 import type { Settings } from '../model/settings.ts'
+import { accounts } from '../model/wellKnown.ts'
 import { reportPath } from '../publish/reportWriter.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
-import { type ApiWriterDeps, removeCapture, removeReport, writeMetadata, writeResults, writeStatus } from './apiWriter.ts'
+import { type ApiWriterDeps, removeCapture, removeReport, writeEvent, writeMetadata, writeResults, writeStatus } from './apiWriter.ts'
 import { type CachedCapture, type CaptureObject, cachedCapture } from './cachedCapture.ts'
 import { type CachedReport, cachedReport, type ReportObject } from './cachedReport.ts'
-import { EventRecorder } from './eventRecorder.ts'
 import type { Leadership } from './leaderElection.ts'
 import { type ControllerState, zeroCounters } from './metrics.ts'
 import { NodeLiveness } from './nodeLiveness.ts'
@@ -57,13 +58,13 @@ export class Controller implements AsyncDisposable {
   readonly #silence = new NodeLiveness()
   readonly #followed = new Stopwatch() // while this process leads and sees the reports
   readonly #ledger = new WriteCache()
-  readonly #teller = new EventRecorder()
   readonly #missing = new Map<string, number>() // node → since when it has no Node object
   readonly #specs: SpecCache
   readonly #quotas: Quotas
   readonly #tally = zeroCounters()
   readonly #uploads: UploadQueue | undefined
   #term: Leadership | undefined
+  #teller: EventRecorder | undefined
   #areReportsFollowed = false
   #wake = new AbortController()
 
@@ -133,7 +134,8 @@ export class Controller implements AsyncDisposable {
     const { clock } = this.#parts
     const { signal } = term
     const parts: ApiWriterDeps = { ...this.#parts, term }
-    for (const each of [this.#ledger, this.#teller]) each.clear() // another may have written since
+    this.#ledger.clear() // another may have written since
+    this.#teller = recorderOf(parts)
     this.#term = term
     this.#time()
     while (!signal.aborted) {
@@ -176,7 +178,7 @@ export class Controller implements AsyncDisposable {
     for (const capture of captures) wakes.push(await this.#judge(parts, capture, rows, addresses))
     const uids = new Set(captures.map(({ metadata }) => metadata.uid))
     for (const each of [this.#ledger, this.#teller, this.#uploads, this.#quotas]) each?.retain(uids)
-    this.#specs.forgetUnasked()
+    this.#specs.trim()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))
   }
 
@@ -217,7 +219,10 @@ export class Controller implements AsyncDisposable {
     const due = nextWriteAtMs(previous, status, { writtenAtMs, nowMs })
     if (due > nowMs) return Math.min(due, wakeAtMs)
     if (results && !(await writeResults(parts, this.#parts.namespace, results))) return this.#retry(uid, nowMs)
-    await this.#teller.record(parts, capture, { events: told, version, nowMs }, this.#tally.eventWrites)
+    for (const event of told) {
+      const result = await this.#teller?.record(capture, event, { version, nowMs })
+      if (result === 'written' || result === 'failed') this.#tally.eventWrites[result]++
+    }
     const outcome = await writeStatus(parts, capture, status, version)
     this.#tally.statusWrites[outcome.kind]++
     if (outcome.kind === 'failed') return this.#retry(uid, nowMs)
@@ -252,4 +257,10 @@ export class Controller implements AsyncDisposable {
     for (const name of names) if (!nodes.has(name)) this.#missing.set(name, Math.min(nowMs, this.#missing.get(name) ?? nowMs))
     return reports.filter(({ metadata }) => nowMs - (this.#missing.get(metadata.name) ?? nowMs) >= reportKeptMs)
   }
+}
+
+const eventRepeatMs = 60_000 // a capture that flaps makes no more Events than that
+
+function recorderOf(deps: ApiWriterDeps): EventRecorder {
+  return new EventRecorder({ component: accounts.controller, repeatAfterMs: eventRepeatMs, write: request => writeEvent(deps, request) })
 }

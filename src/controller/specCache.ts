@@ -1,10 +1,10 @@
 // What captures' specs mean, read as on any node, with the compiler's word on their filters.
 import { readCapture } from '../api/read.ts'
+import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import { defaultSettings, type Settings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
-import { CompiledFilters } from './filterCache.ts'
 
 type SpecCacheDeps = { readonly settings?: () => Settings; readonly compile: Driver['compile'] }
 
@@ -19,12 +19,12 @@ export class SpecCache {
 
   async read(capture: CaptureDocument): Promise<Intent | Rejection> {
     const read = readCapture(capture, { node: '', settings: this.settings(), nodeLabels: {}, namespaceLabels: new Map() })
-    const message = read.ok ? await this.#filters.refusalOf(read) : undefined
+    const message = read.ok ? await this.#filters.errorOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
   }
 
-  /** Keeps what was asked for since the last time. */
-  forgetUnasked(): void {
-    this.#filters.forgetUnasked()
+  /** Called between turns. */
+  trim(): void {
+    this.#filters.trim()
   }
 }

@@ -8,6 +8,7 @@ import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import type { ArtifactJob, CaptureDecision, Decision, FollowedCapture } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import { filterKey, tapId } from '../model/tap.ts'
+import { compareText } from '../model/text.ts'
 import type { World } from '../model/world.ts'
 import { type Candidates, candidatesOf, matchEndpoints } from './match.ts'
 import { type Admission, admitTaps } from './plan/admit.ts'
@@ -24,7 +25,7 @@ import {
   withHalt,
 } from './plan/captureState.ts'
 import { closeReasonOf, keptWhileUnsynced, type Lookups, orphanedCaptures } from './plan/closeReason.ts'
-import { compareText, type DesiredTap } from './plan/desiredTap.ts'
+import type { DesiredTap } from './plan/desiredTap.ts'
 import { changeHalts, type DiskInput } from './plan/diskBudget.ts'
 import { plan } from './plan/plan.ts'
 import { expiresAt } from './schedule/expiry.ts'
@@ -165,7 +166,12 @@ function retryTime({ facts: { artifact: made } }: ArtifactJob): number | undefin
 function expiriesOf(standings: readonly CaptureState[], { taps }: ActualState): { key: string; atMs: number }[] {
   const open = countOpen(taps)
   const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && !open.has(intent.key))
-  return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, facts) }))
+  return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, endsOf(facts)) }))
+}
+
+/** An endpoint without an end has no open tap either: it does not keep the capture. */
+function endsOf(actual: ActualCapture | undefined): number[] {
+  return [...(actual?.endpoints.values() ?? [])].flatMap(({ endedAtMs }) => endedAtMs ?? [])
 }
 
 function dueOf(expiries: readonly { readonly key: string; readonly atMs: number }[], nowMs: number): string[] {

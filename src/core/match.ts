@@ -5,6 +5,7 @@ import type { Intent, Scope } from '../model/capture.ts'
 import type { CaptureRef } from '../model/captureRef.ts'
 import type { MatchCounts } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
+import { compareText } from '../model/text.ts'
 
 /** An endpoint with its label lookup, made once and asked by every selector. */
 export type Candidate = { readonly endpoint: Endpoint; readonly label: (name: string) => string | undefined }
@@ -58,8 +59,4 @@ function scopeRank(endpoint: Endpoint, node: string): number {
 
 function tieOf({ interfaceName = '', uid }: Endpoint): string {
   return `${interfaceName}\n${uid}`
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

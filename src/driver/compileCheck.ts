@@ -1,16 +1,56 @@
-// Why a filter cannot be used, in the compiler's own words. undefined: it compiles, for packets of every length.
+// Whether a filter compiles, and a bounded cache of the answers, so that each filter is compiled once. In: pcap expressions.
+// Out: the compiler's message for a filter that does not compile. A compiler that fails in any other way throws.
 
 import { snapLengthMax } from '../model/capture.ts'
 import { TapError } from '../model/errors.ts'
-import type { FilterSpec } from '../model/tap.ts'
+import { type FilterSpec, filterKey } from '../model/tap.ts'
 import type { Driver } from './driver.ts'
 
-export async function filterError(compiler: Pick<Driver, 'compile'>, spec: FilterSpec): Promise<string | undefined> {
+type Compiler = Pick<Driver, 'compile'>
+
+/** undefined: it compiles, for packets of every length. */
+export async function filterError(compiler: Compiler, spec: FilterSpec): Promise<string | undefined> {
   try {
     await compiler.compile(spec.filter, snapLengthMax, spec.filterInstructionsMax)
     return undefined
   } catch (error) {
     if (!(error instanceof TapError)) throw error
     return error.message
+  }
+}
+
+const filtersMax = 10_000
+
+export class CompiledFilters {
+  readonly #compiler: Compiler
+  readonly #max: number
+  readonly #known = new Map<string, string | undefined>() // filterKey() → the compiler's message; undefined: it compiles
+
+  constructor(compile: Driver['compile'], max = filtersMax) {
+    this.#compiler = { compile }
+    this.#max = max
+  }
+
+  /** Messages of the filters that do not compile, by filterKey(). */
+  get errors(): ReadonlyMap<string, string> {
+    return new Map([...this.#known].filter((entry): entry is [string, string] => entry[1] !== undefined))
+  }
+
+  /** Whether the answer is known without the compiler. */
+  has(filter: FilterSpec): boolean {
+    return this.#known.has(filterKey(filter))
+  }
+
+  /** undefined: it compiles. */
+  async errorOf(filter: FilterSpec): Promise<string | undefined> {
+    const key = filterKey(filter)
+    const message = this.#known.has(key) ? this.#known.get(key) : await filterError(this.#compiler, filter)
+    this.#known.set(key, message)
+    return message
+  }
+
+  /** Called between turns. Filters come and go with captures: beyond the limit all are forgotten, and those in use compiled again. */
+  trim(): void {
+    if (this.#known.size > this.#max) this.#known.clear()
   }
 }

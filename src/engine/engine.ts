@@ -3,7 +3,7 @@
 // It decides nothing itself; a turn that throws is a bug and ends the process.
 
 import { type CaptureStatusElement, nodeStatuses } from '../core/status/nodeStatus.ts'
-import { filterError } from '../driver/compileCheck.ts'
+import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import type { ActualState } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
@@ -16,11 +16,11 @@ import type { OpenCapture, TurnListener, TurnListeners } from '../model/turnList
 import type { World } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
-import type { NodeFigures } from '../runtime/metrics.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import type { Source } from '../source/source.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 import { type Decision, evaluate } from './evaluate.ts'
+import type { EngineState } from './metrics.ts'
 import { logTurn } from './turnLog.ts'
 
 export type EngineDeps = {
@@ -42,13 +42,12 @@ export type EngineDeps = {
 /** What the time after a turn is measured by: when it began, and with which pulse; how long at most. */
 type PlannedSleep = { readonly turnMs: number; readonly pulse: string; readonly wakeAtMs: number; readonly mostMs: number }
 
-const compiledFiltersMax = 10_000
 const settledMs = 60_000 // a turn is made at least this often although nothing moves
 const unsettledMs = 5_000 // and this often after one that did something, or whose report did not get out
 
 export class Engine implements TurnListeners {
   readonly #parts: EngineDeps
-  readonly #verdicts = new Map<string, string | undefined>() // filterKey() → the compiler's message, undefined if it compiles
+  readonly #filters: CompiledFilters
   readonly #stop = new AbortController()
   readonly #nextTurn: () => Promise<void>
   readonly #ended = Promise.withResolvers<void>()
@@ -61,6 +60,7 @@ export class Engine implements TurnListeners {
 
   constructor(parts: EngineDeps) {
     this.#parts = parts
+    this.#filters = new CompiledFilters(parts.compile)
     this.#nextTurn = singleFlight(() => this.#turn())
   }
 
@@ -78,8 +78,8 @@ export class Engine implements TurnListeners {
     for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
   }
 
-  /** What the metrics show. */
-  figures(): NodeFigures {
+  /** For metrics and budgets. */
+  get state(): EngineState {
     const { taps, captures, disk } = this.#parts.tapManager.actualState()
     const open = [...taps.values()].filter(tap => tap.state === 'open')
     return {
@@ -167,20 +167,18 @@ export class Engine implements TurnListeners {
     )
   }
 
-  /** Decides again when a filter was met for the first time: compiling is not pure, its verdict is data. */
+  /** Decides a second time when filters are new: compiling is not pure, so its results are an input of the decision. */
   async #decide(world: World): Promise<Decision> {
-    if (this.#verdicts.size > compiledFiltersMax) this.#verdicts.clear() // filters come and go with captures: those of now are compiled again
+    this.#filters.trim()
     const decision = evaluate(world, this.#actual(), this.#parts.clock.now())
     const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
-    const fresh = [...filters].filter(([key]) => !this.#verdicts.has(key))
-    if (fresh.length === 0) return decision
-    await Promise.all(fresh.map(async ([key, filter]) => this.#verdicts.set(key, await filterError(this.#parts, filter))))
+    if (filters.values().every(filter => this.#filters.has(filter))) return decision
+    await Promise.all(filters.values().map(filter => this.#filters.errorOf(filter)))
     return evaluate(world, this.#actual(), this.#parts.clock.now())
   }
 
   #actual(): ActualState {
-    const filterErrors = [...this.#verdicts].filter((entry): entry is [string, string] => entry[1] !== undefined)
-    return { ...this.#parts.tapManager.actualState(), filterErrors: new Map(filterErrors) }
+    return { ...this.#parts.tapManager.actualState(), filterErrors: this.#filters.errors }
   }
 
   async #publish(world: World, decision: Decision): Promise<void> {

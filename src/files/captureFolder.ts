@@ -7,6 +7,7 @@ import type { ArtifactResult } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { sum } from '../model/numbers.ts'
 import { makeFolder } from './directories.ts'
 import { isCaptureFile } from './names.ts'
 import { recounted } from './recount.ts'
@@ -242,8 +243,4 @@ export class CaptureFolder {
 function sizesIn(directory: string, hidden: ReadonlySet<string>): ReadonlyMap<string, number> {
   const names = existsSync(directory) ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name)) : []
   return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0)
 }

@@ -1,5 +1,11 @@
 // Who had what: a line in the log and an Event on the capture, for each download, stream and removal.
 import type { User } from '../auth/reviews.ts'
+import { EventRecorder, eventWriter } from '../kube/eventRecorder.ts'
+import type { Kube } from '../kube/request.ts'
+import type { CaptureEvent } from '../model/event.ts'
+import { accounts } from '../model/wellKnown.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
 import type { GatewayCapture } from './captureCache.ts'
 import type { GatewayDeps } from './server.ts'
 
@@ -12,6 +18,16 @@ export type AuditEntry = {
   readonly result: string
 }
 
+/** Records an Event on a capture; never waits for it and never fails. */
+export type RecordEvent = (capture: GatewayCapture, event: CaptureEvent) => void
+
+const eventRepeatMs = 10_000 // the log has every access, the capture one Event for each user in this time
+
+export function recordEvents(kube: Kube, clock: Clock, log: Logger): RecordEvent {
+  const recorder = new EventRecorder({ component: accounts.gateway, repeatAfterMs: eventRepeatMs, write: eventWriter(kube, log) })
+  return (capture, event) => void recorder.record(capture, event, { nowMs: clock.now() })
+}
+
 export function audit(
   { log, recordEvent }: Pick<GatewayDeps, 'log' | 'recordEvent'>,
   { user, capture, from, what, bytes, result }: AuditEntry,
@@ -20,5 +36,5 @@ export function audit(
   log.info({ user: user.username, from, namespace, name, what, bytes, result }, what === 'clean' ? 'files cleaned' : 'files handed over')
   const cleaned = { reason: 'Cleaned' as const, message: `${user.username} removed the files (${result})` }
   const had = { reason: 'Downloaded' as const, message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
-  recordEvent(capture, { user: user.username, ...(what === 'clean' ? cleaned : had) })
+  recordEvent(capture, { type: 'Normal', mark: user.username, ...(what === 'clean' ? cleaned : had) })
 }

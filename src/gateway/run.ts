@@ -10,8 +10,8 @@ import { BufferGc } from '../runtime/bufferGc.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeLogger } from '../runtime/log.ts'
 import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
+import { recordEvents } from './audit.ts'
 import { CaptureCache } from './captureCache.ts'
-import { eventRecorder } from './eventRecorder.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { RateLimiter } from './rateLimiter.ts'
 import { gatewayLimits, gatewayServer } from './server.ts'
@@ -47,7 +47,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
       group,
       clock,
       log,
-      recordEvent: eventRecorder(kube, clock, log),
+      recordEvent: recordEvents(kube, clock, log),
     },
     await keyPair(certificates, hosts, log),
   )

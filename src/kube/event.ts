@@ -1,31 +1,35 @@
-// A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the capture, when, and who tells.
-// Out: plain data with nothing of the capture but its name and identity.
+// A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the capture, when, and which component
+// reports it. Out: plain data that holds of the capture only its name and identity.
+import { createHash } from 'node:crypto'
 
 import type { CaptureEvent } from '../model/event.ts'
 import { truncateText } from '../model/text.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { KubeRequest } from './request.ts'
 
-/** `mark`: events of one mark are one event. Without it the server makes a name for each. */
-export type EventContext = { readonly component: string; readonly nowMs: number; readonly mark?: string }
+/** `version` of the capture that the Event was decided upon: its name then follows from what happened. Missing: the server names it. */
+export type EventContext = { readonly component: string; readonly nowMs: number; readonly version?: string }
 
-const messageMax = 1_024 // what kubectl describe can bear
-const nameMax = 200 // of the capture's; a mark follows
+const messageMax = 1_024 // the API server's limit
+const nameMax = 200 // of the capture's name; a suffix follows
 
 /** The body of a v1 Event. */
 export function eventOn(
   { apiVersion, kind, metadata }: CaptureDocument,
-  told: CaptureEvent,
-  { component, nowMs, mark }: EventContext,
+  event: CaptureEvent,
+  { component, nowMs, version }: EventContext,
 ): object {
   const { namespace, name, uid } = metadata
-  const { reason, type, message } = told
+  const { reason, type, message } = event
   const stem = `${name.slice(0, nameMax).replace(/[-.]+$/, '')}.`
   const time = new Date(nowMs).toISOString().replace(/\.\d+/, '')
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { namespace: namespace || 'default', ...(mark === undefined ? { generateName: stem } : { name: `${stem}${mark}` }) },
+    metadata: {
+      namespace: namespace || 'default',
+      ...(version === undefined ? { generateName: stem } : { name: stem + suffixOf(uid, event, version) }),
+    },
     involvedObject: { apiVersion, kind, namespace, name, uid },
     reason,
     type,
@@ -38,6 +42,11 @@ export function eventOn(
     lastTimestamp: time,
     count: 1,
   }
+}
+
+/** The same for the same event on the same version of a capture. */
+function suffixOf(uid: string, { reason, mark = '' }: CaptureEvent, version: string): string {
+  return createHash('sha256').update(`${uid} ${reason} ${mark} ${version}`).digest('hex').slice(0, 16)
 }
 
 export function eventRequest(namespace: string, event: object): Omit<KubeRequest, 'signal'> {

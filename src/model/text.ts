@@ -10,6 +10,11 @@ export function withoutPacketCounts(message: string): string {
   return message.replaceAll(/\b\d+ packets?\b/g, 'packets')
 }
 
+/** The order of UTF-16 code units, the same in every locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
 /** At most so many characters; what was cut ends in an ellipsis, and no character is cut in two. */
 export function truncateText(text: string, charactersMax: number): string {
   return text.length <= charactersMax ? text.toWellFormed() : `${text.slice(0, charactersMax - 1).toWellFormed()}…`

@@ -1,13 +1,7 @@
-// What a change of status is worth telling, as Kubernetes Events on the capture. Pure. In: the status before and now.
-// Out: events, one for each change; their names follow from what happened to which version of the capture, so that telling twice
-// makes one event.
-import { createHash } from 'node:crypto'
-import { eventOn } from '../../kube/event.ts'
+// Which Events a change of a PacketCapture's status makes. Pure. In: the status before and now. Out: Events, one for each change.
 import type { CaptureEvent } from '../../model/event.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
-import { accounts } from '../../model/wellKnown.ts'
-import type { CaptureDocument } from '../../model/world.ts'
 
 const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
 
@@ -42,17 +36,6 @@ export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCa
       },
   ]
   return told.filter(each => each !== false)
-}
-
-type EventContext = { readonly version: string; readonly nowMs: number }
-
-/** The body of a v1 Event. `version`: of the capture that it was decided upon. */
-export function eventOf(capture: CaptureDocument, told: CaptureEvent, { version, nowMs }: EventContext): object {
-  const mark = createHash('sha256')
-    .update(`${capture.metadata.uid} ${told.reason} ${told.mark ?? ''} ${version}`)
-    .digest('hex')
-    .slice(0, 16)
-  return eventOn(capture, told, { component: accounts.controller, nowMs, mark })
 }
 
 function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {

@@ -1,6 +1,8 @@
 // `filters` as a pcap expression, built from parsed values only, never from a user's text. Rules are ORed; within one the
 // protocol AND one of the ports. Throws RangeError that names the field below spec.
 
+import { show } from '../fields.ts'
+
 type Ports = { readonly from: number; readonly to: number }
 
 const names: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, ICMP: 1, ICMPv6: 58, SCTP: 132, UDPLite: 136 }
@@ -88,8 +90,4 @@ function readPort(value: unknown, field: string): Ports {
   throw new RangeError(
     `${field}: found ${show(value)}, expected a port from 1 to 65535 or "first:last"; named ports are not supported by PacketCapture`,
   )
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value) ?? String(value)
 }

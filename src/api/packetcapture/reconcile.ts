@@ -3,13 +3,15 @@
 // A node that has fallen silent keeps its last figures and is told of. What no node can say (it is rejected, it waits for its
 // window, nobody matches) is said here.
 
+import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
 import { timeOf } from '../../core/status/endpointStatus.ts'
 import { foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
-import type { CaptureStatusElement, EndpointStatus, PacketCaptureStatus } from '../../model/status.ts'
+import type { CaptureStatusElement, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { never } from '../../model/time.ts'
 import { firstReportMs, type NodeObservation, type UploadResults } from '../reconciliation.ts'
 
 export type PacketCaptureInput = {
@@ -22,8 +24,6 @@ export type PacketCaptureInput = {
 }
 
 export type PacketCaptureReconciliation = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
-
-const never = Number.POSITIVE_INFINITY
 
 export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: PacketCaptureInput): PacketCaptureReconciliation {
   const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
@@ -39,7 +39,7 @@ export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, n
     ...(uploads && { uploads: uploads.done }),
   })
   const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
-  const expiresAtMs = read.ok && isFinished ? expiryOf(read, status, nowMs) : never
+  const expiresAtMs = read.ok && timed && isFinished ? expiresAt(read, timed.phase, endsOf(status)) : never
   const wakes = [timed?.wakeAtMs ?? never, expiresAtMs, answeredAtMs]
   return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
 }
@@ -85,20 +85,8 @@ function unseenStatusOf({ capture, createdAtMs }: Intent, nodes: number, nowMs: 
   return `No pod in namespace "${capture.namespace}" matches the selector on any of ${pluralize(nodes, 'node')}`
 }
 
-/**
- * The ttl runs from when the last endpoint ended, or the window if that was later. An endpoint that never was captured ended
- * nothing; one that began and has no end is not over, whatever its state.
- */
-function expiryOf(read: Intent, { files }: PacketCaptureStatus, nowMs: number): number {
-  if (read.ttlMsAfterFinished === undefined) return never
-  const { phase } = phaseAt(read, undefined, nowMs)
-  const windowEnd = phase.kind === 'Finished' ? phase.atMs : -never
-  const lastEnd = files.flatMap(({ endpoints }) => endpoints).reduce((last, row) => Math.max(last, endOf(row)), windowEnd)
-  if (lastEnd === -never && phase.kind !== 'Finished') return never
-  return Math.max(lastEnd, read.createdAtMs) + read.ttlMsAfterFinished
-}
-
-function endOf({ startedAt, endedAt }: EndpointStatus): number {
-  if (endedAt !== undefined) return Date.parse(endedAt)
-  return startedAt === undefined ? -never : never
+/** Endpoints that never started do not count; one with a start and no end keeps the capture from expiring. */
+function endsOf({ files }: PacketCaptureStatus): number[] {
+  const rows = files.flatMap(({ endpoints }) => endpoints)
+  return rows.flatMap(({ startedAt, endedAt }) => (endedAt !== undefined ? Date.parse(endedAt) : startedAt === undefined ? [] : never))
 }

@@ -9,7 +9,7 @@ import type { Settings } from '../../model/settings.ts'
 import { filterInstructions } from '../../model/tap.ts'
 import type { ForeignCapture } from '../../model/world.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'
-import { checkExpression } from '../filterExpression.ts'
+import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
 const nameMax = 200 // it becomes part of a file name
@@ -52,7 +52,7 @@ function readSpec(spec: Fields, settings: Settings): SpecField {
   return {
     ...(pods === undefined ? hostSide : sideOf(pods)),
     selector: 'all()',
-    filter: allOf(pods === undefined ? addresses : [], readPorts(spec.targetPorts), readFilter(spec.filter)),
+    filter: bracketed(pods === undefined ? addresses : [], readPorts(spec.targetPorts), readFilter(spec.filter)),
     filterInstructionsMax: filterInstructions.long,
     limits: {
       durationMs: (integer(spec.duration, 'duration', 1, 3_153_600_000) ?? 60) * 1_000,
@@ -81,7 +81,7 @@ function sideOf(pods: readonly PodName[]): Pick<Intent, 'scope' | 'matches'> {
 }
 
 /** `(host A or net B) and (port P or port Q) and (filter)`, without what is not there. */
-function allOf(addresses: readonly string[], ports: readonly string[], filter: string): string {
+function bracketed(addresses: readonly string[], ports: readonly string[], filter: string): string {
   const parts = [addresses.join(' or '), ports.join(' or '), filter].filter(part => part !== '')
   return parts.map(part => `(${part})`).join(' and ')
 }
@@ -119,13 +119,11 @@ function dnsName(value: unknown, field: string): string {
   throw new RangeError(`${field}: found ${show(value)}, expected the name as Kubernetes has it`)
 }
 
-/** It goes into brackets: one that closes more than it opens would say something else there than alone. */
 function readFilter(value: unknown): string {
   if (!isGiven(value) || value === '') return ''
   if (typeof value !== 'string') throw new RangeError(`filter: found ${show(value)}, expected a pcap expression`)
   at('filter', () => checkExpression(value))
-  const opens = [...value].reduce((depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')), 0)
-  if (opens !== 0) throw new RangeError(`filter: found ${show(value)}, expected as many closing brackets as opening ones`)
+  if (!hasBalancedBrackets(value)) throw new RangeError(`filter: found ${show(value)}, expected as many closing brackets as opening ones`)
   return value
 }
 

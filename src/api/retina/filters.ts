@@ -2,7 +2,7 @@
 // in it: that is the interface's business. Entries of include and exclude are parsed, sorted and written anew, so that neither
 // their order nor their text matters. Throws RangeError in Retina's words where it has some.
 import { isIPv4, isIPv6 } from 'node:net'
-import { checkExpression } from '../filterExpression.ts'
+import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
 export type RetinaFilters = { readonly include?: readonly string[] | null; readonly exclude?: readonly string[] | null }
@@ -33,9 +33,7 @@ export function checkUserFilter(text: string): void {
   if (flag !== undefined)
     throw new RangeError(`tcpdump filter contains flag "${flag}", filter contains flags which are not allowed: expected an expression`)
   checkExpression(text)
-  // Put into brackets later: one that closes them itself would say something else than it says alone.
-  const closesTooMuch = [...text].reduce((depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')), 0)
-  if (closesTooMuch !== 0) throw new RangeError('invalid BPF filter syntax: the brackets do not match')
+  if (!hasBalancedBrackets(text)) throw new RangeError('invalid BPF filter syntax: the brackets do not match')
 }
 
 function directed(direction: 'src' | 'dst', field: string, addresses: readonly string[]): string {

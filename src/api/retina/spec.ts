@@ -6,6 +6,7 @@ import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Quota } from '../../model/quota.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { ForeignCapture, ObjectMeta, World } from '../../model/world.ts'
+import { at, isGiven } from '../fields.ts'
 import { readOutput } from '../output.ts'
 import { readGoDuration } from './duration.ts'
 import { addressExpression, allOf, checkUserFilter, type RetinaFilters, systemExpression } from './filters.ts'
@@ -60,13 +61,13 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext)
   const option = captureConfiguration.captureOption ?? {}
   const interfaces = (option.interfaces ?? []).map(name => name.trim()).filter(name => name !== '')
   const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, { ...surroundings, namespace: metadata.namespace })
-  if (!hasValue(option.duration) && !option.maxCaptureSize)
+  if (!isGiven(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
   const size = readSize(option, surroundings.settings)
   const place = readPlace(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
   const output = readOutput(outputConfiguration, cleanUpAfterUpload, 'outputConfiguration')
   const { filter, notes } = readFilter(captureConfiguration)
-  const durationMs = hasValue(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
+  const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const quota = readQuota(metadata, surroundings.settings)
   const beginsAtMs = quota ? quota.pass?.sinceMs : createdAtMs
@@ -86,7 +87,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext)
       kind: 'RetinaArchive',
       createdAtMs,
       ...(place && { place }),
-      ...(hasValue(option.fileCount) && { fileCount: option.fileCount }),
+      ...(isGiven(option.fileCount) && { fileCount: option.fileCount }),
       includeMetadata: captureConfiguration.includeMetadata !== false,
       display: displayFlags(option).display,
     },
@@ -120,9 +121,9 @@ function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined
 
 /** Where the archive goes on the node; undefined: only elsewhere. */
 function readPlace({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
-  if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(hasValue))
+  if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
     throw new RangeError('At least one output configuration should be set')
-  if (!hasValue(hostPath)) return undefined
+  if (!isGiven(hostPath)) return undefined
   return at('invalid OutputConfiguration.HostPath', () => hostPlace(hostPath, base))
 }
 
@@ -148,21 +149,8 @@ function addressLists(sourceIPs: readonly string[], destinationIPs: readonly str
 }
 
 function snapLengthOf(packetSize: number | null | undefined): number {
-  if (!hasValue(packetSize) || packetSize === 0) return snapLengthMax
+  if (!isGiven(packetSize) || packetSize === 0) return snapLengthMax
   if (!Number.isSafeInteger(packetSize) || packetSize < 0)
     throw new RangeError(`captureOption.packetSize: found ${packetSize}, expected a whole number of at least 1, or 0 for all bytes`)
   return Math.min(packetSize, snapLengthMax)
-}
-
-function at<T>(field: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`${field}: ${error.message}`, { cause: error })
-  }
-}
-
-function hasValue<T>(value: T): value is NonNullable<T> {
-  return value !== undefined && value !== null
 }

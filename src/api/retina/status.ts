@@ -2,10 +2,12 @@
 // node reports, whether the capture could be read, the status of before, the time. Out: the status as its schema describes it.
 // A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
 // was so before except the times: when a condition last changed, and when the capture was complete for the first time.
-import { bytesOf, cut, rankOf, stepCount, withinBytes } from '../../core/status/truncate.ts'
+import { filesWithin } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
 import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
+import { truncateText } from '../../model/text.ts'
+import { isoTime } from '../../model/time.ts'
 import type { Exceeded } from '../reconciliation.ts'
 
 export type RetinaNode = {
@@ -69,15 +71,16 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
   const conditions = conditionsOf(input, count).map(said => dated(said, input))
   const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
   const completionTime = previous?.completionTime ?? (isComplete ? endOf(nodes, nowMs) : undefined)
-  return bounded({
+  const status: RetinaStatus = {
     conditions,
-    startTime: previous?.startTime ?? timeOf(createdAtMs),
+    startTime: previous?.startTime ?? isoTime(createdAtMs),
     ...(completionTime !== undefined && { completionTime }),
     ...(count.active > 0 && { active: count.active }),
     ...(count.succeeded > 0 && { succeeded: count.succeeded }),
     ...(count.failed > 0 && { failed: count.failed }),
     files: nodes.map(({ file, artifact }) => (artifact ? { ...file, artifact } : file)),
-  })
+  }
+  return { ...status, files: filesWithin(status.files, files => ({ ...status, files })) }
 }
 
 function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCount): StatusMessage[] {
@@ -89,7 +92,7 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
-  const told = (message: string) => truncated([message, ...remarks].join('; '))
+  const told = (message: string) => truncateText([message, ...remarks].join('; '), messageMax)
   const errors = oneOf([
     ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
     ...uploadErrors(input),
@@ -120,7 +123,7 @@ function oneOf(errors: readonly StatusMessage[]): StatusMessage[] {
 }
 
 function failure(reason: RetinaReason, message: string): StatusMessage {
-  return { type: 'error', status: 'True', reason, message: truncated(message) }
+  return { type: 'error', status: 'True', reason, message: truncateText(message, messageMax) }
 }
 
 /** What a user should know of a node beside how far it is. */
@@ -165,35 +168,14 @@ export function stateOf(
 
 function dated(said: StatusMessage, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
   const before = previous?.conditions?.find(({ type }) => type === said.type)
-  const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : timeOf(nowMs)
+  const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : isoTime(nowMs)
   return { ...said, lastTransitionTime, observedGeneration: generation }
 }
 
 /** When the last endpoint ended. */
 function endOf(nodes: readonly RetinaNode[], nowMs: number): string {
   const ends = nodes.flatMap(({ file }) => file.endpoints.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt])))
-  return ends.toSorted().at(-1) ?? timeOf(nowMs)
-}
-
-function timeOf(atMs: number): string {
-  return new Date(atMs).toISOString()
+  return ends.toSorted().at(-1) ?? isoTime(nowMs)
 }
 
 const messageMax = 32_768
-
-function truncated(message: string): string {
-  return message.length <= messageMax ? message : `${message.slice(0, messageMax - 1)}…`
-}
-
-const statusBytesMax = 999_000
-
-/** As an API server takes it: fewer rows and names, and on very many nodes fewer of them. The counts stay. */
-function bounded(status: RetinaStatus): RetinaStatus {
-  for (let step = 0; step < stepCount; step++) {
-    const files = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, step) }))
-    if (bytesOf({ ...status, files }) <= statusBytesMax) return { ...status, files }
-  }
-  const least = status.files.map((file): RetinaFile => ({ ...file, ...cut(file, stepCount - 1) }))
-  const room = statusBytesMax - bytesOf({ ...status, files: [] })
-  return { ...status, files: withinBytes(least, ({ state }) => rankOf(state), room) }
-}

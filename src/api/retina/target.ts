@@ -4,7 +4,8 @@
 import type { Intent, Scope } from '../../model/capture.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { World } from '../../model/world.ts'
-import { type LabelSelector, readLabelSelector } from './labelSelector.ts'
+import { at } from '../fields.ts'
+import { type LabelSelector, type ReadSelector, readLabelSelector } from './labelSelector.ts'
 
 export type CaptureTarget = {
   readonly nodeSelector?: LabelSelector | null
@@ -31,7 +32,7 @@ export function readTarget(target: CaptureTarget, interfaces: readonly string[],
       selector: `pods ${podNames.join(', ')}`,
       matches: (_, { name }) => podNames.includes(name),
     }
-  const pods = at('podSelector', podSelector ?? {})
+  const pods = readSelector('podSelector', podSelector ?? {})
   const namespaces = namespaceSelector ? namespacesOf(namespaceSelector, place) : { names: [place.namespace], text: place.namespace }
   return {
     scope: { kind: 'Namespaces', names: namespaces.names },
@@ -51,7 +52,7 @@ function checkTarget({ nodeSelector, namespaceSelector, podSelector, podNames }:
 }
 
 function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: NodePlace): ReadTarget {
-  const nodes = at('nodeSelector', selector)
+  const nodes = readSelector('nodeSelector', selector)
   const names = interfaces.includes('any') ? [] : interfaces
   const host: Scope = names.length === 0 ? { kind: 'Host' } : { kind: 'Host', interfaces: names }
   return {
@@ -62,7 +63,7 @@ function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeL
 }
 
 function namespacesOf(selector: LabelSelector, { namespaceLabels }: NodePlace): { names: string[]; text: string } {
-  const namespaces = at('namespaceSelector', selector)
+  const namespaces = readSelector('namespaceSelector', selector)
   const names = [...namespaceLabels].filter(([, labels]) => namespaces.matches(labelIn(labels))).map(([name]) => name)
   return { names: names.toSorted(), text: namespaces.text }
 }
@@ -71,11 +72,6 @@ function labelIn(labels: Labels): (name: string) => string | undefined {
   return name => (Object.hasOwn(labels, name) ? labels[name] : undefined)
 }
 
-function at(field: string, selector: LabelSelector): ReturnType<typeof readLabelSelector> {
-  try {
-    return readLabelSelector(selector)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new RangeError(`captureTarget.${field}.${error.message}`, { cause: error })
-  }
+function readSelector(field: string, selector: LabelSelector): ReadSelector {
+  return at(`captureTarget.${field}`, () => readLabelSelector(selector), '.')
 }

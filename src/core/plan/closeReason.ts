@@ -7,7 +7,8 @@ import type { CloseReason } from '../../model/codes.ts'
 import type { CaptureDecision } from '../../model/decision.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { ActualTap } from '../../model/tap.ts'
-import { compareText, type DesiredTap } from './desiredTap.ts'
+import { compareText } from '../../model/text.ts'
+import type { DesiredTap } from './desiredTap.ts'
 import type { RemoveCapture } from './plan.ts'
 
 export type Lookups = {

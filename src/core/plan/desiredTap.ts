@@ -34,7 +34,3 @@ export function desiredTapFor(
   }
   return { spec, isEarly }
 }
-
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}

@@ -7,6 +7,7 @@
 import type { DiskUsage, Halt } from '../../model/actualState.ts'
 import type { Rotation } from '../../model/capture.ts'
 import type { Refusal } from '../../model/decision.ts'
+import { sum } from '../../model/numbers.ts'
 import type { Settings } from '../../model/settings.ts'
 
 /** A capture as the disk sees it. */
@@ -101,8 +102,4 @@ function pressureOf(disk: DiskUsage, settings: Settings): Pick<Halt, 'reason' | 
     return { reason: 'DiskFloor', message: `${free} % of the disk is free and captureDiskFreePercentMin is ${captureDiskFreePercentMin}` }
   }
   return { reason: 'DiskBudget', message: `capture files take ${disk.usedBytes} bytes and captureDiskBytesMax is ${captureDiskBytesMax}` }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0)
 }

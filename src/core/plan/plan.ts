@@ -4,7 +4,7 @@
 // only drops its record.
 import type { CloseReason } from '../../model/codes.ts'
 import type { Action, ActualTap, TapSpec } from '../../model/tap.ts'
-import { compareText } from './desiredTap.ts'
+import { compareText } from '../../model/text.ts'
 import { isAdjusted, reasonToReopen } from './tapDiff.ts'
 
 export type RemoveCapture = Extract<Action, { kind: 'forget' }>

@@ -3,6 +3,7 @@
 // Which taps are admitted depends on the wishes alone; the size of a ring also on what is open, because re-opening a tap costs
 // packets: an open tap keeps its ring until a new one would not fit, and none grows while it is open. So a number of taps that
 // hovers at a border re-opens nothing.
+import { sum } from '../../model/numbers.ts'
 import type { ActualTap, TapSpec } from '../../model/tap.ts'
 import type { DesiredTap } from './desiredTap.ts'
 import { type EndpointShare, truncateTo } from './endpointBudget.ts'
@@ -50,8 +51,4 @@ function ringSizes(admitted: readonly DesiredTap[], taps: ReadonlyMap<string, Ac
 
 function openRingBytes(tap: ActualTap | undefined): number | undefined {
   return tap?.state === 'open' ? tap.spec.ringBytes : undefined
-}
-
-function sum(sizes: readonly number[]): number {
-  return sizes.reduce((total, bytes) => total + bytes, 0)
 }

@@ -1,13 +1,16 @@
-// When a finished capture is to be removed: its ttl after everything of it has ended on this node.
-// In: the intent, its phase, what the node holds. Out: the time, Infinity for never.
-// An end that was moved into the past counts from when the last tap closed, so that stopping a capture keeps its files for the ttl.
+// When a finished capture and its files are removed: its ttl after the last end. The same rule on a node and in the cluster.
+// In: the intent, its phase, the ends of its endpoints. Out: the time; never: it is not finished, or has no ttl.
+// A window that was moved into the past ends with its last endpoint: stopping a capture keeps its files for the whole ttl.
 
-import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
 import type { Phase } from '../../model/decision.ts'
+import { never } from '../../model/time.ts'
 
-export function expiresAt(intent: Intent, phase: Phase, facts: ActualCapture | undefined): number {
-  if (intent.ttlMsAfterFinished === undefined || phase.kind !== 'Finished') return Number.POSITIVE_INFINITY
-  const ends = [...(facts?.endpoints.values() ?? [])].map(row => row.endedAtMs ?? Number.NEGATIVE_INFINITY)
-  return Math.max(phase.atMs, intent.createdAtMs, ...ends) + intent.ttlMsAfterFinished
+/** `ends`: when each endpoint that was captured ended; never: it has no end yet. */
+export function expiresAt({ ttlMsAfterFinished, createdAtMs }: Intent, phase: Phase, ends: readonly number[]): number {
+  if (ttlMsAfterFinished === undefined) return never
+  const isFinished = phase.kind === 'Finished'
+  const lastMs = ends.reduce((last, endMs) => Math.max(last, endMs), isFinished ? phase.atMs : -never)
+  if (lastMs === -never && !isFinished) return never
+  return Math.max(lastMs, createdAtMs) + ttlMsAfterFinished
 }

@@ -9,6 +9,7 @@ import type {
   PacketCaptureStatus,
   UploadStatus,
 } from '../../model/status.ts'
+import { compareText } from '../../model/text.ts'
 import { conditionsOf, truncateMessage } from './conditions.ts'
 import { addCounts, noLess } from './counters.ts'
 import { withUploads } from './uploads.ts'
@@ -97,8 +98,4 @@ function fileStatus(
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
   const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...noLess(row, rows.get(row.pod)) }))
   return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -1,7 +1,7 @@
 // What is left out of reports and statuses that would grow too large to be stored. Pure. In: elements of status.files, a size.
 // Out: the same with fewer rows and names, the most telling kept. Totals stay.
 import type { CaptureStateName, EndpointStatus, FileStatus, PacketCaptureStatus } from '../../model/status.ts'
-import { pluralize, truncateText } from '../../model/text.ts'
+import { compareText, pluralize, truncateText } from '../../model/text.ts'
 
 type TruncateStep = {
   readonly rows: number
@@ -57,18 +57,23 @@ export function rankOf(state: CaptureStateName): number {
 
 const statusBytesMax = 999_000 // a million with what is said of the rest; an API server takes one and a half for all of an object
 
-/** As an API server takes it: the first condition says what is missing. */
+/** A status small enough for the API server; the first condition names what was left out. */
 export function boundedStatus(status: PacketCaptureStatus): PacketCaptureStatus {
-  for (let step = 0; step < stepCount; step++) {
-    const files = status.files.map(file => cut(file, step))
-    if (bytesOf({ ...status, files }) <= statusBytesMax) return withFiles(status, files)
-  }
-  const least = status.files.map(file => cut(file, stepCount - 1))
-  const room = statusBytesMax - bytesOf({ ...status, files: [] })
   return withFiles(
     status,
-    withinBytes(least, ({ state }) => rankOf(state), room),
+    filesWithin(status.files, files => ({ ...status, files })),
   )
+}
+
+/** The files, with as much left out as the status around them needs to be stored. `statusWith`: the status with these files. */
+export function filesWithin<T extends FileStatus>(files: readonly T[], statusWith: (files: readonly T[]) => object): readonly T[] {
+  const cutTo = (step: number) => files.map((file): T => ({ ...file, ...cut(file, step) }))
+  for (let step = 0; step < stepCount; step++) {
+    const shorter = cutTo(step)
+    if (bytesOf(statusWith(shorter)) <= statusBytesMax) return shorter
+  }
+  const room = statusBytesMax - bytesOf(statusWith([]))
+  return withinBytes(cutTo(stepCount - 1), ({ state }) => rankOf(state), room)
 }
 
 function withFiles(status: PacketCaptureStatus, files: readonly FileStatus[]): PacketCaptureStatus {
@@ -94,8 +99,4 @@ export function withinBytes<T>(items: readonly T[], rank: (item: T) => number, b
 
 export function bytesOf(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value))
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -2,14 +2,10 @@
 // takes endpoints by labels only, so a pod is meant by labels that no other pod has; where there are none, that is said.
 import { quote } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
+import type { LabelSelector } from '../../api/retina/labelSelector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import type { Labels } from '../../model/labels.ts'
 import { labels as labelKeys } from '../../model/wellKnown.ts'
-
-export type LabelSelector = {
-  readonly matchLabels?: Labels
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]
-}
 
 export type Labelled = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 

@@ -1,10 +1,11 @@
 // The selector that a user means by --selector, --pod, --deployment and --service: reads those objects, refuses a selector that
 // takes more than was meant.
 
+import type { LabelSelector } from '../../api/retina/labelSelector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import type { Labels } from '../../model/labels.ts'
 import { request, type Session } from '../client/session.ts'
-import { combine, fromLabelSelector, fromPod, fromService, type Labelled, type LabelSelector, unintendedPods } from './selectors.ts'
+import { combine, fromLabelSelector, fromPod, fromService, type Labelled, unintendedPods } from './selectors.ts'
 
 export type TargetSelector = {
   readonly selector?: string

@@ -4,15 +4,16 @@ import { statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { type EngineState, engineMetrics } from '../../../src/engine/metrics.ts'
 import type { ActualCapture, ActualEndpoint } from '../../../src/model/actualState.ts'
-import { makeMetrics, type NodeFigures, serveMetrics } from '../../../src/runtime/metrics.ts'
+import { serveMetrics } from '../../../src/runtime/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 import { uniqueName } from '../../support/net/namespace.ts'
 import { podWithPort } from '../../support/net/podWithPort.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { capture, endpoint, Standalone } from '../../support/processes/standalone.ts'
 
-const nothing: NodeFigures = {
+const nothing: EngineState = {
   captures: new Map(),
   states: new Map(),
   openTaps: 0,
@@ -38,9 +39,9 @@ async function scrape(port: number, path = '/metrics'): Promise<Scrape> {
   return { status: answer.status, type: answer.headers.get('content-type'), text, values: samplesIn(text) }
 }
 
-/** Serves what `figures` returns, until the test ends. */
-async function serving(t: ExecutionContext, figures: () => NodeFigures) {
-  const metrics = makeMetrics(figures)
+/** Serves what `state` returns, until the test ends. */
+async function serving(t: ExecutionContext, state: () => EngineState) {
+  const metrics = engineMetrics(state)
   const server = await serveMetrics(metrics.registry, { port: 0 })
   t.teardown(() => server.close())
   const address = server.address() as AddressInfo

@@ -1,8 +1,9 @@
-// One of several programs that want to lead, for lease.test.ts: while it does it writes an Event every 20 ms, through the same door
-// as the controller writes. Arguments: kubeconfig, its name. SIGTERM ends it.
+// One of several programs that want to lead, for lease.test.ts: while it does it writes an Event every 20 ms, through the same
+// function as the controller. Arguments: kubeconfig, its name. SIGTERM ends it.
 
-import { createEvent } from '../../../src/controller/apiWriter.ts'
+import { writeEvent } from '../../../src/controller/apiWriter.ts'
 import { type Leadership, runAsLeader } from '../../../src/controller/leaderElection.ts'
+import { eventRequest } from '../../../src/kube/event.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { makeLogger } from '../../../src/runtime/log.ts'
 import { stopSignal } from '../../../src/runtime/process.ts'
@@ -16,7 +17,8 @@ async function writeAsLongAs(term: Leadership): Promise<void> {
   for (let count = 0; !term.signal.aborted; count++) {
     const metadata = { name: `${holder}-${process.pid}-${Date.now()}-${count}`, namespace: 'default' }
     const involvedObject = { kind: 'Namespace', namespace: 'default', name: 'default' }
-    await createEvent({ ...parts, group: '', term }, 'default', { metadata, involvedObject, reason: 'Leading', reportingComponent: holder })
+    const event = { metadata, involvedObject, reason: 'Leading', reportingComponent: holder }
+    await writeEvent({ ...parts, group: '', term }, eventRequest('default', event))
     await systemClock.sleepUntil(systemClock.now() + everyMs, term.signal)
   }
 }

@@ -14,8 +14,8 @@ import { AgentTokens } from '../../../src/agentapi/client/tokens.ts'
 import { listen } from '../../../src/agentapi/server/server.ts'
 import { Reviews } from '../../../src/auth/reviews.ts'
 import { makeCertificate } from '../../../src/auth/selfSignedCertificate.ts'
+import { recordEvents } from '../../../src/gateway/audit.ts'
 import { CaptureCache } from '../../../src/gateway/captureCache.ts'
-import { eventRecorder } from '../../../src/gateway/eventRecorder.ts'
 import { GatewayMetrics } from '../../../src/gateway/metrics.ts'
 import { RateLimiter } from '../../../src/gateway/rateLimiter.ts'
 import { type GatewayLimits, gatewayLimits, gatewayServer } from '../../../src/gateway/server.ts'
@@ -87,7 +87,7 @@ export class LocalGateway {
         group: 'projectcalico.org',
         clock,
         log,
-        recordEvent: eventRecorder(kube, clock, log),
+        recordEvent: recordEvents(kube, clock, log),
       },
       await makeCertificate('gateway', []),
     )

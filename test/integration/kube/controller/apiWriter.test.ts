@@ -2,10 +2,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { eventOf } from '../../../../src/api/packetcapture/events.ts'
 import { reconcilePacketCapture } from '../../../../src/api/packetcapture/reconcile.ts'
-import { type ApiWriterDeps, createEvent, removeCapture, removeReport, writeStatus } from '../../../../src/controller/apiWriter.ts'
-import type { PacketCapture } from '../../../../src/model/world.ts'
+import { type ApiWriterDeps, removeCapture, removeReport, writeEvent, writeStatus } from '../../../../src/controller/apiWriter.ts'
+import { eventOn, eventRequest } from '../../../../src/kube/event.ts'
+import type { CaptureEvent } from '../../../../src/model/event.ts'
+import type { CaptureDocument, PacketCapture } from '../../../../src/model/world.ts'
 import { makeLogger } from '../../../../src/runtime/log.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
@@ -19,6 +20,9 @@ function parts(heldUntilMs = Number.POSITIVE_INFINITY, signal = new AbortControl
   const term = { signal, heldUntilMs: () => heldUntilMs }
   return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
 }
+
+const request = (capture: CaptureDocument, event: CaptureEvent, version: string, nowMs: number) =>
+  eventRequest('shop', eventOn(capture, event, { component: 'selcap-controller', version, nowMs }))
 
 const get = async (name: string): Promise<Stored> =>
   JSON.parse(await api().kubectl('get', 'packetcapture', name, '-n', 'shop', '-o', 'json'))
@@ -79,17 +83,17 @@ test('nothing is written once the lease ran out or the term is over', async t =>
   for (const over of [parts(performance.now() - 1), parts(Number.POSITIVE_INFINITY, AbortSignal.abort())]) {
     t.deepEqual(await writeStatus(over, capture, statusOf(1), version), { kind: 'failed' })
     t.false(await removeCapture(over, capture, version))
-    await createEvent(over, 'shop', eventOf(capture, { reason: 'Recovered', type: 'Normal', message: '' }, { version, nowMs: noonMs }))
+    t.false(await writeEvent(over, request(capture, { reason: 'Recovered', type: 'Normal', message: '' }, version, noonMs)))
   }
   t.is((await get('late')).metadata.resourceVersion, version)
   t.notRegex(await api().kubectl('get', 'events', '-n', 'shop'), /Recovered/)
 })
 
-test('tell() makes an Event that kubectl describes, of any name, and one of what is told twice', async t => {
+test('writeEvent() makes an Event that kubectl describes, of any name, and one Event of two requests', async t => {
   const name = `${'a'.repeat(199)}.${'b'.repeat(50)}`
   const capture = await make(name)
-  const told = { reason: 'Started', type: 'Normal', message: `${'x'.repeat(2_000)}😀` } as const
-  for (const nowMs of [Date.now(), Date.now() + 90_000]) await createEvent(parts(), 'shop', eventOf(capture, told, { version: '1', nowMs }))
+  const event = { reason: 'Started', type: 'Normal', message: `${'x'.repeat(2_000)}😀` } as const
+  for (const nowMs of [Date.now(), Date.now() + 90_000]) t.true(await writeEvent(parts(), request(capture, event, '1', nowMs)))
   const lines = (await api().kubectl('describe', 'packetcapture', name, '-n', 'shop')).split('\n').filter(line => /Started/.test(line))
   t.is(lines.length, 1)
 })

@@ -1,6 +1,5 @@
 // Limits, phases, expiry and timers.
 import test from 'ava'
-import { expiresAt } from '../../../../src/core/schedule/expiry.ts'
 import { limitAt } from '../../../../src/core/schedule/limits.ts'
 import { phaseAt } from '../../../../src/core/schedule/phase.ts'
 import type { ActualCapture, ActualEndpoint } from '../../../../src/model/actualState.ts'
@@ -112,16 +111,6 @@ test('phaseAt() wakes at whichever comes first, window or limit', t => {
   t.deepEqual(phaseAt(both, twoRows, 2_000), { phase: { kind: 'Open', closesAtMs: 31_000 }, wakeAtMs: 31_000 })
   const later = intent({ startTime: '2999-01-01T00:00:00Z' })
   t.is(phaseAt(later, undefined, 2_000).wakeAtMs, Date.UTC(2999, 0))
-})
-
-test('expiresAt() counts from the last end of all', t => {
-  const brief = intent({ endTime: '1970-01-01T00:00:01Z', ttlSecondsAfterFinished: 10 })
-  const { phase } = phaseAt(brief, twoRows, 5_000)
-  t.is(expiresAt(brief, phase, undefined), 11_000)
-  t.is(expiresAt(brief, phase, twoRows), 11_700, 'a tap closed after the end it was given')
-  t.is(expiresAt({ ...brief, createdAtMs: 60_000 }, phase, undefined), 70_000, 'created after its end')
-  t.is(expiresAt(brief, { kind: 'Open', closesAtMs: never }, twoRows), never)
-  t.is(expiresAt(intent({ endTime: '1970-01-01T00:00:01Z' }), phase, twoRows), never)
 })
 
 test('timerMs() cuts what a timer cannot hold', t => {

@@ -1,0 +1,67 @@
+// The metrics of a node's engine. In: a function that returns the engine's current state. Out: a registry that reads it at each scrape.
+// docs/operations.md lists every metric, and a test holds both lists together.
+import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
+import { sum } from '../model/numbers.ts'
+import { addGauges, Counter, Gauge, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
+
+export type EngineState = {
+  readonly captures: ReadonlyMap<string, ActualCapture>
+  readonly states: ReadonlyMap<string, string> // capture key → state
+  readonly openTaps: number
+  readonly ringBytes: number
+  readonly diskUsedBytes: number
+  readonly diskFreePercent: number
+}
+
+const captureStates = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
+
+export function engineMetrics(state: () => EngineState): Metrics {
+  const registry = new Registry()
+  const perCapture = [
+    ['selcap_packets_total', 'Packets written to capture files', (row: ActualEndpoint) => row.packets],
+    ['selcap_bytes_total', 'Record bytes written to capture files', (row: ActualEndpoint) => row.bytes],
+    ['selcap_packets_dropped_total', 'Packets the kernel dropped because a ring was full', (row: ActualEndpoint) => row.dropped],
+    ['selcap_packets_refused_total', 'Packets received but not written: full disk, or a limit', (row: ActualEndpoint) => row.refused],
+  ] as const
+  for (const [name, help, value] of perCapture) {
+    new Counter({
+      name,
+      help,
+      labelNames: ['namespace', 'capture'],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [key, actual] of state().captures) this.inc(labelsOf(key), sum([...actual.endpoints.values()].map(value)))
+      },
+    })
+  }
+  const gauges = [
+    ['selcap_taps_open', 'Taps that are open', (now: EngineState) => now.openTaps],
+    ['selcap_ring_bytes', 'Kernel memory held by capture rings', (now: EngineState) => now.ringBytes],
+    ['selcap_disk_used_bytes', 'Bytes of all capture files', (now: EngineState) => now.diskUsedBytes],
+    ['selcap_disk_free_percent', 'Free space of the file system under captureDir', (now: EngineState) => now.diskFreePercent],
+  ] as const
+  addGauges(registry, state, gauges)
+  new Gauge({
+    name: 'selcap_captures',
+    help: 'Captures by state',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const all = [...state().states.values()]
+      for (const name of captureStates) this.set({ state: name }, all.filter(each => each === name).length)
+    },
+  })
+  const turns = new Histogram({
+    name: 'selcap_turn_seconds',
+    help: 'Time of one turn of the engine',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2],
+    registers: [registry],
+  })
+  return { registry, observeTurn: seconds => turns.observe(seconds) }
+}
+
+function labelsOf(captureKey: string): { namespace: string; capture: string } {
+  const [namespace = '', capture = ''] = captureKey.split('/')
+  return { namespace, capture }
+}

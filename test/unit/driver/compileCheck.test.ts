@@ -1,0 +1,43 @@
+// Each filter is compiled once, and the number of filters remembered is bounded.
+import test from 'ava'
+import { CompiledFilters } from '../../../src/driver/compileCheck.ts'
+import { TapError } from '../../../src/model/errors.ts'
+import { filterKey } from '../../../src/model/tap.ts'
+
+function counting(max?: number): { readonly compiled: string[]; readonly filters: CompiledFilters } {
+  const compiled: string[] = []
+  const compile = async (filter: string): Promise<number> => {
+    compiled.push(filter)
+    if (filter === 'and and') throw new TapError('BAD_FILTER', 'syntax error')
+    if (filter === 'bug') throw new Error('a bug')
+    return 1
+  }
+  return { compiled, filters: new CompiledFilters(compile, max) }
+}
+
+test("errorOf() returns the compiler's message, and compiles each filter once", async t => {
+  const { compiled, filters } = counting()
+  t.false(filters.has({ filter: 'tcp' }))
+  for (let turn = 0; turn < 3; turn++) {
+    t.is(await filters.errorOf({ filter: 'tcp' }), undefined)
+    t.regex((await filters.errorOf({ filter: 'and and' })) ?? '', /syntax error/)
+    filters.trim()
+  }
+  t.deepEqual(compiled, ['tcp', 'and and'])
+  t.true(filters.has({ filter: 'tcp' }))
+  t.deepEqual([...filters.errors], [[filterKey({ filter: 'and and' }), 'syntax error']])
+})
+
+test('trim() forgets the filters when they are more than the limit', async t => {
+  const { compiled, filters } = counting(2)
+  for (const filter of ['tcp', 'udp']) await filters.errorOf({ filter })
+  filters.trim()
+  await filters.errorOf({ filter: 'icmp' })
+  filters.trim()
+  await filters.errorOf({ filter: 'tcp' })
+  t.deepEqual(compiled, ['tcp', 'udp', 'icmp', 'tcp'])
+})
+
+test("errorOf() throws on an error that is not the filter's", async t => {
+  await t.throwsAsync(counting().filters.errorOf({ filter: 'bug' }), { message: 'a bug' })
+})
