@@ -2,7 +2,9 @@
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
 import { drawDiagram } from '../../scripts/diagram.ts'
+import { blocksOf } from '../support/markdown.ts'
 import { read } from '../support/repository.ts'
+import { arrows } from './arrows.ts'
 
 const source = read('docs/architecture.diagram')
 
@@ -26,6 +28,36 @@ test('the drawing names the capabilities that the manifests give', t => {
     t.deepEqual(capabilitiesOf(`daemonset/base/${program}.yaml`), [])
     t.regex(source, new RegExp(`"selcap ${program}"\\n.*\\n {2}! no capability, not root\\n`))
   }
+})
+
+/** src/a/b → a; src/main.ts → main. undefined: not of src. */
+function layerOf(path: string): string | undefined {
+  return /^src\/(\w+)/.exec(path)?.[1]
+}
+
+test('layerOf() names a folder of src', t => {
+  t.deepEqual(['src/store/s3', 'src/main.ts', 'grammar'].map(layerOf), ['store', 'main', undefined])
+})
+
+test('every arrow between folders goes down in the rows of docs/architecture.md', t => {
+  const [rows] = blocksOf(read('docs/architecture.md')).filter(({ language }) => language === 'text')
+  const names =
+    rows?.text
+      .trim()
+      .split('\n')
+      .map(row => (row.split(/ {2,}/)[0] ?? '').split(' ')) ?? []
+  const heights = new Map(names.flatMap((row, index) => row.map(name => [name, names.length - index] as const)))
+  const folders = new Set(Object.keys(arrows).flatMap(key => layerOf(key) ?? []))
+  t.deepEqual([...heights.keys()].toSorted(), [...folders].toSorted())
+  const upwards = Object.entries(arrows).flatMap(([key, targets]) =>
+    targets
+      .filter(target => {
+        const [from, to] = [layerOf(key), layerOf(target)]
+        return from !== undefined && to !== undefined && from !== to && (heights.get(to) ?? 0) >= (heights.get(from) ?? 0)
+      })
+      .map(target => `${key} → ${target}`),
+  )
+  t.deepEqual(upwards, [])
 })
 
 test('the drawing has a light and a dark scheme, and loads nothing', t => {
