@@ -2,10 +2,11 @@
 // counted, and told in the log and on the capture.
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { filePath } from '../agentapi/paths.ts'
 import { BusyError } from '../auth/reviews.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { audit } from './audit.ts'
-import { list, pathOf } from './fileIndex.ts'
+import { filesPathOf, list } from './fileIndex.ts'
 import { refuse } from './refuse.ts'
 import type { AuthorizedRequest, CaptureParams, GatewayDeps } from './server.ts'
 import { openStream } from './stream.ts'
@@ -66,7 +67,7 @@ export async function sendFile(
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   if (reply.raw.destroyed) gone.abort()
-  const path = `${pathOf(capture)}/${encodeURIComponent(file)}`
+  const path = filePath(filesPathOf(capture), file)
   const answer = await parts.agents.request(holding.place, { method: request.method, path, headers, signal: gone.signal })
   const { statusCode = 502 } = answer
   if (![200, 206, 416].includes(statusCode)) {

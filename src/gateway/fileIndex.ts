@@ -1,6 +1,7 @@
 // What the agents have of a capture, asked for at this moment. In: where the agents are. Out: files that can be opened one by one;
 // a node that does not answer is an answer too.
-import { filesPath, listFiles, openFile, removeFiles } from '../agentapi/client/files.ts'
+import { listFiles, openFile, removeFiles } from '../agentapi/client/files.ts'
+import { capturePath } from '../agentapi/paths.ts'
 import type { GatewayCapture, NodeFiles } from './captureCache.ts'
 import type { GatewayDeps } from './server.ts'
 import type { ManifestNode, ZipEntry } from './zip.ts'
@@ -14,7 +15,7 @@ export async function list(parts: GatewayDeps, capture: GatewayCapture): Promise
 }
 
 async function listNode({ agents }: GatewayDeps, capture: GatewayCapture, { node, place, row }: NodeFiles): Promise<ListedNode> {
-  const path = pathOf(capture)
+  const path = filesPathOf(capture)
   const { packets, dropped, endpoints } = row.file
   const gaps = endpoints.flatMap(({ pod, gaps: all }) => all.map(gap => ({ pod, ...gap })))
   const facts = { node, packets, dropped, gaps }
@@ -39,13 +40,13 @@ export type CleanedNode = { readonly node: string; readonly isCapturing?: boolea
 
 export async function cleanNode({ agents }: GatewayDeps, capture: GatewayCapture, { node, place }: NodeFiles): Promise<CleanedNode> {
   try {
-    const code = await removeFiles(agents, place, pathOf(capture))
+    const code = await removeFiles(agents, place, filesPathOf(capture))
     return code === 204 ? { node } : { node, isCapturing: code === 409, error: `${node} answered ${code}` }
   } catch (error) {
     return { node, error: `${node}: ${(error as Error).message}` }
   }
 }
 
-export function pathOf({ kind, metadata }: GatewayCapture): string {
-  return filesPath({ api: kind, ...metadata })
+export function filesPathOf({ kind, metadata }: GatewayCapture): string {
+  return capturePath({ api: kind, ...metadata }, 'files')
 }

@@ -3,8 +3,8 @@ import type { Server } from 'node:https'
 import { Agents } from '../agentapi/client/agents.ts'
 import { AgentTokens } from '../agentapi/client/tokens.ts'
 import { Reviews } from '../auth/reviews.ts'
-import type { GatewayOptions } from '../cmd/gateway.ts'
 import { connectKube } from '../kube/connect.ts'
+import type { Api } from '../model/captureRef.ts'
 import { accounts, ports } from '../model/wellKnown.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -19,6 +19,20 @@ import { followKeyPair, keyPair } from './servingCertificate.ts'
 
 const account = accounts.gateway
 const rateLimits = { atOncePerUser: 16, atOnce: 256, perMinute: 600 }
+
+export type GatewayOptions = {
+  readonly kubeconfig?: string
+  readonly apiGroup: string
+  readonly apis: readonly Api[]
+  readonly namespace: string
+  readonly host: string
+  readonly port?: string
+  readonly certificates?: string
+  readonly pod?: string
+  readonly logLevel: string
+  readonly metricsHost: string
+  readonly metricsPort?: string
+}
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
   const { apiGroup: group, apis, certificates, namespace } = options

@@ -1,16 +1,23 @@
-// A capture's live stream over all its nodes: one pcapng stream of the agents' streams, in time order within a bounded window.
-// Nodes join when they have endpoints of it and leave when theirs is over; one that breaks off is asked again. It ends when the
-// capture is over everywhere, or its reader has gone. What a slow reader cannot take is dropped here or on the node, counted, and
-// told in the stream.
+// A capture's live stream over all its nodes. In: the nodes that have files of the capture, from the cache. Out: one pcapng stream
+// in the order of time, within a bounded window. Refuses a capture that is over on every node.
+// A node joins when it has endpoints of the capture, and leaves when the capture is over there; a node that breaks off is asked
+// again. Packets that a slow reader cannot take are dropped here or on the node, and the stream counts them.
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Agents } from '../agentapi/client/agents.ts'
+import type { AgentAddress, Agents } from '../agentapi/client/agents.ts'
+import { capturePath } from '../agentapi/paths.ts'
 import { sectionOf } from '../pcap/fileHeader.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
 import { MergedStream } from '../stream/mergedStream.ts'
 import type { CaptureCache, GatewayCapture, NodeFiles } from './captureCache.ts'
 
-export type StreamDeps = { readonly cluster: CaptureCache; readonly agents: Agents; readonly clock: Clock }
+export type StreamDeps = {
+  readonly cluster: Pick<CaptureCache, 'nodesWithFiles' | 'capture'>
+  readonly agents: Pick<Agents, 'request'>
+  readonly clock: Clock
+  readonly log: Logger
+}
 
 /** `lost`: packets that the stream lacks so far. */
 export type LiveStream = { readonly stream: Readable; readonly lost: number }
@@ -19,94 +26,110 @@ const pollIntervalMs = 1_000
 const reconnectMs = 2_000
 const over = ['Finished', 'Error'] as const
 
-/** undefined: the capture is over on every node, nothing would ever come. */
-export function openStream(parts: StreamDeps, capture: GatewayCapture): LiveStream | undefined {
-  const states = parts.cluster.nodesWithFiles(capture).map(({ row }) => row.file.state)
+/** undefined: the capture is over on every node, no packet would ever come. */
+export function openStream(deps: StreamDeps, capture: GatewayCapture): LiveStream | undefined {
+  const states = deps.cluster.nodesWithFiles(capture).map(({ row }) => row.file.state)
   if (states.length > 0 && states.every(isOver)) return undefined
-  return new CaptureStream(parts, capture)
+  return new CaptureStream(deps, capture)
 }
 
 class CaptureStream {
-  readonly #parts: StreamDeps
+  readonly #deps: StreamDeps
   readonly #capture: GatewayCapture
-  readonly #outlet: MergedStream
+  readonly #merged: MergedStream
   readonly #stop = new AbortController()
-  readonly #live = new Map<string, IncomingMessage | undefined>() // node → its stream; undefined: asked for
-  readonly #notBefore = new Map<string, number>() // node → when it may be asked again
+  readonly #responses = new Map<string, IncomingMessage | undefined>() // by node; undefined: no answer yet
+  readonly #reconnectAtMs = new Map<string, number>() // by node
+  readonly #loggedReasons = new Map<string, string>() // by node, until it gives a stream
 
-  constructor(parts: StreamDeps, capture: GatewayCapture) {
-    this.#parts = parts
+  constructor(deps: StreamDeps, capture: GatewayCapture) {
+    this.#deps = deps
     this.#capture = capture
     const { namespace, name } = capture.metadata
-    this.#outlet = new MergedStream({
+    this.#merged = new MergedStream({
       section: sectionOf(`capture ${namespace}/${name}, live`),
-      clock: parts.clock,
-      onPressure: isHigh => this.#press(isHigh),
+      clock: deps.clock,
+      onPressure: isHigh => this.#applyBackpressure(isHigh),
       onClose: () => this.#stop.abort(),
     })
-    void this.#follow()
+    void this.#followNodes()
   }
 
   get stream(): Readable {
-    return this.#outlet.stream
+    return this.#merged.stream
   }
 
   get lost(): number {
-    return this.#outlet.lost
+    return this.#merged.lost
   }
 
-  async #follow(): Promise<void> {
-    const { clock, cluster } = this.#parts
+  async #followNodes(): Promise<void> {
+    const { clock, cluster } = this.#deps
     const { namespace, name, uid } = this.#capture.metadata
     while (!this.#stop.signal.aborted) {
-      const holdings = cluster.nodesWithFiles(this.#capture)
+      const nodes = cluster.nodesWithFiles(this.#capture)
       const isGone = cluster.capture(namespace, name, this.#capture.kind)?.metadata.uid !== uid
-      const isEverywhereOver = holdings.length > 0 && holdings.every(({ row }) => isOver(row.file.state))
-      if (this.#live.size === 0 && (isGone || isEverywhereOver)) return this.#outlet.finish()
-      for (const holding of holdings) if (this.#isWanted(holding)) void this.#join(holding)
+      const isOverEverywhere = nodes.length > 0 && nodes.every(({ row }) => isOver(row.file.state))
+      if (this.#responses.size === 0 && (isGone || isOverEverywhere)) return this.#merged.finish()
+      for (const node of nodes) if (this.#isDue(node)) void this.#connectNode(node)
       await clock.sleepUntil(clock.now() + pollIntervalMs, this.#stop.signal)
     }
-    for (const response of this.#live.values()) response?.destroy()
+    for (const response of this.#responses.values()) response?.destroy()
   }
 
-  #isWanted({ node, row }: NodeFiles): boolean {
-    const nowMs = this.#parts.clock.now()
-    const dueMs = this.#notBefore.get(node) ?? 0
-    return !this.#live.has(node) && !isOver(row.file.state) && (nowMs >= dueMs || dueMs - nowMs > reconnectMs)
+  #isDue({ node, row }: NodeFiles): boolean {
+    const nowMs = this.#deps.clock.now()
+    const dueMs = this.#reconnectAtMs.get(node) ?? 0
+    return !this.#responses.has(node) && !isOver(row.file.state) && (nowMs >= dueMs || dueMs - nowMs > reconnectMs)
   }
 
-  async #join({ node, place }: NodeFiles): Promise<void> {
-    const { agents, clock } = this.#parts
-    const { namespace, name, uid } = this.#capture.metadata
-    this.#live.set(node, undefined)
-    try {
-      const response = await agents.request(place, {
-        path: `/v1/captures/${namespace}/${name}/${uid}/stream`,
-        signal: this.#stop.signal,
-        isQuiet: true,
-      })
-      this.#live.set(node, response)
-      if (response.statusCode === 200) await this.#pass(response)
-      else response.resume() // 409: its window is not open
-    } catch {} // told by the agents' own side; asked again
-    this.#live.delete(node)
-    this.#notBefore.set(node, clock.now() + reconnectMs)
+  async #connectNode({ node, place }: NodeFiles): Promise<void> {
+    this.#responses.set(node, undefined)
+    const reason = await this.#streamFrom(place).catch((error: Error) => error.message)
+    if (reason !== undefined && !this.#stop.signal.aborted) this.#logOnce(node, reason)
+    this.#responses.delete(node)
+    this.#reconnectAtMs.set(node, this.#deps.clock.now() + reconnectMs)
   }
 
-  async #pass(response: IncomingMessage): Promise<void> {
-    const lane = this.#outlet.join()
-    if (this.#outlet.isHigh) response.pause()
-    await new Promise<void>(resolve => {
+  /** Returns when the node's stream has ended: why, or undefined where the agent ended it. */
+  async #streamFrom(place: AgentAddress): Promise<string | undefined> {
+    const path = capturePath({ api: this.#capture.kind, ...this.#capture.metadata }, 'stream')
+    const response = await this.#deps.agents.request(place, { path, signal: this.#stop.signal, isQuiet: true })
+    this.#responses.set(place.node, response)
+    if (response.statusCode === 200) {
+      this.#loggedReasons.delete(place.node)
+      return this.#pipe(response)
+    }
+    response.resume()
+    return `the agent answered ${response.statusCode}` // 409: the capture is not open there at this moment
+  }
+
+  async #pipe(response: IncomingMessage): Promise<string | undefined> {
+    const input = this.#merged.join()
+    if (this.#merged.isHigh) response.pause()
+    const reason = await new Promise<string | undefined>(resolve => {
       response.on('data', (bytes: Buffer) => {
-        if (this.#outlet.push(lane, bytes) !== undefined) response.destroy()
+        const problem = this.#merged.push(input, bytes)
+        if (problem === undefined) return
+        resolve(problem)
+        response.destroy()
       })
-      response.once('close', resolve).once('error', () => resolve())
+      response.once('close', () => resolve(undefined)).once('error', error => resolve(error.message))
     })
-    this.#outlet.end(lane)
+    this.#merged.end(input)
+    return reason
   }
 
-  #press(isHigh: boolean): void {
-    for (const response of this.#live.values()) isHigh ? response?.pause() : response?.resume()
+  #applyBackpressure(isHigh: boolean): void {
+    for (const response of this.#responses.values()) isHigh ? response?.pause() : response?.resume()
+  }
+
+  /** A node is asked every two seconds: the log has a line when its reason changes. */
+  #logOnce(node: string, reason: string): void {
+    if (this.#loggedReasons.get(node) === reason) return
+    this.#loggedReasons.set(node, reason)
+    const { kind, metadata } = this.#capture
+    this.#deps.log.info({ node, kind, namespace: metadata.namespace, name: metadata.name, reason }, 'node not in the stream, asked again')
   }
 }
 

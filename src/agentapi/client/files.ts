@@ -1,34 +1,29 @@
 // The files of one capture at one agent: listed, read, removed. In: where the agent is. Out: what it says, as far as it can be
 // believed: an agent may be somebody else by now, and what it lists becomes names elsewhere. Refusals are thrown.
 import type { IncomingMessage } from 'node:http'
-import { captureKey } from '../../model/captureRef.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
-import type { Listing } from '../server/server.ts'
+import { filePath } from '../paths.ts'
+import type { CaptureFile, FileList } from '../types.ts'
 import type { AgentAddress, Agents } from './agents.ts'
 
-export type ListedFile = Listing['files'][number]
 /** One file as it was when it was listed; meanwhile it may have grown, or been rotated and another have its name. */
-export type FilePresence = { readonly place: AgentAddress; readonly path: string; readonly file: Pick<ListedFile, 'name' | 'etag'> }
+export type FilePresence = { readonly place: AgentAddress; readonly path: string; readonly file: Pick<CaptureFile, 'name' | 'etag'> }
 
 export const apiTimeoutMs = 10_000
 const listBytesMax = 8_388_608
 const readTimeoutMs = 86_400_000
 const digestTimeoutMs = 600_000 // a large file is hashed on its node
 
-export function filesPath(capture: Parameters<typeof captureKey>[0] & { readonly uid: string }): string {
-  return `/v1/captures/${captureKey(capture)}/${capture.uid}/files`
-}
-
 /** `others`: entries that are no capture files. */
 export async function listFiles(
   agents: Agents,
   place: AgentAddress,
   path: string,
-): Promise<{ readonly files: readonly ListedFile[]; readonly others: number }> {
+): Promise<{ readonly files: readonly CaptureFile[]; readonly others: number }> {
   const response = await agents.request(place, { path, signal: AbortSignal.timeout(apiTimeoutMs) })
   if (response.statusCode !== 200) throw new ExpectedError(`the agent answered ${response.statusCode}`)
-  const { files } = (await readBounded(response, listBytesMax)) as Listing
+  const { files } = (await readBounded(response, listBytesMax)) as FileList
   if (!Array.isArray(files)) throw new ExpectedError('the agent did not list files')
   const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
   return { files: [...ours.values()], others: files.length - ours.size }
@@ -42,7 +37,7 @@ export async function openFile(
   fromByte = 0,
 ): Promise<IncomingMessage> {
   const range = fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }
-  const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag, ...range } }
+  const asked = { path: filePath(path, file.name), headers: { 'if-match': file.etag, ...range } }
   const answer = await agents.request(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]) })
   if (answer.statusCode === (fromByte === 0 ? 200 : 206)) return answer
   answer.resume()
@@ -54,7 +49,7 @@ export async function digestOf(agents: Agents, { place, path, file }: FilePresen
   const headers = { 'if-match': file.etag, 'want-repr-digest': 'sha-256=1' }
   const answer = await agents.request(place, {
     method: 'HEAD',
-    path: `${path}/${encodeURIComponent(file.name)}`,
+    path: filePath(path, file.name),
     headers,
     signal: AbortSignal.any([signal, AbortSignal.timeout(digestTimeoutMs)]),
     isQuiet: true,
@@ -75,14 +70,14 @@ export async function removeFiles(agents: Agents, place: AgentAddress, path: str
 
 /** What was made of a capture's files, if it is that version still. 412: it is not. */
 export async function removeArtifact(agents: Agents, { place, path, file }: FilePresence): Promise<number | undefined> {
-  const asked = { path: `${path}/${encodeURIComponent(file.name)}`, headers: { 'if-match': file.etag } }
+  const asked = { path: filePath(path, file.name), headers: { 'if-match': file.etag } }
   const answer = await agents.request(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(apiTimeoutMs) })
   answer.resume()
   return answer.statusCode
 }
 
 // What it lists becomes names in a zip that people unpack, on any system, lines on their terminals, and objects in a store.
-function isFile(listed: Partial<ListedFile> | null): listed is ListedFile {
+function isFile(listed: Partial<CaptureFile> | null): listed is CaptureFile {
   const { name, bytes, etag } = listed ?? {}
   const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
   return (

@@ -5,7 +5,9 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Agents } from '../../agentapi/client/agents.ts'
-import { digestOf, filesPath, type ListedFile, listFiles } from '../../agentapi/client/files.ts'
+import { digestOf, listFiles } from '../../agentapi/client/files.ts'
+import { capturePath } from '../../agentapi/paths.ts'
+import type { CaptureFile } from '../../agentapi/types.ts'
 import { type CopiedFile, copyManifestOf, isSameCopy } from '../../model/copyManifest.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import type { PvcPod } from './pvcPod.ts'
@@ -21,7 +23,7 @@ export type FoundPod = Partial<PvcPod> & {
   readonly status?: { readonly phase?: string; readonly message?: string; readonly containerStatuses?: readonly EndedPod[] }
 }
 
-export type ComparedFile = { readonly node: string; readonly file: ListedFile; readonly sha256: string }
+export type ComparedFile = { readonly node: string; readonly file: CaptureFile; readonly sha256: string }
 
 export async function verifyPvc(
   agents: Agents,
@@ -31,7 +33,7 @@ export async function verifyPvc(
 ): Promise<ComparedFile[]> {
   if (!isAsMade(found, made)) throw new ExpectedError('the pod is another than the controller makes: nothing is removed from the nodes')
   const ended = found.status?.containerStatuses?.find(({ name }) => name === made.spec.containers[0].name)?.state?.terminated
-  const path = filesPath(wish.capture)
+  const path = capturePath(wish.capture, 'files')
   const files: ComparedFile[] = []
   for (const { node, place } of wish.nodes) {
     for (const file of (await listFiles(agents, place, path)).files)

@@ -3,16 +3,9 @@
 // before. Out: told file by file. Whatever fails is told and the rest goes on.
 
 import type { Agents } from '../../agentapi/client/agents.ts'
-import {
-  digestOf,
-  type FilePresence,
-  filesPath,
-  type ListedFile,
-  listFiles,
-  openFile,
-  removeArtifact,
-  removeFiles,
-} from '../../agentapi/client/files.ts'
+import { digestOf, type FilePresence, listFiles, openFile, removeArtifact, removeFiles } from '../../agentapi/client/files.ts'
+import { capturePath } from '../../agentapi/paths.ts'
+import type { CaptureFile } from '../../agentapi/types.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import { claimField, outputFields, type StoreTarget } from '../../model/output.ts'
 import type { UploadStatus } from '../../model/status.ts'
@@ -86,7 +79,7 @@ async function open(
 
 async function sendNode(sending: FileUpload, node: NodeUpload): Promise<void> {
   const { agents, wish, memory, signal } = sending
-  const path = filesPath(wish.capture)
+  const path = capturePath(wish.capture, 'files')
   try {
     const { files } = await listFiles(agents, node.place, path)
     const missing = (node.only ?? []).filter(
@@ -106,7 +99,7 @@ async function sendNode(sending: FileUpload, node: NodeUpload): Promise<void> {
 async function sendFile(
   { agents, wish, memory, target, store, signal, nowMs }: FileUpload,
   wanting: NodeUpload,
-  there: FilePresence & { readonly file: ListedFile },
+  there: FilePresence & { readonly file: CaptureFile },
 ): Promise<void> {
   const { node, known } = wanting
   const { name: file, bytes, etag } = there.file
@@ -138,12 +131,12 @@ async function* noFiles(): AsyncGenerator<Uint8Array> {}
 /** Only when each file that is there at this moment is stored in every place, as it is. */
 async function cleanUp({ agents }: UploadDeps, wish: UploadRequest, memory: UploadProgress, wanting: NodeUpload): Promise<void> {
   const { node, place } = wanting
-  const path = filesPath(wish.capture)
+  const path = capturePath(wish.capture, 'files')
   const { stores, claim } = wish.output
   const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
   try {
     const { files, others } = await listFiles(agents, place, path)
-    const isStored = (file: ListedFile) => outputs.every(output => memory.stored.has(versionTagOf(node, file.name, file.etag, output)))
+    const isStored = (file: CaptureFile) => outputs.every(output => memory.stored.has(versionTagOf(node, file.name, file.etag, output)))
     if (
       files.length === 0 ||
       others > 0 ||

@@ -4,9 +4,9 @@
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { activeName, isCaptureFile } from '../../files/names.ts'
 import { readJson } from '../../kube/request.ts'
-import { addressWord } from '../../kube/resources.ts'
 import type { Api } from '../../model/captureRef.ts'
 import { failureOf, type Gateway } from './gateway.ts'
+import { gatewayPath } from './gatewayPaths.ts'
 
 export type RemoteFile = { readonly node: string; readonly file: string; readonly bytes: number; readonly active: boolean }
 export type MissingFile = { readonly node: string; readonly reason: string }
@@ -23,7 +23,10 @@ export async function listRemoteFiles(
   name: string,
   { node, pod, api }: WantedFiles & { readonly api?: Api } = {},
 ): Promise<RemoteFiles> {
-  const response = await gateway.request({ path: gatewayFilesPath(namespace, name, api), signal: AbortSignal.timeout(listTimeoutMs) })
+  const response = await gateway.request({
+    path: gatewayPath({ namespace, name, api }, 'files'),
+    signal: AbortSignal.timeout(listTimeoutMs),
+  })
   if (response.statusCode !== 200) throw await failureOf(response, `list the files of ${namespace}/${name}`)
   const { files, nodes = [] } = (await readJson(response)) as FilesAnswer
   for (const file of files) checkNames(file)
@@ -36,11 +39,6 @@ export async function listRemoteFiles(
   const wanted = files.filter(isWanted)
   if (wanted.length === 0 && missing.length === 0 && files.length > 0) throw noneOf(files, `${namespace}/${name}`)
   return { files: wanted, missing }
-}
-
-export function gatewayFilesPath(namespace: string, name: string, api: Api = 'PacketCapture'): string {
-  const within = api === 'PacketCaptureConfig' ? '-' : encodeURIComponent(namespace)
-  return `/v1/namespaces/${within}/${addressWord(api)}/${encodeURIComponent(name)}/files`
 }
 
 function noneOf(files: readonly RemoteFile[], of: string): CommandFailure {

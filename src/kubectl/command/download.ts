@@ -9,8 +9,9 @@ import type { Api } from '../../model/captureRef.ts'
 import { pluralize } from '../../model/text.ts'
 import { fetchFile } from '../client/fetchFile.ts'
 import { type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { gatewayFilePath } from '../client/gatewayPaths.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
-import { gatewayFilesPath, listRemoteFiles, type MissingFile, type RemoteFile, type WantedFiles } from '../client/remoteFiles.ts'
+import { listRemoteFiles, type MissingFile, type RemoteFile, type WantedFiles } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { Progress } from '../format/progressLine.ts'
@@ -109,7 +110,7 @@ export async function fetchAll({ gateway, namespace, api, name, files, pathOf, s
   const work = async () => {
     for (let index = next++; index < files.length; index = next++) {
       const file = files[index] as RemoteFile
-      const path = `${gatewayFilesPath(namespace, name, api)}/${encodeURIComponent(file.node)}/${encodeURIComponent(file.file)}`
+      const path = gatewayFilePath({ namespace, name, api }, file)
       const onBytes = (bytes: number) => {
         here[index] = bytes
         progress.set(here.reduce((sum, each) => sum + each, 0))

@@ -10,7 +10,9 @@ import { Command } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
 import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { gatewayPath } from '../client/gatewayPaths.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+import { sessionFor, withApi } from '../option/apiKind.ts'
 
 type StreamOptions = ClusterOptions & GatewayClientOptions & { readonly wireshark?: string | true; readonly write?: string }
 
@@ -20,7 +22,7 @@ export function streamCommand(): Command {
     .argument('<capture>', 'it has to be capturing')
     .option('--wireshark [program]', 'start Wireshark on it')
     .option('--write <file>', 'into a file')
-  return withGateway(withCluster(command))
+  return withApi(withGateway(withCluster(command)))
     .addHelpText('after', `${exitHelp}\n\nExample:\n  kubectl pcap stream web | wireshark -k -i -`)
     .action(stream)
 }
@@ -31,7 +33,7 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
     throw new UsageError('Cannot use --wireshark and --write together: expected one of them')
   if (wireshark === undefined && write === undefined && process.stdout.isTTY)
     throw new UsageError('Cannot stream to a terminal: expected a pipe, --wireshark or --write')
-  const session = await openSession(options)
+  const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
@@ -54,9 +56,13 @@ async function fileTo(path: string, response: IncomingMessage): Promise<Writable
   }
 }
 
-export async function openStream(gateway: Gateway, { namespace }: Session, name: string, signal: AbortSignal): Promise<IncomingMessage> {
-  const path = `/v1/namespaces/${encodeURIComponent(namespace)}/packetcaptures/${encodeURIComponent(name)}/stream`
-  const response = await gateway.request({ path, signal })
+export async function openStream(
+  gateway: Gateway,
+  { namespace, api }: Session,
+  name: string,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const response = await gateway.request({ path: gatewayPath({ namespace, name, api }, 'stream'), signal })
   if (response.statusCode !== 200) throw await failureOf(response, `stream ${namespace}/${name}`)
   return response
 }

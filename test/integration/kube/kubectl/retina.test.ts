@@ -1,13 +1,14 @@
 // `kubectl pcap` over Retina's captures, as a user with rights in one namespace: made by flags, listed beside others, described,
 // fetched as the archives that the nodes made, deleted.
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { exitCodes } from '../../../../src/model/codes.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { until } from '../../../support/net/capture.ts'
 import { root } from '../../../support/repository.ts'
 
 const { cluster, clusterTest } = useSimulated()
@@ -142,6 +143,40 @@ clusterTest('a Capture is made, waited for and fetched with one command, and is 
   t.is((await pcap('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
   t.is((await pcap('delete', 'trace')).code, exitCodes.notFound)
   t.true(existsSync(join(folder, archive)))
+})
+
+/** Numbers of the packets that the test sent; the last packet may be torn while the file is written. */
+function numbersIn(file: string): Set<number> {
+  const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0)
+  const found = new Set<number>()
+  for (let at = bytes.indexOf('selcap'); at >= 0 && at + 10 <= bytes.length; at = bytes.indexOf('selcap', at + 1)) {
+    const number = bytes.readUInt32BE(at + 6)
+    if (number >= 800 && number < 1_000) found.add(number)
+  }
+  return found
+}
+
+clusterTest('stream has the packets of a Capture from all of its nodes, and needs the right on captures/stream', async t => {
+  const { stage, pcap } = await onStage()
+  const target = { captureTarget: { podSelector: { matchLabels: { app: 'web' } } }, captureOption: { duration: '1h', pcapFilter: 'udp' } }
+  const spec = { captureConfiguration: { ...target, includeMetadata: false }, outputConfiguration: { hostPath: 'live' } }
+  for (const namespace of ['shop', 'bank']) await stage.apply('live', spec, namespace)
+  await stage.open('live', ['node-1', 'node-2'])
+  const file = join(cluster().directory, 'live.pcapng')
+  const streaming = pcap('stream', 'live', '--write', file)
+  await until('packets of both nodes', async () => {
+    await stage.send('web-0', { first: 800, count: 1 })
+    await stage.send('web-1', { first: 900, count: 1 })
+    return [800, 900].every(number => numbersIn(file).has(number))
+  })
+  await stage.remove('live')
+  const { code, err } = await streaming
+  t.deepEqual([code, err], [0, ''])
+  t.deepEqual(numbersIn(file), new Set([800, 900]))
+  const refused = await pcap('stream', 'live', '-n', 'bank', '--api', 'retina', '--write', file)
+  t.is(refused.code, exitCodes.notAllowed, refused.err)
+  t.regex(refused.err, /may not get captures\/stream in group "retina\.sh" in the namespace "bank"/)
+  await stage.remove('live', 'bank')
 })
 
 clusterTest('one name of two kinds is asked about, and --api tells', async t => {
