@@ -1,28 +1,27 @@
-// What an agent tells of itself beside the files of captures: that it is there, to anybody; and, to whoever may have files, which
-// captures it holds, with what was made of their files. A file is named by the capture's uid and the name that the list shows: no
-// word of a request ever becomes a path.
-//   GET /health                     open
+// What the agent serves beside the files of captures. In: a request; only the health check needs no token. Out: that the agent is
+// there, the captures that it holds with their artifacts, or one artifact. An artifact is named by the capture's uid and the name
+// that the list gives: no text of a request becomes a path.
+//   GET /health
 //   GET /captures
 //   GET /captures/{uid}/{file}
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { ActualCapture } from '../../model/actualState.ts'
+import { agentRoutes } from '../paths.ts'
 
 export type ArtifactDeps = { readonly node: string; readonly captures: () => Iterable<ActualCapture> }
 
 type ArtifactParams = { readonly Params: { readonly uid: string; readonly file: string } }
 
-export const health = '/health'
-
 export function serveArtifacts(app: FastifyInstance, { node, captures }: ArtifactDeps): void {
-  app.get(health, async () => ({ status: 'healthy', node }))
-  app.get('/captures', async () => ({ node, captures: [...captures()].map(listed) }))
-  app.get<ArtifactParams>('/captures/:uid/:file', async ({ params }, reply) => {
-    const held = [...captures()].find(({ uid }) => uid === params.uid)
-    const made = held?.artifact?.files.find(({ path }) => basename(path) === params.file)
-    const file = made && (await open(made.path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined))
+  app.get(agentRoutes.health, async () => ({ status: 'healthy', node }))
+  app.get(agentRoutes.captures, async () => ({ node, captures: [...captures()].map(listed) }))
+  app.get<ArtifactParams>(agentRoutes.artifact, async ({ params }, reply) => {
+    const capture = [...captures()].find(({ uid }) => uid === params.uid)
+    const artifact = capture?.artifact?.files.find(({ path }) => basename(path) === params.file)
+    const file = artifact && (await openIfThere(artifact.path))
     if (!file) return reply.code(404).send('Cannot find the file here\n')
     const { size } = await file.stat()
     return reply
@@ -32,7 +31,20 @@ export function serveArtifacts(app: FastifyInstance, { node, captures }: Artifac
   })
 }
 
-function listed({ key, uid, artifact: made, fileNames, fileBytes }: ActualCapture): object {
-  const isOver = made !== undefined && { files: made.files.map(({ path, bytes }) => ({ name: basename(path), path, bytes })) }
-  return { capture: key, uid, working: { files: fileNames.length, bytes: fileBytes }, ...isOver, ...(made?.error && { error: made.error }) }
+/** undefined: the file is gone, or a symbolic link lies in its place. */
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  } catch (error) {
+    if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+function listed({ key, uid, artifact, fileNames, fileBytes }: ActualCapture): object {
+  const result = artifact && {
+    files: artifact.files.map(({ path, bytes }) => ({ name: basename(path), path, bytes })),
+    ...(artifact.error && { error: artifact.error }),
+  }
+  return { capture: key, uid, working: { files: fileNames.length, bytes: fileBytes }, ...result }
 }

@@ -1,51 +1,50 @@
-// The files of one capture as others may read them: whole records only, while they grow, are rotated or go.
-// In: what the holder has. Out: a list, and one file opened: its length and identity fixed at that moment. A file keeps its
-// identity when it is rotated, and a new one under its old name has another.
+// The files of one capture as clients may read them: whole records only, while files grow, are rotated or removed.
+// In: the capture's folder. Out: a list, and one open file, its length and identity fixed at that moment. A file keeps its
+// identity when it is rotated; a new file under its old name has another.
 import { createHash } from 'node:crypto'
 import { constants, lstatSync, rmSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../../files/captureFolder.ts'
 import { ExpectedError } from '../../model/errors.ts'
+import type { CaptureFile } from '../types.ts'
 
-/** `bytes`: what may be read of it now. */
-export type CaptureFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean; readonly etag: string }
 type PlacedFile = CaptureFile & { readonly path: string }
 
-/** A file as it is or was: the tag says which, and how long. */
+/** A file at one moment: the tag holds its identity and its length then. */
 export type FileVersion = { readonly bytes: number; readonly etag: string }
 
 const chunkBytes = 131_072
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
-/** What was captured, and what was made of it; where that lies is not told. */
+/** Capture files and artifacts, without their paths. */
 export function captureFiles(folder: CaptureFolder): CaptureFile[] {
   return placedFiles(folder).map(({ path: _, ...file }) => file)
 }
 
 function placedFiles(folder: CaptureFolder): PlacedFile[] {
   const captured = folder.files().map(file => ({ ...file, path: join(folder.directory, file.name) }))
-  const made = folder.artifact?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
-  return [...captured, ...made].flatMap(({ bytes: told, ...file }) => {
+  const artifacts = folder.artifact?.files.map(({ path }) => ({ name: basename(path), bytes: undefined, isActive: false, path })) ?? []
+  return [...captured, ...artifacts].flatMap(({ bytes: knownBytes, ...file }) => {
     const stats = lstatSync(file.path, { throwIfNoEntry: false })
-    const bytes = told ?? stats?.size ?? 0
+    const bytes = knownBytes ?? stats?.size ?? 0
     return stats?.isFile() ? [{ ...file, bytes, etag: tagOf(stats, bytes) }] : []
   })
 }
 
-/** Of what was made, and only that version. False: there is none of it. */
+/** Removes an artifact of that version only. False: there is none. */
 export function removeArtifactFile(folder: CaptureFolder, name: string, etag: string | undefined): boolean {
-  const { artifact: made } = folder
-  const isMade = made?.files.some(({ path }) => basename(path) === name)
+  const { artifact } = folder
+  const isArtifact = artifact?.files.some(({ path }) => basename(path) === name)
   const found = placedFiles(folder).find(file => file.name === name && file.etag === etag)
-  if (!made || !isMade || !found) return false
+  if (!artifact || !isArtifact || !found) return false
   rmSync(found.path)
-  const isRemoved = made.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
-  folder.setArtifactResult({ ...made, ...(isRemoved && { isRemoved }) })
+  const isRemoved = artifact.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
+  folder.setArtifactResult({ ...artifact, ...(isRemoved && { isRemoved }) })
   return true
 }
 
-/** A file at one moment; it stays readable when its name goes. */
+/** A file at one moment; it stays readable after its name was removed. */
 export class OpenedFile implements AsyncDisposable {
   readonly bytes: number
   readonly etag: string
@@ -57,12 +56,12 @@ export class OpenedFile implements AsyncDisposable {
     this.etag = etag
   }
 
-  /** By its name; if a tag is given that this name has no more, by that. undefined: there is none. */
+  /** By its name; by the tag, where the name now belongs to another file. undefined: there is none. */
   static async find(folder: CaptureFolder, name: string, etag?: string): Promise<OpenedFile | undefined> {
     const files = placedFiles(folder)
     const named = files.find(file => file.name === name)
-    const isMeant = etag === undefined || (named !== undefined && isLater(named.etag, etag))
-    const found = isMeant ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
+    const isSameFile = etag === undefined || (named !== undefined && isLater(named.etag, etag))
+    const found = isSameFile ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
     return found && OpenedFile.#open(found)
   }
 
@@ -71,7 +70,7 @@ export class OpenedFile implements AsyncDisposable {
       const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       const stats = await handle.stat()
       if (versionTagOf(stats) === versionTagIn(etag) && stats.size >= bytes) return new OpenedFile(handle, { bytes, etag })
-      await handle.close() // renamed in this very moment
+      await handle.close() // renamed between the list and open()
       return undefined
     } catch (error) {
       if (['ENOENT', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
@@ -79,12 +78,12 @@ export class OpenedFile implements AsyncDisposable {
     }
   }
 
-  /** The same file as it was when it had that tag: a file only grows. undefined: it is another one. */
+  /** The file as it was at that tag: files only grow. undefined: the tag is of another file. */
   asOf(etag: string): FileVersion | undefined {
     return isLater(this.etag, etag) ? { bytes: bytesIn(etag), etag } : undefined
   }
 
-  /** From `start`, up to but without `end`, in pieces that are good until the next is asked for: one buffer for all. */
+  /** From `start`, up to but without `end`. All chunks share one buffer: a chunk is valid until the next is read. */
   async *read(start: number, end: number): AsyncGenerator<Buffer> {
     const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(chunkBytes, end - start)))
     for (let at = start; at < end; ) {

@@ -1,7 +1,8 @@
-// The Range header for one range of bytes. Pure. Several ranges, or another unit, are answered with the whole, as HTTP allows.
+// Reads the Range header. Pure. In: the header, the file's length. Out: one range of bytes. Several ranges or another unit get the
+// whole file, as HTTP allows.
 export type ByteRange = { readonly start: number; readonly end: number } // without `end`
 
-/** 'whole': nothing that can be followed was asked for; 'none': it lies outside. */
+/** 'whole': no header, or one that is not supported; 'none': the range lies outside the file. */
 export function rangeOf(header: string | undefined, bytes: number): ByteRange | 'whole' | 'none' {
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? '') ?? []
   if (first === '' && last === '') return 'whole'

@@ -1,13 +1,20 @@
-// One piece at a time, the next when this one has left: a reader who is slow or gone costs the agent no memory.
+// Sends a file chunk by chunk and reads the next chunk only after the previous one was flushed, so a slow client costs no memory.
+// In: an open file and a range of it. Out: the body of the answer. A body that breaks off ends the connection, so that the client
+// sees that it is not whole; why a file cannot be read is logged.
 import type { FastifyReply } from 'fastify'
 import { ExpectedError } from '../../model/errors.ts'
 import type { OpenedFile } from './captureFiles.ts'
 
-/** From `start`, up to but without `end`; closes the file. What did not all leave is broken off, so that the reader sees it. */
+class ReaderGone extends ExpectedError {
+  override readonly name = 'ReaderGone'
+}
+
+/** From `start`, up to but without `end`. Closes the file. */
 export async function sendSteadily(
   opened: OpenedFile,
   { start, end }: { readonly start: number; readonly end: number },
   reply: FastifyReply,
+  onFailure: (error: Error) => void,
 ): Promise<void> {
   await using file = opened
   const { raw } = reply.hijack()
@@ -15,21 +22,22 @@ export async function sendSteadily(
   raw.once('close', () => gone.abort())
   try {
     raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>)
-    for await (const piece of file.read(start, end)) await flushed(raw, piece, gone.signal)
+    for await (const chunk of file.read(start, end)) await flushed(raw, chunk, gone.signal)
     raw.end()
-  } catch {
+  } catch (error) {
     raw.destroy()
+    if (!(error instanceof ReaderGone)) onFailure(error as Error)
   }
 }
 
-function flushed(raw: FastifyReply['raw'], piece: Buffer, gone: AbortSignal): Promise<void> {
+function flushed(raw: FastifyReply['raw'], chunk: Buffer, gone: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = () => reject(new ExpectedError('Cannot go on: the reader has gone'))
+    const stop = () => reject(new ReaderGone('the reader has gone'))
     if (gone.aborted) return stop()
     gone.addEventListener('abort', stop, { once: true })
-    raw.write(piece, error => {
+    raw.write(chunk, error => {
       gone.removeEventListener('abort', stop)
-      if (error) reject(error)
+      if (error) reject(new ReaderGone(error.message)) // the connection broke
       else resolve()
     })
   })
