@@ -1,8 +1,8 @@
-// The selcap command: one line a subcommand. cli/run.ts loads the one that is asked for and tells how it ended.
+// The command `selcap`. In: the command line. Out: one subcommand, a line for each; cmd/run.ts loads and runs it.
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { type Commands, run } from './cmd/run.ts'
-import { captureCommands } from './kubectl/commands.ts'
+import { captureCommands, complete } from './kubectl/commands.ts'
 
 // Where one runs on each node old objects get little room to spare (bench/memory.ts); it takes time that the others would miss.
 if (['agent', 'standalone'].includes(process.argv[2] ?? '')) setFlagsFromString('--optimize-for-size')
@@ -21,4 +21,4 @@ const commands: Commands = {
 }
 
 const program = new Command('selcap').description('Packet capture for Kubernetes: which pods, by Calico selector, and when')
-await run(program, commands, process.argv.slice(2))
+await run({ program, commands, args: process.argv.slice(2), complete })

@@ -1,22 +1,8 @@
 // `selcap gateway`: hands capture files to those who may have them. Wires and waits; SIGTERM and SIGINT end it.
 import { Command } from 'commander'
-import type { Api } from '../model/captureRef.ts'
+import type { GatewayOptions } from '../gateway/run.ts'
 import { captureGroups, ports, systemNamespace } from '../model/wellKnown.ts'
 import { apisOption } from './servedApis.ts'
-
-export type GatewayOptions = {
-  readonly kubeconfig?: string
-  readonly apiGroup: string
-  readonly apis: readonly Api[]
-  readonly namespace: string
-  readonly host: string
-  readonly port?: string
-  readonly certificates?: string
-  readonly pod?: string
-  readonly logLevel: string
-  readonly metricsHost: string
-  readonly metricsPort?: string
-}
 
 export function gatewayCommand(): Command {
   const { CAPTURE_API_GROUP, POD_NAME, POD_NAMESPACE, LOG_LEVEL } = process.env

@@ -1,5 +1,5 @@
-// The commands over a cluster's captures, one line a subcommand.
-import type { Commands } from '../cmd/run.ts'
+// The commands over a cluster's captures, one line a subcommand, and the completion of their words.
+import type { Commands, RunOptions } from '../cmd/run.ts'
 
 export const captureCommands: Commands = {
   create: async () => (await import('./command/create.ts')).createCommand(),
@@ -14,3 +14,6 @@ export const captureCommands: Commands = {
   copy: async () => (await import('./command/copy.ts')).copyCommand(),
   clean: async () => (await import('./command/copy.ts')).cleanCommand(),
 }
+
+export const complete: RunOptions['complete'] = async (program, words) =>
+  (await import('./completeNames.ts')).printCompletions(program, words)

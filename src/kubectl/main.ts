@@ -1,14 +1,14 @@
-// `kubectl pcap`: the user's tool. The same commands as those of selcap that need a cluster, and `explain` of its own.
+// The plugin `kubectl pcap`. In: the command line. Out: one of the commands over a cluster's captures, which `selcap` has as well.
 import { Command } from 'commander'
 import { exitHelp } from '../cmd/exitCodes.ts'
 import { type Commands, run } from '../cmd/run.ts'
-import { captureCommands } from './commands.ts'
+import { captureCommands, complete } from './commands.ts'
 
 const program = new Command('kubectl pcap')
   .description('Capture packets of pods: create, watch, stream and download captures')
   .addHelpText('after', exitHelp)
-// Asked by Wireshark, through bin/selcap-extcap.
+// Wireshark calls it, through bin/selcap-extcap.
 const hidden: Commands = { __extcap: async () => (await import('./command/extcap.ts')).extcapCommand() }
 
-// Not awaited: as one file it is a CommonJS module. What is thrown here is a bug, and ends the process all the same.
-void run(program, { ...captureCommands, ...hidden }, process.argv.slice(2))
+// Not awaited: the bundle is a CommonJS module. A rejection is a bug, and ends the process.
+void run({ program, commands: { ...captureCommands, ...hidden }, args: process.argv.slice(2), complete })

@@ -37,7 +37,7 @@ function flushed(raw: FastifyReply['raw'], chunk: Buffer, gone: AbortSignal): Pr
     gone.addEventListener('abort', stop, { once: true })
     raw.write(chunk, error => {
       gone.removeEventListener('abort', stop)
-      if (error) reject(new ReaderGone(error.message)) // the connection broke
+      if (error) reject(new ReaderGone(error.message))
       else resolve()
     })
   })
