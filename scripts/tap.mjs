@@ -1,14 +1,21 @@
 // Counts the results in a TAP stream. In: its lines, one at a time. Out: what to print of them (failures in full, with
-// what follows them; nothing of the rest), and at the end the counts and the names of what was skipped.
+// what follows them; nothing of the rest), and at the end the counts, the names of what was skipped and the slowest tests.
+const took = '# took ' // a comment of ava.config.mjs: how long one test took
+
 export class TapCount {
   passed = 0
   failed = 0
   skipped = []
+  #durations = []
   #isInFailure = false
   #hasPlan = false
 
   /** The part of this line worth a person's eye; undefined: nothing. */
   take(line) {
+    if (line.startsWith(took)) {
+      this.#durations.push(JSON.parse(line.slice(took.length)))
+      return undefined
+    }
     if (/^1\.\.\d+$/.test(line)) this.#hasPlan = true
     const result = /^(not )?ok \d+(?: - (.*?))?(?: # (SKIP|TODO)\b.*)?$/.exec(line)
     if (!result) return this.#isInFailure && line.startsWith('  ') ? line : undefined
@@ -27,5 +34,12 @@ export class TapCount {
     if (exitCode === 0 || (hadPlan && this.failed > 0)) return undefined
     this.failed++
     return `✘ The test runner ended with ${exitCode}${hadPlan ? '' : ' before its last test'}`
+  }
+
+  /** The slowest tests, one a file: tests of one file run at once, so each of them takes as long as all. */
+  slowest(count) {
+    const byFile = new Map()
+    for (const each of this.#durations.toSorted((a, b) => b.ms - a.ms)) if (!byFile.has(each.testFile)) byFile.set(each.testFile, each)
+    return [...byFile.values()].slice(0, count)
   }
 }

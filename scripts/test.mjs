@@ -1,42 +1,54 @@
-// npm test: sets up, then runs AVA and closes with the line `N passed, N failed`. In: arguments for AVA (files, --match …).
+// The test run: `node scripts/test.mjs [unit|integration] [arguments for AVA: files, --match …]`. Closes with its slowest tests and
+// the line `N passed, N failed`.
+//   unit         test/unit, test/worlds, test/repo: no set-up, right after `npm ci`; properties try fewer cases
+//   integration  test/integration, after setting up and building the programs that the chosen tests need
+//   neither      everything
 // Root tests with real network namespaces; an ordinary user does the same inside a user namespace of their own, where the
 // system allows one. Elsewhere test/support/net/privilege.ts skips those tests, by name.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { nodeToRun, root } from './bundled.mjs'
 import { untrackedFiles } from './leftovers.mjs'
 import { searchPath } from './packages.mjs'
 import { TapCount } from './tap.mjs'
 
-const args = process.argv.slice(2)
-const workers = ['--concurrency', String(Math.min(4, availableParallelism()))]
+const sets = {
+  unit: ['test/unit/**/*.test.ts', 'test/worlds/**/*.test.ts', 'test/repo/**/*.test.ts'],
+  integration: ['test/integration/**/*.test.ts'],
+}
+const slowestShown = 20
+const [first, ...others] = process.argv.slice(2)
+const set = Object.hasOwn(sets, first ?? '') ? first : undefined
+const args = set ? others : process.argv.slice(2)
+const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
+const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
+const workers = ['--config', 'scripts/ava.config.mjs', '--concurrency', String(Math.min(4, availableParallelism()))]
 const beganMs = Date.now()
 const untracked = new Set(untrackedFiles())
 
-prepare(process.execPath, 'scripts/setup.mjs')
-if (wants('integration/kube') || wants('integration/deploy'))
-  prepare(nodeToRun(), 'test/support/kube/build.ts', process.getuid?.() === 0 ? 'node' : 'api') // a real node takes root
-if (wants('integration/stores') || wants('integration/kube')) prepare(nodeToRun(), 'test/support/kube/build.ts', 'stores')
-const { prefix, env } = network()
+if (set !== 'unit') {
+  prepare(process.execPath, 'scripts/setup.mjs')
+  prepare(nodeToRun(), 'test/support/kube/build.ts', 'for', ...files)
+}
+const { prefix, env } = set === 'unit' ? { prefix: [], env: unitEnvironment() } : network()
 const count = new TapCount()
-await ava([...workers, ...args])
+await ava([...workers, ...args, ...(given.length > 0 ? [] : files)])
 // Once more without worker threads: there the addon is loaded, and let go, by whole processes.
-if (args.length === 0 && existsSync(join(root, 'test', 'integration', 'node', 'native')))
-  await ava([...workers, '--no-worker-threads', 'test/integration/node/native/**/*.test.ts'])
+const native = 'test/integration/node/native/**/*.test.ts'
+if (set !== 'unit' && args.length === 0) await ava([...workers, '--no-worker-threads', native])
 close()
+
+/** What Node compiles is kept from run to run. Processes, ports and addons are refused (test/support/unitGuard.ts). */
+function unitEnvironment() {
+  const NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'selcap-tests')
+  return { NODE_COMPILE_CACHE, WORLDS: '100', ...process.env, SELCAP_UNIT: '1' }
+}
 
 function prepare(node, script, ...rest) {
   const { status } = spawnSync(node, [join(root, script), ...rest], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
-}
-
-/** Whether these arguments reach the tests in a folder: all do that name no file. */
-function wants(folder) {
-  const files = args.filter(arg => arg.includes('test/'))
-  return existsSync(join(root, 'test', folder)) && (files.length === 0 || files.some(file => file.includes(`test/${folder}`)))
 }
 
 /** How the tests get network namespaces: nothing to add, a command that wraps the run, or not at all. */
@@ -82,6 +94,9 @@ function close() {
   }
   const { passed, failed, skipped } = count
   if (skipped.length > 0) print(['Skipped:', ...skipped].join('\n  '))
+  const slow = count.slowest(slowestShown)
+  const told = slow.map(({ ms, testFile, title }) => `${(ms / 1_000).toFixed(1).padStart(7)} s  ${relative(root, testFile)}: ${title}`)
+  if (told.length > 0) print(['Slowest, one test a file:', ...told].join('\n'))
   print(`Ran for ${seconds()} s\n`)
   print(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0

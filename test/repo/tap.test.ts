@@ -50,3 +50,20 @@ test('TapCount sees the second run that fell over when the first ended well', t 
   t.truthy(count.end(1))
   t.is(count.failed, 1)
 })
+
+test('TapCount.slowest() gives the slowest test of each file, the slowest first, and prints none of them', t => {
+  const count = new TapCount()
+  const of = (ms: number, testFile: string, title: string) => count.take(`# took ${JSON.stringify({ ms, testFile, title })}`)
+  t.is(of(5, 'a.test.ts', 'x'), undefined)
+  for (const [ms, file, title] of [
+    [9, 'b.test.ts', 'y'],
+    [7, 'a.test.ts', 'z'],
+    [8, 'c.test.ts', 'w'],
+  ] as const)
+    of(ms, file, title)
+  t.deepEqual(count.slowest(2), [
+    { ms: 9, testFile: 'b.test.ts', title: 'y' },
+    { ms: 8, testFile: 'c.test.ts', title: 'w' },
+  ])
+  t.deepEqual(count.slowest(9).map(({ title }) => title), ['y', 'w', 'z']) // biome-ignore format: one line
+})

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { ActualState } from '../../src/model/actualState.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
 import type { World } from '../../src/model/world.ts'
+import { runs } from '../support/runs.ts'
 import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
 import { emptyNode } from '../support/worlds/node.ts'
 import { turn, turns } from '../support/worlds/turns.ts'
@@ -99,7 +100,7 @@ test('decide() leads to taps that depend on the last world and the time only', t
       const last = sequence.slice(-1)
       t.deepEqual(withoutRings(turns(sequence, emptyNode)), withoutRings(turns(last, emptyNode)))
     }),
-    { numRuns: 400 },
+    { numRuns: runs(400) },
   )
 })
 
@@ -109,7 +110,7 @@ test('decide() does not mind the order of documents', t => {
       const reversed: World = { ...now, captures: now.captures.toReversed(), endpoints: now.endpoints.toReversed() }
       t.deepEqual(turn(reversed, emptyNode, nowMs).decision.actions, turn(now, emptyNode, nowMs).decision.actions)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 
@@ -120,6 +121,6 @@ test('decide() closes and forgets nothing for what is missing while the world is
       const { decision } = turn({ ...now, captures: [], endpoints: [], isSynced: false }, actual, nowMs)
       t.deepEqual(decision.actions, [])
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   )
 })

@@ -6,6 +6,7 @@ import { print } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import { setOf, type Tree } from '../../../grammar/tree.ts'
 import { interpret } from '../../support/grammar/interpret.ts'
+import { runs } from '../../support/runs.ts'
 
 const label = fc.oneof(
   fc.constantFrom('a', 'b', 'in', 'not', 'has', 'contains', 'starts', 'projectcalico.org/name'),
@@ -39,7 +40,7 @@ test('print() of any tree parses to the same tree', t => {
       t.deepEqual(parsed.ok ? parsed.selector.tree : parsed.error.display, each)
       t.is(parsed.ok ? parsed.selector.canonical : '', print(each))
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(1_000) },
   )
 })
 
@@ -49,7 +50,7 @@ test('compile() agrees with a plain interpreter for any tree and labels', t => {
       const look = (name: string) => (Object.hasOwn(given, name) ? given[name] : undefined)
       t.is(compile(each)(look), interpret(each, look))
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 
@@ -60,6 +61,6 @@ test('parseSelector() answers any text without a throw', t => {
   )
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), pieces => t.is(typeof parseSelector(pieces.join('')).ok, 'boolean')),
-    { numRuns: 5_000 },
+    { numRuns: runs(5_000) },
   )
 })

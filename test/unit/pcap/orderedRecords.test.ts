@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { recordsInOrder } from '../../../src/pcap/orderedRecords.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
+import { runs } from '../../support/runs.ts'
 
 async function save(scope: Scope, files: readonly Buffer[]): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'selcap-records-'))
@@ -41,7 +42,7 @@ test('recordsInOrder() gives every packet of every file once, by time', async t 
     const keyOf = ({ atUs, original, data }: Packet) => `${atUs} ${original} ${data.toString('base64')}`
     t.deepEqual(found.map(keyOf).toSorted(), files.flat().map(keyOf).toSorted())
   })
-  await fc.assert(property, { numRuns: 60 })
+  await fc.assert(property, { numRuns: runs(60) })
 })
 
 test('recordsInOrder() keeps the order within a file, also where it is not by time', async t => {

@@ -6,6 +6,7 @@ import { BlockReader } from '../../../src/pcap/blockReader.ts'
 import { sectionOf } from '../../../src/pcap/fileHeader.ts'
 import { Merge } from '../../../src/stream/merge.ts'
 import { header, packetBlock, readStream } from '../../support/pcap/pcapng.ts'
+import { runs } from '../../support/runs.ts'
 
 const gaps = fc.array(fc.nat(50), { minLength: 1, maxLength: 40 }) // between the packets of an input
 const size = fc.constantFrom(1, 59, 60, 61, 1_400)
@@ -69,7 +70,7 @@ test('Merge delivers or counts every packet, in the order of its interface, with
         t.is(told?.dropped, (given[index]?.gaps.length ?? 0) - own.length)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -81,7 +82,7 @@ test('Merge gives all packets in time order when its window is wide enough', t =
       t.is(packets.length, given.reduce((sum, input) => sum + input.gaps.length, 0)) // biome-ignore format: one line
       t.true(packets.every(({ atNs }, index) => index === 0 || (packets[index - 1]?.atNs ?? 0n) <= atNs))
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 

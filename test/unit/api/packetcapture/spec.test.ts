@@ -5,6 +5,7 @@ import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { PacketCapture } from '../../../../src/model/world.ts'
 import { calicoFilters, legalExpressions } from '../../../support/model/filterSamples.ts'
+import { runs } from '../../../support/runs.ts'
 
 function capture(spec: unknown): PacketCapture {
   const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:05Z' }
@@ -156,6 +157,6 @@ test('toIntent() never throws, whatever the spec', t => {
   )
   fc.assert(
     fc.property(spec, value => t.is(typeof toIntent(capture(value), defaultSettings).ok, 'boolean')),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })

@@ -7,6 +7,7 @@ import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ForeignCapture } from '../../../../src/model/world.ts'
 import { configFilters } from '../../../support/model/filterSamples.ts'
+import { runs } from '../../../support/runs.ts'
 
 const surroundings = { node: 'node-0', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() }
 
@@ -128,6 +129,6 @@ test('readPacketCaptureConfig() never throws, and admits only addresses into its
     const intent = read({ targetIPs })
     return !intent.ok || /^\((host|net) [0-9a-fA-F.:/]+( or (host|net) [0-9a-fA-F.:/]+)*\)$/.test(intent.filter)
   })
-  fc.assert(property, { numRuns: 500 })
+  fc.assert(property, { numRuns: runs(500) })
   t.pass()
 })

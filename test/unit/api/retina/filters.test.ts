@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { addressExpression, allOf, checkUserFilter, systemExpression } from '../../../../src/api/retina/filters.ts'
 import { retinaEntries } from '../../../support/model/filterSamples.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
+import { runs } from '../../../support/runs.ts'
 
 type Filters = { readonly name: string; readonly includes: readonly string[] | null; readonly excludes: readonly string[] | null }
 type Case = Filters & { readonly expected?: string; readonly error?: boolean }
@@ -107,7 +108,7 @@ test('whatever is let through is made of words that the engine wrote itself', t 
         t.is((error as Error).message, `invalid filter ${text}`)
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   )
 })
 

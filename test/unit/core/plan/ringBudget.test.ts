@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type DesiredTap, desiredTapFor } from '../../../../src/core/plan/desiredTap.ts'
 import { fairRingBytes, ringBytesFloor, shareRings } from '../../../../src/core/plan/ringBudget.ts'
 import type { ActualTap } from '../../../../src/model/tap.ts'
+import { runs } from '../../../support/runs.ts'
 import { capture, endpoint } from '../../../support/worlds/documents.ts'
 import { readEndpoint, readIntent } from '../../../support/worlds/reader.ts'
 
@@ -107,7 +108,7 @@ test('shareRings() keeps to the budget, opens all that fit, and is stable, whate
         sizesOf(taps),
       )
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 

@@ -5,6 +5,7 @@ import { spanAt } from '../../../../src/core/schedule/activeSpan.ts'
 import { windowAt } from '../../../../src/core/schedule/window.ts'
 import type { Window } from '../../../../src/model/capture.ts'
 import { isWithin } from '../../../../src/model/tapWindow.ts'
+import { runs } from '../../../support/runs.ts'
 
 const at = (time: string) => Date.parse(`2026-06-01T${time}Z`)
 const never = Number.POSITIVE_INFINITY
@@ -69,6 +70,6 @@ test('spanAt() holds every instant at which the window is open without a break, 
       const thenMs = nowMs + offMs
       if (thenMs < lookAtMs && isWithin(span, thenMs) && offMs > -10_000) t.is(windowAt(window, thenMs).kind, 'open')
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })

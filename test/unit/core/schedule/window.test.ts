@@ -3,6 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type WindowState, windowAt } from '../../../../src/core/schedule/window.ts'
 import type { Window } from '../../../../src/model/capture.ts'
+import { runs } from '../../../support/runs.ts'
 
 const at = (time: string) => Date.parse(`2026-06-01T${time}Z`)
 const never = Number.POSITIVE_INFINITY
@@ -78,6 +79,6 @@ test('windowAt() changes its state exactly at the times it names', t => {
       t.is(windowAt(window as Window, state.opensAtMs).kind, 'open')
       t.true(state.opensAtMs > nowMs)
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
