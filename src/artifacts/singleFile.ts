@@ -7,7 +7,7 @@ import type { ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
 import type { ArtifactJob } from '../model/decision.ts'
 import { ExpectedError, isExpected } from '../model/errors.ts'
-import { fileHeader } from '../pcap/fileHeader.ts'
+import { pcapHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { openTemporary } from './hostFolder.ts'
@@ -24,8 +24,7 @@ export type FilePlace = {
 type KeptBytes = { readonly bytes: number; readonly left: number } // packets that found no place
 
 const writeBytes = 65_536
-const noFile = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' } // pcap has no place for names
-const pcapHeader = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...noFile })
+const header = pcapHeader(snapLengthMax)
 
 export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, place: FilePlace): Promise<ArtifactResult> {
   const attempts = (job.facts.artifact?.attempts ?? 0) + 1
@@ -61,14 +60,14 @@ async function chunksOf(form: 'pcap' | 'text', records: AsyncIterable<PcapRecord
 }
 
 async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffer, void, undefined> {
-  yield pcapHeader
+  yield header
   for await (const { bytes } of records) yield bytes
 }
 
 async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
   const { textLines } = await import('./text/tcpdump.ts') // not before it is needed: an agent's memory is counted
   return (async function* () {
-    for await (const line of textLines(pcapHeader, records)) yield Buffer.from(`${line}\n`)
+    for await (const line of textLines(header, records)) yield Buffer.from(`${line}\n`)
   })()
 }
 

@@ -1,10 +1,11 @@
-// The parts of a pcapng block: always little-endian, times in nanoseconds. For the headers of files, and for live streams.
+// Makes pcapng blocks and their options, for file headers and live streams.
+// In: a block's type, body and options. Out: bytes, little-endian, times in nanoseconds. Refuses nothing.
 
-export const blockTypes = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const
+import { blockHeaderBytes } from './format.ts'
 
-export function wrap(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
+export function makeBlock(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
   const total = 12 + body.length + options.reduce((bytes, each) => bytes + each.length, 4)
-  const head = Buffer.alloc(8)
+  const head = Buffer.alloc(blockHeaderBytes)
   head.writeUInt32LE(type, 0)
   head.writeUInt32LE(total, 4)
   const tail = Buffer.alloc(8) // the end of the options, and the length again
@@ -32,7 +33,7 @@ export function timestampBytes(atMs: number): Buffer {
   return bytes
 }
 
-export function count(value: number): Buffer {
+export function countBytes(value: number): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64LE(BigInt(value))
   return bytes

@@ -1,24 +1,22 @@
-// Cuts a pcapng byte stream into whole blocks, however it was cut up on its way. A block is a view of the bytes that came,
-// or a copy where it came in pieces. What cannot be a block is told as a problem: the stream cannot be followed beyond it.
-import { recordBytesMax } from '../model/capture.ts'
+// Cuts a pcapng byte stream into whole blocks.
+// In: chunks of any size. Out: blocks; a block is a view of its chunk, or a copy where it arrived in several chunks.
+// Refuses, as a problem, bytes that cannot be a block: the reader cannot find the next block after them.
+import { blockHeaderBytes, blockLengthAt, blockLengthExpected, isBlockLength } from './format.ts'
 
 export type Blocks = { readonly blocks: readonly Buffer[]; readonly problem?: string }
 
-const headBytes = 8 // type and size
-const blockBytesMin = 12
-
 export class BlockReader {
-  #torn: Buffer = Buffer.alloc(headBytes) // has room for the whole block as soon as its size is known
+  #torn: Buffer = Buffer.alloc(blockHeaderBytes) // of the block's length as soon as that is known
   #tornBytes = 0
 
-  /** What came of a block that is not whole. */
+  /** The bytes so far of a block that is not complete. */
   get rest(): Buffer {
     return this.#torn.subarray(0, this.#tornBytes)
   }
 
   read(chunk: Buffer): Blocks {
     const blocks: Buffer[] = []
-    let at = 0 // up to here the chunk was used
+    let at = 0 // bytes of the chunk that were consumed
     while (at < chunk.length) {
       if (this.#tornBytes === 0) {
         const size = sizeAt(chunk, at)
@@ -29,11 +27,11 @@ export class BlockReader {
           at += size
           continue
         }
-        this.#torn = Buffer.alloc(size ?? headBytes)
+        this.#torn = Buffer.alloc(size ?? blockHeaderBytes)
       }
       at += this.#fill(chunk.subarray(at))
       if (this.#tornBytes < this.#torn.length) return { blocks }
-      const problem = this.#torn.length === headBytes ? this.#makeRoom() : sizesDiffer(this.#torn, 0, this.#torn.length)
+      const problem = this.#torn.length === blockHeaderBytes ? this.#makeRoom() : sizesDiffer(this.#torn, 0, this.#torn.length)
       if (problem !== undefined) return { blocks, problem }
       if (this.#tornBytes < this.#torn.length) continue
       blocks.push(this.#torn)
@@ -48,9 +46,9 @@ export class BlockReader {
     return copied
   }
 
-  // The size is known now.
+  // Called when the header is complete.
   #makeRoom(): string | undefined {
-    const size = this.#torn.readUInt32LE(4)
+    const size = blockLengthAt(this.#torn, 0)
     const problem = problemOf(size)
     if (problem !== undefined) return problem
     const head = this.#torn
@@ -61,15 +59,14 @@ export class BlockReader {
 }
 
 function sizeAt(bytes: Buffer, at: number): number | undefined {
-  return at + headBytes <= bytes.length ? bytes.readUInt32LE(at + 4) : undefined
+  return at + blockHeaderBytes <= bytes.length ? blockLengthAt(bytes, at) : undefined
 }
 
 function problemOf(size: number | undefined): string | undefined {
-  if (size === undefined || (size >= blockBytesMin && size <= recordBytesMax && size % 4 === 0)) return undefined
-  return `a block of ${size} bytes, expected a multiple of 4 from ${blockBytesMin} to ${recordBytesMax}`
+  return size === undefined || isBlockLength(size) ? undefined : `a block of ${size} bytes, expected ${blockLengthExpected}`
 }
 
-// The size stands at the end of a block again.
+// A block ends with its length again.
 function sizesDiffer(bytes: Buffer, at: number, size: number | undefined): string | undefined {
   if (size === undefined || at + size > bytes.length) return undefined
   return bytes.readUInt32LE(at + size - 4) === size ? undefined : 'two sizes in one block'

@@ -1,11 +1,11 @@
-// What stands in a capture file beside its records: the header of both formats and pcapng's closing statistics.
-// Always little-endian, link type Ethernet. One section and one interface a file, so every file opens on its own.
+// Makes the header of a capture file of either format, and the statistics block that closes a pcapng file.
+// In: what the headers name, and the counters of the file. Out: bytes, link type Ethernet, one section and one interface a file.
+// Refuses nothing; a filter longer than a pcapng option is left out.
 import { release } from 'node:os'
-import type { TapCounters } from '../driver/driver.ts'
 import type { Format } from '../model/capture.ts'
-import { blockTypes, count, option, textOption, timestampBytes, wrap } from './block.ts'
+import { countBytes, makeBlock, option, textOption, timestampBytes } from './block.ts'
+import { blockTypes, byteOrderMagic, ethernet, pcapHeaderBytes, pcapMagic } from './format.ts'
 
-const ethernet = 1
 const optionBytesMax = 65_535
 
 export type HeaderOptions = {
@@ -18,13 +18,15 @@ export type HeaderOptions = {
   readonly filter: string
 }
 
-export function fileHeader(facts: HeaderOptions): Buffer {
-  return facts.format === 'pcap' ? pcapHeader(facts.snapLength) : Buffer.concat([sectionBlock(facts), interfaceBlock(facts)])
+export function fileHeader(options: HeaderOptions): Buffer {
+  const { format, snapLength, capture, node } = options
+  if (format === 'pcap') return pcapHeader(snapLength)
+  return Buffer.concat([sectionOf(`capture ${capture} on node ${node}`), interfaceBlock(options)])
 }
 
-function pcapHeader(snapLength: number): Buffer {
-  const header = Buffer.alloc(24)
-  header.writeUInt32LE(0xa1b2c3d4, 0) // times in microseconds
+export function pcapHeader(snapLength: number): Buffer {
+  const header = Buffer.alloc(pcapHeaderBytes)
+  header.writeUInt32LE(pcapMagic, 0)
   header.writeUInt16LE(2, 4)
   header.writeUInt16LE(4, 6)
   header.writeUInt32LE(snapLength, 16)
@@ -32,19 +34,15 @@ function pcapHeader(snapLength: number): Buffer {
   return header
 }
 
-function sectionBlock({ capture, node }: HeaderOptions): Buffer {
-  return sectionOf(`capture ${capture} on node ${node}`)
-}
-
 export function sectionOf(comment: string): Buffer {
   const body = Buffer.alloc(16)
-  body.writeUInt32LE(0x1a2b3c4d, 0)
+  body.writeUInt32LE(byteOrderMagic, 0)
   body.writeUInt16LE(1, 4)
-  body.writeBigInt64LE(-1n, 8) // a section of unknown length: it is still being written
-  return wrap(blockTypes.section, body, [textOption(1, comment), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
+  body.writeBigInt64LE(-1n, 8) // length unknown: the section is still being written
+  return makeBlock(blockTypes.section, body, [textOption(1, comment), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
 }
 
-/** With a comment where several nodes' interfaces stand side by side, as in a live stream. */
+/** `comment`: for a live stream, which has the interfaces of several nodes. */
 export function interfaceBlock(
   { snapLength, interfaceName, endpoint, filter }: Omit<HeaderOptions, 'format' | 'capture' | 'node'>,
   comment?: string,
@@ -55,7 +53,7 @@ export function interfaceBlock(
   const text = Buffer.concat([Buffer.of(0), Buffer.from(filter)])
   const filters = filter === '' || text.length > optionBytesMax ? [] : [option(11, text)]
   const comments = comment === undefined ? [] : [textOption(1, comment)]
-  return wrap(blockTypes.interface, body, [
+  return makeBlock(blockTypes.interface, body, [
     ...comments,
     textOption(2, interfaceName),
     textOption(3, endpoint),
@@ -64,22 +62,29 @@ export function interfaceBlock(
   ])
 }
 
-export type Statistics = Pick<TapCounters, 'received' | 'dropped' | 'packets'> & { readonly fromMs: number; readonly toMs: number }
+/** Counts of one file: packets received and dropped by the kernel while it was active, and packets written to it. */
+export type Statistics = {
+  readonly received: number
+  readonly dropped: number
+  readonly packets: number
+  readonly fromMs: number
+  readonly toMs: number
+}
 
-/** What was captured and lost while the file was written; '' long for pcap, which has no place for it. */
+/** The statistics block that closes a file. Empty for pcap, which has no statistics block. */
 export function fileTrailer(format: Format, { received, dropped, packets, fromMs, toMs }: Statistics): Buffer {
   if (format === 'pcap') return Buffer.alloc(0)
-  return wrap(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timestampBytes(toMs)]), [
+  return makeBlock(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timestampBytes(toMs)]), [
     option(2, timestampBytes(fromMs)),
     option(3, timestampBytes(toMs)),
-    option(4, count(received)),
-    option(6, count(received)), // accepted by the filter: the kernel counts behind it
-    option(7, count(dropped)),
-    option(8, count(packets)),
+    option(4, countBytes(received)),
+    option(6, countBytes(received)), // accepted by the filter: the kernel counts after filtering
+    option(7, countBytes(dropped)),
+    option(8, countBytes(packets)),
   ])
 }
 
-/** What must stay free at the end of a file. */
+/** How many bytes of a file its trailer takes. */
 export function trailerBytes(format: Format): number {
   return fileTrailer(format, { received: 0, dropped: 0, packets: 0, fromMs: 0, toMs: 0 }).length
 }

@@ -1,9 +1,9 @@
-// How much of an Ethernet frame `payload: Headers` keeps: up to the end of the transport header, nothing after it.
-// In: the frame's first bytes, as captured. Out: a length within them. The same rules as in the addon, byte for byte
-// (the contract compares both drivers with this file): up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing,
-// fragment, destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP 8 bytes, SCTP 12;
-// ARP 28, for what follows that is padding and may hold anything.
-// What is not understood is kept to the end of the last header that was: a later fragment, a tunnel, an unknown protocol.
+// Computes how much of an Ethernet frame `payload: Headers` keeps: everything up to the end of the transport header.
+// In: the frame's first bytes, as captured. Out: a length within them. The addon has the same rules, and the driver contract's
+// test compares both drivers with this file. Understood are up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing,
+// fragment, destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP (8 bytes), SCTP (12).
+// ARP is cut after 28 bytes, because the padding after them may hold anything.
+// A later fragment, a tunnel or an unknown protocol is cut after the last header that was understood.
 
 const vlanTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100])
 const fixedHeaders: ReadonlyMap<number, number> = new Map([
@@ -24,7 +24,7 @@ export function headersLength(frame: Uint8Array): number {
   return Math.min(frame.length, wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)))
 }
 
-// Each step answers where the headers end as far as it can see; a frame that ends early is cut to its own length above.
+// Each step returns where the headers end as far as it understands them; headersLength() limits that to the frame.
 function wantedLength(frame: DataView): number {
   const linkEnd = ethernetEnd(frame)
   switch (word(frame, linkEnd - 2)) {
@@ -40,7 +40,7 @@ function wantedLength(frame: DataView): number {
 }
 
 function ethernetEnd(frame: DataView): number {
-  let end = 14 // grows by a tag at a time
+  let end = 14 // plus 4 for each tag
   while (vlanTypes.has(word(frame, end - 2)) && end < 14 + 4 * tagsMax) end += 4
   return end
 }
@@ -52,7 +52,7 @@ function ipv4(frame: DataView, at: number): number {
 }
 
 function ipv6(frame: DataView, at: number): number {
-  let next = byte(frame, at + 6) // these two walk along the chain of extension headers
+  let next = byte(frame, at + 6) // with `end`, walks the chain of extension headers
   let end = at + 40
   for (let count = 0; extensions.has(next) && end < frame.byteLength; count++) {
     if (count === extensionsMax) return end

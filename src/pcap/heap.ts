@@ -1,5 +1,6 @@
-// A binary heap: the first of many by an order that is handed in. Whoever changes an item's rank while it is in the heap may
-// do so for the first only, and calls sinkFirst() then.
+// A binary heap.
+// In: an order, and items. Out: the first item by that order. Only the first item's rank may change while it is in the heap; the
+// caller then calls sinkFirst().
 export class Heap<Item> {
   readonly #isBefore: (a: Item, b: Item) => boolean
   readonly #items: Item[] = []

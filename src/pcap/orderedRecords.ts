@@ -1,22 +1,19 @@
-// Reads pcap files record by record, and several in the order of time. In: paths of files as selcap writes them (little-endian,
-// microseconds), whole or from one place to another. Out: records as they stand in a file, head and packet, and where each ends. Holds
-// a few kilobytes of each file, however long they are; a record that is not whole is the end of its file.
+// Reads the records of one or several pcap files, merged in the order of their times.
+// In: paths of pcap files as selcap writes them, whole or a range of bytes. Out: records with their headers, and where each ends.
+// Holds a few kilobytes of each file. Refuses a symbolic link; an incomplete record ends its file.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { recordBytesMax } from '../model/capture.ts'
+import { isRecordLength, pcapHeaderBytes, type RecordHeader, recordHeaderAt, recordHeaderBytes, recordLengthAt } from './format.ts'
 import { Heap } from './heap.ts'
 
-/** `bytes`: valid until the next one is asked for. */
-export type PcapRecord = {
-  readonly seconds: number
-  readonly microseconds: number
-  readonly original: number
+/** `bytes`: header and packet, valid until the next record is read. */
+export type PcapRecord = RecordHeader & {
   readonly bytes: Buffer
-  readonly file: number // as its part says
-  readonly endAt: number // in its file
+  readonly file: number // the number in its FilePart
+  readonly endAt: number // offset in its file
 }
 
-/** Of a file. `file`: the caller's number for it. `inode`: the part is left out where another file has that path by now, or none. */
+/** A range of a file. `file`: the caller's number for it. `inode`: the range is skipped if the path has another inode now, or none. */
 export type FilePart = {
   readonly path: string
   readonly file: number
@@ -25,13 +22,11 @@ export type FilePart = {
   readonly toByte: number
 }
 
-export const pcapHeadBytes = 24
-const recordHeadBytes = 16
 const chunkBytes = { least: 8_192, most: 65_536, all: 8_388_608 } as const
 
-/** All of these files. */
+/** The records of all these files. */
 export function recordsInOrder(paths: readonly string[]): AsyncGenerator<PcapRecord, void, undefined> {
-  return recordsOf(paths.map((path, file) => ({ path, file, fromByte: pcapHeadBytes, toByte: Number.POSITIVE_INFINITY })))
+  return recordsOf(paths.map((path, file) => ({ path, file, fromByte: pcapHeaderBytes, toByte: Number.POSITIVE_INFINITY })))
 }
 
 export async function* recordsOf(parts: readonly FilePart[]): AsyncGenerator<PcapRecord, void, undefined> {
@@ -79,9 +74,9 @@ class RecordReader {
   readonly #file: FileHandle
   readonly #part: FilePart
   #buffer: Buffer
-  #from = 0 // of what is not read yet, in the buffer
-  #to = 0
-  #at: number // of what comes behind the buffer, in the file
+  #from = 0 // the unread bytes of the buffer: from here
+  #to = 0 // to here
+  #at: number // offset in the file of the byte after them
 
   constructor(file: FileHandle, part: FilePart, bytes: number) {
     this.#file = file
@@ -92,15 +87,13 @@ class RecordReader {
 
   async next(): Promise<boolean> {
     this.record = undefined
-    if (!(await this.#has(recordHeadBytes))) return false
-    const size = recordHeadBytes + this.#buffer.readUInt32LE(this.#from + 8)
-    if (size > recordBytesMax || !(await this.#has(size))) return false
+    if (!(await this.#fill(recordHeaderBytes))) return false
+    const size = recordLengthAt(this.#buffer, this.#from)
+    if (!isRecordLength(size) || !(await this.#fill(size))) return false
     const bytes = this.#buffer.subarray(this.#from, this.#from + size)
     this.#from += size
     this.record = {
-      seconds: bytes.readUInt32LE(0),
-      microseconds: bytes.readUInt32LE(4),
-      original: bytes.readUInt32LE(12),
+      ...recordHeaderAt(bytes, 0),
       bytes,
       file: this.#part.file,
       endAt: this.#at - (this.#to - this.#from),
@@ -112,7 +105,8 @@ class RecordReader {
     return this.#file.close()
   }
 
-  async #has(bytes: number): Promise<boolean> {
+  /** Reads until the buffer holds so many unread bytes. False: the file or its range ends before. */
+  async #fill(bytes: number): Promise<boolean> {
     if (this.#to - this.#from >= bytes) return true
     const larger = bytes > this.#buffer.length ? Buffer.allocUnsafe(bytes) : this.#buffer
     this.#buffer.copy(larger, 0, this.#from, this.#to)

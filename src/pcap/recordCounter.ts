@@ -1,16 +1,22 @@
-// How many packets a capture file holds, counted as its bytes pass by in whatever pieces. In: pcap and pcapng as selcap writes them.
-// Out: the number of records; undefined for anything else, as an archive.
-import { recordBytesMax } from '../model/capture.ts'
-
-const pcapMagic = 0xa1b2c3d4
-const pcapHeader = { file: 24, record: 16 } as const
-const sectionBlock = 0x0a0d0d0a
-const packetBlock = 6
-const blockHeader = 8
+// Counts the packets of a capture file while its bytes are sent.
+// In: chunks of any size of a pcap or pcapng file as selcap writes them. Out: the number of records; undefined for any other
+// file, such as an archive. Keeps a header's worth of bytes.
+import {
+  blockHeaderBytes,
+  blockLengthAt,
+  blockTypeAt,
+  blockTypes,
+  formatOf,
+  isBlockLength,
+  isRecordLength,
+  pcapHeaderBytes,
+  recordHeaderBytes,
+  recordLengthAt,
+} from './format.ts'
 
 export class RecordCounter {
-  readonly #head = Buffer.alloc(pcapHeader.record)
-  #headBytes = 0 // of the header that comes next, as far as it is there
+  readonly #header = Buffer.alloc(recordHeaderBytes)
+  #headerBytes = 0 // of the next header, as far as they have arrived
   #skip = 0 // bytes before that header
   #kind: 'unknown' | 'pcap' | 'pcapng' | 'other' = 'unknown'
   #records = 0
@@ -25,39 +31,38 @@ export class RecordCounter {
       this.#skip -= skipped
       at += skipped
       if (this.#skip > 0) return
-      const wanted = this.#kind === 'pcap' ? pcapHeader.record : blockHeader
-      const taken = chunk.copy(this.#head, this.#headBytes, at, Math.min(chunk.length, at + wanted - this.#headBytes))
+      const wanted = this.#kind === 'pcap' ? recordHeaderBytes : blockHeaderBytes
+      const taken = chunk.copy(this.#header, this.#headerBytes, at, Math.min(chunk.length, at + wanted - this.#headerBytes))
       at += taken
-      this.#headBytes += taken
-      if (this.#headBytes === wanted) this.#read()
+      this.#headerBytes += taken
+      if (this.#headerBytes === wanted) this.#read()
     }
   }
 
   #read(): void {
-    this.#headBytes = 0
+    this.#headerBytes = 0
     if (this.#kind === 'unknown') this.#begin()
     else if (this.#kind === 'pcap') this.#readRecord()
     else this.#readBlock()
   }
 
   #begin(): void {
-    const magic = this.#head.readUInt32LE(0)
-    this.#kind = magic === pcapMagic ? 'pcap' : magic === sectionBlock ? 'pcapng' : 'other'
-    if (this.#kind === 'pcap') this.#skip = pcapHeader.file - blockHeader
+    this.#kind = formatOf(this.#header) ?? 'other'
+    if (this.#kind === 'pcap') this.#skip = pcapHeaderBytes - blockHeaderBytes
     else if (this.#kind === 'pcapng') this.#readBlock()
   }
 
   #readRecord(): void {
-    const captured = this.#head.readUInt32LE(8)
-    if (captured > recordBytesMax) this.#kind = 'other'
+    const length = recordLengthAt(this.#header, 0)
+    if (!isRecordLength(length)) this.#kind = 'other'
     this.#records++
-    this.#skip = captured
+    this.#skip = length - recordHeaderBytes
   }
 
   #readBlock(): void {
-    const length = this.#head.readUInt32LE(4)
-    if (length < blockHeader + 4 || length > recordBytesMax) this.#kind = 'other'
-    if (this.#head.readUInt32LE(0) === packetBlock) this.#records++
-    this.#skip = length - blockHeader
+    const length = blockLengthAt(this.#header, 0)
+    if (!isBlockLength(length)) this.#kind = 'other'
+    if (blockTypeAt(this.#header, 0) === blockTypes.packet) this.#records++
+    this.#skip = length - blockHeaderBytes
   }
 }

@@ -1,12 +1,24 @@
-// Walks the records of a capture file that a crash may have left torn. In: an open file. Out: its format and how far it is
-// whole. Reads a mebibyte at a time; refuses (undefined) what is no file of ours.
+// Scans the records of a capture file whose end a crash may have torn.
+// In: an open file. Out: its format, its counts and how many bytes are complete records. Reads a mebibyte at a time.
+// Refuses, as undefined, a file of another format.
 import type { FileHandle } from 'node:fs/promises'
-import { type Format, recordBytesMax } from '../model/capture.ts'
+import type { Format } from '../model/capture.ts'
+import {
+  blockLengthAt,
+  blockTypeAt,
+  blockTypes,
+  formatOf,
+  isBlockLength,
+  isRecordLength,
+  pcapHeaderBytes,
+  recordHeaderBytes,
+  recordLengthAt,
+} from './format.ts'
 
 export type Scan = {
   readonly format: Format
   readonly snapLength: number
-  readonly wholeBytes: number // the rest is torn
+  readonly wholeBytes: number // up to the end of the last complete record
   readonly records: number
   readonly recordBytes: number
 }
@@ -15,35 +27,36 @@ const chunkBytes = 1_048_576
 
 export async function scanFile(file: FileHandle): Promise<Scan | undefined> {
   const reader = new ChunkReader(file)
-  const magic = (await reader.at(0, 4))?.readUInt32LE(0)
-  if (magic === 0xa1b2c3d4) return scanPcap(reader)
-  if (magic === 0x0a0d0d0a) return scanPcapng(reader)
-  return undefined
+  const magic = await reader.at(0, 4)
+  const format = magic && formatOf(magic)
+  if (format === undefined) return undefined
+  return format === 'pcap' ? scanPcap(reader) : scanPcapng(reader)
 }
 
 async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
-  const header = await reader.at(0, 24)
-  if (!header) return undefined
-  let [at, records] = [24, 0]
-  for (let head = await reader.at(at, 16); head; head = await reader.at(at, 16)) {
-    const captured = head.readUInt32LE(8)
-    // A zero-filled tail reads as empty records: no frame is empty.
-    if (captured === 0 || captured > recordBytesMax || !(await reader.has(at + 16 + captured))) break
-    at += 16 + captured
+  const fileHeader = await reader.at(0, pcapHeaderBytes)
+  if (!fileHeader) return undefined
+  let [at, records] = [pcapHeaderBytes, 0]
+  for (let header = await reader.at(at, recordHeaderBytes); header; header = await reader.at(at, recordHeaderBytes)) {
+    const length = recordLengthAt(header, 0)
+    // A tail filled with zeros reads as empty records, and no frame is empty.
+    if (length === recordHeaderBytes || !isRecordLength(length) || !(await reader.has(at + length))) break
+    at += length
     records++
   }
-  return { format: 'pcap', snapLength: header.readUInt32LE(16), wholeBytes: at, records, recordBytes: at - 24 }
+  return { format: 'pcap', snapLength: fileHeader.readUInt32LE(16), wholeBytes: at, records, recordBytes: at - pcapHeaderBytes }
 }
 
 async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
   let [at, records, recordBytes, snapLength] = [0, 0, 0, 0]
-  for (let head = await reader.at(at, 16); head; head = await reader.at(at, 16)) {
-    const [type, length] = [head.readUInt32LE(0), head.readUInt32LE(4)]
-    if (type === 0 || length < 12 || length > recordBytesMax || length % 4 !== 0) break
+  // The snap length of an interface block is within its first 16 bytes; no block that selcap writes is shorter.
+  for (let header = await reader.at(at, 16); header; header = await reader.at(at, 16)) {
+    const [type, length] = [blockTypeAt(header, 0), blockLengthAt(header, 0)]
+    if (type === 0 || !isBlockLength(length)) break
     const tail = await reader.at(at + length - 4, 4)
     if (tail?.readUInt32LE(0) !== length) break
-    if (type === 1) snapLength = head.readUInt32LE(12)
-    if (type === 6) {
+    if (type === blockTypes.interface) snapLength = header.readUInt32LE(12)
+    if (type === blockTypes.packet) {
       records++
       recordBytes += length
     }
@@ -62,7 +75,7 @@ class ChunkReader {
     this.#file = file
   }
 
-  /** Those bytes, or undefined where the file ends before. */
+  /** The bytes at that offset; undefined: the file ends before their end. */
   async at(offset: number, length: number): Promise<Buffer | undefined> {
     if (offset < this.#start || offset + length > this.#start + this.#chunk.length) await this.#read(offset)
     const from = offset - this.#start

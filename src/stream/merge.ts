@@ -6,7 +6,7 @@
 // windowBytes wait. Within one input the order stays as it is. When bytesMax wait, because nobody takes them, what comes is
 // dropped and counted; a statistics block says so as soon as something is taken again, and each interface's last block when its
 // input has ended. An input that makes no sense is ended, with the reason.
-import { blockTypes } from '../pcap/block.ts'
+import { blockTypes, byteOrderMagic, packetFields } from '../pcap/format.ts'
 import { Heap } from '../pcap/heap.ts'
 import { type InterfaceCounts, isEarlier, lostBy, type MergedInterface, MergeInput, type Packet } from './mergeInput.ts'
 import { countsIn, statisticsBlock, timeResolutionOf } from './statistics.ts'
@@ -28,7 +28,6 @@ export const defaultMergeLimits: MergeLimits = Object.freeze({
 const interfaceBytesMax = 70_000 // a filter's text may be 65,535 long
 const interfacesBytesMax = 4 * 1024 * 1024 // that nobody takes
 const takeBytes = 262_144
-const byteOrder = 0x1a2b3c4d
 
 export class Merge {
   readonly #limits: MergeLimits
@@ -181,7 +180,7 @@ export class Merge {
   }
 
   #addPacket(lane: MergeInput, block: Buffer, nowMs: number, isTight: boolean): string | undefined {
-    if (block.length < 32 || block.readUInt32LE(20) > block.length - 32) return 'a packet that is longer than its block'
+    if (block.length < 32 || block.readUInt32LE(packetFields.captured) > block.length - 32) return 'a packet that is longer than its block'
     const from = lane.interfaces[block.readUInt32LE(8)]
     if (!from) return `a packet of interface ${block.readUInt32LE(8)}, of which there is no block`
     if (this.#heldBytes + block.length > this.#limits.bytesMax) {
@@ -189,11 +188,17 @@ export class Merge {
       this.#note(from)
       return undefined
     }
-    block.writeUInt32LE(from.id, 8)
+    block.writeUInt32LE(from.id, packetFields.interfaceId)
     const isFirst = lane.head === undefined
     // A view keeps all that came with it in memory: where not all of that is kept, it is copied.
     const kept = isTight ? Buffer.from(block) : block
-    lane.add({ block: kept, high: block.readUInt32LE(12), low: block.readUInt32LE(16), arrivedMs: nowMs, from })
+    lane.add({
+      block: kept,
+      high: block.readUInt32LE(packetFields.timeHigh),
+      low: block.readUInt32LE(packetFields.timeLow),
+      arrivedMs: nowMs,
+      from,
+    })
     from.held++
     this.#heldBytes += block.length
     if (!isFirst) return undefined
@@ -205,7 +210,7 @@ export class Merge {
 
 function begin(lane: MergeInput, block: Buffer): string | undefined {
   if (lane.hasSection) return 'a second section'
-  if (block.length < 28 || block.readUInt32LE(8) !== byteOrder) return 'a section that is not little-endian'
+  if (block.length < 28 || block.readUInt32LE(8) !== byteOrderMagic) return 'a section that is not little-endian'
   lane.hasSection = true
   return undefined
 }

@@ -1,6 +1,7 @@
 // An interface's counts within a pcapng stream. Wireshark and capinfos show isb_ifdrop as dropped packets, so all that is
 // missing from the stream stands there, wherever it was lost: received = delivered + dropped.
-import { blockTypes, count, option, timestampBytes, wrap } from '../pcap/block.ts'
+import { countBytes, makeBlock, option, timestampBytes } from '../pcap/block.ts'
+import { blockTypes } from '../pcap/format.ts'
 import { type InterfaceCounts, lostBy, type MergedInterface, receivedBy } from './mergeInput.ts'
 
 const codes = { received: 4, dropped: 5, droppedBySystem: 7, delivered: 8 } as const
@@ -8,10 +9,10 @@ const codes = { received: 4, dropped: 5, droppedBySystem: 7, delivered: 8 } as c
 export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer {
   const body = Buffer.concat([Buffer.alloc(4), timestampBytes(nowMs)])
   body.writeUInt32LE(merged.id)
-  return wrap(blockTypes.statistics, body, [
-    option(codes.received, count(receivedBy(merged))),
-    option(codes.dropped, count(lostBy(merged))),
-    option(codes.delivered, count(merged.delivered)),
+  return makeBlock(blockTypes.statistics, body, [
+    option(codes.received, countBytes(receivedBy(merged))),
+    option(codes.dropped, countBytes(lostBy(merged))),
+    option(codes.delivered, countBytes(merged.delivered)),
   ])
 }
 

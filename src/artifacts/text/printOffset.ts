@@ -5,7 +5,8 @@ import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSy
 import { join } from 'node:path'
 import { isCaptureFile } from '../../files/names.ts'
 import { osErrorMessage } from '../../model/errors.ts'
-import { type FilePart, pcapHeadBytes } from '../../pcap/orderedRecords.ts'
+import { pcapHeaderBytes } from '../../pcap/format.ts'
+import type { FilePart } from '../../pcap/orderedRecords.ts'
 
 const offsetsFileName = '.printed'
 
@@ -54,8 +55,8 @@ export class PrintOffset implements Disposable {
 
   /** A file that is shorter than what was printed of it is another one. */
   #endOf(inode: number, bytes: number): number {
-    const end = this.#ends.get(inode) ?? pcapHeadBytes
-    return end <= bytes ? end : pcapHeadBytes
+    const end = this.#ends.get(inode) ?? pcapHeaderBytes
+    return end <= bytes ? end : pcapHeaderBytes
   }
 }
 

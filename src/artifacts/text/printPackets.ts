@@ -3,7 +3,7 @@
 // process that is killed repeats the last 4 KiB of lines at most, and leaves out none.
 
 import { snapLengthMax } from '../../model/capture.ts'
-import { fileHeader } from '../../pcap/fileHeader.ts'
+import { pcapHeader } from '../../pcap/fileHeader.ts'
 import { type PcapRecord, recordsOf } from '../../pcap/orderedRecords.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { PrintOffset } from './printOffset.ts'
@@ -24,8 +24,7 @@ type Records = AsyncGenerator<PcapRecord | typeof pause, void, undefined>
 
 const pollIntervalMs = 200
 const printBytes = 4_096 // goes into a pipe as a whole, whoever else writes there
-const noReader = { interfaceName: '', endpoint: '', capture: '', node: '', filter: '' }
-const header = fileHeader({ format: 'pcap', snapLength: snapLengthMax, ...noReader })
+const header = pcapHeader(snapLengthMax)
 
 /** What is there and was not printed yet; with `growing` also what comes. */
 export async function printPackets({ folder, print, signal }: Printing, growing?: GrowingFile): Promise<void> {

@@ -14,7 +14,9 @@
 //   lies in another network namespace (which takes nsenter of util-linux); when it is up its packets are captured all the same;
 // - without the addon, compile() does not know the number of instructions and says 0, and links() of another network
 //   namespace know names and addresses only.
+import { snapLengthMax } from '../../model/capture.ts'
 import { TapError } from '../../model/errors.ts'
+import { pcapHeader } from '../../pcap/fileHeader.ts'
 import type { Driver, DriverSpec, DriverTap, Link, TapEvent } from '../driver.ts'
 import { LibpcapTap } from './libpcapTap.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
@@ -54,7 +56,7 @@ export function libpcapDriver(better: PreferredDriver = portable): Driver {
 }
 
 // An empty file stands for an interface: libpcap compiles the filter for Ethernet.
-const emptyFile = Buffer.from('d4c3b2a1020004000000000000000000ffff000001000000', 'hex')
+const emptyFile = pcapHeader(snapLengthMax)
 
 async function compile(filter: string): Promise<number> {
   await using child = new PcapChild({ act: 'file', path: '-', filter })

@@ -3,7 +3,11 @@
 // stays as it was captured. Directions and drop counts of pcapng packets stay with them.
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { snapLengthMax } from '../../model/capture.ts'
+import { ExpectedError } from '../../model/errors.ts'
 import { fileHeader } from '../../pcap/fileHeader.ts'
+import { blockLengthAt, packetFields } from '../../pcap/format.ts'
 import { readPacketBlocks, type TimedBlock } from '../../pcap/packetBlocks.ts'
 
 /** One endpoint's files, the oldest first. */
@@ -18,7 +22,6 @@ export type MergeOptions = { readonly capture: string; readonly out: string; rea
 type NamedFile = { readonly node: string; readonly file: string; readonly path: string }
 type MergeInput = { readonly id: number; readonly batches: AsyncGenerator<TimedBlock[]>; blocks: TimedBlock[]; at: number }
 
-const snapLength = 262_144
 const writeBytes = 262_144
 
 /** By the names of the files: {pod}_{interface}, the time of rotation, and the one that is still written. */
@@ -49,8 +52,8 @@ export async function mergeFiles(series: readonly FileSeries[], { capture, out, 
 function* headersOf(series: readonly FileSeries[], capture: string): Generator<Buffer> {
   const node = [...new Set(series.map(each => each.node))].join(', ')
   for (const [index, { interfaceName, endpoint }] of series.entries()) {
-    const header = fileHeader({ format: 'pcapng', snapLength, interfaceName, endpoint, capture, node, filter: '' })
-    const sectionBytes = header.readUInt32LE(4)
+    const header = fileHeader({ format: 'pcapng', snapLength: snapLengthMax, interfaceName, endpoint, capture, node, filter: '' })
+    const sectionBytes = blockLengthAt(header, 0)
     yield index === 0 ? header : header.subarray(sectionBytes)
   }
 }
@@ -66,7 +69,7 @@ async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promis
   let [packets, waiting, waitingBytes] = [0, [] as Buffer[], 0]
   for (let lane = lanes[0]; lane; lane = lanes[0]) {
     const { block } = head(lane)
-    block.writeUInt32LE(lane.id, 8)
+    block.writeUInt32LE(lane.id, packetFields.interfaceId)
     waiting.push(block)
     waitingBytes += block.length
     packets++
@@ -106,7 +109,11 @@ async function refill(lane: MergeInput): Promise<boolean> {
 }
 
 async function* blocksOf(files: readonly string[]): AsyncGenerator<TimedBlock[]> {
-  for (const file of files) yield* readPacketBlocks(file)
+  try {
+    for (const file of files) yield* readPacketBlocks(file)
+  } catch (error) {
+    throw error instanceof ExpectedError ? new CommandFailure('failed', error.message, error) : error
+  }
 }
 
 function head({ blocks, at }: MergeInput): TimedBlock {
