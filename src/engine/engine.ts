@@ -1,13 +1,11 @@
-// Turns the pure decision into deeds: one turn is world → decide → apply → report → sleep until something changes.
-// In: a source of worlds, the holder of taps, a publisher, a clock. Out: open taps, files, a published report.
-// It decides nothing itself; a turn that throws is a bug and ends the process.
+// The node's control loop. Each turn takes a snapshot, decides (pure), applies the actions, publishes the status and sleeps until
+// something changes. In: a source of worlds, the tap manager, a publisher, a clock. Out: open taps, files, a published report.
+// Decides nothing itself. A turn that throws is a bug and ends the process.
 
 import { type CaptureStatusElement, nodeStatuses } from '../core/status/nodeStatus.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import type { ActualState } from '../model/actualState.ts'
-import type { ArtifactResult } from '../model/artifact.ts'
-import type { ArtifactJob } from '../model/decision.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import type { Publisher } from '../model/publisher.ts'
 import { type Action, type ActualTap, filterKey } from '../model/tap.ts'
@@ -19,6 +17,7 @@ import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import type { Source } from '../source/source.ts'
 import type { TapManager } from '../tap/tapManager.ts'
+import { ArtifactJobs, type ArtifactJobsDeps } from './artifactJobs.ts'
 import { type Decision, evaluate } from './evaluate.ts'
 import type { EngineState } from './metrics.ts'
 import { logTurn } from './turnLog.ts'
@@ -30,57 +29,63 @@ export type EngineDeps = {
   readonly clock: Clock
   readonly log: Logger
   readonly compile: Driver['compile']
-  readonly counterMs: number // counters are looked at this often and reported if they moved, state changes at once
+  readonly counterMs: number // interval at which changed counters are reported; a change of state is reported at once
   readonly onExpired: (captureKey: string) => void
-  /** Makes what a finished capture wants made of its files; what fails is told in what it resolves to. */
-  readonly makeArtifact?: (job: ArtifactJob, signal: AbortSignal) => Promise<ArtifactResult>
-  /** Prints the packets of these captures, and of no others, as they come. */
+  readonly makeArtifact?: ArtifactJobsDeps['makeArtifact']
+  /** Prints the packets of exactly these captures as they arrive. */
   readonly onFollow?: (captures: Decision['follow']) => void
   readonly onTurn: (seconds: number) => void
 }
 
-/** What the time after a turn is measured by: when it began, and with which pulse; how long at most. */
-type PlannedSleep = { readonly turnMs: number; readonly pulse: string; readonly wakeAtMs: number; readonly mostMs: number }
+/** The sleep after a turn. `turnMs`, `changes`: when the turn began, and the change counter then. */
+type PlannedSleep = { readonly turnMs: number; readonly changes: string; readonly wakeAtMs: number; readonly longestMs: number }
 
-const settledMs = 60_000 // a turn is made at least this often although nothing moves
-const unsettledMs = 5_000 // and this often after one that did something, or whose report did not get out
+const settledMs = 60_000 // longest sleep after a turn without actions
+const unsettledMs = 5_000 // longest sleep after a turn with actions, or whose report was not published
 
 export class Engine implements TurnListeners {
-  readonly #parts: EngineDeps
+  readonly #deps: EngineDeps
   readonly #filters: CompiledFilters
   readonly #stop = new AbortController()
   readonly #nextTurn: () => Promise<void>
   readonly #ended = Promise.withResolvers<void>()
-  #wake = new AbortController() // ends the sleep after the turn before
+  readonly #artifacts: ArtifactJobs
+  #wake = new AbortController() // ends the current sleep
   #elements: ReadonlyMap<string, CaptureStatusElement> = new Map()
-  #outlooks: Decision['captures'] = new Map() // of the last turn
+  #decisions: Decision['captures'] = new Map() // of the last turn
   readonly #listeners = new Set<TurnListener>()
-  readonly #making = new Map<string, Promise<void>>() // artifacts, by capture uid
-  #unpublished: string | undefined // why the last report is not out
+  #publishError: string | undefined // of the last report
 
-  constructor(parts: EngineDeps) {
-    this.#parts = parts
-    this.#filters = new CompiledFilters(parts.compile)
+  constructor(deps: EngineDeps) {
+    this.#deps = deps
+    this.#filters = new CompiledFilters(deps.compile)
     this.#nextTurn = singleFlight(() => this.#turn())
+    this.#artifacts = new ArtifactJobs({
+      tapManager: deps.tapManager,
+      makeArtifact: deps.makeArtifact,
+      signal: this.#stop.signal,
+      onDone: () => this.requestTurn(),
+      onBug: this.#ended.reject,
+    })
   }
 
-  /** Turns until the signal; rejects when a turn throws. The taps are the holder's to close; report() once more afterwards. */
+  /** Runs turns until the signal; rejects when a turn throws. The caller then closes the taps and calls report() once more. */
   async run(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
-    const { source, tapManager: holder } = this.#parts
+    const { source, tapManager } = this.#deps
     source.onChange(() => this.requestTurn())
-    holder.onChange(() => this.requestTurn())
+    tapManager.onChange(() => this.requestTurn())
     signal.addEventListener('abort', () => this.#ended.resolve(), { once: true })
     this.requestTurn()
     await this.#ended.promise.finally(() => this.#stop.abort())
-    await Promise.all(this.#making.values())
-    await this.#nextTurn() // waits for a turn that is under way; a stopped engine starts no other
-    for (const listener of this.#listeners) listener.turned?.() // nothing is open any more for those who follow
+    await this.#artifacts.finished()
+    await this.#nextTurn() // waits for a running turn; a stopped engine starts no other
+    for (const listener of this.#listeners) listener.turned?.() // live streams see that no capture is open
   }
 
   /** For metrics and budgets. */
   get state(): EngineState {
-    const { taps, captures, disk } = this.#parts.tapManager.actualState()
+    const { taps, captures, disk } = this.#deps.tapManager.actualState()
     const open = [...taps.values()].filter(tap => tap.state === 'open')
     return {
       captures,
@@ -93,19 +98,19 @@ export class Engine implements TurnListeners {
   }
 
   get ringBytes(): number {
-    return ringBytesOf(this.#parts.tapManager.actualState().taps)
+    return ringBytesOf(this.#deps.tapManager.actualState().taps)
   }
 
   specsOf(captureKey: string): OpenCapture | undefined {
-    const outlook = this.#outlooks.get(captureKey)
-    if (outlook?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
-    const { taps, captures } = this.#parts.tapManager.actualState()
+    const decision = this.#decisions.get(captureKey)
+    if (decision?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
+    const { taps, captures } = this.#deps.tapManager.actualState()
     const open = [...taps.values()].filter(
-      ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === outlook.capture.uid,
+      ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === decision.capture.uid,
     )
-    const beganAtMs = captures.get(captureKey)?.firstOpenedAtMs
-    const specs = open.map(({ spec }) => ({ ...spec, window: cutByLimit(spec.window, beganAtMs, spec.limits.durationMs) }))
-    return { capture: outlook.capture, specs }
+    const openedAtMs = captures.get(captureKey)?.firstOpenedAtMs
+    const specs = open.map(({ spec }) => ({ ...spec, window: cutByLimit(spec.window, openedAtMs, spec.limits.durationMs) }))
+    return { capture: decision.capture, specs }
   }
 
   watchTurns(listener: TurnListener): Disposable {
@@ -113,111 +118,95 @@ export class Engine implements TurnListeners {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  /** Publishes how things stand now, without changing them. */
+  /** Publishes the current state without a change. */
   async report(): Promise<void> {
-    const world = this.#parts.source.snapshot()
-    await this.#publish(world, evaluate(world, this.#actual(), this.#parts.clock.now()))
+    const world = this.#deps.source.snapshot()
+    await this.#publish(world, evaluate(world, this.#actual(), this.#deps.clock.now()))
   }
 
   async #turn(): Promise<void> {
     if (this.#stop.signal.aborted) return
-    const { source, tapManager: holder, clock, onExpired, onTurn } = this.#parts
+    const { source, tapManager, clock, onExpired, onTurn } = this.#deps
     const startedMs = performance.now()
     this.#wake.abort()
-    holder.startDue()
-    const [turnMs, pulse] = [clock.now(), holder.changeCounter()] // before anything is decided: what moves afterwards is news
+    tapManager.startDue()
+    const [turnMs, changes] = [clock.now(), tapManager.changeCounter()] // taken before the decision, so that later changes wake the engine
     const world = source.snapshot()
     const decision = await this.#decide(world)
-    for (const [key, halt] of decision.halts) holder.halt(key, halt)
+    for (const [key, halt] of decision.halts) tapManager.halt(key, halt)
     await this.#apply(decision)
-    this.#parts.onFollow?.(decision.follow)
-    holder.rotateDue()
+    this.#deps.onFollow?.(decision.follow)
+    tapManager.rotateDue()
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
-    for (const job of decision.finish) this.#make(job)
-    const isSettled = decision.actions.length === 0 && decision.halts.size === 0 && this.#unpublished === undefined
-    this.#sleep({ turnMs, pulse, wakeAtMs: decision.wakeAtMs, mostMs: isSettled ? settledMs : unsettledMs }).catch(this.#ended.reject)
+    for (const job of decision.finish) this.#artifacts.start(job)
+    const isSettled = decision.actions.length === 0 && decision.halts.size === 0 && this.#publishError === undefined
+    this.#sleep({ turnMs, changes, wakeAtMs: decision.wakeAtMs, longestMs: isSettled ? settledMs : unsettledMs }).catch(this.#ended.reject)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
   async #apply({ actions, captures }: Decision): Promise<void> {
-    const { tapManager: holder } = this.#parts
+    const { tapManager } = this.#deps
     if (actions.some(({ kind }) => kind === 'open')) {
-      const ringBytes = ringBytesAfter(holder.actualState().taps, actions)
+      const ringBytes = ringBytesAfter(tapManager.actualState().taps, actions)
       await Promise.all([...this.#listeners].map(each => each.opening?.(ringBytes)))
     }
-    await holder.apply(actions)
-    this.#outlooks = captures
+    await tapManager.apply(actions)
+    this.#decisions = captures
     for (const listener of this.#listeners) listener.turned?.()
-  }
-
-  // Beside the turns: an archive takes its time.
-  #make(job: ArtifactJob): void {
-    const { tapManager: holder, makeArtifact } = this.#parts
-    const { uid } = job.capture
-    if (!makeArtifact || this.#making.has(uid)) return
-    const facts = holder.actualState().captures.get(job.key)
-    if (facts?.uid !== uid || facts.artifact !== job.facts.artifact) return // made since this turn decided: it waits while it publishes
-    const made = makeArtifact(job, this.#stop.signal)
-      .then(result => this.#stop.signal.aborted || holder.setArtifactResult(job.key, uid, result), this.#ended.reject)
-      .finally(() => this.#making.delete(uid))
-    this.#making.set(
-      uid,
-      made.then(() => this.requestTurn()),
-    )
   }
 
   /** Decides a second time when filters are new: compiling is not pure, so its results are an input of the decision. */
   async #decide(world: World): Promise<Decision> {
     this.#filters.trim()
-    const decision = evaluate(world, this.#actual(), this.#parts.clock.now())
+    const decision = evaluate(world, this.#actual(), this.#deps.clock.now())
     const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
     if (filters.values().every(filter => this.#filters.has(filter))) return decision
     await Promise.all(filters.values().map(filter => this.#filters.errorOf(filter)))
-    return evaluate(world, this.#actual(), this.#parts.clock.now())
+    return evaluate(world, this.#actual(), this.#deps.clock.now())
   }
 
   #actual(): ActualState {
-    return { ...this.#parts.tapManager.actualState(), filterErrors: this.#filters.errors }
+    return { ...this.#deps.tapManager.actualState(), filterErrors: this.#filters.errors }
   }
 
   async #publish(world: World, decision: Decision): Promise<void> {
-    const { publisher, clock, log } = this.#parts
+    const { publisher, clock, log } = this.#deps
     const nowMs = clock.now()
     const place = { node: world.node, directory: world.settings.captureDir, isStopped: this.#stop.signal.aborted }
     const elements = nodeStatuses(decision.captures, this.#actual(), place)
     logTurn(log, { decision, before: this.#elements, elements })
     this.#elements = elements
     await publisher.publish({ world, elements, nowMs }).then(
-      () => this.#noteUnpublished(undefined),
-      (error: unknown) => this.#noteUnpublished(osErrorMessage(error)),
+      () => this.#recordPublishError(undefined),
+      (error: unknown) => this.#recordPublishError(osErrorMessage(error)),
     )
   }
 
   // A full disk must not end the captures: the next turn publishes again.
-  #noteUnpublished(message: string | undefined): void {
-    const { log } = this.#parts
-    if (message !== undefined && this.#unpublished === undefined)
+  #recordPublishError(message: string | undefined): void {
+    const { log } = this.#deps
+    if (message !== undefined && this.#publishError === undefined)
       log.error({ error: message }, 'status not published, tried again every turn')
-    if (message === undefined && this.#unpublished !== undefined) log.info({}, 'status published again')
-    this.#unpublished = message
+    if (message === undefined && this.#publishError !== undefined) log.info({}, 'status published again')
+    this.#publishError = message
   }
 
-  // Until it is time, the clock was set back, or anything moves.
-  async #sleep({ turnMs, pulse, wakeAtMs, mostMs }: PlannedSleep): Promise<void> {
-    const { clock, tapManager: holder, counterMs } = this.#parts
+  // Ends at the wake time, when the clock was set back, and when taps or counters change.
+  async #sleep({ turnMs, changes, wakeAtMs, longestMs }: PlannedSleep): Promise<void> {
+    const { clock, tapManager, counterMs } = this.#deps
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    for (let [sleptMs, sinceMs] = [0, turnMs]; sleptMs < mostMs && clock.now() >= sinceMs; sleptMs += counterMs) {
+    for (let [sleptMs, sinceMs] = [0, turnMs]; sleptMs < longestMs && clock.now() >= sinceMs; sleptMs += counterMs) {
       sinceMs = Math.min(wakeAtMs, clock.now() + counterMs)
       await clock.sleepUntil(sinceMs, signal)
       if (signal.aborted) return
-      if (clock.now() >= wakeAtMs || holder.changeCounter() !== pulse) break
+      if (clock.now() >= wakeAtMs || tapManager.changeCounter() !== changes) break
     }
     this.requestTurn()
   }
 
-  /** Asks for a turn. Worlds, taps and the clock do by themselves; the configuration is told of here. */
+  /** Requests a turn. The source, the taps and the clock do so themselves; the caller does after a change of the configuration. */
   requestTurn(): void {
     this.#nextTurn().catch(this.#ended.reject)
   }

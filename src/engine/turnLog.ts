@@ -1,5 +1,5 @@
-// Says what a turn changed: one line for each tap that opens or closes and for each capture whose state or message is new.
-// Messages are constant, values are fields. Counters alone are no news.
+// Logs what a turn changed: one line for each tap that opens or closes, for each capture whose state changed, and for each new problem.
+// In: the decision, the status elements before and now. Out: log lines with constant messages and values as fields.
 
 import type { Decision } from '../model/decision.ts'
 import type { CaptureStatusElement } from '../model/status.ts'

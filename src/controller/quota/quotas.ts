@@ -25,7 +25,7 @@ export type QuotaInput = {
 }
 
 /** `verdict` undefined: nothing is limited. `annotations`: what they should be, where they are not. */
-export type QuotaSync = { readonly verdict?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }
+export type QuotaSync = { readonly state?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }
 
 type NodeCount = { readonly needed?: readonly string[]; readonly failure?: string }
 type CountedNodes = NodeCount & { readonly spec: string; readonly waiting: string; readonly atMs: number }
@@ -54,7 +54,7 @@ export class Quotas {
     const nowMs = this.#parts.clock.now()
     const { pass, exceeded } = grantPass({ metadata, quota, needed, waiting, nowMs })
     return {
-      verdict: { through: new Set(pass?.nodes), ...(exceeded && { exceeded }), ...(failure !== undefined && { failure }) },
+      state: { through: new Set(pass?.nodes), ...(exceeded && { exceeded }), ...(failure !== undefined && { failure }) },
       ...(pass && pass !== quota.pass && { annotations: annotationsWith(metadata.annotations, pass) }),
       wakeAtMs,
     }

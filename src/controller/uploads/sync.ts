@@ -17,10 +17,10 @@ export type UploadSyncInput = {
   readonly previous: object | undefined
   readonly nowMs: number
 }
-export type UploadSync = { readonly wakeAtMs: number; readonly heldMs: number; readonly uploads?: UploadResults | undefined }
+export type UploadSync = { readonly wakeAtMs: number; readonly holdMs: number; readonly uploads?: UploadResults | undefined }
 
-const nothing: UploadSync = { wakeAtMs: Number.POSITIVE_INFINITY, heldMs: 0 }
-const heldMs = 3_600_000
+const nothing: UploadSync = { wakeAtMs: Number.POSITIVE_INFINITY, holdMs: 0 }
+const holdMs = 3_600_000 // of a ttl, while files are not stored yet
 
 export function syncUploads(uploads: UploadQueue | undefined, input: UploadSyncInput, signal: AbortSignal): UploadSync {
   const { read } = input
@@ -30,7 +30,7 @@ export function syncUploads(uploads: UploadQueue | undefined, input: UploadSyncI
   const isEmpty = wish.nodes.length === 0
   if (isEmpty && wish.output.stores.length === 0) return { ...nothing, uploads: done }
   const wakeAtMs = uploads.sync(wish, input.nowMs, signal)
-  return { wakeAtMs, heldMs: isEmpty || uploads.isSettled(wish) ? 0 : heldMs, uploads: done }
+  return { wakeAtMs, holdMs: isEmpty || uploads.isSettled(wish) ? 0 : holdMs, uploads: done }
 }
 
 function isNowhere({ stores, claim }: Output): boolean {

@@ -102,13 +102,13 @@ const targets: readonly (readonly [what: string, target: object, nodes: readonly
 for (const [what, target, nodes, paths] of targets) {
   test.serial(`${what} are counted by asking for ${paths.join(', ') || 'nothing'}`, async t => {
     const { look, asked, now } = counting(4)
-    const { verdict, annotations } = await look(capture(target, { annotations: { mine: 'too' } }))
-    t.deepEqual(verdict, { through: new Set(nodes) })
+    const { state, annotations } = await look(capture(target, { annotations: { mine: 'too' } }))
+    t.deepEqual(state, { through: new Set(nodes) })
     t.deepEqual(annotations, annotationsWith({ mine: 'too' }, { uid: 'u', generation: 1, sinceMs: now.ms, nodes }))
     t.deepEqual(asked, paths)
     const over = await counting(nodes.length - 1).look(capture(target))
     t.deepEqual(
-      over.verdict,
+      over.state,
       nodes.length === 1 ? undefined : { through: new Set(), exceeded: { count: nodes.length, limit: nodes.length - 1, leftOut: [] } },
     )
     t.is(over.annotations, undefined)
@@ -121,8 +121,8 @@ test.serial(
     const { look, asked, now } = counting(1)
     const countsAt = async (document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs: number) => {
       now.ms += afterMs
-      const { verdict, wakeAtMs } = await look(document, rows)
-      return [asked.length, verdict?.exceeded?.count, wakeAtMs - now.ms]
+      const { state, wakeAtMs } = await look(document, rows)
+      return [asked.length, state?.exceeded?.count, wakeAtMs - now.ms]
     }
     t.deepEqual(await countsAt(capture(web), [], 0), [1, 2, 300_000])
     t.deepEqual(await countsAt(capture(web), [], 100_000), [1, 2, 200_000])
@@ -139,11 +139,11 @@ test.serial('one that was let through is counted no more; nodes that come later 
   const { look, asked } = counting(2)
   const pass = { uid: 'u', generation: 1, sinceMs: 5, nodes: ['node-1'] }
   const passed = capture(web, { annotations: annotationsWith({}, pass) })
-  t.deepEqual(await look(passed), { verdict: { through: new Set(['node-1']) }, wakeAtMs: Number.POSITIVE_INFINITY })
+  t.deepEqual(await look(passed), { state: { through: new Set(['node-1']) }, wakeAtMs: Number.POSITIVE_INFINITY })
   const stale = { ...waitsOn('node-8', 0) } // of an earlier spec
   const silent = { ...waitsOn('node-7'), silentSinceMs: 1 }
-  const { verdict, annotations } = await look(passed, [waitsOn('node-3'), stale, silent, waitsOn('node-2')])
-  t.deepEqual(verdict, { through: new Set(['node-1', 'node-2']), exceeded: { count: 3, limit: 2, leftOut: ['node-3'] } })
+  const { state, annotations } = await look(passed, [waitsOn('node-3'), stale, silent, waitsOn('node-2')])
+  t.deepEqual(state, { through: new Set(['node-1', 'node-2']), exceeded: { count: 3, limit: 2, leftOut: ['node-3'] } })
   t.deepEqual(annotations, annotationsWith({}, { ...pass, nodes: ['node-1', 'node-2'] }))
   t.deepEqual(asked, [])
 })
@@ -151,10 +151,10 @@ test.serial('one that was let through is counted no more; nodes that come later 
 test.serial('nobody is let through while it cannot be counted, and the reason is told', async t => {
   const elsewhere: Kube = request => server().kube({ ...request, path: request.path.replace('/pods', '/nothing') })
   const { look, asked, now } = counting(4, elsewhere)
-  const { verdict, annotations, wakeAtMs } = await look(capture(web))
+  const { state, annotations, wakeAtMs } = await look(capture(web))
   t.is(annotations, undefined)
-  t.is(verdict?.through.size, 0)
-  t.regex(verdict?.failure ?? '', /^Cannot count the nodes that the capture needs: Cannot read .*: the API server answered 404/)
+  t.is(state?.through.size, 0)
+  t.regex(state?.failure ?? '', /^Cannot count the nodes that the capture needs: Cannot read .*: the API server answered 404/)
   t.is(wakeAtMs, now.ms + 10_000)
   now.ms += 10_000
   await look(capture(web))
