@@ -2,10 +2,11 @@
 // Out: its path. Follows no symbolic link below the administrator's directory, and puts a finished file in place without writing
 // over another.
 import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { HostPlace } from '../model/artifact.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { replaceFile, syncDirectory } from '../runtime/atomicWrite.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export async function hostFolder({ base, below }: HostPlace): Promise<string> {
@@ -19,19 +20,23 @@ export async function hostFolder({ base, below }: HostPlace): Promise<string> {
   return folders.at(-1) ?? base
 }
 
-/** Gives a finished file its name: the first of these that is free. Returns the path. */
+/**
+ * Gives a finished file its name: the first of these that is free. Returns the path. It never replaces a file, so
+ * atomicWrite() does not fit.
+ */
 export async function commitFile(temporary: string, candidates: readonly string[]): Promise<string> {
   for (const path of candidates) {
     try {
       await link(temporary, path) // fails where there is one already, which renaming would replace
       await rm(temporary)
+      await syncDirectory(dirname(path))
       return path
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') continue
       if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
       if ((await lstat(path).catch(ignore('ENOENT'))) !== undefined) continue // a file system without links
-      await rename(temporary, path)
+      await replaceFile(temporary, path, true)
       return path
     }
   }

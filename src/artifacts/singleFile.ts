@@ -1,16 +1,15 @@
 // Makes one file of all that a capture holds on this node, in the order of time: pcap, or text. Or prints the text, and makes
 // none. In: the job and the directory of its files. Out: what was made. It appears under its name when it is complete, never
 // grows beyond its limit, and is the same one when it is made again after a crash.
-import { rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
 import type { ArtifactJob } from '../model/decision.ts'
 import { ExpectedError, isExpected } from '../model/errors.ts'
 import { pcapHeader } from '../pcap/fileHeader.ts'
 import { type PcapRecord, recordsInOrder } from '../pcap/orderedRecords.ts'
+import { atomicWrite, fittingName } from '../runtime/atomicWrite.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
-import { openTemporary } from './hostFolder.ts'
 import type { LinePrinter } from './text/stdoutWriter.ts'
 
 /** `folder`: with the capture's files. `print`: takes lines for the log. */
@@ -24,6 +23,8 @@ export type FilePlace = {
 type KeptBytes = { readonly bytes: number; readonly left: number } // packets that found no place
 
 const writeBytes = 65_536
+export const temporarySuffix = '.part'
+const packedSuffix = '.gz' // tidyDirectory.ts adds it later
 const header = pcapHeader(snapLengthMax)
 
 export async function makeSingleFile(job: ArtifactJob, artifact: SingleFile, place: FilePlace): Promise<ArtifactResult> {
@@ -52,7 +53,8 @@ async function make(job: ArtifactJob, artifact: SingleFile, { folder, print, now
 /** {name}-{YYYYMMDD-HHMMSS}: when the capture began on this node, in UTC. */
 export function fileNameOf({ capture, facts }: Pick<ArtifactJob, 'capture' | 'facts'>, form: 'pcap' | 'text'): string {
   const [date = '', time = ''] = new Date(facts.firstOpenedAtMs ?? 0).toISOString().split('T')
-  return `${capture.name}-${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}.${form === 'pcap' ? 'pcap' : 'txt'}`
+  const suffix = `-${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}.${form === 'pcap' ? 'pcap' : 'txt'}`
+  return fittingName(capture.name, `${suffix}${packedSuffix}`).slice(0, -packedSuffix.length)
 }
 
 async function chunksOf(form: 'pcap' | 'text', records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
@@ -109,24 +111,10 @@ async function* takeWithinBytes(
   }
 }
 
-/** Hidden until it is complete and on the disk; what is under that name then gives way. */
+/** Hidden until it is complete and on the disk; then it replaces what is under that name. */
 export async function writeWhole(path: string, chunks: AsyncIterable<Buffer>): Promise<void> {
-  const part = partOf(path)
-  await makeDirectory(join(path, '..'), 0o750)
-  const file = await openTemporary(part)
-  try {
-    for await (const chunk of chunks) await file.writeFile(chunk)
-    await file.datasync()
-    await file.close()
-    await rename(part, path)
-  } catch (error) {
-    await file.close()
-    await rm(part, { force: true })
-    throw error
-  }
-}
-
-export function partOf(path: string): string {
-  const at = path.lastIndexOf('/') + 1
-  return `${path.slice(0, at)}.${path.slice(at)}.part`
+  const directory = dirname(path)
+  await makeDirectory(directory, 0o750)
+  const temporary = join(directory, fittingName(`.${basename(path)}`, temporarySuffix))
+  await atomicWrite(path, chunks, { isLasting: true, exactMode: 0o640, temporary })
 }

@@ -6,7 +6,7 @@ import { rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { writeWhole } from './singleFile.ts'
+import { temporarySuffix, writeWhole } from './singleFile.ts'
 
 /** `to` is missing: it was deleted. */
 export type MovedFile = { readonly from: string; readonly to?: { readonly path: string; readonly bytes: number } }
@@ -57,7 +57,7 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
 }
 
 async function removeLeftOvers(directory: string, nowMs: number): Promise<void> {
-  for (const name of readdirSync(directory).filter(each => each.startsWith('.') && each.endsWith('.part'))) {
+  for (const name of readdirSync(directory).filter(each => each.startsWith('.') && each.endsWith(temporarySuffix))) {
     const path = join(directory, name)
     const status = lstatSync(path, { throwIfNoEntry: false })
     if (status && nowMs - status.mtimeMs > leftOverMs) await rm(path, { force: true })

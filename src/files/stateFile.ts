@@ -1,11 +1,12 @@
 // The small file beside a capture's files that carries what must survive a restart: whose they are, counters, gaps, limits.
 // Written whole to a new file that then takes the old one's place; never through a symbolic link.
-import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActualEndpoint, Halt, LimitHit } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { atomicWriteSync } from '../runtime/atomicWrite.ts'
 import { hasStoredShape } from './stateSchema.ts'
 
 export const stateFileName = '.selcap.json'
@@ -52,19 +53,7 @@ export function readState(directory: string): StoredCapture | undefined {
 
 /** Returns when the state stands on disk. `isLasting`: also after a power cut. */
 export function writeState(directory: string, state: StoredCapture, isLasting: boolean): void {
-  const next = join(directory, `${stateFileName}.tmp`)
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
-  const fd = openSync(next, flags, 0o640)
-  try {
-    writeSync(fd, JSON.stringify(state))
-    if (isLasting) fsyncSync(fd)
-  } catch (error) {
-    rmSync(next, { force: true })
-    throw error
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(next, join(directory, stateFileName))
+  atomicWriteSync(join(directory, stateFileName), JSON.stringify(state), { isLasting, mode: 0o640 })
 }
 
 function readText(path: string): string | undefined {

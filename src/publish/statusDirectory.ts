@@ -1,13 +1,14 @@
 // Publishes each capture as {directory}/{namespace}/{name}.yaml, whole, as `kubectl get -o yaml` would print it,
 // and reads such a directory back for `selcap get`. A file is replaced atomically and only when its text changes;
 // the file of a capture that is gone is removed. Touches nothing else in the directory.
-import { readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
 import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
 import { captureKey } from '../model/captureRef.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
+import { atomicWrite, fittingName } from '../runtime/atomicWrite.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
@@ -46,7 +47,7 @@ export class StatusDirectory implements Publisher {
   }
 
   #fileOf({ metadata }: PublishedCapture): string {
-    return join(this.#directory, metadata.namespace, `${metadata.name}.yaml`)
+    return join(this.#directory, metadata.namespace, fittingName(metadata.name, '.yaml'))
   }
 
   #remember(capture: PublishedCapture, written: WrittenFile): void {
@@ -63,7 +64,7 @@ export class StatusDirectory implements Publisher {
     const text = toYaml(capture)
     if (text !== before?.text) {
       await makeDirectory(dirname(file))
-      await replace(file, text)
+      await atomicWrite(file, text, { isLasting: false }) // the next run makes it again
     }
     this.#remember(capture, { json, text })
   }
@@ -104,16 +105,6 @@ function readCapture(text: string): PublishedCapture | undefined {
 /** YAML as kubectl prints it: keys sorted, sequences not indented. */
 export function toYaml(value: unknown): string {
   return stringify(value, { version: '1.1', indentSeq: false, sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })
-}
-
-async function replace(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(`${file}.tmp`, text)
-    await rename(`${file}.tmp`, file)
-  } catch (error) {
-    await rm(`${file}.tmp`, { force: true }).catch(() => {}) // the first error is the one to tell
-    throw error
-  }
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

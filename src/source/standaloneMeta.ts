@@ -3,10 +3,11 @@
 // A resource that was gone and comes back under its name is a new one; an edited spec is a new generation.
 // An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifests.ts does).
 import { randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import type { ObjectMeta, PacketCapture } from '../model/world.ts'
+import { atomicWriteSync } from '../runtime/atomicWrite.ts'
 
 type KnownMeta = {
   readonly uid: string
@@ -70,8 +71,7 @@ export class StandaloneMeta {
 /** Undefined, or what the file system said. */
 function store(file: string, text: string): string | undefined {
   try {
-    writeFileSync(`${file}.tmp`, text)
-    renameSync(`${file}.tmp`, file)
+    atomicWriteSync(file, text, { isLasting: true }) // a new uid would disown the files of earlier runs
     return undefined
   } catch (error) {
     return osErrorMessage(error)

@@ -21,7 +21,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/store/sftp': ['ssh2'],
 
   'src/auth': ['src/kube', 'src/runtime', 'selfsigned', 'node:*'],
-  'src/files': ['src/driver', 'src/model', 'src/pcap', 'ajv', 'node:*'],
+  'src/files': ['src/driver', 'src/model', 'src/pcap', 'src/runtime', 'ajv', 'node:*'],
   'src/netdev': ['src/driver', 'src/model', 'node:*'],
   'src/publish': ['src/core', 'src/kube', 'src/model', 'src/runtime', 'yaml', 'node:*'],
   'src/manifest': ['src/api', 'src/model', 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'node:*'],
@@ -116,15 +116,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Imports that still break the table or close a circle, each `FILE → IMPORTED`. The list may only shrink: a test refuses an entry without an import. */
 export const toCut: readonly string[] = [
-  'src/cmd/run.ts → src/kubectl/completeNames.ts',
   'src/files/stateSchema.ts → src/files/stateFile.ts',
   'src/gateway/audit.ts → src/gateway/server.ts',
   'src/gateway/download.ts → src/gateway/server.ts',
   'src/gateway/fileIndex.ts → src/gateway/server.ts',
-  'src/gateway/run.ts → src/cmd/gateway.ts',
   'src/kubectl/client/copyManifest.ts → src/kubectl/command/download.ts',
-  'src/pcap/fileHeader.ts → src/driver/driver.ts',
-  'src/pcap/packetBlocks.ts → src/cmd/exitCodes.ts',
   'src/store/s3/verify.ts → src/store/s3/resume.ts',
 ]
 

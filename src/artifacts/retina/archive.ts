@@ -9,6 +9,7 @@ import type { ArtifactJob } from '../../model/decision.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import type { Settings } from '../../model/settings.ts'
 import { truncateText } from '../../model/text.ts'
+import { fittingName } from '../../runtime/atomicWrite.ts'
 import { commitFile, hostFolder, openTemporary } from '../hostFolder.ts'
 import { TarGz } from '../tarGz.ts'
 import { render } from '../text/textFile.ts'
@@ -60,7 +61,10 @@ async function pack(job: ArchiveJob, parts: ArchiveDeps, tell: (problem: string)
         throw failure
       })
     await output.sync()
-    return await commitFile(temporary, [join(folder, `${stem}.tar.gz`), join(folder, `${stem}-${capture.uid}.tar.gz`)])
+    return await commitFile(
+      temporary,
+      ['.tar.gz', `-${capture.uid}.tar.gz`].map(suffix => join(folder, fittingName(stem, suffix))),
+    )
   } finally {
     await rm(temporary, { force: true })
   }
@@ -96,7 +100,7 @@ async function fill(tar: TarGz, { job, parts, stem, tell }: ArchiveEntries): Pro
 type TextJob = { readonly job: ArchiveJob; readonly parts: ArchiveDeps; readonly note: (problem: string) => void }
 
 async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, note }: TextJob): Promise<void> {
-  const temporary = join(parts.folder, `.${file}.text`)
+  const temporary = join(parts.folder, fittingName(`.${file}`, '.text'))
   try {
     const wanted = { file: join(parts.folder, file), text: temporary, flags: job.artifact.display, signal: parts.signal }
     const problem = await render(wanted)

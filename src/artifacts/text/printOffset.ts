@@ -1,12 +1,13 @@
 // How far the packets of a capture's files have been printed, kept beside them, so that a process that is killed is followed by one
 // that goes on there. In: where the last record ended that was printed of each file, by the file's inode, which it keeps when it is
 // renamed. Every note is a few bytes behind the ones before; they are put together when the next process opens them.
-import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCaptureFile } from '../../files/names.ts'
 import { osErrorMessage } from '../../model/errors.ts'
 import { pcapHeaderBytes } from '../../pcap/format.ts'
 import type { FilePart } from '../../pcap/orderedRecords.ts'
+import { atomicWriteSync } from '../../runtime/atomicWrite.ts'
 
 const offsetsFileName = '.printed'
 
@@ -26,8 +27,7 @@ export class PrintOffset implements Disposable {
     const path = join(folder, offsetsFileName)
     const here = new Set(filesIn(folder).map(({ inode }) => inode))
     const ends = new Map([...readOffsets(path)].filter(([inode]) => here.has(inode)))
-    writeFileSync(`${path}.new`, textOf(ends), { mode: 0o640 })
-    renameSync(`${path}.new`, path)
+    atomicWriteSync(path, textOf(ends), { isLasting: false, mode: 0o640 })
     return new PrintOffset(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
   }
 

@@ -2,7 +2,7 @@
 // checksum that the gateway tells, and only then under its name. What is there already, and the same, is not fetched again.
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { dirname } from 'node:path'
 import { Transform } from 'node:stream'
@@ -11,6 +11,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import { ExpectedError } from '../../model/errors.ts'
+import { replaceFile } from '../../runtime/atomicWrite.ts'
 import { makeDirectory } from '../../runtime/makeDirectory.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
@@ -98,7 +99,7 @@ async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetc
     await Promise.all([rm(`${target}.part`), rm(stateOf(target))])
     throw new CommandFailure('incomplete', `Cannot trust ${target}: its SHA-256 is ${sha256}, expected ${digest}; it was removed`)
   }
-  await rename(`${target}.part`, target)
+  await replaceFile(`${target}.part`, target, false) // written over several runs, so atomicWrite() does not fit
   await rm(stateOf(target))
   return { bytes, sha256, isNew: true }
 }

@@ -69,7 +69,7 @@ test('FileKeeper tells each capture what became of its file, also when somebody 
     add(name, 9_000 - index),
   )
   const made = new Map(paths.map((path, index) => [`k${index}`, { atMs: 1, files: [{ path, bytes: 10 }] } as ArtifactResult]))
-  const facts = () => [...made].map(([key, each]) => ({ key, uid: key, made: each, fileNames: [], fileBytes: 0, endpoints: new Map() }))
+  const facts = () => [...made].map(([key, each]) => ({ key, uid: key, artifact: each, fileNames: [], fileBytes: 0, endpoints: new Map() }))
   await using keeper = new ArtifactRetention({
     captures: facts,
     setArtifactResult: (key, _, each) => void made.set(key, each),

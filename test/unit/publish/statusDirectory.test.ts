@@ -115,6 +115,22 @@ test('StatusDirectory.publish() refuses what cannot be written, writes the other
   t.deepEqual((await readStatusDirectory(root)).map(({ status }) => status?.packets), [3, 7]) // biome-ignore format: one line
 })
 
+for (const length of [246, 247, 248, 250, 251, 253]) {
+  test(`StatusDirectory.publish() writes, reads back and removes a capture whose name has ${length} characters`, async t => {
+    const root = directory(t)
+    const name = 'n'.repeat(length)
+    const publisher = await StatusDirectory.open(root)
+    await publisher.publish({ world: world([capture(name)]), elements: new Map([[`shop/${name}`, element(7)]]), nowMs })
+    t.deepEqual(
+      (await readStatusDirectory(root)).map(({ metadata, status }) => [metadata.name, status?.packets]),
+      [[name, 7]],
+    )
+    t.is(readdirSync(join(root, 'shop')).length, 1)
+    await publisher.publish({ world: world([]), elements: new Map(), nowMs })
+    t.deepEqual(readdirSync(root), [])
+  })
+}
+
 test('readStatusDirectory() leaves out what is no capture: empty, cut off, or of another kind', async t => {
   const root = directory(t)
   const publisher = await StatusDirectory.open(root)

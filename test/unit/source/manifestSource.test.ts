@@ -82,7 +82,7 @@ test('Manifests.open() has read everything when it resolves', async t => {
   const world = watched.manifests.snapshot()
   t.deepEqual(watched.names, ['a', 'b'])
   t.deepEqual(world.endpoints.map(each => each.spec.interfaceName), ['cali1']) // biome-ignore format: one line
-  t.like(world, { node: 'node-0', settings: defaultSettings, complete: true })
+  t.like(world, { node: 'node-0', settings: defaultSettings, isSynced: true })
   t.regex(watched.uid('a') ?? '', /^[0-9a-f-]{36}$/)
 })
 
