@@ -1,13 +1,32 @@
-# What an administrator of PacketCaptureConfigs types. Another cluster: make status KUBECTL="kubectl --context dev"
+# Short names for what contributors type (package.json has the commands), and for what an administrator of PacketCaptureConfigs
+# types. Another cluster: make status KUBECTL="kubectl --context dev"
 KUBECTL ?= kubectl
 NAMESPACE ?= selcap-system
 OVERLAY := daemonset/overlays/packetcaptureconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy status logs-controller logs-agent restart destroy
+.PHONY: help setup unit test check format demo deploy status logs-controller logs-agent restart destroy
 
 help: ## Show all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: ## Install what is missing, and build
+	npm run setup
+
+unit: ## Run the fast tests
+	npm run test:unit
+
+test: ## Run all tests
+	npm test
+
+check: ## Run what continuous integration runs
+	npm run check
+
+format: ## Format and lint, with fixes
+	npm run format
+
+demo: ## Capture real traffic in network namespaces
+	npm run demo
 
 deploy: ## Install selcap with PacketCaptureConfig, or bring it up to date
 	$(KUBECTL) apply -k $(OVERLAY)

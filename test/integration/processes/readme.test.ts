@@ -124,6 +124,9 @@ const spokenInManual: Readonly<Record<string, Check>> = {
 const standalone = 'bin/selcap standalone --manifests manifests --captures captures --status status'
 
 const spokenInContributing: Readonly<Record<string, Check>> = {
+  'npm run setup': isScript,
+  'npm run test:unit': isScript,
+  'npm run test:integration': isScript,
   'npm test': isScript,
   'npm test -- test/unit/config/readSettings.test.ts': async (place, command) => {
     await isScript(place, command)
