@@ -1,11 +1,13 @@
-// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file. No symbolic link is followed below
-// captureDir, names are checked, and only a directory that carries the state file is ever removed.
+// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file.
+// In: captureDir and a capture's namespace and name. Out: directories made, listed and removed.
+// Refuses names that are no DNS names and symbolic links below captureDir, and removes only directories with a state file.
 import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { makeDirectorySync } from '../runtime/makeDirectory.ts'
-import { readState, type StoredCapture, stateFileName } from './stateFile.ts'
+import { readState, stateFileName } from './stateFile.ts'
+import type { StoredCapture } from './storedTypes.ts'
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 
@@ -15,15 +17,15 @@ type FolderOwner = Parameters<typeof captureKey>[0]
 
 /** Where a capture's files lie. Refuses a name that is no DNS name. */
 export function folderOf(captureDir: string, capture: FolderOwner): string {
-  const parts = captureKey(capture).split('/')
-  for (const part of parts) {
-    if (!dnsName.test(part) || part.includes('..') || parts.length !== 2)
-      throw new ExpectedError(`Cannot keep files of "${captureKey(capture)}": found "${part}", expected a DNS name`)
+  const names = captureKey(capture).split('/')
+  for (const name of names) {
+    if (!dnsName.test(name) || name.includes('..') || names.length !== 2)
+      throw new ExpectedError(`Cannot keep files of "${captureKey(capture)}": found "${name}", expected a DNS name`)
   }
-  return join(captureDir, ...parts)
+  return join(captureDir, ...names)
 }
 
-/** Makes the directory, 0750, if it is not there. Refuses where a symbolic link or something else stands in its place. */
+/** Makes the directory, 0750, if it does not exist. Refuses a symbolic link or a file of that name. */
 export function makeFolder(captureDir: string, capture: FolderOwner): string {
   const folder = folderOf(captureDir, capture)
   makeDirectorySync(captureDir, 0o750)
@@ -38,10 +40,7 @@ export function makeFolder(captureDir: string, capture: FolderOwner): string {
   return folder
 }
 
-/**
- * Every directory under captureDir that carries a state file, and what it says. `foreign`: directories whose state file is
- * that of a capture of another name, as a copy would be.
- */
+/** Every directory under captureDir with a state file. `foreign`: those whose state file names another capture, such as a copy. */
 export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, FoundFolder>; readonly foreign: readonly string[] } {
   const found = new Map<string, FoundFolder>()
   const foreign: string[] = []
@@ -57,13 +56,13 @@ export function listFolders(captureDir: string): { readonly found: ReadonlyMap<s
   return { found, foreign }
 }
 
-/** Removes a capture's directory, if it carries the state file, and its namespace's when that is empty then. */
+/** Removes a capture's directory, if it has a state file, and the namespace's directory if that is empty afterwards. */
 export function removeFolder(captureDir: string, capture: FolderOwner): void {
   const folder = folderOf(captureDir, capture)
   if (!isDirectory(folder) || !isDirectory(dirname(folder)) || !readdirSync(folder).includes(stateFileName)) return
   const others = readdirSync(folder).filter(name => name !== stateFileName)
-  for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // takes links away, does not follow them
-  rmSync(folder, { recursive: true, force: true }) // the state file last: what could not be removed stays ours
+  for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // removes symbolic links, does not follow them
+  rmSync(folder, { recursive: true, force: true }) // the state file last: after a failure the directory is still known as the capture's
   try {
     rmdirSync(dirname(folder))
   } catch (error) {
@@ -75,7 +74,7 @@ export function removeFolder(captureDir: string, capture: FolderOwner): void {
 export function openForAppend(file: string): number {
   const fd = openSync(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
   try {
-    fchmodSync(fd, 0o640) // whatever the umask was
+    fchmodSync(fd, 0o640) // regardless of the umask
     return fd
   } catch (error) {
     closeSync(fd)
@@ -83,7 +82,7 @@ export function openForAppend(file: string): number {
   }
 }
 
-/** Of the file system under captureDir: what an ordinary user may still write, of 100. */
+/** How much of captureDir's file system an ordinary user may still write, in percent. */
 export function freePercent(captureDir: string): number {
   const { bavail, blocks } = statfsSync(captureDir)
   return blocks === 0 ? 100 : (bavail / blocks) * 100

@@ -1,10 +1,11 @@
-// Names of capture files. Active: {pod}_{interface}.{format}; rotated: the same with the time of rotation, which sorts.
-// A pod's name may be as long as a whole file name: it is then cut, and a hash keeps it apart from others.
+// The names of capture files.
+// In: pod, interface and format. Out: {pod}_{interface}.{format} for the active file, the same with the time of rotation for others.
+// A pod's name may be as long as a file name may be: it is then cut, and a hash keeps two pods apart.
 import { createHash } from 'node:crypto'
 import type { Format } from '../model/capture.ts'
 
 const nameBytesMax = 255 // of most file systems
-const longestRest = '_'.length + 15 + '-20260101T000000.000Z'.length + '.pcapng'.length + '..next00'.length
+const suffixBytesMax = '_'.length + 15 + '-20260101T000000.000Z'.length + '.pcapng'.length + '..next00'.length
 
 export type SeriesName = { readonly pod: string; readonly interfaceName: string; readonly format: Format }
 
@@ -12,7 +13,7 @@ export function activeName(series: SeriesName): string {
   return `${stem(series)}.${series.format}`
 }
 
-/** A file that waits to become the active one; hidden, so that nobody takes it for a capture. */
+/** A file that waits to become the active one; hidden, so that no one reads it as a capture. */
 export function waitingName(series: SeriesName, number: number): string {
   return `.${activeName(series)}.next${number}`
 }
@@ -25,19 +26,19 @@ export function isCaptureFile(name: string): boolean {
   return /^[^.].*\.pcap(ng)?$/.test(name)
 }
 
-/** The active file that a waiting one would have become. */
+/** The name of the active file that a waiting one replaces. */
 export function awaitedName(waiting: string): string {
   return waiting.slice(1).replace(/\.next\d+$/, '')
 }
 
-/** Which of these are rotated files of the series, the oldest first, whatever the format was then. */
+/** The rotated files of the series among these names, the oldest first, in either format. */
 export function rotatedOf(active: string, names: readonly string[]): string[] {
   const start = `${withoutFormat(active)}-`
   const end = /^\d{8}T\d{6}\.\d{3}Z\.pcap(ng)?$/
   return names.filter(name => name.startsWith(start) && end.test(name.slice(start.length))).toSorted()
 }
 
-/** A name for the active file when it is rotated at that time: later than all of `names`, whatever the clock says. */
+/** The name of the active file when it is rotated at that time; it sorts after all of `names` even if the clock was set back. */
 export function rotatedName(active: string, atMs: number, names: readonly string[]): string {
   const last = rotatedOf(active, names).at(-1)
   const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
@@ -54,7 +55,7 @@ function rotatedAtMs(name: string): number {
 }
 
 function stem({ pod, interfaceName }: SeriesName): string {
-  const longest = nameBytesMax - longestRest
+  const longest = nameBytesMax - suffixBytesMax
   if (pod.length <= longest) return `${pod}_${interfaceName}`
   const hash = createHash('sha256').update(pod).digest('hex').slice(0, 12)
   return `${pod.slice(0, longest - 13)}-${hash}_${interfaceName}`

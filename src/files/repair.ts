@@ -1,6 +1,6 @@
-// Makes whole what a crash left in a capture's directory: hidden files get the name they were
-// about to get or go, a torn last record is cut
-// off. Out: for each active file how much it holds, so that counters go on. Foreign files are left alone.
+// Repairs a capture's directory after a crash.
+// In: the directory and names of files. Out: each file without its torn last record, and how much it holds.
+// Waiting files get their final name or are removed. Leaves files alone that selcap did not write, and follows no symbolic link.
 import { constants, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,8 +10,8 @@ import { awaitedName, isCaptureFile, isWaiting, rotatedName } from './names.ts'
 export type Repaired = { readonly name: string; readonly bytes: number; readonly scan: Scan }
 
 /**
- * Files that waited to become active: one with packets did become it, only its name did not follow, so it gets it now, and
- * the one before is rotated. The others were never used and go.
+ * A waiting file with packets had become the active one before its name followed: it gets that name, and the active file before
+ * it is rotated. A waiting file without packets was never used: it is removed.
  */
 export async function adoptWaitingFiles(directory: string): Promise<void> {
   for (const name of readdirSync(directory)
@@ -33,7 +33,7 @@ function numberOf(waiting: string): number {
   return Number(/\d+$/.exec(waiting)?.[0])
 }
 
-/** Those that are no capture files of ours, or are not there, are not among the results. */
+/** Files that selcap did not write, or that are gone, are not among the results. */
 export async function repairFiles(directory: string, names: readonly string[]): Promise<readonly Repaired[]> {
   const results = await Promise.all(names.filter(isCaptureFile).map(name => repairFile(directory, name)))
   return results.filter(result => result !== undefined)
@@ -52,7 +52,7 @@ async function repairFile(directory: string, name: string): Promise<Repaired | u
   }
 }
 
-/** On a file system that became read-only a file is read as it is. */
+/** A file on a read-only file system is read as it is. */
 async function openToRepair(path: string): Promise<AsyncDisposable & { readonly handle: FileHandle; readonly isWritable: boolean }> {
   const opened = async (flags: number, isWritable: boolean) => {
     const handle = await open(path, flags | constants.O_NOFOLLOW)
@@ -66,7 +66,7 @@ async function openToRepair(path: string): Promise<AsyncDisposable & { readonly 
   }
 }
 
-/** What cannot be put right now is looked at again when the process starts next. */
+/** On a read-only file system nothing is repaired: the next start tries again. */
 function whereWritable(act: () => void): void {
   try {
     act()

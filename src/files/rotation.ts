@@ -1,6 +1,6 @@
-// The files of one endpoint in one capture: the active one, those that wait to follow it, and the rotated ones.
-// In: descriptors wanted by a driver, and its word that it is done with one. Out: files that open on their own at any
-// moment. Rotation here is renaming; when to rotate is the driver's (size) and src/taps' (time) to say.
+// The files of one endpoint in one capture: the active file, waiting files that follow it, and rotated ones.
+// In: the driver's need for a sink, and its event that it moved to the next. Out: files that are complete and readable at any time.
+// Rotates by renaming; the driver decides by size when, and src/tap by age.
 import { closeSync, fstatSync, ftruncateSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sink } from '../driver/driver.ts'
@@ -9,66 +9,66 @@ import { ExpectedError } from '../model/errors.ts'
 import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
 import { openForAppend } from './directories.ts'
 import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './names.ts'
-import type { ActiveFile } from './stateFile.ts'
+import type { ActiveFile } from './storedTypes.ts'
 
 export type RotationDeps = {
   readonly directory: string
   readonly name: SeriesName
   readonly header: HeaderOptions
-  readonly settings: string // filter and form of the records: other ones want another file
+  readonly settings: string // see ActiveFile
   readonly rotation: Rotation
   readonly nowMs: number
-  /** What the active file holds from before, if it is to be continued; otherwise it is rotated away. */
+  /** The counts of the existing active file if the driver appends to it; undefined: it is rotated. */
   readonly continues: ActiveFile | undefined
-  readonly isOldEmpty: boolean // the active file from before holds no packet: not worth a rotated file
+  readonly isOldEmpty: boolean // the existing active file holds no packet: it is removed instead of rotated
 }
 
-/** What was counted since the active file's figures were last set. */
+/** What the driver counted since `before` was set. */
 export type FileCounts = { readonly packets: number; readonly recordBytes: number; readonly received: number; readonly dropped: number }
 
 type OpenFile = { readonly fd: number; readonly name: string; readonly path: string; readonly bytesMax: number }
 
 export class FileRotation {
-  readonly #parts: RotationDeps
+  readonly #deps: RotationDeps
   readonly #header: Buffer
   #rotation: Rotation
   #active: OpenFile
   #waiting: OpenFile[] = []
   #waitingCount = 0
-  #before: ActiveFile // what the active file held when this driver began with it
+  #before: ActiveFile // the active file's counts when this driver's tap began to write to it
   #isClosed = false
 
-  constructor(parts: RotationDeps) {
-    this.#parts = parts
-    this.#rotation = parts.rotation
-    this.#header = fileHeader(parts.header)
-    const name = activeName(parts.name)
-    if (parts.isOldEmpty && !parts.continues) rmSync(join(parts.directory, name), { force: true })
-    const isFirst = !parts.continues && !this.#retire(join(parts.directory, name), parts.nowMs)
+  constructor(deps: RotationDeps) {
+    this.#deps = deps
+    this.#rotation = deps.rotation
+    this.#header = fileHeader(deps.header)
+    const name = activeName(deps.name)
+    if (deps.isOldEmpty && !deps.continues) rmSync(join(deps.directory, name), { force: true })
+    const isFirst = !deps.continues && !this.#retire(join(deps.directory, name), deps.nowMs)
     this.#active = this.#open(name)
-    this.#before = parts.continues ?? this.#fresh(name, parts.nowMs)
+    this.#before = deps.continues ?? this.#fresh(name, deps.nowMs)
     if (!isFirst) this.#retain()
   }
 
-  /** For the driver to begin with. */
+  /** The driver's first sink: the active file. */
   get sink(): Sink {
     const { size } = fstatSync(this.#active.fd)
     return { fd: this.#active.fd, bytesLeft: this.#room(size), isEmpty: size <= this.#header.length }
   }
 
-  /** What the active file held before its present driver. */
+  /** The active file's counts when this driver's tap began to write to it. */
   get before(): ActiveFile {
     return this.#before
   }
 
-  /** The active file was given out with another size limit than the one that holds now. */
+  /** The driver got the active file with another size limit than the present one. */
   get isOfOtherSize(): boolean {
     return this.#active.bytesMax !== this.#rotation.fileBytesMax
   }
 
-  /** What may follow: for the driver to queue. */
+  /** A waiting file, for the driver to queue. */
   offer(): Sink {
-    const file = this.#open(waitingName(this.#parts.name, this.#waitingCount++))
+    const file = this.#open(waitingName(this.#deps.name, this.#waitingCount++))
     this.#waiting.push(file)
     return { fd: file.fd, bytesLeft: this.#room(this.#header.length), isEmpty: true }
   }
@@ -82,7 +82,7 @@ export class FileRotation {
     this.#before = { ...this.#before, firstRecordAtMs: atMs }
   }
 
-  /** The driver has done with the active file and writes to the next: that one takes its name. */
+  /** The driver writes to the next file now: the active file is rotated, and the next one gets its name. */
   moved(counts: FileCounts, nowMs: number): void {
     this.#complete(counts, nowMs)
     closeSync(this.#active.fd)
@@ -96,7 +96,7 @@ export class FileRotation {
     this.#retain()
   }
 
-  /** The driver is closed. The active file keeps its name and is complete; one without a packet stays and says so. */
+  /** The driver's tap is closed. The active file is completed and keeps its name, even without a packet. */
   close(counts: FileCounts, nowMs: number): ActiveFile {
     if (!this.#isClosed) {
       this.#complete(counts, nowMs)
@@ -108,7 +108,7 @@ export class FileRotation {
     return this.#before
   }
 
-  /** Nothing was captured and nobody will: the tap could not be opened. */
+  /** The tap could not be opened: removes what it made. */
   abandon(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -118,7 +118,7 @@ export class FileRotation {
     this.dropWaiting()
   }
 
-  /** Closes the descriptors and touches nothing on disk: the directory may be another's by now. */
+  /** Closes the descriptors and changes nothing on disk: the directory may belong to another capture by now. */
   release(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -126,7 +126,7 @@ export class FileRotation {
     this.#waiting = []
   }
 
-  /** Another driver will begin with the active file: what was queued for the one before goes. */
+  /** Removes the waiting files: another driver's tap will begin with the active file. */
   dropWaiting(): void {
     for (const { fd, path } of this.#waiting) {
       closeSync(fd)
@@ -135,12 +135,12 @@ export class FileRotation {
     this.#waiting = []
   }
 
-  /** Another driver begins with the active file as it is now. */
+  /** Another driver's tap begins with the active file as it is now. */
   continue(counts: FileCounts): void {
     this.#before = { ...this.with(counts), bytes: fstatSync(this.#active.fd).size }
   }
 
-  /** The active file with what was counted since. */
+  /** The active file's counts with what was counted since. */
   with({ packets, recordBytes, received, dropped }: FileCounts): ActiveFile {
     const before = this.#before
     return {
@@ -155,14 +155,14 @@ export class FileRotation {
   #fresh(name: string, beganAtMs: number): ActiveFile {
     const inode = fstatSync(this.#active.fd).ino
     const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
-    return { name, inode, bytes: this.#header.length, ...none, beganAtMs, settings: this.#parts.settings }
+    return { name, inode, bytes: this.#header.length, ...none, beganAtMs, settings: this.#deps.settings }
   }
 
   #open(name: string): OpenFile {
-    const path = join(this.#parts.directory, name)
+    const path = join(this.#deps.directory, name)
     const fd = openForAppend(path)
     try {
-      // Checked: on a full disk a header may be written in part, and the file would then begin with half of one.
+      // On a full disk the header may be written in part: such a file must not stay.
       if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
         throw Object.assign(new ExpectedError(`Cannot write the header of "${path}": the disk is full`), { code: 'ENOSPC' })
     } catch (error) {
@@ -174,32 +174,32 @@ export class FileRotation {
   }
 
   #room(bytes: number): number {
-    return Math.max(0, this.#rotation.fileBytesMax - bytes - trailerBytes(this.#parts.header.format))
+    return Math.max(0, this.#rotation.fileBytesMax - bytes - trailerBytes(this.#deps.header.format))
   }
 
   #complete(counts: FileCounts, toMs: number): void {
     const { packets, received, dropped, beganAtMs: fromMs } = this.with(counts)
-    const trailer = fileTrailer(this.#parts.header.format, { packets, received, dropped, fromMs, toMs })
+    const trailer = fileTrailer(this.#deps.header.format, { packets, received, dropped, fromMs, toMs })
     if (trailer.length === 0) return
     const { size } = fstatSync(this.#active.fd)
-    if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records are what counts
+    if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records stay, without statistics
   }
 
-  // Gives the file of that path its rotated name. False: there is none.
+  // Gives the file its rotated name. False: there is no such file.
   #retire(path: string, atMs: number): boolean {
     if (!statSync(path, { throwIfNoEntry: false })) return false
-    renameSync(path, join(this.#parts.directory, rotatedName(activeName(this.#parts.name), atMs, readdirSync(this.#parts.directory))))
+    renameSync(path, join(this.#deps.directory, rotatedName(activeName(this.#deps.name), atMs, readdirSync(this.#deps.directory))))
     return true
   }
 
   #retain(): void {
-    const rotated = rotatedOf(activeName(this.#parts.name), readdirSync(this.#parts.directory))
+    const rotated = rotatedOf(activeName(this.#deps.name), readdirSync(this.#deps.directory))
     for (const name of rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax)))
-      rmSync(join(this.#parts.directory, name), { force: true })
+      rmSync(join(this.#deps.directory, name), { force: true })
   }
 }
 
-/** False: the disk is full, or the file may not grow. */
+/** False: the disk is full, or the file reached a size limit. */
 function writeWhole(fd: number, bytes: Buffer): boolean {
   try {
     return writeSync(fd, bytes) === bytes.length

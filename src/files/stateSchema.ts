@@ -1,7 +1,8 @@
-// The shape of a state file, checked before anything of it is believed: another version, or a hand, may have written it.
+// The JSON schema of a state file.
+// In: parsed JSON. Out: whether it has the shape of StoredCapture. Another version or a person may have written the file.
 import { Ajv, type JSONSchemaType } from 'ajv'
 import { apis } from '../model/captureRef.ts'
-import type { StoredCapture } from './stateFile.ts'
+import type { StoredCapture } from './storedTypes.ts'
 
 const number = { type: 'number' } as const
 const text = { type: 'string' } as const

@@ -87,7 +87,7 @@ export class CaptureStore {
       this.#held.delete(key)
     } catch (error) {
       if (!isExpected(error)) throw error
-      folder.checkActiveFiles()
+      folder.forgetFileSizes()
       this.#parts.log.warn({ capture: key, error: error.message }, 'directory not removed, tried again')
     }
   }

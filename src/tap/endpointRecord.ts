@@ -3,8 +3,8 @@
 // of what happened only a gap that lasts becomes part of it.
 
 import type { TapCounters } from '../driver/driver.ts'
-import type { CaptureFolder, LiveRow } from '../files/captureFolder.ts'
-import type { ActiveFile } from '../files/stateFile.ts'
+import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
+import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ActualEndpoint } from '../model/actualState.ts'
 import type { CloseReason } from '../model/codes.ts'
 import type { TapSpec } from '../model/tap.ts'
@@ -17,7 +17,7 @@ type EndpointRecordDeps = {
   readonly folder: CaptureFolder
   readonly clock: Clock
   readonly identity: EndpointIdentity
-  readonly live: () => LiveRow
+  readonly live: () => LiveEndpoint
 }
 type Timed = Pick<TapSpec, 'window' | 'limits'>
 
@@ -129,7 +129,7 @@ export class EndpointRecord {
   }
 
   #fresh(atMs: number): ActualEndpoint {
-    const before = this.#parts.folder.row(this.#parts.identity.name)
+    const before = this.#parts.folder.storedEndpoint(this.#parts.identity.name)
     return opened(before?.facts, this.#parts.identity, atMs, before?.closed)
   }
 

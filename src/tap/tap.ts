@@ -4,7 +4,7 @@
 // Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
 
 import type { DriverTap, LinkChange, TapCounters, TapEvent } from '../driver/driver.ts'
-import type { LiveRow } from '../files/captureFolder.ts'
+import type { LiveEndpoint } from '../files/captureFolder.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
@@ -85,7 +85,7 @@ export class Tap {
     return this.row.counted(this.#tap?.counters() ?? noCounters)
   }
 
-  live(): LiveRow {
+  live(): LiveEndpoint {
     const counters = this.#tap?.counters() ?? noCounters
     return { facts: this.row.with(counters), active: this.files.active(counters) }
   }
@@ -206,7 +206,7 @@ export class Tap {
     } catch (error) {
       return this.#broke(error)
     }
-    this.#parts.folder.checkActiveFiles()
+    this.#parts.folder.forgetFileSizes()
     this.#parts.onMoved()
     this.#parts.onChange()
   }

@@ -4,7 +4,7 @@
 
 import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
 import type { FileCounts, FileRotation } from '../files/rotation.ts'
-import type { ActiveFile } from '../files/stateFile.ts'
+import type { ActiveFile } from '../files/storedTypes.ts'
 import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 

@@ -20,7 +20,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/store/azure': ['@azure/storage-blob'],
   'src/store/sftp': ['ssh2'],
 
-  'src/auth': ['src/kube', 'src/runtime', 'selfsigned', 'node:*'],
+  'src/auth': ['src/kube', 'src/model', 'src/runtime', 'selfsigned', 'node:*'],
   'src/files': ['src/driver', 'src/model', 'src/pcap', 'src/runtime', 'ajv', 'node:*'],
   'src/netdev': ['src/driver', 'src/model', 'node:*'],
   'src/publish': ['src/core', 'src/kube', 'src/model', 'src/runtime', 'yaml', 'node:*'],
@@ -116,7 +116,6 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 
 /** Imports that still break the table or close a circle, each `FILE → IMPORTED`. The list may only shrink: a test refuses an entry without an import. */
 export const toCut: readonly string[] = [
-  'src/files/stateSchema.ts → src/files/stateFile.ts',
   'src/gateway/audit.ts → src/gateway/server.ts',
   'src/gateway/download.ts → src/gateway/server.ts',
   'src/gateway/fileIndex.ts → src/gateway/server.ts',

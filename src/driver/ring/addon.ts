@@ -6,6 +6,7 @@ import type { Format } from '../../model/capture.ts'
 import type { TapErrorCode } from '../../model/codes.ts'
 import { TapError } from '../../model/errors.ts'
 import type { Link, Sink, TapCounters } from '../driver.ts'
+import { callAddon } from './callAddon.ts'
 
 export type NativeLimitGroup = { readonly isLimitGroup: true } // opaque: a limit that taps share
 
@@ -142,20 +143,6 @@ export class AddonBinding {
       case 'down':
         return this.#tapListeners.get(event.tap)?.(event)
     }
-  }
-}
-
-/**
- * Calls the addon and turns what it throws for want of memory, threads or descriptors into a TapError.
- * A TypeError or RangeError is about the arguments, which makes it a bug: it is rethrown.
- */
-export function callAddon<Result>(call: () => Result): Result {
-  try {
-    return call()
-  } catch (error) {
-    if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError) throw error
-    const { code } = error as NodeJS.ErrnoException
-    throw new TapError('NO_MEMORY', code === undefined ? error.message : `${error.message}: ${code}`, error)
   }
 }
 

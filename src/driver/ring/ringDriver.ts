@@ -3,15 +3,8 @@
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from '../driver.ts'
-import {
-  type Addon,
-  AddonBinding,
-  callAddon,
-  type NativeLimitGroup,
-  type NativeTapEvent,
-  type NativeWindow,
-  type OpenOptions,
-} from './addon.ts'
+import { type Addon, AddonBinding, type NativeLimitGroup, type NativeTapEvent, type NativeWindow, type OpenOptions } from './addon.ts'
+import { callAddon } from './callAddon.ts'
 import { LinkWatch } from './linkWatch.ts'
 
 const counts = new Float64Array(7) // filled by addon.counters()

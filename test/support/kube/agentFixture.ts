@@ -84,7 +84,7 @@ export class Agent {
 
   write(name: string, bytes: Buffer | string): void {
     writeFileSync(join(this.folder.directory, name), bytes)
-    this.folder.checkActiveFiles()
+    this.folder.forgetFileSizes()
   }
 
   open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { CaptureFolder } from '../../../src/files/captureFolder.ts'
 import { listFolders, removeFolder } from '../../../src/files/directories.ts'
-import { type ActiveFile, readState, stateFileName } from '../../../src/files/stateFile.ts'
+import { readState, stateFileName } from '../../../src/files/stateFile.ts'
+import type { ActiveFile } from '../../../src/files/storedTypes.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CaptureRef } from '../../../src/model/captureRef.ts'
 
@@ -86,7 +87,7 @@ test('ensure() makes a directory again that somebody removed, with all its count
   const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
   folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
   rmSync(join(directory, 'shop'), { recursive: true })
-  folder.checkActiveFiles()
+  folder.forgetFileSizes()
   t.deepEqual(folder.actualState().fileNames, [])
   folder.ensure(directory, 20)
   t.is(readState(folder.directory)?.rows[0]?.facts.packets, 3)

@@ -7,7 +7,7 @@ import { appendFileSync, mkdirSync, renameSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import test from 'ava'
-import type { LiveRow } from '../../../../src/files/captureFolder.ts'
+import type { LiveEndpoint } from '../../../../src/files/captureFolder.ts'
 import { Agent, files, gatewayToken } from '../../../support/kube/agentFixture.ts'
 import { useInstalled } from '../../../support/kube/installManifests.ts'
 import { until } from '../../../support/net/capture.ts'
@@ -103,7 +103,7 @@ test.serial('a digest is that of the version that is handed over, while the file
   agent.write(name, 'one')
   const first = await agent.ask({ path: file, token, headers: sha256 })
   appendFileSync(join(agent.folder.directory, name), 'two')
-  agent.folder.checkActiveFiles()
+  agent.folder.forgetFileSizes()
   const second = await agent.ask({ path: file, token, headers: sha256 })
   const again = await agent.ask({ path: file, token, headers: { ...sha256, 'if-match': first.headers.etag ?? '' } })
   t.deepEqual(
@@ -145,7 +145,7 @@ test.serial('files are not removed while one is written to, and a capture that i
   t.is((await agent.ask({ path: files.replace('uid-1', 'uid-2'), token, method: 'DELETE' })).code, 204)
   t.is(agent.folder.files().length, 1)
   agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
-  const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveRow
+  const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveEndpoint
   agent.folder.begin('web', () => row, 0)
   const before = agent.removals
   t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 409)

@@ -1,6 +1,6 @@
 // What the addon throws at once becomes a TapError, unless it is about the arguments.
 import test from 'ava'
-import { callAddon } from '../../../../src/driver/ring/addon.ts'
+import { callAddon } from '../../../../src/driver/ring/callAddon.ts'
 import { TapError } from '../../../../src/model/errors.ts'
 
 const throwing = (error: Error) => () => {
