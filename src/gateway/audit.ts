@@ -1,5 +1,4 @@
-// Who had what: a line in the log and an Event on the capture, for each download, stream and removal.
-import type { User } from '../auth/reviews.ts'
+// Records who had what. In: a download, a stream or a removal that has ended. Out: a line in the log and an Event on the capture.
 import { EventRecorder, eventWriter } from '../kube/eventRecorder.ts'
 import type { Kube } from '../kube/request.ts'
 import type { CaptureEvent } from '../model/event.ts'
@@ -7,19 +6,14 @@ import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { GatewayCapture } from './captureCache.ts'
-import type { GatewayDeps } from './server.ts'
-
-export type AuditEntry = {
-  readonly user: User
-  readonly capture: GatewayCapture
-  readonly from: string
-  readonly what: string
-  readonly bytes: number
-  readonly result: string
-}
+import type { AuthorizedRequest } from './types.ts'
 
 /** Records an Event on a capture; never waits for it and never fails. */
 export type RecordEvent = (capture: GatewayCapture, event: CaptureEvent) => void
+
+export type AuditDeps = { readonly log: Logger; readonly recordEvent: RecordEvent }
+
+export type AuditEntry = { readonly what: string; readonly bytes: number; readonly result: string }
 
 const eventRepeatMs = 10_000 // the log has every access, the capture one Event for each user in this time
 
@@ -29,12 +23,13 @@ export function recordEvents(kube: Kube, clock: Clock, log: Logger): RecordEvent
 }
 
 export function audit(
-  { log, recordEvent }: Pick<GatewayDeps, 'log' | 'recordEvent'>,
-  { user, capture, from, what, bytes, result }: AuditEntry,
+  { log, recordEvent }: AuditDeps,
+  { user, capture, from }: AuthorizedRequest,
+  { what, bytes, result }: AuditEntry,
 ): void {
   const { namespace, name } = capture.metadata
   log.info({ user: user.username, from, namespace, name, what, bytes, result }, what === 'clean' ? 'files cleaned' : 'files handed over')
   const cleaned = { reason: 'Cleaned' as const, message: `${user.username} removed the files (${result})` }
-  const had = { reason: 'Downloaded' as const, message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
-  recordEvent(capture, { type: 'Normal', mark: user.username, ...(what === 'clean' ? cleaned : had) })
+  const downloaded = { reason: 'Downloaded' as const, message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
+  recordEvent(capture, { type: 'Normal', mark: user.username, ...(what === 'clean' ? cleaned : downloaded) })
 }

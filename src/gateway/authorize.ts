@@ -1,13 +1,30 @@
-// Who may have what. In: a request. Out: the user, or the answer to give instead. The same answer for what one may not see and
-// for what is not there, until the right is shown.
+// Who may have what. In: a request. Out: the user with the capture, or the answer to give instead: 401, 403, 404 or 429.
+// A capture that does not exist and one that the user may not see get the same answer, until the right is shown.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reviews, Right, User } from '../auth/reviews.ts'
+import { apiCalled, resourceOf } from '../kube/resources.ts'
+import type { GatewayRefusal } from '../model/codes.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
+import type { CaptureCache } from './captureCache.ts'
+import type { RateLimiter } from './rateLimiter.ts'
 import { refuse } from './refuse.ts'
+import type { AuthorizedRequest, CaptureParams } from './types.ts'
 
-/** The API server's service proxy keeps Authorization for itself, so there is another header. */
-export const tokenHeaders = ['authorization', 'x-selcap-authorization'] as const
+export type AuthorizeDeps = {
+  readonly reviews: Reviews
+  readonly group: string
+  readonly cluster: Pick<CaptureCache, 'capture'>
+  readonly rateLimiter: RateLimiter
+  readonly metrics: { refused(reason: GatewayRefusal): void }
+  readonly clock: Clock
+  readonly log: Logger
+}
 
-export type WantedRight = {
+/** The API server's service proxy consumes Authorization, so there is a second header. */
+const tokenHeaders = ['authorization', 'x-selcap-authorization'] as const
+
+type WantedRight = {
   readonly verb: 'get' | 'delete'
   readonly subresource: 'files' | 'stream'
   readonly group: string
@@ -16,14 +33,65 @@ export type WantedRight = {
   readonly name: string
 }
 
-export async function userOf(request: FastifyRequest, reviews: Reviews): Promise<User | undefined> {
-  const tokens = tokenHeaders.map(name => /^Bearer (\S{1,16384})$/.exec(String(request.headers[name] ?? ''))?.[1])
+/** Calls `serve` when the user has the right; else answers. */
+export async function withAuthorization(
+  deps: AuthorizeDeps,
+  request: FastifyRequest<CaptureParams>,
+  reply: FastifyReply,
+  right: Pick<WantedRight, 'verb' | 'subresource'>,
+  serve: (access: AuthorizedRequest) => Promise<FastifyReply>,
+): Promise<FastifyReply> {
+  const { reviews, group, cluster, metrics, log } = deps
+  const { ns, kind = 'packetcaptures', name } = request.params
+  const api = apiCalled(kind)
+  if (api === undefined) return reply.code(404).send('Not found\n')
+  const namespace = api === 'PacketCaptureConfig' ? '' : ns
+  const user = await userOf(request, reviews)
+  if (!user) {
+    metrics.refused('Unauthorized')
+    return sendUnauthorized(reply)
+  }
+  const fields = { user: user.username, from: request.ip, method: request.method, namespace, name }
+  const busy = admit(deps, user, reply, fields)
+  if (busy) return busy
+  const forbidden = await forbiddenMessage(user, { ...right, ...resourceOf(api, group), namespace, name }, reviews)
+  if (forbidden !== undefined) {
+    metrics.refused('Forbidden')
+    log.info({ ...fields, result: 403 }, 'refused')
+    return reply.code(403).send(forbidden)
+  }
+  const capture = cluster.capture(namespace, name, api)
+  if (!capture) return refuse(reply, 404, `Cannot find a capture "${name}" in the namespace "${namespace}"`)
+  return serve({ user, capture, from: request.ip })
+}
+
+/** Takes one of the user's places until the answer has ended. Returns the answer 429 where there is none. */
+function admit(
+  { rateLimiter, metrics, clock, log }: AuthorizeDeps,
+  { username }: User,
+  reply: FastifyReply,
+  fields: object,
+): FastifyReply | undefined {
+  const permit = rateLimiter.admit(username, clock.now())
+  if ('leave' in permit) {
+    if (reply.raw.destroyed) permit.leave()
+    reply.raw.once('close', permit.leave)
+    return undefined
+  }
+  metrics.refused(permit.reason)
+  log.info({ ...fields, result: 429, reason: permit.reason }, 'refused')
+  const text = `Too many requests of user "${username}": try again in ${permit.waitSeconds} s\n`
+  return reply.code(429).header('retry-after', permit.waitSeconds).send(text)
+}
+
+async function userOf({ headers }: FastifyRequest<CaptureParams>, reviews: Reviews): Promise<User | undefined> {
+  const tokens = tokenHeaders.map(name => /^Bearer (\S{1,16384})$/.exec(String(headers[name] ?? ''))?.[1])
   const token = tokens.find(found => found !== undefined)
   return token === undefined ? undefined : reviews.userOf(token)
 }
 
-/** undefined: they may. */
-export async function forbiddenMessage(
+/** undefined: the user has the right. */
+async function forbiddenMessage(
   user: User,
   { verb, subresource, group, resource, namespace, name }: WantedRight,
   reviews: Reviews,
@@ -33,7 +101,7 @@ export async function forbiddenMessage(
   return `User "${user.username}" may not ${verb} ${resource}/${subresource} in group "${group}" ${namespace === '' ? 'in the cluster' : `in the namespace "${namespace}"`}\n`
 }
 
-export function sendUnauthorized(reply: FastifyReply): FastifyReply {
+function sendUnauthorized(reply: FastifyReply): FastifyReply {
   return refuse(
     reply.header('www-authenticate', 'Bearer realm="selcap"'),
     401,

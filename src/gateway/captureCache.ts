@@ -1,5 +1,5 @@
-// What the gateway knows of the cluster: captures and the nodes' reports, kept current by watching.
-// Out: a capture, and for each node that holds something of it where its agent is and what it reported.
+// Caches captures and the nodes' reports. In: watches of the API server. Out: a capture by name, and the nodes that have files of
+// it, each with its agent's address and its reported status. Keeps its last state while the API server does not answer.
 
 import type { AgentAddress } from '../agentapi/client/agents.ts'
 import type { ReportedCapture } from '../core/status/nodeReport.ts'
@@ -50,11 +50,11 @@ export class CaptureCache implements AsyncDisposable {
       keep: ({ metadata, report }) => ({ metadata, report }),
       onState: informerLog(log, 'reports'),
     })
-    for (const watch of this.#all) watch.start()
+    for (const informer of this.#all) informer.start()
   }
 
   get hasSynced(): boolean {
-    return this.#all.every(({ hasSynced: isListed }) => isListed)
+    return this.#all.every(informer => informer.hasSynced)
   }
 
   get #all(): readonly Informer<never>[] {
@@ -77,6 +77,6 @@ export class CaptureCache implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#all.map(watch => watch[Symbol.asyncDispose]()))
+    await Promise.all(this.#all.map(informer => informer[Symbol.asyncDispose]()))
   }
 }

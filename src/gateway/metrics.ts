@@ -1,10 +1,10 @@
-// What the gateway does, as figures for Prometheus: who was answered how, what left, who was refused, which agents did not answer.
-// In: its server's requests, and what the others here tell. docs/operations.md lists every metric, and a test holds both together.
+// The gateway's metrics for Prometheus: requests by route and code, bytes sent, refusals, agents that did not answer.
+// In: the server's requests, and calls of its routes. Out: a registry. docs/operations.md lists every metric, and a test compares both.
 import type { FastifyInstance } from 'fastify'
 import { type GatewayRefusal, gatewayRefusals } from '../model/codes.ts'
 import { Counter, Gauge, Registry } from '../runtime/metrics.ts'
 
-/** What is asked for, in one word; everything else is "other". */
+/** The label of each route; every other path is "other". */
 const routes = {
   '/packet-capture/download/:ns/:name/files.zip': 'zip',
   '/packet-capture/files/:ns/:name/files.zip': 'clean',
@@ -16,7 +16,7 @@ const routes = {
 } as const
 export type Route = (typeof routes)[keyof typeof routes] | 'other'
 
-/** What a live stream lacks; asked for until it is closed, and once more then. */
+/** Packets that a live stream lacks; read until it is closed, and once more then. */
 export type MissingPart = { readonly lost: number }
 
 const carrying = ['file', 'zip', 'stream'] as const
@@ -26,7 +26,7 @@ export class GatewayMetrics {
   readonly #registers = [this.registry]
   readonly #bytes = new Map<Route, number>(carrying.map(route => [route, 0]))
   readonly #streams = new Set<MissingPart>()
-  #lostBefore = 0 // in streams that are over
+  #lostBefore = 0 // in closed streams
 
   readonly #requests = new Counter({
     name: 'selcap_gateway_requests_total',
@@ -52,7 +52,7 @@ export class GatewayMetrics {
     labelNames: ['reason'],
     registers: this.#registers,
   })
-  readonly #silent = new Counter({
+  readonly #agentFailures = new Counter({
     name: 'selcap_gateway_agent_failures_total',
     help: 'Requests to an agent that it did not answer, or broke off',
     labelNames: ['node'],
@@ -87,7 +87,7 @@ export class GatewayMetrics {
     }
   }
 
-  /** Counts every request of that server, and connections that it has no room for. */
+  /** Counts every request of that server, and the connections that it drops. */
   follow(app: FastifyInstance): void {
     app.server.on('drop', () => this.refused('Connections'))
     app.addHook('onRequest', async ({ routeOptions }, { raw }) => {
@@ -110,10 +110,10 @@ export class GatewayMetrics {
   }
 
   agentFailed(node: string): void {
-    this.#silent.inc({ node })
+    this.#agentFailures.inc({ node })
   }
 
-  /** Returns what to call when it is over. */
+  /** Returns what to call at its end. */
   streaming(stream: MissingPart): () => void {
     this.#streams.add(stream)
     return () => {

@@ -1,4 +1,4 @@
-// Wires the gateway. Runs until SIGTERM or SIGINT; what is under way then is finished first.
+// Wires the gateway. In: its options. Out: a server that runs until SIGTERM or SIGINT and then finishes its open requests.
 import type { Server } from 'node:https'
 import { Agents } from '../agentapi/client/agents.ts'
 import { AgentTokens } from '../agentapi/client/tokens.ts'
@@ -41,10 +41,10 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const clock = systemClock
   await using cluster = new CaptureCache({ kube, clock, apis, group, log })
   const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
-  const figures = new GatewayMetrics()
+  const metrics = new GatewayMetrics()
   using agents = new Agents(node => tokens.for(node), {
     onFailure: (node, path, { message: reason }) => {
-      figures.agentFailed(node)
+      metrics.agentFailed(node)
       log.warn({ node, path, reason }, 'agent did not answer, or broke off')
     },
   })
@@ -54,9 +54,9 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
       cluster,
       agents,
       reviews: new Reviews({ kube, clock }),
-      gate: new RateLimiter(rateLimits),
-      sweeper: new BufferGc(),
-      figures,
+      rateLimiter: new RateLimiter(rateLimits),
+      bufferGc: new BufferGc(),
+      metrics,
       limits: gatewayLimits,
       group,
       clock,
@@ -77,7 +77,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
           log,
         )
   await using _ = await serveMetricsOf(
-    figures,
+    metrics,
     { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => cluster.hasSynced },
     log,
   )

@@ -1,5 +1,6 @@
-// The gateway's own certificate: tls.crt and tls.key of a mounted Secret, read again when they change; a self-signed one where
-// there is none. Refuses a pair that does not belong together: at the start by saying so, later by staying with what it has.
+// The gateway's serving certificate. In: a directory with tls.crt and tls.key, as a Secret is mounted. Out: the key pair, now and
+// after every change; a self-signed one where there is none. Refuses a key that is not the certificate's: at the start with an
+// error, later it logs and keeps the pair it has.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,14 +15,14 @@ export type KeyPair = { readonly key: string; readonly cert: string }
 const names = { key: 'tls.key', cert: 'tls.crt' } as const
 
 export async function keyPair(directory: string | undefined, hosts: readonly string[], log: Logger): Promise<KeyPair> {
-  const found = directory === undefined ? undefined : read(directory)
-  if (found) return found
+  const pair = directory === undefined ? undefined : read(directory)
+  if (pair) return pair
   const { key, cert, fingerprint } = await makeCertificate(accounts.gateway, hosts)
   log.warn({ directory, fingerprint }, 'no certificate given: one of its own is used, which clients cannot check')
   return { key, cert }
 }
 
-/** `onChange` gets each new pair. One that is half written is left alone until it is whole. */
+/** `onChange` gets each new pair, once both files are written. */
 export function followKeyPair(directory: string, onChange: (pair: KeyPair) => void, log: Logger): { close(): Promise<void> } {
   let last = ''
   return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => {

@@ -1,6 +1,6 @@
-// All files of all nodes as one zip, made while it is sent: constant memory, whatever the sizes (zip64). Stored, not compressed:
-// the network is the bound, and the files stay readable from within. The last entry, manifest.json, tells of each file what it is,
-// and of each node what could not be had; a file that broke off is in the zip as far as it came.
+// Makes one zip of all files of all nodes while it is sent. In: files to open one by one. Out: a stream of constant memory whatever
+// the sizes (zip64). Stored, not compressed: the network is the bottleneck, and tools can read the files in place. The last entry,
+// manifest.json, describes each file and what each node failed to give. A file that broke off is in the zip as far as it came.
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { PassThrough, type Readable, Transform, type TransformCallback } from 'node:stream'
@@ -10,7 +10,7 @@ import { ZipFile } from 'yazl'
 import { ExpectedError } from '../model/errors.ts'
 import { RecordCounter } from '../pcap/recordCounter.ts'
 
-// yazl sums up each byte in JavaScript, which is most of what a zip costs; Node has the same sum in C (bench/download.ts).
+// yazl computes CRC-32 in JavaScript, which is most of a zip's cost; Node has the same in C (bench/download.ts).
 const load = createRequire(import.meta.url)
 const sums = createRequire(load.resolve('yazl'))('buffer-crc32') as { unsigned: (chunk: Buffer, before?: number) => number }
 sums.unsigned = (chunk, before) => crc32(chunk, before)
@@ -28,31 +28,31 @@ export type ManifestFile = {
   readonly file: string
   readonly bytes: number
   readonly sha256: string
-  readonly packets?: number // in it, as far as it came; missing: no capture file
+  readonly packets?: number // of what arrived; missing: not a capture file
   readonly active: boolean // was still being written to
   readonly complete: boolean
   readonly error?: string
 }
 
-/** `packets` and what follows: as the node reported them last, of all files that it ever had of the capture. */
+/** `packets`, `dropped` and `gaps`: as the node reported them last, for all files it ever had of the capture. */
 export type ManifestNode = {
   readonly node: string
   readonly packets: number
   readonly dropped: number
   readonly gaps: readonly { readonly pod: string; readonly from: string; readonly to?: string; readonly reason: string }[]
-  readonly error?: string // nothing of it could be had
+  readonly error?: string // why its files are missing
 }
 
 export type Zip = { readonly stream: Readable; readonly missing: Promise<readonly string[]> }
 
-/** `missing` resolves, when the stream has ended, to the nodes of which not all could be had. */
+/** `missing` resolves at the end of the stream, to the nodes whose files are not all in it. */
 export function zipOf(entries: readonly ZipEntry[], capture: object, nodes: readonly ManifestNode[]): Zip {
   const zip = new ZipFile()
   const stream = new PassThrough()
   const gone = new AbortController()
   stream.once('close', () => gone.abort())
   const missing = make(zip, entries, { capture, nodes }, gone.signal)
-  pipeline(zip.outputStream, stream).catch(() => {}) // the reader has gone: told by the signal
+  pipeline(zip.outputStream, stream).catch(error => stream.destroy(error as Error)) // the caller sees why its stream ended
   missing.catch(error => stream.destroy(error as Error))
   return { stream, missing }
 }
@@ -73,10 +73,10 @@ async function make(
   return [...new Set(broken.map(({ node }) => node))]
 }
 
-// One after the other: the next is asked for when this one is through.
+// One file at a time: the next is opened when this one has ended.
 async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry, gone: AbortSignal): Promise<ManifestFile> {
   const meter = new ByteMeter(bytes)
-  const through = finished(meter, { signal: gone }).catch(() => {}) // never rejects: the reader has gone
+  const flushed = finished(meter, { signal: gone }).catch(() => {}) // rejects only when the reader has gone, which ends the zip
   let isAdded = false
   let error: string | undefined
   let source: Readable | undefined
@@ -92,14 +92,14 @@ async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry
   }
   source?.destroy()
   meter.end()
-  if (isAdded) await through
+  if (isAdded) await flushed
   const { sha256, packets } = meter
   const counted = { bytes: meter.bytes, sha256, ...(packets !== undefined && { packets }) }
   const facts = { node, file, ...counted, active: isActive, complete: meter.bytes === bytes }
   return error === undefined ? facts : { ...facts, complete: false, error }
 }
 
-/** Passes so much on and no more, and knows how much it was, its SHA-256, and how many packets are in it. */
+/** Passes at most so many bytes on, and counts them, their SHA-256 and their packets. */
 class ByteMeter extends Transform {
   readonly #hash = createHash('sha256')
   readonly #counter = new RecordCounter()
@@ -115,7 +115,7 @@ class ByteMeter extends Transform {
     return this.#counter.records
   }
 
-  /** Hexadecimal; of all that has passed. */
+  /** Hexadecimal; of the bytes so far. */
   get sha256(): string {
     return this.#hash.copy().digest('hex')
   }
