@@ -1,9 +1,10 @@
-// Names in the cluster that a command line may go on with, printed in the form that kubectl and cobra read: one a line, what it is
-// behind a tab, and at last what the shell is to do when there are none. Whatever goes wrong means no names: nobody asked aloud.
+// Completes names in the cluster. In: the words of a command line. Out: candidates as kubectl and cobra read them: one a line, its
+// description after a tab, and last a directive for the shell. A cluster that does not answer gives no names: a shell that waits
+// for candidates shows no error.
 import type { Command } from 'commander'
 import { type Candidate, type Completion, completionCandidates, type NameKind, starting } from '../cmd/completionCandidates.ts'
 
-const directives = { files: ':0', nothing: ':4' } as const // of cobra: the shell's own, and not even that
+const directives = { files: ':0', nothing: ':4' } as const // cobra's: complete files, or nothing
 
 export async function printCompletions(program: Command, words: readonly string[]): Promise<void> {
   const completion = completionCandidates(program, words)
@@ -28,7 +29,7 @@ async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>
     const { contextNames } = await import('../kube/connect.ts')
     return (await contextNames(options.kubeconfig)).map(text => ({ text }))
   }
-  const { request: ask, capturesPath, openSession } = await import('./client/session.ts')
+  const { request, capturesPath, openSession } = await import('./client/session.ts')
   const session = await openSession(options)
   const within = `namespaces/${session.namespace}`
   const path = {
@@ -37,9 +38,9 @@ async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>
     deployment: `/apis/apps/v1/${within}/deployments`,
     service: `/api/v1/${within}/services`,
     namespace: '/api/v1/namespaces',
-    node: capturesPath(session, session.namespace), // those that hold files, which takes no right on nodes
+    node: capturesPath(session, session.namespace), // nodes that have files: needs no right on nodes
   }[kind]
-  const { items } = await ask<{ readonly items: readonly Item[] }>(session.kube, { path, what: `list names of ${kind}` })
+  const { items } = await request<{ readonly items: readonly Item[] }>(session.kube, { path, what: `list names of ${kind}` })
   if (kind === 'node')
     return [...new Set(items.flatMap(({ status }) => status?.files ?? []).map(({ node }) => node))].map(text => ({ text }))
   return items.map(({ metadata, status }) => {

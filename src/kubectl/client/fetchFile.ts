@@ -1,5 +1,6 @@
-// One file of a capture, from the gateway to this disk: into a part beside it, taken up again where it broke off, held to the
-// checksum that the gateway tells, and only then under its name. What is there already, and the same, is not fetched again.
+// Downloads one file of a capture. In: the gateway's path, the target. Out: the file under its name, after its checksum was compared
+// with the gateway's. Until then it is a part beside the target, and a later run resumes it. An equal file is not fetched again.
+// Refuses a file whose checksum differs, and removes it.
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -20,7 +21,7 @@ export type Fetch = {
   readonly path: string
   readonly target: string
   readonly signal: AbortSignal
-  /** Bytes of it that are here; less than before when it had to begin again. */
+  /** Bytes on this disk; fewer than before when the download had to start again. */
   readonly onBytes: (bytes: number) => void
   readonly onRetry?: (reason: string) => void
   readonly stallMs?: number
@@ -30,14 +31,14 @@ export type Fetched = { readonly bytes: number; readonly sha256: string; readonl
 
 type PartFile = { readonly etag: string; readonly digest: string; readonly bytes: number }
 
-const stallMsMax = 120_000 // the gateway reads the whole of a large file before it says a word
-const fruitlessMax = 5 // tries in a row that brought nothing
+const stallMsMax = 120_000 // the agent hashes the whole of a large file before it answers
+const fruitlessMax = 5 // attempts in a row without a byte
 const retryDelayMs = { first: 500, most: 10_000 } as const
 
 export async function fetchFile(fetch: Fetch): Promise<Fetched> {
   await makeDirectory(dirname(fetch.target))
-  const here = await unchanged(fetch)
-  if (here) return here
+  const existing = await unchanged(fetch)
+  if (existing) return existing
   for (let fruitless = 0; ; ) {
     const beforeBytes = (await partOf(fetch.target))?.here ?? 0
     try {
@@ -53,7 +54,7 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
   }
 }
 
-/** Given up when nothing comes for too long: a connection may be dead without a word. */
+/** Ends when no byte comes for too long: a dead connection gives no error. */
 async function attempt(fetch: Fetch): Promise<Fetched> {
   const { stallMs = stallMsMax } = fetch
   const stall = new AbortController()
@@ -92,7 +93,7 @@ async function receive({ gateway, path, target, signal, onBytes }: Fetch, onChun
   return now
 }
 
-/** The whole of what is here is held to the checksum, whatever of it came in this run. */
+/** The checksum is of the whole file, whichever bytes came in this run. */
 async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetched> {
   const sha256 = await sha256Of(`${target}.part`)
   if (digest !== '' && digest !== sha256) {
@@ -105,7 +106,7 @@ async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetc
 }
 
 async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Promise<Fetched | undefined> {
-  const { size } = (await stat(target).catch(() => undefined)) ?? {}
+  const size = await sizeOf(target)
   if (size === undefined) return undefined
   const response = await gateway.request({ path, method: 'HEAD', signal })
   response.resume()
@@ -115,14 +116,25 @@ async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Pro
   return { bytes: size, sha256, isNew: false }
 }
 
-/** What of a file is here already, and of which version of it. */
+/** The part that an earlier run left, and the version it belongs to. undefined: none that can be resumed. */
 async function partOf(target: string): Promise<(PartFile & { readonly here: number }) | undefined> {
+  const here = await sizeOf(`${target}.part`)
+  if (here === undefined || (await sizeOf(stateOf(target))) === undefined) return undefined
   try {
-    const part = JSON.parse(await readFile(stateOf(target), 'utf8')) as PartFile
-    return { ...part, here: (await stat(`${target}.part`)).size }
-  } catch {
-    return undefined // none, or none that can be gone on with
+    return { ...(JSON.parse(await readFile(stateOf(target), 'utf8')) as PartFile), here }
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined // a torn state file: the download starts again
+    throw error
   }
+}
+
+/** undefined: there is no such file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(absent))?.size
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
 }
 
 async function remember(target: string, response: IncomingMessage, from: number): Promise<PartFile> {
@@ -133,7 +145,7 @@ async function remember(target: string, response: IncomingMessage, from: number)
   return part
 }
 
-/** Hexadecimal, '' where the gateway tells none. */
+/** Hexadecimal; '' where the answer has none. */
 function digestIn({ headers }: IncomingMessage): string {
   const [, base64 = ''] = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(String(headers['repr-digest'] ?? '')) ?? []
   return Buffer.from(base64, 'base64').toString('hex')
@@ -153,7 +165,7 @@ class BrokenOff extends ExpectedError {
   override readonly name = 'BrokenOff'
 }
 
-// The gateway or the way to it has a fault that may pass; what it refused for a reason, and what the disk refused, stays so.
+// A fault of the gateway or of the connection may pass. A refusal, or an error of this disk, stays.
 function isPassing(error: unknown): boolean {
   if (error instanceof BrokenOff) return true
   if (error instanceof CommandFailure) return error.exitCode === 1

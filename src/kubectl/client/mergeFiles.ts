@@ -40,7 +40,7 @@ export function seriesOf(files: readonly NamedFile[], namespace: string): FileSe
 export async function mergeFiles(series: readonly FileSeries[], { capture, out, signal }: MergeOptions): Promise<number> {
   const file = createWriteStream(out, { mode: 0o600, highWaterMark: writeBytes, signal })
   const failed = once(file, 'error', { signal }).then(([error]) => Promise.reject(error))
-  failed.catch(() => {}) // told by whoever writes
+  failed.catch(() => {}) // write() and the end below race with it, and report it
   const write = async (bytes: Buffer) => void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
   await write(Buffer.concat([...headersOf(series, capture)]))
   const packets = await mergeInputs(await mergeInputsOf(series), write)

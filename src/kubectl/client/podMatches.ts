@@ -1,5 +1,6 @@
-// The pods of a namespace as a selector sees them now: endpoints with their effective labels, and for each whether it is taken
-// and why not. In: the session and a selector. Labels of namespace and service accounts count where the user may read them.
+// The pods of a namespace as a selector sees them now. In: a session, a selector. Out: for each pod whether its packets would be
+// captured, and if not why. Labels of the namespace and of service accounts count where the user may read them. Refuses a selector
+// that does not parse, and pods that may not be listed.
 import { explain } from '../../../grammar/explain.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
@@ -10,7 +11,7 @@ import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import { request, requestIfAllowed, type Session } from './session.ts'
 
-/** `isTaken`: its packets would be captured; else `why` says what is in the way. */
+/** `isTaken`: its packets would be captured; else `why` is the reason. */
 export type PodMatch = {
   readonly pod: string
   readonly node: string
@@ -37,6 +38,16 @@ export async function podMatches(session: Session, selector: string): Promise<Po
   return {
     pods: pods.toSorted((a, b) => Number(b.isTaken) - Number(a.isTaken) || (a.pod < b.pod ? -1 : 1)),
     warnings: warningsOf(parsed.selector.canonical, inherited),
+  }
+}
+
+/** `reason`: why the pods are unknown, for example a missing right. */
+export async function podMatchesOrReason(session: Session, selector: string): Promise<PodMatches | { readonly reason: string }> {
+  try {
+    return await podMatches(session, selector)
+  } catch (error) {
+    if (error instanceof CommandFailure) return { reason: error.message }
+    throw error
   }
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
 import type { CaptureStateName } from '../../model/status.ts'
-import { podMatches } from './podMatches.ts'
+import { podMatchesOrReason } from './podMatches.ts'
 import { capturesPath, request, type Session } from './session.ts'
 
 export const waitGoals = ['started', 'capturing', 'finished'] as const
@@ -25,7 +25,7 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
     const capture = await getCapture(session, name)
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
-      missing = goal === 'capturing' ? [] : await notYet(session, capture)
+      missing = goal === 'capturing' ? [] : await unreportedPods(session, capture)
       if (isReached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
       if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
@@ -38,23 +38,24 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
   }
 }
 
-// Whether any pod matches is not known yet.
+// The nodes have not answered yet whether any pod matches.
 function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
   return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
 }
 
-/** Pods that it takes and that no node has told of: nodes report one after another. None where pods may not be listed. */
-async function notYet(session: Session, capture: ShownCapture): Promise<string[]> {
+/** Pods that the capture takes and no node has reported yet. Empty where pods may not be listed: then the totals decide. */
+async function unreportedPods(session: Session, capture: ShownCapture): Promise<string[]> {
   const { spec, status } = capture
   if (!status || !isOpen(capture, session.nowMs())) return []
-  const told = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
-  const { pods } = await podMatches(session, spec.selector ?? 'all()').catch(() => ({ pods: [] }))
-  const taken = pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
+  const reported = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
+  const matches = await podMatchesOrReason(session, spec.selector ?? 'all()')
+  if ('reason' in matches) return []
+  const taken = matches.pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
   if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
-  return taken.filter(pod => !told.has(pod))
+  return taken.filter(pod => !reported.has(pod))
 }
 
-// A new capture may have reached its limit on one node before another has told of it at all.
+// A new capture may have reached its limit on one node before another node reports it.
 function isOpen({ metadata, spec, status }: ShownCapture, nowMs: number): boolean {
   if (status?.state === 'WaitingForTraffic' || status?.state === 'Capturing') return true
   const isPast = spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs

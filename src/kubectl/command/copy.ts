@@ -2,11 +2,11 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { listCaptures } from '../client/captures.ts'
+import { downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
 import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { listRemoteFiles, type MissingFile, type RemoteFile } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
-import { fetchAll, refuseMissing } from './download.ts'
-import { listCaptures } from './list.ts'
 
 type CopyOptions = ClusterOptions & GatewayClientOptions & { readonly allNamespaces?: boolean; readonly dest: string }
 
@@ -70,6 +70,6 @@ async function copy(gateway: Gateway, namespace: string, name: string, dest: str
   const { files, missing } = await listRemoteFiles(gateway, namespace, name)
   const times = Map.groupBy(files, ({ file }) => file)
   const pathOf = ({ node, file }: RemoteFile) => ((times.get(file)?.length ?? 0) > 1 ? join(dest, node, file) : join(dest, file))
-  await fetchAll({ gateway, namespace, name, files, pathOf, signal })
+  await downloadFiles({ gateway, namespace, name, files, pathOf, signal })
   return missing
 }

@@ -1,5 +1,5 @@
-// `create`: flags to a PacketCapture. Everything that would be refused later, a selector that does not parse above all, is
-// refused before anything is sent.
+// `create`: makes a capture. In: flags. Out: a PacketCapture or a Retina Capture in the cluster, or printed for a dry run. Refuses
+// before anything is sent what the API server or a node would refuse later, above all a selector that does not parse.
 import { Command, Option } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { toIntent } from '../../api/packetcapture/spec.ts'
@@ -9,7 +9,7 @@ import { defaultSettings } from '../../model/settings.ts'
 import { pluralize } from '../../model/text.ts'
 import type { PacketCapture } from '../../model/world.ts'
 import { type GatewayClientOptions, withGateway } from '../client/gateway.ts'
-import { podMatches } from '../client/podMatches.ts'
+import { podMatchesOrReason } from '../client/podMatches.ts'
 import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
 import { messageOf, type WaitGoal, waitFor, waitGoals } from '../client/wait.ts'
 import { outputOption, printObject } from '../format/printer.ts'
@@ -76,13 +76,13 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   const document = isRetina ? retinaDocument(session, name, options) : await documentOf(session, name, options)
   const { output, wait, timeout, download: isFetched } = options
   const dryRun = options.dryRun === 'none' ? undefined : options.dryRun
-  const made = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
-  if (output === 'yaml' || output === 'json') process.stdout.write(printObject(made, output))
+  const created = dryRun === 'client' ? document : await send(session, document, dryRun === 'server')
+  if (output === 'yaml' || output === 'json') process.stdout.write(printObject(created, output))
   else {
-    const said = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
-    process.stdout.write(`${apiKindOf(session, session.api, name)}${output === 'name' ? '' : said}\n`)
+    const outcome = { client: ' created (dry run)', server: ' created (server dry run)', none: ' created' }[dryRun ?? 'none']
+    process.stdout.write(`${apiKindOf(session, session.api, name)}${output === 'name' ? '' : outcome}\n`)
   }
-  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNoPods(session, (document as PacketCapture).spec.selector) // who waits is told
+  if (dryRun !== 'client' && !wait && !isRetina) await warnOfNoPods(session, (document as PacketCapture).spec.selector) // --wait reports it
   if (dryRun) return
   const reach = async (goal: WaitGoal, seconds: number) => {
     if (isRetina) process.stderr.write(`${name}: ${await waitForRetina(session, name, goal, seconds)}\n`)
@@ -90,7 +90,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   }
   if (wait) await reach(wait === true ? 'started' : wait, timeout ?? waitSeconds)
   if (!isFetched) return
-  const { endTime } = isRetina ? {} : (made as PacketCapture).spec
+  const { endTime } = isRetina ? {} : (created as PacketCapture).spec
   const end = endTime === undefined ? 'its limit' : `its end at ${endTime}`
   const where = `${name} -n ${session.namespace}`
   process.stderr.write(
@@ -112,21 +112,21 @@ function refuseRetina({
   hostPath,
   metadata,
 }: RetinaOptions): void {
-  const retinas = [nodeSelectors, podSelectors, namespaceSelectors, includeFilter, excludeFilter, interfaces, hostPath]
-  if (metadata === false || retinas.some(option => option !== undefined))
+  const retinaOptions = [nodeSelectors, podSelectors, namespaceSelectors, includeFilter, excludeFilter, interfaces, hostPath]
+  if (metadata === false || retinaOptions.some(option => option !== undefined))
     throw new UsageError('Cannot use the options of Retina: expected --api retina with them')
 }
 
-/** Nothing where pods, or labels that count, may not be read. */
+/** Silent where pods, or labels of the selector, may not be read: the capture is created all the same. */
 async function warnOfNoPods(session: Session, selector = 'all()'): Promise<void> {
-  const verdicts = await podMatches(session, selector).catch(() => undefined)
-  if (!verdicts || verdicts.warnings.length > 0 || verdicts.pods.some(({ isTaken }) => isTaken)) return
-  const match = verdicts.pods.find(({ isMatch }) => isMatch)
+  const matches = await podMatchesOrReason(session, selector)
+  if ('reason' in matches || matches.warnings.length > 0 || matches.pods.some(({ isTaken }) => isTaken)) return
+  const match = matches.pods.find(({ isMatch }) => isMatch)
   const found = match ? `no pod that matches can be captured now: ${match.pod}: ${match.why}` : 'no pod matches the selector now'
   process.stderr.write(`Warning: in namespace "${session.namespace}" ${found}; pods that come later are captured\n`)
 }
 
-// What nobody takes says why; the rest says how many.
+// Without endpoints the reason is printed, else the counts.
 function reportCreated(capture: ShownCapture): void {
   const { nodes = 0, endpoints = 0, packets = 0, state } = capture.status ?? {}
   const counts = [pluralize(nodes, 'node'), pluralize(endpoints, 'endpoint'), pluralize(packets, 'packet')].join(', ')
@@ -140,7 +140,7 @@ function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes
 async function documentOf(session: Session, name: string, options: CreateOptions): Promise<object> {
   const { group, namespace } = session
   const nowMs = session.nowMs()
-  // Before any pod is asked for: with two selectors in one the caret would point into something that nobody typed.
+  // Before pods are read: in a combined selector the error's caret would point into text that the user did not type.
   check(name, { ...specOf(options, options.selector, nowMs) }, session)
   const spec = specOf(options, await selectorOf(session, options), nowMs)
   check(name, spec, session)

@@ -2,11 +2,11 @@
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
+import { listOf } from '../client/captures.ts'
 import { type ClusterOptions, capturesPath, openSession, request, withCluster } from '../client/session.ts'
 import { outputOption } from '../format/printer.ts'
 import { apiKindOf, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
 import { forEachName } from '../option/forEachName.ts'
-import { listOf } from './list.ts'
 
 type DeleteOptions = ClusterOptions & { readonly all?: boolean; readonly output?: 'name' }
 

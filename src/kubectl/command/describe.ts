@@ -3,11 +3,11 @@
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
+import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
 import type { EndpointStatus, FileStatus, UploadStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
-import { type PodMatch, podMatches } from '../client/podMatches.ts'
+import { type PodMatch, podMatchesOrReason } from '../client/podMatches.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 import { getCapture, messageOf } from '../client/wait.ts'
 import { artifactLines, type OtherApiRow, otherApiHead } from '../format/otherApis.ts'
@@ -124,12 +124,8 @@ function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
 }
 
 async function podsOf(session: Session, { spec, metadata }: ShownCapture): Promise<Omit<Described, 'capture'>> {
-  try {
-    return { pods: (await podMatches({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')).pods }
-  } catch (error) {
-    if (error instanceof CommandFailure) return { podsUnknown: error.message }
-    throw error
-  }
+  const matches = await podMatchesOrReason({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')
+  return 'reason' in matches ? { podsUnknown: matches.reason } : { pods: matches.pods }
 }
 
 function matchesText({ pods, podsUnknown = '' }: Omit<Described, 'capture'>): string {

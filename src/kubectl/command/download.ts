@@ -5,16 +5,13 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { Command, Option } from 'commander'
 import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { isCaptureFile } from '../../files/names.ts'
-import type { Api } from '../../model/captureRef.ts'
 import { pluralize } from '../../model/text.ts'
-import { fetchFile } from '../client/fetchFile.ts'
-import { type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
-import { gatewayFilePath } from '../client/gatewayPaths.ts'
+import { type Downloaded, downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
+import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
 import { listRemoteFiles, type MissingFile, type RemoteFile, type WantedFiles } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { outputOption, printObject } from '../format/printer.ts'
-import { Progress } from '../format/progressLine.ts'
 import { sizeText } from '../format/sizes.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
 import { readMore } from '../option/quantity.ts'
@@ -27,17 +24,6 @@ export type DownloadOptions = ClusterOptions &
     readonly merge?: string | true
     readonly output?: 'json' | 'yaml' | 'name'
   }
-
-export type Downloaded = {
-  readonly node: string
-  readonly file: string
-  readonly path: string
-  readonly bytes: number
-  readonly sha256: string
-  readonly isNew: boolean // fetched by this run
-}
-
-const atOnce = 4
 
 export function downloadCommand(): Command {
   const command = new Command('download')
@@ -66,7 +52,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
     if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
     const { folder, out } = downloadPaths(name, options)
     const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
-    const done = await fetchAll({ gateway, namespace, api, name, files, pathOf, signal })
+    const done = await downloadFiles({ gateway, namespace, api, name, files, pathOf, signal })
     if (isMerged && done.length > 0) {
       const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
       await rm(folder, { recursive: true })
@@ -87,53 +73,6 @@ export function downloadPaths(name: string, { dest, merge }: Pick<DownloadOption
   const file = typeof merge === 'string' ? merge : `${name}.pcapng`
   const out = isAbsolute(file) ? file : join(dest ?? '.', file)
   return { folder: merge === undefined ? (dest ?? name) : join(dest ?? dirname(out), `.${name}.parts`), out }
-}
-
-export type FetchAll = {
-  readonly gateway: Gateway
-  readonly namespace: string
-  readonly api?: Api
-  readonly name: string
-  readonly files: readonly RemoteFile[]
-  readonly pathOf: (file: RemoteFile) => string
-  readonly signal: AbortSignal
-}
-
-/** A few at a time, in the order of the list. */
-export async function fetchAll({ gateway, namespace, api, name, files, pathOf, signal }: FetchAll): Promise<Downloaded[]> {
-  using progress = new Progress(files.reduce((sum, { bytes }) => sum + bytes, 0))
-  const here = files.map(() => 0)
-  const done: Downloaded[] = []
-  const failed = new AbortController() // one that failed for good ends the others
-  const both = AbortSignal.any([signal, failed.signal])
-  let next = 0
-  const work = async () => {
-    for (let index = next++; index < files.length; index = next++) {
-      const file = files[index] as RemoteFile
-      const path = gatewayFilePath({ namespace, name, api }, file)
-      const onBytes = (bytes: number) => {
-        here[index] = bytes
-        progress.set(here.reduce((sum, each) => sum + each, 0))
-      }
-      const onRetry = (reason: string) => progress.print(`${file.node}/${file.file}: ${reason}; trying again`)
-      const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: both, onBytes, onRetry })
-      done[index] = { node: file.node, file: file.file, path: pathOf(file), ...fetched }
-    }
-  }
-  const stopAll = (error: unknown) => {
-    failed.abort(error)
-    throw error
-  }
-  await Promise.allSettled(Array.from({ length: atOnce }, () => work().catch(stopAll)))
-  if (failed.signal.aborted) throw failed.signal.reason
-  return done
-}
-
-/** Everything else is here by now. */
-export function refuseMissing(missing: readonly MissingFile[]): void {
-  if (missing.length === 0) return
-  const told = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')
-  throw new CommandFailure('incomplete', `Cannot have the files of ${told}: what is here is not all`)
 }
 
 type FetchedAll = { readonly files: readonly Downloaded[]; readonly missing: readonly MissingFile[]; readonly merged?: string }

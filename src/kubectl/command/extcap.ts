@@ -1,14 +1,14 @@
-// What Wireshark asks of an extcap program: which captures there are to listen to, what their packets look like, what can be set,
-// and then the packets, into a pipe that it made. Lists what the user may list: all namespaces, else the context's own.
-// Wireshark waits for the list when it starts, so nothing here waits long, and a cluster that is away has no captures.
+// The extcap protocol of Wireshark. In: its flags. Out: the list of captures, their link type and options, or the packets, into
+// Wireshark's pipe. Lists all namespaces where the user may, else the context's own. Wireshark waits for the list when it starts:
+// after five seconds, or when the cluster does not answer, the list is empty and standard error has the reason.
 import { createWriteStream } from 'node:fs'
 import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { interruptibly } from '../../cmd/exitCodes.ts'
+import { CommandFailure, interruptibly } from '../../cmd/exitCodes.ts'
 import { UsageError } from '../../model/errors.ts'
+import { listCaptures } from '../client/captures.ts'
 import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
-import { listCaptures } from './list.ts'
 import { openStream, pipePackets } from './stream.ts'
 
 type ExtcapOptions = ClusterOptions &
@@ -21,7 +21,7 @@ type ExtcapOptions = ClusterOptions &
     readonly fifo?: string
   }
 
-const prefix = 'selcap-' // of interfaces; a namespace has no dot, a capture's name may have some
+const prefix = 'selcap-' // of interfaces; a namespace has no dot, a capture's name may have dots
 const listMs = 5_000
 
 export function extcapCommand(): Command {
@@ -53,7 +53,10 @@ const settings = [
 
 async function interfaces(options: ExtcapOptions): Promise<string[]> {
   const session = await openSession(options)
-  const captures = await listCaptures(session, true).catch(() => listCaptures(session, false))
+  const captures = await listCaptures(session, true).catch(error => {
+    if (!(error instanceof CommandFailure)) throw error
+    return listCaptures(session, false) // the user may not list all namespaces, or this fails with the same error
+  })
   return captures.filter(({ status }) => status?.state !== 'Finished').map(interfaceOf)
 }
 
@@ -68,7 +71,7 @@ export function placeOf(value: string): { readonly namespace: string; readonly n
 }
 
 async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: string, options: ExtcapOptions): Promise<void> {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // what was left empty
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // without options that were left empty
   const session = await openSession({ ...given, namespace })
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, given)
@@ -77,11 +80,15 @@ async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: str
 }
 
 async function withinMs(lines: Promise<string[]>): Promise<string[]> {
-  const late = AbortSignal.timeout(listMs)
-  const none = new Promise<string[]>(resolve => late.addEventListener('abort', () => resolve([])))
-  return Promise.race([lines.catch(() => []), none])
+  const late = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error(`Cannot list captures: no answer within ${listMs / 1_000} s`)), listMs),
+  )
+  return Promise.race([lines, late]).catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`)
+    return []
+  })
 }
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`, () => process.exit(0)) // a cluster that does not answer keeps nobody waiting
+  process.stdout.write(`${lines.join('\n')}\n`, () => process.exit(0)) // does not wait for requests that are still open
 }

@@ -1,12 +1,13 @@
-// `list`: the captures of a namespace or of all, in the columns of kubectl.
+// `list`: the captures of a namespace or of all. In: kinds and a format. Out: a table for each kind with kubectl's columns, or objects.
 import { Command } from 'commander'
-import { columnCells, columnNames, type ShownCapture } from '../../api/packetcapture/printerColumns.ts'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
-import type { CaptureStateName } from '../../model/status.ts'
-import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
+import { type ListedCapture, listOf } from '../client/captures.ts'
+import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { captureTable } from '../format/captureTable.ts'
 import { type OtherApiRow, otherApiTable } from '../format/otherApis.ts'
-import { type OutputFormat, outputOption, printList, stateCell } from '../format/printer.ts'
+import { type OutputFormat, outputOption, printList } from '../format/printer.ts'
 import { apiKindOf, servedApis, withApi } from '../option/apiKind.ts'
 
 type ListOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: OutputFormat }
@@ -44,41 +45,6 @@ async function list(options: ListOptions): Promise<void> {
   process.stdout.write(tables.join('\n'))
 }
 
-type Shown = ShownCapture | OtherApiRow
-
-function withName<T extends Shown>(capture: T, name: string): T {
+function withName<T extends ListedCapture>(capture: T, name: string): T {
   return { ...capture, metadata: { ...capture.metadata, name } }
-}
-
-/** With what the API server leaves out of the items of a list, and in the order of their names. */
-export async function listCaptures(session: Session, isEverywhere: boolean): Promise<ShownCapture[]> {
-  return (await listOf({ ...session, api: 'PacketCapture' }, isEverywhere)) as ShownCapture[]
-}
-
-/** Of the session's kind. */
-export async function listOf(session: Session, isEverywhere: boolean): Promise<Shown[]> {
-  const path = capturesPath(session, isEverywhere ? undefined : session.namespace)
-  const { apiVersion, items } = await request<{ readonly apiVersion: string; readonly items: readonly Shown[] }>(session.kube, {
-    path,
-    what: 'list captures',
-  })
-  return items.map(item => ({ ...item, apiVersion, kind: session.api }) as Shown)
-}
-
-export function captureTable(captures: readonly ShownCapture[], { allNamespaces, output }: ListOptions, nowMs: number): string {
-  const isWide = output === 'wide'
-  const names = [...(allNamespaces ? ['Namespace'] : []), 'Name', ...columnNames(isWide)]
-  const rows = captures.map(capture => [
-    ...(allNamespaces ? [capture.metadata.namespace] : []),
-    capture.metadata.name,
-    ...columnCells(capture, isWide, nowMs),
-  ])
-  const [head = '', ...lines] = table([names.map(name => name.toUpperCase()), ...rows]).split('\n')
-  const at = head.indexOf('STATE')
-  return [head, ...lines.map((line, index) => colouredAt(line, at, captures[index]?.status?.state))].join('\n')
-}
-
-// After the columns were laid out: what colours is as long as text.
-function colouredAt(line: string, at: number, state: CaptureStateName | undefined): string {
-  return state === undefined ? line : line.slice(0, at) + stateCell(state) + line.slice(at + state.length)
 }

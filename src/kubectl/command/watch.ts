@@ -5,11 +5,11 @@ import { columnCells, columnNames, type ShownCapture } from '../../api/packetcap
 import { CommandFailure, exitHelp, interruption } from '../../cmd/exitCodes.ts'
 import { Informer, type KubeObject } from '../../kube/informer.ts'
 import { systemClock } from '../../runtime/clock.ts'
+import { listCaptures } from '../client/captures.ts'
 import { type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'
 import { getCapture, messageOf } from '../client/wait.ts'
 import { liveTable } from '../format/liveTable.ts'
 import { nameOf, outputOption, printObject } from '../format/printer.ts'
-import { listCaptures } from './list.ts'
 
 type WatchOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: 'wide' | 'json' | 'yaml' | 'name' }
 type Watched = ShownCapture & KubeObject
