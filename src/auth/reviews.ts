@@ -100,7 +100,7 @@ export class Reviews {
     if (this.#kept.size >= entriesMax) this.#kept.clear()
     const answer = ask()
     this.#kept.set(key, { untilMs: nowMs + keptMs, answer })
-    answer.catch(() => this.#kept.delete(key))
+    answer.catch(() => this.#kept.delete(key)) // the caller gets the error; the next call asks again
     return answer
   }
 }

@@ -51,7 +51,7 @@ async function answerLines(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
     if (gone.signal.aborted) return
     if (line.trim() === '' || process.stdout.write(`${JSON.stringify(answer(line))}\n`)) continue
-    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => {})
+    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => {}) // the reader has gone: the loop ends
   }
 }
 
@@ -60,12 +60,12 @@ type PodAnswer =
   | { readonly error: string; readonly offset: number }
 
 function answer(line: string): PodAnswer {
-  const asked = readLine(line)
-  if (typeof asked === 'string') return { error: asked, offset: 0 }
-  const parsed = parseSelector(asked.selector)
+  const question = readLine(line)
+  if (typeof question === 'string') return { error: question, offset: 0 }
+  const parsed = parseSelector(question.selector)
   if (!parsed.ok) return { error: parsed.error.message, offset: parsed.error.offset }
   const { canonical, uniqueId, matches } = parsed.selector
-  return { match: matches(name => (Object.hasOwn(asked.labels, name) ? asked.labels[name] : undefined)), canonical, uniqueId }
+  return { match: matches(name => (Object.hasOwn(question.labels, name) ? question.labels[name] : undefined)), canonical, uniqueId }
 }
 
 const wantedPods = 'expected {"selector": string, "labels": {string: string}}'

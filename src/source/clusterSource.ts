@@ -47,11 +47,11 @@ export class ClusterSource implements Source {
 
   constructor(parts: ClusterSourceDeps) {
     this.#parts = parts
-    const { kube, clock, node, group, apis } = parts
+    const { kube, clock, node, group, apis, log } = parts
     this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: trimPod })
     if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
-    this.#felix = followFelix({ kube, node, clock, signal: this.#stop.signal }, answer => {
+    this.#felix = followFelix({ kube, node, clock, log, signal: this.#stop.signal }, answer => {
       const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
       if (hostVeth === this.#hostVeth) return
       this.#hostVeth = hostVeth

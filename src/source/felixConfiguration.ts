@@ -1,11 +1,11 @@
-// What Calico's own configuration says of its data plane. In: the API server. Out: whether a pod's host veth shows both
-// directions. Asked for now and then: it changes about never, and most clusters have none. A node's own settings win.
-
+// Reads Calico's own configuration. In: the API server. Out: whether a pod's host veth shows both directions. Polled every five
+// minutes: it rarely changes, and most clusters have none. The node's own resource overrides the default one.
 import { apiRefusalOf } from '../kube/apiError.ts'
 import { type Kube, readJson } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { World } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
 
 const everyMs = 300_000
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
@@ -18,14 +18,23 @@ export function hostVethOf({ bpfEnabled, bpfRedirectToPeer = 'Enabled' }: FelixS
   return bpfEnabled === true && bpfRedirectToPeer.toLowerCase() !== 'disabled' ? 'OneSided' : 'TwoSided'
 }
 
-export type FelixDeps = { readonly kube: Kube; readonly node: string; readonly clock: Clock; readonly signal: AbortSignal }
+export type FelixDeps = {
+  readonly kube: Kube
+  readonly node: string
+  readonly clock: Clock
+  readonly log: Pick<Logger, 'warn'>
+  readonly signal: AbortSignal
+}
 
-/** Asks until the signal; `onAnswer` gets each answer, and undefined when there was none: what held before holds. */
-export async function followFelix(parts: FelixDeps, onAnswer: (hostVeth: World['hostVeth'] | undefined) => void): Promise<void> {
-  const { clock, signal } = parts
+/** Polls until the signal. `onAnswer` gets undefined where the API server did not answer: the last value stays. */
+export async function followFelix(deps: FelixDeps, onAnswer: (hostVeth: World['hostVeth'] | undefined) => void): Promise<void> {
+  const { clock, log, signal } = deps
   let failures = 0
   while (!signal.aborted) {
-    const spec = await read(parts).catch(() => undefined) // away: asked again soon
+    const spec = await read(deps).catch((error: Error) => {
+      if (failures === 0 && !signal.aborted) log.warn({ reason: error.message }, 'felix configuration not read, tried again')
+      return undefined
+    })
     failures = spec ? 0 : failures + 1
     if (!signal.aborted) onAnswer(spec && hostVethOf(spec))
     const waitMs = spec ? everyMs : doubledMs(failures + 1, retryDelayMs)
@@ -33,16 +42,16 @@ export async function followFelix(parts: FelixDeps, onAnswer: (hostVeth: World['
   }
 }
 
-async function read(parts: FelixDeps): Promise<FelixSpec> {
+async function read(deps: FelixDeps): Promise<FelixSpec> {
   for (const path of paths) {
-    const shared = await get(parts, `${path}/default`)
-    const own = await get(parts, `${path}/node.${parts.node}`)
+    const shared = await get(deps, `${path}/default`)
+    const own = await get(deps, `${path}/node.${deps.node}`)
     if (shared || own) return { ...shared, ...own }
   }
   return {}
 }
 
-/** undefined: there is none, or it is not ours to read. */
+/** undefined: there is none, or the agent may not read it. */
 async function get({ kube, signal }: FelixDeps, path: string): Promise<FelixSpec | undefined> {
   const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
   if (response.statusCode === 200) return ((await readJson(response)) as { readonly spec?: FelixSpec }).spec ?? {}

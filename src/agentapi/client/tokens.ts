@@ -35,7 +35,7 @@ export class AgentTokens {
     if (known) return known.token
     const token = this.#make(node)
     this.#kept.set(node, { token, atMs: nowMs })
-    token.catch(() => this.#kept.delete(node))
+    token.catch(() => this.#kept.delete(node)) // the caller gets the error; the next call asks again
     return token
   }
 
