@@ -119,23 +119,37 @@ static napi_value counters(napi_env env, napi_callback_info info) {
   return answer;
 }
 
+static void release_instance(struct instance *instance) {
+  if (--instance->references == 0) free(instance);
+}
+
+// When an environment ends, groups and instance are finalized in no order that Node-API promises:
+// each group holds a reference to the instance.
 static void finalize_group(napi_env env, void *data, void *hint) {
-  (void)hint;
-  struct instance *instance;
-  bool has_instance = napi_get_instance_data(env, (void **)&instance) == napi_ok && instance;
-  if (!has_instance || !instance->reader) return free(data);
+  (void)env;
+  struct instance *instance = hint;
+  // Through the reader, after the commands that still refer to the group.
   struct command command = {.kind = COMMAND_RELEASE_GROUP, .group = data};
-  post_command(instance->reader, command);
+  if (instance->reader) post_command(instance->reader, command);
+  else release_group(data);
+  release_instance(instance);
+}
+
+static void finalize_instance(napi_env env, void *data, void *hint) {
+  (void)env, (void)hint;
+  release_instance(data);
 }
 
 // limitGroup() → an external for open() and setLimits()
 static napi_value make_limit_group(napi_env env, napi_callback_info info) {
-  (void)info;
-  struct limit_group *group = calloc(1, sizeof *group);
+  ARGUMENTS(0);
+  (void)argv;
+  struct limit_group *group = create_group();
   if (!group) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
-  *group = (struct limit_group){.references = 1, .packets_left = -1, .bytes_left = -1};
   napi_value out;
-  CHECK(napi_create_external(env, group, finalize_group, NULL, &out));
+  if (napi_create_external(env, group, finalize_group, instance, &out) != napi_ok)
+    return release_group(group), NULL;
+  instance->references++;
   return out;
 }
 
@@ -209,8 +223,8 @@ NAPI_MODULE_INIT() {
   signal(SIGXFSZ, SIG_IGN);
   struct instance *instance = calloc(1, sizeof *instance);
   if (!instance) return NULL;
-  // Never freed: when an environment ends, groups are finalized after the instance data.
-  CHECK(napi_set_instance_data(env, instance, NULL, NULL));
+  instance->references = 1;
+  CHECK(napi_set_instance_data(env, instance, finalize_instance, NULL));
   napi_property_descriptor functions[] = {
     FUNCTION("start", start), FUNCTION("ref", ref), FUNCTION("unref", unref),
     FUNCTION("compile", compile), FUNCTION("links", list_links), FUNCTION("open", open_tap),

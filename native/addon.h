@@ -3,7 +3,8 @@
 #include "js_values.h"
 
 struct instance {
-  struct reader *reader;
+  int references; // one for the environment, one for each limit group of JavaScript's
+  struct reader *reader; // NULL before start() and after the end of the environment
   napi_threadsafe_function callback;
   uint32_t last_tap;
 };

@@ -16,7 +16,8 @@ struct async_call {
 static void free_call(struct async_call *call) {
   free(call->spec.netns);
   free(call->spec.filter);
-  free(call->sink); // NULL once a tap owns it
+  free(call->sink); // the sink and the group are NULL once a tap owns them
+  release_group(call->group);
   free(call);
 }
 
@@ -102,6 +103,7 @@ static void run_open(void *argument) {
     tap->group = call->group;
     tap->sink = call->sink;
     call->sink = NULL;
+    call->group = NULL;
     event.kind = EVENT_OPENED;
     event.opened.ring_bytes = tap->ring_bytes;
     post_command(call->reader, (struct command){.kind = COMMAND_ADD_TAP, .tap = tap});
@@ -159,14 +161,17 @@ static bool get_spec(napi_env env, napi_value options, struct tap_spec *spec) {
   return true;
 }
 
-// The limit group is null where the capture has no limit.
+// The limit group is null where the capture has no limit. The call retains it, because JavaScript
+// may drop its reference before the tap is open.
 static bool get_owners(napi_env env, napi_value options, struct async_call *call) {
-  napi_value group, sink;
+  napi_value value, sink;
   napi_valuetype type;
-  if (!get_property(env, options, "group", &group)) return false;
+  struct limit_group *group;
+  if (!get_property(env, options, "group", &value)) return false;
   if (!get_property(env, options, "sink", &sink)) return false;
-  bool has_group = napi_typeof(env, group, &type) != napi_ok || type != napi_null;
-  if (has_group && !get_group(env, group, &call->group)) return false;
+  bool has_group = napi_typeof(env, value, &type) != napi_ok || type != napi_null;
+  if (has_group && !get_group(env, value, &group)) return false;
+  if (has_group) call->group = retain_group(group);
   return get_sink(env, sink, &call->sink);
 }
 

@@ -34,7 +34,7 @@ static void count_undrained(struct tap *tap) {
 static void release_tap(struct reader *reader, struct tap *tap) {
   count_undrained(tap);
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_DEL, tap->fd, NULL);
-  if (tap->group) release_group(tap->group);
+  release_group(tap->group);
   struct close_call *call = malloc(sizeof *call);
   if (!call) abort();
   struct event event = {.kind = EVENT_CLOSED, .id = tap->close_request};

@@ -18,17 +18,12 @@ static void offer_sink(struct reader *reader, struct tap *tap, struct sink *sink
 }
 
 static void add_tap(struct reader *reader, struct tap *tap) {
-  if (tap->group) tap->group->references++;
   pthread_mutex_lock(&reader->lock);
   tap->next = reader->taps;
   reader->taps = tap;
   pthread_mutex_unlock(&reader->lock);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = tap};
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, tap->fd, &event);
-}
-
-void release_group(struct limit_group *group) {
-  if (--group->references == 0) free(group);
 }
 
 static void set_limits(struct limit_group *group, int64_t packets, int64_t bytes) {

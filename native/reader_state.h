@@ -63,7 +63,6 @@ bool is_any_closing(const struct reader *reader);
 struct tap *find_tap(const struct reader *reader, uint32_t id);
 bool has_commands(struct reader *reader);
 void run_commands(struct reader *reader);
-void release_group(struct limit_group *group);
 
 // link_events.c
 void scan_namespaces(struct reader *reader);

@@ -16,8 +16,8 @@ struct counters {
   uint64_t last_ns; // kernel time of the last record written, 0 before the first
 };
 
-// A limit that the taps of one capture share. Only the reader thread counts it down.
-// Negative: no limit.
+// A limit that the taps of one capture share. Negative: no limit. Only the reader thread counts it
+// down; `references` is atomic (limit_group.c).
 struct limit_group {
   int references;
   int64_t packets_left, bytes_left;
@@ -107,6 +107,11 @@ void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
 bool may_overlap_window(const struct tap *tap);
+
+// limit_group.c
+struct limit_group *create_group(void);
+struct limit_group *retain_group(struct limit_group *group);
+void release_group(struct limit_group *group); // NULL is ignored
 
 // headers_length.c: bytes up to the end of the transport header, at most `length`.
 uint32_t headers_length(const uint8_t *frame, uint32_t length);

@@ -1,0 +1,68 @@
+// npm run test:sanitize: runs the native tests with AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer.
+// Builds the addon a second time, into native/build/sanitized, so the normal build stays as it is. Node itself is not
+// instrumented: the sanitizer is preloaded into it. In: test files, or none for all native tests. Fails when a test fails
+// or a sanitizer reports a fault; a leak counts if the addon allocated the memory. As root; else the tests that need a
+// network namespace are skipped by name. Takes about three minutes.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundledFolder, nodeToRun, root } from './bundled.mjs'
+
+const native = join(root, 'native')
+const sanitized = join(native, 'build', 'sanitized')
+const reports = join(sanitized, 'reports')
+const tests = 'test/integration/node/native/*.test.ts'
+const files = process.argv.slice(2)
+
+rmSync(reports, { recursive: true, force: true })
+mkdirSync(reports, { recursive: true })
+run(process.execPath, [join(root, 'scripts', 'setup.mjs')]) // before the sanitizer is preloaded: it would slow compilers down
+build()
+const ava = [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'), '--no-worker-threads', '--concurrency=2', '--timeout=5m']
+const { status } = spawnSync(nodeToRun(), [...ava, ...(files.length > 0 ? files : [tests])], {
+  cwd: root,
+  env: { ...process.env, ...sanitizerEnvironment() },
+  stdio: 'inherit',
+})
+const faults = readdirSync(reports).flatMap(name => faultsOf(readFileSync(join(reports, name), 'utf8')))
+for (const fault of faults) process.stdout.write(`${fault.split('\n').slice(0, 40).join('\n')}\n\n`)
+process.stdout.write(`${faults.length} faults reported by the sanitizers\n`)
+process.exitCode = status === 0 && faults.length === 0 ? 0 : 1
+
+function build() {
+  const sources = readFileSync(join(native, 'binding.gyp'), 'utf8').match(/[a-z_]+\.c(?=")/g) ?? []
+  const include = join(bundledFolder() ?? join(process.execPath, '..', '..'), 'include', 'node')
+  run('gcc', [
+    ...['-std=gnu17', '-g', '-O1', '-fno-omit-frame-pointer', '-fvisibility=hidden', '-fPIC', '-shared', '-Wall', '-Wextra'],
+    ...['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'],
+    ...['-D_GNU_SOURCE', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=selcap', '-isystem', include],
+    ...[...sources, 'leak_check.c'].map(name => join(native, name)),
+    ...['-o', join(sanitized, 'selcap.node'), '-lpcap', '-lpthread', '-Wl,-z,nodelete'],
+  ])
+}
+
+function sanitizerEnvironment() {
+  const log = `log_path=${join(reports, 'report')}`
+  const preload = join(root, 'scripts', 'sanitizedAddon.mjs')
+  return {
+    LD_PRELOAD: run('gcc', ['-print-file-name=libasan.so']).trim(),
+    ASAN_OPTIONS: `${log}:detect_leaks=1:leak_check_at_exit=0:detect_stack_use_after_return=1`,
+    UBSAN_OPTIONS: `${log}:print_stacktrace=1`,
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`.trim(),
+  }
+}
+
+/** All but leaks of memory that others allocated: V8 hides what it references from the leak check. */
+function faultsOf(report) {
+  const parts = report.split(/\n\n+/)
+  const leaks = parts.filter(part => /^(Direct|Indirect) leak of/.test(part))
+  const others = leaks.length > 0 ? [] : [report]
+  return [...others, ...leaks.filter(part => part.includes('selcap.node') || part.includes(`${native}/`))]
+}
+
+function run(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status === 0) return stdout
+  process.stderr.write(`Cannot run ${command}: expected gcc with libasan and libubsan\n${stderr ?? ''}${error?.message ?? ''}\n`)
+  process.exit(1)
+}
