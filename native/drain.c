@@ -14,11 +14,21 @@
 #define TP_STATUS_GSO_TCP (1 << 8) // Linux 5.14; older headers do not define it
 #endif
 
+// Adds the kernel's statistics and what is pending to the counters, under the lock of their readers.
+void update_counters(struct reader *reader, struct tap *tap) {
+  pthread_mutex_lock(&reader->lock);
+  read_statistics(tap);
+  tap->counters.refused += tap->pending_refused;
+  tap->counters.truncated += tap->pending_truncated;
+  pthread_mutex_unlock(&reader->lock);
+  tap->pending_refused = tap->pending_truncated = 0;
+}
+
 void next_sink(struct reader *reader, struct tap *tap) {
   flush(reader, tap);
   struct sink *done = tap->sink;
   tap->sink = done->next;
-  read_statistics(tap);
+  update_counters(reader, tap);
   struct event event = {.kind = EVENT_MOVED, .id = tap->id};
   event.moved.fd = done->fd;
   event.moved.counters = tap->counters;
@@ -92,7 +102,7 @@ static bool take_frame(struct reader *reader, struct tap *tap, const struct tpac
   struct sink *sink = sink_with_room(reader, tap, size);
   if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length)
-    tap->counters.truncated++;
+    tap->pending_truncated++;
   if (!has_room(reader, sink, size)) flush(reader, tap);
   if (tap->is_write_failed) return tap->pending_refused++, true;
   tap->drops_reported += frame.drops;
@@ -192,7 +202,7 @@ static void take_run(struct reader *reader, struct tap *tap,
 static bool drain_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {
   if (tap->block_packets_done == 0) {
     tap->next_packet = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
-    if (block->hdr.bh1.block_status & TP_STATUS_LOSING) read_statistics(tap);
+    if (block->hdr.bh1.block_status & TP_STATUS_LOSING) update_counters(reader, tap);
   }
   while (tap->block_packets_done < block->hdr.bh1.num_pkts) {
     struct tpacket3_hdr *header = (struct tpacket3_hdr *)tap->next_packet;
@@ -232,11 +242,7 @@ void drain(struct reader *reader, struct tap *tap) {
     break;
   }
   end_batch(reader, tap, is_busy);
-  pthread_mutex_lock(&reader->lock);
-  read_statistics(tap);
-  tap->counters.refused += tap->pending_refused;
-  pthread_mutex_unlock(&reader->lock);
-  tap->pending_refused = 0;
+  update_counters(reader, tap);
 }
 
 // After a stall: a sink was offered, or the present one got more room.

@@ -102,6 +102,8 @@ struct reader *start_reader(emit_function *emit, void *context) {
   bool is_ready = reader->epoll_fd >= 0 && reader->wake_fd >= 0 &&
                   epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, reader->wake_fd, &event) == 0;
   if (is_ready && pthread_create(&reader->thread, NULL, run_reader, reader) == 0) return reader;
+  if (reader->epoll_fd >= 0) close(reader->epoll_fd);
+  if (reader->wake_fd >= 0) close(reader->wake_fd);
   free(reader);
   return NULL;
 }
@@ -125,7 +127,7 @@ void post_command(struct reader *reader, struct command command) {
   *copy = command;
   copy->next = NULL;
   pthread_mutex_lock(&reader->lock);
-  *reader->last_command = copy;
+  __atomic_store_n(reader->last_command, copy, __ATOMIC_RELEASE); // has_commands() takes no lock
   reader->last_command = &copy->next;
   pthread_mutex_unlock(&reader->lock);
   uint64_t one = 1;

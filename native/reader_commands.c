@@ -34,9 +34,7 @@ static void set_limits(struct limit_group *group, int64_t packets, int64_t bytes
 
 // The new window applies to packets that still lie in the ring, the old one to the drops so far.
 static void set_window(struct reader *reader, struct tap *tap, struct window window) {
-  pthread_mutex_lock(&reader->lock);
-  read_statistics(tap);
-  pthread_mutex_unlock(&reader->lock);
+  update_counters(reader, tap);
   tap->window = window;
 }
 
@@ -96,7 +94,7 @@ void run_commands(struct reader *reader) {
   flush_held(reader);
   pthread_mutex_lock(&reader->lock);
   struct command *command = reader->first_command;
-  reader->first_command = NULL;
+  __atomic_store_n(&reader->first_command, NULL, __ATOMIC_RELAXED);
   reader->last_command = &reader->first_command;
   pthread_mutex_unlock(&reader->lock);
   while (command) {

@@ -49,6 +49,7 @@ void end_batch(struct reader *reader, struct tap *tap, bool is_busy);
 void flush_held(struct reader *reader);
 
 // drain.c
+void update_counters(struct reader *reader, struct tap *tap);
 void drain(struct reader *reader, struct tap *tap);
 void resume_drain(struct reader *reader, struct tap *tap);
 void next_sink(struct reader *reader, struct tap *tap);

@@ -81,7 +81,8 @@ struct tap {
   uint64_t matched_packets;              // of those, within the window and matched by the program
   uint64_t drops_reported;               // of counters.dropped, already written into a record
   // Encoded and not yet written.
-  uint64_t pending_packets, pending_bytes, pending_refused, pending_first_ns, pending_last_ns;
+  uint64_t pending_packets, pending_bytes, pending_first_ns, pending_last_ns;
+  uint64_t pending_refused, pending_truncated; // not yet in the counters
   uint8_t *partial_record; // the rest of a record of which a pipe took the beginning
   size_t partial_bytes;
   bool has_written, is_stalled, is_write_failed, is_closing;

@@ -1,17 +1,22 @@
 // Passes changes of interfaces on to the subscribers. When the kernel's messages overflowed the
 // socket, lists the interfaces and compares them with the known ones to find what changed.
+// A list that fails is repeated at the next change.
 
+import { TapError } from '../../model/errors.ts'
 import type { Link, LinkChange } from '../driver.ts'
 import type { AddonBinding, NativeLinkEvent } from './addon.ts'
 
+type LinkEvents = Pick<AddonBinding, 'onLinkEvent'>
+
 export class LinkWatch {
-  readonly #binding: AddonBinding
+  readonly #binding: LinkEvents
   readonly #list: () => Promise<readonly Link[]>
   readonly #names = new Map<number, string>() // by interface index
   readonly #listeners = new Set<(change: LinkChange) => void>()
   #subscription: Disposable | undefined
+  #isBehind = false // changes were lost, and the links were not compared since
 
-  constructor(binding: AddonBinding, list: () => Promise<readonly Link[]>) {
+  constructor(binding: LinkEvents, list: () => Promise<readonly Link[]>) {
     this.#binding = binding
     this.#list = list
   }
@@ -30,12 +35,18 @@ export class LinkWatch {
   }
 
   #handle(event: NativeLinkEvent): void {
-    if (event.kind === 'linksLost')
-      void this.#list().then(
-        links => this.#compare(links),
-        () => {},
-      ) // the next loss lists again
-    else this.#emit({ kind: changeKind(event), name: event.name, index: event.index })
+    if (event.kind === 'link') this.#emit({ kind: changeKind(event), name: event.name, index: event.index })
+    if (event.kind === 'linksLost' || this.#isBehind) void this.#catchUp()
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#isBehind = false
+    try {
+      this.#compare(await this.#list())
+    } catch (error) {
+      if (!(error instanceof TapError)) throw error
+      this.#isBehind = true
+    }
   }
 
   #compare(links: readonly Link[]): void {
