@@ -177,8 +177,10 @@ static napi_value watch_links(napi_env env, napi_callback_info info) {
 
 static void stop_instance(void *data) {
   struct instance *instance = data;
-  if (instance->reader) stop_reader(instance->reader);
+  stop_reader(instance->reader);
   instance->reader = NULL;
+  // Node frees it only after the last thread that uses it has released it.
+  napi_release_threadsafe_function(instance->callback, napi_tsfn_release);
 }
 
 // start(callback): once for each environment
@@ -194,8 +196,10 @@ static napi_value start(napi_env env, napi_callback_info info) {
   CHECK(napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, NULL,
                                         deliver_event, &instance->callback));
   instance->reader = start_reader(queue_event, instance);
-  if (!instance->reader)
+  if (!instance->reader) {
+    napi_release_threadsafe_function(instance->callback, napi_tsfn_abort);
     return napi_throw_error(env, NULL, "Cannot start the addon: no thread can be made"), NULL;
+  }
   CHECK(napi_add_env_cleanup_hook(env, stop_instance, instance));
   return NULL;
 }

@@ -64,7 +64,7 @@ function sanitizerEnvironment() {
   const preload = join(root, 'scripts', 'sanitizedAddon.mjs')
   return {
     LD_PRELOAD: run('gcc', ['-print-file-name=libasan.so']).trim(),
-    ASAN_OPTIONS: `${log}:detect_leaks=1:leak_check_at_exit=0:detect_stack_use_after_return=1`,
+    ASAN_OPTIONS: `${log}:detect_leaks=1:leak_check_at_exit=0:malloc_context_size=10`,
     UBSAN_OPTIONS: `${log}:print_stacktrace=1`,
     NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`.trim(),
   }
