@@ -26,6 +26,11 @@ export type StoredFile = { readonly ok: true; readonly url: string; readonly byt
 
 export type FoundObject = { readonly bytes: number; readonly sha256?: string }
 
+/** Whether the store has this file already; only a source that names its checksum can be compared. */
+export function isSameFile(found: FoundObject | undefined, { bytes, sha256 }: FileSource): found is Required<FoundObject> {
+  return found?.sha256 !== undefined && found.sha256 === sha256 && found.bytes === bytes
+}
+
 export interface Store {
   /** Whole and checked on the other side, or a failure. Sends nothing that is already there. */
   put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure>
@@ -33,7 +38,7 @@ export interface Store {
   head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure>
   /** Drops what an upload that never ended has left there. */
   discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure>
-  /** Twice is fine. */
+  /** Idempotent. */
   close(): void
 }
 

@@ -120,7 +120,6 @@ export const toCut: readonly string[] = [
   'src/gateway/download.ts → src/gateway/server.ts',
   'src/gateway/fileIndex.ts → src/gateway/server.ts',
   'src/kubectl/client/copyManifest.ts → src/kubectl/command/download.ts',
-  'src/store/s3/verify.ts → src/store/s3/resume.ts',
 ]
 
 /** The keys of a file: its folder's, and those of the folders above. None: the file's folder is not in the table. */

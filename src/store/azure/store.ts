@@ -10,6 +10,7 @@ import { type Attempts, attempt, ifAllowed } from '../retry.ts'
 import {
   type FileSource,
   type FoundObject,
+  isSameFile,
   type SecretValues,
   type Store,
   type StoredFile,
@@ -28,36 +29,35 @@ export type BlobStoreDeps = {
 }
 
 export class BlobStore implements Store {
-  readonly #parts: BlobStoreDeps
+  readonly #deps: BlobStoreDeps
 
-  constructor(parts: BlobStoreDeps) {
-    this.#parts = parts
+  constructor(deps: BlobStoreDeps) {
+    this.#deps = deps
   }
 
   async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
     try {
       const name = storeKey(undefined, key)
-      const blob = this.#parts.container.blob(name)
-      const there = await ifAllowed(signal, this.#find(blob, signal))
-      const isThere = there?.sha256 !== undefined && there.sha256 === source.sha256 && there.bytes === source.bytes
-      const send = () => this.#send(blob, source, signal)
-      const again = (error: unknown) => {
-        if (error instanceof BlocksGoneError) return send() // once more: it asks again which blocks are there
+      const blob = this.#deps.container.blob(name)
+      const resend = (error: unknown) => {
+        if (error instanceof BlocksGoneError) return this.#send(blob, source, signal) // lists the blocks anew
         throw error
       }
-      const { bytes, sha256 } = isThere ? { bytes: there.bytes, sha256: source.sha256 ?? '' } : await send().catch(again)
-      return { ok: true, url: this.#parts.container.urlOf(name), bytes, sha256 }
+      const found = await ifAllowed(signal, this.#find(blob, signal))
+      const sent = isSameFile(found, source) ? found : await this.#send(blob, source, signal).catch(resend)
+      const { bytes, sha256 } = sent
+      return { ok: true, url: this.#deps.container.urlOf(name), bytes, sha256 }
     } catch (error) {
-      return toFailure(error, `Cannot upload "${key}" to blobUpload`, signal, this.#parts.secret)
+      return toFailure(error, `Cannot upload "${key}" to blobUpload`, signal, this.#deps.secret)
     }
   }
 
   async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
-      const found = await this.#find(this.#parts.container.blob(storeKey(undefined, key)), signal)
+      const found = await this.#find(this.#deps.container.blob(storeKey(undefined, key)), signal)
       return { ok: true, ...(found && { found }) }
     } catch (error) {
-      return toFailure(error, `Cannot look for "${key}" in blobUpload`, signal, this.#parts.secret)
+      return toFailure(error, `Cannot look for "${key}" in blobUpload`, signal, this.#deps.secret)
     }
   }
 
@@ -67,7 +67,7 @@ export class BlobStore implements Store {
   }
 
   close(): void {
-    this.#parts.close()
+    this.#deps.close()
   }
 
   async #find(blob: BlockBlobClient, signal: AbortSignal): Promise<FoundObject | undefined> {
@@ -91,10 +91,10 @@ export class BlobStore implements Store {
     source: FileSource,
     signal: AbortSignal,
   ): Promise<{ readonly bytes: number; readonly sha256: string }> {
-    const parts = new PartBuffer(source, this.#parts.attempts)
+    const parts = new PartBuffer(source, this.#deps.attempts)
     const there = await this.#blocksThere(blob, signal)
     const ids: string[] = []
-    await eachAtOnce(parts.read(signal), this.#parts.attempts.effort.partsAtOnce, async part => {
+    await eachAtOnce(parts.read(signal), this.#deps.attempts.effort.partsAtOnce, async part => {
       const id = blockId(part)
       ids[part.index] = id
       if (part.bytes.length > 0 && there.get(id) !== part.bytes.length) await this.#sendBlock(blob, id, part, signal)
@@ -148,7 +148,7 @@ export class BlobStore implements Store {
   }
 
   #try<T>(signal: AbortSignal, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return attempt(this.#parts.attempts, signal, request)
+    return attempt(this.#deps.attempts, signal, request)
   }
 }
 

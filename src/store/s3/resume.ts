@@ -1,28 +1,17 @@
-// What earlier uploads of an object left on the server, and which of its parts are the ones we would send.
-import { ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from '@aws-sdk/client-s3'
+// Unfinished multipart uploads of an object, and the parts that the server has of one. In: the object's place. Out: upload ids,
+// the newest first found by unfinishedUpload(), and the parts by number.
+import { ListMultipartUploadsCommand, ListPartsCommand } from '@aws-sdk/client-s3'
+import type { DonePart, ObjectPlace } from './types.ts'
 import { plainEtag } from './verify.ts'
-
-export type UploadPlace = { readonly client: S3Client; readonly Bucket: string; readonly Key: string }
-
-export type DonePart = {
-  /** From 1. */
-  readonly number: number
-  readonly bytes: number
-  readonly etag?: string
-  /** Base64. */
-  readonly sha256?: string
-  /** Hexadecimal; only of our own. */
-  readonly md5?: string
-}
 
 const pagesMax = 100
 
-/** The newest one's name. */
-export async function unfinishedUpload(place: UploadPlace, signal: AbortSignal): Promise<string | undefined> {
+/** The id of the newest one. */
+export async function unfinishedUpload(place: ObjectPlace, signal: AbortSignal): Promise<string | undefined> {
   return (await unfinishedUploads(place, signal)).toSorted((a, b) => b.beganMs - a.beganMs)[0]?.uploadId
 }
 
-export async function unfinishedUploads({ client, Bucket, Key }: UploadPlace, abortSignal: AbortSignal) {
+export async function unfinishedUploads({ client, Bucket, Key }: ObjectPlace, abortSignal: AbortSignal) {
   const found: { readonly uploadId: string; readonly beganMs: number }[] = []
   let markers: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined = {}
   for (let page = 0; markers && page < pagesMax; page++) {
@@ -43,7 +32,7 @@ export async function unfinishedUploads({ client, Bucket, Key }: UploadPlace, ab
 }
 
 export async function listedParts(
-  { client, Bucket, Key }: UploadPlace,
+  { client, Bucket, Key }: ObjectPlace,
   UploadId: string,
   abortSignal: AbortSignal,
 ): Promise<ReadonlyMap<number, DonePart>> {
@@ -63,7 +52,7 @@ export async function listedParts(
   }
 }
 
-/** By the strongest checksum the server has of it. */
+/** Compares by the strongest checksum that the server has of the part. */
 export function isSamePart(there: DonePart, ours: DonePart): boolean {
   if (there.bytes !== ours.bytes) return false
   return there.sha256 !== undefined ? there.sha256 === ours.sha256 : plainEtag(there.etag) === ours.md5

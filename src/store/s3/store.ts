@@ -1,14 +1,7 @@
-// Files to S3: small ones in one request, others in parts. Every request carries the SHA-256 of its bytes, which the server
-// checks; the object that comes out is compared by length and checksum. An upload that a process left unfinished goes on: parts
-// the server has, with the checksum of what would be sent, are not sent again.
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3'
+// Files to S3: small ones in one request, others in parts. In: a key and a source. Out: the URL, the length and the SHA-256 of
+// the object. Every request carries the SHA-256 of its bytes, which the server checks; the object is then compared by length and
+// checksum. Refuses as a value what the store, the Secret or the network refused.
+import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import type { S3Target } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
 import { eachAtOnce, type Part, PartBuffer } from '../multipart.ts'
@@ -17,18 +10,19 @@ import { type Attempts, attempt, ifAllowed } from '../retry.ts'
 import {
   type FileSource,
   type FoundObject,
+  isSameFile,
   type SecretValues,
   type Store,
   type StoredFile,
-  StoreError,
   type StoreFailure,
 } from '../store.ts'
 import type { Bucket } from './client.ts'
 import { isMissing, UploadGoneError } from './errors.ts'
-import { type DonePart, isSamePart, listedParts, unfinishedUpload, unfinishedUploads } from './resume.ts'
-import { agreesWith, ofParts } from './verify.ts'
+import { abortUploads, MultipartUpload } from './multipartUpload.ts'
+import type { ObjectContext } from './types.ts'
+import { verifyObject } from './verify.ts'
 
-export type S3Parts = {
+export type S3StoreDeps = {
   readonly target: S3Target
   readonly bucket: Bucket
   readonly secret: SecretValues
@@ -36,24 +30,21 @@ export type S3Parts = {
   readonly close: () => void
 }
 
-export class S3Store implements Store {
-  readonly #parts: S3Parts
+type SentFile = { readonly bytes: number; readonly sha256: string }
 
-  constructor(parts: S3Parts) {
-    this.#parts = parts
+export class S3Store implements Store {
+  readonly #deps: S3StoreDeps
+
+  constructor(deps: S3StoreDeps) {
+    this.#deps = deps
   }
 
   async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
     try {
-      const name = storeKey(this.#parts.target.path, key)
-      const there = await ifAllowed(signal, this.#find(name, signal))
-      if (there?.sha256 !== undefined && there.sha256 === source.sha256 && there.bytes === source.bytes)
-        return this.#stored(name, there.bytes, there.sha256)
-      const { bytes, sha256 } = await this.#send(name, source, signal).catch(error => {
-        if (!(error instanceof UploadGoneError)) throw error
-        return this.#send(name, source, signal) // somebody removed it under our hands: once more from the start
-      })
-      return this.#stored(name, bytes, sha256)
+      const context = this.#contextOf(key, signal)
+      const found = await ifAllowed(signal, find(context))
+      const sent = isSameFile(found, source) ? found : await this.#send(context, source)
+      return { ok: true, url: this.#deps.bucket.urlOf(context.place.Key), bytes: sent.bytes, sha256: sent.sha256 }
     } catch (error) {
       return this.#failure(error, `Cannot upload "${key}"`, signal)
     }
@@ -61,7 +52,7 @@ export class S3Store implements Store {
 
   async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
-      const found = await this.#find(storeKey(this.#parts.target.path, key), signal)
+      const found = await find(this.#contextOf(key, signal))
       return { ok: true, ...(found && { found }) }
     } catch (error) {
       return this.#failure(error, `Cannot look for "${key}"`, signal)
@@ -70,9 +61,7 @@ export class S3Store implements Store {
 
   async discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure> {
     try {
-      const name = storeKey(this.#parts.target.path, key)
-      const left = await this.#try(signal, abort => unfinishedUploads(this.#at(name), abort))
-      for (const { uploadId } of left) await this.#abort(name, uploadId, signal)
+      await abortUploads(this.#contextOf(key, signal))
       return { ok: true }
     } catch (error) {
       return this.#failure(error, `Cannot remove what is left of "${key}"`, signal)
@@ -80,174 +69,72 @@ export class S3Store implements Store {
   }
 
   close(): void {
-    this.#parts.bucket.client.destroy()
-    this.#parts.close()
+    this.#deps.bucket.client.destroy()
+    this.#deps.close()
   }
 
-  async #find(name: string, signal: AbortSignal): Promise<FoundObject | undefined> {
-    const { client, Bucket } = this.#at(name)
-    return this.#try(signal, async abortSignal => {
-      try {
-        const head = await client.send(new HeadObjectCommand({ Bucket, Key: name }), { abortSignal })
-        const sha256 = head.Metadata?.sha256
-        return { bytes: head.ContentLength ?? 0, ...(sha256 !== undefined && { sha256 }) }
-      } catch (error) {
-        if (isMissing(error)) return undefined
-        throw error
-      }
-    })
-  }
-
-  async #send(name: string, source: FileSource, signal: AbortSignal): Promise<{ readonly bytes: number; readonly sha256: string }> {
-    const parts = new PartBuffer(source, this.#parts.attempts)
-    const read = parts.read(signal)
-    const { value: first } = (await read.next()) as { readonly value: Part } // there is always one
-    if (first.bytes.length < parts.partBytes) {
-      const sha256 = parts.digest()
-      await read.return(undefined)
-      await this.#sendWhole(name, first, signal)
-      return { bytes: first.bytes.length, sha256 }
-    }
-    const upload = await this.#begin(name, source, signal)
-    const done: DonePart[] = []
-    await eachAtOnce(from(first, read), this.#parts.attempts.effort.partsAtOnce, async part => {
-      done.push(await this.#sendPart(name, upload, part, signal))
-      parts.free(part)
-    })
-    const sha256 = parts.digest() // before it becomes an object: a file that changed under our hands does not
-    await this.#finish(
-      name,
-      upload.uploadId,
-      done.toSorted((a, b) => a.number - b.number),
-      signal,
-    )
-    return { bytes: parts.bytes, sha256 }
-  }
-
-  async #sendWhole(name: string, { bytes, sha256, md5 }: Part, signal: AbortSignal): Promise<void> {
-    const { client, Bucket } = this.#at(name)
-    const Metadata = { sha256: sha256.toString('hex') }
-    const answer = await this.#try(signal, abortSignal =>
-      client.send(
-        new PutObjectCommand({
-          Bucket,
-          Key: name,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ChecksumSHA256: sha256.toString('base64'),
-          Metadata,
-        }),
-        { abortSignal },
-      ),
-    )
-    await this.#verify(name, answer, { bytes: bytes.length, sha256: sha256.toString('base64'), etag: md5.toString('hex') }, signal)
-  }
-
-  async #begin(name: string, { sha256 }: FileSource, signal: AbortSignal) {
-    const at = this.#at(name)
-    const known = await ifAllowed(
-      signal,
-      this.#try(signal, abort => unfinishedUpload(at, abort)),
-    )
-    if (known !== undefined) return { uploadId: known, listed: await this.#try(signal, abort => listedParts(at, known, abort)) }
-    const created = await this.#try(signal, abortSignal =>
-      at.client.send(
-        new CreateMultipartUploadCommand({
-          Bucket: at.Bucket,
-          Key: name,
-          ChecksumAlgorithm: 'SHA256',
-          ...(sha256 !== undefined && { Metadata: { sha256 } }),
-        }),
-        { abortSignal },
-      ),
-    )
-    if (!created.UploadId) throw new StoreError('the store began an upload without naming it')
-    return { uploadId: created.UploadId, listed: new Map<number, DonePart>() }
-  }
-
-  async #sendPart(
-    name: string,
-    { uploadId, listed }: { readonly uploadId: string; readonly listed: ReadonlyMap<number, DonePart> },
-    { index, bytes, sha256, md5 }: Part,
-    signal: AbortSignal,
-  ): Promise<DonePart> {
-    const made = { number: index + 1, bytes: bytes.length, sha256: sha256.toString('base64'), md5: md5.toString('hex') }
-    const there = listed.get(made.number)
-    if (there && isSamePart(there, made)) return { ...made, ...(there.etag !== undefined && { etag: there.etag }) }
-    const { client, Bucket } = this.#at(name)
-    const { ETag } = await this.#try(signal, abortSignal =>
-      client.send(
-        new UploadPartCommand({
-          Bucket,
-          Key: name,
-          UploadId: uploadId,
-          PartNumber: made.number,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ChecksumSHA256: made.sha256,
-        }),
-        { abortSignal },
-      ),
-    )
-    return { ...made, ...(ETag !== undefined && { etag: ETag }) }
-  }
-
-  async #finish(name: string, uploadId: string, done: readonly DonePart[], signal: AbortSignal): Promise<void> {
-    const { client, Bucket } = this.#at(name)
-    const MultipartUpload = { Parts: done.map(({ number, etag, sha256 }) => ({ PartNumber: number, ETag: etag, ChecksumSHA256: sha256 })) }
-    const expected = ofParts(done)
-    const answer = await this.#try(signal, abortSignal =>
-      client.send(new CompleteMultipartUploadCommand({ Bucket, Key: name, UploadId: uploadId, MultipartUpload }), { abortSignal }),
-    ).catch(error => {
+  /** A second time from the start if somebody removed the unfinished upload meanwhile. */
+  #send(context: ObjectContext, source: FileSource): Promise<SentFile> {
+    return send(context, source).catch(error => {
       if (!(error instanceof UploadGoneError)) throw error
-      return {} // completed by a try whose answer was lost, or gone: what is there now tells
-    })
-    await this.#verify(name, answer, expected, signal).catch(error => {
-      throw error instanceof StoreError && !('ETag' in answer) ? new UploadGoneError(error.message) : error
+      return send(context, source)
     })
   }
 
-  /** By the answer to the last request, then by what the store says it has. Some keys may only write: then the answer has to do. */
-  async #verify(name: string, answer: object, expected: Parameters<typeof agreesWith>[1], signal: AbortSignal): Promise<void> {
-    const { client, Bucket } = this.#at(name)
-    const request = new HeadObjectCommand({ Bucket, Key: name, ChecksumMode: 'ENABLED' })
-    const head = await ifAllowed(
-      signal,
-      this.#try(signal, abortSignal =>
-        client.send(request, { abortSignal }).catch(error => {
-          throw isMissing(error) ? new StoreError('the store does not have what was sent') : error
-        }),
-      ),
-    )
-    const refused = agreesWith(head ?? { ...answer, ContentLength: expected.bytes }, expected)
-    if (refused) throw new StoreError(refused)
-  }
-
-  #abort(name: string, UploadId: string, signal: AbortSignal): Promise<unknown> {
-    const { client, Bucket } = this.#at(name)
-    return this.#try(signal, abortSignal =>
-      client.send(new AbortMultipartUploadCommand({ Bucket, Key: name, UploadId }), { abortSignal }),
-    ).catch(error => {
-      if (!(error instanceof UploadGoneError)) throw error
-    })
-  }
-
-  #at(Key: string) {
-    return { client: this.#parts.bucket.client, Bucket: this.#parts.target.bucket, Key }
-  }
-
-  #try<T>(signal: AbortSignal, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return attempt(this.#parts.attempts, signal, request)
-  }
-
-  #stored(name: string, bytes: number, sha256: string): StoredFile {
-    return { ok: true, url: this.#parts.bucket.urlOf(name), bytes, sha256 }
+  #contextOf(key: string, signal: AbortSignal): ObjectContext {
+    const { target, bucket, attempts } = this.#deps
+    return { place: { client: bucket.client, Bucket: target.bucket, Key: storeKey(target.path, key) }, attempts, signal }
   }
 
   #failure(error: unknown, doing: string, signal: AbortSignal): StoreFailure {
-    const { target, secret } = this.#parts
+    const { target, secret } = this.#deps
     return toFailure(error, `${doing} in s3Upload.bucket "${target.bucket}"`, signal, secret)
   }
+}
+
+async function find({ place, attempts, signal }: ObjectContext): Promise<FoundObject | undefined> {
+  const { client, Bucket, Key } = place
+  return attempt(attempts, signal, async abortSignal => {
+    try {
+      const head = await client.send(new HeadObjectCommand({ Bucket, Key }), { abortSignal })
+      const sha256 = head.Metadata?.sha256
+      return { bytes: head.ContentLength ?? 0, ...(sha256 !== undefined && { sha256 }) }
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  })
+}
+
+async function send(context: ObjectContext, source: FileSource): Promise<SentFile> {
+  const { attempts, signal } = context
+  const parts = new PartBuffer(source, attempts)
+  const read = parts.read(signal)
+  const { value: first } = (await read.next()) as { readonly value: Part } // there is always one
+  if (first.bytes.length < parts.partBytes) {
+    const sha256 = parts.digest()
+    await read.return(undefined)
+    await sendWhole(context, first)
+    return { bytes: first.bytes.length, sha256 }
+  }
+  const upload = await MultipartUpload.begin(context, source)
+  await eachAtOnce(from(first, read), attempts.effort.partsAtOnce, async part => {
+    await upload.sendPart(part)
+    parts.free(part)
+  })
+  const sha256 = parts.digest() // before the upload becomes an object: a file that changed meanwhile does not
+  await upload.complete()
+  return { bytes: parts.bytes, sha256 }
+}
+
+async function sendWhole(context: ObjectContext, { bytes, sha256, md5 }: Part): Promise<void> {
+  const { place, attempts, signal } = context
+  const { client, Bucket, Key } = place
+  const checksum = sha256.toString('base64')
+  const Metadata = { sha256: sha256.toString('hex') }
+  const input = { Bucket, Key, Body: bytes, ContentLength: bytes.length, ChecksumSHA256: checksum, Metadata }
+  const answer = await attempt(attempts, signal, abortSignal => client.send(new PutObjectCommand(input), { abortSignal }))
+  await verifyObject(context, answer, { bytes: bytes.length, sha256: checksum, etag: md5.toString('hex') })
 }
 
 async function* from<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {

@@ -32,13 +32,13 @@ const overlapBytes = 1024 * 1024 // of what is there; a server may have written 
 const longestMs = 2 ** 31 - 1 // a whole upload has no limit; each of its requests has (SftpSession)
 
 export class SftpStore implements Store {
-  readonly #parts: SftpStoreDeps
+  readonly #deps: SftpStoreDeps
   readonly #attempts: Attempts
   #session: SftpSession | undefined
 
-  constructor(parts: SftpStoreDeps) {
-    this.#parts = parts
-    this.#attempts = { ...parts.attempts, effort: { ...parts.attempts.effort, requestMs: longestMs } }
+  constructor(deps: SftpStoreDeps) {
+    this.#deps = deps
+    this.#attempts = { ...deps.attempts, effort: { ...deps.attempts.effort, requestMs: longestMs } }
   }
 
   async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
@@ -130,7 +130,7 @@ export class SftpStore implements Store {
     name: string,
     { bytes, sha256 }: { readonly bytes: number; readonly sha256: string },
   ): Promise<StoredFile> {
-    const { host, port } = this.#parts.target
+    const { host, port } = this.#deps.target
     const path = await session.request<string>((sftp, done) => sftp.realpath(name, done))
     const place = `${plainHost(host).includes(':') ? `[${plainHost(host)}]` : plainHost(host)}${port === 22 ? '' : `:${port}`}`
     return { ok: true, url: `sftp://${place}${path.split('/').map(encodeURIComponent).join('/')}`, bytes, sha256 }
@@ -138,7 +138,7 @@ export class SftpStore implements Store {
 
   #try<T>(signal: AbortSignal, request: (session: SftpSession) => Promise<T>): Promise<T> {
     return attempt(this.#attempts, signal, async abort => {
-      if (!this.#session?.isOpen) this.#session = await SftpSession.open(this.#parts.session, abort)
+      if (!this.#session?.isOpen) this.#session = await SftpSession.open(this.#deps.session, abort)
       const session = this.#session
       const stop = () => session[Symbol.dispose]() // ends whatever is asked
       abort.addEventListener('abort', stop, { once: true })
@@ -152,12 +152,12 @@ export class SftpStore implements Store {
 
   /** Below the folder one logs in to, unless the path begins with a slash. */
   #nameOf(key: string): string {
-    const { path } = this.#parts.target
+    const { path } = this.#deps.target
     return `${path?.startsWith('/') ? '/' : ''}${storeKey(path, key)}`
   }
 
   #failure(error: unknown, doing: string, signal: AbortSignal): StoreFailure {
-    const { target, secret } = this.#parts
+    const { target, secret } = this.#deps
     return toFailure(error, `${doing} at sftp.host "${target.host}"`, signal, secret)
   }
 }
