@@ -1,4 +1,5 @@
-// The row of one endpoint in one capture: what was counted before plus what the present driver counts. Pure.
+// Arithmetic on the actual state of one endpoint: counters that add up, and gaps.
+// In: an endpoint's state and what changes. Out: its next state. Counters of earlier taps stay part of it. Pure.
 
 import type { TapCounters } from '../driver/driver.ts'
 import type { ActualEndpoint, Gap } from '../model/actualState.ts'
@@ -6,7 +7,7 @@ import type { CloseReason } from '../model/codes.ts'
 
 export const noCounters: TapCounters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
 
-/** Closes after which the capture should have gone on: the time until it is open again is a gap. */
+/** Close reasons after which the capture is still wanted: the time until the next tap opens is a gap. */
 const gapReasons: Partial<Record<CloseReason, string>> = {
   replaced: 'the pod or its interface was replaced',
   changed: 'the capture was edited',
@@ -16,21 +17,21 @@ const gapReasons: Partial<Record<CloseReason, string>> = {
   stopping: 'the agent was restarted',
 }
 
-const gapsMax = 100 // the oldest go: status must not grow without end
+const gapsMax = 100 // the oldest are removed, so that the status stays bounded
 
-export function withCounters(row: ActualEndpoint, more: TapCounters): ActualEndpoint {
+export function withCounters(endpoint: ActualEndpoint, more: TapCounters): ActualEndpoint {
   return {
-    ...row,
-    packets: row.packets + more.packets,
-    bytes: row.bytes + more.bytes,
-    received: row.received + more.received,
-    dropped: row.dropped + more.dropped,
-    refused: row.refused + more.refused,
-    truncated: row.truncated + more.truncated,
+    ...endpoint,
+    packets: endpoint.packets + more.packets,
+    bytes: endpoint.bytes + more.bytes,
+    received: endpoint.received + more.received,
+    dropped: endpoint.dropped + more.dropped,
+    refused: endpoint.refused + more.refused,
+    truncated: endpoint.truncated + more.truncated,
   }
 }
 
-/** The row as it is when a tap opens: a first one, or the one of before with the gap in between. */
+/** The state when a tap opens: a new one, or the one before with the gap in between. */
 export function opened(
   before: ActualEndpoint | undefined,
   now: Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
@@ -47,8 +48,8 @@ export function opened(
   return { ...rest, ...now, startedAtMs: before.startedAtMs ?? atMs, gaps }
 }
 
-export function ended(row: ActualEndpoint, atMs: number): ActualEndpoint {
-  return { ...row, endedAtMs: atMs, gaps: closeGap(row.gaps, atMs) }
+export function ended(endpoint: ActualEndpoint, atMs: number): ActualEndpoint {
+  return { ...endpoint, endedAtMs: atMs, gaps: closeGap(endpoint.gaps, atMs) }
 }
 
 export function addGap(gaps: readonly Gap[], gap: Gap): Gap[] {
@@ -59,8 +60,8 @@ export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
   return gaps.map(gap => (gap.toMs === undefined ? { ...gap, toMs: Math.max(gap.fromMs, atMs) } : gap))
 }
 
-export function withoutMessage({ message: _, ...row }: ActualEndpoint): ActualEndpoint {
-  return row
+export function withoutMessage({ message: _, ...endpoint }: ActualEndpoint): ActualEndpoint {
+  return endpoint
 }
 
 export function isInGap({ gaps }: ActualEndpoint): boolean {

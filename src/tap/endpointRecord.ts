@@ -1,6 +1,7 @@
-// The row of an open tap in its capture's folder: what all of its driver's taps that are closed have counted, its gaps, and why
-// nothing arrives now. It begins when the capture's window opens: before that the folder shows neither a row nor a new file, and
-// of what happened only a gap that lasts becomes part of it.
+// The record of an open tap's endpoint in its capture's folder: counters, gaps, and why no packet arrives.
+// In: counters of the driver's taps that were closed, interruptions, the window. Out: the endpoint's actual state.
+// It begins when the capture's window opens: before that the folder shows neither the endpoint nor a new file. A gap that is open
+// then is kept.
 
 import type { TapCounters } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
@@ -19,122 +20,125 @@ type EndpointRecordDeps = {
   readonly identity: EndpointIdentity
   readonly live: () => LiveEndpoint
 }
-type Timed = Pick<TapSpec, 'window' | 'limits'>
+type TimedSpec = Pick<TapSpec, 'window' | 'limits'>
 
 export class EndpointRecord {
-  readonly #parts: EndpointRecordDeps
-  #facts: ActualEndpoint
+  readonly #deps: EndpointRecordDeps
+  #state: ActualEndpoint
   #message: string | undefined
   #openedAtMs: number | undefined
   #hasBegun = false
 
-  constructor(parts: EndpointRecordDeps, fileName: string) {
-    this.#parts = parts
-    this.#facts = this.#fresh(parts.clock.now())
-    parts.folder.prepare(parts.identity.name, fileName)
+  constructor(deps: EndpointRecordDeps, fileName: string) {
+    this.#deps = deps
+    this.#state = this.#stateAt(deps.clock.now())
+    deps.folder.prepare(deps.identity.name, fileName)
   }
 
-  get facts(): ActualEndpoint {
-    return this.#facts
+  /** Without the counters of the driver's present tap. */
+  get state(): ActualEndpoint {
+    return this.#state
   }
 
-  /** Why nothing arrives now. */
+  /** Why no packet arrives. */
   get message(): string | undefined {
     return this.#message
   }
 
   get isInGap(): boolean {
-    return isInGap(this.#facts)
+    return isInGap(this.#state)
   }
 
   get hasBegun(): boolean {
     return this.#hasBegun
   }
 
-  /** What the packets' times must be within: the capture's window, and what its limit in time leaves of it. */
-  windowOf({ window, limits }: Timed): TapWindow {
-    const { folder, clock } = this.#parts
-    const isToCome = window.fromMs !== undefined && window.fromMs > clock.now()
-    return cutByLimit(window, folder.firstOpenedAtMs ?? (isToCome ? window.fromMs : undefined), limits.durationMs)
+  /** When packets are kept: the capture's window, cut by its limit on the duration. */
+  windowOf({ window, limits }: TimedSpec): TapWindow {
+    const { folder, clock } = this.#deps
+    const isFuture = window.fromMs !== undefined && window.fromMs > clock.now()
+    return cutByLimit(window, folder.firstOpenedAtMs ?? (isFuture ? window.fromMs : undefined), limits.durationMs)
   }
 
   noteOpened(): void {
-    this.#openedAtMs = this.#parts.clock.now()
+    this.#openedAtMs = this.#deps.clock.now()
   }
 
-  isDue({ window }: Timed): boolean {
-    return this.#parts.clock.now() >= (window.fromMs ?? 0)
+  isDue({ window }: TimedSpec): boolean {
+    return this.#deps.clock.now() >= (window.fromMs ?? 0)
   }
 
-  begin({ window }: Timed): void {
+  begin({ window }: TimedSpec): void {
     this.#hasBegun = true
-    const { folder, clock, identity, live } = this.#parts
+    const { folder, clock, identity, live } = this.#deps
     const atMs = Math.max(window.fromMs ?? 0, this.#openedAtMs ?? clock.now())
-    const lasting = this.#facts.gaps.find(({ toMs }) => toMs === undefined)
-    this.#facts = this.#fresh(atMs)
-    if (lasting) this.#addGap(lasting.reason, atMs)
+    const openGap = this.#state.gaps.find(({ toMs }) => toMs === undefined)
+    this.#state = this.#stateAt(atMs)
+    if (openGap) this.#addGap(openGap.reason, atMs)
     folder.begin(identity.name, live, atMs)
   }
 
   with(counters: TapCounters): ActualEndpoint {
-    return withCounters(this.#facts, counters)
+    return withCounters(this.#state, counters)
   }
 
-  counted(now: TapCounters): number {
-    return countedIn(this.#facts) + countedIn(now)
+  /** A number that changes with every counted packet. */
+  changeCounter(now: TapCounters): number {
+    return countedIn(this.#state) + countedIn(now)
   }
 
-  /** A driver's tap is closed: what it counted. */
+  /** Adds the counters of a driver's tap that was closed. */
   add(counters: TapCounters): void {
-    this.#facts = this.with(counters)
+    this.#state = this.with(counters)
   }
 
-  /** True: more than was known. */
-  noteCarried(interfacePackets: number): boolean {
-    const isMore = interfacePackets > (this.#facts.interfacePackets ?? 0)
-    if (isMore) this.#facts = { ...this.#facts, interfacePackets }
+  /** True: the number is greater than the one known. */
+  noteInterfacePackets(interfacePackets: number): boolean {
+    const isMore = interfacePackets > (this.#state.interfacePackets ?? 0)
+    if (isMore) this.#state = { ...this.#state, interfacePackets }
     return isMore
   }
 
-  /** True: for another reason than was known. */
+  /** True: the reason is another than the one known. */
   interrupt(reason: string): boolean {
     const message = `Nothing is captured: ${reason}; goes on when it is back`
-    const isNews = message !== this.#message
+    const isChanged = message !== this.#message
     this.#message = message
-    if (!this.isInGap) this.#addGap(reason, this.#parts.clock.now())
-    return isNews
+    if (!this.isInGap) this.#addGap(reason, this.#deps.clock.now())
+    return isChanged
   }
 
   resume(): void {
-    this.#facts = { ...this.#facts, gaps: closeGap(this.#facts.gaps, this.#parts.clock.now()) }
+    this.#state = { ...this.#state, gaps: closeGap(this.#state.gaps, this.#deps.clock.now()) }
     this.#message = undefined
   }
 
-  end(spec: Timed, active: ActiveFile, reason: CloseReason): void {
-    const endMs = Math.min(this.#parts.clock.now(), this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
-    this.#parts.folder.end(this.#facts.name, { facts: ended(this.#facts, endMs), active }, reason)
+  end(spec: TimedSpec, active: ActiveFile, reason: CloseReason): void {
+    const endMs = Math.min(this.#deps.clock.now(), this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
+    this.#deps.folder.end(this.#state.name, { facts: ended(this.#state, endMs), active }, reason)
   }
 
-  /** It ends although it should not: until another tap opens, a gap. */
+  /** Ends the endpoint with a gap that lasts until another tap opens. */
   endInGap(reason: string, active: ActiveFile): void {
-    const nowMs = this.#parts.clock.now()
+    const nowMs = this.#deps.clock.now()
     this.#addGap(reason, nowMs)
     if (!this.#hasBegun) return this.dismiss()
-    this.#parts.folder.end(this.#facts.name, { facts: { ...this.#facts, endedAtMs: nowMs }, active }, 'unmatched')
+    this.#deps.folder.end(this.#state.name, { facts: { ...this.#state, endedAtMs: nowMs }, active }, 'unmatched')
   }
 
-  /** It has not begun and will not. */
+  /** The tap closes before its window. */
   dismiss(): void {
-    this.#parts.folder.dismiss(this.#facts.name)
+    this.#deps.folder.dismiss(this.#state.name)
   }
 
-  #fresh(atMs: number): ActualEndpoint {
-    const before = this.#parts.folder.storedEndpoint(this.#parts.identity.name)
-    return opened(before?.facts, this.#parts.identity, atMs, before?.closed)
+  /** The endpoint's state if it begins at that time. */
+  #stateAt(atMs: number): ActualEndpoint {
+    const before = this.#deps.folder.storedEndpoint(this.#deps.identity.name)
+    return opened(before?.facts, this.#deps.identity, atMs, before?.closed)
   }
 
   #addGap(reason: string, fromMs: number): void {
-    this.#facts = { ...this.#facts, gaps: addGap(this.#facts.gaps, { fromMs, reason }) }
+    this.#state = { ...this.#state, gaps: addGap(this.#state.gaps, { fromMs, reason }) }
   }
 }
 

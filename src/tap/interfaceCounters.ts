@@ -1,5 +1,5 @@
-// How many packets went by the interfaces of taps that have written none yet: so that a message can say whether the filter or
-// the network is to blame. In: taps, and the driver's links, looked at now and then. Nothing is asked once a packet was written.
+// Counts the packets on the interfaces of taps that have written none, so that a message can tell an idle interface from a filter.
+// In: taps, and the driver's links. Out: the number in each tap's record. Asks no driver for a tap that has written a packet.
 
 import type { Driver, Link } from '../driver/driver.ts'
 import { TapError } from '../model/errors.ts'
@@ -7,28 +7,28 @@ import type { Tap } from './tap.ts'
 
 export class InterfaceCounters {
   readonly #driver: Pick<Driver, 'links'>
-  readonly #before = new WeakMap<Tap, number>() // what the interface had carried when the tap was looked at first
+  readonly #before = new WeakMap<Tap, number>() // the interface's counter when it was first read for the tap
 
   constructor(driver: Pick<Driver, 'links'>) {
     this.#driver = driver
   }
 
-  /** Tells the taps. Resolves to whether any of them has something new to say. */
+  /** Resolves to whether the number of any tap changed. */
   async refresh(taps: Iterable<Tap>): Promise<boolean> {
     const waiting = [...taps].filter(tap => tap.isWaiting)
-    let isNews = false
-    for (const [netns, all] of Map.groupBy(waiting, tap => tap.place.netns)) {
+    let isChanged = false
+    for (const [netns, all] of Map.groupBy(waiting, tap => tap.match.netns)) {
       const links = new Map((await this.#linksOf(netns)).map(link => [link.name, link.packets]))
-      for (const tap of all) isNews = this.#tell(tap, links.get(tap.place.interfaceName)) || isNews
+      for (const tap of all) isChanged = this.#note(tap, links.get(tap.match.interfaceName)) || isChanged
     }
-    return isNews
+    return isChanged
   }
 
-  #tell(tap: Tap, packets: number | undefined): boolean {
+  #note(tap: Tap, packets: number | undefined): boolean {
     if (packets === undefined) return false
     const before = this.#before.get(tap)
-    if (before !== undefined && packets >= before) return tap.row.noteCarried(packets - before)
-    this.#before.set(tap, packets) // the first look, or the interface was made anew
+    if (before !== undefined && packets >= before) return tap.record.noteInterfacePackets(packets - before)
+    this.#before.set(tap, packets) // the first reading, or the interface was created again
     return false
   }
 
@@ -36,7 +36,7 @@ export class InterfaceCounters {
     try {
       return await this.#driver.links(netns)
     } catch (error) {
-      if (error instanceof TapError) return [] // it has gone; the tap tells of that itself
+      if (error instanceof TapError) return [] // the namespace is gone: the tap itself reports that
       throw error
     }
   }

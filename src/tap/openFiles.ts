@@ -1,4 +1,6 @@
-// The files of a tap that opens: those of before go on where the records are of the same kind.
+// Opens the files of a tap.
+// In: the capture's folder, the spec and the interface. Out: the rotation, which appends to the active file of an earlier tap if its
+// records have the same filter and form.
 
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { activeName } from '../files/names.ts'

@@ -1,248 +1,257 @@
-// One open tap: its files and, while its interface is there, a driver's tap that writes to them. It follows its interface:
-// gone, the driver's tap is closed and a gap begins; back, another one goes on in the same files. Opened before its window, it
-// leaves no trace until that opens: no row, and files that nobody sees.
-// Owned by TapHolder, which tells it of links and of the time; its work is done one step at a time.
+// One open tap: an endpoint's files and, while its interface exists, a driver's tap that writes to them.
+// In: the spec, link changes, the time, the driver's events. Out: files, the endpoint's record, callbacks to the manager.
+// When the interface is gone it closes the driver's tap and begins a gap; when it is back it opens another one on the same files.
+// A tap opened before its window shows no endpoint and hides its files until the window opens.
+// Steps run one at a time. Refuses with TapError, ExpectedError or the error of a system call.
 
-import type { DriverTap, LinkChange, TapCounters, TapEvent } from '../driver/driver.ts'
-import type { LiveEndpoint } from '../files/captureFolder.ts'
-import { doubledMs } from '../model/backoff.ts'
+import type { Driver, DriverTap, LimitGroup, LinkChange, TapCounters, TapEvent } from '../driver/driver.ts'
+import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
 import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { noCounters } from './endpointCounters.ts'
 import { EndpointRecord } from './endpointRecord.ts'
 import { openRotation } from './openFiles.ts'
-import type { TapDeps } from './tapDeps.ts'
+import { ReopenSchedule } from './reopen.ts'
 import { TapFiles } from './tapFiles.ts'
 
-const pollIntervalMs = { first: 1_000, most: 30_000 } as const // for an interface that is lost, when nobody tells of it
+export type TapDeps = {
+  readonly driver: Driver
+  readonly clock: Clock
+  readonly folder: CaptureFolder
+  readonly group: LimitGroup
+  readonly node: string
+  readonly resolve: (spec: TapSpec) => Promise<InterfaceMatch>
+  readonly onChange: () => void
+  readonly onMoved: () => void // to another file: the state file must follow
+  readonly onLimit: (limit: 'packets' | 'bytes') => void
+  readonly onBroken: (error: Error) => void // its files cannot be kept: release() it
+}
 
 export class Tap {
-  readonly #parts: TapDeps
+  readonly #deps: TapDeps
   readonly files: TapFiles
   readonly #stop = new AbortController()
   #spec: TapSpec
-  #place: InterfaceMatch
-  readonly row: EndpointRecord
-  #tap: DriverTap | undefined // while its interface is there
-  #looks = 0 // in vain, since it was lost
-  #lookAtMs = 0
-  #work: Promise<unknown> = Promise.resolve()
+  #match: InterfaceMatch
+  readonly record: EndpointRecord
+  #driverTap: DriverTap | undefined // while the interface exists
+  readonly #reopening = new ReopenSchedule()
+  #steps: Promise<unknown> = Promise.resolve()
 
-  private constructor(parts: TapDeps, spec: TapSpec, place: InterfaceMatch, files: TapFiles) {
+  private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: TapFiles) {
     const { name, uid } = spec.endpoint
-    const identity = { name, uid, interfaceName: place.interfaceName, vantage: place.vantage }
-    this.#parts = parts
+    const identity = { name, uid, interfaceName: match.interfaceName, vantage: match.vantage }
+    this.#deps = deps
     this.#spec = spec
-    this.#place = place
+    this.#match = match
     this.files = files
-    this.row = new EndpointRecord({ ...parts, identity, live: () => this.live() }, files.name)
+    this.record = new EndpointRecord({ ...deps, identity, live: () => this.live() }, files.name)
   }
 
-  /** Refuses with TapError, or with what the file system said. */
-  static async open(parts: TapDeps, spec: TapSpec): Promise<Tap> {
-    const place = await parts.find(spec)
-    const series = await openRotation(parts, spec, place.interfaceName)
-    const tap = new Tap(parts, spec, place, new TapFiles(series, spec.rotation, () => parts.clock.now()))
+  static async open(deps: TapDeps, spec: TapSpec): Promise<Tap> {
+    const match = await deps.resolve(spec)
+    const files = await openRotation(deps, spec, match.interfaceName)
+    const tap = new Tap(deps, spec, match, new TapFiles(files, spec.rotation, () => deps.clock.now()))
     try {
       await tap.#openDriver()
     } catch (error) {
-      await tap.#tap?.close()
+      await tap.#driverTap?.close()
       tap.files.abandon()
-      tap.row.dismiss()
+      tap.record.dismiss()
       throw error
     }
-    tap.row.noteOpened()
+    tap.record.noteOpened()
     return tap
   }
 
-  /** Once its window has opened it is to be seen. */
+  /** Shows the endpoint once its window has opened. */
   startIfDue(): void {
-    if (this.row.isDue(this.#spec)) this.#begin()
+    if (this.record.isDue(this.#spec)) this.#begin()
   }
 
   get spec(): TapSpec {
     return this.#spec
   }
 
-  get place(): InterfaceMatch {
-    return this.#place
+  get match(): InterfaceMatch {
+    return this.#match
   }
 
-  /** It is open, and no packet was ever written for its endpoint. */
+  /** The tap is open, and no packet was ever written for its endpoint. */
   get isWaiting(): boolean {
-    return this.row.hasBegun && this.#tap?.counters().packets === 0 && this.row.facts.packets === 0
+    return this.record.hasBegun && this.#driverTap?.counters().packets === 0 && this.record.state.packets === 0
   }
 
-  /** Why nothing arrives, or reaches the disk, now. */
+  /** Why no packet arrives, or none is written. */
   get message(): string | undefined {
-    return this.row.message ?? this.files.message
+    return this.record.message ?? this.files.message
   }
 
-  /** Moves with every packet that is counted. */
-  get counted(): number {
-    return this.row.counted(this.#tap?.counters() ?? noCounters)
+  /** A number that changes with every counted packet. */
+  get changeCounter(): number {
+    return this.record.changeCounter(this.#driverTap?.counters() ?? noCounters)
   }
 
   live(): LiveEndpoint {
-    const counters = this.#tap?.counters() ?? noCounters
-    return { facts: this.row.with(counters), active: this.files.active(counters) }
+    const counters = this.#driverTap?.counters() ?? noCounters
+    return { facts: this.record.with(counters), active: this.files.active(counters) }
   }
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
-    this.#tap?.setWindow(this.row.windowOf(spec))
-    this.#keep(() => this.files.adjust(spec.rotation))
+    this.#driverTap?.setWindow(this.record.windowOf(spec))
+    this.#guard(() => this.files.adjust(spec.rotation))
   }
 
-  /** At least each second: what time alone brings about, as a file that is too old. */
+  /** To be called each second: rotates by age, retries a failed write, looks for a lost interface. */
   tick(nowMs: number): void {
-    this.#keep(() => this.files.tick(nowMs) && this.#parts.onChange())
-    const isDue = nowMs >= this.#lookAtMs || nowMs < this.#lookAtMs - pollIntervalMs.most
-    if (this.#tap || !isDue) return
-    this.#lookAtMs = nowMs + pollIntervalMs.most // not again while this look is under way
-    this.#then(() => this.#comeBack())
+    this.#guard(() => this.files.tick(nowMs) && this.#deps.onChange())
+    if (this.#driverTap || !this.#reopening.isDue(nowMs)) return
+    this.#reopening.queued(nowMs)
+    this.#enqueue(() => this.#resume())
   }
 
-  /** A change of an interface of this namespace. */
+  /** An interface of the host's namespace changed. */
   linkChanged({ kind, name }: LinkChange): void {
-    const isOurs = this.#place.netns === undefined && name === this.#place.interfaceName
-    if (isOurs && kind === 'gone') this.#then(() => this.#lose(`interface ${name} is gone`))
-    else if (isOurs && kind === 'down') this.#then(async () => this.row.interrupt(`interface ${name} is down`))
-    else if (kind === 'present') this.#then(() => this.#comeBack(isOurs))
+    const isOurs = this.#match.netns === undefined && name === this.#match.interfaceName
+    if (isOurs && kind === 'gone') this.#enqueue(() => this.#loseInterface(`interface ${name} is gone`))
+    else if (isOurs && kind === 'down') this.#enqueue(async () => this.record.interrupt(`interface ${name} is down`))
+    else if (kind === 'present') this.#enqueue(() => this.#resume(isOurs))
   }
 
   async close(reason: CloseReason): Promise<void> {
     this.startIfDue()
     this.#stop.abort()
-    await this.#work
+    await this.#steps
     await this.#closeDriver()
-    if (this.row.hasBegun) this.row.end(this.#spec, this.files.close(), reason)
+    if (this.record.hasBegun) this.record.end(this.#spec, this.files.close(), reason)
     else {
       this.files.abandon()
-      this.row.dismiss()
+      this.record.dismiss()
     }
   }
 
-  /** Its files cannot be kept: closes without touching them. A gap begins, and ends when another tap opens. */
+  /** Closes without touching the files, which cannot be kept. A gap begins, and ends when another tap opens. */
   async release(reason: string): Promise<void> {
     this.#stop.abort()
-    await this.#work
-    const counters = (await this.#tap?.close()) ?? noCounters
+    await this.#steps
+    const counters = (await this.#driverTap?.close()) ?? noCounters
     const active = this.files.active(counters)
     this.files.release()
-    this.row.add(counters)
-    this.row.endInGap(reason, active)
+    this.record.add(counters)
+    this.record.endInGap(reason, active)
   }
 
   #begin(): void {
-    if (this.row.hasBegun) return
-    this.row.begin(this.#spec)
-    if (this.#spec.limits.durationMs !== undefined) this.#tap?.setWindow(this.row.windowOf(this.#spec))
+    if (this.record.hasBegun) return
+    this.record.begin(this.#spec)
+    if (this.#spec.limits.durationMs !== undefined) this.#driverTap?.setWindow(this.record.windowOf(this.#spec))
   }
 
-  // One step after the other. A step that changes what is to be seen says so.
-  #then(step: () => Promise<boolean>): void {
-    this.#work = this.#work
+  // A step resolves to whether it changed the tap's actual state.
+  #enqueue(step: () => Promise<boolean>): void {
+    this.#steps = this.#steps
       .then(() => !this.#stop.signal.aborted && step())
-      .then(isChanged => isChanged && this.#parts.onChange())
-      .catch(error => this.#broke(error))
+      .then(isChanged => isChanged && this.#deps.onChange())
+      .catch(error => this.#breakDown(error))
   }
 
-  #keep(act: () => unknown): void {
+  /** Calls what works on the files; an expected error breaks the tap down. */
+  #guard(act: () => unknown): void {
     try {
       if (!this.#stop.signal.aborted) act()
     } catch (error) {
-      this.#broke(error)
+      this.#breakDown(error)
     }
   }
 
-  #broke(error: unknown): void {
+  #breakDown(error: unknown): void {
     if (!isExpected(error)) throw error
-    this.#parts.onBroken(error)
+    this.#deps.onBroken(error)
   }
 
   async #openDriver(): Promise<void> {
-    const { interfaceName, netns, insideIsPod } = this.#place
+    const { interfaceName, netns, insideIsPod } = this.#match
     const { snapLength, payload, format, ringBytes } = this.#spec
-    const place = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
-    const into = { group: this.#parts.group, sink: this.files.sink, window: this.row.windowOf(this.#spec) }
-    const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...place, ...into }
-    this.#tap = await this.#parts.driver.open(spec, event => this.#take(event))
-    this.files.attach(this.#tap)
+    const source = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
+    const target = { group: this.#deps.group, sink: this.files.sink, window: this.record.windowOf(this.#spec) }
+    const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...source, ...target }
+    this.#driverTap = await this.#deps.driver.open(spec, event => this.#handle(event))
+    this.files.attach(this.#driverTap)
   }
 
   async #closeDriver(): Promise<void> {
-    const counters = await this.#tap?.close()
+    const counters = await this.#driverTap?.close()
     if (!counters) return
-    this.row.add(counters)
+    this.record.add(counters)
     this.files.detach(counters)
-    this.#tap = undefined
+    this.#driverTap = undefined
   }
 
-  #take(event: TapEvent): void {
+  #handle(event: TapEvent): void {
     switch (event.kind) {
       case 'firstPacket':
-        this.#begin() // whatever the clock says, which may have been set back since
-        this.#keep(() => this.files.firstPacket(event.atMs))
-        return this.#parts.onChange()
+        this.#begin() // even if the clock was set back to before the window
+        this.#guard(() => this.files.firstPacket(event.atMs))
+        return this.#deps.onChange()
       case 'moved':
-        return this.#keepMoved(event.counters)
+        return this.#filesMoved(event.counters)
       case 'limit':
-        return this.#parts.onLimit(event.limit)
+        return this.#deps.onLimit(event.limit)
       case 'writeFailed':
         this.files.writeFailed(event.code)
-        return this.#parts.onChange()
+        return this.#deps.onChange()
       case 'down':
-        return this.#then(() => this.#examine())
+        return this.#enqueue(() => this.#checkInterface())
     }
   }
 
-  // Also while it is being closed: every file that was moved from must get its name.
-  #keepMoved(counters: TapCounters): void {
+  // Also while the tap is being closed: every file that the driver completed must get its rotated name.
+  #filesMoved(counters: TapCounters): void {
     try {
       this.files.moved(counters)
     } catch (error) {
-      return this.#broke(error)
+      return this.#breakDown(error)
     }
-    this.#parts.folder.forgetFileSizes()
-    this.#parts.onMoved()
-    this.#parts.onChange()
+    this.#deps.folder.forgetFileSizes()
+    this.#deps.onMoved()
+    this.#deps.onChange()
   }
 
-  // The driver's word that nothing comes any more. In another namespace nobody else tells; here links may be missed.
-  async #examine(): Promise<boolean> {
-    const { netns, interfaceName } = this.#place
-    if (netns !== undefined) return this.#lose('its network namespace or interface is gone')
-    const link = (await this.#parts.driver.links()).find(({ name }) => name === interfaceName)
-    if (!link) return this.#lose(`interface ${interfaceName} is gone`)
-    return !link.isUp && this.row.interrupt(`interface ${interfaceName} is down`)
+  // The driver reported the interface down. Another namespace has no link events, and in the host's one may be missed.
+  async #checkInterface(): Promise<boolean> {
+    const { netns, interfaceName } = this.#match
+    if (netns !== undefined) return this.#loseInterface('its network namespace or interface is gone')
+    const link = (await this.#deps.driver.links()).find(({ name }) => name === interfaceName)
+    if (!link) return this.#loseInterface(`interface ${interfaceName} is gone`)
+    return !link.isUp && this.record.interrupt(`interface ${interfaceName} is down`)
   }
 
-  async #lose(reason: string): Promise<boolean> {
-    const isNews = this.row.interrupt(reason)
+  async #loseInterface(reason: string): Promise<boolean> {
+    const isChanged = this.record.interrupt(reason)
     await this.#closeDriver()
-    this.#looks = 0
-    this.#lookAtMs = this.#parts.clock.now() + pollIntervalMs.first
-    return isNews
+    this.#reopening.lost(this.#deps.clock.now())
+    return isChanged
   }
 
-  // `isUp`: the interface itself was told to be up. Another one's arrival ends the gap only of a tap that had lost its own.
-  async #comeBack(isUp = false): Promise<boolean> {
-    if (!this.row.isInGap || (this.#tap && !isUp)) return false
-    if (!this.#tap && !(await this.#reopen())) return false
-    this.row.resume()
+  // `isUp`: this interface is up again. Any other new interface ends the gap only of a tap without a driver's tap.
+  async #resume(isUp = false): Promise<boolean> {
+    if (!this.record.isInGap || (this.#driverTap && !isUp)) return false
+    if (!this.#driverTap && !(await this.#reopen())) return false
+    this.record.resume()
     return true
   }
 
   async #reopen(): Promise<boolean> {
-    this.#lookAtMs = this.#parts.clock.now() + doubledMs(++this.#looks, pollIntervalMs)
+    this.#reopening.trying(this.#deps.clock.now())
     try {
-      const place = await this.#parts.find(this.#spec)
-      if (place.interfaceName !== this.#place.interfaceName)
-        throw new ExpectedError(`Cannot go on: the interface is "${place.interfaceName}" now`)
-      this.#place = place
+      const match = await this.#deps.resolve(this.#spec)
+      if (match.interfaceName !== this.#match.interfaceName)
+        throw new ExpectedError(`Cannot go on: the interface is "${match.interfaceName}" now`)
+      this.#match = match
       await this.#openDriver()
       return true
     } catch (error) {

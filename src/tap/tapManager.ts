@@ -1,6 +1,7 @@
-// Owns every open tap, and the folders of their captures. In: actions of a turn. Out: deeds, and facts for the next turn.
-// Closes first, then opens, all at once; what fails becomes a failed tap with a reason and a time to try again. It decides
-// nothing: an event only makes it say "look again".
+// Owns all taps and the folders of their captures.
+// In: the actions of a turn. Out: open and closed taps, and the actual state for the next turn.
+// Closes taps before it opens others, all at once. A tap that does not open becomes a failed tap with a reason and a retry time.
+// Decides nothing: an event only asks the engine for another turn.
 
 import type { Driver, LinkChange } from '../driver/driver.ts'
 import { removeArtifactFiles } from '../files/artifactFiles.ts'
@@ -27,37 +28,37 @@ export type TapManagerDeps = {
   readonly log: Logger
 }
 
-const saveMs = 10_000 // counters are stored this often, changes of state at once
-const tickMs = 1_000 // what time alone brings about is looked at this often, and when a file is due
+const saveIntervalMs = 10_000 // of the counters; a change of state is saved at once
+const tickMs = 1_000 // and when a file reaches its maximum age
 const tickMsMin = 20
 
 export class TapManager implements AsyncDisposable {
-  readonly #parts: TapManagerDeps
+  readonly #deps: TapManagerDeps
   readonly #captureDir: string
-  readonly #held: CaptureStore
+  readonly #store: CaptureStore
   readonly #taps = new Map<string, Tap>() // by spec id
-  readonly #early = new Set<Tap>() // of these, those whose window was not open when last looked at
+  readonly #notBegun = new Set<Tap>() // of these, those whose window was not open in the last turn
   readonly #failed = new Map<string, FailedTap>() // by spec id
-  readonly #seen = new Set<number>() // indexes of interfaces that were told of
-  #leaving: Promise<unknown> = Promise.resolve() // taps that broke down: their files are theirs until they are closed
-  readonly #carried: InterfaceCounters
+  readonly #knownLinks = new Set<number>() // by interface index
+  #releasing: Promise<unknown> = Promise.resolve() // of taps that broke down: they own their files until they are closed
+  readonly #interfaceCounters: InterfaceCounters
   readonly #links: Disposable
   readonly #stop = new AbortController()
   #listener: () => void = () => {}
 
-  private constructor(parts: TapManagerDeps, captureDir: string, held: CaptureStore) {
-    this.#parts = parts
+  private constructor(deps: TapManagerDeps, captureDir: string, store: CaptureStore) {
+    this.#deps = deps
     this.#captureDir = captureDir
-    this.#held = held
-    this.#carried = new InterfaceCounters(parts.driver)
-    this.#links = parts.driver.watchLinks(change => this.#linkChanged(change))
+    this.#store = store
+    this.#interfaceCounters = new InterfaceCounters(deps.driver)
+    this.#links = deps.driver.watchLinks(change => this.#linkChanged(change))
     void this.#tickAndSave()
   }
 
-  /** Adopts what an earlier run left under captureDir: files are made whole, counters go on. */
-  static async open(parts: TapManagerDeps): Promise<TapManager> {
-    const { captureDir } = parts.settings()
-    return new TapManager(parts, captureDir, await CaptureStore.open(parts, captureDir))
+  /** Adopts the captures of an earlier run under captureDir: repairs files and continues counters. */
+  static async open(deps: TapManagerDeps): Promise<TapManager> {
+    const { captureDir } = deps.settings()
+    return new TapManager(deps, captureDir, await CaptureStore.open(deps, captureDir))
   }
 
   onChange(listener: () => void): void {
@@ -65,7 +66,7 @@ export class TapManager implements AsyncDisposable {
   }
 
   actualState(): Omit<ActualState, 'filterErrors'> {
-    const captures = this.#held.actualCaptures()
+    const captures = this.#store.actualCaptures()
     const open = [...this.#taps].map(
       ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
     )
@@ -76,72 +77,72 @@ export class TapManager implements AsyncDisposable {
     return {
       taps: new Map<string, ActualTap>([...open, ...failed]),
       captures,
-      disk: { usedBytes: [...captures.values()].reduce((bytes, facts) => bytes + facts.fileBytes, 0), freePercent: this.#freePercent() },
+      disk: { usedBytes: [...captures.values()].reduce((bytes, { fileBytes }) => bytes + fileBytes, 0), freePercent: this.#freePercent() },
     }
   }
 
-  /** Another one with every packet that any open tap counts, and when the disk's free space moves; far cheaper than facts(). */
+  /** A text that changes with every counted packet and with the disk's free space; far cheaper than actualState(). */
   changeCounter(): string {
-    const counted = this.#taps.values().reduce((sum, tap) => sum + tap.counted, 0)
+    const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
     return `${counted} ${Math.floor(this.#freePercent() * 10)}`
   }
 
   /** Carries out a turn's actions; resolves when all are done. */
   async apply(actions: readonly Action[]): Promise<void> {
     if (actions.length === 0) return
-    await this.#leaving
-    const scan = new NodeScan(this.#parts.driver)
+    await this.#releasing
+    const scan = new NodeScan(this.#deps.driver)
     await Promise.all(actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)))
-    for (const action of actions) if (action.kind === 'forget') this.#held.remove(action.captureKey, action.uid)
+    for (const action of actions) if (action.kind === 'forget') this.#store.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     await Promise.all(actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)))
-    this.#held.save(false)
-    if (actions.some(action => action.kind === 'open')) await this.#carried.refresh(this.#taps.values()) // what they have carried so far
+    this.#store.save(false)
+    if (actions.some(action => action.kind === 'open')) await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
   }
 
-  /** Taps whose window has opened are to be seen from now on. */
+  /** Shows the endpoints of taps whose window has opened. */
   startDue(): void {
-    const early = [...this.#early]
-    for (const tap of early) tap.startIfDue()
-    const begun = early.filter(tap => tap.row.hasBegun)
-    for (const tap of begun) this.#early.delete(tap)
+    const notBegun = [...this.#notBegun]
+    for (const tap of notBegun) tap.startIfDue()
+    const begun = notBegun.filter(tap => tap.record.hasBegun)
+    for (const tap of begun) this.#notBegun.delete(tap)
     if (begun.length === 0) return
-    this.#held.save(false)
-    void this.#carried.refresh(begun) // what they have carried so far
+    this.#store.save(false)
+    void this.#interfaceCounters.refresh(begun) // the first reading
   }
 
-  /** The folder of a capture, for its files to be read; undefined: none of that identity. */
+  /** The folder of a capture; undefined: there is none of that uid. */
   folderOf(key: string, uid: string): CaptureFolder | undefined {
-    const folder = this.#held.folder(key)
+    const folder = this.#store.folder(key)
     return folder?.capture.uid === uid ? folder : undefined
   }
 
   halt(key: string, halt: Halt | undefined): void {
-    const folder = this.#held.folder(key)
+    const folder = this.#store.folder(key)
     folder?.setHalt(halt)
-    if (folder) this.#held.saveOne(folder, false)
+    if (folder) this.#store.saveOne(folder, false)
   }
 
-  /** What became of a capture's artifact. What it was made of goes; if the capture is gone meanwhile, so does the artifact. */
-  setArtifactResult(key: string, uid: string, made: ArtifactResult): void {
+  /** Stores what became of a capture's artifact and removes the files it was made of. Without the capture the artifact is removed. */
+  setArtifactResult(key: string, uid: string, artifact: ArtifactResult): void {
     const folder = this.folderOf(key, uid)
-    if (!folder) return removeArtifactFiles(made)
-    folder.setArtifactResult(made)
-    this.#held.saveOne(folder, true)
-    if (made.error === undefined) folder.clean()
+    if (!folder) return removeArtifactFiles(artifact)
+    folder.setArtifactResult(artifact)
+    this.#store.saveOne(folder, true)
+    if (artifact.error === undefined) folder.clean()
   }
 
-  /** Files that are too old for their capture go their way, whatever waits for its time is tried again. */
+  /** Rotates files of maximum age and retries whatever is due. */
   rotateDue(): void {
-    for (const tap of [...this.#taps.values()]) tap.tick(this.#parts.clock.now())
+    for (const tap of [...this.#taps.values()]) tap.tick(this.#deps.clock.now())
   }
 
-  /** Closes every tap; files are complete and the counts final when it resolves. */
+  /** Closes every tap; resolves when files are complete and counts final. */
   async stop(): Promise<void> {
     this.#stop.abort()
     this.#links[Symbol.dispose]()
-    await Promise.all([this.#leaving, ...[...this.#taps.keys()].map(id => this.#close(id, 'stopping'))])
-    this.#held.save(true)
+    await Promise.all([this.#releasing, ...[...this.#taps.keys()].map(id => this.#close(id, 'stopping'))])
+    this.#store.save(true)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,19 +151,19 @@ export class TapManager implements AsyncDisposable {
 
   async #open(spec: TapSpec, scan: NodeScan): Promise<void> {
     try {
-      const { folder, group } = this.#held.open(spec)
+      const { folder, group } = this.#store.open(spec)
       const isCounting = [...this.#taps.values()].some(tap => tap.spec.captureKey === spec.captureKey)
-      if (!isCounting) this.#held.limit(spec)
+      if (!isCounting) this.#store.limit(spec)
       const tap = await Tap.open(
         {
-          driver: this.#parts.driver,
-          clock: this.#parts.clock,
+          driver: this.#deps.driver,
+          clock: this.#deps.clock,
           folder,
           group,
-          node: this.#parts.node,
-          find: wanted => (wanted === spec ? scan : new NodeScan(this.#parts.driver)).find(wanted),
+          node: this.#deps.node,
+          resolve: wanted => (wanted === spec ? scan : new NodeScan(this.#deps.driver)).find(wanted),
           onChange: () => this.#listener(),
-          onMoved: () => this.#held.saveOne(folder, false),
+          onMoved: () => this.#store.saveOne(folder, false),
           onLimit: limit => this.#limitReached(spec, limit),
           onBroken: error => this.#broken(spec.id, error),
         },
@@ -170,16 +171,16 @@ export class TapManager implements AsyncDisposable {
       )
       tap.startIfDue()
       this.#taps.set(spec.id, tap)
-      if (!tap.row.hasBegun) this.#early.add(tap)
+      if (!tap.record.hasBegun) this.#notBegun.add(tap)
       this.#failed.delete(spec.id)
     } catch (error) {
       const before = this.#failed.get(spec.id)
-      const failed = failureOf({ spec, error, tries: (before?.tries ?? 0) + 1, nowMs: this.#parts.clock.now() })
+      const failed = failureOf({ spec, error, tries: (before?.tries ?? 0) + 1, nowMs: this.#deps.clock.now() })
       this.#failed.set(spec.id, failed)
       const { code, message } = failed
-      // Numbers in a message may change with each try; a code is logged once.
+      // The numbers in a message may change with each try, so a failure with a code is logged once per code.
       const isLogged = before !== undefined && (code === undefined ? before.message === message : before.code === code)
-      if (!isLogged) this.#parts.log.warn({ tap: spec.id, ...(code && { code }), error: message }, 'tap not opened')
+      if (!isLogged) this.#deps.log.warn({ tap: spec.id, ...(code && { code }), error: message }, 'tap not opened')
     }
   }
 
@@ -187,18 +188,18 @@ export class TapManager implements AsyncDisposable {
     this.#failed.delete(id)
     const tap = this.#taps.get(id)
     this.#taps.delete(id)
-    if (tap) this.#early.delete(tap)
+    if (tap) this.#notBegun.delete(tap)
     await tap?.close(reason)
   }
 
-  /** A tap whose files cannot be kept any more is let go, and opened again like one that failed. */
+  /** Releases a tap whose files cannot be kept; it is opened again like a tap that failed. */
   #broken(id: string, error: Error): void {
     const tap = this.#taps.get(id)
     if (!tap) return
     this.#taps.delete(id)
-    this.#early.delete(tap)
-    this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#parts.clock.now() }))
-    this.#leaving = Promise.all([this.#leaving, tap.release(error.message).then(() => this.#listener())])
+    this.#notBegun.delete(tap)
+    this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#deps.clock.now() }))
+    this.#releasing = Promise.all([this.#releasing, tap.release(error.message).then(() => this.#listener())])
     this.#listener()
   }
 
@@ -206,26 +207,26 @@ export class TapManager implements AsyncDisposable {
     const tap = this.#taps.get(spec.id)
     const { packets, bytes } = tap?.spec.limits ?? {}
     tap?.adjust(spec)
-    if (packets !== spec.limits.packets || bytes !== spec.limits.bytes) this.#held.limit(spec)
+    if (packets !== spec.limits.packets || bytes !== spec.limits.bytes) this.#store.limit(spec)
   }
 
   #limitReached({ id, captureKey, limits }: TapSpec, kind: 'packets' | 'bytes'): void {
-    const folder = this.#held.folder(captureKey)
-    const limit = (this.#taps.get(id)?.spec.limits ?? limits)[kind] // the tap may not be among the open ones yet
+    const folder = this.#store.folder(captureKey)
+    const limit = (this.#taps.get(id)?.spec.limits ?? limits)[kind] // the tap may still be opening
     if (!folder || limit === undefined) return
-    folder.setLimitHit({ kind, limit, atMs: this.#parts.clock.now() })
-    this.#held.saveOne(folder, false)
+    folder.setLimitHit({ kind, limit, atMs: this.#deps.clock.now() })
+    this.#store.saveOne(folder, false)
     this.#listener()
   }
 
   #linkChanged(change: LinkChange): void {
     for (const tap of this.#taps.values()) tap.linkChanged(change)
-    if (change.kind === 'gone') return void this.#seen.delete(change.index)
-    const isNew = !this.#seen.has(change.index)
-    this.#seen.add(change.index)
-    // A name is what was waited for; where the interface is found by address it may be any that is new.
+    if (change.kind === 'gone') return void this.#knownLinks.delete(change.index)
+    const isNew = !this.#knownLinks.has(change.index)
+    this.#knownLinks.add(change.index)
+    // A new interface may be the one of any tap that is found by address; otherwise the name decides.
     const missing = [...this.#failed].filter(([, { spec, isMissing }]) => isMissing && (isNew || spec.interfaceName === change.name))
-    for (const [id, failed] of missing) this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#parts.clock.now() })
+    for (const [id, failed] of missing) this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#deps.clock.now() })
     if (missing.length > 0) this.#listener()
   }
 
@@ -233,22 +234,22 @@ export class TapManager implements AsyncDisposable {
     try {
       return freePercent(this.#captureDir)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 100 // nothing captured yet
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 100 // nothing was captured yet
       throw error
     }
   }
 
   async #tickAndSave(): Promise<void> {
-    const { clock } = this.#parts
-    let savedAtMs = clock.now() // moves on with each save
+    const { clock } = this.#deps
+    let savedAtMs = clock.now() // of the last save
     while (!this.#stop.signal.aborted) {
       const dueAtMs = Math.min(...[...this.#taps.values()].map(tap => tap.files.dueAtMs))
       await clock.sleepUntil(Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, dueAtMs)), this.#stop.signal)
       this.rotateDue()
-      if (Math.abs(clock.now() - savedAtMs) < saveMs) continue
+      if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()
-      this.#held.save(false)
-      if (await this.#carried.refresh(this.#taps.values())) this.#listener()
+      this.#store.save(false)
+      if (await this.#interfaceCounters.refresh(this.#taps.values())) this.#listener()
     }
   }
 }
