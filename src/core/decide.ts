@@ -1,5 +1,5 @@
-// What follows from a world whose documents were read: match, schedule, then the budgets of disk, endpoints and rings, then plan.
-// In: intents, rejections and endpoints, what the node holds, the time. Out: the decision. It only strings the pure stages together.
+// Decides what follows from the documents that were read: match, schedule, the budgets of disk, endpoints and rings, then plan. Pure.
+// In: intents, rejections and endpoints, the node's actual state, the time. Out: the decision. This file only joins the stages.
 // Desired taps depend on the world and the time alone, except for the size of rings and while the disk is full.
 
 import type { ActualCapture, ActualState, Halt } from '../model/actualState.ts'
@@ -39,28 +39,28 @@ export type DecideInput = {
   readonly endpoints: readonly Endpoint[]
 }
 
-export function decideIntents({ world, read, endpoints }: DecideInput, actual: ActualState, nowMs: number): Decision {
-  const { accepted, rejected } = byOutcome(read, actual.filterErrors)
+export function decideIntents({ world, read, endpoints }: DecideInput, state: ActualState, nowMs: number): Decision {
+  const { accepted, rejected } = byOutcome(read, state.filterErrors)
   const candidates = candidatesOf(endpoints, world.node)
-  const timed = accepted.map(intent => captureStateOf(intent, candidates, world.node, actual, nowMs))
-  const { standings, halts, disk } = underDisk(timed, actual, world.settings, nowMs)
-  const outlooks = new Map(
-    [...rejected.map(rejectedDecisionOf), ...standings.map(captureDecisionOf)].map(outlook => [outlook.key, outlook]),
+  const scheduled = accepted.map(intent => captureStateOf(intent, candidates, world.node, state, nowMs))
+  const { captureStates, halts, disk } = underDisk(scheduled, state, world.settings, nowMs)
+  const decisions = new Map(
+    [...rejected.map(rejectedDecisionOf), ...captureStates.map(captureDecisionOf)].map(decision => [decision.key, decision]),
   )
-  const surroundings = lookupsOf(outlooks, candidates)
-  const wishes = world.isSynced ? desiredTapsOf(standings) : desiredWhileUnsynced(desiredTapsOf(standings), actual, surroundings)
-  const desire = admitTaps({ desiredTaps: wishes, taps: actual.taps, settings: world.settings, disk })
-  const captures = new Map([...outlooks].map(([key, outlook]) => [key, withRefusals(outlook, desire)]))
+  const lookups = lookupsOf(decisions, candidates)
+  const desiredTaps = world.isSynced ? desiredTapsOf(captureStates) : desiredWhileUnsynced(desiredTapsOf(captureStates), state, lookups)
+  const admission = admitTaps({ desiredTaps, taps: state.taps, settings: world.settings, disk })
+  const captures = new Map([...decisions].map(([key, decision]) => [key, withRefusals(decision, admission)]))
   const { actions, wakeAtMs } = plan({
-    desired: desire.specs,
-    actual: actual.taps,
-    removals: world.isSynced ? orphanedCaptures(actual.captures, surroundings.decisionOf) : [],
+    desired: admission.specs,
+    actual: state.taps,
+    removals: world.isSynced ? orphanedCaptures(state.captures, lookups.decisionOf) : [],
     reasonOf: tap => closeReasonOf(tap, lookupsOf(captures, candidates)),
     nowMs,
   })
-  const expiries = world.isSynced ? expiriesOf(standings, actual) : []
-  const wakes = [wakeAtMs, ...standings.map(standing => standing.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
-  const finish = unfinished(standings, actual)
+  const expiries = world.isSynced ? expiriesOf(captureStates, state) : []
+  const wakes = [wakeAtMs, ...captureStates.map(captureState => captureState.wakeAtMs), ...expiries.map(({ atMs }) => atMs)]
+  const finish = unfinished(captureStates, state)
   const due = finish.filter(job => (retryTime(job) ?? nowMs) <= nowMs)
   wakes.push(...finish.flatMap(job => retryTime(job) ?? []))
   return {
@@ -68,20 +68,20 @@ export function decideIntents({ world, read, endpoints }: DecideInput, actual: A
     captures,
     halts,
     finish: due,
-    follow: followed(standings, actual),
+    follow: followed(captureStates, state),
     wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
     expire: dueOf(expiries, nowMs),
   }
 }
 
-/** Oldest first; a filter that did not compile makes its capture a rejection; of two under one key the smaller uid speaks. */
+/** Oldest first. A filter that does not compile makes its capture a rejection. Of two captures under one key the smaller uid counts. */
 function byOutcome(read: DecideInput['read'], filterErrors: ActualState['filterErrors']): { accepted: Intent[]; rejected: Rejection[] } {
   const byKey = new Map(read.toSorted((a, b) => -compareText(a.capture.uid, b.capture.uid)).map(each => [each.key, each]))
-  const judged = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(filterKey(each))) : each))
-  const accepted = judged.filter(each => each.ok)
+  const checked = [...byKey.values()].map(each => (each.ok ? compiled(each, filterErrors.get(filterKey(each))) : each))
+  const accepted = checked.filter(each => each.ok)
   return {
     accepted: accepted.toSorted((a, b) => a.createdAtMs - b.createdAtMs || compareText(a.key, b.key)),
-    rejected: judged.filter(each => !each.ok),
+    rejected: checked.filter(each => !each.ok),
   }
 }
 
@@ -89,67 +89,73 @@ function compiled(intent: Intent, message: string | undefined): Intent | Rejecti
   return message === undefined ? intent : rejectionOf(intent, message)
 }
 
-function captureStateOf(intent: Intent, candidates: Candidates, node: string, actual: ActualState, nowMs: number): CaptureState {
-  const known = actual.captures.get(intent.key)
-  const facts = known?.uid === intent.capture.uid ? known : undefined
-  const { phase, wakeAtMs } = nodePhase({ intent, node, facts, nowMs })
-  const { window, lookAtMs } = tapDemandAt(intent.window, phase, nowMs)
-  return { intent, facts, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, lookAtMs) }
+function captureStateOf(intent: Intent, candidates: Candidates, node: string, state: ActualState, nowMs: number): CaptureState {
+  const known = state.captures.get(intent.key)
+  const actual = known?.uid === intent.capture.uid ? known : undefined
+  const { phase, wakeAtMs } = nodePhase({ intent, node, actual, nowMs })
+  const { window, wakeAtMs: demandWakeAtMs } = tapDemandAt(intent.window, phase, nowMs)
+  return { intent, actual, matches: matchEndpoints(intent, candidates, node), phase, window, wakeAtMs: Math.min(wakeAtMs, demandWakeAtMs) }
 }
 
-type UnderDisk = { readonly standings: readonly CaptureState[]; readonly halts: Decision['halts']; readonly disk: Omit<DiskInput, 'nowMs'> }
+type UnderDisk = {
+  readonly captureStates: readonly CaptureState[]
+  readonly halts: Decision['halts']
+  readonly disk: Omit<DiskInput, 'nowMs'>
+}
 
-/** Halts captures, or lets them go on, as the disk demands. */
-function underDisk(timed: readonly CaptureState[], actual: ActualState, settings: World['settings'], nowMs: number): UnderDisk {
-  const open = countOpen(actual.taps)
-  const users = timed.filter(wantsTaps).map(standing => diskUserOf(standing, open.get(standing.intent.key) ?? 0))
-  const changed = changeHalts({ users, disk: actual.disk, settings, nowMs })
-  const haltNow = (standing: CaptureState): Halt | undefined =>
-    changed.has(standing.intent.key) ? changed.get(standing.intent.key) : haltOf(standing)
-  const standings = timed.map(standing => withHalt(standing, haltNow(standing)))
-  const running = new Set(standings.filter(wantsTaps).map(({ intent }) => intent.key))
+/** Halts captures when the disk is full, and resumes them when it has room. */
+function underDisk(scheduled: readonly CaptureState[], state: ActualState, settings: World['settings'], nowMs: number): UnderDisk {
+  const open = countOpen(state.taps)
+  const users = scheduled.filter(wantsTaps).map(captureState => diskUserOf(captureState, open.get(captureState.intent.key) ?? 0))
+  const changed = changeHalts({ users, disk: state.disk, settings, nowMs })
+  const haltNow = (captureState: CaptureState): Halt | undefined =>
+    changed.has(captureState.intent.key) ? changed.get(captureState.intent.key) : haltOf(captureState)
+  const captureStates = scheduled.map(captureState => withHalt(captureState, haltNow(captureState)))
+  const running = new Set(captureStates.filter(wantsTaps).map(({ intent }) => intent.key))
   const left = users.filter(({ key }) => running.has(key)).map(({ halt: _, ...user }) => user)
-  return { standings, halts: new Map([...staleHalts(timed), ...changed]), disk: { users: left, disk: actual.disk, settings } }
+  return { captureStates, halts: new Map([...staleHalts(scheduled), ...changed]), disk: { users: left, disk: state.disk, settings } }
 }
 
-function lookupsOf(outlooks: ReadonlyMap<string, CaptureDecision>, candidates: Candidates): Lookups {
+function lookupsOf(decisions: ReadonlyMap<string, CaptureDecision>, candidates: Candidates): Lookups {
   return {
-    decisionOf: key => outlooks.get(key),
+    decisionOf: key => decisions.get(key),
     endpointOf: (namespace, name) =>
       candidates.get(namespace)?.find(({ endpoint }) => endpoint.name === name || `${namespace}.${endpoint.name}` === name)?.endpoint,
   }
 }
 
-/** The world is not complete: what is open stays, and nothing opens where an earlier capture of that name still has its files. */
-function desiredWhileUnsynced(wishes: readonly DesiredTap[], actual: ActualState, surroundings: Lookups): DesiredTap[] {
-  const kept = keptWhileUnsynced(actual.taps, wishes, surroundings)
+/** Before the world has synced, open taps stay, and no tap opens where an earlier capture of that name still has files. */
+function desiredWhileUnsynced(desiredTaps: readonly DesiredTap[], state: ActualState, lookups: Lookups): DesiredTap[] {
+  const kept = keptWhileUnsynced(state.taps, desiredTaps, lookups)
   const keptIds = new Set(kept.map(({ spec }) => spec.id))
   const isFree = ({ capture, captureKey, id }: DesiredTap['spec']) =>
-    !keptIds.has(id) && (actual.captures.get(captureKey)?.uid ?? capture.uid) === capture.uid
-  return [...kept, ...wishes.filter(({ spec }) => isFree(spec))]
+    !keptIds.has(id) && (state.captures.get(captureKey)?.uid ?? capture.uid) === capture.uid
+  return [...kept, ...desiredTaps.filter(({ spec }) => isFree(spec))]
 }
 
-function withRefusals(outlook: CaptureDecision, { refused }: Admission): CaptureDecision {
-  const entries = outlook.matches.matched.flatMap(({ name }) => {
-    const refusal = refused.get(tapId(outlook.key, name))
+function withRefusals(decision: CaptureDecision, { refused }: Admission): CaptureDecision {
+  const entries = decision.matches.matched.flatMap(({ name }) => {
+    const refusal = refused.get(tapId(decision.key, name))
     return refusal ? [[name, refusal] as const] : []
   })
-  return { ...outlook, refused: new Map(entries) }
+  return { ...decision, refused: new Map(entries) }
 }
 
-/** Captures that are over on this node, held packets or could have, and want an artifact that is not made yet. */
-function unfinished(standings: readonly CaptureState[], { taps }: ActualState): ArtifactJob[] {
+/** Captures that finished on this node and whose artifact is missing or due for a retry. */
+function unfinished(captureStates: readonly CaptureState[], { taps }: ActualState): ArtifactJob[] {
   const open = countOpen(taps)
-  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) =>
-    artifact && phase.kind === 'Finished' && facts && isWanting(facts) && !open.has(key) ? [{ key, capture, artifact, facts }] : [],
+  return captureStates.flatMap(({ intent: { key, capture, artifact }, phase, actual }) =>
+    artifact && phase.kind === 'Finished' && actual && isWanting(actual) && !open.has(key)
+      ? [{ key, capture, artifact, facts: actual }]
+      : [],
   )
 }
 
-/** What is over is printed to its end by whoever finishes it. */
-function followed(standings: readonly CaptureState[], { taps }: ActualState): FollowedCapture[] {
+/** A finished capture is not followed: its artifact job prints the rest. */
+function followed(captureStates: readonly CaptureState[], { taps }: ActualState): FollowedCapture[] {
   const open = countOpen(taps)
-  return standings.flatMap(({ intent: { key, capture, artifact }, phase, facts }) => {
-    const isPrinted = artifact?.kind === 'SingleFile' && artifact.form === 'stdout' && facts?.artifact === undefined
+  return captureStates.flatMap(({ intent: { key, capture, artifact }, phase, actual }) => {
+    const isPrinted = artifact?.kind === 'SingleFile' && artifact.form === 'stdout' && actual?.artifact === undefined
     return isPrinted && (phase.kind !== 'Finished' || open.has(key)) ? [{ key, capture }] : []
   })
 }
@@ -163,10 +169,10 @@ function retryTime({ facts: { artifact: made } }: ArtifactJob): number | undefin
 }
 
 /** Finished captures without an open tap, and when their ttl ends. */
-function expiriesOf(standings: readonly CaptureState[], { taps }: ActualState): { key: string; atMs: number }[] {
+function expiriesOf(captureStates: readonly CaptureState[], { taps }: ActualState): { key: string; atMs: number }[] {
   const open = countOpen(taps)
-  const finished = standings.filter(({ intent, phase }) => phase.kind === 'Finished' && !open.has(intent.key))
-  return finished.map(({ intent, phase, facts }) => ({ key: intent.key, atMs: expiresAt(intent, phase, endsOf(facts)) }))
+  const finished = captureStates.filter(({ intent, phase }) => phase.kind === 'Finished' && !open.has(intent.key))
+  return finished.map(({ intent, phase, actual }) => ({ key: intent.key, atMs: expiresAt(intent, phase, endsOf(actual)) }))
 }
 
 /** An endpoint without an end has no open tap either: it does not keep the capture. */

@@ -1,18 +1,18 @@
-// Which endpoints a capture takes: live ones within its scope, on this node, that its selector matches.
-// In: an intent and the endpoints grouped by namespace. Out: the matching ones by name, and counts that explain an empty result.
-// A selector never sees an endpoint outside of the scope, which for a PacketCapture is its own namespace. Budgets are src/plan's.
+// Selects a capture's endpoints: live ones within its scope, on this node, that its selector matches. Pure.
+// In: an intent and the endpoints by namespace. Out: the matching ones by name, and counts that explain an empty result.
+// A selector never sees an endpoint outside the scope, which for a PacketCapture is its own namespace.
 import type { Intent, Scope } from '../model/capture.ts'
 import type { CaptureRef } from '../model/captureRef.ts'
 import type { MatchCounts } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import { compareText } from '../model/text.ts'
 
-/** An endpoint with its label lookup, made once and asked by every selector. */
+/** An endpoint with its label lookup, which all selectors share. */
 export type Candidate = { readonly endpoint: Endpoint; readonly label: (name: string) => string | undefined }
 
 export type Candidates = ReadonlyMap<string, readonly Candidate[]> // by namespace
 
-/** One candidate for each endpoint name: of several documents under one name the local, live one speaks. */
+/** One candidate for each endpoint name: of several documents under one name the local, live one counts. */
 export function candidatesOf(endpoints: readonly Endpoint[], node: string): Candidates {
   const first = new Map<string, Endpoint>()
   const ordered = endpoints.toSorted((a, b) => scopeRank(a, node) - scopeRank(b, node) || compareText(tieOf(a), tieOf(b)))
@@ -47,7 +47,7 @@ function inScope(scope: Scope, candidates: Candidates): readonly Candidate[] {
   return (candidates.get('') ?? []).filter(({ endpoint }) => interfaces === undefined || interfaces.includes(endpoint.name))
 }
 
-/** Rows and files go by the endpoint's name: one of another namespace than the capture's own brings that along. */
+/** Rows and files are named after the endpoint: outside the capture's namespace the name includes the endpoint's namespace. */
 function named({ namespace }: CaptureRef, endpoint: Endpoint): Endpoint {
   const isOwn = endpoint.namespace === namespace || endpoint.namespace === ''
   return isOwn ? endpoint : { ...endpoint, name: `${endpoint.namespace}.${endpoint.name}` }

@@ -1,5 +1,5 @@
-// Calico's names: of a WorkloadEndpoint (its parts joined by dashes, dashes within a part doubled) and of the host's end of
-// a pod's interface (a hash of namespace and pod). Pure; refusals are thrown, named after the part.
+// Calico's names: of a WorkloadEndpoint (parts joined by dashes, dashes within a part doubled), and of the host's end of a pod's veth
+// (a hash of namespace and pod). Pure. Throws RangeError that names the wrong part.
 import { createHash } from 'node:crypto'
 
 export type EndpointNameParts = {
@@ -13,7 +13,7 @@ export type EndpointNameParts = {
 
 type EndpointNamePart = keyof EndpointNameParts
 
-/** Which parts follow the orchestrator; libnetwork has its own name in the workload's place. */
+/** Which parts follow the orchestrator. With libnetwork its name stands in place of the workload. */
 function partsAfter(orchestrator: string | undefined): readonly (EndpointNamePart | 'libnetwork')[] {
   switch (orchestrator) {
     case 'k8s':
@@ -39,7 +39,7 @@ export function endpointName(parts: EndpointNameParts, isPrefix = false): string
   return given.map(value => value.replaceAll('-', '--')).join('-') + (missing === -1 ? '' : '-')
 }
 
-/** Takes a name apart; a single dash parts, a double one is a dash. */
+/** Splits a name: a single dash separates parts, a double one is a dash within a part. */
 export function parseEndpointName(name: string): EndpointNameParts {
   if (name === '') throw new RangeError('Cannot parse empty string')
   const [node = '', orchestrator = '', ...rest] = split(name)

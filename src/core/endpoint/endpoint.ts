@@ -1,4 +1,5 @@
-// Endpoints out of WorkloadEndpoint documents and pods, by Calico's rules. Pure.
+// Converts WorkloadEndpoint documents, pods and host interfaces to endpoints, by Calico's rules. Pure. In: a document and the world.
+// Out: an endpoint; undefined for a pod that has no node or no address yet.
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { Pod } from '../../model/pod.ts'
 import { annotations as wellKnown } from '../../model/wellKnown.ts'
@@ -8,7 +9,7 @@ import { effectiveLabels } from './labels.ts'
 
 type EndpointContext = Pick<World, 'node' | 'settings' | 'namespaceLabels' | 'serviceAccountLabels'>
 
-/** An endpoint without a node is this node's: a manifest directory speaks of one machine. */
+/** An endpoint without a node belongs to this node: a manifest directory describes one machine. */
 export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: EndpointContext): Endpoint {
   const { namespace } = metadata
   const name = spec.pod ?? metadata.name
@@ -31,7 +32,7 @@ export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Endpoint
   }
 }
 
-/** undefined: no endpoint yet, the pod has no node or no address. Host-networked pods are endpoints that never match. */
+/** undefined: the pod has no node or no address yet. A host-networked pod becomes an endpoint that never matches. */
 export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | undefined {
   const { metadata, spec } = pod
   const { namespace, name, uid } = metadata
@@ -59,13 +60,13 @@ export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | unde
   }
 }
 
-/** One of the node's own interfaces: in no namespace, so that only captures of the host find it. */
+/** One of the node's own interfaces. It has no namespace, so only captures of the host match it. */
 export function hostEndpoint(name: string, { node, nodeLabels }: Pick<World, 'node' | 'nodeLabels'>): Endpoint {
   const labels = new Map(Object.entries(nodeLabels))
   return { namespace: '', name, uid: name, node, interfaceName: name, addresses: [], labels, live: true, hostNetwork: false }
 }
 
-// A pod that is being deleted keeps its endpoint for its time of grace, until the network says that the address is gone.
+// A terminating pod keeps its endpoint until the network plugin reports that its address was released.
 function isFinished({ metadata, status }: Pod): boolean {
   const isReleased = [wellKnown.podIp, wellKnown.awsPodIps].some(name => metadata.annotations?.[name] === '')
   return (metadata.deletionTimestamp !== undefined && isReleased) || ['Failed', 'Succeeded', 'Completed'].includes(status?.phase ?? '')

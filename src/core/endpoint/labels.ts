@@ -1,6 +1,6 @@
-// The labels a selector sees: an endpoint's own, those the system gives it, then those it inherits from its namespace
-// (`pcns.`) and its service account (`pcsa.`). Its own win over inherited ones, the system's over its own: nobody can pretend
-// to be elsewhere.
+// The labels a selector sees: an endpoint's own, those of the system, and those inherited from its namespace (`pcns.`) and its service
+// account (`pcsa.`). Pure. In: the sources. Out: one map. Own labels override inherited ones, and the system's override own ones, so that
+// a pod cannot claim another namespace or service account.
 import type { Labels } from '../../model/labels.ts'
 import { endpointLabels } from '../../model/wellKnown.ts'
 

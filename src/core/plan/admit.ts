@@ -1,6 +1,6 @@
-// The taps that should be open: the wishes that every budget admits, each with its ring.
-// In: wishes in order, the taps there are, the node's budgets. Out: specs, and for each refused wish the first budget that refused it.
-// Which wishes pass the endpoint and ring budgets depends on the wishes alone. The disk's state refuses only what is not open yet.
+// Admits the desired taps that fit all budgets, each with its ring. Pure. In: desired taps in order, the actual taps, the budgets.
+// Out: specs of the admitted taps; for each refused tap the first budget that refused it.
+// The endpoint and ring budgets depend on the desired taps alone. A full disk refuses only taps that are not open yet.
 import type { Refusal } from '../../model/decision.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { ActualTap, TapSpec } from '../../model/tap.ts'
@@ -18,24 +18,24 @@ export type AdmissionInput = {
 
 export type Admission = { readonly specs: ReadonlyMap<string, TapSpec>; readonly refused: ReadonlyMap<string, Refusal> } // by tap id
 
-export function admitTaps({ desiredTaps: wishes, taps, settings, disk }: AdmissionInput): Admission {
-  const endpoints = shareEndpoints(wishes, settings.captureEndpointsMax)
-  const space = shareDisk(endpoints.admitted, taps, disk)
-  const rings = shareRings(space.admitted, taps, settings.captureRingBytesMax)
-  return { specs: rings.specs, refused: new Map([...endpoints.refused, ...space.refused, ...rings.refused]) }
+export function admitTaps({ desiredTaps, taps, settings, disk }: AdmissionInput): Admission {
+  const endpoints = shareEndpoints(desiredTaps, settings.captureEndpointsMax)
+  const diskShare = shareDisk(endpoints.admitted, taps, disk)
+  const rings = shareRings(diskShare.admitted, taps, settings.captureRingBytesMax)
+  return { specs: rings.specs, refused: new Map([...endpoints.refused, ...diskShare.refused, ...rings.refused]) }
 }
 
-/** Taps that are open go on; of the others, in order, those that fit beside them. */
-function shareDisk(wishes: readonly DesiredTap[], taps: ReadonlyMap<string, ActualTap>, disk: AdmissionInput['disk']): EndpointShare {
-  const fresh = new Map<string, number>() // admitted so far, by capture key
+/** Open taps stay; the others are admitted in order while the disk has room for them. */
+function shareDisk(desiredTaps: readonly DesiredTap[], taps: ReadonlyMap<string, ActualTap>, disk: AdmissionInput['disk']): EndpointShare {
+  const newTaps = new Map<string, number>() // admitted so far, by capture key
   const refused = new Map<string, Refusal>()
-  for (const wish of wishes.filter(({ spec }) => taps.get(spec.id)?.state !== 'open')) {
-    const { id, captureKey } = wish.spec
-    const count = fresh.get(captureKey) ?? 0
-    const refusal = refuseNew(disk, fresh.set(captureKey, count + 1))
+  for (const desiredTap of desiredTaps.filter(({ spec }) => taps.get(spec.id)?.state !== 'open')) {
+    const { id, captureKey } = desiredTap.spec
+    const count = newTaps.get(captureKey) ?? 0
+    const refusal = refuseNew(disk, newTaps.set(captureKey, count + 1))
     if (!refusal) continue
-    fresh.set(captureKey, count)
-    refused.set(id, withName(wish, refusal))
+    newTaps.set(captureKey, count)
+    refused.set(id, withName(desiredTap, refusal))
   }
-  return { admitted: wishes.filter(({ spec }) => !refused.has(spec.id)), refused }
+  return { admitted: desiredTaps.filter(({ spec }) => !refused.has(spec.id)), refused }
 }

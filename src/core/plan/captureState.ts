@@ -1,5 +1,5 @@
-// An accepted capture with all that bears on it this turn, and what other stages read off it.
-// In: what match and schedule found. Out: wishes for taps, the disk's view, the outlook for status, halts that no longer count.
+// The state of an accepted capture in one turn, and the views of it that other stages need. Pure. In: the results of match and schedule.
+// Out: desired taps, disk use, the capture's decision, halts that no longer hold.
 
 import type { ActualCapture, Halt } from '../../model/actualState.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
@@ -11,10 +11,10 @@ import type { DiskUser } from './diskBudget.ts'
 
 export type CaptureState = {
   readonly intent: Intent
-  readonly facts: ActualCapture | undefined // of the same uid
+  readonly actual: ActualCapture | undefined // of the same uid
   readonly matches: MatchCounts
   readonly phase: Phase
-  readonly window: TapWindow | undefined // of the taps it wants: it is open, or about to be; undefined: it wants none
+  readonly window: TapWindow | undefined // of its taps; undefined: it needs no taps now
   readonly wakeAtMs: number
 }
 
@@ -22,33 +22,35 @@ export function wantsTaps({ window }: CaptureState): boolean {
   return window !== undefined
 }
 
-/** In the order of the standings, then of endpoint names. */
-export function desiredTapsOf(standings: readonly CaptureState[]): DesiredTap[] {
-  return standings.flatMap(({ intent, matches, phase, window }) =>
+/** In the order of the captures, then of endpoint names. */
+export function desiredTapsOf(captureStates: readonly CaptureState[]): DesiredTap[] {
+  return captureStates.flatMap(({ intent, matches, phase, window }) =>
     window ? matches.matched.map(endpoint => desiredTapFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' })) : [],
   )
 }
 
-/** A halt counts until the capture is edited. */
-export function haltOf({ intent, facts }: CaptureState): Halt | undefined {
-  return facts?.halt && facts.halt.generation >= intent.generation ? facts.halt : undefined
+/** A halt holds until the capture is edited. */
+export function haltOf({ intent, actual }: CaptureState): Halt | undefined {
+  return actual?.halt && actual.halt.generation >= intent.generation ? actual.halt : undefined
 }
 
 /** Keys whose stored halt was of an older generation. */
-export function staleHalts(standings: readonly CaptureState[]): [string, undefined][] {
-  return standings.filter(standing => standing.facts?.halt && !haltOf(standing)).map(({ intent }) => [intent.key, undefined])
+export function staleHalts(captureStates: readonly CaptureState[]): [string, undefined][] {
+  return captureStates
+    .filter(captureState => captureState.actual?.halt && !haltOf(captureState))
+    .map(({ intent }) => [intent.key, undefined])
 }
 
-export function diskUserOf(standing: CaptureState, openTaps: number): DiskUser {
-  const { intent, facts, matches } = standing
-  const halt = haltOf(standing)
+export function diskUserOf(captureState: CaptureState, openTaps: number): DiskUser {
+  const { intent, actual, matches } = captureState
+  const halt = haltOf(captureState)
   return {
     key: intent.key,
     generation: intent.generation,
     taps: matches.matched.length,
     openTaps,
-    rows: facts?.endpoints.size ?? 0,
-    fileBytes: facts?.fileBytes ?? 0,
+    rows: actual?.endpoints.size ?? 0,
+    fileBytes: actual?.fileBytes ?? 0,
     rotation: intent.rotation,
     ...(halt && { halt }),
   }
@@ -61,8 +63,8 @@ export function countOpen(taps: ReadonlyMap<string, ActualTap>): ReadonlyMap<str
   return counts
 }
 
-export function withHalt(standing: CaptureState, halt: Halt | undefined): CaptureState {
-  return halt && wantsTaps(standing) ? { ...standing, phase: { kind: 'Halted', halt }, window: undefined } : standing
+export function withHalt(captureState: CaptureState, halt: Halt | undefined): CaptureState {
+  return halt && wantsTaps(captureState) ? { ...captureState, phase: { kind: 'Halted', halt }, window: undefined } : captureState
 }
 
 export function captureDecisionOf({ intent, matches, phase }: CaptureState): CaptureDecision {

@@ -1,6 +1,7 @@
-// Why a tap that nothing wishes for goes, and whether that may be believed yet; which directories are nobody's any more.
-// Before the world is complete only what is there counts: an open tap is not closed, and nothing is forgotten, because something
-// is missing. What stands written is done at once all the same: a window that ended, a limit, a changed capture.
+// Why an open tap that is not desired closes, and which captures' files are removed. Pure. In: actual taps, decisions, endpoints.
+// Out: close reasons; taps that stay open while the world has not synced; captures without a resource.
+// Until the world has synced, a missing object closes no tap and removes no files. A written change does: a window that ended,
+// a limit, an edited capture.
 
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { CloseReason } from '../../model/codes.ts'
@@ -16,22 +17,22 @@ export type Lookups = {
   readonly endpointOf: (namespace: string, name: string) => Endpoint | undefined
 }
 
-export function closeReasonOf({ spec }: ActualTap, { decisionOf: outlookOf, endpointOf }: Lookups): CloseReason {
-  const outlook = outlookOf(spec.captureKey)
+export function closeReasonOf({ spec }: ActualTap, { decisionOf, endpointOf }: Lookups): CloseReason {
+  const decision = decisionOf(spec.captureKey)
   const { namespace, name } = spec.endpoint
-  if (!outlook || outlook.capture.uid !== spec.capture.uid) return 'deleted'
-  switch (outlook.phase.kind) {
+  if (!decision || decision.capture.uid !== spec.capture.uid) return 'deleted'
+  switch (decision.phase.kind) {
     case 'Rejected':
     case 'Held':
       return 'changed'
     case 'Scheduled':
-      return outlook.phase.isPreparing ? unmatchedReasonOf(outlook, endpointOf(namespace, name), name) : 'window'
+      return decision.phase.isPreparing ? unmatchedReasonOf(decision, endpointOf(namespace, name), name) : 'window'
     case 'Finished':
-      return outlook.phase.cause
+      return decision.phase.cause
     case 'Halted':
       return 'disk'
     case 'Open':
-      return unmatchedReasonOf(outlook, endpointOf(namespace, name), name)
+      return unmatchedReasonOf(decision, endpointOf(namespace, name), name)
   }
 }
 
@@ -40,25 +41,25 @@ function unmatchedReasonOf({ refused }: CaptureDecision, endpoint: Endpoint | un
   return endpoint?.live ? 'unmatched' : 'finished'
 }
 
-const fromAbsence: ReadonlySet<CloseReason> = new Set<CloseReason>(['deleted', 'unmatched', 'finished'])
+const absenceReasons: ReadonlySet<CloseReason> = new Set<CloseReason>(['deleted', 'unmatched', 'finished'])
 
-/** Open taps that stay as they are because the world is not complete and only something missing speaks against them. */
+/** Open taps that stay while the world has not synced, because only a missing object is a reason to close them. */
 export function keptWhileUnsynced(
   taps: ReadonlyMap<string, ActualTap>,
-  wishes: readonly DesiredTap[],
-  surroundings: Lookups,
+  desiredTaps: readonly DesiredTap[],
+  lookups: Lookups,
 ): DesiredTap[] {
-  const wished = new Map(wishes.map(({ spec }) => [spec.id, spec.capture.uid]))
+  const desiredUids = new Map(desiredTaps.map(({ spec }) => [spec.id, spec.capture.uid]))
   return [...taps.values()]
-    .filter(({ spec, state }) => state === 'open' && wished.get(spec.id) !== spec.capture.uid)
-    .filter(tap => fromAbsence.has(closeReasonOf(tap, surroundings)))
+    .filter(({ spec, state }) => state === 'open' && desiredUids.get(spec.id) !== spec.capture.uid)
+    .filter(tap => absenceReasons.has(closeReasonOf(tap, lookups)))
     .map(({ spec }): DesiredTap => ({ spec, isEarly: false }))
     .toSorted((a, b) => compareText(a.spec.id, b.spec.id))
 }
 
 /** Captures on this node whose resource is gone or has another uid. */
-export function orphanedCaptures(captures: ReadonlyMap<string, ActualCapture>, outlookOf: Lookups['decisionOf']): RemoveCapture[] {
+export function orphanedCaptures(captures: ReadonlyMap<string, ActualCapture>, decisionOf: Lookups['decisionOf']): RemoveCapture[] {
   return [...captures.values()]
-    .filter(({ key, uid }) => outlookOf(key)?.capture.uid !== uid)
+    .filter(({ key, uid }) => decisionOf(key)?.capture.uid !== uid)
     .map(({ key, uid }): RemoveCapture => ({ kind: 'forget', captureKey: key, uid }))
 }

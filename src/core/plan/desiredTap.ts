@@ -1,12 +1,12 @@
-// A wish: a tap that should be open, before the budgets had their say. In: an open capture and an endpoint it matched.
-// Wishes come in the order of their captures' age: budgets refuse from the end, so the newest capture goes without first.
+// A desired tap, before budgets are applied. Pure. In: a capture that needs taps and an endpoint it matched. Out: the tap's spec without
+// a ring. Desired taps are ordered by the age of their captures: budgets refuse from the end, so the newest capture is refused first.
 import type { Intent } from '../../model/capture.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import { filterOf, type TapSpec, tapId } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
 export type DesiredTap = {
-  readonly spec: Omit<TapSpec, 'ringBytes'> // src/core/plan/ringBudget.ts gives it a ring
+  readonly spec: Omit<TapSpec, 'ringBytes'> // ringBudget.ts adds it
   readonly isEarly: boolean // before the window opens
 }
 

@@ -1,8 +1,8 @@
-// Keeps the node's disk within captureDiskBytesMax and above captureDiskFreePercentMin. In: the captures with their taps and
-// files, oldest first, and the disk. Out: which captures to halt, whose halt is over, and which new taps to refuse, with the numbers.
-// A halt frees nothing, it ends growth; so it comes before the budget is used up, by what the open taps may write until somebody
-// looks again. Below the free-space floor, where others may be filling the disk, one capture is halted for each percentage point
-// below it, and all of them below half of it. A halt is over when a deletion made clear room, not at the border itself.
+// Keeps the node's disk within captureDiskBytesMax and above captureDiskFreePercentMin. Pure. In: the captures with their taps and
+// files, oldest first, and the disk's usage. Out: captures to halt, halts that are over, new taps to refuse, each with the numbers.
+// A halt ends growth and frees nothing. It therefore comes before the budget is used up, by what open taps may write until the next turn.
+// Below the free-space floor one capture is halted for each percentage point, and below half of the floor all of them.
+// A halt is over when a deletion has made clear room: the border itself is not enough.
 
 import type { DiskUsage, Halt } from '../../model/actualState.ts'
 import type { Rotation } from '../../model/capture.ts'
@@ -10,7 +10,7 @@ import type { Refusal } from '../../model/decision.ts'
 import { sum } from '../../model/numbers.ts'
 import type { Settings } from '../../model/settings.ts'
 
-/** A capture as the disk sees it. */
+/** A capture's share of the disk. */
 export type DiskUser = {
   readonly key: string
   readonly generation: number
@@ -19,7 +19,7 @@ export type DiskUser = {
   readonly rows: number // endpoints that have files
   readonly fileBytes: number
   readonly rotation: Rotation
-  readonly halt?: Halt // stored, of this generation
+  readonly halt?: Halt // the stored halt, if it is of this generation
 }
 
 export type DiskInput = {
@@ -31,7 +31,7 @@ export type DiskInput = {
 
 const tapReserveBytesMax = 1024 * 1024
 
-/** Halts to store, by capture key; undefined: the stored one is over. */
+/** Halts to store, by capture key; undefined: the stored halt is over. */
 export function changeHalts({ users, disk, settings, nowMs }: DiskInput): Map<string, Halt | undefined> {
   const halted = users.filter(user => user.halt)
   const open = users.filter(user => !user.halt && user.openTaps > 0)
@@ -47,9 +47,9 @@ export function changeHalts({ users, disk, settings, nowMs }: DiskInput): Map<st
   ])
 }
 
-/** Why taps that are not open yet may not be opened now; undefined: they may. `fresh` counts them by capture key. */
-export function refuseNew({ users, disk, settings }: Omit<DiskInput, 'nowMs'>, fresh: ReadonlyMap<string, number>): Refusal | undefined {
-  const reserved = sum(users.map(user => reserveOf(user, user.openTaps + (fresh.get(user.key) ?? 0), settings)))
+/** Why new taps may not open now; undefined: they may. `newTaps`: their number by capture key. */
+export function refuseNew({ users, disk, settings }: Omit<DiskInput, 'nowMs'>, newTaps: ReadonlyMap<string, number>): Refusal | undefined {
+  const reserved = sum(users.map(user => reserveOf(user, user.openTaps + (newTaps.get(user.key) ?? 0), settings)))
   const isOver = disk.usedBytes + reserved > settings.captureDiskBytesMax
   return isBelowFloor(disk, settings) || isOver ? pressureOf(disk, settings) : undefined
 }
@@ -77,11 +77,11 @@ function liftable({ users, disk, settings }: Omit<DiskInput, 'nowMs'>): string[]
     .keys()
     .toArray()
     .filter(index => users[index]?.halt)
-  const fitting = halted.filter((_, nth) => running + sum(halted.slice(0, nth + 1).map(index => reserves[index] ?? 0)) <= room)
-  return fitting.map(index => users[index]?.key ?? '')
+  const liftableIndexes = halted.filter((_, nth) => running + sum(halted.slice(0, nth + 1).map(index => reserves[index] ?? 0)) <= room)
+  return liftableIndexes.map(index => users[index]?.key ?? '')
 }
 
-// What a capture may add to the disk before somebody looks again, at most what its retention lets it keep.
+// What a capture may add to the disk until the next turn, at most what its retention keeps.
 function reserveOf({ rotation, fileBytes, rows }: DiskUser, taps: number, settings: Settings): number {
   const growth = Math.max(0, Math.max(taps, rows) * (rotation.filesMax + 1) * rotation.fileBytesMax - fileBytes)
   return Math.min(growth, taps * tapReserve(settings))

@@ -1,22 +1,22 @@
-// What a budget leaves of the wishes: those it admits, and for each of the others why not.
-// In and out: wishes in the order of wish.ts. captureEndpointsMax is here; rings.ts and disk.ts have their own.
+// Applies captureEndpointsMax, and gives each budget the shape of its result. Pure. In: desired taps in order. Out: the admitted ones,
+// and a refusal for each of the others. ringBudget.ts and diskBudget.ts apply the other two budgets.
 import type { Refusal } from '../../model/decision.ts'
 import type { DesiredTap } from './desiredTap.ts'
 
 export type EndpointShare = { readonly admitted: readonly DesiredTap[]; readonly refused: ReadonlyMap<string, Refusal> } // by tap id
 
-export function shareEndpoints(wishes: readonly DesiredTap[], captureEndpointsMax: number): EndpointShare {
-  return truncateTo(wishes, captureEndpointsMax, {
+export function shareEndpoints(desiredTaps: readonly DesiredTap[], captureEndpointsMax: number): EndpointShare {
+  return truncateTo(desiredTaps, captureEndpointsMax, {
     reason: 'EndpointsMax',
-    message: `${wishes.length} taps are wanted on this node and captureEndpointsMax is ${captureEndpointsMax}: the newest captures go without`,
+    message: `${desiredTaps.length} taps are wanted on this node and captureEndpointsMax is ${captureEndpointsMax}: the newest captures go without`,
   })
 }
 
-/** The first `count` wishes are admitted, the others refused with one reason. */
-export function truncateTo(wishes: readonly DesiredTap[], count: number, refusal: Refusal): EndpointShare {
+/** Admits the first `count` taps and refuses the others for one reason. */
+export function truncateTo(desiredTaps: readonly DesiredTap[], count: number, refusal: Refusal): EndpointShare {
   return {
-    admitted: wishes.slice(0, count),
-    refused: new Map(wishes.slice(count).map(wish => [wish.spec.id, withName(wish, refusal)])),
+    admitted: desiredTaps.slice(0, count),
+    refused: new Map(desiredTaps.slice(count).map(desiredTap => [desiredTap.spec.id, withName(desiredTap, refusal)])),
   }
 }
 

@@ -1,7 +1,6 @@
-// What to do, by subtraction: desired taps minus actual ones. In: both, and why an undesired tap goes. Out: actions in the order
-// to be carried out (closes, forgets, adjusts, opens; a ring is given back before another is taken) and when to try again.
-// A failed tap holds nothing: it is opened again without a close when its time has come or its spec changed; a close for it
-// only drops its record.
+// Plans a turn's actions: desired taps minus actual taps. Pure. In: both, and why an undesired tap closes. Out: actions in their order
+// (closes, removals, adjusts, opens, so that a ring is freed before another is taken), and when a failed tap is retried.
+// A failed tap holds nothing: it is opened without a close when its retry is due or its spec changed. A close only drops its record.
 import type { CloseReason } from '../../model/codes.ts'
 import type { Action, ActualTap, TapSpec } from '../../model/tap.ts'
 import { compareText } from '../../model/text.ts'
@@ -17,7 +16,7 @@ export type PlanInput = {
   readonly nowMs: number
 }
 
-export function plan({ desired, actual, removals: forgets, reasonOf, nowMs }: PlanInput): { actions: Action[]; wakeAtMs: number } {
+export function plan({ desired, actual, removals, reasonOf, nowMs }: PlanInput): { actions: Action[]; wakeAtMs: number } {
   const wanted = [...desired.values()]
   const byId = [...actual.values()].toSorted((a, b) => compareText(a.spec.id, b.spec.id))
   const closes = byId.flatMap((tap): Action[] => {
@@ -29,7 +28,7 @@ export function plan({ desired, actual, removals: forgets, reasonOf, nowMs }: Pl
   return {
     actions: [
       ...closes,
-      ...forgets.toSorted((a, b) => compareText(a.captureKey, b.captureKey)),
+      ...removals.toSorted((a, b) => compareText(a.captureKey, b.captureKey)),
       ...adjusts.map((spec): Action => ({ kind: 'adjust', spec })),
       ...opens.map((spec): Action => ({ kind: 'open', spec })),
     ],
@@ -46,7 +45,7 @@ function mustOpen(tap: ActualTap | undefined, desired: TapSpec, nowMs: number): 
   if (!tap) return true
   const reason = reasonToReopen(tap.spec, desired)
   if (tap.state === 'open') return reason !== undefined
-  // Another share of the ring budget is no news for a tap that failed.
+  // A changed ring size does not make a failed tap worth retrying.
   return (reason !== undefined && reason !== 'resized') || retryAt(tap, Number.NEGATIVE_INFINITY) <= nowMs
 }
 
@@ -54,7 +53,7 @@ function mustAdjust(tap: ActualTap | undefined, desired: TapSpec): boolean {
   return tap?.state === 'open' && reasonToReopen(tap.spec, desired) === undefined && isAdjusted(tap.spec, desired)
 }
 
-/** When a failed tap is to be tried again, if that lies after `afterMs`; else Infinity. */
+/** When a failed tap is retried, if that is after `afterMs`; else never. */
 function retryAt(tap: ActualTap | undefined, afterMs: number): number {
   const atMs = tap?.state === 'failed' ? (tap.retryAtMs ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY
   return atMs > afterMs ? atMs : Number.POSITIVE_INFINITY

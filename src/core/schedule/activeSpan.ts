@@ -1,23 +1,23 @@
-// From when to when exactly the packets of a capture are wanted: drivers tell by a packet's time. In: a window and a time at
-// which it is open. Out: the stretch that time lies in, and when to ask again, where its end is not to be seen yet.
-// Recurring windows that touch or overlap are one stretch. An end of it that lies far off, beyond other starts, is left out:
-// a window of an hour each minute has none that could be walked to.
+// The span of time from which a capture's packets are wanted: drivers compare it with a packet's time. Pure. In: a window, and a time
+// at which it is open. Out: the span around that time, and when to recompute it if its end is not known yet.
+// Recurring windows that touch or overlap form one span. Its end is left out when it lies beyond other starts: windows of an hour that
+// start each minute have no end that could be computed.
 import type { Window } from '../../model/capture.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import { nextStart, previousStart } from './recurrence.ts'
 
-type Span = { readonly window: TapWindow; readonly lookAtMs: number }
+type Span = { readonly window: TapWindow; readonly wakeAtMs: number }
 
 const never = Number.POSITIVE_INFINITY
-const sightMs = 10_000
+const horizonMs = 10_000
 
 export function spanAt(window: Window, atMs: number): Span {
   const { startMs = -never, endMs = never, schedule } = window
   const lastMs = schedule && previousStart(schedule, atMs)
-  if (!schedule || lastMs === undefined) return { window: spanOf(startMs, endMs), lookAtMs: never }
+  if (!schedule || lastMs === undefined) return { window: spanOf(startMs, endMs), wakeAtMs: never }
   const recurring = { startMs, endMs, schedule }
-  const { untilMs, lookAtMs } = endOf(recurring, lastMs, atMs)
-  return { window: spanOf(beginOf(recurring, lastMs, atMs), untilMs), lookAtMs }
+  const { untilMs, wakeAtMs } = endOf(recurring, lastMs, atMs)
+  return { window: spanOf(beginOf(recurring, lastMs, atMs), untilMs), wakeAtMs }
 }
 
 type Recurring = Required<Window>
@@ -26,19 +26,19 @@ function beginOf({ startMs, schedule }: Recurring, lastMs: number, atMs: number)
   for (let firstMs = lastMs; firstMs > startMs; ) {
     const beforeMs = previousStart(schedule, firstMs - 1)
     if (beforeMs === undefined || beforeMs + schedule.durationMs < firstMs) return firstMs
-    if (beforeMs < atMs - sightMs) return -never
+    if (beforeMs < atMs - horizonMs) return -never
     firstMs = beforeMs
   }
   return startMs
 }
 
-function endOf({ endMs, schedule }: Recurring, lastMs: number, atMs: number): { readonly untilMs: number; readonly lookAtMs: number } {
+function endOf({ endMs, schedule }: Recurring, lastMs: number, atMs: number): { readonly untilMs: number; readonly wakeAtMs: number } {
   for (let fromMs = lastMs; ; ) {
     const untilMs = fromMs + schedule.durationMs
-    if (untilMs >= endMs) return { untilMs: endMs, lookAtMs: never }
+    if (untilMs >= endMs) return { untilMs: endMs, wakeAtMs: never }
     const nextMs = nextStart(schedule, fromMs)
-    if (nextMs === undefined || nextMs > untilMs) return { untilMs, lookAtMs: never }
-    if (untilMs > atMs + sightMs) return { untilMs: never, lookAtMs: untilMs - sightMs / 2 }
+    if (nextMs === undefined || nextMs > untilMs) return { untilMs, wakeAtMs: never }
+    if (untilMs > atMs + horizonMs) return { untilMs: never, wakeAtMs: untilMs - horizonMs / 2 }
     fromMs = nextMs
   }
 }

@@ -1,5 +1,5 @@
-// Where a capture stands now: window and limits put together, and when that may change by itself.
-// In: an intent, what the node holds of it, the time. Out: its phase and when to look again. Halts come later (src/core/plan/diskBudget.ts).
+// The phase of a capture: window and limits combined. Pure. In: an intent, its actual capture, the time. Out: the phase, and when it
+// changes by itself. Halts are applied later (src/core/plan/diskBudget.ts).
 
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
@@ -9,16 +9,16 @@ import { windowAt } from './window.ts'
 
 export type Timed = { readonly phase: Phase; readonly wakeAtMs: number }
 
-/** Taps of a capture are opened so long before its window: by then even hundreds of them are ready. */
+/** How long before its window the taps of a capture open: hundreds of taps are ready in this time. */
 export const leadMs = 3_000
 const never = Number.POSITIVE_INFINITY
 
-export function phaseAt(intent: Intent, facts: ActualCapture | undefined, nowMs: number): Timed {
+export function phaseAt(intent: Intent, actual: ActualCapture | undefined, nowMs: number): Timed {
   const window = windowAt(intent.window, nowMs)
-  const limit = limitAt(intent.limits, facts, nowMs)
+  const limit = limitAt(intent.limits, actual, nowMs)
   const isLimited = limit.kind === 'reached' && !(window.kind === 'after' && window.closedAtMs <= limit.atMs)
   if (isLimited) return { phase: { kind: 'Finished', cause: 'limit', atMs: limit.atMs, message: limit.message }, wakeAtMs: never }
-  if (facts?.artifact) return { phase: fileIsMade(facts.artifact.atMs), wakeAtMs: never }
+  if (actual?.artifact) return { phase: artifactMade(actual.artifact.atMs), wakeAtMs: never }
   if (window.kind === 'after') return { phase: windowOver(window.closedAtMs), wakeAtMs: never }
   if (window.kind === 'before') {
     const { opensAtMs } = window
@@ -28,8 +28,8 @@ export function phaseAt(intent: Intent, facts: ActualCapture | undefined, nowMs:
   return { phase: { kind: 'Open', closesAtMs }, wakeAtMs: closesAtMs }
 }
 
-// Its packets have left for the file: there is no going on, whatever the limits are now.
-function fileIsMade(atMs: number): Phase {
+// The artifact is made of all packets: a capture with an artifact never resumes, whatever its limits are.
+function artifactMade(atMs: number): Phase {
   return { kind: 'Finished', cause: 'limit', atMs, message: 'Finished: what was captured is put together' }
 }
 

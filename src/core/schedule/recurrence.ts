@@ -1,7 +1,6 @@
-// When a recurring window starts: the last start up to now, and the next one after it.
-// cron-parser walks the wall clock (as if it were UTC, where no hour is missing or doubled) and zone.ts turns the wall
-// clock into instants: the package's own walk across a clock change disagrees with itself, forwards and backwards.
-// The work is one step of cron, and an hour's worth of steps on the two days a year when the clock changes.
+// The starts of a recurring window: the last one up to a time, and the next one after it. Pure. In: a cron expression and a time zone.
+// Out: instants. cron-parser walks the wall clock as if it were UTC, and timeZone.ts converts wall-clock times to instants: the package's
+// own walk across a clock change contradicts itself. The work is one step of cron, and an hour of steps on days with a clock change.
 import { type CronExpression, CronExpressionParser } from 'cron-parser'
 import { IANAZone } from 'luxon'
 import { instantsOf, offsetsNear, offsetsNearWall } from './timeZone.ts'
@@ -16,7 +15,7 @@ export function previousStart({ cron, timeZone }: Recurrence, nowMs: number): nu
     const wallMs = stepOf(() => walk.prev())
     if (wallMs === undefined) return found
     const { minMs, isSteady } = offsetsNearWall(zone, wallMs)
-    if (found !== undefined && wallMs - minMs < found) return found // nor can any earlier one be later than what was found
+    if (found !== undefined && wallMs - minMs < found) return found // no earlier wall-clock time can be a later instant
     const past = instantsOf(zone, wallMs, runsEveryHour(walk)).filter(atMs => atMs <= nowMs)
     if (past.length > 0) found = Math.max(found ?? Number.NEGATIVE_INFINITY, ...past)
     if (found !== undefined && isSteady) return found
@@ -31,7 +30,7 @@ export function nextStart({ cron, timeZone }: Recurrence, nowMs: number): number
     const wallMs = stepOf(() => walk.next())
     if (wallMs === undefined) return found
     const { maxMs, isSteady } = offsetsNearWall(zone, wallMs)
-    if (found !== undefined && wallMs - maxMs > found) return found // nor can any later one be earlier than what was found
+    if (found !== undefined && wallMs - maxMs > found) return found // no later wall-clock time can be an earlier instant
     const coming = instantsOf(zone, wallMs, runsEveryHour(walk)).filter(atMs => atMs > nowMs)
     if (coming.length > 0) found = Math.min(found ?? Number.POSITIVE_INFINITY, ...coming)
     if (found !== undefined && isSteady) return found
@@ -46,7 +45,7 @@ function runsEveryHour(walk: CronExpression): boolean {
   return walk.fields.hour.values.length === 24
 }
 
-// An expression that parses may still name no day at all; walking it throws when the package gives up.
+// An expression that parses may name no day at all (30 February): the package then throws, which means that there is no start.
 function stepOf(step: () => { getTime(): number }): number | undefined {
   try {
     return step().getTime()

@@ -1,9 +1,9 @@
-// Wall-clock time to instants, in an IANA time zone, across daylight-saving changes.
-// A wall-clock time is written as the milliseconds that the same digits would have in UTC.
-// In autumn a time exists twice, in spring some do not exist; what then happens is cron's custom: see instantsOf().
+// Converts wall-clock time to instants in an IANA time zone, across daylight-saving changes. Pure.
+// A wall-clock time is a number: the milliseconds that the same digits would have in UTC.
+// In autumn a time exists twice, in spring some do not exist: instantsOf() then follows the custom of cron.
 import type { IANAZone } from 'luxon'
 
-// Changes are further apart than this, and none is larger than half of it.
+// Clock changes are further apart than this, and none is larger than half of it.
 const nearMs = 3 * 3_600_000
 
 export type Offsets = {
@@ -26,9 +26,9 @@ export function offsetsNearWall(zone: IANAZone, wallMs: number): Offsets {
 }
 
 /**
- * The instants at which the wall clock shows `wallMs`. What runs at every hour goes on as if the clock had not changed:
- * twice in autumn, not at all in the gap of spring. What runs at certain hours runs once a day: the first time in autumn,
- * and as much later as the clock jumped in spring.
+ * The instants at which the wall clock shows `wallMs`. A schedule of every hour ignores the clock change:
+ * it runs twice in autumn, and not in the gap of spring. A schedule of certain hours runs once a day: the first time in autumn,
+ * and in spring as much later as the clock jumped.
  */
 export function instantsOf(zone: IANAZone, wallMs: number, runsEveryHour: boolean): number[] {
   const { beforeMs, afterMs, isSteady } = offsetsNearWall(zone, wallMs)

@@ -1,12 +1,12 @@
-// Whether a capture's time has come. In: its window and the time. Out: before, open or after, and when that ends.
-// A window is [start, end). Recurring windows are cut to it, and where they overlap they are one.
-// The past does not matter: a clock that was set forwards or back gets the answer of its new time.
+// Whether a time is before, within or after a capture's window, and when that changes. Pure. In: a window and the time. A window is
+// [start, end). Recurring windows are cut to it, and where they overlap they are one. No earlier state is used, so a clock that was set
+// gets the answer of its new time.
 import type { Window } from '../../model/capture.ts'
 import { nextStart, previousStart } from './recurrence.ts'
 
 export type WindowState =
   | { readonly kind: 'before'; readonly opensAtMs: number } // also between two recurring windows
-  | { readonly kind: 'open'; readonly untilMs: number } // look again then: an overlapping window may go on
+  | { readonly kind: 'open'; readonly untilMs: number } // then recomputed: an overlapping window may continue
   | { readonly kind: 'after'; readonly closedAtMs: number } // -Infinity: it never was open
 
 const never = Number.POSITIVE_INFINITY

@@ -1,9 +1,9 @@
-// A span of time as kubectl prints ages: two units while the first is small, one when it is large.
+// Formats a span of time as kubectl prints ages: two units while the first is small, one unit when it is large. Pure.
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400, y: 31_536_000 } as const
 type AgeUnit = keyof typeof units
 
-// Below the number of seconds: which unit, and which smaller one beside it.
+// For spans below this number of seconds: the unit, and the smaller unit beside it.
 const scale: readonly (readonly [secondsBelow: number, unit: AgeUnit, beside?: AgeUnit])[] = [
   [2 * units.m, 's'],
   [10 * units.m, 'm', 's'],
@@ -17,7 +17,7 @@ const scale: readonly (readonly [secondsBelow: number, unit: AgeUnit, beside?: A
 ]
 
 export function ageOf(spanMs: number): string {
-  // A clock that is a little behind the one that made the resource is no reason to show nonsense.
+  // A clock behind the API server's would give a negative age.
   const seconds = Math.max(0, Math.trunc(spanMs / 1_000))
   const [, unit, beside] = scale.find(([secondsBelow]) => seconds < secondsBelow) ?? [0, 'y']
   const large = `${Math.floor(seconds / units[unit])}${unit}`

@@ -1,5 +1,5 @@
-// The conditions of a capture: Ready while some endpoint is being captured, Degraded while something is wrong.
-// In: the folded state and the nodes' elements, the conditions of before, the time. lastTransitionTime moves with the status only.
+// The conditions of a PacketCapture: Ready while an endpoint is captured, Degraded while a node has a problem. Pure. In: the folded
+// state, the nodes' elements, the previous conditions, the time. Out: both conditions; lastTransitionTime changes with the status only.
 
 import { type ProblemReason, problemMeanings } from '../../model/codes.ts'
 import type { CaptureStateName, CaptureStatusElement, Condition } from '../../model/status.ts'
@@ -9,7 +9,7 @@ import { timeOf } from './endpointStatus.ts'
 export type ConditionInput = {
   readonly state: CaptureStateName
   readonly elements: readonly CaptureStatusElement[]
-  readonly isAwaited?: boolean // nodes that may still begin, though all others are done
+  readonly isAwaited?: boolean // other nodes may still begin, though all that reported are done
   readonly message: string
   readonly generation: number
   readonly previous: readonly Condition[]
@@ -17,19 +17,19 @@ export type ConditionInput = {
 }
 
 export function conditionsOf(input: ConditionInput): Condition[] {
-  return [ready(input), degraded(input)].map(told => {
-    const before = input.previous.find(({ type }) => type === told.type)
-    const lastTransitionTime = before?.status === told.status ? before.lastTransitionTime : timeOf(input.nowMs)
+  return [ready(input), degraded(input)].map(condition => {
+    const before = input.previous.find(({ type }) => type === condition.type)
+    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : timeOf(input.nowMs)
     return {
-      ...told,
-      message: truncateText(told.message, conditionCharactersMax),
+      ...condition,
+      message: truncateText(condition.message, conditionCharactersMax),
       observedGeneration: input.generation,
       lastTransitionTime,
     }
   })
 }
 
-const conditionCharactersMax = 8_192 // the schema takes more
+const conditionCharactersMax = 8_192 // the schema allows more
 
 type ConditionText = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
@@ -45,7 +45,7 @@ function ready({ state, elements, isAwaited = false, message }: ConditionInput):
   return { type: 'Ready', status: 'False', reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
 
-// The gravest first, whatever node it comes from.
+// The gravest reason first, over all nodes.
 const severityOf = Object.keys(problemMeanings) as ProblemReason[]
 
 function degraded({ elements }: ConditionInput): ConditionText {

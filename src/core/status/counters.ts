@@ -1,4 +1,4 @@
-// Counts of packets and bytes: sums that stay exact integers, and never go backwards.
+// Counts of packets and bytes: sums that stay exact integers and never decrease. Pure.
 import type { Counts } from '../../model/status.ts'
 
 export const noCounts: Counts = Object.freeze({ packets: 0, bytes: 0, dropped: 0 })
@@ -10,7 +10,7 @@ export function addCounts(all: readonly Counts[]): Counts {
   )
 }
 
-/** Whichever is larger: a node that lost its memory does not make a count go back. */
+/** The larger of both: a node that lost its state file does not make a count decrease. */
 export function noLess(now: Counts, before: Counts | undefined): Counts {
   return eachCount((name, value) => Math.max(value, before?.[name] ?? 0), now)
 }

@@ -1,5 +1,5 @@
-// One row for each endpoint of a capture on this node: those that match now, and those that once did and left files.
-// In: the capture's outlook, its facts, its taps. Out: rows by pod name. Counts are clamped to what a number holds exactly.
+// One row for each endpoint of a capture on this node: those that match now, and those that matched before and left files. Pure.
+// In: the capture's decision, its actual state, its taps. Out: rows by pod name, with counts clamped to exact integers.
 
 import type { ActualCapture, ActualEndpoint, Gap } from '../../model/actualState.ts'
 import type { CaptureDecision, Phase } from '../../model/decision.ts'
@@ -10,26 +10,26 @@ import { addCounts } from './counters.ts'
 
 export type HeldEndpoint = {
   readonly decision: CaptureDecision
-  readonly facts: ActualCapture | undefined
+  readonly actual: ActualCapture | undefined
   readonly taps: ReadonlyMap<string, ActualTap>
 }
 
-/** Everything known of one endpoint of one capture. */
+/** Decision, actual state and status of one endpoint of one capture. */
 export type EndpointRow = {
   readonly name: string
-  readonly facts: ActualEndpoint | undefined
+  readonly actual: ActualEndpoint | undefined
   readonly endpoint: Endpoint | undefined // undefined: matches no longer
   readonly tap: ActualTap | undefined
   readonly isLive: boolean
   readonly status: EndpointStatus
 }
 
-export function rowsOf({ decision: outlook, facts, taps }: HeldEndpoint): EndpointRow[] {
-  const endpoints = new Map(outlook.matches.matched.map(endpoint => [endpoint.name, endpoint]))
-  const names = [...new Set([...endpoints.keys(), ...(facts?.endpoints.keys() ?? [])])].toSorted()
+export function rowsOf({ decision, actual, taps }: HeldEndpoint): EndpointRow[] {
+  const endpoints = new Map(decision.matches.matched.map(endpoint => [endpoint.name, endpoint]))
+  const names = [...new Set([...endpoints.keys(), ...(actual?.endpoints.keys() ?? [])])].toSorted()
   return names.map(name => {
-    const row = { name, facts: facts?.endpoints.get(name), endpoint: endpoints.get(name), tap: tapOf(taps, outlook, name) }
-    return { ...row, isLive: row.tap?.state === 'open', status: statusOf(row, outlook) }
+    const row = { name, actual: actual?.endpoints.get(name), endpoint: endpoints.get(name), tap: tapOf(taps, decision, name) }
+    return { ...row, isLive: row.tap?.state === 'open', status: statusOf(row, decision) }
   })
 }
 
@@ -38,32 +38,32 @@ function tapOf(taps: ReadonlyMap<string, ActualTap>, { key, capture }: CaptureDe
   return tap?.spec.capture.uid === capture.uid ? tap : undefined
 }
 
-function statusOf(row: Pick<EndpointRow, 'name' | 'facts' | 'endpoint' | 'tap'>, outlook: CaptureDecision): EndpointStatus {
-  const { name, facts, endpoint, tap } = row
-  const interfaceName = facts?.interfaceName ?? endpoint?.interfaceName
-  const message = tap?.message ?? outlook.refused.get(name)?.message ?? facts?.message
+function statusOf(row: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>, decision: CaptureDecision): EndpointStatus {
+  const { name, actual, endpoint, tap } = row
+  const interfaceName = actual?.interfaceName ?? endpoint?.interfaceName
+  const message = tap?.message ?? decision.refused.get(name)?.message ?? actual?.message
   return {
     pod: name,
-    uid: tap?.spec.endpoint.uid ?? facts?.uid ?? endpoint?.uid ?? '',
+    uid: tap?.spec.endpoint.uid ?? actual?.uid ?? endpoint?.uid ?? '',
     ...(interfaceName !== undefined && { interface: interfaceName }),
-    ...(facts && { vantage: facts.vantage }),
-    state: stateOf(row, outlook),
-    ...addCounts(facts ? [facts] : []),
-    ...(facts?.startedAtMs !== undefined && { startedAt: timeOf(facts.startedAtMs) }),
-    ...(facts?.endedAtMs !== undefined && { endedAt: timeOf(facts.endedAtMs) }),
-    gaps: facts?.gaps.map(gapOf) ?? [],
+    ...(actual && { vantage: actual.vantage }),
+    state: stateOf(row, decision),
+    ...addCounts(actual ? [actual] : []),
+    ...(actual?.startedAtMs !== undefined && { startedAt: timeOf(actual.startedAtMs) }),
+    ...(actual?.endedAtMs !== undefined && { endedAt: timeOf(actual.endedAtMs) }),
+    gaps: actual?.gaps.map(gapOf) ?? [],
     ...(message !== undefined && { message }),
   }
 }
 
 function stateOf(
-  { name, facts, endpoint, tap }: Pick<EndpointRow, 'name' | 'facts' | 'endpoint' | 'tap'>,
-  outlook: CaptureDecision,
+  { name, actual, endpoint, tap }: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>,
+  decision: CaptureDecision,
 ): CaptureStateName {
-  if (tap?.state === 'open') return (facts?.packets ?? 0) > 0 ? 'Capturing' : 'WaitingForTraffic'
+  if (tap?.state === 'open') return (actual?.packets ?? 0) > 0 ? 'Capturing' : 'WaitingForTraffic'
   if (!endpoint) return 'Finished'
-  if (tap?.state === 'failed' || outlook.refused.has(name)) return 'Error'
-  return stateWithoutTap(outlook.phase)
+  if (tap?.state === 'failed' || decision.refused.has(name)) return 'Error'
+  return stateWithoutTap(decision.phase)
 }
 
 function stateWithoutTap(phase: Phase): CaptureStateName {

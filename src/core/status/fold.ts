@@ -1,5 +1,5 @@
-// Folds the nodes' elements into the resource's status. In: elements, the generation they speak of, the status of before, the time.
-// Out: status as the schema describes it. A node whose report is gone leaves status.files; totals never go backwards all the same.
+// Folds the nodes' elements into the resource's status. Pure. In: elements, the generation they describe, the previous status, the time.
+// Out: a status as the schema describes it. A node without a report leaves status.files, but the totals never decrease.
 
 import type {
   CaptureStateName,
@@ -19,20 +19,20 @@ export type { PacketCaptureStatus } from '../../model/status.ts'
 export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number
-  readonly isAwaited?: boolean // other nodes may still begin: it is not over
+  readonly isAwaited?: boolean // other nodes may still begin, so the capture is not finished
   readonly previous?: PacketCaptureStatus
-  readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // by node; what became of files since
+  readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // results by node, since this controller leads
   readonly nowMs: number
 }
 
 export function foldStatus({ elements, generation, isAwaited = false, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
   const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
   const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
-  const speaking = listed.length > 0 ? listed : sorted
-  const folded = aggregate(speaking.map(element => element.state))
+  const counted = listed.length > 0 ? listed : sorted
+  const folded = aggregate(counted.map(element => element.state))
   const isHeld = isAwaited && folded === 'Finished'
   const state = isHeld ? 'Capturing' : folded
-  const message = speaking.length === 0 ? 'No node has reported yet' : messageOf(speaking)
+  const message = counted.length === 0 ? 'No node has reported yet' : messageOf(counted)
   const before = new Map(previous?.files.map(file => [file.node, file]))
   const files = listed.map(element => {
     const earlier = before.get(element.node)
@@ -46,7 +46,7 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
     ...noLess(addCounts(files), previous),
     conditions: conditionsOf({
       state,
-      elements: speaking,
+      elements: counted,
       isAwaited: isHeld,
       message,
       generation,
@@ -57,26 +57,26 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
   }
 }
 
-/** Any that captures, else any that waits, else any to come; a failure counts when no node is left that could capture. */
+/** Capturing if any node captures, else waiting, else scheduled. An error counts when no other node could capture. */
 export function aggregate(states: readonly CaptureStateName[]): CaptureStateName {
   const order = ['Capturing', 'WaitingForTraffic', 'Scheduled', 'Error', 'Finished'] as const
   return order.find(state => states.includes(state)) ?? 'WaitingForTraffic'
 }
 
-// A rejection reads the same on every node: the first node tells it for all.
+// A rejection has the same message on every node: only the first one is kept.
 function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusElement[] {
-  const told = new Set<string | undefined>()
+  const seen = new Set<string | undefined>()
   return elements.filter(({ message, isRejected, endpoints }) => {
-    const isAgain = isRejected && endpoints.length === 0 && told.has(message)
-    if (isRejected) told.add(message)
+    const isAgain = isRejected && endpoints.length === 0 && seen.has(message)
+    if (isRejected) seen.add(message)
     return !isAgain
   })
 }
 
 function messageOf(elements: readonly CaptureStatusElement[]): string {
-  const told = elements.filter(({ message }) => message !== undefined)
-  if (elements.length === 1) return told[0]?.message ?? ''
-  return truncateMessage([...Map.groupBy(told, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
+  const withMessage = elements.filter(({ message }) => message !== undefined)
+  if (elements.length === 1) return withMessage[0]?.message ?? ''
+  return truncateMessage([...Map.groupBy(withMessage, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
 }
 
 function nodesOf(elements: readonly CaptureStatusElement[]): string {

@@ -1,5 +1,5 @@
-// Says in words why a capture is as it is on this node, above all why it holds no packets.
-// In: the capture's outlook, its state, its rows, its problems. Out: one message, '' when there is nothing to say.
+// Explains in words why a capture is in its state on this node, above all why it has no packets. Pure.
+// In: the capture's decision, its state, its rows, its problems. Out: one message; '' if there is nothing to explain.
 import type { CaptureDecision } from '../../model/decision.ts'
 import type { CaptureStateName, Problem } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
@@ -7,22 +7,22 @@ import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 import { timeOf } from './endpointStatus.ts'
 
 export function explain(
-  { decision: outlook }: HeldEndpoint,
+  { decision }: HeldEndpoint,
   node: string,
   state: CaptureStateName,
   rows: readonly EndpointRow[],
   problems: readonly Problem[],
 ): string {
-  const { phase, notes } = outlook
-  const told = [
-    reasonOf(outlook, node, state, rows),
+  const { phase, notes } = decision
+  const reasons = [
+    reasonOf(decision, node, state, rows),
     ...problems.filter(({ message }) => phase.kind !== 'Halted' || message !== phase.halt.message).map(({ message }) => message),
   ]
-  return [...told, ...notes].filter(text => text !== '').join('; ')
+  return [...reasons, ...notes].filter(text => text !== '').join('; ')
 }
 
-function reasonOf(outlook: CaptureDecision, node: string, state: CaptureStateName, rows: readonly EndpointRow[]): string {
-  const { phase } = outlook
+function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateName, rows: readonly EndpointRow[]): string {
+  const { phase } = decision
   switch (phase.kind) {
     case 'Rejected':
     case 'Held':
@@ -32,9 +32,9 @@ function reasonOf(outlook: CaptureDecision, node: string, state: CaptureStateNam
     case 'Finished':
       return phase.message
     case 'Scheduled':
-      return [`The window opens at ${timeOf(phase.opensAtMs)}`, noMatch(outlook, node)].filter(text => text !== '').join('; ')
+      return [`The window opens at ${timeOf(phase.opensAtMs)}`, noMatch(decision, node)].filter(text => text !== '').join('; ')
     case 'Open':
-      return noMatch(outlook, node) || (state === 'WaitingForTraffic' ? noPacket(outlook, rows) : '')
+      return noMatch(decision, node) || (state === 'WaitingForTraffic' ? noPacket(decision, rows) : '')
   }
 }
 
@@ -49,7 +49,7 @@ function noMatch({ matches, capture }: CaptureDecision, node: string): string {
 function noPacket({ filter: { filter } }: CaptureDecision, rows: readonly EndpointRow[]): string {
   const live = rows.filter(({ isLive }) => isLive)
   if (live.length === 0) return ''
-  const carried = live.reduce((sum, { facts }) => sum + (facts?.interfacePackets ?? 0), 0)
+  const carried = live.reduce((sum, { actual }) => sum + (actual?.interfacePackets ?? 0), 0)
   if (carried > 0 && filter !== '') return `${pluralize(carried, 'packet')} on the interfaces, none passed the filter "${filter}"`
   return filter === '' ? 'No packet has passed the interfaces yet' : `No packet has passed the filter "${filter}" yet`
 }

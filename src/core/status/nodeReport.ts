@@ -1,6 +1,5 @@
-// What a node tells the cluster: the body of its NodeCaptureReport, bounded in size. Pure.
-// In: the world, the elements of a turn, the node's figures. Out: plain data; only captures that concern the node are in it,
-// so that a capture which matches nobody here costs nothing.
+// The body of a node's NodeCaptureReport, bounded in size. Pure. In: the world, the elements of a turn, the node's identity and budgets.
+// Out: plain data with only those captures that concern the node, so that a capture without an endpoint here costs nothing.
 import { type Api, captureKey } from '../../model/captureRef.ts'
 import type { NodeReport } from '../../model/publisher.ts'
 import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
@@ -39,14 +38,14 @@ export type NodeIdentity = {
   readonly clockOffsetMilliseconds?: number
 }
 
-/** `report` of a NodeCaptureReport, all but reportedAt. `truncated`: rows were left out to keep it small. */
+/** `report` of a NodeCaptureReport without reportedAt. `truncated`: rows were left out to keep it small. */
 export type NodeReportStatus = NodeIdentity & {
   readonly budgets: Budgets
   readonly captures: readonly ReportedCapture[]
   readonly truncated: boolean
 }
 
-const bytesMax = 512 * 1_024 // an API server takes one and a half megabytes, and every change is sent whole
+const bytesMax = 512 * 1_024 // an API server stores up to 1.5 MB, and every change sends the whole report
 
 export function reportOf({ world, elements }: NodeReport, identity: NodeIdentity, budgets: Budgets): NodeReportStatus {
   const captures = world.captures.flatMap(capture => {
@@ -57,14 +56,14 @@ export function reportOf({ world, elements }: NodeReport, identity: NodeIdentity
   return bounded({ ...identity, budgets, captures: sorted, truncated: false })
 }
 
-/** The report without what changes with every packet: whoever differs in this is published at once. */
+/** The report without its counts: a difference in the rest is published at once. */
 export function withoutCounts({ captures, ...rest }: NodeReportStatus): unknown {
   const plain = captures.map(({ file, problems, ...capture }) => {
     const { packets: _, bytes: __, dropped: ___, fileNames, endpoints, ...kept } = file
     return {
       ...capture,
       problems: problems.map(uncounted),
-      file: { ...uncounted(kept), hasFiles: fileNames.length > 0 }, // a busy capture rotates as it counts
+      file: { ...uncounted(kept), hasFiles: fileNames.length > 0 }, // file names change with the counts
       endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...uncounted(row), isSeen: packets > 0 })),
     }
   })
@@ -103,8 +102,8 @@ function bounded(report: NodeReportStatus): NodeReportStatus {
   return report
 }
 
-const stepMost = stepCount - 2 // one endpoint stays: it says that something is captured
-const problemCharactersMax = 4_096 // more is refused
+const stepMost = stepCount - 2 // one endpoint stays, which shows that the node takes part
+const problemCharactersMax = 4_096 // the schema refuses more
 
 function cutRow({ file, problems, ...row }: ReportedCapture, step: number): ReportedCapture {
   const characters = step < 2 ? problemCharactersMax : 200
@@ -115,7 +114,7 @@ function cutRow({ file, problems, ...row }: ReportedCapture, step: number): Repo
   }
 }
 
-// Rows of what is at work stay: the controller must not take a capture for finished that is not.
+// Rows of running captures stay: without them the controller would take the capture for finished.
 function fewer(report: NodeReportStatus): NodeReportStatus {
   const room = bytesMax - bytesOf({ ...report, captures: [] })
   return { ...report, captures: withinBytes(report.captures, ({ file }) => rankOf(file.state), room) }

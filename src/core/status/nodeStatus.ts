@@ -1,6 +1,6 @@
-// This node's element for each capture. In: what a turn decided and what the node holds now. Out: elements by capture key.
-// State, by the first that applies: a rejection is an Error; an open tap makes it Capturing once any packet was seen and
-// WaitingForTraffic before; then the window (Scheduled, Finished); then a failure that left no tap open is an Error.
+// This node's status element of each capture. Pure. In: a turn's decisions and the node's actual state. Out: elements by capture key.
+// The first rule that applies gives the state: a rejection is Error; an open tap is Capturing once it has a packet, and
+// WaitingForTraffic before; then the phase (Scheduled, Finished); then a failure that left no tap open is Error.
 
 import type { ActualState } from '../../model/actualState.ts'
 import { type ArtifactResult, retryAtMs } from '../../model/artifact.ts'
@@ -13,19 +13,19 @@ import { explain } from './message.ts'
 
 export type { CaptureStatusElement } from '../../model/status.ts'
 
-/** `isStopped`: the process is about to end, and this is the last it says. */
+/** `isStopped`: the process is about to end, and this is its last status. */
 export type NodePlace = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
 
 export function nodeStatuses(
   captures: ReadonlyMap<string, CaptureDecision>,
-  actual: Pick<ActualState, 'captures' | 'taps'>,
+  { captures: actualCaptures, taps }: Pick<ActualState, 'captures' | 'taps'>,
   place: NodePlace,
 ): Map<string, CaptureStatusElement> {
   return new Map(
-    [...captures].map(([key, outlook]) => {
-      const known = actual.captures.get(key)
-      const facts = known?.uid === outlook.capture.uid ? known : undefined
-      return [key, nodeStatus({ decision: outlook, facts, taps: actual.taps }, place)]
+    [...captures].map(([key, decision]) => {
+      const known = actualCaptures.get(key)
+      const actual = known?.uid === decision.capture.uid ? known : undefined
+      return [key, nodeStatus({ decision, actual, taps }, place)]
     }),
   )
 }
@@ -42,9 +42,9 @@ export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = fal
   return {
     node,
     directory,
-    fileNames: held.facts?.fileNames.toSorted() ?? [],
+    fileNames: held.actual?.fileNames.toSorted() ?? [],
     state,
-    ...(held.facts?.artifact && { artifact: artifactOf(held.facts.artifact) }),
+    ...(held.actual?.artifact && { artifact: artifactOf(held.actual.artifact) }),
     ...failingIn(rows),
     ...(message !== '' && { message }),
     ...addCounts(rows.map(({ status }) => status)),
@@ -69,9 +69,9 @@ function isBefore({ kind }: Phase): boolean {
   return kind === 'Scheduled' || kind === 'Held'
 }
 
-// Taps that wait for the window, and those that could not be had, are nobody's concern until it opens.
-function beforeWindow({ decision: outlook, facts }: HeldEndpoint): HeldEndpoint {
-  return { decision: { ...outlook, refused: new Map() }, facts, taps: new Map() }
+// Before the window opens the status shows neither its waiting taps nor the refused ones.
+function beforeWindow({ decision, actual }: HeldEndpoint): HeldEndpoint {
+  return { decision: { ...decision, refused: new Map() }, actual, taps: new Map() }
 }
 
 function artifactOf(made: ArtifactResult): ArtifactStatus {

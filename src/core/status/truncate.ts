@@ -1,5 +1,5 @@
-// What is left out of reports and statuses that would grow too large to be stored. Pure. In: elements of status.files, a size.
-// Out: the same with fewer rows and names, the most telling kept. Totals stay.
+// Truncates reports and statuses that would be too large to store. Pure. In: elements of status.files, a size in bytes.
+// Out: the same with fewer rows and names; the most informative rows stay, and so do the totals.
 import type { CaptureStateName, EndpointStatus, FileStatus, PacketCaptureStatus } from '../../model/status.ts'
 import { compareText, pluralize, truncateText } from '../../model/text.ts'
 
@@ -13,7 +13,7 @@ type TruncateStep = {
 
 const all = Number.POSITIVE_INFINITY
 
-// What can be done without goes first: rows of pods that are gone but for the last (a ttl runs from its end), then names of files.
+// The least informative goes first: rows of pods that are gone (except the last, whose end starts the ttl), then names of files.
 const steps: readonly TruncateStep[] = [
   { rows: all, ended: all, names: all, gaps: all, characters: 4_096 },
   { rows: all, ended: 1, names: all, gaps: all, characters: 4_096 },
@@ -25,10 +25,10 @@ const steps: readonly TruncateStep[] = [
 
 export const stepCount = steps.length
 
-/** `step` 0 leaves all but endless messages. */
+/** `step` 0 only cuts very long messages. */
 export function cut(file: FileStatus, step: number): FileStatus {
   const kept = steps[Math.min(step, stepCount - 1)] as TruncateStep
-  const endpoints = tellingOf(file.endpoints, kept).map(row => ({ ...row, gaps: last(row.gaps, kept.gaps), ...withMessage(row, kept) }))
+  const endpoints = rowsWithin(file.endpoints, kept).map(row => ({ ...row, gaps: last(row.gaps, kept.gaps), ...withMessage(row, kept) }))
   const uploads = file.uploads && { uploads: last(file.uploads, kept.names) }
   return { ...file, ...withMessage(file, kept), fileNames: last(file.fileNames, kept.names), ...uploads, endpoints }
 }
@@ -41,8 +41,8 @@ function last<T>(list: readonly T[], countMax: number): readonly T[] {
   return countMax === 0 ? [] : list.slice(-countMax)
 }
 
-/** Those at work, then the others, those that ended last of all; in the order they had. */
-function tellingOf(rows: readonly EndpointStatus[], { rows: rowsMax, ended: endedMax }: TruncateStep): readonly EndpointStatus[] {
+/** Rows of live endpoints first, then the latest that ended; in their original order. */
+function rowsWithin(rows: readonly EndpointStatus[], { rows: rowsMax, ended: endedMax }: TruncateStep): readonly EndpointStatus[] {
   if (rows.length <= rowsMax && endedMax === all) return rows
   const ended = rows.filter(({ endedAt }) => endedAt !== undefined).toSorted((a, b) => compareText(b.endedAt ?? '', a.endedAt ?? ''))
   const others = rows.filter(({ endedAt }) => endedAt === undefined).toSorted((a, b) => rankOf(a.state) - rankOf(b.state))
@@ -50,12 +50,12 @@ function tellingOf(rows: readonly EndpointStatus[], { rows: rowsMax, ended: ende
   return rows.filter(row => kept.has(row))
 }
 
-/** Lower: sooner missed. What is at work before what is over. */
+/** Lower is kept longer: a running capture before a finished one. */
 export function rankOf(state: CaptureStateName): number {
   return (['Capturing', 'WaitingForTraffic', 'Error', 'Scheduled', 'Finished'] as const).indexOf(state)
 }
 
-const statusBytesMax = 999_000 // a million with what is said of the rest; an API server takes one and a half for all of an object
+const statusBytesMax = 999_000 // one megabyte with the note on what was left out; an API server stores objects up to 1.5 MB
 
 /** A status small enough for the API server; the first condition names what was left out. */
 export function boundedStatus(status: PacketCaptureStatus): PacketCaptureStatus {
@@ -85,7 +85,7 @@ function withFiles(status: PacketCaptureStatus, files: readonly FileStatus[]): P
   return { ...status, conditions: [{ ...first, message }, ...others], files }
 }
 
-/** As many as have room, the lowest ranks first, in the order they had. */
+/** As many items as fit, the lowest ranks first, in their original order. */
 export function withinBytes<T>(items: readonly T[], rank: (item: T) => number, bytesMax: number): T[] {
   const kept = new Set<T>()
   let bytes = 0 // of those kept

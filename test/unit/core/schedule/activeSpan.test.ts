@@ -12,37 +12,37 @@ const never = Number.POSITIVE_INFINITY
 const every = (cron: string, seconds: number) => ({ cron, timeZone: 'UTC', durationMs: seconds * 1_000 })
 
 const rows: readonly (readonly [name: string, window: Window, now: string, expected: ReturnType<typeof spanAt>])[] = [
-  ['there is no window', {}, '12:00', { window: {}, lookAtMs: never }],
+  ['there is no window', {}, '12:00', { window: {}, wakeAtMs: never }],
   [
     'the window has both ends',
     { startMs: at('12:00'), endMs: at('13:00') },
     '12:30',
-    { window: { fromMs: at('12:00'), untilMs: at('13:00') }, lookAtMs: never },
+    { window: { fromMs: at('12:00'), untilMs: at('13:00') }, wakeAtMs: never },
   ],
   [
     'windows recur',
     { schedule: every('0 * * * *', 600) },
     '12:05',
-    { window: { fromMs: at('12:00'), untilMs: at('12:10') }, lookAtMs: never },
+    { window: { fromMs: at('12:00'), untilMs: at('12:10') }, wakeAtMs: never },
   ],
   [
     'start and end cut a recurring window',
     { startMs: at('12:02'), endMs: at('12:08'), schedule: every('0 * * * *', 600) },
     '12:05',
-    { window: { fromMs: at('12:02'), untilMs: at('12:08') }, lookAtMs: never },
+    { window: { fromMs: at('12:02'), untilMs: at('12:08') }, wakeAtMs: never },
   ],
-  ['recurring windows touch, with hours to go', { schedule: every('0 * * * *', 3_600) }, '12:05', { window: {}, lookAtMs: at('12:59:55') }],
+  ['recurring windows touch, with hours to go', { schedule: every('0 * * * *', 3_600) }, '12:05', { window: {}, wakeAtMs: at('12:59:55') }],
   [
     'recurring windows overlap for two hours of the day: the first hour',
     { schedule: every('0 12,13 * * *', 4_000) },
     '12:05',
-    { window: { fromMs: at('12:00') }, lookAtMs: at('13:06:35') },
+    { window: { fromMs: at('12:00') }, wakeAtMs: at('13:06:35') },
   ],
   [
     'recurring windows overlap for two hours of the day: the second hour',
     { schedule: every('0 12,13 * * *', 4_000) },
     '13:05',
-    { window: { untilMs: at('14:06:40') }, lookAtMs: never },
+    { window: { untilMs: at('14:06:40') }, wakeAtMs: never },
   ],
 ]
 
@@ -61,14 +61,14 @@ test('spanAt() holds every instant at which the window is open without a break, 
     fc.property(schedule, instant, fc.integer({ min: -20_000, max: 20_000 }), (given, nowMs, offMs) => {
       const window: Window = { schedule: given }
       if (windowAt(window, nowMs).kind !== 'open') return
-      const { window: span, lookAtMs } = spanAt(window, nowMs)
+      const { window: span, wakeAtMs } = spanAt(window, nowMs)
       t.true(isWithin(span, nowMs))
-      t.true(lookAtMs > nowMs)
+      t.true(wakeAtMs > nowMs)
       if (span.fromMs !== undefined) t.not(windowAt(window, span.fromMs - 1).kind, 'open')
       if (span.untilMs !== undefined) t.not(windowAt(window, span.untilMs).kind, 'open')
       // Near by, and before another look is due, an instant is open exactly if it is within, unless it is of another stretch.
       const thenMs = nowMs + offMs
-      if (thenMs < lookAtMs && isWithin(span, thenMs) && offMs > -10_000) t.is(windowAt(window, thenMs).kind, 'open')
+      if (thenMs < wakeAtMs && isWithin(span, thenMs) && offMs > -10_000) t.is(windowAt(window, thenMs).kind, 'open')
     }),
     { numRuns: runs(500) },
   )
