@@ -1,6 +1,6 @@
-// What the controller changes in the cluster, each in one request: a status, an event, a capture whose ttl has passed, the report
-// of a node that is gone. Every one names the version of the object that it was decided upon, so that neither a namesake nor
-// anything that has changed since is touched; and none is sent once the lease has run out.
+// The controller's writes to the API server, one request each: a status, metadata, results, an Event, a removal of a capture or report.
+// In: an object and the version that the write was decided upon. Out: whether it was written. A write is conditional on that version, so
+// it touches neither a newer object nor a namesake, and none is sent after the lease has expired.
 import { text } from 'node:stream/consumers'
 import type { Results } from '../api/reconciliation.ts'
 import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
@@ -16,33 +16,27 @@ export type ApiWriterDeps = { readonly kube: Kube; readonly group: string; reado
 
 const apiTimeoutMs = 15_000
 
-/** `stale`: the object is not the one that was looked at any more; what it is now is on its way. */
+/** `stale`: the object has changed since it was observed; the watch will show its new version. */
 export type WriteResult = { readonly kind: 'written'; readonly version: string } | { readonly kind: 'stale' } | { readonly kind: 'failed' }
 
-/** Over that version only: a controller that was paused, and knows not what happened since, changes nothing. */
-export function writeStatus(parts: ApiWriterDeps, capture: CaptureDocument, status: object, version: string): Promise<WriteResult> {
-  const path = `${pathOf(parts, capture)}/status`
-  return write(parts, 'status not written', path, [{ op: 'add', path: '/status', value: status }], version)
+/** Conditional on resourceVersion, so a controller that was paused cannot overwrite newer state. */
+export function writeStatus(deps: ApiWriterDeps, capture: CaptureDocument, status: object, version: string): Promise<WriteResult> {
+  const path = `${pathOf(deps, capture)}/status`
+  return write(deps, 'status not written', path, [{ op: 'add', path: '/status', value: status }], version)
 }
 
-/** `finalizers` hold a deleted capture until its nodes are done with it, `annotations` let nodes through; undefined: what they are. */
+/** `finalizers` keep a deleted capture until its nodes are done with it; `annotations` hold the pass. undefined: no change. */
 type Metadata = { readonly finalizers: readonly string[] | undefined; readonly annotations: Labels | undefined }
 
-export function writeMetadata(parts: ApiWriterDeps, capture: CaptureDocument, metadata: Metadata, version: string): Promise<WriteResult> {
+export function writeMetadata(deps: ApiWriterDeps, capture: CaptureDocument, metadata: Metadata, version: string): Promise<WriteResult> {
   const changes = Object.entries(metadata).flatMap(([name, value]) =>
     value === undefined ? [] : [{ op: 'add', path: `/metadata/${name}`, value }],
   )
-  return write(parts, 'metadata not written', pathOf(parts, capture), changes, version)
+  return write(deps, 'metadata not written', pathOf(deps, capture), changes, version)
 }
 
-async function write(
-  parts: ApiWriterDeps,
-  failed: string,
-  path: string,
-  changes: readonly object[],
-  version: string,
-): Promise<WriteResult> {
-  const answer = await request(parts, failed, [404, 409], {
+async function write(deps: ApiWriterDeps, failed: string, path: string, changes: readonly object[], version: string): Promise<WriteResult> {
+  const answer = await request(deps, failed, [404, 409], {
     path,
     method: 'PATCH',
     query: { fieldManager: accounts.controller },
@@ -50,21 +44,21 @@ async function write(
     body: JSON.stringify([{ op: 'replace', path: '/metadata/resourceVersion', value: version }, ...changes]),
   })
   if (answer === undefined) return { kind: 'failed' }
-  return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.said) } : { kind: 'stale' }
+  return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.body) } : { kind: 'stale' }
 }
 
 function pathOf({ group }: ApiWriterDeps, { kind, metadata }: CaptureDocument): string {
   return objectPath(kind, group, metadata)
 }
 
-function versionIn(said: string): string {
-  return (JSON.parse(said) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
+function versionIn(body: string): string {
+  return (JSON.parse(body) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
-/** False: not now, try again. */
-export async function writeResults(parts: ApiWriterDeps, namespace: string, results: Results): Promise<boolean> {
+/** False: the write failed and is retried. */
+export async function writeResults(deps: ApiWriterDeps, namespace: string, results: Results): Promise<boolean> {
   const body = { apiVersion: 'v1', kind: 'ConfigMap', ...results, metadata: { ...results.metadata, namespace } }
-  const answer = await request(parts, 'results not written', [], {
+  const answer = await request(deps, 'results not written', [], {
     path: `/api/v1/namespaces/${namespace}/configmaps/${results.metadata.name}`,
     method: 'PATCH',
     query: { fieldManager: accounts.controller, force: 'true' },
@@ -81,25 +75,25 @@ export async function writeEvent(deps: ApiWriterDeps, event: Omit<KubeRequest, '
 
 type Removed = { readonly name: string; readonly uid: string; readonly resourceVersion: string }
 
-/** Not if it was edited meanwhile: it may not be over then. */
-export function removeCapture(parts: ApiWriterDeps, capture: CaptureDocument, resourceVersion: string): Promise<boolean> {
-  return remove(parts, pathOf(parts, capture), { ...capture.metadata, resourceVersion })
+/** Does nothing if the capture was edited meanwhile: its ttl may not be over then. */
+export function removeCapture(deps: ApiWriterDeps, capture: CaptureDocument, resourceVersion: string): Promise<boolean> {
+  return remove(deps, pathOf(deps, capture), { ...capture.metadata, resourceVersion })
 }
 
-/** Not if it was written meanwhile: the node may be back. */
-export function removeReport(parts: ApiWriterDeps, metadata: Removed): Promise<boolean> {
-  return remove(parts, `${reportPath}/${metadata.name}`, metadata)
+/** Does nothing if the report was written meanwhile: the node may be back. */
+export function removeReport(deps: ApiWriterDeps, metadata: Removed): Promise<boolean> {
+  return remove(deps, `${reportPath}/${metadata.name}`, metadata)
 }
 
-async function remove(parts: ApiWriterDeps, path: string, { uid, resourceVersion }: Removed): Promise<boolean> {
+async function remove(deps: ApiWriterDeps, path: string, { uid, resourceVersion }: Removed): Promise<boolean> {
   const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } })
   const headers = { 'content-type': 'application/json' }
-  return (await request(parts, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
+  return (await request(deps, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
-type ApiAnswer = { readonly statusCode: number; readonly said: string }
+type ApiAnswer = { readonly statusCode: number; readonly body: string }
 
-/** `settled`: answers that say that nothing is left to do. undefined: not now, try again. */
+/** `settled`: status codes after which nothing is left to do. undefined: the request failed and is retried. */
 async function request(
   { kube, log, term }: ApiWriterDeps,
   failed: string,
@@ -108,14 +102,14 @@ async function request(
 ): Promise<ApiAnswer | undefined> {
   const { signal } = term
   try {
-    const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another may be at work
+    const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another controller may lead now
     if (!mayBeSent()) return undefined
     const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
     const { statusCode = 0 } = response
-    if (statusCode < 300) return { statusCode, said: await text(response) }
-    const said = await apiErrorMessage(response)
-    if (settled.includes(statusCode)) return { statusCode, said }
-    log.warn({ path: request.path, status: statusCode, said }, failed)
+    if (statusCode < 300) return { statusCode, body: await text(response) }
+    const body = await apiErrorMessage(response)
+    if (settled.includes(statusCode)) return { statusCode, body }
+    log.warn({ path: request.path, status: statusCode, said: body }, failed)
   } catch (error) {
     if (!signal.aborted) log.warn({ path: request.path, reason: (error as Error).message }, failed)
   }

@@ -1,5 +1,5 @@
-// A capture as the controller keeps it. In: the object as the schema let it through; its status may be another program's, of another
-// version or written by hand. Out: the status has every field, so that the next one can go on from it; its counts are kept.
+// A capture as the controller caches it. In: the object as the schema allowed it; its status may come from another program or version, or
+// be written by hand. Out: a capture whose status has every field, with its counts kept, so that the next status can build on it.
 
 import type { KubeObject } from '../kube/informer.ts'
 import { stripManagedFields } from '../kube/stripManagedFields.ts'

@@ -1,5 +1,5 @@
-// An element of status.files as the controller keeps it, out of a capture's status or a node's report. In: what the schema let
-// through, which asks for little. Out: every field is there.
+// An element of status.files as the controller caches it, from a capture's status or a node's report. In: the element as the schema
+// allowed it, which requires little. Out: an element with every field.
 import type { EndpointStatus, FileStatus, UploadStatus } from '../model/status.ts'
 
 export type FileStatusObject = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {

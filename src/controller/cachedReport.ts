@@ -1,5 +1,5 @@
-// A node's report as the controller keeps it. In: the object as the schema let it through, which asks for little. Out: every field
-// is there and each capture has one row, so that what one node writes, of whatever version or intent, stops nobody's status.
+// A node's report as the controller caches it. In: the object as the schema allowed it, which requires little. Out: a report with every
+// field and one row a capture, so that a report of another version, or a hostile one, breaks no other node's status.
 import type { NodeReportStatus, ReportedCapture } from '../core/status/nodeReport.ts'
 import type { KubeObject } from '../kube/informer.ts'
 import { stripManagedFields } from '../kube/stripManagedFields.ts'
@@ -9,7 +9,7 @@ export type CachedReport = KubeObject & {
   readonly report: Pick<NodeReportStatus, 'captures' | 'address' | 'port' | 'certificateFingerprint'> & { readonly reportedAt: string }
 }
 
-/** The least that the schema of crds/nodecapturereport.yaml asks for. */
+/** What the schema of crds/nodecapturereport.yaml requires. */
 export type ReportObject = KubeObject & {
   readonly report?: Partial<Omit<CachedReport['report'], 'captures'>> & { readonly captures?: readonly ReportRow[] }
 }

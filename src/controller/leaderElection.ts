@@ -1,5 +1,5 @@
-// Which of several controllers is at work: whoever holds the Lease and keeps renewing it. In: a name to go by. Out: a stretch of
-// time as leader, ended by a signal. By the clock of this machine only: another's renewals are timed from when they were seen.
+// Elects one of several controllers as leader by a Lease. In: this process's identity. Out: terms as leader, each ended by a signal.
+// Only this machine's monotonic clock is used: another holder's renewals are timed from when this process observed them.
 
 import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -12,7 +12,7 @@ export type LeaderElectionDeps = {
   readonly clock: Clock
   readonly log: Logger
   readonly namespace: string
-  readonly holder: string // this process: no other goes by that name
+  readonly holder: string // this process: unique among all controllers
 }
 
 type Lease = {
@@ -20,61 +20,57 @@ type Lease = {
   readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string; readonly leaseTransitions?: number }
 }
 
-/** A stretch of time as leader. Others may take over from `heldUntilMs` on, by performance.now(): it moves with each renewal. */
+/** A term as leader. Others may take over from `heldUntilMs` on, by performance.now(); each renewal moves it. */
 export type Leadership = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
 
 const name = accounts.controller
-const lastsMs = 15_000
+const leaseMs = 15_000
 const renewMs = 3_000
-const givesUpMs = 10_000 // without a renewal; before others take over
+const renewDeadlineMs = 10_000 // without a renewal; less than leaseMs, so that this leader stops before another begins
 const apiTimeoutMs = 5_000
 
-/** Waits until this process leads, lets `work` go on while it does, and again, until the signal. */
-export async function runAsLeader(
-  parts: LeaderElectionDeps,
-  signal: AbortSignal,
-  work: (term: Leadership) => Promise<void>,
-): Promise<void> {
+/** Runs `work` in each term as leader, until the signal. */
+export async function runAsLeader(deps: LeaderElectionDeps, signal: AbortSignal, work: (term: Leadership) => Promise<void>): Promise<void> {
   try {
     while (!signal.aborted) {
-      const wonAtMs = await acquire(parts, signal)
-      if (wonAtMs !== undefined) await serve(parts, signal, wonAtMs, work)
+      const acquiredAtMs = await acquire(deps, signal)
+      if (acquiredAtMs !== undefined) await runTerm(deps, signal, acquiredAtMs, work)
     }
   } finally {
-    await release(parts)
+    await release(deps)
   }
 }
 
-async function serve(
-  parts: LeaderElectionDeps,
+async function runTerm(
+  deps: LeaderElectionDeps,
   signal: AbortSignal,
-  wonAtMs: number,
+  acquiredAtMs: number,
   work: (term: Leadership) => Promise<void>,
 ): Promise<void> {
-  const { holder, log } = parts
+  const { holder, log } = deps
   const ended = new AbortController()
-  const hold: LeaseHold = { renewedAtMs: wonAtMs }
-  const term: Leadership = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + givesUpMs }
+  const hold: LeaseHold = { renewedAtMs: acquiredAtMs }
+  const term: Leadership = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + renewDeadlineMs }
   log.info({ holder }, 'leading')
   const end = () => ended.abort()
-  await Promise.all([work(term).finally(end), keep(parts, hold, term).finally(end)])
+  await Promise.all([work(term).finally(end), renewUntilLost(deps, hold, term).finally(end)])
   log.info({ holder }, 'no longer leading')
 }
 
-/** When the request was sent that won: the server counts from no earlier. undefined: told to stop. */
-async function acquire(parts: LeaderElectionDeps, signal: AbortSignal): Promise<number | undefined> {
-  const { clock, holder, log } = parts
+/** When the request that acquired the lease was sent: the lease lasts at least from then. undefined: the signal came first. */
+async function acquire(deps: LeaderElectionDeps, signal: AbortSignal): Promise<number | undefined> {
+  const { clock, holder, log } = deps
   let seen: { readonly version: string; readonly atMs: number } | undefined
   let isFailing = false
   while (!signal.aborted) {
     const attempt = AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)])
     try {
-      const lease = await read(parts, attempt)
+      const lease = await read(deps, attempt)
       const sentAtMs = performance.now()
       const version = lease?.metadata.resourceVersion ?? ''
       if (seen?.version !== version) seen = { version, atMs: sentAtMs }
-      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || sentAtMs - seen.atMs > lastsMs
-      if (isFree && (await write(parts, lease, holder, attempt))) return sentAtMs
+      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || sentAtMs - seen.atMs > leaseMs
+      if (isFree && (await write(deps, lease, holder, attempt))) return sentAtMs
       isFailing = false
     } catch (error) {
       if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not read, tried again')
@@ -87,48 +83,55 @@ async function acquire(parts: LeaderElectionDeps, signal: AbortSignal): Promise<
 
 type LeaseHold = { renewedAtMs: number }
 
-// Resolves when the lease is lost, or could not be renewed for too long, whatever a request is still waiting for.
-async function keep(parts: LeaderElectionDeps, hold: LeaseHold, { signal, heldUntilMs }: Leadership): Promise<void> {
-  const { clock } = parts
+// Resolves when the lease is lost or was not renewed in time, even if a request is still pending.
+async function renewUntilLost(deps: LeaderElectionDeps, hold: LeaseHold, { signal, heldUntilMs }: Leadership): Promise<void> {
+  const { clock, log } = deps
+  let isFailing = false
   const leftMs = () => heldUntilMs() - performance.now()
   while (!signal.aborted && leftMs() > 0) {
     await clock.sleepUntil(clock.now() + Math.min(renewMs, leftMs()), signal)
-    if (signal.aborted || leftMs() <= 0) return // this process may have been paused for long
+    if (signal.aborted || leftMs() <= 0) return // this process may have been paused
     const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.min(apiTimeoutMs, leftMs())))])
     try {
-      if (!(await renew(parts, hold, attempt))) return
-    } catch {} // counted by the time that passes
+      if (!(await renew(deps, hold, attempt))) return
+      isFailing = false
+    } catch (error) {
+      if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not renewed, tried again until it ends')
+      isFailing = true
+    }
   }
 }
 
-/** False: it is somebody else's. */
-async function renew(parts: LeaderElectionDeps, hold: LeaseHold, signal: AbortSignal): Promise<boolean> {
-  const lease = await read(parts, signal)
-  if (lease?.spec?.holderIdentity !== parts.holder) return false
+/** False: another process holds the lease. */
+async function renew(deps: LeaderElectionDeps, hold: LeaseHold, signal: AbortSignal): Promise<boolean> {
+  const lease = await read(deps, signal)
+  if (lease?.spec?.holderIdentity !== deps.holder) return false
   const sentAtMs = performance.now()
-  if (await write(parts, lease, parts.holder, signal)) hold.renewedAtMs = sentAtMs
+  if (await write(deps, lease, deps.holder, signal)) hold.renewedAtMs = sentAtMs
   return true
 }
 
-/** So that another need not wait. */
-async function release(parts: LeaderElectionDeps): Promise<void> {
+/** Frees the lease, so that another controller need not wait for its end. */
+async function release(deps: LeaderElectionDeps): Promise<void> {
   try {
     const signal = AbortSignal.timeout(apiTimeoutMs)
-    const lease = await read(parts, signal)
-    if (lease?.spec?.holderIdentity === parts.holder) await write(parts, lease, '', signal)
-  } catch {} // it runs out by itself
+    const lease = await read(deps, signal)
+    if (lease?.spec?.holderIdentity === deps.holder) await write(deps, lease, '', signal)
+  } catch (error) {
+    deps.log.info({ reason: (error as Error).message }, 'lease not released, it expires by itself')
+  }
 }
 
 async function read({ kube, namespace }: LeaderElectionDeps, signal: AbortSignal): Promise<Lease | undefined> {
   const path = `${pathIn(namespace)}/${name}`
   const response = await kube({ path, signal })
   if (response.statusCode === 200) return (await readJson(response)) as Lease
-  const said = await apiErrorMessage(response)
+  const message = await apiErrorMessage(response)
   if (response.statusCode === 404) return undefined
-  throw new ExpectedError(`Cannot read the lease: the API server answered ${response.statusCode}, ${said}`)
+  throw new ExpectedError(`Cannot read the lease: the API server answered ${response.statusCode}, ${message}`)
 }
 
-/** False: somebody else was quicker. */
+/** False: another process wrote the lease first. */
 async function write(
   { kube, namespace, clock }: LeaderElectionDeps,
   lease: Lease | undefined,
@@ -140,7 +143,7 @@ async function write(
   const spec = {
     ...lease?.spec,
     holderIdentity: holder,
-    leaseDurationSeconds: lastsMs / 1_000,
+    leaseDurationSeconds: leaseMs / 1_000,
     renewTime,
     ...(isChange && { acquireTime: renewTime, leaseTransitions: (lease?.spec?.leaseTransitions ?? -1) + 1 }),
   }
@@ -152,10 +155,10 @@ async function write(
     body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }),
     signal,
   })
-  const said = await apiErrorMessage(response)
+  const message = await apiErrorMessage(response)
   if (response.statusCode === 200 || response.statusCode === 201) return true
   if (response.statusCode === 409) return false
-  throw new ExpectedError(`Cannot write the lease: the API server answered ${response.statusCode}, ${said}`)
+  throw new ExpectedError(`Cannot write the lease: the API server answered ${response.statusCode}, ${message}`)
 }
 
 function pathIn(namespace: string): string {

@@ -1,5 +1,5 @@
-// What the controller does, as figures for Prometheus. In: a function that returns what it counted and holds now; figures are read
-// when asked for. docs/operations.md lists every metric, and a test holds both together.
+// The controller's metrics. In: a function that returns the controller's current state. Out: a registry that reads it at each scrape.
+// docs/operations.md lists every metric, and a test holds both lists together.
 import { addGauges, Counter, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
 
 /** Counts since the start. */

@@ -1,9 +1,8 @@
-// Which nodes still report: a report that changes is a sign of life. In: reports as they stand, and for how long they could be
-// followed up to now. Out: since when a node is silent.
-// Time in which nobody could report, or nobody looked, does not count: an API server that was away, or a controller that was
-// paused, makes no node silent. Nor does a clock that is set. What a report says of its own time counts only when the nodes are
-// met for the first time, and then against the newest of them, since all of them may have been cut off.
-export const silentMs = 180_000 // three signs of life missed
+// Which nodes have stopped reporting: a report that changes is a heartbeat. In: the current reports, and for how long they have been
+// followed. Out: since when a node is silent. Time during which the reports were not followed does not count, so neither an API server
+// that was away nor a paused controller makes a node silent. A clock that is set does not either. The time in a report counts only when
+// the nodes are observed for the first time, and then relative to the newest report, because all nodes may have been cut off.
+export const silentMs = 180_000 // three missed heartbeats
 
 export type ReportTime = { readonly name: string; readonly resourceVersion: string; readonly reportedAt: string }
 
@@ -11,9 +10,9 @@ type NodeSeen = { readonly version: string; readonly atMs: number; readonly foll
 
 export class NodeLiveness {
   readonly #seen = new Map<string, NodeSeen>()
-  #isFirst = true
+  #isFirstObservation = true
 
-  /** Takes note of all reports there are now. */
+  /** Records all current reports. */
   observe(reports: readonly ReportTime[], nowMs: number, followedMs: number): void {
     const names = new Set(reports.map(({ name }) => name))
     for (const name of this.#seen.keys()) if (!names.has(name)) this.#seen.delete(name)
@@ -21,10 +20,10 @@ export class NodeLiveness {
     for (const report of reports) {
       const { name, resourceVersion: version } = report
       if (this.#seen.get(name)?.version === version) continue
-      const atMs = this.#isFirst ? writtenMs(report, nowMs) : nowMs
-      this.#seen.set(name, { version, atMs, followedMs: followedMs - (this.#isFirst ? newestMs - atMs : 0) })
+      const atMs = this.#isFirstObservation ? writtenMs(report, nowMs) : nowMs
+      this.#seen.set(name, { version, atMs, followedMs: followedMs - (this.#isFirstObservation ? newestMs - atMs : 0) })
     }
-    this.#isFirst = false
+    this.#isFirstObservation = false
   }
 
   /** undefined: it reports. */
@@ -33,12 +32,12 @@ export class NodeLiveness {
     return seen && followedMs - seen.followedMs > silentMs ? seen.atMs : undefined
   }
 
-  /** Names of all that do not report. */
+  /** Names of the silent nodes. */
   silentNodes(followedMs: number): string[] {
     return [...this.#seen.keys()].filter(name => this.silentSince(name, followedMs) !== undefined)
   }
 
-  /** How long until the next one falls silent, if nothing comes. */
+  /** How long until the next node becomes silent if no report comes. */
   nextSilentInMs(followedMs: number): number {
     const left = [...this.#seen.values()].map(seen => seen.followedMs + silentMs + 1 - followedMs).filter(ms => ms > 0)
     return left.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY)

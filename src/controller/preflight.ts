@@ -1,5 +1,5 @@
-// Whether PacketCapture can be served here as a plain resource, or Calico already serves its group in another way.
-// In: the API server. Out: the reason why not, and what to install instead; undefined: go on.
+// Whether PacketCapture can be served in this cluster, or Calico Enterprise already serves its group. In: the API server.
+// Out: why it cannot be served and what to install instead; undefined: it can.
 
 import { type Kube, readJson } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -11,7 +11,7 @@ type AggregatedService = {
 }
 
 const calico = captureGroups.calico
-const signs = [
+const enterpriseObjects = [
   '/apis/operator.tigera.io/v1/packetcaptureapis',
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/packetcaptureapis.operator.tigera.io',
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/licensekeys.crd.projectcalico.org',
@@ -26,14 +26,14 @@ export async function preflightFailure(kube: Kube, group: string, signal: AbortS
     const { namespace = '', name = '' } = service.spec?.service ?? {}
     return `Cannot serve ${calico}/v3: the aggregated API server ${namespace}/${name} does already, so a resource of that group would not be reached; ${instead}`
   }
-  for (const path of signs) {
+  for (const path of enterpriseObjects) {
     if (await read(kube, path, signal))
       return `Cannot serve ${calico}/v3: Calico Enterprise is installed here (${path.split('/').at(-1)}) and has its own PacketCapture; ${instead}`
   }
   return undefined
 }
 
-/** undefined: there is none, or this account may not see it. */
+/** undefined: the object does not exist, or this account may not read it. */
 async function read<T>(kube: Kube, path: string, signal: AbortSignal): Promise<T | undefined> {
   const response = await kube({ path, signal })
   if (response.statusCode === 200) return (await readJson(response)) as T

@@ -1,6 +1,4 @@
-// What becomes of a capture, whatever its kind: each has its own status and its own news, and this asks the one that knows. Pure.
-// In: the resource, what its spec means, every node's row, the status of before, the time. Out: the status, what to tell, when to
-// look again, when the resource goes.
+// Reconciles one capture of any kind: dispatches to its API's reconciler and returns the status, Events and deadlines. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import { eventsFor } from '../api/packetcapture/events.ts'
 import { reconcilePacketCapture } from '../api/packetcapture/reconcile.ts'
@@ -18,8 +16,8 @@ export function reconcile({ capture, previous, ...input }: ReconcileInput): Reco
   switch (capture.kind) {
     case 'PacketCapture': {
       const before = previous as (CachedCapture & { readonly kind: 'PacketCapture' })['status']
-      const verdict = reconcilePacketCapture({ ...input, nodes: input.addresses.size, previous: before })
-      return { ...verdict, events: eventsFor(before, verdict.status) }
+      const reconciliation = reconcilePacketCapture({ ...input, nodes: input.addresses.size, previous: before })
+      return { ...reconciliation, events: eventsFor(before, reconciliation.status) }
     }
     case 'PacketCaptureConfig': {
       const before = previous as (Partial<PacketCaptureConfigStatus> & { readonly lastUpdateTime?: string }) | undefined
@@ -50,7 +48,7 @@ function configRow({ row, silentSinceMs }: NodeObservation): ConfigRow {
   }
 }
 
-/** `lastUpdateTime` moves with the rest. */
+/** `lastUpdateTime` changes only with the rest of the status. */
 function stamped(status: object, before: { readonly lastUpdateTime?: string } | undefined, nowMs: number): object {
   const { lastUpdateTime = timeOf(nowMs), ...rest } = before ?? {}
   return { ...status, lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status))) ? lastUpdateTime : timeOf(nowMs) }

@@ -1,4 +1,5 @@
-// Wires the controller: waits for the lease, folds reports into status while it holds it. Runs until SIGTERM or SIGINT.
+// The controller program: waits for the lease and folds reports into statuses while it holds it. In: options of the command line.
+// Out: a process that runs until SIGTERM or SIGINT. Refuses to start where another API server already serves PacketCapture.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Agents } from '../agentapi/client/agents.ts'
@@ -48,8 +49,8 @@ export async function runController(options: ControllerOptions): Promise<void> {
   }
   apply()
   const signal = stopSignal()
-  const refusal = await preflightFailure(kube, group, signal)
-  if (refusal !== undefined) throw new UsageError(refusal)
+  const failure = await preflightFailure(kube, group, signal)
+  if (failure !== undefined) throw new UsageError(failure)
   logTrustedCAs(log)
 
   const pod = options.pod === undefined ? {} : { pod: options.pod }
@@ -65,18 +66,18 @@ export async function runController(options: ControllerOptions): Promise<void> {
     clock: systemClock,
     log,
     settings: () => ({ ...defaultSettings, captureJobNumLimit: configuration.settings.captureJobNumLimit }),
-    compile: (...asked) => driver.compile(...asked),
+    compile: (...args) => driver.compile(...args),
     uploads: onChange =>
       new UploadQueue({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
-    onTurn: seconds => figures.observeTurn(seconds),
+    onTurn: seconds => metrics.observeTurn(seconds),
   })
   configuration.onChange(() => {
     apply()
     controller.requestSync()
   })
-  const figures = controllerMetrics(() => controller.state)
+  const metrics = controllerMetrics(() => controller.state)
   const place = { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => controller.hasSynced }
-  await using _ = await serveMetricsOf(figures, place, log)
+  await using _ = await serveMetricsOf(metrics, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
   await runAsLeader({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))

@@ -1,4 +1,4 @@
-// What captures' specs mean, read as on any node, with the compiler's word on their filters.
+// Reads captures' specs as a node does, and compiles their filters once. In: a capture. Out: its intent, or a rejection.
 import { readCapture } from '../api/read.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'

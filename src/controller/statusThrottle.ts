@@ -1,5 +1,5 @@
-// How often a status is written: at once for a handful of nodes, less often the more of them there are, since each write
-// is as long as there are nodes. Pure. In: a status of any kind, as written and as it is. Out: when the next one may go.
+// How often a status is written: at once for a few nodes, less often for many, because a write is as long as the number of nodes. Pure.
+// In: the written status of any API, the new one. Out: when the new one may be written.
 import { isDeepStrictEqual } from 'node:util'
 import { withoutPacketCounts } from '../model/text.ts'
 
@@ -11,7 +11,7 @@ type ThrottledStatus = { readonly files?: readonly unknown[]; readonly captureFi
 
 export type ThrottleTimes = { readonly writtenAtMs: number; readonly nowMs: number }
 
-/** Not before this time; Infinity: there is nothing to write. A time in the future, of a clock that was set back, holds nothing up. */
+/** Infinity: there is nothing to write. A last write in the future, after the clock was set back, delays nothing. */
 export function nextWriteAtMs(written: object | undefined, now: object, { writtenAtMs, nowMs }: ThrottleTimes): number {
   if (isDeepStrictEqual(written, now)) return Number.POSITIVE_INFINITY
   if (writtenAtMs > nowMs) return nowMs
@@ -19,18 +19,18 @@ export function nextWriteAtMs(written: object | undefined, now: object, { writte
   return writtenAtMs + Math.min(mostMs[kind], Math.max(leastMs[kind], nodesOf(now) * perNodeMs[kind]))
 }
 
-/** Nodes that a status tells of one by one. */
+/** The number of nodes that a status lists. */
 export function nodesOf(status: object | undefined): number {
   const { files, captureFiles } = (status ?? {}) as ThrottledStatus
   return files?.length ?? Object.keys(captureFiles ?? {}).length
 }
 
-/** How often a capture on so many nodes is looked at: folding costs as much as writing. */
+/** How often a capture on so many nodes is reconciled: folding costs as much as writing. */
 export function writeIntervalMs(nodes: number): number {
   return Math.min(mostMs.state, nodes * perNodeMs.state)
 }
 
-// File names go with the counts: a busy capture rotates as it counts.
+// File names change with the counts, because a busy capture rotates its files.
 const countsOf: readonly string[] = ['packets', 'bytes', 'dropped', 'fileNames']
 
 function withoutCounts(status: object | undefined): unknown {

@@ -1,14 +1,14 @@
-// How long something has gone on, pauses left out. In: when it starts and stops, by any steady clock. Out: the sum so far.
+// Elapsed time without pauses. In: start and stop times of any monotonic clock. Out: the sum so far.
 export class Stopwatch {
   #sumMs = 0
   #sinceMs: number | undefined
 
-  /** Twice is fine. */
+  /** Idempotent. */
   start(atMs: number): void {
     this.#sinceMs ??= atMs
   }
 
-  /** Also in the past: what came after that does not count. Twice is fine. */
+  /** Idempotent. A stop in the past leaves out the time after it. */
   stop(atMs: number): void {
     this.#sumMs = this.elapsedMs(atMs)
     this.#sinceMs = undefined

@@ -1,7 +1,6 @@
-// Lets captures through where the number of their nodes is limited. In: a capture, what its spec means, every node's row. Out: its
-// pass, why it has none, and when to look again. Nodes are counted anew when the spec, the limit or the nodes that wait are others;
-// what was counted is kept here, and nothing else: a controller that is killed is followed by one that counts again.
-// Without a limit it asks nobody anything.
+// Grants passes to captures where the number of their nodes is limited. In: a capture, its intent, each node's observation.
+// Out: the nodes that may take part, the annotations with the pass, and when to sync again. Without a limit no request is sent.
+// Nodes are counted anew when the spec, the limit or the waiting nodes change. Only counts are cached: a new controller counts again.
 
 import type { NodeObservation, QuotaState } from '../../api/reconciliation.ts'
 import { grantPass, isCounted } from '../../api/retina/grantPass.ts'
@@ -24,23 +23,23 @@ export type QuotaInput = {
   readonly nodes: Iterable<KubeObject>
 }
 
-/** `verdict` undefined: nothing is limited. `annotations`: what they should be, where they are not. */
+/** `state` undefined: the number of nodes is not limited. `annotations`: the wanted ones; missing: no change. */
 export type QuotaSync = { readonly state?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }
 
 type NodeCount = { readonly needed?: readonly string[]; readonly failure?: string }
 type CountedNodes = NodeCount & { readonly spec: string; readonly waiting: string; readonly atMs: number }
 
-const recheckMs = 1_000 // counting costs lists: no more often, whatever happens
+const recheckMs = 1_000 // shortest interval between two counts, because a count lists pods
 const retryDelayMs = 10_000
-const recountMs = 300_000 // nodes without an agent say nothing when their pods go
+const recountMs = 300_000 // nodes without an agent do not report that their pods are gone
 const never = Number.POSITIVE_INFINITY
 
 export class Quotas {
-  readonly #parts: QuotaDeps
+  readonly #deps: QuotaDeps
   readonly #counted = new Map<string, CountedNodes>() // by uid
 
-  constructor(parts: QuotaDeps) {
-    this.#parts = parts
+  constructor(deps: QuotaDeps) {
+    this.#deps = deps
   }
 
   async sync(input: QuotaInput, signal: AbortSignal): Promise<QuotaSync> {
@@ -51,7 +50,7 @@ export class Quotas {
     const waiting = waitingIn(rows, metadata.generation)
     const isDue = !isCounted({ metadata, quota })
     const { needed, failure, wakeAtMs } = isDue ? await this.#count(input, quota.nodesMax, waiting, signal) : { wakeAtMs: never }
-    const nowMs = this.#parts.clock.now()
+    const nowMs = this.#deps.clock.now()
     const { pass, exceeded } = grantPass({ metadata, quota, needed, waiting, nowMs })
     return {
       state: { through: new Set(pass?.nodes), ...(exceeded && { exceeded }), ...(failure !== undefined && { failure }) },
@@ -60,33 +59,38 @@ export class Quotas {
     }
   }
 
-  /** Forgets all but these. */
+  /** Forgets captures of all other uids. */
   retain(uids: ReadonlySet<string>): void {
     for (const uid of this.#counted.keys()) if (!uids.has(uid)) this.#counted.delete(uid)
   }
 
-  /** What was counted for another spec says nothing of this one. */
+  /** A count for another spec is not used. */
   async #count(
     { capture, nodes }: QuotaInput,
     limit: number,
     waitingNodes: readonly string[],
     signal: AbortSignal,
   ): Promise<NodeCount & { readonly wakeAtMs: number }> {
-    const { clock } = this.#parts
+    const { clock } = this.#deps
     const { uid, generation } = capture.metadata
     const [spec, waiting] = [`${generation} of ${limit}`, waitingNodes.join()]
     const before = this.#counted.get(uid)
     const nowMs = clock.now()
     const dueAtMs = before && before.atMs <= nowMs ? dueOf(before, spec, waiting) : nowMs
     if (before && nowMs < dueAtMs) return { ...(before.spec === spec && resultOf(before)), wakeAtMs: dueAtMs }
-    const counted = { spec, waiting, atMs: nowMs, ...(await this.#survey(capture, nodes, signal, waitingNodes)) }
+    const counted = { spec, waiting, atMs: nowMs, ...(await this.#countNow(capture, nodes, signal, waitingNodes)) }
     this.#counted.set(uid, counted)
     return { ...resultOf(counted), wakeAtMs: dueOf(counted, spec, waiting) }
   }
 
-  /** Those that wait are needed, whatever a list says: they know best. */
-  async #survey(capture: CachedCapture, nodes: Iterable<KubeObject>, signal: AbortSignal, waiting: readonly string[]): Promise<NodeCount> {
-    const { kube, settings } = this.#parts
+  /** Nodes that wait are needed even if the list of pods does not show why. */
+  async #countNow(
+    capture: CachedCapture,
+    nodes: Iterable<KubeObject>,
+    signal: AbortSignal,
+    waiting: readonly string[],
+  ): Promise<NodeCount> {
+    const { kube, settings } = this.#deps
     const labels = new Map([...nodes].map(({ metadata }) => [metadata.name, (metadata as Labelled['metadata']).labels ?? {}]))
     return countNodes({ kube, settings: settings(), signal }, capture, labels).then(
       needed => ({ needed: [...new Set([...needed, ...waiting])].toSorted() }),
@@ -104,7 +108,7 @@ function dueOf(before: CountedNodes, spec: string, waiting: string): number {
   return before.atMs + (before.failure === undefined ? recountMs : retryDelayMs)
 }
 
-/** Nodes that have something of the capture at hand, as it is written now, and do not begin. */
+/** Nodes that have endpoints of the current generation and wait for a pass. */
 function waitingIn(rows: readonly NodeObservation[], generation: number): string[] {
   const isWaiting = ({ row, silentSinceMs }: NodeObservation) =>
     silentSinceMs === undefined &&

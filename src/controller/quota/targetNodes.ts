@@ -1,5 +1,5 @@
-// Which nodes would take part in a capture as things stand: those whose interfaces it selects, or that hold a pod which it selects.
-// Pure, by the same rules as on the nodes themselves. In: the resource, the cluster's nodes, namespaces and pods. Out: names of nodes.
+// The nodes that would take part in a capture now: nodes whose interfaces it selects, or that run a pod it selects. Pure; the same
+// rules as on the nodes. In: the capture, the cluster's nodes, namespaces and pods. Out: names of nodes.
 
 import { readCapture } from '../../api/read.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
@@ -18,8 +18,8 @@ export type NodeTargets = {
 }
 
 export function targetNodes(capture: CaptureDocument, { nodes, pods, ...cluster }: NodeTargets): string[] {
-  const place = { ...cluster, node: '', serviceAccountLabels: new Map() }
-  const endpoints = pods.map(pod => podToEndpoint(pod, place)).filter(endpoint => endpoint !== undefined)
+  const context = { ...cluster, node: '', serviceAccountLabels: new Map() }
+  const endpoints = pods.map(pod => podToEndpoint(pod, context)).filter(endpoint => endpoint !== undefined)
   const byNode = Map.groupBy(endpoints, ({ node }) => node)
   const takesPart = (node: string): boolean => {
     const read = readCapture(capture, { ...cluster, node, nodeLabels: nodes.get(node) ?? {} })
@@ -30,7 +30,7 @@ export function targetNodes(capture: CaptureDocument, { nodes, pods, ...cluster 
   return [...new Set([...nodes.keys(), ...byNode.keys()])].filter(takesPart).toSorted()
 }
 
-/** Whose packets it may take: of a node's interfaces if any node is meant, else pods of these namespaces. */
+/** What the capture may select: interfaces of nodes if it selects any node, else pods of these namespaces. */
 export function scopeOf(capture: CaptureDocument, { nodes, ...cluster }: Omit<NodeTargets, 'pods'>): Scope {
   const read = [{}, ...nodes.values()].map(nodeLabels => readCapture(capture, { ...cluster, node: '', nodeLabels }))
   const scopes = read.flatMap(each => (each.ok ? [each.scope] : []))

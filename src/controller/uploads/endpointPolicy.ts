@@ -1,4 +1,4 @@
-// The administrator's word on where files may go, out of the settings.
+// The administrator's policy for upload endpoints, from the settings.
 import type { Settings } from '../../model/settings.ts'
 import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
 

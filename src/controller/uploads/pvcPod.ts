@@ -1,14 +1,14 @@
-// The pod that writes a capture's files into a PersistentVolumeClaim: in the capture's namespace, for as long as that takes. It runs
-// `selcap download` with a token of its own, which the gateway judges like anybody's, fits the restricted standard, and mounts the
-// claim and nothing else. It goes with the capture. In: what is to be copied. Out: the pod, as data.
+// The pod that writes a capture's files into a PersistentVolumeClaim, in the capture's namespace. In: what is to be copied. Out: the pod.
+// It runs `selcap download` with its own token, which the gateway authorizes like any user's. It meets the restricted Pod Security
+// Standard and mounts nothing but the claim. The capture owns it, so it is deleted with the capture.
 import { apiWords, type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import { accounts, annotations, labels } from '../../model/wellKnown.ts'
 
-/** Of the capture's namespace; whoever administers that says what it may read. */
+/** A ServiceAccount of the capture's namespace, whose administrator grants it the captures it may read. */
 export const pvcAccount = accounts.pvcUpload
 const mounted = '/claim'
-const shellText = '/dev/termination-log' // where kubelets look for it
-const secondsMost = 86_400
+const terminationMessagePath = '/dev/termination-log' // where the kubelet reads the termination message
+const deadlineSeconds = 86_400
 
 export type PvcPodInput = {
   readonly capture: CaptureRef
@@ -18,7 +18,7 @@ export type PvcPodInput = {
   readonly image: string
 }
 
-/** What of a pod is looked at again when it has ended. */
+/** The fields that pvcVerify.ts compares after the pod has ended. */
 export type PvcPod = {
   readonly metadata: { readonly ownerReferences: readonly [{ readonly uid: string }] }
   readonly spec: {
@@ -49,7 +49,7 @@ export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInpu
     spec: {
       serviceAccountName: pvcAccount,
       restartPolicy: 'OnFailure',
-      activeDeadlineSeconds: secondsMost,
+      activeDeadlineSeconds: deadlineSeconds,
       enableServiceLinks: false,
       securityContext: {
         runAsNonRoot: true,
@@ -62,8 +62,8 @@ export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInpu
         {
           name: 'copy',
           image,
-          command: [...command, '--proof', shellText],
-          terminationMessagePath: shellText,
+          command: [...command, '--proof', terminationMessagePath],
+          terminationMessagePath: terminationMessagePath,
           volumeMounts: [{ name: 'claim', mountPath: mounted }],
           resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
           securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },

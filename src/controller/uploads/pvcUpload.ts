@@ -1,6 +1,5 @@
-// One look at a capture that goes into a PersistentVolumeClaim: when it is over everywhere, a pod is made; when the pod has ended
-// well its files are told of as stored, and it is removed; what is to be cleaned up is compared with what it says first. In: a wish.
-// Out: told like the files of other stores.
+// Uploads a capture into a PersistentVolumeClaim: creates a pod once the capture is over, reports its files as stored when it succeeds,
+// and verifies them before the nodes' copies are deleted. In: an upload request. Out: results as of any other store.
 
 import { apiErrorMessage } from '../../kube/request.ts'
 import { apiVersionOf } from '../../kube/resources.ts'
@@ -16,64 +15,68 @@ const apiTimeoutMs = 10_000
 const bytesMax = 1_048_576
 
 export async function runPvcUpload(
-  parts: UploadDeps,
-  wish: UploadRequest,
-  memory: UploadProgress,
+  deps: UploadDeps,
+  request: UploadRequest,
+  progress: UploadProgress,
   signal: AbortSignal,
 ): Promise<UploadOutcome> {
-  const { claim } = wish.output
-  if (claim === undefined || wish.nodes.every(node => isThere(node, wish, memory))) return 'done'
-  if (!wish.nodes.every(({ isFinished }) => isFinished)) return 'waits'
+  const { claim } = request.output
+  if (claim === undefined || request.nodes.every(node => isThere(node, request, progress))) return 'done'
+  if (!request.nodes.every(({ isFinished }) => isFinished)) return 'waits'
   try {
-    if (parts.claimImage === undefined) throw new ExpectedError('the administrator has not allowed it (daemonset/overlays/claims)')
-    const pod = await getPod(parts, wish, signal)
-    const made = podOf(parts, wish, claim)
-    if (pod === undefined) await createPod(parts, wish, signal, { method: 'POST', body: JSON.stringify(made) })
+    if (deps.claimImage === undefined) throw new ExpectedError('the administrator has not allowed it (daemonset/overlays/claims)')
+    const pod = await getPod(deps, request, signal)
+    const wanted = wantedPod(deps, request, claim)
+    if (pod === undefined) await requestPod(deps, request, signal, { method: 'POST', body: JSON.stringify(wanted) })
     if (pod?.status?.phase !== 'Succeeded' && pod?.status?.phase !== 'Failed') return 'waits'
-    await createPod(parts, wish, signal, { method: 'DELETE' })
+    await requestPod(deps, request, signal, { method: 'DELETE' })
     if (pod.status.phase === 'Failed')
-      throw new ExpectedError(`the pod ${pvcPodName(wish.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
-    const compared = wish.output.isCleanedUp ? await verifyPvc(parts.agents, wish, { found: pod, made }, signal) : []
-    for (const { node, file } of compared) memory.stored.add(versionTagOf(node, file.name, file.etag, claimField))
-    recordResult(parts, wish, compared, memory)
+      throw new ExpectedError(`the pod ${pvcPodName(request.capture)} failed: ${pod.status.message ?? 'its log says why'}`)
+    const compared = request.output.isCleanedUp ? await verifyPvc(deps.agents, request, { found: pod, made: wanted }, signal) : []
+    for (const { node, file } of compared) progress.stored.add(versionTagOf(node, file.name, file.etag, claimField))
+    recordResult(deps, request, compared, progress)
   } catch (error) {
-    for (const { node } of wish.nodes) memory.onFailure(node, `Cannot write to ${claimField} "${claim}": ${(error as Error).message}`)
+    for (const { node } of request.nodes) progress.onFailure(node, `Cannot write to ${claimField} "${claim}": ${(error as Error).message}`)
   }
   return 'done'
 }
 
-/** What is to be removed is copied, which costs little by then, and compared once more for this process. */
+/** Files to be cleaned up count as stored only after this process has verified them. */
 function isThere({ node, fileNames, only, known }: NodeUpload, { output }: UploadRequest, { stored }: UploadProgress): boolean {
   const isKnown = (file: string) =>
     !output.isCleanedUp && known.some(each => each.file === file && each.output === claimField && each.uploaded !== undefined)
   return (only ?? fileNames).every(file => stored.has(versionTagOf(node, file, claimField)) || isKnown(file))
 }
 
-/** The program has compared each file with its node's checksum before it ended. */
-function recordResult({ nowMs }: UploadDeps, wish: UploadRequest, compared: readonly ComparedFile[], memory: UploadProgress): void {
+/** The pod's program compared each file with its node's checksum before it ended. */
+function recordResult({ nowMs }: UploadDeps, request: UploadRequest, compared: readonly ComparedFile[], progress: UploadProgress): void {
   const at = new Date(nowMs()).toISOString()
-  for (const { node, fileNames, only } of wish.nodes) {
+  for (const { node, fileNames, only } of request.nodes) {
     for (const file of only ?? fileNames) {
-      memory.stored.add(versionTagOf(node, file, claimField))
-      const facts = compared.find(each => each.node === node && each.file.name === file)
-      const uploaded = `${wish.output.claim}:/${folderOf(wish)}/${node}/${file}`
-      memory.onDone(node, { file, output: claimField, ...(facts && { bytes: facts.file.bytes, sha256: facts.sha256 }), uploaded, at }, true)
+      progress.stored.add(versionTagOf(node, file, claimField))
+      const verified = compared.find(each => each.node === node && each.file.name === file)
+      const uploaded = `${request.output.claim}:/${folderOf(request)}/${node}/${file}`
+      progress.onDone(
+        node,
+        { file, output: claimField, ...(verified && { bytes: verified.file.bytes, sha256: verified.sha256 }), uploaded, at },
+        true,
+      )
     }
   }
 }
 
-async function getPod(parts: UploadDeps, wish: UploadRequest, signal: AbortSignal): Promise<FoundPod | undefined> {
-  return (await createPod(parts, wish, signal, { method: 'GET' })) as FoundPod | undefined
+async function getPod(deps: UploadDeps, request: UploadRequest, signal: AbortSignal): Promise<FoundPod | undefined> {
+  return (await requestPod(deps, request, signal, { method: 'GET' })) as FoundPod | undefined
 }
 
-function podOf(parts: UploadDeps, wish: UploadRequest, claim: string): PvcPod {
-  const { capture } = wish
-  const apiVersion = apiVersionOf(capture.api, parts.group)
-  return pvcPod({ capture, apiVersion, claim, folder: folderOf(wish), image: parts.claimImage ?? '' })
+function wantedPod(deps: UploadDeps, request: UploadRequest, claim: string): PvcPod {
+  const { capture } = request
+  const apiVersion = apiVersionOf(capture.api, deps.group)
+  return pvcPod({ capture, apiVersion, claim, folder: folderOf(request), image: deps.claimImage ?? '' })
 }
 
-/** undefined: there is none. */
-async function createPod(
+/** undefined: the pod does not exist. */
+async function requestPod(
   { kube }: UploadDeps,
   { capture }: UploadRequest,
   signal: AbortSignal,
@@ -88,7 +91,7 @@ async function createPod(
   })
   const { statusCode = 0 } = response
   if (statusCode < 300) return readBounded(response, bytesMax)
-  const said = await apiErrorMessage(response)
+  const message = await apiErrorMessage(response)
   if (statusCode === 404 && method !== 'POST') return undefined
-  throw new ExpectedError(said)
+  throw new ExpectedError(message)
 }

@@ -1,7 +1,7 @@
-// Whether what a pod copied into a claim is what the nodes hold. In: the pod as it ended, the nodes. Out: the nodes' files as they were
-// compared, for these may be removed. Refuses, in words, a pod that is not as the controller makes it, and anything that differs.
-// Nobody else makes such a pod, changes it or runs anything in it: a policy of daemonset/components/claims sees to that, so that its
-// word is that of its program.
+// Verifies that a pod copied into a PVC what the nodes hold. In: the pod as it ended, the nodes. Out: the nodes' files as compared, which
+// may now be deleted there. Refuses a pod that differs from the controller's, and any difference in size or checksum.
+// The policy of daemonset/components/claims lets only the controller create, change or enter such a pod: its termination message is
+// therefore its program's.
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Agents } from '../../agentapi/client/agents.ts'
@@ -18,7 +18,7 @@ type EndedPod = {
   readonly state?: { readonly terminated?: { readonly exitCode?: number; readonly message?: string } }
 }
 
-/** As the API server has it. */
+/** The pod as the API server returns it. */
 export type FoundPod = Partial<PvcPod> & {
   readonly status?: { readonly phase?: string; readonly message?: string; readonly containerStatuses?: readonly EndedPod[] }
 }
@@ -27,30 +27,30 @@ export type ComparedFile = { readonly node: string; readonly file: CaptureFile; 
 
 export async function verifyPvc(
   agents: Agents,
-  wish: UploadRequest,
+  request: UploadRequest,
   { found, made }: { readonly found: FoundPod; readonly made: PvcPod },
   signal: AbortSignal,
 ): Promise<ComparedFile[]> {
-  if (!isAsMade(found, made)) throw new ExpectedError('the pod is another than the controller makes: nothing is removed from the nodes')
+  if (!isUnchanged(found, made)) throw new ExpectedError('the pod is another than the controller makes: nothing is removed from the nodes')
   const ended = found.status?.containerStatuses?.find(({ name }) => name === made.spec.containers[0].name)?.state?.terminated
-  const path = capturePath(wish.capture, 'files')
+  const path = capturePath(request.capture, 'files')
   const files: ComparedFile[] = []
-  for (const { node, place } of wish.nodes) {
+  for (const { node, place } of request.nodes) {
     for (const file of (await listFiles(agents, place, path)).files)
       files.push({ node, file, sha256: await digestOf(agents, { place, path, file }, signal) })
   }
-  const wanted = copyManifestOf(files.map(asCopied), text => createHash('sha256').update(text).digest('hex'))
+  const wanted = copyManifestOf(files.map(copiedFile), text => createHash('sha256').update(text).digest('hex'))
   if (ended?.exitCode !== 0 || !isSameCopy(parsed(ended.message), wanted))
     throw new ExpectedError('what lies there has another size or checksum than what the nodes hold: nothing is removed from them')
   return files
 }
 
-function asCopied({ node, file, sha256 }: ComparedFile): CopiedFile {
+function copiedFile({ node, file, sha256 }: ComparedFile): CopiedFile {
   return { node, file: file.name, bytes: file.bytes, sha256 }
 }
 
-/** The API server fills in what was left open; what was set stands as it was. */
-function isAsMade({ metadata, spec }: FoundPod, made: PvcPod): boolean {
+/** The API server adds defaults, but keeps the fields that were set. */
+function isUnchanged({ metadata, spec }: FoundPod, made: PvcPod): boolean {
   const [container, ...others] = spec?.containers ?? []
   const [wanted] = made.spec.containers
   return (

@@ -1,4 +1,4 @@
-// What is to go elsewhere of one capture: as data, made anew in each turn. And the names that files get there.
+// An upload request: the files of one capture that are to be stored, as data made anew in each turn; and the names of the stored files.
 import type { AgentAddress } from '../../agentapi/client/agents.ts'
 import type { CaptureRef } from '../../model/captureRef.ts'
 import type { Output } from '../../model/output.ts'
@@ -7,10 +7,10 @@ import type { UploadStatus } from '../../model/status.ts'
 export type NodeUpload = {
   readonly node: string
   readonly place: AgentAddress
-  readonly fileNames: readonly string[] // as reported: when they change there is something to do
+  readonly fileNames: readonly string[] // as reported; a change starts an upload
   readonly isFinished: boolean
-  readonly known: readonly UploadStatus[] // of the capture's status
-  readonly only?: readonly string[] // what was made of the files goes, and not they
+  readonly known: readonly UploadStatus[] // results in the capture's status
+  readonly only?: readonly string[] // names of the artifact's files, which are uploaded in place of the capture files
 }
 
 export type UploadRequest = {
@@ -21,7 +21,7 @@ export type UploadRequest = {
   readonly nodes: readonly NodeUpload[]
 }
 
-/** Two wishes that read the same ask for the same. */
+/** Equal for two requests for the same files. */
 export function fingerprintOf({ generation, nodes }: UploadRequest): string {
   return JSON.stringify([
     generation,
@@ -29,18 +29,18 @@ export function fingerprintOf({ generation, nodes }: UploadRequest): string {
   ])
 }
 
-/** Names of files are unique on a node, for one capture; names of captures, until one is made again: so its birth is in it. */
-export function keyOf(wish: UploadRequest, { node, only }: Pick<NodeUpload, 'node' | 'only'>, file: string): string {
-  return only ? file : [folderOf(wish), node, file].join('/') // what is made says in its name whose it is
+/** File names are unique on a node for one capture. A capture of the same name may be created again, so its creation time is included. */
+export function keyOf(request: UploadRequest, { node, only }: Pick<NodeUpload, 'node' | 'only'>, file: string): string {
+  return only ? file : [folderOf(request), node, file].join('/') // an artifact's name includes the capture and node
 }
 
-/** Names what a process remembers of a file. */
+/** Identifies one version of a file in one output. */
 export function versionTagOf(...words: readonly string[]): string {
   return words.join('\n')
 }
 
-/** Of all files of a capture. */
+/** The folder of all files of a capture. */
 export function folderOf({ capture: { namespace, name }, createdAtMs }: UploadRequest): string {
-  const born = new Date(createdAtMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
-  return [namespace, name, born].join('/')
+  const createdAt = new Date(createdAtMs).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  return [namespace, name, createdAt].join('/')
 }

@@ -1,4 +1,5 @@
-// A Secret of the capture's own namespace, read when it is needed and kept by nobody. Refuses with its name, never with a value.
+// Reads a Secret of the capture's own namespace when it is needed, and caches nothing. In: its name. Out: its values. Errors contain the
+// Secret's name, never a value.
 
 import { apiErrorMessage, type Kube } from '../../kube/request.ts'
 import { ExpectedError } from '../../model/errors.ts'
@@ -6,7 +7,7 @@ import { readBounded } from '../../runtime/http.ts'
 import type { SecretValues } from '../../store/store.ts'
 
 const apiTimeoutMs = 10_000
-const bytesMax = 4_194_304 // an API server keeps one megabyte, in base64
+const bytesMax = 4_194_304 // an API server stores one megabyte of a Secret, in base64
 
 export class SecretNotFound extends ExpectedError {
   override readonly name = 'SecretNotFound'

@@ -1,5 +1,5 @@
-// One capture's turn as far as uploads go. In: what its spec means, every node's row, the reports that say where the agents are, the
-// status. Out: what became of its files, when to look again, how long a ttl waits for what is not stored yet.
+// Syncs one capture's uploads in a turn. In: its intent, each node's observation, the reports with the agents' addresses, the status.
+// Out: each file's result, when to sync again, how long a ttl waits for files that are not stored yet.
 
 import type { NodeObservation, UploadResults } from '../../api/reconciliation.ts'
 import { nameIn } from '../../core/status/uploads.ts'
@@ -24,16 +24,16 @@ const holdMs = 3_600_000 // of a ttl, while files are not stored yet
 
 export function syncUploads(uploads: UploadQueue | undefined, input: UploadSyncInput, signal: AbortSignal): UploadSync {
   const { read } = input
-  if (!uploads || !read.ok || !read.output || isNowhere(read.output)) return nothing
-  const wish = uploadRequestOf(read, input)
-  const done = uploads.of(wish.capture.uid)
-  const isEmpty = wish.nodes.length === 0
-  if (isEmpty && wish.output.stores.length === 0) return { ...nothing, uploads: done }
-  const wakeAtMs = uploads.sync(wish, input.nowMs, signal)
-  return { wakeAtMs, holdMs: isEmpty || uploads.isSettled(wish) ? 0 : holdMs, uploads: done }
+  if (!uploads || !read.ok || !read.output || hasNoOutput(read.output)) return nothing
+  const request = uploadRequestOf(read, input)
+  const done = uploads.of(request.capture.uid)
+  const isEmpty = request.nodes.length === 0
+  if (isEmpty && request.output.stores.length === 0) return { ...nothing, uploads: done }
+  const wakeAtMs = uploads.sync(request, input.nowMs, signal)
+  return { wakeAtMs, holdMs: isEmpty || uploads.isSettled(request) ? 0 : holdMs, uploads: done }
 }
 
-function isNowhere({ stores, claim }: Output): boolean {
+function hasNoOutput({ stores, claim }: Output): boolean {
   return stores.length === 0 && claim === undefined
 }
 

@@ -1,5 +1,5 @@
-// Says at the start which authorities stores may have beside those that every system knows: Node reads the file itself, and says
-// nothing of one that holds no certificate.
+// Logs at start-up which extra CAs the stores' certificates may come from. Node reads NODE_EXTRA_CA_CERTS itself, and does not report a
+// file without a certificate.
 import { getCACertificates } from 'node:tls'
 import type { Logger } from '../../runtime/log.ts'
 
