@@ -1,7 +1,7 @@
 // The policies: who may write which report, what the controller may delete, and who may set a ttl. Each with real tokens.
 import test from 'ava'
 import { account, reportOf, systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled()
 const captures = (namespace: string): string => `/apis/projectcalico.org/v3/namespaces/${namespace}/packetcaptures`

@@ -7,7 +7,7 @@ import { startChild } from '../../support/kube/child.ts'
 import { type Answered, useInstalled } from '../../support/kube/installManifests.ts'
 import { mayDo } from '../../support/kube/rights.ts'
 import { missingTools, toolPath } from '../../support/kube/tools.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const isMissing = missingTools('node').some(({ name }) => name === 'kube-controller-manager')
 const managerTest = (title: string, run: (t: ExecutionContext) => Promise<void>): void =>

@@ -6,7 +6,7 @@ import type { PacketCaptureStatus } from '../../../src/model/status.ts'
 import { busyboxPod } from '../../support/kube/node/config.ts'
 import { installSelcap, systemNamespace } from '../../support/kube/node/install.ts'
 import { useNode } from '../../support/kube/node/useNode.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const { node, nodeTest } = useNode()
 const agent = 'daemonset/selcap-agent'

@@ -1,7 +1,7 @@
 // Who may name an output: the policy with real users and an API server. An output hands packets on and has a Secret read.
 import test from 'ava'
 import { useInstalled } from '../../support/kube/installManifests.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled()
 const path = '/apis/projectcalico.org/v3/namespaces/default/packetcaptures'

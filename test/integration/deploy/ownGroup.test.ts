@@ -6,8 +6,8 @@ import test from 'ava'
 import { type Child, startChild } from '../../support/kube/child.ts'
 import { kubeconfig } from '../../support/kube/credentials.ts'
 import { systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
-import { until } from '../../support/net/capture.ts'
 import { selcap } from '../../support/processes/standalone.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled('daemonset/overlays/own-group')
 const running: Child[] = []
@@ -30,7 +30,7 @@ async function start(kind: string, name: string, ...options: readonly string[]):
     env: { ...process.env, ...said, NODE_NAME: 'node-a', POD_NAMESPACE: systemNamespace },
   })
   running.push(child)
-  await child.ready(async () => child.tail(100).includes('metrics served'), 20_000)
+  await child.ready(async () => child.tail(100).includes('metrics served'))
   return child
 }
 

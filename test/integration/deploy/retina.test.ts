@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import test from 'ava'
 import { type Answered, account, systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
 import { bind, type Person, people, rbac } from '../../support/kube/users.ts'
-import { until } from '../../support/net/capture.ts'
 import { root } from '../../support/repository.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled('daemonset/overlays/retina')
 const captures = (namespace: string): string => `/apis/retina.sh/v1alpha1/namespaces/${namespace}/captures`

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { type Answered, useInstalled } from '../../support/kube/installManifests.ts'
 import { bind, type Person } from '../../support/kube/users.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled('daemonset/overlays/retina')
 const captures = (namespace: string): string => `/apis/retina.sh/v1alpha1/namespaces/${namespace}/captures`

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { systemNamespace, useInstalled } from '../../support/kube/installManifests.ts'
 import { accountOf, mayDo, rightsOf, verbs } from '../../support/kube/rights.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const server = useInstalled()
 const agent = accountOf('selcap-agent', systemNamespace)

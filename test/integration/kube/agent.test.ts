@@ -5,7 +5,7 @@ import type { NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import type { Child } from '../../support/kube/child.ts'
 import { packetCapture, type Resource, type SimulatedNode, type SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
-import { until } from '../../support/net/capture.ts'
+import { patienceMs, until } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -32,9 +32,9 @@ async function row(node: string, capture: string) {
 }
 
 const untilAsync = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-  const endMs = Date.now() + 60_000 // an agent comes back up to half a minute after its server
+  const endMs = Date.now() + patienceMs() // an agent comes back up to half a minute after its server
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 60 s in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`)
     await after(100)
   }
 }

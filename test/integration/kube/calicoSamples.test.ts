@@ -10,6 +10,7 @@ import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { readRecords } from '../../support/pcap/captureFile.ts'
 import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../../support/pcap/frames.ts'
 import { root } from '../../support/repository.ts'
+import { patienceMs } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const namespace = 'sample-namespace'
@@ -35,17 +36,17 @@ async function onStage(): Promise<Stage> {
   for (const node of nodes) await node.startAgent()
   const file = await cluster().kubeconfigFor('selcap-controller', 'a')
   const controller = cluster().run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0'])
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
+  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
   kept.stage = { nodes, pods }
   return kept.stage
 }
 
 async function until(what: string, isSo: (status: PacketCaptureStatus) => boolean): Promise<PacketCaptureStatus> {
-  const endMs = Date.now() + 60_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const { metadata, status } = await cluster().get<PublishedCapture>('packetcapture', 'sample-capture', '-n', namespace)
     if (status?.observedGeneration === metadata.generation && isSo(status)) return status
-    if (Date.now() > endMs) throw new Error(`Waited 60 s in vain for ${what}: ${JSON.stringify(status)}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}`)
     await after(150)
   }
 }

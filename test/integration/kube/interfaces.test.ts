@@ -5,6 +5,7 @@ import type { NodeReportStatus, ReportedCapture } from '../../../src/core/status
 import { felix, felixDefinition } from '../../support/kube/felixConfiguration.ts'
 import { packetCapture, type Resource, type SimulatedNode } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
+import { patienceMs } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const nodes = new Map<string, Promise<SimulatedNode>>()
@@ -32,9 +33,9 @@ async function row(node: string, capture: string): Promise<ReportedCapture | und
 }
 
 async function until(what: string, isSo: () => unknown): Promise<void> {
-  const endMs = Date.now() + 45_000
+  const endMs = Date.now() + patienceMs()
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 45 s in vain for ${what}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}`)
     await after(100)
   }
 }

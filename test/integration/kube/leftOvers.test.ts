@@ -10,6 +10,7 @@ import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { inside } from '../../support/net/run.ts'
 import { root } from '../../support/repository.ts'
 import { bucket, s3Secret, startS3 } from '../../support/stores/s3Server.ts'
+import { patienceMs } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -17,7 +18,6 @@ test.after.always(async () => {
   for (const cleanUp of cleanUps.toReversed()) await cleanUp()
 })
 
-const patienceMs = 90_000
 const apis = 'packetcaptureconfig,retina'
 
 type Stage = Awaited<ReturnType<typeof setStage>>
@@ -43,7 +43,7 @@ async function setStage() {
   writeFileSync(config('controller'), 'outputHttp: Allowed\n')
   const args = ['controller', '--apis', apis, '--config', config('controller'), '--metrics-host', '127.0.0.1', '--metrics-port', '0']
   const controller = await cluster().runInPod('controller', 'selcap-controller', args)
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
+  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
   const s3 = await startS3(scope, { at: { address: serverAddress, netns } })
   const isCollected = collectGarbage(scope, cluster()) // what is owned by an object goes with it
   return { nodes, pods, s3, isCollected, before: await everything(nodes, isCollected) }
@@ -77,7 +77,7 @@ function filesBelow(folder: string): string[] {
 }
 
 async function until(what: string, isSo: () => Promise<boolean>, why: () => unknown): Promise<void> {
-  const endMs = Date.now() + patienceMs
+  const endMs = Date.now() + patienceMs()
   while (!(await isSo())) {
     if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(await why())}`)
     await after(200)

@@ -11,6 +11,7 @@ import type { SimulatedNode, SimulatedPod } from '../../support/kube/simulated.t
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { blocksOf, commandsOf, sectionOf, spokenCommandsOf } from '../../support/markdown.ts'
 import { read } from '../../support/repository.ts'
+import { patienceMs } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const section = sectionOf(read('docs/cluster.md'), 'Captures of other tools')
@@ -31,11 +32,11 @@ async function start(): Promise<void> {
   const apis = ['--apis', 'packetcaptureconfig,retina']
   await kept.node.startAgent([...apis, '--config', config])
   const controller = await cluster().runInPod('controller', 'selcap-controller', ['controller', ...apis, '--metrics-port', '0'])
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
+  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
 }
 
 async function until<T>(what: string, kind: string, name: string, isSo: (status: T | undefined) => boolean): Promise<void> {
-  const endMs = Date.now() + 90_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const { status } = await cluster().get<{ status?: T }>(kind, name)
     if (isSo(status)) return

@@ -1,11 +1,11 @@
 // The names of a node's interfaces as they come, go and are renamed: real ones, in the network namespace of the test.
 import { openDriver } from '../../../src/driver/openDriver.ts'
 import { HostLinks } from '../../../src/netdev/hostLinks.ts'
-import { until } from '../../support/net/capture.ts'
 import { uniqueName } from '../../support/net/namespace.ts'
 import { makePod } from '../../support/net/pod.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { ip } from '../../support/net/run.ts'
+import { until } from '../../support/until.ts'
 
 networkTest('HostLinks follows interfaces that come, are renamed and go', async t => {
   await using driver = await openDriver('ring')

@@ -7,10 +7,10 @@ import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { files } from '../../repo/tree.ts'
 import { blocksOf, commandsOf, spokenCommandsOf } from '../../support/markdown.ts'
-import { until } from '../../support/net/capture.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { Place } from '../../support/processes/installedCopy.ts'
 import { read, root } from '../../support/repository.ts'
+import { until } from '../../support/until.ts'
 
 type Check = (place: Place, command: string) => unknown
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { stringify } from 'yaml'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const selcap = fileURLToPath(new URL('../../../bin/selcap', import.meta.url))
 

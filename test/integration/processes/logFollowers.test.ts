@@ -7,9 +7,9 @@ import test, { type ExecutionContext } from 'ava'
 import pino from 'pino'
 import { LogFollowers } from '../../../src/artifacts/text/logFollowers.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
-import { until } from '../../support/net/capture.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { pcapFile } from '../../support/pcap/pcap.ts'
+import { until } from '../../support/until.ts'
 
 const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'live', uid: 'u' } as const
 const followed = { key: 'networking.packet.io/live', capture }

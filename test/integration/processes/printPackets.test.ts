@@ -9,6 +9,7 @@ import type { LinePrinter } from '../../../src/artifacts/text/stdoutWriter.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
+import { patienceMs } from '../../support/until.ts'
 
 const beganUs = 1_800_000_000_000_000
 const headBytes = 24
@@ -43,7 +44,7 @@ function stage(t: ExecutionContext) {
 }
 
 async function until(what: string, isSo: () => boolean): Promise<void> {
-  const endMs = Date.now() + 60_000
+  const endMs = Date.now() + patienceMs()
   while (!isSo()) {
     if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}`)
     await after(20)

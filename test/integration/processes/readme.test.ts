@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
 import { blocksOf, commandsOf, spokenCommandsOf, withoutSection } from '../../support/markdown.ts'
-import { until } from '../../support/net/capture.ts'
 import { networkTest } from '../../support/net/privilege.ts'
 import { interfaceName, Place } from '../../support/processes/installedCopy.ts'
 import { read, root } from '../../support/repository.ts'
+import { until } from '../../support/until.ts'
 
 type Check = (place: Place, command: string) => Promise<unknown>
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { stringify } from 'yaml'
 import type { PacketCaptureSpec } from '../../../src/model/world.ts'
-import { until } from '../../support/net/capture.ts'
 import { podWithPort } from '../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../support/net/privilege.ts'
 import { capture, endpoint, Standalone, selcap } from '../../support/processes/standalone.ts'
+import { until } from '../../support/until.ts'
 
 networkTest('selcap standalone goes from WaitingForTraffic to Capturing, and SIGTERM leaves complete files and a final status', async t => {
   const { pod, sender, port } = await podWithPort(t)

@@ -3,11 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { until } from '../../support/net/capture.ts'
 import { serialNetworkTest as networkTest } from '../../support/net/privilege.ts'
 import { fill } from '../../support/net/smallDisk.ts'
 import type { Standalone } from '../../support/processes/standalone.ts'
 import { createdAt, degraded, message, packets, twoCaptures } from '../../support/processes/twoCaptures.ts'
+import { until } from '../../support/until.ts'
 
 networkTest('captureDiskBytesMax stops the oldest capture first, and it goes on when a deletion made room', async t => {
   const { app, start, send } = await twoCaptures(t, { captureDiskBytesMax: 2_000_000, captureDiskFreePercentMin: 0 })

@@ -1,10 +1,10 @@
 // What one capture's directory must not do to the others.
 import { rmSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../../support/net/capture.ts'
 import { serialNetworkTest as networkTest } from '../../support/net/privilege.ts'
 import { remount } from '../../support/net/smallDisk.ts'
 import { message, packets, twoCaptures } from '../../support/processes/twoCaptures.ts'
+import { until } from '../../support/until.ts'
 
 for (const captureMaxSizeBytes of [20_000, 10_000_000]) {
   networkTest(`a capture whose directory somebody removes harms no other one, with files of ${captureMaxSizeBytes} bytes`, async t => {

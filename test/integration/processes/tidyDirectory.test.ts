@@ -10,7 +10,7 @@ import type { ArtifactResult } from '../../../src/model/artifact.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { makeLogger } from '../../../src/runtime/log.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const nowMs = Date.parse('2026-11-21T12:00:00Z')
 

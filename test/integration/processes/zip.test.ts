@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import { type ManifestFile, type ZipEntry, zipOf } from '../../../src/gateway/zip.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const entry = (file: string, text: string, source: () => Readable = () => Readable.from([Buffer.from(text)])): ZipEntry => ({
   node: 'node-1',

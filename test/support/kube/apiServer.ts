@@ -28,7 +28,6 @@ export type ApiServerOptions = {
 
 // A socket file of that name in the working directory, which both have in common: etcd wants the form host:port.
 const etcdSocket = 'unix://etcd:1'
-const startMs = 60_000
 const tries = 3 // another program may take the port between our look and the server's
 
 export class ApiServer implements AsyncDisposable {
@@ -75,7 +74,7 @@ export class ApiServer implements AsyncDisposable {
   async start(): Promise<void> {
     const etcd = this.#run('etcd', etcdFlags())
     this.#etcd = etcd
-    await etcd.ready(() => Promise.resolve(/ready to serve client requests/.test(etcd.tail(100))), startMs)
+    await etcd.ready(() => Promise.resolve(/ready to serve client requests/.test(etcd.tail(100))))
     await this.resume()
   }
 
@@ -87,7 +86,7 @@ export class ApiServer implements AsyncDisposable {
   async resume(): Promise<void> {
     const server = this.#run('kube-apiserver', this.#flags)
     this.#server = server
-    await server.ready(() => this.#isReady(), startMs)
+    await server.ready(() => this.#isReady())
   }
 
   /** The API server first: without etcd it would wait. Twice is fine. */

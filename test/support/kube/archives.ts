@@ -6,11 +6,11 @@ import type { RetinaStatus } from '../../../src/api/retina/status.ts'
 import { root } from '../repository.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
+import { patienceMs } from '../until.ts'
 
 export type ArchiveStatus = Partial<RetinaStatus>
 export type Place = { readonly node: SimulatedNode; readonly pod: SimulatedPod }
 
-const patienceMs = 240_000
 
 export async function installRetina(cluster: SimulatedCluster): Promise<void> {
   await cluster.api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))
@@ -59,11 +59,11 @@ export async function statusOf(cluster: SimulatedCluster, name: string): Promise
 
 /** Looks until there is something; says what the controller said last when it waited in vain. */
 export async function found<T>(what: string, look: () => Promise<T | undefined>, controller: Child): Promise<T> {
-  for (const endMs = Date.now() + patienceMs; Date.now() < endMs; await after(200)) {
+  for (const endMs = Date.now() + patienceMs(); Date.now() < endMs; await after(200)) {
     const it = await look()
     if (it !== undefined) return it
   }
-  throw new Error(`Waited ${patienceMs} ms in vain for ${what}\n${controller.tail(20)}`)
+  throw new Error(`Waited in vain for ${what}\n${controller.tail(20)}`)
 }
 
 export function untilStatus(

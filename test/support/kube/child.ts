@@ -5,11 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
+import { until } from '../until.ts'
 
 export type ChildOptions = { readonly logFile: string; readonly env?: NodeJS.ProcessEnv }
 
-const patienceMs = 3_000
+const stopMs = 3_000
 
 export class Child implements AsyncDisposable {
   readonly name: string
@@ -44,21 +44,21 @@ export class Child implements AsyncDisposable {
   }
 
   /** Waits until `isReady` says so. Refuses with the child's last words when it ends, or takes too long. */
-  async ready(isReady: () => Promise<boolean>, withinMs: number): Promise<void> {
-    const deadline = performance.now() + withinMs
-    while (!(await isReady())) {
+  async ready(isReady: () => Promise<boolean>): Promise<void> {
+    const isSo = async () => {
+      if (await isReady()) return true
       if (!this.isRunning)
         throw new Error(`Cannot start ${this.name}: it ended with ${this.#process.exitCode ?? this.#process.signalCode}\n${this.tail()}`)
-      if (performance.now() > deadline) throw new Error(`Cannot start ${this.name}: not ready within ${withinMs} ms\n${this.tail()}`)
-      await after(50)
+      return false
     }
+    await until(`${this.name} to be ready`, isSo, { everyMs: 50, tails: [this] })
   }
 
   /** Twice is fine. A command that only runs another one passes nothing on: end it with SIGKILL, which the kernel passes on. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.isRunning) return
     this.#process.kill(signal)
-    const hurry = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs)
+    const hurry = setTimeout(() => this.#process.kill('SIGKILL'), stopMs)
     await this.#ended
     clearTimeout(hurry)
   }

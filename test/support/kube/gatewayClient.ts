@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import { parseAllDocuments } from 'yaml'
-import { until } from '../net/capture.ts'
 import { read } from '../repository.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster } from './simulated.ts'
+import { until } from '../until.ts'
 
 export type Answer = {
   readonly code: number
@@ -53,7 +53,7 @@ export class GatewayClient {
   static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
     const args = ['gateway', '--port', String(port), '--metrics-port', '0', ...options]
     const child = await cluster.runInPod(`gateway-${port}`, 'selcap-gateway', args, deployedEnv())
-    await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')), 15_000)
+    await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')))
     const socket = join(cluster.directory, `gateway-${port}.sock`)
     cluster.forward(`forward-${port}`, socket, String(port))
     while (!existsSync(socket)) await after(20)

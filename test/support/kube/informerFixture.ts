@@ -1,7 +1,6 @@
 // What the tests of listWatch.ts have in common: one API server for a file, a proxy and a ListWatch for a test, and waiting
 // until the copy is what the server has. Config maps stand for objects in general.
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Informer, type InformerOptions, type KubeObject } from '../../../src/kube/informer.ts'
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts'
@@ -9,6 +8,7 @@ import type { Scope } from '../net/namespace.ts'
 import { root } from '../repository.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { type ApiProxy, startProxy } from './proxy.ts'
+import { until } from '../until.ts'
 
 export type Item = KubeObject & { readonly data?: Readonly<Record<string, string>>; readonly spec?: Readonly<Record<string, unknown>> }
 
@@ -65,14 +65,6 @@ export function hurriedClock(waits: number[] = []): Clock {
       waits.push(atMs)
       return systemClock.sleepUntil(systemClock.now() + Math.min(500, atMs / 20), signal)
     },
-  }
-}
-
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
-  const endMs = performance.now() + withinMs
-  while (!(await isSo())) {
-    if (performance.now() > endMs) throw new Error(`Waited ${withinMs} ms in vain for ${what}`)
-    await after(20)
   }
 }
 

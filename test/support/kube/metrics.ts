@@ -15,7 +15,7 @@ export type Figures = () => Promise<ReadonlyMap<string, number>>
 /** It has to listen on an address of the API server's network. */
 export async function followFigures(cluster: SimulatedCluster, child: Child): Promise<Figures> {
   const served = () => /"port":(\d+)[^\n]*"metrics served"/.exec(child.tail(100_000))?.[1]
-  await child.ready(() => Promise.resolve(served() !== undefined), 30_000)
+  await child.ready(() => Promise.resolve(served() !== undefined))
   const socket = join(cluster.directory, `figures-${child.pid}.sock`)
   cluster.forward(`figures-${child.pid}`, socket, served() ?? '')
   while (!existsSync(socket)) await after(20)

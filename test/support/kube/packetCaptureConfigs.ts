@@ -13,6 +13,7 @@ import { type Child, startChild } from './child.ts'
 import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { toolPath } from './tools.ts'
 import { useSimulated } from './useSimulated.ts'
+import { patienceMs } from '../until.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]
@@ -22,7 +23,6 @@ export type Stage = {
 
 export type Config = Resource & { readonly status?: PacketCaptureConfigStatus & { readonly lastUpdateTime: string } }
 
-const patienceMs = 90_000
 const apis = ['--apis', 'packetcaptureconfig']
 
 /** One stage for a test file, set when a test asks for it. */
@@ -52,7 +52,7 @@ export async function setStage(cluster: SimulatedCluster): Promise<Stage> {
   }
   const file = await cluster.kubeconfigFor('selcap-controller', 'a')
   const controller = cluster.run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0', ...apis])
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 60_000)
+  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
   return { nodes, pods, controller }
 }
 
@@ -90,11 +90,11 @@ export async function untilConfig(
   what: string,
   isSo: (status: Config['status']) => boolean,
 ): Promise<NonNullable<Config['status']>> {
-  const endMs = Date.now() + patienceMs
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const { status } = await cluster.get<Config>('pcc', name)
     if (status && isSo(status)) return status
-    if (Date.now() > endMs) throw new Error(`Waited ${patienceMs} ms in vain for ${what}: ${JSON.stringify(status)}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}`)
     await after(200)
   }
 }

@@ -2,7 +2,6 @@
 // rights in the namespace "shop" alone. `kubectl pcap` is run by the real kubectl, which finds it on the PATH.
 import { writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
 import { root } from '../repository.ts'
 import { kubeconfig } from './credentials.ts'
@@ -10,6 +9,7 @@ import { GatewayClient } from './gatewayClient.ts'
 import type { Answer } from './kubectl.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { systemNamespace } from './systemNamespace.ts'
+import { until } from '../until.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]
@@ -39,19 +39,11 @@ export async function makeStage(cluster: SimulatedCluster, { isCapturing = true 
 
 export async function untilState(stage: Stage, name: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
   let capture = await stage.get(name)
-  await untilSo(`a state of ${name}`, async () => {
+  await until(`a state of ${name}`, async () => {
     capture = await stage.get(name)
     return isSo(capture)
   })
   return capture
-}
-
-export async function untilSo(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 30_000
-  while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 30 s in vain for ${what}`)
-    await after(100)
-  }
 }
 
 /** As it is installed, and the user may have files and streams in "shop". */
@@ -75,7 +67,7 @@ async function showGateway(cluster: SimulatedCluster): Promise<void> {
 async function startController(cluster: SimulatedCluster): Promise<void> {
   const file = await cluster.kubeconfigFor('selcap-controller', 'a')
   const child = cluster.run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0'])
-  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')), 15_000)
+  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')))
 }
 
 /** The context's namespace is the user's. */

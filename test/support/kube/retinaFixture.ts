@@ -15,11 +15,11 @@ import { numberOf } from '../pcap/frames.ts'
 import { root } from '../repository.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
+import { patienceMs } from '../until.ts'
 
 export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
 export type NodeName = (typeof nodeNames)[number]
 
-const patienceMs = 90_000
 
 type RetinaCapture = {
   readonly metadata: { readonly name: string; readonly uid: string; readonly finalizers?: readonly string[] }
@@ -55,7 +55,7 @@ export class RetinaStage {
   }
 
   async until(name: string, what: string, isSo: (status: Partial<RetinaStatus>) => boolean, namespace = 'shop'): Promise<RetinaCapture> {
-    const endMs = Date.now() + patienceMs
+    const endMs = Date.now() + patienceMs()
     for (;;) {
       const capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
       if (capture && isSo(capture.status ?? {})) return capture
@@ -177,7 +177,7 @@ export class RetinaStage {
       this.#configOf('controller'),
     ]
     const controller = this.cluster.run(`controller-${name}`, undefined, args)
-    await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')), 30_000)
+    await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
     return controller
   }
 

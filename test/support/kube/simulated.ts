@@ -204,7 +204,7 @@ export class SimulatedNode {
     const ports = ['--metrics-port', '0', '--agent-port', '0']
     const args = ['agent', '--node', this.name, '--captures', this.captures, ...ports, ...options]
     const agent = this.#cluster.run(`agent-${this.name}`, this.namespace, args, { around, env })
-    await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')), 15_000)
+    await agent.ready(() => Promise.resolve(agent.tail(1_000).includes('selcap agent started')))
     this.#agent = agent
     return agent
   }

@@ -4,10 +4,10 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../../src/driver/driver.ts'
 import { type FileRecord, fileHeader, readRecords, TornFile } from '../pcap/captureFile.ts'
 import type { Scope } from './namespace.ts'
+import { until } from '../until.ts'
 
 /** `bytesLeft` of the first file; `ahead`: how many more of that size are offered from the start and kept offered. */
 export type CaptureOptions = Partial<Omit<DriverSpec, 'sink'>> & {
@@ -28,7 +28,6 @@ export const defaults = {
   ringBytes: 2_097_152,
   group: undefined,
 } as const
-const patienceMs = 20_000
 
 export class Capture {
   readonly events: TapEvent[] = []
@@ -133,15 +132,6 @@ export class Capture {
     if (!file) throw new Error(`Cannot follow tap: it moved from descriptor ${event.fd}, which is not one of its sinks`)
     closeFile(file)
     if (this.#options.ahead && this.#tap) this.offer(this.#options.bytesLeft)
-  }
-}
-
-/** Looks again and again until it is so. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + patienceMs
-  while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited ${patienceMs} ms in vain for ${what}`)
-    await wait(10)
   }
 }
 

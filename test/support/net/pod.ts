@@ -9,6 +9,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { makeNamespace, type Namespace, type Scope, sweep, uniqueName } from './namespace.ts'
 import { inside, ip, run } from './run.ts'
+import { patienceMs } from '../until.ts'
 
 export type PodOptions = { readonly hostName?: string; readonly podName?: string; readonly namespace?: Namespace; readonly ipv6?: boolean }
 
@@ -99,9 +100,9 @@ export class Pod {
 
   // What is sent before the kernel has taken note of the carrier, up to a second after it came, is lost without a word.
   async #carries(): Promise<void> {
-    const endMs = Date.now() + 10_000
+    const endMs = Date.now() + patienceMs()
     while (!((await isOperational(this.hostName)) && (await isOperational(this.podName, this.namespace.path)))) {
-      if (Date.now() > endMs) throw new Error(`Waited 10 s in vain for a carrier on "${this.hostName}"`)
+      if (Date.now() > endMs) throw new Error(`Waited in vain for a carrier on "${this.hostName}"`)
       await wait(20)
     }
   }

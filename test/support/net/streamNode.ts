@@ -18,7 +18,7 @@ import { type NodeStream, openNodeStream } from '../../../src/stream/nodeStream.
 import { StreamBudget } from '../../../src/stream/streamBudget.ts'
 import { TapManager } from '../../../src/tap/tapManager.ts'
 import { readRecords } from '../pcap/captureFile.ts'
-import { until } from './capture.ts'
+import { until } from '../until.ts'
 
 const key = 'shop/web'
 

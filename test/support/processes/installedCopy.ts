@@ -8,11 +8,11 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { parse } from 'yaml'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
-import { until } from '../net/capture.ts'
 import { makeNamespace, type Namespace } from '../net/namespace.ts'
 import { inside } from '../net/run.ts'
 import { makeSender, type Sender } from '../net/sender.ts'
 import { root } from '../repository.ts'
+import { until } from '../until.ts'
 
 export const interfaceName = 'cali1234567890a'
 const [hostAddress, podAddress] = ['198.18.0.1', '198.18.0.2']

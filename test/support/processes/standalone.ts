@@ -9,8 +9,8 @@ import type { ExecutionContext } from 'ava'
 import { parse, stringify } from 'yaml'
 import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
-import { until } from '../net/capture.ts'
 import { readRecords } from '../pcap/captureFile.ts'
+import { until } from '../until.ts'
 
 export const selcap = fileURLToPath(new URL('../../../bin/selcap', import.meta.url))
 

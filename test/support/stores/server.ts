@@ -41,7 +41,7 @@ export class TestServer {
     const { name, command, env = process.env, netns } = this.#program
     const there = netns === undefined ? [] : ['nsenter', `--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--']
     this.#child = startChild(name, [...there, ...command], { logFile: join(this.directory, 'log'), env })
-    await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)), 60_000)
+    await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)))
   }
 
   /** It stands still, or goes on. */

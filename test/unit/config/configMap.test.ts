@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { Configuration } from '../../../src/config/watchSettings.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 /** Writes as the kubelet's atomic writer: a directory for the version, one rename, the old version removed. */
 function write(volume: string, version: string, text: string): void {

@@ -6,7 +6,7 @@ import { Configuration } from '../../../src/config/watchSettings.ts'
 import type { Settings } from '../../../src/model/settings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import { Directory } from '../../support/directory.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 function open(t: ExecutionContext, file: string | undefined, overrides: Partial<Settings> = {}) {
   const configuration = new Configuration(file, overrides)

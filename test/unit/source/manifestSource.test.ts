@@ -8,7 +8,7 @@ import { graceMs } from '../../../src/source/deletionGrace.ts'
 import { ManifestSource } from '../../../src/source/manifestSource.ts'
 import { StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
 import { captureText, captureTexts, Directory } from '../../support/directory.ts'
-import { until } from '../../support/net/capture.ts'
+import { until } from '../../support/until.ts'
 
 const endpoint = `apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: web-0, namespace: shop}\nspec: {interfaceName: cali1}\n`
 

@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Agent, files, gatewayToken, resigned } from '../../../support/kube/agentFixture.ts'
 import { systemNamespace, useInstalled } from '../../../support/kube/installManifests.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const server = useInstalled()
 const create = (...args: string[]) =>

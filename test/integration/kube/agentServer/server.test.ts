@@ -10,7 +10,7 @@ import test from 'ava'
 import type { LiveEndpoint } from '../../../../src/files/captureFolder.ts'
 import { Agent, files, gatewayToken } from '../../../support/kube/agentFixture.ts'
 import { useInstalled } from '../../../support/kube/installManifests.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const server = useInstalled()
 const sha256 = { 'want-repr-digest': 'sha-256=10' }

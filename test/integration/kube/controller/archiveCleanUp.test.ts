@@ -8,9 +8,9 @@ import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, installRetin
 import { serverAddress } from '../../../support/kube/simulated.ts'
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
 import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []

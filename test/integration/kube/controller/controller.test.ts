@@ -13,6 +13,7 @@ import { budgets, identity } from '../../../support/kube/reports.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { endpoint, row } from '../../../support/model/observations.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const server = useServer()
 const captures = '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures'
@@ -47,7 +48,7 @@ const of = ({ metadata }: PublishedCapture, rest: ReportedCapture): ReportedCapt
 })
 
 async function until(name: string, what: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
-  const endMs = performance.now() + 60_000
+  const endMs = performance.now() + patienceMs()
   for (;;) {
     const capture = await get(name)
     if (isSo(capture)) return capture

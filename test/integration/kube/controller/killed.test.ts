@@ -6,6 +6,7 @@ import type { PublishedCapture } from '../../../../src/publish/statusDirectory.t
 import type { Child } from '../../../support/kube/child.ts'
 import { packetCapture, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const rounds = 3
@@ -23,9 +24,9 @@ const isLeading = (child: Child): boolean => child.isRunning && /"leading"/.test
 const statusOf = async (name: string) => (await cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')).status
 
 async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const endMs = Date.now() + 45_000
+  const endMs = Date.now() + patienceMs()
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited 45 s in vain for ${what}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`)
     await after(100)
   }
 }

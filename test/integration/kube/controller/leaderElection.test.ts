@@ -6,10 +6,10 @@ import test from 'ava'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
 import { type Child, startChild } from '../../../support/kube/child.ts'
 import { root } from '../../../support/repository.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const servers: ApiServer[] = []
 const children: Child[] = []
-const patienceMs = 90_000
 
 test.serial.before(async () => {
   servers.push(await startApiServer())
@@ -41,7 +41,7 @@ function saidBy(child: Child): string[] {
 const timesOf = (child: Child, said: string): number => saidBy(child).filter(each => each === said).length
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + patienceMs
+  const endMs = performance.now() + patienceMs()
   while (!(await isSo())) {
     if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}\n${children.map(child => child.tail(10)).join('\n--\n')}`)
     await after(100)

@@ -6,6 +6,7 @@ import { followFigures } from '../../../support/kube/metrics.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -23,7 +24,7 @@ async function startController(name: string): Promise<Child> {
     '0',
   ])
   controllers.push(child)
-  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')), 15_000)
+  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')))
   return child
 }
 
@@ -41,13 +42,13 @@ async function onStage(): Promise<Stage> {
 const get = (name: string) => cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')
 
 async function untilStatus(name: string, what: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
-  const endMs = Date.now() + 30_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const capture = await get(name)
     if (isSo(capture)) return capture
     if (Date.now() > endMs)
       throw new Error(
-        `Waited 30 s in vain for ${what}: ${JSON.stringify(capture.status)}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`,
+        `Waited in vain for ${what}: ${JSON.stringify(capture.status)}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`,
       )
     await after(100)
   }
@@ -122,7 +123,7 @@ clusterTest('a window is Scheduled, then captured, then Finished, and its ttl re
   const { status } = await untilStatus('window', 'Finished', capture => capture.status?.state === 'Finished')
   t.is(status?.files.length, 2)
   t.deepEqual((await events('window')).toSorted(), ['Finished', 'Started'])
-  const endMs = Date.now() + 40_000
+  const endMs = Date.now() + patienceMs()
   while ((await cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])).code === 0) {
     if (Date.now() > endMs) t.fail('the ttl has not removed it')
     await after(200)
@@ -168,7 +169,7 @@ clusterTest('a controller that is stopped hands the lease over at once', async t
   const third = await startController('c')
   const atMs = Date.now()
   await controllers[1]?.stop('SIGTERM')
-  await third.ready(() => Promise.resolve(third.tail(1_000).includes('"leading"')), 10_000)
+  await third.ready(() => Promise.resolve(third.tail(1_000).includes('"leading"')))
   const { spec } = await cluster().get<{ spec: { leaseTransitions: number } }>('lease', 'selcap-controller', '-n', systemNamespace)
   t.true(spec.leaseTransitions >= 2, `after ${Date.now() - atMs} ms`)
 })

@@ -6,9 +6,9 @@ import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, found, insta
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { claimPods, endPod, type Pod, runByHand } from '../../../support/kube/pvcPods.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
 import { root } from '../../../support/repository.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

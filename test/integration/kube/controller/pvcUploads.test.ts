@@ -14,11 +14,12 @@ import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { commandsOf, sectionOf } from '../../../support/markdown.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { read, root } from '../../../support/repository.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
 async function until<T>(what: string, look: () => Promise<T | undefined>, child?: Child): Promise<T> {
-  const endMs = Date.now() + 90_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const found = await look()
     if (found !== undefined) return found

@@ -13,6 +13,7 @@ import { type Authority, makeAuthority } from '../../../support/stores/authority
 import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import type { TestServer } from '../../../support/stores/server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -41,7 +42,7 @@ async function startController(): Promise<Child> {
     NODE_EXTRA_CA_CERTS: (await authority()).file, // as daemonset/components/store-authority has it
   })
   controllers.push(child)
-  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')), 30_000)
+  await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap controller started')))
   return child
 }
 
@@ -66,7 +67,7 @@ const get = (name: string) => cluster().get<PublishedCapture>('packetcapture', n
 const uploadsOf = ({ status }: PublishedCapture): readonly UploadStatus[] => status?.files.flatMap(({ uploads = [] }) => uploads) ?? []
 
 async function untilStatus(name: string, what: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
-  const endMs = Date.now() + 90_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const capture = await get(name)
     if (isSo(capture)) return capture
@@ -212,7 +213,7 @@ clusterTest('a Secret that is not there is told, and used once it is; nothing sa
   t.regex(told.status?.conditions[1]?.message ?? '', /Cannot read Secret "later": secrets "later" not found/)
   t.is(here.node.records('shop', 'waiting'), 10) // its ttl is over, and waits
   await addSecret('later')
-  const endMs = Date.now() + 90_000
+  const endMs = Date.now() + patienceMs()
   while ((await cluster().api.ask(['get', 'packetcapture', 'waiting', '-n', 'shop'])).code === 0 && Date.now() < endMs) await after(200)
   const objects = readdirSync(join(here.s3.objects, 'pcaps', 'shop', 'waiting'), { recursive: true, encoding: 'utf8' })
   const [object = ''] = objects.filter(name => name.endsWith('.pcap'))

@@ -10,8 +10,8 @@ import { connect, type TLSSocket } from 'node:tls'
 import { fingerprintOf, makeCertificate } from '../../../../src/auth/selfSignedCertificate.ts'
 import { addBigFile, addCapture, filesPath, listed, makeStage, type Stage, zipPath } from '../../../support/kube/gatewayFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const bytes = 200_000_000

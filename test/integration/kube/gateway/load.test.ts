@@ -19,7 +19,7 @@ import {
   zipPath,
 } from '../../../support/kube/gatewayFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const patienceMs = 300_000

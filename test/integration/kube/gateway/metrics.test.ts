@@ -6,8 +6,8 @@ import { buffer } from 'node:stream/consumers'
 import { addBigFile, addCapture, filesPath, listed, makeStage, type Stage, zipPath } from '../../../support/kube/gatewayFixture.ts'
 import { type Figures, followFigures } from '../../../support/kube/metrics.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let stage: (Stage & { readonly figures: Figures }) | undefined

@@ -5,7 +5,7 @@ import { Agent, resigned } from '../../../support/kube/agentFixture.ts'
 import { filesPath, zipPath } from '../../../support/kube/gatewayFixture.ts'
 import { useInstalled } from '../../../support/kube/installManifests.ts'
 import { LocalGateway, makeCapture } from '../../../support/kube/localGateway.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const server = useInstalled()
 const name = 'web-0_cali1.pcap'

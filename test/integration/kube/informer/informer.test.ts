@@ -3,18 +3,9 @@
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { startApiServer } from '../../../support/kube/apiServer.ts'
-import {
-  apply,
-  configMap,
-  everything,
-  truth,
-  unstarted,
-  until,
-  untilTrue,
-  useApiServer,
-  watching,
-} from '../../../support/kube/informerFixture.ts'
+import { apply, configMap, everything, truth, unstarted, untilTrue, useApiServer, watching } from '../../../support/kube/informerFixture.ts'
 import { startPassage } from '../../../support/kube/proxy.ts'
+import { until } from '../../../support/until.ts'
 
 const api = useApiServer()
 const tooOld = /too old resource version|has been compacted/

@@ -4,8 +4,9 @@ import { setTimeout as after } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { apply, configMap, everything, unstarted, until, untilTrue, useApiServer, watching } from '../../../support/kube/informerFixture.ts'
+import { apply, configMap, everything, unstarted, untilTrue, useApiServer, watching } from '../../../support/kube/informerFixture.ts'
 import { startPassage, type Treatment } from '../../../support/kube/proxy.ts'
+import { until } from '../../../support/until.ts'
 
 const api = useApiServer()
 const rejections: unknown[] = []

@@ -1,8 +1,9 @@
 // The plugin's commands over captures, run by the real kubectl against a real API server, agents and a controller.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { makeStage, type Stage, untilSo, untilState } from '../../../support/kube/pluginFixture.ts'
+import { makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let made: Promise<Stage> | undefined
@@ -128,7 +129,7 @@ clusterTest('kubectl pcap watch draws a table with the way to the limit on a ter
   child.stdout.on('data', (chunk: Buffer) => {
     drawn += chunk.toString().replaceAll('\u001b', '<esc>')
   })
-  await untilSo('a bar', () => /0 of 2 packets \[-+\]/.test(drawn))
+  await until('a bar', () => /0 of 2 packets \[-+\]/.test(drawn))
   await pcap('stop', 'limited')
   await closed
   t.regex(drawn, /<esc>\[2A<esc>\[J/)

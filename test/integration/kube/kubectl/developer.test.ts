@@ -2,13 +2,14 @@
 // by packet what was sent; and everywhere else nothing, with the name of the right that is missing.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { addGateway, makeStage, type Stage, untilSo, untilState } from '../../../support/kube/pluginFixture.ts'
+import { addGateway, makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import type { SimulatedNode, SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { range } from '../../../support/net/contract/packets.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Three = Stage & { readonly nodes: readonly SimulatedNode[]; readonly pods: readonly SimulatedPod[] }
@@ -38,7 +39,7 @@ clusterTest('what is streamed and downloaded is what was sent on three nodes, ea
   t.regex(err, /^web is WaitingForTraffic: 3 nodes, 3 endpoints, 0 packets\n$/)
   const file = join(cluster().directory, 'live.pcapng')
   const [watching, streaming] = [stage.pcap('watch', 'web'), stage.pcap('stream', 'web', '--write', file)]
-  await untilSo('the stream of all nodes', () => interfacesIn(file) === 3)
+  await until('the stream of all nodes', () => interfacesIn(file) === 3)
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: each, bytes: 200, gapMs: 0.2 })
   await untilState(stage, 'web', ({ status }) => status?.packets === 3 * each)
   t.is((await stage.pcap('stop', 'web')).code, 0)

@@ -6,9 +6,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { kubeconfig } from '../../../support/kube/credentials.ts'
-import { addGateway, makeStage, type Stage, untilSo, untilState } from '../../../support/kube/pluginFixture.ts'
+import { addGateway, makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Set = Stage & { readonly dest: string }
@@ -58,7 +59,7 @@ clusterTest('kubectl pcap download tells checksums, takes nodes and pods, and fe
     return (JSON.parse(out) as { files: { node: string; path: string; sha256: string }[] }).files
   }
   await pod?.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
-  await untilSo('15 packets in the file', () => stage.nodes[0]?.records('shop', 'web') === 15)
+  await until('15 packets in the file', () => stage.nodes[0]?.records('shop', 'web') === 15)
   const [file, ...others] = await read('--pod', 'web-0')
   t.deepEqual([file?.node, others], ['node-1', []])
   const bytes = readFileSync(file?.path ?? '')
@@ -82,7 +83,7 @@ clusterTest('kubectl pcap download of a node or a pod without files exits 3 and 
 clusterTest('kubectl pcap download --merge makes one file in the order of time, which tshark reads', async t => {
   const stage = await onStage()
   for (let round = 0; round < 3; round++) for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 2 })
-  await untilSo('the packets in the files', () => stage.nodes.reduce((sum, node) => sum + node.records('shop', 'web'), 0) === 38)
+  await until('the packets in the files', () => stage.nodes.reduce((sum, node) => sum + node.records('shop', 'web'), 0) === 38)
   const file = join(cluster().directory, 'all.pcapng')
   const { code, err } = await stage.pcap('download', 'web', '--dest', cluster().directory, '--merge', file)
   t.is(code, 0, err)
@@ -195,7 +196,7 @@ clusterTest('kubectl pcap create --download waits for the end and has the files'
     dest,
   )
   await untilState(stage, 'web', ({ status }) => status?.state === 'Capturing')
-  await untilSo('its files', () => stage.nodes.every(node => node.files('shop', 'short').length === 1))
+  await until('its files', () => stage.nodes.every(node => node.files('shop', 'short').length === 1))
   // A file is there a moment before its interface is listened to: sent until both have had enough.
   const isOver = creating.then(() => true)
   do for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
@@ -213,7 +214,7 @@ clusterTest('kubectl pcap clean removes the files of a capture that has finished
   const stage = await onStage()
   t.is((await stage.pcap('stop', 'web')).code, 0)
   await untilState(stage, 'web', ({ status }) => status?.state === 'Finished')
-  await untilSo('the gateway to know', async () => (await stage.pcap('clean', 'web')).code === 0)
+  await until('the gateway to know', async () => (await stage.pcap('clean', 'web')).code === 0)
   t.is((await stage.pcap('clean', 'web', '-n', 'shop')).out, 'Clean capture files for shop/web\n')
   t.deepEqual(
     stage.nodes.map(node => node.files('shop', 'web')),

@@ -5,9 +5,10 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { addGateway, makeStage, type Stage, untilSo, untilState } from '../../../support/kube/pluginFixture.ts'
+import { addGateway, makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { root } from '../../../support/repository.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let made: Promise<Stage> | undefined
@@ -45,13 +46,13 @@ clusterTest('kubectl pcap stream has the packets of all pods as they come, and e
   const file = join(cluster().directory, 'live.pcapng')
   const streaming = stage.pcap('stream', 'web', '--write', file)
   // A stream begins when its taps are open; which that is, packets tell.
-  await untilSo('packets of both pods', async () => {
+  await until('packets of both pods', async () => {
     for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
     return new Set(packetsIn(file).map(line => line.split('\t')[0])).size === 2
   })
   const before = packetsIn(file).length
   for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 10 })
-  await untilSo('20 packets more', () => packetsIn(file).length >= before + 20)
+  await until('20 packets more', () => packetsIn(file).length >= before + 20)
   await stage.pcap('stop', 'web')
   const { code, err } = await streaming
   t.is(code, 0, err)
@@ -92,7 +93,7 @@ clusterTest('tshark lists the captures of the cluster as interfaces, and capture
   child.stdout.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
-  await untilSo('its end', async () => {
+  await until('its end', async () => {
     for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
     return child.exitCode !== null
   })

@@ -110,7 +110,7 @@ clusterTest('the proxy that the environment names is used, unless it names the s
   const inside = ['nsenter', `--net=${cluster().networkPath}`, 'setpriv', '--pdeathsig', 'KILL', '--']
   const proxy = startChild('proxy', [...inside, process.execPath, program, '3128'], { logFile: join(cluster().directory, 'proxy.log') })
   t.teardown(() => proxy.stop('SIGKILL'))
-  await proxy.ready(() => Promise.resolve(proxy.tail().includes('listening')), 30_000)
+  await proxy.ready(() => Promise.resolve(proxy.tail().includes('listening')))
   const seen = () => proxy.tail(100).split('\n').filter(line => line === 'CONNECT 198.19.255.1:6443').length // biome-ignore format: one line
   const list = (env: Record<string, string>) => {
     const set = Object.entries(env).map(([name, value]) => `${name}=${value}`)

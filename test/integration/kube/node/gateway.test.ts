@@ -7,7 +7,7 @@ import { busyboxPod } from '../../../support/kube/node/config.ts'
 import { installSelcap, systemNamespace } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const { node, nodeTest } = useNode()
 const proxy = `/api/v1/namespaces/${systemNamespace}/services/https:selcap-gateway:https/proxy`

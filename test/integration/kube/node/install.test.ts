@@ -8,10 +8,9 @@ import type { PublishedCapture } from '../../../../src/publish/statusDirectory.t
 import { busyboxPod } from '../../../support/kube/node/config.ts'
 import { installSelcap, systemNamespace } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
-import { until } from '../../../support/net/capture.ts'
+import { patienceMs, until } from '../../../support/until.ts'
 
 const { node, nodeTest } = useNode()
-const patienceMs = 45_000
 const captureDir = '/var/log/calico/pcap'
 const serve = 'echo hello >/www/index.html; httpd -f -h /www'
 
@@ -21,11 +20,11 @@ const get = async (name: string, namespace = 'shop'): Promise<PublishedCapture> 
 type Status = NonNullable<PublishedCapture['status']>
 
 async function untilStatus(what: string, name: string, isSo: (status: Status) => boolean, place = 'shop'): Promise<Status> {
-  const endMs = Date.now() + patienceMs
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const { status } = await get(name, place)
     if (status && isSo(status)) return status
-    if (Date.now() > endMs) throw new Error(`Waited ${patienceMs} ms in vain for ${what}: ${JSON.stringify(status)}\n${await logs()}`)
+    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}\n${await logs()}`)
     await after(200)
   }
 }
@@ -173,7 +172,7 @@ nodeTest('every alias of the resource is understood, and explain helps', async t
 
 nodeTest('deleting a capture removes its files from the node, and no other', async t => {
   await node().kubectl('delete', 'packetcapture', 'window', '-n', 'shop')
-  const endMs = Date.now() + 15_000
+  const endMs = Date.now() + patienceMs()
   while ((await node().run('ls', `${captureDir}/shop`)).includes('window')) {
     if (Date.now() > endMs) t.fail('the files are still there')
     await after(200)

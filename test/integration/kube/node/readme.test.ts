@@ -9,8 +9,8 @@ import { importSelcap } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
 import { toolPath } from '../../../support/kube/tools.ts'
 import { commandsOf, sectionOf, spokenCommandsOf } from '../../../support/markdown.ts'
-import { until } from '../../../support/net/capture.ts'
 import { read, root } from '../../../support/repository.ts'
+import { until } from '../../../support/until.ts'
 
 const { node, nodeTest } = useNode()
 const guide = read('docs/cluster.md')

@@ -6,6 +6,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { makeSpace, nodeAddress } from '../../../support/kube/node/space.ts'
 import { type NodeTest, nodeRefusal } from '../../../support/kube/node/useNode.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const spaceTest: NodeTest = (title, implementation) =>
   nodeRefusal === undefined
@@ -34,7 +35,7 @@ spaceTest('makeSpace() leaves no process when its own is killed, and the next on
   const holder = Number(cgroup.split('-').at(-1))
   child.kill('SIGKILL')
   await once(child, 'exit')
-  for (const deadline = performance.now() + 5_000; existsSync(`/proc/${holder}`) && performance.now() < deadline; ) await after(20)
+  for (const deadline = performance.now() + patienceMs(); existsSync(`/proc/${holder}`) && performance.now() < deadline; ) await after(20)
   t.false(existsSync(`/proc/${holder}`))
   await (await makeSpace()).close()
   t.deepEqual(

@@ -16,8 +16,8 @@ import {
   untilConfig,
   useStage,
 } from '../../../support/kube/packetCaptureConfigs.ts'
-import { until } from '../../../support/net/capture.ts'
 import { root } from '../../../support/repository.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest, onStage } = useStage()
 

@@ -20,7 +20,7 @@ import {
   untilConfig,
   useStage,
 } from '../../../support/kube/packetCaptureConfigs.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest, onStage } = useStage()
 

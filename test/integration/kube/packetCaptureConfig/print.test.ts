@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import { addressOf, config, framesOf, packetSockets, range, runsOn, startAgent, untilConfig, useStage } from '../../../support/kube/packetCaptureConfigs.ts' // biome-ignore format: one line
 import type { SimulatedNode, SimulatedPod } from '../../../support/kube/simulated.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest, onStage } = useStage()
 

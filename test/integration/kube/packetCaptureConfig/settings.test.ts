@@ -19,12 +19,12 @@ import {
   useStage,
 } from '../../../support/kube/packetCaptureConfigs.ts'
 import type { SimulatedNode } from '../../../support/kube/simulated.ts'
-import { until } from '../../../support/net/capture.ts'
 import { inside } from '../../../support/net/run.ts'
 import { ethernet, ipv4, numbered, numberOf, tcp } from '../../../support/pcap/frames.ts'
 import { packetsIn } from '../../../support/pcap/pcap.ts'
 import { root } from '../../../support/repository.ts'
 import { freePort } from '../../../support/stores/server.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest, onStage } = useStage()
 

@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { RetinaStatus } from '../../../../src/api/retina/status.ts'
 import { nodeNames, type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onStage = useRetina(cluster)
@@ -179,7 +180,7 @@ clusterTest('a capture that is deleted in any other phase leaves nothing either'
 })
 
 async function nothingLeft(stage: RetinaStage, name: string): Promise<void> {
-  const endMs = Date.now() + 60_000
+  const endMs = Date.now() + patienceMs()
   for (;;) {
     const left = await stage.leftOvers(name)
     if (left.length === 0) return

@@ -6,8 +6,9 @@ import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { CaptureDocument, World } from '../../../../src/model/world.ts'
 import { ClusterSource } from '../../../../src/source/clusterSource.ts'
 import { felix, felixDefinition } from '../../../support/kube/felixConfiguration.ts'
-import { apply, capture, hurriedClock, installPacketCapture, until, useApiServer } from '../../../support/kube/informerFixture.ts'
+import { apply, capture, hurriedClock, installPacketCapture, useApiServer } from '../../../support/kube/informerFixture.ts'
 import { type ApiProxy, startProxy, type Treatment } from '../../../support/kube/proxy.ts'
+import { until } from '../../../support/until.ts'
 
 const api = useApiServer(async server => {
   await installPacketCapture(server)

@@ -6,7 +6,7 @@ import type { ExecutionContext } from 'ava'
 import type { TapCounters } from '../../../../src/driver/driver.ts'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import type { Format } from '../../../../src/model/capture.ts'
-import { Capture, defaults, until } from '../../../support/net/capture.ts'
+import { Capture, defaults } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
@@ -15,6 +15,7 @@ import { run } from '../../../support/net/run.ts'
 import { makeSender } from '../../../support/net/sender.ts'
 import { fileHeader, readRecords } from '../../../support/pcap/captureFile.ts'
 import { ethernet, numbered, numberOf } from '../../../support/pcap/frames.ts'
+import { until } from '../../../support/until.ts'
 
 const formats: readonly Format[] = ['pcap', 'pcapng']
 

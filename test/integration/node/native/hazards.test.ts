@@ -8,12 +8,13 @@ import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
-import { Capture, defaults, until } from '../../../support/net/capture.ts'
+import { Capture, defaults } from '../../../support/net/capture.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { fileHeader, readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
+import { until } from '../../../support/until.ts'
 
 function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-native-'))

@@ -2,11 +2,12 @@
 import test from 'ava'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import { filterInstructions } from '../../../../src/model/tap.ts'
-import { Capture, until } from '../../../support/net/capture.ts'
+import { Capture } from '../../../support/net/capture.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { networkTest } from '../../../support/net/privilege.ts'
 import { makeSender } from '../../../support/net/sender.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
+import { until } from '../../../support/until.ts'
 
 const kernelMax = 4_096
 const hosts = (count: number): string => Array.from({ length: count }, (_, index) => `host 10.${index >> 8}.${index & 255}.1`).join(' or ')

@@ -2,11 +2,11 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import { StreamError } from '../../../../src/model/errors.ts'
-import { until } from '../../../support/net/capture.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { capture, endpoint, Keeper, TestNode } from '../../../support/net/streamNode.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const mebibyte = 1024 * 1024
 

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import test from 'ava'
-import { until } from '../../../support/net/capture.ts'
 import { at, Merging } from '../../../support/pcap/merging.ts'
+import { until } from '../../../support/until.ts'
 
 test('tshark follows a stream that runs: an interface that joins, statistics in the middle, an interface that ends', async t => {
   const fields = ['frame.interface_name', 'frame.interface_description', 'frame.time_epoch'].flatMap(field => ['-e', field])

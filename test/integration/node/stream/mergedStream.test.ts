@@ -4,9 +4,9 @@ import test from 'ava'
 import { sectionOf } from '../../../../src/pcap/fileHeader.ts'
 import { systemClock } from '../../../../src/runtime/clock.ts'
 import { MergedStream } from '../../../../src/stream/mergedStream.ts'
-import { until } from '../../../support/net/capture.ts'
 import { Keeper } from '../../../support/net/streamNode.ts'
 import { header, packetBlock, readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const second = 1_000_000_000n
 const limits = { windowMs: 100, windowBytes: 100_000, bytesMax: 300_000 }

@@ -1,7 +1,6 @@
 // A node's live stream with real packets: what is in it, read by tshark and capinfos too, and how it follows its capture.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
 import { uniqueName } from '../../../support/net/namespace.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
@@ -11,6 +10,7 @@ import { makeSender } from '../../../support/net/sender.ts'
 import { capture, endpoint, Keeper, TestNode } from '../../../support/net/streamNode.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { type Read, readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const over = { endTime: '2020-01-01T00:00:00Z' } as const
 

@@ -1,13 +1,13 @@
 // A reader that does not keep up loses packets of its own and no others: the files stay whole, and the stream says what is missing.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import { until } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { capture, endpoint, Keeper, TestNode } from '../../../support/net/streamNode.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { type Read, readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 const over = { endTime: '2020-01-01T00:00:00Z' } as const
 const count = 20_000 // of 1,442 bytes: more than pipe and merge hold

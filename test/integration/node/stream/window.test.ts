@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import type { PacketCaptureStatus } from '../../../../src/model/status.ts'
-import { until } from '../../../support/net/capture.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { capture, endpoint, Keeper, TestNode } from '../../../support/net/streamNode.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
+import { until } from '../../../support/until.ts'
 
 networkTest('Engine opens taps before their window and shows nothing of them; file and stream hold exactly the window', async t => {
   const { pod, sender, port } = await podWithPort(t)

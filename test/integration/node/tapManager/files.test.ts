@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../../../support/net/capture.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { capturing, close, folder, holderIn, open, records, row, specFor } from '../../../support/net/tapManagerFixture.ts'
+import { until } from '../../../support/until.ts'
 
 networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
   const { pod, sender, port } = await podWithPort(t)

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import type { CloseReason } from '../../../../src/model/codes.ts'
-import { until } from '../../../support/net/capture.ts'
 import type { Pod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
@@ -20,6 +19,7 @@ import {
   row,
   specFor,
 } from '../../../support/net/tapManagerFixture.ts'
+import { until } from '../../../support/until.ts'
 
 networkTest('TapHolder captures into the file of the endpoint, and its facts say so', async t => {
   const { pod, directory, holder, captured } = await capturing(t)

@@ -3,13 +3,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { TapManager } from '../../../../src/tap/tapManager.ts'
-import { until } from '../../../support/net/capture.ts'
 import type { Scope } from '../../../support/net/namespace.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import { close, folder, holderIn, isBalanced, open, row, specFor } from '../../../support/net/tapManagerFixture.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
+import { until } from '../../../support/until.ts'
 
 const id = 'shop/web/web-0'
 

@@ -19,7 +19,6 @@ import { makeSpace, type Space } from './space.ts'
 export const nodeName = 'node-1'
 const serviceAddress = '10.0.0.1' // of the Service `kubernetes`, first of the API server's range
 const apiPort = 6443
-const readyMs = 60_000
 
 type Part = 'containerd' | 'kubelet' | 'kube-controller-manager' | 'kube-scheduler'
 
@@ -114,7 +113,7 @@ export class Node implements AsyncDisposable {
     const command = [...this.#space.within, 'env', path, ...this.#commands[part]]
     const child = startChild(part, command, { logFile: join(this.directory, `${part}.log`) })
     this.#running.set(part, child)
-    await child.ready(() => this.run('bash', '-c', isAtWork[part]()).then(yes, no), readyMs)
+    await child.ready(() => this.run('bash', '-c', isAtWork[part]()).then(yes, no))
   }
 
   /** What kube-proxy would do for the one Service that pods need. */

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
+import { patienceMs } from '../../until.ts'
 
 export const nodeAddress = '198.18.0.1' // of the network set aside for tests (RFC 2544)
 export const podNetwork = '10.244.0.0/24'
@@ -125,7 +126,7 @@ function orphans(): string[] {
 
 /** Processes that were killed take a moment to leave their cgroup. */
 async function removeCgroups(name: string): Promise<void> {
-  const deadline = performance.now() + 5_000
+  const deadline = performance.now() + patienceMs()
   for (const path of hierarchies()
     .map(hierarchy => join(hierarchy, name))
     .filter(existsSync)) {

@@ -1,0 +1,43 @@
+// How long tests wait for what has to happen, and what they say when it does not: the one place that knows.
+//   await until('the agent to listen', () => agent.isListening, { tails: [agent] })
+// In: what is waited for, and a question asked again and again. Out: nothing, or an Error that tells what was waited for, what
+// `found` says, and the last lines of the processes involved.
+import { availableParallelism, loadavg } from 'node:os'
+import { setTimeout as after } from 'node:timers/promises'
+
+const quietMs = 60_000
+const tailLines = 15
+
+/** A process whose last lines say why nothing came. */
+export type Tail = { readonly name?: string; tail(lines?: number): string }
+
+export type Waiting = {
+  readonly everyMs?: number
+  readonly tails?: readonly (Tail | undefined)[]
+  readonly found?: () => unknown
+}
+
+/** A minute, and four on a machine that has four times as much to do as it can. */
+export function patienceMs(): number {
+  const crowd = (loadavg()[0] ?? 0) / availableParallelism()
+  return quietMs * Math.min(4, Math.max(1, crowd))
+}
+
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  { everyMs = 10, tails = [], found }: Waiting = {},
+): Promise<void> {
+  const beganMs = performance.now()
+  while (!(await isSo())) {
+    const waitedMs = performance.now() - beganMs
+    if (waitedMs > patienceMs()) throw new Error(await inVain(what, waitedMs, tails, found))
+    await after(everyMs)
+  }
+}
+
+async function inVain(what: string, waitedMs: number, tails: readonly (Tail | undefined)[], found?: () => unknown): Promise<string> {
+  const told = found === undefined ? '' : `; found ${JSON.stringify(await found())}`
+  const lines = tails.map(each => each && `\n${each.name ?? 'It'} said last:\n${each.tail(tailLines)}`)
+  return `Waited ${Math.round(waitedMs / 1_000)} s in vain for ${what}${told}${lines.join('')}`
+}
