@@ -6,7 +6,6 @@ import { under } from './tree.ts'
 
 const forbidden = [
   /^node:(child_process|cluster|dgram|http|http2|https|net|tls|worker_threads)$/,
-  /^src\/driver\/ring\/addon\.ts$/,
   /^native\/build\//,
   /^test\/(?:repo|integration|support\/(?:kube|net|processes|stores))\//,
 ]

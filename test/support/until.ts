@@ -15,6 +15,7 @@ export type Waiting = {
   readonly everyMs?: number
   readonly tails?: readonly (Tail | undefined)[]
   readonly found?: () => unknown
+  readonly limitMs?: () => number
 }
 
 /** A minute, and four on a machine that has four times as much to do as it can. */
@@ -26,12 +27,12 @@ export function patienceMs(): number {
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  { everyMs = 10, tails = [], found }: Waiting = {},
+  { everyMs = 10, tails = [], found, limitMs = patienceMs }: Waiting = {},
 ): Promise<void> {
   const beganMs = performance.now()
   while (!(await isSo())) {
     const waitedMs = performance.now() - beganMs
-    if (waitedMs > patienceMs()) throw new Error(await inVain(what, waitedMs, tails, found))
+    if (waitedMs > limitMs()) throw new Error(await inVain(what, waitedMs, tails, found))
     await after(everyMs)
   }
 }

@@ -6,21 +6,21 @@ import type { Child } from '../../support/kube/child.ts'
 import { packetCapture, type Resource, type SimulatedNode, type SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { patienceMs, until } from '../../support/until.ts'
+import { shared } from '../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
 type Stage = { readonly nodes: readonly SimulatedNode[]; readonly pods: readonly SimulatedPod[]; readonly agents: readonly Child[] }
 let stage: Stage | undefined
 
-async function onStage(): Promise<Stage> {
-  if (stage) return stage
+const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const nodes = await Promise.all(['node-1', 'node-2', 'node-3'].map(name => cluster().addNode(name)))
   const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: index < 2 ? 'web' : 'other' })))
   const agents = await Promise.all(nodes.map(node => node.startAgent()))
   stage = { nodes, pods, agents }
   return stage
-}
+})
 
 async function report(node: string): Promise<NodeReportStatus | undefined> {
   const { code, out } = await cluster().api.ask(['get', 'nodecapturereport', node, '-o', 'json'])

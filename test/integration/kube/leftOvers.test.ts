@@ -11,6 +11,7 @@ import { inside } from '../../support/net/run.ts'
 import { root } from '../../support/repository.ts'
 import { bucket, s3Secret, startS3 } from '../../support/stores/s3Server.ts'
 import { patienceMs } from '../../support/until.ts'
+import { shared } from '../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -20,8 +21,6 @@ test.after.always(async () => {
 
 const apis = 'packetcaptureconfig,retina'
 
-type Stage = Awaited<ReturnType<typeof setStage>>
-const kept: { stage?: Promise<Stage> } = {}
 
 async function setStage() {
   const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
@@ -49,10 +48,7 @@ async function setStage() {
   return { nodes, pods, s3, isCollected, before: await everything(nodes, isCollected) }
 }
 
-function onStage(): Promise<Stage> {
-  kept.stage ??= setStage()
-  return kept.stage
-}
+const onStage = shared(setStage)
 
 type Named = { readonly kind: string; readonly metadata: { readonly namespace?: string; readonly name: string } }
 type Report = { readonly metadata: Named['metadata']; readonly report: { readonly captures: readonly { readonly name: string }[] } }

@@ -14,6 +14,7 @@ import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './
 import { toolPath } from './tools.ts'
 import { useSimulated } from './useSimulated.ts'
 import { patienceMs } from '../until.ts'
+import { shared } from '../shared.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]
@@ -28,14 +29,7 @@ const apis = ['--apis', 'packetcaptureconfig']
 /** One stage for a test file, set when a test asks for it. */
 export function useStage(): ReturnType<typeof useSimulated> & { readonly onStage: () => Promise<Stage> } {
   const simulated = useSimulated()
-  let stage: Promise<Stage> | undefined
-  return {
-    ...simulated,
-    onStage: () => {
-      stage ??= setStage(simulated.cluster())
-      return stage
-    },
-  }
+  return { ...simulated, onStage: shared(() => setStage(simulated.cluster())) }
 }
 
 export async function setStage(cluster: SimulatedCluster): Promise<Stage> {

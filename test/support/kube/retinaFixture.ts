@@ -16,6 +16,7 @@ import { root } from '../repository.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { patienceMs } from '../until.ts'
+import { shared } from '../shared.ts'
 
 export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
 export type NodeName = (typeof nodeNames)[number]
@@ -235,12 +236,8 @@ function frames(file: Buffer): Buffer[] {
 /** One for the test file, made when it is first asked for. `settings`: of agents and controller. */
 export function useRetina(cluster: () => SimulatedCluster, settings = ''): () => Promise<RetinaStage> {
   const cleanUps: (() => unknown)[] = []
-  const made: { stage?: Promise<RetinaStage> } = {}
   test.after.always(async () => {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   })
-  return () => {
-    made.stage ??= retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) }, settings)
-    return made.stage
-  }
+  return shared(() => retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) }, settings))
 }

@@ -7,6 +7,7 @@ import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../s
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { patienceMs } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -28,8 +29,7 @@ async function startController(name: string): Promise<Child> {
   return child
 }
 
-async function onStage(): Promise<Stage> {
-  if (stage) return stage
+const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const nodes = await Promise.all(['node-1', 'node-2'].map(name => cluster().addNode(name)))
   const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
@@ -37,7 +37,7 @@ async function onStage(): Promise<Stage> {
   await startController('a')
   stage = { nodes, pods, agents }
   return stage
-}
+})
 
 const get = (name: string) => cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')
 

@@ -14,6 +14,7 @@ import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import type { TestServer } from '../../../support/stores/server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
 import { patienceMs } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -46,8 +47,7 @@ async function startController(): Promise<Child> {
   return child
 }
 
-async function onStage(): Promise<Stage> {
-  if (stage) return stage
+const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const node = await cluster().addNode('node-1')
   const pod = await node.addPod('shop', 'web-0', { app: 'web' })
@@ -57,7 +57,7 @@ async function onStage(): Promise<Stage> {
   await addSecret('store-keys')
   stage = { node, pod, s3, endpoint: `http://${serverAddress}:${s3.port}` }
   return stage
-}
+})
 
 function addSecret(name: string): Promise<void> {
   return cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'shop' }, stringData: s3Secret })

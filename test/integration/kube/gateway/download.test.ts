@@ -8,6 +8,7 @@ import { type Answer, GatewayClient } from '../../../support/kube/gatewayClient.
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -23,8 +24,7 @@ let stage: Stage | undefined
 const zipPath = '/packet-capture/download/shop/web/files.zip'
 const filesPath = '/v1/namespaces/shop/packetcaptures/web/files'
 
-async function onStage(): Promise<Stage> {
-  if (stage) return stage
+const onStage = shared(async (): Promise<Stage> => {
   for (const name of ['shop', 'bank']) await cluster().api.kubectl('create', 'namespace', name)
   const nodes = await Promise.all(['node-1', 'node-2', 'node-3'].map(name => cluster().addNode(name)))
   const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
@@ -40,7 +40,7 @@ async function onStage(): Promise<Stage> {
   for (const [index, pod] of pods.entries()) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 10 + index })
   await until('the packets', () => nodes.every((node, index) => node.records('shop', 'web') === 10 + index))
   return stage
-}
+})
 
 type Manifest = {
   readonly files: readonly {

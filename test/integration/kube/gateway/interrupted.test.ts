@@ -12,17 +12,17 @@ import { addBigFile, addCapture, filesPath, listed, makeStage, type Stage, zipPa
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const bytes = 200_000_000
 let stage: (Stage & { readonly certificates: string }) | undefined
 
-async function onStage() {
-  if (stage) return stage
+const onStage = shared(async () => {
   const certificates = mkdtempSync(join(cluster().directory, 'tls-'))
   stage = { ...(await makeStage(cluster(), ['--certificates', certificates])), certificates }
   return stage
-}
+})
 
 const sum = (body: Buffer): string => createHash('sha256').update(body).digest('base64')
 

@@ -20,14 +20,14 @@ import {
 } from '../../../support/kube/gatewayFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const patienceMs = 300_000
 const gigabytes = 2_147_483_648 + 12_345 // more than 2 GiB
 // Another program's word that all is whole, and the manifest.
 const readZip = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None; print(z.read('manifest.json').decode())"
-let stage: Stage | undefined
-const onStage = async (): Promise<Stage> => (stage ??= await makeStage(cluster()))
+const onStage = shared((): Promise<Stage> => makeStage(cluster()))
 
 async function sha256Of(stream: AsyncIterable<Buffer>): Promise<string> {
   const hash = createHash('sha256')

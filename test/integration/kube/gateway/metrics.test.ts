@@ -8,16 +8,16 @@ import { type Figures, followFigures } from '../../../support/kube/metrics.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let stage: (Stage & { readonly figures: Figures }) | undefined
 
-async function onStage() {
-  if (stage) return stage
+const onStage = shared(async () => {
   const made = await makeStage(cluster())
   stage = { ...made, figures: await followFigures(cluster(), made.gateway.child) }
   return stage
-}
+})
 
 type Counts = Readonly<Record<string, number>>
 

@@ -7,6 +7,7 @@ import { GatewayClient } from '../../../support/kube/gatewayClient.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -19,8 +20,7 @@ type Stage = {
 let stage: Stage | undefined
 const path = '/v1/namespaces/shop/packetcaptures/live/stream'
 
-async function onStage(): Promise<Stage> {
-  if (stage) return stage
+const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const nodes = await Promise.all(['node-1', 'node-2'].map(name => cluster().addNode(name)))
   const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
@@ -34,7 +34,7 @@ async function onStage(): Promise<Stage> {
   await gateway.reports(2)
   stage = { nodes, pods, gateway, token }
   return stage
-}
+})
 
 /** What a reader has so far, and what tshark makes of it. */
 class Reader {

@@ -4,14 +4,11 @@ import { once } from 'node:events'
 import { makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
-let made: Promise<Stage> | undefined
 
-function onStage(): Promise<Stage> {
-  made ??= makeStage(cluster())
-  return made
-}
+const onStage = shared((): Promise<Stage> => makeStage(cluster()))
 
 clusterTest('kubectl pcap create --wait makes a capture that is captured when it returns', async t => {
   const stage = await onStage()

@@ -10,15 +10,12 @@ import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Three = Stage & { readonly nodes: readonly SimulatedNode[]; readonly pods: readonly SimulatedPod[] }
-let made: Promise<Three> | undefined
 
-function onStage(): Promise<Three> {
-  made ??= prepare()
-  return made
-}
+const onStage = shared((): Promise<Three> => prepare())
 
 async function prepare(): Promise<Three> {
   const stage = await makeStage(cluster())

@@ -10,15 +10,12 @@ import { addGateway, makeStage, type Stage, untilState } from '../../../support/
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Set = Stage & { readonly dest: string }
-let made: Promise<Set> | undefined
 
-function onStage(): Promise<Set> {
-  made ??= prepare()
-  return made
-}
+const onStage = shared((): Promise<Set> => prepare())
 
 async function prepare(): Promise<Set> {
   const stage = await makeStage(cluster())

@@ -4,14 +4,11 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { addGateway, makeStage, type Stage } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
-let made: Promise<Stage> | undefined
 
-function onStage(): Promise<Stage> {
-  made ??= prepare()
-  return made
-}
+const onStage = shared((): Promise<Stage> => prepare())
 
 async function prepare(): Promise<Stage> {
   const stage = await makeStage(cluster())

@@ -9,14 +9,11 @@ import { addGateway, makeStage, type Stage, untilState } from '../../../support/
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { root } from '../../../support/repository.ts'
 import { until } from '../../../support/until.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
-let made: Promise<Stage> | undefined
 
-function onStage(): Promise<Stage> {
-  made ??= prepare()
-  return made
-}
+const onStage = shared((): Promise<Stage> => prepare())
 
 async function prepare(): Promise<Stage> {
   const stage = await makeStage(cluster())

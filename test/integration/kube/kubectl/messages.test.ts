@@ -6,14 +6,11 @@ import type { PublishedCapture } from '../../../../src/publish/statusDirectory.t
 import { startChild } from '../../../support/kube/child.ts'
 import { makeStage, type Stage } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
-let made: Promise<Stage> | undefined
 
-function onStage(): Promise<Stage> {
-  made ??= makeStage(cluster(), { isCapturing: false })
-  return made
-}
+const onStage = shared((): Promise<Stage> => makeStage(cluster(), { isCapturing: false }))
 
 const matching = ['-l', 'app == "web"']
 

@@ -8,16 +8,15 @@ import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/net/capture.ts'
+import { until } from '../../../support/until.ts'
 import { root } from '../../../support/repository.ts'
+import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onRetina = useRetina(cluster)
 type User = { readonly stage: RetinaStage; readonly pcap: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']> }
-const shared: { user?: User } = {}
 
-async function onStage(): Promise<User> {
-  if (shared.user) return shared.user
+const onStage = shared(async (): Promise<User> => {
   process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
   const stage = await onRetina()
   const kubeconfig = await makeUser(cluster())
@@ -33,9 +32,8 @@ async function onStage(): Promise<User> {
       '--serviceaccount=shop:dev',
     )
   const pcap: User['pcap'] = (...args) => cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
-  shared.user = { stage, pcap }
-  return shared.user
-}
+  return { stage, pcap }
+})
 
 clusterTest('create --api retina shows what it would make, as a node would read it', async t => {
   const { pcap } = await onStage()
