@@ -63,7 +63,7 @@ test('tidyFiles() removes parts that a crash left an hour ago, and says nothing 
   t.deepEqual(await tidyFiles(join(directory, 'none'), 5, nowMs), [])
 })
 
-test('FileKeeper tells each capture what became of its file, also when somebody else removed it', async t => {
+test('ArtifactRetention tells each capture what became of its file, also when somebody else removed it', async t => {
   const { directory, add } = stage(t)
   const paths = ['a-20261121-100000.pcap', 'b-20261121-100001.pcap', 'c-20261121-100002.pcap'].map((name, index) =>
     add(name, 9_000 - index),
