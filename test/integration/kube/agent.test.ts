@@ -5,8 +5,8 @@ import type { NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import type { Child } from '../../support/kube/child.ts'
 import { packetCapture, type Resource, type SimulatedNode, type SimulatedPod } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
-import { patienceMs, until } from '../../support/until.ts'
 import { shared } from '../../support/shared.ts'
+import { patienceMs, until } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

@@ -41,7 +41,8 @@ test('startApiServer() leaves no process behind when its own is killed', async t
   t.is(processesOf(directory).length, 2)
   child.kill('SIGKILL')
   await once(child, 'exit')
-  for (const deadline = performance.now() + patienceMs(); processesOf(directory).length > 0 && performance.now() < deadline; ) await after(20)
+  for (const deadline = performance.now() + patienceMs(); processesOf(directory).length > 0 && performance.now() < deadline; )
+    await after(20)
   t.deepEqual(processesOf(directory), [])
 })
 

@@ -9,9 +9,9 @@ import { type SimulatedNode, serverAddress } from '../../support/kube/simulated.
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { inside } from '../../support/net/run.ts'
 import { root } from '../../support/repository.ts'
+import { shared } from '../../support/shared.ts'
 import { bucket, s3Secret, startS3 } from '../../support/stores/s3Server.ts'
 import { patienceMs } from '../../support/until.ts'
-import { shared } from '../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -20,7 +20,6 @@ test.after.always(async () => {
 })
 
 const apis = 'packetcaptureconfig,retina'
-
 
 async function setStage() {
   const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }

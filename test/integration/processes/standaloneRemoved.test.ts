@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { stringify } from 'yaml'
-import { until } from '../../support/until.ts'
 import { capture, endpoint, Standalone } from '../../support/processes/standalone.ts'
+import { until } from '../../support/until.ts'
 
 test('standalone goes on, tries again and stops when asked after its working directory was removed', async t => {
   const app = new Standalone(t)

@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { RetinaStatus } from '../../../src/api/retina/status.ts'
 import { root } from '../repository.ts'
+import { patienceMs } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
-import { patienceMs } from '../until.ts'
 
 export type ArchiveStatus = Partial<RetinaStatus>
 export type Place = { readonly node: SimulatedNode; readonly pod: SimulatedPod }
-
 
 export async function installRetina(cluster: SimulatedCluster): Promise<void> {
   await cluster.api.kubectl('apply', '-k', join(root, 'daemonset/apis/retina'))

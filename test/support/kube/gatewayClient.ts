@@ -10,9 +10,9 @@ import { buffer } from 'node:stream/consumers'
 import { setTimeout as after } from 'node:timers/promises'
 import { parseAllDocuments } from 'yaml'
 import { read } from '../repository.ts'
+import { until } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster } from './simulated.ts'
-import { until } from '../until.ts'
 
 export type Answer = {
   readonly code: number

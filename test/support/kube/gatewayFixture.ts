@@ -3,10 +3,10 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { until } from '../until.ts'
 import type { Child } from './child.ts'
 import { GatewayClient } from './gatewayClient.ts'
 import { packetCapture, type SimulatedCluster, type SimulatedNode, type SimulatedPod } from './simulated.ts'
-import { until } from '../until.ts'
 
 export const zipPath = '/packet-capture/download/shop/web/files.zip'
 export const filesPath = '/v1/namespaces/shop/packetcaptures/web/files'

@@ -6,9 +6,9 @@ import { Informer, type InformerOptions, type KubeObject } from '../../../src/ku
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts'
 import type { Scope } from '../net/namespace.ts'
 import { root } from '../repository.ts'
+import { until } from '../until.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { type ApiProxy, startProxy } from './proxy.ts'
-import { until } from '../until.ts'
 
 export type Item = KubeObject & { readonly data?: Readonly<Record<string, string>>; readonly spec?: Readonly<Record<string, unknown>> }
 

@@ -8,9 +8,9 @@ import { Agent, type RequestOptions, request } from 'node:https'
 import { text } from 'node:stream/consumers'
 import test from 'ava'
 import { root } from '../repository.ts'
+import { until } from '../until.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { systemNamespace } from './systemNamespace.ts'
-import { until } from '../until.ts'
 
 export { systemNamespace }
 export const account = (name: string, namespace = systemNamespace): string => `system:serviceaccount:${namespace}:${name}`

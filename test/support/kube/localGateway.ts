@@ -24,11 +24,11 @@ import { BufferGc } from '../../../src/runtime/bufferGc.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { samplesIn } from '../metricSamples.ts'
 import { row } from '../model/observations.ts'
+import { until } from '../until.ts'
 import { kubeconfig } from './credentials.ts'
 import type { Answer, Request } from './gatewayClient.ts'
 import { type Installed, reportOf, systemNamespace } from './installManifests.ts'
 import { packetCapture } from './simulated.ts'
-import { until } from '../until.ts'
 
 type Scope = { teardown(cleanUp: () => unknown): void }
 type Place = { readonly port: number; readonly fingerprint: string }

@@ -8,13 +8,13 @@ import type { Scope } from '../net/namespace.ts'
 import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../pcap/frames.ts'
 import { packetsIn } from '../pcap/pcap.ts'
 import { root } from '../repository.ts'
+import { shared } from '../shared.ts'
+import { patienceMs } from '../until.ts'
 import { asFlags } from './apiServer.ts'
 import { type Child, startChild } from './child.ts'
 import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { toolPath } from './tools.ts'
 import { useSimulated } from './useSimulated.ts'
-import { patienceMs } from '../until.ts'
-import { shared } from '../shared.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]

@@ -4,12 +4,12 @@ import { writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { PublishedCapture } from '../../../src/publish/statusDirectory.ts'
 import { root } from '../repository.ts'
+import { until } from '../until.ts'
 import { kubeconfig } from './credentials.ts'
 import { GatewayClient } from './gatewayClient.ts'
 import type { Answer } from './kubectl.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 import { systemNamespace } from './systemNamespace.ts'
-import { until } from '../until.ts'
 
 export type Stage = {
   readonly nodes: readonly SimulatedNode[]

@@ -13,14 +13,13 @@ import type { Scope } from '../net/namespace.ts'
 import { makeSender } from '../net/sender.ts'
 import { numberOf } from '../pcap/frames.ts'
 import { root } from '../repository.ts'
+import { shared } from '../shared.ts'
+import { patienceMs } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
-import { patienceMs } from '../until.ts'
-import { shared } from '../shared.ts'
 
 export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
 export type NodeName = (typeof nodeNames)[number]
-
 
 type RetinaCapture = {
   readonly metadata: { readonly name: string; readonly uid: string; readonly finalizers?: readonly string[] }

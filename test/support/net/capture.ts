@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../../src/driver/driver.ts'
 import { type FileRecord, fileHeader, readRecords, TornFile } from '../pcap/captureFile.ts'
-import type { Scope } from './namespace.ts'
 import { until } from '../until.ts'
+import type { Scope } from './namespace.ts'
 
 /** `bytesLeft` of the first file; `ahead`: how many more of that size are offered from the start and kept offered. */
 export type CaptureOptions = Partial<Omit<DriverSpec, 'sink'>> & {

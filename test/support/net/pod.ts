@@ -7,9 +7,9 @@
 //   await pod.setDown(); await pod.setUp()           the host end
 //   await pod.remove(); await pod.create()           the pair, again under the same name (addresses change)
 import { setTimeout as wait } from 'node:timers/promises'
+import { patienceMs } from '../until.ts'
 import { makeNamespace, type Namespace, type Scope, sweep, uniqueName } from './namespace.ts'
 import { inside, ip, run } from './run.ts'
-import { patienceMs } from '../until.ts'
 
 export type PodOptions = { readonly hostName?: string; readonly podName?: string; readonly namespace?: Namespace; readonly ipv6?: boolean }
 

@@ -12,8 +12,8 @@ import { type TapSpec, tapId } from '../../../src/model/tap.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { TapManager } from '../../../src/tap/tapManager.ts'
 import { readRecords } from '../pcap/captureFile.ts'
-import { podWithPort } from './podWithPort.ts'
 import { until } from '../until.ts'
+import { podWithPort } from './podWithPort.ts'
 
 export function folder(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-holder-'))

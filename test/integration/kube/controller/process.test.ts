@@ -6,8 +6,8 @@ import { followFigures } from '../../../support/kube/metrics.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { patienceMs } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

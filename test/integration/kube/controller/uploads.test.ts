@@ -9,12 +9,12 @@ import type { Child } from '../../../support/kube/child.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod, serverAddress } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
+import { shared } from '../../../support/shared.ts'
 import { type Authority, makeAuthority } from '../../../support/stores/authority.ts'
 import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import type { TestServer } from '../../../support/stores/server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
 import { patienceMs } from '../../../support/until.ts'
-import { shared } from '../../../support/shared.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []

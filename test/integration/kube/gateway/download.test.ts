@@ -7,8 +7,8 @@ import type { ExecutionContext } from 'ava'
 import { type Answer, GatewayClient } from '../../../support/kube/gatewayClient.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

@@ -11,8 +11,8 @@ import { fingerprintOf, makeCertificate } from '../../../../src/auth/selfSignedC
 import { addBigFile, addCapture, filesPath, listed, makeStage, type Stage, zipPath } from '../../../support/kube/gatewayFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const bytes = 200_000_000

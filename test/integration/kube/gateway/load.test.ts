@@ -19,8 +19,8 @@ import {
   zipPath,
 } from '../../../support/kube/gatewayFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const patienceMs = 300_000

@@ -7,8 +7,8 @@ import { addBigFile, addCapture, filesPath, listed, makeStage, type Stage, zipPa
 import { type Figures, followFigures } from '../../../support/kube/metrics.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 let stage: (Stage & { readonly figures: Figures }) | undefined

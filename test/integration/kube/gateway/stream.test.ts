@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { GatewayClient } from '../../../support/kube/gatewayClient.ts'
 import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

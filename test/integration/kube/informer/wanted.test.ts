@@ -3,7 +3,19 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { apply, capture, captures, configMap, type Item, installPacketCapture, type Scene, unstarted, untilTrue, useApiServer, watching } from '../../../support/kube/informerFixture.ts'
+import {
+  apply,
+  capture,
+  captures,
+  configMap,
+  type Item,
+  installPacketCapture,
+  type Scene,
+  unstarted,
+  untilTrue,
+  useApiServer,
+  watching,
+} from '../../../support/kube/informerFixture.ts'
 import { until } from '../../../support/until.ts'
 
 const api = useApiServer(installPacketCapture)

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

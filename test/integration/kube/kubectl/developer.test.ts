@@ -9,8 +9,8 @@ import { range } from '../../../support/net/contract/packets.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { readStream } from '../../../support/pcap/pcapng.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Three = Stage & { readonly nodes: readonly SimulatedNode[]; readonly pods: readonly SimulatedPod[] }

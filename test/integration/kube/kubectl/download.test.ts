@@ -9,8 +9,8 @@ import { kubeconfig } from '../../../support/kube/credentials.ts'
 import { addGateway, makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 type Set = Stage & { readonly dest: string }

@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 import { addGateway, makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { root } from '../../../support/repository.ts'
-import { until } from '../../../support/until.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 

@@ -8,9 +8,9 @@ import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { until } from '../../../support/until.ts'
 import { root } from '../../../support/repository.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onRetina = useRetina(cluster)

@@ -1,11 +1,11 @@
 // Contract: packet and byte limits, exact over all taps of a group.
 import type { Driver, LimitGroup, TapEvent } from '../../../../src/driver/driver.ts'
+import { until } from '../../until.ts'
 import { Capture } from '../capture.ts'
 import type { Scope } from '../namespace.ts'
 import { makePod } from '../pod.ts'
 import { makeSender } from '../sender.ts'
 import type { Check } from './contract.ts'
-import { until } from '../../until.ts'
 
 export function limitChecks(check: Check): void {
   check('setLeft() stops two interfaces at exactly that many packets, and goes on when more are allowed', async (t, driver) => {

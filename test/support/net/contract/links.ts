@@ -5,13 +5,13 @@ import test from 'ava'
 import type { LinkChange } from '../../../../src/driver/driver.ts'
 import { TapError } from '../../../../src/model/errors.ts'
 import { numberOf } from '../../pcap/frames.ts'
+import { until } from '../../until.ts'
 import { Capture } from '../capture.ts'
 import { makePod } from '../pod.ts'
 import { inside, run } from '../run.ts'
 import { makeSender } from '../sender.ts'
 import type { Check, StatedLimits } from './contract.ts'
 import { range } from './packets.ts'
-import { until } from '../../until.ts'
 
 export function linkChecks(check: Check, lacks: StatedLimits): void {
   const watching: Check = lacks.has('watching')

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileHeader, readRecords } from '../../pcap/captureFile.ts'
 import { numberOf } from '../../pcap/frames.ts'
+import { until } from '../../until.ts'
 import { Capture, defaults } from '../capture.ts'
 import { podWithPort } from '../podWithPort.ts'
 import { run } from '../run.ts'
 import type { Check } from './contract.ts'
 import { range } from './packets.ts'
-import { until } from '../../until.ts'
 
 export function sinkChecks(check: Check): void {
   for (const format of ['pcap', 'pcapng'] as const) {

@@ -2,11 +2,11 @@
 import type { Driver } from '../../../../src/driver/driver.ts'
 import type { FileRecord } from '../../pcap/captureFile.ts'
 import { numberOf } from '../../pcap/frames.ts'
+import { until } from '../../until.ts'
 import { Capture, type CaptureOptions } from '../capture.ts'
 import { podWithPort } from '../podWithPort.ts'
 import type { Check } from './contract.ts'
 import { range } from './packets.ts'
-import { until } from '../../until.ts'
 
 const clocksApartMs = 5 // two sockets do not give a packet quite the same time
 
