@@ -10,10 +10,11 @@ import type { Driver, TapEvent } from '../../../../src/driver/driver.ts'
 import type { Addon } from '../../../../src/driver/ring/addon.ts'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import { filterInstructions } from '../../../../src/model/tap.ts'
-import { defaults, until } from '../../../support/net/capture.ts'
+import { defaults } from '../../../support/net/capture.ts'
 import { makePod } from '../../../support/net/pod.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
+import { until } from '../../../support/until.ts'
 
 v8.setFlagsFromString('--expose-gc')
 const collectGarbage = vm.runInNewContext('gc') as () => void
