@@ -1,5 +1,5 @@
-// The names of the interfaces in the node's own network namespace, for captures of the host. In: the driver's links and their
-// changes. Out: names as they stand, and "look again" when they change. Looks at nothing unless it is needed.
+// The names of the interfaces in the node's own network namespace, for captures of the host.
+// In: the driver's links and their changes. Out: the present names, and a call when they change. Reads nothing unless it is needed.
 import type { Driver } from '../driver/driver.ts'
 
 export class HostLinks implements Disposable {

@@ -1,10 +1,10 @@
-// Finds the interface to tap for an endpoint. In: what a tap's spec says and the interfaces of this node, looked at once for
-// many specs: make a NodeScan a turn, ask it for each. Out: an interface, where it is, and from which side it is seen.
-// 1. The derived name (Calico's), if there is such an interface in this namespace.
-// 2. Else by address: the endpoint's address tells the network namespace (one of /var/run/netns) and the interface inside;
-//    that one's peer is the host's end. Works with any CNI. Namespaces are looked into only if a spec needs it.
-// Refuses with TapError NO_INTERFACE, saying what was looked for. An address found in two namespaces is nobody's: a capture
-// must not hold another pod's packets.
+// Resolves an endpoint to the interface to tap.
+// In: a tap's spec, and the interfaces of this node, which one NodeScan reads once for many specs of a turn.
+// Out: an interface, its network namespace, and from which side it sees the pod.
+// 1. By the derived name (Calico's), if an interface of this namespace has it.
+// 2. Else by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
+//    its peer is the host's end. Works with any CNI. Reads namespaces only if a spec needs it.
+// Refuses with TapError NO_INTERFACE, also for an address in two namespaces: a capture must not hold another pod's packets.
 
 import type { Driver, Link } from '../driver/driver.ts'
 import type { Vantage } from '../model/capture.ts'
@@ -50,14 +50,14 @@ export class NodeScan {
 
   async #byAddress(wanted: WantedEndpoint): Promise<NamespaceAddresses> {
     const addresses = wanted.endpoint.addresses.map(normalAddress)
-    const seen = await this.#namespaces.addresses()
-    const [first, second] = seen.withAddress(addresses)
+    const scanned = await this.#namespaces.addresses()
+    const [first, second] = scanned.withAddress(addresses)
     if (first && !second) return first
-    if (!first) throw refused(wanted, `${describeWanted(wanted)}, ${seen.summary}`)
+    if (!first) throw refused(wanted, `${describeWanted(wanted)}, ${scanned.summary}`)
     throw refused(wanted, `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`)
   }
 
-  // Indexes count within a namespace, so both ends must name each other, and no other namespace may claim the same end.
+  // An index is unique in its namespace only, so both ends must name each other, and no other namespace may name the same end.
   async #peerOf({ link }: NamespaceAddresses): Promise<Link | undefined> {
     const claims = (await this.#namespaces.addresses()).claimsOn(link)
     if (claims !== 1) return undefined

@@ -1,34 +1,34 @@
-// One look into every network namespace of a directory (those of the node's pods): which addresses are where.
-// In: a driver's links() and the directory. Out: interfaces by address, and a summary for a refusal's message.
-// A namespace that goes away while we look, or may not be entered, is left out and counted in the summary.
+// Scans every network namespace of a directory (those of the node's pods) for the addresses of its interfaces.
+// In: a driver's links() and the directory. Out: interfaces by address, and a summary for an error message.
+// A namespace that disappears during the scan, or cannot be entered, is left out and counted in the summary.
 import { readdir, stat } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import type { Driver, Link } from '../driver/driver.ts'
-import { TapError } from '../model/errors.ts'
+import { osErrorMessage, TapError } from '../model/errors.ts'
 
 /** An interface inside a network namespace. */
 export type NamespaceAddresses = { readonly netns: string; readonly link: Link }
 
-const atOnce = 16 // namespaces looked into at the same time
+const concurrentScans = 16
 
 export class NamespaceScan {
   readonly #driver: Pick<Driver, 'links'>
   readonly #directory: string
-  #seen: Promise<SeenNamespace> | undefined
+  #scan: Promise<ScannedNamespaces> | undefined
 
   constructor(driver: Pick<Driver, 'links'>, directory: string) {
     this.#driver = driver
     this.#directory = directory
   }
 
-  /** Looks the first time; the same answer after that. */
-  addresses(): Promise<SeenNamespace> {
-    this.#seen ??= this.#look()
-    return this.#seen
+  /** Scans at the first call; the same result afterwards. */
+  addresses(): Promise<ScannedNamespaces> {
+    this.#scan ??= this.#scanAll()
+    return this.#scan
   }
 
-  async #look(): Promise<SeenNamespace> {
+  async #scanAll(): Promise<ScannedNamespaces> {
     const paths = await namespacesIn(this.#directory)
     const waiting = paths.values() // shared by the workers: each takes the next
     const found: NamespaceAddresses[] = []
@@ -40,9 +40,9 @@ export class NamespaceScan {
         else found.push(...links.map(link => ({ netns, link })))
       }
     }
-    await Promise.all(Array.from({ length: atOnce }, worker))
+    await Promise.all(Array.from({ length: concurrentScans }, worker))
     const inOrder = found.toSorted((a, b) => (a.netns < b.netns ? -1 : 1))
-    return new SeenNamespace(
+    return new ScannedNamespaces(
       inOrder,
       `${paths.length} network namespaces under "${this.#directory}" were looked into${refusalText(refusals)}`,
     )
@@ -58,8 +58,8 @@ export class NamespaceScan {
   }
 }
 
-/** What was seen. */
-export class SeenNamespace {
+/** The result of a scan. */
+export class ScannedNamespaces {
   readonly summary: string
   readonly #byAddress: ReadonlyMap<string, readonly NamespaceAddresses[]>
   readonly #claims: ReadonlyMap<string, number>
@@ -69,8 +69,8 @@ export class SeenNamespace {
       inside.link.addresses.filter(isOwn).map(address => ({ address: normalAddress(address), inside })),
     )
     const byAddress = Map.groupBy(reachable, ({ address }) => address)
-    this.#byAddress = new Map([...byAddress].map(([address, rows]) => [address, rows.map(({ inside }) => inside)]))
-    this.#claims = new Map([...Map.groupBy(found, ({ link }) => claimAddresses(link))].map(([key, rows]) => [key, rows.length]))
+    this.#byAddress = new Map([...byAddress].map(([address, found]) => [address, found.map(({ inside }) => inside)]))
+    this.#claims = new Map([...Map.groupBy(found, ({ link }) => claimAddresses(link))].map(([key, all]) => [key, all.length]))
     this.summary = summary
   }
 
@@ -80,13 +80,13 @@ export class SeenNamespace {
     return [...new Map(all.map(inside => [inside.netns, inside])).values()]
   }
 
-  /** How many interfaces say that their other end is the one this link says it is. */
+  /** How many interfaces name the same peer under the same index as this link does. */
   claimsOn(link: Link): number {
     return link.peerIndex === undefined ? 0 : (this.#claims.get(claimAddresses(link)) ?? 0)
   }
 }
 
-/** The one way to write an address, so that two may be compared. */
+/** The canonical text of an address, for comparison. */
 export function normalAddress(address: string): string {
   return isIPv6(address) ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address
 }
@@ -103,8 +103,8 @@ function claimAddresses({ index, peerIndex }: Link): string {
 async function namespacesIn(directory: string): Promise<readonly string[]> {
   const paths = (await namesIn(directory)).toSorted().map(name => join(directory, name))
   const own = await identity('/proc/self/ns/net')
-  const rows = await Promise.all(paths.map(async path => ({ path, id: await identity(path) })))
-  const others = rows.filter(({ id }) => id !== undefined && id !== own)
+  const found = await Promise.all(paths.map(async path => ({ path, id: await identity(path) })))
+  const others = found.filter(({ id }) => id !== undefined && id !== own)
   return [...Map.groupBy(others, ({ id }) => id).values()].flatMap(([row]) => (row ? [row.path] : []))
 }
 
@@ -112,7 +112,7 @@ async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // no pod has been started yet
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // no pod was started yet
     throw error
   }
 }
@@ -121,8 +121,9 @@ async function identity(path: string): Promise<string | undefined> {
   try {
     const { dev, ino } = await stat(path)
     return `${dev}:${ino}`
-  } catch {
-    return undefined // it has gone since, or is a link to nowhere
+  } catch (error) {
+    osErrorMessage(error)
+    return undefined // it was removed since, or is a dangling link
   }
 }
 

@@ -1,4 +1,5 @@
-// One input of a merge: its packets that wait, in the order in which they came, and its interfaces with their counts.
+// One input of a merge.
+// In: packets in the order of their arrival. Out: the first waiting packet, and the input's interfaces with their counts.
 import { BlockReader } from '../pcap/blockReader.ts'
 
 /** Times are nanoseconds since the epoch in two halves, as in the block. */
@@ -15,11 +16,11 @@ export type InterfaceCounts = { readonly received: number; readonly lost: number
 /** An interface of the merged stream. received = delivered + lost once its input has ended. */
 export type MergedInterface = {
   readonly id: number
-  counts: InterfaceCounts // by the input: what was received there, and lost on the way here
-  held: number
+  counts: InterfaceCounts // by the input's source: packets received, and packets lost before the merge
+  waiting: number
   delivered: number
-  lostHere: number
-  statedLost: number // in the last statistics block
+  lostInMerge: number
+  reportedLost: number // in the last statistics block
 }
 
 const compactAt = 1_024
@@ -30,7 +31,7 @@ export class MergeInput {
   hasSection = false
   isEnded = false
   #packets: Packet[] = []
-  #at = 0 // those before were taken
+  #at = 0 // of the first packet that was not taken yet
 
   get head(): Packet | undefined {
     return this.#packets[this.#at]
@@ -54,10 +55,10 @@ export function isEarlier(a: MergeInput, b: MergeInput): boolean {
   return one.high === other.high ? one.low < other.low : one.high < other.high
 }
 
-export function receivedBy({ counts: told, held, delivered, lostHere }: MergedInterface): number {
-  return Math.max(told.received, told.lost + held + delivered + lostHere)
+export function receivedBy({ counts, waiting, delivered, lostInMerge }: MergedInterface): number {
+  return Math.max(counts.received, counts.lost + waiting + delivered + lostInMerge)
 }
 
-export function lostBy({ counts: told, lostHere }: MergedInterface): number {
-  return told.lost + lostHere
+export function lostBy({ counts, lostInMerge }: MergedInterface): number {
+  return counts.lost + lostInMerge
 }

@@ -1,6 +1,6 @@
-// Hands a merge to a reader: a Readable that gives what may go out when it is asked, and when a packet has waited enough.
-// Tells when so much waits for the reader that the inputs had better wait too. Used by a node's stream, and wherever several
-// such streams become one.
+// A merge as a Readable with backpressure, for a node's stream and for the gateway's stream of several nodes.
+// In: the inputs' bytes and counts. Out: a Readable, and a call when the inputs should pause because the reader is slow.
+// Drops and counts packets beyond the limits; the stream itself refuses nothing.
 import { Readable } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
 import { defaultMergeLimits, Merge, type MergeLimits } from './merge.ts'
@@ -10,9 +10,9 @@ export type MergedStreamDeps = {
   readonly section: Buffer
   readonly clock: Clock
   readonly limits?: Partial<MergeLimits>
-  /** True: the inputs are to wait, until false. What comes nevertheless is taken while there is room, then dropped and counted. */
+  /** True: the inputs should pause, until false. Packets that still arrive are kept while there is room, then dropped and counted. */
   readonly onPressure: (isHigh: boolean) => void
-  /** The reader is gone, or has everything. */
+  /** The reader is gone, or has read everything. */
   readonly onClose: () => void
 }
 
@@ -20,29 +20,29 @@ const readAheadBytes = 65_536
 
 export class MergedStream {
   readonly stream: Readable
-  readonly #parts: MergedStreamDeps
+  readonly #deps: MergedStreamDeps
   readonly #merge: Merge
   readonly #limits: MergeLimits
   readonly #stop = new AbortController()
-  #isWanted = false // the reader took all it was given
+  #isReading = false // the reader has room
   #isHigh = false
   #isFinishing = false
   #isEnded = false
   #sleepsUntilMs = Number.POSITIVE_INFINITY
 
-  constructor(parts: MergedStreamDeps) {
-    this.#parts = parts
-    this.#limits = { ...defaultMergeLimits, ...parts.limits }
-    this.#merge = new Merge(parts.section, this.#limits)
+  constructor(deps: MergedStreamDeps) {
+    this.#deps = deps
+    this.#limits = { ...defaultMergeLimits, ...deps.limits }
+    this.#merge = new Merge(deps.section, this.#limits)
     this.stream = new Readable({
       highWaterMark: readAheadBytes,
       read: () => {
-        this.#isWanted = true
+        this.#isReading = true
         this.#pump()
       },
       destroy: (error, done) => {
         this.#stop.abort()
-        parts.onClose()
+        deps.onClose()
         done(error)
       },
     })
@@ -52,7 +52,7 @@ export class MergedStream {
     return this.#isHigh
   }
 
-  /** Packets that the stream lacks so far, wherever they were lost. */
+  /** Packets that are missing from the stream so far, wherever they were lost. */
   get lost(): number {
     return this.#merge.lost
   }
@@ -61,25 +61,25 @@ export class MergedStream {
     return this.#merge.join()
   }
 
-  /** Keeps the bytes. Returns why the input was ended, if it was. */
-  push(lane: MergeInput, bytes: Buffer): string | undefined {
+  /** Adds the bytes and keeps them. Returns why the input was ended, if it was. */
+  push(input: MergeInput, bytes: Buffer): string | undefined {
     if (this.stream.destroyed) return undefined
-    const problem = this.#merge.push(lane, bytes, this.#parts.clock.now())
+    const problem = this.#merge.push(input, bytes, this.#deps.clock.now())
     this.#pump()
     return problem
   }
 
-  count(lane: MergeInput, index: number, told: InterfaceCounts): void {
-    this.#merge.count(lane, index, told)
+  count(input: MergeInput, index: number, counts: InterfaceCounts): void {
+    this.#merge.count(input, index, counts)
     this.#pump()
   }
 
-  end(lane: MergeInput): void {
-    this.#merge.end(lane, this.#parts.clock.now())
+  end(input: MergeInput): void {
+    this.#merge.end(input, this.#deps.clock.now())
     this.#pump()
   }
 
-  /** Every input has ended: the stream ends when its reader has everything. */
+  /** Every input has ended: the stream ends when its reader has read everything. */
   finish(): void {
     this.#isFinishing = true
     this.#pump()
@@ -87,30 +87,30 @@ export class MergedStream {
 
   #pump(): void {
     if (this.stream.destroyed || this.#isEnded) return
-    while (this.#isWanted) {
-      const bytes = this.#merge.take(this.#parts.clock.now())
+    while (this.#isReading) {
+      const bytes = this.#merge.take(this.#deps.clock.now())
       if (bytes.length === 0) break
-      this.#isWanted = this.stream.push(bytes)
+      this.#isReading = this.stream.push(bytes)
     }
-    this.#tellPressure()
-    if (this.#isWanted) this.#sleep()
+    this.#reportPressure()
+    if (this.#isReading) this.#sleep()
     if (!this.#isFinishing || !this.#merge.isEmpty) return
     this.#isEnded = true
     this.stream.push(null)
   }
 
-  // Between windowBytes, down to which a reader that takes gets everything at once, and the limit where packets are dropped.
-  #tellPressure(): void {
+  // The pause begins halfway between windowBytes and the limit where packets are dropped, and ends at windowBytes.
+  #reportPressure(): void {
     const { windowBytes, bytesMax } = this.#limits
     const isHigh = this.#merge.heldBytes > (this.#isHigh ? windowBytes : (windowBytes + bytesMax) / 2)
     if (isHigh === this.#isHigh) return
     this.#isHigh = isHigh
-    this.#parts.onPressure(isHigh)
+    this.#deps.onPressure(isHigh)
   }
 
-  // The packet that has waited longest is the first to be due, so an earlier wake-up than the one that is set is never needed.
+  // The packet that has waited longest is due first, so a pending wake-up is never too late.
   #sleep(): void {
-    const { clock } = this.#parts
+    const { clock } = this.#deps
     const dueAtMs = this.#merge.dueAtMs
     if (dueAtMs === Number.POSITIVE_INFINITY || dueAtMs >= this.#sleepsUntilMs) return
     this.#sleepsUntilMs = dueAtMs

@@ -1,9 +1,11 @@
-// The live stream of one capture on this node: one pcapng stream of all its endpoints, from now on until its window closes.
-// In: the engine's turns. Out: a Readable. It follows the capture's open taps with taps of its own, which write into pipes, so
-// nothing that happens here is felt by a file: a slow reader's packets are refused in the driver, counted, and told in the stream.
-// An endpoint that cannot be tapped stands in the stream with the reason, and is tried again.
+// The live stream of one capture on this node: one pcapng stream of all its endpoints, until the capture's window closes.
+// In: the engine's turns. Out: a Readable. Refuses with StreamError.
+// It opens taps of its own beside the capture's, and they write into pipes, so that a slow stream never affects the files: the
+// driver refuses and counts its packets, and the stream reports the count.
+// An endpoint that cannot be tapped has an interface block with the reason, and is tried again.
 import type { Readable } from 'node:stream'
 import type { Driver } from '../driver/driver.ts'
+import { linksIfThere } from '../driver/linksIfThere.ts'
 import { isExpected, StreamError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { TurnListeners } from '../model/turnListener.ts'
@@ -31,60 +33,59 @@ export type NodeStreamDeps = {
 
 export type NodeStream = { readonly stream: Readable; close(): Promise<void> }
 
-/** Refuses with StreamError: the capture is not open, is another one by now, or too many streams are open. */
-export function openNodeStream(parts: NodeStreamDeps, captureKey: string, uid: string): NodeStream {
-  const open = parts.turns.specsOf(captureKey)
-  if (!open)
-    throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": the capture is not open on node "${parts.node}" now`)
+/** Refuses a capture that is not open, another uid, and one stream too many. */
+export function openNodeStream(deps: NodeStreamDeps, captureKey: string, uid: string): NodeStream {
+  const open = deps.turns.specsOf(captureKey)
+  if (!open) throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": the capture is not open on node "${deps.node}" now`)
   if (open.capture.uid !== uid)
     throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": expected uid "${uid}", found "${open.capture.uid}"`)
-  return new NodeStreamSession(parts, captureKey, uid)
+  return new NodeStreamSession(deps, captureKey, uid)
 }
 
-type OpenStream = { readonly tap: StreamTap; readonly lane: MergeInput; readonly loan: RingLease }
+type OpenTap = { readonly tap: StreamTap; readonly input: MergeInput; readonly lease: RingLease }
 
-// A packet is handed over up to 100 ms after it came; a node so busy that it takes 100 more gives packets out of order.
+// The kernel hands a packet over within 100 ms. A busy node that takes 100 ms more sends packets out of order.
 const defaultLimits = { windowMs: 200 } as const
 const tickMs = 1_000
 const pipesBytesMax = 16 * 1024 * 1024
 const pipeBytes = { least: 65_536, most: 1_048_576 } as const
 
 class NodeStreamSession implements NodeStream {
-  readonly #parts: NodeStreamDeps
+  readonly #deps: NodeStreamDeps
   readonly #key: string
   readonly #uid: string
-  readonly #outlet: MergedStream
-  readonly #taps = new Map<string, OpenStream>() // by spec id
-  readonly #ending = new Set<OpenStream>() // closed, and not read to the end
+  readonly #merged: MergedStream
+  readonly #taps = new Map<string, OpenTap>() // by spec id
+  readonly #ending = new Set<OpenTap>() // closed, but not read to the end
   readonly #retries = new Retries()
   readonly #stop = new AbortController()
-  readonly #held: readonly Disposable[]
-  readonly #lookAgain: () => Promise<void>
+  readonly #subscriptions: readonly Disposable[]
+  readonly #syncAgain: () => Promise<void>
   readonly #closed = Promise.withResolvers<void>()
-  #isOver = false // the capture is, or the reader has gone
+  #isOver = false // the capture's window closed, or the reader is gone
 
-  constructor(parts: NodeStreamDeps, key: string, uid: string) {
-    this.#parts = parts
+  constructor(deps: NodeStreamDeps, key: string, uid: string) {
+    this.#deps = deps
     this.#key = key
     this.#uid = uid
-    const place = parts.budget.reserveStream()
-    this.#outlet = new MergedStream({
-      section: sectionOf(`capture ${key}, live from node ${parts.node}`),
-      clock: parts.clock,
-      limits: { ...defaultLimits, ...parts.limits },
-      onPressure: isHigh => this.#press(isHigh),
-      onClose: () => void this.#leave(),
+    const reservation = deps.budget.reserveStream()
+    this.#merged = new MergedStream({
+      section: sectionOf(`capture ${key}, live from node ${deps.node}`),
+      clock: deps.clock,
+      limits: { ...defaultLimits, ...deps.limits },
+      onPressure: isHigh => this.#applyBackpressure(isHigh),
+      onClose: () => void this.#shutDown(),
     })
-    const look = singleFlight(() => this.#look())
-    this.#lookAgain = () => look().catch(error => void this.stream.destroy(error))
-    const links = parts.driver.watchLinks(({ kind }) => kind === 'present' && this.#retries.retryNow() && this.#lookAgain())
-    this.#held = [place, links, parts.turns.watchTurns({ turned: () => void this.#lookAgain() })]
-    void this.#lookAgain()
+    const sync = singleFlight(() => this.#sync())
+    this.#syncAgain = () => sync().catch(error => void this.stream.destroy(error))
+    const links = deps.driver.watchLinks(({ kind }) => kind === 'present' && this.#retries.retryNow() && this.#syncAgain())
+    this.#subscriptions = [reservation, links, deps.turns.watchTurns({ turned: () => void this.#syncAgain() })]
+    void this.#syncAgain()
     void this.#tick()
   }
 
   get stream(): Readable {
-    return this.#outlet.stream
+    return this.#merged.stream
   }
 
   close(): Promise<void> {
@@ -92,138 +93,139 @@ class NodeStreamSession implements NodeStream {
     return this.#closed.promise
   }
 
-  async #look(): Promise<void> {
-    const open = this.#parts.turns.specsOf(this.#key)
+  /** Opens and closes taps until they are those of the capture's open taps. */
+  async #sync(): Promise<void> {
+    const open = this.#deps.turns.specsOf(this.#key)
     this.#isOver ||= open?.capture.uid !== this.#uid || this.#stop.signal.aborted
     const wanted = new Map(this.#isOver ? [] : open?.specs.map(spec => [spec.id, spec]))
     const stale = [...this.#taps.values()].filter(({ tap }) => !isSame(tap.spec, wanted.get(tap.spec.id)))
     await Promise.all(stale.map(each => this.#close(each)))
     for (const { tap } of this.#taps.values()) tap.adjust(wanted.get(tap.spec.id) ?? tap.spec)
-    this.#retries.keep(wanted)
-    const nowMs = this.#parts.clock.now()
+    this.#retries.retain(wanted)
+    const nowMs = this.#deps.clock.now()
     const missing = [...wanted.values()].filter(({ id }) => !this.#taps.has(id) && this.#retries.isDue(id, nowMs))
-    const scan = new NodeScan(this.#parts.driver)
+    const scan = new NodeScan(this.#deps.driver)
     await Promise.all(missing.map(spec => this.#open(spec, scan, pipeBytesFor(wanted.size))))
     this.#finishIfOver()
   }
 
   async #open(spec: TapSpec, scan: NodeScan, pipeBytes: number): Promise<void> {
-    const { driver, budget } = this.#parts
-    let loan: RingLease | undefined // given back where the tap does not open
+    const { driver, budget } = this.#deps
+    let lease: RingLease | undefined // returned if the tap does not open
     try {
-      const place = await scan.find(spec)
-      loan = budget.leaseRing(() => this.#evict(spec))
-      const onDown = () => void this.#examine(spec.id)
-      const tap = await StreamTap.open({ driver, spec, place, ringBytes: loan.bytes, pipeBytes, onDown })
+      const match = await scan.find(spec)
+      lease = budget.leaseRing(() => this.#evict(spec))
+      const onDown = () => void this.#checkInterface(spec.id)
+      const tap = await StreamTap.open({ driver, spec, match, ringBytes: lease.bytes, pipeBytes, onDown })
       this.#retries.succeeded(spec.id)
-      this.#follow({ tap, lane: this.#outlet.join(), loan })
+      this.#follow({ tap, input: this.#merged.join(), lease })
     } catch (error) {
-      if (loan) budget.returnRing(loan)
+      if (lease) budget.returnRing(lease)
       if (!isExpected(error)) throw error
       this.#failed(spec, error.message)
     }
   }
 
-  #follow(open: OpenStream): void {
-    const { tap, lane } = open
-    this.#outlet.push(lane, this.#header(tap.spec, tap.place.interfaceName))
+  #follow(open: OpenTap): void {
+    const { tap, input } = open
+    this.#merged.push(input, this.#header(tap.spec, tap.match.interfaceName))
     this.#taps.set(tap.spec.id, open)
-    tap.read({ onBytes: bytes => void this.#outlet.push(lane, bytes), onEnd: () => void this.#end(open) })
-    if (this.#outlet.isHigh) tap.pause()
+    tap.read({ onBytes: bytes => void this.#merged.push(input, bytes), onEnd: () => void this.#end(open) })
+    if (this.#merged.isHigh) tap.pause()
   }
 
-  async #close(open: OpenStream): Promise<void> {
-    const { tap, loan } = open
+  async #close(open: OpenTap): Promise<void> {
+    const { tap, lease } = open
     if (this.#taps.get(tap.spec.id) === open) this.#taps.delete(tap.spec.id)
     this.#ending.add(open)
     await tap.close()
-    this.#parts.budget.returnRing(loan)
+    this.#deps.budget.returnRing(lease)
   }
 
-  // The pipe is read to its end.
-  async #end(open: OpenStream): Promise<void> {
+  // The pipe was read to its end.
+  async #end(open: OpenTap): Promise<void> {
     await this.#close(open)
     this.#count(open)
-    this.#outlet.end(open.lane)
+    this.#merged.end(open.input)
     this.#ending.delete(open)
     this.#finishIfOver()
   }
 
   #finishIfOver(): void {
-    if (this.#isOver && this.#taps.size === 0 && this.#ending.size === 0) this.#outlet.finish()
+    if (this.#isOver && this.#taps.size === 0 && this.#ending.size === 0) this.#merged.finish()
   }
 
-  /** Files need its ring. */
+  /** The ring memory is needed for files. */
   async #evict(spec: TapSpec): Promise<void> {
-    if (!this.#taps.has(spec.id)) await this.#lookAgain() // it is being opened
+    if (!this.#taps.has(spec.id)) await this.#syncAgain() // the tap is being opened
     const open = this.#taps.get(spec.id)
     if (!open) return
     await this.#close(open)
     this.#failed(spec, 'Cannot go on: the ring memory is needed for files')
   }
 
-  // The driver's word that nothing comes: an interface that is only down goes on by itself, any other is looked for again.
-  async #examine(id: string): Promise<void> {
+  // The driver reported the interface down. One that is only down resumes by itself; one that is gone is looked for again.
+  async #checkInterface(id: string): Promise<void> {
     const open = this.#taps.get(id)
     if (!open) return
-    const { netns, interfaceName } = open.tap.place
-    const links = await this.#parts.driver.links(netns).catch(() => []) // its namespace is gone
+    const { netns, interfaceName } = open.tap.match
+    const links = await linksIfThere(this.#deps.driver, netns)
     if (links.some(({ name, isUp }) => name === interfaceName && !isUp)) return
     await this.#close(open)
-    void this.#lookAgain()
+    void this.#syncAgain()
   }
 
   #failed(spec: TapSpec, message: string): void {
-    const { log, clock } = this.#parts
+    const { log, clock } = this.#deps
     if (!this.#retries.failed(spec.id, message, clock.now())) return
     log.warn({ capture: this.#key, endpoint: spec.endpoint.name, error: message }, 'endpoint not streamed')
-    const lane = this.#outlet.join()
-    this.#outlet.push(lane, this.#header(spec, spec.interfaceName ?? 'unknown', message))
-    this.#outlet.end(lane)
+    const input = this.#merged.join()
+    this.#merged.push(input, this.#header(spec, spec.interfaceName ?? 'unknown', message))
+    this.#merged.end(input)
   }
 
   #header({ endpoint, snapLength, filter }: TapSpec, interfaceName: string, trouble?: string): Buffer {
-    const comment = `node ${this.#parts.node}${trouble === undefined ? '' : `; not in this stream: ${trouble}`}`
-    const facts = { snapLength, filter, interfaceName, endpoint: `${endpoint.namespace}/${endpoint.name}` }
-    return Buffer.concat([sectionOf(''), interfaceBlock(facts, comment)])
+    const comment = `node ${this.#deps.node}${trouble === undefined ? '' : `; not in this stream: ${trouble}`}`
+    const header = { snapLength, filter, interfaceName, endpoint: `${endpoint.namespace}/${endpoint.name}` }
+    return Buffer.concat([sectionOf(''), interfaceBlock(header, comment)])
   }
 
-  #press(isHigh: boolean): void {
+  #applyBackpressure(isHigh: boolean): void {
     for (const { tap } of [...this.#taps.values(), ...this.#ending]) isHigh ? tap.pause() : tap.resume()
   }
 
-  #count({ tap, lane }: OpenStream): void {
+  #count({ tap, input }: OpenTap): void {
     const { received, dropped, refused } = tap.counters()
-    this.#outlet.count(lane, 0, { received, lost: dropped + refused })
+    this.#merged.count(input, 0, { received, lost: dropped + refused })
   }
 
   async #tick(): Promise<void> {
-    const { clock } = this.#parts
+    const { clock } = this.#deps
     while (!this.#stop.signal.aborted) {
       await clock.sleepUntil(clock.now() + tickMs, this.#stop.signal)
       for (const open of this.#taps.values()) this.#count(open)
-      if (this.#retries.hasDue(clock.now())) void this.#lookAgain()
+      if (this.#retries.hasDue(clock.now())) void this.#syncAgain()
     }
   }
 
-  // The stream has its end, or its reader has gone: nothing stays open.
-  async #leave(): Promise<void> {
+  // The stream was read to its end, or its reader is gone: closes everything.
+  async #shutDown(): Promise<void> {
     this.#stop.abort()
-    await this.#lookAgain()
+    await this.#syncAgain()
     await Promise.all([...this.#ending].map(({ tap }) => tap.destroy()))
-    for (const each of this.#held) each[Symbol.dispose]()
+    for (const each of this.#subscriptions) each[Symbol.dispose]()
     this.#closed.resolve()
   }
 }
 
-/** Whether the same packets would come. */
+/** Whether both specs capture the same packets. */
 function isSame(one: TapSpec, other: TapSpec | undefined): boolean {
   if (!other || one.endpoint.uid !== other.endpoint.uid) return false
   const keys = ['interfaceName', 'vantage', 'filter', 'snapLength', 'payload'] as const
   return keys.every(key => one[key] === other[key])
 }
 
-/** The more endpoints, the less for each. */
+/** An equal share of pipesBytesMax for each endpoint. */
 function pipeBytesFor(endpoints: number): number {
   const share = pipesBytesMax / Math.max(1, endpoints)
   return Math.max(pipeBytes.least, Math.min(pipeBytes.most, 2 ** Math.floor(Math.log2(share))))

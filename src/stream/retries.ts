@@ -1,4 +1,5 @@
-// Endpoints that could not be tapped for a stream: when to try again, and whether the reason is a new one.
+// When an endpoint that could not be tapped for a stream is tried again.
+// In: failures by spec id, and the time. Out: what is due, and whether a failure's reason is new. Pure.
 import { doubledMs } from '../model/backoff.ts'
 
 type StreamFailure = { readonly message: string; readonly tries: number; readonly atMs: number }
@@ -10,14 +11,14 @@ export class Retries {
 
   isDue(id: string, nowMs: number): boolean {
     const { atMs } = this.#failures.get(id) ?? { atMs: nowMs }
-    return nowMs >= atMs || nowMs < atMs - retryDelayMs.most // far ahead: the clock was set back
+    return nowMs >= atMs || nowMs < atMs - retryDelayMs.most // far in the future: the clock was set back
   }
 
   hasDue(nowMs: number): boolean {
     return [...this.#failures.keys()].some(id => this.isDue(id, nowMs))
   }
 
-  /** True: it was not known, or failed for another reason before. */
+  /** True: it had not failed before, or for another reason. */
   failed(id: string, message: string, nowMs: number): boolean {
     const before = this.#failures.get(id)
     const tries = (before?.tries ?? 0) + 1
@@ -29,11 +30,12 @@ export class Retries {
     this.#failures.delete(id)
   }
 
-  keep(wanted: ReadonlyMap<string, unknown>): void {
+  /** Forgets all others. */
+  retain(wanted: ReadonlyMap<string, unknown>): void {
     for (const id of this.#failures.keys()) if (!wanted.has(id)) this.#failures.delete(id)
   }
 
-  /** Something has changed that they may have waited for. True: there are any. */
+  /** Makes all of them due, because an interface appeared. True: there are any. */
   retryNow(): boolean {
     for (const [id, failure] of this.#failures) this.#failures.set(id, { ...failure, tries: 0, atMs: 0 })
     return this.#failures.size > 0

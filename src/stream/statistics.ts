@@ -1,5 +1,6 @@
-// An interface's counts within a pcapng stream. Wireshark and capinfos show isb_ifdrop as dropped packets, so all that is
-// missing from the stream stands there, wherever it was lost: received = delivered + dropped.
+// Writes and reads the statistics block of an interface in a pcapng stream.
+// In: an interface's counts, or a block. Out: a block, or counts. Wireshark and capinfos show isb_ifdrop as dropped packets, so it
+// has all packets missing from the stream, wherever they were lost: received = delivered + dropped.
 import { countBytes, makeBlock, option, timestampBytes } from '../pcap/block.ts'
 import { blockTypes } from '../pcap/format.ts'
 import { type InterfaceCounts, lostBy, type MergedInterface, receivedBy } from './mergeInput.ts'
@@ -16,7 +17,7 @@ export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer 
   ])
 }
 
-/** What a statistics block says; files have the dropped packets in isb_osdrop. */
+/** The counts of a statistics block. Files have the dropped packets in isb_osdrop. */
 export function countsIn(block: Buffer): InterfaceCounts {
   const values = new Map(optionsOf(block, 20).map(({ code, value }) => [code, value]))
   const number = (code: number) => {
@@ -26,7 +27,7 @@ export function countsIn(block: Buffer): InterfaceCounts {
   return { received: number(codes.received) ?? 0, lost: number(codes.dropped) ?? number(codes.droppedBySystem) ?? 0 }
 }
 
-/** if_tsresol of an interface block: 6, microseconds, where it says nothing. */
+/** if_tsresol of an interface block; 6, microseconds, if it is missing. */
 export function timeResolutionOf(block: Buffer): number {
   return optionsOf(block, 16).find(({ code }) => code === 9)?.value[0] ?? 6
 }

@@ -1,6 +1,6 @@
-// One tap of a live stream: a driver's tap that writes into a pipe, and the pipe's other end. Nobody waits for its reader:
-// what the pipe does not hold is refused by the driver's tap, and counted there.
-// In: a spec as the files' tap has it. Out: records as they come, and at the end what was received and lost.
+// One tap of a live stream: a driver's tap that writes into a pipe, and the pipe's reading end.
+// In: the spec of the files' tap. Out: records as they arrive, and the counts of received and lost packets.
+// A full pipe makes the driver's tap refuse and count packets. Refuses with TapError or the error of a system call.
 import { Socket } from 'node:net'
 import type { Driver, DriverTap, TapCounters } from '../driver/driver.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
@@ -10,7 +10,7 @@ import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 export type StreamTapDeps = {
   readonly driver: Driver
   readonly spec: TapSpec
-  readonly place: InterfaceMatch
+  readonly match: InterfaceMatch
   readonly ringBytes: number
   readonly pipeBytes: number
   readonly onDown: () => void
@@ -18,34 +18,33 @@ export type StreamTapDeps = {
 
 export type Reader = { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void }
 
-/** Both ends of the pipe, each to be closed by being destroyed; the driver's tap writes into the one, this reads from the other. */
+/** Both ends of the pipe; destroy() closes one. The driver's tap writes into `write`, the stream reads from `read`. */
 type PipeEnds = { readonly read: Socket; readonly write: Socket }
 
-const endless = 1e15
+const unlimitedBytes = 1e15
 
 export class StreamTap {
   #spec: TapSpec
-  readonly place: InterfaceMatch
+  readonly match: InterfaceMatch
   readonly #tap: DriverTap
   readonly #ends: PipeEnds
   #closed: Promise<TapCounters> | undefined
 
-  private constructor({ spec, place }: StreamTapDeps, tap: DriverTap, ends: PipeEnds) {
+  private constructor({ spec, match }: StreamTapDeps, tap: DriverTap, ends: PipeEnds) {
     this.#spec = spec
-    this.place = place
+    this.match = match
     this.#tap = tap
     this.#ends = ends
   }
 
-  /** Refuses with TapError, or with what the system said. */
-  static async open(parts: StreamTapDeps): Promise<StreamTap> {
-    const { driver, spec, place, ringBytes, pipeBytes, onDown } = parts
+  static async open(deps: StreamTapDeps): Promise<StreamTap> {
+    const { driver, spec, match, ringBytes, pipeBytes, onDown } = deps
     const { snapLength, payload, window } = spec
-    const { interfaceName, netns, insideIsPod } = place
+    const { interfaceName, netns, insideIsPod } = match
     const { readFd, writeFd } = driver.pipe(pipeBytes)
     const ends = { read: new Socket({ fd: readFd, writable: false }), write: new Socket({ fd: writeFd, readable: false }) }
-    const sink = { fd: writeFd, bytesLeft: endless, isEmpty: true }
-    const wish = {
+    const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true }
+    const driverSpec = {
       interfaceName,
       ...filterOf(spec),
       snapLength,
@@ -58,15 +57,15 @@ export class StreamTap {
       window,
     } as const
     try {
-      const tap = await driver.open({ ...wish, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
-      return new StreamTap(parts, tap, ends)
+      const tap = await driver.open({ ...driverSpec, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
+      return new StreamTap(deps, tap, ends)
     } catch (error) {
       for (const end of [ends.write, ends.read]) end.destroy()
       throw error
     }
   }
 
-  /** From now on; after close() up to the end. An error is an end too: what did not come is lost. */
+  /** Reads from now on, after close() up to the end. An error ends it too: what did not arrive is lost. */
   read({ onBytes, onEnd }: Reader): void {
     this.#ends.read.on('data', onBytes)
     this.#ends.read.once('error', onEnd)
@@ -77,7 +76,7 @@ export class StreamTap {
     return this.#spec
   }
 
-  /** The same packets are wanted, but for the time. */
+  /** For a spec that differs in its window only. */
   adjust(spec: TapSpec): void {
     if (!sameWindow(this.#spec.window, spec.window)) this.#tap.setWindow(spec.window)
     this.#spec = spec
@@ -87,7 +86,7 @@ export class StreamTap {
     return this.#tap.counters()
   }
 
-  /** What is not read stays in the pipe, and when that is full it is refused. */
+  /** Leaves packets in the pipe; a full pipe makes the driver's tap refuse them. */
   pause(): void {
     this.#ends.read.pause()
   }
@@ -96,13 +95,13 @@ export class StreamTap {
     this.#ends.read.resume()
   }
 
-  /** Captures nothing more; what is in the pipe still comes, then onEnd. Twice is fine. */
+  /** Captures nothing more; the rest of the pipe is read, then onEnd is called. Idempotent. */
   close(): Promise<TapCounters> {
     this.#closed ??= this.#close()
     return this.#closed
   }
 
-  /** Closes, and throws away what is in the pipe. */
+  /** Closes and discards the rest of the pipe. */
   async destroy(): Promise<void> {
     await this.close()
     this.#ends.read.destroy()

@@ -1,8 +1,8 @@
 // Counts the packets on the interfaces of taps that have written none, so that a message can tell an idle interface from a filter.
 // In: taps, and the driver's links. Out: the number in each tap's record. Asks no driver for a tap that has written a packet.
 
-import type { Driver, Link } from '../driver/driver.ts'
-import { TapError } from '../model/errors.ts'
+import type { Driver } from '../driver/driver.ts'
+import { linksIfThere } from '../driver/linksIfThere.ts'
 import type { Tap } from './tap.ts'
 
 export class InterfaceCounters {
@@ -17,8 +17,9 @@ export class InterfaceCounters {
   async refresh(taps: Iterable<Tap>): Promise<boolean> {
     const waiting = [...taps].filter(tap => tap.isWaiting)
     let isChanged = false
+    // A tap whose namespace is gone reports that itself.
     for (const [netns, all] of Map.groupBy(waiting, tap => tap.match.netns)) {
-      const links = new Map((await this.#linksOf(netns)).map(link => [link.name, link.packets]))
+      const links = new Map((await linksIfThere(this.#driver, netns)).map(link => [link.name, link.packets]))
       for (const tap of all) isChanged = this.#note(tap, links.get(tap.match.interfaceName)) || isChanged
     }
     return isChanged
@@ -30,14 +31,5 @@ export class InterfaceCounters {
     if (before !== undefined && packets >= before) return tap.record.noteInterfacePackets(packets - before)
     this.#before.set(tap, packets) // the first reading, or the interface was created again
     return false
-  }
-
-  async #linksOf(netns: string | undefined): Promise<readonly Link[]> {
-    try {
-      return await this.#driver.links(netns)
-    } catch (error) {
-      if (error instanceof TapError) return [] // the namespace is gone: the tap itself reports that
-      throw error
-    }
   }
 }

@@ -77,7 +77,7 @@ test('Retries waits longer each time, up to 30 s, and says whether a reason is n
   t.true(retries.isDue('a', 0)) // the clock was set back
   t.true(retries.retryNow())
   t.true(retries.hasDue(100_000))
-  retries.keep(new Map())
+  retries.retain(new Map())
   t.false(retries.hasDue(1e9))
   t.false(retries.retryNow())
 })
