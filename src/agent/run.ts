@@ -1,26 +1,30 @@
-// Wires the engine for one node of a cluster: captures and pods from the API server in, files and a NodeCaptureReport out.
-// Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+// `selcap agent`: the engine of one node of a cluster. In: options; captures and pods from the API server. Out: capture files and
+// a NodeCaptureReport. Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { agentLimits, agentServer, listen } from '../agentapi/server/server.ts'
+import { type AgentServerDeps, agentLimits, agentServer, listen } from '../agentapi/server/server.ts'
 import { makeArtifact } from '../artifacts/make.ts'
-import { ArtifactRetention, type RetentionDeps } from '../artifacts/retention.ts'
+import { ArtifactRetention } from '../artifacts/retention.ts'
 import { LogFollowers } from '../artifacts/text/logFollowers.ts'
 import { StdoutWriter } from '../artifacts/text/stdoutWriter.ts'
 import { makeCertificateInChild } from '../auth/certificateInChild.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { Certificate } from '../auth/selfSignedCertificate.ts'
 import type { Budgets, NodeIdentity } from '../core/status/nodeReport.ts'
+import type { Driver } from '../driver/driver.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import type { Engine } from '../engine/engine.ts'
 import { ClockSkew } from '../kube/clockSkew.ts'
 import { connectKube } from '../kube/connect.ts'
+import type { Kube } from '../kube/request.ts'
 import type { Api } from '../model/captureRef.ts'
 import type { Settings } from '../model/settings.ts'
 import { accounts, accountUser } from '../model/wellKnown.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
 import { ReportWriter } from '../publish/reportWriter.ts'
 import { systemClock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
+import type { Metrics } from '../runtime/metrics.ts'
 import { portOf, serveMetricsOf } from '../runtime/process.ts'
 import { ClusterSource } from '../source/clusterSource.ts'
 import { openNodeStream } from '../stream/nodeStream.ts'
@@ -28,9 +32,9 @@ import { StreamBudget } from '../stream/streamBudget.ts'
 import { TapManager } from '../tap/tapManager.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
 
-const reviewsKeptMs = 10_000 // a download asks many times; a gateway that is gone is refused that soon
+const reviewsKeptMs = 10_000 // a download sends many requests; a removed gateway is refused after this time
 const streamsMax = 8 // live streams of this node at a time
-const counterMs = 5_000 // how often the engine looks at its counters; the report takes them every 10 s
+const counterMs = 5_000 // between two readings of the counters; the report takes them every 10 s
 
 export type AgentOptions = {
   readonly node: string
@@ -47,92 +51,124 @@ export type AgentOptions = {
   readonly agentPort?: string
 }
 
+/** What all parts of the agent are made of. `resources` closes them in reverse order. */
+type AgentContext = {
+  readonly options: AgentOptions
+  readonly settings: () => Settings
+  readonly log: Logger
+  readonly kube: Kube
+  readonly clockSkew: ClockSkew
+  readonly driver: Driver
+  readonly tapManager: TapManager
+  readonly resources: AsyncDisposableStack
+  readonly requestTurn: () => void
+}
+
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { node, apiGroup: group, apis } = options
-  const serverClock = new ClockSkew(systemClock)
-  const kube = serverClock.watching(await connectKube(options.kubeconfig))
+  const clockSkew = new ClockSkew(systemClock)
+  const kube = clockSkew.watching(await connectKube(options.kubeconfig))
   await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
   const log = configuredLogger(configuration)
+  await using resources = new AsyncDisposableStack()
+  const driver = resources.use(await openDriver(options.driver))
+  const tapManager = resources.use(await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log }))
+  let running: Engine | undefined // none until all that it needs is open; its first turn needs no request
+  const requestTurn = () => running?.requestTurn()
+  const context: AgentContext = { options, settings, log, kube, clockSkew, driver, tapManager, resources, requestTurn }
 
-  await using driver = await openDriver(options.driver)
-  await using holder = await TapManager.open({ driver, clock: systemClock, node, settings, log })
-  using links = await HostLinks.open(
-    driver,
-    apis.some(api => api !== 'PacketCapture'),
-    () => engine.requestTurn(),
+  const source = await openCluster(context)
+  const identity = await serveFiles(context, (key, uid) =>
+    openNodeStream({ driver, turns: engine, clock: systemClock, node: options.node, log, budget: streams }, key, uid),
   )
-  await using cluster = new ClusterSource({ kube, node, apis, group, hostInterfaces: () => links.names, settings, clock: systemClock, log })
-  const certificate = await makeCertificateInChild(node)
+  const { engine, metrics } = openEngine(context, source, identity)
+  running = engine
+  const streams = resources.use(new StreamBudget({ turns: engine, settings, streamsMax }))
+  await serveMetrics(context, metrics, () => source.snapshot().isSynced)
+
+  log.info({ node: options.node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
+  await runEngine({ engine, tapManager, configuration, log })
+  log.info({}, 'selcap agent stopped')
+}
+
+/** Captures, pods and labels from the API server, and the node's own interfaces. */
+async function openCluster({ options, settings, log, kube, driver, resources, requestTurn }: AgentContext): Promise<ClusterSource> {
+  const { node, apis, apiGroup: group } = options
+  const hasHostCaptures = apis.some(api => api !== 'PacketCapture')
+  const links = resources.use(await HostLinks.open(driver, hasHostCaptures, requestTurn))
+  const hostInterfaces = () => links.names
+  return resources.use(new ClusterSource({ kube, node, apis, group, hostInterfaces, settings, clock: systemClock, log }))
+}
+
+/** The HTTPS server for the gateway and the controller. Returns where they find it. */
+async function serveFiles(context: AgentContext, openStream: AgentServerDeps['openStream']): Promise<NodeIdentity> {
+  const { options, settings, log, kube, tapManager, resources, requestTurn } = context
+  const certificate = await makeCertificateInChild(options.node)
   const server = agentServer({
-    node,
+    node: options.node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
     users: [accounts.gateway, accounts.controller].map(account => accountUser(options.namespace, account)),
-    folderOf: (key, uid) => holder.folderOf(key, uid),
-    onRemoved: () => engine.requestTurn(),
-    captures: () => holder.actualState().captures.values(),
-    openStream: (key, uid) => openNodeStream({ driver, turns: engine, clock: systemClock, node, log, budget: streams }, key, uid),
+    folderOf: (key, uid) => tapManager.folderOf(key, uid),
+    onRemoved: requestTurn,
+    captures: () => tapManager.actualState().captures.values(),
+    openStream,
     limits: agentLimits,
     log,
   })
-  await using _server = { [Symbol.asyncDispose]: () => server.close() }
+  resources.defer(() => server.close())
   const port = await listen(server, portOf(options.agentPort, settings().agentPort, '--agent-port'), log)
-  await using publisher = new ReportWriter({
-    kube,
-    clock: systemClock,
-    log,
-    node,
-    identity: identityOf(node, port, settings(), certificate),
-    budgets: () => budgetsOf(engine, settings()),
-    clockOffsetMs: () => serverClock.offsetMs,
-  })
-  await using keeper = retentionFor(apis, { holder, settings, log, onChange: () => engine.requestTurn() })
-  const folderOf = (key: string, uid: string) => holder.folderOf(key, uid)?.directory
-  using output = new StdoutWriter(systemClock)
-  const { print } = output
-  await using printers = new LogFollowers({ clock: systemClock, log, folderOf, print })
-  const { engine, metrics } = makeEngine({
-    source: cluster,
-    tapManager: holder,
+  return identityOf(options.node, port, settings(), certificate)
+}
+
+/** The engine, what publishes its reports, and what makes artifacts of finished captures. */
+function openEngine(context: AgentContext, source: ClusterSource, identity: NodeIdentity): ReturnType<typeof makeEngine> {
+  const { options, settings, log, kube, clockSkew, driver, tapManager, resources } = context
+  const { node } = options
+  const budgets = () => budgetsOf(made.engine, settings())
+  const clockOffsetMs = () => clockSkew.offsetMs
+  const publisher = resources.use(new ReportWriter({ kube, clock: systemClock, log, node, identity, budgets, clockOffsetMs }))
+  const retention = openRetention(context)
+  const folderOf = (key: string, uid: string) => tapManager.folderOf(key, uid)?.directory
+  const { print } = resources.use(new StdoutWriter(systemClock))
+  const followers = resources.use(new LogFollowers({ clock: systemClock, log, folderOf, print }))
+  const made = makeEngine({
+    source,
+    tapManager,
     publisher,
     driver,
     log,
     counterMs,
-    onExpired: () => {}, // the controller's to remove: other nodes may not have finished
+    onExpired: () => {}, // the controller removes the resource: other nodes may not have finished
     makeArtifact: async (job, signal) => {
-      await printers.stop(job.capture.uid)
-      const made = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print }, signal)
-      keeper?.requestTurn()
-      return made
+      await followers.stop(job.capture.uid)
+      const artifact = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print }, signal)
+      retention?.requestTurn()
+      return artifact
     },
-    onFollow: captures => printers.follow(captures),
+    onFollow: captures => followers.follow(captures),
   })
-  const figures = portOf(options.metricsPort, settings().metricsPort)
-  using streams = new StreamBudget({ turns: engine, settings, streamsMax })
-  await using _ = await serveMetricsOf(
-    metrics,
-    { port: figures, host: options.metricsHost, isReady: () => cluster.snapshot().isSynced },
-    log,
-  )
-
-  log.info({ node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
-  await runEngine({ engine, holder, configuration, log })
-  log.info({}, 'selcap agent stopped')
+  return made
 }
 
-type RetentionFor = Pick<RetentionDeps, 'settings' | 'log' | 'onChange'> & { readonly holder: TapManager }
+async function serveMetrics({ options, settings, log, resources }: AgentContext, metrics: Metrics, isReady: () => boolean): Promise<void> {
+  const port = portOf(options.metricsPort, settings().metricsPort)
+  resources.use(await serveMetricsOf(metrics, { port, host: options.metricsHost, isReady }, log))
+}
 
-/** Only where files of that kind are made. */
-function retentionFor(apis: readonly Api[], { holder, ...parts }: RetentionFor): ArtifactRetention | undefined {
-  if (!apis.includes('PacketCaptureConfig')) return undefined
-  const captures = () => holder.actualState().captures.values()
-  return new ArtifactRetention({
-    ...parts,
-    clock: systemClock,
-    captures,
-    setArtifactResult: (key, uid, made) => holder.setArtifactResult(key, uid, made),
-  })
+/** undefined: this agent makes no single files, because it serves no PacketCaptureConfig. */
+function openRetention({ options, settings, log, tapManager, resources, requestTurn }: AgentContext): ArtifactRetention | undefined {
+  if (!options.apis.includes('PacketCaptureConfig')) return undefined
+  return resources.use(
+    new ArtifactRetention({
+      settings,
+      log,
+      clock: systemClock,
+      captures: () => tapManager.actualState().captures.values(),
+      setArtifactResult: (key, uid, result) => tapManager.setArtifactResult(key, uid, result),
+      onChange: requestTurn,
+    }),
+  )
 }
 
 function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {

@@ -1,5 +1,5 @@
-// Wires the engine for one machine without Kubernetes: manifests in, files and a status directory out.
-// Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+// `selcap standalone`: the engine of one machine without Kubernetes. In: options and a directory of manifests. Out: capture files
+// and a status directory. Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDriver } from '../driver/openDriver.ts'
@@ -14,7 +14,7 @@ import { StandaloneMeta } from '../source/standaloneMeta.ts'
 import { TapManager } from '../tap/tapManager.ts'
 import { configuredLogger, makeEngine, openConfiguration, runEngine } from './startEngine.ts'
 
-const counterMs = 1_000 // the readers are on this machine: a second is cheap
+const counterMs = 1_000 // nothing is sent over a network, so a second is cheap
 
 export type StandaloneOptions = {
   readonly manifests: string
@@ -34,7 +34,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await makeDirectory(options.status)
 
   await using driver = await openDriver(options.driver)
-  await using holder = await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log })
+  await using tapManager = await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log })
   const identities = new StandaloneMeta(join(options.status, '.identities.json'))
   await using manifests = await ManifestSource.open({
     directory: options.manifests,
@@ -47,7 +47,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   const publisher = await StatusDirectory.open(options.status)
   const { engine, metrics } = makeEngine({
     source: manifests,
-    tapManager: holder,
+    tapManager,
     publisher,
     driver,
     log,
@@ -60,7 +60,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
     'selcap started',
   )
-  await runEngine({ engine, holder, configuration, log })
+  await runEngine({ engine, tapManager, configuration, log })
   log.info({}, 'selcap stopped')
 }
 

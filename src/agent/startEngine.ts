@@ -1,6 +1,5 @@
-// What an agent and a standalone engine wire alike: the configuration and its log level, the engine with its figures, and how a run
-// ends: the taps are closed, the files complete, the last report written.
-
+// What the agent and standalone wire alike: the configuration, the log level, the engine with its metrics. runEngine() ends a run:
+// it closes the taps, completes the files and writes the last report.
 import { Configuration } from '../config/watchSettings.ts'
 import type { Driver } from '../driver/driver.ts'
 import { Engine, type EngineDeps } from '../engine/engine.ts'
@@ -13,12 +12,12 @@ import type { TapManager } from '../tap/tapManager.ts'
 
 type EnginePlace = { readonly config?: string; readonly settings?: string; readonly captures?: string }
 
-/** Refuses a file that cannot be read. `captures` wins over captureDir. */
+/** `captures` overrides captureDir. Refuses a configuration file that cannot be read. */
 export function openConfiguration({ config, captures, settings }: EnginePlace): Configuration {
   return new Configuration(config, captures === undefined ? {} : { captureDir: captures }, settings)
 }
 
-/** Logs at the level that is configured, and what could not be used of the configuration. */
+/** Logs at the configured level, and warns of settings that cannot be used. */
 export function configuredLogger(configuration: Configuration): Logger {
   const log = makeLogger(configuration.settings.logLevel)
   configuration.warnTo(log)
@@ -27,23 +26,28 @@ export function configuredLogger(configuration: Configuration): Logger {
 
 type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
 
-export function makeEngine({ driver, ...parts }: StartDeps): { readonly engine: Engine; readonly metrics: Metrics } {
+export function makeEngine({ driver, ...deps }: StartDeps): { readonly engine: Engine; readonly metrics: Metrics } {
   const metrics = engineMetrics(() => engine.state)
-  const compile: Driver['compile'] = (...asked) => driver.compile(...asked)
-  const engine = new Engine({ ...parts, clock: systemClock, compile, onTurn: metrics.observeTurn })
+  const compile: Driver['compile'] = (...filter) => driver.compile(...filter)
+  const engine = new Engine({ ...deps, clock: systemClock, compile, onTurn: metrics.observeTurn })
   return { engine, metrics }
 }
 
-type RunningEngine = { readonly engine: Engine; readonly holder: TapManager; readonly configuration: Configuration; readonly log: Logger }
+type RunningEngine = {
+  readonly engine: Engine
+  readonly tapManager: TapManager
+  readonly configuration: Configuration
+  readonly log: Logger
+}
 
-/** Turns, also whenever the configuration changes, until SIGTERM or SIGINT. */
-export async function runEngine({ engine, holder, configuration, log }: RunningEngine): Promise<void> {
+/** Runs turns until SIGTERM or SIGINT; a change of the configuration requests one. */
+export async function runEngine({ engine, tapManager, configuration, log }: RunningEngine): Promise<void> {
   configuration.onChange(() => {
     log.level = configuration.settings.logLevel
     configuration.warnTo(log)
     engine.requestTurn()
   })
   await engine.run(stopSignal())
-  await holder.stop()
+  await tapManager.stop()
   await engine.report()
 }
