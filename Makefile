@@ -5,7 +5,7 @@ NAMESPACE ?= selcap-system
 OVERLAY := daemonset/overlays/packetcaptureconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup unit test check format demo deploy status logs-controller logs-agent restart destroy
+.PHONY: help setup unit test lint types check format fuzz demo deploy status logs-controller logs-agent restart destroy
 
 help: ## Show all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -18,6 +18,15 @@ unit: ## Run the fast tests
 
 test: ## Run all tests
 	npm test
+
+lint: ## Check the format and the rules of Biome
+	npm run lint
+
+types: ## Check the types
+	npm run types
+
+fuzz: ## Put changed bytes to every parser, for FUZZ_SECONDS (30)
+	npm run fuzz
 
 check: ## Run what continuous integration runs
 	npm run check
