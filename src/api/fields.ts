@@ -1,4 +1,5 @@
-// Reads single fields of a spec. Throws RangeError that names the field below spec, what was found and what was expected.
+// Reads single fields of a spec. In: a value and its field. Out: the value; undefined if it is missing. Throws RangeError that names the
+// field below spec, what was found and what was expected.
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -16,7 +17,7 @@ export function integer(value: unknown, field: string, least: number, most = Num
   )
 }
 
-/** The first is the default. */
+/** The first word is the default. */
 export function oneOf<const T extends string>(value: unknown, field: string, words: readonly [T, ...T[]]): T {
   if (!isGiven(value)) return words[0]
   const found = words.find(word => word === value)
@@ -24,7 +25,7 @@ export function oneOf<const T extends string>(value: unknown, field: string, wor
   return found
 }
 
-/** Names the field of what a reader refuses. */
+/** Prefixes the field to a reader's RangeError. */
 export function at<T>(field: string, read: () => T, joint = ': '): T {
   try {
     return read()

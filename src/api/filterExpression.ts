@@ -1,6 +1,6 @@
-// A user's pcap expression, looked at before libpcap sees it: host and port names would be looked up (DNS from a node's
-// agent), `protochain` loops. Every word must be one of the language; what it means is left to libpcap.
-// In: the text. Out: nothing, or a RangeError that names the word and what was expected.
+// Checks a user's pcap expression before libpcap reads it: host and port names would cause DNS queries from a node's agent, and
+// `protochain` loops. In: the text. Out: nothing, or a RangeError that names the word and what was expected. Each word must be one of
+// the language; libpcap checks the rest.
 
 export const expressionLengthMax = 1_024
 
@@ -24,7 +24,7 @@ const keywords = new Set([
 const number = '0[xX][0-9A-Fa-f]+|[0-9]+-[0-9]+|[0-9]+(?:[.][0-9]+){0,3}'
 const mac = String.raw`[0-9A-Fa-f]{1,2}(?:([:.-])[0-9A-Fa-f]{1,2})(?:\1[0-9A-Fa-f]{1,2}){4}`
 const ipv6 = '(?=(?:[0-9A-Fa-f.]*:){2})[0-9A-Fa-f:.]+'
-const end = '(?![A-Za-z0-9_.-])' // what is longer is a name
+const end = '(?![A-Za-z0-9_.-])' // a longer word is a name
 const token = new RegExp(
   String.raw`\s+|(?:${mac})${end}|(?:${ipv6})${end}|(?:${number})${end}|(?<word>[A-Za-z0-9_][A-Za-z0-9_.-]*)|[()[\]!&|^~+\-*/%<>=:]`,
   'y',

@@ -1,5 +1,5 @@
-// A network as pcap takes it: the bits behind its length are zero. In: an address that is one, and the length as written.
-// Out: the expression; undefined if there is no such length.
+// A network as pcap requires it: the bits behind its prefix length are zero. Pure. In: a valid address, and the length as written.
+// Out: the expression; undefined if the length is not valid.
 import { isIPv4 } from 'node:net'
 
 export function maskedNet(address: string, length: string): string | undefined {
@@ -15,7 +15,7 @@ export function maskedNet(address: string, length: string): string | undefined {
   return isIPv4(address) ? `net ${masked.join('.')}/${kept}` : `net ${masked.map(group => group.toString(16)).join(':')}/${kept}`
 }
 
-/** Eight groups, whatever way it was shortened. */
+/** Eight groups, also of a shortened address. */
 function ipv6Groups(address: string): number[] {
   const [head = '', tail] = address.split('::').map(withoutDots)
   const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16)))

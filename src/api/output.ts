@@ -1,9 +1,9 @@
-// Where a capture's files go, of any API, by Retina's names. Throws RangeError that names the field. Whether a store can be reached,
-// and may be, is not asked here: that takes its Secret and the administrator's settings (src/output).
+// Reads where a capture's files are uploaded, by Retina's field names, for every API. Pure. In: the fields. Out: the targets. Throws
+// RangeError that names the field. Whether a store is allowed and reachable is checked at the upload, which has its Secret.
 import type { Output, S3Target, SftpTarget, StoreTarget } from '../model/output.ts'
 import { type Fields, fields, integer, isGiven, show } from './fields.ts'
 
-/** undefined: nowhere but on the node. `field`: where it stands in the spec. */
+/** undefined: the files stay on the node only. `field`: its path in the spec. */
 export function readOutput(written: Fields, isCleanedUp: unknown, field: string): Output | undefined {
   const { s3Upload, blobUpload, sftp, persistentVolumeClaim } = written
   const stores: StoreTarget[] = [

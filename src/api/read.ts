@@ -1,20 +1,21 @@
-// Any capture document to an intent or a rejection: each kind has its reader. Pure. What follows asks for no kind any more.
+// Reads a capture document of any kind: dispatches to its API's reader. Pure. In: the document and its context. Out: an intent or a
+// rejection. Later stages do not depend on the kind.
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { toIntent } from './packetcapture/spec.ts'
 import { readPacketCaptureConfig } from './packetcaptureconfig/spec.ts'
 import { retinaIntent } from './retina/spec.ts'
 
-/** What a spec may depend on besides itself. */
+/** What the meaning of a spec depends on besides the spec. */
 export type ReadContext = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
-export function readCapture(document: CaptureDocument, surroundings: ReadContext): Intent | Rejection {
+export function readCapture(document: CaptureDocument, context: ReadContext): Intent | Rejection {
   switch (document.kind) {
     case 'PacketCapture':
-      return toIntent(document, surroundings.settings)
+      return toIntent(document, context.settings)
     case 'Capture':
-      return retinaIntent(document, surroundings)
+      return retinaIntent(document, context)
     case 'PacketCaptureConfig':
-      return readPacketCaptureConfig(document, surroundings.settings)
+      return readPacketCaptureConfig(document, context.settings)
   }
 }

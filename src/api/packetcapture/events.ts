@@ -8,11 +8,11 @@ const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
 export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCaptureStatus): CaptureEvent[] {
   const ready = conditionOf(now, 'Ready')
   const degraded = conditionOf(now, 'Degraded')
-  const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: nobody knows that it stopped
+  const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: its nodes are silent, which does not mean that it stopped
   const wasDegraded = conditionOf(before, 'Degraded')?.status ?? 'False'
   const message = ready?.message ?? ''
   const isNew = (state: CaptureStateName) => now.state === state && before?.state !== state
-  const told: (CaptureEvent | false)[] = [
+  const events: (CaptureEvent | false)[] = [
     live.includes(now.state) &&
       ready?.status === 'True' &&
       !wasReady && {
@@ -35,7 +35,7 @@ export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCa
         message: 'All nodes capture as expected again',
       },
   ]
-  return told.filter(each => each !== false)
+  return events.filter(each => each !== false)
 }
 
 function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {

@@ -1,5 +1,5 @@
-// `filters` as a pcap expression, built from parsed values only, never from a user's text. Rules are ORed; within one the
-// protocol AND one of the ports. Throws RangeError that names the field below spec.
+// Builds the pcap expression of `filters`, from parsed values only, never from a user's text. Pure. Rules are ORed; within a rule its
+// protocol and one of its ports are ANDed. Throws RangeError that names the field below spec.
 
 import { show } from '../fields.ts'
 
@@ -16,7 +16,7 @@ const words = new Map([
 const withPorts: readonly (number | undefined)[] = [undefined, 6, 17, 132, 136]
 const udpLite = 136
 
-/** '' for no rules: everything. */
+/** '' for no rules, which matches all packets. */
 export function filtersExpression(filters: unknown): string {
   if (filters === undefined || filters === null) return ''
   if (!Array.isArray(filters)) throw new RangeError(`filters: found ${show(filters)}, expected a list of rules`)
@@ -54,7 +54,7 @@ function portsExpression(ranges: readonly Ports[], isBracketed: boolean): string
   return isBracketed ? `(${each})` : each
 }
 
-// `port` knows nothing of UDP-Lite: its ports are where UDP's are, behind the IP header, in the first fragment.
+// pcap's `port` does not cover UDP-Lite, whose ports are where UDP's are: behind the IP header, in the first fragment.
 function udpLiteWithPorts(ranges: readonly Ports[]): string {
   const either = (source: string, destination: string) =>
     ranges.flatMap(range => [within(source, range), within(destination, range)]).join(' or ')

@@ -1,5 +1,5 @@
-// The printer columns of a PacketCapture, as the schema names them. In: the resource and the time. Out: names and cells.
-// NAME and NAMESPACE are whoever prints the table's.
+// The printer columns of a PacketCapture, as its schema names them. Pure. In: the resource and the time. Out: names and cells.
+// The program that prints the table adds NAME and NAMESPACE.
 
 import { ageOf } from '../../core/status/age.ts'
 import type { PacketCaptureStatus } from '../../model/status.ts'
@@ -31,7 +31,7 @@ export function columnNames(isWide: boolean): string[] {
   return shown(isWide).map(({ name }) => name)
 }
 
-/** One cell for each name, '' where there is nothing to show; a message of several lines on one. */
+/** One cell for each name; '' for a missing value. A message of several lines is joined to one line. */
 export function columnCells(capture: ShownCapture, isWide: boolean, nowMs: number): string[] {
   return shown(isWide).map(({ cell }) => `${cell(capture, nowMs) ?? ''}`.replaceAll(/\s*\n\s*/g, ' '))
 }

@@ -1,7 +1,6 @@
-// How one capture stands on all nodes. Pure. In: the resource, what its spec means, every node's row, the time.
-// Out: its status, when to look again by itself, and when its ttl ends.
-// A node that has fallen silent keeps its last figures and is told of. What no node can say (it is rejected, it waits for its
-// window, nobody matches) is said here.
+// Reconciles one PacketCapture: folds all nodes' reports into its status. Pure. In: the intent, each node's observation, the time.
+// Out: the status, when it changes by itself, and when its ttl ends. A silent node keeps its last counts and gets a problem. When no node
+// has an endpoint of the capture, the status explains why: it is rejected, waits for its window, or matches nothing.
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
@@ -17,7 +16,7 @@ import { firstReportMs, type NodeObservation, type UploadResults } from '../reco
 export type PacketCaptureInput = {
   readonly read: Intent | Rejection
   readonly rows: readonly NodeObservation[] // of this capture's uid
-  readonly nodes: number // that report at all
+  readonly nodes: number // number of nodes that report
   readonly previous: PacketCaptureStatus | undefined
   readonly uploads?: UploadResults | undefined
   readonly nowMs: number
@@ -27,20 +26,20 @@ export type PacketCaptureReconciliation = { readonly status: PacketCaptureStatus
 
 export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: PacketCaptureInput): PacketCaptureReconciliation {
   const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
-  const timed = read.ok ? phaseAt(read, undefined, nowMs) : undefined
+  const scheduled = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
   const answeredAtMs = read.ok ? read.createdAtMs + firstReportMs : -never
   const status = foldStatus({
-    elements: isShown ? elements : [unseen(read, elements, nodes, nowMs)],
-    isAwaited: timed?.phase.kind === 'Open' && rows.length < nodes && nowMs < answeredAtMs,
+    elements: isShown ? elements : [elementOfNoNode(read, elements, nodes, nowMs)],
+    isAwaited: scheduled?.phase.kind === 'Open' && rows.length < nodes && nowMs < answeredAtMs,
     generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
     nowMs,
     ...(previous && { previous }),
     ...(uploads && { uploads: uploads.done }),
   })
   const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
-  const expiresAtMs = read.ok && timed && isFinished ? expiresAt(read, timed.phase, endsOf(status)) : never
-  const wakes = [timed?.wakeAtMs ?? never, expiresAtMs, answeredAtMs]
+  const expiresAtMs = read.ok && scheduled && isFinished ? expiresAt(read, scheduled.phase, endsOf(status)) : never
+  const wakes = [scheduled?.wakeAtMs ?? never, expiresAtMs, answeredAtMs]
   return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
 }
 
@@ -60,26 +59,31 @@ function withFailure(element: CaptureStatusElement, message: string | undefined)
   return message === undefined ? element : { ...element, problems: [...element.problems, { reason: 'UploadFailed', message }] }
 }
 
-/** Stands for all nodes where none has an endpoint of the capture. */
-function unseen(read: Intent | Rejection, elements: readonly CaptureStatusElement[], nodes: number, nowMs: number): CaptureStatusElement {
+/** One element in place of all nodes, when no node has an endpoint of the capture. */
+function elementOfNoNode(
+  read: Intent | Rejection,
+  elements: readonly CaptureStatusElement[],
+  nodes: number,
+  nowMs: number,
+): CaptureStatusElement {
   const none = { node: '', directory: '', fileNames: [], packets: 0, bytes: 0, dropped: 0, endpoints: [], problems: [] }
   const hostNetworked = elements.find(({ isHostNetworked }) => isHostNetworked)
   const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
-  const nobody = hostNetworked?.message ?? unseenStatusOf(read, nodes, nowMs)
+  const reason = hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs)
   if (phase.kind === 'Scheduled')
-    return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${nobody}`, isRejected: false }
-  if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${nobody}`, isRejected: false }
+    return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${reason}`, isRejected: false }
+  if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${reason}`, isRejected: false }
   const isUnanswered = nodes > 0 && !hostNetworked && isNew(read.createdAtMs, nowMs)
-  return { ...common, state: 'WaitingForTraffic', message: nobody, isRejected: false, isUnanswered }
+  return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
 }
 
 function isNew(createdAtMs: number, nowMs: number): boolean {
   return nowMs < createdAtMs + firstReportMs
 }
 
-function unseenStatusOf({ capture, createdAtMs }: Intent, nodes: number, nowMs: number): string {
+function noMatchMessage({ capture, createdAtMs }: Intent, nodes: number, nowMs: number): string {
   if (nodes === 0) return 'No node has reported yet'
   if (isNew(createdAtMs, nowMs)) return 'No node has answered yet'
   return `No pod in namespace "${capture.namespace}" matches the selector on any of ${pluralize(nodes, 'node')}`

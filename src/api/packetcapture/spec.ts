@@ -1,5 +1,5 @@
-// A PacketCapture as written to what the engine acts upon, or to the reason why not. Pure; never throws: whatever an older
-// schema let through becomes that capture's Error and harms nobody else.
+// Reads a PacketCapture: its spec becomes an intent, or a rejection with the reason. Pure; never throws: a spec that an older schema
+// allowed becomes that capture's Error and affects no other capture.
 import { parseSelector } from '../../../grammar/selector.ts'
 import { type Intent, type Limits, type Rejection, type Rotation, rejectionOf, snapLengthMax, type Window } from '../../model/capture.ts'
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
@@ -94,10 +94,10 @@ function readLimits(limits: Fields): Limits {
 }
 
 // The node's disk budget is the ceiling: all files of one endpoint must fit in it.
-function readRotation(wished: Fields, settings: Settings): { rotation: Rotation; notes: string[] } {
-  const bytes = integer(wished.maxSizeBytes, 'rotation.maxSizeBytes', 1) ?? settings.captureMaxSizeBytes
-  const seconds = integer(wished.seconds, 'rotation.seconds', 1, 3_153_600_000) ?? settings.captureRotationSeconds
-  const files = integer(wished.maxFiles, 'rotation.maxFiles', 1, 100_000) ?? settings.captureMaxFiles
+function readRotation(rotationFields: Fields, settings: Settings): { rotation: Rotation; notes: string[] } {
+  const bytes = integer(rotationFields.maxSizeBytes, 'rotation.maxSizeBytes', 1) ?? settings.captureMaxSizeBytes
+  const seconds = integer(rotationFields.seconds, 'rotation.seconds', 1, 3_153_600_000) ?? settings.captureRotationSeconds
+  const files = integer(rotationFields.maxFiles, 'rotation.maxFiles', 1, 100_000) ?? settings.captureMaxFiles
   const filesMax = Math.min(files, Math.max(1, settings.captureDiskBytesMax - 1))
   const fileBytesMax = Math.max(1, Math.min(bytes, Math.floor(settings.captureDiskBytesMax / (filesMax + 1))))
   const notes =

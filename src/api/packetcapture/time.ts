@@ -1,4 +1,4 @@
-// RFC 3339 times and recurring schedules, read strictly. Throws RangeError without the field's name.
+// Reads RFC 3339 times and recurring schedules strictly. Pure. Throws RangeError without the field's name.
 import { CronExpressionParser } from 'cron-parser'
 import { DateTime, IANAZone } from 'luxon'
 import type { Window } from '../../model/capture.ts'

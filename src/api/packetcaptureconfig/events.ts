@@ -1,5 +1,5 @@
-// What a change of a PacketCaptureConfig's status is worth telling. Pure. In: the status before and now. Out: events; each attempt
-// that failed and each file that went is one of its own.
+// Which Events a change of a PacketCaptureConfig's status makes. Pure. In: the status before and now. Out: Events; each failed attempt
+// and each deleted file has its own.
 import type { CaptureEvent } from '../../model/event.ts'
 import { pluralize } from '../../model/text.ts'
 import { deleted, type NodeFile, type PacketCaptureConfigStatus } from './status.ts'
@@ -22,7 +22,7 @@ export function configEventsFor(before: Partial<ConfigStatus> | undefined, now: 
 
 function retriesOf(address: string, before: NodeFile | undefined, { attempts = 0, status }: NodeFile): CaptureEvent[] {
   const known = before?.attempts ?? 0
-  const last = status === 'failed' ? attempts - 1 : attempts // the last one is not followed by another
+  const last = status === 'failed' ? attempts - 1 : attempts // no attempt follows the last one
   return Array.from({ length: Math.max(0, last - known) }, (_, index): CaptureEvent => {
     const attempt = known + index + 1
     const message = `Attempt ${attempt} failed on ${address}, and is made again`

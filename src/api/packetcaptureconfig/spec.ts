@@ -1,6 +1,6 @@
-// A PacketCaptureConfig as written to what the engine acts upon, or to the reason why not. Pure; never throws. Addresses alone are
-// looked for on all interfaces of the host, on every node. Pods are captured on their own interfaces: these carry the packets
-// from and to the pods' addresses, whatever these are, so the filter does not name them.
+// Reads a PacketCaptureConfig: its spec becomes an intent, or a rejection with the reason. Pure; never throws. Addresses alone are
+// captured on all interfaces of the host, on every node. Pods are captured on their own interfaces, which carry exactly the packets of
+// their addresses, so the filter does not contain these.
 import { isIPv4, isIPv6 } from 'node:net'
 import { attemptsMax, type SingleFile } from '../../model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } from '../../model/capture.ts'
@@ -12,11 +12,11 @@ import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../field
 import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
-const nameMax = 200 // it becomes part of a file name
+const nameMax = 200 // the name becomes part of a file name
 const listMax = { targetIPs: 256, targetPorts: 64, pods: 256 } as const
-const fileHeaderBytes = 24 // of the one file that is made of all
-const startMs = 300_000 // nodes and pods that are not there by then come too late: every capture comes to an end
-const never = 3_153_600_000_000 // milliseconds: files are not rotated, since they are put together in the end
+const fileHeaderBytes = 24 // of the single file
+const startMs = 300_000 // nodes and pods that appear later do not take part, so that every capture ends
+const fileAgeMsMax = 3_153_600_000_000 // a hundred years: files are not rotated by age, because they are merged at the end
 const forms = ['pcap', 'text', 'stdout'] as const
 
 export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, settings: Settings): Intent | Rejection {
@@ -59,7 +59,7 @@ function readSpec(spec: Fields, settings: Settings): SpecField {
       packets: integer(spec.maxPackets, 'maxPackets', 1) ?? 1_000,
       bytes: bytesMax - fileHeaderBytes,
     },
-    rotation: { fileBytesMax: bytesMax, fileAgeMsMax: never, filesMax: 100 },
+    rotation: { fileBytesMax: bytesMax, fileAgeMsMax, filesMax: 100 },
     snapLength: snapLengthMax,
     payload: 'Full',
     format: 'pcap',
@@ -80,7 +80,7 @@ function sideOf(pods: readonly PodName[]): Pick<Intent, 'scope' | 'matches'> {
   return { scope, matches: (_, { namespace, name }) => wanted.has(`${namespace}/${name}`) }
 }
 
-/** `(host A or net B) and (port P or port Q) and (filter)`, without what is not there. */
+/** `(host A or net B) and (port P or port Q) and (filter)`, without empty parts. */
 function bracketed(addresses: readonly string[], ports: readonly string[], filter: string): string {
   const parts = [addresses.join(' or '), ports.join(' or '), filter].filter(part => part !== '')
   return parts.map(part => `(${part})`).join(' and ')

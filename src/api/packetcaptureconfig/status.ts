@@ -1,6 +1,6 @@
-// The status of a PacketCaptureConfig. Pure. In: what its spec means, what every node says of it, the status of before, the time.
-// Out: phase, message and the nodes' files by their addresses; when to look again by itself. A phase that ends it stays, whatever
-// becomes of the files. A node that says nothing is waited for while it can still begin.
+// The status of a PacketCaptureConfig. Pure. In: its intent, each node's report, the previous status, the time. Out: phase, message, each
+// node's file by the node's address, and when the status changes by itself. A final phase stays, also when files are deleted later.
+// A node without a report is waited for while it can still begin.
 
 import { timeOf } from '../../core/status/endpointStatus.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
@@ -11,7 +11,7 @@ import { firstReportMs } from '../reconciliation.ts'
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
 type NodeState = Lowercase<ConfigPhase>
 
-/** `attempts`: failed so far; missing: none. */
+/** `attempts`: failed attempts; missing: none. */
 export type NodeFile = { readonly status: NodeState; readonly output_file: string; readonly file_size: number; readonly attempts?: number }
 
 export type PacketCaptureConfigStatus = {
@@ -21,7 +21,7 @@ export type PacketCaptureConfigStatus = {
   readonly captureFiles: Readonly<Record<string, NodeFile>>
 }
 
-/** What a node reports. `silentSinceMs`: its agent has stopped reporting. */
+/** One node's report. `silentSinceMs`: when its agent stopped reporting. */
 export type ConfigRow = {
   readonly file: Pick<FileStatus, 'node' | 'state' | 'message' | 'endpoints'>
   readonly artifact?: ArtifactStatus
@@ -34,8 +34,8 @@ export type ConfigRow = {
 export type ConfigInput = {
   readonly read: Intent | Rejection
   readonly rows: readonly ConfigRow[]
-  readonly addresses: ReadonlyMap<string, string> // by node, of all that report
-  readonly previous: Partial<PacketCaptureConfigStatus> | undefined // as it was written, perhaps by another
+  readonly addresses: ReadonlyMap<string, string> // by node, of all nodes that report
+  readonly previous: Partial<PacketCaptureConfigStatus> | undefined // as written, possibly by another program
   readonly nowMs: number
 }
 
@@ -53,14 +53,14 @@ export function packetCaptureConfigStatus({ read, rows, addresses, previous, now
   const nodes = read.ok ? nodesOf(read, rows, addresses, nowMs) : []
   const { phase, message } = endOf(previous, read) ?? phaseOf(read, nodes, nowMs)
   const files = Object.fromEntries(nodes.map(({ node, file }) => [keyOf(node, nodes, addresses), file]))
-  const wakes = read.ok ? [read.createdAtMs + firstReportMs, overAtMs(read)] : []
+  const wakes = read.ok ? [read.createdAtMs + firstReportMs, deadlineMs(read)] : []
   return {
     status: { observedGeneration: read.generation, phase, message, captureFiles: files },
     wakeAtMs: Math.min(never, ...wakes.filter(atMs => atMs > nowMs)),
   }
 }
 
-/** undefined: it is not over, or was edited since. */
+/** undefined: the capture is not over, or was edited since. */
 function endOf(
   { observedGeneration, phase, message = '' }: NonNullable<ConfigInput['previous']> = {},
   { generation }: ConfigInput['read'],
@@ -78,7 +78,7 @@ function phaseOf(
   const failed = nodes.filter(({ state }) => state === 'failed')
   const completed = nodes.filter(({ state }) => state === 'completed')
   const notes = nodes.flatMap(({ node, state, message }) => (message && state !== 'failed' ? [`${node}: ${message}`] : []))
-  const isAll = failed.length + completed.length === nodes.length && nowMs >= Math.min(read.createdAtMs + firstReportMs, overAtMs(read))
+  const isAll = failed.length + completed.length === nodes.length && nowMs >= Math.min(read.createdAtMs + firstReportMs, deadlineMs(read))
   if (isAll && failed.length === 0) return { phase: 'Completed', message: ['Packet capture completed on all nodes', ...notes].join('; ') }
   if (isAll) return { phase: 'Failed', message: failureOf(failed, completed.length) }
   const isRunning = nodes.some(({ state }) => state === 'running' || state === 'completed')
@@ -97,21 +97,21 @@ function failureOf(failed: readonly StatusText[], completed: number): string {
 
 function noNode(read: Intent, nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
   const missing = read.scope.kind === 'Host' ? 'No node has reported yet' : 'None of the pods is on a node yet'
-  if (nowMs < overAtMs(read)) return { phase: 'Starting', message: missing }
+  if (nowMs < deadlineMs(read)) return { phase: 'Starting', message: missing }
   return { phase: 'Failed', message: `Packet capture failed: ${missing.replace('yet', 'in time')}` }
 }
 
-/** Those that take part. Of the host: all that report. */
+/** The nodes that take part; in a capture of the host, all nodes that report. */
 function nodesOf(read: Intent, rows: readonly ConfigRow[], addresses: ConfigInput['addresses'], nowMs: number): StatusText[] {
-  const told = rows.map(row => textOf(row, read))
-  const known = new Set(told.map(({ node }) => node))
+  const reported = rows.map(row => textOf(row, read))
+  const known = new Set(reported.map(({ node }) => node))
   const silent = read.scope.kind === 'Host' ? [...addresses.keys()].filter(node => !known.has(node)) : []
-  const isLate = nowMs >= overAtMs(read)
+  const isLate = nowMs >= deadlineMs(read)
   const missing = silent.map((node): StatusText => {
     const state = isLate ? 'failed' : 'starting'
     return { node, state, file: noFile(read, state), ...(isLate && { message: 'it did not take part' }) }
   })
-  return [...told, ...missing].toSorted((a, b) => (a.node < b.node ? -1 : 1))
+  return [...reported, ...missing].toSorted((a, b) => (a.node < b.node ? -1 : 1))
 }
 
 function textOf(row: ConfigRow, read: Intent): StatusText {
@@ -160,13 +160,13 @@ function isPrinted({ artifact }: Intent): boolean {
   return artifact?.kind === 'SingleFile' && artifact.form === 'stdout'
 }
 
-/** Addresses are the nodes' own; should two nodes tell the same one, the others go by their names. */
+/** A node's address; if two nodes report the same address, the second one's name. */
 function keyOf(node: string, nodes: readonly StatusText[], addresses: ConfigInput['addresses']): string {
   const address = addresses.get(node)
   const first = nodes.find(other => addresses.get(other.node) === address)
   return address === undefined || first?.node !== node ? node : address
 }
 
-function overAtMs({ window }: Intent): number {
+function deadlineMs({ window }: Intent): number {
   return (window.endMs ?? never) + lateMs
 }

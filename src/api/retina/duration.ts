@@ -1,5 +1,5 @@
-// A duration as Go writes it ("1h30m", "1.5s", "500ms"), in milliseconds, rounded up: what is asked for is never no limit.
-// Throws RangeError without the field's name.
+// Reads a duration as Go writes it ("1h30m", "1.5s", "500ms"). Pure. Out: milliseconds, rounded up, so that a short duration does not
+// become no limit. Throws RangeError without the field's name.
 
 const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 const part = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g

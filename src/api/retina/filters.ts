@@ -1,13 +1,13 @@
-// Retina's filters as one pcap expression: what the user wrote, and included, and not excluded. Whose packets it may be is not
-// in it: that is the interface's business. Entries of include and exclude are parsed, sorted and written anew, so that neither
-// their order nor their text matters. Throws RangeError in Retina's words where it has some.
+// Builds one pcap expression of Retina's filters: the user's expression, the included and the excluded entries. Pure. The interface
+// selects whose packets are captured, not this filter. Entries are parsed, sorted and printed anew, so that neither their order nor their
+// spelling matters. Throws RangeError, in Retina's words where Retina has some.
 import { isIPv4, isIPv6 } from 'node:net'
 import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
 export type RetinaFilters = { readonly include?: readonly string[] | null; readonly exclude?: readonly string[] | null }
 
-/** '' for everything. */
+/** '' matches all packets. */
 export function systemExpression({ include, exclude }: RetinaFilters): string {
   const included = groupOf(include ?? [])
   const excluded = groupOf(exclude ?? [])
@@ -21,12 +21,12 @@ export function addressExpression(sourceIPs: readonly string[], destinationIPs: 
   return allOf(sources, destinations)
 }
 
-/** ANDed, with brackets where both are given: as Retina writes it. */
+/** ANDed, with brackets where both are given, as Retina does. */
 export function allOf(first: string, second: string): string {
   return first === '' || second === '' ? first + second : `(${first}) and (${second})`
 }
 
-/** A filter in pcap's language, as the user wrote it. */
+/** Checks a filter in pcap's language as the user wrote it. */
 export function checkUserFilter(text: string): void {
   if (text.trim() === '') throw new RangeError('tcpdump filter cannot be empty or whitespace-only')
   const flag = text.split(/\s+/).find(token => /^--?[A-Za-z]/.test(token))
@@ -49,7 +49,7 @@ function combined(word: string, parts: readonly string[]): string {
 
 type FilterEntry = { readonly where: string; readonly ports: string } // '' for any; never both
 
-// An address without a port covers the same address with one.
+// An entry without a port includes entries of the same address with a port.
 function groupOf(entries: readonly string[]): string {
   const read = entries.filter(entry => entry !== '').map(readEntry)
   const whole = new Set(read.filter(({ ports }) => ports === '').map(({ where }) => where))
@@ -64,7 +64,7 @@ function keyOf({ where, ports }: FilterEntry): string {
 
 const form = /^(?:\[(?<bracketed>[^\]]*)\]|(?<plain>[^:[\]]*))(?::(?<after>[^:]*))?$/
 
-/** An address, a network, a port, a range of ports, or the first two with one of the others behind a colon. */
+/** An address, a network, a port or a range of ports; or an address or network, a colon, and a port or range. */
 function readEntry(entry: string): FilterEntry {
   const { bracketed, plain, after } = form.exec(entry)?.groups ?? {}
   const isPortAlone = after === undefined && plain !== undefined && /^\d+(-\d+)?$/.test(plain)

@@ -1,8 +1,8 @@
-// Which nodes are let through to a capture whose number of nodes is limited. Pure. In: the resource's own pass, how many nodes it
-// needs now, which nodes wait. Out: the pass as it should be, and what exceeds the limit.
-// All or nothing at first: a capture that needs more nodes than it may have begins on none. Once let through it is not stopped by pods
-// on more nodes: each gets a place while there is one, and waits after that. A node keeps its place until the spec is changed, which
-// is counted as a new one. So a pass never names more nodes than the limit.
+// Grants the nodes of a capture whose number of nodes is limited. Pure. In: the resource's pass, how many nodes it needs, which nodes
+// wait. Out: the pass as it should be, and what exceeds the limit.
+// At first all or nothing: a capture that needs more nodes than the limit begins on none. Afterwards pods on more nodes do not stop it:
+// each new node gets a place while there is one, and then waits. A node keeps its place until the spec changes, which starts a new
+// count. A pass therefore never names more nodes than the limit.
 import type { Pass, Quota } from '../../model/quota.ts'
 import type { ObjectMeta } from '../../model/world.ts'
 import type { Exceeded } from '../reconciliation.ts'
@@ -17,7 +17,7 @@ export type PassInput = {
 
 export type PassGrant = { readonly pass: Pass | undefined; readonly exceeded?: Exceeded }
 
-/** Its nodes were counted for this spec, and let through. One that is being deleted is over. */
+/** Its nodes were counted for this spec and granted. A capture that is being deleted needs no count. */
 export function isCounted({ metadata, quota: { pass } }: Pick<PassInput, 'metadata' | 'quota'>): boolean {
   if (metadata.deletionTimestamp !== undefined) return true
   return pass !== undefined && pass.nodes.length > 0 && pass.generation === metadata.generation
@@ -48,7 +48,7 @@ function withLatecomers(pass: Pass, { quota: { nodesMax: limit }, waiting }: Pas
   }
 }
 
-/** Time runs since the first node was let through, whatever was changed afterwards. */
+/** The duration runs from the first grant; later changes do not move it. */
 function passOf({ metadata, quota, nowMs }: PassInput, nodes: readonly string[]): Pass {
   const { uid, generation, creationTimestamp } = metadata
   const sinceMs = quota.pass?.sinceMs ?? Math.max(nowMs, Date.parse(creationTimestamp) || 0)

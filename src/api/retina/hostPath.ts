@@ -1,17 +1,17 @@
-// Where on a node the archives of a capture go: a path below the directory that the administrator has set, by Retina's rules and
-// in its words. Pure: links are not looked at here, src/artifacts follows none. Throws RangeError.
+// Where on a node a capture's archives are stored: a path below the administrator's directory, by Retina's rules and in its words. Pure.
+// In: the path and the base. Out: the place. Throws RangeError. src/artifacts follows no symbolic links below the base.
 import type { HostPlace } from '../../model/artifact.ts'
 
 const standardBase = '/var/log/retina/captures'
 
-/** `base` is the administrator's, absolute; '' is Retina's own. */
+/** `base`: the administrator's absolute directory; '': Retina's default. */
 export function hostPlace(raw: string, base: string): HostPlace {
   const root = base === '' ? standardBase : base
   if (!root.startsWith('/')) throw new RangeError(`invalid hostPath base directory: ${JSON.stringify(base)} must be absolute`)
   return { base: `/${cleaned(root).join('/')}`, below: hostPathParts(raw) }
 }
 
-/** What is left of a relative path that stays where it is. */
+/** The names of a relative path that stays below its base. */
 function hostPathParts(raw: string): string[] {
   if (raw === '') throw new RangeError('hostPath is empty')
   if (/^([/\\]|[A-Za-z]:[/\\])/.test(raw))

@@ -1,5 +1,5 @@
-// Kubernetes' LabelSelector: labels that are asked for by name and value. In: the selector as written. Out: a predicate and one
-// line that says the same. Nothing in it matches everything. Throws RangeError that names the field below the selector.
+// Reads Kubernetes' LabelSelector. Pure. In: the selector as written; an empty one matches everything. Out: a predicate, and one line that
+// describes it. Throws RangeError that names the field below the selector.
 
 export type LabelSelector = {
   readonly matchLabels?: Readonly<Record<string, string>>
@@ -38,7 +38,7 @@ function requirement({ key, operator, values = [] }: Expression, field: string):
     case 'NotIn': {
       if (values.length === 0) throw new RangeError(`${field}.values: found none, expected at least one for ${operator}`)
       const listed = `(${values.toSorted().join(',')})`
-      // As Kubernetes has it, NotIn also holds where the label is missing.
+      // As in Kubernetes, NotIn also holds where the label is missing.
       return operator === 'In'
         ? { text: `${key} in ${listed}`, holds: label => values.includes(label(key) ?? '') && label(key) !== undefined }
         : { text: `${key} notin ${listed}`, holds: label => label(key) === undefined || !values.includes(label(key) ?? '') }

@@ -1,6 +1,6 @@
-// The controller's pass on a capture: the nodes that may begin it, as an annotation. A watch that follows metadata alone shows it, so
-// that a node hears of it without asking. Who may write it is said in the manifests' admission.yaml: whoever may write status.
-// Pure; what is not a pass of this very resource is none.
+// Reads and writes the controller's pass on a capture: an annotation with the nodes that may begin it. Pure. A metadata watch shows it, so
+// nodes need no further request. The manifests' admission.yaml allows it only to accounts that may write status. A pass for another uid
+// is ignored.
 
 import type { Labels } from '../../model/labels.ts'
 import type { Pass } from '../../model/quota.ts'
@@ -15,7 +15,7 @@ export function passIn({ uid, annotations }: Pick<ObjectMeta, 'uid' | 'annotatio
   return pass?.uid === uid ? pass : undefined
 }
 
-/** The resource's annotations with that pass. */
+/** The resource's annotations with this pass. */
 export function annotationsWith(annotations: Labels | undefined, pass: Pass): Labels {
   return { ...annotations, [annotation]: JSON.stringify(pass) }
 }

@@ -1,6 +1,6 @@
-// How one Capture of retina.sh stands on all nodes, and whether it may go. Pure. In: the resource, what its spec means, every
-// node's row, the time. Out: its status, its news, its finalizers.
-// A finalizer holds a deleted capture until its nodes have packed what they hold: a bounded time, and not for nodes that are silent.
+// Reconciles one Capture of retina.sh: its status, its Events, its finalizers, and whether it may be removed. Pure. In: the resource, its
+// intent, each node's observation, the time. Out: the reconciliation.
+// A finalizer keeps a deleted capture until its nodes have packed their files: for a bounded time, and not for silent nodes.
 
 import { withUploads } from '../../core/status/uploads.ts'
 import type { CaptureEvent } from '../../model/event.ts'
@@ -10,7 +10,7 @@ import { firstReportMs, type NodeObservation, type ReconcileInput, type Reconcil
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
 
 const never = Number.POSITIVE_INFINITY
-const flushMs = 1_800_000 // Retina's time of grace
+const flushMs = 1_800_000 // Retina's grace period
 
 export function reconcileRetinaCapture({
   capture,
@@ -48,10 +48,10 @@ export function reconcileRetinaCapture({
   const stored = new Map(status.files.map(file => [file.node, file.uploads]))
   const state = ({ row }: NodeObservation) =>
     stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
-  const held = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
+  const holdMs = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
   const isRefused = !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
-  const finalizers = finalizersOf(metadata, isRefused, held <= nowMs)
-  const wakes = [answeredAtMs, held].filter(atMs => atMs > nowMs)
+  const finalizers = finalizersOf(metadata, isRefused, holdMs <= nowMs)
+  const wakes = [answeredAtMs, holdMs].filter(atMs => atMs > nowMs)
   return {
     status,
     events: eventsFor(before?.conditions ?? [], status.conditions),
@@ -61,16 +61,20 @@ export function reconcileRetinaCapture({
   }
 }
 
-/** As in Retina, when all have succeeded; here, when nothing is left on the nodes either. That it is complete was told before. */
-function mayBeRemoved(read: ReconcileInput['read'], found: readonly NodeObservation[], told: readonly RetinaCondition[] = []): boolean {
+/** As in Retina, once all nodes have succeeded; here also once no file is left on a node and the status shows the completion. */
+function mayBeRemoved(
+  read: ReconcileInput['read'],
+  found: readonly NodeObservation[],
+  conditions: readonly RetinaCondition[] = [],
+): boolean {
   const isWanted = read.ok && read.output?.isCleanedUp === true
-  const isComplete = told.some(({ type, status }) => type === 'complete' && status === 'True')
+  const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
   return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
 }
 
 type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }
 
-/** Whatever the limit is now: what was captured is packed and told of. */
+/** A node that began is reported and packs its files, even if the limit is lower now. */
 function hasBegun({ artifact, file }: NodeObservation['row']): boolean {
   return artifact !== undefined || file.endpoints.some(({ startedAt }) => startedAt !== undefined)
 }
@@ -83,7 +87,7 @@ function nodeOf({ row, silentSinceMs }: NodeObservation, uploads: UploadResults 
   return { file: isSilent ? { ...file, message } : file, problems, isSilent, ...(artifact && { artifact }), ...done }
 }
 
-/** In Retina's words; a pod that comes later is found later. */
+/** In Retina's words. A pod that appears later is found in a later turn. */
 function missingOf(spec: Spec, namespace: string, found: readonly NodeObservation[]): string | undefined {
   const pods = new Set(found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod)))
   const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(name => !pods.has(name))
@@ -91,7 +95,7 @@ function missingOf(spec: Spec, namespace: string, found: readonly NodeObservatio
   return found.length === 0 ? 'no targets are selected by node selector, pod selector, or pod names' : undefined
 }
 
-/** When a deleted capture may go at the latest; in the past: now. */
+/** When the finalizer of a deleted capture is removed at the latest; in the past: now. */
 function holdUntilMs(
   deletionTimestamp: string | undefined,
   generation: number,
@@ -106,15 +110,15 @@ function holdUntilMs(
 
 type HeldFinalizer = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
 
-/** What they should be; undefined: what they are. One that cannot be carried out needs none. */
+/** The wanted finalizers; undefined: no change. A refused capture needs none. */
 function finalizersOf(
   { finalizers = [], deletionTimestamp }: HeldFinalizer,
   isRefused: boolean,
-  mayGo: boolean,
+  mayBeReleased: boolean,
 ): readonly string[] | undefined {
   const isHeld = finalizers.includes(finalizer)
   if (deletionTimestamp === undefined) return isHeld || isRefused ? undefined : [...finalizers, finalizer]
-  return isHeld && mayGo ? finalizers.filter(name => name !== finalizer) : undefined
+  return isHeld && mayBeReleased ? finalizers.filter(name => name !== finalizer) : undefined
 }
 
 function eventsFor(before: readonly RetinaCondition[], now: readonly RetinaCondition[]): CaptureEvent[] {

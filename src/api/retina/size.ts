@@ -1,6 +1,6 @@
-// How much a Retina Capture keeps. In: maxCaptureSize and fileCount, the node's settings. Out: the engine's limits and rotation.
-// Without fileCount the size is of everything on the node, in MiB, and ends the capture; with it of each file, in MB, and the
-// oldest file gives way: as Retina and tcpdump have it. Throws RangeError.
+// Reads how much a Retina Capture keeps. Pure. In: maxCaptureSize and fileCount, the node's settings. Out: limits and rotation.
+// Without fileCount the size is a limit in MiB on all files of the node, and ends the capture. With fileCount it is the size of each file
+// in MB, and the oldest file is deleted: as in Retina and tcpdump. Throws RangeError.
 import type { Limits, Rotation } from '../../model/capture.ts'
 import type { Settings } from '../../model/settings.ts'
 
@@ -9,7 +9,7 @@ export type CaptureSize = { readonly maxCaptureSize?: number | null; readonly fi
 export type ReadSize = { readonly limits: Limits; readonly rotation: Rotation; readonly notes: readonly string[] }
 
 const forEverMs = 3_153_600_000_000
-const filesKept = 1_000 // none gives way: a restart of the agent begins another file
+const filesKept = 1_000 // no file is deleted: a restart of the agent begins another file
 
 export function readSize({ maxCaptureSize, fileCount }: CaptureSize, { captureDiskBytesMax }: Settings): ReadSize {
   const size = whole('captureOption.maxCaptureSize', maxCaptureSize ?? 0, 0)

@@ -1,5 +1,4 @@
-// A Capture of retina.sh as written to what the engine acts upon, or to the reason why not, in Retina's words and its order of
-// looking. Pure; never throws.
+// Reads a Capture of retina.sh: its spec becomes an intent, or a rejection in Retina's words and its order of checks. Pure; never throws.
 import type { HostPlace } from '../../model/artifact.ts'
 import { type Intent, type Rejection, snapLengthMax, type Window } from '../../model/capture.ts'
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
@@ -18,7 +17,7 @@ import { displayFlags } from './tcpdumpFlags.ts'
 
 type ReadContext = Pick<World, 'settings' | 'nodeLabels' | 'namespaceLabels'>
 
-/** What the schema lets through; an older one may have let through more. */
+/** What the schema allows; an older one may have allowed more. */
 type Spec = {
   readonly captureConfiguration?: {
     readonly captureTarget?: CaptureTarget
@@ -41,35 +40,35 @@ type CaptureOption = CaptureSize &
   }
 type OutputConfiguration = Readonly<Record<string, unknown>> & { readonly hostPath?: string | null }
 
-// Nodes begin within that time of each other. One that finds its first pod later ends with the others.
+// Nodes begin within this time of each other. A node that finds its first pod later ends with the others.
 const beginMs = 30_000
 
-export function retinaIntent(document: ForeignCapture, surroundings: ReadContext): Intent | Rejection {
+export function retinaIntent(document: ForeignCapture, context: ReadContext): Intent | Rejection {
   const { namespace, name, uid, generation } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
   try {
-    return { ok: true, capture, key, generation, ...readSpec(document, surroundings) }
+    return { ok: true, capture, key, generation, ...readSpec(document, context) }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return { ok: false, capture, key, generation, message: error.message }
   }
 }
 
-function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
+function readSpec({ metadata, spec }: ForeignCapture, context: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
   const { captureConfiguration = {}, outputConfiguration = {}, cleanUpAfterUpload = false } = spec as Spec
   const option = captureConfiguration.captureOption ?? {}
   const interfaces = (option.interfaces ?? []).map(name => name.trim()).filter(name => name !== '')
-  const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, { ...surroundings, namespace: metadata.namespace })
+  const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, { ...context, namespace: metadata.namespace })
   if (!isGiven(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
-  const size = readSize(option, surroundings.settings)
-  const place = readPlace(outputConfiguration, surroundings.settings.captureHostPathBaseDir)
+  const size = readSize(option, context.settings)
+  const place = readPlace(outputConfiguration, context.settings.captureHostPathBaseDir)
   const output = readOutput(outputConfiguration, cleanUpAfterUpload, 'outputConfiguration')
   const { filter, notes } = readFilter(captureConfiguration)
   const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
-  const quota = readQuota(metadata, surroundings.settings)
+  const quota = readQuota(metadata, context.settings)
   const beginsAtMs = quota ? quota.pass?.sinceMs : createdAtMs
   const isOfPods = target.scope.kind === 'Namespaces' && !captureConfiguration.captureTarget?.nodeSelector
   return {
@@ -82,7 +81,7 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext)
     snapLength: snapLengthOf(option.packetSize),
     payload: 'Full',
     format: 'pcap',
-    vantage: isOfPods ? 'Auto' : 'HostVeth', // a node's own interface has one side
+    vantage: isOfPods ? 'Auto' : 'HostVeth', // a node's own interface has only this side
     artifact: {
       kind: 'RetinaArchive',
       createdAtMs,
@@ -103,14 +102,14 @@ function readSpec({ metadata, spec }: ForeignCapture, surroundings: ReadContext)
   }
 }
 
-/** A pass for more nodes than the limit, which was another when it was given, is none. */
+/** A pass for more nodes than the limit was granted under another limit and is ignored. */
 function readQuota(metadata: ObjectMeta, { captureJobNumLimit: nodesMax }: Settings): Quota | undefined {
   if (nodesMax === 0) return undefined
   const pass = passIn(metadata)
   return { nodesMax, ...(pass && pass.nodes.length <= nodesMax && { pass }) }
 }
 
-/** `beginsAtMs` undefined: nobody has let it through yet, so that no time runs. */
+/** `beginsAtMs` undefined: no node has a pass yet, so its duration does not run. */
 function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined, deletionTimestamp: string | undefined): Window {
   const ends = [
     ...(durationMs === undefined || beginsAtMs === undefined ? [] : [beginsAtMs + beginMs + durationMs]),
@@ -119,7 +118,7 @@ function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined
   return ends.length === 0 ? {} : { endMs: Math.min(...ends) }
 }
 
-/** Where the archive goes on the node; undefined: only elsewhere. */
+/** Where the archive is stored on the node; undefined: it is only uploaded. */
 function readPlace({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
   if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
     throw new RangeError('At least one output configuration should be set')

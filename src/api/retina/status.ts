@@ -1,7 +1,7 @@
-// How Retina's Capture stands on all nodes, in Retina's words; where Retina counts its Jobs, nodes are counted. Pure. In: what each
-// node reports, whether the capture could be read, the status of before, the time. Out: the status as its schema describes it.
-// A node is active until its archive is made, has failed when it has none, and has succeeded otherwise. Nothing depends on what
-// was so before except the times: when a condition last changed, and when the capture was complete for the first time.
+// The status of Retina's Capture, in Retina's words; where Retina counts its Jobs, nodes are counted. Pure. In: each node's report,
+// whether the spec was readable, the previous status, the time. Out: the status as its schema describes it.
+// A node is active until its archive is made, failed without one, and succeeded otherwise. Only times depend on the previous status:
+// when a condition last changed, and when the capture first was complete.
 import { filesWithin } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
@@ -15,7 +15,7 @@ export type RetinaNode = {
   readonly problems: readonly Problem[]
   readonly artifact?: ArtifactStatus
   readonly isSilent: boolean
-  readonly uploads?: readonly UploadStatus[] // since the controller leads
+  readonly uploads?: readonly UploadStatus[] // since this controller leads
   readonly uploadFailure?: string | undefined
 }
 
@@ -31,7 +31,7 @@ export type RetinaCondition = {
 export type RetinaStatus = {
   readonly conditions: readonly RetinaCondition[]
   readonly startTime: string
-  readonly completionTime?: string // after success only, and never changed
+  readonly completionTime?: string // set at the first success and never changed
   readonly active?: number
   readonly succeeded?: number
   readonly failed?: number
@@ -43,15 +43,15 @@ type RetinaFile = FileStatus & { readonly artifact?: ArtifactStatus }
 export type RetinaInput = {
   readonly createdAtMs: number
   readonly generation: number
-  readonly refusal: string | undefined // why the capture cannot be carried out at all
+  readonly refusal: string | undefined // why the capture is refused
   readonly exceeded?: Exceeded | undefined
-  readonly nodes: readonly RetinaNode[] // that have, or had, something of the capture
-  readonly missing: string | undefined // why nobody was found, once there was time enough to look
-  readonly isAwaited?: boolean // nodes that have not said yet whether they take part
+  readonly nodes: readonly RetinaNode[] // that have, or had, endpoints of the capture
+  readonly missing: string | undefined // why no target was found, once the nodes had time to report
+  readonly isAwaited?: boolean // other nodes may still report that they take part
   readonly notes: readonly string[]
-  readonly outputs?: readonly string[] // where archives go besides
-  readonly missingSecrets?: readonly string[] // that uploads were asked to use
-  readonly namespace?: string // theirs
+  readonly outputs?: readonly string[] // fields of the outputs to which archives are uploaded
+  readonly missingSecrets?: readonly string[] // Secrets that uploads refer to and that do not exist
+  readonly namespace?: string // of these Secrets
   readonly previous: Partial<RetinaStatus> | undefined
   readonly nowMs: number
 }
@@ -68,7 +68,7 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
   })
   const input = { ...given, nodes }
   const count = countOf(nodes, outputs)
-  const conditions = conditionsOf(input, count).map(said => dated(said, input))
+  const conditions = conditionsOf(input, count).map(condition => dated(condition, input))
   const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
   const completionTime = previous?.completionTime ?? (isComplete ? endOf(nodes, nowMs) : undefined)
   const status: RetinaStatus = {
@@ -92,9 +92,9 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
-  const told = (message: string) => truncateText([message, ...remarks].join('; '), messageMax)
+  const withRemarks = (message: string) => truncateText([message, ...remarks].join('; '), messageMax)
   const errors = oneOf([
-    ...(failed > 0 ? [failure('RunJobFailed', told(`${failed} Capture jobs are in failed state`))] : []),
+    ...(failed > 0 ? [failure('RunJobFailed', withRemarks(`${failed} Capture jobs are in failed state`))] : []),
     ...uploadErrors(input),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
   ])
@@ -104,7 +104,7 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
         type: 'complete',
         status: 'False',
         reason: 'JobsInProgress',
-        message: told(`${active}/${total} Capture jobs are in progress, waiting for completion`),
+        message: withRemarks(`${active}/${total} Capture jobs are in progress, waiting for completion`),
       },
       ...errors,
     ]
@@ -112,12 +112,12 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
     type: 'complete',
     status: 'True',
     reason: 'JobsCompleted',
-    message: told(`All ${total} Capture jobs are completed`),
+    message: withRemarks(`All ${total} Capture jobs are completed`),
   }
   return succeeded === total && missing === undefined ? [complete] : errors
 }
 
-/** A status has one condition of a type: the gravest reason, and all that is said. */
+/** A status has one condition of a type: the gravest reason, with all messages. */
 function oneOf(errors: readonly StatusMessage[]): StatusMessage[] {
   return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
 }
@@ -126,18 +126,18 @@ function failure(reason: RetinaReason, message: string): StatusMessage {
   return { type: 'error', status: 'True', reason, message: truncateText(message, messageMax) }
 }
 
-/** What a user should know of a node beside how far it is. */
+/** Remarks on a node beside its progress. */
 function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[] {
-  const said = [
+  const remarks = [
     ...(isSilent || stateOf(file, artifact) === 'failed' ? [file.message] : []),
     artifact?.error,
     artifact?.note,
     ...problems.map(({ reason, message }) => `${reason}: ${message}`),
   ]
-  return [...new Set(said.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
+  return [...new Set(remarks.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
 }
 
-// Retina says this of blobs and buckets alike.
+// Retina uses this message for blobs and buckets alike.
 function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): StatusMessage[] {
   const secrets = missingSecrets.map(name => `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`)
   const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
@@ -153,7 +153,7 @@ function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Node
   return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
 }
 
-/** A node that is over and never had an open tap packs nothing: nobody would wait for it. An archive has to be where it belongs. */
+/** A finished node that never had an open tap makes no archive and has failed. An archive counts once it is stored in every output. */
 export function stateOf(
   { state, endpoints, uploads }: FileStatus,
   artifact: ArtifactStatus | undefined,
@@ -166,10 +166,10 @@ export function stateOf(
   return state === 'Error' ? 'failed' : 'active'
 }
 
-function dated(said: StatusMessage, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
-  const before = previous?.conditions?.find(({ type }) => type === said.type)
-  const lastTransitionTime = before?.status === said.status ? before.lastTransitionTime : isoTime(nowMs)
-  return { ...said, lastTransitionTime, observedGeneration: generation }
+function dated(condition: StatusMessage, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
+  const before = previous?.conditions?.find(({ type }) => type === condition.type)
+  const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : isoTime(nowMs)
+  return { ...condition, lastTransitionTime, observedGeneration: generation }
 }
 
 /** When the last endpoint ended. */

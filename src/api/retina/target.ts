@@ -1,6 +1,6 @@
-// Whose packets a Retina Capture takes. In: its captureTarget as written. Out: the engine's scope and selector. Pure; throws
-// RangeError in Retina's words, in its order. Pods are captured on their own interfaces, never by address: a pod without one
-// is waited for, and nothing widens a capture.
+// Reads whose packets a Retina Capture takes. Pure. In: its captureTarget as written. Out: scope and selector. Throws RangeError in
+// Retina's words and order. Pods are captured on their own interfaces, never by address: a pod without an interface is waited for,
+// and nothing widens a capture.
 import type { Intent, Scope } from '../../model/capture.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { World } from '../../model/world.ts'
@@ -20,20 +20,20 @@ export type ReadTarget = Pick<Intent, 'scope' | 'selector' | 'matches'>
 
 const noTarget: Scope = { kind: 'Namespaces', names: [] }
 
-/** What is written as {} is there, and matches everything. */
-export function readTarget(target: CaptureTarget, interfaces: readonly string[], place: NodePlace): ReadTarget {
+/** A selector written as {} is present and matches everything. */
+export function readTarget(target: CaptureTarget, interfaces: readonly string[], context: NodePlace): ReadTarget {
   const { nodeSelector, namespaceSelector, podSelector } = target
   const podNames = target.podNames ?? []
   checkTarget(target)
-  if (nodeSelector) return nodesOf(nodeSelector, interfaces, place)
+  if (nodeSelector) return nodesOf(nodeSelector, interfaces, context)
   if (podNames.length > 0)
     return {
-      scope: { kind: 'Namespaces', names: [place.namespace] },
+      scope: { kind: 'Namespaces', names: [context.namespace] },
       selector: `pods ${podNames.join(', ')}`,
       matches: (_, { name }) => podNames.includes(name),
     }
   const pods = readSelector('podSelector', podSelector ?? {})
-  const namespaces = namespaceSelector ? namespacesOf(namespaceSelector, place) : { names: [place.namespace], text: place.namespace }
+  const namespaces = namespaceSelector ? namespacesOf(namespaceSelector, context) : { names: [context.namespace], text: context.namespace }
   return {
     scope: { kind: 'Namespaces', names: namespaces.names },
     selector: `pods ${pods.text || 'all'} of namespaces ${namespaces.text || 'all'}`,

@@ -1,5 +1,5 @@
-// Retina's options for tcpdump, as flags in its order. In: captureOption. Out: fixed words, never a user's text. Options come as
-// booleans or, of those that exclude each other, as one word. Throws RangeError that names what cannot go together.
+// Converts Retina's options for tcpdump to flags, in its order. Pure. In: captureOption, with options as booleans or, where they exclude
+// each other, as one word. Out: fixed flags, never a user's text. Throws RangeError that names options which exclude each other.
 
 type Options = Readonly<Record<string, unknown>>
 type Group = { readonly field: string; readonly words: readonly (readonly [word: string, flag: string, boolean: string])[] }
@@ -47,7 +47,7 @@ const groups: readonly Group[] = [
   },
 ]
 
-/** `display`: those that shape text; none of them, no text. `all`: with those that in tcpdump change how it captures. */
+/** `display`: flags of the text output; without one there is no text. `all`: also flags of how tcpdump captures. */
 export function displayFlags(options: Options): { readonly display: readonly string[]; readonly all: readonly string[] } {
   const chosen = (list: readonly (readonly [string, string])[]) => list.filter(([field]) => options[field] === true).map(([, flag]) => flag)
   const display = [...chosen(simple), ...groups.flatMap(group => oneOf(group, options))]
