@@ -1,7 +1,7 @@
 // How often a status is written: at once for a few nodes, less often for many, because a write is as long as the number of nodes. Pure.
 // In: the written status of any API, the new one. Out: when the new one may be written.
 import { isDeepStrictEqual } from 'node:util'
-import { withoutPacketCounts } from '../model/text.ts'
+import { sameButCounts } from '../core/status/counters.ts'
 
 const perNodeMs = { state: 5, counts: 20 } as const
 const mostMs = { state: 10_000, counts: 60_000 } as const
@@ -15,7 +15,7 @@ export type ThrottleTimes = { readonly writtenAtMs: number; readonly nowMs: numb
 export function nextWriteAtMs(written: object | undefined, now: object, { writtenAtMs, nowMs }: ThrottleTimes): number {
   if (isDeepStrictEqual(written, now)) return Number.POSITIVE_INFINITY
   if (writtenAtMs > nowMs) return nowMs
-  const kind = isDeepStrictEqual(withoutCounts(written), withoutCounts(now)) ? 'counts' : 'state'
+  const kind = sameButCounts(written, now) ? 'counts' : 'state'
   return writtenAtMs + Math.min(mostMs[kind], Math.max(leastMs[kind], nodesOf(now) * perNodeMs[kind]))
 }
 
@@ -28,16 +28,4 @@ export function nodesOf(status: object | undefined): number {
 /** How often a capture on so many nodes is reconciled: folding costs as much as writing. */
 export function writeIntervalMs(nodes: number): number {
   return Math.min(mostMs.state, nodes * perNodeMs.state)
-}
-
-// File names change with the counts, because a busy capture rotates its files.
-const countsOf: readonly string[] = ['packets', 'bytes', 'dropped', 'fileNames']
-
-function withoutCounts(status: object | undefined): unknown {
-  return JSON.parse(
-    JSON.stringify(status ?? null, (name, value) => {
-      if (countsOf.includes(name)) return undefined
-      return name === 'message' ? withoutPacketCounts(value as string) : value
-    }),
-  )
 }

@@ -53,7 +53,8 @@ export type ArtifactStatus = {
   readonly removed?: boolean // from the node, since all of it is stored elsewhere
 }
 
-export type Problem = { readonly reason: ProblemReason; readonly message: string }
+/** `wording`: the message without its counts, if it has any; only in the process that wrote it, never published. */
+export type Problem = { readonly reason: ProblemReason; readonly message: string; readonly wording?: string }
 
 /** What a node reports of one capture: its element, and what the fold needs beside it. */
 /** No tap of a capture that does not try for ever could be opened yet. `isGivenUp`: and none is tried again. */
@@ -65,6 +66,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isHostNetworked: boolean // only host-networked pods match here
   readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
   readonly problems: readonly Problem[]
+  readonly wording?: string // of the message, as in Problem
   readonly artifact?: ArtifactStatus // of kinds that want one
   readonly failing?: Failing
 }

@@ -5,11 +5,6 @@ export function pluralize(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** The same for two messages that differ only in how many packets they tell of. */
-export function withoutPacketCounts(message: string): string {
-  return message.replaceAll(/\b\d+ packets?\b/g, 'packets')
-}
-
 /** The order of UTF-16 code units, the same in every locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0

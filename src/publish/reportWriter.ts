@@ -2,7 +2,8 @@
 // a sign of life. In: a report each turn. Out: one object, NodeCaptureReport, named after the node. A server that cannot be
 // reached never holds a turn up: the newest report is written when it is back.
 
-import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, withoutCounts } from '../core/status/nodeReport.ts'
+import { sameButCounts } from '../core/status/counters.ts'
+import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, reportState } from '../core/status/nodeReport.ts'
 import { apiErrorMessage, type Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
@@ -29,12 +30,15 @@ const burstMs = 250 // changes that come together are written together
 const apiTimeoutMs = 15_000
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
+/** `state`: the report without its counts, to compare. */
+type WantedReport = { readonly status: NodeReportStatus; readonly state: object }
+
 export class ReportWriter implements Publisher, AsyncDisposable {
   readonly #parts: ReportWriterDeps
   readonly #stop = new AbortController()
   readonly #done: Promise<void>
-  #wanted: NodeReportStatus | undefined
-  #written: NodeReportStatus | undefined
+  #wanted: WantedReport | undefined
+  #written: WantedReport | undefined
   #writtenAtMs = 0
   #isFailing = false
   #wake = new AbortController()
@@ -47,7 +51,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async publish(report: NodeReport): Promise<void> {
     if (!report.world.isSynced) return // what is missing there may be captured all the same: the last report stays
     const { identity, budgets, clockOffsetMs } = this.#parts
-    this.#wanted = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
+    const status = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
+    this.#wanted = { status, state: reportState(report, identity) }
     if (this.#isUrgent()) this.#wake.abort()
   }
 
@@ -55,7 +60,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#done
-    if (this.#wanted && JSON.stringify(this.#wanted) !== JSON.stringify(this.#written))
+    if (this.#wanted && JSON.stringify(this.#wanted.status) !== JSON.stringify(this.#written?.status))
       await this.#write(this.#wanted, AbortSignal.timeout(3_000))
   }
 
@@ -76,7 +81,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async #waitForNews(isDue: boolean): Promise<void> {
     const { clock } = this.#parts
     while (!isDue && !this.#stop.signal.aborted && !this.#isUrgent()) {
-      const isCounted = JSON.stringify(this.#wanted) !== JSON.stringify(this.#written)
+      const isCounted = JSON.stringify(this.#wanted?.status) !== JSON.stringify(this.#written?.status)
       const atMs = this.#writtenAtMs + (isCounted ? countersMs : aliveMs)
       if (clock.now() >= atMs || clock.now() < this.#writtenAtMs) return
       this.#wake = new AbortController()
@@ -86,17 +91,17 @@ export class ReportWriter implements Publisher, AsyncDisposable {
 
   #isUrgent(): boolean {
     if (!this.#wanted) return false
-    return !this.#written || JSON.stringify(withoutCounts(this.#wanted)) !== JSON.stringify(withoutCounts(this.#written))
+    return !this.#written || !sameButCounts(this.#written.state, this.#wanted.state)
   }
 
-  async #write(report: NodeReportStatus, signal: AbortSignal): Promise<boolean> {
+  async #write(report: WantedReport, signal: AbortSignal): Promise<boolean> {
     const { kube, node, clock } = this.#parts
     const reportedAt = new Date(clock.now()).toISOString()
     const body = applyBody({
       apiVersion: 'selcap.dev/v1alpha1',
       kind: 'NodeCaptureReport',
       metadata: { name: node },
-      report: { ...report, reportedAt },
+      report: { ...report.status, reportedAt },
     })
     try {
       const response = await kube({

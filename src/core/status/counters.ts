@@ -1,5 +1,7 @@
-// Counts of packets and bytes: sums that stay exact integers and never decrease. Pure.
+// Counts of packets and bytes: sums that stay exact integers and never decrease, texts with counts, and whether two statuses differ in
+// counts alone. Pure.
 import type { Counts } from '../../model/status.ts'
+import { pluralize } from '../../model/text.ts'
 
 export const noCounts: Counts = Object.freeze({ packets: 0, bytes: 0, dropped: 0 })
 
@@ -18,4 +20,43 @@ export function noLess(now: Counts, before: Counts | undefined): Counts {
 function eachCount(change: (name: keyof Counts, value: number) => number, { packets, bytes, dropped }: Counts): Counts {
   const clamp = (value: number) => Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.trunc(value)))
   return { packets: clamp(change('packets', packets)), bytes: clamp(change('bytes', bytes)), dropped: clamp(change('dropped', dropped)) }
+}
+
+/** A text, and its wording without counts: two texts of one wording differ in counts alone. */
+export type CountedText = { readonly text: string; readonly wording: string }
+
+export function plainText(text: string): CountedText {
+  return { text, wording: text }
+}
+
+/** "1 packet …", "2 packets …". */
+export function packetsText(packets: number, rest: string): CountedText {
+  return { text: `${pluralize(packets, 'packet')} ${rest}`, wording: `packets ${rest}` }
+}
+
+/** Joins all that are not empty. */
+export function joinTexts(texts: readonly CountedText[]): CountedText {
+  const given = texts.filter(({ text }) => text !== '')
+  return { text: given.map(({ text }) => text).join('; '), wording: given.map(({ wording }) => wording).join('; ') }
+}
+
+const countFields: ReadonlySet<string> = new Set(['packets', 'bytes', 'dropped', 'fileNames'])
+
+/**
+ * Whether two statuses differ in counts alone. File names change with the counts, because a busy capture rotates its files. A message
+ * explains the state, reason or phase beside it: while these are the same, only whether there is a message matters.
+ */
+export function sameButCounts(before: unknown, now: unknown): boolean {
+  if (Array.isArray(before) && Array.isArray(now))
+    return before.length === now.length && before.every((each, index) => sameButCounts(each, now[index]))
+  if (!isObject(before) || !isObject(now)) return before === now
+  const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  return names.values().every(name => {
+    if (countFields.has(name)) return true
+    return name === 'message' ? Boolean(before[name]) === Boolean(now[name]) : sameButCounts(before[name], now[name])
+  })
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -3,7 +3,7 @@
 import type { ActualEndpoint } from '../../model/actualState.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
-import { pluralize } from '../../model/text.ts'
+import { type CountedText, joinTexts, packetsText, plainText } from './counters.ts'
 import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 
 export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly EndpointRow[]): Problem[] {
@@ -12,7 +12,7 @@ export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly En
   const refusals = [...Map.groupBy(refused.values(), ({ reason }) => reason)].map(([reason, all]) =>
     problemOf(
       reason,
-      all.map(({ message }) => message),
+      all.map(({ message }) => plainText(message)),
     ),
   )
   const failed = rows.filter(({ tap }) => tap?.state === 'failed')
@@ -27,11 +27,11 @@ export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly En
     problemOf('LostInterface', lost.map(cutOffMessage)),
     problemOf(
       'TapFailed',
-      never.map(({ name, tap }) => `${name}: ${tap?.message ?? 'not opened'}`),
+      never.map(({ name, tap }) => plainText(`${name}: ${tap?.message ?? 'not opened'}`)),
     ),
     problemOf('WriteFailed', [
-      ...(unwritten > 0 ? [`${pluralize(unwritten, 'packet')} received but not written`] : []),
-      ...unwritable.map(({ name, tap }) => `${name}: ${tap?.message}`),
+      ...counted(unwritten, 'received but not written'),
+      ...unwritable.map(({ name, tap }) => plainText(`${name}: ${tap?.message}`)),
     ]),
     problemOf('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
     problemOf('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
@@ -43,20 +43,21 @@ function isCutOff({ isLive, actual }: EndpointRow): boolean {
   return isLive && (actual?.gaps ?? []).some(({ toMs }) => toMs === undefined)
 }
 
-function cutOffMessage({ name, tap, actual }: EndpointRow): string {
+function cutOffMessage({ name, tap, actual }: EndpointRow): CountedText {
   const gap = actual?.gaps.find(({ toMs }) => toMs === undefined)
-  return `${name}: ${tap?.message ?? gap?.reason ?? 'interface lost'}`
+  return plainText(`${name}: ${tap?.message ?? gap?.reason ?? 'interface lost'}`)
 }
 
 /** One problem for many messages: the first few are quoted, the rest counted. */
-function problemOf(reason: ProblemReason, messages: readonly string[], shownMax = 3): Problem {
+function problemOf(reason: ProblemReason, messages: readonly CountedText[], shownMax = 3): Problem {
   const shown = messages.slice(0, shownMax)
   const rest = messages.length - shown.length
-  return { reason, message: [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ') }
+  const { text: message, wording } = joinTexts([...shown, ...(rest > 0 ? [plainText(`and ${rest} more`)] : [])])
+  return { reason, message, ...(wording !== message && { wording }) }
 }
 
-function counted(count: number, what: string): string[] {
-  return count > 0 ? [`${pluralize(count, 'packet')} ${what}`] : []
+function counted(packets: number, rest: string): CountedText[] {
+  return packets > 0 ? [packetsText(packets, rest)] : []
 }
 
 function total(rows: readonly EndpointRow[], name: keyof Pick<ActualEndpoint, 'dropped' | 'refused' | 'truncated'>): number {

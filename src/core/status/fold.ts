@@ -91,6 +91,7 @@ function fileStatus(
     isUnanswered: ____,
     problems: _____,
     artifact: ______,
+    wording: _______,
     ...element
   }: CaptureStatusElement,
   before: FileStatus | undefined,

@@ -3,6 +3,7 @@
 import type { CaptureDecision } from '../../model/decision.ts'
 import type { CaptureStateName, Problem } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { type CountedText, joinTexts, packetsText, plainText } from './counters.ts'
 import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 import { timeOf } from './endpointStatus.ts'
 
@@ -12,29 +13,32 @@ export function explain(
   state: CaptureStateName,
   rows: readonly EndpointRow[],
   problems: readonly Problem[],
-): string {
+): CountedText {
   const { phase, notes } = decision
   const reasons = [
     reasonOf(decision, node, state, rows),
-    ...problems.filter(({ message }) => phase.kind !== 'Halted' || message !== phase.halt.message).map(({ message }) => message),
+    ...problems
+      .filter(({ message }) => phase.kind !== 'Halted' || message !== phase.halt.message)
+      .map(({ message, wording = message }) => ({ text: message, wording })),
   ]
-  return [...reasons, ...notes].filter(text => text !== '').join('; ')
+  return joinTexts([...reasons, ...notes.map(plainText)])
 }
 
-function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateName, rows: readonly EndpointRow[]): string {
+function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateName, rows: readonly EndpointRow[]): CountedText {
   const { phase } = decision
   switch (phase.kind) {
     case 'Rejected':
     case 'Held':
-      return phase.message
+      return plainText(phase.message)
     case 'Halted':
-      return phase.halt.message
+      return plainText(phase.halt.message)
     case 'Finished':
-      return phase.message
+      return plainText(phase.message)
     case 'Scheduled':
-      return [`The window opens at ${timeOf(phase.opensAtMs)}`, noMatch(decision, node)].filter(text => text !== '').join('; ')
+      return joinTexts([`The window opens at ${timeOf(phase.opensAtMs)}`, noMatch(decision, node)].map(plainText))
     case 'Open':
-      return noMatch(decision, node) || (state === 'WaitingForTraffic' ? noPacket(decision, rows) : '')
+      if (decision.matches.matched.length === 0) return plainText(noMatch(decision, node))
+      return state === 'WaitingForTraffic' ? noPacket(decision, rows) : plainText('')
   }
 }
 
@@ -46,10 +50,10 @@ function noMatch({ matches, capture }: CaptureDecision, node: string): string {
   return `No endpoint matches the selector: ${pluralize(matches.inNamespace, 'endpoint')} in namespace "${capture.namespace}" on node "${node}"${elsewhere}`
 }
 
-function noPacket({ filter: { filter } }: CaptureDecision, rows: readonly EndpointRow[]): string {
+function noPacket({ filter: { filter } }: CaptureDecision, rows: readonly EndpointRow[]): CountedText {
   const live = rows.filter(({ isLive }) => isLive)
-  if (live.length === 0) return ''
+  if (live.length === 0) return plainText('')
   const carried = live.reduce((sum, { actual }) => sum + (actual?.interfacePackets ?? 0), 0)
-  if (carried > 0 && filter !== '') return `${pluralize(carried, 'packet')} on the interfaces, none passed the filter "${filter}"`
-  return filter === '' ? 'No packet has passed the interfaces yet' : `No packet has passed the filter "${filter}" yet`
+  if (carried > 0 && filter !== '') return packetsText(carried, `on the interfaces, none passed the filter "${filter}"`)
+  return plainText(filter === '' ? 'No packet has passed the interfaces yet' : `No packet has passed the filter "${filter}" yet`)
 }

@@ -3,7 +3,7 @@
 import { type Api, captureKey } from '../../model/captureRef.ts'
 import type { NodeReport } from '../../model/publisher.ts'
 import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
-import { truncateText, withoutPacketCounts } from '../../model/text.ts'
+import { truncateText } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 import { bytesOf, cut, rankOf, stepCount, withinBytes } from './truncate.ts'
 
@@ -47,36 +47,41 @@ export type NodeReportStatus = NodeIdentity & {
 
 const bytesMax = 512 * 1_024 // an API server stores up to 1.5 MB, and every change sends the whole report
 
-export function reportOf({ world, elements }: NodeReport, identity: NodeIdentity, budgets: Budgets): NodeReportStatus {
-  const captures = world.captures.flatMap(capture => {
-    const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
-    return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [reported(capture, element)] : []
-  })
+export function reportOf(nodeReport: NodeReport, identity: NodeIdentity, budgets: Budgets): NodeReportStatus {
+  const captures = concerning(nodeReport).map(([capture, element]) => reported(capture, element))
   const sorted = captures.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1))
   return bounded({ ...identity, budgets, captures: sorted, truncated: false })
 }
 
-/** The report without its counts: a difference in the rest is published at once. */
-export function withoutCounts({ captures, ...rest }: NodeReportStatus): unknown {
-  const plain = captures.map(({ file, problems, ...capture }) => {
-    const { packets: _, bytes: __, dropped: ___, fileNames, endpoints, ...kept } = file
-    return {
-      ...capture,
-      problems: problems.map(uncounted),
-      file: { ...uncounted(kept), hasFiles: fileNames.length > 0 }, // file names change with the counts
-      endpoints: endpoints.map(({ packets, bytes: ____, dropped: _____, ...row }) => ({ ...uncounted(row), isSeen: packets > 0 })),
-    }
+/** What sameButCounts() compares: a difference beside counts is published at once. Each message is replaced by its wording. */
+export function reportState(nodeReport: NodeReport, { clockOffsetMilliseconds: _, ...identity }: NodeIdentity): object {
+  const captures = concerning(nodeReport).map(([capture, element]) => {
+    const { problems, file, ...rest } = reported(capture, element)
+    const { fileNames, endpoints, message, ...counted } = file
+    const isSeen = endpoints.map(({ packets }) => packets > 0)
+    const texts = endpoints.map(row => row.message)
+    return [
+      capture.metadata.uid,
+      {
+        ...rest,
+        problems: problems.map(problem => ({ reason: problem.reason, wording: problem.wording ?? problem.message })),
+        file: { ...counted, endpoints, wording: element.wording ?? message, hasFiles: fileNames.length > 0, isSeen, texts },
+      },
+    ]
   })
-  const { budgets: _, clockOffsetMilliseconds: __, ...identity } = rest
-  return { ...identity, captures: plain }
+  return { ...identity, captures: Object.fromEntries(captures) }
 }
 
-function uncounted<T extends { readonly message?: string }>(told: T): T {
-  return told.message === undefined ? told : { ...told, message: withoutPacketCounts(told.message) }
+/** Captures with an endpoint on this node, or only with host-networked pods. */
+function concerning({ world, elements }: NodeReport): (readonly [CaptureDocument, CaptureStatusElement])[] {
+  return world.captures.flatMap(capture => {
+    const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
+    return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [[capture, element] as const] : []
+  })
 }
 
 function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
-  const { isListed, isRejected, isHostNetworked: _, problems, artifact, failing, ...file } = element
+  const { isListed, isRejected, isHostNetworked: _, wording: __, problems, artifact, failing, ...file } = element
   const { namespace, name, uid, generation } = metadata
   return {
     api: kind,

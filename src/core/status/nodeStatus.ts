@@ -6,7 +6,7 @@ import type { ActualState } from '../../model/actualState.ts'
 import { type ArtifactResult, retryAtMs } from '../../model/artifact.ts'
 import type { CaptureDecision, Phase } from '../../model/decision.ts'
 import type { ArtifactStatus, CaptureStateName, CaptureStatusElement } from '../../model/status.ts'
-import { addCounts } from './counters.ts'
+import { addCounts, joinTexts, plainText } from './counters.ts'
 import { problemsOf } from './degraded.ts'
 import { type EndpointRow, type HeldEndpoint, rowsOf } from './endpointStatus.ts'
 import { explain } from './message.ts'
@@ -37,7 +37,7 @@ export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = fal
   const problems = problemsOf(held, rows)
   const isCutShort = isStopped && rows.some(({ status }) => status.state === 'WaitingForTraffic')
   const stopped = isCutShort ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`] : []
-  const message = [...stopped, explain(held, node, state, rows, problems)].filter(text => text !== '').join('; ')
+  const { text: message, wording } = joinTexts([...stopped.map(plainText), explain(held, node, state, rows, problems)])
   const isRejected = held.decision.phase.kind === 'Rejected'
   return {
     node,
@@ -47,6 +47,7 @@ export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = fal
     ...(held.actual?.artifact && { artifact: artifactOf(held.actual.artifact) }),
     ...failingIn(rows),
     ...(message !== '' && { message }),
+    ...(wording !== message && { wording }),
     ...addCounts(rows.map(({ status }) => status)),
     endpoints: rows.map(({ status }) => status),
     isListed: rows.length > 0 || isRejected,

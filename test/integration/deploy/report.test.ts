@@ -35,7 +35,7 @@ const file: Required<Omit<FileStatus, 'uploads'>> = {
   dropped: 0,
   endpoints: [endpoint],
 }
-const problem: Required<Problem> = { reason: 'DroppedPackets', message: '7 packets were dropped' }
+const problem: Required<Omit<Problem, 'wording'>> = { reason: 'DroppedPackets', message: '7 packets were dropped' }
 const row = {
   api: 'PacketCapture',
   namespace: 'shop',

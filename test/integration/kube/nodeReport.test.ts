@@ -1,9 +1,8 @@
 // What a node tells: which captures, how much of them when it is too much, and what of it is worth telling at once.
 import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
-import { type NodeReportStatus, reportOf, withoutCounts } from '../../../src/core/status/nodeReport.ts'
+import { type NodeReportStatus, reportOf } from '../../../src/core/status/nodeReport.ts'
 import { apiErrorMessage } from '../../../src/kube/request.ts'
-import type { CaptureStatusElement } from '../../../src/model/status.ts'
 import { reportPath } from '../../../src/publish/reportWriter.ts'
 import { budgets, identity, node, nodeReport, type Told, told, useReports } from '../../support/kube/reports.ts'
 import { at, endpoint, noonMs } from '../../support/model/observations.ts'
@@ -92,49 +91,6 @@ test('reportOf() leaves out pods that are gone before those that are here, but f
     file?.endpoints.map(({ pod }) => pod),
     ['a', 'gone-1234', 'b'],
   )
-})
-
-const before = told(
-  'a',
-  {
-    message: '3 packets on the interfaces, none passed the filter "tcp"',
-    problems: [{ reason: 'DroppedPackets', message: '3 packets dropped' }],
-  },
-  { rows: 1, files: 1 },
-).element
-const [row = endpoint('web-0', 'Capturing')] = before.endpoints
-const seen = { ...row, packets: 5, bytes: 500 }
-const after = (change: Partial<CaptureStatusElement>): CaptureStatusElement => ({ ...before, endpoints: [seen], ...change })
-const changes: readonly (readonly [what: string, now: CaptureStatusElement, isUrgent: boolean])[] = [
-  ['nothing', after({}), false],
-  ['more packets', after({ packets: 6, bytes: 600, dropped: 1, endpoints: [{ ...seen, packets: 6, bytes: 600, dropped: 1 }] }), false],
-  [
-    'more packets in words',
-    after({
-      message: '4 packets on the interfaces, none passed the filter "tcp"',
-      problems: [{ reason: 'DroppedPackets', message: '1 packet dropped' }],
-    }),
-    false,
-  ],
-  ['another file', after({ fileNames: ['a.pcap', 'b.pcap'] }), false],
-  ['the first packet of an endpoint', after({ endpoints: [row] }), true],
-  ['no file any more', after({ fileNames: [] }), true],
-  ['a state', after({ state: 'Finished' }), true],
-  ['a message', after({ message: 'no interface' }), true],
-  ['a problem', after({ problems: [] }), true],
-  ['an endpoint', after({ endpoints: [seen, endpoint('web-1', 'WaitingForTraffic')] }), true],
-  ['a gap', after({ endpoints: [{ ...seen, gaps: [{ from: at(noonMs), reason: 'down' }] }] }), true],
-]
-for (const [what, now, isUrgent] of changes) {
-  test(`withoutCounts() ${isUrgent ? 'differs' : 'is the same'} when ${what} changed`, t => {
-    const plain = (element: CaptureStatusElement) => withoutCounts(report({ name: 'a', element }))
-    t.is(isDeepStrictEqual(plain(now), plain(after({}))), !isUrgent)
-  })
-}
-
-test('withoutCounts() is the same when budgets changed', t => {
-  const fuller = reportOf(nodeReport([told('a')]), identity, { ...budgets, diskBytesUsed: 5_000, diskFreePercent: 60 })
-  t.deepEqual(withoutCounts(fuller), withoutCounts(report(told('a'))))
 })
 
 /** The report as it comes back from the server. */

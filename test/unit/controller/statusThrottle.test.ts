@@ -17,7 +17,7 @@ const paces = [
   [5_000, 10_000, 60_000],
 ] as const
 for (const [nodes, stateMs, countsMs] of paces) {
-  test(`dueAtMs() is ${stateMs} ms after the last write for a state and ${countsMs} ms for counts with ${nodes} nodes`, t => {
+  test(`nextWriteAtMs() is ${stateMs} ms after the last write for a state and ${countsMs} ms for counts with ${nodes} nodes`, t => {
     const written = statusOf(nodes)
     t.is(nextWriteAtMs(written, { ...written, state: 'Finished' }, times), noonMs + stateMs)
     t.is(nextWriteAtMs(written, { ...written, packets: 1 }, times), noonMs + countsMs)
@@ -36,19 +36,19 @@ const changes: readonly (readonly [what: string, now: PacketCaptureStatus, wait:
   ['a node that is gone', { ...before, files: [] }, 0],
 ]
 for (const [what, now, waitMs] of changes)
-  test(`dueAtMs() waits ${waitMs} ms for ${what}`, t => t.is(nextWriteAtMs(before, now, times), noonMs + waitMs))
+  test(`nextWriteAtMs() waits ${waitMs} ms for ${what}`, t => t.is(nextWriteAtMs(before, now, times), noonMs + waitMs))
 
-test('dueAtMs() takes a message that differs in its packets only for a count', t => {
-  const told = (count: string) => change({ message: `${count} on the interfaces, none passed the filter "port 80"` })
-  t.is(nextWriteAtMs(told('1 packet'), told('12 packets'), times), noonMs + 1_000)
-  t.is(nextWriteAtMs(told('1 packet'), told('1 endpoint'), times), noonMs + 5)
+test('nextWriteAtMs() writes another text of the same state with the counts', t => {
+  const withMessage = (count: string) => change({ message: `${count} on the interfaces, none passed the filter "port 80"` })
+  t.is(nextWriteAtMs(withMessage('1 packet'), withMessage('12 packets'), times), noonMs + 1_000)
+  t.is(nextWriteAtMs(withMessage('1 packet'), { ...withMessage('12 packets'), state: 'Error' }, times), noonMs + 5)
 })
 
-test('dueAtMs() is at once when nothing was written yet', t => {
+test('nextWriteAtMs() is at once when nothing was written yet', t => {
   t.true(nextWriteAtMs(undefined, before, { writtenAtMs: 0, nowMs: noonMs }) <= noonMs)
 })
 
-test('dueAtMs() does not mind in which order the server gives fields back', t => {
+test('nextWriteAtMs() does not mind in which order the server gives fields back', t => {
   const back = JSON.parse(JSON.stringify(before), (_, value) => {
     const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value)
     return isPlain ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value
@@ -57,6 +57,6 @@ test('dueAtMs() does not mind in which order the server gives fields back', t =>
   t.is(nextWriteAtMs(back, before, times), never)
 })
 
-test('dueAtMs() is now when the clock was set back behind the last write', t => {
+test('nextWriteAtMs() is now when the clock was set back behind the last write', t => {
   t.is(nextWriteAtMs(before, { ...before, packets: 1 }, { writtenAtMs: noonMs + 3_600_000, nowMs: noonMs }), noonMs)
 })

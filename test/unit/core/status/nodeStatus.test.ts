@@ -47,9 +47,9 @@ test('nodeStatus() is exactly as the schema says, for a capture with packets', t
     p: { packets: 3, bytes: 300, dropped: 1, gaps: [{ fromMs: noonMs - 2_000, toMs: noonMs - 1_000, reason: 'interface gone' }] },
     q: { vantage: 'PodNetns' as const },
   }
-  const { problems: _, ...told } = running({}, { rows, facts: { fileNames: ['q_b.pcap', 'p_a.pcap'] } })
+  const { problems: _, wording: __, ...published } = running({}, { rows, facts: { fileNames: ['q_b.pcap', 'p_a.pcap'] } })
   const row = { dropped: 0, packets: 0, bytes: 0, gaps: [], startedAt: '2026-06-01T12:00:00.000Z' }
-  t.deepEqual(told, {
+  t.deepEqual(published, {
     node: 'node-0',
     directory: '/var/log/calico/pcap',
     fileNames: ['p_a.pcap', 'q_b.pcap'],
@@ -227,7 +227,13 @@ test('nodeStatus() tells a tap that cannot write as such, not as a lost interfac
   const taps = new Map([...actual.taps].map(([id, tap]) => [id, id.endsWith('/p') ? { ...tap, message: 'Cannot write: ENOSPC' } : tap]))
   const { state, problems } = element({ ...actual, taps }, now)
   t.is(state, 'Capturing')
-  t.deepEqual(problems, [{ reason: 'WriteFailed', message: '2 packets received but not written; p: Cannot write: ENOSPC' }])
+  t.deepEqual(problems, [
+    {
+      reason: 'WriteFailed',
+      message: '2 packets received but not written; p: Cannot write: ENOSPC',
+      wording: 'packets received but not written; p: Cannot write: ENOSPC',
+    },
+  ])
 })
 
 test('nodeStatus() has nothing of an earlier capture under the same name', t => {
