@@ -53,12 +53,12 @@ test('updates are proposed for every place that pins versions', t => {
   t.deepEqual(updates.map(each => `${each['package-ecosystem']} ${each.directory}`).toSorted(), pinned.toSorted())
 })
 
-test('continuous integration runs .ci/run, with no right to write', t => {
+test('continuous integration runs .ci/run and the sanitizers, with no right to write', t => {
   const { jobs, permissions } = parse(read('.github/workflows/ci.yml'))
   const runs = jobs.check.steps.flatMap(({ run }: { run?: string }) => run ?? [])
   t.deepEqual(
     runs.map((run: string) => run.split(' ').at(-1)),
-    ['.ci/run'],
+    ['.ci/run', 'test:sanitize'],
   )
   t.deepEqual(permissions, { contents: 'read' })
 })
