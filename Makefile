@@ -5,7 +5,7 @@ NAMESPACE ?= selcap-system
 OVERLAY := daemonset/overlays/packetcaptureconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup unit test lint types check format fuzz demo deploy status logs-controller logs-agent restart destroy
+.PHONY: help setup unit test lint types check format bench fuzz demo deploy status logs-controller logs-agent restart destroy
 
 help: ## Show all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,6 +24,9 @@ lint: ## Check the format and the rules of Biome
 
 types: ## Check the types
 	npm run types
+
+bench: ## Run all benches, on a quiet machine as root
+	npm run bench
 
 fuzz: ## Put changed bytes to every parser, for FUZZ_SECONDS (30)
 	npm run fuzz
