@@ -1,18 +1,15 @@
-// A copy of one kind of object, kept current by list and watch. In: the path and what to select. Out: the objects as
-// they stand, and "look again" whenever they change. It outlives whatever happens to the API server: gone, restarted,
-// 410 Gone, 401, 429, a watch that goes silent. While it cannot reach the server its last copy stays.
-// client-node's informer is not used: on most errors it stops for good, and it can watch neither metadata nor bookmarks.
-// Objects whose status is large and of no interest are listed whole and then watched by their metadata alone: only a new
-// generation is fetched.
+// Caches the objects of one kind by list and watch. In: a path, a selection. Out: the objects, and a call on every change. Survives
+// an API server that is away, restarts, or answers 410, 401 or 429, and a watch that goes silent: the last state stays meanwhile.
+// client-node's informer is not used: it stops for good on most errors, and can watch neither metadata nor bookmarks.
+// Objects whose large status is not needed are listed whole and then watched by metadata: only a new generation is fetched.
 import type { IncomingMessage } from 'node:http'
-import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
-import { ExpectedError } from '../model/errors.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { ApiRefusal, apiRefusalOf, waitMsAfter } from './apiError.ts'
 import { readPagedList, type WholeList } from './pagedList.ts'
 import { type Kube, readJson } from './request.ts'
+import { SilentWatch, type WatchEvent, watchStream } from './watchStream.ts'
 
 export type KubeObject = {
   readonly metadata: {
@@ -32,32 +29,30 @@ export type InformerOptions<T> = {
   readonly clock: Clock
   readonly path: string
   readonly query?: Readonly<Record<string, string>> // fieldSelector, labelSelector
-  /** What is wanted of the objects: all, metadata, or all but what no new generation tells of. */
+  /** The part of the objects that is fetched: all, the metadata, or all but changes without a new generation. */
   readonly wanted?: 'whole' | 'metadata' | 'spec'
-  /** Lists hold all that was written before they were asked for, not what the server's cache holds: where something missing is deleted. */
+  /** Lists are read from etcd, not from the server's cache: needed where a missing object leads to a deletion. */
   readonly isConsistent?: boolean
-  /** What is kept of an object in memory. */
+  /** Returns the part of an object that stays in memory. */
   readonly keep?: (object: T) => T
-  readonly silentMsMax?: number // a watch without a line for this long is dead; bookmarks come about every minute
+  readonly silentMsMax?: number // a watch without a line for this long is dead: bookmarks come every minute
   readonly random?: () => number
   readonly onState?: (state: InformerState, detail: string) => void
 }
 
-const shortWatchMs = 1_000 // a watch that ends sooner without a line is no watch
-const fetchesMax = 20 // more new generations than that are listed whole
+const fetchesMax = 20 // beyond this number of new generations the whole list is read
 
 type ListQuery = Readonly<Record<string, string>>
-type WatchLine = { readonly type: string; readonly object: KubeObject & { readonly code?: number; readonly message?: string } }
 
 export class Informer<T extends KubeObject> implements AsyncDisposable {
   readonly #options: InformerOptions<T>
   readonly #stop = new AbortController()
   #objects = new Map<string, T>()
   #resourceVersion: string | undefined // undefined: list before watching
-  #seenVersion: string | undefined // no list may be older than what was seen
+  #seenVersion: string | undefined // no list may be older than this
   #isListed = false
   #failures = 0
-  #isGone = false // the version we watched from was forgotten, and no line has come since
+  #isGone = false // the server answered 410, and no event has come since
   #listener: () => void = () => {}
   #done: Promise<void> | undefined
 
@@ -117,7 +112,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     return readPagedList<T>(ask, this.#freshness(), object => this.#kept(object))
   }
 
-  // When a server has forgotten what we saw last, every agent lists again: what is known by its generation is not sent again.
+  // After 410 every agent lists again: objects of a known generation are not fetched again.
   async #completed(items: readonly T[]): Promise<readonly T[]> {
     if (this.#options.wanted !== 'spec' || !this.#isListed) return items
     const isKnown = ({ metadata }: T) => this.#objects.get(metadata.uid)?.metadata.generation === metadata.generation
@@ -135,42 +130,32 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
 
   async #watch(): Promise<void> {
     const { path, wanted = 'whole', silentMsMax = 150_000, random = Math.random } = this.#options
-    const startedMs = performance.now()
-    const end = new AbortController()
-    const timer = setTimeout(() => end.abort(), silentMsMax)
-    let isHeard = false // an end without a line is well after minutes, not at once
-    try {
-      const query = {
-        watch: 'true',
-        allowWatchBookmarks: 'true',
-        resourceVersion: this.#resourceVersion ?? '',
-        timeoutSeconds: String(Math.round(270 + 60 * random())),
-      }
-      const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
-      const response = await this.#get(path, query, accept, end.signal)
+    const query = {
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: this.#resourceVersion ?? '',
+      timeoutSeconds: String(Math.round(270 + 60 * random())),
+    }
+    const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
+    const open = async (signal: AbortSignal) => {
+      const response = await this.#get(path, query, accept, signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
-      const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })
-      lines.on('error', () => {}) // the loop throws it; after the loop nobody would listen, which ends the process
-      for await (const line of lines) {
-        timer.refresh()
-        isHeard = true
-        await this.#take(JSON.parse(line) as WatchLine)
+      return response
+    }
+    try {
+      for await (const event of watchStream({ path, open, silentMsMax })) {
+        await this.#take(event)
         this.#failures = 0
         this.#isGone = false
       }
     } catch (error) {
-      if (!end.signal.aborted) throw error
-      // Perhaps the connection is dead, perhaps what we saw is not in the server's past any more: to that it says nothing at all.
-      this.#resourceVersion = undefined
-      throw new ExpectedError(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
-    } finally {
-      clearTimeout(timer)
-      end.abort() // left early, the connection would stay
+      // The version may lie outside the server's history, and then it sends nothing at all: list again.
+      if (error instanceof SilentWatch) this.#resourceVersion = undefined
+      throw error
     }
-    if (!isHeard && performance.now() - startedMs < shortWatchMs) throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
   }
 
-  async #take({ type, object }: WatchLine): Promise<void> {
+  async #take({ type, object }: WatchEvent): Promise<void> {
     if (type === 'ERROR') {
       this.#resourceVersion = undefined // 410 Gone, or anything else: a list is the answer to all of them
       throw new ApiRefusal({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
@@ -182,17 +167,17 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
       if (next) this.#objects.set(uid, this.#kept(next))
       else this.#objects.delete(uid)
     }
-    this.#resourceVersion = this.#seenVersion = resourceVersion // only now: an event that could not be followed is asked for again
+    this.#resourceVersion = this.#seenVersion = resourceVersion // last: an event whose object could not be fetched is sent again
     if (!isAlike(before, this.#objects.get(uid))) this.#listener()
   }
 
-  /** The object behind an event; undefined: it has gone since, and the event that says so is on its way. */
-  async #wholeOf(told: T): Promise<T | undefined> {
+  /** The whole object of an event; undefined: it was deleted since, and its event will follow. */
+  async #wholeOf(partialObject: T): Promise<T | undefined> {
     const { wanted = 'whole', path } = this.#options
-    if (wanted !== 'spec') return told
-    const { uid, generation, namespace, name } = told.metadata
+    if (wanted !== 'spec') return partialObject
+    const { uid, generation, namespace, name } = partialObject.metadata
     const known = this.#objects.get(uid)
-    if (known && known.metadata.generation === generation) return { ...known, metadata: told.metadata }
+    if (known && known.metadata.generation === generation) return { ...known, metadata: partialObject.metadata }
     const within = namespace === undefined ? '' : `namespaces/${namespace}/`
     const one = path.replace(/[^/]+$/, plural => `${within}${plural}/${name}`)
     try {
@@ -229,7 +214,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
   }
 
-  // The server is there, so the list comes soon, however long it was away. If that repeats, ever later: lists are dear.
+  // The server answers, so the first list follows at once. If 410 repeats, the delay grows: lists are expensive.
   #forget(): void {
     this.#resourceVersion = undefined
     if (!this.#isGone) this.#failures = 0
@@ -241,7 +226,7 @@ function partial(kind: string): string {
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`
 }
 
-/** They differ in nothing that is kept but their version: no reason to look again. */
+/** They differ in their version only. */
 function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean {
   return isDeepStrictEqual(withoutVersion(a), withoutVersion(b))
 }

@@ -79,7 +79,7 @@ test.serial('a server that is away is not believed to be empty, one that answers
   scene.proxy.cut('reset')
   const asked = scene.proxy.asked.length
   await until('refusals', () => scene.proxy.asked.length > asked + 6)
-  t.like(scene.cluster.snapshot(), { complete: true, captures: { length: 2 }, pods: { length: 1 } })
+  t.like(scene.cluster.snapshot(), { isSynced: true, captures: { length: 2 }, pods: { length: 1 } })
   await api().kubectl('delete', 'packetcaptures', '--all')
   scene.proxy.next = () => undefined
   await scene.until('nothing', ({ captures }) => captures.length === 0)
@@ -174,7 +174,7 @@ test.serial('no pod is shown before it is known how its interface is to be looke
   await until('the pods', () => scene.proxy.count(/\/pods\?.*watch=true/) >= 1)
   t.like(scene.cluster.snapshot(), { complete: false, pods: { length: 0 } })
   await scene.until('the pods', ({ pods }) => pods.length === 1)
-  t.like(scene.cluster.snapshot(), { complete: true, hostVeth: 'TwoSided' })
+  t.like(scene.cluster.snapshot(), { isSynced: true, hostVeth: 'TwoSided' })
 })
 
 test.serial('nothing is asked any more after the end, and no connection stays', async t => {
