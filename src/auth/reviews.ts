@@ -1,7 +1,8 @@
-// Who is asking, and may they: the API server's word on tokens and rights, kept for a few seconds at most.
-// In: a bearer token; a right. Out: a user; yes or no. A server that does not answer is thrown: nobody gets in meanwhile.
+// Authentication and authorization by the API server. In: a bearer token, or a user and a right. Out: the user, or whether it has the
+// right, cached for a few seconds. Throws when the API server does not answer: nobody is let in meanwhile.
 import { createHash } from 'node:crypto'
-import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
+import { create, refusalText } from '../kube/client.ts'
+import type { Kube } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 
@@ -24,38 +25,37 @@ export type Right = {
 
 export type ReviewDeps = { readonly kube: Kube; readonly clock: Clock; readonly keptMs?: number }
 
-/** What the gateway's tokens for the agent of a node are made for: another node's agent refuses them. */
+/** The audience of tokens for one node's agent: every other agent refuses them. */
 export const agentAudience = (node: string): string => `selcap-agent:${node}`
 
-/** Nobody can make the API server work harder than this by asking us. */
+/** Too many reviews are open: a flood of requests must not become a flood at the API server. */
 export class BusyError extends ExpectedError {
   override readonly name = 'BusyError'
   readonly statusCode = 503
 }
 
-const apiTimeoutMs = 10_000
 const atOnceMax = 64
 const entriesMax = 10_000
 
 export class Reviews {
-  readonly #parts: ReviewDeps
+  readonly #deps: ReviewDeps
   readonly #kept = new Map<string, { readonly untilMs: number; readonly answer: Promise<unknown> }>()
 
-  #asking = 0
+  #open = 0
 
-  constructor(parts: ReviewDeps) {
-    this.#parts = parts
+  constructor(deps: ReviewDeps) {
+    this.#deps = deps
   }
 
-  /** undefined: the token is nobody's, has expired, or was made for somebody else. Without audiences it must be the API server's own. */
+  /** undefined: the token is invalid, expired, or has another audience. Without audiences it must be one for the API server. */
   userOf(token: string, audiences: readonly string[] = []): Promise<User | undefined> {
     const key = createHash('sha256').update(`${audiences.join()} ${token}`).digest('hex')
     return this.#once(key, async () => {
       const spec = { token, ...(audiences.length > 0 && { audiences }) }
       const { status } = await this.#post('authentication.k8s.io', 'TokenReview', 'tokenreviews', spec)
       const { authenticated = false, user, audiences: granted = [] } = status as TokenStatus
-      const isMeantForUs = audiences.length === 0 || audiences.some(audience => granted.includes(audience))
-      return authenticated && user?.username && isMeantForUs ? user : undefined
+      const hasAudience = audiences.length === 0 || audiences.some(audience => granted.includes(audience))
+      return authenticated && user?.username && hasAudience ? user : undefined
     })
   }
 
@@ -70,30 +70,25 @@ export class Reviews {
   }
 
   async #post(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
-    if (this.#asking >= atOnceMax) throw new BusyError(`Cannot ask for a ${kind}: ${atOnceMax} questions are open`)
-    this.#asking++
+    if (this.#open >= atOnceMax) throw new BusyError(`Cannot ask for a ${kind}: ${atOnceMax} questions are open`)
+    this.#open++
     try {
       return await this.#send(group, kind, plural, spec)
     } finally {
-      this.#asking--
+      this.#open--
     }
   }
 
   async #send(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
-    const response = await this.#parts.kube({
-      path: `/apis/${group}/v1/${plural}`,
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ apiVersion: `${group}/v1`, kind, spec }),
-      signal: AbortSignal.timeout(apiTimeoutMs),
-    })
-    if (response.statusCode === 201) return (await readJson(response)) as { readonly status: unknown }
-    throw new ExpectedError(`Cannot ask for a ${kind}: the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
+    const review = { apiVersion: `${group}/v1`, kind, spec }
+    const answer = await create<{ readonly status: unknown }>(this.#deps.kube, `/apis/${group}/v1/${plural}`, review)
+    if (answer.ok) return answer.body
+    throw new ExpectedError(`Cannot ask for a ${kind}: ${refusalText(answer)}`)
   }
 
-  /** Asked at the same time, asked once; a failure is not kept. */
+  /** One review for requests at the same time; a failure is not cached. */
   #once<T>(key: string, ask: () => Promise<T>): Promise<T> {
-    const { clock, keptMs = 5_000 } = this.#parts
+    const { clock, keptMs = 5_000 } = this.#deps
     const nowMs = clock.now()
     const known = this.#kept.get(key)
     if (known && nowMs < known.untilMs && known.untilMs - nowMs <= keptMs) return known.answer as Promise<T>

@@ -1,9 +1,9 @@
 // The controller's writes to the API server, one request each: a status, metadata, results, an Event, a removal of a capture or report.
 // In: an object and the version that the write was decided upon. Out: whether it was written. A write is conditional on that version, so
 // it touches neither a newer object nor a namesake, and none is sent after the lease has expired.
-import { text } from 'node:stream/consumers'
 import type { Results } from '../api/reconciliation.ts'
-import { apiErrorMessage, type Kube, type KubeRequest } from '../kube/request.ts'
+import { type ApiAnswer, applyBody, call } from '../kube/client.ts'
+import type { Kube, KubeRequest } from '../kube/request.ts'
 import { objectPath } from '../kube/resources.ts'
 import type { Labels } from '../model/labels.ts'
 import { accounts } from '../model/wellKnown.ts'
@@ -44,15 +44,11 @@ async function write(deps: ApiWriterDeps, failed: string, path: string, changes:
     body: JSON.stringify([{ op: 'replace', path: '/metadata/resourceVersion', value: version }, ...changes]),
   })
   if (answer === undefined) return { kind: 'failed' }
-  return answer.statusCode === 200 ? { kind: 'written', version: versionIn(answer.body) } : { kind: 'stale' }
+  return answer.ok ? { kind: 'written', version: answer.body.metadata.resourceVersion } : { kind: 'stale' }
 }
 
 function pathOf({ group }: ApiWriterDeps, { kind, metadata }: CaptureDocument): string {
   return objectPath(kind, group, metadata)
-}
-
-function versionIn(body: string): string {
-  return (JSON.parse(body) as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion
 }
 
 /** False: the write failed and is retried. */
@@ -63,7 +59,7 @@ export async function writeResults(deps: ApiWriterDeps, namespace: string, resul
     method: 'PATCH',
     query: { fieldManager: accounts.controller, force: 'true' },
     headers: { 'content-type': 'application/apply-patch+yaml' },
-    body: JSON.stringify(body), // JSON is YAML
+    body: applyBody(body),
   })
   return answer !== undefined
 }
@@ -91,7 +87,7 @@ async function remove(deps: ApiWriterDeps, path: string, { uid, resourceVersion 
   return (await request(deps, 'not removed', [404, 409], { path, method: 'DELETE', headers, body })) !== undefined
 }
 
-type ApiAnswer = { readonly statusCode: number; readonly body: string }
+type WrittenObject = { readonly metadata: { readonly resourceVersion: string } }
 
 /** `settled`: status codes after which nothing is left to do. undefined: the request failed and is retried. */
 async function request(
@@ -99,17 +95,14 @@ async function request(
   failed: string,
   settled: readonly number[],
   request: Omit<KubeRequest, 'signal'>,
-): Promise<ApiAnswer | undefined> {
+): Promise<ApiAnswer<WrittenObject> | undefined> {
   const { signal } = term
   try {
     const mayBeSent = () => !signal.aborted && performance.now() < term.heldUntilMs() // another controller may lead now
     if (!mayBeSent()) return undefined
-    const response = await kube({ ...request, mayBeSent, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
-    const { statusCode = 0 } = response
-    if (statusCode < 300) return { statusCode, body: await text(response) }
-    const body = await apiErrorMessage(response)
-    if (settled.includes(statusCode)) return { statusCode, body }
-    log.warn({ path: request.path, status: statusCode, said: body }, failed)
+    const answer = await call<WrittenObject>(kube, request, { signal, mayBeSent, timeoutMs: apiTimeoutMs })
+    if (answer.ok || settled.includes(answer.status)) return answer
+    log.warn({ path: request.path, status: answer.status, said: answer.message }, failed)
   } catch (error) {
     if (!signal.aborted) log.warn({ path: request.path, reason: (error as Error).message }, failed)
   }

@@ -1,7 +1,8 @@
 // Elects one of several controllers as leader by a Lease. In: this process's identity. Out: terms as leader, each ended by a signal.
 // Only this machine's monotonic clock is used: another holder's renewals are timed from when this process observed them.
 
-import { apiErrorMessage, type Kube, readJson } from '../kube/request.ts'
+import { create, get, refusalText, replace } from '../kube/client.ts'
+import type { Kube } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -124,11 +125,10 @@ async function release(deps: LeaderElectionDeps): Promise<void> {
 
 async function read({ kube, namespace }: LeaderElectionDeps, signal: AbortSignal): Promise<Lease | undefined> {
   const path = `${pathIn(namespace)}/${name}`
-  const response = await kube({ path, signal })
-  if (response.statusCode === 200) return (await readJson(response)) as Lease
-  const message = await apiErrorMessage(response)
-  if (response.statusCode === 404) return undefined
-  throw new ExpectedError(`Cannot read the lease: the API server answered ${response.statusCode}, ${message}`)
+  const answer = await get<Lease>(kube, path, { signal })
+  if (answer.ok) return answer.body
+  if (answer.status === 404) return undefined
+  throw new ExpectedError(`Cannot read the lease: ${refusalText(answer)}`)
 }
 
 /** False: another process wrote the lease first. */
@@ -148,17 +148,12 @@ async function write(
     ...(isChange && { acquireTime: renewTime, leaseTransitions: (lease?.spec?.leaseTransitions ?? -1) + 1 }),
   }
   const metadata = { name, namespace, ...(lease && { resourceVersion: lease.metadata.resourceVersion }) }
-  const response = await kube({
-    path: lease ? `${pathIn(namespace)}/${name}` : pathIn(namespace),
-    method: lease ? 'PUT' : 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }),
-    signal,
-  })
-  const message = await apiErrorMessage(response)
-  if (response.statusCode === 200 || response.statusCode === 201) return true
-  if (response.statusCode === 409) return false
-  throw new ExpectedError(`Cannot write the lease: the API server answered ${response.statusCode}, ${message}`)
+  const next = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
+  const path = pathIn(namespace)
+  const answer = lease ? await replace(kube, `${path}/${name}`, next, { signal }) : await create(kube, path, next, { signal })
+  if (answer.ok) return true
+  if (answer.status === 409) return false
+  throw new ExpectedError(`Cannot write the lease: ${refusalText(answer)}`)
 }
 
 function pathIn(namespace: string): string {

@@ -3,8 +3,9 @@
 import type { CaptureEvent } from '../model/event.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { Logger } from '../runtime/log.ts'
+import { call } from './client.ts'
 import { eventOn, eventRequest } from './event.ts'
-import { apiErrorMessage, type Kube, type KubeRequest } from './request.ts'
+import type { Kube, KubeRequest } from './request.ts'
 
 export type EventRecorderOptions = {
   readonly component: string
@@ -17,7 +18,6 @@ export type EventRecorderOptions = {
 export type EventOccurrence = { readonly nowMs: number; readonly version?: string }
 
 const rememberedMax = 10_000
-const apiTimeoutMs = 10_000
 
 export class EventRecorder {
   readonly #options: EventRecorderOptions
@@ -54,10 +54,9 @@ export class EventRecorder {
 export function eventWriter(kube: Kube, log: Pick<Logger, 'warn'>): EventRecorderOptions['write'] {
   return async request => {
     try {
-      const response = await kube({ ...request, signal: AbortSignal.timeout(apiTimeoutMs) })
-      const said = await apiErrorMessage(response) // reads the body to its end, which frees the connection
-      if (response.statusCode === 201) return true
-      log.warn({ said }, 'event not written')
+      const answer = await call(kube, request)
+      if (answer.ok) return true
+      log.warn({ said: answer.message }, 'event not written')
     } catch (error) {
       log.warn({ reason: (error as Error).message }, 'event not written')
     }

@@ -4,7 +4,8 @@
 
 import { sameButCounts } from '../core/status/counters.ts'
 import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, reportState } from '../core/status/nodeReport.ts'
-import { apiErrorMessage, type Kube } from '../kube/request.ts'
+import { apply, refusalText } from '../kube/client.ts'
+import type { Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import { accounts } from '../model/wellKnown.ts'
@@ -73,7 +74,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
       await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
       const report = this.#wanted
       if (!report || this.#stop.signal.aborted) continue
-      failures = (await this.#write(report, AbortSignal.any([this.#stop.signal, AbortSignal.timeout(apiTimeoutMs)]))) ? 0 : failures + 1
+      failures = (await this.#write(report, this.#stop.signal)) ? 0 : failures + 1
     }
   }
 
@@ -97,24 +98,16 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async #write(report: WantedReport, signal: AbortSignal): Promise<boolean> {
     const { kube, node, clock } = this.#parts
     const reportedAt = new Date(clock.now()).toISOString()
-    const body = applyBody({
+    const object = {
       apiVersion: 'selcap.dev/v1alpha1',
       kind: 'NodeCaptureReport',
       metadata: { name: node },
       report: { ...report.status, reportedAt },
-    })
+    }
     try {
-      const response = await kube({
-        path: `${reportPath}/${node}`,
-        method: 'PATCH',
-        query: { fieldManager: accounts.agent, force: 'true' },
-        headers: { 'content-type': 'application/apply-patch+yaml' },
-        body,
-        signal,
-      })
-      const isWritten = response.statusCode === 200 || response.statusCode === 201
-      if (!isWritten) return this.#failed(`the API server answered ${response.statusCode}, ${await apiErrorMessage(response)}`)
-      response.resume()
+      const request = { object, fieldManager: accounts.agent }
+      const answer = await apply(kube, `${reportPath}/${node}`, request, { signal, timeoutMs: apiTimeoutMs })
+      if (!answer.ok) return this.#failed(refusalText(answer))
       this.#written = report
       this.#writtenAtMs = clock.now()
       if (this.#isFailing) this.#parts.log.info({}, 'report written again')
@@ -134,10 +127,4 @@ export class ReportWriter implements Publisher, AsyncDisposable {
 
 function clockOf(clockOffsetMilliseconds: number | undefined): { readonly clockOffsetMilliseconds?: number } {
   return clockOffsetMilliseconds === undefined ? {} : { clockOffsetMilliseconds }
-}
-
-// The API server reads it as YAML, which refuses some characters that JSON takes, and with them the whole report.
-function applyBody(document: object): string {
-  const json = JSON.stringify(document, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
-  return json.replaceAll(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,15 +1,15 @@
 // Reads Calico's own configuration. In: the API server. Out: whether a pod's host veth shows both directions. Polled every five
 // minutes: it rarely changes, and most clusters have none. The node's own resource overrides the default one.
-import { apiRefusalOf } from '../kube/apiError.ts'
-import { type Kube, readJson } from '../kube/request.ts'
+import { get as getObject, refusalText } from '../kube/client.ts'
+import type { Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
+import { ExpectedError } from '../model/errors.ts'
 import type { World } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
 const everyMs = 300_000
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
-const apiTimeoutMs = 10_000
 const paths = ['/apis/crd.projectcalico.org/v1/felixconfigurations', '/apis/projectcalico.org/v3/felixconfigurations']
 
 type FelixSpec = { readonly bpfEnabled?: boolean; readonly bpfRedirectToPeer?: string }
@@ -53,9 +53,8 @@ async function read(deps: FelixDeps): Promise<FelixSpec> {
 
 /** undefined: there is none, or the agent may not read it. */
 async function get({ kube, signal }: FelixDeps, path: string): Promise<FelixSpec | undefined> {
-  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
-  if (response.statusCode === 200) return ((await readJson(response)) as { readonly spec?: FelixSpec }).spec ?? {}
-  const refused = await apiRefusalOf(response, path)
-  if (refused.status === 404 || refused.status === 403) return undefined
-  throw refused
+  const answer = await getObject<{ readonly spec?: FelixSpec }>(kube, path, { signal })
+  if (answer.ok) return answer.body.spec ?? {}
+  if (answer.status === 404 || answer.status === 403) return undefined
+  throw new ExpectedError(`Cannot read ${path}: ${refusalText(answer)}`)
 }

@@ -1,17 +1,15 @@
 // Uploads a capture into a PersistentVolumeClaim: creates a pod once the capture is over, reports its files as stored when it succeeds,
 // and verifies them before the nodes' copies are deleted. In: an upload request. Out: results as of any other store.
 
-import { apiErrorMessage } from '../../kube/request.ts'
+import { call } from '../../kube/client.ts'
 import { apiVersionOf } from '../../kube/resources.ts'
 import { ExpectedError } from '../../model/errors.ts'
 import { claimField } from '../../model/output.ts'
-import { readBounded } from '../../runtime/http.ts'
 import { type PvcPod, pvcPod, pvcPodName } from './pvcPod.ts'
 import { type ComparedFile, type FoundPod, verifyPvc } from './pvcVerify.ts'
 import { folderOf, type NodeUpload, type UploadRequest, versionTagOf } from './request.ts'
 import type { UploadDeps, UploadOutcome, UploadProgress } from './types.ts'
 
-const apiTimeoutMs = 10_000
 const bytesMax = 1_048_576
 
 export async function runPvcUpload(
@@ -83,15 +81,10 @@ async function requestPod(
   { method, body }: { readonly method: string; readonly body?: string },
 ): Promise<unknown> {
   const pods = `/api/v1/namespaces/${capture.namespace}/pods`
-  const response = await kube({
-    path: method === 'POST' ? pods : `${pods}/${pvcPodName(capture)}`,
-    method,
-    ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
-    signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]),
-  })
-  const { statusCode = 0 } = response
-  if (statusCode < 300) return readBounded(response, bytesMax)
-  const message = await apiErrorMessage(response)
-  if (statusCode === 404 && method !== 'POST') return undefined
-  throw new ExpectedError(message)
+  const path = method === 'POST' ? pods : `${pods}/${pvcPodName(capture)}`
+  const request = { path, method, ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }) }
+  const answer = await call(kube, request, { signal, bytesMax })
+  if (answer.ok) return answer.body
+  if (answer.status === 404 && method !== 'POST') return undefined
+  throw new ExpectedError(answer.message)
 }

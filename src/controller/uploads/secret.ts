@@ -1,12 +1,11 @@
 // Reads a Secret of the capture's own namespace when it is needed, and caches nothing. In: its name. Out: its values. Errors contain the
 // Secret's name, never a value.
 
-import { apiErrorMessage, type Kube } from '../../kube/request.ts'
+import { get } from '../../kube/client.ts'
+import type { Kube } from '../../kube/request.ts'
 import { ExpectedError } from '../../model/errors.ts'
-import { readBounded } from '../../runtime/http.ts'
 import type { SecretValues } from '../../store/store.ts'
 
-const apiTimeoutMs = 10_000
 const bytesMax = 4_194_304 // an API server stores one megabyte of a Secret, in base64
 
 export class SecretNotFound extends ExpectedError {
@@ -17,11 +16,11 @@ export async function readSecret(kube: Kube, namespace: string, name: string, si
   if (!/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name))
     throw new ExpectedError(`Cannot read Secret "${name}": expected the name of a Secret`)
   const path = `/api/v1/namespaces/${namespace}/secrets/${name}`
-  const response = await kube({ path, signal: AbortSignal.any([signal, AbortSignal.timeout(apiTimeoutMs)]) })
-  if (response.statusCode !== 200) {
-    const message = `Cannot read Secret "${name}": ${await apiErrorMessage(response)}`
-    throw response.statusCode === 404 ? new SecretNotFound(message) : new ExpectedError(message)
+  const answer = await get<{ readonly data?: Readonly<Record<string, string>> }>(kube, path, { signal, bytesMax })
+  if (!answer.ok) {
+    const message = `Cannot read Secret "${name}": ${answer.message}`
+    throw answer.status === 404 ? new SecretNotFound(message) : new ExpectedError(message)
   }
-  const { data = {} } = (await readBounded(response, bytesMax)) as { readonly data?: Readonly<Record<string, string>> }
+  const { data = {} } = answer.body
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
 }

@@ -2,10 +2,10 @@
 // serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
 import type { Command } from 'commander'
 import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { call, get } from '../../kube/client.ts'
 import { ClockSkew } from '../../kube/clockSkew.ts'
 import { connectUser } from '../../kube/connect.ts'
 import type { Kube, KubeRequest } from '../../kube/request.ts'
-import { apiErrorMessage, readJson } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/captureRef.ts'
 import type { ExitReason } from '../../model/codes.ts'
@@ -53,23 +53,16 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
 
 /** The answer as JSON; a refusal is a CommandFailure that says `what` could not be done. */
 export async function request<T>(kube: Kube, { what, body, headers, ...request }: ApiRequest): Promise<T> {
-  const response = await kube({
-    ...request,
-    headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...headers },
-    ...(body && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(apiTimeoutMs),
-  })
-  const status = response.statusCode ?? 0
-  if (status >= 200 && status < 300) return (await readJson(response)) as T
-  throw new CommandFailure(reasonOf(status), `Cannot ${what}: ${await apiErrorMessage(response)}`)
+  const content = body && { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
+  const answer = await call<T>(kube, { ...request, ...(headers && { headers }), ...content }, { timeoutMs: apiTimeoutMs })
+  if (answer.ok) return answer.body
+  throw new CommandFailure(reasonOf(answer.status), `Cannot ${what}: ${answer.message}`)
 }
 
 /** The same, undefined for what is not there or may not be seen. */
-export async function requestIfAllowed<T>(kube: Kube, question: ApiRequest): Promise<T | undefined> {
-  const response = await kube({ path: question.path, signal: AbortSignal.timeout(apiTimeoutMs), headers: { accept: 'application/json' } })
-  if (response.statusCode === 200) return (await readJson(response)) as T
-  response.resume()
-  return undefined
+export async function requestIfAllowed<T>(kube: Kube, { path }: ApiRequest): Promise<T | undefined> {
+  const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs })
+  return answer.ok ? answer.body : undefined
 }
 
 export function capturesPath({ group, api }: Pick<Session, 'group' | 'api'>, namespace: string | undefined, name?: string): string {
