@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDriver } from '../driver/openDriver.ts'
-import { UsageError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import { StatusDirectory } from '../publish/statusDirectory.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -67,7 +67,8 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
 async function mustBeDirectory(option: string, path: string): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error.code)
   if (typeof found === 'object' && found.isDirectory()) return
-  throw new UsageError(
+  throw new CommandFailure(
+    'usage',
     `Cannot use ${option} "${path}": ${typeof found === 'object' ? 'it is not a directory' : found}, expected an existing directory`,
   )
 }

@@ -2,7 +2,7 @@
 // can rely on. docs/kubectl-pcap.md and --help tell the codes.
 
 import { type ExitReason, exitCodes, exitMeanings } from '../model/codes.ts'
-import { ExpectedError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 
 export const exitHelp = `
 Exit codes: 0 done
@@ -13,17 +13,6 @@ ${Object.entries(exitCodes)
 // To a terminal of 80 columns, below where it began.
 function wrapped(meaning: string): string {
   return meaning.replaceAll(/(.{1,73})(?: |$)/g, '$1\n       ').trimEnd()
-}
-
-/** Printed without a stack. */
-export class CommandFailure extends ExpectedError {
-  override readonly name = 'CommandFailure'
-  readonly exitCode: number
-
-  constructor(reason: ExitReason, message: string, cause?: unknown) {
-    super(message, { cause })
-    this.exitCode = exitCodes[reason]
-  }
 }
 
 /** Aborted when the user has had enough. What throws then is this signal's reason, which the command lets through. */

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { explain } from '../../grammar/explain.ts'
 import { parseSelector, type Selector } from '../../grammar/selector.ts'
-import { UsageError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 
 type ExplainOptions = { readonly label: ReadonlyMap<string, string>; readonly json?: boolean }
 
@@ -22,7 +22,8 @@ export function explainCommand(): Command {
 async function run(text: string | undefined, { label, json }: ExplainOptions): Promise<void> {
   if (json && text === undefined) return answerLines()
   if (json || text === undefined)
-    throw new UsageError(
+    throw new CommandFailure(
+      'usage',
       `Cannot explain: found ${json ? 'a selector and --json' : 'nothing'}, expected a selector or --json with lines on standard input`,
     )
   const parsed = parseSelector(text)
@@ -41,7 +42,7 @@ function describe({ tree, canonical, uniqueId }: Selector, labels: ReadonlyMap<s
 
 function addLabel(text: string, labels: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const split = text.indexOf('=')
-  if (split < 1) throw new UsageError(`Cannot read --label "${text}": expected key=value`)
+  if (split < 1) throw new CommandFailure('usage', `Cannot read --label "${text}": expected key=value`)
   return new Map(labels).set(text.slice(0, split), text.slice(split + 1))
 }
 

@@ -1,7 +1,7 @@
 // `selcap get packetcaptures`: what a status directory holds, printed as kubectl prints it.
 import { Command, Option } from 'commander'
 import { columnCells, columnNames } from '../api/packetcapture/printerColumns.ts'
-import { UsageError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 import { type PublishedCapture, readStatusDirectory, toYaml } from '../publish/statusDirectory.ts'
 import { table, widthsOf } from './table.ts'
 import { watchDirectory } from './watchDirectory.ts'
@@ -31,9 +31,9 @@ export function getCommand(): Command {
 }
 
 async function get(kind: string, name: string | undefined, options: GetOptions): Promise<void> {
-  if (!kinds.test(kind)) throw new UsageError(`Cannot get "${kind}": expected packetcaptures`)
+  if (!kinds.test(kind)) throw new CommandFailure('usage', `Cannot get "${kind}": expected packetcaptures`)
   if (name !== undefined && options.allNamespaces)
-    throw new UsageError(`Cannot get "${name}" in all namespaces: expected a name or --all-namespaces, not both`)
+    throw new CommandFailure('usage', `Cannot get "${name}" in all namespaces: expected a name or --all-namespaces, not both`)
   const read = () => readSelected(name, options)
   if (options.watch) return watch(read, options)
   const captures = await read()
@@ -47,7 +47,8 @@ async function get(kind: string, name: string | undefined, options: GetOptions):
 
 async function readSelected(name: string | undefined, { status, namespace, allNamespaces }: GetOptions): Promise<PublishedCapture[]> {
   const captures = await readStatusDirectory(status).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(
+    throw new CommandFailure(
+      'usage',
       `Cannot read --status "${status}": ${error.code ?? error.message}, expected the status directory of selcap standalone`,
     )
   })
@@ -83,7 +84,7 @@ function row(capture: PublishedCapture, { allNamespaces, output }: GetOptions): 
 /** As kubectl does: everything once, then each capture again when it changed. Ends with the process. */
 async function watch(read: () => Promise<PublishedCapture[]>, options: GetOptions): Promise<void> {
   if (options.output === 'json' || options.output === 'name')
-    throw new UsageError(`Cannot watch with -o ${options.output}: expected wide or yaml`)
+    throw new CommandFailure('usage', `Cannot watch with -o ${options.output}: expected wide or yaml`)
   const shown = new Map<string, string>()
   const widths: number[] = []
   const show = async () => {

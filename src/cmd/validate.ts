@@ -11,7 +11,7 @@ import { type Document, readDocuments } from '../manifest/read.ts'
 import { kinds, otherKinds } from '../manifest/schema.ts'
 import type { Intent } from '../model/capture.ts'
 import { captureKey } from '../model/captureRef.ts'
-import { TapError, UsageError } from '../model/errors.ts'
+import { CommandFailure, TapError } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
@@ -81,7 +81,7 @@ async function read(file: string): Promise<string> {
   try {
     return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
   } catch (error) {
-    throw new UsageError(`Cannot read "${file}": ${(error as NodeJS.ErrnoException).code}`)
+    throw new CommandFailure('usage', `Cannot read "${file}": ${(error as NodeJS.ErrnoException).code}`)
   }
 }
 

@@ -8,7 +8,7 @@ import { Configuration } from '../config/watchSettings.ts'
 import { openDriver } from '../driver/openDriver.ts'
 import { connectKube } from '../kube/connect.ts'
 import type { Api } from '../model/captureRef.ts'
-import { UsageError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import { accounts, ports } from '../model/wellKnown.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -50,7 +50,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   apply()
   const signal = stopSignal()
   const failure = await preflightFailure(kube, group, signal)
-  if (failure !== undefined) throw new UsageError(failure)
+  if (failure !== undefined) throw new CommandFailure('usage', failure)
   logTrustedCAs(log)
 
   const pod = options.pod === undefined ? {} : { pod: options.pod }

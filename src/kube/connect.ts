@@ -9,14 +9,14 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import type { KubeConfig } from '@kubernetes/client-node'
-import { ExpectedError, UsageError } from '../model/errors.ts'
+import { CommandFailure, ExpectedError } from '../model/errors.ts'
 import { environmentProxy } from './httpProxy.ts'
 import type { Kube, KubeRequest } from './request.ts'
 
 const { request: httpRequest } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with UsageError. */
+/** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with CommandFailure. */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
   const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may be without an account
@@ -46,7 +46,10 @@ export async function connectUser({ kubeconfig, context }: UserConfig): Promise<
   if (context !== undefined) {
     const names = config.getContexts().map(({ name }) => name)
     if (!names.includes(context))
-      throw new UsageError(`Cannot use the context "${context}": expected one of ${names.join(', ') || 'none, there is no kubeconfig'}`)
+      throw new CommandFailure(
+        'usage',
+        `Cannot use the context "${context}": expected one of ${names.join(', ') || 'none, there is no kubeconfig'}`,
+      )
     config.setCurrentContext(context)
   }
   config.clusters = config.clusters.map(cluster => {
@@ -77,14 +80,15 @@ async function loadConfig(file: string | undefined): Promise<KubeConfig> {
     if (file === undefined) config.loadFromDefault()
     else config.loadFromFile(file)
   } catch (error) {
-    throw new UsageError(`Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
+    throw new CommandFailure('usage', `Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
   }
   return config
 }
 
 function kubeOf(config: KubeConfig): Kube {
   const server = config.getCurrentCluster()?.server
-  if (server === undefined) throw new UsageError('Cannot reach an API server: expected a current context with a cluster in the kubeconfig')
+  if (server === undefined)
+    throw new CommandFailure('usage', 'Cannot reach an API server: expected a current context with a cluster in the kubeconfig')
   return async request => {
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)

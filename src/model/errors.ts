@@ -2,7 +2,7 @@
 // In: nothing. Out: ExpectedError, its subclasses, and isExpected(), which tells them from bugs.
 // Any other error is a bug: nothing catches it, and it ends the process.
 
-import type { StreamRefusal, TapErrorCode } from './codes.ts'
+import { type ExitReason, exitCodes, type StreamRefusal, type TapErrorCode } from './codes.ts'
 
 /** A failure that the program handles: what a cluster, a store, a disk or a user may bring about. Its message is for people. */
 export class ExpectedError extends Error {
@@ -31,9 +31,15 @@ export class StreamError extends ExpectedError {
   }
 }
 
-/** Wrong usage of a command line: printed without a stack, exit code 2. */
-export class UsageError extends ExpectedError {
-  override readonly name = 'UsageError'
+/** A command that did not do what it was asked for: printed without a stack, with an exit code for scripts. */
+export class CommandFailure extends ExpectedError {
+  override readonly name = 'CommandFailure'
+  readonly exitCode: number
+
+  constructor(reason: ExitReason, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.exitCode = exitCodes[reason]
+  }
 }
 
 /** Whether the program handles this error: one of its own classes, or a system call that failed. */

@@ -1,5 +1,5 @@
 // What the programs that run for long have in common: how they are told to stop, and where their figures are served.
-import { UsageError } from '../model/errors.ts'
+import { CommandFailure } from '../model/errors.ts'
 import type { Logger } from './log.ts'
 import { type Metrics, serveMetrics } from './metrics.ts'
 
@@ -10,11 +10,11 @@ export function stopSignal(): AbortSignal {
   return stop.signal
 }
 
-/** Of an option, if given. Refuses with UsageError. */
+/** Of an option, if given. Refuses with CommandFailure. */
 export function portOf(given: string | undefined, standard: number, option = '--metrics-port'): number {
   if (given === undefined) return standard
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given)
-  throw new UsageError(`Cannot use ${option} "${given}": expected a port from 0 to 65535`)
+  throw new CommandFailure('usage', `Cannot use ${option} "${given}": expected a port from 0 to 65535`)
 }
 
 export type LogPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }

@@ -1,7 +1,8 @@
 // Fetches files of a capture, a few at a time. In: the gateway, the files as it lists them, where each goes. Out: each file on this
 // disk, verified, and a progress line. Refuses, at the end, when a node's files are missing.
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+
 import type { Api } from '../../model/captureRef.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { Progress } from '../format/progressLine.ts'
 import { fetchFile } from './fetchFile.ts'
 import type { Gateway } from './gateway.ts'

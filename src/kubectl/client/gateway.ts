@@ -8,9 +8,8 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { apiErrorMessage } from '../../kube/request.ts'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { refusalHeader } from '../../model/refusalHeader.ts'
 import { accounts, systemNamespace } from '../../model/wellKnown.ts'
 import { PortForward } from './portForward.ts'
@@ -128,7 +127,8 @@ async function throughPortForward(
 }
 
 function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): GatewayRoute {
-  if (url.protocol !== 'https:') throw new UsageError(`Cannot use --gateway "${url.href}": expected an address that begins with https://`)
+  if (url.protocol !== 'https:')
+    throw new CommandFailure('usage', `Cannot use --gateway "${url.href}": expected an address that begins with https://`)
   const agent = new Agent({ ...(caFile !== undefined && { ca: readCa(caFile) }), keepAlive: true })
   return { name: url.origin, send: async request => sendTo(url, agent, request, await token()), close: async () => agent.destroy() }
 }
@@ -154,6 +154,6 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new UsageError(`Cannot read --gateway-ca "${file}": ${(error as NodeJS.ErrnoException).code}`)
+    throw new CommandFailure('usage', `Cannot read --gateway-ca "${file}": ${(error as NodeJS.ErrnoException).code}`)
   }
 }

@@ -3,9 +3,8 @@
 // stays as it was captured. Directions and drop counts of pcapng packets stay with them.
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { snapLengthMax } from '../../model/capture.ts'
-import { ExpectedError } from '../../model/errors.ts'
+import { CommandFailure, ExpectedError } from '../../model/errors.ts'
 import { fileHeader } from '../../pcap/fileHeader.ts'
 import { blockLengthAt, packetFields } from '../../pcap/format.ts'
 import { readPacketBlocks, type TimedBlock } from '../../pcap/packetBlocks.ts'

@@ -1,11 +1,12 @@
 // The pods of a namespace as a selector sees them now. In: a session, a selector. Out: for each pod whether its packets would be
 // captured, and if not why. Labels of the namespace and of service accounts count where the user may read them. Refuses a selector
 // that does not parse, and pods that may not be listed.
+
 import { explain } from '../../../grammar/explain.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
 import { effectiveLabels } from '../../core/endpoint/labels.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'

@@ -1,10 +1,10 @@
 // The files of a capture as the gateway lists them, and which of them a user wants. What the gateway says becomes part of a path
 // here, so a name that is none of ours is refused.
 
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { activeName, isCaptureFile } from '../../files/names.ts'
 import { readJson } from '../../kube/request.ts'
 import type { Api } from '../../model/captureRef.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 import { gatewayPath } from './gatewayPaths.ts'
 

@@ -1,7 +1,7 @@
 // One user's connection for one command: the API server as kubectl would reach it, the namespace that is meant, the group that
 // serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
+
 import type { Command } from 'commander'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { call, get } from '../../kube/client.ts'
 import { ClockSkew } from '../../kube/clockSkew.ts'
 import { connectUser } from '../../kube/connect.ts'
@@ -9,6 +9,7 @@ import type { Kube, KubeRequest } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/captureRef.ts'
 import type { ExitReason } from '../../model/codes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { captureGroups } from '../../model/wellKnown.ts'
 import { systemClock } from '../../runtime/clock.ts'
 

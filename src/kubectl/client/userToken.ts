@@ -1,6 +1,6 @@
 // The token that tells the gateway who is asking: the user's own, as kubectl has it (credential plugins included), or, for those
 // who show the API server a certificate, which nobody passes on, a short one of a service account that they may ask for.
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { request, type Session } from './session.ts'
 
 const lifetimeSeconds = 3_600

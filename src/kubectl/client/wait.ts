@@ -1,8 +1,9 @@
 // Waits until a capture has come to a state. In: the session, the name, how to tell. Out: the capture; a capture in the state
 // Error, a timeout and a capture that is deleted meanwhile are failures with codes of their own.
+
 import { setTimeout as after } from 'node:timers/promises'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import type { CaptureStateName } from '../../model/status.ts'
 import { podMatchesOrReason } from './podMatches.ts'
 import { capturesPath, request, type Session } from './session.ts'

@@ -1,7 +1,9 @@
 // `copy` and `clean`: what calicoctl's `captured-packets copy|clean` do, with its lines, for scripts that know those.
+
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { listCaptures } from '../client/captures.ts'
 import { downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
 import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'

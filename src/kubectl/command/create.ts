@@ -3,8 +3,8 @@
 import { Command, Option } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { toIntent } from '../../api/packetcapture/spec.ts'
-import { CommandFailure, exitHelp } from '../../cmd/exitCodes.ts'
-import { UsageError } from '../../model/errors.ts'
+import { exitHelp } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import { pluralize } from '../../model/text.ts'
 import type { PacketCapture } from '../../model/world.ts'
@@ -68,9 +68,10 @@ Examples:
 
 async function create(name: string, options: CreateOptions): Promise<void> {
   if (options.download && !isEnding(options))
-    throw new UsageError('Cannot download a capture without an end: expected --for, --until or a limit with --download')
+    throw new CommandFailure('usage', 'Cannot download a capture without an end: expected --for, --until or a limit with --download')
   const session = await openSession(options)
-  if (session.api === 'PacketCaptureConfig') throw new UsageError('Cannot create a PacketCaptureConfig by flags: expected kubectl apply')
+  if (session.api === 'PacketCaptureConfig')
+    throw new CommandFailure('usage', 'Cannot create a PacketCaptureConfig by flags: expected kubectl apply')
   const isRetina = session.api === 'Capture'
   if (!isRetina) refuseRetina(options)
   const document = isRetina ? retinaDocument(session, name, options) : await documentOf(session, name, options)
@@ -114,7 +115,7 @@ function refuseRetina({
 }: RetinaOptions): void {
   const retinaOptions = [nodeSelectors, podSelectors, namespaceSelectors, includeFilter, excludeFilter, interfaces, hostPath]
   if (metadata === false || retinaOptions.some(option => option !== undefined))
-    throw new UsageError('Cannot use the options of Retina: expected --api retina with them')
+    throw new CommandFailure('usage', 'Cannot use the options of Retina: expected --api retina with them')
 }
 
 /** Silent where pods, or labels of the selector, may not be read: the capture is created all the same. */

@@ -5,8 +5,7 @@ import type { Command } from 'commander'
 import { filtersExpression } from '../../api/packetcapture/filters.ts'
 import { allOf } from '../../api/retina/filters.ts'
 import { retinaIntent } from '../../api/retina/spec.ts'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import type { ForeignCapture } from '../../model/world.ts'
 import type { Session } from '../client/session.ts'
@@ -63,7 +62,7 @@ export function retinaDocument(
 ): object {
   const other = unsetOptions.find(option => options[option] !== undefined)
   if (other !== undefined)
-    throw new UsageError(`Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`)
+    throw new CommandFailure('usage', `Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`)
   const { nodeSelectors, podSelectors, namespaceSelectors, pod, includeFilter, excludeFilter } = options
   const filters = givenFields({ include: includeFilter, exclude: excludeFilter })
   const target = {
@@ -117,7 +116,7 @@ function check(
 function labels(list: readonly string[]): object {
   const pairs = list.map(text => {
     const [, name, value] = /^([^=]+)==?(.*)$/.exec(text) ?? []
-    if (name === undefined) throw new UsageError(`Cannot read label "${text}": expected name=value`)
+    if (name === undefined) throw new CommandFailure('usage', `Cannot read label "${text}": expected name=value`)
     return [name, value] as const
   })
   return { matchLabels: Object.fromEntries(pairs) }

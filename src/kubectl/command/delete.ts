@@ -1,7 +1,7 @@
 // `delete`: removes captures, and with them their files on every node.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { listOf } from '../client/captures.ts'
 import { type ClusterOptions, capturesPath, openSession, request, withCluster } from '../client/session.ts'
 import { outputOption } from '../format/printer.ts'
@@ -20,7 +20,7 @@ export function deleteCommand(): Command {
 
 async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
   if ((names.length === 0) !== (options.all === true))
-    throw new UsageError(`Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
+    throw new CommandFailure('usage', `Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
   const session = await openSession(options)
   const meant = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
   if (meant.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)

@@ -1,10 +1,12 @@
 // `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
 // --merge one file of all packets in the order of their times.
+
 import { rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Command, Option } from 'commander'
-import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { isCaptureFile } from '../../files/names.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { pluralize } from '../../model/text.ts'
 import { type Downloaded, downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
 import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'

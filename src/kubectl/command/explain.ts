@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { type PodMatch, podMatches } from '../client/podMatches.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { getCapture } from '../client/wait.ts'
@@ -28,7 +28,10 @@ export function explainCommand(): Command {
 async function explainPods(name: string | undefined, options: ExplainOptions): Promise<void> {
   const isMeant = [options.selector, options.pod, options.deployment, options.service].some(each => each !== undefined)
   if ((name !== undefined) === isMeant)
-    throw new UsageError('Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service')
+    throw new CommandFailure(
+      'usage',
+      'Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service',
+    )
   const session = await openSession(options)
   const selector = (name === undefined ? await selectorOf(session, options) : (await getCapture(session, name)).spec.selector) ?? 'all()'
   const { pods, warnings } = await podMatches(session, selector)

@@ -4,8 +4,8 @@
 import { createWriteStream } from 'node:fs'
 import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { CommandFailure, interruptibly } from '../../cmd/exitCodes.ts'
-import { UsageError } from '../../model/errors.ts'
+import { interruptibly } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { listCaptures } from '../client/captures.ts'
 import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
@@ -42,7 +42,7 @@ async function extcap(options: ExtcapOptions): Promise<void> {
   if (extcapInterfaces) return print(['extcap {version=1}{display=selcap}', ...(await withinMs(interfaces(options)))])
   if (extcapDlts) return print(['dlt {number=1}{name=EN10MB}{display=Ethernet}'])
   if (extcapConfig) return print(settings)
-  if (!capture || !fifo) throw new UsageError('Cannot tell what is asked: expected what Wireshark asks of an extcap program')
+  if (!capture || !fifo) throw new CommandFailure('usage', 'Cannot tell what is asked: expected what Wireshark asks of an extcap program')
   await follow(placeOf(extcapInterface ?? ''), fifo, options)
 }
 
@@ -67,7 +67,7 @@ export function interfaceOf({ metadata: { namespace, name }, status }: ShownCapt
 export function placeOf(value: string): { readonly namespace: string; readonly name: string } {
   const [, namespace, name] = value.match(/^selcap-([a-z0-9-]+)\.(.+)$/) ?? []
   if (namespace !== undefined && name !== undefined) return { namespace, name }
-  throw new UsageError(`Cannot listen to "${value}": expected ${prefix}NAMESPACE.NAME`)
+  throw new CommandFailure('usage', `Cannot listen to "${value}": expected ${prefix}NAMESPACE.NAME`)
 }
 
 async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: string, options: ExtcapOptions): Promise<void> {

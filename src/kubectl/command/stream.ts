@@ -7,8 +7,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
-import { CommandFailure, exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
-import { UsageError } from '../../model/errors.ts'
+import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { gatewayPath } from '../client/gatewayPaths.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
@@ -30,9 +30,9 @@ export function streamCommand(): Command {
 async function stream(name: string, options: StreamOptions): Promise<void> {
   const { wireshark, write } = options
   if (wireshark !== undefined && write !== undefined)
-    throw new UsageError('Cannot use --wireshark and --write together: expected one of them')
+    throw new CommandFailure('usage', 'Cannot use --wireshark and --write together: expected one of them')
   if (wireshark === undefined && write === undefined && process.stdout.isTTY)
-    throw new UsageError('Cannot stream to a terminal: expected a pipe, --wireshark or --write')
+    throw new CommandFailure('usage', 'Cannot stream to a terminal: expected a pipe, --wireshark or --write')
   const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)

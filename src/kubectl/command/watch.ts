@@ -1,9 +1,11 @@
 // `watch`: captures as they change. On a terminal a table that is drawn again, with the way to the limit or the end; elsewhere
 // a line for each change, as kubectl does. With a name it ends when the capture has finished.
+
 import { Command } from 'commander'
 import { columnCells, columnNames, type ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { CommandFailure, exitHelp, interruption } from '../../cmd/exitCodes.ts'
+import { exitHelp, interruption } from '../../cmd/exitCodes.ts'
 import { Informer, type KubeObject } from '../../kube/informer.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { listCaptures } from '../client/captures.ts'
 import { type ClusterOptions, capturesPath, openSession, type Session, withCluster } from '../client/session.ts'

@@ -1,9 +1,10 @@
 // Which kind of capture a command is about. In: --api, or the name alone. Out: a session for that kind. Without --api the kinds that
 // are installed are asked for the name, PacketCapture first; a name that several have is refused, with what they are called.
+
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
 import { listPath, resourceOf } from '../../kube/resources.ts'
 import { type Api, apiOfWord, apis, apiWords } from '../../model/captureRef.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { capturesPath, requestIfAllowed, type Session } from '../client/session.ts'
 
 const words = Object.values(apiWords).join(', ')

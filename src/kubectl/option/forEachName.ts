@@ -1,6 +1,7 @@
 // Several names on one command line: each has its turn, also after one that failed, as kubectl has it.
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+
 import { exitCodes } from '../../model/codes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 
 /** Throws the last failure when all had their turn; those before it are told at once. When nothing can be reached, at once. */
 export async function forEachName(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {

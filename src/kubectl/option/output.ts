@@ -1,7 +1,7 @@
 // The options of `create` that say where files go besides the nodes, and the `output` that they make. Pure. One place at a time: who
 // wants several writes a manifest. Secrets are named, never typed.
 import type { Command } from 'commander'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 
 export type UploadOptions = {
   readonly upload?: string
@@ -22,22 +22,25 @@ export function withUpload(command: Command): Command {
     .option('--upload-clean', 'remove the files on the nodes when all are stored, and checked')
 }
 
-/** undefined: nowhere. Refuses with UsageError. */
+/** undefined: nowhere. Refuses with CommandFailure. */
 export function outputOf({ upload, uploadSecret, uploadClean, ...s3 }: UploadOptions): object | undefined {
   const isAlone = Object.keys(onlyS3(s3)).length === 0
   if (upload === undefined) {
     if (isAlone && uploadSecret === undefined && !uploadClean) return undefined
-    throw new UsageError('Cannot upload: expected --upload with what tells where')
+    throw new CommandFailure('usage', 'Cannot upload: expected --upload with what tells where')
   }
-  if (uploadSecret === undefined) throw new UsageError('Cannot upload: expected --upload-secret with --upload')
+  if (uploadSecret === undefined) throw new CommandFailure('usage', 'Cannot upload: expected --upload-secret with --upload')
   const cleaning = uploadClean && { cleanUpAfterUpload: true }
   const [, kind, rest = ''] = /^(s3|sftp):\/\/(.+)$/.exec(upload) ?? []
   if (kind !== 's3' && !isAlone)
-    throw new UsageError('Cannot use --upload-endpoint, --upload-region or --upload-path-style: expected them with s3:// alone')
+    throw new CommandFailure(
+      'usage',
+      'Cannot use --upload-endpoint, --upload-region or --upload-path-style: expected them with s3:// alone',
+    )
   if (upload === 'blob') return { blobUpload: uploadSecret, ...cleaning }
   if (kind === 's3') return { s3Upload: s3Of(rest, uploadSecret, s3), ...cleaning }
   if (kind === 'sftp') return { sftp: sftpOf(rest, uploadSecret), ...cleaning }
-  throw new UsageError(`Cannot upload to "${upload}": expected s3://BUCKET/PATH, sftp://HOST:PORT/PATH or blob`)
+  throw new CommandFailure('usage', `Cannot upload to "${upload}": expected s3://BUCKET/PATH, sftp://HOST:PORT/PATH or blob`)
 }
 
 type S3Options = Omit<UploadOptions, 'upload' | 'uploadSecret' | 'uploadClean'>
@@ -49,7 +52,7 @@ function onlyS3({ uploadEndpoint, uploadRegion, uploadPathStyle }: S3Options): S
 
 function s3Of(rest: string, secretName: string, { uploadEndpoint, uploadRegion, uploadPathStyle }: S3Options): object {
   if (uploadEndpoint === undefined && uploadRegion === undefined)
-    throw new UsageError('Cannot upload to S3: expected --upload-region, or --upload-endpoint where it is not Amazon')
+    throw new CommandFailure('usage', 'Cannot upload to S3: expected --upload-region, or --upload-endpoint where it is not Amazon')
   const [bucket = '', ...path] = rest.split('/')
   return {
     bucket,
@@ -65,7 +68,10 @@ function s3Of(rest: string, secretName: string, { uploadEndpoint, uploadRegion, 
 function sftpOf(rest: string, secretName: string): object {
   const [, host = '', port, path] = /^([^/:@[\]]+|\[[^\]]+\])(?::(\d{1,5}))?(?:\/(.*))?$/.exec(rest) ?? []
   if (host === '')
-    throw new UsageError(`Cannot upload to "sftp://${rest}": expected sftp://HOST:PORT/PATH; the user's name stands in the Secret`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot upload to "sftp://${rest}": expected sftp://HOST:PORT/PATH; the user's name stands in the Secret`,
+    )
   const plain = host.replace(/^\[|\]$/g, '')
   return { host: plain, ...(port !== undefined && { port: Number(port) }), ...(path && { path }), secretName }
 }

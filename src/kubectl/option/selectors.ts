@@ -1,9 +1,10 @@
 // Selectors for what people call by name: pods, deployments, services. Pure: the objects in, a selector's text out. A capture
 // takes endpoints by labels only, so a pod is meant by labels that no other pod has; where there are none, that is said.
+
 import { quote } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import type { LabelSelector } from '../../api/retina/labelSelector.ts'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import type { Labels } from '../../model/labels.ts'
 import { labels as labelKeys } from '../../model/wellKnown.ts'
 

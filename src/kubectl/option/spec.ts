@@ -1,7 +1,7 @@
 // The options of `create` that say what a capture is to be, and the spec that they make. Pure: options and the time in, a spec out.
 // Whether the spec is any good is said by src/intent, as on every node; pods and the like become selectors in selectors.ts.
 import { type Command, Option } from 'commander'
-import { UsageError } from '../../model/errors.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import type { PacketCaptureSpec } from '../../model/world.ts'
 import { outputOf, type UploadOptions, withUpload } from './output.ts'
 import { readBytes, readCount, readMore, readSeconds, readWhen, type TimeOrSpan, whenMs } from './quantity.ts'
@@ -64,8 +64,9 @@ export function withSpec(command: Command): Command {
 
 export function specOf(options: SpecOptions, selector: string | undefined, nowMs: number): PacketCaptureSpec {
   const { cron, window, timeZone, ttl } = options
-  if ((cron === undefined) !== (window === undefined)) throw new UsageError('Cannot make a schedule: expected --cron and --window together')
-  if (timeZone !== undefined && cron === undefined) throw new UsageError('Cannot use --time-zone: expected --cron with it')
+  if ((cron === undefined) !== (window === undefined))
+    throw new CommandFailure('usage', 'Cannot make a schedule: expected --cron and --window together')
+  if (timeZone !== undefined && cron === undefined) throw new CommandFailure('usage', 'Cannot use --time-zone: expected --cron with it')
   const spec = {
     selector,
     filters: filtersOf(options),
@@ -93,14 +94,14 @@ export function filtersOf({ port, protocol, filter }: SpecOptions): Filters | un
   const rules = (filter ?? []).map(text => {
     const [name = '', list, ...rest] = text.split('/')
     if (rest.length > 0 || (name === '' && !list))
-      throw new UsageError(`Cannot read --filter "${text}": expected PROTOCOL/PORTS, PROTOCOL or /PORTS`)
+      throw new CommandFailure('usage', `Cannot read --filter "${text}": expected PROTOCOL/PORTS, PROTOCOL or /PORTS`)
     return { ...(name !== '' && { protocol: protocolOf(name) }), ...(list && { ports: readMore(list).map(numberIfOne) }) }
   })
   return simple.length + rules.length === 0 ? undefined : [...simple, ...rules]
 }
 
 function timesOf({ from, until, for: seconds }: SpecOptions, nowMs: number): Pick<PacketCaptureSpec, 'startTime' | 'endTime'> {
-  if (until && seconds !== undefined) throw new UsageError('Cannot use --for and --until together: expected one of them')
+  if (until && seconds !== undefined) throw new CommandFailure('usage', 'Cannot use --for and --until together: expected one of them')
   const startMs = from && whenMs(from, nowMs)
   const endMs = until ? whenMs(until, nowMs) : seconds === undefined ? undefined : (startMs ?? nowMs) + seconds * 1_000
   return {

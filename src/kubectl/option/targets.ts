@@ -2,7 +2,7 @@
 // takes more than was meant.
 
 import type { LabelSelector } from '../../api/retina/labelSelector.ts'
-import { CommandFailure } from '../../cmd/exitCodes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import type { Labels } from '../../model/labels.ts'
 import { request, type Session } from '../client/session.ts'
 import { combine, fromLabelSelector, fromPod, fromService, type Labelled, unintendedPods } from './selectors.ts'

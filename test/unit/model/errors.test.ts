@@ -2,8 +2,7 @@
 import { statSync } from 'node:fs'
 import test from 'ava'
 import { BusyError } from '../../../src/auth/reviews.ts'
-import { CommandFailure } from '../../../src/cmd/exitCodes.ts'
-import { ExpectedError, isExpected, osErrorMessage, StreamError, TapError, UsageError } from '../../../src/model/errors.ts'
+import { CommandFailure, ExpectedError, isExpected, osErrorMessage, StreamError, TapError } from '../../../src/model/errors.ts'
 import { StoreError } from '../../../src/store/store.ts'
 
 const nothing = undefined as unknown as { readonly name: string }
@@ -13,7 +12,7 @@ test('isExpected() is true of the classes made for it, whatever the message says
     new ExpectedError('the agent answered 500'),
     new TapError('NO_MEMORY', 'no memory'),
     new StreamError('TooMany', 'too many'),
-    new UsageError('no such flag'),
+    new CommandFailure('usage', 'no such flag'),
     new CommandFailure('failed', 'no answer'),
     new StoreError('the bucket is gone'),
     new BusyError('too much'),
