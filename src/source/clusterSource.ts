@@ -2,6 +2,8 @@
 // service accounts while a live selector mentions them. What is not needed of an object is not fetched or not kept.
 // Whatever happens to the API server, the last world stays.
 
+import { parseSelector } from '../../grammar/selector.ts'
+import { labelsOf as selectorLabels } from '../../grammar/visit.ts'
 import { Informer, type InformerOptions, type KubeObject, type Labelled } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'
@@ -116,10 +118,20 @@ export class ClusterSource implements Source {
   }
 }
 
-// Retina's Capture selects namespaces by their labels.
-function mentions({ kind, spec }: CaptureDocument, prefix: LabelPrefix): boolean {
-  if (kind === 'PacketCapture') return spec.selector?.includes(prefix) === true
-  return prefix === 'pcns.' && JSON.stringify(spec).includes('"namespaceSelector"')
+const readPrefixes = new WeakMap<CaptureDocument, readonly LabelPrefix[]>() // informers keep a document until it changes
+
+function mentions(capture: CaptureDocument, prefix: LabelPrefix): boolean {
+  const known = readPrefixes.get(capture) ?? prefixesOf(capture)
+  readPrefixes.set(capture, known)
+  return known.includes(prefix)
+}
+
+/** The inherited labels that a capture's selector reads. Retina's Capture selects namespaces by their labels. */
+function prefixesOf({ kind, spec }: CaptureDocument): readonly LabelPrefix[] {
+  if (kind !== 'PacketCapture') return JSON.stringify(spec).includes('"namespaceSelector"') ? ['pcns.'] : []
+  const parsed = parseSelector(spec.selector ?? '')
+  const labels = parsed.ok ? selectorLabels(parsed.selector.tree) : [] // a selector that does not parse reads no label
+  return prefixes.filter(prefix => labels.some(label => label.startsWith(prefix)))
 }
 
 const whole = {

@@ -29,7 +29,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/artifacts': ['src/files', 'src/model', 'src/pcap', 'src/runtime', 'tar-stream', 'node:*'],
   'src/stream': ['src/core', 'src/driver', 'src/model', 'src/netdev', 'src/pcap', 'src/runtime', 'node:*'],
   'src/tap': ['src/driver', 'src/files', 'src/model', 'src/netdev', 'src/runtime', 'node:*'],
-  'src/source': ['src/kube', 'src/manifest', 'src/model', 'src/runtime', 'chokidar', 'yaml', 'node:*'],
+  'src/source': ['src/kube', 'src/manifest', 'src/model', 'src/runtime', 'grammar', 'chokidar', 'yaml', 'node:*'],
 
   'src/agentapi': ['src/auth', 'src/files', 'src/kube', 'src/model', 'src/runtime', 'src/stream', 'fastify', 'node:*'],
   'src/engine': ['src/api', 'src/core', 'src/driver', 'src/model', 'src/runtime', 'src/source', 'src/tap', 'node:*'],
