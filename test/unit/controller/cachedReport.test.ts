@@ -7,13 +7,13 @@ import { noonMs, read, row } from '../../support/model/observations.ts'
 const metadata = { name: 'a', uid: 'r', resourceVersion: '1' }
 const listed = (report: ReportObject['report']) => cachedReport({ metadata, ...(report && { report }) })
 
-test('listedReport() keeps the rows of an agent as they are', t => {
+test('cachedReport() keeps the rows of an agent as they are', t => {
   const rows = [row('a', 'Capturing', { problems: [{ reason: 'DiskFloor', message: 'disk' }], file: { packets: 3, message: 'm' } })]
   const where = { address: 'here', port: 1, certificateFingerprint: 'ab' }
   t.deepEqual(listed({ ...where, reportedAt: 'then', captures: rows }).report, { ...where, reportedAt: 'then', captures: rows })
 })
 
-test('listedReport() forgets who manages which field', t => {
+test('cachedReport() forgets who manages which field', t => {
   const managed = { ...metadata, managedFields: [{ manager: 'selcap-agent' }] }
   t.notRegex(JSON.stringify(cachedReport({ metadata: managed })), /selcap-agent/)
 })
@@ -29,7 +29,7 @@ const hostile: readonly (readonly [what: string, report: ReportObject['report'],
   ["another node's name", { captures: [{ ...least, file: { node: 'b', state: 'Error' } } as never] }, 1],
 ]
 for (const [what, report, count] of hostile) {
-  test(`listedReport() gives ${count} rows that verdictOf() can fold of a report with ${what}`, t => {
+  test(`cachedReport() gives ${count} rows that reconcilePacketCapture() can fold of a report with ${what}`, t => {
     const { captures } = listed(report).report
     t.is(captures.length, count)
     const rows = captures.map(each => ({ row: each }))

@@ -3,7 +3,7 @@ import test from 'ava'
 import { controllerMetrics, zeroCounters } from '../../../src/controller/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 
-test('controllerFigures() tells every count as it is when asked, and nothing twice', async t => {
+test('controllerMetrics() tells every count as it is when asked, and nothing twice', async t => {
   const tally = zeroCounters()
   const state = { ...tally, isLeading: true, captures: 3, nodesReporting: 5, nodesSilent: 1 }
   const { registry, observeTurn } = controllerMetrics(() => state)

@@ -23,7 +23,7 @@ test('since() is undefined until three minutes have passed without a new version
   t.is(silence.nextSilentInMs(silentMs + minute), silentMs + 1)
 })
 
-test('nextInMs() is of the node that falls silent first', t => {
+test('nextSilentInMs() is of the node that falls silent first', t => {
   const silence = new NodeLiveness()
   silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
   silence.observe([report('a', '1'), report('b', '2')], noonMs + minute, minute)

@@ -46,7 +46,7 @@ test('retryAtMs() holds nothing up when the clock was set back', t => {
   t.true(ledger.retryAtMs('u', noonMs - 3_600_000) < noonMs - 3_600_000)
 })
 
-test('keepOnly() forgets captures that are gone, clear() all', t => {
+test('retain() forgets captures that are gone, clear() all', t => {
   const ledger = new WriteCache()
   ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
   ledger.recordConflict('u', noonMs)

@@ -161,7 +161,7 @@ test.serial('nobody is let through while it cannot be counted, and the reason is
   t.is(asked.length, 2)
 })
 
-test.serial('keepOnly() forgets what was counted for others', async t => {
+test.serial('retain() forgets what was counted for others', async t => {
   const { look, asked, quotas } = counting(1)
   await look(capture(web))
   quotas.retain(new Set(['u']))

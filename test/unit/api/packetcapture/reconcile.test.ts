@@ -36,7 +36,7 @@ const windows = [
   ['a recurring window', { schedule: { cron: '0 13 * * *', durationSeconds: 60 } }, noonMs, 'Scheduled', /13:00:00/, noonMs + hour],
 ] as const
 for (const [what, spec, nowMs, state, message, wakeAtMs] of windows) {
-  test(`verdictOf() is ${state} with ${what} and nobody that matches`, t => {
+  test(`reconcilePacketCapture() is ${state} with ${what} and nobody that matches`, t => {
     const { status, ...times } = verdict({ read: read(spec), nowMs })
     t.is(status.state, state)
     t.regex(condition(status, 'Ready')?.message ?? '', message)
@@ -45,11 +45,11 @@ for (const [what, spec, nowMs, state, message, wakeAtMs] of windows) {
   })
 }
 
-test('verdictOf() says so when no node has reported', t => {
+test('reconcilePacketCapture() says so when no node has reported', t => {
   t.is(condition(verdict({ nodes: 0 }).status, 'Ready')?.message, 'No node has reported yet')
 })
 
-test('verdictOf() says of a new capture that no node has answered, for ten seconds, unless one has', t => {
+test('reconcilePacketCapture() says of a new capture that no node has answered, for ten seconds, unless one has', t => {
   const made = read({})
   const createdAtMs = made.ok ? made.createdAtMs : never
   const young = { read: made, nowMs: createdAtMs + 9_999 }
@@ -60,7 +60,7 @@ test('verdictOf() says of a new capture that no node has answered, for ten secon
   t.is(condition(verdict({ ...young, rows: reporting(row('a', 'Capturing')) }).status, 'Ready')?.reason, 'Capturing')
 })
 
-test('verdictOf() does not call a young capture finished before every node had time to begin, nor lets its ttl run', t => {
+test('reconcilePacketCapture() does not call a young capture finished before every node had time to begin, nor lets its ttl run', t => {
   const made = read({ limits: { packets: 1 }, ttlSecondsAfterFinished: 0 })
   const createdAtMs = made.ok ? made.createdAtMs : never
   const over = finished('a', createdAtMs + 500, { file: { packets: 1, message: 'Finished: packets limit 1 reached' } })
@@ -79,7 +79,7 @@ test('verdictOf() does not call a young capture finished before every node had t
   t.is(verdict({ ...young, read: ended }).status.state, 'Finished') // its window is over everywhere
 })
 
-test('verdictOf() passes on that only host-networked pods match, and lists no node for them', t => {
+test('reconcilePacketCapture() passes on that only host-networked pods match, and lists no node for them', t => {
   const proxy = row('a', 'WaitingForTraffic', { isListed: false, file: { endpoints: [], message: 'Only host-networked pods match (1)' } })
   const alone = verdict({ rows: reporting(proxy) }).status
   t.deepEqual([alone.files, condition(alone, 'Ready')?.message], [[], 'Only host-networked pods match (1)'])
@@ -87,7 +87,7 @@ test('verdictOf() passes on that only host-networked pods match, and lists no no
   t.deepEqual([beside.files.map(({ node }) => node), beside.state], [['b'], 'Capturing'])
 })
 
-test('verdictOf() is an Error in the words of the rejection, with or without nodes', t => {
+test('reconcilePacketCapture() is an Error in the words of the rejection, with or without nodes', t => {
   const rejected = read({ selector: "app == 'web' &&" })
   const none = verdict({ read: rejected, nodes: 0 }).status
   t.is(none.state, 'Error')
@@ -108,13 +108,13 @@ const silences: readonly (readonly [what: string, rows: readonly NodeObservation
   ['none', reporting(row('a', 'Capturing')), 'True', 'False'],
 ]
 for (const [what, rows, ready, degraded] of silences) {
-  test(`verdictOf() is Ready ${ready}, Degraded ${degraded} when ${what} is silent`, t => {
+  test(`reconcilePacketCapture() is Ready ${ready}, Degraded ${degraded} when ${what} is silent`, t => {
     const { status } = verdict({ rows })
     t.deepEqual([condition(status, 'Ready')?.status, condition(status, 'Degraded')?.status], [ready, degraded])
   })
 }
 
-test('verdictOf() keeps the last figures of a silent node and says since when', t => {
+test('reconcilePacketCapture() keeps the last figures of a silent node and says since when', t => {
   const counts = { packets: 7, bytes: 700, dropped: 1 }
   const { status } = verdict({ rows: silent(row('a', 'Capturing', { file: { ...counts, message: 'said before' } })) })
   t.like(status, { state: 'Capturing', nodes: 1, ...counts })
@@ -122,7 +122,7 @@ test('verdictOf() keeps the last figures of a silent node and says since when', 
   t.is(condition(status, 'Degraded')?.reason, 'NodeSilent')
 })
 
-test('verdictOf() shows something worse that a silent node told of before it', t => {
+test('reconcilePacketCapture() shows something worse that a silent node told of before it', t => {
   const floor = [{ reason: 'DiskFloor', message: 'disk' }] as const
   t.like(condition(verdict({ rows: silent(row('a', 'Error', { problems: floor })) }).status, 'Degraded'), {
     status: 'True',
@@ -130,7 +130,7 @@ test('verdictOf() shows something worse that a silent node told of before it', t
   })
 })
 
-test('verdictOf() speaks of the generation that every node answers to', t => {
+test('reconcilePacketCapture() speaks of the generation that every node answers to', t => {
   const generationOf = (...observed: readonly number[]) => {
     const rows = observed.map((observedGeneration, index) => row(`n${index}`, 'Capturing', { observedGeneration }))
     const { status } = verdict({ read: read({}, 5), rows: reporting(...rows) })
@@ -178,14 +178,14 @@ const expiries: readonly (readonly [what: string, spec: object, rows: readonly N
   ['a node that went on was pruned: by those that are left', ttl, reporting(finished('a', noonMs)), noonMs + 60_000],
 ]
 for (const [what, spec, rows, expiresAtMs] of expiries) {
-  test(`verdictOf() expires a capture: ${what}`, t => {
+  test(`reconcilePacketCapture() expires a capture: ${what}`, t => {
     const found = verdict({ read: read(spec), rows })
     t.is(found.expiresAtMs, expiresAtMs)
     t.is(found.wakeAtMs, expiresAtMs > noonMs ? expiresAtMs : never)
   })
 }
 
-test('verdictOf() expires a capture of two hundred thousand endpoints', t => {
+test('reconcilePacketCapture() expires a capture of two hundred thousand endpoints', t => {
   const many = Array.from({ length: 20 }, (_, node) => {
     const endpoints = Array.from({ length: 10_000 }, (_, pod) => endpoint(`p${pod}`, 'Finished', { endedAt: at(noonMs - pod) }))
     return row(`n${node}`, 'Finished', { file: { endpoints } })
@@ -193,7 +193,7 @@ test('verdictOf() expires a capture of two hundred thousand endpoints', t => {
   t.is(verdict({ read: read(ttl), rows: reporting(...many) }).expiresAtMs, noonMs + 60_000)
 })
 
-test('verdictOf() keeps a status small enough to be stored, with the sums of all nodes', t => {
+test('reconcilePacketCapture() keeps a status small enough to be stored, with the sums of all nodes', t => {
   const rows = Array.from({ length: 5_000 }, (_, index) => {
     const message = 'interface lost '.repeat(20)
     return row(`node-${index}`, index === 4_321 ? 'Capturing' : 'Error', { file: { packets: 2, bytes: 200, dropped: 1, message } })
@@ -211,7 +211,7 @@ const states = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Erro
 const told = fc.record({ state: fc.constantFrom(...states), packets: fc.nat(50), isSilent: fc.boolean(), generation: fc.nat(3) })
 const turns = fc.array(fc.tuple(fc.array(told, { maxLength: 3 }), fc.integer({ min: -9, max: 9 })), { maxLength: 8 })
 
-test('verdictOf() wakes in the future only, and no count goes backwards, whatever nodes report, vanish, or clocks do', t => {
+test('reconcilePacketCapture() wakes in the future only, and no count goes backwards, whatever nodes report, vanish, or clocks do', t => {
   fc.assert(
     fc.property(turns, fc.constantFrom({}, ttl, { ...untilNoon, ...ttl }, opens), (all, spec) => {
       all.reduce<PacketCaptureStatus | undefined>((previous, [nodes, hours]) => {
@@ -233,7 +233,7 @@ test('verdictOf() wakes in the future only, and no count goes backwards, whateve
   )
 })
 
-test('verdictOf() keeps the sums when a node is pruned', t => {
+test('reconcilePacketCapture() keeps the sums when a node is pruned', t => {
   const counts = { packets: 10, bytes: 1_000, dropped: 1 }
   const rows = reporting(row('a', 'Capturing', { file: counts }), row('b', 'Capturing', { file: counts }))
   const previous = verdict({ rows }).status

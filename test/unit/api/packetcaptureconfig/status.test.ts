@@ -115,7 +115,7 @@ const reasons = (before: Partial<PacketCaptureConfigStatus> | undefined, now: Pa
 const running = stand([1, 2, 3].map(each => row(each, 'Capturing')))
 const completed = stand([done(1), done(2), done(3)])
 
-test('packetCaptureConfigNews() tells of the start and the end, once each', t => {
+test('configEventsFor() tells of the start and the end, once each', t => {
   t.deepEqual(reasons(undefined, stand([])), [])
   t.deepEqual(reasons(stand([]), running), ['CaptureStarted'])
   t.deepEqual(reasons(running, running), [])
@@ -124,7 +124,7 @@ test('packetCaptureConfigNews() tells of the start and the end, once each', t =>
   t.deepEqual(reasons(completed, completed), [])
 })
 
-test('packetCaptureConfigNews() tells of each attempt that is made again, and of the failure', t => {
+test('configEventsFor() tells of each attempt that is made again, and of the failure', t => {
   const tried = (tries: number, isGivenUp = false) => stand([row(1, 'Error', { failing: { tries, isGivenUp, message: 'no' } })], { read: read(ofPods) }) // biome-ignore format: one line
   t.deepEqual(reasons(tried(1), tried(3)), ['CaptureRetrying', 'CaptureRetrying'])
   t.deepEqual(reasons(tried(5), tried(6, true)), ['CaptureFailed'])
@@ -132,7 +132,7 @@ test('packetCaptureConfigNews() tells of each attempt that is made again, and of
   t.is(new Set(marks).size, 5)
 })
 
-test('packetCaptureConfigNews() tells of each file that was deleted', t => {
+test('configEventsFor() tells of each file that was deleted', t => {
   const without = stand([done(1), row(2, 'Finished', { artifact: { files: [] } }), done(3)])
   const [told] = configEventsFor(completed, without)
   t.like(told, { reason: 'FileDeleted', message: `File ${path} was deleted on 10.0.1.2` })

@@ -46,7 +46,7 @@ const rows: readonly (readonly [
   ],
 ]
 for (const [what, input, nodes, leftOut] of rows) {
-  test(`passNow() lets ${nodes === undefined ? 'nobody yet' : `[${nodes}]`} through when ${what}`, t => {
+  test(`grantPass() lets ${nodes === undefined ? 'nobody yet' : `[${nodes}]`} through when ${what}`, t => {
     const { pass, exceeded } = grantPass(input)
     t.deepEqual([pass?.nodes, exceeded?.leftOut], [nodes, leftOut])
   })
@@ -57,7 +57,7 @@ test('time runs since the first was let through, whatever is edited; and not bef
   t.is(grantPass(asked({ needed: ['b'], nowMs: 5 })).pass?.sinceMs, Date.parse(metadata.creationTimestamp))
 })
 
-test('passNow() gives back the same pass when nothing changes: nothing is written', t => {
+test('grantPass() gives back the same pass when nothing changes: nothing is written', t => {
   const pass = given(2, 'a', 'b')
   t.is(grantPass(asked({ pass, waiting: ['c'] })).pass, pass)
   const empty = given(1)

@@ -18,6 +18,6 @@ for (const group of ['hostPath', 'derived_hostPathProbes']) {
   }
 }
 
-test('hostDirectory() refuses a path that no file system knows', t => {
+test('hostPlace() refuses a path that no file system knows', t => {
   t.throws(() => hostDirectory('a\0b', ''), { instanceOf: RangeError, message: 'hostPath resolves outside the configured base directory' })
 })

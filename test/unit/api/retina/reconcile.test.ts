@@ -48,7 +48,7 @@ function judged(document: ReturnType<typeof capture>, rows: readonly NodeObserva
 const messages = (verdict: ReturnType<typeof judged>) =>
   (verdict.status as { conditions: { message: string }[] }).conditions.map(({ message }) => message)
 
-test('retinaVerdict() waits a while for nodes to answer before it says that nobody was selected', t => {
+test('reconcileRetinaCapture() waits a while for nodes to answer before it says that nobody was selected', t => {
   const soon = judged(capture(), [], 1_000)
   t.deepEqual(messages(soon), [])
   t.is(soon.wakeAtMs, createdAtMs + 10_000)
@@ -56,7 +56,7 @@ test('retinaVerdict() waits a while for nodes to answer before it says that nobo
   t.deepEqual(messages(judged(capture(), [], 60_000, 0)), []) // no node reports: nobody could know
 })
 
-test('retinaVerdict() does not call a young capture complete before every node had time to begin', t => {
+test('reconcileRetinaCapture() does not call a young capture complete before every node had time to begin', t => {
   const packed = row({ isPacked: true })
   const progress = '0/1 Capture jobs are in progress, waiting for completion'
   const young = judged(capture(), [packed], 9_999)
@@ -67,14 +67,14 @@ test('retinaVerdict() does not call a young capture complete before every node h
   t.deepEqual(messages(judged(capture(), [packed], 1_000, 1)), ['All 1 Capture jobs are completed']) // nobody is left to answer
 })
 
-test('retinaVerdict() names the first pod that no node has', t => {
+test('reconcileRetinaCapture() names the first pod that no node has', t => {
   const document = capture({ podNames: ['web', 'db'] })
   t.deepEqual(messages(judged(document, [])), ['failed to get pod web in namespace shop: no node has a running pod of that name'])
   t.true(messages(judged(document, [row()])).includes('failed to get pod db in namespace shop: no node has a running pod of that name'))
   t.deepEqual(messages(judged(document, [row(), row({ pod: 'db' })])), ['2/2 Capture jobs are in progress, waiting for completion'])
 })
 
-test('retinaVerdict() holds a capture with a finalizer, beside those of others, and a refused one not', t => {
+test('reconcileRetinaCapture() holds a capture with a finalizer, beside those of others, and a refused one not', t => {
   t.deepEqual(judged(capture(), []).finalizers, [finalizer])
   t.deepEqual(judged(capture({}, { finalizers: ['other/one'] }), []).finalizers, undefined)
   t.deepEqual(judged(capture({ podSelector: {} }, { finalizers: ['other/one'] }), []).finalizers, ['other/one', finalizer])
@@ -91,7 +91,7 @@ const deletedRows: readonly (readonly [what: string, rows: readonly NodeObservat
   ['half an hour is over', [row()], 60_000 + 1_800_000, true],
 ]
 for (const [what, rows, afterMs, mayGo] of deletedRows) {
-  test(`retinaVerdict() ${mayGo ? 'lets a deleted capture go' : 'holds a deleted capture'} when ${what}`, t => {
+  test(`reconcileRetinaCapture() ${mayGo ? 'lets a deleted capture go' : 'holds a deleted capture'} when ${what}`, t => {
     const { finalizers, wakeAtMs } = judged(capture({ podSelector: {} }, deleted), rows, afterMs)
     t.deepEqual(finalizers, mayGo ? ['other/one'] : undefined)
     if (!mayGo) t.is(wakeAtMs, Date.parse(deleted.deletionTimestamp) + 1_800_000)
@@ -105,7 +105,7 @@ function waits(): NodeObservation {
   return { row: { ...all, file: { ...all.file, state: 'Scheduled', endpoints } } }
 }
 
-test('retinaVerdict() says that a limit is exceeded, counts nobody who waits, and needs no finalizer for that', t => {
+test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who waits, and needs no finalizer for that', t => {
   const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
   const verdict = judged(capture(), [waits()], 60_000, 2, quota)
   t.deepEqual(messages(verdict), ['the number of capture jobs 2 exceeds the limit 1'])
@@ -118,7 +118,7 @@ test('retinaVerdict() says that a limit is exceeded, counts nobody who waits, an
   t.deepEqual(deletedNow.finalizers, ['other/one'])
 })
 
-test('retinaVerdict() says nothing of nodes that wait to be counted, and why they could not be', t => {
+test('reconcileRetinaCapture() says nothing of nodes that wait to be counted, and why they could not be', t => {
   const through = new Set<string>()
   t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through })), [])
   t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through, failure: 'Cannot count' })), ['Cannot count'])
@@ -127,13 +127,13 @@ test('retinaVerdict() says nothing of nodes that wait to be counted, and why the
   ])
 })
 
-test('retinaVerdict() packs and tells of what had begun before it was no longer let through', t => {
+test('reconcileRetinaCapture() packs and tells of what had begun before it was no longer let through', t => {
   const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
   t.like(judged(capture(), [row()], 60_000, 2, quota).status, { active: 1 })
   t.is(judged(capture({ podSelector: {} }, deleted), [row({ generation: 2 })], 61_000, 2, quota).finalizers, undefined) // it is held
 })
 
-test('retinaVerdict() tells each condition once', t => {
+test('reconcileRetinaCapture() tells each condition once', t => {
   const document = capture()
   const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   const input = {
@@ -162,7 +162,7 @@ const removals: readonly (readonly [what: string, rows: readonly NodeObservation
   ['it goes nowhere', [stored({ removed: true })], { outputConfiguration: { hostPath: 'a' } }, false],
 ]
 for (const [what, rows, spec, isRemoved] of removals) {
-  test(`retinaVerdict() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
+  test(`reconcileRetinaCapture() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
     const asked = capture()
     const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
     const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })

@@ -66,7 +66,7 @@ const rows: readonly (readonly [what: string, target: object, nodes: readonly st
   ['nothing that can be read', {}, []],
 ]
 for (const [what, target, nodes] of rows) {
-  test(`nodesNeeded() finds [${nodes}] for ${what}`, t => t.deepEqual(targetNodes(capture(target), cluster), nodes))
+  test(`targetNodes() finds [${nodes}] for ${what}`, t => t.deepEqual(targetNodes(capture(target), cluster), nodes))
 }
 
 test('scopeOf() tells what has to be asked for', t => {

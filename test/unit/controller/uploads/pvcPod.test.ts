@@ -9,7 +9,7 @@ for (const [api, apiVersion, word] of [
   ['PacketCapture', 'projectcalico.org/v3', 'packetcapture'],
   ['Capture', 'retina.sh/v1alpha1', 'retina'],
 ] as const) {
-  test(`claimPod() copies the files of a ${api} and goes with it`, t => {
+  test(`pvcPod() copies the files of a ${api} and goes with it`, t => {
     const pod = pvcPod({ ...common, capture: { api, ...capture }, apiVersion })
     const command = [
       'selcap',
