@@ -1,21 +1,21 @@
-// What a capture driver is: src/driver/ring/ringDriver.ts (the addon, TPACKET_V3) and src/driver/libpcap/libpcapDriver.ts (the `pcap` package).
-// A driver turns frames into whole records on a descriptor it was given. It never opens, names, closes or deletes
-// a file, never writes a file header or trailer, and knows nothing of captures: src/taps and src/files do that.
-// test/support/net/contract/contract.ts holds both drivers to what is written here.
+// The contract of a capture driver. Drivers are ring/ringDriver.ts (the addon, TPACKET_V3) and libpcap/libpcapDriver.ts (`pcap`).
+// In: an interface, a filter and a descriptor. Out: complete records on the descriptor, counters, events. Refuses with TapError.
+// A driver opens, names, closes and deletes no file, writes no file header or trailer, and knows no capture: src/tap and src/files do.
+// test/support/net/contract/contract.ts tests both drivers against this contract.
 import type { Format, Payload } from '../model/capture.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 
 /**
- * Where records go. The descriptor was opened with O_APPEND (or is a pipe) and its header is written.
+ * Where a driver writes records. The descriptor was opened with O_APPEND, or is a pipe, and the file has its header.
  * `bytesLeft`: record bytes that may still be appended. A sink that `isEmpty` takes one record whatever its size;
  * otherwise the size is checked before a record, and a record that does not fit goes to the next sink.
  * With no next sink the records wait in the ring.
  */
 export type Sink = { readonly fd: number; readonly bytesLeft: number; readonly isEmpty: boolean }
 
-/** Shared by all taps of one capture: exact, the packet that reaches `packets` is the last one written; no record goes beyond `bytes`. */
+/** A limit that all taps of a capture share. The packet that reaches `packets` is the last one written; no record exceeds `bytes`. */
 export interface LimitGroup {
-  /** What may still be written from now on, over all taps of the group. undefined: no limit. */
+  /** How much the taps of the group may still write. undefined: no limit. */
   setLeft(left: { readonly packets?: number; readonly bytes?: number }): void
 }
 
@@ -36,7 +36,7 @@ export type DriverSpec = {
 
 /**
  * Since this tap was opened, within its window. received = packets + dropped + refused, once drained. Never goes backwards.
- * The kernel does not tell when it dropped: drops count if any of the time since they were last asked for is in the window.
+ * The kernel gives drops no time: they count if any of the time since they were last read is within the window.
  */
 export type TapCounters = {
   readonly received: number
@@ -50,13 +50,13 @@ export type TapCounters = {
 
 export type TapEvent =
   | { readonly kind: 'firstPacket'; readonly atMs: number } // the first record went to a sink
-  | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // done with this sink: nothing more is written to it
+  | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // nothing more is written to this sink
   | { readonly kind: 'limit'; readonly limit: 'packets' | 'bytes' } // of the group; every tap of the group has stopped writing
   | { readonly kind: 'writeFailed'; readonly fd: number; readonly code: string } // ENOSPC…; cut back to the last whole record; refusing until retry()
   | { readonly kind: 'down' } // the interface was set down or has gone; resumes by itself if it only was down
 
 export interface DriverTap {
-  readonly ringBytes: number // what it really takes
+  readonly ringBytes: number // the memory it takes
   counters(): TapCounters
   /** Queues the sink to move to when the present one is full or rotate() is called. Several may be queued. */
   offer(sink: Sink): void
@@ -64,11 +64,11 @@ export interface DriverTap {
   rotate(): void
   /** Changes what the present sink may still take. */
   setBytesLeft(bytesLeft: number): void
-  /** Decides for every packet that was not looked at yet; none is lost by the change. */
+  /** Applies to every packet that was not read from the ring yet; the change loses none. */
   setWindow(window: TapWindow): void
   /** After writeFailed: writes again, to the same sink. */
   retry(): void
-  /** Whole records up to now on disk, counters final; the sinks' descriptors are the caller's to close afterwards. Twice is fine. */
+  /** Resolves when all records are written and counters are final. The caller then closes the sinks' descriptors. Idempotent. */
   close(): Promise<TapCounters>
 }
 
@@ -80,14 +80,14 @@ export type Link = {
   readonly isUp: boolean
   readonly mtu: number
   readonly gsoMaxBytes: number
-  readonly packets?: number // carried both ways since it was made; missing: cannot be told
+  readonly packets?: number // in both directions since it was created; missing: unknown
   readonly peerIndex: number | undefined
   readonly addresses: readonly string[]
 }
 
 export type LinkChange = { readonly kind: 'present' | 'down' | 'gone'; readonly name: string; readonly index: number }
 
-/** For a live stream: whoever reads too slowly loses whole records, which the tap counts as refused. Both ends are the caller's to close. */
+/** For a live stream: a slow reader loses complete records, which the tap counts as refused. The caller closes both ends. */
 export type Pipe = { readonly readFd: number; readonly writeFd: number }
 
 export interface Driver extends AsyncDisposable {
@@ -99,7 +99,7 @@ export interface Driver extends AsyncDisposable {
   open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap>
   /** The interfaces of this network namespace, or of the one at that path. */
   links(netns?: string): Promise<readonly Link[]>
-  /** Tells of every change of an interface in this namespace from now on. */
+  /** Reports every change of an interface in this namespace from now on. */
   watchLinks(onChange: (change: LinkChange) => void): Disposable
   /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED or NO_MEMORY. */
   pipe(bytes: number): Pipe

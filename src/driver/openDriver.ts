@@ -1,4 +1,5 @@
-// The drivers by name. Refuses with TapError where one cannot be had.
+// Opens a driver.
+// In: its name. Out: the driver. Refuses with TapError a driver that this machine cannot run.
 import type { Driver } from './driver.ts'
 import { libpcapDriver } from './libpcap/libpcapDriver.ts'
 import { ringDriver } from './ring/ringDriver.ts'

@@ -1,9 +1,11 @@
-// One tap of the portable driver: a process with a libpcap session and a writer for its records. An interface that is set
-// down and up again goes on by itself; when it goes for good, `down` is told and the session is let go at once.
+// One tap of the portable driver: a process with a libpcap session, and a writer for its records.
+// In: a spec, and the process's messages. Out: records on sinks, counters, events. Refuses with TapError.
+// An interface that is set down and up again resumes by itself; one that is removed gives `down`, and the session ends.
 import { snapLengthMax } from '../../model/capture.ts'
 import { isWithin, type TapWindow } from '../../model/tapWindow.ts'
 import { headersLength } from '../../pcap/headersLength.ts'
 import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../driver.ts'
+import { linksIfThere } from '../linksIfThere.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
 import type { ChildMessage, Packet } from './pcapMessage.ts'
 import { RecordWriter, type WriterEvent } from './recordWriter.ts'
@@ -11,7 +13,7 @@ import { SharedLimit } from './sharedLimit.ts'
 
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
 
-const pollIntervalMs = 500 // the session asks for its drops at least that often
+const pollIntervalMs = 500 // the session reads its drop counter at least that often
 
 type Links = Pick<Driver, 'links' | 'watchLinks'>
 
@@ -28,7 +30,7 @@ export class LibpcapTap implements DriverTap {
   #window: TapWindow
   #allDropped = 0 // by the kernel, at any time
   #dropped = 0 // of these, within the window
-  #droppedTold = 0 // in a pcapng record
+  #droppedWritten = 0 // of these, in pcapng records
   #truncated = 0
   #running: Promise<void> = Promise.resolve()
   #closed: Promise<TapCounters> | undefined
@@ -49,8 +51,8 @@ export class LibpcapTap implements DriverTap {
     this.#spec = spec
     this.#links = links
     this.#window = spec.window ?? {}
-    this.#emit = event => queueMicrotask(() => onEvent(event)) // never within a call of the listener's own
-    this.#writer = new RecordWriter({ format: spec.format, group, sink: spec.sink, emit: event => this.#pass(event) })
+    this.#emit = event => queueMicrotask(() => onEvent(event)) // never while the listener is in a call of this tap
+    this.#writer = new RecordWriter({ format: spec.format, group, sink: spec.sink, emit: event => this.#forward(event) })
     this.#membership = group.join(limit => this.#emit({ kind: 'limit', limit }))
     this.ringBytes = Math.max(2, Math.ceil(spec.ringBytes / blockBytes)) * blockBytes
     const { interfaceName, filter, netns } = spec
@@ -103,13 +105,13 @@ export class LibpcapTap implements DriverTap {
     this.#running = this.#drain()
   }
 
-  /** Writes what the session tells, until it ends. Waiting for room makes packets wait in its ring. */
+  /** Writes the session's packets until it ends. While it waits for room, packets wait in the ring. */
   async #drain(): Promise<void> {
     const { reader } = this.#child
     do {
       for (let message = reader.peek(); message; message = reader.peek()) {
         if ('packet' in message) await this.#take(message.packet)
-        else this.#hear(message.news)
+        else this.#handle(message.news)
         reader.skip()
       }
       this.#writer.flush()
@@ -122,19 +124,19 @@ export class LibpcapTap implements DriverTap {
     const wanted = Math.min(this.#spec.snapLength, original)
     if (packet.bytes.length < wanted) this.#truncated++
     const bytes = this.#spec.payload === 'Headers' ? packet.bytes.subarray(0, headersLength(packet.bytes)) : packet.bytes
-    const record = { seconds, microseconds, original, bytes, droppedBefore: this.#dropped - this.#droppedTold }
+    const record = { seconds, microseconds, original, bytes, droppedBefore: this.#dropped - this.#droppedWritten }
     while (!this.#writer.accept(record)) await this.#writer.room()
-    this.#droppedTold = this.#dropped
+    this.#droppedWritten = this.#dropped
     this.#isDown = false
   }
 
-  #hear(news: ChildMessage): void {
-    if (news.kind === 'dropped') this.#countDrops(news.dropped)
-    if (news.kind === 'down') this.#goDown()
-    if (news.kind === 'paused') void this.#lookWhetherDown()
+  #handle(message: ChildMessage): void {
+    if (message.kind === 'dropped') this.#countDrops(message.dropped)
+    if (message.kind === 'down') this.#reportDown()
+    if (message.kind === 'paused') void this.#checkInterface()
   }
 
-  // Drops have no time: those that may be of the window count.
+  // Drops have no time: those that may be within the window count.
   #countDrops(allDropped: number): void {
     const { fromMs = 0, untilMs = Number.POSITIVE_INFINITY } = this.#window
     const nowMs = Date.now()
@@ -142,29 +144,29 @@ export class LibpcapTap implements DriverTap {
     this.#allDropped = allDropped
   }
 
-  // The session may also be woken for nothing by packets from before its filter: whether it is down the interface knows.
-  async #lookWhetherDown(): Promise<void> {
+  // Packets that arrived before the filter was set also wake the session, so the interface's state decides.
+  async #checkInterface(): Promise<void> {
     this.#watch()
-    const links = await this.#links.links(this.#spec.netns).catch(() => []) // the namespace has gone
-    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName)) this.#goDown()
+    const links = await linksIfThere(this.#links, this.#spec.netns)
+    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName)) this.#reportDown()
   }
 
-  #goDown(): void {
+  #reportDown(): void {
     if (!this.#isDown) this.#emit({ kind: 'down' })
     this.#isDown = true
   }
 
-  /** The session tells of the first time only that the interface is set down; later ones are seen from outside. */
+  /** The session reports only the first time that the interface is set down; link changes report later ones. */
   #watch(): void {
     if (this.#spec.netns !== undefined || this.#watching) return
     this.#watching = this.#links.watchLinks(({ kind, name }) => {
       if (name !== this.#spec.interfaceName || this.#closed) return
       if (kind === 'present') this.#isDown = false
-      else this.#goDown()
+      else this.#reportDown()
     })
   }
 
-  #pass(event: WriterEvent): void {
+  #forward(event: WriterEvent): void {
     this.#emit(event.kind === 'moved' ? { ...event, counters: this.counters() } : event)
   }
 

@@ -1,6 +1,6 @@
-// Starts a process that holds a libpcap session (pcapProcess.ts) and reads what it tells. In: a request, and optionally
-// the path of a network namespace to run it in (entered with nsenter of util-linux). Out: chunks for a MessageReader.
-// Refuses with TapError, in libpcap's words. When this process dies, the other one reads the end of its input and ends.
+// Starts a process with a libpcap session (pcapProcess.ts) and reads its messages.
+// In: a request, and optionally the path of a network namespace, which nsenter of util-linux enters. Out: messages.
+// Refuses with TapError and libpcap's message. When this process dies, the child reads the end of its input and ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ import { TapError } from '../../model/errors.ts'
 import { type ChildMessage, MessageReader, type PcapRequest } from './pcapMessage.ts'
 
 const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))
-const complaintMax = 1_000
+const stderrMax = 1_000
 const openTimeoutMs = 2_000 // for the last packets, once asked to end
 
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
@@ -19,9 +19,9 @@ export class PcapChild implements AsyncDisposable {
   readonly #process: Process
   readonly #exited: Promise<void>
   readonly #netns: string | undefined
-  readonly #complained: Promise<void>
-  #complaint = '' // the end of what it wrote on standard error
-  readonly #chunks: AsyncIterator<Buffer> // one for good: a second one on the same stream would steal
+  readonly #stderrEnded: Promise<void>
+  #stderr = '' // the end of its standard error
+  readonly #chunks: AsyncIterator<Buffer> // the only one: a second iterator on the stream would take chunks from it
 
   constructor(request: PcapRequest, netns?: string) {
     const enter = netns === undefined ? [] : ['nsenter', `--net=${netns}`]
@@ -29,33 +29,33 @@ export class PcapChild implements AsyncDisposable {
     this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] }) as Process
     this.#netns = netns
     this.#process.stderr.on('data', text => {
-      this.#complaint = `${this.#complaint}${text}`.slice(-complaintMax)
+      this.#stderr = `${this.#stderr}${text}`.slice(-stderrMax)
     })
-    this.#complained = new Promise(resolve => this.#process.stderr.on('close', resolve))
-    this.#process.stdin.on('error', () => {}) // it may end first
+    this.#stderrEnded = new Promise(resolve => this.#process.stderr.on('close', resolve))
+    this.#process.stdin.on('error', () => {}) // EPIPE if it ended first: earlyEnd() gives the reason
     this.#chunks = this.#process.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>
     this.#exited = new Promise(resolve => {
       this.#process.on('exit', () => resolve())
       this.#process.on('error', error => {
-        this.#complaint += error.message // it could not be started
+        this.#stderr += error.message // it could not start
         resolve()
       })
     })
   }
 
-  /** Gives the reader what came next; false at the end. While nobody calls this, packets wait in the ring. */
+  /** Gives the reader the next chunk; false at the end. Until it is called, packets wait in the ring. */
   async more(): Promise<boolean> {
     const chunk = await this.#chunks.next()
     if (!chunk.done) this.reader.push(chunk.value)
     return !chunk.done
   }
 
-  /** Gives it all of its input: it ends when it has told everything. */
+  /** Ends the process's input, after which it sends its last messages and ends. */
   end(input?: Uint8Array): void {
     this.#process.stdin.end(input)
   }
 
-  /** Asks it to end, and ends it if it does not (it may be drowning in packets). Resolves when everything is let go. */
+  /** Asks it to end, and kills it if it does not, as under overload. Resolves when it has exited. */
   async close(): Promise<void> {
     this.end()
     const timer = setTimeout(() => this.kill(), openTimeoutMs)
@@ -67,13 +67,13 @@ export class PcapChild implements AsyncDisposable {
     this.#process.kill('SIGKILL')
   }
 
-  /** Why it ended before it said that it was ready. */
+  /** The reason why it ended before it was ready. */
   async earlyEnd(what: string): Promise<TapError> {
-    await this.#complained
-    const complaint = this.#complaint.trim() || 'no reason was given'
-    if (this.#netns === undefined) return new TapError('NOT_SUPPORTED', `Cannot ${what}: the process for libpcap ended early: ${complaint}`)
-    const code = /permi/i.test(complaint) ? 'NOT_PERMITTED' : 'NO_NAMESPACE'
-    return new TapError(code, `Cannot ${what} in network namespace "${this.#netns}": ${complaint}`)
+    await this.#stderrEnded
+    const stderr = this.#stderr.trim() || 'no reason was given'
+    if (this.#netns === undefined) return new TapError('NOT_SUPPORTED', `Cannot ${what}: the process for libpcap ended early: ${stderr}`)
+    const code = /permi/i.test(stderr) ? 'NOT_PERMITTED' : 'NO_NAMESPACE'
+    return new TapError(code, `Cannot ${what} in network namespace "${this.#netns}": ${stderr}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,7 +82,7 @@ export class PcapChild implements AsyncDisposable {
   }
 }
 
-/** What it tells before the first packet: that it is ready, or what was asked. Refuses with TapError; `what` could not be done. */
+/** The first message: the session is ready, or the answer. Refuses with TapError that `what` could not be done. */
 export async function firstMessage(child: PcapChild, what: string): Promise<ChildMessage> {
   while (!child.reader.peek()) {
     if (!(await child.more())) throw await child.earlyEnd(what)

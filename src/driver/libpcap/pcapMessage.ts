@@ -1,5 +1,5 @@
-// The messages from the process that holds a libpcap session (pcapProcess.ts) to the one that asked for it (pcapChild.ts):
-// one packet or one piece of news each, one after another on a pipe.
+// The messages on the pipe from the process with a libpcap session (pcapProcess.ts) to its parent (pcapChild.ts).
+// In: a packet or a ChildMessage. Out: bytes, and from bytes the same again. Trusts the process at the other end.
 //   0      4         8         12         16         20
 //   | kind | seconds | microseconds | captured | original | captured bytes |      little-endian; news: JSON in the bytes
 import type { Link } from '../driver.ts'
@@ -15,14 +15,14 @@ export type ChildMessage =
   | { readonly kind: 'ready'; readonly linkType: string }
   | { readonly kind: 'dropped'; readonly dropped: number } // in all, by the kernel
   | { readonly kind: 'paused' } // woken without a packet: the interface may be down, packets come again when it is up
-  | { readonly kind: 'down' } // it has gone: nothing more will come
+  | { readonly kind: 'down' } // the interface is gone: no more packets follow
   | { readonly kind: 'refused'; readonly during: 'open' | 'filter'; readonly message: string }
   | { readonly kind: 'links'; readonly links: readonly Link[] }
-  | { readonly kind: 'complete' } // everything was told
+  | { readonly kind: 'complete' } // the last message
 
 export type Message = { readonly packet: Packet } | { readonly news: ChildMessage }
 
-/** What a session's process is asked to do: its only argument, as JSON. */
+/** The request to the process: its only argument, as JSON. */
 export type PcapRequest =
   | {
       readonly act: 'live'
@@ -38,7 +38,7 @@ const headerBytes = 20
 const packetKind = 1
 const childMessageKind = 2
 
-/** Puts messages together in one reused buffer; `flush` gets it when it is full and whenever the caller wants it out. */
+/** Collects messages in one reused buffer, and passes it on when it is full and at flush(). */
 export class MessageWriter {
   #buffer = Buffer.allocUnsafe(65_536)
   #used = 0
@@ -48,7 +48,7 @@ export class MessageWriter {
     this.#out = out
   }
 
-  /** `header`: as the pcap package hands it over, seconds, microseconds, captured and original in the machine's order. */
+  /** `header`: as the pcap package has it: seconds, microseconds, captured and original in the machine's order. */
   packet(header: Buffer, bytes: Uint8Array): void {
     const at = this.#room(headerBytes + bytes.length)
     this.#buffer.writeUInt32LE(packetKind, at)
@@ -80,7 +80,7 @@ export class MessageWriter {
   }
 }
 
-/** Takes chunks as they come and gives whole messages. A message that was peeked at stays until skip(). */
+/** Makes messages of chunks of any size. peek() returns the same message until skip(). */
 export class MessageReader {
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0

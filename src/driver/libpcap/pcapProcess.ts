@@ -1,9 +1,9 @@
-// The program that holds one session of the `pcap` package: pcapChild.ts starts it. In: the request as its argument; the
-// end of standard input asks it to finish. Out: messages (pcapMessage.ts) on standard output, written synchronously, so
-// that a slow reader makes packets wait in the ring.
-// It is a process of its own because the package can only be let go of whole: a closed session on a quiet interface keeps
-// its ring and its place in the event loop until the next packet, a refused filter leaks a ring, and a worker thread that
-// once opened a session aborts the process when it ends.
+// The program with one session of the `pcap` package, started by pcapChild.ts.
+// In: the request as its argument; the end of standard input asks it to finish. Out: messages (pcapMessage.ts) on standard output,
+// written synchronously, so that packets wait in the ring for a slow reader. Refuses with a message of the kind `refused`.
+// It is a process of its own because only the end of a process frees what the package holds: a closed session on an idle interface
+// keeps its ring and its handle in the event loop until the next packet, a refused filter leaks a ring, and a worker thread that
+// opened a session aborts the process when it ends.
 import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pcap, { type PacketWithHeader } from 'pcap'
@@ -12,7 +12,7 @@ import { ExpectedError } from '../../model/errors.ts'
 import { MessageWriter, type PcapRequest } from './pcapMessage.ts'
 import { readLinks } from './portableLinks.ts'
 
-// The package's inner door to libpcap. Its dispatch() tells what the outer one keeps to itself: that reading failed.
+// The package's internal interface to libpcap. Its dispatch() reports a failed read, which the public one does not.
 type Session = {
   readonly session: { dispatch(bytes: Buffer, header: Buffer): number; read_callback: () => void }
   readonly buf: Buffer
@@ -25,13 +25,13 @@ type SessionClass = new (...options: unknown[]) => Session // (isLive, device, f
 type LiveSession = PcapRequest & { readonly act: 'live' }
 
 const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
-const pollIntervalMs = 500 // under load the kernel may not wake us for the last block before a pause: it lies there until we look
+const pollIntervalMs = 500 // under load the kernel may not wake the process for the last block before a pause
 const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
 const Session = pcap.PcapSession as unknown as SessionClass
 const out = new MessageWriter(write)
 
-Object.assign(pcap, { warningHandler: () => {} }) // an interface without an IPv4 address is nothing to warn of
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}) // meant for the one that started us: it tells us
+Object.assign(pcap, { warningHandler: () => {} }) // the package warns of interfaces without an IPv4 address
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}) // sent to the process group: the parent ends this process
 await run(JSON.parse(process.argv[2] ?? '') as PcapRequest)
 process.exit(0)
 
@@ -124,7 +124,7 @@ function write(bytes: Uint8Array): void {
     try {
       done += writeSync(1, bytes, done)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0) // nobody is left to read
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0) // the reader is gone
       throw error
     }
   }

@@ -1,15 +1,17 @@
-// The interfaces of this network namespace without the addon: from /proc and /sys on Linux, from node:os elsewhere. Changes
-// are found by looking twice a second; what happened in between is told from the kernel's count of carrier changes.
-// Where /sys was mounted in another network namespace, and outside Linux, only names and addresses are known (index 0, up).
+// Lists and watches the interfaces of this network namespace without the addon.
+// In: /proc and /sys on Linux, node:os elsewhere. Out: links, and their changes, found by polling twice a second; the kernel's count
+// of carrier changes shows what happened in between.
+// Outside Linux, and if /sys belongs to another network namespace, only names and addresses are known (index 0, up).
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
+import { osErrorMessage } from '../../model/errors.ts'
 import type { Link, LinkChange } from '../driver.ts'
 
 export type SeenLink = Link & { readonly carrierChanges: number }
 type Details = Omit<SeenLink, 'name' | 'addresses' | 'gsoMaxBytes'>
 
 const pollIntervalMs = 500
-const gsoMaxBytes = 65_536 // BIG TCP cannot be told from here
+const gsoMaxBytes = 65_536 // /sys does not show BIG TCP
 const unknown: Details = Object.freeze({ index: 0, kind: '', isUp: true, mtu: 0, peerIndex: undefined, carrierChanges: 0 })
 
 /** Of the namespace this process runs in. Addresses are those of interfaces that are up. */
@@ -36,7 +38,7 @@ export function watchReadLinks(onChange: (change: LinkChange) => void, read = re
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** What to tell about links that are not as they were. One made again under its name is gone first, then present. */
+/** The changes between two lists. A link that was created again under its name is first gone, then present. */
 export function differences(before: ReadonlyMap<string, SeenLink>, now: ReadonlyMap<string, SeenLink>): LinkChange[] {
   const gone = [...before.values()].filter(link => now.get(link.name)?.index !== link.index)
   return [
@@ -48,14 +50,14 @@ export function differences(before: ReadonlyMap<string, SeenLink>, now: Readonly
 function changesOf(old: SeenLink | undefined, link: SeenLink): LinkChange[] {
   const change = (isUp: boolean): LinkChange => ({ kind: isUp ? 'present' : 'down', name: link.name, index: link.index })
   if (old?.index !== link.index || old.isUp !== link.isUp) return [change(link.isUp)]
-  return old.carrierChanges === link.carrierChanges ? [] : [change(!link.isUp), change(link.isUp)] // there and back
+  return old.carrierChanges === link.carrierChanges ? [] : [change(!link.isUp), change(link.isUp)] // down and up again, or the reverse
 }
 
 function byName(links: readonly SeenLink[]): ReadonlyMap<string, SeenLink> {
   return new Map(links.map(link => [link.name, link]))
 }
 
-// /proc/net is the namespace's own, always. Two lines of heading, then `name: counters`.
+// /proc/net always belongs to the process's own namespace. Two lines of heading, then `name: counters`.
 function linkNames(): string[] | undefined {
   if (!existsSync('/proc/net/dev')) return undefined
   const lines = readFileSync('/proc/net/dev', 'utf8').trim().split('\n').slice(2)
@@ -77,7 +79,8 @@ function sysfs(name: string): Details {
 function sysfsNumber(name: string, attribute: string): number {
   try {
     return Number(readFileSync(`/sys/class/net/${name}/${attribute}`, 'utf8'))
-  } catch {
-    return 0 // went away between two looks
+  } catch (error) {
+    osErrorMessage(error)
+    return 0 // removed since the list was read, or an attribute that this kind does not have
   }
 }

@@ -1,7 +1,7 @@
-// Puts whole records on the sinks of one tap: moves on at a sink's size, keeps to the group's limits, and on a failed write
-// cuts the file back to its last whole record and refuses until retry(). Records are put together in a buffer and written
-// synchronously; flush() after each batch, so between batches nothing is held back.
-// In: records. Out: bytes on descriptors, events, counts. Does not open or close descriptors.
+// Writes complete records to the sinks of one tap.
+// In: records, collected in a buffer that flush() writes after each batch. Out: bytes on descriptors, events, counts.
+// Moves to the next sink at a sink's size and keeps to the group's limits. After a failed write it cuts the file back to its last
+// complete record and refuses records until retry(). Opens and closes no descriptor.
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
 import type { Format } from '../../model/capture.ts'
 import { type Recorded, recordBytes, writeRecord } from '../../pcap/record.ts'
@@ -42,18 +42,18 @@ export class RecordWriter {
     return this.#lastPacketMs === undefined ? counts : { ...counts, lastPacketMs: this.#lastPacketMs }
   }
 
-  /** Takes the record, to be written or counted as refused. False: no sink has room for it; ask again after room(). */
+  /** True: the record was buffered, or counted as refused. False: no sink has room for it; call again after room(). */
   accept(record: Recorded): boolean {
     const size = recordBytes(this.#out.format, record)
     if (this.#batchBytes + size > this.#batch.length) this.flush()
     if (this.#isFailing || !this.#isAllowed(size)) return this.#refuse()
     if (!this.#fits(size) && !this.#move()) return this.#givesUp && this.#refuse()
-    if (this.#isFailing) return this.#refuse() // moving on writes what was held
+    if (this.#isFailing) return this.#refuse() // moving to the next sink wrote the buffer, which may fail
     this.#add(record, size)
     return true
   }
 
-  /** Writes what is held back. */
+  /** Writes the buffer. */
   flush(): void {
     if (this.#ends.length === 0) return
     const { written, code } = writeAll(this.#sink.fd, this.#batch.subarray(0, this.#batchBytes))
@@ -104,7 +104,7 @@ export class RecordWriter {
 
   #isAllowed(size: number): boolean {
     if (this.#out.group.allows(size)) return true
-    this.flush() // a write that fails gives back what it had taken
+    this.flush() // a failed write returns its share of the limit
     if (this.#out.group.allows(size)) return !this.#isFailing
     this.#out.group.reach(size)
     return false
@@ -134,7 +134,7 @@ export class RecordWriter {
 
   #add(record: Recorded, size: number): void {
     const at = this.#batchBytes
-    if (size > this.#batch.length) this.#batch = Buffer.allocUnsafe(size) // it was flushed: nothing is lost
+    if (size > this.#batch.length) this.#batch = Buffer.allocUnsafe(size) // the buffer was flushed before
     writeRecord(this.#out.format, record, this.#batch, at)
     this.#ends.push(at + size)
     this.#times.push(record.seconds * 1_000 + record.microseconds / 1_000)
@@ -152,7 +152,7 @@ export class RecordWriter {
     if (first) this.#out.emit({ kind: 'firstPacket', atMs: this.#times[0] ?? 0 })
   }
 
-  /** Undoes what of the batch did not reach the disk: the torn record in the file, the sizes, the limits. */
+  /** Undoes the part of the batch that was not written: the torn record in the file, the sizes, the limits. */
   #cutBack(written: number, whole: number, code: string): void {
     const kept = this.#ends[whole - 1] ?? 0
     if (written > kept) cutTail(this.#sink.fd, written - kept)
@@ -181,7 +181,7 @@ function writeAll(fd: number, bytes: Uint8Array): { readonly written: number; re
   }
 }
 
-/** Takes the last bytes off a file. A pipe keeps them: its reader has them already. */
+/** Removes the last bytes of a file. A pipe's reader has them already. */
 function cutTail(fd: number, bytes: number): void {
   const stat = fstatSync(fd)
   if (stat.isFile()) ftruncateSync(fd, stat.size - bytes)

@@ -1,6 +1,6 @@
-// Reads a saved capture file, pcap or pcapng, compressed or not as libpcap can, through the `pcap` package: for text output,
-// replay and tests. A process of its own reads it (pcapProcess.ts says why); whoever iterates slowly makes it wait.
-// Refuses a file that libpcap refuses, in its words, and one that ends within a record, after the packets before.
+// Reads a saved capture file through the `pcap` package: pcap or pcapng, compressed or not, as far as libpcap can.
+// In: a path and a filter. Out: packets, read by a process of its own (see pcapProcess.ts), which waits for a slow caller.
+// Refuses with libpcap's message, also a file that ends within a record, after the packets before it.
 import { resolve } from 'node:path'
 import { ExpectedError } from '../../model/errors.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
@@ -8,7 +8,7 @@ import { firstMessage, PcapChild } from './pcapChild.ts'
 /** `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`. */
 export type SavedPacket = { readonly atMs: number; readonly captured: number; readonly original: number; readonly bytes: Uint8Array }
 
-/** The packets that the filter lets through ('' for all). Ends what it started when the iteration is left early. */
+/** The packets that pass the filter ('' for all). Ends its process when the iteration is left early. */
 export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<SavedPacket, void, undefined> {
   const what = `read capture file "${path}"`
   await using child = new PcapChild({ act: 'file', path: resolve(path), filter })

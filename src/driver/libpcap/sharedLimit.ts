@@ -1,5 +1,5 @@
-// The packet and byte limits that the taps of one capture share, counted in this process: one thread, so exact.
-// In: a record's size, before it is written. Out: whether it may be. Everybody in the group is told once when it may not.
+// The packet and byte limits that the taps of one capture share. They are exact, because one thread counts them.
+// In: a record's size, before it is written. Out: whether it may be written, and one call to each tap when a limit is reached.
 import type { LimitGroup } from '../driver.ts'
 
 export type LimitKind = 'packets' | 'bytes'
@@ -26,7 +26,7 @@ export class SharedLimit implements LimitGroup {
     return this.#reached === undefined && this.#packets >= 1 && bytes <= this.#bytes
   }
 
-  /** `packets` and `bytes` are spoken for; giveBack() if they could not be written after all. */
+  /** Reserves packets and bytes; giveBack() if they could not be written. */
   take(packets: number, bytes: number): void {
     this.#packets -= packets
     this.#bytes -= bytes
@@ -36,15 +36,15 @@ export class SharedLimit implements LimitGroup {
     this.take(-packets, -bytes)
   }
 
-  /** What was taken is on disk: the packet that reaches a limit is the last, and it is told at once. */
+  /** What was reserved is written: the packet that reaches a limit is the last one, and is reported at once. */
   commit(): void {
     if (this.#packets < 1 || this.#bytes < 1) this.reach(1)
   }
 
-  /** A record of that size is not allowed: that ends it for all, for smaller records too, until setLeft(). */
+  /** A record of that size is not allowed: no tap may write any record until setLeft(). */
   reach(bytes: number): void {
     if (this.#reached) return
     this.#reached = this.#packets < 1 || bytes <= this.#bytes ? 'packets' : 'bytes'
-    for (const tell of this.#members) tell(this.#reached)
+    for (const onLimit of this.#members) onLimit(this.#reached)
   }
 }

@@ -1,4 +1,4 @@
-// A TapHolder in a test, specs for it, and looks at what it holds.
+// A TapManager in a test, specs for it, and looks at what it holds.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// What TapHolder keeps, refuses and removes on disk.
+// What TapManager keeps, refuses and removes on disk.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { serialNetworkTest as networkTest } from '../../../support/net/privilege
 import { capturing, close, folder, holderIn, open, records, row, specFor } from '../../../support/net/tapManagerFixture.ts'
 import { until } from '../../../support/until.ts'
 
-networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
+networkTest('TapManager keeps two captures of one endpoint apart', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const holder = await holderIn(t, directory)
@@ -23,7 +23,7 @@ networkTest('TapHolder keeps two captures of one endpoint apart', async t => {
   t.deepEqual([...holder.actualState().captures.keys()], ['shop/web'])
 })
 
-networkTest('TapHolder rotates a file that is old and holds packets, and no empty one', async t => {
+networkTest('TapManager rotates a file that is old and holds packets, and no empty one', async t => {
   const { holder, captured } = await capturing(t, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 } })
   await captured(2)
   await until('the rotation', () => {
@@ -35,7 +35,7 @@ networkTest('TapHolder rotates a file that is old and holds packets, and no empt
   t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
 })
 
-networkTest('TapHolder says why a tap is not open, and opens it when its interface appears', async t => {
+networkTest('TapManager says why a tap is not open, and opens it when its interface appears', async t => {
   const { pod } = await podWithPort(t)
   const holder = await holderIn(t, folder(t))
   let told = 0
@@ -55,7 +55,7 @@ networkTest('TapHolder says why a tap is not open, and opens it when its interfa
   )
 })
 
-networkTest('TapHolder follows no symbolic link, and one capture that cannot be kept harms no other', async t => {
+networkTest('TapManager follows no symbolic link, and one capture that cannot be kept harms no other', async t => {
   const { pod } = await podWithPort(t)
   const [directory, elsewhere] = [folder(t), folder(t)]
   mkdirSync(join(directory, 'shop', 'file'), { recursive: true })
@@ -69,7 +69,7 @@ networkTest('TapHolder follows no symbolic link, and one capture that cannot be 
   t.deepEqual(readdirSync(elsewhere), [])
 })
 
-networkTest('TapHolder removes only a directory that carries the state file, and only of that uid', async t => {
+networkTest('TapManager removes only a directory that carries the state file, and only of that uid', async t => {
   const { directory, holder } = await capturing(t)
   await holder.apply([{ kind: 'forget', captureKey: 'shop/web', uid: 'another' }])
   t.true(readdirSync(join(directory, 'shop', 'web')).includes('.selcap.json'))
@@ -83,7 +83,7 @@ networkTest('TapHolder removes only a directory that carries the state file, and
   t.deepEqual(readdirSync(join(directory, 'shop')), ['mine'])
 })
 
-networkTest('TapHolder keeps files whose state cannot be read, for the next capture of that name', async t => {
+networkTest('TapManager keeps files whose state cannot be read, for the next capture of that name', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const first = await holderIn(t, directory)
@@ -99,7 +99,7 @@ networkTest('TapHolder keeps files whose state cannot be read, for the next capt
   t.is(records(directory), 3)
 })
 
-networkTest('TapHolder goes on, with the gap told, when somebody removes the directory of a capture', async t => {
+networkTest('TapManager goes on, with a gap, when somebody removes the directory of a capture', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const holder = await holderIn(t, directory)
@@ -115,7 +115,7 @@ networkTest('TapHolder goes on, with the gap told, when somebody removes the dir
   t.is(row(holder).gaps.length, 1)
 })
 
-networkTest('TapHolder knows how many packets the interface carried while the filter let none pass', async t => {
+networkTest('TapManager knows how many packets passed the interface while the filter let none pass', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const holder = await holderIn(t, folder(t))
   await open(holder, specFor(pod.hostName, { filter: 'tcp' }))

@@ -21,7 +21,7 @@ import {
 } from '../../../support/net/tapManagerFixture.ts'
 import { until } from '../../../support/until.ts'
 
-networkTest('TapHolder captures into the file of the endpoint, and its facts say so', async t => {
+networkTest('TapManager captures into the file of the endpoint, and its actual state says so', async t => {
   const { pod, directory, holder, captured } = await capturing(t)
   await captured(20)
   const [capture] = holder.actualState().captures.values()
@@ -34,7 +34,7 @@ networkTest('TapHolder captures into the file of the endpoint, and its facts say
   t.is(records(directory), 20)
 })
 
-networkTest('TapHolder logs the code of a tap that does not open, once until the code changes', async t => {
+networkTest('TapManager logs the code of a tap that does not open, once until the code changes', async t => {
   const lines: Record<string, unknown>[] = []
   const log = pino({ base: null, timestamp: false }, { write: line => lines.push(JSON.parse(line)) })
   const holder = await holderIn(t, folder(t), log)
@@ -49,7 +49,7 @@ networkTest('TapHolder logs the code of a tap that does not open, once until the
   t.regex(`${lines[0]?.error}`, /none0/)
 })
 
-networkTest('TapHolder keeps every file readable by tcpdump, tshark and capinfos while it rotates', async t => {
+networkTest('TapManager keeps every file readable by tcpdump, tshark and capinfos while it rotates', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const holder = await holderIn(t, directory)
@@ -86,7 +86,7 @@ async function readTwice(command: string, args: readonly string[]): Promise<void
   await run(command, args).catch(async () => statSync(args.at(-1) ?? '', { throwIfNoEntry: false }) && (await run(command, args)))
 }
 
-networkTest('TapHolder follows an interface that goes and comes back under its name, and says when it was away', async t => {
+networkTest('TapManager follows an interface that goes and comes back under its name, and says when it was away', async t => {
   const { pod, directory, holder, captured } = await capturing(t)
   await captured(5)
   const goneMs = Date.now()
@@ -112,7 +112,7 @@ async function again(pod: Pod, t: ExecutionContext, count: number): Promise<void
   await sender.udp({ to: pod.hostAddress, port: await here.listenUdp(pod.hostAddress), count })
 }
 
-networkTest('TapHolder notes the time an interface was down', async t => {
+networkTest('TapManager notes the time an interface was down', async t => {
   const { pod } = await podWithPort(t)
   const holder = await holderIn(t, folder(t))
   await open(holder, specFor(pod.hostName))
@@ -137,7 +137,7 @@ async function reopened(t: ExecutionContext, reason: CloseReason, changes: Chang
   return { directory, holder }
 }
 
-networkTest('TapHolder goes on in the same row, with a gap, when the pod is replaced', async t => {
+networkTest('TapManager goes on in the same row, with a gap, when the pod is replaced', async t => {
   const { directory, holder } = await reopened(t, 'replaced', { podUid: 'p2' })
   t.is(row(holder).uid, 'p2')
   t.is(row(holder).gaps.length, 1)
@@ -145,13 +145,13 @@ networkTest('TapHolder goes on in the same row, with a gap, when the pod is repl
   t.is(records(directory), 10)
 })
 
-networkTest('TapHolder begins a new file when the filter changed, and keeps the old one', async t => {
+networkTest('TapManager begins a new file when the filter changed, and keeps the old one', async t => {
   const { directory, holder } = await reopened(t, 'changed', { filter: 'udp and greater 10' })
   t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
   t.is(records(directory), 10)
 })
 
-networkTest('TapHolder continues counters and file after a restart, and the packet limit counts what was before', async t => {
+networkTest('TapManager continues counters and file after a restart, and the packet limit counts what was before', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const spec = specFor(pod.hostName, { limits: { packets: 15 } })

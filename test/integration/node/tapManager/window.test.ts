@@ -13,7 +13,7 @@ import { until } from '../../../support/until.ts'
 
 const id = 'shop/web/web-0'
 
-networkTest('TapHolder shows nothing of a tap before its window, and counts from its opening', async t => {
+networkTest('TapManager shows nothing of a tap before its window, and counts from its opening', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   const fromMs = Date.now() + 3_000
   await open(holder, specFor(pod.hostName, { window: { fromMs } }))
@@ -36,7 +36,7 @@ networkTest('TapHolder shows nothing of a tap before its window, and counts from
   t.is(row(holder).packets, times.length)
 })
 
-networkTest('TapHolder leaves no trace of a tap that is closed before its window', async t => {
+networkTest('TapManager leaves no trace of a tap that is closed before its window', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   await open(holder, specFor(pod.hostName, { window: { fromMs: Date.now() + 3_600_000 } }))
   await sendUntil(Date.now() + 200)
@@ -49,7 +49,7 @@ networkTest('TapHolder leaves no trace of a tap that is closed before its window
   t.is(again.actualState().captures.get('shop/web')?.firstOpenedAtMs, undefined)
 })
 
-networkTest('TapHolder ends a window when its limit in time does, counted from its opening, and adjusts it without a loss', async t => {
+networkTest('TapManager ends a window when its limit in time does, counted from its opening, and adjusts it without a loss', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   const fromMs = Date.now() + 1_000
   const spec = specFor(pod.hostName, { window: { fromMs, untilMs: fromMs + 3_600_000 }, limits: { durationMs: 3_600_000 } })
@@ -67,7 +67,7 @@ networkTest('TapHolder ends a window when its limit in time does, counted from i
   t.true(isBalanced(row(holder)))
 })
 
-networkTest('TapHolder counts a limit in time from when a tap without a window was open', async t => {
+networkTest('TapManager counts a limit in time from when a tap without a window was open', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   await open(holder, specFor(pod.hostName, { limits: { durationMs: 1_000 } }))
   const beganAtMs = holder.actualState().captures.get('shop/web')?.firstOpenedAtMs ?? 0
@@ -78,7 +78,7 @@ networkTest('TapHolder counts a limit in time from when a tap without a window w
   t.is(row(holder).endedAtMs, beganAtMs + 1_000)
 })
 
-networkTest('TapHolder goes on in the same file and row with the next window, without a gap', async t => {
+networkTest('TapManager goes on in the same file and record with the next window, without a gap', async t => {
   const { pod, directory, holder, sendUntil } = await traffic(t)
   const first = { fromMs: Date.now() - 1_000, untilMs: Date.now() + 3_000 }
   await open(holder, specFor(pod.hostName, { window: first }))
