@@ -5,7 +5,7 @@ NAMESPACE ?= selcap-system
 OVERLAY := daemonset/overlays/packetcaptureconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup unit test lint types check format bench fuzz demo deploy status logs-controller logs-agent restart destroy
+.PHONY: help setup unit test lint types bench fuzz check format demo deploy status logs-controller logs-agent restart destroy
 
 help: ## Show all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
