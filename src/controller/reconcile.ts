@@ -1,4 +1,5 @@
 // Reconciles one capture of any kind: dispatches to its API's reconciler and returns the status, Events and deadlines. Pure.
+
 import { isDeepStrictEqual } from 'node:util'
 import { eventsFor } from '../api/packetcapture/events.ts'
 import { reconcilePacketCapture } from '../api/packetcapture/reconcile.ts'
@@ -7,7 +8,7 @@ import { resultsOf } from '../api/packetcaptureconfig/results.ts'
 import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
 import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
-import { timeOf } from '../core/status/endpointStatus.ts'
+import { isoTime } from '../model/time.ts'
 import type { CachedCapture } from './cachedCapture.ts'
 
 const never = Number.POSITIVE_INFINITY
@@ -50,6 +51,6 @@ function configRow({ row, silentSinceMs }: NodeObservation): ConfigRow {
 
 /** `lastUpdateTime` changes only with the rest of the status. */
 function stamped(status: object, before: { readonly lastUpdateTime?: string } | undefined, nowMs: number): object {
-  const { lastUpdateTime = timeOf(nowMs), ...rest } = before ?? {}
-  return { ...status, lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status))) ? lastUpdateTime : timeOf(nowMs) }
+  const { lastUpdateTime = isoTime(nowMs), ...rest } = before ?? {}
+  return { ...status, lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status))) ? lastUpdateTime : isoTime(nowMs) }
 }

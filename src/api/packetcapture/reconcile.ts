@@ -4,13 +4,12 @@
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
-import { timeOf } from '../../core/status/endpointStatus.ts'
 import { foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { CaptureStatusElement, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
-import { never } from '../../model/time.ts'
+import { isoTime, never } from '../../model/time.ts'
 import { firstReportMs, type NodeObservation, type UploadResults } from '../reconciliation.ts'
 
 export type PacketCaptureInput = {
@@ -47,7 +46,7 @@ function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElemen
   const { file, isListed, isRejected, problems } = row
   const element = { ...file, isListed, isRejected, isHostNetworked: !isListed, problems }
   if (silentSinceMs === undefined) return element
-  const message = `Unknown: no report since ${timeOf(silentSinceMs)}, these are its last figures`
+  const message = `Unknown: no report since ${isoTime(silentSinceMs)}, these are its last figures`
   return {
     ...element,
     message: [message, file.message].filter(text => text).join('; '),
@@ -73,7 +72,7 @@ function elementOfNoNode(
   const { phase } = phaseAt(read, undefined, nowMs)
   const reason = hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs)
   if (phase.kind === 'Scheduled')
-    return { ...common, state: 'Scheduled', message: `The window opens at ${timeOf(phase.opensAtMs)}; ${reason}`, isRejected: false }
+    return { ...common, state: 'Scheduled', message: `The window opens at ${isoTime(phase.opensAtMs)}; ${reason}`, isRejected: false }
   if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${reason}`, isRejected: false }
   const isUnanswered = nodes > 0 && !hostNetworked && isNew(read.createdAtMs, nowMs)
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }

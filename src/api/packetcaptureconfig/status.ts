@@ -2,10 +2,10 @@
 // node's file by the node's address, and when the status changes by itself. A final phase stays, also when files are deleted later.
 // A node without a report is waited for while it can still begin.
 
-import { timeOf } from '../../core/status/endpointStatus.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { ArtifactStatus, Failing, FileStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { isoTime } from '../../model/time.ts'
 import { firstReportMs } from '../reconciliation.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
@@ -141,7 +141,7 @@ function messageOf({ file, artifact, failing }: ConfigRow, state: NodeState, sil
   if (artifact?.error !== undefined)
     return artifact.retried === true ? `attempt ${artifact.attempts} failed and is made again: ${artifact.error}` : artifact.error
   if (state === 'completed') return artifact?.note
-  if (silentSinceMs !== undefined) return `no report since ${timeOf(silentSinceMs)}`
+  if (silentSinceMs !== undefined) return `no report since ${isoTime(silentSinceMs)}`
   if (state === 'failed' && file.state === 'Finished') return `nothing could be captured: ${file.message ?? 'no reason was given'}`
   if (failing !== undefined && state !== 'running') return failing.message
   return state === 'failed' ? file.message : undefined

@@ -4,7 +4,7 @@
 import { type ProblemReason, problemMeanings } from '../../model/codes.ts'
 import type { CaptureStateName, CaptureStatusElement, Condition } from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
-import { timeOf } from './endpointStatus.ts'
+import { isoTime } from '../../model/time.ts'
 
 export type ConditionInput = {
   readonly state: CaptureStateName
@@ -19,7 +19,7 @@ export type ConditionInput = {
 export function conditionsOf(input: ConditionInput): Condition[] {
   return [ready(input), degraded(input)].map(condition => {
     const before = input.previous.find(({ type }) => type === condition.type)
-    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : timeOf(input.nowMs)
+    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : isoTime(input.nowMs)
     return {
       ...condition,
       message: truncateText(condition.message, conditionCharactersMax),

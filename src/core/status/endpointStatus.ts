@@ -6,6 +6,7 @@ import type { CaptureDecision, Phase } from '../../model/decision.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { CaptureStateName, EndpointStatus, GapStatus } from '../../model/status.ts'
 import { type ActualTap, tapId } from '../../model/tap.ts'
+import { isoTime } from '../../model/time.ts'
 import { addCounts } from './counters.ts'
 
 export type HeldEndpoint = {
@@ -49,8 +50,8 @@ function statusOf(row: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>
     ...(actual && { vantage: actual.vantage }),
     state: stateOf(row, decision),
     ...addCounts(actual ? [actual] : []),
-    ...(actual?.startedAtMs !== undefined && { startedAt: timeOf(actual.startedAtMs) }),
-    ...(actual?.endedAtMs !== undefined && { endedAt: timeOf(actual.endedAtMs) }),
+    ...(actual?.startedAtMs !== undefined && { startedAt: isoTime(actual.startedAtMs) }),
+    ...(actual?.endedAtMs !== undefined && { endedAt: isoTime(actual.endedAtMs) }),
     gaps: actual?.gaps.map(gapOf) ?? [],
     ...(message !== undefined && { message }),
   }
@@ -82,9 +83,5 @@ function stateWithoutTap(phase: Phase): CaptureStateName {
 }
 
 function gapOf({ fromMs, toMs, reason }: Gap): GapStatus {
-  return { from: timeOf(fromMs), ...(toMs !== undefined && { to: timeOf(toMs) }), reason }
-}
-
-export function timeOf(atMs: number): string {
-  return new Date(atMs).toISOString()
+  return { from: isoTime(fromMs), ...(toMs !== undefined && { to: isoTime(toMs) }), reason }
 }

@@ -1,11 +1,12 @@
 // Explains in words why a capture is in its state on this node, above all why it has no packets. Pure.
 // In: the capture's decision, its state, its rows, its problems. Out: one message; '' if there is nothing to explain.
+
 import type { CaptureDecision } from '../../model/decision.ts'
 import type { CaptureStateName, Problem } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
+import { isoTime } from '../../model/time.ts'
 import { type CountedText, joinTexts, packetsText, plainText } from './counters.ts'
 import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
-import { timeOf } from './endpointStatus.ts'
 
 export function explain(
   { decision }: HeldEndpoint,
@@ -35,7 +36,7 @@ function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateNa
     case 'Finished':
       return plainText(phase.message)
     case 'Scheduled':
-      return joinTexts([`The window opens at ${timeOf(phase.opensAtMs)}`, noMatch(decision, node)].map(plainText))
+      return joinTexts([`The window opens at ${isoTime(phase.opensAtMs)}`, noMatch(decision, node)].map(plainText))
     case 'Open':
       if (decision.matches.matched.length === 0) return plainText(noMatch(decision, node))
       return state === 'WaitingForTraffic' ? noPacket(decision, rows) : plainText('')

@@ -172,7 +172,7 @@ test.serial('FelixConfiguration makes the host veth OneSided when eBPF is on, an
 test.serial('no pod is shown before it is known how its interface is to be looked at, and it is not waited for in vain', async t => {
   const scene = await start(t, refusing(/felix/, { lateMs: 2_000, status: 503 }))
   await until('the pods', () => scene.proxy.count(/\/pods\?.*watch=true/) >= 1)
-  t.like(scene.cluster.snapshot(), { complete: false, pods: { length: 0 } })
+  t.like(scene.cluster.snapshot(), { isSynced: false, pods: { length: 0 } })
   await scene.until('the pods', ({ pods }) => pods.length === 1)
   t.like(scene.cluster.snapshot(), { isSynced: true, hostVeth: 'TwoSided' })
 })
