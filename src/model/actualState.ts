@@ -1,4 +1,5 @@
-// What this node holds, as src/taps and src/files know it: plain data for decide and status.
+// The actual state of this node: its open taps, and what it holds of each capture. Plain data, made by src/tap and src/files;
+// read by src/core to decide and to report.
 import type { ArtifactResult } from './artifact.ts'
 import type { Vantage } from './capture.ts'
 import type { ProblemReason } from './codes.ts'
@@ -17,9 +18,9 @@ export type ActualEndpoint = {
   readonly bytes: number // record bytes written, record headers included
   readonly received: number // by the kernel's filter; received = packets + dropped + refused
   readonly dropped: number // lost in the kernel
-  readonly refused: number // handed over but not written: a full disk, a limit
-  readonly truncated: number // shorter than asked for because of a block or ring limit
-  readonly interfacePackets?: number // carried by the interface while the tap was open, whatever the filter; missing: not known
+  readonly refused: number // delivered by the kernel but not written: a full disk, a limit
+  readonly truncated: number // shorter than snapLength because of a block or ring limit
+  readonly interfacePackets?: number // carried by the interface while the tap was open, regardless of the filter; missing: unknown
   readonly startedAtMs?: number
   readonly endedAtMs?: number // missing while the tap is open
   readonly gaps: readonly Gap[]
@@ -29,7 +30,7 @@ export type ActualEndpoint = {
 /** A limit that was reached, with its value then: raising the limit resumes the capture. */
 export type LimitHit = { readonly kind: 'packets' | 'bytes'; readonly limit: number; readonly atMs: number }
 
-/** Stopped by the node itself (disk). Holds until the capture is edited (a newer generation) or the node has room again after a deletion. */
+/** The node stopped the capture for want of disk. It ends with a newer generation, or when a deletion has made room. */
 export type Halt = {
   readonly generation: number
   readonly reason: Extract<ProblemReason, 'DiskBudget' | 'DiskFloor'>
@@ -37,14 +38,14 @@ export type Halt = {
   readonly atMs: number
 }
 
-/** All that is known of one capture on this node. */
+/** Everything that this node knows of one capture. */
 export type ActualCapture = {
   readonly key: string
   readonly uid: string
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt
-  readonly artifact?: ArtifactResult // its artifact; missing: there is none yet
+  readonly artifact?: ArtifactResult // missing: none was made yet
   readonly fileNames: readonly string[] // sorted, active and rotated
   readonly fileBytes: number // on disk now
   readonly endpoints: ReadonlyMap<string, ActualEndpoint> // by endpoint name

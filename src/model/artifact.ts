@@ -1,9 +1,9 @@
-// What a node makes of a capture's files once the capture is over there: one archive, one merged file. As data: what is wanted,
-// and what became of it. Made by src/artifacts; wanted by src/intent; told by src/status.
+// An artifact: what a node makes of a capture's files once the capture is over there, one archive or one merged file. Plain data:
+// the artifact that a spec asks for, and the result. src/api reads the spec, src/artifacts makes it, src/core reports the result.
 
 import { doubledMs } from './backoff.ts'
 
-/** What is wanted. Each kind is one maker of src/artifacts. */
+/** The artifact that a capture asks for. Each kind has one maker in src/artifacts. */
 export type Artifact = SingleFile | RetinaArchive
 
 /** All packets of the capture on the node in the order of time: {directory}/{name}-{start}.pcap or .txt; stdout: in the log. */
@@ -14,7 +14,7 @@ export type SingleFile = {
   readonly bytesMax: number
 }
 
-/** A directory on the node. The administrator answers for `base`, which may be reached by links; `below` are names, and no links. */
+/** A directory on the node. The administrator chose `base`, which may be a symbolic link; no name of `below` may be one. */
 export type HostPlace = { readonly base: string; readonly below: readonly string[] }
 
 /** Retina's `<capture>-<node>-<time>UTC.tar.gz`. */
@@ -27,21 +27,21 @@ export type RetinaArchive = {
   readonly display: readonly string[] // flags of tcpdump; none: no text beside the packets
 }
 
-/** What became of it. `error`: why there is none, or not all of it. Paths are absolute, on the node. */
+/** `error`: why there is no artifact, or only a part. Paths are absolute, on the node. */
 export type ArtifactResult = {
   readonly atMs: number
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly error?: string
-  readonly note?: string // what else is to be said
-  readonly isKept?: boolean // the files are the user's, also when the capture is gone
-  readonly isRemoved?: boolean // gone from the node, since all of it is stored elsewhere
-  readonly attempts?: number // made so far; missing: there is no other
+  readonly note?: string // for the message, beside an error or without one
+  readonly isKept?: boolean // the files stay after the capture is deleted
+  readonly isRemoved?: boolean // removed from the node after all files were uploaded
+  readonly attempts?: number // so far; missing: there is no retry
 }
 
 export const attemptsMax = 6 // the first, and five more
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
-/** When one that failed is tried again; undefined: it is not. */
+/** When a failed artifact is made again; undefined: never. */
 export function retryAtMs({ atMs, error, attempts = attemptsMax }: ArtifactResult): number | undefined {
   return error === undefined || attempts >= attemptsMax ? undefined : atMs + doubledMs(attempts, retryDelayMs)
 }

@@ -1,4 +1,4 @@
-// How long to wait after failures in a row: twice as long after each, up to a limit. Pure.
+// Exponential backoff: the delay doubles after each failure in a row, up to a limit. Pure.
 
 /** Milliseconds. */
 export type Backoff = { readonly first: number; readonly most: number }

@@ -19,7 +19,7 @@ export type Limits = {
   readonly bytes?: number
 }
 
-/** Resolved: the capture's wishes, else the node's defaults, within the node's ceilings. `filesMax` counts rotated files; the active one is extra. */
+/** From the spec, else the node's defaults, bounded by the node's limits. `filesMax` counts rotated files; the active one is extra. */
 export type Rotation = {
   readonly fileBytesMax: number
   readonly fileAgeMsMax: number
@@ -30,7 +30,7 @@ export type Payload = 'Full' | 'Headers'
 export type Format = 'pcap' | 'pcapng'
 export type Vantage = 'HostVeth' | 'PodNetns'
 
-/** Whose packets a capture may hold at all: pods of these namespaces, or interfaces of the node itself (missing: all of them). */
+/** Whose packets a capture may hold: pods of these namespaces, or interfaces of the node itself (missing: all of them). */
 export type Scope =
   | { readonly kind: 'Namespaces'; readonly names: readonly string[] }
   | { readonly kind: 'Host'; readonly interfaces?: readonly string[] }
@@ -48,7 +48,7 @@ export type Intent = {
   readonly selector: string // canonical
   readonly matches: (label: (name: string) => string | undefined, endpoint: NamedCapture) => boolean // within the scope
   readonly filter: string
-  readonly filterInstructionsMax?: number // of its program; missing: what a user's may have
+  readonly filterInstructionsMax?: number // of its program; missing: the limit of a user's filter
   readonly window: Window
   readonly limits: Limits
   readonly rotation: Rotation
@@ -57,19 +57,19 @@ export type Intent = {
   readonly format: Format
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
-  readonly triesMax?: number // to open a tap; missing: for ever
-  readonly artifact?: Artifact // what is made of the files when the capture is over on the node
-  readonly quota?: Quota // missing: any number of nodes, and none waits
-  readonly output?: Output // where the files, or that, go besides
-  readonly notes: readonly string[] // what was clamped, for the message
+  readonly triesMax?: number // to open a tap; missing: no limit
+  readonly artifact?: Artifact // to be made of the files when the capture is over on the node
+  readonly quota?: Quota // missing: any number of nodes, none waits for a pass
+  readonly output?: Output // where the files or the artifact are uploaded
+  readonly notes: readonly string[] // what was bounded by a limit, for the message
 }
 
 export const snapLengthMax = 262_144
 
-/** Of a record or block with its head, in files and streams. A length beyond it is not one. */
+/** The longest record or block with its header, in files and streams. A greater length marks a torn file. */
 export const recordBytesMax = 4 * snapLengthMax
 
-/** One refused capture: it harms nobody else and becomes that capture's Error. */
+/** One refused capture. It becomes that capture's state Error and affects no other capture. */
 export type Rejection = {
   readonly ok: false
   readonly capture: CaptureRef

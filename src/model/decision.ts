@@ -1,5 +1,5 @@
-// What one turn decided, as plain data: what to do, when to look again, and how each capture stands.
-// Made by src/engine/evaluate.ts; applied by the engine, logged by src/engine/turnLog.ts, turned into a report by src/status.
+// The decision of one turn, as plain data: the actions, when the next turn is due, and the phase of each capture.
+// Made by src/engine/evaluate.ts; applied by the engine, logged by src/engine/turnLog.ts, reported by src/core/status.
 
 import type { ActualCapture, Halt } from './actualState.ts'
 import type { Artifact } from './artifact.ts'
@@ -14,21 +14,21 @@ export type Refusal = {
   readonly message: string
 }
 
-/** Where a capture stands in its life on this node, taps aside. */
+/** The phase of a capture on this node, apart from its taps. */
 export type Phase =
   | { readonly kind: 'Rejected'; readonly message: string }
   | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
-  | { readonly kind: 'Held'; readonly message: string } // it could be open, and was not let through on this node
-  | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: for ever
+  | { readonly kind: 'Held'; readonly message: string } // its window is open, and this node has no pass
+  | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: it never closes
   | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
   | { readonly kind: 'Halted'; readonly halt: Halt }
 
-/** Whom a capture found on this node, and whom it did not. */
+/** The endpoints that a capture matches on this node, and how many it does not. */
 export type MatchCounts = {
   readonly matched: readonly Endpoint[] // by name
-  readonly inNamespace: number // endpoints that could have matched: live, on this node, not host-networked
-  readonly elsewhere: number // would match, on other nodes
-  readonly hostNetwork: number // would match on this node, but are host-networked
+  readonly inNamespace: number // candidates: live, on this node, not host-networked
+  readonly elsewhere: number // match, on other nodes
+  readonly hostNetwork: number // match on this node, but are host-networked
 }
 
 export type CaptureDecision = {
@@ -50,15 +50,15 @@ export type ArtifactJob = {
   readonly facts: ActualCapture
 }
 
-/** A capture whose packets are printed as they come. */
+/** A running capture whose packets are printed to the log. */
 export type FollowedCapture = Pick<ArtifactJob, 'key' | 'capture'>
 
 export type Decision = {
-  readonly actions: readonly Action[] // in the order to be carried out: closes, forgets, adjusts, opens
-  readonly wakeAtMs: number // always after now; Infinity: only when something happens
+  readonly actions: readonly Action[] // in the order of execution: close, forget, adjust, open
+  readonly wakeAtMs: number // always after now; Infinity: no turn is due without a change
   readonly captures: ReadonlyMap<string, CaptureDecision> // by capture key, every capture of the world
-  readonly halts: ReadonlyMap<string, Halt | undefined> // to be stored in CaptureFacts.halt; undefined: no longer holds, remove it
-  readonly finish: readonly ArtifactJob[] // captures that are over here and want an artifact that is not made
-  readonly follow: readonly FollowedCapture[] // captures that are under way here and want their packets printed
+  readonly halts: ReadonlyMap<string, Halt | undefined> // to store as ActualCapture.halt; undefined: remove it
+  readonly finish: readonly ArtifactJob[] // captures that are over here and whose artifact is missing
+  readonly follow: readonly FollowedCapture[] // running captures whose packets are to be printed
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node
 }

@@ -1,14 +1,14 @@
-// A thing whose packets can be captured: a pod's network interface, however it was learnt.
-// Made by src/endpoint from WorkloadEndpoint documents (and pods); read by match and after.
+// An endpoint: a network interface of a pod or of the node whose packets can be captured.
+// Made by src/core/endpoint from WorkloadEndpoint documents and pods; read by src/core/match.ts and the stages after it.
 
 export type Endpoint = {
   readonly namespace: string // '' of the node's own interfaces
   readonly name: string // the pod part of file names: spec.pod, else the document's name. Unique with the namespace
   readonly uid: string // changes when the pod is replaced under the same name
   readonly node: string
-  readonly interfaceName: string | undefined // host interface; undefined: to be found by address
+  readonly interfaceName: string | undefined // host interface; undefined: src/netdev finds it by address
   readonly addresses: readonly string[] // without prefix length
   readonly labels: ReadonlyMap<string, string> // effective: own, then inherited from namespace and service account
   readonly live: boolean // false once the pod has finished: its capture ends, its row stays
-  readonly hostNetwork: boolean // never matched; kept so that a message can say so
+  readonly hostNetwork: boolean // never matched; kept for the message
 }

@@ -1,21 +1,21 @@
-// Where a capture's files go beside the node they lie on. Plain data, of whichever API it was read.
-// Secrets are named, never held: whoever uploads reads them at that moment.
+// Where a capture's files are uploaded, the same for every API. Plain data.
+// Holds names of Secrets, never their values: the uploader reads them when it needs them.
 
-/** Amazon S3 and what speaks its language. */
+/** Amazon S3, or a store with its API. */
 export type S3Target = {
   readonly kind: 's3'
   readonly bucket: string
   readonly secretName: string
-  /** Without one: Amazon's, of the region. */
+  /** Default: Amazon's endpoint of the region. */
   readonly endpoint?: string
   readonly region?: string
-  /** Comes before the file's name in the object's. */
+  /** Prefix of the object's key. */
   readonly path?: string
-  /** The bucket in the URL's path, not in its host; default with an endpoint. */
+  /** The bucket is in the URL's path instead of its host. Default: true with an endpoint. */
   readonly isPathStyle?: boolean
 }
 
-/** Azure Blob Storage: the Secret holds the whole address, with its signature. */
+/** Azure Blob Storage: the Secret holds the URL with its signature (SAS). */
 export type BlobTarget = { readonly kind: 'blob'; readonly secretName: string }
 
 export type SftpTarget = {
@@ -28,11 +28,11 @@ export type SftpTarget = {
 
 export type StoreTarget = S3Target | BlobTarget | SftpTarget
 
-/** All that a capture asks for. `claim`: a PersistentVolumeClaim of its namespace. */
+/** Every upload that a capture asks for. `claim`: a PersistentVolumeClaim of its namespace. */
 export type Output = {
   readonly stores: readonly StoreTarget[]
   readonly claim?: string
-  readonly isCleanedUp: boolean // the nodes' files go when all of them are stored
+  readonly isCleanedUp: boolean // the nodes' files are removed after all are uploaded
 }
 
 /** The field that names a store, in every API. */

@@ -1,4 +1,4 @@
-// Where a node's report goes: a status directory (statusDirectory.ts) or a cluster.
+// The interface of what publishes a node's report: a status directory or the API server (src/publish).
 
 import type { CaptureStatusElement } from './status.ts'
 import type { World } from './world.ts'
@@ -10,6 +10,6 @@ export type NodeReport = {
 }
 
 export interface Publisher {
-  /** Resolves when the report stands where readers look; a report like the one before costs nothing. */
+  /** Resolves when the report is accepted. A report without changes costs nothing. */
   publish(report: NodeReport): Promise<void>
 }

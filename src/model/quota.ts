@@ -1,7 +1,7 @@
-// How many nodes may take part in a capture, and which were let through. Only types: src/api/retina/passAnnotation.ts reads a pass off the
-// resource, the controller gives it, and a node that has none does not begin.
+// The limit of nodes of a capture, and the pass that names the admitted nodes. Only types: the controller grants a pass,
+// src/api/retina/passAnnotation.ts reads it from the resource, and a node without one does not begin.
 
-/** `generation`: of the spec that nodes were counted for. `sinceMs`: when the first of them were let through. */
+/** `generation`: of the spec that nodes were counted for. `sinceMs`: when the first pass was granted. */
 export type Pass = {
   readonly uid: string
   readonly generation: number
@@ -9,5 +9,5 @@ export type Pass = {
   readonly nodes: readonly string[]
 }
 
-/** Without a pass nobody has counted the nodes yet, or they were too many. One never names more than `nodesMax`. */
+/** No pass: the nodes are not counted yet, or are too many. A pass never names more than `nodesMax` nodes. */
 export type Quota = { readonly nodesMax: number; readonly pass?: Pass }

@@ -12,16 +12,16 @@ export type Settings = {
   readonly captureEndpointsMax: number
   readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
   readonly captureJobNumLimit: number // nodes that one of Retina's Captures may take; 0: any number
-  readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma list
+  readonly interfacePrefix: string // FELIX_INTERFACEPREFIX, the first of its comma-separated list
   readonly logLevel: string
   readonly packetCapturesDir: string
   readonly maxCaptureFiles: number // of packetCapturesDir
   readonly maxCaptureFileSizeMb: number // of 1,000,000 bytes
-  readonly agentPort: number // where the gateway gets files
+  readonly agentPort: number // where the gateway requests files
   readonly metricsPort: number
-  readonly outputHttp: 'Refused' | 'Allowed' // stores without TLS
-  readonly outputHostsAllowed: string // a comma list; empty: all
-  readonly outputAddressesAllowed: string // a comma list of ranges that are refused otherwise
+  readonly outputHttp: 'Refused' | 'Allowed' // for stores without TLS
+  readonly outputHostsAllowed: string // comma-separated; empty: all
+  readonly outputAddressesAllowed: string // comma-separated ranges that are refused by default
 }
 
 export const defaultSettings: Settings = Object.freeze({

@@ -1,5 +1,5 @@
 // The status of a PacketCapture as its schema describes it, and what a node reports towards it.
-// Times are RFC 3339 with milliseconds, in UTC. Made by node.ts and fold.ts; published by src/publish; printed by columns.ts.
+// Times are RFC 3339 with milliseconds, in UTC. Made by src/core/status; published by src/publish; printed by src/api/packetcapture/printerColumns.ts.
 import type { Vantage } from './capture.ts'
 import type { DegradedReason, ProblemReason, ReadyReason } from './codes.ts'
 
@@ -21,14 +21,14 @@ export type EndpointStatus = Counts & {
   readonly message?: string
 }
 
-/** What became of one file that goes elsewhere. */
+/** The upload of one file. */
 export type UploadStatus = {
   readonly file: string
   readonly output: string // the field of spec.output
   readonly bytes?: number
   readonly sha256?: string
   readonly uploaded?: string // its URL
-  readonly error?: string // why it is not there
+  readonly error?: string // why it is not uploaded
   readonly at: string
 }
 
@@ -43,31 +43,31 @@ export type FileStatus = Counts & {
   readonly endpoints: readonly EndpointStatus[]
 }
 
-/** What was made of the files once the capture was over on the node. */
+/** The artifact that was made of the files when the capture was over on the node. */
 export type ArtifactStatus = {
   readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly error?: string
   readonly note?: string
   readonly attempts?: number
-  readonly retried?: boolean // it failed, and is tried again
-  readonly removed?: boolean // from the node, since all of it is stored elsewhere
+  readonly retried?: boolean // it failed, and a retry is due
+  readonly removed?: boolean // from the node, after all files were uploaded
 }
 
 /** `wording`: the message without its counts, if it has any; only in the process that wrote it, never published. */
 export type Problem = { readonly reason: ProblemReason; readonly message: string; readonly wording?: string }
 
-/** What a node reports of one capture: its element, and what the fold needs beside it. */
-/** No tap of a capture that does not try for ever could be opened yet. `isGivenUp`: and none is tried again. */
+/** A capture with a limit of tries has no open tap yet. `isGivenUp`: the limit is reached. */
 export type Failing = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
 
+/** What a node reports of one capture: its element of status.files, and what the fold needs beside it. */
 export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
   readonly isHostNetworked: boolean // only host-networked pods match here
-  readonly isUnanswered?: boolean // so new that a node with pods of it may not have said so yet
+  readonly isUnanswered?: boolean // so new that a node with matching pods may not have reported yet
   readonly problems: readonly Problem[]
   readonly wording?: string // of the message, as in Problem
-  readonly artifact?: ArtifactStatus // of kinds that want one
+  readonly artifact?: ArtifactStatus // of kinds that have one
   readonly failing?: Failing
 }
 

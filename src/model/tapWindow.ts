@@ -1,5 +1,5 @@
-// Whose packets a tap takes: those whose time, as the kernel took it, is fromMs or later and before untilMs. Missing: no such end.
-// A capture's limit in time ends it too, once it is known when that began to run.
+// The window of a tap: it keeps packets whose kernel timestamp is fromMs or later and before untilMs. Missing: unbounded.
+// A capture's duration limit ends the window too, once its start is known.
 
 export type TapWindow = { readonly fromMs?: number; readonly untilMs?: number }
 
@@ -7,7 +7,7 @@ export function isWithin({ fromMs = Number.NEGATIVE_INFINITY, untilMs = Number.P
   return fromMs <= atMs && atMs < untilMs
 }
 
-/** `beganAtMs`: when the capture first was open on this node; undefined: not yet. */
+/** `beganAtMs`: when the capture first opened on this node; undefined: not yet. */
 export function cutByLimit(window: TapWindow, beganAtMs: number | undefined, durationMs: number | undefined): TapWindow {
   if (beganAtMs === undefined || durationMs === undefined) return window
   return { ...window, untilMs: Math.min(window.untilMs ?? Number.POSITIVE_INFINITY, beganAtMs + durationMs) }

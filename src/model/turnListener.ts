@@ -1,5 +1,5 @@
-// What others may know of the engine's turns: which taps a capture has now, and when that may have changed.
-// src/engine/engine.ts is it; src/stream follows captures by it.
+// The interface by which live streams follow the engine's turns: which taps a capture has now, and when that may have changed.
+// Implemented by src/engine/engine.ts; used by src/stream.
 import type { CaptureRef } from './captureRef.ts'
 import type { TapSpec } from './tap.ts'
 
@@ -7,16 +7,16 @@ import type { TapSpec } from './tap.ts'
 export type OpenCapture = { readonly capture: CaptureRef; readonly specs: readonly TapSpec[] }
 
 export interface TurnListener {
-  /** A turn is about to open taps; with them the rings of all files take so many bytes. The turn goes on when it resolves. */
+  /** Before a turn opens taps. `ringBytes`: of all files' rings afterwards. The turn continues when it resolves. */
   opening?(ringBytes: number): Promise<void>
-  /** Its taps are open and closed. */
+  /** After a turn has opened and closed its taps. */
   turned?(): void
 }
 
 export interface TurnListeners {
-  /** undefined: there is no such capture, or it is not open now. */
+  /** undefined: the capture does not exist, or is not open now. */
   specsOf(captureKey: string): OpenCapture | undefined
-  /** What the rings of all files take now. */
+  /** Memory of all files' rings now. */
   readonly ringBytes: number
   watchTurns(listener: TurnListener): Disposable
 }

@@ -1,5 +1,5 @@
-// One snapshot of everything outside: the documents as they stand and the node's settings.
-// Made by src/world (manifests or a cluster); given whole to decide() each turn.
+// A snapshot of everything outside the node's engine: resources and settings, read once at the start of a turn.
+// Made by src/source from manifests or from a cluster; read by src/engine/evaluate.ts.
 import type { Api } from './captureRef.ts'
 import type { Labels } from './labels.ts'
 import type { Pod } from './pod.ts'
@@ -14,7 +14,7 @@ export type ObjectMeta = {
   readonly labels?: Labels
   readonly annotations?: Labels
   readonly finalizers?: readonly string[]
-  readonly deletionTimestamp?: string // RFC 3339; a finalizer keeps it until its captures are over
+  readonly deletionTimestamp?: string // RFC 3339; a finalizer keeps the resource until its captures are over
 }
 
 /** A PacketCapture as crds/packetcapture.yaml describes it, defaults not yet applied. */
@@ -25,7 +25,7 @@ export type PacketCapture = {
   readonly spec: PacketCaptureSpec
 }
 
-/** A capture of another API, as its CRD describes it: src/intent reads its spec. */
+/** A capture of another API, as its CRD describes it: src/api reads its spec. */
 export type ForeignCapture = {
   readonly apiVersion: string
   readonly kind: Exclude<Api, 'PacketCapture'>
@@ -74,9 +74,9 @@ export type World = {
   readonly endpoints: readonly WorkloadEndpoint[]
   readonly pods: readonly Pod[] // of this node
   readonly nodeLabels: Labels // of this node
-  readonly hostInterfaces: readonly string[] // of this node's own network namespace; empty where nobody may ask for them
+  readonly hostInterfaces: readonly string[] // of this node's own network namespace; empty if no served API captures the host
   readonly namespaceLabels: ReadonlyMap<string, Labels> // by namespace name
   readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
-  readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane passes packets by it, so Auto looks from inside the pod
-  readonly isSynced: boolean // false until the first full lists: nothing is closed or deleted before
+  readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane bypasses the host's end, so Auto captures inside the pod
+  readonly isSynced: boolean // false until the first complete lists: no tap is closed and no file removed before
 }

@@ -1,6 +1,6 @@
-// Publishes each capture as {directory}/{namespace}/{name}.yaml, whole, as `kubectl get -o yaml` would print it,
-// and reads such a directory back for `selcap get`. A file is replaced atomically and only when its text changes;
-// the file of a capture that is gone is removed. Touches nothing else in the directory.
+// Publishes each capture as {directory}/{namespace}/{name}.yaml, as `kubectl get -o yaml` prints it, and reads such a directory
+// back for `selcap get`. A file is replaced atomically and only when its text changes; the file of a deleted capture is removed.
+// Touches nothing else in the directory.
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
@@ -13,12 +13,12 @@ import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
 
-// JSON takes a tenth of the time of YAML: it tells, turn by turn, that nothing is new.
+// JSON takes a tenth of the time of YAML: comparing it each turn shows that nothing changed.
 type WrittenFile = { readonly json: string; readonly text: string }
 
 export class StatusDirectory implements Publisher {
   readonly #directory: string
-  readonly #written = new Map<string, WrittenFile>() // by file: what stands in it
+  readonly #written = new Map<string, WrittenFile>() // by file: its content
   readonly #statuses = new Map<string, PacketCaptureStatus>() // uid → last, for the conditions' transition times
 
   private constructor(directory: string, published: readonly PublishedCapture[]) {
@@ -26,7 +26,7 @@ export class StatusDirectory implements Publisher {
     for (const capture of published) this.#remember(capture, { json: JSON.stringify(capture), text: toYaml(capture) })
   }
 
-  /** Takes over what an earlier run published. */
+  /** Reads what an earlier run published. */
   static async open(directory: string): Promise<StatusDirectory> {
     await makeDirectory(directory)
     return new StatusDirectory(directory, await readStatusDirectory(directory))
@@ -42,7 +42,7 @@ export class StatusDirectory implements Publisher {
     })
     const refusals: unknown[] = []
     for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
-    if (refusals.length > 0) throw refusals[0] // after the others had their turn
+    if (refusals.length > 0) throw refusals[0] // after the other captures were written
     if (world.isSynced) await this.#removeAllBut(captures)
   }
 
@@ -55,7 +55,7 @@ export class StatusDirectory implements Publisher {
     if (capture.status) this.#statuses.set(capture.metadata.uid, capture.status)
   }
 
-  // Remembered once it stands in the file: what a full disk refused is written by a later turn.
+  // Remembered after the write: what a full disk refused is written by a later turn.
   async #write(capture: PublishedCapture): Promise<void> {
     const file = this.#fileOf(capture)
     const before = this.#written.get(file)
@@ -83,7 +83,7 @@ export class StatusDirectory implements Publisher {
 
 /**
  * Every capture of a status directory, by namespace and name. A file that is being replaced is read whole, before or after;
- * one that holds no capture (a crash of the machine may leave it empty) is left out.
+ * one without a capture (a power cut may leave it empty) is omitted.
  */
 export async function readStatusDirectory(directory: string): Promise<PublishedCapture[]> {
   const files = await readdir(directory, { recursive: true })

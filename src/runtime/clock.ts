@@ -1,6 +1,6 @@
-// The time, and sleeping until a time of day. The only timers of the engine are here.
-// A sleep that lies further away than a timer can hold is cut into short ones; a wall clock that is set, forwards or back, is
-// noticed within a second, since a timer counts by another clock: whoever sleeps is woken and looks at the new time.
+// The time, and sleeping until a time of day. The engine has no other timers.
+// A sleep longer than a timer can hold is split. Timers count by a steady clock, so a sleep checks the wall clock each second: if
+// it was set, forwards or back, the sleep ends and its caller reads the new time.
 import { setTimeout } from 'node:timers/promises'
 import { timerMs } from './timer.ts'
 
@@ -8,21 +8,21 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
   /**
-   * Resolves at that time of day, when the wall clock was set back, or when the signal aborts; never rejects.
-   * Infinity: only the signal or such a step ends it.
+   * Resolves at that time of day, when the wall clock is set back, or when the signal aborts; never rejects.
+   * Infinity: only the signal or a clock set back ends it.
    */
   sleepUntil(atMs: number, signal: AbortSignal): Promise<void>
 }
 
-/** What a clock is made of; `steadyMs` never steps. */
+/** The clocks below; `steadyMs` is never set. */
 export type ClockSources = {
   readonly wallMs: () => number
   readonly steadyMs: () => number
   readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
 
-const clockCheckMs = 1_000 // how late a step of the wall clock may be noticed
-const stepMs = 500 // less is a clock that is kept right, not one that is set
+const clockCheckMs = 1_000 // between two checks of the wall clock
+const stepMs = 500 // a smaller difference is NTP's adjustment
 
 export function clockOf({ wallMs, steadyMs, wait }: ClockSources): Clock {
   return {

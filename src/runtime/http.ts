@@ -1,10 +1,10 @@
-// What the servers and their clients have in common: answers that must not fill the memory, and when to come again.
+// HTTP for servers and clients: a response body of bounded length, and the seconds of Retry-After.
 import type { IncomingMessage } from 'node:http'
 import { ExpectedError } from '../model/errors.ts'
 
 export const retrySeconds = 5
 
-/** The whole answer as JSON. Refuses one that is longer: whoever sends it may be anybody. */
+/** The whole body as JSON. Refuses a longer one, because the sender is not trusted. */
 export async function readBounded(response: IncomingMessage, bytesMax: number): Promise<unknown> {
   const chunks: Buffer[] = []
   let bytes = 0

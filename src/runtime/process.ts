@@ -1,4 +1,4 @@
-// What the programs that run for long have in common: how they are told to stop, and where their figures are served.
+// What the long-running programs share: the stop signal, ports from options, and the server of metrics.
 import { CommandFailure } from '../model/errors.ts'
 import type { Logger } from './log.ts'
 import { type Metrics, serveMetrics } from './metrics.ts'
@@ -10,7 +10,7 @@ export function stopSignal(): AbortSignal {
   return stop.signal
 }
 
-/** Of an option, if given. Refuses with CommandFailure. */
+/** The port of an option, else the standard port. Refuses with CommandFailure. */
 export function portOf(given: string | undefined, standard: number, option = '--metrics-port'): number {
   if (given === undefined) return standard
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given)
@@ -19,7 +19,7 @@ export function portOf(given: string | undefined, standard: number, option = '--
 
 export type LogPlace = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
 
-/** A port that is taken is no reason not to capture: it is logged, and nothing served. */
+/** Captures do not depend on metrics: a port that is in use is logged, and no metrics are served. */
 export async function serveMetricsOf(metrics: Pick<Metrics, 'registry'>, place: LogPlace, log: Logger): Promise<AsyncDisposable> {
   try {
     const server = await serveMetrics(metrics.registry, place)

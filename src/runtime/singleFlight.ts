@@ -1,21 +1,21 @@
-// Runs a turn at a time: a request during a turn makes one more turn afterwards, however many requests there were.
+// Runs one turn at a time. In: the turn. Out: a function that requests one; all requests during a turn make one more turn after it.
 export function singleFlight(turn: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
-  let isAsked = false
+  let isRequested = false
 
   async function drain(): Promise<void> {
     try {
       do {
-        isAsked = false
+        isRequested = false
         await turn()
-      } while (isAsked)
+      } while (isRequested)
     } finally {
-      running = undefined // in the same breath as the last look at isAsked, or a request could be lost
+      running = undefined // synchronous with the last read of isRequested, or a request could be lost
     }
   }
 
-  return function lookAgain() {
-    isAsked = true
+  return function requestTurn() {
+    isRequested = true
     running ??= drain()
     return running
   }
