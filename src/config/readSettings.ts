@@ -96,7 +96,7 @@ function integer(least: number, most = Number.MAX_SAFE_INTEGER): Setting {
   return { expected, read: text => (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined) }
 }
 
-/** As Python has it too. */
+/** Accepts Python's level names as well (WARNING). */
 function readLevel(text: string): string | undefined {
   const wanted = text.toLowerCase()
   return levels.find(level => level === (wanted === 'warning' ? 'warn' : wanted))

@@ -1,7 +1,7 @@
-// The node's settings as they stand: environment, file, and a directory with a file for each variable, as a ConfigMap is mounted;
-// read again by itself when one of them changes. The environment wins, the file comes last.
-// A value that cannot be used gives way to the default, with a warning, told again whenever anything changes. Sets no defaults (config.ts does).
-// A file that is gone or no longer readable changes nothing: fewer rotated files, say, are deleted for good.
+// The node's current settings. In: the environment, a directory with a file for each variable (as a ConfigMap is mounted), a file; the
+// first that has a setting wins. Out: settings, and a call when one of them changes. A value that cannot be used is replaced by the
+// default (readSettings.ts), with a warning after every change. A file that cannot be read any more changes nothing: fewer rotated
+// files, for example, would delete packets.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'

@@ -1,5 +1,5 @@
-// How far this machine's clock is from the API server's, out of the dates of its answers. These have whole seconds only, so
-// each answer gives a range; where all recent ranges meet lies the truth.
+// Estimates the offset of this machine's clock to the API server's. In: the Date headers of its answers. Out: milliseconds, or
+// undefined. The header has whole seconds, so each answer gives a range; the offset lies where all recent ranges overlap.
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../runtime/clock.ts'
 import type { Kube } from './request.ts'

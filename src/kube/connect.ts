@@ -1,6 +1,6 @@
-// Sends requests to the API server, with the credentials as they are at that moment (tokens rotate in their file). In a pod the
-// service account's files are all it takes; a kubeconfig, with all that it may hold, is client-node's to read, which is loaded
-// only then: it takes more memory than an agent.
+// Connects to the API server. In: a kubeconfig, or a pod's service account. Out: a function that sends requests with the current
+// credentials (tokens rotate in their file). Refuses a kubeconfig that cannot be used. client-node reads kubeconfigs and is loaded
+// only for them: it takes more memory than an agent.
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { ClientRequest, IncomingMessage } from 'node:http'
@@ -19,7 +19,7 @@ const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 /** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with CommandFailure. */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
-  const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may be without an account
+  const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may have no service account
   if (kubeconfig !== undefined || !isInPod) return connectAs(kubeconfig)
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
   return connectWith({ server, tokenFile: join(accountFolder, 'token'), caFile: join(accountFolder, 'ca.crt') })
@@ -107,7 +107,7 @@ async function send(
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
   const all = { ...options, method, signal, headers: { ...headers, ...options.headers, ...length } }
   const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, all)
-  sent.on('error', () => {}) // once() tells of it; what comes after an abort is nobody's
+  sent.on('error', () => {}) // once() reports the first error; errors after an abort are expected and ignored
   if (mayBeSent) await connected(sent, signal)
   if (mayBeSent?.() === false) sent.destroy(new ExpectedError('no longer to be sent'))
   else sent.end(body)

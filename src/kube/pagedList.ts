@@ -1,6 +1,6 @@
-// Reads a whole list. In: how to ask for it, and what is kept of an object. Out: all objects and the version they stand for.
-// In pages where the server counts them: of what is not kept, the status of a thousand nodes say, no more than a page of
-// objects is in memory at a time. Refuses what is no list: an answer without a version is nobody's word that all are gone.
+// Reads a whole list in pages. In: how to request a page, which part of an object to keep. Out: all objects and the list's version.
+// Only one page of whole objects is in memory at a time. Rejects a list without a resourceVersion: treating it as empty would delete
+// everything.
 import type { IncomingMessage } from 'node:http'
 import { ExpectedError } from '../model/errors.ts'
 import { readJson } from './request.ts'

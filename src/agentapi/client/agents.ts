@@ -1,6 +1,6 @@
-// Requests to the agents. In: the nodes' reports, which say where each agent is and what its certificate looks like. Out: answers.
-// Nobody signs the agents' certificates: each one's fingerprint stands in its node's report, which nobody else can write, and the
-// asker's token leaves only after the other side has shown that very certificate.
+// Requests to the agents. In: an agent's address and its certificate's fingerprint, out of its node's report. Out: responses.
+// Refuses an agent whose certificate has another fingerprint. The certificates are self-signed, and only the node's own agent can
+// write its report; the token is sent only after the fingerprint was compared.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
@@ -22,17 +22,17 @@ export type AgentRequest = {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
-  readonly isQuiet?: boolean // nothing may come for hours: that is no sign that the agent has gone
+  readonly isQuiet?: boolean // hours may pass without a byte, and the agent is alive
 }
 
-// An agent that says nothing for so long, though we listen, has gone.
+// An agent that sends nothing for so long, while it is read, is gone.
 const defaultTimeouts = { connectMs: 8_000, quietMs: 60_000 }
 type AgentTimeouts = typeof defaultTimeouts
 type AgentsOptions = Partial<AgentTimeouts> & {
-  /** An agent did not answer, or broke off; not when whoever asked had enough. */
+  /** An agent did not answer, or broke off. Not called when the caller aborts. */
   readonly onFailure?: (node: string, path: string, error: Error) => void
 }
-const connectionsMax = 256 // to one agent: all that the gate lets in at once
+const connectionsMax = 256 // to one agent: as many as the rate limiter admits at once
 
 export class Agents implements Disposable {
   readonly #token: (node: string) => Promise<string>
@@ -47,7 +47,7 @@ export class Agents implements Disposable {
     this.#patience = { ...defaultTimeouts, ...patience }
   }
 
-  /** Refuses when the agent cannot be reached, or is not who its report says. */
+  /** Refuses when the agent cannot be reached, or its certificate is not the report's. */
   async request(place: AgentAddress, ask: AgentRequest): Promise<IncomingMessage> {
     const failed = (error: Error) => {
       const { aborted, reason } = ask.signal
@@ -74,16 +74,16 @@ export class Agents implements Disposable {
       headers: { ...headers, authorization },
       signal,
     })
-    sent.on('error', () => {}) // told by once(); what comes after an abort is nobody's
+    sent.on('error', () => {}) // once() reports the first error; errors after an abort are expected and ignored
     const answered = once(sent, 'response', { signal }) as Promise<[IncomingMessage]>
     const { quietMs } = this.#patience
     let heard: IncomingMessage | undefined
     sent.once('response', response => {
-      heard = response.on('error', () => {}) // also told to whoever reads it
+      heard = response.on('error', () => {}) // the reader gets it too
     })
     sent.setTimeout(quietMs, () => {
       if (isQuiet && heard) return
-      // What has come and was not read says that it is our reader who is slow.
+      // Bytes that were not read yet: the reader is slow, not the agent.
       if (heard && heard.readableLength > 0) sent.setTimeout(quietMs)
       else sent.destroy(new ExpectedError(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
     })
@@ -102,7 +102,7 @@ export class Agents implements Disposable {
     if (known) return known
     for (const [other, pool] of this.#pools) {
       if (!other.startsWith(`${address} ${port} `)) continue
-      pool.destroy() // an agent that was started anew
+      pool.destroy() // the agent was restarted
       this.#pools.delete(other)
     }
     const made = new PinnedAgent(certificateFingerprint, this.#patience.connectMs)
@@ -141,7 +141,7 @@ class PinnedAgent extends Agent {
         return end(new ExpectedError(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
       socket.off('error', end).off('timeout', tooLate)
       socket.setTimeout(0)
-      socket.setKeepAlive(true, 30_000) // a node that lost its power says nothing
+      socket.setKeepAlive(true, 30_000) // a node that lost power closes no connection
       done?.(null, socket)
     })
   }

@@ -1,5 +1,5 @@
-// The files of one capture at one agent: listed, read, removed. In: where the agent is. Out: what it says, as far as it can be
-// believed: an agent may be somebody else by now, and what it lists becomes names elsewhere. Refusals are thrown.
+// Lists, reads and removes the files of one capture at one agent. In: the agent's address, the path of the files. Out: its answer,
+// checked: an agent may be compromised, and what it lists becomes names in archives and stores. Throws when the agent refuses.
 import type { IncomingMessage } from 'node:http'
 import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
@@ -7,7 +7,7 @@ import { filePath } from '../paths.ts'
 import type { CaptureFile, FileList } from '../types.ts'
 import type { AgentAddress, Agents } from './agents.ts'
 
-/** One file as it was when it was listed; meanwhile it may have grown, or been rotated and another have its name. */
+/** A file as it was listed; it may have grown since, or another file may have its name. */
 export type FilePresence = { readonly place: AgentAddress; readonly path: string; readonly file: Pick<CaptureFile, 'name' | 'etag'> }
 
 export const apiTimeoutMs = 10_000
@@ -15,7 +15,7 @@ const listBytesMax = 8_388_608
 const readTimeoutMs = 86_400_000
 const digestTimeoutMs = 600_000 // a large file is hashed on its node
 
-/** `others`: entries that are no capture files. */
+/** `others`: number of entries that are no capture files. */
 export async function listFiles(
   agents: Agents,
   place: AgentAddress,
@@ -29,7 +29,7 @@ export async function listFiles(
   return { files: [...ours.values()], others: files.length - ours.size }
 }
 
-/** That file and no other, from that byte on. */
+/** That version of the file, from that byte on. */
 export async function openFile(
   agents: Agents,
   { place, path, file }: FilePresence,
@@ -68,7 +68,7 @@ export async function removeFiles(agents: Agents, place: AgentAddress, path: str
   return answer.statusCode
 }
 
-/** What was made of a capture's files, if it is that version still. 412: it is not. */
+/** Removes an artifact of that version. 412: the agent has another version. */
 export async function removeArtifact(agents: Agents, { place, path, file }: FilePresence): Promise<number | undefined> {
   const asked = { path: filePath(path, file.name), headers: { 'if-match': file.etag } }
   const answer = await agents.request(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(apiTimeoutMs) })
