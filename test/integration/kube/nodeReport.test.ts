@@ -4,8 +4,10 @@ import test from 'ava'
 import { type NodeReportStatus, reportOf } from '../../../src/core/status/nodeReport.ts'
 import { apiErrorMessage } from '../../../src/kube/request.ts'
 import { reportPath } from '../../../src/publish/reportWriter.ts'
-import { budgets, identity, node, nodeReport, type Told, told, useReports } from '../../support/kube/reports.ts'
+import { useReports } from '../../support/kube/reports.ts'
 import { at, endpoint, noonMs } from '../../support/model/observations.ts'
+import { node } from '../../support/worlds/documents.ts'
+import { budgets, identity, nodeReport, type Told, told } from '../../support/worlds/nodeReports.ts'
 
 const server = useReports()
 const bytesMax = 512 * 1_024

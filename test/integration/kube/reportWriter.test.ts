@@ -11,7 +11,9 @@ import { makeLogger } from '../../../src/runtime/log.ts'
 import { HandClock } from '../../support/handClock.ts'
 import { kubeconfig } from '../../support/kube/credentials.ts'
 import { kubeOf } from '../../support/kube/kube.ts'
-import { budgets, identity, node, nodeReport, type Told, told, useReports } from '../../support/kube/reports.ts'
+import { useReports } from '../../support/kube/reports.ts'
+import { node } from '../../support/worlds/documents.ts'
+import { budgets, identity, nodeReport, type Told, told } from '../../support/worlds/nodeReports.ts'
 
 const server = useReports()
 

@@ -9,11 +9,11 @@ import { reportPath } from '../../../../src/publish/reportWriter.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import { systemClock } from '../../../../src/runtime/clock.ts'
 import { makeLogger } from '../../../../src/runtime/log.ts'
-import { budgets, identity } from '../../../support/kube/reports.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { endpoint, row } from '../../../support/model/observations.ts'
 import { patienceMs } from '../../../support/until.ts'
+import { budgets, identity } from '../../../support/worlds/nodeReports.ts'
 
 const server = useServer()
 const captures = '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures'

@@ -3,8 +3,8 @@ import test from 'ava'
 import { sameButCounts } from '../../../../src/core/status/counters.ts'
 import { reportState } from '../../../../src/core/status/nodeReport.ts'
 import type { CaptureStatusElement } from '../../../../src/model/status.ts'
-import { identity, nodeReport, told } from '../../../support/kube/reports.ts'
 import { at, endpoint, noonMs } from '../../../support/model/observations.ts'
+import { identity, nodeReport, told } from '../../../support/worlds/nodeReports.ts'
 
 const before = told(
   'a',
