@@ -1,5 +1,5 @@
-// A certificate made by a process of its own. For agents: what it takes to make one, once, would stay with them and be a
-// twentieth of an agent's memory. In: its common name. Out: a certificate without names, for clients that pin it.
+// Makes a certificate in a child process. In: its common name. Out: a certificate without names, for clients that pin it.
+// For agents: the modules that make a certificate would stay loaded, a twentieth of an agent's memory.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

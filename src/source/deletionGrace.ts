@@ -1,6 +1,5 @@
-// Which documents stand, given those just read. Pure.
-// Editors and tools replace files in steps (truncate and write, unlink and create), and a capture that is gone
-// loses its packets: so a document is believed to be gone only when it stayed away for graceMs.
+// Decides which documents exist. Pure. In: the documents before and those just read. Out: both, without those missing for graceMs.
+// Editors replace files in steps (truncate and write, unlink and create), and a capture that is deleted loses its packets.
 import type { Document } from '../manifest/read.ts'
 
 export const graceMs = 1_000

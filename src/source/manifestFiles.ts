@@ -1,6 +1,6 @@
 // The manifests of one directory as they stand: every *.yaml, *.yml and *.json in it, symbolic links followed
 // (a ConfigMap's volume is made of them), names that begin with a dot left out. A file that cannot be read, does not
-// parse or does not validate keeps its last good documents and is reported once. Does not watch (manifests.ts does).
+// parse or does not validate keeps its last good documents and is reported once. Does not watch (manifestSource.ts does).
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Document } from '../manifest/read.ts'

@@ -1,7 +1,7 @@
 // A world out of a directory of manifests: PacketCapture and WorkloadEndpoint documents, many a file.
 // Events of the file system only say "read again" (chokidar: atomic replacement, symbolic links, ConfigMaps).
-// A broken file keeps its last good documents and is reported (manifestFiles.ts); what vanished is believed
-// gone after a second (settle.ts); identities come from identity.ts. While the directory itself cannot be read, all stays.
+// A broken file keeps its last good documents and is reported (manifestFiles.ts); a missing document counts as deleted after a
+// second (deletionGrace.ts); standaloneMeta.ts gives uids. While the directory itself cannot be read, the last state stays.
 import { readdir } from 'node:fs/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Document } from '../manifest/read.ts'

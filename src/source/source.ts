@@ -1,5 +1,5 @@
-// Where a World comes from: a directory of manifests (manifests.ts) or a cluster.
-// A source tells that something changed, never what: whoever listens takes the next snapshot.
+// The source of a World: a directory of manifests (manifestSource.ts) or a cluster (clusterSource.ts).
+// A source reports that something changed, never what: the listener takes the next snapshot.
 import type { World } from '../model/world.ts'
 
 export interface Source extends AsyncDisposable {

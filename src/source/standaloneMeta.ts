@@ -1,7 +1,7 @@
 // Gives captures that come from files what an API server would: uid, generation, creation time.
 // In: a capture as written and the file that remembers earlier ones. Out: its metadata completed.
 // A resource that was gone and comes back under its name is a new one; an edited spec is a new generation.
-// An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifests.ts does).
+// An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifestSource.ts does).
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { captureKey } from '../model/captureRef.ts'
