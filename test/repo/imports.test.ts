@@ -3,7 +3,7 @@
 import test from 'ava'
 import { importsOf } from '../support/imports.ts'
 import { read } from '../support/repository.ts'
-import { arrows, keysOf, reaches, strangers, toCut } from './arrows.ts'
+import { arrows, keysOf, reaches, strangers } from './arrows.ts'
 import { under } from './tree.ts'
 
 const sources = under('src', 'grammar').filter(file => file.endsWith('.ts'))
@@ -55,38 +55,23 @@ test('each arrow of the table is used by an import', t => {
 for (const file of sources) {
   test(`${file} imports only what the table allows`, t => {
     t.not(keysOf(file).length, 0, `${file}: its folder is not in test/repo/arrows.ts`)
-    const left = strangers(file, imports.get(file) ?? []).filter(target => !toCut.includes(`${file} → ${target}`))
-    t.deepEqual(left, [], `${file}: add the arrow to test/repo/arrows.ts, or turn it round`)
+    t.deepEqual(strangers(file, imports.get(file) ?? []), [], `${file}: add the arrow to test/repo/arrows.ts, or turn it round`)
   })
 }
 
 test('no imports of files form a circle', t => {
-  const graph = new Map(
-    Array.from(imports, ([file, imported]) => [
-      file,
-      imported.filter(target => imports.has(target) && !toCut.includes(`${file} → ${target}`)),
-    ]),
-  )
+  const graph = new Map(Array.from(imports, ([file, imported]) => [file, imported.filter(target => imports.has(target))]))
   t.is(cycleIn(graph)?.join(' → '), undefined)
 })
 
 test('no imports of folders form a circle', t => {
   const graph = new Map<string, string[]>()
   for (const [file, imported] of imports) {
-    const left = imported.filter(target => imports.has(target) && !toCut.includes(`${file} → ${target}`)).map(folderOf)
+    const left = imported.filter(target => imports.has(target)).map(folderOf)
     const from = folderOf(file)
     graph.set(from, [...(graph.get(from) ?? []), ...left.filter(folder => folder !== from)])
   }
   t.is(cycleIn(graph)?.join(' → '), undefined)
-})
-
-test('toCut holds only imports that are still there', t => {
-  const all = new Set([...imports].flatMap(([file, imported]) => imported.map(target => `${file} → ${target}`)))
-  t.deepEqual(
-    toCut.filter(entry => !all.has(entry)),
-    [],
-    'they are cut: take them out of the list',
-  )
 })
 
 /** src/store for all below it; the file itself where it lies in src. */
