@@ -1,6 +1,6 @@
-// Which addresses a store may have. In: an address that is about to be connected to. Out: why not, or undefined.
-// The link's own, the machine's own, everybody's and the cloud's metadata services are refused in every spelling that ends up
-// there: mapped into IPv6, translated (NAT64), tunnelled (6to4). An administrator's ranges come first.
+// Which addresses a store may have. In: the address of a connection to be made. Out: why it is blocked, or undefined.
+// Blocks link-local, loopback, multicast and cloud metadata addresses, also when mapped into IPv6, translated (NAT64) or tunnelled
+// (6to4). The administrator's ranges are allowed first.
 import { BlockList, isIP } from 'node:net'
 
 type AddressRange = readonly [address: string, prefix: number]
@@ -15,7 +15,7 @@ const kinds: Readonly<Record<string, readonly AddressRange[]>> = {
 
 const lists = Object.entries(kinds).map(([kind, ranges]) => [kind, listOf(ranges.flatMap(range => [range, ...hidden(range)]))] as const)
 
-/** `allowed`: ranges such as `127.0.0.0/8`, which the administrator takes responsibility for. */
+/** `allowed`: ranges such as `127.0.0.0/8` that the administrator allows. */
 export function blockedAddressReason(address: string, allowed: readonly string[]): string | undefined {
   const [plain = '', zone] = address.split('%')
   const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'
@@ -33,7 +33,7 @@ export function rangeOf(text: string): [AddressRange] | undefined {
   return isIP(address) !== 0 && rest.length === 0 && length <= bits ? [[address, length]] : undefined
 }
 
-/** The IPv6 ranges that lead to one of IPv4; mapped ones the list knows by itself. */
+/** The IPv6 ranges that lead to an IPv4 range; BlockList itself checks mapped addresses. */
 function hidden([address, prefix]: AddressRange): AddressRange[] {
   if (isIP(address) !== 4) return []
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number)

@@ -1,6 +1,6 @@
-// Connections to stores, each checked at the moment it is made: the very address that is connected to must be allowed, whatever
-// the name resolved to before. In: a policy. Out: agents for HTTP(S), and plain sockets for SSH. No proxy of the environment is used, and
-// nothing there makes a certificate needless.
+// Connections to stores, each checked when it is made: the address that is connected to must be allowed, whatever the name resolved
+// to before. In: a policy. Out: agents for HTTP(S), and sockets for SSH. Ignores proxies of the environment, and no variable of the
+// environment turns certificate checks off.
 import { lookup as systemLookup } from 'node:dns'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -19,7 +19,7 @@ export type Resolve = (
 
 export type EgressGuard = Disposable & { readonly http: HttpAgent; readonly https: HttpsAgent }
 
-const quietMs = 60_000 // a store that neither takes nor gives a byte for so long has gone
+const quietMs = 60_000 // without a byte in either direction, until the connection counts as lost
 const connectMs = 15_000
 const socketsMax = 8
 
@@ -35,7 +35,7 @@ export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLooku
   }
 }
 
-/** A connected socket; refuses as a StoreError does. */
+/** A connected socket. Refuses with StoreError. */
 export async function guardedSocket(
   host: string,
   port: number,
@@ -82,7 +82,7 @@ function watched(
 ): Duplex | null | undefined {
   const refused = connectRefusal(host ?? '', policy)
   if (refused) {
-    done?.(refused, undefined as unknown as Duplex) // as Node's agents call it: no socket was made
+    done?.(refused, undefined as unknown as Duplex) // Node's agents expect this call when no socket was made
     return undefined
   }
   const socket = make() as Socket | null | undefined
@@ -90,7 +90,7 @@ function watched(
   return socket
 }
 
-/** A host that is an address is never looked up: it is checked here, a name by its addresses. */
+/** Checks a host that is an address, which is never looked up. guardedLookup() checks the addresses of a name. */
 function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
   const name = plainHost(host)
   const why = blockedHostReason(name, policy)

@@ -1,9 +1,10 @@
-// Texts about what went wrong, without anything secret: codes instead of a library's messages, which may hold URLs and more.
+// Texts of errors without secrets. In: an error of any library. Out: a StoreError or a failure that holds the error's code, never the
+// library's message, which may hold URLs and keys.
 import { storeErrorIn } from './retry.ts'
 import { RefusedError, type SecretValues, StoreError, type StoreFailure } from './store.ts'
 import { tlsError } from './tlsErrors.ts'
 
-/** Of connections that fail or break; all of these may pass. */
+/** Failed or broken connections; a retry may succeed after each of these. */
 const networkCodes: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection was cut',
@@ -15,7 +16,7 @@ const networkCodes: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host could not be looked up',
 }
 
-/** undefined: not an error of the network. */
+/** undefined: not a network error. */
 export function networkError(error: unknown): StoreError | undefined {
   const code = codeIn(error)
   if (code === undefined) return undefined
@@ -32,17 +33,17 @@ function codeIn(error: unknown, depth = 0): string | undefined {
   return typeof code === 'string' ? code : codeIn(cause ?? errors?.[0], depth + 1)
 }
 
-/** What a status says about trying again. */
+/** Whether a retry may succeed after this HTTP status. */
 export function isPassing(status: number): boolean {
   return status >= 500 || status === 408 || status === 429
 }
 
-/** `Retry-After`, in milliseconds; a date is not worth reading. */
+/** `Retry-After` in milliseconds; undefined for a date. */
 export function retryAfterMs(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,4}$/.test(header) ? Number(header) * 1_000 : undefined
 }
 
-/** At the door: what was thrown becomes a value. `doing` opens the text. A bug is thrown on. */
+/** Makes a thrown error a value. `doing` begins the text. Throws a bug on. */
 export function toFailure(error: unknown, doing: string, signal: AbortSignal, secret: SecretValues): StoreFailure {
   if (signal.aborted) return { ok: false, isFinal: false, reason: `${doing}: stopped` }
   const known = storeErrorIn(error)
@@ -50,9 +51,9 @@ export function toFailure(error: unknown, doing: string, signal: AbortSignal, se
   return { ok: false, isFinal: known.isFinal, reason: withoutSecrets(`${doing}: ${known.message}`, secret) }
 }
 
-const secretLengthMin = 6 // shorter ones are parts of ordinary words
+const secretLengthMin = 6 // shorter values also occur in ordinary words
 
-/** The last barrier: no text above should hold a secret, and none of this Secret's values, or parts of a signed URL, leaves. */
+/** The last barrier: removes the Secret's values and the signatures of signed URLs, although no text should hold one. */
 export function withoutSecrets(text: string, secret: SecretValues): string {
   const values = Object.values(secret).flatMap(value => [value, value.trim(), ...signatures(value)])
   return values.filter(value => value.length >= secretLengthMin).reduce((rest, value) => rest.replaceAll(value, '***'), text)
@@ -63,6 +64,7 @@ function signatures(value: string): string[] {
   return found.flatMap(signature => [signature, decodedOr(signature)])
 }
 
+/** The text itself if it is not percent-encoded. */
 function decodedOr(text: string): string {
   try {
     return decodeURIComponent(text)

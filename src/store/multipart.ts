@@ -1,6 +1,6 @@
-// A source in parts of one size, each with its checksums, and the checksum of all. One part at a time is in memory here; how
-// many are under way is bounded by eachAtOnce(). A source that breaks off is asked again, from the byte it got to.
-// Refuses a source that is not what it says: another length, another checksum.
+// Splits a source into parts of one size. In: a source. Out: parts with their checksums, and the checksum of all bytes. One part is
+// read at a time; eachAtOnce() bounds how many are being sent. A source that breaks off is read again from where it ended.
+// Refuses a source whose length or checksum is not the one it names.
 import { createHash } from 'node:crypto'
 import { type Attempts, attempt } from './retry.ts'
 import { type FileSource, type RetryEffort, StoreError } from './store.ts'
@@ -16,7 +16,7 @@ export type Part = {
 const partsMost = 10_000 // of S3; Azure allows more
 const mebibyte = 1024 * 1024
 
-/** The same for the same file each time, so that what an earlier upload left has the same cuts. */
+/** The same for the same file each time, so that an unfinished upload can be resumed. */
 export function partBytesOf({ bytes }: FileSource, { partBytes }: Pick<RetryEffort, 'partBytes'>): number {
   if (bytes === undefined) return Math.max(partBytes, 16 * mebibyte)
   const least = Math.ceil(bytes / partsMost)
@@ -37,12 +37,12 @@ export class PartBuffer {
     this.partBytes = partBytesOf(source, attempts.effort)
   }
 
-  /** All that was given out. */
+  /** Of all parts that were yielded. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** At least one part, though it be empty; the last one may be shorter. */
+  /** At least one part, which may be empty; the last one may be shorter. */
   async *read(signal: AbortSignal): AsyncGenerator<Part> {
     let part = new FillingPart(0, this.#room())
     for await (const chunk of readSteadily(this.#source, 0, this.#attempts, signal)) {
@@ -57,15 +57,16 @@ export class PartBuffer {
     if (part.index === 0 || part.filled > 0) yield this.#give(part)
   }
 
-  /** Of all bytes, hexadecimal; call it when all parts are read. Throws if it is not the one the source names. */
+  /** Of all bytes, hexadecimal; to be called when all parts are read. Throws if the source names another one. */
   digest(): string {
     const sha256 = this.#whole.copy().digest('hex')
-    const said = this.#source.sha256
-    if (said !== undefined && said !== sha256) throw new StoreError(`the file has the SHA-256 ${sha256}, expected ${said}: it has changed`)
+    const expected = this.#source.sha256
+    if (expected !== undefined && expected !== sha256)
+      throw new StoreError(`the file has the SHA-256 ${sha256}, expected ${expected}: it has changed`)
     return sha256
   }
 
-  /** Nobody looks at it any more: its memory is the next one's. A file takes as many as are under way, and not what a collector leaves. */
+  /** Reuses a part's memory for the next one: an upload needs as many buffers as parts are being sent. */
   free({ bytes }: Part): void {
     this.#free.push(Buffer.from(bytes.buffer))
   }
@@ -80,7 +81,7 @@ export class PartBuffer {
   }
 }
 
-/** A part that is being read; hashed bit by bit, so that nobody else in the process waits for long. */
+/** A part that is being read; hashed chunk by chunk, so that hashing never blocks the process for long. */
 class FillingPart {
   readonly index: number
   readonly #bytes: Buffer
@@ -101,7 +102,7 @@ class FillingPart {
     return this.#filled === this.#bytes.length
   }
 
-  /** What there was no room for. */
+  /** Returns the bytes that did not fit. */
   take(chunk: Uint8Array): Uint8Array {
     const taken = chunk.subarray(0, this.#bytes.length - this.#filled)
     this.#bytes.set(taken, this.#filled)
@@ -115,11 +116,11 @@ class FillingPart {
   }
 }
 
-/** All bytes from there on, also when the source breaks off in between. Throws when there are more or fewer than it said. */
+/** All bytes from `from` on; resumes a source that breaks off. Throws if the source has another length than it names. */
 export async function* readSteadily(source: FileSource, from: number, attempts: Attempts, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const patient = { ...attempts, explain: (error: unknown) => new StoreError(`the file cannot be read: ${messageOf(error)}`) }
   let at = from
-  let chunks: AsyncIterator<Uint8Array> | undefined // none: to be opened, at first and after it broke off
+  let chunks: AsyncIterator<Uint8Array> | undefined // undefined: to be opened, at first and after it broke off
   const next = async () => {
     chunks ??= (await source.read(at, signal))[Symbol.asyncIterator]()
     try {
@@ -148,10 +149,10 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Calls `work` for each item, so many at the same time; the next item is asked for when there is room. Ends at the first failure. */
+/** Calls `work` for each item, at most `atOnce` at the same time. Ends at the first failure. */
 export async function eachAtOnce<T>(items: AsyncIterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const underWay = new Set<Promise<void>>()
-  let failed: { readonly error: unknown } | undefined // the first one; looked at before more is begun
+  let failed: { readonly error: unknown } | undefined // the first one
   try {
     for await (const item of items) {
       const one = work(item).catch(error => {

@@ -1,8 +1,9 @@
-// The name of a file in a store: the user's path, then the file's. Out: one without `.` and `..`, not beginning with a slash.
+// The key of an object: the user's path, then the file's name. Out: a key that begins with no slash. Refuses `.` and `..`, control
+// characters and backslashes.
 import { posix } from 'node:path'
 import { permanentError } from './store.ts'
 
-const bytesMost = 900 // of S3's 1,024; SFTP's `.part` and a server's own folders want some
+const bytesMost = 900 // S3 allows 1,024; SFTP's `.part` and a server's own directories need some
 
 export function storeKey(path: string | undefined, key: string): string {
   const joined = posix.join(path ?? '', key).replace(/^\/+/, '')

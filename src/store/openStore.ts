@@ -1,4 +1,5 @@
-// The door: a target and its Secret become a Store, or the reason why not. Loads the one library that is needed, and only then.
+// Opens a store. In: a target, its Secret and the administrator's policy. Out: a Store, or why it cannot be used. Loads only the
+// library of that kind of store.
 
 import type { StoreTarget } from '../model/output.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
@@ -16,22 +17,22 @@ export type OpenStoreOptions = {
 
 export type OpenedStore = { readonly ok: true; readonly store: Store }
 
-/** Nothing is sent yet: a target that is wrong only in the other side's eyes is told by put(). */
+/** Sends nothing: put() reports a target that the server refuses. */
 export async function openStore(
   target: StoreTarget,
   secret: SecretValues,
   policy: EndpointPolicy,
-  parts: OpenStoreOptions = {},
+  options: OpenStoreOptions = {},
 ): Promise<OpenedStore | StoreFailure> {
   try {
-    return { ok: true, store: await load(target, secret, policy, parts) }
+    return { ok: true, store: await load(target, secret, policy, options) }
   } catch (error) {
     return toFailure(error, 'Cannot open the output', new AbortController().signal, secret)
   }
 }
 
-async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, parts: OpenStoreOptions): Promise<Store> {
-  const common = { effort: { ...defaultEffort, ...parts.effort }, clock: parts.clock ?? systemClock, sweeper: new BufferGc() }
+async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, options: OpenStoreOptions): Promise<Store> {
+  const common = { effort: { ...defaultEffort, ...options.effort }, clock: options.clock ?? systemClock, sweeper: new BufferGc() }
   switch (target.kind) {
     case 's3': {
       const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([
@@ -39,7 +40,7 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
         import('./s3/store.ts'),
         import('./s3/errors.ts'),
       ])
-      const guard = makeGuard(policy, parts.resolve)
+      const guard = makeGuard(policy, options.resolve)
       const bucket = openBucket(target, secret, policy, guard)
       const attempts = { ...common, explain: (error: unknown) => s3Error(error, target) }
       return new S3Store({ target, bucket, secret, attempts, close: () => guard[Symbol.dispose]() })
@@ -50,7 +51,7 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
         import('./azure/store.ts'),
         import('./azure/errors.ts'),
       ])
-      const guard = makeGuard(policy, parts.resolve)
+      const guard = makeGuard(policy, options.resolve)
       const container = openContainer(target, secret, policy, guard)
       const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
       return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
@@ -63,7 +64,7 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
         import('./sftp/session.ts'),
         import('./sftp/errors.ts'),
       ])
-      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: parts.resolve }
+      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: options.resolve }
       return new SftpStore({ target, secret, session, attempts: { ...common, explain: (error: unknown) => sftpError(error, target) } })
     }
   }

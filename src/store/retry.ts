@@ -1,5 +1,5 @@
-// Tries a request again while that can help: with twice the wait each time, up to a limit, and a random part of it so that many
-// uploads do not come back together. In: one request. Out: what it gives; throws the last StoreError, or the signal's reason.
+// Retries a request with exponential backoff and jitter, so that many uploads do not retry together. In: one request. Out: its result.
+// Throws the last StoreError, or the signal's reason.
 
 import { doubledMs } from '../model/backoff.ts'
 import type { BufferGc } from '../runtime/bufferGc.ts'
@@ -9,13 +9,13 @@ import { type RetryEffort, StoreError } from './store.ts'
 export type Attempts = {
   readonly effort: RetryEffort
   readonly clock: Clock
-  /** Told of what was read. */
+  /** Counts the bytes that were read. */
   readonly sweeper: BufferGc
-  /** What an error of the library's means. */
+  /** The StoreError for a library's error. */
   readonly explain: (error: unknown) => StoreError
 }
 
-/** `request` gets a signal of its own, which also ends one that takes too long. */
+/** `request` gets a signal that also aborts after the request's time limit. */
 export async function attempt<T>(
   { effort, clock, explain }: Omit<Attempts, 'sweeper'>,
   signal: AbortSignal,
@@ -35,7 +35,7 @@ export async function attempt<T>(
   }
 }
 
-/** Before the next try: half of it certain, half by chance. What the other side asks for is honoured, within reason. */
+/** Before the next try: half fixed, half random. A longer Retry-After is honoured up to three times the longest delay. */
 function retryDelayMs({ firstWaitMs, longestWaitMs }: RetryEffort, tries: number, askedMs = 0): number {
   const span = doubledMs(tries, { first: firstWaitMs, most: longestWaitMs })
   return Math.max(span / 2 + (Math.random() * span) / 2, Math.min(askedMs, 3 * longestWaitMs))
@@ -45,17 +45,17 @@ function asStoreError(error: unknown, explain: (error: unknown) => StoreError): 
   return storeErrorIn(error) ?? explain(error)
 }
 
-/** Ours, wherever a library has wrapped it. */
+/** The StoreError in an error's cause chain, where a library has wrapped it. */
 export function storeErrorIn(error: unknown, depth = 0): StoreError | undefined {
   if (error instanceof StoreError) return error
   if (!(error instanceof Error) || depth > 4) return undefined
   return storeErrorIn(error.cause, depth + 1)
 }
 
-/** For what is good to know but another right: undefined where the other side refuses it. Writing itself will say what is wrong. */
-export async function ifAllowed<T>(signal: AbortSignal, asked: Promise<T>): Promise<T | undefined> {
+/** For optional reads, which may need another right: undefined if the server refuses it. A write then reports what is wrong. */
+export async function ifAllowed<T>(signal: AbortSignal, reading: Promise<T>): Promise<T | undefined> {
   try {
-    return await asked
+    return await reading
   } catch (error) {
     if (signal.aborted || !(error instanceof StoreError) || !error.isFinal) throw error
     return undefined

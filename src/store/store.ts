@@ -1,22 +1,22 @@
-// What all stores have in common: a file goes in, by pieces and checked, and its URL comes out. Expected failure is a value.
-// A store never holds a file in memory, tries again what may pass by itself, and goes on where an earlier upload ended.
-// Which files, whose, when and how often: not known here (src/controller).
+// The interface of all stores. In: a file as a source. Out: its URL after it was sent and verified, or a failure as a value.
+// A store never holds a whole file in memory, retries what may succeed, and resumes an unfinished upload.
+// src/controller decides which files are uploaded, and when.
 import { ExpectedError } from '../model/errors.ts'
 
-/** The file to send. It must not change meanwhile: its checksum is compared with what was sent. */
+/** The file to send. It must not change during the upload: its checksum is compared with what was sent. */
 export type FileSource = {
-  /** undefined: found out on the way. */
+  /** undefined: counted while it is read. */
   readonly bytes?: number
-  /** Hexadecimal. undefined: made on the way. */
+  /** Hexadecimal. undefined: computed while it is read. */
   readonly sha256?: string
-  /** From that byte to the end. Asked again, from where it broke off, when it fails. */
+  /** From that byte to the end. Called again, from where it broke off, when it fails. */
   read(fromByte: number, signal: AbortSignal): AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>
 }
 
-/** What went wrong: the field and its value, and what was expected. Holds no secret. */
+/** `reason` names the field, its value and what was expected, and holds no secret. */
 export type StoreFailure = {
   readonly ok: false
-  /** Only a change of the capture, its Secret, the settings or the store can help. */
+  /** A retry cannot help: the capture, its Secret, the settings or the store must change. */
   readonly isFinal: boolean
   readonly reason: string
 }
@@ -32,29 +32,29 @@ export function isSameFile(found: FoundObject | undefined, { bytes, sha256 }: Fi
 }
 
 export interface Store {
-  /** Whole and checked on the other side, or a failure. Sends nothing that is already there. */
+  /** Resolves when the object is complete and verified. Does not send a file that the store has already. */
   put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure>
   /** undefined: not there. */
   head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure>
-  /** Drops what an upload that never ended has left there. */
+  /** Removes what an unfinished upload has left. */
   discard(key: string, signal: AbortSignal): Promise<{ readonly ok: true } | StoreFailure>
   /** Idempotent. */
   close(): void
 }
 
-/** The values of a Secret's keys, as they are used. */
+/** The values of a Secret by their keys, decoded. */
 export type SecretValues = Readonly<Record<string, string>>
 
-/** How much of a store one upload takes, and how patient it is. */
+/** The parts, the retries and the time limit of one upload. */
 export type RetryEffort = {
   readonly partBytes: number
-  /** Parts under way at the same time; one more is being read. */
+  /** Parts being sent at the same time; one more is being read. */
   readonly partsAtOnce: number
   /** For each request. */
   readonly triesMax: number
   readonly firstWaitMs: number
   readonly longestWaitMs: number
-  /** One request must be done within it. */
+  /** Time limit of one request. */
   readonly requestMs: number
 }
 
@@ -67,11 +67,11 @@ export const defaultEffort: RetryEffort = Object.freeze({
   requestMs: 180_000,
 })
 
-/** Ends an upload with a failure that its caller gets as a value. */
+/** Ends an upload; the caller of the store gets it as a StoreFailure. */
 export class StoreError extends ExpectedError {
   override readonly name = 'StoreError'
   readonly isFinal: boolean
-  /** What the other side asked for, if it did. */
+  /** The server's Retry-After, if it sent one. */
   readonly waitMs: number | undefined
 
   constructor(reason: string, { isFinal = false, waitMs }: { readonly isFinal?: boolean; readonly waitMs?: number | undefined } = {}) {
@@ -81,7 +81,7 @@ export class StoreError extends ExpectedError {
   }
 }
 
-/** Of a connection that was not made. Libraries that wrap errors keep a code and the text, and no more. */
+/** A connection that the policy refused. It has a code, because libraries that wrap errors keep only the code and the text. */
 export class RefusedError extends StoreError {
   readonly code = 'SELCAP_REFUSED'
 

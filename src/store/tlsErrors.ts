@@ -1,5 +1,5 @@
-// What is wrong with a store's TLS, and who mends it. In: the code of an error, Node's or OpenSSL's. Out: a StoreError. Authorities
-// are trusted by the process, not by a capture: Node reads NODE_EXTRA_CA_CERTS at its start.
+// Errors of TLS as text. In: an error code of Node or OpenSSL. Out: a StoreError that says what is wrong and what was expected.
+// Trusted CAs belong to the process, not to a capture: Node reads NODE_EXTRA_CA_CERTS at its start.
 import { permanentError, StoreError } from './store.ts'
 
 const expectationOf: readonly (readonly [codes: RegExp, what: string, expected: string])[] = [
@@ -22,10 +22,10 @@ const expectationOf: readonly (readonly [codes: RegExp, what: string, expected: 
   ],
 ]
 
-/** undefined: an error of something else. */
+/** undefined: not an error of TLS. */
 export function tlsError(code: string): StoreError | undefined {
-  // Bytes that changed on the way look like this too, so it may pass.
+  // Bytes that changed on the way cause it too, so a retry may succeed.
   if (/^(EPROTO|ERR_SSL_\w+)$/.test(code)) return new StoreError(`TLS failed (${code}): expected a store that speaks https at this port`)
   const [, what, expected] = expectationOf.find(([codes]) => codes.test(code)) ?? []
-  return what === undefined ? undefined : permanentError(`${what} (${code}): ${expected}`) // stays so until somebody acts
+  return what === undefined ? undefined : permanentError(`${what} (${code}): ${expected}`) // a retry cannot help
 }

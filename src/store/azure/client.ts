@@ -22,8 +22,8 @@ export function openContainer({ secretName }: BlobTarget, secret: SecretValues, 
     throw permanentError(`Cannot use ${field} "${url.origin}${url.pathname}": expected a signature (sig=…) in it`)
   const agent = url.protocol === 'https:' ? guard.https : guard.http
   const pipeline = newPipeline(new AnonymousCredential(), {
-    retryOptions: { maxTries: 1 }, // attempts.ts tries again, in one place for all stores
-    ...({ redirectOptions: { maxRetries: 0 } } as object), // goes through to the pipeline below, whose types know it
+    retryOptions: { maxTries: 1 }, // retry.ts retries, for all stores
+    ...({ redirectOptions: { maxRetries: 0 } } as object), // the inner pipeline takes it; the outer type does not name it
   })
   pipeline.factories.push(throughGuard(agent))
   const base = `${url.origin}${url.pathname.replace(/\/$/, '')}`
@@ -31,12 +31,12 @@ export function openContainer({ secretName }: BlobTarget, secret: SecretValues, 
   return { urlOf, blob: name => new BlockBlobClient(`${urlOf(name)}${url.search}`, pipeline) }
 }
 
-/** As people paste it: with quotes, spaces and ends of lines around it. */
+/** Removes quotes, spaces and line ends that were pasted along. */
 function trimmed(text: string): string {
   return text.replace(/^["'\s]+|["'\s]+$/g, '')
 }
 
-/** Comes behind what the SDK would set from the environment, a proxy's agent for instance. */
+/** Replaces what the SDK sets from the environment, a proxy's agent for instance. */
 function throughGuard(agent: unknown): RequestPolicyFactory {
   return {
     create: next => ({

@@ -1,10 +1,10 @@
-// What an error of Azure Blob Storage means to whoever asked for the upload. In: whatever the SDK threw. Out: a StoreError that
-// holds the error's code, never its message: that may show the signed URL.
+// Errors of Azure Blob Storage as text. In: an error of the SDK. Out: a StoreError that holds the error's code, never its message,
+// which may show the signed URL.
 import type { BlobTarget } from '../../model/output.ts'
 import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
 
-/** Blocks that were there are not any more: the service dropped them, or somebody else wrote the blob. */
+/** Uncommitted blocks are gone: the service removed them, or somebody else wrote the blob. */
 export class BlocksGoneError extends StoreError {}
 
 type SdkError = {
@@ -13,14 +13,14 @@ type SdkError = {
   readonly response?: { readonly headers?: { get(name: string): string | undefined } }
 }
 
-/** 4xx, yet worth another try: bytes that were lost or changed on the way. */
+/** 4xx after which a retry may succeed: bytes were lost or changed on the way. */
 const passing = ['Md5Mismatch', 'Crc64Mismatch', 'InvalidOperation', 'RequestBodyTooSmall', 'OperationTimedOut'] // the third: Azurite's
 
 export function blobError(error: unknown, { secretName }: BlobTarget): StoreError {
   const { statusCode, code, response } = (typeof error === 'object' && error !== null ? error : {}) as SdkError
   if (statusCode === undefined) return networkError(error) ?? new StoreError('the request failed')
-  const said = response?.headers?.get('x-ms-error-code') ?? code ?? ''
-  const name = /^[A-Za-z0-9]{1,64}$/.test(said) ? said : 'no code'
+  const given = response?.headers?.get('x-ms-error-code') ?? code ?? ''
+  const name = /^[A-Za-z0-9]{1,64}$/.test(given) ? given : 'no code'
   const answer = `the store answered ${statusCode}, ${name}`
   if (name === 'InvalidBlockList') return new BlocksGoneError(answer, { isFinal: true })
   if (isPassing(statusCode) || passing.includes(name))

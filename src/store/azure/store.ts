@@ -1,6 +1,6 @@
-// Files to Azure Blob Storage, in blocks that are committed together. Every block carries its MD5, which the service checks, and
-// is named after its place and SHA-256: so an upload that a process left unfinished goes on without sending a block twice, and
-// what is committed are those bytes and no others.
+// Files to Azure Blob Storage, in blocks that are committed together. In: a key and a source. Out: the URL, the length and the SHA-256
+// of the blob. Every block carries its MD5, which the service checks. Its name is its index and SHA-256, so a resumed upload sends no
+// block twice, and commits no other bytes. Refuses as a value what the service, the Secret or the network refused.
 import type { BlockBlobClient } from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
@@ -61,7 +61,7 @@ export class BlobStore implements Store {
     }
   }
 
-  /** Nothing to do: the service removes blocks that nobody commits within a week, and has no other way. */
+  /** Does nothing: the service has no request for it, and removes uncommitted blocks after a week. */
   async discard(): Promise<{ readonly ok: true }> {
     return { ok: true }
   }
@@ -71,10 +71,10 @@ export class BlobStore implements Store {
   }
 
   async #find(blob: BlockBlobClient, signal: AbortSignal): Promise<FoundObject | undefined> {
-    return (await this.#look(blob, signal)).found
+    return (await this.#properties(blob, signal)).found
   }
 
-  #look(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: FoundObject }> {
+  #properties(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: FoundObject }> {
     return this.#try(signal, async abortSignal => {
       try {
         const { contentLength = 0, metadata } = await blob.getProperties({ abortSignal })
@@ -101,7 +101,7 @@ export class BlobStore implements Store {
       if (part.bytes.length === 0) ids.length = 0 // an empty file has no blocks
       parts.free(part)
     })
-    const sha256 = parts.digest() // before it becomes a blob: a file that changed under our hands does not
+    const sha256 = parts.digest() // before the commit: a file that changed meanwhile does not become a blob
     await this.#try(signal, abortSignal =>
       blob.commitBlockList(ids, {
         abortSignal,
@@ -113,11 +113,11 @@ export class BlobStore implements Store {
     return { bytes: parts.bytes, sha256 }
   }
 
-  /** A signature that only allows to write hides them: then all are sent. */
+  /** A signature that only allows writing cannot list them: all blocks are sent then. */
   async #blocksThere(blob: BlockBlobClient, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
     const list = await ifAllowed(
       signal,
-      this.#try(signal, abortSignal => blob.getBlockList('uncommitted', { abortSignal })), // 404 too: there is none
+      this.#try(signal, abortSignal => blob.getBlockList('uncommitted', { abortSignal })), // 404: there is none
     )
     return new Map((list?.uncommittedBlocks ?? []).map(({ name, size }) => [name, size]))
   }
@@ -126,7 +126,7 @@ export class BlobStore implements Store {
     await this.#try(signal, abortSignal => blob.stageBlock(id, bytes, bytes.length, { abortSignal, transactionalContentMD5: md5 }))
   }
 
-  /** Each block was checked by the service as it came; here: that the blob is these blocks, as far as the signature lets us look. */
+  /** The service checked each block. This checks that the blob is made of these blocks, as far as the signature allows reading. */
   async #verify(
     blob: BlockBlobClient,
     sent: { readonly ids: readonly string[]; readonly bytes: number; readonly sha256: string },
@@ -136,11 +136,11 @@ export class BlobStore implements Store {
       signal,
       this.#try(signal, abortSignal => blob.getBlockList('committed', { abortSignal })),
     )
-    const looked = await ifAllowed(signal, this.#look(blob, signal))
+    const properties = await ifAllowed(signal, this.#properties(blob, signal))
     const ids = list?.committedBlocks?.map(({ name }) => name)
     if (ids && ids.join() !== sent.ids.join()) throw new StoreError('the store has other blocks than were sent')
-    if (!looked) return
-    const { bytes, sha256 } = looked.found ?? { bytes: 0, sha256: undefined }
+    if (!properties) return
+    const { bytes, sha256 } = properties.found ?? { bytes: 0, sha256: undefined }
     if (bytes !== sent.bytes || sha256 !== sent.sha256)
       throw new StoreError(
         `the store has ${bytes} bytes with the SHA-256 ${sha256 ?? '(none)'}, expected ${sent.bytes} with ${sent.sha256}`,
@@ -152,7 +152,7 @@ export class BlobStore implements Store {
   }
 }
 
-/** All of one length, as the service wants it. */
+/** All ids have one length, as the service requires. */
 function blockId({ index, sha256 }: Part): string {
   const place = Buffer.alloc(4)
   place.writeUInt32BE(index)

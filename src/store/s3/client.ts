@@ -8,7 +8,7 @@ import { permanentError, type SecretValues } from '../store.ts'
 
 export type Bucket = {
   readonly client: S3Client
-  /** Of an object, for people. */
+  /** Of an object, for messages and status. */
   readonly urlOf: (key: string) => string
 }
 
@@ -31,15 +31,15 @@ export function openBucket(target: S3Target, secret: SecretValues, policy: Endpo
       accessKeyId: keyOf(secret, 's3-access-key-id', secretName),
       secretAccessKey: keyOf(secret, 's3-secret-access-key', secretName),
     },
-    maxAttempts: 1, // attempts.ts tries again, in one place for all stores
-    requestChecksumCalculation: 'WHEN_REQUIRED', // ours are given with each part
+    maxAttempts: 1, // retry.ts retries, for all stores
+    requestChecksumCalculation: 'WHEN_REQUIRED', // each part is sent with its own checksum
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { httpAgent: guard.http, httpsAgent: guard.https, connectionTimeout: 15_000 },
   })
   return { client, urlOf: key => objectUrl(base, { bucket, key, isPathStyle }) }
 }
 
-/** Named, so that nothing of the environment names another one. */
+/** Explicit, so that no variable of the environment sets another endpoint. */
 function amazon(region: string, policy: EndpointPolicy): URL {
   const url = new URL(`https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
   const refused = blockedHostReason(url.hostname, policy)
@@ -50,7 +50,7 @@ function amazon(region: string, policy: EndpointPolicy): URL {
 function keyOf(secret: SecretValues, key: string, secretName: string): string {
   const value = secret[key]
   if (!value) throw permanentError(`Cannot use Secret "${secretName}": expected the key ${key}`)
-  // They go into a header: what is not printable there is a mistake in the Secret, a line's end most often.
+  // Keys are sent in a header: a character that is not printable is a mistake in the Secret, mostly a line end.
   if (!/^[\x21-\x7e]+$/.test(value))
     throw permanentError(`Cannot use ${key} of Secret "${secretName}": expected no spaces and no end of line in it`)
   return value

@@ -1,10 +1,10 @@
-// What an error of S3 means to whoever asked for the upload: which field is wrong, or that it may pass.
-// In: whatever the SDK threw. Out: a StoreError that holds the error's code, never its message.
+// Errors of S3 as text. In: an error of the SDK. Out: a StoreError that names the wrong field or may be retried. It holds the error's
+// code, never its message.
 import type { S3Target } from '../../model/output.ts'
 import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
 
-/** The unfinished upload is not there: it was completed, aborted or cleaned away. */
+/** The unfinished upload does not exist: it was completed, aborted or removed. */
 export class UploadGoneError extends StoreError {}
 
 type SdkError = {
@@ -13,7 +13,7 @@ type SdkError = {
   readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> }
 }
 
-/** 4xx, yet worth another try: bytes that were lost or changed on the way. */
+/** 4xx after which a retry may succeed: bytes were lost or changed on the way. */
 const passing = [
   'RequestTimeout',
   'BadDigest',
@@ -23,7 +23,7 @@ const passing = [
   'OperationAborted',
 ]
 
-/** Of an object that was looked for. */
+/** Whether the object of the request does not exist. */
 export function isMissing(error: unknown): boolean {
   return (error as SdkError).$metadata?.httpStatusCode === 404
 }

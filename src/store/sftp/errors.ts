@@ -1,10 +1,10 @@
-// What an error of SSH or SFTP means to whoever asked for the upload. In: whatever the library threw. Out: a StoreError with the
-// protocol's own words, not the server's, which may say anything.
+// Errors of SSH and SFTP as text. In: an error of the library. Out: a StoreError with the protocol's own words, never with the server's
+// message, which may hold anything.
 import type { SftpTarget } from '../../model/output.ts'
 import { networkError } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
 
-/** SSH_FX_…, of the drafts that servers speak. */
+/** SSH_FX_…, of the drafts that servers implement. */
 export const status = { eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const
 
 const words: Readonly<Record<number, string>> = {

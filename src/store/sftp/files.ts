@@ -1,5 +1,5 @@
-// What an upload does with files on an SFTP server, over one session: writes and reads of 32 KiB, thirty-two at a time, so that
-// a distant server does not make them slow and memory stays at a mebibyte.
+// File operations of an upload on an SFTP server, over one session. Reads and writes 32 KiB a request, thirty-two requests at a time:
+// fast over a long distance, in one mebibyte of memory.
 import { createHash } from 'node:crypto'
 import { StoreError } from '../store.ts'
 import { status, statusOf } from './errors.ts'
@@ -8,7 +8,7 @@ import type { SftpSession } from './session.ts'
 const requestBytes = 32_768 // what every server takes
 const batchBytes = 32 * requestBytes
 
-/** undefined: not there. */
+/** The file's length; undefined: it does not exist. */
 export async function bytesThere(session: SftpSession, path: string): Promise<number | undefined> {
   try {
     const { size } = await session.request<{ readonly size: number }>((sftp, done) => sftp.stat(path, done))
@@ -19,7 +19,7 @@ export async function bytesThere(session: SftpSession, path: string): Promise<nu
   }
 }
 
-/** All above it too. */
+/** Makes a directory and those above it. */
 export async function makeFolders(session: SftpSession, path: string): Promise<void> {
   const names = path.split('/').filter(name => name !== '' && name !== '.')
   const folders = names.map((_, index) => `${path.startsWith('/') ? '/' : ''}${names.slice(0, index + 1).join('/')}`)
@@ -28,7 +28,7 @@ export async function makeFolders(session: SftpSession, path: string): Promise<v
     await session
       .request<void>((sftp, done) => sftp.mkdir(folder, done))
       .catch(async error => {
-        if ((await bytesThere(session, folder)) === undefined) throw error // else another upload made it meanwhile
+        if ((await bytesThere(session, folder)) === undefined) throw error // unless another upload made it meanwhile
       })
   }
 }
@@ -37,11 +37,11 @@ export type FileWrite = {
   readonly chunks: AsyncIterable<Uint8Array>
   readonly from: number
   readonly isNew: boolean
-  /** Called with how far the file reaches. */
+  /** Called with the file's length so far. */
   readonly onBytes: (bytes: number) => void
 }
 
-/** Cuts off what stood behind. */
+/** Writes from an offset on, and truncates the file behind it. */
 export async function writeFrom(session: SftpSession, path: string, { chunks, from, isNew, onBytes }: FileWrite): Promise<void> {
   const handle = await session.request<Buffer>((sftp, done) => sftp.open(path, isNew ? 'w' : 'r+', 0o600, done))
   try {
@@ -56,9 +56,9 @@ export async function writeFrom(session: SftpSession, path: string, { chunks, fr
       onBytes(at)
     }
     await session.request<void>((sftp, done) => sftp.fsetstat(handle, { size: at }, done))
-    await session.request<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server can
+    await session.request<void>((sftp, done) => sftp.ext_openssh_fsync(handle, done)).catch(() => {}) // not every server has it; readBack() compares what was written
   } finally {
-    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: closed by the server
+    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // of a lost connection: the server closes it
   }
 }
 
@@ -81,22 +81,22 @@ export async function readBack(
     }
     return { bytes: size, sha256: hash.digest('hex') }
   } finally {
-    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {})
+    await session.request<void>((sftp, done) => sftp.close(handle, done)).catch(() => {}) // as above: all bytes are read
   }
 }
 
-/** Over what has that name. Servers without OpenSSH's rename refuse a name that is taken. */
+/** Renames over an existing file. Servers without OpenSSH's rename refuse a name that exists. */
 export async function moveOver(session: SftpSession, from: string, to: string): Promise<void> {
   try {
     await session.request<void>((sftp, done) => sftp.ext_openssh_rename(from, to, done))
   } catch (error) {
     if (!session.isOpen) throw error
-    await session.request<void>((sftp, done) => sftp.unlink(to, done)).catch(() => {}) // most often there is none
+    await session.request<void>((sftp, done) => sftp.unlink(to, done)).catch(() => {}) // mostly there is none; else rename() says why it fails
     await session.request<void>((sftp, done) => sftp.rename(from, to, done))
   }
 }
 
-/** After a write failed: that there is no room, if the server can tell; its own word is "failure". */
+/** The error of a failed write if the disk is full and the server can report it; the protocol itself says only "failure". */
 export async function roomFor(session: SftpSession, folder: string, bytes: number): Promise<StoreError | undefined> {
   if (!session.isOpen) return undefined
   type Space = { readonly f_bavail?: number | bigint; readonly f_frsize?: number | bigint; readonly f_bsize?: number | bigint }

@@ -1,5 +1,5 @@
-// Which keys an SSH server may show. In: lines as of a known_hosts file, or fingerprints, from the Secret. Out: a judge of keys.
-// Refuses a Secret without either: a server that is not pinned could be anybody. Lines of certificate authorities are not used.
+// The pinned keys of an SSH server. In: lines of a known_hosts file, or fingerprints, from the Secret. Out: a check of a server's key.
+// Refuses a Secret without either, because an unpinned server can be impersonated. Ignores lines of certificate authorities.
 import { createHash, createHmac } from 'node:crypto'
 import type { SftpTarget } from '../../model/output.ts'
 import { plainHost } from '../endpointPolicy.ts'
@@ -7,7 +7,7 @@ import { permanentError, type SecretValues } from '../store.ts'
 
 export type HostKeys = {
   readonly isKnown: (key: Buffer) => boolean
-  /** For the negotiation, so that the server shows a key we know. undefined: any. */
+  /** For the negotiation, so that the server shows a pinned key. undefined: any. */
   readonly algorithms: readonly string[] | undefined
   readonly expected: string
 }
@@ -37,12 +37,12 @@ export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`
 }
 
-/** The key's own word: its length, then itself. */
+/** The type that the key names: its length, then the text. */
 export function typeOf(key: Buffer): string {
   return key.length < 4 ? '' : key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1')
 }
 
-/** A key may sign by several; the one with SHA-1 is not among them. */
+/** The signature algorithms of a key's type, without the one that uses SHA-1. */
 function algorithmsOf(type: string): string[] {
   return type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [type]
 }
@@ -53,14 +53,14 @@ function linesFor(line: string, target: SftpTarget): { readonly key: Buffer; rea
   const [hosts = '', type = '', base64 = ''] = words
   if (hosts === '' || hosts.startsWith('#') || marker === '@cert-authority') return []
   const key = Buffer.from(base64, 'base64')
-  return typeOf(key) === type && isMeant(hosts, nameOf(target)) ? [{ key, isRevoked: marker === '@revoked' }] : []
+  return typeOf(key) === type && isForHost(hosts, nameOf(target)) ? [{ key, isRevoked: marker === '@revoked' }] : []
 }
 
 function nameOf({ host, port }: SftpTarget): string {
   return port === 22 ? plainHost(host) : `[${plainHost(host)}]:${port}`
 }
 
-function isMeant(hosts: string, name: string): boolean {
+function isForHost(hosts: string, name: string): boolean {
   const [, , salt, hash] = /^\|1\|/.test(hosts) ? hosts.split('|') : []
   if (salt !== undefined) return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash
   const patterns = hosts.toLowerCase().split(',')

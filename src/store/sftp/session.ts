@@ -1,6 +1,5 @@
-// One connection to an SFTP server, with the few requests that an upload needs; each must be answered within a time.
-// In: a target, its Secret, what the administrator allows. Out: a session that ends when the connection does.
-// Refuses a server whose key is not pinned, before anything secret is sent to it.
+// One connection to an SFTP server. In: a target, its Secret and the administrator's policy. Out: a session with requests, each with a
+// time limit, that ends with the connection. Refuses a server whose key is not pinned before it sends a secret.
 import ssh2, { type SFTPWrapper } from 'ssh2'
 import type { SftpTarget } from '../../model/output.ts'
 import { guardedSocket, type Resolve } from '../egressGuard.ts'
@@ -19,7 +18,7 @@ export type SftpSessionDeps = {
   readonly resolve?: Resolve | undefined
 }
 
-/** Throws with what is missing or cannot be used. */
+/** Throws a StoreError that names what is missing or unusable. */
 export function readAccess(secret: SecretValues, target: SftpTarget): SftpAccess {
   const field = `Secret "${target.secretName}"`
   const username = secret['sftp-username']?.trim()
@@ -38,7 +37,7 @@ export function readAccess(secret: SecretValues, target: SftpTarget): SftpAccess
 }
 
 export class SftpSession implements Disposable {
-  readonly #client = new ssh2.Client().setMaxListeners(0) // one a request that waits
+  readonly #client = new ssh2.Client().setMaxListeners(0) // one for each waiting request
   readonly #requestMs: number
   #sftp: SFTPWrapper | undefined
   #ended: Error | undefined
@@ -47,10 +46,10 @@ export class SftpSession implements Disposable {
     this.#requestMs = effort.requestMs
   }
 
-  static async open(parts: SftpSessionDeps, signal: AbortSignal): Promise<SftpSession> {
-    const session = new SftpSession(parts)
+  static async open(deps: SftpSessionDeps, signal: AbortSignal): Promise<SftpSession> {
+    const session = new SftpSession(deps)
     try {
-      await session.#connect(parts, signal)
+      await session.#connect(deps, signal)
       session.#sftp = await session.#within<SFTPWrapper>(done => session.#client.sftp(done))
       return session
     } catch (error) {
@@ -63,8 +62,8 @@ export class SftpSession implements Disposable {
     return this.#ended === undefined
   }
 
-  /** One request: calls back with an error or what it gives. */
-  request<T>(request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, given?: T) => void) => void): Promise<T> {
+  /** One request, which calls `done` with an error or its result. */
+  request<T>(request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, result?: T) => void) => void): Promise<T> {
     const sftp = this.#sftp
     if (!sftp) throw new StoreError('the connection was lost')
     return this.#within<T>(done => request(sftp, done))
@@ -80,7 +79,7 @@ export class SftpSession implements Disposable {
     const { host, port } = target
     const { login, hostKeys } = access
     const sock = await guardedSocket(host, port, { policy, signal, ...(resolve && { resolve }) })
-    let refused: StoreError | undefined // why the verifier said no
+    let refused: StoreError | undefined // why the verifier refused the key
     const client = this.#client
     client.on('close', () => {
       this.#ended ??= new StoreError('the connection was lost')
@@ -108,15 +107,15 @@ export class SftpSession implements Disposable {
     })
   }
 
-  #within<T>(request: (done: (error: Error | null | undefined, given?: T) => void) => void): Promise<T> {
+  #within<T>(request: (done: (error: Error | null | undefined, result?: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => end(new StoreError(`no answer within ${this.#requestMs / 1_000} s`)), this.#requestMs)
+      const timer = setTimeout(() => end(new StoreError(`no answer within ${this.#requestMs / 1_000} s`)), this.#requestMs)
       const lost = () => end(this.#ended ?? new StoreError('the connection was lost'))
-      const end = (error: unknown, given?: T) => {
-        clearTimeout(late)
+      const end = (error: unknown, result?: T) => {
+        clearTimeout(timer)
         this.#client.off('close', lost)
         if (error) reject(error)
-        else resolve(given as T)
+        else resolve(result as T)
       }
       this.#client.once('close', lost)
       if (this.#ended) return lost()

@@ -1,6 +1,6 @@
-// Files to an SFTP server: written beside their name as `NAME.part`, read back and compared, then renamed. What a broken upload
-// left is gone on with; since its bytes are compared at the end, it need not be trusted, and a wrong one is written anew.
-// The server's own word on checksums is not used: OpenSSH has none. Reading back costs the file once more, in the other direction.
+// Files to an SFTP server: written as `NAME.part`, read back and compared, then renamed. In: a key and a source. Out: the URL, the length
+// and the SHA-256 of the file. A `.part` of a broken upload is resumed; the comparison finds a wrong one, which is written anew.
+// Reading back transfers the file a second time, because OpenSSH has no checksums. Refuses as a value what the server refused.
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { SftpTarget } from '../../model/output.ts'
@@ -28,8 +28,8 @@ export type SftpStoreDeps = {
   readonly attempts: Attempts
 }
 
-const overlapBytes = 1024 * 1024 // of what is there; a server may have written the last requests in any order
-const longestMs = 2 ** 31 - 1 // a whole upload has no limit; each of its requests has (SftpSession)
+const overlapBytes = 1024 * 1024 // written again on resuming: a server may have written the last requests in any order
+const longestMs = 2 ** 31 - 1 // an upload has no time limit; each request has one (SftpSession)
 
 export class SftpStore implements Store {
   readonly #deps: SftpStoreDeps
@@ -50,7 +50,7 @@ export class SftpStore implements Store {
         try {
           return await this.#try(signal, session => this.#send(session, name, { source, progress, signal }))
         } catch (error) {
-          if (!(error instanceof StoreError) || error.isFinal || progress.bytes <= before) throw error // a connection that breaks again and again may still get there
+          if (!(error instanceof StoreError) || error.isFinal || progress.bytes <= before) throw error // an upload that advances on each connection will end
         }
       }
     } catch (error) {
@@ -94,7 +94,7 @@ export class SftpStore implements Store {
     const sent = await this.#write(session, part, { source, progress, signal, from })
     const found = await readBack(session, part, signal)
     if (found.bytes !== sent.bytes || found.sha256 !== sent.sha256) {
-      progress.isDistrusted = true // what was there is not the beginning of this file, or the server lost something
+      progress.isDistrusted = true // the .part was another file's, or the server lost bytes
       throw new StoreError(
         `the server has ${found.bytes} bytes with the SHA-256 ${found.sha256}, expected ${sent.bytes} with ${sent.sha256}`,
       )
@@ -103,7 +103,7 @@ export class SftpStore implements Store {
     return this.#stored(session, name, sent)
   }
 
-  /** From there on; what lies before is only read, and only where its checksum is not known. */
+  /** Writes from an offset on. The bytes before are read only if the checksum is not known. */
   async #write(session: SftpSession, part: string, { source, progress, signal, from }: FileUpload & { readonly from: number }) {
     const hash = source.sha256 === undefined ? createHash('sha256') : undefined
     const start = hash ? 0 : from
@@ -140,7 +140,7 @@ export class SftpStore implements Store {
     return attempt(this.#attempts, signal, async abort => {
       if (!this.#session?.isOpen) this.#session = await SftpSession.open(this.#deps.session, abort)
       const session = this.#session
-      const stop = () => session[Symbol.dispose]() // ends whatever is asked
+      const stop = () => session[Symbol.dispose]() // ends the running request
       abort.addEventListener('abort', stop, { once: true })
       try {
         return await request(session)
@@ -150,7 +150,7 @@ export class SftpStore implements Store {
     })
   }
 
-  /** Below the folder one logs in to, unless the path begins with a slash. */
+  /** Relative to the login directory unless the path begins with a slash. */
   #nameOf(key: string): string {
     const { path } = this.#deps.target
     return `${path?.startsWith('/') ? '/' : ''}${storeKey(path, key)}`
