@@ -12,10 +12,10 @@ import { root } from '../../support/repository.ts'
 const count = 30_000
 const writeBytes = 4_096
 const program = `
-import { Output } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
+import { StdoutWriter } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
 import { printPackets } from ${JSON.stringify(join(root, 'src/artifacts/text/printPackets.ts'))}
 import { systemClock } from ${JSON.stringify(join(root, 'src/runtime/clock.ts'))}
-const { print } = new Output(systemClock)
+const { print } = new StdoutWriter(systemClock)
 await printPackets({ folder: process.env.FOLDER, print, signal: new AbortController().signal })
 `
 
