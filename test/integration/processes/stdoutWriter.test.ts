@@ -6,9 +6,9 @@ import test from 'ava'
 import { root } from '../../support/repository.ts'
 
 const program = `
-import { Output } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
+import { StdoutWriter } from ${JSON.stringify(join(root, 'src/artifacts/text/stdoutWriter.ts'))}
 import { systemClock } from ${JSON.stringify(join(root, 'src/runtime/clock.ts'))}
-const output = new Output(systemClock)
+const output = new StdoutWriter(systemClock)
 const ticks = setInterval(() => process.stderr.write('tick\\n'), 50)
 const signal = new AbortController().signal
 for (let line = 0; line < 200; line++) await output.print(String(line).padStart(2_000, '.') + '\\n', signal)
