@@ -1,6 +1,5 @@
-// A directory on the node for archives, made if it is not there, 0750. In: the administrator's directory and the names below it.
-// Out: its path. Follows no symbolic link below the administrator's directory, and puts a finished file in place without writing
-// over another.
+// A directory on the node for archives, made with 0750 if it is missing. In: the administrator's directory and the names below it.
+// Out: its path. Refuses a symbolic link below the administrator's directory. commitFile() never replaces an existing file.
 import { constants } from 'node:fs'
 import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -27,7 +26,7 @@ export async function hostFolder({ base, below }: HostPlace): Promise<string> {
 export async function commitFile(temporary: string, candidates: readonly string[]): Promise<string> {
   for (const path of candidates) {
     try {
-      await link(temporary, path) // fails where there is one already, which renaming would replace
+      await link(temporary, path) // fails if the file exists, which rename() would replace
       await rm(temporary)
       await syncDirectory(dirname(path))
       return path
@@ -35,7 +34,7 @@ export async function commitFile(temporary: string, candidates: readonly string[
       const { code = '' } = error as NodeJS.ErrnoException
       if (code === 'EEXIST') continue
       if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error
-      if ((await lstat(path).catch(ignore('ENOENT'))) !== undefined) continue // a file system without links
+      if ((await lstat(path).catch(ignore('ENOENT'))) !== undefined) continue // the file system has no hard links
       await replaceFile(temporary, path, true)
       return path
     }
@@ -43,12 +42,12 @@ export async function commitFile(temporary: string, candidates: readonly string[
   throw new ExpectedError(`Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`)
 }
 
-/** A new file that is not complete yet, 0640; what an earlier try left under its name goes. */
+/** A new temporary file, 0640; replaces what an earlier try left. */
 export async function openTemporary(path: string): Promise<import('node:fs/promises').FileHandle> {
   await rm(path, { force: true })
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
   const handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o640)
-  await handle.chmod(0o640) // whatever the umask was
+  await handle.chmod(0o640) // whatever the umask is
   return handle
 }
 

@@ -1,5 +1,5 @@
-// Keeps the directory of single files in order while a process runs: whenever one was made, and every minute. In: what the node
-// holds. Out: tells of files that were compressed or deleted, by the capture they are of.
+// Retention in the directory of single files: compresses and deletes files after each new one, and every minute. In: the captures of
+// the node. Out: the directory in order, and each capture's artifact result updated.
 import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -14,28 +14,28 @@ import { tidyFiles } from './tidyDirectory.ts'
 
 export type RetentionDeps = {
   readonly captures: () => Iterable<ActualCapture>
-  readonly setArtifactResult: (key: string, uid: string, made: ArtifactResult) => void
+  readonly setArtifactResult: (key: string, uid: string, result: ArtifactResult) => void
   readonly settings: () => Settings
   readonly clock: Clock
   readonly log: Logger
   readonly onChange: () => void
 }
 
-const everyMs = 60_000
+const retentionIntervalMs = 60_000
 
 export class ArtifactRetention implements AsyncDisposable {
-  readonly #parts: RetentionDeps
+  readonly #deps: RetentionDeps
   readonly #stop = new AbortController()
   readonly #tidy: () => Promise<void>
   readonly #running: Promise<void>
 
-  constructor(parts: RetentionDeps) {
-    this.#parts = parts
+  constructor(deps: RetentionDeps) {
+    this.#deps = deps
     this.#tidy = singleFlight(() => this.#turn())
     this.#running = this.#run()
   }
 
-  /** A file was made: the newest one before is not the newest any more. */
+  /** To be called after a file was made: the file before it is not the newest any more. */
   requestTurn(): void {
     void this.#tidy()
   }
@@ -46,40 +46,40 @@ export class ArtifactRetention implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { clock } = this.#parts
+    const { clock } = this.#deps
     while (!this.#stop.signal.aborted) {
       await this.#tidy()
-      await clock.sleepUntil(clock.now() + everyMs, this.#stop.signal)
+      await clock.sleepUntil(clock.now() + retentionIntervalMs, this.#stop.signal)
     }
   }
 
   async #turn(): Promise<void> {
-    const { settings, clock, log, onChange } = this.#parts
+    const { settings, clock, log, onChange } = this.#deps
     const { packetCapturesDir, maxCaptureFiles } = settings()
     try {
       for (const { from, to } of await tidyFiles(packetCapturesDir, maxCaptureFiles, clock.now()))
         log.info({ file: from, to: to?.path }, to ? 'capture file compressed' : 'capture file deleted')
-      if (this.#follow(packetCapturesDir)) onChange()
+      if (this.#updateResults(packetCapturesDir)) onChange()
     } catch (error) {
       log.warn({ directory: packetCapturesDir, error: osErrorMessage(error) }, 'capture files not put in order, tried again')
     }
   }
 
-  /** What is told of each file follows what became of it, whoever did it and when. True: something was told anew. */
-  #follow(directory: string): boolean {
-    const { captures, setArtifactResult: made } = this.#parts
+  /** Updates the results of captures whose files were compressed or removed, by anybody. Returns whether one changed. */
+  #updateResults(directory: string): boolean {
+    const { captures, setArtifactResult } = this.#deps
     const moved = [...captures()].flatMap(({ key, uid, artifact: before }) => {
-      const files = before?.files.flatMap(file => (dirname(file.path) === directory ? nowOf(file) : file))
-      return before && files && !isDeepStrictEqual(files, before.files) ? [{ key, uid, made: { ...before, files } }] : []
+      const files = before?.files.flatMap(file => (dirname(file.path) === directory ? currentFile(file) : file))
+      return before && files && !isDeepStrictEqual(files, before.files) ? [{ key, uid, result: { ...before, files } }] : []
     })
-    for (const each of moved) made(each.key, each.uid, each.made)
+    for (const { key, uid, result } of moved) setArtifactResult(key, uid, result)
     return moved.length > 0
   }
 }
 
 type RetainedFile = ArtifactResult['files'][number]
 
-function nowOf(file: RetainedFile): RetainedFile[] {
+function currentFile(file: RetainedFile): RetainedFile[] {
   const found = [file.path, `${file.path}.gz`].map(path => ({ path, bytes: lstatSync(path, { throwIfNoEntry: false })?.size }))
   return found.flatMap(({ path, bytes }) => (bytes === undefined ? [] : { path, bytes })).slice(0, 1)
 }

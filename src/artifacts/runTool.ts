@@ -1,8 +1,8 @@
-// Runs one of the node's tools with a fixed list of arguments; never a user's text, never a shell. In: the command, perhaps a file
-// as its input. Out: what it said, as far as the ceiling goes, and why it failed, if it did. Never throws because of the tool.
+// Runs one of the node's tools with fixed arguments: never a user's text, never a shell. In: the command and its limits. Out: its output
+// up to the limit, and why it failed, if it did. Never throws because of the tool.
 import { type ChildProcess, spawn } from 'node:child_process'
 
-/** What runTool() says of a tool that is not there. */
+/** The error of a tool that does not exist. */
 export const notFound = 'not found where the agent runs'
 
 export type ToolOutput = { readonly out: Buffer; readonly error?: string }
@@ -28,10 +28,10 @@ export async function runTool([command = '', ...args]: readonly string[], option
   return error === undefined ? { out } : { out, error }
 }
 
-/** Where tools lie, whatever the agent was started with; numbers and words as everywhere. */
+/** Independent of the agent's own environment: fixed directories, language and time zone. */
 export const toolEnvironment = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin', LC_ALL: 'C', TZ: 'UTC' }
 
-/** Why it failed; undefined: it did not. Stopped by force when its time is up or nobody waits any more. */
+/** Why the child failed; undefined: it did not. Kills it after the time limit, or when the signal aborts. */
 export async function endOf(
   child: ChildProcess,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },

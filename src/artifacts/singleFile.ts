@@ -1,6 +1,6 @@
-// Makes one file of all that a capture holds on this node, in the order of time: pcap, or text. Or prints the text, and makes
-// none. In: the job and the directory of its files. Out: what was made. It appears under its name when it is complete, never
-// grows beyond its limit, and is the same one when it is made again after a crash.
+// Makes one file of all packets that a capture has on this node, ordered by time: pcap or text. Or prints the text to the log. In: the
+// job and the directory of its files. Out: the result. The file appears under its name when it is complete, never exceeds its limit,
+// and is the same if it is made again after a crash.
 import { basename, dirname, join } from 'node:path'
 import type { ArtifactResult, SingleFile } from '../model/artifact.ts'
 import { snapLengthMax } from '../model/capture.ts'
@@ -12,7 +12,7 @@ import { atomicWrite, fittingName } from '../runtime/atomicWrite.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 import type { LinePrinter } from './text/stdoutWriter.ts'
 
-/** `folder`: with the capture's files. `print`: takes lines for the log. */
+/** `folder`: of the capture's files. `print`: writes lines to the log. */
 export type FilePlace = {
   readonly folder: string
   readonly print: LinePrinter
@@ -20,7 +20,7 @@ export type FilePlace = {
   readonly signal: AbortSignal
 }
 
-type KeptBytes = { readonly bytes: number; readonly left: number } // packets that found no place
+type KeptBytes = { readonly bytes: number; readonly left: number } // `left`: packets beyond the limit
 
 const writeBytes = 65_536
 export const temporarySuffix = '.part'
@@ -67,7 +67,7 @@ async function* pcapOf(records: AsyncIterable<PcapRecord>): AsyncGenerator<Buffe
 }
 
 async function linesOf(records: AsyncIterable<PcapRecord>): Promise<AsyncIterable<Buffer>> {
-  const { textLines } = await import('./text/tcpdump.ts') // not before it is needed: an agent's memory is counted
+  const { textLines } = await import('./text/tcpdump.ts') // loaded when it is needed, to save an agent's memory
   return (async function* () {
     for await (const line of textLines(header, records)) yield Buffer.from(`${line}\n`)
   })()
@@ -83,7 +83,7 @@ async function* stopWhen<T>(signal: AbortSignal, items: AsyncIterable<T>): Async
 async function* gatherChunks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
   let [parts, bytes]: [Buffer[], number] = [[], 0]
   for await (const chunk of chunks) {
-    parts.push(Buffer.from(chunk)) // what comes next takes its place
+    parts.push(Buffer.from(chunk)) // the next record reuses the memory
     bytes += chunk.length
     if (bytes < writeBytes) continue
     yield Buffer.concat(parts)

@@ -1,5 +1,5 @@
-// A .tar.gz that is written entry by entry. In: a file handle to write to; files and bodies under their names. Out: nothing but the
-// bytes. Holds a few buffers, whatever the size: a reader that waits makes the writer wait.
+// Writes a .tar.gz entry by entry. In: a file handle to write to; files and bodies with their names. Out: the compressed bytes. Holds a
+// few buffers, whatever the size: each write waits for the one before. Refuses a file that becomes shorter meanwhile.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -23,7 +23,7 @@ export class TarGz {
   }
 
   static async open(output: FileHandle, signal: AbortSignal): Promise<TarGz> {
-    const { pack } = await import('tar-stream') // loaded when it is needed: most agents never do
+    const { pack } = await import('tar-stream') // loaded when it is needed: most agents never need it
     const tar = pack()
     const written = pipeline(
       Readable.from(tar as AsyncIterable<Buffer>, { objectMode: false }),
@@ -33,11 +33,11 @@ export class TarGz {
       },
       { signal },
     )
-    written.catch(error => tar.destroy(error)) // whoever adds meanwhile learns of it
+    written.catch(error => tar.destroy(error)) // a running addFile() or addBody() fails with it
     return new TarGz(tar, written)
   }
 
-  /** As many bytes as the file has now. */
+  /** Adds as many bytes as the file has now. */
   async addFile(name: string, path: string): Promise<void> {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
     const { size, mtime } = await file.stat()
@@ -57,21 +57,21 @@ export class TarGz {
     })
   }
 
-  /** Everything is written. */
+  /** Resolves when everything is written. */
   async end(): Promise<void> {
     this.#tar.finalize()
     await this.#written
   }
 
-  /** Nobody will end it. */
+  /** Ends an archive that has failed. */
   async abandon(): Promise<void> {
     this.#tar.destroy()
-    await this.#written.catch(() => {})
+    await this.#written.catch(() => {}) // the caller has the first error already
   }
 
   async #add(header: NamedEntry, write: (entry: TarEntry) => Promise<void>): Promise<void> {
     const done = Promise.withResolvers<void>()
-    done.promise.catch(() => {}) // told below, once the writing has ended
+    done.promise.catch(() => {}) // awaited below, after the writing
     const entry = this.#tar.entry({ ...header, mode: 0o640 }, error => (error ? done.reject(error) : done.resolve()))
     await write(entry)
     entry.end(null)
@@ -82,7 +82,7 @@ export class TarGz {
   }
 }
 
-// An entry whose archive is given up is closed instead.
+// The entry of an abandoned archive emits close instead of drain.
 async function drain(entry: TarEntry): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const drain = (): void => resolve()

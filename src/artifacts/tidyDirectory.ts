@@ -1,6 +1,5 @@
-// Keeps the directory of single files in order: all but the newest are compressed, and only so many are kept, the oldest go first.
-// In: the directory and how many. Out: what became of which file. A file that is being written is hidden and not among them; what
-// is not named like one of ours is left alone.
+// Tidies the directory of single files: compresses all but the newest, and deletes the oldest beyond a limit. In: the directory and the
+// limit. Out: the files that were compressed or deleted. Ignores hidden files that are being written, and names of other programs.
 import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,11 +7,11 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { temporarySuffix, writeWhole } from './singleFile.ts'
 
-/** `to` is missing: it was deleted. */
+/** No `to`: the file was deleted. */
 export type MovedFile = { readonly from: string; readonly to?: { readonly path: string; readonly bytes: number } }
 
 const ownFile = /-(?<stamp>\d{8}-\d{6})\.(?:pcap|txt)(?<packed>\.gz)?$/
-const leftOverMs = 3_600_000 // parts that a crash left
+const leftOverMs = 3_600_000 // a temporary file of this age was left by a crash
 
 export async function tidyFiles(directory: string, filesMax: number, nowMs: number): Promise<MovedFile[]> {
   if (!existsSync(directory)) return []
@@ -30,7 +29,7 @@ export async function tidyFiles(directory: string, filesMax: number, nowMs: numb
 
 type FoundFile = { readonly path: string; readonly changedMs: number; readonly isPacked: boolean }
 
-/** The newest first: by when it was complete. */
+/** Newest first, by the time of completion. */
 function filesIn(directory: string): FoundFile[] {
   const found = readdirSync(directory).flatMap((name): FoundFile[] => {
     const { stamp, packed } = ownFile.exec(name)?.groups ?? {}
@@ -48,10 +47,10 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
   const source = createReadStream(path, { flags: 'r' })
   await pipeline(source, createGzip(), (chunks: AsyncIterable<Buffer>) => writeWhole(to, chunks))
   if (!existsSync(path)) {
-    await rm(to, { force: true }) // its capture was deleted meanwhile
+    await rm(to, { force: true }) // the capture was deleted meanwhile
     return { from: path }
   }
-  await utimes(to, changedMs / 1_000, changedMs / 1_000) // it is as old as it was
+  await utimes(to, changedMs / 1_000, changedMs / 1_000) // keeps the time of the packed file
   await rm(path, { force: true })
   return { from: path, to: { path: to, bytes: (await stat(to)).size } }
 }

@@ -1,4 +1,4 @@
-// The CEL rules of a schema, applied as an API server would. In: schema and a value. Out: what fails, by path.
+// Applies the CEL rules of a schema as an API server does. In: a schema and a value. Out: the rules that fail, with their paths.
 import { EvaluationError, parse } from '@marcbachmann/cel-js'
 import type { Schema } from './schema.ts'
 
@@ -20,7 +20,7 @@ export function brokenRules(schema: Schema, value: unknown, path: readonly (stri
   return [...here, ...items, ...fields]
 }
 
-/** A rule that cannot be asked of a value of another type has nothing to say: the schema refuses such a value itself. */
+/** A rule that does not apply to the value's type holds: the schema itself refuses such a value. */
 function holds(rule: string, value: unknown): boolean {
   try {
     return parse(rule)({ self: forCel(value) }) === true

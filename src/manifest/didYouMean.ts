@@ -1,4 +1,4 @@
-// The known name that a mistyped one is closest to, as words to append; '' where none is close.
+// The known name closest to a mistyped one, as text to append; '' if none is close.
 export function didYouMean(name: string, known: readonly string[]): string {
   const [closest] = known
     .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
@@ -8,7 +8,7 @@ export function didYouMean(name: string, known: readonly string[]): string {
     : `, expected one of ${known.join(', ')}`
 }
 
-/** Letters to insert, delete or replace. */
+/** The number of letters to insert, delete or replace. */
 function distance(a: string, b: string): number {
   const first = Array.from({ length: b.length + 1 }, (_, index) => index)
   const last = [...a].reduce((above, letter, row) => {

@@ -1,4 +1,4 @@
-// One thing that is wrong with a file of documents, with its place: every error of a file is reported at once.
+// One error of a manifest file with its place. All errors of a file are reported together.
 import type { ErrorObject } from 'ajv'
 import { didYouMean } from './didYouMean.ts'
 
@@ -34,7 +34,7 @@ export function showPath(path: Path): string {
     .replace(/^\./, '')
 }
 
-/** Where and what, out of what the validator says. */
+/** The path and the message of a validator's error. */
 export function explainError({ keyword, instancePath, params, data, parentSchema, propertyName, schema }: ErrorObject): {
   readonly path: Path
   readonly message: string

@@ -1,6 +1,6 @@
-// A file of documents to validated objects: PacketCapture and WorkloadEndpoint, many a file, YAML or JSON.
-// In: the text. Out: the documents, and everything that is wrong with its place; documents count only if nothing is.
-// Does not judge selectors and expressions: those are admitted, as by an API server, and become the capture's Error.
+// Reads a manifest file: one or more documents in YAML or JSON. In: the text. Out: validated documents, and all errors with their places;
+// a document with an error is not among them. Accepts any selector and expression, as an API server does: a wrong one becomes the
+// capture's state Error.
 import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document as YamlDocument } from 'yaml'
 import type { ForeignCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { brokenRules } from './celRules.ts'
@@ -15,7 +15,7 @@ type NamedDocument = {
   readonly labels?: Readonly<Record<string, string>>
 }
 
-/** Its namespace is filled in, and the schema's other defaults too. */
+/** With the schema's defaults, its namespace included. */
 export type Document = (Omit<PacketCapture, 'metadata'> | Omit<ForeignCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
   readonly metadata: NamedDocument
 }
@@ -25,7 +25,7 @@ export type ReadDocuments = { readonly documents: readonly Document[]; readonly 
 const textBytesMax = 4_194_304
 const aliasesMax = 100
 
-/** `served`: kinds of documents that are known. */
+/** `served`: the kinds that are accepted. */
 export function readDocuments(text: string, file: string, served: readonly KnownKind[] = kinds): ReadDocuments {
   const start: DocumentPlace = { file, document: 1, line: 1, column: 1 }
   if (Buffer.byteLength(text) > textBytesMax)
@@ -47,7 +47,7 @@ function readDocument(document: YamlDocument, places: DocumentPlaces, served: re
     return { documents: [], problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)] }
   const value = plainValue(document)
   if (value === undefined) return { documents: [], problems: [problem(places.at(0), [], 'found aliases that stand for too much')] }
-  return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: nothing between two separators
+  return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: an empty document
 }
 
 function readObject(value: unknown, path: Path, places: DocumentPlaces, served: readonly KnownKind[]): ReadDocuments {
@@ -90,7 +90,7 @@ function problemsOf({ schema, validate }: KnownKind, value: unknown, path: Path,
   return [...errors, ...brokenRules(schema, value)].map(({ path: below, message }) => places.problem([...path, ...below], message))
 }
 
-/** undefined: its aliases, each short, would make it too large. */
+/** undefined: its aliases would expand to too much. */
 function plainValue(document: YamlDocument): unknown {
   try {
     return (document.toJS({ maxAliasCount: aliasesMax }) as unknown) ?? null
@@ -106,7 +106,7 @@ function aliasesOf(document: YamlDocument): number {
   return count
 }
 
-/** Where in the file a path of a document is. */
+/** Finds the place of a path in the file. */
 class DocumentPlaces {
   readonly #document: YamlDocument
   readonly #lines: LineCounter
@@ -129,7 +129,7 @@ class DocumentPlaces {
     return problem(this.at(this.#offsetOf(path)), path, message)
   }
 
-  // The key's place if the field is there, else the place of what should hold it.
+  // The place of the field's key; if it is missing, the place of the object that should hold it.
   #offsetOf(path: Path): number {
     const parent = this.#document.getIn(path.slice(0, -1), true)
     const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1)) : undefined

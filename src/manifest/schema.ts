@@ -1,5 +1,5 @@
-// The schemas that documents are held to: what crds/packetcapture.yaml and the schema files beside this one say, in the form
-// that a JSON-schema validator takes. Unknown fields are refused wherever the schema names its fields.
+// The schemas of manifests. In: crds/packetcapture.yaml and the schema files beside this one. Out: for each kind, a JSON schema and its
+// validator. Refuses unknown fields wherever the schema names its fields.
 import { readFileSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parse } from 'yaml'
@@ -37,13 +37,13 @@ export const kinds: readonly KnownKind[] = [
   known('WorkloadEndpoint', calico, read('./workloadendpoint.schema.yaml') as Schema),
 ]
 
-/** Captures that clusters serve to those who opted in. */
+/** Kinds that a cluster serves only if the administrator enabled them. */
 export function otherKinds(): KnownKind[] {
   const file = 'packetcaptureconfig/packetcaptureconfigs.networking.packet.io.yaml'
   return [known('PacketCaptureConfig', 'networking.packet.io/v1', describedIn(file))]
 }
 
-/** Defaults of the schema where the value says nothing; the value itself stays as it is. */
+/** Fills in the schema's defaults for missing fields, in a copy of the value. */
 export function withDefaults(schema: Schema, value: unknown): unknown {
   if (Array.isArray(value)) return schema.items ? value.map(item => withDefaults(schema.items as Schema, item)) : value
   if (typeof value !== 'object' || value === null || !schema.properties) return value
@@ -65,7 +65,7 @@ function known(kind: KnownKind['kind'], apiVersion: string, described: Schema): 
   return { kind, apiVersion, schema, validate: ajv.compile(closed) }
 }
 
-// Kubernetes prunes what it does not know; here it is refused by name. int-or-string and the widths of integers are spelt out.
+// Kubernetes prunes unknown fields; here they are refused by name. Also translates int-or-string and drops integer formats.
 function closeOff(schema: Schema): object {
   const { format, properties, items, additionalProperties, 'x-kubernetes-int-or-string': isEither, ...rest } = schema
   const types = isEither ? { type: ['integer', 'string'] } : {}

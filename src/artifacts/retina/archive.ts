@@ -1,6 +1,6 @@
-// Retina's archive of what a node captured: packet files, a text of them if one was asked for, what the node's network looks like,
-// a log. In: a finished capture. Out: one .tar.gz under its final name, or why there is none. Streamed: a few buffers are in
-// memory, whatever the size. What fails beside the packets stands in the log and in the note, and the packets stay.
+// Retina's archive of a capture on a node: packet files, their text if asked for, the node's network configuration, a log. In: a finished
+// capture. Out: one .tar.gz under its final name, or why there is none. Streamed: a few buffers in memory, whatever the size. A failure
+// of anything but the packets is written to the log and the note, and the archive is made.
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePercent } from '../../files/directories.ts'
@@ -27,11 +27,11 @@ type ArchiveDeps = {
 }
 type ArchiveJob = ArtifactJob & { readonly artifact: RetinaArchive }
 
-export async function makeRetinaArchive(job: ArchiveJob, parts: ArchiveDeps): Promise<ArtifactResult> {
-  const { nowMs: atMs } = parts
+export async function makeRetinaArchive(job: ArchiveJob, deps: ArchiveDeps): Promise<ArtifactResult> {
+  const { nowMs: atMs } = deps
   const remarks: string[] = []
   try {
-    const path = await pack(job, parts, remark => remarks.push(remark))
+    const path = await pack(job, deps, remark => remarks.push(remark))
     const files = [{ path, bytes: (await stat(path)).size }]
     const note = remarks.length === 0 ? {} : { note: truncateText(remarks.join('; '), messageMax) }
     return { atMs, files, ...note, ...(job.artifact.place && { isKept: true }) }
@@ -41,20 +41,20 @@ export async function makeRetinaArchive(job: ArchiveJob, parts: ArchiveDeps): Pr
   }
 }
 
-async function pack(job: ArchiveJob, parts: ArchiveDeps, tell: (problem: string) => void): Promise<string> {
+async function pack(job: ArchiveJob, deps: ArchiveDeps, tell: (problem: string) => void): Promise<string> {
   const { artifact, capture } = job
-  const stem = archiveStem(capture.name, parts.node, artifact.createdAtMs)
-  const folder = artifact.place ? await hostFolder(artifact.place) : parts.folder
+  const stem = archiveStem(capture.name, deps.node, artifact.createdAtMs)
+  const folder = artifact.place ? await hostFolder(artifact.place) : deps.folder
   const free = freePercent(folder)
-  if (free < parts.settings.captureDiskFreePercentMin)
+  if (free < deps.settings.captureDiskFreePercentMin)
     throw new ExpectedError(
       `Cannot write an archive to "${folder}": ${Math.floor(free)} % of the disk are free, below captureDiskFreePercentMin`,
     )
   const temporary = join(folder, `.${capture.uid}.tar.gz.part`)
   try {
     await using output = await openTemporary(temporary)
-    const tar = await TarGz.open(output, parts.signal)
-    await fill(tar, { job, parts, stem, tell })
+    const tar = await TarGz.open(output, deps.signal)
+    await fill(tar, { job, deps, stem, tell })
       .then(() => tar.end())
       .catch(async failure => {
         await tar.abandon()
@@ -72,37 +72,37 @@ async function pack(job: ArchiveJob, parts: ArchiveDeps, tell: (problem: string)
 
 type ArchiveEntries = {
   readonly job: ArchiveJob
-  readonly parts: ArchiveDeps
+  readonly deps: ArchiveDeps
   readonly stem: string
   readonly tell: (problem: string) => void
 }
 
-async function fill(tar: TarGz, { job, parts, stem, tell }: ArchiveEntries): Promise<void> {
+async function fill(tar: TarGz, { job, deps, stem, tell }: ArchiveEntries): Promise<void> {
   const { facts, artifact } = job
-  const asked = { stem, files: facts.fileNames, endpoints: [...facts.endpoints.keys()], fileCount: artifact.fileCount }
+  const names = { stem, files: facts.fileNames, endpoints: [...facts.endpoints.keys()], fileCount: artifact.fileCount }
   const lines: string[] = []
   const note = (problem: string): void => {
     lines.push(problem)
     tell(problem)
   }
-  const packets = packetFiles(asked)
-  for (const each of packets) await tar.addFile(each.entry, join(parts.folder, each.file))
-  if (artifact.display.length > 0) for (const each of packets) await addText(tar, each, { job, parts, note })
+  const packets = packetFiles(names)
+  for (const each of packets) await tar.addFile(each.entry, join(deps.folder, each.file))
+  if (artifact.display.length > 0) for (const each of packets) await addText(tar, each, { job, deps, note })
   if (artifact.includeMetadata) {
     const missing: string[] = []
-    for await (const { entry, body } of metadataFiles(problem => missing.push(problem), parts.signal)) await tar.addBody(entry, body)
+    for await (const { entry, body } of metadataFiles(problem => missing.push(problem), deps.signal)) await tar.addBody(entry, body)
     lines.push(...missing)
     if (missing.length > 0) tell(`metadata is not whole: ${missing.join('; ')}`)
   }
   await tar.addBody('tcpdump.log', Buffer.from(logOf(job, packets, lines)))
 }
 
-type TextJob = { readonly job: ArchiveJob; readonly parts: ArchiveDeps; readonly note: (problem: string) => void }
+type TextJob = { readonly job: ArchiveJob; readonly deps: ArchiveDeps; readonly note: (problem: string) => void }
 
-async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, note }: TextJob): Promise<void> {
-  const temporary = join(parts.folder, fittingName(`.${file}`, '.text'))
+async function addText(tar: TarGz, { file, text }: PacketFile, { job, deps, note }: TextJob): Promise<void> {
+  const temporary = join(deps.folder, fittingName(`.${file}`, '.text'))
   try {
-    const wanted = { file: join(parts.folder, file), text: temporary, flags: job.artifact.display, signal: parts.signal }
+    const wanted = { file: join(deps.folder, file), text: temporary, flags: job.artifact.display, signal: deps.signal }
     const problem = await render(wanted)
     if (problem !== undefined) note(`${text}: ${problem}`)
     await tar.addFile(text, temporary)
@@ -111,7 +111,7 @@ async function addText(tar: TarGz, { file, text }: PacketFile, { job, parts, not
   }
 }
 
-/** Where tcpdump's own words would be: what was captured, and what was not. */
+/** Replaces the output of Retina's tcpdump: counts for each endpoint, and what failed. */
 function logOf({ capture, facts }: ArchiveJob, packets: readonly PacketFile[], problems: readonly string[]): string {
   const rows = [...facts.endpoints.values()].map(
     ({ name, interfaceName, packets: written, received, dropped, refused, message }) =>

@@ -1,5 +1,5 @@
-// Names of Retina's archives and of what is in them. Pure. In: capture, node, time, the capture's files. Out: names; files of one
-// interface are numbered by age, the oldest first, where tcpdump begins again in the middle.
+// Names of Retina's archives and of their entries. Pure. In: capture, node, time, the capture's files. Out: names. The files of one
+// interface are numbered by age, oldest first.
 
 /** `<capture>-<node>-<YYYYMMDDHHMMSS>UTC`. */
 export function archiveStem(capture: string, node: string, atMs: number | undefined): string {
@@ -11,12 +11,12 @@ type NameOptions = {
   readonly stem: string
   readonly files: readonly string[] // as src/files names them: {endpoint}_{interface}, with a time when rotated
   readonly endpoints: readonly string[]
-  readonly fileCount: number | undefined // rotated by the capture's wish
+  readonly fileCount: number | undefined // missing: the capture asks for no rotation
 }
 
 export type PacketFile = { readonly file: string; readonly entry: string; readonly text: string }
 
-/** What each file is called in the archive, and the text of its packets. One interface: `<stem>.pcap`. */
+/** The entry of each file, and of its text. One interface: `<stem>.pcap`. */
 export function packetFiles({ stem, files, endpoints, fileCount }: NameOptions): PacketFile[] {
   const series = [...Map.groupBy(files.toSorted(byAge), seriesOf)].toSorted(([a], [b]) => (a < b ? -1 : 1))
   const owners = series.map(([name]) => endpoints.find(endpoint => name.startsWith(`${endpoint}_`)) ?? name)
@@ -44,7 +44,7 @@ function seriesOf(file: string): string {
   return file.replace(rotation, '').replace(/\.pcap$/, '')
 }
 
-// The active one is the youngest.
+// The active file is the youngest.
 function byAge(a: string, b: string): number {
   const [first = '~', second = '~'] = [a, b].map(file => rotation.exec(file)?.[1])
   return first < second ? -1 : first > second ? 1 : 0

@@ -1,6 +1,6 @@
-// What the node's network looks like, as the files that Retina puts beside the packets. In: nothing. Out: files one after the
-// other, each held in memory only while it is written. What cannot be had is said in the file that misses it and told to the
-// caller, except that a tool is not there: it never fails a capture. Everything has a ceiling: a node may have thousands of interfaces.
+// The node's network configuration, in the files that Retina adds to the packets. In: nothing. Out: files one after the other, each in
+// memory only while it is written. What cannot be read is noted in its file and reported to the caller; a missing tool only in its file.
+// Never fails a capture. Every size is bounded, because a node may have thousands of interfaces.
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
@@ -36,7 +36,7 @@ export async function* metadataFiles(tell: ReportError, signal: AbortSignal): As
   yield* tree('/proc/sys/net', 'proc-sys-net', tell, signal)
 }
 
-/** `instead`: what the node itself knows when none of the tools is there. */
+/** `instead`: what is known without the tools, if none of them works. */
 async function outputs(
   commands: readonly Command[],
   tell: ReportError,
@@ -59,7 +59,7 @@ async function outputs(
   return Buffer.concat(parts)
 }
 
-// nft or legacy: whichever holds more; none is no failure of the capture.
+// nft or legacy, whichever has more rules. Neither is no failure of the capture.
 async function iptables(tell: ReportError, signal: AbortSignal): Promise<Buffer> {
   const saved = await Promise.all(
     ['nft', 'legacy'].map(async mode => {
@@ -95,34 +95,34 @@ async function withoutSs(tell: ReportError): Promise<string> {
 }
 
 async function* tree(from: string, to: string, tell: ReportError, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
-  const counted = { files: 0, failed: 0 }
+  let count = 0
   for await (const name of walk(from, '')) {
     if (signal.aborted) return
-    if (++counted.files > treeFilesMax) {
+    if (++count > treeFilesMax) {
       tell(`${to}: more than ${treeFilesMax} files, the rest is left out`)
       return
     }
-    const body = await contents(join(from, name), () => counted.failed++)
+    const body = await contents(join(from, name), () => {}) // some files of /proc/sys are only writable
     if (body) yield { entry: `${to}/${name}`, body }
   }
-  if (counted.files === 0) tell(`${to}: ${from} cannot be read`)
+  if (count === 0) tell(`${to}: ${from} cannot be read`)
 }
 
 async function* walk(root: string, folder: string): AsyncGenerator<string, void, undefined> {
-  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])
+  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []) // gone since it was listed, or not readable: tree() reports an empty tree
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const name = folder === '' ? entry.name : `${folder}/${entry.name}`
     if (entry.isDirectory()) yield* walk(root, name)
-    else if (entry.isFile()) yield name // links lead out of the tree, or to what is in it
+    else if (entry.isFile()) yield name // symbolic links are skipped
   }
 }
 
-/** A file of /proc has no size before it is read. undefined: it cannot be. */
+/** Reads to the end, because a file of /proc has no size. undefined: it cannot be read. */
 async function contents(path: string, failed: (problem: string) => void): Promise<Buffer | undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const parts: Buffer[] = []
-    let left = fileBytesMax // counts down what may be kept
+    let left = fileBytesMax // bytes that may still be kept
     for (;;) {
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(65_536, left)))
       if (bytesRead === 0) return Buffer.concat(parts)

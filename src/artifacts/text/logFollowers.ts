@@ -1,6 +1,5 @@
-// Prints packets into the log while their captures run: one printer a capture, begun and ended as the turns say. In: the captures
-// under way whose packets are to be printed. What fails is tried again, less and less often; what is left when a capture is over is
-// printed like a file is made (singleFile.ts), and counts its attempts there.
+// Prints packets to the log while their captures run: one follower a capture. In: after each turn, the running captures whose packets
+// are to be printed. Out: lines in the log. Retries with exponential backoff. singleFile.ts prints what remains when a capture is over.
 
 import { doubledMs } from '../../model/backoff.ts'
 import type { FollowedCapture } from '../../model/decision.ts'
@@ -12,60 +11,61 @@ import type { LinePrinter } from './stdoutWriter.ts'
 export type LogFollowerDeps = {
   readonly clock: Clock
   readonly log: Logger
-  readonly folderOf: (key: string, uid: string) => string | undefined // of the capture's files; none before a tap is open
+  readonly folderOf: (key: string, uid: string) => string | undefined // of the capture's files; undefined before a tap is open
   readonly print: LinePrinter
 }
 
 type LogFollower = { readonly stop: AbortController; readonly ended: Promise<void> }
 
 const pollIntervalMs = 200
-const quietMs = 30_000 // tcpdump waits that long for another packet
+const quietMs = 30_000 // without a packet, until tcpdump is ended
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
 export class LogFollowers implements AsyncDisposable {
-  readonly #parts: LogFollowerDeps
-  readonly #printers = new Map<string, LogFollower>() // by uid
+  readonly #deps: LogFollowerDeps
+  readonly #followers = new Map<string, LogFollower>() // by uid
 
-  constructor(parts: LogFollowerDeps) {
-    this.#parts = parts
+  constructor(deps: LogFollowerDeps) {
+    this.#deps = deps
   }
 
-  /** These, and no others. */
+  /** Follows these captures and stops following all others. */
   follow(captures: readonly FollowedCapture[]): void {
     const wanted = new Set(captures.map(({ capture }) => capture.uid))
-    for (const [uid, { stop }] of this.#printers) if (!wanted.has(uid)) stop.abort()
-    for (const followed of captures) if (!this.#printers.has(followed.capture.uid)) this.#begin(followed)
+    for (const [uid, { stop }] of this.#followers) if (!wanted.has(uid)) stop.abort()
+    for (const followed of captures) if (!this.#followers.has(followed.capture.uid)) this.#begin(followed)
   }
 
-  /** Resolves when nothing more of that capture is being printed. */
+  /** Resolves when the capture's follower has ended. */
   async stop(uid: string): Promise<void> {
-    const printer = this.#printers.get(uid)
-    printer?.stop.abort()
-    await printer?.ended
+    const follower = this.#followers.get(uid)
+    follower?.stop.abort()
+    await follower?.ended
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#printers.keys()].map(uid => this.stop(uid)))
+    await Promise.all([...this.#followers.keys()].map(uid => this.stop(uid)))
   }
 
   #begin(followed: FollowedCapture): void {
     const { uid } = followed.capture
     const stop = new AbortController()
-    this.#printers.set(uid, { stop, ended: this.#run(followed, stop.signal).finally(() => this.#printers.delete(uid)) })
+    this.#followers.set(uid, { stop, ended: this.#run(followed, stop.signal).finally(() => this.#followers.delete(uid)) })
   }
 
   async #run({ key, capture }: FollowedCapture, signal: AbortSignal): Promise<void> {
-    const { clock, log, folderOf, print } = this.#parts
-    const { printPackets } = await import('./printPackets.ts') // not before it is needed: an agent's memory is counted
+    const { clock, log, folderOf, print } = this.#deps
+    const { printPackets } = await import('./printPackets.ts') // loaded when it is needed, to save an agent's memory
     let failures = 0 // in a row
     const counted: LinePrinter = async (...text) => {
       await print(...text)
       failures = 0
     }
+    const onUnsaved = (error: string) => log.warn({ capture: key, error }, 'print offset not saved')
     while (!signal.aborted) {
       const folder = folderOf(key, capture.uid)
       try {
-        if (folder !== undefined) await printPackets({ folder, print: counted, signal }, { clock, quietMs })
+        if (folder !== undefined) await printPackets({ folder, print: counted, signal, onUnsaved }, { clock, quietMs })
       } catch (error) {
         if (!isExpected(error)) throw error
         if (signal.aborted || folderOf(key, capture.uid) === undefined) continue

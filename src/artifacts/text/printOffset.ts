@@ -1,6 +1,6 @@
-// How far the packets of a capture's files have been printed, kept beside them, so that a process that is killed is followed by one
-// that goes on there. In: where the last record ended that was printed of each file, by the file's inode, which it keeps when it is
-// renamed. Every note is a few bytes behind the ones before; they are put together when the next process opens them.
+// The print offsets of a capture's files, in a file beside them, so that a new process continues where a killed one stopped. In: for each
+// file, by inode, the end of the last printed record; a rename keeps the inode. Out: the unprinted parts of the files. Each offset is
+// appended; the next process compacts them when it opens the file.
 import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isCaptureFile } from '../../files/names.ts'
@@ -22,7 +22,7 @@ export class PrintOffset implements Disposable {
     this.#ends = ends
   }
 
-  /** `folder`: with the capture's files. */
+  /** `folder`: of the capture's files. */
   static open(folder: string): PrintOffset {
     const path = join(folder, offsetsFileName)
     const here = new Set(filesIn(folder).map(({ inode }) => inode))
@@ -31,7 +31,7 @@ export class PrintOffset implements Disposable {
     return new PrintOffset(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
   }
 
-  /** What there is of each file behind these places, and behind what was printed. */
+  /** The part of each file behind `readTo`, or else behind its print offset. */
   unread(readTo: ReadonlyMap<number, number>): FilePart[] {
     return filesIn(this.#folder).flatMap(({ path, inode, bytes }) => {
       const fromByte = readTo.get(inode) ?? this.#endOf(inode, bytes)
@@ -39,13 +39,14 @@ export class PrintOffset implements Disposable {
     })
   }
 
-  /** On a full disk they are known for as long as this lives. */
-  note(ends: ReadonlyMap<number, number>): void {
+  /** Returns why the offsets are not saved, on a full disk for instance; in memory they are kept all the same. */
+  note(ends: ReadonlyMap<number, number>): string | undefined {
     for (const [inode, end] of ends) this.#ends.set(inode, end)
     try {
       appendFileSync(this.#notes, textOf(ends))
+      return undefined
     } catch (error) {
-      osErrorMessage(error)
+      return osErrorMessage(error)
     }
   }
 
@@ -53,7 +54,7 @@ export class PrintOffset implements Disposable {
     closeSync(this.#notes)
   }
 
-  /** A file that is shorter than what was printed of it is another one. */
+  /** A file shorter than its offset is a new file with an old inode. */
   #endOf(inode: number, bytes: number): number {
     const end = this.#ends.get(inode) ?? pcapHeaderBytes
     return end <= bytes ? end : pcapHeaderBytes
@@ -72,7 +73,7 @@ function filesIn(folder: string): CaptureFile[] {
     })
 }
 
-/** The last note of each file counts; one that was not written to its end does not. */
+/** The last offset of each file counts; an incomplete line does not. */
 function readOffsets(path: string): Map<number, number> {
   const lines = statSync(path, { throwIfNoEntry: false }) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
   const notes = lines

@@ -1,6 +1,6 @@
-// Prints a capture's packets, a line each, while its files grow or once they are complete. In: the folder of the files, and whether
-// more is to come. One tcpdump decodes all of them for as long as packets come. A line is told of as printed when it is, so that a
-// process that is killed repeats the last 4 KiB of lines at most, and leaves out none.
+// Prints a capture's packets, one line each, while its files grow or after they are complete. In: the directory of the files, and whether
+// they still grow. Out: lines. One tcpdump decodes all files while packets come. An offset is saved after its lines are printed, so a
+// killed process repeats at most 4 KiB of lines and omits none.
 
 import { snapLengthMax } from '../../model/capture.ts'
 import { pcapHeader } from '../../pcap/fileHeader.ts'
@@ -14,28 +14,29 @@ export type Printing = {
   readonly folder: string
   readonly print: LinePrinter
   readonly signal: AbortSignal
+  readonly onUnsaved?: (error: string) => void // once, when an offset cannot be saved: a new process would repeat lines
 }
 
-/** `quietMs`: when none has come for so long, it is over. */
+/** Ends after `quietMs` without a packet. */
 export type GrowingFile = { readonly clock: Clock; readonly quietMs: number }
 
 type End = Pick<PcapRecord, 'file' | 'endAt'>
 type Records = AsyncGenerator<PcapRecord | typeof pause, void, undefined>
 
 const pollIntervalMs = 200
-const printBytes = 4_096 // goes into a pipe as a whole, whoever else writes there
+const printBytes = 4_096 // written to a pipe atomically, also beside other writers
 const header = pcapHeader(snapLengthMax)
 
-/** What is there and was not printed yet; with `growing` also what comes. */
-export async function printPackets({ folder, print, signal }: Printing, growing?: GrowingFile): Promise<void> {
+/** Prints what the files hold and was not printed yet; with `growing` also what is added. */
+export async function printPackets({ folder, print, signal, onUnsaved }: Printing, growing?: GrowingFile): Promise<void> {
   const over = new AbortController()
   const both = AbortSignal.any([signal, over.signal])
   using printed = PrintOffset.open(folder)
-  const fed: End[] = [] // of records whose lines have not come out
+  const fed: End[] = [] // ends of records whose lines tcpdump has not printed
   const records = growing ? growingRecords(printed, fed, both, growing) : passOn(printed, new Map(), fed, both)
   const first = await records.next()
-  if (first.done) return // tcpdump is not started for nothing
-  const page = new Page(print, printed, both)
+  if (first.done) return // no packets: tcpdump is not started
+  const page = new Page({ print, printed, signal: both, onUnsaved })
   try {
     for await (const line of liveTextLines(header, chained(first.value, records))) {
       if (line === pause) await page.flush()
@@ -43,7 +44,7 @@ export async function printPackets({ folder, print, signal }: Printing, growing?
     }
     await page.flush()
   } finally {
-    over.abort() // whatever still reads
+    over.abort() // ends what still reads
   }
 }
 
@@ -60,7 +61,7 @@ async function* growingRecords(printed: PrintOffset, fed: End[], signal: AbortSi
   }
 }
 
-/** Once over all that has come since. */
+/** One pass over the unprinted records. */
 async function* passOn(printed: PrintOffset, readTo: Map<number, number>, fed: End[], signal: AbortSignal): Records {
   let count = 0
   for await (const record of recordsOf(printed.unread(readTo))) {
@@ -79,19 +80,23 @@ async function* chained(first: PcapRecord | typeof pause, rest: Records): Record
   yield* rest
 }
 
+type PageDeps = {
+  readonly print: LinePrinter
+  readonly printed: PrintOffset
+  readonly signal: AbortSignal
+  readonly onUnsaved: ((error: string) => void) | undefined
+}
+
 /** Lines that are printed together. */
 class Page {
-  readonly #print: LinePrinter
-  readonly #printed: PrintOffset
-  readonly #signal: AbortSignal
+  readonly #deps: PageDeps
+  #isUnsaved = false
   #lines: string[] = []
   #bytes = 0
   #ends = new Map<number, number>()
 
-  constructor(print: LinePrinter, printed: PrintOffset, signal: AbortSignal) {
-    this.#print = print
-    this.#printed = printed
-    this.#signal = signal
+  constructor(deps: PageDeps) {
+    this.#deps = deps
   }
 
   async add(line: string, end: End | undefined): Promise<void> {
@@ -106,7 +111,10 @@ class Page {
     if (this.#lines.length === 0) return
     const [text, ends] = [this.#lines.join(''), this.#ends]
     ;[this.#lines, this.#bytes, this.#ends] = [[], 0, new Map()]
-    await this.#print(text, this.#signal)
-    this.#printed.note(ends)
+    const { print, printed, signal, onUnsaved } = this.#deps
+    await print(text, signal)
+    const error = printed.note(ends)
+    if (error !== undefined && !this.#isUnsaved) onUnsaved?.(error)
+    this.#isUnsaved = error !== undefined
   }
 }

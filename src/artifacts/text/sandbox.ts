@@ -1,6 +1,6 @@
-// tcpdump with as few rights as there are: packets are hostile input. Root's child becomes nobody, and has no capability from then
-// on; a user namespace that knows no nobody gives nothing either. In: arguments and where its streams go. Out: it runs, or what
-// the system said: ENOENT where there is none, EPERM where this process may not become nobody.
+// Starts tcpdump without rights, because packets are hostile input. In: arguments and where its streams go. Out: a running tcpdump. A
+// child of root runs as uid 65534 without capabilities. In a user namespace without that uid nothing is dropped, because there is
+// nothing to drop. Throws ENOENT without a tcpdump, and EPERM if this process may not change its uid.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 

@@ -1,6 +1,5 @@
-// Lines for the log, as they come. Standard output is a pipe whose reader may be slow: whoever prints waits then, and nobody else in
-// this process does, which writing to the pipe in the ordinary way would bring about. In: whole lines, of 4 KiB together if they are
-// to stay together beside what others write there.
+// Writes lines to standard output. In: whole lines, at most 4 KiB at a time if they are to stay together beside other writers. Out:
+// resolves when they are written. A slow reader of the pipe delays only the printer: an ordinary write would block the whole process.
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { ExpectedError } from '../../model/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -9,7 +8,7 @@ export type LinePrinter = (text: string, signal: AbortSignal) => Promise<void>
 
 const pollIntervalMs = 50
 
-/** Disposing it leaves standard output as it is. */
+/** Disposing closes its own descriptor, not standard output. */
 export class StdoutWriter implements Disposable {
   readonly #clock: Clock
   readonly #pipe = pipeOf(1)
@@ -38,16 +37,16 @@ export function printerStopped(): Error {
   return new ExpectedError('Cannot print packets: selcap or the capture was stopped')
 }
 
-/** The same pipe, by a description of our own that does not block; undefined: it is no pipe, which does not fill. */
+/** The same pipe by a non-blocking descriptor of its own; undefined: standard output is no pipe, so it does not fill. */
 function pipeOf(fd: number): number | undefined {
   try {
     return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : undefined
   } catch {
-    return undefined // no /proc, or a pipe of another user's: written to as it is
+    return undefined // no /proc, or a pipe of another user: written to by process.stdout
   }
 }
 
-/** How much of it; nothing while the pipe is full. */
+/** The number of bytes written; 0 while the pipe is full. */
 function writeIfFree(fd: number, bytes: Buffer): number {
   try {
     return writeSync(fd, bytes)

@@ -1,6 +1,6 @@
-// Packets as text: one line each, as `tcpdump -n -tttt` prints it, in UTC, and the packet's bytes on the wire behind it. In: pcap
-// records. tcpdump itself reads them from a pipe, without any privilege of this process: packets are hostile input.
-// Refuses in words where there is no tcpdump, and where it does not print each packet.
+// Packets as text: one line each, as `tcpdump -n -tttt` prints it in UTC, followed by the packet's length. In: pcap records. Out: lines.
+// tcpdump reads the records from a pipe, without this process's rights, because packets are hostile input.
+// Refuses if there is no tcpdump, or if it does not print each packet.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -12,21 +12,21 @@ import { tcpdumpAsNobody } from './sandbox.ts'
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 type ExpectedRecord = { readonly time: string; readonly bytes: number }
 
-/** Among records: what came so far is to come out now. Among lines: all of that has come out. */
+/** Among records: print all before it now. Among lines: all before it is printed. */
 export const pause = Symbol('pause')
 type Pause = typeof pause
 
 const feedBytes = 65_536
 const complaintMax = 500
-const mark = markRecord() // tcpdump ends a packet's lines when the next one comes: it prints this one, and nobody else sees it
+const mark = markRecord() // tcpdump ends a packet's lines at the next packet: this one is fed for that, and its line is dropped
 const markTime = timeOf(0, 0)
 
-/** `header`: of a pcap file. The lines come without their end. */
+/** `header`: of a pcap file. The lines have no line end. */
 export async function* textLines(header: Buffer, records: AsyncIterable<PcapRecord>): AsyncGenerator<string, void, undefined> {
   for await (const line of decoded(header, records, [])) if (line !== pause) yield line
 }
 
-/** The same of packets that are still to come: each line as soon as a pause among the records asks for it. */
+/** The same for packets that are still captured: prints each line as soon as a pause follows its record. */
 export function liveTextLines(header: Buffer, records: AsyncIterable<PcapRecord | Pause>): AsyncGenerator<string | Pause, void, undefined> {
   return decoded(header, records, ['-l'])
 }
@@ -40,7 +40,7 @@ async function* decoded(
   const complaint = complaintOf(tcpdump)
   const expected: ExpectedRecord[] = []
   const fed = feed(tcpdump, header, records, expected)
-  fed.catch(() => tcpdump.kill('SIGKILL')) // told below
+  fed.catch(() => tcpdump.kill('SIGKILL')) // awaited below
   const ended = once(tcpdump, 'close')
   try {
     let line: string | undefined // of the packet before
@@ -65,7 +65,7 @@ async function* decoded(
   }
 }
 
-// The few lines that tcpdump breaks become one again, with the bytes at its end; hex dumps of what it does not know are left out.
+// Joins the lines of a packet that tcpdump prints in several, with the length at the end; omits hex dumps.
 function continued(line: string | undefined, text: string): string | undefined {
   if (line === undefined || /^\s*0x[0-9a-f]{4}:/.test(text)) return line
   const [, before = line, bytes = ''] = /^(.*)(, \d+ bytes)$/.exec(line) ?? []
@@ -100,7 +100,7 @@ async function feed(
   expected: ExpectedRecord[],
 ): Promise<void> {
   const { stdin } = tcpdump
-  stdin.on('error', () => {}) // it ended first: its exit says why
+  stdin.on('error', () => {}) // tcpdump ended first: its exit code says why
   const gone = once(tcpdump, 'close').then(() => false)
   let [parts, bytes] = [[header], header.length]
   const flush = async () => {
@@ -120,7 +120,7 @@ async function feed(
   for await (const record of records) {
     const { seconds, microseconds, original, bytes: data } = record === pause ? mark : record
     expected.push({ time: timeOf(seconds, microseconds), bytes: original })
-    parts.push(Buffer.from(data)) // what comes next takes its place
+    parts.push(Buffer.from(data)) // the next record reuses the memory
     bytes += data.length
     if ((record === pause || bytes >= feedBytes) && !(await flush())) return
   }
@@ -133,7 +133,7 @@ function timeOf(seconds: number, microseconds: number): string {
   return `${date} ${time?.slice(0, 8)}.${String(microseconds).padStart(6, '0')}`
 }
 
-/** An empty packet, before any time that a kernel gives. */
+/** An empty packet with a timestamp before any of the kernel. */
 function markRecord(): Pick<PcapRecord, 'seconds' | 'microseconds' | 'original' | 'bytes'> {
   const bytes = Buffer.alloc(16 + 14)
   for (const at of [8, 12]) bytes.writeUInt32LE(14, at)

@@ -1,6 +1,6 @@
-// The packets of a file as tcpdump prints them. In: a capture file, flags out of a fixed set. Out: a text file beside it, to be
-// removed by the caller. tcpdump reads the file as its standard input, as nobody: no user's text is in its arguments, packets are
-// hostile, and it never asks for a name in the DNS.
+// The packets of a file as tcpdump prints them. In: a capture file, and flags of a fixed set. Out: a text file, which the caller removes.
+// tcpdump reads the file as standard input, without rights, because packets are hostile. Its arguments hold no user's text, and -n
+// keeps it from asking DNS.
 import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -10,23 +10,23 @@ import { openTemporary } from '../hostFolder.ts'
 import { endOf, notFound, toolEnvironment } from '../runTool.ts'
 import { tcpdumpAsNobody } from './sandbox.ts'
 
-const tcpdumpCache = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
+const allowedFlag = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
 const timeoutMs = 600_000
 
 type TextFileOptions = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
 
-/** Why the text is not there, or not whole. */
+/** Why the text is missing or incomplete; undefined: it is complete. */
 export async function render({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
-  const strange = flags.find(flag => !tcpdumpCache.test(flag))
-  if (strange !== undefined) throw new ExpectedError(`Cannot render packets: "${strange}" is no flag that shapes text`)
+  const unknown = flags.find(flag => !allowedFlag.test(flag))
+  if (unknown !== undefined) throw new ExpectedError(`Cannot render packets: "${unknown}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await using output = await openTemporary(text)
   const child = await start(['-n', ...flags.filter(flag => flag !== '-n')], input.fd)
   if (typeof child === 'string') return `tcpdump: ${child}`
   const { stdout, stderr } = child
   const ended = endOf(child, { timeoutMs, signal })
-  const bounded = { isCut: false, left: textBytesMax } // what is more is read and left out
+  const bounded = { isCut: false, left: textBytesMax } // bytes beyond it are read and dropped
   const complaint = lastLine(stderr)
   const write = async (): Promise<void> => {
     for await (const chunk of stdout as AsyncIterable<Buffer>) {
@@ -48,7 +48,7 @@ export async function render({ file, text, flags, signal }: TextFileOptions): Pr
 
 type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Readable }
 
-/** Or why it cannot be. */
+/** A running tcpdump, or why there is none. */
 async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
   try {
     return (await tcpdumpAsNobody(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
@@ -60,7 +60,7 @@ async function start(flags: readonly string[], input: number): Promise<Tcpdump |
 }
 
 function lastLine(stream: Readable): () => string {
-  let tail = '' // what it said last is why it failed
+  let tail = '' // its last line says why it failed
   stream.on('data', (chunk: Buffer) => {
     tail = (tail + chunk.toString()).slice(-500)
   })
