@@ -14,6 +14,7 @@ const node = `${home}/node_modules/.bin/node`
 // the room for young objects is in the environment that agent.yaml sets.
 const option = '--no-concurrent-recompilation'
 const starter = `#!${node} ${option}
+process.on('SIGUSR1', () => {}) // it would open Node's debugger
 process.noDeprecation = true
 require('node:module').enableCompileCache({ directory: '${home}/cache', portable: true })
 import('${home}/src/main.ts')

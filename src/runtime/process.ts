@@ -1,12 +1,20 @@
-// What the long-running programs share: the stop signal, ports from options, and the server of metrics.
+// What the long-running programs share: signals, ports from options, and the server of metrics.
 import { CommandFailure } from '../model/errors.ts'
 import type { Logger } from './log.ts'
 import { type Metrics, serveMetrics } from './metrics.ts'
 
-/** Aborts at the first SIGTERM or SIGINT. */
+const graceful = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
+// By default each of these ends a process without a last report, or (SIGUSR1) opens Node's debugger to every local user.
+const ignored = ['SIGUSR1', 'SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'] as const
+
+/**
+ * Aborts at the first signal that asks a process to end; a second one of the same kind ends it at once. Ignores the other
+ * signals that would end it. SIGHUP counts also under nohup: Node resets what its parent ignored.
+ */
 export function stopSignal(): AbortSignal {
   const stop = new AbortController()
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
+  for (const signal of graceful) process.once(signal, () => stop.abort())
+  for (const signal of ignored) process.on(signal, () => {})
   return stop.signal
 }
 
