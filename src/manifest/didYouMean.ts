@@ -1,4 +1,4 @@
-// The known name closest to a mistyped one, as text to append; '' if none is close.
+// A hint for a mistyped name, as text to append to a message: the closest known name, or all known names if none is close.
 export function didYouMean(name: string, known: readonly string[]): string {
   const [closest] = known
     .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))

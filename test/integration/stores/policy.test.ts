@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { StoreTarget } from '../../../src/model/output.ts'
-import { blockedAddressReason } from '../../../src/store/blockedAddresses.ts'
 import type { Resolve } from '../../../src/store/egressGuard.ts'
 import { type EndpointPolicy, strictPolicy } from '../../../src/store/endpointPolicy.ts'
 import { openStore } from '../../../src/store/openStore.ts'
@@ -16,37 +15,6 @@ import { sftpTarget } from '../../support/stores/sftpServer.ts'
 import { madeSource, testEffort, testPolicy } from '../../support/stores/source.ts'
 
 const forever = new AbortController().signal
-
-const refused: Readonly<Record<string, readonly string[]>> = {
-  'an unspecified address': ['0.0.0.0', '0.1.2.3', '::', '::ffff:0.0.0.0'],
-  'a loopback address': ['127.0.0.1', '127.255.255.254', '::1', '::ffff:127.0.0.1', '::ffff:7f00:1', '64:ff9b::127.0.0.1', '2002:7f00:1::'],
-  'a link-local address': ['169.254.169.254', 'fe80::1', 'fe80::1%eth0', '::ffff:169.254.0.1', '64:ff9b::a9fe:a9fe', '2002:a9fe:a9fe::1'],
-  'a multicast or reserved address': ['224.0.0.1', '239.1.2.3', '255.255.255.255', '240.0.0.1', 'ff02::1', '::ffff:224.0.0.1', '::7f00:1'],
-  "a cloud's metadata service": ['fd00:ec2::254', '100.100.100.200', '168.63.129.16', '::ffff:100.100.100.200'],
-}
-for (const [kind, addresses] of Object.entries(refused)) {
-  for (const address of addresses) test(`addressRefusal() calls ${address} ${kind}`, t => t.is(blockedAddressReason(address, []), kind))
-}
-
-for (const address of [
-  '10.0.0.1',
-  '192.168.1.1',
-  '203.0.113.7',
-  '100.64.0.1',
-  'fd12::1',
-  '2001:db8::1',
-  '64:ff9b::203.0.113.7',
-  '::ffff:10.0.0.1',
-]) {
-  test(`addressRefusal() allows ${address}`, t => t.is(blockedAddressReason(address, []), undefined))
-}
-
-test('addressRefusal() allows what the administrator names, and nothing beside it', t => {
-  t.is(blockedAddressReason('127.0.0.1', ['127.0.0.1']), undefined)
-  t.is(blockedAddressReason('::ffff:127.0.0.1', ['127.0.0.0/8']), undefined)
-  t.is(blockedAddressReason('127.0.0.2', ['127.0.0.1/32', 'fe80::/10']), 'a loopback address')
-  t.is(blockedAddressReason('169.254.1.1', ['127.0.0.0/8']), 'a link-local address')
-})
 
 type Case = readonly [what: string, target: StoreTarget, secret: SecretValues, policy: Partial<EndpointPolicy>, reason: RegExp]
 const url = (text: string): SecretValues => ({ 'blob-upload-url': text })
