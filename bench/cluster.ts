@@ -1,6 +1,6 @@
-// How long in a cluster from applying a PacketCapture to the first packet in its file, and from a pod's having an address to its
-// first captured packet: a real API server, one simulated node with the real agent, a packet each millisecond all the time.
-// The API is asked as kubectl does, without kubectl's own start (some 100 ms). The file is looked at every 5 ms.
+// Latency in a cluster: from applying a PacketCapture to the first packet in its file, and from a pod's address to its first captured
+// packet. A real API server, one simulated node with the real agent, a packet each millisecond. Sends the requests of kubectl without
+// kubectl's start (some 100 ms). Reads the file every 5 ms.
 //   node_modules/.bin/node bench/cluster.ts [RUNS]
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import { withCluster } from './withCluster.ts'
 const runs = Number(process.argv[2] ?? 60)
 const fileHeaderBytes = 24
 
-/** `captured`: by the packet's own time; `readable`: when it was in the file. Milliseconds. */
+/** `captured`: the packet's timestamp; `readable`: when it was in the file. Milliseconds. */
 type Seen = { readonly captured: number; readonly readable: number }
 
 await withCluster(main)

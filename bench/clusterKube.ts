@@ -1,4 +1,4 @@
-// The administrator's connection to the API server of a bench's cluster.
+// The administrator's client of the API server in a bench's cluster.
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { apiErrorMessage, type Kube } from '../src/kube/request.ts'
 import type { SimulatedCluster } from '../test/support/kube/simulated.ts'
 import type { Scope } from '../test/support/net/namespace.ts'
 
-/** The API server listens in a network namespace: connections go by way of a socket file. */
+/** The API server listens in a network namespace: connections pass through a Unix socket. */
 export async function connected(cluster: SimulatedCluster, scope: Scope): Promise<Kube> {
   const { api, directory } = cluster
   const { hostname, port } = new URL(api.url)

@@ -1,5 +1,5 @@
-// Memory without rings, and CPU when nothing happens, of a real agent whose node has so many captured pods, beside as many
-// tcpdump on the same interfaces: what memory.ts does for `selcap standalone`, with a real API server.
+// Memory without rings, and idle CPU, of a real agent whose node has that many captured pods, compared with as many tcpdump on the same
+// interfaces. memory.ts measures `selcap standalone`; this one has a real API server.
 //   node_modules/.bin/node bench/clusterMemory.ts [PODS]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

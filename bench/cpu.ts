@@ -1,5 +1,5 @@
 // CPU per packet written, against `tcpdump -w` and against the `pcap` package with a JavaScript callback that writes the file.
-// The same ring, the same snap length, the same file system, in turn, in one run; medians of the ratios pair by pair.
+// Same ring, snap length and file system, alternating in one run; medians of the ratios of each pair.
 //   node bench/cpu.ts
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
-// How fast one large file comes through the gateway (agent, gateway and reader: two connections by TLS, a checksum before),
-// beside nginx on the node handing out the same file by HTTPS (one connection). Real agent, gateway and API server in network
-// namespaces of this machine, curl as the reader, pairs in turn. Needs root, curl and nginx.
+// Throughput of one large file through the gateway (two TLS connections and a checksum), compared with nginx on the node that serves the
+// same file by HTTPS (one connection). Real agent, gateway and API server in network namespaces; curl as the client; alternating pairs.
+// Needs root, curl and nginx.
 //   node_modules/.bin/node bench/download.ts [MEBIBYTES]
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -58,7 +58,7 @@ async function startNginx(cluster: SimulatedCluster, scope: Scope, { netns, dire
   await after(500)
 }
 
-/** Bytes a second, as curl counts them. */
+/** Bytes a second, measured by curl. */
 function speed({ networkPath }: SimulatedCluster, url: string, token?: string): number {
   const headers = token === undefined ? [] : ['-H', `Authorization: Bearer ${token}`]
   const curl = [

@@ -1,6 +1,5 @@
-// What the benches on capturing share: a network of their own, a sender, capturing processes and their CPU.
-// A process's CPU is user and system time of all its threads, from /proc, between "ready" and the end of the traffic:
-// starting up is not counted.
+// Shared by the benches of capturing: a network namespace, a sender, capturing processes and their CPU.
+// The CPU of a process is the user and system time of all its threads, from /proc, between "ready" and the end of the traffic.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -17,7 +16,7 @@ export const senderPath = join(directory, 'sender')
 export type Kind = 'ring' | 'package' | 'tcpdump'
 export type Run = { readonly cpuMs: number; readonly packets: number; readonly dropped: number; readonly bytes: number }
 
-/** Runs the bench again in a network namespace of its own, once, and cleans up behind it. */
+/** Runs the bench again in a network namespace of its own, and removes its files afterwards. */
 export async function inNamespace(main: () => Promise<void>): Promise<void> {
   if (process.env.SELCAP_BENCH_INSIDE === undefined) {
     const inside = spawnSync('unshare', ['-n', '-m', process.execPath, ...process.argv.slice(1)], {
@@ -54,7 +53,7 @@ export async function capture(kind: Kind, ringBytes: number, traffic: () => Prom
   return { cpuMs: seen - before, ...result, bytes: statSync(file).size }
 }
 
-// Until neither the file grows nor the CPU is used any more: what was in buffers has been written.
+// Waits until the file does not grow and no CPU is used: all buffers are written.
 async function settled(pid: number, file: string): Promise<number> {
   for (let [last, quiet] = ['', 0]; quiet < 4; ) {
     await setTimeout(100)

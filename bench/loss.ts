@@ -1,6 +1,6 @@
 // Packets lost at rising rates, our driver and `tcpdump -B` with the same ring memory, in turn, in one run.
-// Lost is what was sent and is not in the file, counted by the file's length: all frames are of one size. What each program
-// says the kernel dropped must come to the same number.
+// A packet is lost if it was sent and is not in the file, counted by the file's length: all frames have one size. The kernel drops that
+// each program reports must be the same number.
 //   node bench/loss.ts [RING_KIB …]
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// Memory without rings, and CPU when nothing happens, of a real `selcap standalone` with 1, 50 and 250 taps on real veths;
+// Memory without rings, and idle CPU, of a real `selcap standalone` with 1, 50 and 250 taps on real veths;
 // beside it as many tcpdump as there are taps, with rings of the same size.
 // Memory is what /proc/PID/smaps calls Pss (for one process nearly its RSS), less the mappings of packet sockets.
 //   node bench/memory.ts [TAPS …]

@@ -1,4 +1,4 @@
-// How fast is the selector language? Parse, compile, match; and the one pass that a turn of the engine makes: 250 endpoints
+// Speed of the selector language: parse, compile, match; and the pass that a turn of the engine makes: 250 endpoints
 // against 1,000 selectors. The peer is the plain tree interpreter of the tests, in the same run, in turn.
 //   node bench/selector.ts
 import { compile } from '../grammar/compile.ts'

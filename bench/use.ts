@@ -1,4 +1,4 @@
-// What processes use: memory without the rings, CPU while nothing is asked of them.
+// Resources of processes: memory without the rings, and idle CPU.
 import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { cpuMs } from './harness.ts'

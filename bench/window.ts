@@ -1,4 +1,4 @@
-// How exactly a window opens and closes: the first and the last packet in the file against startTime and endTime, a few seconds
+// Precision of a window's start and end: the first and the last packet in the file against startTime and endTime, a few seconds
 // ahead when the manifest is written. One endpoint with 1,000 packets a second, 250 endpoints with 100 each: a packet comes every
 // 1 or 10 ms, so an error is up to that much too high. No peer: tcpdump has no start and no end.
 //   node bench/window.ts [ENDPOINTS …]

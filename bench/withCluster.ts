@@ -1,4 +1,4 @@
-// A simulated cluster for a bench; it and whatever else is handed to `scope` is gone at the end, also of a bench that fails.
+// A simulated cluster for a bench. It and everything registered in `scope` is removed at the end, also after a failure.
 import { SimulatedCluster } from '../test/support/kube/simulated.ts'
 import type { Scope } from '../test/support/net/namespace.ts'
 

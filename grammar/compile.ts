@@ -1,7 +1,7 @@
-// A tree to a function over a label look-up. Made once, called for every endpoint: it allocates nothing and looks a label up
-// only when the answer still depends on it.
-// The tree becomes a list of tests, each with the test to go on with when it holds and when it does not; one loop runs them
-// all, which V8 optimises once for every selector (closures nested in closures took three times as long: bench/selector.ts).
+// Compiles a tree. In: a tree. Out: a function of a label look-up, which runs for every endpoint: it allocates nothing and looks a
+// label up only when the result still depends on it. The tree becomes a list of tests, each with its next test if it holds and if it
+// does not. One loop runs them all, and V8 optimises it once for all selectors: nested closures took three times as long
+// (bench/selector.ts).
 import type { Tree } from './tree.ts'
 
 export type LabelLookup = (name: string) => string | undefined
@@ -30,7 +30,7 @@ export function compile(tree: Tree): Matcher {
   return label => run(program, start, label)
 }
 
-/** Adds the tests of a tree, the last first since each must know where to go on. Returns the first one's index. */
+/** Adds the tests of a tree, the last one first, because each needs the index of its next test. Returns the first test's index. */
 function emit(program: Program, tree: Tree, yes: number, no: number): number {
   switch (tree.kind) {
     case 'all':
@@ -54,7 +54,7 @@ function emit(program: Program, tree: Tree, yes: number, no: number): number {
 }
 
 function run(program: Program, start: number, label: LabelLookup): boolean {
-  let at = start // of the test to do next
+  let at = start // index of the next test
   while (at >= 0) at = (holds(program, at, label(program.labels[at] as string)) ? program.yes[at] : program.no[at]) as number
   return at === isTrue
 }

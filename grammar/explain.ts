@@ -1,11 +1,10 @@
-// Why a selector matches or not: which part of it decided, and what that part saw.
-// Of an `&&` that fails the first operand that is false decides; of an `||` that holds the first that is true; otherwise all
-// operands were needed and the whole decides.
+// Explains a match. In: a tree and labels. Out: the part of the selector that decided, and the label it read.
+// The first false operand decides an `&&` that fails, the first true one an `||` that holds; otherwise the whole expression decides.
 import { compile, type LabelLookup } from './compile.ts'
 import { print } from './print.ts'
 import type { Tree } from './tree.ts'
 
-/** `decided`: canonical text of the deciding part. `label`: the label it looks at and what was found, if it is a single one. */
+/** `decided`: canonical text of the deciding part. `label`: the label it reads and the value found, if it reads only one. */
 export type Explanation = {
   readonly match: boolean
   readonly decided: string

@@ -1,5 +1,5 @@
-// Tokens to a tree: `||` binds loosest, then `&&`, then `!`, which applies to one primary. Chains are flat, brackets stay.
-// Chevrotain's own words are replaced by the upstream parser's.
+// Parses tokens. In: tokens. Out: a tree: `||` binds loosest, then `&&`, then `!`, which applies to one primary; chains are flat and
+// brackets are kept. Refuses with SelectorSyntaxError in the upstream parser's words instead of Chevrotain's.
 import {
   createToken,
   EmbeddedActionsParser,
@@ -14,7 +14,7 @@ import { SelectorSyntaxError } from './syntaxError.ts'
 import * as tokens from './tokens.ts'
 import { type Comparison, setOf, type Tree } from './tree.ts'
 
-// A pair of brackets and what is in it, read already. For messages it is its opening bracket.
+// A pair of brackets with its content, parsed already. In messages it is its opening bracket.
 const Group = createToken({ name: 'TokLParen', pattern: Lexer.NA })
 
 const comparisons: readonly (readonly [TokenType, Comparison])[] = [
@@ -74,7 +74,7 @@ class SelectorParser extends EmbeddedActionsParser {
   })
 
   readonly operation = this.RULE('operation', (): Tree => {
-    let isNegated = false // one more `!` undoes the one before
+    let isNegated = false // a second `!` undoes the first
     this.MANY(() => {
       this.CONSUME(tokens.Not)
       isNegated = !isNegated
@@ -89,7 +89,7 @@ class SelectorParser extends EmbeddedActionsParser {
     return isNegated ? { kind: 'not', operand } : operand
   })
 
-  /** What stands between brackets, with the closing one. */
+  /** The content of brackets, with the closing one. */
   readonly bracketed = this.RULE('bracketed', (): Tree => {
     const inner = this.SUBRULE(this.disjunction)
     this.CONSUME(tokens.RParen)
@@ -122,7 +122,7 @@ class SelectorParser extends EmbeddedActionsParser {
 
   readonly set = this.RULE('set', (): string[] => {
     const values: string[] = []
-    let mayGoOn = true // one comma may stand behind the last value
+    let mayGoOn = true // a comma after the last value is allowed
     this.CONSUME(tokens.LBrace)
     this.MANY({
       GATE: () => mayGoOn,
@@ -158,7 +158,7 @@ export function parseTokens(input: readonly IToken[], text: string): Tree {
   return tree
 }
 
-// Brackets are read from the inside out, each pair standing as one token in what is around it: depth costs no stack.
+// Parses brackets from the inside out, each pair as one token of the expression around it: depth needs no stack.
 function withGroups(input: readonly IToken[], parse: (slice: IToken[]) => Tree): IToken[] {
   const open: { readonly bracket: IToken; readonly slice: IToken[] }[] = []
   const top: IToken[] = []
@@ -204,7 +204,7 @@ function isTokenType(value: unknown): value is TokenType {
   return typeof value === 'object' && value !== null && 'tokenTypeIdx' in value
 }
 
-/** A token that says all there is to say. */
+/** A token without a value. */
 function wordless(kind: 'all' | 'global', _token: IToken): Tree {
   return { kind }
 }

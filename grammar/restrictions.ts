@@ -1,8 +1,8 @@
-// What labels an endpoint must have for a selector to match it: a lower bound for each label, for an index or an early no.
-// In: a tree. Out: by label name; a label that is not there is not restricted.
+// The labels that an endpoint needs for a selector to match: a necessary condition for each label, for an index or an early no.
+// In: a tree. Out: restrictions by label name; a missing label is not restricted.
 import { setOf, type Tree } from './tree.ts'
 
-/** `mustHaveOneOfValues`: undefined, any value will do; empty, none does. */
+/** `mustHaveOneOfValues`: undefined allows any value, an empty list none. */
 export type Restriction = {
   readonly mustBePresent: boolean
   readonly mustBeAbsent: boolean

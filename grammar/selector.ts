@@ -1,5 +1,5 @@
-// The selector language's door: text in, a selector or the reason why it is none out. Each distinct text is parsed once, as
-// long as it is among those used last. Knows nothing of Kubernetes.
+// The entry of the selector language. In: a text. Out: a selector, or a syntax error. The texts used last are cached, so each is parsed
+// once. Independent of Kubernetes.
 import { compile, type Matcher } from './compile.ts'
 import { parseTokens } from './parser.ts'
 import { print, uniqueId } from './print.ts'
@@ -18,7 +18,7 @@ export type Selector = {
 export type Parsed = { readonly ok: true; readonly selector: Selector } | { readonly ok: false; readonly error: SelectorSyntaxError }
 
 const textBytesMax = 65_536
-const depthMax = 500 // brackets; a parser that recurses must end before the stack does
+const depthMax = 500 // of brackets; a recursive parser must stop before the stack overflows
 const remembered = 2_048
 const recent = new Map<string, Parsed>()
 
@@ -26,7 +26,7 @@ export function parseSelector(text: string): Parsed {
   const known = recent.get(text)
   recent.delete(text)
   const parsed = known ?? parse(text)
-  recent.set(text, parsed) // last in line
+  recent.set(text, parsed) // the most recently used
   for (const oldest of recent.keys()) {
     if (recent.size <= remembered) break
     recent.delete(oldest)
@@ -34,7 +34,7 @@ export function parseSelector(text: string): Parsed {
   return parsed
 }
 
-/** White space around the text, of any kind, does not count; what does not parse comes back trimmed. */
+/** Ignores white space around the text; a text that does not parse is returned trimmed. */
 export function normalise(text: string): string {
   const parsed = parseSelector(text.trim())
   return parsed.ok ? parsed.selector.canonical : text.trim()

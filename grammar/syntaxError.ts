@@ -1,4 +1,4 @@
-// Why a text is no selector. The message is the upstream parser's, to the byte, because users know it; the place is ours.
+// A syntax error of a selector. The message equals the upstream parser's byte by byte, because users know it; the offset is added.
 
 export class SelectorSyntaxError extends SyntaxError {
   override readonly name = 'SelectorSyntaxError'

@@ -1,6 +1,6 @@
-// The tokens of the selector language. Words are contextual: an operator is one only right after a label, so those patterns
-// look at the token before (Chevrotain hands them the tokens so far). In: the text. Out: tokens, or the first lexical error,
-// which wins over every grammatical one since the whole text is read first.
+// The tokens of the selector language. In: the text. Out: tokens. A word is an operator only after a label, so the patterns of operators
+// read the token before, which Chevrotain passes. Refuses with the first lexical error, before any grammatical one, because the whole
+// text is read first.
 import { type CustomPatternMatcherReturn, createToken, EOF, type IToken, Lexer, type TokenType } from 'chevrotain'
 import { SelectorSyntaxError } from './syntaxError.ts'
 
@@ -66,7 +66,7 @@ export function tokenize(text: string): IToken[] {
   return lexer.tokenize(text).tokens
 }
 
-/** As error messages name a token: its kind and, for labels and literals, its value. */
+/** A token in error messages: its kind and, for labels and literals, its value. */
 export function describe(token: IToken): string {
   return token.tokenType === EOF ? 'TokEOF()' : `${token.tokenType.name}(${textOf(token)})`
 }
@@ -112,12 +112,12 @@ function doubled(character: string): Pattern {
   }
 }
 
-// The words of an operator may stand together or apart. Where there are two, blanks behind the last one are passed over
-// before the end of the word is looked for: `a not in b` is no operator, `a in b` is one.
+// The words of an operator may be joined or separated. After the second of two words, blanks are skipped before the end of the word is
+// checked: `a not in b` is no operator, `a in b` is one.
 function operator(words: readonly string[]): Pattern {
   return (text, offset, before) => {
     if (before.at(-1)?.tokenType !== Label) return null
-    let end = offset // moves word by word
+    let end = offset // advances word by word
     for (const each of words) {
       if (!text.startsWith(each, end)) return null
       end += each.length

@@ -1,4 +1,4 @@
-// What a selector says, as a tree. Plain data; made by parser.ts and read by everything else in this folder.
+// The tree of a selector. Plain data, made by parser.ts and read by the other files of this folder.
 // Values of a set are sorted by their UTF-8 bytes, each once.
 
 export type Comparison = 'eq' | 'ne' | 'contains' | 'startsWith' | 'endsWith'
@@ -11,7 +11,7 @@ export type Tree =
   | { readonly kind: 'not'; readonly operand: Tree }
   | { readonly kind: 'and' | 'or'; readonly operands: readonly Tree[] }
 
-/** Sorted as the canonical form wants it. */
+/** Sorted as in the canonical form. */
 export function setOf(values: readonly string[]): string[] {
   return [...new Set(values)].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 }

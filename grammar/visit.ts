@@ -1,4 +1,4 @@
-// The same selector with other label names: how namespace and service-account selectors speak of inherited labels.
+// Visits and renames the labels of a tree: namespace and service-account selectors name inherited labels by a prefix.
 import type { Tree } from './tree.ts'
 
 export function prefixLabels(tree: Tree, prefix: string): Tree {
@@ -16,7 +16,7 @@ export function prefixLabels(tree: Tree, prefix: string): Tree {
   }
 }
 
-/** Every label name the selector looks at, in order of appearance. */
+/** Every label name that the selector reads, in order of appearance. */
 export function labelsOf(tree: Tree): string[] {
   switch (tree.kind) {
     case 'all':

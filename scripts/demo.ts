@@ -147,14 +147,14 @@ function start(command: string, args: readonly string[], stdio: ('ignore' | 'inh
   return child
 }
 
-// The window is counted from when the engine has started, which takes seconds on a busy machine. What it logs is shown.
+// The window begins when the engine has started, which takes seconds on a busy machine. The engine's log is shown.
 async function started({ stderr }: ChildProcess): Promise<void> {
   stderr?.pipe(process.stderr)
   for await (const text of on(stderr as Readable, 'data', { close: ['end'] })) if (`${text}`.includes('"selcap started"')) return
   throw new Error('Cannot go on with the demo: selcap standalone ended at once, its message is above')
 }
 
-// Not there yet is no failure: the engine writes the status within a moment.
+// A missing status is no failure: the engine writes it within a moment.
 async function finished(status: string): Promise<void> {
   const get = ['get', 'packetcaptures', 'frontend', '-n', 'demo', '-o', 'yaml', '--status', status]
   for (let tries = 0; tries < 300; tries++) {

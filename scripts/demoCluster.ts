@@ -77,7 +77,7 @@ spec:
 `
 }
 
-// Or passed: a busy machine may be late to look.
+// The state may have passed already: a busy machine may read it late.
 async function reached(node: Node, state: string, signal: AbortSignal): Promise<void> {
   const deadline = performance.now() + 30_000
   const now = () => node.kubectl('get', 'packetcapture', 'web', '-n', 'demo', '-o', 'jsonpath={.status.state}')
