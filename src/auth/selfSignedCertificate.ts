@@ -1,19 +1,20 @@
-// A key and a certificate that nobody signed: an agent makes one at its start, and whoever talks to it knows its fingerprint.
+// Makes a key and a self-signed certificate. In: a common name, host names and addresses. Out:
+// both as PEM, and the fingerprint that clients pin. Agents make theirs at start.
 import { X509Certificate } from 'node:crypto'
 
 export type Certificate = { readonly key: string; readonly cert: string; readonly fingerprint: string }
 
-const days = 825 // the most that common clients take; a program that runs for longer makes a new one at its next start
+const days = 825 // common clients accept no longer validity; a restart makes a new certificate
 
-/** `names`: host names and addresses it is good for; clients that pin the fingerprint do not look at them. */
+/** `names` become the subjectAltName; clients that pin the fingerprint do not check them. */
 export async function makeCertificate(commonName: string, names: readonly string[]): Promise<Certificate> {
   const altNames = names.map(name => (/^[\d.]+$|:/.test(name) ? ({ type: 7, ip: name } as const) : ({ type: 2, value: name } as const)))
-  const { generate } = await import('selfsigned') // large, and rarely needed
+  const { generate } = await import('selfsigned') // a large module that few runs need
   const { private: key, cert } = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
-    notBeforeDate: new Date(Date.now() - 3_600_000), // clocks differ
+    notBeforeDate: new Date(Date.now() - 3_600_000), // tolerates a client whose clock is behind
     notAfterDate: new Date(Date.now() + days * 86_400_000),
     extensions: [
       { name: 'basicConstraints', cA: false },
@@ -25,7 +26,7 @@ export async function makeCertificate(commonName: string, names: readonly string
   return { key, cert, fingerprint: fingerprintOf(new X509Certificate(cert)) }
 }
 
-/** SHA-256 of the whole certificate: 64 hexadecimal digits. */
+/** The SHA-256 of the whole certificate: 64 hexadecimal digits. */
 export function fingerprintOf({ fingerprint256 }: Pick<X509Certificate, 'fingerprint256'>): string {
   return fingerprint256.replaceAll(':', '').toLowerCase()
 }

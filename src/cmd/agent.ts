@@ -1,4 +1,5 @@
-// `selcap agent`: the node's engine over a Kubernetes cluster. Wires and waits; SIGTERM and SIGINT end it cleanly.
+// `selcap agent`: captures on one node of a cluster. Parses options and runs the agent until a
+// signal stops it.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
 import type { AgentOptions } from '../agent/run.ts'

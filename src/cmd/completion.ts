@@ -1,5 +1,5 @@
-// `selcap completion`: what a shell has to read so that it completes selcap's commands. kubectl finds kubectl_complete-pcap by
-// itself. All of them ask `selcap __complete`, with the words up to the cursor.
+// `selcap completion`: prints the completion script of a shell. Each script calls `selcap
+// __complete` with the words up to the cursor. kubectl finds kubectl_complete-pcap by itself.
 import { Argument, Command } from 'commander'
 
 const scripts = {

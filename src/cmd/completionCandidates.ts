@@ -1,11 +1,11 @@
-// What may stand at the end of a command line. Pure: a program and its words in (the last one is being typed); out: candidates, or
-// what they are names of, which completeNames.ts looks up.
+// Completes the last word of a command line. Pure. In: a program and its words. Out: candidates,
+// or the kind of cluster names that completeNames.ts looks up.
 import type { Command, Option } from 'commander'
 
 export type Candidate = { readonly text: string; readonly about?: string }
 export type NameKind = 'capture' | 'pod' | 'deployment' | 'service' | 'namespace' | 'context' | 'node'
 
-/** `names`: candidates are names in the cluster; `prefix` stands before each ("--pod=a,"). `isFile`: the shell knows files. */
+/** `names`: the cluster has the candidates; `prefix` precedes each ("--pod=a,"). `isFile`: the shell completes files. */
 export type Completion = {
   readonly candidates: readonly Candidate[]
   readonly names?: { readonly kind: NameKind; readonly prefix: string; readonly options: Readonly<Record<string, string>> }
@@ -36,7 +36,7 @@ export function completionCandidates(program: Command, words: readonly string[])
   return argument ? ofKind(argument.name(), '', options, argument.argChoices ?? [], typed) : nothing
 }
 
-/** Which command the words have led to, how many of its arguments they hold, and an option that still lacks its value. */
+/** Finds the subcommand, the number of its arguments so far, and an option whose value is missing. */
 function read(program: Command, words: readonly string[]): ReadNames {
   let [command, places, open] = [program, 0, undefined as Option | undefined]
   const options: Record<string, string> = {}
@@ -54,7 +54,7 @@ function read(program: Command, words: readonly string[]): ReadNames {
 }
 
 function ofValue(option: Option, typed: string, before: string, options: Record<string, string>): Completion {
-  const several = typed.slice(0, typed.lastIndexOf(',') + 1) // of a list, the last is being typed
+  const several = typed.slice(0, typed.lastIndexOf(',') + 1) // the last item of a list is incomplete
   const prefix = `${before}${kinds.includes(option.attributeName()) ? several : ''}`
   return ofKind(option.attributeName(), prefix, options, option.argChoices ?? [], `${before}${typed}`)
 }

@@ -1,4 +1,5 @@
-// `selcap controller`: folds the nodes' reports into the status of each capture. Wires and waits; SIGTERM and SIGINT end it.
+// `selcap controller`: merges the nodes' reports into each capture's status. Parses options and
+// runs the controller until a signal stops it.
 import { Command } from 'commander'
 import type { ControllerOptions } from '../controller/run.ts'
 import { captureGroups, ports, systemNamespace } from '../model/wellKnown.ts'

@@ -1,5 +1,5 @@
-// How the commands of `kubectl pcap` end when they could not do what was asked: a message, and an exit code that a script
-// can rely on. docs/kubectl-pcap.md and --help tell the codes.
+// Handles signals and write errors for `kubectl pcap`. In: a command. Out: its result, or a
+// CommandFailure with an exit code for scripts. docs/kubectl-pcap.md and --help list the codes.
 
 import { type ExitReason, exitCodes, exitMeanings } from '../model/codes.ts'
 import { CommandFailure } from '../model/errors.ts'
@@ -10,19 +10,19 @@ ${Object.entries(exitCodes)
   .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${wrapped(exitMeanings[reason as ExitReason])}`)
   .join('\n')}`
 
-// To a terminal of 80 columns, below where it began.
+// Wraps to a terminal of 80 columns, indented below the description.
 function wrapped(meaning: string): string {
   return meaning.replaceAll(/(.{1,73})(?: |$)/g, '$1\n       ').trimEnd()
 }
 
-/** Aborted when the user has had enough. What throws then is this signal's reason, which the command lets through. */
+/** Aborted by Ctrl-C. The command then throws this signal's reason, and must let it through. */
 export function interruption(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new CommandFailure('interrupted', '')))
   return stop.signal
 }
 
-// What a disk says when it cannot be written to is no bug of ours.
+// A disk's write error is an expected failure, not a bug.
 const diskCalls: readonly string[] = ['mkdir', 'open', 'write', 'rename', 'stat', 'unlink', 'rm']
 const connectionCodes: readonly string[] = ['EPIPE', 'ECONNRESET']
 
@@ -32,7 +32,7 @@ function diskFailure(error: unknown): unknown {
   return new CommandFailure('failed', `Cannot keep what came: ${message}`, error)
 }
 
-/** Runs it; what it throws after an interruption is the interruption. */
+/** Runs the command; any error after an interruption becomes the interruption. */
 export async function interruptibly<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signal = interruption()
   try {

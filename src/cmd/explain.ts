@@ -1,4 +1,5 @@
-// `selcap explain`: what a selector means, whether it matches given labels, and which part of it decided.
+// `selcap explain`: prints a selector's canonical form, whether it matches given labels, and which
+// part of it decided.
 
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -47,12 +48,12 @@ function addLabel(text: string, labels: ReadonlyMap<string, string>): ReadonlyMa
 }
 
 async function answerLines(): Promise<void> {
-  const gone = new AbortController() // of the reader of our output
+  const gone = new AbortController() // aborted when the reader closes standard output
   process.stdout.on('error', () => gone.abort())
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
     if (gone.signal.aborted) return
     if (line.trim() === '' || process.stdout.write(`${JSON.stringify(answer(line))}\n`)) continue
-    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => {}) // the reader has gone: the loop ends
+    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => {}) // the reader closed the pipe: the loop ends
   }
 }
 

@@ -1,4 +1,5 @@
-// `selcap gateway`: hands capture files to those who may have them. Wires and waits; SIGTERM and SIGINT end it.
+// `selcap gateway`: serves capture files and live streams to authorized users. Parses options and
+// runs the gateway until a signal stops it.
 import { Command } from 'commander'
 import type { GatewayOptions } from '../gateway/run.ts'
 import { captureGroups, ports, systemNamespace } from '../model/wellKnown.ts'

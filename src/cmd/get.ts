@@ -1,4 +1,4 @@
-// `selcap get packetcaptures`: what a status directory holds, printed as kubectl prints it.
+// `selcap get packetcaptures`: prints the captures of a status directory in kubectl's columns.
 import { Command, Option } from 'commander'
 import { columnCells, columnNames } from '../api/packetcapture/printerColumns.ts'
 import { CommandFailure } from '../model/errors.ts'
@@ -81,7 +81,7 @@ function row(capture: PublishedCapture, { allNamespaces, output }: GetOptions): 
   return [...(allNamespaces ? [namespace] : []), name, ...columnCells(capture, output === 'wide', Date.now())]
 }
 
-/** As kubectl does: everything once, then each capture again when it changed. Ends with the process. */
+/** Prints all captures once, then each changed capture, as kubectl does. Ends with the process. */
 async function watch(read: () => Promise<PublishedCapture[]>, options: GetOptions): Promise<void> {
   if (options.output === 'json' || options.output === 'name')
     throw new CommandFailure('usage', `Cannot watch with -o ${options.output}: expected wide or yaml`)

@@ -1,4 +1,5 @@
-// `selcap preflight`: whether selcap can be installed in this cluster, before anything is. Exit code 1 and the reason if not.
+// `selcap preflight`: checks whether selcap can be installed in this cluster. Exits with 1 and the
+// reason if not.
 import { Command } from 'commander'
 import { preflightFailure } from '../controller/preflight.ts'
 import { connectKube } from '../kube/connect.ts'

@@ -10,7 +10,7 @@ export type RunOptions = {
   readonly program: Command
   readonly commands: Commands
   readonly args: readonly string[]
-  /** Prints what the last of these words may become; loaded when a shell asks. */
+  /** Prints candidates for the last word; loaded only for completion. */
   readonly complete: (program: Command, words: readonly string[]) => Promise<void>
 }
 

@@ -1,4 +1,5 @@
-// Which kinds of capture a program serves beside PacketCapture: the components of daemonset/ say so, each for itself.
+// The --apis option: which kinds are served besides PacketCapture. In: names, repeated or
+// separated by commas. Refuses an unknown name. Each component of daemonset/ sets it.
 import { InvalidArgumentError, Option } from 'commander'
 import { type Api, apiOfWord, apis, apiWords } from '../model/captureRef.ts'
 

@@ -1,4 +1,5 @@
-// `selcap standalone`: the node's engine over a directory of manifests, without Kubernetes. Wires and waits; SIGTERM and SIGINT end it cleanly.
+// `selcap standalone`: captures on one machine by a directory of manifests, without Kubernetes.
+// Parses options and runs the program until a signal stops it.
 import { hostname } from 'node:os'
 import { Command } from 'commander'
 import type { StandaloneOptions } from '../agent/standalone.ts'

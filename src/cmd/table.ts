@@ -1,4 +1,5 @@
-// Rows of cells as text in columns, as kubectl prints them: three spaces between, nothing at the end of a line.
+// Formats rows of cells as kubectl does: columns with three spaces between, no space at the end of
+// a line. Pure.
 
 export function table(rows: readonly (readonly string[])[], widths = widthsOf(rows)): string {
   return rows

@@ -1,5 +1,5 @@
-// `selcap validate`: documents held to everything that would refuse them later: schema, rules, selector, expression. Prints what a
-// good capture compiles to.
+// `selcap validate`: validates manifests against schema, CEL rules, selector and filter. Prints
+// the compiled selector and filter of each valid capture, and the problems of the others.
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
@@ -85,7 +85,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-// The addon compiles in this process; where it is not built, the portable driver does.
+// The addon compiles filters in this process; without a built addon the portable driver compiles them.
 function openCompiler(): Driver {
   try {
     return openDriver('ring')

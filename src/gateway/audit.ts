@@ -1,4 +1,4 @@
-// Records who had what. In: a download, a stream or a removal that has ended. Out: a line in the log and an Event on the capture.
+// Writes an audit log line and an Event for each download, stream or removal.
 import { EventRecorder, eventWriter } from '../kube/eventRecorder.ts'
 import type { Kube } from '../kube/request.ts'
 import type { CaptureEvent } from '../model/event.ts'

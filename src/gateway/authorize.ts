@@ -1,5 +1,6 @@
-// Who may have what. In: a request. Out: the user with the capture, or the answer to give instead: 401, 403, 404 or 429.
-// A capture that does not exist and one that the user may not see get the same answer, until the right is shown.
+// Authenticates, rate-limits and authorizes a request. In: a request. Out: the user with the
+// capture, or a refusal with 401, 403, 404 or 429. A missing capture and a forbidden one get the
+// same answer, until the user's right is confirmed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reviews, Right, User } from '../auth/reviews.ts'
 import { apiCalled, resourceOf } from '../kube/resources.ts'

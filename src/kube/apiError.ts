@@ -1,12 +1,13 @@
-// The API server answered, and not with 200; and how long to wait before asking again. In: the answer, how often it went
-// wrong in a row. Out: an error with the server's own wish, and milliseconds with jitter: agents must not come back together.
+// The error for an API answer other than 200, with Retry-After, and the jittered backoff. In: the
+// answer, the number of failures in a row. Out: an error, or milliseconds. Jitter keeps agents
+// from returning together.
 import type { IncomingMessage } from 'node:http'
 import { doubledMs } from '../model/backoff.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { apiErrorMessage } from './request.ts'
 
 const retryDelayMs = { first: 500, most: 30_000 } as const
-const retryAfterMsMax = 300_000 // a server that wishes for more is asked all the same
+const retryAfterMsMax = 300_000 // the longest Retry-After that is honoured
 
 export class ApiRefusal extends ExpectedError {
   override readonly name = 'Refused'
@@ -21,12 +22,12 @@ export class ApiRefusal extends ExpectedError {
     this.wishMs = Math.max(0, Math.min(retryAfterMsMax, (Number(retryAfter) || 0) * 1_000))
   }
 
-  /** That object is gone; not: nobody here knows of such objects. */
+  /** The object is missing. A 404 without details means that the resource itself is not served. */
   isAbsenceOf(name: string): boolean {
     return this.status === 404 && this.said.includes(`"${name}" not found`)
   }
 
-  /** What we saw lies in the future of this server: it was restored from a backup, or has not caught up. */
+  /** The requested version is newer than the server's: it was restored from a backup, or lags behind. */
   get isFromFuture(): boolean {
     return this.status === 504 && /too large resource version/i.test(this.said)
   }

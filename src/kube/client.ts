@@ -1,11 +1,12 @@
-// Typed requests to the API server. In: a path, a body, options. Out: the object, or the status and the server's reason: the caller
-// knows which statuses it expects. Each request has a timeout. Throws only when the server cannot be reached or breaks off.
-// Lists in pages and watches are informer.ts's.
+// Typed requests to the API server. In: a path, a body, options. Out: the object, or the status
+// and the server's reason: the caller knows which statuses it expects. Each request has a timeout.
+// Throws only when the server cannot be reached or breaks off. Lists in pages are pagedList.ts's,
+// watches are informer.ts's.
 import type { IncomingMessage } from 'node:http'
 import { readBounded } from '../runtime/http.ts'
 import { apiErrorMessage, type Kube, type KubeRequest, readJson } from './request.ts'
 
-/** `body` of a refusal is missing: its `message` is the server's reason. */
+/** A refusal has no `body`; its `message` is the server's reason. */
 export type ApiAnswer<T> =
   | { readonly ok: true; readonly status: number; readonly body: T }
   | { readonly ok: false; readonly status: number; readonly message: string }
@@ -33,7 +34,7 @@ export function create<T>(kube: Kube, path: string, object: object, options: Cal
   return call(kube, { path, method: 'POST', ...json(object) }, options)
 }
 
-/** Conditional where the object names its resourceVersion: 409 when it has changed since. */
+/** Conditional if the object has a resourceVersion: a changed object is answered with 409. */
 export function replace<T>(kube: Kube, path: string, object: object, options: CallOptions = {}): Promise<ApiAnswer<T>> {
   return call(kube, { path, method: 'PUT', ...json(object) }, options)
 }
@@ -47,7 +48,7 @@ export function patch<T>(
   return call(kube, { path, method: 'PATCH', ...json(body, patchTypes[type]) }, options)
 }
 
-/** Server-side apply, forced. The answer, which is the whole object again, is not read. */
+/** Server-side apply, forced. The answer repeats the whole object and is not read. */
 export function apply(
   kube: Kube,
   path: string,
@@ -74,7 +75,7 @@ export function call<T>(kube: Kube, request: Omit<KubeRequest, 'signal'>, option
   )
 }
 
-/** For messages: what the server answered, with its reason. */
+/** The status and the server's reason, for messages. */
 export function refusalText({ status, message }: { readonly status: number; readonly message: string }): string {
   return `the API server answered ${status}, ${message}`
 }

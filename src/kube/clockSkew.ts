@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Kube } from './request.ts'
 
 const rangesMax = 20
-const reachMs = 600_000 // older ones say nothing: clocks drift
+const reachMs = 600_000 // older ranges are dropped, because clocks drift
 
 type SkewRange = { readonly fromMs: number; readonly toMs: number; readonly atMs: number }
 
@@ -17,7 +17,7 @@ export class ClockSkew {
     this.#clock = clock
   }
 
-  /** The same requests, with an eye on their dates. */
+  /** Sends the same requests and records the Date of each answer. */
   watching(kube: Kube): Kube {
     return async request => {
       const sentMs = this.#clock.now()

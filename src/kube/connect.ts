@@ -27,7 +27,7 @@ export async function connectKube(kubeconfig: string | undefined): Promise<Kube>
 
 export type Account = { readonly server: string; readonly tokenFile: string; readonly caFile: string }
 
-/** By a token and an authority in files; both are read again when they change. */
+/** Connects with a token file and a CA file; both are read again when they change. */
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
   // One context for all connections: each would make its own of the authority, and leave a hundred kilobytes outside the heap.
@@ -37,10 +37,10 @@ export function connectWith({ server, tokenFile, caFile }: Account): Kube {
 
 export type UserConfig = { readonly kubeconfig?: string | undefined; readonly context?: string | undefined }
 
-/** `namespace` of the context; `token` as it is at that moment, undefined for who shows a certificate instead. */
+/** `namespace` is the context's. `token()` gives the current token, undefined for a user with a client certificate. */
 export type UserAccess = { readonly kube: Kube; readonly namespace: string; readonly token: () => Promise<string | undefined> }
 
-/** As kubectl does, for a person at a terminal: $KUBECONFIG's files together, contexts, credential plugins, proxies of either kind. */
+/** Connects as kubectl does: merged $KUBECONFIG files, contexts, credential plugins, HTTP and SOCKS proxies. */
 export async function connectUser({ kubeconfig, context }: UserConfig): Promise<UserAccess> {
   const config = await loadConfig(kubeconfig)
   if (context !== undefined) {

@@ -7,7 +7,7 @@ import { truncateText } from '../model/text.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { KubeRequest } from './request.ts'
 
-/** `version` of the capture that the Event was decided upon: its name then follows from what happened. Missing: the server names it. */
+/** `version` is the capture's resourceVersion when the Event was decided, and makes its name. Without it the server makes one. */
 export type EventContext = { readonly component: string; readonly nowMs: number; readonly version?: string }
 
 const messageMax = 1_024 // the API server's limit
@@ -44,7 +44,7 @@ export function eventOn(
   }
 }
 
-/** The same for the same event on the same version of a capture. */
+/** Deterministic: the same event on the same version of a capture gets the same name. */
 function suffixOf(uid: string, { reason, mark = '' }: CaptureEvent, version: string): string {
   return createHash('sha256').update(`${uid} ${reason} ${mark} ${version}`).digest('hex').slice(0, 16)
 }

@@ -10,11 +10,11 @@ import type { Kube, KubeRequest } from './request.ts'
 export type EventRecorderOptions = {
   readonly component: string
   readonly repeatAfterMs: number // for Events of one reason and mark on one capture
-  /** False: the API server did not take it. */
+  /** False: the API server rejected it. */
   readonly write: (request: Omit<KubeRequest, 'signal'>) => Promise<boolean>
 }
 
-/** `version` of the capture that the Event was decided upon: two writers of one change then make one Event. */
+/** `version` is the capture's resourceVersion when the Event was decided, so two writers of one change make one Event. */
 export type EventOccurrence = { readonly nowMs: number; readonly version?: string }
 
 const rememberedMax = 10_000

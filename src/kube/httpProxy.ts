@@ -1,5 +1,6 @@
-// Which proxy the environment names for a server, as kubectl reads it: HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY has the server, in
-// capitals or not. Pure. In: the server's address, the environment. Out: the proxy's address; undefined: none.
+// Finds the environment's proxy for a server, by kubectl's rules: HTTPS_PROXY or HTTP_PROXY,
+// unless NO_PROXY lists the server. Pure. In: the server's address, the environment. Out: the
+// proxy's address; undefined: none.
 import { BlockList, isIP, isIPv6 } from 'node:net'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -23,7 +24,7 @@ function isOwn(host: string): boolean {
   return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1'
 }
 
-/** "*", an address, a network, or a name, which stands for those below it as well; with a leading dot for those alone. */
+/** "*", an address, a network or a name. A name includes its subdomains; a leading dot means the subdomains alone. */
 function covers(exception: string, host: string, port: string): boolean {
   if (exception === '*') return true
   if (exception.includes('/')) return isWithin(exception, host)

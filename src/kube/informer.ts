@@ -65,7 +65,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     return this.#objects
   }
 
-  /** True once the whole list was seen. */
+  /** True once a complete list was received. */
   get hasSynced(): boolean {
     return this.#isListed
   }
@@ -149,7 +149,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
         this.#isGone = false
       }
     } catch (error) {
-      // The version may lie outside the server's history, and then it sends nothing at all: list again.
+      // The server sends no events for a version outside its history: list again.
       if (error instanceof SilentWatch) this.#resourceVersion = undefined
       throw error
     }
@@ -157,7 +157,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
 
   async #take({ type, object }: WatchEvent): Promise<void> {
     if (type === 'ERROR') {
-      this.#resourceVersion = undefined // 410 Gone, or anything else: a list is the answer to all of them
+      this.#resourceVersion = undefined // 410 Gone or another error: list again
       throw new ApiRefusal({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
     }
     const { resourceVersion, uid } = object.metadata
@@ -226,7 +226,7 @@ function partial(kind: string): string {
   return `application/json;as=${kind};g=meta.k8s.io;v=v1`
 }
 
-/** They differ in their version only. */
+/** True if the objects differ only in their version. */
 function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean {
   return isDeepStrictEqual(withoutVersion(a), withoutVersion(b))
 }

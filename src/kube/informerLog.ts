@@ -1,4 +1,4 @@
-// Says in the log when something cannot be followed any more, and when it can be again: once each, however often it is tried.
+// Logs once when an informer loses its watch, and once when it recovers.
 import type { Logger } from '../runtime/log.ts'
 import type { InformerState } from './informer.ts'
 

@@ -15,7 +15,7 @@ type PageQuery = Readonly<Record<string, string>>
 
 const limit = '20' // objects of a page
 
-/** `first` is what the first page is asked with; a cache gives all in one, an empty `first` asks for pages of one moment. */
+/** `first` is the query of the first page. A cached read returns one page; an empty `first` reads consistent pages from etcd. */
 export async function readPagedList<T, Kept = T>(
   ask: (query: PageQuery) => Promise<IncomingMessage>,
   first: PageQuery,

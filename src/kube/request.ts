@@ -1,5 +1,5 @@
-// What a request to the API server is, and how its answers are read. Who sends it: connect.ts. Refuses nothing on its own: an
-// answer is an answer.
+// The types of a request to the API server, and readers of its answer. Error statuses are
+// returned, not thrown; connect.ts sends.
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 
@@ -9,13 +9,13 @@ export type KubeRequest = {
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  readonly mayBeSent?: () => boolean // asked in the moment in which the request leaves, when its connection stands
+  readonly mayBeSent?: () => boolean // called just before the request is sent, on an open connection
   readonly signal: AbortSignal
 }
 
 export type Kube = (request: KubeRequest) => Promise<IncomingMessage>
 
-/** What the server said to a refusal, in its own words, without what its answer carries along. */
+/** The message of the Status in an error answer, without its other fields. */
 export async function apiErrorMessage(response: IncomingMessage): Promise<string> {
   const said = await text(response)
   try {
@@ -26,7 +26,7 @@ export async function apiErrorMessage(response: IncomingMessage): Promise<string
   }
 }
 
-/** The whole answer as JSON. */
+/** Parses the whole answer as JSON. */
 export async function readJson(response: IncomingMessage): Promise<unknown> {
   return JSON.parse(await text(response))
 }

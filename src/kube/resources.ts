@@ -1,9 +1,9 @@
-// Where the API server has the resources of each kind of capture.
+// Maps each kind of capture to its group, resource and paths at the API server. Pure.
 import { type Api, apis } from '../model/captureRef.ts'
 
 type ResourcePlace = { readonly namespace: string; readonly name: string }
 
-/** `group`: of PacketCapture, which may be served beside Calico's own. */
+/** `group` is PacketCapture's: selcap.dev where Calico serves its own resource. */
 export function listPath(api: Api, group: string): string {
   return `${root(api, group)}/${plural(api)}`
 }
@@ -18,17 +18,17 @@ export function resourceOf(api: Api, group: string): { readonly group: string; r
   return { group: root(api, group).split('/')[2] ?? '', resource: plural(api) }
 }
 
-/** What the gateway's addresses call the kind: packetcaptures, captures.retina.sh, packetcaptureconfigs.networking.packet.io. */
+/** The kind in the gateway's paths: packetcaptures, captures.retina.sh, packetcaptureconfigs.networking.packet.io. */
 export function addressWord(api: Api): string {
   return api === 'PacketCapture' ? plural(api) : `${plural(api)}.${resourceOf(api, '').group}`
 }
 
-/** undefined: no kind is called so. */
+/** undefined: no kind has this path segment. */
 export function apiCalled(word: string): Api | undefined {
   return apis.find(api => addressWord(api) === word)
 }
 
-/** As objects of the kind say it. */
+/** The apiVersion of the kind's objects. */
 export function apiVersionOf(api: Api, group: string): string {
   return root(api, group).replace('/apis/', '')
 }

@@ -1,4 +1,4 @@
-// An object without the list of who manages which of its fields: it is long, and nobody here asks for it.
+// Removes metadata.managedFields to save memory.
 import type { KubeObject } from './informer.ts'
 
 export function stripManagedFields<T extends KubeObject>(object: T): T {

@@ -1,4 +1,4 @@
-// What is kept of a pod: what makes an endpoint of it, and nothing else.
+// Reduces a Pod to the fields an endpoint needs.
 import type { Pod } from '../model/pod.ts'
 import type { KubeObject } from './informer.ts'
 
@@ -7,7 +7,7 @@ export function trimPod({ metadata, spec, status }: Pod & KubeObject): Pod & Kub
   const kept = { name, namespace, uid, resourceVersion, labels, annotations, deletionTimestamp }
   const { nodeName, hostNetwork, serviceAccountName } = spec
   const { phase, podIP, podIPs } = status ?? {}
-  // Through JSON: what is undefined is missing.
+  // JSON drops undefined fields.
   return JSON.parse(
     JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
   )

@@ -1,5 +1,6 @@
-// Reads one watch of the API server. In: how to open it. Out: its events, one line each. Refuses a watch that is silent for too long
-// and one that ends at once without an event. The connection is closed when the caller stops reading.
+// Reads one watch of the API server. In: how to open it. Out: its events, one per line. Refuses a
+// watch that is silent for too long and one that ends at once without an event. The connection is
+// closed when the caller stops reading.
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { ExpectedError } from '../model/errors.ts'
@@ -31,7 +32,7 @@ export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptio
   let hasEvent = false
   try {
     const lines = createInterface({ input: await open(silence.signal), crlfDelay: Number.POSITIVE_INFINITY })
-    lines.on('error', () => {}) // the loop throws it; after the loop an error without a listener would end the process
+    lines.on('error', () => {}) // the loop throws the error; without a listener an error after the loop would end the process
     for await (const line of lines) {
       timer.refresh()
       hasEvent = true
@@ -42,7 +43,7 @@ export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptio
     throw new SilentWatch(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
   } finally {
     clearTimeout(timer)
-    silence.abort() // closes the connection of a watch that is not read to its end
+    silence.abort() // closes the connection if the caller stopped reading
   }
   if (!hasEvent && performance.now() - startedMs < shortWatchMs) throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
 }

@@ -1,4 +1,4 @@
-// The commands over a cluster's captures, one line a subcommand, and the completion of their words.
+// The subcommands of the plugin, one per line, and the completion of their words.
 import type { Commands, RunOptions } from '../cmd/run.ts'
 
 export const captureCommands: Commands = {

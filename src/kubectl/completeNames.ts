@@ -1,6 +1,6 @@
-// Completes names in the cluster. In: the words of a command line. Out: candidates as kubectl and cobra read them: one a line, its
-// description after a tab, and last a directive for the shell. A cluster that does not answer gives no names: a shell that waits
-// for candidates shows no error.
+// Completes names in the cluster. In: the words of a command line. Out: candidates in cobra's
+// form: one a line with its description after a tab, and last a directive. A cluster that does not
+// answer gives no names, because a shell shows no error here.
 import type { Command } from 'commander'
 import { type Candidate, type Completion, completionCandidates, type NameKind, starting } from '../cmd/completionCandidates.ts'
 

@@ -1,6 +1,7 @@
-// A world out of a Kubernetes cluster, for one node: every capture, the node's own pods, and the labels of namespaces and
-// service accounts while a live selector mentions them. What is not needed of an object is not fetched or not kept.
-// Whatever happens to the API server, the last world stays.
+// The world of one node from a Kubernetes cluster: every capture, the node's own pods, and
+// inherited labels. Labels of namespaces and service accounts are watched only while a live
+// selector reads them. Other objects and fields are not fetched or not kept. While the API server
+// is away, the last world stays.
 
 import { parseSelector } from '../../grammar/selector.ts'
 import { labelsOf as selectorLabels } from '../../grammar/visit.ts'
@@ -24,14 +25,14 @@ export type ClusterSourceDeps = {
   readonly kube: Kube
   readonly node: string
   readonly apis: readonly Api[] // the kinds that are served here
-  readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev where that is taken
+  readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev if Calico serves it
   readonly settings: () => Settings
   readonly hostInterfaces: () => readonly string[]
   readonly clock: Clock
   readonly log: Logger
 }
 
-const prefixes = ['pcns.', 'pcsa.'] as const // of labels that come from a namespace or a service account
+const prefixes = ['pcns.', 'pcsa.'] as const // of labels inherited from a namespace or a service account
 type LabelPrefix = (typeof prefixes)[number]
 type ListedObjects<T> = T & KubeObject
 
@@ -39,12 +40,12 @@ export class ClusterSource implements Source {
   readonly #parts: ClusterSourceDeps
   readonly #captures: readonly Informer<ListedObjects<CaptureDocument>>[] // one for each kind
   readonly #pods: Informer<ListedObjects<Pod>>
-  readonly #node: Informer<Labelled> | undefined // where a capture may select nodes
+  readonly #node: Informer<Labelled> | undefined // only if a served kind may select nodes
   readonly #stop = new AbortController()
-  #namespaces: Informer<Labelled> | undefined // while a selector mentions their labels
+  #namespaces: Informer<Labelled> | undefined // only while a selector reads their labels
   #serviceAccounts: Informer<Labelled> | undefined
   readonly #felix: Promise<void>
-  #hostVeth: World['hostVeth'] | undefined // until Calico's configuration was asked for
+  #hostVeth: World['hostVeth'] | undefined // undefined until Calico's configuration was read
   #listener: () => void = () => {}
 
   constructor(parts: ClusterSourceDeps) {
@@ -74,10 +75,10 @@ export class ClusterSource implements Source {
     return {
       node,
       settings: settings(),
-      // Without the labels that it speaks of a selector may match what it is there to spare: has(…) and != need them first.
+      // A selector with != or !has(…) matches too much without the labels it reads, so those must be synced first.
       captures: captures.filter(capture => prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix))),
       endpoints: [],
-      pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a tap on the wrong side would be opened twice
+      pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a wrong hostVeth would open each tap twice
       nodeLabels: this.#node?.objects.values().next().value?.metadata.labels ?? {},
       hostInterfaces: hostInterfaces(),
       namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),

@@ -51,7 +51,7 @@ async function read(deps: FelixDeps): Promise<FelixSpec> {
   return {}
 }
 
-/** undefined: there is none, or the agent may not read it. */
+/** undefined: it does not exist, or the agent may not read it. */
 async function get({ kube, signal }: FelixDeps, path: string): Promise<FelixSpec | undefined> {
   const answer = await getObject<{ readonly spec?: FelixSpec }>(kube, path, { signal })
   if (answer.ok) return answer.body.spec ?? {}

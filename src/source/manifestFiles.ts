@@ -1,6 +1,7 @@
-// The manifests of one directory as they stand: every *.yaml, *.yml and *.json in it, symbolic links followed
-// (a ConfigMap's volume is made of them), names that begin with a dot left out. A file that cannot be read, does not
-// parse or does not validate keeps its last good documents and is reported once. Does not watch (manifestSource.ts does).
+// Reads the manifests of one directory: every *.yaml, *.yml and *.json file. Symbolic links are
+// followed, because a ConfigMap's volume consists of them; names that begin with a dot are
+// skipped. A file that cannot be read, parsed or validated keeps its last good documents and is
+// reported once. manifestSource.ts watches.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Document } from '../manifest/read.ts'
@@ -9,8 +10,8 @@ import { readDocuments } from '../manifest/read.ts'
 export type FileState = {
   readonly text: string | undefined // undefined: it could not be read
   readonly documents: readonly Document[] // the last good ones
-  readonly problems: readonly string[] // of the file as it stands now
-  readonly isGood: boolean // some text of this file was good
+  readonly problems: readonly string[] // of the current text
+  readonly isGood: boolean // some earlier or current text was valid
 }
 
 export type ManifestFiles = ReadonlyMap<string, FileState>
@@ -45,7 +46,7 @@ function refused(text: string | undefined, problems: readonly string[], before: 
   return { text, documents: before?.documents ?? [], problems, isGood: before?.isGood ?? false }
 }
 
-// undefined: not there, or a directory. Looked at first: reading a pipe or a device would never end.
+// undefined: missing, or a directory. Checked before reading, because reading a pipe or a device would never end.
 async function readIfThere(file: string): Promise<ReadFile | undefined> {
   try {
     const found = await stat(file)

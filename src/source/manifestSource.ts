@@ -1,7 +1,8 @@
-// A world out of a directory of manifests: PacketCapture and WorkloadEndpoint documents, many a file.
-// Events of the file system only say "read again" (chokidar: atomic replacement, symbolic links, ConfigMaps).
-// A broken file keeps its last good documents and is reported (manifestFiles.ts); a missing document counts as deleted after a
-// second (deletionGrace.ts); standaloneMeta.ts gives uids. While the directory itself cannot be read, the last state stays.
+// A world from a directory of manifests: PacketCapture and WorkloadEndpoint documents, several per
+// file. A file system event only starts another read (chokidar: atomic replacement, symbolic
+// links, ConfigMaps). A broken file keeps its last good documents and is reported
+// (manifestFiles.ts). A missing document counts as deleted after a second (deletionGrace.ts).
+// standaloneMeta.ts assigns uids. While the directory cannot be read, the last state stays.
 import { readdir } from 'node:fs/promises'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Document } from '../manifest/read.ts'
@@ -33,9 +34,9 @@ export class ManifestSource implements Source {
   #files: ManifestFiles = new Map()
   #standing: ReadonlyMap<string, RetainedDocument> = new Map()
   #captures: readonly PacketCapture[] = []
-  #wake = new AbortController() // ends the wait for what vanished
+  #wake = new AbortController() // ends the wait for a missing document's grace
   #listener: () => void = () => {}
-  #troubles: ReadonlyMap<string, string> = new Map() // told once each: message → what the system said
+  #troubles: ReadonlyMap<string, string> = new Map() // each is logged once: message → the system's error
 
   private constructor(parts: ManifestSourceDeps) {
     this.#parts = parts
@@ -58,7 +59,7 @@ export class ManifestSource implements Source {
     this.#listener = listener
   }
 
-  /** The capture is over (its ttl passed): it leaves the world although its manifest stays. */
+  /** The capture's ttl passed: it leaves the world although its manifest stays. */
   expire(key: string): void {
     this.#parts.identities.expire(key)
     this.#identify()
@@ -78,7 +79,7 @@ export class ManifestSource implements Source {
       nodeLabels: {},
       hostInterfaces: [],
       hostVeth: 'TwoSided',
-      // A file that was never good may describe a capture whose packets lie on disk.
+      // A file that was never valid may describe a capture whose packets are on disk.
       isSynced: [...this.#files.values()].every(file => file.isGood),
     }
   }
@@ -102,7 +103,7 @@ export class ManifestSource implements Source {
     this.#listener()
   }
 
-  /** Why they cannot be read; undefined: they were. */
+  /** Why the manifests cannot be read; undefined: they were read. */
   async #readFiles(): Promise<string | undefined> {
     try {
       this.#files = await readManifestFiles(this.#parts.directory, this.#files)
@@ -150,7 +151,7 @@ export class ManifestSource implements Source {
 
 const retryDelayMs = 5_000
 
-// The first file by name wins where two describe the same thing.
+// If two files describe one object, the first by name wins.
 function byKey(files: ManifestFiles): Map<string, Document> {
   const documents = [...files.values()].flatMap(file => file.documents)
   return new Map(

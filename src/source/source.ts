@@ -1,5 +1,5 @@
 // The source of a World: a directory of manifests (manifestSource.ts) or a cluster (clusterSource.ts).
-// A source reports that something changed, never what: the listener takes the next snapshot.
+// A source reports only that something changed; the listener then takes a snapshot.
 import type { World } from '../model/world.ts'
 
 export interface Source extends AsyncDisposable {

@@ -1,7 +1,7 @@
-// Gives captures that come from files what an API server would: uid, generation, creation time.
-// In: a capture as written and the file that remembers earlier ones. Out: its metadata completed.
-// A resource that was gone and comes back under its name is a new one; an edited spec is a new generation.
-// An expired one (its ttl passed) stays away until its manifest changes. Does not watch anything (manifestSource.ts does).
+// Assigns what an API server would to captures from files: uid, generation, creation time. In: a
+// capture as written, and the file with earlier identities. Out: its complete metadata. A resource
+// that was removed and returns under its name is a new one; an edited spec is a new generation. A
+// capture whose ttl passed stays away until its manifest changes. manifestSource.ts watches.
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { captureKey } from '../model/captureRef.ts'
@@ -25,7 +25,7 @@ export type CaptureManifest = Omit<PacketCapture, 'metadata'> & {
 export class StandaloneMeta {
   readonly #file: string
   readonly #known: Map<string, KnownMeta>
-  #stored: string // what stands in the file
+  #stored: string // the file's content
   #unstored: string | undefined
 
   constructor(file: string) {
@@ -39,7 +39,7 @@ export class StandaloneMeta {
     return this.#unstored
   }
 
-  /** All captures that stand now, expired ones left out. Whoever is not among them is forgotten. */
+  /** Completes the metadata of all captures, without expired ones. Forgets the identity of every other capture. */
   assign(captures: readonly CaptureManifest[], nowMs: number): PacketCapture[] {
     const next = new Map(
       captures.map(capture => [captureKey(capture.metadata), assignMeta(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
@@ -53,7 +53,7 @@ export class StandaloneMeta {
     })
   }
 
-  /** The resource is over although its manifest is still there. */
+  /** Marks the resource as expired although its manifest exists. */
   expire(key: string): void {
     const known = this.#known.get(key)
     if (known) this.#replace(new Map(this.#known).set(key, { ...known, isExpired: true }))
@@ -68,10 +68,10 @@ export class StandaloneMeta {
   }
 }
 
-/** Undefined, or what the file system said. */
+/** The file system's error; undefined: none. */
 function store(file: string, text: string): string | undefined {
   try {
-    atomicWriteSync(file, text, { isLasting: true }) // a new uid would disown the files of earlier runs
+    atomicWriteSync(file, text, { isLasting: true }) // a lost uid would orphan the files of earlier runs
     return undefined
   } catch (error) {
     return osErrorMessage(error)
@@ -82,7 +82,7 @@ function assignMeta(capture: CaptureManifest, known: KnownMeta | undefined, nowM
   const spec = JSON.stringify(capture.spec)
   const givenUid = capture.metadata.uid
   if (!known || known.givenUid !== givenUid || (known.isExpired && known.spec !== spec)) {
-    // An API server keeps whole seconds, and so do we: the creation time orders captures and shows their age.
+    // Whole seconds, as at an API server: the creation time orders captures and shows their age.
     const creationTimestamp = capture.metadata.creationTimestamp ?? new Date(nowMs).toISOString().replace(/\.\d+/, '')
     return { uid: givenUid ?? randomUUID(), givenUid, generation: 1, creationTimestamp, spec }
   }

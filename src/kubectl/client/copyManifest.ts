@@ -1,5 +1,6 @@
-// Writes the manifest of a copy: what the copied files hold on disk. In: downloaded files. Out: one small file, written last.
-// Each file is flushed to the disk and read back before its checksum counts.
+// Writes the manifest of a copy: name, size and checksum of each copied file. In: downloaded
+// files. Out: one JSON file, written last. Each file is flushed to the disk and read back before
+// its checksum counts.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, stat, writeFile } from 'node:fs/promises'

@@ -60,7 +60,7 @@ export async function downloadFiles({ gateway, namespace, api, name, files, path
   return done
 }
 
-/** Called last: every other file is here by then. */
+/** Called after all other files were fetched. */
 export function refuseMissing(missing: readonly MissingFile[]): void {
   if (missing.length === 0) return
   const nodes = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')

@@ -127,7 +127,7 @@ async function partOf(target: string): Promise<(PartFile & { readonly here: numb
   }
 }
 
-/** undefined: there is no such file. */
+/** undefined: the file does not exist. */
 async function sizeOf(path: string): Promise<number | undefined> {
   return (await stat(path).catch(absent))?.size
 }
@@ -144,7 +144,7 @@ async function remember(target: string, response: IncomingMessage, from: number)
   return part
 }
 
-/** Hexadecimal; '' where the answer has none. */
+/** The checksum in hexadecimal; '' if the answer has none. */
 function digestIn({ headers }: IncomingMessage): string {
   const [, base64 = ''] = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(String(headers['repr-digest'] ?? '')) ?? []
   return Buffer.from(base64, 'base64').toString('hex')
@@ -164,7 +164,7 @@ class BrokenOff extends ExpectedError {
   override readonly name = 'BrokenOff'
 }
 
-// A fault of the gateway or of the connection may pass. A refusal, or an error of this disk, stays.
+// Errors of the gateway or the connection are worth a retry; a refusal or an error of this disk is not.
 function isPassing(error: unknown): boolean {
   if (error instanceof BrokenOff) return true
   if (error instanceof CommandFailure) return error.exitCode === 1

@@ -1,7 +1,7 @@
-// The way to the gateway: through the API server's proxy of its Service, where the user may; else through a port-forward that
-// kubectl holds open; or straight to an address that the user names. The same requests whichever it is.
-// The way in is the API server's word for who is there, so a certificate that the gateway made for itself will do; only an address
-// that the user names is held to its certificate.
+// Connects to the gateway: through the API server's Service proxy, else through a kubectl
+// port-forward, or at the user's own address. Requests are the same on every way. The API server
+// authenticates the first two, so a self-signed certificate is accepted there. At the user's own
+// address the certificate is verified.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
@@ -37,7 +37,7 @@ type GatewayRefusal = { readonly refusal: string; readonly status: number }
 
 export const gatewayService = accounts.gateway
 const probeMs = 10_000
-const triesMax = 20 // of one request, each after as long as the gateway asked for
+const triesMax = 20 // of one request; each waits for the gateway's Retry-After
 
 export function withGateway(command: Command): Command {
   return command
@@ -48,7 +48,7 @@ export function withGateway(command: Command): Command {
     .option('--service-account <name>', "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token")
 }
 
-/** Sends requests until it is disposed of. Refuses with CommandFailure. */
+/** Sends requests until it is disposed. Refuses with CommandFailure. */
 export class Gateway implements AsyncDisposable {
   readonly #way: GatewayRoute
 
@@ -60,7 +60,7 @@ export class Gateway implements AsyncDisposable {
     return this.#way.name
   }
 
-  /** Waits, as often as it may, when the gateway says that there is too much at once. */
+  /** Waits and repeats the request, up to triesMax times, when the gateway answers 429. */
   async request(request: GatewayRequest): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       const response = await this.#way.send(request)
@@ -85,7 +85,7 @@ export async function openGateway(session: Session, options: GatewayClientOption
   return new Gateway(await throughPortForward(session, options.gatewayNamespace, token, proxied))
 }
 
-/** The failure that an answer outside 2xx reports: the gateway's sentence as it is, or the reason of whatever stands before it. */
+/** The failure for an answer outside 2xx: the gateway's own message, or the reason of a proxy before it. */
 export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
   const said = (await apiErrorMessage(response)).trim()
   return new CommandFailure(
@@ -100,7 +100,7 @@ async function throughProxy({ kube }: Session, namespace: string, token: () => P
   const status = response.statusCode ?? 0
   if (status !== 200) return { status, refusal: await apiErrorMessage(response) }
   response.resume()
-  // The API server keeps Authorization for itself.
+  // The API server's proxy removes the Authorization header.
   const send: Send = async ({ path, headers, ...request }) =>
     kube({ ...request, path: `${base}${path}`, headers: { ...headers, 'x-selcap-authorization': `Bearer ${await token()}` } })
   return { name: 'service proxy', send, close: async () => {} }
@@ -140,7 +140,7 @@ async function sendTo(
   token: string,
 ): Promise<IncomingMessage> {
   const sent = httpsRequest(new URL(path, base), { agent, method, signal, headers: { ...headers, authorization: `Bearer ${token}` } })
-  sent.on('error', () => {}) // once() tells of it
+  sent.on('error', () => {}) // once() reports the first error; later errors are expected and ignored
   sent.end()
   try {
     const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]

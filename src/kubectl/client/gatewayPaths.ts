@@ -4,7 +4,7 @@ import type { Api } from '../../model/captureRef.ts'
 
 export type RemoteCapture = { readonly namespace: string; readonly name: string; readonly api?: Api | undefined }
 
-/** A kind of the whole cluster has "-" in place of a namespace. */
+/** A cluster-scoped kind has "-" in place of a namespace. */
 export function gatewayPath({ namespace, name, api = 'PacketCapture' }: RemoteCapture, resource: 'files' | 'stream'): string {
   const within = api === 'PacketCaptureConfig' ? '-' : encodeURIComponent(namespace)
   return `/v1/namespaces/${within}/${addressWord(api)}/${encodeURIComponent(name)}/${resource}`

@@ -1,6 +1,7 @@
-// Several capture files as one, in the order of the packets' times: pcapng, an interface for each endpoint with its pod's name.
-// Reads every endpoint's files one after another, all endpoints at once, and holds a chunk of each. Within one endpoint the order
-// stays as it was captured. Directions and drop counts of pcapng packets stay with them.
+// Merges capture files by packet time into one pcapng file, with one interface per endpoint, named
+// after its pod. Reads all endpoints at once and each endpoint's files in order, and holds one
+// chunk per endpoint. The order of packets within an endpoint is kept, and so are directions and
+// drop counts.
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { snapLengthMax } from '../../model/capture.ts'
@@ -9,7 +10,7 @@ import { fileHeader } from '../../pcap/fileHeader.ts'
 import { blockLengthAt, packetFields } from '../../pcap/format.ts'
 import { readPacketBlocks, type TimedBlock } from '../../pcap/packetBlocks.ts'
 
-/** One endpoint's files, the oldest first. */
+/** One endpoint's files, oldest first. */
 export type FileSeries = {
   readonly node: string
   readonly interfaceName: string
@@ -23,7 +24,7 @@ type MergeInput = { readonly id: number; readonly batches: AsyncGenerator<TimedB
 
 const writeBytes = 262_144
 
-/** By the names of the files: {pod}_{interface}, the time of rotation, and the one that is still written. */
+/** Groups files by name: {pod}_{interface}, then the time of rotation; the active file comes last. */
 export function seriesOf(files: readonly NamedFile[], namespace: string): FileSeries[] {
   const byEndpoint = Map.groupBy(files, ({ node, file }) => `${node}/${withoutTime(file)}`)
   return [...byEndpoint.values()].map(all => {
@@ -35,11 +36,11 @@ export function seriesOf(files: readonly NamedFile[], namespace: string): FileSe
   })
 }
 
-/** How many packets there are. */
+/** Returns the number of packets. */
 export async function mergeFiles(series: readonly FileSeries[], { capture, out, signal }: MergeOptions): Promise<number> {
   const file = createWriteStream(out, { mode: 0o600, highWaterMark: writeBytes, signal })
   const failed = once(file, 'error', { signal }).then(([error]) => Promise.reject(error))
-  failed.catch(() => {}) // write() and the end below race with it, and report it
+  failed.catch(() => {}) // write() and the end below race with it and report its error
   const write = async (bytes: Buffer) => void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
   await write(Buffer.concat([...headersOf(series, capture)]))
   const packets = await mergeInputs(await mergeInputsOf(series), write)
@@ -47,7 +48,7 @@ export async function mergeFiles(series: readonly FileSeries[], { capture, out, 
   return packets
 }
 
-/** One section, then an interface for each series, by its number. */
+/** Writes one section header, then one interface per series, in their order. */
 function* headersOf(series: readonly FileSeries[], capture: string): Generator<Buffer> {
   const node = [...new Set(series.map(each => each.node))].join(', ')
   for (const [index, { interfaceName, endpoint }] of series.entries()) {
@@ -63,7 +64,7 @@ async function mergeInputsOf(series: readonly FileSeries[]): Promise<MergeInput[
   return lanes.filter((_, index) => isFull[index]).toSorted((a, b) => compare(head(a), head(b)))
 }
 
-/** `lanes` are sorted by their first packet, and stay so. */
+/** Keeps `lanes` sorted by their first packet. */
 async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
   let [packets, waiting, waitingBytes] = [0, [] as Buffer[], 0]
   for (let lane = lanes[0]; lane; lane = lanes[0]) {
@@ -85,7 +86,7 @@ async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promis
   return packets
 }
 
-/** The first has a new packet: it goes to where it belongs now. */
+/** Moves the first input to its place after its packet changed. */
 function commit(lanes: MergeInput[]): void {
   const [first, second] = lanes
   if (!first || !second || compare(head(first), head(second)) <= 0) return

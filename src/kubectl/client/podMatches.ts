@@ -1,6 +1,7 @@
-// The pods of a namespace as a selector sees them now. In: a session, a selector. Out: for each pod whether its packets would be
-// captured, and if not why. Labels of the namespace and of service accounts count where the user may read them. Refuses a selector
-// that does not parse, and pods that may not be listed.
+// Evaluates a selector on the pods of a namespace. In: a session, a selector. Out: for each pod
+// whether it would be captured, and if not why. Labels of the namespace and of service accounts
+// count where the user may read them. Refuses a selector that does not parse, and pods that may
+// not be listed.
 
 import { explain } from '../../../grammar/explain.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
@@ -12,7 +13,7 @@ import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import { request, requestIfAllowed, type Session } from './session.ts'
 
-/** `isTaken`: its packets would be captured; else `why` is the reason. */
+/** `isTaken`: the pod would be captured; otherwise `why` is the reason. */
 export type PodMatch = {
   readonly pod: string
   readonly node: string
@@ -42,7 +43,7 @@ export async function podMatches(session: Session, selector: string): Promise<Po
   }
 }
 
-/** `reason`: why the pods are unknown, for example a missing right. */
+/** `reason` explains why the pods are unknown, for example a missing right. */
 export async function podMatchesOrReason(session: Session, selector: string): Promise<PodMatches | { readonly reason: string }> {
   try {
     return await podMatches(session, selector)
@@ -106,7 +107,7 @@ function podMatchOf(
   }
 }
 
-/** What keeps a pod that matches from being captured. */
+/** The reason why a matching pod is not captured. */
 function obstacleOf(pod: Pod): string | undefined {
   if (pod.spec.hostNetwork) return "it is host-networked: it shares the node's interfaces and is not captured"
   if (!pod.spec.nodeName) return 'it is on no node yet'

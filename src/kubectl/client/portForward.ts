@@ -1,4 +1,5 @@
-// A port of this machine that leads to a Service, held open by kubectl. Opened when it is asked for, and again when it broke.
+// A kubectl port-forward from a local port to a Service. In: the Service. Out: the port, opened on
+// the first request and again after a failure. Refuses with kubectl's message.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -23,7 +24,7 @@ export class PortForward {
     this.#parts = parts
   }
 
-  /** Refuses with what kubectl said. */
+  /** Refuses with kubectl's message. */
   async port(): Promise<number> {
     if (this.#open === undefined || this.#open.child.exitCode !== null || this.#open.child.signalCode !== null)
       this.#open = await this.#start()
@@ -62,7 +63,7 @@ export class PortForward {
   }
 }
 
-/** "Forwarding from 127.0.0.1:41234 -> PORT". Its output is read on, or kubectl would wait for us. */
+/** Parses "Forwarding from 127.0.0.1:41234 -> PORT". Keeps reading the output, because a full pipe would block kubectl. */
 async function announcedPort(child: ChildProcess): Promise<number> {
   return new Promise(resolve => {
     if (!child.stdout) return

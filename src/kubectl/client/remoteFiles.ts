@@ -1,5 +1,5 @@
-// The files of a capture as the gateway lists them, and which of them a user wants. What the gateway says becomes part of a path
-// here, so a name that is none of ours is refused.
+// Filters the gateway's list of a capture's files by the user's options. A name becomes part of a
+// local path, so a name that selcap never writes is refused.
 
 import { activeName, isCaptureFile } from '../../files/names.ts'
 import { readJson } from '../../kube/request.ts'
@@ -61,7 +61,7 @@ function checkNames({ node, file }: RemoteFile): void {
     )
 }
 
-/** What a node makes of capture files: an archive, a file of all packets, text. */
+/** An artifact that a node makes of capture files: an archive, a single file or text. */
 function isArtifact(file: string): boolean {
   return /^\w[\w.@%+=-]*\.(txt|gz)$/.test(file)
 }

@@ -1,5 +1,6 @@
-// One user's connection for one command: the API server as kubectl would reach it, the namespace that is meant, the group that
-// serves captures here, and the time as the server tells it (a user's own clock may be wrong by minutes).
+// One user's connection for one command: the API server by kubectl's configuration, the namespace,
+// and the group that serves captures. It also has the server's time, because a user's own clock
+// may be wrong by minutes.
 
 import type { Command } from 'commander'
 import { call, get } from '../../kube/client.ts'
@@ -25,7 +26,7 @@ export type Session = {
   readonly kube: Kube
   readonly namespace: string
   readonly group: string // of PacketCapture
-  readonly api: Api // the kind that is meant
+  readonly api: Api // the kind the command works on
   readonly token: () => Promise<string | undefined>
   readonly nowMs: () => number
   readonly options: ClusterOptions
@@ -52,7 +53,7 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
   return { kube: watched, namespace: options.namespace ?? namespace, group, api: options.api ?? 'PacketCapture', token, nowMs, options }
 }
 
-/** The answer as JSON; a refusal is a CommandFailure that says `what` could not be done. */
+/** The answer as JSON; a refusal is a CommandFailure whose message names `what`. */
 export async function request<T>(kube: Kube, { what, body, headers, ...request }: ApiRequest): Promise<T> {
   const content = body && { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
   const answer = await call<T>(kube, { ...request, ...(headers && { headers }), ...content }, { timeoutMs: apiTimeoutMs })
@@ -60,7 +61,7 @@ export async function request<T>(kube: Kube, { what, body, headers, ...request }
   throw new CommandFailure(reasonOf(answer.status), `Cannot ${what}: ${answer.message}`)
 }
 
-/** The same, undefined for what is not there or may not be seen. */
+/** Like request(), but undefined for a missing or forbidden object. */
 export async function requestIfAllowed<T>(kube: Kube, { path }: ApiRequest): Promise<T | undefined> {
   const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs })
   return answer.ok ? answer.body : undefined
@@ -80,7 +81,7 @@ export function reasonOf(status: number): ExitReason {
   return status === 400 || status === 422 ? 'usage' : 'failed'
 }
 
-// Beside Calico the same resource is served in a group of our own (daemonset/overlays/own-group).
+// Beside Calico, selcap serves the resource in its own group (daemonset/overlays/own-group).
 async function servedGroup(kube: Kube): Promise<string> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
   const own = await requestIfAllowed<Resources>(kube, { what: 'ask what is served', path: `/apis/${captureGroups.own}/v3` })

@@ -1,5 +1,7 @@
-// The token that tells the gateway who is asking: the user's own, as kubectl has it (credential plugins included), or, for those
-// who show the API server a certificate, which nobody passes on, a short one of a service account that they may ask for.
+// The bearer token that authenticates a user at the gateway. In: a session, a service account or
+// none. Out: the kubeconfig's token, or a short-lived one of the service account. Certificate
+// users need the latter: the API server's proxy forwards no client certificate. Refuses a user
+// without either.
 import { CommandFailure } from '../../model/errors.ts'
 import { request, type Session } from './session.ts'
 
@@ -8,10 +10,10 @@ const renewMs = 300_000 // before it ends
 
 type CreatedToken = { readonly status: { readonly token: string; readonly expirationTimestamp: string } }
 
-/** Asked before each request: tokens are renewed while a long download goes on. */
+/** Returns a function that gives a valid token; called before each request, so a long download renews it. */
 export async function userToken(session: Session, serviceAccount: string | undefined): Promise<() => Promise<string>> {
   const token = serviceAccount === undefined ? () => ownToken(session) : accountToken(session, serviceAccount)
-  await token() // whoever has none is told before anything else is tried
+  await token() // fails early for a user without a token
   return token
 }
 

@@ -1,5 +1,5 @@
-// Waits until a capture has come to a state. In: the session, the name, how to tell. Out: the capture; a capture in the state
-// Error, a timeout and a capture that is deleted meanwhile are failures with codes of their own.
+// Waits until a capture reaches a state. In: the session, the name, a predicate. Out: the capture.
+// Fails with a code each for the state Error, a timeout and a deletion.
 
 import { setTimeout as after } from 'node:timers/promises'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
@@ -18,7 +18,7 @@ const isReached: Readonly<Record<WaitGoal, readonly CaptureStateName[]>> = {
 }
 
 const pollIntervalMs = 500
-const answersWithinMs = 15_000 // by then every node has told of a new capture
+const answersWithinMs = 15_000 // by then every node has reported a new capture
 
 export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
   const endMs = performance.now() + withinSeconds * 1_000
@@ -39,12 +39,12 @@ export async function waitFor(session: Session, name: string, goal: WaitGoal, wi
   }
 }
 
-// The nodes have not answered yet whether any pod matches.
+// No node has reported yet whether any pod matches.
 function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
   return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
 }
 
-/** Pods that the capture takes and no node has reported yet. Empty where pods may not be listed: then the totals decide. */
+/** Matching pods that no node has reported yet. Empty if pods may not be listed: then the totals decide. */
 async function unreportedPods(session: Session, capture: ShownCapture): Promise<string[]> {
   const { spec, status } = capture
   if (!status || !isOpen(capture, session.nowMs())) return []
@@ -52,7 +52,7 @@ async function unreportedPods(session: Session, capture: ShownCapture): Promise<
   const matches = await podMatchesOrReason(session, spec.selector ?? 'all()')
   if ('reason' in matches) return []
   const taken = matches.pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
-  if (status.endpoints >= taken.length) return [] // rows of a very large capture are left out, totals stay
+  if (status.endpoints >= taken.length) return [] // the status of a very large capture omits rows but keeps totals
   return taken.filter(pod => !reported.has(pod))
 }
 

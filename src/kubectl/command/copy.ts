@@ -1,4 +1,5 @@
-// `copy` and `clean`: what calicoctl's `captured-packets copy|clean` do, with its lines, for scripts that know those.
+// `copy` and `clean`: calicoctl's `captured-packets copy` and `clean`, with the same output lines,
+// for existing scripts.
 
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -67,7 +68,7 @@ async function namespacesOf(session: Session, name: string): Promise<string[]> {
   throw new CommandFailure('notFound', `Cannot find a capture "${name}" in any namespace`)
 }
 
-/** Side by side, as calicoctl leaves them; where two nodes have a file of one name, each in its node's directory. */
+/** All files in one directory, as calicoctl does; files with the same name on two nodes go into a directory per node. */
 async function copy(gateway: Gateway, namespace: string, name: string, dest: string, signal: AbortSignal): Promise<readonly MissingFile[]> {
   const { files, missing } = await listRemoteFiles(gateway, namespace, name)
   const times = Map.groupBy(files, ({ file }) => file)

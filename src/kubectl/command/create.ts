@@ -1,5 +1,6 @@
-// `create`: makes a capture. In: flags. Out: a PacketCapture or a Retina Capture in the cluster, or printed for a dry run. Refuses
-// before anything is sent what the API server or a node would refuse later, above all a selector that does not parse.
+// `create`: makes a capture. In: flags. Out: a PacketCapture or a Retina Capture in the cluster,
+// or printed for a dry run. Refuses before sending what the API server or a node would refuse
+// later, such as a selector that does not parse.
 import { Command, Option } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { toIntent } from '../../api/packetcapture/spec.ts'
@@ -118,7 +119,7 @@ function refuseRetina({
     throw new CommandFailure('usage', 'Cannot use the options of Retina: expected --api retina with them')
 }
 
-/** Silent where pods, or labels of the selector, may not be read: the capture is created all the same. */
+/** Prints no warning if pods or labels may not be read; the capture is created anyway. */
 async function warnOfNoPods(session: Session, selector = 'all()'): Promise<void> {
   const matches = await podMatchesOrReason(session, selector)
   if ('reason' in matches || matches.warnings.length > 0 || matches.pods.some(({ isTaken }) => isTaken)) return

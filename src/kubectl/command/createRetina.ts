@@ -1,5 +1,6 @@
-// `create --api retina`: the flags of `create` as a Capture of retina.sh. Pure but for waiting. What a Capture cannot say is refused
-// by the flag's name; what is wrong in it is said as a node would say it, before anything is sent.
+// `create --api retina`: builds a Capture of retina.sh from the flags of `create`, and waits for
+// it. Refuses a flag that a Capture has no field for. Reports an invalid value before sending,
+// with the message of the agent.
 import { setTimeout as after } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { filtersExpression } from '../../api/packetcapture/filters.ts'
@@ -107,7 +108,7 @@ function check(
 ): void {
   const metadata = { ...document.metadata, uid: '', generation: 1, creationTimestamp: '' }
   const { captureOption, ...rest } = document.spec.captureConfiguration as { readonly captureOption: object }
-  // As the schema's default has it.
+  // The schema's default.
   const spec = { ...document.spec, captureConfiguration: { ...rest, captureOption: { maxCaptureSize: 100, ...captureOption } } }
   const intent = retinaIntent({ ...document, spec, metadata }, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   if (!intent.ok) throw new CommandFailure('usage', `Cannot capture: ${intent.message}`)
@@ -129,7 +130,7 @@ function givenFields(fields: Readonly<Record<string, unknown>>): object | undefi
 
 const pollIntervalMs = 500
 
-/** Started: a node captures. Finished: every node has packed. */
+/** Started: a node captures. Finished: every node has written its archive. */
 export async function waitForRetina(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<string> {
   const endMs = performance.now() + withinSeconds * 1_000
   for (;;) {

@@ -1,5 +1,5 @@
-// `describe`: one capture in full: what it asks for, how it stands on each node and endpoint, what was lost and when it could not
-// see, and which pods its selector matches now.
+// `describe`: prints one capture in full: its spec, the state of each node and endpoint, packet
+// loss and gaps. Lists the pods that its selector matches now.
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
@@ -111,7 +111,7 @@ Node ${node}: ${stateCell(state)}
 ${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
 }
 
-/** One file may go to several places. */
+/** A file may have several uploads. */
 function uploadNote({ file, uploaded, error }: UploadStatus): string {
   return uploaded === undefined ? `${file} not uploaded: ${error ?? 'not yet'}` : `${file} uploaded to ${uploaded}`
 }
@@ -139,7 +139,7 @@ function indent(text: string): string {
   return text.replaceAll(/^(?=.)/gm, '  ')
 }
 
-// What has several lines goes below its name.
+// A value of several lines is printed below its name.
 function indented(text: string, by = 2): string {
   const lines = text.trimEnd()
   return lines.includes('\n') ? lines.replaceAll(/^(?=.)/gm, ' '.repeat(by)).replace(/^/, '\n') : lines

@@ -1,5 +1,5 @@
-// `download`: the files of a capture on this disk, each verified; a second run of the same command fetches what is new. With
-// --merge one file of all packets in the order of their times.
+// `download`: downloads the files of a capture and verifies each; a second run fetches only new
+// files. With --merge it writes one file of all packets in the order of time.
 
 import { rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -42,7 +42,7 @@ export function downloadCommand(): Command {
     .action((name: string, options: DownloadOptions) => download(name, options))
 }
 
-/** `say` takes the summary: standard output, unless that is another's. */
+/** `say` prints the summary: to standard output, unless packets go there. */
 export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
   const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
@@ -70,7 +70,7 @@ export async function download(name: string, options: DownloadOptions, say: Node
 
 export type DownloadPaths = { readonly folder: string; readonly out: string }
 
-/** `folder` takes the fetched files, `out` is the merged file. The parts of a merge lie beside what is made of them. */
+/** `folder` receives the fetched files, `out` is the merged file. The parts of a merge are kept beside `out` until then. */
 export function downloadPaths(name: string, { dest, merge }: Pick<DownloadOptions, 'dest' | 'merge'>): DownloadPaths {
   const file = typeof merge === 'string' ? merge : `${name}.pcapng`
   const out = isAbsolute(file) ? file : join(dest ?? '.', file)
@@ -79,7 +79,7 @@ export function downloadPaths(name: string, { dest, merge }: Pick<DownloadOption
 
 type FetchedAll = { readonly files: readonly Downloaded[]; readonly missing: readonly MissingFile[]; readonly merged?: string }
 
-/** Paths that are there: after merging, the parts are not. */
+/** The paths that exist afterwards: a merge removes its parts. */
 function shown({ files, missing, merged }: FetchedAll, output: 'json' | 'yaml' | 'name'): string {
   if (output === 'name') return (merged === undefined ? files.map(({ path }) => path) : [merged]).map(path => `${path}\n`).join('')
   const facts = files.map(({ isNew: _, path, ...rest }) => (merged === undefined ? { ...rest, path } : rest))

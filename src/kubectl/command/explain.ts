@@ -1,4 +1,5 @@
-// `explain`: which pods a capture, or a selector that is not yet one, takes now, and why not the others.
+// `explain`: prints which pods a capture or a selector matches now, and for each other pod the
+// reason.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'

@@ -71,7 +71,7 @@ export function placeOf(value: string): { readonly namespace: string; readonly n
 }
 
 async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: string, options: ExtcapOptions): Promise<void> {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // without options that were left empty
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // without empty options
   const session = await openSession({ ...given, namespace })
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, given)

@@ -1,4 +1,5 @@
-// `list`: the captures of a namespace or of all. In: kinds and a format. Out: a table for each kind with kubectl's columns, or objects.
+// `list`: prints the captures of one or all namespaces. In: kinds and a format. Out: a table per
+// kind with kubectl's columns, or objects.
 import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { exitHelp } from '../../cmd/exitCodes.ts'

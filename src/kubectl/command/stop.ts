@@ -1,4 +1,5 @@
-// `stop`: ends a capture now and keeps its files. One that has not begun loses its start as well: an end must come after it.
+// `stop`: ends a capture now and keeps its files. A capture that has not begun loses its start
+// time, because the end must come after the start.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'

@@ -1,5 +1,6 @@
-// `stream`: the packets of a capture as they come, one pcapng stream of all its pods: to standard output, into Wireshark, or into
-// a file. Ends when the capture ends, or when whoever reads has enough.
+// `stream`: streams the packets of a capture as one pcapng stream of all its pods: to standard
+// output, into Wireshark, or into a file. Ends when the capture ends or the reader closes the
+// pipe.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
@@ -37,7 +38,7 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
-    // Awaited here: the way to the gateway is closed at the end of this block.
+    // Awaited here, because the connection to the gateway is closed at the end of this block.
     if (write !== undefined) return await pipePackets(response, await fileTo(write, response), signal)
     if (wireshark === undefined) return await pipePackets(response, process.stdout, signal)
     const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
@@ -67,7 +68,7 @@ export async function openStream(
   return response
 }
 
-/** A reader that has gone is an end as good as any; a stream that breaks off is not. */
+/** A closed pipe ends the command with success; a stream that breaks off is a failure. */
 export async function pipePackets(response: IncomingMessage, to: Writable, signal: AbortSignal): Promise<void> {
   try {
     await pipeline(response, to, { signal })

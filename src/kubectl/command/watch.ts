@@ -1,5 +1,6 @@
-// `watch`: captures as they change. On a terminal a table that is drawn again, with the way to the limit or the end; elsewhere
-// a line for each change, as kubectl does. With a name it ends when the capture has finished.
+// `watch`: prints captures as they change. A terminal gets a table that is redrawn, with progress
+// towards the limit or the end. Otherwise each change is a line, as with kubectl. With a name it
+// ends when the capture has finished.
 
 import { Command } from 'commander'
 import { columnCells, columnNames, type ShownCapture } from '../../api/packetcapture/printerColumns.ts'
@@ -31,7 +32,7 @@ export function watchCommand(): Command {
 async function watch(name: string | undefined, options: WatchOptions): Promise<void> {
   const session = await openSession(options)
   if (name === undefined)
-    await listCaptures(session, options.allNamespaces === true) // a refusal is told once, not tried again
+    await listCaptures(session, options.allNamespaces === true) // a refusal fails at once instead of being retried
   else await getCapture(session, name)
   await using captures = follow(session, name, options.allNamespaces === true)
   const show = process.stdout.isTTY && !options.output ? drawer(session) : liner(session, options)
@@ -43,10 +44,10 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   }
   captures.onChange(look)
   captures.start()
-  const timer = process.stdout.isTTY ? setInterval(look, redrawMs) : undefined // ages and progress move by themselves
+  const timer = process.stdout.isTTY ? setInterval(look, redrawMs) : undefined // ages and progress change with time
   const stop = () => ended.reject(new CommandFailure('interrupted', ''))
   interruption().addEventListener('abort', stop)
-  process.stdout.on('error', stop) // the reader has gone
+  process.stdout.on('error', stop) // the reader closed the pipe
   try {
     printEnd(await ended.promise, name ?? '')
   } finally {
@@ -82,7 +83,7 @@ function drawer(session: Session): (captures: readonly ShownCapture[]) => void {
   }
 }
 
-/** Prints what is new of each; columns grow with the widest cell so far. */
+/** Prints each changed capture; columns grow with the widest cell so far. */
 function liner(session: Session, { output, allNamespaces }: WatchOptions): (captures: readonly ShownCapture[]) => void {
   const shown = new Map<string, string>()
   const widths: number[] = []
@@ -104,7 +105,7 @@ function liner(session: Session, { output, allNamespaces }: WatchOptions): (capt
         const cells = columnCells(capture, output === 'wide', session.nowMs())
         const row = [...(allNamespaces ? [capture.metadata.namespace] : []), capture.metadata.name, ...cells]
         if (shown.size === 0) {
-          line(row) // so that the first row and the heads fit each other
+          line(row) // so that the first row and the headings align
           process.stdout.write(line(names))
         }
         process.stdout.write(line(row))

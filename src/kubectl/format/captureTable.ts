@@ -19,7 +19,7 @@ export function captureTable(captures: readonly ShownCapture[], { allNamespaces,
   return [head, ...lines.map((line, index) => withColour(line, at, captures[index]?.status?.state))].join('\n')
 }
 
-// After the columns were laid out: an escape sequence has a length, but no width.
+// Colours are added after the layout, because an escape sequence has a length but no width.
 function withColour(line: string, at: number, state: CaptureStateName | undefined): string {
   return state === undefined ? line : line.slice(0, at) + stateCell(state) + line.slice(at + state.length)
 }

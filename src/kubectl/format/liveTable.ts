@@ -1,5 +1,5 @@
-// What `watch` draws on a terminal: a row for each capture with a bar towards its limit or its end. Pure: captures, the time, the
-// width of the terminal in; text out.
+// Formats the table that `watch` redraws: a row per capture with a bar towards its limit or its
+// end. Pure. In: captures, the time, the terminal's width. Out: text.
 
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { table } from '../../cmd/table.ts'
@@ -18,7 +18,7 @@ export function liveTable(captures: readonly ShownCapture[], nowMs: number, colu
     .trimEnd()
     .split('\n')
   const width = Math.max(head.length, ...lines.map(({ length }) => length)) + between
-  // Never as wide as the terminal: a line that wraps would be two when the cursor goes up again.
+  // Narrower than the terminal: a wrapped line would take two rows when the cursor moves up.
   const cut = (line: string, progress: string) => `${line.padEnd(width)}${progress}`.trimEnd().slice(0, columns - 1)
   const at = head.indexOf('STATE')
   const shown = lines.map((line, index) => {
@@ -37,10 +37,10 @@ function countsOf({ status }: ShownCapture): string[] {
   return status ? [`${status.endpoints}`, `${status.packets}`, sizeText(status.bytes), `${status.dropped}`] : ['', '', '', '']
 }
 
-/** How far it is, from 0 to 1, and towards what; undefined: it has neither limit nor end. */
+/** The progress from 0 to 1, and its goal; undefined: the capture has neither limit nor end. */
 export type Progress = { readonly share: number; readonly towards: string }
 
-/** Limits are per node: the node that has come furthest is meant. */
+/** Limits are per node, so this is the progress of the node closest to its limit. */
 export function progressOf({ spec, status, metadata }: ShownCapture, nowMs: number): Progress | undefined {
   const { packets, bytes } = spec.limits ?? {}
   const most = (count: 'packets' | 'bytes') => Math.max(0, ...(status?.files.map(file => file[count]) ?? []))

@@ -1,5 +1,6 @@
-// Captures of other APIs as the commands show them: the columns that kubectl has, and one in full. In: the object as the API server
-// has it. Out: text. Their specs are their own; how each node stands is told in the same words for all.
+// Formats captures of other APIs: a table with kubectl's columns, and one capture in full. In: the
+// object from the API server. Out: text. The state of a node is formatted in the same way for
+// every API.
 import { stringify } from 'yaml'
 import { ageOf } from '../../core/status/age.ts'
 import type { Api } from '../../model/captureRef.ts'
@@ -41,7 +42,7 @@ export function otherApiTable(captures: readonly OtherApiRow[], api: Exclude<Api
   return [head, ...rows]
 }
 
-/** What stands before the nodes. */
+/** The lines before the nodes. */
 export function otherApiHead({ kind, metadata, spec, status }: OtherApiRow): string {
   const { conditions = [], files: _, ...rest } = status ?? {}
   const facts = {
@@ -58,7 +59,7 @@ export function otherApiHead({ kind, metadata, spec, status }: OtherApiRow): str
   return stringify(facts, { lineWidth: 0 })
 }
 
-/** Where a node has put what it made, or why it has not. */
+/** Where a node stored its artifact, or why it did not. */
 export function artifactLines({ artifact }: NonNullable<OtherApiStatus['files']>[number]): string[] {
   return [...(artifact?.files ?? []).map(({ path }) => path), ...(artifact?.error === undefined ? [] : [artifact.error])]
 }

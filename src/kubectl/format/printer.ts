@@ -1,4 +1,4 @@
-// What the commands print: objects as YAML, JSON or names as kubectl does, and colour where a person is looking.
+// Prints objects as YAML, JSON or names as kubectl does, and adds colour on a terminal.
 import { styleText } from 'node:util'
 import { Option } from 'commander'
 import { stringify } from 'yaml'
@@ -11,7 +11,7 @@ export function outputOption(...formats: readonly OutputFormat[]): Option {
   return new Option('-o, --output <format>', 'output format').choices(formats)
 }
 
-/** packetcapture.GROUP/NAME: what kubectl takes back as an argument. */
+/** packetcapture.GROUP/NAME, which kubectl accepts as an argument. */
 export function nameOf(group: string, name: string): string {
   return `packetcapture.${group}/${name}`
 }
@@ -28,7 +28,7 @@ export function printList(items: readonly object[], format: 'yaml' | 'json'): st
 type Stream = NodeJS.WritableStream & { readonly isTTY?: boolean }
 type Style = Parameters<typeof styleText>[0]
 
-/** As it is, unless the stream is a terminal that shows colour. NO_COLOR is honoured. */
+/** Adds colour only if the stream is a terminal with colours. NO_COLOR is honoured. */
 export function coloured(style: Style, text: string, stream: Stream = process.stdout): string {
   return stream.isTTY ? styleText(style, text, { stream, validateStream: true }) : text
 }

@@ -1,5 +1,5 @@
-// How a download goes, on one line of a terminal that is drawn again: a bar, the rate of the last seconds, the time that is left.
-// Nothing where nobody is looking.
+// Draws the progress of a download on one terminal line: a bar, the current rate and the remaining
+// time. Draws nothing if the stream is no terminal.
 import { bar } from './liveTable.ts'
 import { sizeText } from './sizes.ts'
 
@@ -9,7 +9,7 @@ const barCells = 24
 const rateMs = 5_000
 const redrawMs = 200
 
-/** Pure: the line for so many bytes, with readings of the last seconds. */
+/** Formats the line. Pure. In: bytes so far, readings of the last seconds. */
 export function progressLine(bytes: number, total: number, readings: readonly Reading[]): string {
   const [first, last] = [readings[0], readings.at(-1)]
   const seconds = first && last ? (last.atMs - first.atMs) / 1_000 : 0
@@ -39,7 +39,7 @@ export class Progress implements Disposable {
     this.#draw()
   }
 
-  /** A line above it. */
+  /** Prints a line above the progress line. */
   print(text: string): void {
     this.#terminal.write(`${this.#terminal.isTTY ? '\r\u001b[K' : ''}${text}\n`)
   }

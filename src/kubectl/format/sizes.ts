@@ -1,4 +1,4 @@
-// Bytes and seconds for people: "1.5 MB", "2m10s".
+// Formats bytes and seconds: "1.5 MB", "2m10s". Pure.
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 

@@ -1,5 +1,6 @@
-// Which kind of capture a command is about. In: --api, or the name alone. Out: a session for that kind. Without --api the kinds that
-// are installed are asked for the name, PacketCapture first; a name that several have is refused, with what they are called.
+// Resolves the kind of capture a command works on. In: --api, or the name alone. Out: a session
+// for that kind. Without --api it looks the name up in every installed kind, PacketCapture first.
+// Refuses a name that several kinds have, and lists their full names.
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { listPath, resourceOf } from '../../kube/resources.ts'
@@ -20,7 +21,7 @@ function apiIn(text: string): Api {
   return api
 }
 
-/** Those that the API server knows, PacketCapture always. */
+/** The kinds that the API server serves; always includes PacketCapture. */
 export async function servedApis({ kube, group }: Session): Promise<Api[]> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
   const isServed = async (api: Api): Promise<boolean> => {
@@ -32,7 +33,7 @@ export async function servedApis({ kube, group }: Session): Promise<Api[]> {
   return apis.filter((_, index) => served[index])
 }
 
-/** For the kind that has a capture of that name; for PacketCapture where none has. */
+/** A session for the kind that has a capture of that name, or for PacketCapture if no kind has. */
 export async function sessionFor(session: Session, name: string): Promise<Session> {
   if (session.options.api !== undefined) return session
   const served = await servedApis(session)
@@ -49,7 +50,7 @@ export async function sessionFor(session: Session, name: string): Promise<Sessio
   return { ...session, api: there[0] ?? 'PacketCapture' }
 }
 
-/** packetcapture.GROUP/NAME and the like: what kubectl takes back as an argument. */
+/** packetcapture.GROUP/NAME and the like, which kubectl accepts as an argument. */
 export function apiKindOf({ group }: Pick<Session, 'group'>, api: Api, name: string): string {
   return `${kindWord(group, api)}/${name}`
 }

@@ -1,9 +1,9 @@
-// Several names on one command line: each has its turn, also after one that failed, as kubectl has it.
+// Runs a command for each name of a command line, and goes on after a failure, as kubectl does.
 
 import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 
-/** Throws the last failure when all had their turn; those before it are told at once. When nothing can be reached, at once. */
+/** Prints each failure but the last, which is thrown at the end. An unreachable server or a bug is thrown at once. */
 export async function forEachName(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {
   const failures: CommandFailure[] = []
   for (const name of names) {

@@ -1,5 +1,5 @@
-// The options of `create` that say where files go besides the nodes, and the `output` that they make. Pure. One place at a time: who
-// wants several writes a manifest. Secrets are named, never typed.
+// The options of `create` for uploads, and the spec's `output` that they make. Pure. One target at
+// a time: several need a manifest. Secrets are named, never typed.
 import type { Command } from 'commander'
 import { CommandFailure } from '../../model/errors.ts'
 
@@ -22,7 +22,7 @@ export function withUpload(command: Command): Command {
     .option('--upload-clean', 'remove the files on the nodes when all are stored, and checked')
 }
 
-/** undefined: nowhere. Refuses with CommandFailure. */
+/** undefined: no upload. Refuses with CommandFailure. */
 export function outputOf({ upload, uploadSecret, uploadClean, ...s3 }: UploadOptions): object | undefined {
   const isAlone = Object.keys(onlyS3(s3)).length === 0
   if (upload === undefined) {
@@ -45,7 +45,7 @@ export function outputOf({ upload, uploadSecret, uploadClean, ...s3 }: UploadOpt
 
 type S3Options = Omit<UploadOptions, 'upload' | 'uploadSecret' | 'uploadClean'>
 
-/** Of all options, those of S3. */
+/** Picks the options of S3. */
 function onlyS3({ uploadEndpoint, uploadRegion, uploadPathStyle }: S3Options): S3Options {
   return Object.fromEntries(Object.entries({ uploadEndpoint, uploadRegion, uploadPathStyle }).filter(([, value]) => value !== undefined))
 }
@@ -64,7 +64,7 @@ function s3Of(rest: string, secretName: string, { uploadEndpoint, uploadRegion, 
   }
 }
 
-/** A second slash begins a path at the root; else it is below the folder one logs in to. */
+/** A second slash makes the path absolute; otherwise it is relative to the login directory. */
 function sftpOf(rest: string, secretName: string): object {
   const [, host = '', port, path] = /^([^/:@[\]]+|\[[^\]]+\])(?::(\d{1,5}))?(?:\/(.*))?$/.exec(rest) ?? []
   if (host === '')

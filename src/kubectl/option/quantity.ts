@@ -1,12 +1,12 @@
-// Durations, sizes and times as people type them on a command line. In: the text. Out: seconds, bytes, RFC 3339. Refuses what it
-// does not know with commander's error, which names the option.
+// Parses durations, sizes and times of a command line. In: the text. Out: seconds, bytes, RFC
+// 3339. Refuses other text with commander's error, which names the option.
 import { InvalidArgumentError } from 'commander'
 import { readTime } from '../../api/packetcapture/time.ts'
 
 const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
 const bytesOf = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 } as const
 
-/** Whole seconds: "90s", "10m", "1h30m", "1.5h", "2d". A number alone is refused: who types 10 may mean minutes. */
+/** Whole seconds: "90s", "10m", "1h30m", "1.5h", "2d". A number without a unit is refused, because 10 may mean minutes. */
 export function readSeconds(text: string): number {
   const parts = (/^(\d+(\.\d+)?[smhd])+$/.test(text) && text.match(/[\d.]+[smhd]/g)) || []
   const seconds = parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * secondsOf[part.slice(-1) as keyof typeof secondsOf], 0)
@@ -24,7 +24,7 @@ export function readBytes(text: string): number {
   throw new InvalidArgumentError('Expected a size, for example 1500, 64k, 10MB or 1GiB.')
 }
 
-/** A time of day, or so long from now. */
+/** A time of day, or a duration from now. */
 export type TimeOrSpan = { readonly atMs: number } | { readonly inSeconds: number }
 
 /** RFC 3339, "now", or "+10m". */
@@ -49,7 +49,7 @@ export function readCount(text: string): number {
   throw new InvalidArgumentError(`Expected a whole number from 1 to ${Number.MAX_SAFE_INTEGER}.`)
 }
 
-/** What was given before, and this: options that may be given again, or hold several with commas between. */
+/** Appends to the earlier values of an option that may be repeated or hold several values separated by commas. */
 export function readMore(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').map(each => each.trim())].filter(each => each !== '')
 }

@@ -1,5 +1,6 @@
-// Selectors for what people call by name: pods, deployments, services. Pure: the objects in, a selector's text out. A capture
-// takes endpoints by labels only, so a pod is meant by labels that no other pod has; where there are none, that is said.
+// Builds selectors for pods, deployments and services. Pure. In: the objects. Out: a selector's
+// text. A capture selects pods by labels only, so a pod is selected by labels that no other pod
+// has. unintendedPods() finds the pods that share them.
 
 import { quote } from '../../../grammar/print.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
@@ -10,7 +11,7 @@ import { labels as labelKeys } from '../../model/wellKnown.ts'
 
 export type Labelled = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 
-/** All must hold: what a Deployment, say, writes as `spec.selector`. */
+/** Joins all requirements with &&; the input is for example a Deployment's `spec.selector`. */
 export function fromLabelSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
   const parts = [...equalities(matchLabels), ...matchExpressions.map(requirement)]
   return parts.length === 0 ? 'all()' : parts.join(' && ')
@@ -21,7 +22,7 @@ export function fromService(name: string, selector: Labels | undefined): string 
   throw new CommandFailure('usage', `Cannot select the pods of service "${name}": it has no selector, expected --selector or --pod`)
 }
 
-/** The pod's own name where a StatefulSet gave it as a label, else all of its labels. */
+/** Selects by the StatefulSet's label with the pod's name, if there is one; otherwise by all labels. */
 export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
   const own = labelKeys.statefulSetPod
   if (Object.keys(labels).length === 0)
@@ -29,7 +30,7 @@ export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
   return fromLabelSelector({ matchLabels: labels[own] === undefined ? labels : { [own]: labels[own] } })
 }
 
-/** Names of pods that the selector matches besides those that are meant. */
+/** Names of the pods that the selector matches besides `meant`. */
 export function unintendedPods(selector: string, meant: readonly string[], pods: readonly Labelled[]): string[] {
   const parsed = parseSelector(selector)
   if (!parsed.ok) return []
@@ -37,7 +38,7 @@ export function unintendedPods(selector: string, meant: readonly string[], pods:
   return pods.filter(pod => !meant.includes(pod.metadata.name) && isMatch(pod)).map(({ metadata }) => metadata.name)
 }
 
-/** Any of the objects, and what else must hold. */
+/** Selects any of the objects, restricted by `selector`. */
 export function combine(objects: readonly string[], selector: string | undefined): string | undefined {
   const any = objects.length > 1 ? objects.map(bracketed).join(' || ') : objects[0]
   if (any === undefined) return selector

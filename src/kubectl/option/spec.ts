@@ -1,5 +1,6 @@
-// The options of `create` that say what a capture is to be, and the spec that they make. Pure: options and the time in, a spec out.
-// Whether the spec is any good is said by src/intent, as on every node; pods and the like become selectors in selectors.ts.
+// The options of `create` for the spec, and the spec that they make. Pure. In: options, the time.
+// Out: a spec. src/api validates the spec, as on every node; selectors.ts turns pods, deployments
+// and services into selectors.
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '../../model/errors.ts'
 import type { PacketCaptureSpec } from '../../model/world.ts'
@@ -87,7 +88,7 @@ export function specOf(options: SpecOptions, selector: string | undefined, nowMs
 
 type Filters = { protocol?: string | number; ports?: (string | number)[] }[]
 
-/** What --port, --protocol and --filter say. */
+/** The filters of --port, --protocol and --filter. */
 export function filtersOf({ port, protocol, filter }: SpecOptions): Filters | undefined {
   const ports = port && { ports: port.map(numberIfOne) }
   const simple = protocol ? protocol.map(name => ({ protocol: protocolOf(name), ...ports })) : ports ? [ports] : []
@@ -110,7 +111,7 @@ function timesOf({ from, until, for: seconds }: SpecOptions, nowMs: number): Pic
   }
 }
 
-/** As the API writes it, however it was typed. */
+/** The API's spelling, whatever case was typed. */
 function protocolOf(text: string): string | number {
   return protocols.find(name => name.toLowerCase() === text.toLowerCase()) ?? numberIfOne(text)
 }
@@ -119,7 +120,7 @@ function numberIfOne(text: string): string | number {
   return /^\d{1,5}$/.test(text) ? Number(text) : text
 }
 
-/** Without what is undefined; undefined when nothing is left. */
+/** Removes undefined fields; undefined if no field is left. */
 function givenFields(fields: Readonly<Record<string, unknown>>): object | undefined {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
   return entries.length === 0 ? undefined : Object.fromEntries(entries)

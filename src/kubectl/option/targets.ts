@@ -1,5 +1,6 @@
-// The selector that a user means by --selector, --pod, --deployment and --service: reads those objects, refuses a selector that
-// takes more than was meant.
+// Resolves --selector, --pod, --deployment and --service to one selector. In: a session, the
+// options. Out: the selector's text. Refuses a selector that would match more pods than the named
+// ones.
 
 import type { LabelSelector } from '../../api/retina/labelSelector.ts'
 import { CommandFailure } from '../../model/errors.ts'
