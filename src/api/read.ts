@@ -2,9 +2,9 @@
 // rejection. Later stages do not depend on the kind.
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
-import { toIntent } from './packetcapture/spec.ts'
-import { readPacketCaptureConfig } from './packetcaptureconfig/spec.ts'
-import { retinaIntent } from './retina/spec.ts'
+import { parsePacketCapture } from './packetcapture/spec.ts'
+import { parsePacketCaptureConfig } from './packetcaptureconfig/spec.ts'
+import { parseRetinaCapture } from './retina/spec.ts'
 
 /** What the meaning of a spec depends on besides the spec. */
 export type ReadContext = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'namespaceLabels'>
@@ -12,10 +12,10 @@ export type ReadContext = Pick<World, 'node' | 'settings' | 'nodeLabels' | 'name
 export function readCapture(document: CaptureDocument, context: ReadContext): Intent | Rejection {
   switch (document.kind) {
     case 'PacketCapture':
-      return toIntent(document, context.settings)
+      return parsePacketCapture(document, context.settings)
     case 'Capture':
-      return retinaIntent(document, context)
+      return parseRetinaCapture(document, context)
     case 'PacketCaptureConfig':
-      return readPacketCaptureConfig(document, context.settings)
+      return parsePacketCaptureConfig(document, context.settings)
   }
 }

@@ -55,10 +55,10 @@ export class Configuration implements AsyncDisposable {
   #readAgain(): void {
     const { settings, warnings, isReadable } = this.#readIfThere()
     const isNew = JSON.stringify(isReadable ? settings : this.#settings) !== JSON.stringify(this.#settings)
-    const isToldAnew = JSON.stringify(warnings) !== JSON.stringify(this.#warnings)
+    const hasNewWarnings = JSON.stringify(warnings) !== JSON.stringify(this.#warnings)
     this.#warnings = warnings
     if (isReadable) this.#settings = settings
-    if (isNew || isToldAnew) this.#listener()
+    if (isNew || hasNewWarnings) this.#listener()
   }
 
   #readIfThere(): ReadSettings {

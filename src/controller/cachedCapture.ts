@@ -4,10 +4,10 @@
 import type { KubeObject } from '../kube/informer.ts'
 import { stripManagedFields } from '../kube/stripManagedFields.ts'
 import type { PacketCaptureStatus } from '../model/status.ts'
-import type { ForeignCapture, PacketCapture } from '../model/world.ts'
+import type { OtherCapture, PacketCapture } from '../model/world.ts'
 import { cachedFile, type FileStatusObject, noCounts, waiting } from './cachedNodeStatus.ts'
 
-type CachedOtherCapture = ForeignCapture & KubeObject & { readonly status?: object }
+type CachedOtherCapture = OtherCapture & KubeObject & { readonly status?: object }
 type CachedPacketCapture = PacketCapture & KubeObject & { readonly status?: PacketCaptureStatus }
 
 export type CachedCapture = CachedPacketCapture | CachedOtherCapture

@@ -8,10 +8,8 @@ import { resultsOf } from '../api/packetcaptureconfig/results.ts'
 import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
 import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
-import { isoTime } from '../model/time.ts'
+import { isoTime, never } from '../model/time.ts'
 import type { CachedCapture } from './cachedCapture.ts'
-
-const never = Number.POSITIVE_INFINITY
 
 export function reconcile({ capture, previous, ...input }: ReconcileInput): Reconciliation {
   switch (capture.kind) {

@@ -40,8 +40,8 @@ export type EngineDeps = {
 /** The sleep after a turn. `turnMs`, `changes`: when the turn began, and the change counter then. */
 type PlannedSleep = { readonly turnMs: number; readonly changes: string; readonly wakeAtMs: number; readonly longestMs: number }
 
-const settledMs = 60_000 // longest sleep after a turn without actions
-const unsettledMs = 5_000 // longest sleep after a turn with actions, or whose report was not published
+const idleIntervalMs = 60_000 // longest sleep after a turn without actions
+const busyIntervalMs = 5_000 // longest sleep after a turn with actions, or whose report was not published
 
 export class Engine implements TurnListeners {
   readonly #deps: EngineDeps
@@ -140,8 +140,10 @@ export class Engine implements TurnListeners {
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#artifacts.start(job)
-    const isSettled = decision.actions.length === 0 && decision.halts.size === 0 && this.#publishError === undefined
-    this.#sleep({ turnMs, changes, wakeAtMs: decision.wakeAtMs, longestMs: isSettled ? settledMs : unsettledMs }).catch(this.#ended.reject)
+    const isIdle = decision.actions.length === 0 && decision.halts.size === 0 && this.#publishError === undefined
+    this.#sleep({ turnMs, changes, wakeAtMs: decision.wakeAtMs, longestMs: isIdle ? idleIntervalMs : busyIntervalMs }).catch(
+      this.#ended.reject,
+    )
     onTurn((performance.now() - startedMs) / 1_000)
   }
 

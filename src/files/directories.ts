@@ -40,20 +40,20 @@ export function makeFolder(captureDir: string, capture: FolderOwner): string {
   return folder
 }
 
-/** Every directory under captureDir with a state file. `foreign`: those whose state file names another capture, such as a copy. */
-export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, FoundFolder>; readonly foreign: readonly string[] } {
+/** Every directory under captureDir with a state file. `others`: those whose state file names another capture, such as a copy. */
+export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, FoundFolder>; readonly others: readonly string[] } {
   const found = new Map<string, FoundFolder>()
-  const foreign: string[] = []
+  const others: string[] = []
   for (const namespace of subdirectories(captureDir)) {
     for (const name of subdirectories(join(captureDir, namespace))) {
       const directory = join(captureDir, namespace, name)
       const state = readState(directory)
       const key = captureKey({ namespace, name })
       if (state && captureKey(state.capture) === key) found.set(key, { directory, state })
-      else if (state) foreign.push(directory)
+      else if (state) others.push(directory)
     }
   }
-  return { found, foreign }
+  return { found, others }
 }
 
 /** Removes a capture's directory, if it has a state file, and the namespace's directory if that is empty afterwards. */

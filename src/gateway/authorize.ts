@@ -3,7 +3,7 @@
 // same answer, until the user's right is confirmed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reviews, Right, User } from '../auth/reviews.ts'
-import { apiCalled, resourceOf } from '../kube/resources.ts'
+import { apiFromPathSegment, resourceOf } from '../kube/resources.ts'
 import type { GatewayRefusal } from '../model/codes.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
@@ -44,7 +44,7 @@ export async function withAuthorization(
 ): Promise<FastifyReply> {
   const { reviews, group, cluster, metrics, log } = deps
   const { ns, kind = 'packetcaptures', name } = request.params
-  const api = apiCalled(kind)
+  const api = apiFromPathSegment(kind)
   if (api === undefined) return reply.code(404).send('Not found\n')
   const namespace = api === 'PacketCaptureConfig' ? '' : ns
   const user = await userOf(request, reviews)

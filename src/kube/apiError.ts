@@ -13,13 +13,13 @@ export class ApiRefusal extends ExpectedError {
   override readonly name = 'Refused'
   readonly status: number
   readonly said: string
-  readonly wishMs: number
+  readonly retryAfterMs: number
 
   constructor({ status, said, path, retryAfter }: ApiRefusalOptions) {
     super(`Cannot read ${path}: the API server answered ${status}, ${said}`)
     this.status = status
     this.said = said
-    this.wishMs = Math.max(0, Math.min(retryAfterMsMax, (Number(retryAfter) || 0) * 1_000))
+    this.retryAfterMs = Math.max(0, Math.min(retryAfterMsMax, (Number(retryAfter) || 0) * 1_000))
   }
 
   /** The object is missing. A 404 without details means that the resource itself is not served. */
@@ -42,6 +42,6 @@ export async function apiRefusalOf(response: IncomingMessage, path: string): Pro
 
 /** `failures` so far, the first of them is 0; `random` is from 0 to 1. */
 export function waitMsAfter(error: unknown, failures: number, random: number): number {
-  const wishMs = error instanceof ApiRefusal ? error.wishMs : 0
-  return wishMs + doubledMs(failures + 1, retryDelayMs) * random
+  const retryAfterMs = error instanceof ApiRefusal ? error.retryAfterMs : 0
+  return retryAfterMs + doubledMs(failures + 1, retryDelayMs) * random
 }

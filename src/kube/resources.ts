@@ -19,13 +19,13 @@ export function resourceOf(api: Api, group: string): { readonly group: string; r
 }
 
 /** The kind in the gateway's paths: packetcaptures, captures.retina.sh, packetcaptureconfigs.networking.packet.io. */
-export function addressWord(api: Api): string {
+export function pathSegmentOf(api: Api): string {
   return api === 'PacketCapture' ? plural(api) : `${plural(api)}.${resourceOf(api, '').group}`
 }
 
 /** undefined: no kind has this path segment. */
-export function apiCalled(word: string): Api | undefined {
-  return apis.find(api => addressWord(api) === word)
+export function apiFromPathSegment(word: string): Api | undefined {
+  return apis.find(api => pathSegmentOf(api) === word)
 }
 
 /** The apiVersion of the kind's objects. */

@@ -27,11 +27,11 @@ export class SilentWatch extends ExpectedError {
 
 export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptions): AsyncGenerator<WatchEvent> {
   const startedMs = performance.now()
-  const silence = new AbortController()
-  const timer = setTimeout(() => silence.abort(), silentMsMax)
+  const idle = new AbortController()
+  const timer = setTimeout(() => idle.abort(), silentMsMax)
   let hasEvent = false
   try {
-    const lines = createInterface({ input: await open(silence.signal), crlfDelay: Number.POSITIVE_INFINITY })
+    const lines = createInterface({ input: await open(idle.signal), crlfDelay: Number.POSITIVE_INFINITY })
     lines.on('error', () => {}) // the loop throws the error; without a listener an error after the loop would end the process
     for await (const line of lines) {
       timer.refresh()
@@ -39,11 +39,11 @@ export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptio
       yield JSON.parse(line) as WatchEvent
     }
   } catch (error) {
-    if (!silence.signal.aborted) throw error
+    if (!idle.signal.aborted) throw error
     throw new SilentWatch(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
   } finally {
     clearTimeout(timer)
-    silence.abort() // closes the connection if the caller stopped reading
+    idle.abort() // closes the connection if the caller stopped reading
   }
   if (!hasEvent && performance.now() - startedMs < shortWatchMs) throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
 }

@@ -2,7 +2,7 @@
 // a document with an error is not among them. Accepts any selector and expression, as an API server does: a wrong one becomes the
 // capture's state Error.
 import { isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document as YamlDocument } from 'yaml'
-import type { ForeignCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
+import type { OtherCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { brokenRules } from './celRules.ts'
 import { didYouMean } from './didYouMean.ts'
 import { type DocumentPlace, explainError, type Path, type Problem, problem } from './problem.ts'
@@ -16,7 +16,7 @@ type NamedDocument = {
 }
 
 /** With the schema's defaults, its namespace included. */
-export type Document = (Omit<PacketCapture, 'metadata'> | Omit<ForeignCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
+export type Document = (Omit<PacketCapture, 'metadata'> | Omit<OtherCapture, 'metadata'> | Omit<WorkloadEndpoint, 'metadata'>) & {
   readonly metadata: NamedDocument
 }
 

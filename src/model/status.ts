@@ -57,7 +57,7 @@ export type ArtifactStatus = {
 export type Problem = { readonly reason: ProblemReason; readonly message: string; readonly wording?: string }
 
 /** A capture with a limit of tries has no open tap yet. `isGivenUp`: the limit is reached. */
-export type Failing = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
+export type RetryState = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
 
 /** What a node reports of one capture: its element of status.files, and what the fold needs beside it. */
 export type CaptureStatusElement = FileStatus & {
@@ -68,7 +68,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly problems: readonly Problem[]
   readonly wording?: string // of the message, as in Problem
   readonly artifact?: ArtifactStatus // of kinds that have one
-  readonly failing?: Failing
+  readonly failing?: RetryState
 }
 
 export type Condition = {

@@ -26,14 +26,14 @@ export type PacketCapture = {
 }
 
 /** A capture of another API, as its CRD describes it: src/api reads its spec. */
-export type ForeignCapture = {
+export type OtherCapture = {
   readonly apiVersion: string
   readonly kind: Exclude<Api, 'PacketCapture'>
   readonly metadata: ObjectMeta
   readonly spec: Readonly<Record<string, unknown>>
 }
 
-export type CaptureDocument = PacketCapture | ForeignCapture
+export type CaptureDocument = PacketCapture | OtherCapture
 
 export type PacketCaptureSpec = {
   readonly selector?: string

@@ -1,5 +1,5 @@
 // Resolves an endpoint to the interface to tap.
-// In: a tap's spec, and the interfaces of this node, which one NodeScan reads once for many specs of a turn.
+// In: a tap's spec, and the interfaces of this node, which one InterfaceResolver reads once for many specs of a turn.
 // Out: an interface, its network namespace, and from which side it sees the pod.
 // 1. By the derived name (Calico's), if an interface of this namespace has it.
 // 2. Else by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
@@ -20,7 +20,7 @@ export type InterfaceMatch = {
   readonly insideIsPod: boolean
 }
 
-export class NodeScan {
+export class InterfaceResolver {
   readonly #driver: Pick<Driver, 'links'>
   readonly #namespaces: NamespaceScan
   #links: Promise<readonly Link[]> | undefined

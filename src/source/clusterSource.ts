@@ -37,7 +37,7 @@ type LabelPrefix = (typeof prefixes)[number]
 type ListedObjects<T> = T & KubeObject
 
 export class ClusterSource implements Source {
-  readonly #parts: ClusterSourceDeps
+  readonly #deps: ClusterSourceDeps
   readonly #captures: readonly Informer<ListedObjects<CaptureDocument>>[] // one for each kind
   readonly #pods: Informer<ListedObjects<Pod>>
   readonly #node: Informer<Labelled> | undefined // only if a served kind may select nodes
@@ -48,9 +48,9 @@ export class ClusterSource implements Source {
   #hostVeth: World['hostVeth'] | undefined // undefined until Calico's configuration was read
   #listener: () => void = () => {}
 
-  constructor(parts: ClusterSourceDeps) {
-    this.#parts = parts
-    const { kube, clock, node, group, apis, log } = parts
+  constructor(deps: ClusterSourceDeps) {
+    this.#deps = deps
+    const { kube, clock, node, group, apis, log } = deps
     this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
     this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: trimPod })
     if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
@@ -67,7 +67,7 @@ export class ClusterSource implements Source {
   }
 
   snapshot(): World {
-    const { node, settings, hostInterfaces } = this.#parts
+    const { node, settings, hostInterfaces } = this.#deps
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     this.#watchLabels(captures)
     const needed = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
@@ -111,7 +111,7 @@ export class ClusterSource implements Source {
   }
 
   #follow<T extends KubeObject>(what: string, options: Omit<InformerOptions<T>, 'kube' | 'clock'>): Informer<T> {
-    const { kube, clock, log } = this.#parts
+    const { kube, clock, log } = this.#deps
     const watch = new Informer<T>({ ...options, kube, clock, onState: informerLog(log, what) })
     watch.onChange(() => this.#listener())
     watch.start()

@@ -12,7 +12,7 @@ export function retainMissing(
   before: ReadonlyMap<string, RetainedDocument>,
   documents: ReadonlyMap<string, Document>,
   nowMs: number,
-): { standing: Map<string, RetainedDocument>; wakeAtMs: number } {
+): { retained: Map<string, RetainedDocument>; wakeAtMs: number } {
   const missing = [...before].flatMap(
     ([key, { document, goneSinceMs = nowMs }]): [string, RetainedDocument & { goneSinceMs: number }][] => {
       // A clock that is set back must not extend the grace.
@@ -21,5 +21,5 @@ export function retainMissing(
     },
   )
   const present = [...documents].map(([key, document]): [string, RetainedDocument] => [key, { document }])
-  return { standing: new Map([...present, ...missing]), wakeAtMs: Math.min(...missing.map(([, { goneSinceMs }]) => goneSinceMs + graceMs)) }
+  return { retained: new Map([...present, ...missing]), wakeAtMs: Math.min(...missing.map(([, { goneSinceMs }]) => goneSinceMs + graceMs)) }
 }

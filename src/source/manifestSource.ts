@@ -27,31 +27,31 @@ export type ManifestSourceDeps = {
 }
 
 export class ManifestSource implements Source {
-  readonly #parts: ManifestSourceDeps
+  readonly #deps: ManifestSourceDeps
   readonly #watcher: FSWatcher
   readonly #stop = new AbortController()
-  readonly #lookAgain: () => Promise<void>
+  readonly #requestRead: () => Promise<void>
   #files: ManifestFiles = new Map()
-  #standing: ReadonlyMap<string, RetainedDocument> = new Map()
+  #retained: ReadonlyMap<string, RetainedDocument> = new Map()
   #captures: readonly PacketCapture[] = []
   #wake = new AbortController() // ends the wait for a missing document's grace
   #listener: () => void = () => {}
   #troubles: ReadonlyMap<string, string> = new Map() // each is logged once: message → the system's error
 
-  private constructor(parts: ManifestSourceDeps) {
-    this.#parts = parts
-    this.#lookAgain = singleFlight(() => this.#read())
-    this.#watcher = watch(parts.directory, { ignoreInitial: true, depth: 1 })
+  private constructor(deps: ManifestSourceDeps) {
+    this.#deps = deps
+    this.#requestRead = singleFlight(() => this.#read())
+    this.#watcher = watch(deps.directory, { ignoreInitial: true, depth: 1 })
   }
 
   /** Resolves after the first read. Refuses a directory that cannot be read. */
-  static async open(parts: ManifestSourceDeps): Promise<ManifestSource> {
-    await readdir(parts.directory)
-    const manifests = new ManifestSource(parts)
-    manifests.#watcher.on('error', error => parts.log.error({ err: error, directory: parts.directory }, 'watching manifests failed'))
+  static async open(deps: ManifestSourceDeps): Promise<ManifestSource> {
+    await readdir(deps.directory)
+    const manifests = new ManifestSource(deps)
+    manifests.#watcher.on('error', error => deps.log.error({ err: error, directory: deps.directory }, 'watching manifests failed'))
     await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
-    manifests.#watcher.on('all', () => void manifests.#lookAgain())
-    await manifests.#lookAgain()
+    manifests.#watcher.on('all', () => void manifests.#requestRead())
+    await manifests.#requestRead()
     return manifests
   }
 
@@ -61,13 +61,13 @@ export class ManifestSource implements Source {
 
   /** The capture's ttl passed: it leaves the world although its manifest stays. */
   expire(key: string): void {
-    this.#parts.identities.expire(key)
+    this.#deps.identities.expire(key)
     this.#identify()
     this.#listener()
   }
 
   snapshot(): World {
-    const { node, settings } = this.#parts
+    const { node, settings } = this.#deps
     return {
       node,
       settings: settings(),
@@ -94,19 +94,19 @@ export class ManifestSource implements Source {
     const before = this.#files
     const unread = await this.#readFiles()
     this.#logProblems(before)
-    const { standing, wakeAtMs } = retainMissing(this.#standing, byKey(this.#files), this.#parts.clock.now())
-    this.#standing = standing
+    const { retained, wakeAtMs } = retainMissing(this.#retained, byKey(this.#files), this.#deps.clock.now())
+    this.#retained = retained
     this.#identify()
-    const troubles = { 'manifests not readable, all stays as it is': unread, 'identities not stored': this.#parts.identities.unstored }
+    const troubles = { 'manifests not readable, all stays as it is': unread, 'identities not stored': this.#deps.identities.unstored }
     this.#logTroubles(troubles)
-    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#parts.clock.now() + retryDelayMs) : wakeAtMs)
+    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#deps.clock.now() + retryDelayMs) : wakeAtMs)
     this.#listener()
   }
 
   /** Why the manifests cannot be read; undefined: they were read. */
   async #readFiles(): Promise<string | undefined> {
     try {
-      this.#files = await readManifestFiles(this.#parts.directory, this.#files)
+      this.#files = await readManifestFiles(this.#deps.directory, this.#files)
       return undefined
     } catch (error) {
       return osErrorMessage(error)
@@ -114,14 +114,11 @@ export class ManifestSource implements Source {
   }
 
   #identify(): void {
-    this.#captures = this.#parts.identities.assign(
-      this.#documents('PacketCapture') as unknown as CaptureManifest[],
-      this.#parts.clock.now(),
-    )
+    this.#captures = this.#deps.identities.assign(this.#documents('PacketCapture') as unknown as CaptureManifest[], this.#deps.clock.now())
   }
 
   #documents(kind: Document['kind']): Document[] {
-    return [...this.#standing.values()].map(({ document }) => document).filter(document => document.kind === kind)
+    return [...this.#retained.values()].map(({ document }) => document).filter(document => document.kind === kind)
   }
 
   #wakeAt(atMs: number): void {
@@ -129,23 +126,23 @@ export class ManifestSource implements Source {
     this.#wake = new AbortController()
     if (atMs === Number.POSITIVE_INFINITY) return
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    void this.#parts.clock.sleepUntil(atMs, signal).then(() => (signal.aborted ? undefined : this.#lookAgain()))
+    void this.#deps.clock.sleepUntil(atMs, signal).then(() => (signal.aborted ? undefined : this.#requestRead()))
   }
 
   #logTroubles(found: Readonly<Record<string, string | undefined>>): void {
     const before = this.#troubles
     this.#troubles = new Map(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined))
     for (const [message, error] of this.#troubles)
-      if (before.get(message) !== error) this.#parts.log.error({ error, directory: this.#parts.directory }, message)
+      if (before.get(message) !== error) this.#deps.log.error({ error, directory: this.#deps.directory }, message)
   }
 
   #logProblems(before: ManifestFiles): void {
     for (const [name, file] of this.#files) {
       if (file === before.get(name)) continue
-      for (const problem of file.problems) this.#parts.log.error({ file: name, problem }, 'manifest refused, its last good state stays')
-      if (file.problems.length === 0) this.#parts.log.info({ file: name, documents: file.documents.length }, 'manifest read')
+      for (const problem of file.problems) this.#deps.log.error({ file: name, problem }, 'manifest refused, its last good state stays')
+      if (file.problems.length === 0) this.#deps.log.info({ file: name, documents: file.documents.length }, 'manifest read')
     }
-    for (const name of before.keys()) if (!this.#files.has(name)) this.#parts.log.info({ file: name }, 'manifest gone')
+    for (const name of before.keys()) if (!this.#files.has(name)) this.#deps.log.info({ file: name }, 'manifest gone')
   }
 }
 

@@ -34,7 +34,7 @@ function codeIn(error: unknown, depth = 0): string | undefined {
 }
 
 /** Whether a retry may succeed after this HTTP status. */
-export function isPassing(status: number): boolean {
+export function isRetryableStatus(status: number): boolean {
   return status >= 500 || status === 408 || status === 429
 }
 

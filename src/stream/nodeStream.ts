@@ -9,7 +9,7 @@ import { linksIfThere } from '../driver/linksIfThere.ts'
 import { isExpected, StreamError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { TurnListeners } from '../model/turnListener.ts'
-import { NodeScan } from '../netdev/interfaceResolver.ts'
+import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
 import { interfaceBlock, sectionOf } from '../pcap/fileHeader.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
@@ -104,12 +104,12 @@ class NodeStreamSession implements NodeStream {
     this.#retries.retain(wanted)
     const nowMs = this.#deps.clock.now()
     const missing = [...wanted.values()].filter(({ id }) => !this.#taps.has(id) && this.#retries.isDue(id, nowMs))
-    const scan = new NodeScan(this.#deps.driver)
+    const scan = new InterfaceResolver(this.#deps.driver)
     await Promise.all(missing.map(spec => this.#open(spec, scan, pipeBytesFor(wanted.size))))
     this.#finishIfOver()
   }
 
-  async #open(spec: TapSpec, scan: NodeScan, pipeBytes: number): Promise<void> {
+  async #open(spec: TapSpec, scan: InterfaceResolver, pipeBytes: number): Promise<void> {
     const { driver, budget } = this.#deps
     let lease: RingLease | undefined // returned if the tap does not open
     try {

@@ -12,14 +12,14 @@ import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
-export type StoredCapture = { readonly folder: CaptureFolder; readonly group: LimitGroup }
+export type CaptureHandle = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
 type CaptureStoreDeps = { readonly driver: Driver; readonly clock: Clock; readonly node: string; readonly log: Logger }
 
 export class CaptureStore {
   readonly #deps: CaptureStoreDeps
   readonly #captureDir: string
-  readonly #captures = new Map<string, StoredCapture>() // by capture key
+  readonly #captures = new Map<string, CaptureHandle>() // by capture key
   readonly #unsaved = new Set<CaptureFolder>() // their state file would not survive a power cut yet
 
   private constructor(deps: CaptureStoreDeps, captureDir: string) {
@@ -30,8 +30,8 @@ export class CaptureStore {
   /** Adopts the captures of an earlier run under captureDir: repairs files and continues counters. */
   static async open(deps: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
     const captures = new CaptureStore(deps, captureDir)
-    const { found, foreign } = listFolders(captureDir)
-    for (const directory of foreign) deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
+    const { found, others } = listFolders(captureDir)
+    for (const directory of others) deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
     for (const [key, { directory, state }] of found) {
       if (state.capture.uid === '')
         deps.log.error({ capture: key, directory }, 'state file not readable, its files stay and belong to the next capture of that name')
@@ -51,7 +51,7 @@ export class CaptureStore {
   }
 
   /** For a tap that opens. */
-  open({ capture, captureKey }: TapSpec): StoredCapture {
+  open({ capture, captureKey }: TapSpec): CaptureHandle {
     const stored = this.#captures.get(captureKey)
     const nowMs = this.#deps.clock.now()
     if (stored?.folder.capture.uid === capture.uid) {

@@ -9,7 +9,7 @@ import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 
 const retryDelayMs = 5_000 // after a failed write
-const settledMs = 2_000 // a write that fails again after a retry fails sooner
+const retryProbationMs = 2_000 // a write that fails again after a retry fails sooner
 const quickMs = 2_000 // after a shorter time between two rotations more files are queued
 const queueLength = { usual: 1, quick: 4 } as const
 const noRoomCodes = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE']
@@ -151,8 +151,8 @@ export class TapFiles {
 
   #checkFailure({ message, retryAtMs, retriedAtMs = 0 }: FileFailure, nowMs: number): void {
     // A time further away than the longest wait means that the clock was set: the wait is over.
-    const isSettled = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + settledMs)
-    if (isSettled) this.#failure = undefined
+    const hasRecovered = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + retryProbationMs)
+    if (hasRecovered) this.#failure = undefined
     else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryDelayMs)) this.#retry(message, nowMs)
   }
 

@@ -12,7 +12,7 @@ import type { ArtifactResult } from '../model/artifact.ts'
 import type { CloseReason } from '../model/codes.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, TapSpec } from '../model/tap.ts'
-import { NodeScan } from '../netdev/interfaceResolver.ts'
+import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { CaptureStore } from './captureStore.ts'
@@ -91,7 +91,7 @@ export class TapManager implements AsyncDisposable {
   async apply(actions: readonly Action[]): Promise<void> {
     if (actions.length === 0) return
     await this.#releasing
-    const scan = new NodeScan(this.#deps.driver)
+    const scan = new InterfaceResolver(this.#deps.driver)
     await Promise.all(actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)))
     for (const action of actions) if (action.kind === 'forget') this.#store.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
@@ -149,7 +149,7 @@ export class TapManager implements AsyncDisposable {
     await this.stop()
   }
 
-  async #open(spec: TapSpec, scan: NodeScan): Promise<void> {
+  async #open(spec: TapSpec, scan: InterfaceResolver): Promise<void> {
     try {
       const { folder, group } = this.#store.open(spec)
       const isCounting = [...this.#taps.values()].some(tap => tap.spec.captureKey === spec.captureKey)
@@ -161,7 +161,7 @@ export class TapManager implements AsyncDisposable {
           folder,
           group,
           node: this.#deps.node,
-          resolve: wanted => (wanted === spec ? scan : new NodeScan(this.#deps.driver)).find(wanted),
+          resolve: wanted => (wanted === spec ? scan : new InterfaceResolver(this.#deps.driver)).find(wanted),
           onChange: () => this.#listener(),
           onMoved: () => this.#store.saveOne(folder, false),
           onLimit: limit => this.#limitReached(spec, limit),

@@ -3,7 +3,7 @@ import test from 'ava'
 import { annotationsWith } from '../../src/api/retina/passAnnotation.ts'
 import { nodeStatuses } from '../../src/core/status/nodeStatus.ts'
 import { defaultSettings } from '../../src/model/settings.ts'
-import type { ForeignCapture, ObjectMeta } from '../../src/model/world.ts'
+import type { ObjectMeta, OtherCapture } from '../../src/model/world.ts'
 import { endpoint, node, noonMs, world } from '../support/worlds/documents.ts'
 import { emptyNode } from '../support/worlds/node.ts'
 import { decide } from '../support/worlds/reader.ts'
@@ -12,7 +12,7 @@ import { turn } from '../support/worlds/turns.ts'
 const pods = [endpoint('web-0', { app: 'web' }, { namespace: 'shop' })]
 const key = 'shop.retina.sh/a'
 
-function capture(nodes: readonly string[] | undefined, more: Partial<ObjectMeta> = {}, sinceMs = noonMs): ForeignCapture {
+function capture(nodes: readonly string[] | undefined, more: Partial<ObjectMeta> = {}, sinceMs = noonMs): OtherCapture {
   const pass = nodes && { annotations: annotationsWith({}, { uid: 'u', generation: 1, sinceMs, nodes }) }
   const names = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: new Date(noonMs).toISOString() }
   const captureConfiguration = { captureTarget: { podSelector: {} }, captureOption: { duration: '10s' }, includeMetadata: false }
@@ -20,9 +20,9 @@ function capture(nodes: readonly string[] | undefined, more: Partial<ObjectMeta>
   return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...pass, ...more }, spec }
 }
 
-const at = (document: ForeignCapture, captureJobNumLimit = 1) =>
+const at = (document: OtherCapture, captureJobNumLimit = 1) =>
   world([], pods, { captures: [document], settings: { ...defaultSettings, captureJobNumLimit } })
-const actionsAt = (document: ForeignCapture, limit?: number) =>
+const actionsAt = (document: OtherCapture, limit?: number) =>
   turn(at(document, limit), emptyNode, noonMs).decision.actions.map(({ kind }) => kind)
 
 test('without a limit a capture begins at once, whatever its annotations say', t => {

@@ -3,7 +3,7 @@
 // (test/integration/deploy/retina.test.ts); a PacketCaptureConfig is made by administrators alone (test/integration/deploy/packetCaptureConfig.test.ts).
 import test from 'ava'
 import { evaluate } from '../../src/engine/evaluate.ts'
-import type { CaptureDocument, ForeignCapture, World } from '../../src/model/world.ts'
+import type { CaptureDocument, OtherCapture, World } from '../../src/model/world.ts'
 import { capture, endpoint, noonMs, world } from '../support/worlds/documents.ts'
 import { emptyNode } from '../support/worlds/node.ts'
 
@@ -60,7 +60,7 @@ test('a PacketCapture of everything takes the pod of its own namespace: the atte
   t.deepEqual(tapped(capture('mine', {}, { namespace: 'shop' })), [own])
 })
 
-const retina = (captureTarget: object, captureOption: object = {}, more: object = {}): ForeignCapture => ({
+const retina = (captureTarget: object, captureOption: object = {}, more: object = {}): OtherCapture => ({
   apiVersion: 'retina.sh/v1alpha1',
   kind: 'Capture',
   metadata: { name: 'mine', namespace: 'shop', uid: 'r', generation: 1, creationTimestamp: new Date(noonMs).toISOString() },
@@ -69,7 +69,7 @@ const retina = (captureTarget: object, captureOption: object = {}, more: object 
     outputConfiguration: { hostPath: 'mine' },
   },
 })
-const captures: readonly (readonly [what: string, document: ForeignCapture])[] = [
+const captures: readonly (readonly [what: string, document: OtherCapture])[] = [
   ['all pods', retina({ podSelector: {} })],
   ['pods by a label of others', retina({ podSelector: { matchExpressions: [{ key: 'app', operator: 'Exists' }] } })],
   ['a pod of another namespace by its name', retina({ podNames: ['bank-0', 'bank.bank-0', 'bank/bank-0', 'vault-0'] })],

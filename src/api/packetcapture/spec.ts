@@ -11,7 +11,7 @@ import { readOutput } from '../output.ts'
 import { filtersExpression } from './filters.ts'
 import { readSchedule, readTime } from './time.ts'
 
-export function toIntent(document: PacketCapture, settings: Settings): Intent | Rejection {
+export function parsePacketCapture(document: PacketCapture, settings: Settings): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)

@@ -7,7 +7,7 @@ import { type Intent, type Rejection, rejectionOf, type Scope, snapLengthMax } f
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Settings } from '../../model/settings.ts'
 import { filterInstructions } from '../../model/tap.ts'
-import type { ForeignCapture } from '../../model/world.ts'
+import type { OtherCapture } from '../../model/world.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'
 import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
@@ -19,7 +19,7 @@ const startMs = 300_000 // nodes and pods that appear later do not take part, so
 const fileAgeMsMax = 3_153_600_000_000 // a hundred years: files are not rotated by age, because they are merged at the end
 const forms = ['pcap', 'text', 'stdout'] as const
 
-export function readPacketCaptureConfig({ metadata, spec }: ForeignCapture, settings: Settings): Intent | Rejection {
+export function parsePacketCaptureConfig({ metadata, spec }: OtherCapture, settings: Settings): Intent | Rejection {
   const { name, uid, generation, creationTimestamp } = metadata
   const capture: CaptureRef = { api: 'PacketCaptureConfig', namespace: '', name, uid }
   const key = captureKey(capture)

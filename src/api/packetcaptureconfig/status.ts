@@ -3,9 +3,9 @@
 // A node without a report is waited for while it can still begin.
 
 import type { Intent, Rejection } from '../../model/capture.ts'
-import type { ArtifactStatus, Failing, FileStatus } from '../../model/status.ts'
+import type { ArtifactStatus, FileStatus, RetryState } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
-import { isoTime } from '../../model/time.ts'
+import { isoTime, never } from '../../model/time.ts'
 import { firstReportMs } from '../reconciliation.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
@@ -25,7 +25,7 @@ export type PacketCaptureConfigStatus = {
 export type ConfigRow = {
   readonly file: Pick<FileStatus, 'node' | 'state' | 'message' | 'endpoints'>
   readonly artifact?: ArtifactStatus
-  readonly failing?: Failing
+  readonly failing?: RetryState
   readonly isListed: boolean
   readonly isRejected: boolean
   readonly silentSinceMs?: number
@@ -41,10 +41,9 @@ export type ConfigInput = {
 
 type StatusText = { readonly node: string; readonly state: NodeState; readonly file: NodeFile; readonly message?: string }
 
-export const inTheLog = 'Packet capture logs are in stdout format'
+export const stdoutMessage = 'Packet capture logs are in stdout format'
 export const deleted = 'The file was deleted: the node keeps its newest ones only (MAX_CAPTURE_FILES)'
 const lateMs = 30_000 // a node reports the end of its capture within this time
-const never = Number.POSITIVE_INFINITY
 
 export function packetCaptureConfigStatus({ read, rows, addresses, previous, nowMs }: ConfigInput): {
   readonly status: PacketCaptureConfigStatus
@@ -153,7 +152,7 @@ function fileOf(read: Intent, { files: [file] }: ArtifactStatus): NodeFile {
 }
 
 function noFile(read: Intent, status: NodeState): NodeFile {
-  return { status, output_file: isPrinted(read) ? inTheLog : '', file_size: 0 }
+  return { status, output_file: isPrinted(read) ? stdoutMessage : '', file_size: 0 }
 }
 
 function isPrinted({ artifact }: Intent): boolean {

@@ -5,11 +5,11 @@
 import { withUploads } from '../../core/status/uploads.ts'
 import type { CaptureEvent } from '../../model/event.ts'
 import { claimField, outputFields } from '../../model/output.ts'
+import { never } from '../../model/time.ts'
 import { retinaFinalizer as finalizer } from '../../model/wellKnown.ts'
 import { firstReportMs, type NodeObservation, type ReconcileInput, type Reconciliation, type UploadResults } from '../reconciliation.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
 
-const never = Number.POSITIVE_INFINITY
 const flushMs = 1_800_000 // Retina's grace period
 
 export function reconcileRetinaCapture({

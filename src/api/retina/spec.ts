@@ -4,7 +4,7 @@ import { type Intent, type Rejection, snapLengthMax, type Window } from '../../m
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Quota } from '../../model/quota.ts'
 import type { Settings } from '../../model/settings.ts'
-import type { ForeignCapture, ObjectMeta, World } from '../../model/world.ts'
+import type { ObjectMeta, OtherCapture, World } from '../../model/world.ts'
 import { at, isGiven } from '../fields.ts'
 import { readOutput } from '../output.ts'
 import { readGoDuration } from './duration.ts'
@@ -43,7 +43,7 @@ type OutputConfiguration = Readonly<Record<string, unknown>> & { readonly hostPa
 // Nodes begin within this time of each other. A node that finds its first pod later ends with the others.
 const beginMs = 30_000
 
-export function retinaIntent(document: ForeignCapture, context: ReadContext): Intent | Rejection {
+export function parseRetinaCapture(document: OtherCapture, context: ReadContext): Intent | Rejection {
   const { namespace, name, uid, generation } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
@@ -55,7 +55,7 @@ export function retinaIntent(document: ForeignCapture, context: ReadContext): In
   }
 }
 
-function readSpec({ metadata, spec }: ForeignCapture, context: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
+function readSpec({ metadata, spec }: OtherCapture, context: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
   const { captureConfiguration = {}, outputConfiguration = {}, cleanUpAfterUpload = false } = spec as Spec
   const option = captureConfiguration.captureOption ?? {}
   const interfaces = (option.interfaces ?? []).map(name => name.trim()).filter(name => name !== '')

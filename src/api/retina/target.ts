@@ -14,14 +14,14 @@ export type CaptureTarget = {
   readonly podNames?: readonly string[] | null
 }
 
-export type NodePlace = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
+export type TargetContext = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
 
 export type ReadTarget = Pick<Intent, 'scope' | 'selector' | 'matches'>
 
 const noTarget: Scope = { kind: 'Namespaces', names: [] }
 
 /** A selector written as {} is present and matches everything. */
-export function readTarget(target: CaptureTarget, interfaces: readonly string[], context: NodePlace): ReadTarget {
+export function readTarget(target: CaptureTarget, interfaces: readonly string[], context: TargetContext): ReadTarget {
   const { nodeSelector, namespaceSelector, podSelector } = target
   const podNames = target.podNames ?? []
   checkTarget(target)
@@ -51,7 +51,7 @@ function checkTarget({ nodeSelector, namespaceSelector, podSelector, podNames }:
     throw new RangeError('PodNames is not compatible with NamespaceSelector or PodSelector, please use one or the other')
 }
 
-function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: NodePlace): ReadTarget {
+function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: TargetContext): ReadTarget {
   const nodes = readSelector('nodeSelector', selector)
   const names = interfaces.includes('any') ? [] : interfaces
   const host: Scope = names.length === 0 ? { kind: 'Host' } : { kind: 'Host', interfaces: names }
@@ -62,7 +62,7 @@ function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeL
   }
 }
 
-function namespacesOf(selector: LabelSelector, { namespaceLabels }: NodePlace): { names: string[]; text: string } {
+function namespacesOf(selector: LabelSelector, { namespaceLabels }: TargetContext): { names: string[]; text: string } {
   const namespaces = readSelector('namespaceSelector', selector)
   const names = [...namespaceLabels].filter(([, labels]) => namespaces.matches(labelIn(labels))).map(([name]) => name)
   return { names: names.toSorted(), text: namespaces.text }

@@ -12,9 +12,9 @@ import { truncateText } from '../../model/text.ts'
 import { fittingName } from '../../runtime/atomicWrite.ts'
 import { commitFile, hostFolder, openTemporary } from '../hostFolder.ts'
 import { TarGz } from '../tarGz.ts'
-import { render } from '../text/textFile.ts'
+import { writeTextFile } from '../text/textFile.ts'
 import { archiveStem, type PacketFile, packetFiles } from './names.ts'
-import { metadataFiles } from './networkInfo.ts'
+import { networkInfoFiles } from './networkInfo.ts'
 
 const messageMax = 1_000
 
@@ -90,7 +90,7 @@ async function fill(tar: TarGz, { job, deps, stem, tell }: ArchiveEntries): Prom
   if (artifact.display.length > 0) for (const each of packets) await addText(tar, each, { job, deps, note })
   if (artifact.includeMetadata) {
     const missing: string[] = []
-    for await (const { entry, body } of metadataFiles(problem => missing.push(problem), deps.signal)) await tar.addBody(entry, body)
+    for await (const { entry, body } of networkInfoFiles(problem => missing.push(problem), deps.signal)) await tar.addBody(entry, body)
     lines.push(...missing)
     if (missing.length > 0) tell(`metadata is not whole: ${missing.join('; ')}`)
   }
@@ -103,7 +103,7 @@ async function addText(tar: TarGz, { file, text }: PacketFile, { job, deps, note
   const temporary = join(deps.folder, fittingName(`.${file}`, '.text'))
   try {
     const wanted = { file: join(deps.folder, file), text: temporary, flags: job.artifact.display, signal: deps.signal }
-    const problem = await render(wanted)
+    const problem = await writeTextFile(wanted)
     if (problem !== undefined) note(`${text}: ${problem}`)
     await tar.addFile(text, temporary)
   } finally {

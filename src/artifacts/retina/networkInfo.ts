@@ -7,7 +7,7 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { notFound, runTool } from '../runTool.ts'
 
-export type MetadataFile = { readonly entry: string; readonly body: Buffer }
+export type NetworkInfoFile = { readonly entry: string; readonly body: Buffer }
 
 type ReportError = (problem: string) => void
 type Command = { readonly command: readonly string[]; readonly says: string }
@@ -28,7 +28,7 @@ const sockets: readonly Command[] = [
   { command: ['ss', '-tapionume'], says: 'sockets one by one' },
 ]
 
-export async function* metadataFiles(tell: ReportError, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
+export async function* networkInfoFiles(tell: ReportError, signal: AbortSignal): AsyncGenerator<NetworkInfoFile, void, undefined> {
   yield { entry: 'ip-resources.txt', body: await outputs(ip, tell, signal, withoutIp) }
   yield { entry: 'iptables-rules.txt', body: await iptables(tell, signal) }
   yield { entry: 'socket-stats.txt', body: await outputs(sockets, tell, signal, () => withoutSs(tell)) }
@@ -94,7 +94,7 @@ async function withoutSs(tell: ReportError): Promise<string> {
   return texts.join('\n')
 }
 
-async function* tree(from: string, to: string, tell: ReportError, signal: AbortSignal): AsyncGenerator<MetadataFile, void, undefined> {
+async function* tree(from: string, to: string, tell: ReportError, signal: AbortSignal): AsyncGenerator<NetworkInfoFile, void, undefined> {
   let count = 0
   for await (const name of walk(from, '')) {
     if (signal.aborted) return

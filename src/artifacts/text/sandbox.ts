@@ -6,7 +6,7 @@ import { once } from 'node:events'
 
 const nobodyUid = 65_534
 
-export async function tcpdumpAsNobody(args: readonly string[], options: Pick<SpawnOptions, 'stdio' | 'env'>): Promise<ChildProcess> {
+export async function unprivilegedTcpdump(args: readonly string[], options: Pick<SpawnOptions, 'stdio' | 'env'>): Promise<ChildProcess> {
   if (process.getuid?.() !== 0) return started(args, options)
   try {
     return await started(args, { ...options, uid: nobodyUid, gid: nobodyUid })

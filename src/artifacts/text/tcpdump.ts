@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { ExpectedError } from '../../model/errors.ts'
 import type { PcapRecord } from '../../pcap/orderedRecords.ts'
-import { tcpdumpAsNobody } from './sandbox.ts'
+import { unprivilegedTcpdump } from './sandbox.ts'
 
 type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
 type ExpectedRecord = { readonly time: string; readonly bytes: number }
@@ -75,7 +75,7 @@ function continued(line: string | undefined, text: string): string | undefined {
 async function start(flags: readonly string[]): Promise<Process> {
   try {
     const env = { PATH: process.env.PATH, TZ: 'UTC0' }
-    return (await tcpdumpAsNobody(['-n', '-tttt', ...flags, '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
+    return (await unprivilegedTcpdump(['-n', '-tttt', ...flags, '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')

@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { ExpectedError } from '../../model/errors.ts'
 import { openTemporary } from '../hostFolder.ts'
 import { endOf, notFound, toolEnvironment } from '../runTool.ts'
-import { tcpdumpAsNobody } from './sandbox.ts'
+import { unprivilegedTcpdump } from './sandbox.ts'
 
 const allowedFlag = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
@@ -17,7 +17,7 @@ const timeoutMs = 600_000
 type TextFileOptions = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
 
 /** Why the text is missing or incomplete; undefined: it is complete. */
-export async function render({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
+export async function writeTextFile({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
   const unknown = flags.find(flag => !allowedFlag.test(flag))
   if (unknown !== undefined) throw new ExpectedError(`Cannot render packets: "${unknown}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -51,7 +51,7 @@ type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Read
 /** A running tcpdump, or why there is none. */
 async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
   try {
-    return (await tcpdumpAsNobody(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
+    return (await unprivilegedTcpdump(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
     if (code === 'EPERM') return 'is run as nobody, which takes the capabilities SETUID and SETGID'

@@ -10,6 +10,7 @@ import type { Kube } from '../../kube/request.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Settings } from '../../model/settings.ts'
+import { never } from '../../model/time.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { CachedCapture } from '../cachedCapture.ts'
 import { countNodes } from './countNodes.ts'
@@ -32,7 +33,6 @@ type CountedNodes = NodeCount & { readonly spec: string; readonly waiting: strin
 const recheckMs = 1_000 // shortest interval between two counts, because a count lists pods
 const retryDelayMs = 10_000
 const recountMs = 300_000 // nodes without an agent do not report that their pods are gone
-const never = Number.POSITIVE_INFINITY
 
 export class Quotas {
   readonly #deps: QuotaDeps

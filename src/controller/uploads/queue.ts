@@ -5,6 +5,7 @@
 import type { UploadResults } from '../../api/reconciliation.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import type { UploadStatus } from '../../model/status.ts'
+import { never } from '../../model/time.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { zeroUploadCounters } from '../metrics.ts'
 import { fingerprintOf, type UploadRequest } from './request.ts'
@@ -19,7 +20,6 @@ const waitMs = 5_000 // while a pod copies
 const retryDelayMs = { first: 15_000, most: 600_000 } as const
 const doneMax = 200 // of a node, as in the status
 const storedMax = 20_000
-const never = Number.POSITIVE_INFINITY
 
 type KeptUpload = {
   readonly done: Map<string, UploadStatus[]> // by node
@@ -64,7 +64,7 @@ export class UploadQueue {
   }
 
   /** No upload is running, and the last run left nothing to do. */
-  isSettled(request: UploadRequest): boolean {
+  isComplete(request: UploadRequest): boolean {
     const kept = this.#kept.get(request.capture.uid)
     return kept !== undefined && !kept.isBusy && !kept.isWaiting && kept.failed === 0 && kept.fingerprint === fingerprintOf(request)
   }

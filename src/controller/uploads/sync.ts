@@ -30,7 +30,7 @@ export function syncUploads(uploads: UploadQueue | undefined, input: UploadSyncI
   const isEmpty = request.nodes.length === 0
   if (isEmpty && request.output.stores.length === 0) return { ...nothing, uploads: done }
   const wakeAtMs = uploads.sync(request, input.nowMs, signal)
-  return { wakeAtMs, holdMs: isEmpty || uploads.isSettled(request) ? 0 : holdMs, uploads: done }
+  return { wakeAtMs, holdMs: isEmpty || uploads.isComplete(request) ? 0 : holdMs, uploads: done }
 }
 
 function hasNoOutput({ stores, claim }: Output): boolean {

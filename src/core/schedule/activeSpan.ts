@@ -2,13 +2,14 @@
 // at which it is open. Out: the span around that time, and when to recompute it if its end is not known yet.
 // Recurring windows that touch or overlap form one span. Its end is left out when it lies beyond other starts: windows of an hour that
 // start each minute have no end that could be computed.
+
 import type { Window } from '../../model/capture.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
+import { never } from '../../model/time.ts'
 import { nextStart, previousStart } from './recurrence.ts'
 
 type Span = { readonly window: TapWindow; readonly wakeAtMs: number }
 
-const never = Number.POSITIVE_INFINITY
 const horizonMs = 10_000
 
 export function spanAt(window: Window, atMs: number): Span {

@@ -4,7 +4,7 @@
 
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
-import { phaseAt, type Timed } from './phase.ts'
+import { type PhaseAt, phaseAt } from './phase.ts'
 
 export type NodePhaseInput = {
   readonly intent: Intent
@@ -13,7 +13,7 @@ export type NodePhaseInput = {
   readonly nowMs: number
 }
 
-export function nodePhase({ intent, node, actual, nowMs }: NodePhaseInput): Timed {
+export function nodePhase({ intent, node, actual, nowMs }: NodePhaseInput): PhaseAt {
   const { quota } = intent
   if (!quota || quota.pass?.nodes.includes(node)) return phaseAt(intent, actual, nowMs)
   const due = phaseAt(actual ? intent : { ...intent, limits: {} }, actual, nowMs) // before the first packet there is no duration limit to expire

@@ -4,16 +4,16 @@
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'
 import type { Phase } from '../../model/decision.ts'
+import { never } from '../../model/time.ts'
 import { limitAt } from './limits.ts'
 import { windowAt } from './window.ts'
 
-export type Timed = { readonly phase: Phase; readonly wakeAtMs: number }
+export type PhaseAt = { readonly phase: Phase; readonly wakeAtMs: number }
 
 /** How long before its window the taps of a capture open: hundreds of taps are ready in this time. */
 export const leadMs = 3_000
-const never = Number.POSITIVE_INFINITY
 
-export function phaseAt(intent: Intent, actual: ActualCapture | undefined, nowMs: number): Timed {
+export function phaseAt(intent: Intent, actual: ActualCapture | undefined, nowMs: number): PhaseAt {
   const window = windowAt(intent.window, nowMs)
   const limit = limitAt(intent.limits, actual, nowMs)
   const isLimited = limit.kind === 'reached' && !(window.kind === 'after' && window.closedAtMs <= limit.atMs)

@@ -1,15 +1,15 @@
 // Whether a time is before, within or after a capture's window, and when that changes. Pure. In: a window and the time. A window is
 // [start, end). Recurring windows are cut to it, and where they overlap they are one. No earlier state is used, so a clock that was set
 // gets the answer of its new time.
+
 import type { Window } from '../../model/capture.ts'
+import { never } from '../../model/time.ts'
 import { nextStart, previousStart } from './recurrence.ts'
 
 export type WindowState =
   | { readonly kind: 'before'; readonly opensAtMs: number } // also between two recurring windows
   | { readonly kind: 'open'; readonly untilMs: number } // then recomputed: an overlapping window may continue
   | { readonly kind: 'after'; readonly closedAtMs: number } // -Infinity: it never was open
-
-const never = Number.POSITIVE_INFINITY
 
 export function windowAt(window: Window, nowMs: number): WindowState {
   const { startMs = -never, endMs = never, schedule } = window

@@ -13,7 +13,7 @@ export function addCounts(all: readonly Counts[]): Counts {
 }
 
 /** The larger of both: a node that lost its state file does not make a count decrease. */
-export function noLess(now: Counts, before: Counts | undefined): Counts {
+export function maxCounts(now: Counts, before: Counts | undefined): Counts {
   return eachCount((name, value) => Math.max(value, before?.[name] ?? 0), now)
 }
 

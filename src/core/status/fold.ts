@@ -11,7 +11,7 @@ import type {
 } from '../../model/status.ts'
 import { compareText } from '../../model/text.ts'
 import { conditionsOf, truncateMessage } from './conditions.ts'
-import { addCounts, noLess } from './counters.ts'
+import { addCounts, maxCounts } from './counters.ts'
 import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from '../../model/status.ts'
@@ -43,7 +43,7 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
     state,
     nodes: files.length,
     endpoints: files.reduce((count, { endpoints }) => count + endpoints.length, 0),
-    ...noLess(addCounts(files), previous),
+    ...maxCounts(addCounts(files), previous),
     conditions: conditionsOf({
       state,
       elements: counted,
@@ -97,6 +97,6 @@ function fileStatus(
   before: FileStatus | undefined,
 ): FileStatus {
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
-  const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...noLess(row, rows.get(row.pod)) }))
-  return { ...element, ...noLess(noLess(addCounts(endpoints), element), before), endpoints }
+  const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...maxCounts(row, rows.get(row.pod)) }))
+  return { ...element, ...maxCounts(maxCounts(addCounts(endpoints), element), before), endpoints }
 }

@@ -2,7 +2,7 @@
 // Out: plain data with only those captures that concern the node, so that a capture without an endpoint here costs nothing.
 import { type Api, captureKey } from '../../model/captureRef.ts'
 import type { NodeReport } from '../../model/publisher.ts'
-import type { ArtifactStatus, CaptureStatusElement, Failing, FileStatus, Problem } from '../../model/status.ts'
+import type { ArtifactStatus, CaptureStatusElement, FileStatus, Problem, RetryState } from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 import { bytesOf, cut, rankOf, stepCount, withinBytes } from './truncate.ts'
@@ -17,7 +17,7 @@ export type ReportedCapture = {
   readonly isRejected: boolean
   readonly problems: readonly Problem[]
   readonly artifact?: ArtifactStatus
-  readonly failing?: Failing
+  readonly failing?: RetryState
   readonly file: FileStatus
 }
 

@@ -14,23 +14,23 @@ import { explain } from './message.ts'
 export type { CaptureStatusElement } from '../../model/status.ts'
 
 /** `isStopped`: the process is about to end, and this is its last status. */
-export type NodePlace = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
+export type NodeContext = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
 
 export function nodeStatuses(
   captures: ReadonlyMap<string, CaptureDecision>,
   { captures: actualCaptures, taps }: Pick<ActualState, 'captures' | 'taps'>,
-  place: NodePlace,
+  context: NodeContext,
 ): Map<string, CaptureStatusElement> {
   return new Map(
     [...captures].map(([key, decision]) => {
       const known = actualCaptures.get(key)
       const actual = known?.uid === decision.capture.uid ? known : undefined
-      return [key, nodeStatus({ decision, actual, taps }, place)]
+      return [key, nodeStatus({ decision, actual, taps }, context)]
     }),
   )
 }
 
-export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = false }: NodePlace): CaptureStatusElement {
+export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = false }: NodeContext): CaptureStatusElement {
   const held = isBefore(all.decision.phase) ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.decision, rows)

@@ -68,7 +68,7 @@ async function compile(filter: string): Promise<number> {
 async function linksWithin(netns: string): Promise<readonly Link[]> {
   await using child = new PcapChild({ act: 'links' }, netns)
   const what = 'list interfaces'
-  const news = await firstMessage(child, what)
-  if (news.kind !== 'links') throw new TapError('NOT_SUPPORTED', `Cannot ${what}: expected links, got ${news.kind}`)
-  return news.links
+  const control = await firstMessage(child, what)
+  if (control.kind !== 'links') throw new TapError('NOT_SUPPORTED', `Cannot ${what}: expected links, got ${control.kind}`)
+  return control.links
 }

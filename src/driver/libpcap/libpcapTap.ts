@@ -111,7 +111,7 @@ export class LibpcapTap implements DriverTap {
     do {
       for (let message = reader.peek(); message; message = reader.peek()) {
         if ('packet' in message) await this.#take(message.packet)
-        else this.#handle(message.news)
+        else this.#handle(message.control)
         reader.skip()
       }
       this.#writer.flush()

@@ -89,9 +89,9 @@ export async function firstMessage(child: PcapChild, what: string): Promise<Chil
   }
   const message = child.reader.peek()
   child.reader.skip()
-  if (!message || !('news' in message)) throw new Error(`Cannot ${what}: expected news before the first packet`)
-  if (message.news.kind === 'refused') throw refusal(message.news, what)
-  return message.news
+  if (!message || !('control' in message)) throw new Error(`Cannot ${what}: expected news before the first packet`)
+  if (message.control.kind === 'refused') throw refusal(message.control, what)
+  return message.control
 }
 
 export function refusal({ during, message }: ChildMessage & { readonly kind: 'refused' }, what: string): TapError {

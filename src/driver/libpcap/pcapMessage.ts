@@ -1,7 +1,7 @@
 // The messages on the pipe from the process with a libpcap session (pcapProcess.ts) to its parent (pcapChild.ts).
 // In: a packet or a ChildMessage. Out: bytes, and from bytes the same again. Trusts the process at the other end.
 //   0      4         8         12         16         20
-//   | kind | seconds | microseconds | captured | original | captured bytes |      little-endian; news: JSON in the bytes
+//   | kind | seconds | microseconds | captured | original | captured bytes |      little-endian; control: JSON in the bytes
 import type { Link } from '../driver.ts'
 
 export type Packet = {
@@ -20,7 +20,7 @@ export type ChildMessage =
   | { readonly kind: 'links'; readonly links: readonly Link[] }
   | { readonly kind: 'complete' } // the last message
 
-export type Message = { readonly packet: Packet } | { readonly news: ChildMessage }
+export type Message = { readonly packet: Packet } | { readonly control: ChildMessage }
 
 /** The request to the process: its only argument, as JSON. */
 export type PcapRequest =
@@ -57,8 +57,8 @@ export class MessageWriter {
     this.#buffer.set(bytes, at + headerBytes)
   }
 
-  message(news: ChildMessage): void {
-    const text = Buffer.from(JSON.stringify(news))
+  message(control: ChildMessage): void {
+    const text = Buffer.from(JSON.stringify(control))
     const at = this.#room(headerBytes + text.length)
     this.#buffer.fill(0, at, at + headerBytes)
     this.#buffer.writeUInt32LE(childMessageKind, at)
@@ -94,7 +94,7 @@ export class MessageReader {
     const size = this.#size()
     if (size === undefined) return undefined
     const bytes = this.#chunk.subarray(this.#at + headerBytes, this.#at + size)
-    if (this.#chunk.readUInt32LE(this.#at) === childMessageKind) return { news: JSON.parse(bytes.toString()) as ChildMessage }
+    if (this.#chunk.readUInt32LE(this.#at) === childMessageKind) return { control: JSON.parse(bytes.toString()) as ChildMessage }
     const seconds = this.#chunk.readUInt32LE(this.#at + 4)
     const microseconds = this.#chunk.readUInt32LE(this.#at + 8)
     return { packet: { seconds, microseconds, original: this.#chunk.readUInt32LE(this.#at + 16), bytes } }

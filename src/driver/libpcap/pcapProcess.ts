@@ -54,39 +54,39 @@ async function capture({ interfaceName, filter, snapLength, ringBytes }: LiveSes
   live.on('packet', take)
   const down = Promise.withResolvers<'down'>()
   const drops = dropCounter(live)
-  const look = () => {
+  const poll = () => {
     const count = live.session.dispatch(live.buf, live.header) // all there is; then 0, or less if it failed
     drops()
     out.flush()
     if (count < 0) down.resolve('down')
   }
-  const pauses = watchPauses(live, look)
-  const looks = setInterval(look, pollIntervalMs)
+  const pauses = watchPauses(live, poll)
+  const timer = setInterval(poll, pollIntervalMs)
   out.message({ kind: 'ready', linkType: live.link_type })
   out.flush()
   const ending = await Promise.race([down.promise, inputEnded()])
-  clearInterval(looks)
+  clearInterval(timer)
   clearInterval(pauses.timer)
   await wait(2 * blockMs) // by then the kernel has handed over the block that is not full
-  look()
+  poll()
   if (ending === 'down') out.message({ kind: 'down' })
 }
 
 /**
  * Being woken for nothing may mean that the interface was set down. The event loop does not wake us again after that, though
- * the socket goes on when the interface comes up: from then on we look by the clock.
+ * the socket goes on when the interface comes up: from then on we poll by the clock.
  */
-function watchPauses(live: Session, look: () => void): { timer?: NodeJS.Timeout } {
+function watchPauses(live: Session, poll: () => void): { timer?: NodeJS.Timeout } {
   const pauses: { timer?: NodeJS.Timeout } = {}
-  let packets = 0 // of this look
+  let packets = 0 // of this poll
   live.on('packet', () => packets++)
   live.session.read_callback = () => {
     packets = 0
-    look()
+    poll()
     if (packets > 0 || pauses.timer) return
     out.message({ kind: 'paused' })
     out.flush()
-    pauses.timer = setInterval(look, blockMs)
+    pauses.timer = setInterval(poll, blockMs)
   }
   return pauses
 }

@@ -20,7 +20,7 @@ export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<
       if ('packet' in message) {
         const { seconds, microseconds, original, bytes } = message.packet
         yield { atMs: seconds * 1_000 + microseconds / 1_000, captured: bytes.length, original, bytes }
-      } else if (message.news.kind === 'refused') throw new ExpectedError(`Cannot ${what}: ${message.news.message}`)
+      } else if (message.control.kind === 'refused') throw new ExpectedError(`Cannot ${what}: ${message.control.message}`)
       else return // complete
     }
   } while (await child.more())

@@ -43,7 +43,7 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
     try {
       return await attempt(fetch)
     } catch (error) {
-      if (fetch.signal.aborted || !isPassing(error)) throw error
+      if (fetch.signal.aborted || !isRetryableError(error)) throw error
       fruitless = ((await partOf(fetch.target))?.here ?? 0) > beforeBytes ? 0 : fruitless + 1
       const { message } = error as Error
       if (fruitless === fruitlessMax) throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
@@ -165,7 +165,7 @@ class BrokenOff extends ExpectedError {
 }
 
 // Errors of the gateway or the connection are worth a retry; a refusal or an error of this disk is not.
-function isPassing(error: unknown): boolean {
+function isRetryableError(error: unknown): boolean {
   if (error instanceof BrokenOff) return true
   if (error instanceof CommandFailure) return error.exitCode === 1
   return ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT'].includes(

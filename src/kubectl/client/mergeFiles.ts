@@ -59,17 +59,17 @@ function* headersOf(series: readonly FileSeries[], capture: string): Generator<B
 }
 
 async function mergeInputsOf(series: readonly FileSeries[]): Promise<MergeInput[]> {
-  const lanes = series.map(({ files }, id): MergeInput => ({ id, batches: blocksOf(files), blocks: [], at: 0 }))
-  const isFull = await Promise.all(lanes.map(refill))
-  return lanes.filter((_, index) => isFull[index]).toSorted((a, b) => compare(head(a), head(b)))
+  const inputs = series.map(({ files }, id): MergeInput => ({ id, batches: blocksOf(files), blocks: [], at: 0 }))
+  const isFull = await Promise.all(inputs.map(refill))
+  return inputs.filter((_, index) => isFull[index]).toSorted((a, b) => compare(head(a), head(b)))
 }
 
-/** Keeps `lanes` sorted by their first packet. */
-async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
+/** Keeps `inputs` sorted by their first packet. */
+async function mergeInputs(inputs: MergeInput[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
   let [packets, waiting, waitingBytes] = [0, [] as Buffer[], 0]
-  for (let lane = lanes[0]; lane; lane = lanes[0]) {
-    const { block } = head(lane)
-    block.writeUInt32LE(lane.id, packetFields.interfaceId)
+  for (let input = inputs[0]; input; input = inputs[0]) {
+    const { block } = head(input)
+    block.writeUInt32LE(input.id, packetFields.interfaceId)
     waiting.push(block)
     waitingBytes += block.length
     packets++
@@ -78,33 +78,33 @@ async function mergeInputs(lanes: MergeInput[], write: (bytes: Buffer) => Promis
       waiting = []
       waitingBytes = 0
     }
-    lane.at++
-    if (lane.at < lane.blocks.length || (await refill(lane))) commit(lanes)
-    else lanes.shift()
+    input.at++
+    if (input.at < input.blocks.length || (await refill(input))) commit(inputs)
+    else inputs.shift()
   }
   await write(Buffer.concat(waiting))
   return packets
 }
 
 /** Moves the first input to its place after its packet changed. */
-function commit(lanes: MergeInput[]): void {
-  const [first, second] = lanes
+function commit(inputs: MergeInput[]): void {
+  const [first, second] = inputs
   if (!first || !second || compare(head(first), head(second)) <= 0) return
-  let [low, high] = [1, lanes.length]
+  let [low, high] = [1, inputs.length]
   while (low < high) {
     const middle = (low + high) >> 1
-    if (compare(head(lanes[middle] as MergeInput), head(first)) <= 0) low = middle + 1
+    if (compare(head(inputs[middle] as MergeInput), head(first)) <= 0) low = middle + 1
     else high = middle
   }
-  lanes.splice(low, 0, first)
-  lanes.shift()
+  inputs.splice(low, 0, first)
+  inputs.shift()
 }
 
-async function refill(lane: MergeInput): Promise<boolean> {
-  const { done, value } = await lane.batches.next()
+async function refill(input: MergeInput): Promise<boolean> {
+  const { done, value } = await input.batches.next()
   if (done) return false
-  lane.blocks = value
-  lane.at = 0
+  input.blocks = value
+  input.at = 0
   return true
 }
 

@@ -84,14 +84,14 @@ function warningsOf(selector: string, { namespaceLabels, accounts }: InheritedLa
 function podMatchOf(
   pod: Pod,
   inherited: InheritedLabels,
-  judge: (label: (name: string) => string | undefined) => ReturnType<typeof explain>,
+  evaluate: (label: (name: string) => string | undefined) => ReturnType<typeof explain>,
 ): PodMatch {
   const { name, namespace, labels: own = {} } = pod.metadata
   const serviceAccount = pod.spec.serviceAccountName
   const serviceAccountLabels = inherited.accounts?.get(serviceAccount ?? '')
   const { namespaceLabels } = inherited
   const labels = effectiveLabels({ own, namespace, orchestrator: 'k8s', serviceAccount, namespaceLabels, serviceAccountLabels })
-  const { match, decided, decidedAs, label } = judge(each => labels.get(each))
+  const { match, decided, decidedAs, label } = evaluate(each => labels.get(each))
   const found = label
     ? label.value === undefined
       ? `, label ${label.name} is absent`

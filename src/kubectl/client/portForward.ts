@@ -17,11 +17,11 @@ type OpenPortForward = { readonly child: ChildProcess; readonly port: number }
 const openMs = 20_000
 
 export class PortForward {
-  readonly #parts: PortForwardDeps
+  readonly #deps: PortForwardDeps
   #open: OpenPortForward | undefined
 
-  constructor(parts: PortForwardDeps) {
-    this.#parts = parts
+  constructor(deps: PortForwardDeps) {
+    this.#deps = deps
   }
 
   /** Refuses with kubectl's message. */
@@ -39,7 +39,7 @@ export class PortForward {
   }
 
   async #start(): Promise<OpenPortForward> {
-    const { namespace, service, port, context, kubeconfig } = this.#parts
+    const { namespace, service, port, context, kubeconfig } = this.#deps
     const access = [
       ...(context === undefined ? [] : [`--context=${context}`]),
       ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),

@@ -3,7 +3,7 @@
 // later, such as a selector that does not parse.
 import { Command, Option } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
-import { toIntent } from '../../api/packetcapture/spec.ts'
+import { parsePacketCapture } from '../../api/packetcapture/spec.ts'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
@@ -153,7 +153,7 @@ async function documentOf(session: Session, name: string, options: CreateOptions
 
 function check(name: string, spec: PacketCapture['spec'], { namespace, group }: Session): void {
   const metadata = { name, namespace, uid: '', generation: 1, creationTimestamp: '' }
-  const intent = toIntent({ apiVersion: `${group}/v3`, kind: 'PacketCapture', metadata, spec }, defaultSettings)
+  const intent = parsePacketCapture({ apiVersion: `${group}/v3`, kind: 'PacketCapture', metadata, spec }, defaultSettings)
   if (!intent.ok) throw new CommandFailure('usage', intent.message)
 }
 

@@ -5,10 +5,10 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { filtersExpression } from '../../api/packetcapture/filters.ts'
 import { allOf } from '../../api/retina/filters.ts'
-import { retinaIntent } from '../../api/retina/spec.ts'
+import { parseRetinaCapture } from '../../api/retina/spec.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
-import type { ForeignCapture } from '../../model/world.ts'
+import type { OtherCapture } from '../../model/world.ts'
 import type { Session } from '../client/session.ts'
 import { getCapture, type WaitGoal } from '../client/wait.ts'
 import { conditionOf, type OtherApiRow } from '../format/otherApis.ts'
@@ -104,13 +104,16 @@ function optionOf(options: RetinaOptions & SpecOptions): object {
 }
 
 function check(
-  document: Omit<ForeignCapture, 'metadata'> & { readonly metadata: { readonly name: string; readonly namespace: string } },
+  document: Omit<OtherCapture, 'metadata'> & { readonly metadata: { readonly name: string; readonly namespace: string } },
 ): void {
   const metadata = { ...document.metadata, uid: '', generation: 1, creationTimestamp: '' }
   const { captureOption, ...rest } = document.spec.captureConfiguration as { readonly captureOption: object }
   // The schema's default.
   const spec = { ...document.spec, captureConfiguration: { ...rest, captureOption: { maxCaptureSize: 100, ...captureOption } } }
-  const intent = retinaIntent({ ...document, spec, metadata }, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  const intent = parseRetinaCapture(
+    { ...document, spec, metadata },
+    { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() },
+  )
   if (!intent.ok) throw new CommandFailure('usage', `Cannot capture: ${intent.message}`)
 }
 

@@ -22,9 +22,9 @@ async function remove(names: readonly string[], options: DeleteOptions): Promise
   if ((names.length === 0) !== (options.all === true))
     throw new CommandFailure('usage', `Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
   const session = await openSession(options)
-  const meant = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
-  if (meant.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
-  await forEachName(meant, async name => {
+  const targets = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
+  if (targets.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
+  await forEachName(targets, async name => {
     const { api, group, kube, namespace } = options.all ? session : await sessionFor(session, name)
     await request(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
     process.stdout.write(options.output ? `${apiKindOf({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)

@@ -31,10 +31,10 @@ async function describe(names: readonly string[], { output, ...options }: Descri
   const session = await openSession(options)
   const all: Described[] = []
   const print = async (name: string) => {
-    const meant = await sessionFor(session, name)
-    const capture = await getCapture(meant, name)
-    if (output === 'name') return void process.stdout.write(`${apiKindOf(session, meant.api, name)}\n`)
-    if (meant.api !== 'PacketCapture') {
+    const target = await sessionFor(session, name)
+    const capture = await getCapture(target, name)
+    if (output === 'name') return void process.stdout.write(`${apiKindOf(session, target.api, name)}\n`)
+    if (target.api !== 'PacketCapture') {
       all.push({ capture })
       if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeOtherApi(capture as object as OtherApiRow)}`)
       return

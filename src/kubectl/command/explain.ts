@@ -27,8 +27,8 @@ export function explainCommand(): Command {
 }
 
 async function explainPods(name: string | undefined, options: ExplainOptions): Promise<void> {
-  const isMeant = [options.selector, options.pod, options.deployment, options.service].some(each => each !== undefined)
-  if ((name !== undefined) === isMeant)
+  const hasTargets = [options.selector, options.pod, options.deployment, options.service].some(each => each !== undefined)
+  if ((name !== undefined) === hasTargets)
     throw new CommandFailure(
       'usage',
       'Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service',

@@ -37,14 +37,14 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   await using captures = follow(session, name, options.allNamespaces === true)
   const show = process.stdout.isTTY && !options.output ? drawer(session) : liner(session, options)
   const ended = Promise.withResolvers<ShownCapture | undefined>()
-  const look = () => {
+  const draw = () => {
     const all = [...captures.objects.values()].toSorted((a, b) => keyOf(a).localeCompare(keyOf(b)))
     show(all)
     if (name !== undefined && captures.hasSynced && (all[0] === undefined || isOver(all[0]))) ended.resolve(all[0])
   }
-  captures.onChange(look)
+  captures.onChange(draw)
   captures.start()
-  const timer = process.stdout.isTTY ? setInterval(look, redrawMs) : undefined // ages and progress change with time
+  const timer = process.stdout.isTTY ? setInterval(draw, redrawMs) : undefined // ages and progress change with time
   const stop = () => ended.reject(new CommandFailure('interrupted', ''))
   interruption().addEventListener('abort', stop)
   process.stdout.on('error', stop) // the reader closed the pipe

@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { ageOf } from '../../core/status/age.ts'
 import type { Api } from '../../model/captureRef.ts'
 import type { FileStatus } from '../../model/status.ts'
-import type { ForeignCapture } from '../../model/world.ts'
+import type { OtherCapture } from '../../model/world.ts'
 
 type Condition = { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }
 type OtherApiStatus = Readonly<Record<string, unknown>> & {
@@ -14,7 +14,7 @@ type OtherApiStatus = Readonly<Record<string, unknown>> & {
     readonly artifact?: { readonly files?: readonly { readonly path: string }[]; readonly error?: string }
   })[]
 }
-export type OtherApiRow = ForeignCapture & { readonly status?: OtherApiStatus }
+export type OtherApiRow = OtherCapture & { readonly status?: OtherApiStatus }
 
 type Column = readonly [name: string, cell: (capture: OtherApiRow) => unknown]
 

@@ -30,12 +30,12 @@ export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
   return fromLabelSelector({ matchLabels: labels[own] === undefined ? labels : { [own]: labels[own] } })
 }
 
-/** Names of the pods that the selector matches besides `meant`. */
-export function unintendedPods(selector: string, meant: readonly string[], pods: readonly Labelled[]): string[] {
+/** The other pods that the selector matches, by name. */
+export function unintendedPods(selector: string, names: readonly string[], pods: readonly Labelled[]): string[] {
   const parsed = parseSelector(selector)
   if (!parsed.ok) return []
   const isMatch = ({ metadata }: Labelled) => parsed.selector.matches(name => metadata.labels?.[name])
-  return pods.filter(pod => !meant.includes(pod.metadata.name) && isMatch(pod)).map(({ metadata }) => metadata.name)
+  return pods.filter(pod => !names.includes(pod.metadata.name) && isMatch(pod)).map(({ metadata }) => metadata.name)
 }
 
 /** Selects any of the objects, restricted by `selector`. */

@@ -16,11 +16,11 @@ export type TargetSelector = {
   readonly withReplicas?: boolean
 }
 
-export async function selectorOf(session: Session, meant: TargetSelector): Promise<string | undefined> {
-  const { pod = [], deployment = [], service = [], selector } = meant
+export async function selectorOf(session: Session, targets: TargetSelector): Promise<string | undefined> {
+  const { pod = [], deployment = [], service = [], selector } = targets
   const ofDeployments = await Promise.all(deployment.map(name => deploymentSelector(session, name)))
   const ofServices = await Promise.all(service.map(name => serviceSelector(session, name)))
-  const ofPods = pod.length === 0 ? [] : await podSelectors(session, pod, meant.withReplicas === true)
+  const ofPods = pod.length === 0 ? [] : await podSelectors(session, pod, targets.withReplicas === true)
   return combine([...ofPods, ...ofDeployments, ...ofServices], selector)
 }
 

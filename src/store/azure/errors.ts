@@ -1,7 +1,7 @@
 // Errors of Azure Blob Storage as text. In: an error of the SDK. Out: a StoreError that holds the error's code, never its message,
 // which may show the signed URL.
 import type { BlobTarget } from '../../model/output.ts'
-import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
+import { isRetryableStatus, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
 
 /** Uncommitted blocks are gone: the service removed them, or somebody else wrote the blob. */
@@ -23,7 +23,7 @@ export function blobError(error: unknown, { secretName }: BlobTarget): StoreErro
   const name = /^[A-Za-z0-9]{1,64}$/.test(given) ? given : 'no code'
   const answer = `the store answered ${statusCode}, ${name}`
   if (name === 'InvalidBlockList') return new BlocksGoneError(answer, { isFinal: true })
-  if (isPassing(statusCode) || passing.includes(name))
+  if (isRetryableStatus(statusCode) || passing.includes(name))
     return new StoreError(answer, { waitMs: retryAfterMs(response?.headers?.get('retry-after')) })
   const expected = expectation(name, statusCode, `blob-upload-url of Secret "${secretName}"`)
   return permanentError(expected === undefined ? answer : `${answer}: ${expected}`)

@@ -1,7 +1,7 @@
 // Errors of S3 as text. In: an error of the SDK. Out: a StoreError that names the wrong field or may be retried. It holds the error's
 // code, never its message.
 import type { S3Target } from '../../model/output.ts'
-import { isPassing, networkError, retryAfterMs } from '../errorText.ts'
+import { isRetryableStatus, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
 
 /** The unfinished upload does not exist: it was completed, aborted or removed. */
@@ -35,7 +35,7 @@ export function s3Error(error: unknown, target: S3Target): StoreError {
   const code = /^[A-Za-z0-9.]{1,64}$/.test(name) ? name : 'no code'
   const answer = `the store answered ${status}, ${code}`
   if (name === 'NoSuchUpload') return new UploadGoneError(answer)
-  if (isPassing(status) || passing.includes(name))
+  if (isRetryableStatus(status) || passing.includes(name))
     return new StoreError(answer, { waitMs: retryAfterMs($response?.headers?.['retry-after']) })
   const expected = expectation(name, status, target)
   return permanentError(expected === undefined ? answer : `${answer}: ${expected}`)

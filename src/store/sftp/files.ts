@@ -9,7 +9,7 @@ const requestBytes = 32_768 // what every server takes
 const batchBytes = 32 * requestBytes
 
 /** The file's length; undefined: it does not exist. */
-export async function bytesThere(session: SftpSession, path: string): Promise<number | undefined> {
+export async function fileSize(session: SftpSession, path: string): Promise<number | undefined> {
   try {
     const { size } = await session.request<{ readonly size: number }>((sftp, done) => sftp.stat(path, done))
     return size
@@ -24,11 +24,11 @@ export async function makeFolders(session: SftpSession, path: string): Promise<v
   const names = path.split('/').filter(name => name !== '' && name !== '.')
   const folders = names.map((_, index) => `${path.startsWith('/') ? '/' : ''}${names.slice(0, index + 1).join('/')}`)
   for (const folder of folders) {
-    if ((await bytesThere(session, folder)) !== undefined) continue
+    if ((await fileSize(session, folder)) !== undefined) continue
     await session
       .request<void>((sftp, done) => sftp.mkdir(folder, done))
       .catch(async error => {
-        if ((await bytesThere(session, folder)) === undefined) throw error // unless another upload made it meanwhile
+        if ((await fileSize(session, folder)) === undefined) throw error // unless another upload made it meanwhile
       })
   }
 }
@@ -86,7 +86,7 @@ export async function readBack(
 }
 
 /** Renames over an existing file. Servers without OpenSSH's rename refuse a name that exists. */
-export async function moveOver(session: SftpSession, from: string, to: string): Promise<void> {
+export async function renameReplace(session: SftpSession, from: string, to: string): Promise<void> {
   try {
     await session.request<void>((sftp, done) => sftp.ext_openssh_rename(from, to, done))
   } catch (error) {
@@ -97,7 +97,7 @@ export async function moveOver(session: SftpSession, from: string, to: string): 
 }
 
 /** The error of a failed write if the disk is full and the server can report it; the protocol itself says only "failure". */
-export async function roomFor(session: SftpSession, folder: string, bytes: number): Promise<StoreError | undefined> {
+export async function diskFullError(session: SftpSession, folder: string, bytes: number): Promise<StoreError | undefined> {
   if (!session.isOpen) return undefined
   type Space = { readonly f_bavail?: number | bigint; readonly f_frsize?: number | bigint; readonly f_bsize?: number | bigint }
   const space = await session.request<Space>((sftp, done) => sftp.ext_openssh_statvfs(folder, done)).catch(() => undefined)

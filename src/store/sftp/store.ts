@@ -18,7 +18,7 @@ import {
   StoreError,
   type StoreFailure,
 } from '../store.ts'
-import { bytesThere, makeFolders, moveOver, readBack, roomFor, writeFrom } from './files.ts'
+import { diskFullError, fileSize, makeFolders, readBack, renameReplace, writeFrom } from './files.ts'
 import { SftpSession, type SftpSessionDeps } from './session.ts'
 
 export type SftpStoreDeps = {
@@ -60,7 +60,7 @@ export class SftpStore implements Store {
 
   async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
-      const bytes = await this.#try(signal, session => bytesThere(session, this.#nameOf(key)))
+      const bytes = await this.#try(signal, session => fileSize(session, this.#nameOf(key)))
       return { ok: true, ...(bytes !== undefined && { found: { bytes } }) }
     } catch (error) {
       return this.#failure(error, `Cannot look for "${key}"`, signal)
@@ -71,7 +71,7 @@ export class SftpStore implements Store {
     try {
       const part = `${this.#nameOf(key)}.part`
       await this.#try(signal, async session => {
-        if ((await bytesThere(session, part)) !== undefined) await session.request<void>((sftp, done) => sftp.unlink(part, done))
+        if ((await fileSize(session, part)) !== undefined) await session.request<void>((sftp, done) => sftp.unlink(part, done))
       })
       return { ok: true }
     } catch (error) {
@@ -86,10 +86,10 @@ export class SftpStore implements Store {
   async #send(session: SftpSession, name: string, { source, progress, signal }: FileUpload): Promise<StoredFile> {
     const part = `${name}.part`
     const known = source.sha256 !== undefined && source.bytes !== undefined ? { bytes: source.bytes, sha256: source.sha256 } : undefined
-    if (known && (await bytesThere(session, name)) === known.bytes && (await readBack(session, name, signal)).sha256 === known.sha256)
+    if (known && (await fileSize(session, name)) === known.bytes && (await readBack(session, name, signal)).sha256 === known.sha256)
       return this.#stored(session, name, known)
     await makeFolders(session, posix.dirname(name))
-    const there = progress.isDistrusted ? 0 : ((await bytesThere(session, part)) ?? 0)
+    const there = progress.isDistrusted ? 0 : ((await fileSize(session, part)) ?? 0)
     const from = there <= (source.bytes ?? Number.POSITIVE_INFINITY) ? Math.max(0, there - overlapBytes) : 0
     const sent = await this.#write(session, part, { source, progress, signal, from })
     const found = await readBack(session, part, signal)
@@ -99,7 +99,7 @@ export class SftpStore implements Store {
         `the server has ${found.bytes} bytes with the SHA-256 ${found.sha256}, expected ${sent.bytes} with ${sent.sha256}`,
       )
     }
-    await moveOver(session, part, name)
+    await renameReplace(session, part, name)
     return this.#stored(session, name, sent)
   }
 
@@ -120,7 +120,7 @@ export class SftpStore implements Store {
       progress.bytes = Math.max(progress.bytes, bytes)
     }
     await writeFrom(session, part, { chunks: chunks(this.#attempts), from, isNew: from === 0, onBytes }).catch(async error => {
-      throw (await roomFor(session, posix.dirname(part), (source.bytes ?? at) - progress.bytes)) ?? error
+      throw (await diskFullError(session, posix.dirname(part), (source.bytes ?? at) - progress.bytes)) ?? error
     })
     return { bytes: at, sha256: source.sha256 ?? hash?.digest('hex') ?? '' }
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Link } from '../../../src/driver/driver.ts'
 import { TapError } from '../../../src/model/errors.ts'
-import { NodeScan, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
+import { InterfaceResolver, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
 import { ipLinks } from '../../support/net/ipLinks.ts'
 import { makeNamespace, type Scope, uniqueName } from '../../support/net/namespace.ts'
 import { makePod, type Pod } from '../../support/net/pod.ts'
@@ -21,7 +21,7 @@ networkTest('find() takes the derived name without looking into namespaces when 
     asked.push(netns)
     return ipLinks(netns)
   }
-  const scan = new NodeScan({ links }, await netnsDirectory(t, [pod]))
+  const scan = new InterfaceResolver({ links }, await netnsDirectory(t, [pod]))
   const found = await scan.find(wanted({ interfaceName: pod.hostName, addresses: [pod.podAddress] }))
   t.deepEqual(found, { interfaceName: pod.hostName, vantage: 'HostVeth', insideIsPod: false })
   t.deepEqual(asked, [undefined])
@@ -29,7 +29,7 @@ networkTest('find() takes the derived name without looking into namespaces when 
 
 networkTest('find() takes the host end by address when the name is not known, or wrong', async t => {
   const pods = await Promise.all([makePod(t), makePod(t), makePod(t, { ipv6: true })])
-  const scan = new NodeScan(driver, await netnsDirectory(t, pods))
+  const scan = new InterfaceResolver(driver, await netnsDirectory(t, pods))
   for (const pod of pods) {
     for (const interfaceName of [undefined, 'cali0123456789a']) {
       const found = await scan.find(wanted({ interfaceName, addresses: [pod.podAddress] }))
@@ -44,7 +44,7 @@ networkTest('find() takes the interface inside when the vantage is PodNetns, wha
   const pod = await makePod(t, { podName: 'net7' })
   const directory = await netnsDirectory(t, [pod])
   const inside = { interfaceName: 'net7', netns: join(directory, 'cni-0'), vantage: 'PodNetns', insideIsPod: true } as const
-  const scan = new NodeScan(driver, directory)
+  const scan = new InterfaceResolver(driver, directory)
   t.deepEqual(await scan.find(wanted({ addresses: [pod.podAddress], vantage: 'PodNetns' })), inside)
   t.deepEqual(await scan.find(wanted({ interfaceName: pod.hostName, addresses: [pod.podAddress], vantage: 'PodNetns' })), inside)
 })
@@ -54,7 +54,7 @@ networkTest("find() takes the bridge's port, not the bridge, when pods hang on a
   const bridge = uniqueName()
   t.teardown(() => ip([`link delete dev ${bridge}`]))
   await ip([`link add name ${bridge} type bridge`, ...pods.map(pod => `link set dev ${pod.hostName} master ${bridge}`)])
-  const scan = new NodeScan(driver, await netnsDirectory(t, pods))
+  const scan = new InterfaceResolver(driver, await netnsDirectory(t, pods))
   for (const pod of pods) t.is((await scan.find(wanted({ addresses: [pod.podAddress] }))).interfaceName, pod.hostName)
 })
 
@@ -62,7 +62,7 @@ networkTest('find() goes inside when the other end is not here, and refuses when
   const [router, pod] = await Promise.all([makeNamespace(t), makePod(t)])
   await ip([`link set dev ${pod.hostName} netns ${router.pid}`])
   const directory = await netnsDirectory(t, [pod])
-  const scan = new NodeScan(driver, directory)
+  const scan = new InterfaceResolver(driver, directory)
   const found = await scan.find(wanted({ addresses: [pod.podAddress] }))
   t.deepEqual(found, { interfaceName: 'eth0', netns: join(directory, 'cni-0'), vantage: 'PodNetns', insideIsPod: true })
   await refuses(t, scan.find(wanted({ addresses: [pod.podAddress], vantage: 'HostVeth' })), /no other end here/)
@@ -73,7 +73,7 @@ networkTest('find() refuses when an address is in two namespaces, or in none', a
   await pods[1].namespace.ip(`address add ${pods[0].podAddress}/32 dev eth0`)
   const directory = await netnsDirectory(t, pods)
   await writeFile(join(directory, 'not-a-namespace'), '')
-  const scan = new NodeScan(driver, directory)
+  const scan = new InterfaceResolver(driver, directory)
   await refuses(t, scan.find(wanted({ addresses: [pods[0].podAddress] })), /cni-0" and ".*cni-1": expected one/)
   await refuses(
     t,
@@ -81,7 +81,7 @@ networkTest('find() refuses when an address is in two namespaces, or in none', a
     /"cali0", and looked for address 203\.0\.113\.9, 3 network/,
   )
   await refuses(t, scan.find(wanted({ addresses: [] })), /the endpoint has none/)
-  await refuses(t, new NodeScan(driver, join(directory, 'nowhere')).find(wanted({ addresses: ['203.0.113.9'] })), /, 0 network/)
+  await refuses(t, new InterfaceResolver(driver, join(directory, 'nowhere')).find(wanted({ addresses: ['203.0.113.9'] })), /, 0 network/)
 })
 
 networkTest('find() looks into each namespace once when many are asked for, under however many names', async t => {
@@ -92,7 +92,7 @@ networkTest('find() looks into each namespace once when many are asked for, unde
     asked.push(netns)
     return ipLinks(netns)
   }
-  const scan = new NodeScan({ links }, directory)
+  const scan = new InterfaceResolver({ links }, directory)
   const all = await Promise.all(
     Array.from({ length: 100 }, (_, index) => scan.find(wanted({ addresses: [pods[index % 2]?.podAddress ?? ''] }))),
   )
@@ -115,7 +115,7 @@ const host: Link = { ...eth0, name: 'cali1', index: 16, peerIndex: 2, addresses:
 
 test('find() goes inside when the vantage is Auto and the device is netkit', async t => {
   const netkit = { links: async (netns?: string) => [{ ...(netns ? eth0 : host), kind: 'netkit' }] }
-  const scan = new NodeScan(netkit, await directoryOf(t, ['/proc/self/ns/uts']))
+  const scan = new InterfaceResolver(netkit, await directoryOf(t, ['/proc/self/ns/uts']))
   for (const interfaceName of ['cali1', undefined])
     t.like(await scan.find(wanted({ interfaceName, addresses: ['10.0.0.1'] })), { interfaceName: 'eth0', vantage: 'PodNetns' })
   t.like(await scan.find(wanted({ interfaceName: 'cali1', addresses: [], vantage: 'HostVeth' })), { interfaceName: 'cali1' })
@@ -123,7 +123,7 @@ test('find() goes inside when the vantage is Auto and the device is netkit', asy
 
 test('find() does not take the host end when two namespaces claim it', async t => {
   const links = async (netns?: string) => [netns ? { ...eth0, addresses: [netns.endsWith('0') ? '10.0.0.1' : '10.0.0.2'] } : host]
-  const scan = new NodeScan({ links }, await directoryOf(t, ['/proc/self/ns/uts', '/proc/self/ns/ipc']))
+  const scan = new InterfaceResolver({ links }, await directoryOf(t, ['/proc/self/ns/uts', '/proc/self/ns/ipc']))
   t.like(await scan.find(wanted({ addresses: ['10.0.0.1'] })), { interfaceName: 'eth0', vantage: 'PodNetns' })
   await t.throwsAsync(scan.find(wanted({ addresses: ['10.0.0.2'], vantage: 'HostVeth' })), { code: 'NO_INTERFACE' })
 })

@@ -1,12 +1,12 @@
 // Expressions that captures of the three APIs become, put to libpcap: it compiles them, and they take the packets that they say.
 import test from 'ava'
-import { toIntent } from '../../../src/api/packetcapture/spec.ts'
+import { parsePacketCapture } from '../../../src/api/packetcapture/spec.ts'
 import { readCapture } from '../../../src/api/read.ts'
 import { addressExpression, type RetinaFilters, systemExpression } from '../../../src/api/retina/filters.ts'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 import type { Intent } from '../../../src/model/capture.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type { ForeignCapture, PacketCapture } from '../../../src/model/world.ts'
+import type { OtherCapture, PacketCapture } from '../../../src/model/world.ts'
 import { calicoFilters, configFilters, legalExpressions, retinaEntries } from '../../support/model/filterSamples.ts'
 import { casesOf } from '../../support/model/retinaCases.ts'
 import { compiles } from '../../support/pcap/compiles.ts'
@@ -15,7 +15,7 @@ import { takenBy } from '../../support/pcap/traffic.ts'
 const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:05Z' }
 
 function ofCapture(spec: PacketCapture['spec']): string {
-  const intent = toIntent({ apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec }, defaultSettings)
+  const intent = parsePacketCapture({ apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec }, defaultSettings)
   return intent.ok ? intent.filter : intent.message
 }
 
@@ -24,7 +24,7 @@ function ofConfig(spec: object): Intent {
     apiVersion: 'networking.packet.io/v1',
     kind: 'PacketCaptureConfig',
     metadata: { ...metadata, namespace: '' },
-    spec: spec as ForeignCapture['spec'],
+    spec: spec as OtherCapture['spec'],
   } as const
   const intent = readCapture(document, { node: 'node-0', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   if (!intent.ok) throw new Error(intent.message)
@@ -86,7 +86,7 @@ const takenByConfig: readonly (readonly [spec: object, numbers: readonly number[
   [{ podSelector: { pods: [{ podName: 'a', namespace: 'b' }] }, targetPorts: [80], targetIPs: ['10.0.0.1'] }, [0, 1, 7]],
 ]
 for (const [spec, numbers] of takenByConfig) {
-  test(`readPacketCaptureConfig() of ${JSON.stringify(spec)} takes exactly the packets that it says`, t =>
+  test(`parsePacketCaptureConfig() of ${JSON.stringify(spec)} takes exactly the packets that it says`, t =>
     t.deepEqual(takenBy(ofConfig(spec).filter), numbers))
 }
 const taken: readonly (readonly [filters: RetinaFilters, numbers: readonly number[]])[] = [

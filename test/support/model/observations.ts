@@ -1,5 +1,5 @@
 // Builders for what nodes report of a capture: what a test does not name has a plain default.
-import { toIntent } from '../../../src/api/packetcapture/spec.ts'
+import { parsePacketCapture } from '../../../src/api/packetcapture/spec.ts'
 import type { ReportedCapture } from '../../../src/core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../../../src/model/capture.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
@@ -39,7 +39,7 @@ export function finished(node: string, endedAtMs: number | undefined, change: Ro
 }
 
 export function read(spec: PacketCaptureSpec, generation = 1): Intent | Rejection {
-  return toIntent(capture('web', spec, { generation }), defaultSettings)
+  return parsePacketCapture(capture('web', spec, { generation }), defaultSettings)
 }
 
 /** A status of that many nodes, each with one pod. */

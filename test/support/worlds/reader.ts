@@ -1,7 +1,7 @@
 // decide() on the documents of a world, and the readers it uses. A WorkloadEndpoint document cannot say that its pod has finished
 // or is host-networked, as a pod in a cluster can: here an annotation does, so that such worlds can be written down too.
 
-import { toIntent } from '../../../src/api/packetcapture/spec.ts'
+import { parsePacketCapture } from '../../../src/api/packetcapture/spec.ts'
 import { readCapture } from '../../../src/api/read.ts'
 import { decideIntents } from '../../../src/core/decide.ts'
 import { toEndpoint } from '../../../src/core/endpoint/endpoint.ts'
@@ -25,7 +25,7 @@ export function readEndpoint(document: WorkloadEndpoint, world: World = worldOf(
 
 /** Throws on a rejection. */
 export function readIntent(capture: PacketCapture): Intent {
-  const read = toIntent(capture, worldOf([], []).settings)
+  const read = parsePacketCapture(capture, worldOf([], []).settings)
   if (!read.ok) throw new Error(read.message)
   return read
 }

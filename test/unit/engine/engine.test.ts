@@ -6,11 +6,11 @@ import { Engine, type EngineDeps } from '../../../src/engine/engine.ts'
 import type { ActualCapture } from '../../../src/model/actualState.ts'
 import type { ArtifactResult } from '../../../src/model/artifact.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type { ForeignCapture, World } from '../../../src/model/world.ts'
+import type { OtherCapture, World } from '../../../src/model/world.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { HandClock } from '../../support/handClock.ts'
 
-const capture: ForeignCapture = {
+const capture: OtherCapture = {
   apiVersion: 'retina.sh/v1alpha1',
   kind: 'Capture',
   metadata: { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },

@@ -7,7 +7,7 @@ const busy = (retryAfter: string) => new ApiRefusal({ status: 429, said: 'too ma
 const waits = test.macro({
   exec: (t, error: unknown, failures: number, random: number, expected: number) => t.is(waitMsAfter(error, failures, random), expected),
   title: (_, error, failures, random) =>
-    `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof ApiRefusal ? `a wish of ${error.wishMs} ms` : 'no wish'}`,
+    `waitMsAfter() is right after ${failures} failures, with ${random}, and ${error instanceof ApiRefusal ? `Retry-After of ${error.retryAfterMs} ms` : 'no Retry-After'}`,
 })
 test(waits, new Error('away'), 0, 0, 0)
 test(waits, new Error('away'), 0, 1, 500)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Driver, Link } from '../../../src/driver/driver.ts'
 import { TapError } from '../../../src/model/errors.ts'
-import { type InterfaceMatch, NodeScan, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
+import { type InterfaceMatch, InterfaceResolver, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
 
 type Node = { readonly host: readonly Link[]; readonly pods?: Readonly<Record<string, readonly Link[] | TapError>> }
 
@@ -30,7 +30,7 @@ function find(t: ExecutionContext, { host, pods = {} }: Node, endpoint = wanted(
     if (found instanceof TapError) throw found
     return found
   }
-  return new NodeScan({ links }, directory).find(endpoint)
+  return new InterfaceResolver({ links }, directory).find(endpoint)
 }
 
 const inside = link('eth0', 2, { peerIndex: 9, addresses: ['127.0.0.1', '10.0.0.2'] })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { isPassing, networkError, retryAfterMs, toFailure, withoutSecrets } from '../../../src/store/errorText.ts'
+import { isRetryableStatus, networkError, retryAfterMs, toFailure, withoutSecrets } from '../../../src/store/errorText.ts'
 import { permanentError, StoreError } from '../../../src/store/store.ts'
 
 const running = new AbortController().signal
@@ -39,7 +39,7 @@ test('toFailure() says that an upload was stopped, whatever else was thrown', t 
   })
 })
 
-test('isPassing() and retryAfterMs() read what an answer says about a retry', t => {
-  t.deepEqual([500, 503, 408, 429, 400, 403, 404].filter(isPassing), [500, 503, 408, 429])
+test('isRetryableStatus() and retryAfterMs() read what an answer says about a retry', t => {
+  t.deepEqual([500, 503, 408, 429, 400, 403, 404].filter(isRetryableStatus), [500, 503, 408, 429])
   t.deepEqual(['3', '0', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined].map(retryAfterMs), [3_000, 0, undefined, undefined])
 })

@@ -2,11 +2,11 @@
 import test from 'ava'
 import type { NodeObservation } from '../../../../src/api/reconciliation.ts'
 import { annotationsWith } from '../../../../src/api/retina/passAnnotation.ts'
-import { retinaIntent } from '../../../../src/api/retina/spec.ts'
+import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import { Quotas } from '../../../../src/controller/quota/quotas.ts'
 import type { Kube } from '../../../../src/kube/request.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture, ObjectMeta } from '../../../../src/model/world.ts'
+import type { ObjectMeta, OtherCapture } from '../../../../src/model/world.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { endpoint, row } from '../../../support/model/observations.ts'
 
@@ -45,7 +45,7 @@ function capture(captureTarget: object, more: Partial<ObjectMeta> = {}) {
   const names = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: createdAt, resourceVersion: '1' }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   const spec = { captureConfiguration, outputConfiguration: { hostPath: 'a' } }
-  return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...more }, spec } satisfies ForeignCapture
+  return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...more }, spec } satisfies OtherCapture
 }
 
 const waitsOn = (node: string, observedGeneration = 1): NodeObservation => {
@@ -68,7 +68,7 @@ function counting(limit: number, kube: Kube = server().kube) {
     metadata: { name, uid: name, resourceVersion: '1', labels: { name } },
   }))
   const look = (document: ReturnType<typeof capture>, rows: readonly NodeObservation[] = []) => {
-    const read = retinaIntent(document, { settings, nodeLabels: {}, namespaceLabels: new Map() })
+    const read = parseRetinaCapture(document, { settings, nodeLabels: {}, namespaceLabels: new Map() })
     return quotas.sync({ capture: document, read, rows, nodes }, signal)
   }
   return { look, asked, now, quotas }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { toIntent } from '../../../../src/api/packetcapture/spec.ts'
+import { parsePacketCapture } from '../../../../src/api/packetcapture/spec.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { PacketCapture } from '../../../../src/model/world.ts'
@@ -13,17 +13,17 @@ function capture(spec: unknown): PacketCapture {
 }
 
 function accepted(spec: unknown): Intent {
-  const intent = toIntent(capture(spec), defaultSettings)
+  const intent = parsePacketCapture(capture(spec), defaultSettings)
   if (!intent.ok) throw new Error(intent.message)
   return intent
 }
 
 function refusal(spec: unknown): string {
-  const intent = toIntent(capture(spec), defaultSettings)
+  const intent = parsePacketCapture(capture(spec), defaultSettings)
   return intent.ok ? '' : intent.message
 }
 
-test('toIntent() fills in what the capture does not say', t => {
+test('parsePacketCapture() fills in what the capture does not say', t => {
   const { matches: _, ...intent } = accepted({})
   t.deepEqual(intent, {
     ok: true,
@@ -45,7 +45,7 @@ test('toIntent() fills in what the capture does not say', t => {
   })
 })
 
-test("toIntent() takes Calico's samples", t => {
+test("parsePacketCapture() takes Calico's samples", t => {
   t.is(accepted({ selector: 'k8s-app == "sample-app"', filters: [{ protocol: 'TCP', ports: [80] }] }).filter, '(tcp and (port 80))')
   t.deepEqual(accepted({ selector: 'all()', startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T12:30:00Z' }).window, {
     startMs: Date.parse('2021-08-26T12:00:00Z'),
@@ -54,12 +54,12 @@ test("toIntent() takes Calico's samples", t => {
 })
 
 for (const [rules, expression] of calicoFilters) {
-  test(`toIntent() compiles filters to ${expression || 'everything'}`, t => {
+  test(`parsePacketCapture() compiles filters to ${expression || 'everything'}`, t => {
     t.is(accepted({ filters: rules }).filter, expression)
   })
 }
 
-test('toIntent() ANDs filters and expression', t => {
+test('parsePacketCapture() ANDs filters and expression', t => {
   t.is(
     accepted({ filters: [{ protocol: 'TCP' }], expression: 'host 10.0.0.1 or host 10.0.0.2' }).filter,
     '((tcp)) and (host 10.0.0.1 or host 10.0.0.2)',
@@ -67,7 +67,7 @@ test('toIntent() ANDs filters and expression', t => {
 })
 
 for (const expression of legalExpressions) {
-  test(`toIntent() takes the expression ${expression}`, t => {
+  test(`parsePacketCapture() takes the expression ${expression}`, t => {
     t.is(refusal({ expression }), '')
   })
 }
@@ -91,7 +91,8 @@ const illegal: readonly (readonly [expression: string, words: RegExp])[] = [
   [' ', /found nothing/],
 ]
 for (const [expression, words] of illegal) {
-  test(`toIntent() refuses the expression ${JSON.stringify(expression.slice(0, 40))}`, t => t.regex(refusal({ expression }), words))
+  test(`parsePacketCapture() refuses the expression ${JSON.stringify(expression.slice(0, 40))}`, t =>
+    t.regex(refusal({ expression }), words))
 }
 
 const refusals: readonly (readonly [spec: unknown, words: RegExp])[] = [
@@ -121,21 +122,21 @@ const refusals: readonly (readonly [spec: unknown, words: RegExp])[] = [
   [{ schedule: { cron: '0 2 * * *', timeZone: 'Mars/Olympus', durationSeconds: 5 } }, /spec\.schedule\.timeZone: found "Mars\/Olympus"/],
 ]
 for (const [spec, words] of refusals) {
-  test(`toIntent() refuses ${JSON.stringify(spec)}`, t => t.regex(refusal(spec), words))
+  test(`parsePacketCapture() refuses ${JSON.stringify(spec)}`, t => t.regex(refusal(spec), words))
 }
 
-test('toIntent() reads times with offsets and fractions', t => {
+test('parsePacketCapture() reads times with offsets and fractions', t => {
   t.is(accepted({ startTime: '2021-08-26T14:00:00.250+02:00' }).window.startMs, Date.parse('2021-08-26T12:00:00.250Z'))
 })
 
-test("toIntent() keeps rotation within the node's disk budget, and says so", t => {
+test("parsePacketCapture() keeps rotation within the node's disk budget, and says so", t => {
   const settings = { ...defaultSettings, captureDiskBytesMax: 30_000 }
-  const intent = toIntent(capture({ rotation: { maxSizeBytes: 50_000, maxFiles: 2 } }), settings)
+  const intent = parsePacketCapture(capture({ rotation: { maxSizeBytes: 50_000, maxFiles: 2 } }), settings)
   t.like(intent, { ok: true, rotation: { fileBytesMax: 10_000, filesMax: 2 } })
   t.regex(intent.ok ? (intent.notes[0] ?? '') : '', /rotation\.maxSizeBytes is 10000 here/)
 })
 
-test('toIntent() never throws, whatever the spec', t => {
+test('parsePacketCapture() never throws, whatever the spec', t => {
   const field = fc.constantFrom(
     'selector',
     'filters',
@@ -156,7 +157,7 @@ test('toIntent() never throws, whatever the spec', t => {
     fc.dictionary(field, fc.oneof(fc.jsonValue(), fc.array(fc.dictionary(fc.constantFrom('protocol', 'ports'), fc.jsonValue())))),
   )
   fc.assert(
-    fc.property(spec, value => t.is(typeof toIntent(capture(value), defaultSettings).ok, 'boolean')),
+    fc.property(spec, value => t.is(typeof parsePacketCapture(capture(value), defaultSettings).ok, 'boolean')),
     { numRuns: runs(2_000) },
   )
 })

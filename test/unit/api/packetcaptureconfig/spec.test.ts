@@ -5,7 +5,7 @@ import { parseAllDocuments } from 'yaml'
 import { readCapture } from '../../../../src/api/read.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture } from '../../../../src/model/world.ts'
+import type { OtherCapture } from '../../../../src/model/world.ts'
 import { configFilters } from '../../../support/model/filterSamples.ts'
 import { runs } from '../../../support/runs.ts'
 
@@ -17,7 +17,7 @@ function read(spec: unknown, name = 'a') {
     apiVersion: 'networking.packet.io/v1',
     kind: 'PacketCaptureConfig',
     metadata,
-    spec: spec as ForeignCapture['spec'],
+    spec: spec as OtherCapture['spec'],
   } as const
   return readCapture(document, surroundings)
 }
@@ -36,7 +36,7 @@ function refusal(spec: unknown): string {
 const ip = ['10.0.0.1']
 const nobody = () => undefined
 
-test('readPacketCaptureConfig() fills in what the resource does not say', t => {
+test('parsePacketCaptureConfig() fills in what the resource does not say', t => {
   const { matches: _, ...intent } = accepted({ targetIPs: ip })
   t.deepEqual(intent, {
     ok: true,
@@ -61,7 +61,7 @@ test('readPacketCaptureConfig() fills in what the resource does not say', t => {
   })
 })
 
-test('readPacketCaptureConfig() takes the four samples', t => {
+test('parsePacketCaptureConfig() takes the four samples', t => {
   const samples = parseAllDocuments(readFileSync(new URL('../../../fixtures/packetcaptureconfig-samples.yaml', import.meta.url), 'utf8'))
   const [byAddress, byPod, both, live] = samples.map(document => accepted(document.toJS().spec))
   t.like(byAddress, { filter: '(host 10.0.0.1 or host 10.0.0.2) and (port 80 or port 443) and (tcp)', scope: { kind: 'Host' } })
@@ -73,7 +73,7 @@ test('readPacketCaptureConfig() takes the four samples', t => {
   t.like(live, { filter: '(host 192.168.1.100) and (port 80 or port 443)', artifact: { form: 'stdout' } })
 })
 
-test('readPacketCaptureConfig() matches the named pods and no other', t => {
+test('parsePacketCaptureConfig() matches the named pods and no other', t => {
   const { matches } = accepted({
     podSelector: {
       pods: [
@@ -89,7 +89,7 @@ test('readPacketCaptureConfig() matches the named pods and no other', t => {
 })
 
 for (const [spec, filter] of configFilters) {
-  test(`readPacketCaptureConfig() makes ${filter || 'no filter'} of ${JSON.stringify(spec)}`, t => {
+  test(`parsePacketCaptureConfig() makes ${filter || 'no filter'} of ${JSON.stringify(spec)}`, t => {
     t.is(accepted(spec).filter, filter)
   })
 }
@@ -115,15 +115,15 @@ const refused: readonly (readonly [spec: unknown, words: RegExp])[] = [
   [{ podSelector: { pods: [{ ...pod, podName: '../x' }] } }, /spec\.podSelector\.pods\[0\]\.podName: found "\.\.\/x"/],
 ]
 for (const [spec, words] of refused) {
-  test(`readPacketCaptureConfig() refuses ${JSON.stringify(spec).slice(0, 80)}`, t => t.regex(refusal(spec), words))
+  test(`parsePacketCaptureConfig() refuses ${JSON.stringify(spec).slice(0, 80)}`, t => t.regex(refusal(spec), words))
 }
 
-test('readPacketCaptureConfig() refuses a name that is too long for a file name', t => {
+test('parsePacketCaptureConfig() refuses a name that is too long for a file name', t => {
   const intent = read({ targetIPs: ip }, 'n'.repeat(201))
   t.regex(intent.ok ? '' : intent.message, /metadata\.name: found 201 characters, expected at most 200/)
 })
 
-test('readPacketCaptureConfig() never throws, and admits only addresses into its filter', t => {
+test('parsePacketCaptureConfig() never throws, and admits only addresses into its filter', t => {
   const value = fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.string({ unit: fc.constantFrom(...'0123456789.:/() ortcp') }))
   const property = fc.property(fc.array(value, { minLength: 1 }), targetIPs => {
     const intent = read({ targetIPs })

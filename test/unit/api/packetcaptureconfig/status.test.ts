@@ -5,9 +5,9 @@ import {
   type ConfigInput,
   type ConfigRow,
   deleted,
-  inTheLog,
   type PacketCaptureConfigStatus,
   packetCaptureConfigStatus,
+  stdoutMessage,
 } from '../../../../src/api/packetcaptureconfig/status.ts'
 import { readCapture } from '../../../../src/api/read.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
@@ -98,7 +98,7 @@ test('packetCaptureConfigStatus() tells files by the addresses of their nodes', 
   const printed = stand([row(1, 'Finished', { artifact: { files: [], attempts: 1 } })], {
     read: read({ ...ofPods, outputFormat: 'stdout' }),
   })
-  t.deepEqual(printed.captureFiles, { '10.0.1.1': { status: 'completed', output_file: inTheLog, file_size: 0 } })
+  t.deepEqual(printed.captureFiles, { '10.0.1.1': { status: 'completed', output_file: stdoutMessage, file_size: 0 } })
   t.deepEqual(Object.keys(stand([done(1), done(2)], { read: read(ofPods), addresses: new Map([['node-1', 'x'], ['node-2', 'x']]) }).captureFiles), ['x', 'node-2']) // biome-ignore format: one line
 })
 

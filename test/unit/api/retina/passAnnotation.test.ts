@@ -1,6 +1,6 @@
 import test from 'ava'
 import { annotationsWith, passIn } from '../../../../src/api/retina/passAnnotation.ts'
-import { retinaIntent } from '../../../../src/api/retina/spec.ts'
+import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 
 const pass = { uid: 'u', generation: 3, sinceMs: 1_000, nodes: ['a', 'b'] }
@@ -35,7 +35,7 @@ function readWith(captureJobNumLimit: number, annotations: Readonly<Record<strin
   const spec = { captureConfiguration, outputConfiguration: { hostPath: 'capture' } }
   const settings = { ...defaultSettings, captureJobNumLimit }
   const place = { settings, nodeLabels: {}, namespaceLabels: new Map() }
-  const read = retinaIntent({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec }, place)
+  const read = parseRetinaCapture({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec }, place)
   if (!read.ok) throw new Error(read.message)
   return { quota: read.quota, window: read.window }
 }

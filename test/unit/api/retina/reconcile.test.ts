@@ -1,10 +1,10 @@
 import test from 'ava'
 import type { NodeObservation, QuotaState } from '../../../../src/api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../../../../src/api/retina/reconcile.ts'
-import { retinaIntent } from '../../../../src/api/retina/spec.ts'
+import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture, ObjectMeta } from '../../../../src/model/world.ts'
+import type { ObjectMeta, OtherCapture } from '../../../../src/model/world.ts'
 
 const createdAt = '2026-01-02T03:04:05Z'
 const createdAtMs = Date.parse(createdAt)
@@ -13,7 +13,7 @@ const finalizer = 'kappio.io/capture-cleanup'
 function capture(
   captureTarget: object = { podSelector: {} },
   more: Partial<ObjectMeta> = {},
-): ForeignCapture & { metadata: { resourceVersion: string } } {
+): OtherCapture & { metadata: { resourceVersion: string } } {
   const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: createdAt, resourceVersion: '1', ...more }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   return {
@@ -40,7 +40,7 @@ function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: R
 }
 
 function judged(document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs = 60_000, nodes = 2, quota?: QuotaState) {
-  const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   const addresses = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]))
   return reconcileRetinaCapture({ capture: document, read, rows, addresses, previous: undefined, quota, nowMs: createdAtMs + afterMs })
 }
@@ -135,7 +135,7 @@ test('reconcileRetinaCapture() packs and tells of what had begun before it was n
 
 test('reconcileRetinaCapture() tells each condition once', t => {
   const document = capture()
-  const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
   const input = {
     capture: document,
     read,
@@ -165,7 +165,7 @@ for (const [what, rows, spec, isRemoved] of removals) {
   test(`reconcileRetinaCapture() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
     const asked = capture()
     const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
-    const read = retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+    const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
     const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
     const first = reconcileRetinaCapture({ ...input, previous: undefined })
     t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first

@@ -1,12 +1,12 @@
 import test from 'ava'
-import { retinaIntent } from '../../../../src/api/retina/spec.ts'
+import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture } from '../../../../src/model/world.ts'
+import type { OtherCapture } from '../../../../src/model/world.ts'
 
 const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:05Z' }
 
-const option = (captureOption: object | undefined): ForeignCapture => ({
+const option = (captureOption: object | undefined): OtherCapture => ({
   apiVersion: 'retina.sh/v1alpha1',
   kind: 'Capture',
   metadata,
@@ -16,20 +16,21 @@ const option = (captureOption: object | undefined): ForeignCapture => ({
   },
 })
 
-const read = (document: ForeignCapture) => retinaIntent(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+const read = (document: OtherCapture) =>
+  parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
 
-function accepted(document: ForeignCapture): Intent {
+function accepted(document: OtherCapture): Intent {
   const intent = read(document)
   if (!intent.ok) throw new Error(intent.message)
   return intent
 }
 
-function refusal(document: ForeignCapture): string {
+function refusal(document: OtherCapture): string {
   const intent = read(document)
   return intent.ok ? '' : intent.message
 }
 
-test('retinaIntent() bounds what nothing bounds', t => {
+test('parseRetinaCapture() bounds what nothing bounds', t => {
   t.is(refusal(option({ maxCaptureSize: 0 })), 'Neither duration nor maxCaptureSize is set to stop the capture')
   t.is(refusal(option(undefined)), 'Neither duration nor maxCaptureSize is set to stop the capture')
   t.is(
@@ -43,7 +44,7 @@ test('retinaIntent() bounds what nothing bounds', t => {
   t.regex(refusal(option({ duration: '1s', packetSize: -1 })), /^captureOption\.packetSize: found -1/)
 })
 
-test('retinaIntent() keeps rotated files within the disk budget, and says so', t => {
+test('parseRetinaCapture() keeps rotated files within the disk budget, and says so', t => {
   const { rotation, notes } = accepted(option({ maxCaptureSize: 5_000, fileCount: 10 }))
   t.deepEqual(rotation, { fileBytesMax: 1_073_741_824, fileAgeMsMax: 3_153_600_000_000, filesMax: 9 })
   t.regex(notes[0] ?? '', /^maxCaptureSize is 1073741824 bytes here/)

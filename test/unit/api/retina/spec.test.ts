@@ -2,11 +2,11 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
-import { retinaIntent } from '../../../../src/api/retina/spec.ts'
+import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
 import type { Labels } from '../../../../src/model/labels.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture } from '../../../../src/model/world.ts'
+import type { OtherCapture } from '../../../../src/model/world.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 import { read, root } from '../../../support/repository.ts'
 
@@ -14,7 +14,7 @@ const createdAt = '2026-01-02T03:04:05Z'
 const createdAtMs = Date.parse(createdAt)
 const place = { settings: defaultSettings, nodeLabels: {} as Labels, namespaceLabels: new Map<string, Labels>() }
 
-function capture(spec: object, more: object = {}): ForeignCapture {
+function capture(spec: object, more: object = {}): OtherCapture {
   const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: createdAt, ...more }
   return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec: { ...spec } }
 }
@@ -29,17 +29,17 @@ const option = (captureOption: object | undefined, more: object = {}): object =>
 })
 
 function accepted(spec: object, surroundings: Partial<typeof place> = {}, more: object = {}): Intent {
-  const intent = retinaIntent(capture(spec, more), { ...place, ...surroundings })
+  const intent = parseRetinaCapture(capture(spec, more), { ...place, ...surroundings })
   if (!intent.ok) throw new Error(intent.message)
   return intent
 }
 
 function refusal(spec: object): string {
-  const intent = retinaIntent(capture(spec), place)
+  const intent = parseRetinaCapture(capture(spec), place)
   return intent.ok ? '' : intent.message
 }
 
-test('retinaIntent() fills in what the capture does not say', t => {
+test('parseRetinaCapture() fills in what the capture does not say', t => {
   const { matches: _, ...intent } = accepted(option({ duration: '10s', maxCaptureSize: 100 }))
   t.deepEqual(intent, {
     ok: true,
@@ -80,12 +80,12 @@ for (const [index, expected] of [
   absolute('/tmp/captures'),
   absolute('/tmp/retina'),
 ].entries()) {
-  test(`retinaIntent() says of sample ${index + 1} of the manual what Retina says`, t =>
+  test(`parseRetinaCapture() says of sample ${index + 1} of the manual what Retina says`, t =>
     t.is(refusal(samples[index]?.spec ?? {}), expected))
 }
 
 for (const file of readdirSync(join(root, 'examples', 'retina')).filter(name => name.endsWith('.yaml'))) {
-  test(`retinaIntent() takes ${file}`, t => {
+  test(`parseRetinaCapture() takes ${file}`, t => {
     for (const document of parseAllDocuments(read(`examples/retina/${file}`))) t.is(refusal((document.toJS() as { spec: object }).spec), '')
   })
 }
@@ -167,7 +167,7 @@ const namespaceLabels = new Map<string, Labels>([
   ['zoo', { team: 'b', 'kubernetes.io/metadata.name': 'zoo' }],
 ])
 
-test('retinaIntent() takes pods of the selected namespaces, and without a selector of its own alone', t => {
+test('parseRetinaCapture() takes pods of the selected namespaces, and without a selector of its own alone', t => {
   const namesOf = (captureTarget: object): unknown => accepted(target(captureTarget), { namespaceLabels }).scope
   t.deepEqual(namesOf({ podSelector: {} }), { kind: 'Namespaces', names: ['shop'] }) // Retina of that commit: "default"
   t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: { matchLabels: { team: 'a' } } }), {
@@ -179,7 +179,7 @@ test('retinaIntent() takes pods of the selected namespaces, and without a select
   t.deepEqual(namesOf({ podNames: ['web'] }), { kind: 'Namespaces', names: ['shop'] })
 })
 
-test('retinaIntent() matches pods by labels, or by name', t => {
+test('parseRetinaCapture() matches pods by labels, or by name', t => {
   const labels: Labels = { app: 'web' }
   const label = (name: string): string | undefined => labels[name]
   t.true(accepted(target({ podSelector: { matchLabels: { app: 'web' } } })).matches(label, { namespace: 'shop', name: 'web-0' }))
@@ -188,7 +188,7 @@ test('retinaIntent() matches pods by labels, or by name', t => {
   t.false(accepted(target({ podNames: ['db-0', 'web-0'] })).matches(label, { namespace: 'shop', name: 'web-1' }))
 })
 
-test("retinaIntent() takes the node's interfaces by name, a file each; of pods it says that it does not", t => {
+test("parseRetinaCapture() takes the node's interfaces by name, a file each; of pods it says that it does not", t => {
   const spec = (captureTarget: object, interfaces: readonly string[]): object => ({
     captureConfiguration: { captureTarget, captureOption: { duration: '1s', interfaces } },
     outputConfiguration: { hostPath: 'x' },
@@ -203,7 +203,7 @@ test("retinaIntent() takes the node's interfaces by name, a file each; of pods i
   ])
 })
 
-test('retinaIntent() ANDs everything that narrows, whatever the target', t => {
+test('parseRetinaCapture() ANDs everything that narrows, whatever the target', t => {
   const filters = { include: ['10.0.0.9:80'], exclude: ['*:22'] }
   const pcapFilter = 'tcp or udp'
   t.is(
@@ -232,7 +232,7 @@ test('a capture that is being deleted is over since then, whatever its duration'
   t.deepEqual(accepted(option({ maxCaptureSize: 1 }), {}, deleted).window, { endMs: createdAtMs + 5_000 })
 })
 
-test('retinaIntent() takes any of the outputs', t => {
+test('parseRetinaCapture() takes any of the outputs', t => {
   const s3Upload = { bucket: 'b', secretName: 's', region: 'eu-central-1' }
   const output = (outputConfiguration: object): object => ({
     captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },

@@ -3,7 +3,7 @@ import { type NodeTargets, scopeOf, targetNodes } from '../../../../src/controll
 import type { Labels } from '../../../../src/model/labels.ts'
 import type { Pod } from '../../../../src/model/pod.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ForeignCapture } from '../../../../src/model/world.ts'
+import type { OtherCapture } from '../../../../src/model/world.ts'
 
 type PodChange = { readonly labels?: Labels; readonly hostNetwork?: boolean; readonly phase?: string; readonly podIP?: string }
 
@@ -42,7 +42,7 @@ const cluster: NodeTargets = {
   ],
 }
 
-function capture(captureTarget: object): ForeignCapture {
+function capture(captureTarget: object): OtherCapture {
   const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-02T03:04:05Z' }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   return {

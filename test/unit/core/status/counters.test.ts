@@ -1,6 +1,6 @@
 // Sums, texts with counts, and when two statuses differ in counts alone.
 import test from 'ava'
-import { addCounts, joinTexts, noLess, packetsText, plainText, sameButCounts } from '../../../../src/core/status/counters.ts'
+import { addCounts, joinTexts, maxCounts, packetsText, plainText, sameButCounts } from '../../../../src/core/status/counters.ts'
 
 test('addCounts() stays an exact integer', t => {
   t.deepEqual(
@@ -16,10 +16,10 @@ test('addCounts() stays an exact integer', t => {
   )
 })
 
-test('noLess() keeps the larger of two counts', t => {
+test('maxCounts() keeps the larger of two counts', t => {
   const before = { packets: 5, bytes: 50, dropped: 0 }
-  t.deepEqual(noLess({ packets: 1, bytes: 60, dropped: 0 }, before), { packets: 5, bytes: 60, dropped: 0 })
-  t.deepEqual(noLess(before, undefined), before)
+  t.deepEqual(maxCounts({ packets: 1, bytes: 60, dropped: 0 }, before), { packets: 5, bytes: 60, dropped: 0 })
+  t.deepEqual(maxCounts(before, undefined), before)
 })
 
 test('joinTexts() gives texts that differ in counts one wording', t => {
