@@ -1,13 +1,13 @@
-// Reconciles one Capture of retina.sh: its status, its Events, its finalizers, and whether it may be removed. Pure. In: the resource, its
+// Reconciles one Capture of retina.sh: its status, Events, finalizers, and whether it may be removed. Pure. In: the resource, its
 // intent, each node's observation, the time. Out: the reconciliation.
 // A finalizer keeps a deleted capture until its nodes have packed their files: for a bounded time, and not for silent nodes.
 
 import { withUploads } from '../../core/status/uploads.ts'
-import type { CaptureEvent } from '../../model/event.ts'
 import { claimField, outputFields } from '../../model/output.ts'
 import { never } from '../../model/time.ts'
 import { retinaFinalizer as finalizer } from '../../model/wellKnown.ts'
 import { firstReportMs, type NodeObservation, type ReconcileInput, type Reconciliation, type UploadResults } from '../reconciliation.ts'
+import { retinaEventsFor } from './events.ts'
 import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
 
 const flushMs = 1_800_000 // Retina's grace period
@@ -54,7 +54,7 @@ export function reconcileRetinaCapture({
   const wakes = [answeredAtMs, holdMs].filter(atMs => atMs > nowMs)
   return {
     status,
-    events: eventsFor(before?.conditions ?? [], status.conditions),
+    events: retinaEventsFor(before, status),
     wakeAtMs: Math.min(never, ...wakes),
     expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
     ...(finalizers && { finalizers }),
@@ -119,10 +119,4 @@ function finalizersOf(
   const isHeld = finalizers.includes(finalizer)
   if (deletionTimestamp === undefined) return isHeld || isRefused ? undefined : [...finalizers, finalizer]
   return isHeld && mayBeReleased ? finalizers.filter(name => name !== finalizer) : undefined
-}
-
-function eventsFor(before: readonly RetinaCondition[], now: readonly RetinaCondition[]): CaptureEvent[] {
-  return now
-    .filter(({ type, reason, status }) => !before.some(old => old.type === type && old.reason === reason && old.status === status))
-    .map(({ type, reason, message }): CaptureEvent => ({ reason, type: type === 'error' ? 'Warning' : 'Normal', message }))
 }

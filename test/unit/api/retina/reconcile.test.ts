@@ -2,7 +2,6 @@ import test from 'ava'
 import type { NodeObservation, QuotaState } from '../../../../src/api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../../../../src/api/retina/reconcile.ts'
 import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
-
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { ObjectMeta, OtherCapture } from '../../../../src/model/world.ts'
 
