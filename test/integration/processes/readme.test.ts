@@ -128,6 +128,10 @@ const spokenInContributing: Readonly<Record<string, Check>> = {
   'npm run test:unit': isScript,
   'npm run test:integration': isScript,
   'npm test': isScript,
+  'npm run test:sanitize': isScript,
+  'npm run fuzz': isScript,
+  'npm run bench': isScript,
+  'npm run coverage': isScript,
   'npm test -- test/unit/config/readSettings.test.ts': async (place, command) => {
     await isScript(place, command)
     place.t.true(existsSync(join(root, command.split(' -- ')[1] ?? '-')))
