@@ -34,7 +34,18 @@ async function scene(t: ExecutionContext, answer: (response: ServerResponse) => 
     'current-context': 'x',
   }
   writeFileSync(file, JSON.stringify(config))
-  const common = ['--kubeconfig', file, '--api', 'packetcapture', '--api-group', 'projectcalico.org', '--gateway', url, '--gateway-ca', caFile]
+  const common = [
+    '--kubeconfig',
+    file,
+    '--api',
+    'packetcapture',
+    '--api-group',
+    'projectcalico.org',
+    '--gateway',
+    url,
+    '--gateway-ca',
+    caFile,
+  ]
   return { directory, paths, args: (...more) => ['stream', 'web', ...common, ...more] }
 }
 
