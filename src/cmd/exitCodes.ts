@@ -15,7 +15,7 @@ function wrapped(meaning: string): string {
   return meaning.replaceAll(/(.{1,73})(?: |$)/g, '$1\n       ').trimEnd()
 }
 
-/** Aborted by Ctrl-C. The command then throws this signal's reason, and must let it through. */
+/** Aborted by SIGINT or SIGTERM. The command then throws this signal's reason, and must let it through. */
 export function interruption(): AbortSignal {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new CommandFailure('interrupted', '')))

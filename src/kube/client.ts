@@ -103,7 +103,7 @@ function json(body: object, type = 'application/json'): Pick<KubeRequest, 'heade
   return { headers: { 'content-type': type }, body: JSON.stringify(body) }
 }
 
-// The API server reads it as YAML, which refuses some characters that JSON takes, and with them the whole object.
+// The API server parses an apply body as YAML, which rejects some characters that JSON allows.
 export function applyBody(object: object): string {
   const text = JSON.stringify(object, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
   return text.replaceAll(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)

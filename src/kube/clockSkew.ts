@@ -27,14 +27,14 @@ export class ClockSkew {
     }
   }
 
-  /** This clock less the server's, to the second; undefined: not known yet. */
+  /** The local clock minus the server's, to the second; undefined: not known yet. */
   get offsetMs(): number | undefined {
     const nowMs = this.#clock.now()
     const recent = this.#ranges.filter(({ atMs }) => Math.abs(nowMs - atMs) < reachMs)
     if (recent.length === 0) return undefined
     const fromMs = Math.max(...recent.map(range => range.fromMs))
     const toMs = Math.min(...recent.map(range => range.toMs))
-    if (fromMs > toMs) return undefined // a clock was set in between
+    if (fromMs > toMs) return undefined // a clock was set between two answers
     if (fromMs <= 0 && toMs >= 0) return 0
     return Math.round((fromMs + toMs) / 2_000) * 1_000
   }

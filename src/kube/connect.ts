@@ -13,10 +13,10 @@ import { CommandFailure, ExpectedError } from '../model/errors.ts'
 import { environmentProxy } from './httpProxy.ts'
 import type { Kube, KubeRequest } from './request.ts'
 
-const { request: httpRequest } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
+const { request: httpRequest } = process.getBuiltinModule('node:http') // an import also loads Node's WebSocket: 14 MiB
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** From a kubeconfig's file; else from the pod's service account, else $KUBECONFIG or the home directory. Refuses with CommandFailure. */
+/** Connects with a kubeconfig file; else the pod's service account, else $KUBECONFIG or ~/.kube. Refuses with CommandFailure. */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
   const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may have no service account
@@ -30,7 +30,7 @@ export type Account = { readonly server: string; readonly tokenFile: string; rea
 /** Connects with a token file and a CA file; both are read again when they change. */
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
-  // One context for all connections: each would make its own of the authority, and leave a hundred kilobytes outside the heap.
+  // One TLS context for all connections: a context per connection takes a hundred kilobytes outside the heap.
   const agent = readWhenChanged(caFile, ca => new Agent({ secureContext: createSecureContext({ ca }), keepAlive: true, maxFreeSockets: 2 }))
   return async request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
 }
@@ -103,7 +103,7 @@ async function send(
 ) {
   const search = new URLSearchParams(query).toString()
   const url = new URL(`${server.replace(/\/$/, '')}${path}${search && `?${search}`}`)
-  // Node gives a DELETE's body no length by itself, and the server would not read it.
+  // Node sets no Content-Length for a DELETE, and the server would ignore its body.
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
   const all = { ...options, method, signal, headers: { ...headers, ...options.headers, ...length } }
   const sent = (url.protocol === 'http:' ? httpRequest : httpsRequest)(url, all)

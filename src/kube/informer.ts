@@ -171,7 +171,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     if (!isAlike(before, this.#objects.get(uid))) this.#listener()
   }
 
-  /** The whole object of an event; undefined: it was deleted since, and its event will follow. */
+  /** Fetches the whole object of an event; undefined: it was deleted meanwhile, and that event follows. */
   async #wholeOf(partialObject: T): Promise<T | undefined> {
     const { wanted = 'whole', path } = this.#options
     if (wanted !== 'spec') return partialObject

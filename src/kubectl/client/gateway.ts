@@ -48,7 +48,7 @@ export function withGateway(command: Command): Command {
     .option('--service-account <name>', "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token")
 }
 
-/** Sends requests until it is disposed. Refuses with CommandFailure. */
+/** Sends requests until disposed. Refuses with CommandFailure. */
 export class Gateway implements AsyncDisposable {
   readonly #way: GatewayRoute
 

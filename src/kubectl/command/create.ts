@@ -142,7 +142,7 @@ function isEnding({ for: seconds, until, limitDuration, limitPackets, limitBytes
 async function documentOf(session: Session, name: string, options: CreateOptions): Promise<object> {
   const { group, namespace } = session
   const nowMs = session.nowMs()
-  // Before pods are read: in a combined selector the error's caret would point into text that the user did not type.
+  // Checked before it is combined with pods: the error's caret must point into the text that the user typed.
   check(name, { ...specOf(options, options.selector, nowMs) }, session)
   const spec = specOf(options, await selectorOf(session, options), nowMs)
   check(name, spec, session)

@@ -55,7 +55,7 @@ async function interfaces(options: ExtcapOptions): Promise<string[]> {
   const session = await openSession(options)
   const captures = await listCaptures(session, true).catch(error => {
     if (!(error instanceof CommandFailure)) throw error
-    return listCaptures(session, false) // the user may not list all namespaces, or this fails with the same error
+    return listCaptures(session, false) // the user may not list all namespaces; any other error occurs again here
   })
   return captures.filter(({ status }) => status?.state !== 'Finished').map(interfaceOf)
 }

@@ -8,7 +8,7 @@ import { stateCell } from './printer.ts'
 import { sizeText } from './sizes.ts'
 
 const barCells = { least: 6, most: 20 } as const
-const between = 3 // spaces, before the progress as between the other columns
+const between = 3 // spaces between columns, also before the progress
 
 export function liveTable(captures: readonly ShownCapture[], nowMs: number, columns: number): string {
   if (captures.length === 0) return 'No captures\n'
