@@ -14,7 +14,7 @@ import { readIntent } from '../../support/worlds/reader.ts'
 
 const web = readIntent(capture('web'))
 const over: Intent = { ...web, window: { endMs: noonMs - 10_000 } }
-const archive: Artifact = { kind: 'SingleFile', form: 'stdout' } as never
+const printed: Artifact = { kind: 'SingleFile', form: 'stdout', directory: '', bytesMax: 1_000 }
 
 type Given = {
   readonly read?: Parameters<typeof decideIntents>[0]['read']
@@ -86,15 +86,15 @@ test('decideIntents() opens no tap over the files of an earlier capture before t
 })
 
 test('decideIntents() makes the artifact when the capture is finished and its taps are closed', t => {
-  const read = [{ ...over, artifact: archive }]
+  const read = [{ ...over, artifact: printed }]
   t.deepEqual(decide({ read, state: open }).finish, [])
-  t.like(decide({ read, state: { captures: held() } }).finish, [{ key: web.key, artifact: archive }])
+  t.like(decide({ read, state: { captures: held() } }).finish, [{ key: web.key, artifact: printed }])
   const made = { atMs: 1, files: [] }
   t.deepEqual(decide({ read, state: { captures: held({ artifact: made }) } }).finish, [], 'it is made once')
 })
 
 test('decideIntents() follows a capture whose packets are printed while it runs', t => {
-  const read = [{ ...web, artifact: archive }]
+  const read = [{ ...web, artifact: printed }]
   t.deepEqual(decide({ read, state: open }).follow, [{ key: web.key, capture: web.capture }])
   t.deepEqual(decide({ state: open }).follow, [])
 })

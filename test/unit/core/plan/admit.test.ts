@@ -48,3 +48,12 @@ test('admitTaps() refuses the last taps when the rings have no room', t => {
     refused: ['default/web/c RingBudget'],
   })
 })
+
+test('admitTaps() admits a tap that writes little when the ones before it had no room', t => {
+  const little = { ...user, key: 'default/little', taps: 1, rotation: { ...rotation, fileBytesMax: 1_000 } }
+  const disk = { users: [user, little], disk: { usedBytes: 970_000, freePercent: 80 }, settings }
+  t.deepEqual(admitted({ desiredTaps: [desiredTap('web', 'a'), desiredTap('little', 'a')], disk }), {
+    specs: ['default/little/a'],
+    refused: ['default/web/a DiskBudget'],
+  })
+})
