@@ -9,6 +9,12 @@ test('activeName() is pod and interface; rotatedName() adds a time that sorts', 
   t.is(activeName({ ...series, format: 'pcapng' }), 'web-0_cali1.pcapng')
 })
 
+test('rotatedName() is a millisecond after the newest of the series when the clock is not ahead of that', t => {
+  const names = ['web_cali1-20260203T040506.007Z.pcap', 'web_cali12-20270203T040506.007Z.pcap']
+  for (const at of ['2026-02-03T04:05:06.007Z', '2025-01-01T00:00:00Z'])
+    t.is(rotatedName('web_cali1.pcap', Date.parse(at), names), 'web_cali1-20260203T040506.008Z.pcap')
+})
+
 test('names of the longest pods fit a file system, and stay apart', t => {
   const series = { pod: 'a'.repeat(253), interfaceName: 'cali7f94ce7c295', format: 'pcapng' } as const
   const names = [activeName(series), rotatedName(activeName(series), 0, []), waitingName(series, 99)]

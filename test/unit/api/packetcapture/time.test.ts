@@ -1,0 +1,35 @@
+// Times and schedules of a spec: what is read, and what is refused in which words.
+import test from 'ava'
+import { readSchedule, readTime } from '../../../../src/api/packetcapture/time.ts'
+
+for (const [text, iso] of [
+  ['2026-08-26T12:00:00Z', '2026-08-26T12:00:00.000Z'],
+  ['2026-08-26t12:00:00z', '2026-08-26T12:00:00.000Z'],
+  ['2026-08-26T12:00:00.250+02:00', '2026-08-26T10:00:00.250Z'],
+] as const)
+  test(`readTime() is ${iso} when the text is ${text}`, t => t.is(readTime(text), Date.parse(iso)))
+
+for (const value of ['2026-08-26', '2026-08-26T12:00:00', '2026-02-30T12:00:00Z', 'tomorrow', 5, undefined])
+  test(`readTime() refuses ${JSON.stringify(value)}`, t => {
+    t.throws(() => readTime(value), { instanceOf: RangeError, message: /expected a time as in RFC 3339/ })
+  })
+
+test('readTime() refuses a leap second and says why', t => {
+  t.throws(() => readTime('2016-12-31T23:59:60Z'), { message: /leap seconds cannot be told$/ })
+})
+
+test('readSchedule() is in UTC when no time zone is given', t => {
+  t.deepEqual(readSchedule('0 2 * * *', undefined, 600), { cron: '0 2 * * *', timeZone: 'UTC', durationMs: 600_000 })
+  t.is(readSchedule('0 2 * * *', 'Europe/Berlin', 600).timeZone, 'Europe/Berlin')
+})
+
+for (const [cron, timeZone, message] of [
+  ['0 2 * * *', 'Europe/Bern', /^timeZone: found "Europe\/Bern", expected a name of the IANA database/],
+  ['0 0 2 * * *', 'UTC', /^cron: found "0 0 2 \* \* \*", expected five fields/],
+  ['@daily', 'UTC', /expected five fields/],
+  [7, 'UTC', /^cron: found 7, expected five fields/],
+  ['61 2 * * *', 'UTC', /^cron: found "61 2 \* \* \*", which is no schedule/],
+] as const)
+  test(`readSchedule() refuses ${cron} in ${timeZone}`, t => {
+    t.throws(() => readSchedule(cron, timeZone, 600), { instanceOf: RangeError, message })
+  })
