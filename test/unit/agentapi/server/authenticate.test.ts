@@ -1,6 +1,7 @@
 // Who may ask a node's agent, and what others are told.
 import test from 'ava'
 import fastify from 'fastify'
+import { agentRoutes } from '../../../../src/agentapi/paths.ts'
 import { authenticateRequests } from '../../../../src/agentapi/server/authenticate.ts'
 import type { Reviews } from '../../../../src/auth/reviews.ts'
 import type { Logger } from '../../../../src/runtime/log.ts'
@@ -19,7 +20,7 @@ function agent(atOnce = 2) {
   const log = { warn: (fields: object) => void lines.push(fields) } as unknown as Logger
   const app = fastify()
   authenticateRequests(app, { node: 'node-1', reviews, users: [gateway], limits: { atOnce }, log })
-  app.get('/healthz', async () => 'ok')
+  app.get(agentRoutes.health, async () => 'ok')
   app.get('/files', async () => 'files')
   const [slow, begun] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()]
   app.get('/slow', () => {
@@ -59,7 +60,7 @@ test('authenticateRequests() takes tokens for the audience of this node alone, a
 
 test('authenticateRequests() asks for no token when the path is that of the health check', async t => {
   const { ask, audiences, close } = agent()
-  t.like(await ask(undefined, '/healthz'), { status: 200, body: 'ok' })
+  t.like(await ask(undefined, agentRoutes.health), { status: 200, body: 'ok' })
   t.deepEqual(audiences, [])
   await close()
 })
