@@ -87,7 +87,8 @@ async function desiredState(sync: Sync, { observations, addresses, reports, node
 /** A capture whose ttl is over is removed, unless its files wait for their upload. */
 async function expire(sync: Sync, { expiresAtMs, uploadHoldMs }: Desired): Promise<StepResult> {
   const { capture, counters, nowMs, observed, writer } = sync
-  if (expiresAtMs + uploadHoldMs > nowMs) return undefined
+  const isDue = expiresAtMs + uploadHoldMs <= nowMs // false for NaN: an unreadable time never removes a capture
+  if (!isDue) return undefined
   if (!(await removeCapture(writer, capture, observed.version))) return retried(sync)
   counters.removals.capture++
   return { wakeAtMs: never }

@@ -88,8 +88,12 @@ function noMatchMessage({ capture, createdAtMs }: Intent, nodes: number, nowMs: 
   return `No pod in namespace "${capture.namespace}" matches the selector on any of ${pluralize(nodes, 'node')}`
 }
 
-/** Endpoints that never started do not count; one with a start and no end keeps the capture from expiring. */
+/** Endpoints that never started do not count; one with a start and no end that can be read keeps the capture from expiring. */
 function endsOf({ files }: PacketCaptureStatus): number[] {
   const rows = files.flatMap(({ endpoints }) => endpoints)
-  return rows.flatMap(({ startedAt, endedAt }) => (endedAt !== undefined ? Date.parse(endedAt) : startedAt === undefined ? [] : never))
+  return rows.flatMap(({ startedAt, endedAt }) => {
+    if (endedAt === undefined) return startedAt === undefined ? [] : never
+    const endMs = Date.parse(endedAt)
+    return Number.isNaN(endMs) ? never : endMs
+  })
 }

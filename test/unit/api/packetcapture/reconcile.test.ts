@@ -149,6 +149,7 @@ test('reconcilePacketCapture() speaks of the generation that every node answers 
 
 // [what, spec, rows, when it is removed]
 const untilNoon = { ...ttl, endTime: at(noonMs) }
+const unreadable = row('b', 'Finished', { file: { endpoints: [endpoint('q', 'Finished', { endedAt: '2026-06-01T23:59:60Z' })] } })
 const neverOpened = row('b', 'Finished', { file: { endpoints: [{ ...endpoint('q', 'Finished'), startedAt: undefined } as never] } })
 const expiries: readonly (readonly [what: string, spec: object, rows: readonly NodeObservation[], expiresAtMs: number])[] = [
   [
@@ -161,6 +162,7 @@ const expiries: readonly (readonly [what: string, spec: object, rows: readonly N
   ['one node failed: never', ttl, reporting(finished('a', noonMs), row('b', 'Error')), never],
   ['no ttl: never', {}, reporting(finished('a', noonMs)), never],
   ['an endpoint began and has no end: never', ttl, reporting(finished('a', noonMs), finished('b', undefined)), never],
+  ['an end cannot be read: never', ttl, reporting(finished('a', noonMs), unreadable), never],
   ['an endpoint never was captured: it ended nothing', ttl, reporting(finished('a', noonMs), neverOpened), noonMs + 60_000],
   ['no endpoint ever was captured and there is no window: never', ttl, reporting(neverOpened), never],
   ['a node answers to an older generation: never', ttl, reporting(finished('a', noonMs, { observedGeneration: 0 })), never],
