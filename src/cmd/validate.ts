@@ -69,7 +69,7 @@ async function checkDocument(document: Document, driver: Driver, file: string): 
 }
 
 async function compileProblem(intent: Intent, driver: Driver): Promise<string | undefined> {
-  return intent.filter === '' ? undefined : filterError(driver, intent)
+  return intent.filter === '' ? undefined : (await filterError(driver, intent))?.message
 }
 
 function show({ kind, key, selector, filter, notes }: ValidDocument): string {

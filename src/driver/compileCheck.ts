@@ -1,7 +1,9 @@
 // Whether a filter compiles, and a bounded cache of the answers, so that each filter is compiled once. In: pcap expressions.
-// Out: the compiler's message for a filter that does not compile. A compiler that fails in any other way throws.
+// Out: the compiler's message for a filter that does not compile. The cache forgets what says nothing about the filter, such as a lack
+// of memory. A bug throws.
 
 import { snapLengthMax } from '../model/capture.ts'
+import type { TapErrorCode } from '../model/codes.ts'
 import { TapError } from '../model/errors.ts'
 import { type FilterSpec, filterKey } from '../model/tap.ts'
 import type { Driver } from './driver.ts'
@@ -9,17 +11,18 @@ import type { Driver } from './driver.ts'
 type Compiler = Pick<Driver, 'compile'>
 
 /** undefined: it compiles, for packets of every length. */
-export async function filterError(compiler: Compiler, spec: FilterSpec): Promise<string | undefined> {
+export async function filterError(compiler: Compiler, spec: FilterSpec): Promise<TapError | undefined> {
   try {
     await compiler.compile(spec.filter, snapLengthMax, spec.filterInstructionsMax)
     return undefined
   } catch (error) {
     if (!(error instanceof TapError)) throw error
-    return error.message
+    return error
   }
 }
 
 const filtersMax = 10_000
+const filterCodes: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG'] // any other may pass
 
 export class CompiledFilters {
   readonly #compiler: Compiler
@@ -41,12 +44,13 @@ export class CompiledFilters {
     return this.#known.has(filterKey(filter))
   }
 
-  /** undefined: it compiles. */
+  /** undefined: it compiles, or that cannot be told now. Then the tap that opens fails for the same reason, and is tried again. */
   async errorOf(filter: FilterSpec): Promise<string | undefined> {
     const key = filterKey(filter)
-    const message = this.#known.has(key) ? this.#known.get(key) : await filterError(this.#compiler, filter)
-    this.#known.set(key, message)
-    return message
+    if (this.#known.has(key)) return this.#known.get(key)
+    const error = await filterError(this.#compiler, filter)
+    if (!error || filterCodes.includes(error.code)) this.#known.set(key, error?.message)
+    return this.#known.get(key)
   }
 
   /** Called between turns. Filters come and go with captures: beyond the limit all are forgotten, and those in use compiled again. */

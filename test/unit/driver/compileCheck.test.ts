@@ -10,6 +10,7 @@ function counting(max?: number): { readonly compiled: string[]; readonly filters
     compiled.push(filter)
     if (filter === 'and and') throw new TapError('BAD_FILTER', 'syntax error')
     if (filter === 'bug') throw new Error('a bug')
+    if (filter === 'icmp6' && compiled.length < 2) throw new TapError('NO_MEMORY', 'out of memory')
     return 1
   }
   return { compiled, filters: new CompiledFilters(compile, max) }
@@ -40,4 +41,14 @@ test('trim() forgets the filters when they are more than the limit', async t => 
 
 test("errorOf() throws on an error that is not the filter's", async t => {
   await t.throwsAsync(counting().filters.errorOf({ filter: 'bug' }), { message: 'a bug' })
+})
+
+test('errorOf() does not take a lack of memory for an error of the filter, and compiles it again', async t => {
+  const { compiled, filters } = counting()
+  t.is(await filters.errorOf({ filter: 'icmp6' }), undefined)
+  t.false(filters.has({ filter: 'icmp6' }))
+  t.deepEqual([...filters.errors], [])
+  t.is(await filters.errorOf({ filter: 'icmp6' }), undefined)
+  t.true(filters.has({ filter: 'icmp6' }))
+  t.deepEqual(compiled, ['icmp6', 'icmp6'])
 })
