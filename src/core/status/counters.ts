@@ -43,8 +43,8 @@ export function joinTexts(texts: readonly CountedText[]): CountedText {
 const countFields: ReadonlySet<string> = new Set(['packets', 'bytes', 'dropped', 'fileNames'])
 
 /**
- * Whether two statuses differ in counts alone. File names change with the counts, because a busy capture rotates its files. A message
- * explains the state, reason or phase beside it: while these are the same, only whether there is a message matters.
+ * Whether two statuses differ in counts alone. File names change with the counts, because a busy capture rotates its files. Messages
+ * are compared without the numbers that stand alone in them.
  */
 export function sameButCounts(before: unknown, now: unknown): boolean {
   if (Array.isArray(before) && Array.isArray(now))
@@ -53,8 +53,13 @@ export function sameButCounts(before: unknown, now: unknown): boolean {
   const names = new Set([...Object.keys(before), ...Object.keys(now)])
   return names.values().every(name => {
     if (countFields.has(name)) return true
-    return name === 'message' ? Boolean(before[name]) === Boolean(now[name]) : sameButCounts(before[name], now[name])
+    return name === 'message' ? withoutNumbers(before[name]) === withoutNumbers(now[name]) : sameButCounts(before[name], now[name])
   })
+}
+
+// A number within a word, such as that of a pod's name, is no count.
+function withoutNumbers(message: unknown): unknown {
+  return typeof message === 'string' ? message.replaceAll(/(?<![\w.:-])\d+(?![\w.:-])/g, '') : message
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -33,7 +33,7 @@ const change = (file: object) => ({ ...status, files: [{ ...status.files[0], ...
 const cases: readonly (readonly [what: string, now: object | undefined, isSame: boolean])[] = [
   ['nothing', { ...status }, true],
   ['packets and names of files', change({ packets: 9, fileNames: ['x', 'y'] }), true],
-  ['another text of the same state', change({ message: 'n' }), true],
+  ['another text of the same state', change({ message: 'n' }), false],
   ['a text that is gone', change({ message: undefined }), false],
   ['a state', { ...status, state: 'Error' }, false],
   ['a gap', change({ gaps: ['down'] }), false],
@@ -43,3 +43,13 @@ const cases: readonly (readonly [what: string, now: object | undefined, isSame: 
 ]
 for (const [what, now, isSame] of cases)
   test(`sameButCounts() is ${isSame} when ${what} changed`, t => t.is(sameButCounts(status, now), isSame))
+
+const messages = [
+  ['a number', '2 packets on the interfaces', '12 packets on the interfaces', true],
+  ["a number within a pod's name", 'web-1: no interface', 'web-2: no interface', false],
+  ['a time', 'no report since 2026-06-01T12:00:00.000Z', 'no report since 2026-06-01T13:00:00.000Z', false],
+  ['a word', '2 packets', '2 endpoints', false],
+] as const
+for (const [what, before, now, isSame] of messages)
+  test(`sameButCounts() is ${isSame} when ${what} of a message changed`, t =>
+    t.is(sameButCounts({ message: before }, { message: now }), isSame))
