@@ -3,6 +3,7 @@
 // Throws only when the server cannot be reached or breaks off. Lists in pages are pagedList.ts's,
 // watches are informer.ts's.
 import type { IncomingMessage } from 'node:http'
+import { ExpectedError } from '../model/errors.ts'
 import { readBounded } from '../runtime/http.ts'
 import { apiErrorMessage, type Kube, type KubeRequest, readJson } from './request.ts'
 
@@ -95,8 +96,13 @@ async function send<T>(
     signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
   })
   const status = response.statusCode ?? 0
-  if (status < 200 || status >= 300) return { ok: false, status, message: await apiErrorMessage(response) }
-  return { ok: true, status, body: await read(response) }
+  try {
+    if (status < 200 || status >= 300) return { ok: false, status, message: await apiErrorMessage(response) }
+    return { ok: true, status, body: await read(response) }
+  } catch (error) {
+    if (error instanceof ExpectedError) throw error
+    throw new ExpectedError(`Cannot read the answer: ${(error as Error).message}`, { cause: error }) // it broke off, or is no JSON
+  }
 }
 
 function json(body: object, type = 'application/json'): Pick<KubeRequest, 'headers' | 'body'> {

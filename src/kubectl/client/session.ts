@@ -10,7 +10,7 @@ import type { Kube, KubeRequest } from '../../kube/request.ts'
 import { listPath, objectPath } from '../../kube/resources.ts'
 import type { Api } from '../../model/captureRef.ts'
 import type { ExitReason } from '../../model/codes.ts'
-import { CommandFailure } from '../../model/errors.ts'
+import { CommandFailure, ExpectedError } from '../../model/errors.ts'
 import { captureGroups } from '../../model/wellKnown.ts'
 import { systemClock } from '../../runtime/clock.ts'
 
@@ -53,18 +53,24 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
   return { kube: watched, namespace: options.namespace ?? namespace, group, api: options.api ?? 'PacketCapture', token, nowMs, options }
 }
 
-/** The answer as JSON; a refusal is a CommandFailure whose message names `what`. */
+/** The answer as JSON; a refusal, or an answer that breaks off, is a CommandFailure whose message names `what`. */
 export async function request<T>(kube: Kube, { what, body, headers, ...request }: ApiRequest): Promise<T> {
   const content = body && { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
-  const answer = await call<T>(kube, { ...request, ...(headers && { headers }), ...content }, { timeoutMs: apiTimeoutMs })
+  const asked = call<T>(kube, { ...request, ...(headers && { headers }), ...content }, { timeoutMs: apiTimeoutMs })
+  const answer = await asked.catch(error => failWith(error, what))
   if (answer.ok) return answer.body
   throw new CommandFailure(reasonOf(answer.status), `Cannot ${what}: ${answer.message}`)
 }
 
 /** Like request(), but undefined for a missing or forbidden object. */
-export async function requestIfAllowed<T>(kube: Kube, { path }: ApiRequest): Promise<T | undefined> {
-  const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs })
+export async function requestIfAllowed<T>(kube: Kube, { path, what }: ApiRequest): Promise<T | undefined> {
+  const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs }).catch(error => failWith(error, what))
   return answer.ok ? answer.body : undefined
+}
+
+function failWith(error: unknown, what: string): never {
+  if (error instanceof CommandFailure || !(error instanceof ExpectedError)) throw error
+  throw new CommandFailure('failed', `Cannot ${what}: ${error.message}`, error)
 }
 
 export function capturesPath({ group, api }: Pick<Session, 'group' | 'api'>, namespace: string | undefined, name?: string): string {

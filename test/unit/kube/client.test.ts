@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import test from 'ava'
 import { apply, applyBody, create, get, patch, refusalText, remove } from '../../../src/kube/client.ts'
 import type { Kube, KubeRequest } from '../../../src/kube/request.ts'
+import { ExpectedError } from '../../../src/model/errors.ts'
 
 /** An API server that gives one answer. */
 function serverOf(statusCode: number, body: unknown) {
@@ -28,6 +29,21 @@ test('get() gives the status and the reason when the server refuses', async t =>
 
 test('get() refuses an answer that is longer than bytesMax', async t => {
   await t.throwsAsync(get(serverOf(200, { data: 'x'.repeat(100) }).kube, '/x', { bytesMax: 50 }), { message: /longer than 50 bytes/ })
+})
+
+test('get() refuses an answer that breaks off or is no JSON with an expected error', async t => {
+  const serverThatSends = (chunks: () => Generator<Buffer>): Kube => {
+    return async () => Object.assign(Readable.from(chunks()), { statusCode: 200, headers: {} }) as unknown as IncomingMessage
+  }
+  const brokenOff = serverThatSends(function* () {
+    yield Buffer.from('{')
+    throw Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+  })
+  const page = serverThatSends(function* () {
+    yield Buffer.from('<html>')
+  })
+  await t.throwsAsync(get(brokenOff, '/x'), { instanceOf: ExpectedError, message: 'Cannot read the answer: aborted' })
+  await t.throwsAsync(get(page, '/x'), { instanceOf: ExpectedError, message: /^Cannot read the answer: Unexpected token/ })
 })
 
 test('create() posts JSON', async t => {
