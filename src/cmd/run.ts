@@ -1,7 +1,8 @@
 // Runs one program's command line. In: the program, its subcommands, the arguments. Out: the subcommand's work, an exit code.
 // Refuses nothing itself: an expected error becomes a message and an exit code, any other is a bug and keeps its stack.
 import { Command, CommanderError } from 'commander'
-import { CommandFailure } from '../model/errors.ts'
+import { exitCodes } from '../model/codes.ts'
+import { CommandFailure, ExpectedError } from '../model/errors.ts'
 
 /** By name; only the subcommand of the command line is loaded, all of them for help. */
 export type Commands = Readonly<Record<string, () => Promise<Command>>>
@@ -49,7 +50,7 @@ function throwing(command: Command): Command {
 
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  if (!(error instanceof CommandFailure)) throw error
+  if (!(error instanceof ExpectedError)) throw error
   if (error.message !== '') process.stderr.write(`${error.message}\n`)
-  return error.exitCode
+  return error instanceof CommandFailure ? error.exitCode : exitCodes.failed
 }
