@@ -9,6 +9,7 @@ import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
+import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { gatewayPath } from '../client/gatewayPaths.ts'
@@ -34,7 +35,7 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
     throw new CommandFailure('usage', 'Cannot use --wireshark and --write together: expected one of them')
   if (wireshark === undefined && write === undefined && process.stdout.isTTY)
     throw new CommandFailure('usage', 'Cannot stream to a terminal: expected a pipe, --wireshark or --write')
-  const session = await sessionFor(await openSession(options), name)
+  const session = await sessionOf(name, options)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
@@ -44,6 +45,18 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
     const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
     await Promise.all([pipePackets(response, child.stdin, signal), whenEnded(child, response)])
   })
+}
+
+// A gateway with an address of its own may be reached where the API server is not. Then a name without --api is a PacketCapture's.
+async function sessionOf(name: string, options: StreamOptions): Promise<Session> {
+  const session = await openSession(options)
+  try {
+    return await sessionFor(session, name)
+  } catch (error) {
+    const isUnreached = error instanceof CommandFailure && error.exitCode === exitCodes.failed
+    if (!isUnreached || options.gateway === undefined) throw error
+    return session
+  }
 }
 
 async function fileTo(path: string, response: IncomingMessage): Promise<Writable> {

@@ -130,3 +130,11 @@ test('the certificate of a gateway that is named has to be a good one', async t 
   t.is(code, 1)
   t.regex(err, /^Cannot reach the gateway at https:\/\/127\.0\.0\.1:\d+: (self-signed|unable to verify)/)
 })
+
+test('kubectl pcap stream takes a name for that of a PacketCapture when it reaches the gateway alone', async t => {
+  const { args, paths } = await scene(t, response => response.end(bytes))
+  const { code, out, err } = await run(args().filter(word => !['--api', 'packetcapture'].includes(word)))
+  t.is(code, 0, err)
+  t.deepEqual(out, bytes)
+  t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])
+})
