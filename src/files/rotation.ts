@@ -82,12 +82,15 @@ export class FileRotation {
     this.#before = { ...this.#before, firstRecordAtMs: atMs }
   }
 
-  /** The driver writes to the next file now: the active file is rotated, and the next one gets its name. */
+  /**
+   * The driver writes to the next file now: the active file is rotated, and the next one gets its name.
+   * Without a next one the active file stays open, for release().
+   */
   moved(counts: FileCounts, nowMs: number): void {
+    const next = this.#waiting.shift()
+    if (!next) throw new ExpectedError(`Cannot rotate "${this.#active.path}": the driver moved on without a next file`)
     this.#complete(counts, nowMs)
     closeSync(this.#active.fd)
-    const next = this.#waiting.shift()
-    if (!next) throw new Error(`Cannot rotate "${this.#active.path}": the driver moved on without a next file`)
     const { name, path } = this.#active
     this.#active = { ...next, name, path }
     this.#retire(path, nowMs)

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { TapErrorCode } from '../../model/codes.ts'
-import { TapError } from '../../model/errors.ts'
+import { ExpectedError, TapError } from '../../model/errors.ts'
 import { type ChildMessage, MessageReader, type PcapRequest } from './pcapMessage.ts'
 
 const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))
@@ -82,14 +82,18 @@ export class PcapChild implements AsyncDisposable {
   }
 }
 
-/** The first message: the session is ready, or the answer. Refuses with TapError that `what` could not be done. */
-export async function firstMessage(child: PcapChild, what: string): Promise<ChildMessage> {
+/**
+ * The first message: the session is ready, or the answer. Refuses with TapError that `what` could not be done, and a packet before
+ * it with ExpectedError: without a code, so that the tap is tried again.
+ */
+export async function firstMessage(child: Pick<PcapChild, 'reader' | 'more' | 'earlyEnd'>, what: string): Promise<ChildMessage> {
   while (!child.reader.peek()) {
     if (!(await child.more())) throw await child.earlyEnd(what)
   }
   const message = child.reader.peek()
   child.reader.skip()
-  if (!message || !('control' in message)) throw new Error(`Cannot ${what}: expected news before the first packet`)
+  if (!message || !('control' in message))
+    throw new ExpectedError(`Cannot ${what}: the process for libpcap sent a packet before its first message`)
   if (message.control.kind === 'refused') throw refusal(message.control, what)
   return message.control
 }

@@ -1,8 +1,9 @@
 // The active, waiting and rotated files of one endpoint.
-import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { fstatSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { FileRotation } from '../../../src/files/rotation.ts'
+import { ExpectedError } from '../../../src/model/errors.ts'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 import { facts, folder, record } from '../../support/captureDirectory.ts'
 
@@ -63,4 +64,14 @@ test('FileRotation gives the driver what is left of a file that is continued', t
   t.like(files.sink, { bytesLeft: 900, isEmpty: false })
   files.close(nothing, 0)
   t.is(statSync(path).mode & 0o777, 0o640)
+})
+
+test('FileRotation refuses a rotation without a next file as an expected failure, and release() closes the active file', t => {
+  const directory = folder(t)
+  const files = series(directory)
+  const { fd } = files.sink
+  t.throws(() => files.moved(nothing, 5_000), { instanceOf: ExpectedError, message: /moved on without a next file$/ })
+  t.notThrows(() => fstatSync(fd), 'closed here, its number could be another file by the time of release()')
+  t.notThrows(() => files.release())
+  t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
 })
