@@ -18,7 +18,7 @@ export type WriteOptions = SyncWriteOptions & {
 
 const nameBytesMax = 255 // of one file name, on every file system of Linux
 const digestLength = 16
-const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
 const defaultMode = 0o666
 
 /** For content that comes in chunks, or that is written while other work goes on. */
@@ -28,15 +28,29 @@ export async function atomicWrite(
   { isLasting, mode = defaultMode, exactMode, temporary = temporaryOf(path) }: WriteOptions,
 ): Promise<void> {
   try {
-    await using file = await open(temporary, flags, exactMode ?? mode)
-    if (exactMode !== undefined) await file.chmod(exactMode)
-    if (typeof content === 'string') await file.writeFile(content)
-    else for await (const chunk of content) await file.writeFile(chunk)
-    if (isLasting) await file.sync()
+    await rm(temporary, { force: true }) // of an earlier run: its owner, mode and other names must not become those of the new file
+    await writeTemporary(temporary, content, { isLasting, mode, exactMode })
     await replaceFile(temporary, path, isLasting)
   } catch (error) {
     await removeAfter(error, temporary)
     throw error
+  }
+}
+
+// Closes the file before the rename: a network file system may report a failed write only then.
+async function writeTemporary(
+  temporary: string,
+  content: string | AsyncIterable<Buffer>,
+  { isLasting, mode, exactMode }: { readonly isLasting: boolean; readonly mode: number; readonly exactMode: number | undefined },
+): Promise<void> {
+  const file = await open(temporary, flags | constants.O_EXCL, exactMode ?? mode)
+  try {
+    if (exactMode !== undefined) await file.chmod(exactMode)
+    if (typeof content === 'string') await file.writeFile(content)
+    else for await (const chunk of content) await file.writeFile(chunk)
+    if (isLasting) await file.sync()
+  } finally {
+    await file.close()
   }
 }
 
@@ -49,18 +63,24 @@ export async function replaceFile(temporary: string, path: string, isLasting: bo
 /** For the few small files that must be complete before the caller goes on. */
 export function atomicWriteSync(path: string, content: string, { isLasting, mode = defaultMode }: SyncWriteOptions): void {
   const temporary = temporaryOf(path)
-  const fd = openSync(temporary, flags, mode)
+  const fd = openSync(temporary, flags | constants.O_TRUNC, mode)
   try {
-    writeFileSync(fd, content) // goes on after a short write, unlike writeSync()
-    if (isLasting) fsyncSync(fd)
+    writeAndClose(fd, content, isLasting)
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
     throw error
+  }
+  if (isLasting) syncDirectorySync(dirname(path))
+}
+
+function writeAndClose(fd: number, content: string, isLasting: boolean): void {
+  try {
+    writeFileSync(fd, content) // goes on after a short write, unlike writeSync()
+    if (isLasting) fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
-  if (isLasting) syncDirectorySync(dirname(path))
 }
 
 /** Makes the names in a directory survive a power cut. */

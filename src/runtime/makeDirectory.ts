@@ -32,8 +32,12 @@ export function makeDirectorySync(path: string, mode = modeOfAll): void {
   }
 }
 
+// For a directory that is there, NFS may answer that it is mounted read-only, and macOS that "/" is a directory.
+const answersForOneThere = ['EEXIST', 'EROFS', 'EISDIR']
+
 function isThere(path: string, error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EEXIST' && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  const { code = '' } = error as NodeJS.ErrnoException
+  return answersForOneThere.includes(code) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** Another process may have made it meanwhile. */

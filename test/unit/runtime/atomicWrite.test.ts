@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import test from 'ava'
 import { atomicWrite, atomicWriteSync, fittingName, temporaryOf } from '../../../src/runtime/atomicWrite.ts'
@@ -51,10 +51,21 @@ test('atomicWrite() and atomicWriteSync() write through no symbolic link', async
   const other = directory.write('other', 'untouched')
   const path = directory.in('a')
   symlinkSync(other, temporaryOf(path))
-  await t.throwsAsync(atomicWrite(path, 'new', { isLasting: false }), { code: 'ELOOP' })
+  await atomicWrite(path, 'new', { isLasting: false })
+  t.is(readFileSync(path, 'utf8'), 'new')
   symlinkSync(other, temporaryOf(path))
   t.throws(() => atomicWriteSync(path, 'new', { isLasting: false }), { code: 'ELOOP' })
   t.is(readFileSync(other, 'utf8'), 'untouched')
+})
+
+test('atomicWrite() does not write into a file that another run left under the temporary name', async t => {
+  const directory = new Directory(t)
+  const path = directory.in('a')
+  linkSync(directory.write('other', 'untouched'), temporaryOf(path))
+  await atomicWrite(path, 'new', { isLasting: false, exactMode: 0o640 })
+  t.is(readFileSync(directory.in('other'), 'utf8'), 'untouched')
+  t.is(readFileSync(path, 'utf8'), 'new')
+  t.deepEqual(readdirSync(directory.path).toSorted(), ['a', 'other'])
 })
 
 for (const length of [1, 246, 247, 248, 253, 255]) {
