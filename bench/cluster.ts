@@ -1,11 +1,16 @@
-// Latency in a cluster: from applying a PacketCapture to the first packet in its file, and from a pod's address to its first captured
-// packet. A real API server, one simulated node with the real agent, a packet each millisecond. Sends the requests of kubectl without
-// kubectl's start (some 100 ms). Reads the file every 5 ms.
+// Latency in a cluster: from applying a PacketCapture to the first packet in its file, and from a
+// pod's address to its first captured packet. A real API server, one simulated node with the real
+// agent, a packet each millisecond. Sends the requests of kubectl without kubectl's start (some 100
+// ms). Reads the file every 5 ms.
 //   node_modules/.bin/node bench/cluster.ts [RUNS]
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
-import { packetCapture, type SimulatedCluster, type SimulatedNode } from '../test/support/kube/simulated.ts'
+import {
+  packetCapture,
+  type SimulatedCluster,
+  type SimulatedNode,
+} from '../test/support/kube/simulated.ts'
 import type { Scope } from '../test/support/net/namespace.ts'
 import { readRecords } from '../test/support/pcap/captureFile.ts'
 import { ask, connected } from './clusterKube.ts'
@@ -48,7 +53,9 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
     await ask(kube, 'POST', captures, packetCapture(name, { filters: [{ protocol: 'UDP' }] }))
     await after(700) // the agent has seen both
     const startMs = Date.now()
-    await ask(kube, 'PATCH', status, { status: { podIP: pod.podAddress, podIPs: [{ ip: pod.podAddress }] } })
+    await ask(kube, 'PATCH', status, {
+      status: { podIP: pod.podAddress, podIPs: [{ ip: pod.podAddress }] },
+    })
     appeared.push(await firstPacket(node, name, startMs))
     await ask(kube, 'DELETE', `${captures}/${name}`)
     while (existsSync(join(node.captures, 'shop', name))) await after(20)
@@ -68,10 +75,17 @@ async function firstPacket(node: SimulatedNode, name: string, startMs: number): 
   for (const endMs = Date.now() + 30_000; Date.now() < endMs; await after(5)) {
     const [file] = node.files('shop', name)
     const path = join(node.captures, 'shop', name, file ?? '')
-    if (file === undefined || (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= fileHeaderBytes) continue
+    if (
+      file === undefined ||
+      (statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= fileHeaderBytes
+    )
+      continue
     const readable = Date.now() - startMs
     const [first] = readRecords(readFileSync(path), 'pcap')
-    return { captured: Math.max(0, Math.round(Number(first?.atNs ?? 0n) / 1e6 - startMs)), readable }
+    return {
+      captured: Math.max(0, Math.round(Number(first?.atNs ?? 0n) / 1e6 - startMs)),
+      readable,
+    }
   }
   throw new Error(`Cannot measure: no packet of ${name} within 30 s`)
 }

@@ -17,7 +17,11 @@ export async function connected(cluster: SimulatedCluster, scope: Scope): Promis
   while (!existsSync(socket)) await after(20)
   const { server, port: here } = await forwardTo(socket)
   scope.teardown(() => server.close())
-  const place = { server: `https://127.0.0.1:${here}`, 'tls-server-name': hostname, 'certificate-authority': api.caFile }
+  const place = {
+    server: `https://127.0.0.1:${here}`,
+    'tls-server-name': hostname,
+    'certificate-authority': api.caFile,
+  }
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -34,7 +38,13 @@ export async function connected(cluster: SimulatedCluster, scope: Scope): Promis
 export async function ask(kube: Kube, method: string, path: string, body?: object): Promise<void> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
   const text = body === undefined ? {} : { body: JSON.stringify(body) }
-  const response = await kube({ path, method, headers: { 'content-type': type }, ...text, signal: AbortSignal.timeout(30_000) })
+  const response = await kube({
+    path,
+    method,
+    headers: { 'content-type': type },
+    ...text,
+    signal: AbortSignal.timeout(30_000),
+  })
   const said = await apiErrorMessage(response)
   if ((response.statusCode ?? 500) >= 300) throw new Error(`Cannot ${method} ${path}: ${said}`)
 }

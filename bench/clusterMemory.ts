@@ -1,12 +1,17 @@
-// Memory without rings, and idle CPU, of a real agent whose node has that many captured pods, compared with as many tcpdump on the same
-// interfaces. memory.ts measures `selcap standalone`; this one has a real API server.
+// Memory without rings, and idle CPU, of a real agent whose node has that many captured pods,
+// compared with as many tcpdump on the same interfaces. memory.ts measures `selcap standalone`;
+// this one has a real API server.
 //   node_modules/.bin/node bench/clusterMemory.ts [PODS]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as after } from 'node:timers/promises'
 import { hostInterfaceName } from '../src/core/endpoint/calicoNames.ts'
 import type { Kube } from '../src/kube/request.ts'
-import { packetCapture, type SimulatedCluster, type SimulatedNode } from '../test/support/kube/simulated.ts'
+import {
+  packetCapture,
+  type SimulatedCluster,
+  type SimulatedNode,
+} from '../test/support/kube/simulated.ts'
 import type { Scope } from '../test/support/net/namespace.ts'
 import { ask, connected } from './clusterKube.ts'
 import { cpuPercent, mib, ringsOf, useOf } from './use.ts'
@@ -14,7 +19,10 @@ import { withCluster } from './withCluster.ts'
 
 const count = Number(process.argv[2] ?? 250)
 const quietMs = 20_000 // until what opening needed has been given back
-const pods = Array.from({ length: count }, (_, index) => ({ name: `web-${index}`, address: `10.20.${index >> 8}.${index & 255}` }))
+const pods = Array.from({ length: count }, (_, index) => ({
+  name: `web-${index}`,
+  address: `10.20.${index >> 8}.${index & 255}`,
+}))
 const interfaces = pods.map(({ name }) => hostInterfaceName('shop', name, 'cali'))
 
 await withCluster(main)
@@ -23,12 +31,20 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
   await cluster.api.kubectl('create', 'namespace', 'shop')
   const node = await cluster.addNode('node-1')
   await node.namespace.ip(
-    ...interfaces.flatMap((name, index) => [`link add ${name} type veth peer name pod${index}`, `link set ${name} up`]),
+    ...interfaces.flatMap((name, index) => [
+      `link add ${name} type veth peer name pod${index}`,
+      `link set ${name} up`,
+    ]),
   )
   const kube = await connected(cluster, scope)
   for (const pod of pods) await addPod(kube, pod.name, pod.address)
   const agent = await node.startAgent()
-  await ask(kube, 'POST', '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures', packetCapture('all', {}))
+  await ask(
+    kube,
+    'POST',
+    '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures',
+    packetCapture('all', {}),
+  )
   const ringKib = await report('agent', [agent.pid])
   await agent.stop('SIGTERM')
 
@@ -48,7 +64,12 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
 async function addPod(kube: Kube, name: string, address: string): Promise<void> {
   const metadata = { name, namespace: 'shop', labels: { app: 'web' } }
   const spec = { nodeName: 'node-1', containers: [{ name: 'main', image: 'app' }] }
-  await ask(kube, 'POST', '/api/v1/namespaces/shop/pods', { apiVersion: 'v1', kind: 'Pod', metadata, spec })
+  await ask(kube, 'POST', '/api/v1/namespaces/shop/pods', {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata,
+    spec,
+  })
   const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }] }
   await ask(kube, 'PATCH', `/api/v1/namespaces/shop/pods/${name}/status`, { status })
 }

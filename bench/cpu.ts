@@ -1,5 +1,6 @@
-// CPU per packet written, against `tcpdump -w` and against the `pcap` package with a JavaScript callback that writes the file.
-// Same ring, snap length and file system, alternating in one run; medians of the ratios of each pair.
+// CPU per packet written, against `tcpdump -w` and against the `pcap` package with a JavaScript
+// callback that writes the file. Same ring, snap length and file system, alternating in one run;
+// medians of the ratios of each pair.
 //   node bench/cpu.ts
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +15,10 @@ await inNamespace(async () => {
   for (const size of [100, 500, 1_400]) {
     const traffic = () => send(size, 300_000, 150_000)
     results[`${size} B / tcpdump`] = await compare('tcpdump', `${size}-byte packets`, traffic)
-    if (size === 100) results[`${size} B / package`] = await compare('package', `${size}-byte packets`, () => send(size, 100_000, 50_000))
+    if (size === 100)
+      results[`${size} B / package`] = await compare('package', `${size}-byte packets`, () =>
+        send(size, 100_000, 50_000),
+      )
   }
   results['bulk TCP / tcpdump'] = await bulk()
   process.stdout.write(`${JSON.stringify({ bench: 'cpu', ratios: results })}\n`)
@@ -24,8 +28,14 @@ async function compare(peer: Kind, what: string, traffic: () => Promise<void>): 
   const ratios: number[] = []
   const costs: [number[], number[]] = [[], []]
   for (let pair = 0; pair < pairs; pair++) {
-    const runs = [await capture('ring', ringBytes, traffic), await capture(peer, ringBytes, traffic)] as const
-    const [ours, theirs] = runs.map(({ cpuMs, packets }) => (cpuMs * 1e6) / packets) as [number, number]
+    const runs = [
+      await capture('ring', ringBytes, traffic),
+      await capture(peer, ringBytes, traffic),
+    ] as const
+    const [ours, theirs] = runs.map(({ cpuMs, packets }) => (cpuMs * 1e6) / packets) as [
+      number,
+      number,
+    ]
     costs[0].push(ours)
     costs[1].push(theirs)
     ratios.push(ours / theirs)
@@ -39,21 +49,31 @@ async function compare(peer: Kind, what: string, traffic: () => Promise<void>): 
 
 // A TCP stream over the same veth: its frames are as long as segmentation offload makes them.
 async function bulk(): Promise<number> {
-  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo held; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo held; exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   await once(holder.stdout, 'data')
-  const inside = (...args: string[]) => execFileSync('nsenter', [`--net=/proc/${holder.pid}/ns/net`, ...args])
+  const inside = (...args: string[]) =>
+    execFileSync('nsenter', [`--net=/proc/${holder.pid}/ns/net`, ...args])
   execFileSync('ip', ['link', 'set', 'bench1', 'netns', String(holder.pid)])
   inside('ip', 'address', 'add', '10.9.9.2/24', 'dev', 'bench1')
   inside('ip', 'link', 'set', 'bench1', 'up')
   execFileSync('ip', ['address', 'add', '10.9.9.1/24', 'dev', interfaceName])
   try {
     return await compare('tcpdump', 'bulk TCP', async () => {
-      const listening = spawn('nsenter', [`--net=/proc/${holder.pid}/ns/net`, 'timeout', '20', 'iperf3', '-s', '-1', '--forceflush'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
+      const listening = spawn(
+        'nsenter',
+        [`--net=/proc/${holder.pid}/ns/net`, 'timeout', '20', 'iperf3', '-s', '-1', '--forceflush'],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      )
       const ended = once(listening, 'exit')
       await once(listening.stdout.resume(), 'data')
-      await once(spawn('timeout', ['15', 'iperf3', '-c', '10.9.9.2', '-n', '400M'], { stdio: 'ignore' }), 'exit')
+      await once(
+        spawn('timeout', ['15', 'iperf3', '-c', '10.9.9.2', '-n', '400M'], { stdio: 'ignore' }),
+        'exit',
+      )
       listening.kill()
       await ended
     })

@@ -1,6 +1,7 @@
-// Throughput of one large file through the gateway (two TLS connections and a checksum), compared with nginx on the node that serves the
-// same file by HTTPS (one connection). Real agent, gateway and API server in network namespaces; curl as the client; alternating pairs.
-// Needs root, curl and nginx.
+// Throughput of one large file through the gateway (two TLS connections and a checksum), compared
+// with nginx on the node that serves the same file by HTTPS (one connection). Real agent, gateway
+// and API server in network namespaces; curl as the client; alternating pairs. Needs root, curl and
+// nginx.
 //   node_modules/.bin/node bench/download.ts [MEBIBYTES]
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -28,7 +29,8 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
   const theirs = `https://198.19.0.1:${nginxPort}/${name}`
   const [first] = [speed(cluster, ours, stage.dev), speed(cluster, theirs)]
   const rows: { readonly ours: number; readonly theirs: number }[] = []
-  for (let pair = 0; pair < pairs; pair++) rows.push({ ours: speed(cluster, ours, stage.dev), theirs: speed(cluster, theirs) })
+  for (let pair = 0; pair < pairs; pair++)
+    rows.push({ ours: speed(cluster, ours, stage.dev), theirs: speed(cluster, theirs) })
   const ratios = rows.map(row => row.theirs / row.ours)
   process.stdout.write(
     `${bytes / 1_048_576} MiB: gateway ${shown(rows.map(row => row.ours))} MB/s (the first time ${Math.round(first / 1e6)}: its checksum is made), ` +
@@ -38,7 +40,11 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
 
 type Site = { readonly netns: string; readonly directory: string }
 
-async function startNginx(cluster: SimulatedCluster, scope: Scope, { netns, directory }: Site): Promise<void> {
+async function startNginx(
+  cluster: SimulatedCluster,
+  scope: Scope,
+  { netns, directory }: Site,
+): Promise<void> {
   const place = join(cluster.directory, 'nginx')
   mkdirSync(place)
   const { key, cert } = await makeCertificate('nginx', [])
@@ -49,7 +55,18 @@ async function startNginx(cluster: SimulatedCluster, scope: Scope, { netns, dire
   writeFileSync(join(place, 'nginx.conf'), config)
   const nginx = spawn(
     'nsenter',
-    [`--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--', 'nginx', '-e', `${place}/error.log`, '-c', join(place, 'nginx.conf')],
+    [
+      `--net=${netns}`,
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'nginx',
+      '-e',
+      `${place}/error.log`,
+      '-c',
+      join(place, 'nginx.conf'),
+    ],
     {
       stdio: 'inherit',
     },
@@ -73,10 +90,13 @@ function speed({ networkPath }: SimulatedCluster, url: string, token?: string): 
     ...headers,
     url,
   ]
-  const [size = 0, seconds = 1] = execFileSync('nsenter', [`--net=${networkPath}`, ...curl], { encoding: 'utf8' })
+  const [size = 0, seconds = 1] = execFileSync('nsenter', [`--net=${networkPath}`, ...curl], {
+    encoding: 'utf8',
+  })
     .split(' ')
     .map(Number)
-  if (size !== bytes) throw new Error(`Cannot measure ${url}: expected ${bytes} bytes, found ${size}`)
+  if (size !== bytes)
+    throw new Error(`Cannot measure ${url}: expected ${bytes} bytes, found ${size}`)
   return size / seconds
 }
 

@@ -1,5 +1,6 @@
-// Shared by the benches of capturing: a network namespace, a sender, capturing processes and their CPU.
-// The CPU of a process is the user and system time of all its threads, from /proc, between "ready" and the end of the traffic.
+// Shared by the benches of capturing: a network namespace, a sender, capturing processes and their
+// CPU. The CPU of a process is the user and system time of all its threads, from /proc, between
+// "ready" and the end of the traffic.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -14,7 +15,12 @@ export const directory = mkdtempSync(join(tmpdir(), 'selcap-bench-'))
 export const senderPath = join(directory, 'sender')
 
 export type Kind = 'ring' | 'package' | 'tcpdump'
-export type Run = { readonly cpuMs: number; readonly packets: number; readonly dropped: number; readonly bytes: number }
+export type Run = {
+  readonly cpuMs: number
+  readonly packets: number
+  readonly dropped: number
+  readonly bytes: number
+}
 
 /** Runs the bench again in a network namespace of its own, and removes its files afterwards. */
 export async function inNamespace(main: () => Promise<void>): Promise<void> {
@@ -27,10 +33,17 @@ export async function inNamespace(main: () => Promise<void>): Promise<void> {
     rmSync(directory, { recursive: true })
     return
   }
-  execFileSync('gcc', ['-O2', '-D_GNU_SOURCE', '-o', senderPath, fileURLToPath(new URL('./sender.c', import.meta.url))])
+  execFileSync('gcc', [
+    '-O2',
+    '-D_GNU_SOURCE',
+    '-o',
+    senderPath,
+    fileURLToPath(new URL('./sender.c', import.meta.url)),
+  ])
   ip('link', 'add', interfaceName, 'type', 'veth', 'peer', 'name', 'bench1')
   for (const name of [interfaceName, 'bench1', 'lo']) {
-    if (name !== 'lo') spawnSync('sh', ['-c', `echo 1 >/proc/sys/net/ipv6/conf/${name}/disable_ipv6`])
+    if (name !== 'lo')
+      spawnSync('sh', ['-c', `echo 1 >/proc/sys/net/ipv6/conf/${name}/disable_ipv6`])
     ip('link', 'set', name, 'up')
   }
   await main().finally(() => rmSync(directory, { recursive: true, force: true }))
@@ -41,10 +54,15 @@ export function ip(...args: string[]): void {
 }
 
 /** Captures with one program while `traffic` runs. The file is on the same file system for all. */
-export async function capture(kind: Kind, ringBytes: number, traffic: () => Promise<void>): Promise<Run> {
+export async function capture(
+  kind: Kind,
+  ringBytes: number,
+  traffic: () => Promise<void>,
+): Promise<Run> {
   const file = join(directory, `${kind}.pcap`)
   rmSync(file, { force: true })
-  const program = kind === 'tcpdump' ? startTcpdump(file, ringBytes) : startPeer(kind, file, ringBytes)
+  const program =
+    kind === 'tcpdump' ? startTcpdump(file, ringBytes) : startPeer(kind, file, ringBytes)
   await program.ready
   const before = cpuMs(program.process.pid ?? 0)
   await traffic()
@@ -73,7 +91,13 @@ type Program = {
 function startPeer(kind: Kind, file: string, ringBytes: number): Program {
   const started = spawn(
     process.execPath,
-    [fileURLToPath(new URL('./peer.ts', import.meta.url)), kind, interfaceName, file, String(ringBytes)],
+    [
+      fileURLToPath(new URL('./peer.ts', import.meta.url)),
+      kind,
+      interfaceName,
+      file,
+      String(ringBytes),
+    ],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   )
   const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]()
@@ -82,15 +106,34 @@ function startPeer(kind: Kind, file: string, ringBytes: number): Program {
     ready: lines.next(),
     end: async () => {
       started.stdin.end()
-      return JSON.parse((await lines.next()).value as string) as { packets: number; dropped: number }
+      return JSON.parse((await lines.next()).value as string) as {
+        packets: number
+        dropped: number
+      }
     },
   }
 }
 
 function startTcpdump(file: string, ringBytes: number): Program {
-  const started = spawn('tcpdump', ['-n', '-Z', 'root', '-i', interfaceName, '-B', String(ringBytes / 1024), '-s', '262144', '-w', file], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const started = spawn(
+    'tcpdump',
+    [
+      '-n',
+      '-Z',
+      'root',
+      '-i',
+      interfaceName,
+      '-B',
+      String(ringBytes / 1024),
+      '-s',
+      '262144',
+      '-w',
+      file,
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   let said = ''
   const ready = new Promise<void>(resolve =>
     started.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -105,17 +148,24 @@ function startTcpdump(file: string, ringBytes: number): Program {
       const ended = once(started, 'exit')
       started.kill('SIGINT')
       await ended
-      const [packets, dropped] = [/(\d+) packets captured/, /(\d+) packets dropped by kernel/].map(pattern =>
-        Number(pattern.exec(said)?.[1] ?? Number.NaN),
+      const [packets, dropped] = [/(\d+) packets captured/, /(\d+) packets dropped by kernel/].map(
+        pattern => Number(pattern.exec(said)?.[1] ?? Number.NaN),
       )
       return { packets: packets ?? 0, dropped: dropped ?? 0 }
     },
   }
 }
 
-/** User and system time of all threads of a process, as the scheduler counts it. A thread may end while it is read. */
+/**
+ * User and system time of all threads of a process, as the scheduler counts it. A thread may end
+ * while it is read.
+ */
 export function cpuMs(pid: number): number {
-  const schedules = execFileSync('sh', ['-c', `cat /proc/${pid}/task/*/schedstat 2>/dev/null; true`], { encoding: 'utf8' })
+  const schedules = execFileSync(
+    'sh',
+    ['-c', `cat /proc/${pid}/task/*/schedstat 2>/dev/null; true`],
+    { encoding: 'utf8' },
+  )
   return (
     schedules
       .trim()
@@ -125,7 +175,9 @@ export function cpuMs(pid: number): number {
 }
 
 export async function send(size: number, count: number, perSecond = 0): Promise<void> {
-  const sender = spawn(senderPath, ['bench1', String(size), String(count), String(perSecond)], { stdio: 'inherit' })
+  const sender = spawn(senderPath, ['bench1', String(size), String(count), String(perSecond)], {
+    stdio: 'inherit',
+  })
   await once(sender, 'exit')
 }
 
@@ -137,7 +189,9 @@ export function endpointCounts(standard: readonly number[]): readonly number[] {
 
 /** While `main` runs, so many packets of 100 bytes a second. */
 export async function besideTraffic(perSecond: number, main: () => Promise<void>): Promise<void> {
-  const traffic = spawn(senderPath, ['bench1', '100', '1000000000', String(perSecond)], { stdio: 'inherit' })
+  const traffic = spawn(senderPath, ['bench1', '100', '1000000000', String(perSecond)], {
+    stdio: 'inherit',
+  })
   try {
     await main()
   } finally {

@@ -1,11 +1,22 @@
-// Latency from a PacketCapture in the directory of manifests to the first packet in the capture's file, with 1 and with 250 matching
-// endpoints, a packet every 10 ms on each. Compared with the time from starting tcpdump to the first packet in its file, with its
-// fastest options (-U, --immediate-mode) and by default. Reads the file every 10 ms, and a packet comes every 10 ms: a figure is at
-// most 20 ms too high.
+// Latency from a PacketCapture in the directory of manifests to the first packet in the capture's
+// file, with 1 and with 250 matching endpoints, a packet every 10 ms on each. Compared with the
+// time from starting tcpdump to the first packet in its file, with its fastest options (-U,
+// --immediate-mode) and by default. Reads the file every 10 ms, and a packet comes every 10 ms: a
+// figure is at most 20 ms too high.
 //   node bench/latency.ts [ENDPOINTS …]
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  statSync,
+} from 'node:fs'
 import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -16,7 +27,9 @@ const runs = 50
 const lookMs = 10
 const counts = endpointCounts([1, 250])
 
-/** Milliseconds for each file until its first packet was in it, and how old that packet was by then. */
+/**
+ * Milliseconds for each file until its first packet was in it, and how old that packet was by then.
+ */
 type Seen = { readonly readable: readonly number[]; readonly captured: readonly number[] }
 
 setPriority(-20) // all that takes part, alike: what else runs on the machine should not decide
@@ -29,9 +42,14 @@ await inNamespace(async () => {
       results.push(shown('selcap', endpoints, await ours(endpoints)))
       const quick = ['-U', '--immediate-mode']
       results.push(
-        shown('tcpdump -U --immediate-mode', endpoints, await repeat(endpoints === 1 ? runs : 5, () => tcpdump(endpoints, quick))),
+        shown(
+          'tcpdump -U --immediate-mode',
+          endpoints,
+          await repeat(endpoints === 1 ? runs : 5, () => tcpdump(endpoints, quick)),
+        ),
       )
-      if (endpoints === 1) results.push(shown('tcpdump', endpoints, await repeat(20, () => tcpdump(endpoints, []))))
+      if (endpoints === 1)
+        results.push(shown('tcpdump', endpoints, await repeat(20, () => tcpdump(endpoints, []))))
     })
   }
   process.stdout.write(`${JSON.stringify({ bench: 'latency', results })}\n`)
@@ -57,18 +75,24 @@ async function ours(endpoints: number): Promise<Seen[]> {
   }
 }
 
-// ext4 does not use the inode of a deleted file again for a minute, and each new file walks past all such: hundreds of them would
-// be measured instead. So the files stay under a second name.
+// ext4 does not use the inode of a deleted file again for a minute, and each new file walks past
+// all such: hundreds of them would be measured instead. So the files stay under a second name.
 function keep(directory: string, as: string): void {
   mkdirSync(as, { recursive: true })
   for (const name of readdirSync(directory)) linkSync(join(directory, name), join(as, name))
 }
 
 async function tcpdump(endpoints: number, options: readonly string[]): Promise<Seen> {
-  const files = Array.from({ length: endpoints }, (_, index) => join(directory, `${tapName(index)}.pcap`))
+  const files = Array.from({ length: endpoints }, (_, index) =>
+    join(directory, `${tapName(index)}.pcap`),
+  )
   const startMs = now()
   const all = files.map((file, index) =>
-    spawn('tcpdump', ['-n', '-Z', 'root', '-i', tapName(index), '-B', '512', ...options, '-w', file, 'udp'], { stdio: 'ignore' }),
+    spawn(
+      'tcpdump',
+      ['-n', '-Z', 'root', '-i', tapName(index), '-B', '512', ...options, '-w', file, 'udp'],
+      { stdio: 'ignore' },
+    ),
   )
   const seen = await firstPackets(files, startMs)
   const ended = all.map(each => once(each, 'exit'))
@@ -81,11 +105,17 @@ async function tcpdump(endpoints: number, options: readonly string[]): Promise<S
 async function firstPackets(files: readonly string[], startMs: number): Promise<Seen> {
   const readable = new Map<string, number>()
   for (let left = files; left.length > 0; await setTimeout(lookMs)) {
-    if (now() - startMs > 60_000) throw new Error(`Waited in vain for packets in ${left.length} files, such as "${left[0]}"`)
-    for (const file of left) if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 24) readable.set(file, now() - startMs)
+    if (now() - startMs > 60_000)
+      throw new Error(`Waited in vain for packets in ${left.length} files, such as "${left[0]}"`)
+    for (const file of left)
+      if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 24)
+        readable.set(file, now() - startMs)
     left = left.filter(file => !readable.has(file))
   }
-  return { readable: [...readable.values()], captured: files.map(file => firstTime(file) - startMs) }
+  return {
+    readable: [...readable.values()],
+    captured: files.map(file => firstTime(file) - startMs),
+  }
 }
 
 /** The time of the first record of a pcap file with microseconds, in milliseconds. */
@@ -113,8 +143,12 @@ function shown(who: string, endpoints: number, seen: readonly Seen[]): object {
     readable: spread(seen.flatMap(({ readable }) => readable)),
     allReadable: spread(seen.map(({ readable }) => Math.max(...readable))),
   }
-  const text = Object.entries(figures).map(([name, { median, p99, worst }]) => `${name} ${median} (p99 ${p99}, worst ${worst})`)
-  process.stdout.write(`${endpoints} endpoints, ${who}, ${seen.length} runs, ms: ${text.join('; ')}\n`)
+  const text = Object.entries(figures).map(
+    ([name, { median, p99, worst }]) => `${name} ${median} (p99 ${p99}, worst ${worst})`,
+  )
+  process.stdout.write(
+    `${endpoints} endpoints, ${who}, ${seen.length} runs, ms: ${text.join('; ')}\n`,
+  )
   return { endpoints, who, runs: seen.length, ...figures }
 }
 

@@ -1,6 +1,6 @@
-// Packets lost at rising rates, our driver and `tcpdump -B` with the same ring memory, in turn, in one run.
-// A packet is lost if it was sent and is not in the file, counted by the file's length: all frames have one size. The kernel drops that
-// each program reports must be the same number.
+// Packets lost at rising rates, our driver and `tcpdump -B` with the same ring memory, in turn, in
+// one run. A packet is lost if it was sent and is not in the file, counted by the file's length:
+// all frames have one size. The kernel drops that each program reports must be the same number.
 //   node bench/loss.ts [RING_KIB …]
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
@@ -21,8 +21,11 @@ type Loss = { readonly percent: number; readonly unexplained: number; readonly p
 
 await inNamespace(async () => {
   const results: object[] = []
-  process.stdout.write('ring, sent a second (reached): ours lost, tcpdump lost; medians of pairs, worst in brackets; told wrongly\n')
-  for (const ringKib of ringKibs) for (const rate of rates) results.push(await compare(ringKib, rate))
+  process.stdout.write(
+    'ring, sent a second (reached): ours lost, tcpdump lost; medians of pairs, worst in brackets; told wrongly\n',
+  )
+  for (const ringKib of ringKibs)
+    for (const rate of rates) results.push(await compare(ringKib, rate))
   process.stdout.write(`${JSON.stringify({ bench: 'loss', results })}\n`)
 })
 
@@ -30,7 +33,10 @@ async function compare(ringKib: number, rate: number): Promise<object> {
   const ours: Loss[] = []
   const theirs: Loss[] = []
   for (let pair = 0; pair < pairs; pair++) {
-    const inTurn = [async () => ours.push(await lose('ring', ringKib, rate)), async () => theirs.push(await lose('tcpdump', ringKib, rate))]
+    const inTurn = [
+      async () => ours.push(await lose('ring', ringKib, rate)),
+      async () => theirs.push(await lose('tcpdump', ringKib, rate)),
+    ]
     for (const run of pair % 2 === 0 ? inTurn : inTurn.toReversed()) await run()
   }
   const reached = median([...ours, ...theirs].map(({ perSecond }) => perSecond))
@@ -41,7 +47,9 @@ async function compare(ringKib: number, rate: number): Promise<object> {
     ours: shown(ours),
     tcpdump: shown(theirs),
     worsePairs: ours.filter(({ percent }, pair) => percent > (theirs[pair]?.percent ?? 0)).length,
-    unexplained: [ours, theirs].map(all => Math.max(...all.map(({ unexplained }) => Math.abs(unexplained)))),
+    unexplained: [ours, theirs].map(all =>
+      Math.max(...all.map(({ unexplained }) => Math.abs(unexplained))),
+    ),
   }
   process.stdout.write(
     `${ringKib} KiB, ${row.rate} (${row.reached}): ${row.ours}, tcpdump ${row.tcpdump}; ours lost more in ${row.worsePairs} of ${pairs}; ${row.unexplained.join(', ')}\n`,
@@ -59,7 +67,11 @@ async function lose(kind: Kind, ringKib: number, rate: number): Promise<Loss> {
     await setTimeout(blockMs)
   })
   const lost = count - recordsOf(run)
-  return { percent: (100 * lost) / count, unexplained: lost - run.dropped, perSecond: (count / sending.ms) * 1000 }
+  return {
+    percent: (100 * lost) / count,
+    unexplained: lost - run.dropped,
+    perSecond: (count / sending.ms) * 1000,
+  }
 }
 
 function recordsOf({ bytes }: Run): number {

@@ -1,6 +1,6 @@
-// Memory without rings, and idle CPU, of a real `selcap standalone` with 1, 50 and 250 taps on real veths;
-// beside it as many tcpdump as there are taps, with rings of the same size.
-// Memory is what /proc/PID/smaps calls Pss (for one process nearly its RSS), less the mappings of packet sockets.
+// Memory without rings, and idle CPU, of a real `selcap standalone` with 1, 50 and 250 taps on real
+// veths; beside it as many tcpdump as there are taps, with rings of the same size. Memory is what
+// /proc/PID/smaps calls Pss (for one process nearly its RSS), less the mappings of packet sockets.
 //   node bench/memory.ts [TAPS …]
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -67,9 +67,13 @@ async function measureTcpdump(taps: number, ringKib: number): Promise<Figures> {
 
 function startTcpdump(index: number, ringKib: number): ChildProcess {
   const file = join(directory, `${tapName(index)}.pcap`)
-  return spawn('tcpdump', ['-n', '-Z', 'root', '-i', tapName(index), '-B', String(ringKib), '-s', '262144', '-w', file], {
-    stdio: 'ignore',
-  })
+  return spawn(
+    'tcpdump',
+    ['-n', '-Z', 'root', '-i', tapName(index), '-B', String(ringKib), '-s', '262144', '-w', file],
+    {
+      stdio: 'ignore',
+    },
+  )
 }
 
 async function measure(pids: readonly number[], taps: number): Promise<Figures> {
@@ -80,5 +84,11 @@ async function measure(pids: readonly number[], taps: number): Promise<Figures> 
   const use = useOf(pids)
   await send(100, 1_000, 100)
   const busy = useOf(pids)
-  return { mib: mib(use.pss), rssMib: mib(use.rss), ringMib: mib(use.rings), busyMib: mib(busy.pss), idlePercent: median(idle) }
+  return {
+    mib: mib(use.pss),
+    rssMib: mib(use.rss),
+    ringMib: mib(use.rings),
+    busyMib: mib(busy.pss),
+    idlePercent: median(idle),
+  }
 }

@@ -7,7 +7,18 @@ import { fileHeader } from '../src/pcap/fileHeader.ts'
 
 const [kind, interfaceName = '', file = '', ringBytes = '2097152'] = process.argv.slice(2)
 const fd = openSync(file, 'a')
-writeSync(fd, fileHeader({ format: 'pcap', snapLength: 262_144, interfaceName, endpoint: '', capture: '', node: '', filter: '' }))
+writeSync(
+  fd,
+  fileHeader({
+    format: 'pcap',
+    snapLength: 262_144,
+    interfaceName,
+    endpoint: '',
+    capture: '',
+    node: '',
+    filter: '',
+  }),
+)
 const done = kind === 'ring' ? await captureByRing() : await captureByPackage()
 process.stdout.write('ready\n')
 process.stdin.resume().once('end', async () => {
@@ -38,12 +49,18 @@ async function captureByRing(): Promise<() => Promise<Result>> {
 
 async function captureByPackage(): Promise<() => Promise<Result>> {
   const { default: pcap } = await import('pcap')
-  const session = pcap.createSession(interfaceName, { buffer_size: Number(ringBytes), snap_length: 262_144 })
+  const session = pcap.createSession(interfaceName, {
+    buffer_size: Number(ringBytes),
+    snap_length: 262_144,
+  })
   const state = { packets: 0 }
   session.on('packet', ({ header, buf }: { header: Buffer; buf: Buffer }) => {
     const captured = header.readUInt32LE(8)
     writeSync(fd, Buffer.concat([header.subarray(0, 16), buf.subarray(0, captured)]))
     state.packets++
   })
-  return async () => ({ packets: state.packets, dropped: (session.stats() as { ps_drop: number }).ps_drop })
+  return async () => ({
+    packets: state.packets,
+    dropped: (session.stats() as { ps_drop: number }).ps_drop,
+  })
 }

@@ -1,5 +1,6 @@
-// What agents and controller cost the API server, counted by the API server itself: the real watch, decide and report code of
-// many nodes in this process, no taps, against a real etcd and kube-apiserver. Prints a table for each number of nodes.
+// What agents and controller cost the API server, counted by the API server itself: the real watch,
+// decide and report code of many nodes in this process, no taps, against a real etcd and
+// kube-apiserver. Prints a table for each number of nodes.
 //   node_modules/.bin/node bench/scale.ts [NODES…]          default 10 100 300
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,10 +21,24 @@ import { type ApiServer, startApiServer } from '../test/support/kube/apiServer.t
 
 const log = pino({ level: 'silent' })
 const idleSeconds = 60
-const nothing: Omit<ActualState, 'disk'> = { taps: new Map(), captures: new Map(), filterErrors: new Map() }
-const budgets = { diskBytesMax: 1e10, diskBytesUsed: 0, diskFreePercent: 50, ringBytesMax: 134_217_728, ringBytesUsed: 0 }
+const nothing: Omit<ActualState, 'disk'> = {
+  taps: new Map(),
+  captures: new Map(),
+  filterErrors: new Map(),
+}
+const budgets = {
+  diskBytesMax: 1e10,
+  diskBytesUsed: 0,
+  diskFreePercent: 50,
+  ringBytesMax: 134_217_728,
+  ringBytesUsed: 0,
+}
 
-const served = { apis: ['PacketCapture'], group: 'projectcalico.org', namespace: 'selcap-system' } as const
+const served = {
+  apis: ['PacketCapture'],
+  group: 'projectcalico.org',
+  namespace: 'selcap-system',
+} as const
 
 /** The agent of a node, without its taps. */
 class LightAgent implements AsyncDisposable {
@@ -42,8 +57,21 @@ class LightAgent implements AsyncDisposable {
       clock: systemClock,
       log,
     })
-    const identity = { agentVersion: 'bench', startedAt: new Date().toISOString(), address: node, port: 9_876 }
-    this.#writer = new ReportWriter({ kube, clock: systemClock, log, node, identity, budgets: () => budgets, clockOffsetMs: () => 0 })
+    const identity = {
+      agentVersion: 'bench',
+      startedAt: new Date().toISOString(),
+      address: node,
+      port: 9_876,
+    }
+    this.#writer = new ReportWriter({
+      kube,
+      clock: systemClock,
+      log,
+      node,
+      identity,
+      budgets: () => budgets,
+      clockOffsetMs: () => 0,
+    })
     this.#cluster.onChange(() => void this.#turn())
   }
 
@@ -53,7 +81,11 @@ class LightAgent implements AsyncDisposable {
     const actual = { ...nothing, disk: { usedBytes: 0, freePercent: 50 } }
     const { captures } = evaluate(world, actual, Date.now())
     const place = { node: this.#node, directory: defaultSettings.captureDir }
-    await this.#writer.publish({ world, elements: nodeStatuses(captures, actual, place), nowMs: Date.now() })
+    await this.#writer.publish({
+      world,
+      elements: nodeStatuses(captures, actual, place),
+      nowMs: Date.now(),
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -71,12 +103,21 @@ async function counters(api: ApiServer): Promise<Counts> {
       .split('\n')
       .filter(line => line.startsWith(`${name}{`) && labels.every(label => label.test(line)))
       .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
-  const ours = /resource="(packetcaptures|nodecapturereports|pods|namespaces|serviceaccounts|nodes|felixconfigurations)"/
+  const ours =
+    /resource="(packetcaptures|nodecapturereports|pods|namespaces|serviceaccounts|nodes|felixconfigurations)"/
   return {
     requests: sum('apiserver_request_total', ours),
-    reportWrites: sum('apiserver_request_total', /resource="nodecapturereports"/, /verb="(APPLY|PATCH|PUT|POST)"/),
+    reportWrites: sum(
+      'apiserver_request_total',
+      /resource="nodecapturereports"/,
+      /verb="(APPLY|PATCH|PUT|POST)"/,
+    ),
     reportBytes: sum('apiserver_request_body_size_bytes_sum', /resource="nodecapturereports"/),
-    statusWrites: sum('apiserver_request_total', /resource="packetcaptures"/, /verb="(APPLY|PATCH|PUT)"/),
+    statusWrites: sum(
+      'apiserver_request_total',
+      /resource="packetcaptures"/,
+      /verb="(APPLY|PATCH|PUT)"/,
+    ),
     captureEvents: sum('apiserver_watch_events_total', /resource="packetcaptures"/),
     captureEventBytes: sum('apiserver_watch_events_sizes_sum', /resource="packetcaptures"/),
     reportEvents: sum('apiserver_watch_events_total', /resource="nodecapturereports"/),
@@ -84,7 +125,8 @@ async function counters(api: ApiServer): Promise<Counts> {
   }
 }
 
-const less = (a: Counts, b: Counts): Counts => Object.fromEntries(Object.keys(a).map(name => [name, (a[name] ?? 0) - (b[name] ?? 0)]))
+const less = (a: Counts, b: Counts): Counts =>
+  Object.fromEntries(Object.keys(a).map(name => [name, (a[name] ?? 0) - (b[name] ?? 0)]))
 
 async function make(kube: Kube, path: string, body: object, method = 'POST'): Promise<void> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
@@ -101,7 +143,9 @@ async function make(kube: Kube, path: string, body: object, method = 'POST'): Pr
 
 async function statusOf(kube: Kube): Promise<{ nodes?: number; state?: string }> {
   const path = '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures/all'
-  const { status = {} } = (await readJson(await kube({ path, signal: AbortSignal.timeout(60_000) }))) as {
+  const { status = {} } = (await readJson(
+    await kube({ path, signal: AbortSignal.timeout(60_000) }),
+  )) as {
     status?: { nodes?: number; state?: string }
   }
   return status
@@ -146,11 +190,19 @@ async function measure(nodes: number): Promise<void> {
     compile: (filter, length) => driver.compile(filter, length),
   })
   const stop = new AbortController()
-  const working = controller.run({ signal: stop.signal, heldUntilMs: () => Number.POSITIVE_INFINITY })
+  const working = controller.run({
+    signal: stop.signal,
+    heldUntilMs: () => Number.POSITIVE_INFINITY,
+  })
   const agents = names.map(name => new LightAgent(kube, name))
   const reports = async () =>
     (
-      (await readJson(await kube({ path: '/apis/selcap.dev/v1alpha1/nodecapturereports', signal: AbortSignal.timeout(60_000) }))) as {
+      (await readJson(
+        await kube({
+          path: '/apis/selcap.dev/v1alpha1/nodecapturereports',
+          signal: AbortSignal.timeout(60_000),
+        }),
+      )) as {
         items: unknown[]
       }
     ).items?.length ?? 0
@@ -189,11 +241,16 @@ function print(nodes: number, idle: Counts, apply: Counts, shownMs: number): voi
     ['… bytes of a report', per(apply.reportBytes, apply.reportWrites)],
     ['… status writes of the controller', per(apply.statusWrites)],
     ['… watch events on captures, all agents and the controller', per(apply.captureEvents)],
-    ['… bytes of an event on captures, on average', per(apply.captureEventBytes, apply.captureEvents)],
+    [
+      '… bytes of an event on captures, on average',
+      per(apply.captureEventBytes, apply.captureEvents),
+    ],
     ['… bytes to an agent, all together', per((apply.captureEventBytes ?? 0) / nodes)],
     ['… until its status shows every node, ms', per(shownMs)],
   ]
-  process.stdout.write(`\n${nodes} nodes\n${rows.map(([what, value]) => `  ${what}: ${value}`).join('\n')}\n`)
+  process.stdout.write(
+    `\n${nodes} nodes\n${rows.map(([what, value]) => `  ${what}: ${value}`).join('\n')}\n`,
+  )
 }
 
 const asked = process.argv.slice(2).map(Number)

@@ -1,5 +1,6 @@
-// Speed of the selector language: parse, compile, match; and the pass that a turn of the engine makes: 250 endpoints
-// against 1,000 selectors. The peer is the plain tree interpreter of the tests, in the same run, in turn.
+// Speed of the selector language: parse, compile, match; and the pass that a turn of the engine
+// makes: 250 endpoints against 1,000 selectors. The peer is the plain tree interpreter of the
+// tests, in the same run, in turn.
 //   node bench/selector.ts
 import { compile } from '../grammar/compile.ts'
 import { parseTokens } from '../grammar/parser.ts'
@@ -11,7 +12,8 @@ const rounds = 15
 const text = `! (a == "b"&&! c != "d") || !(a == "b" && !c != "d")`
 const selectors = Array.from(
   { length: 1_000 },
-  (_, index) => `app == "app-${index}" && tier in {"web", "api", "db"} && !has(skip) || team starts with "t${index}"`,
+  (_, index) =>
+    `app == "app-${index}" && tier in {"web", "api", "db"} && !has(skip) || team starts with "t${index}"`,
 )
 const endpoints = Array.from(
   { length: 250 },
@@ -58,7 +60,9 @@ match once:                         ${((pass * 1e6) / 250_000).toFixed(1)} ns
 250 endpoints × 1,000 selectors:    ${pass.toFixed(2)} ms
 compiled against interpreted:       ${ratio.toFixed(3)}
 `)
-process.stdout.write(`${JSON.stringify({ bench: 'selector', parseUs: parse, compileUs: compiling, passMs: pass, ratio })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ bench: 'selector', parseUs: parse, compileUs: compiling, passMs: pass, ratio })}\n`,
+)
 
 function timeMs(run: () => void): number {
   const start = performance.now()

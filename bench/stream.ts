@@ -1,7 +1,8 @@
-// How old a packet is when it reaches the reader of a capture's live stream: the kernel's time in its record against the time at
-// which the reader has its bytes, in one process with the stream. Beside it, where there is one interface: tcpdump to a pipe, as
-// quick as its options make it (-U, --immediate-mode) and as -U alone.
-// "beside a silent one": another endpoint from which nothing comes, so that order in time costs its whole window.
+// How old a packet is when it reaches the reader of a capture's live stream: the kernel's time in
+// its record against the time at which the reader has its bytes, in one process with the stream.
+// Beside it, where there is one interface: tcpdump to a pipe, as quick as its options make it (-U,
+// --immediate-mode) and as -U alone. "beside a silent one": another endpoint from which nothing
+// comes, so that order in time costs its whole window.
 //   node bench/stream.ts [SCENE …]    0 to 3, as below
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -43,14 +44,17 @@ await inNamespace(async () => {
     addTapLinks(wanted[index - 1]?.endpoints ?? 0, scene.endpoints)
     results.push(await ours(scene))
     if (scene.endpoints > 1 || scene.isBesideSilent) continue
-    for (const options of [['-U', '--immediate-mode'], ['-U']]) results.push(await tcpdump(scene, options))
+    for (const options of [['-U', '--immediate-mode'], ['-U']])
+      results.push(await tcpdump(scene, options))
   }
   process.stdout.write(`${JSON.stringify({ bench: 'stream', results })}\n`)
 })
 
 async function ours(scene: Scene): Promise<object> {
   const names = Array.from({ length: scene.endpoints }, (_, index) => tapName(index))
-  const specs = [...names, ...(scene.isBesideSilent ? ['silent0'] : [])].map(name => specFor(name, { pod: name, uid: capture.uid }))
+  const specs = [...names, ...(scene.isBesideSilent ? ['silent0'] : [])].map(name =>
+    specFor(name, { pod: name, uid: capture.uid }),
+  )
   const listeners = new Set<TurnListener>()
   let isOpen = true // the capture's window
   const turns: TurnListeners = {
@@ -62,7 +66,13 @@ async function ours(scene: Scene): Promise<object> {
     },
   }
   const settings = () => ({ ...defaultSettings, captureRingBytesMax: 1024 * 1024 * 1024 })
-  const parts = { driver: ringDriver(), turns, clock: systemClock, node: 'bench', log: pino({ level: 'warn' }) }
+  const parts = {
+    driver: ringDriver(),
+    turns,
+    clock: systemClock,
+    node: 'bench',
+    log: pino({ level: 'warn' }),
+  }
   const budget = new StreamBudget({ turns, settings, streamsMax: 1 })
   const live = openNodeStream({ ...parts, budget }, 'shop/web', 'u')
   const told = new Map<number, InterfaceCounts>() // by interface
@@ -107,9 +117,13 @@ function pcapngTimes(told: Map<number, InterfaceCounts>): Times {
   const reader = new BlockReader()
   return bytes => {
     const { blocks } = reader.read(bytes)
-    for (const block of blocks) if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), countsIn(block))
+    for (const block of blocks)
+      if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), countsIn(block))
     const packets = blocks.filter(block => block.readUInt32LE(0) === 6)
-    return packets.map(block => Number((BigInt(block.readUInt32LE(12)) << 32n) | BigInt(block.readUInt32LE(16))) / 1e6)
+    return packets.map(
+      block =>
+        Number((BigInt(block.readUInt32LE(12)) << 32n) | BigInt(block.readUInt32LE(16))) / 1e6,
+    )
   }
 }
 
@@ -131,13 +145,29 @@ function pcapTimes(): Times {
 }
 
 function sum(all: readonly InterfaceCounts[]): InterfaceCounts {
-  return all.reduce((one, other) => ({ received: one.received + other.received, lost: one.lost + other.lost }), { received: 0, lost: 0 })
+  return all.reduce(
+    (one, other) => ({ received: one.received + other.received, lost: one.lost + other.lost }),
+    { received: 0, lost: 0 },
+  )
 }
 
-function shown(who: string, { endpoints, perSecond, isBesideSilent }: Scene, ages: readonly number[], told?: InterfaceCounts): object {
+function shown(
+  who: string,
+  { endpoints, perSecond, isBesideSilent }: Scene,
+  ages: readonly number[],
+  told?: InterfaceCounts,
+): object {
   const sorted = ages.toSorted((a, b) => a - b)
-  const at = (part: number) => Math.round((sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN) * 10) / 10
-  const figures = { packets: ages.length, sent: endpoints * perSecond * seconds, told, median: at(0.5), p99: at(0.99), worst: at(1) }
+  const at = (part: number) =>
+    Math.round((sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN) * 10) / 10
+  const figures = {
+    packets: ages.length,
+    sent: endpoints * perSecond * seconds,
+    told,
+    median: at(0.5),
+    p99: at(0.99),
+    worst: at(1),
+  }
   const scene = `${endpoints} endpoints${isBesideSilent ? ' beside a silent one' : ''}, ${perSecond} packets/s each`
   process.stdout.write(
     `${scene}, ${who}: ${figures.packets} of ${figures.sent}${told ? ` (received ${told.received}, dropped ${told.lost})` : ''}, ms: median ${figures.median}, p99 ${figures.p99}, worst ${figures.worst}\n`,

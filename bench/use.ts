@@ -10,7 +10,10 @@ export async function cpuPercent(pids: readonly number[]): Promise<number> {
   const beforeMs = pids.reduce((sum, pid) => sum + cpuMs(pid), 0)
   const startMs = performance.now()
   await setTimeout(idleMs)
-  return (100 * (pids.reduce((sum, pid) => sum + cpuMs(pid), 0) - beforeMs)) / (performance.now() - startMs)
+  return (
+    (100 * (pids.reduce((sum, pid) => sum + cpuMs(pid), 0) - beforeMs)) /
+    (performance.now() - startMs)
+  )
 }
 
 export type Use = { readonly rss: number; readonly pss: number; readonly rings: number }
@@ -26,7 +29,10 @@ export function ringsOf(pid: number): number {
   return mappingsOf(pid).filter(({ isRing }) => isRing).length
 }
 
-/** In KiB, over all the processes. `rings`: the size of their mappings, whose pages are not counted in `rss` and `pss`. */
+/**
+ * In KiB, over all the processes. `rings`: the size of their mappings, whose pages are not counted
+ * in `rss` and `pss`.
+ */
 export function useOf(pids: readonly number[]): Use {
   const all = pids.flatMap(mappingsOf)
   const others = all.filter(({ isRing }) => !isRing)
@@ -35,7 +41,10 @@ export function useOf(pids: readonly number[]): Use {
 }
 
 function total(mappings: readonly Mapping[], field: string): number {
-  return mappings.reduce((sum, { text }) => sum + Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0), 0)
+  return mappings.reduce(
+    (sum, { text }) => sum + Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0),
+    0,
+  )
 }
 
 export function mib(kib: number): number {

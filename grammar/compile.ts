@@ -1,6 +1,7 @@
-// Compiles a tree. In: a tree. Out: a function of a label look-up, which runs for every endpoint: it allocates nothing and looks a
-// label up only when the result still depends on it. The tree becomes a list of tests, each with its next test if it holds and if it
-// does not. One loop runs them all, and V8 optimises it once for all selectors: nested closures took three times as long
+// Compiles a tree. In: a tree. Out: a function of a label look-up, which runs for every endpoint:
+// it allocates nothing and looks a label up only when the result still depends on it. The tree
+// becomes a list of tests, each with its next test if it holds and if it does not. One loop runs
+// them all, and V8 optimises it once for all selectors: nested closures took three times as long
 // (bench/selector.ts).
 import type { Tree } from './tree.ts'
 
@@ -10,9 +11,21 @@ export type Matcher = (label: LabelLookup) => boolean
 const isTrue = -1
 const isFalse = -2
 
-const codes = { has: 0, eq: 1, ne: 2, contains: 3, startsWith: 4, endsWith: 5, in: 6, notIn: 7 } as const
+const codes = {
+  has: 0,
+  eq: 1,
+  ne: 2,
+  contains: 3,
+  startsWith: 4,
+  endsWith: 5,
+  in: 6,
+  notIn: 7,
+} as const
 
-/** Parallel arrays, one entry a test; `yes` and `no` are the next test's index, or isTrue, or isFalse. */
+/**
+ * Parallel arrays, one entry a test; `yes` and `no` are the next test's index, or isTrue, or
+ * isFalse.
+ */
 type Program = {
   readonly codes: number[]
   readonly labels: string[]
@@ -30,7 +43,10 @@ export function compile(tree: Tree): Matcher {
   return label => run(program, start, label)
 }
 
-/** Adds the tests of a tree, the last one first, because each needs the index of its next test. Returns the first test's index. */
+/**
+ * Adds the tests of a tree, the last one first, because each needs the index of its next test.
+ * Returns the first test's index.
+ */
 function emit(program: Program, tree: Tree, yes: number, no: number): number {
   switch (tree.kind) {
     case 'all':
@@ -55,7 +71,10 @@ function emit(program: Program, tree: Tree, yes: number, no: number): number {
 
 function run(program: Program, start: number, label: LabelLookup): boolean {
   let at = start // index of the next test
-  while (at >= 0) at = (holds(program, at, label(program.labels[at] as string)) ? program.yes[at] : program.no[at]) as number
+  while (at >= 0)
+    at = (
+      holds(program, at, label(program.labels[at] as string)) ? program.yes[at] : program.no[at]
+    ) as number
   return at === isTrue
 }
 
@@ -81,7 +100,8 @@ function holds(program: Program, at: number, found: string | undefined): boolean
   }
 }
 
-// A property's name exists once in V8, with its hash: look-ups and comparisons of such strings compare pointers first.
+// A property's name exists once in V8, with its hash: look-ups and comparisons of such strings
+// compare pointers first.
 function interned(text: string): string {
   return Object.keys({ [text]: true })[0] ?? text
 }

@@ -1,5 +1,6 @@
-// Parses tokens. In: tokens. Out: a tree: `||` binds loosest, then `&&`, then `!`, which applies to one primary; chains are flat and
-// brackets are kept. Refuses with SelectorSyntaxError in the upstream parser's words instead of Chevrotain's.
+// Parses tokens. In: tokens. Out: a tree: `||` binds loosest, then `&&`, then `!`, which applies to
+// one primary; chains are flat and brackets are kept. Refuses with SelectorSyntaxError in the
+// upstream parser's words instead of Chevrotain's.
 import {
   createToken,
   EmbeddedActionsParser,
@@ -33,7 +34,8 @@ const expected = new Map<TokenType, string>([
 ])
 
 const upstreamWords: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected: wanted }) => expected.get(wanted) ?? `expected ${wanted.name}`,
+  buildMismatchTokenMessage: ({ expected: wanted }) =>
+    expected.get(wanted) ?? `expected ${wanted.name}`,
   buildNoViableAltMessage: ({ actual, ruleName }) => unexpected(actual[0], ruleName),
   buildNotAllInputParsedMessage: () => 'unexpected content at end of selector',
   buildEarlyExitMessage: () => 'unexpected content at end of selector',
@@ -42,7 +44,9 @@ const upstreamWords: IParserErrorMessageProvider = {
 function unexpected(token: IToken | undefined, ruleName: string): string {
   const found = token === undefined ? 'TokEOF()' : tokens.describe(token)
   if (ruleName !== 'labelled') return `unexpected token: ${found}`
-  return token?.tokenType === EOF || token === undefined ? 'unexpected end of string looking for op' : `expected == or != not: ${found}`
+  return token?.tokenType === EOF || token === undefined
+    ? 'unexpected end of string looking for op'
+    : `expected == or != not: ${found}`
 }
 
 class SelectorParser extends EmbeddedActionsParser {
@@ -138,7 +142,10 @@ class SelectorParser extends EmbeddedActionsParser {
 
 const parser = new SelectorParser()
 
-/** Throws SelectorSyntaxError, the first by place. `text` is for its message; no tokens mean everything. */
+/**
+ * Throws SelectorSyntaxError, the first by place. `text` is for its message; no tokens mean
+ * everything.
+ */
 export function parseTokens(input: readonly IToken[], text: string): Tree {
   if (input.length === 0) return { kind: 'all' }
   const errors: SelectorSyntaxError[] = []
@@ -146,7 +153,10 @@ export function parseTokens(input: readonly IToken[], text: string): Tree {
     parser.input = slice
     const tree = isBracketed ? parser.bracketed() : parser.disjunction()
     const [error] = parser.errors
-    if (error) errors.push(new SelectorSyntaxError(messageOf(error, input), text, offsetOf(error.token, text)))
+    if (error)
+      errors.push(
+        new SelectorSyntaxError(messageOf(error, input), text, offsetOf(error.token, text)),
+      )
     return error ? { kind: 'all' } : tree
   }
   const tree = parse(
@@ -158,7 +168,8 @@ export function parseTokens(input: readonly IToken[], text: string): Tree {
   return tree
 }
 
-// Parses brackets from the inside out, each pair as one token of the expression around it: depth needs no stack.
+// Parses brackets from the inside out, each pair as one token of the expression around it: depth
+// needs no stack.
 function withGroups(input: readonly IToken[], parse: (slice: IToken[]) => Tree): IToken[] {
   const open: { readonly bracket: IToken; readonly slice: IToken[] }[] = []
   const top: IToken[] = []
@@ -185,7 +196,10 @@ function withGroups(input: readonly IToken[], parse: (slice: IToken[]) => Tree):
   return top
 }
 
-function messageOf({ name, message, token }: IRecognitionException, input: readonly IToken[]): string {
+function messageOf(
+  { name, message, token }: IRecognitionException,
+  input: readonly IToken[],
+): string {
   if (name !== 'NotAllInputParsedException') return message
   const from = input.findIndex(({ startOffset }) => startOffset === token.startOffset)
   return `${message} [${[...input.slice(from).map(tokens.describe), 'TokEOF()'].join(' ')}]`

@@ -1,5 +1,6 @@
-// Prints a tree. In: a tree. Out: the canonical form, the same for all equal selectors, and its short id.
-// An unbracketed nested negation is the one form that reads back differently (`!!has(a)` is `has(a)`), as upstream.
+// Prints a tree. In: a tree. Out: the canonical form, the same for all equal selectors, and its
+// short id. An unbracketed nested negation is the one form that reads back differently (`!!has(a)`
+// is `has(a)`), as upstream.
 import { createHash } from 'node:crypto'
 import type { Comparison, Tree } from './tree.ts'
 

@@ -12,7 +12,12 @@ function lines(tree: Tree): string[] {
       return ['NOT', ...branch(tree.operand, true)]
     case 'and':
     case 'or':
-      return [tree.kind.toUpperCase(), ...tree.operands.flatMap((operand, index) => branch(operand, index === tree.operands.length - 1))]
+      return [
+        tree.kind.toUpperCase(),
+        ...tree.operands.flatMap((operand, index) =>
+          branch(operand, index === tree.operands.length - 1),
+        ),
+      ]
     case 'in':
     case 'notIn':
       return [`(${tree.label} ${tree.kind === 'in' ? 'in' : 'not in'} {${tree.values.join(',')}})`]

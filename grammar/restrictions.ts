@@ -1,5 +1,6 @@
-// The labels that an endpoint needs for a selector to match: a necessary condition for each label, for an index or an early no.
-// In: a tree. Out: restrictions by label name; a missing label is not restricted.
+// The labels that an endpoint needs for a selector to match: a necessary condition for each label,
+// for an index or an early no. In: a tree. Out: restrictions by label name; a missing label is not
+// restricted.
 import { setOf, type Tree } from './tree.ts'
 
 /** `mustHaveOneOfValues`: undefined allows any value, an empty list none. */
@@ -26,7 +27,12 @@ export function restrictionsOf(tree: Tree): Restrictions {
       return present(tree.label, undefined)
     case 'not':
       return tree.operand.kind === 'has'
-        ? new Map([[tree.operand.label, { mustBePresent: false, mustBeAbsent: true, mustHaveOneOfValues: undefined }]])
+        ? new Map([
+            [
+              tree.operand.label,
+              { mustBePresent: false, mustBeAbsent: true, mustHaveOneOfValues: undefined },
+            ],
+          ])
         : nothing
     case 'and':
       return tree.operands.map(restrictionsOf).reduce(both)
@@ -37,12 +43,18 @@ export function restrictionsOf(tree: Tree): Restrictions {
   }
 }
 
-export function isSatisfiable({ mustBePresent, mustBeAbsent, mustHaveOneOfValues }: Restriction): boolean {
+export function isSatisfiable({
+  mustBePresent,
+  mustBeAbsent,
+  mustHaveOneOfValues,
+}: Restriction): boolean {
   return !(mustBePresent && mustBeAbsent) && mustHaveOneOfValues?.length !== 0
 }
 
 function present(label: string, values: readonly string[] | undefined): Restrictions {
-  return new Map([[label, { mustBePresent: true, mustBeAbsent: false, mustHaveOneOfValues: values }]])
+  return new Map([
+    [label, { mustBePresent: true, mustBeAbsent: false, mustHaveOneOfValues: values }],
+  ])
 }
 
 function both(a: Restrictions, b: Restrictions): Restrictions {
@@ -63,7 +75,9 @@ function either(a: Restrictions, b: Restrictions): Restrictions {
     const other = b.get(label)
     return other ? [[label, join(restriction, other)]] : []
   })
-  return new Map(shared.filter(([, { mustBePresent, mustBeAbsent }]) => mustBePresent || mustBeAbsent))
+  return new Map(
+    shared.filter(([, { mustBePresent, mustBeAbsent }]) => mustBePresent || mustBeAbsent),
+  )
 }
 
 function join(a: Restriction, b: Restriction): Restriction {

@@ -1,5 +1,5 @@
-// The entry of the selector language. In: a text. Out: a selector, or a syntax error. The texts used last are cached, so each is parsed
-// once. Independent of Kubernetes.
+// The entry of the selector language. In: a text. Out: a selector, or a syntax error. The texts
+// used last are cached, so each is parsed once. Independent of Kubernetes.
 import { compile, type Matcher } from './compile.ts'
 import { parseTokens } from './parser.ts'
 import { print, uniqueId } from './print.ts'
@@ -15,7 +15,9 @@ export type Selector = {
   readonly matches: Matcher
 }
 
-export type Parsed = { readonly ok: true; readonly selector: Selector } | { readonly ok: false; readonly error: SelectorSyntaxError }
+export type Parsed =
+  | { readonly ok: true; readonly selector: Selector }
+  | { readonly ok: false; readonly error: SelectorSyntaxError }
 
 const textBytesMax = 65_536
 const depthMax = 500 // of brackets; a recursive parser must stop before the stack overflows
@@ -57,14 +59,22 @@ function toSelector(text: string, tree: Tree): Selector {
 function parseTree(text: string): Tree {
   const bytes = Buffer.byteLength(text)
   if (bytes > textBytesMax)
-    throw new SelectorSyntaxError(`selector too long: ${bytes} bytes, expected at most ${textBytesMax}`, text, textBytesMax)
+    throw new SelectorSyntaxError(
+      `selector too long: ${bytes} bytes, expected at most ${textBytesMax}`,
+      text,
+      textBytesMax,
+    )
   const tokens = tokenize(text)
   let depth = 0 // of open brackets
   for (const token of tokens) {
     if (token.tokenType === LParen) depth++
     if (token.tokenType === RParen) depth--
     if (depth > depthMax)
-      throw new SelectorSyntaxError(`selector nested too deeply: expected at most ${depthMax} open parentheses`, text, token.startOffset)
+      throw new SelectorSyntaxError(
+        `selector nested too deeply: expected at most ${depthMax} open parentheses`,
+        text,
+        token.startOffset,
+      )
   }
   return parseTokens(tokens, text)
 }

@@ -1,4 +1,5 @@
-// A syntax error of a selector. The message equals the upstream parser's byte by byte, because users know it; the offset is added.
+// A syntax error of a selector. The message equals the upstream parser's byte by byte, because
+// users know it; the offset is added.
 
 export class SelectorSyntaxError extends SyntaxError {
   override readonly name = 'SelectorSyntaxError'
@@ -16,7 +17,9 @@ export class SelectorSyntaxError extends SyntaxError {
     return this.text.slice(0, this.offset).split('\n').length
   }
 
-  /** The message, the line in question and a caret under the place. Long lines are cut around it. */
+  /**
+   * The message, the line in question and a caret under the place. Long lines are cut around it.
+   */
   get display(): string {
     const start = this.text.lastIndexOf('\n', this.offset - 1) + 1
     const end = this.text.indexOf('\n', start)

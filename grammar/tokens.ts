@@ -1,7 +1,14 @@
-// The tokens of the selector language. In: the text. Out: tokens. A word is an operator only after a label, so the patterns of operators
-// read the token before, which Chevrotain passes. Refuses with the first lexical error, before any grammatical one, because the whole
-// text is read first.
-import { type CustomPatternMatcherReturn, createToken, EOF, type IToken, Lexer, type TokenType } from 'chevrotain'
+// The tokens of the selector language. In: the text. Out: tokens. A word is an operator only after
+// a label, so the patterns of operators read the token before, which Chevrotain passes. Refuses
+// with the first lexical error, before any grammatical one, because the whole text is read first.
+import {
+  type CustomPatternMatcherReturn,
+  createToken,
+  EOF,
+  type IToken,
+  Lexer,
+  type TokenType,
+} from 'chevrotain'
 import { SelectorSyntaxError } from './syntaxError.ts'
 
 const labelBytesMax = 512
@@ -59,7 +66,11 @@ const tokenTypes = [
   Label,
 ]
 
-const lexer = new Lexer(tokenTypes, { positionTracking: 'onlyOffset', lineTerminatorsPattern: /\n/g, lineTerminatorCharacters: ['\n'] })
+const lexer = new Lexer(tokenTypes, {
+  positionTracking: 'onlyOffset',
+  lineTerminatorsPattern: /\n/g,
+  lineTerminatorCharacters: ['\n'],
+})
 
 /** Throws SelectorSyntaxError. */
 export function tokenize(text: string): IToken[] {
@@ -78,7 +89,9 @@ export function textOf(token: IToken): string {
 
 function custom(name: string, firstCharacters: string[] | undefined, pattern: Pattern): TokenType {
   const exec: Pattern = (text, offset, before) =>
-    firstCharacters === undefined || firstCharacters.includes(text.charAt(offset)) ? pattern(text, offset, before) : null
+    firstCharacters === undefined || firstCharacters.includes(text.charAt(offset))
+      ? pattern(text, offset, before)
+      : null
   return createToken({
     name,
     pattern: { exec },
@@ -107,13 +120,14 @@ function readString(text: string, offset: number): Match {
 
 function doubled(character: string): Pattern {
   return (text, offset) => {
-    if (!text.startsWith(character + character, offset)) throw new SelectorSyntaxError(`expected ${character}${character}`, text, offset)
+    if (!text.startsWith(character + character, offset))
+      throw new SelectorSyntaxError(`expected ${character}${character}`, text, offset)
     return take(text, offset, offset + 2)
   }
 }
 
-// The words of an operator may be joined or separated. After the second of two words, blanks are skipped before the end of the word is
-// checked: `a not in b` is no operator, `a in b` is one.
+// The words of an operator may be joined or separated. After the second of two words, blanks are
+// skipped before the end of the word is checked: `a not in b` is no operator, `a in b` is one.
 function operator(words: readonly string[]): Pattern {
   return (text, offset, before) => {
     if (before.at(-1)?.tokenType !== Label) return null
@@ -142,13 +156,19 @@ function readHas(text: string, offset: number, before: readonly IToken[]): Match
 }
 
 function close(opening: string, text: string, offset: number): number {
-  if (text.charAt(offset) !== ')') throw new SelectorSyntaxError(`no closing ')' after ${opening}`, text, offset)
+  if (text.charAt(offset) !== ')')
+    throw new SelectorSyntaxError(`no closing ')' after ${opening}`, text, offset)
   return offset + 1
 }
 
 function readLabel(text: string, offset: number, before: readonly IToken[]): Match {
   const previous = before.at(-1)
-  if (previous?.tokenType === Label) throw new SelectorSyntaxError(`expected operator after label "${textOf(previous)}"`, text, offset)
+  if (previous?.tokenType === Label)
+    throw new SelectorSyntaxError(
+      `expected operator after label "${textOf(previous)}"`,
+      text,
+      offset,
+    )
   const label = readIdentifier(text, offset)
   return take(text, offset, offset + label.length, label)
 }
@@ -156,6 +176,7 @@ function readLabel(text: string, offset: number, before: readonly IToken[]): Mat
 function readIdentifier(text: string, offset: number): string {
   const label = text.slice(offset, after(word, text, offset))
   if (label === '') throw new SelectorSyntaxError('expected identifier', text, offset)
-  if (label.length > labelBytesMax) throw new SelectorSyntaxError(`label too long: ${label}`, text, offset)
+  if (label.length > labelBytesMax)
+    throw new SelectorSyntaxError(`label too long: ${label}`, text, offset)
   return label
 }

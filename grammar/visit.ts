@@ -1,4 +1,5 @@
-// Visits and renames the labels of a tree: namespace and service-account selectors name inherited labels by a prefix.
+// Visits and renames the labels of a tree: namespace and service-account selectors name inherited
+// labels by a prefix.
 import type { Tree } from './tree.ts'
 
 export function prefixLabels(tree: Tree, prefix: string): Tree {

@@ -1,4 +1,5 @@
-// Runs Biome: the platform's own package is installed, not the umbrella package with its launcher (docs/decisions/0001).
+// Runs Biome: the platform's own package is installed, not the umbrella package with its launcher
+// (docs/decisions/0001).
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { root } from './bundled.mjs'

@@ -1,12 +1,22 @@
 // Makes the plugin one file that runs wherever Node 24 or newer is:
 //   node scripts/bundle.mjs [--executable] [--address=https://…] [DIRECTORY]
-// Out, in dist/ or that directory: kubectl-pcap and kubectl_complete-pcap, an archive of them with the licence, and pcap.yaml,
-// the krew manifest with the archive's SHA-256 and where it will lie: under --address (or $SELCAP_RELEASE_ADDRESS). With --executable
-// also a program that brings its Node along, for this machine's system and processor.
-// The archive is the same whenever the sources are: entries have no times and no owners of their own.
+// Out, in dist/ or that directory: kubectl-pcap and kubectl_complete-pcap, an archive of them with
+// the licence, and pcap.yaml, the krew manifest with the archive's SHA-256 and where it will lie:
+// under --address (or $SELCAP_RELEASE_ADDRESS). With --executable also a program that brings its
+// Node along, for this machine's system and processor. The archive is the same whenever the sources
+// are: entries have no times and no owners of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -14,8 +24,11 @@ import { parse, stringify } from 'yaml'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
-const address = args.find(each => each.startsWith('--address='))?.slice('--address='.length) ?? process.env.SELCAP_RELEASE_ADDRESS
-if (address !== undefined && !/^https:\/\/[^\s/]+/.test(address)) fail(`Cannot use the address "${address}": expected https://…`)
+const address =
+  args.find(each => each.startsWith('--address='))?.slice('--address='.length) ??
+  process.env.SELCAP_RELEASE_ADDRESS
+if (address !== undefined && !/^https:\/\/[^\s/]+/.test(address))
+  fail(`Cannot use the address "${address}": expected https://…`)
 const out = resolve(args.find(each => !each.startsWith('--')) ?? join(root, 'dist'))
 const files = ['LICENSE', 'kubectl-pcap', 'kubectl_complete-pcap']
 
@@ -40,12 +53,26 @@ await build({
   lineLimit: 160,
   logLevel: 'warning',
 })
-writeFileSync(join(out, 'kubectl_complete-pcap'), '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/kubectl-pcap" __complete "$@"\n')
+writeFileSync(
+  join(out, 'kubectl_complete-pcap'),
+  '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/kubectl-pcap" __complete "$@"\n',
+)
 copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'))
 for (const file of files) chmodSync(join(out, file), file === 'LICENSE' ? 0o644 : 0o755)
 
 const archive = join(out, 'kubectl-pcap.tar.gz')
-const tar = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '-C', out, '-cf', '-', ...files]
+const tar = [
+  '--sort=name',
+  '--mtime=@0',
+  '--owner=0',
+  '--group=0',
+  '--numeric-owner',
+  '-C',
+  out,
+  '-cf',
+  '-',
+  ...files,
+]
 const packed = run('tar', tar)
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
 process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
@@ -60,10 +87,12 @@ function writeManifest() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const uri = address && `${address.replace(/\/$/, '')}/kubectl-pcap.tar.gz`
   manifest.spec.version = `v${version}`
-  for (const platform of manifest.spec.platforms) Object.assign(platform, { sha256, ...(uri && { uri }) })
+  for (const platform of manifest.spec.platforms)
+    Object.assign(platform, { sha256, ...(uri && { uri }) })
   const file = join(out, 'pcap.yaml')
   writeFileSync(file, stringify(manifest, { lineWidth: 0 }))
-  const missing = 'no address was given (--address=https://…, where the archive will lie), so krew takes it only with --archive='
+  const missing =
+    'no address was given (--address=https://…, where the archive will lie), so krew takes it only with --archive='
   process.stdout.write(`${file}: ${uri ?? `${missing}${archive}`}\n`)
 }
 
@@ -71,12 +100,22 @@ function writeManifest() {
 function makeExecutable() {
   const executable = join(out, `kubectl-pcap-${process.platform}-${process.arch}`)
   const [settings, blob] = [join(out, 'sea.json'), join(out, 'sea.blob')]
-  writeFileSync(settings, JSON.stringify({ main: plugin, output: blob, disableExperimentalSEAWarning: true }))
+  writeFileSync(
+    settings,
+    JSON.stringify({ main: plugin, output: blob, disableExperimentalSEAWarning: true }),
+  )
   run(process.execPath, ['--experimental-sea-config', settings])
   copyFileSync(realpathSync(process.execPath), executable)
   chmodSync(executable, 0o755)
   const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js')
-  run(process.execPath, [postject, executable, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'])
+  run(process.execPath, [
+    postject,
+    executable,
+    'NODE_SEA_BLOB',
+    blob,
+    '--sentinel-fuse',
+    'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
+  ])
   for (const file of [settings, blob]) rmSync(file)
   process.stdout.write(`${executable}: ${statSync(executable).size} bytes\n`)
 }
@@ -87,7 +126,10 @@ function fail(message) {
 }
 
 function run(command, args, input) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { input, maxBuffer: 256 * 1024 * 1024 })
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    input,
+    maxBuffer: 256 * 1024 * 1024,
+  })
   if (status !== 0) throw new Error(`Cannot run ${command}: ${error?.message ?? stderr}`)
   return stdout
 }

@@ -1,6 +1,7 @@
-// npm run coverage: which lines of src and grammar the unit tests run. In: arguments of scripts/test.mjs. Out: covered lines by folder.
-// V8 counts; Node strips types without moving anything, so V8's positions are those of the sources. A line is covered when any
-// worker ran what begins on it.
+// npm run coverage: which lines of src and grammar the unit tests run. In: arguments of
+// scripts/test.mjs. Out: covered lines by folder. V8 counts; Node strips types without moving
+// anything, so V8's positions are those of the sources. A line is covered when any worker ran what
+// begins on it.
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,11 @@ import { nodeToRun, root } from './bundled.mjs'
 
 const directory = mkdtempSync(join(tmpdir(), 'selcap-coverage-'))
 const env = { ...process.env, NODE_V8_COVERAGE: directory, NODE_DISABLE_COMPILE_CACHE: '1' }
-const { status } = spawnSync(nodeToRun(), [join(root, 'scripts', 'test.mjs'), 'unit', ...process.argv.slice(2)], { stdio: 'inherit', env })
+const { status } = spawnSync(
+  nodeToRun(),
+  [join(root, 'scripts', 'test.mjs'), 'unit', ...process.argv.slice(2)],
+  { stdio: 'inherit', env },
+)
 process.exitCode = status ?? 1
 
 /** Path → for each character of the file, whether any worker ran it. */
@@ -39,7 +44,8 @@ function add(path, functions) {
   const now = new Uint8Array(readFileSync(join(root, path), 'utf8').length)
   // Inner ranges come after outer ones, and decide.
   for (const { ranges } of functions)
-    for (const { startOffset, endOffset, count } of ranges) now.fill(count > 0 ? 1 : 0, startOffset, endOffset)
+    for (const { startOffset, endOffset, count } of ranges)
+      now.fill(count > 0 ? 1 : 0, startOffset, endOffset)
   covered.set(path, before ? now.map((each, at) => each | before[at]) : now)
 }
 

@@ -1,7 +1,8 @@
-// npm run demo: three endpoints in network namespaces of their own, real HTTP, DNS and TCP between them, one
-// PacketCapture with a selector and a time window, and what a user sees of it: states, files, status, packets.
-// It all happens in a network and mount namespace that ends with this process, for an ordinary user inside a user
-// namespace; nothing of the machine is touched. --keep leaves it running until Ctrl-C.
+// npm run demo: three endpoints in network namespaces of their own, real HTTP, DNS and TCP between
+// them, one PacketCapture with a selector and a time window, and what a user sees of it: states,
+// files, status, packets. It all happens in a network and mount namespace that ends with this
+// process, for an ordinary user inside a user namespace; nothing of the machine is touched. --keep
+// leaves it running until Ctrl-C.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { on, once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,7 +17,11 @@ import { makePod, type Pod } from '../test/support/net/pod.ts'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const selcap = join(root, 'bin', 'selcap')
 const isKept = process.argv.includes('--keep')
-const endpoints = { web: { app: 'web', tier: 'frontend' }, dns: { app: 'dns', tier: 'infra' }, client: { app: 'client', tier: 'frontend' } }
+const endpoints = {
+  web: { app: 'web', tier: 'frontend' },
+  dns: { app: 'dns', tier: 'infra' },
+  client: { app: 'client', tier: 'frontend' },
+}
 const cleanUps: (() => unknown)[] = []
 const children: ChildProcess[] = []
 
@@ -31,7 +36,9 @@ function enterNamespaces(): number {
     env: { ...process.env, SELCAP_DEMO_INSIDE: 'yes' },
   })
   if (inside.status !== 0)
-    process.stderr.write(`The demo ended early. Where user namespaces are not allowed, run it as root: sudo npm run demo\n`)
+    process.stderr.write(
+      `The demo ended early. Where user namespaces are not allowed, run it as root: sudo npm run demo\n`,
+    )
   return inside.status ?? 1
 }
 
@@ -48,7 +55,9 @@ async function withCleanUp(main: () => Promise<void>): Promise<void> {
 async function demo(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-demo-'))
   cleanUps.push(() => rmSync(directory, { recursive: true, force: true }))
-  const [manifests, captures, status] = ['manifests', 'captures', 'status'].map(name => join(directory, name)) as [string, string, string]
+  const [manifests, captures, status] = ['manifests', 'captures', 'status'].map(name =>
+    join(directory, name),
+  ) as [string, string, string]
   for (const each of [manifests, captures, status]) mkdirSync(each)
 
   say('Three endpoints, each in its own network namespace: web, dns, client')
@@ -63,18 +72,36 @@ async function demo(): Promise<void> {
   say(`selcap standalone --manifests ${manifests} --captures ${captures} --status ${status}`)
   const engine = start(
     selcap,
-    ['standalone', '--node', 'node-0', '--manifests', manifests, '--captures', captures, '--status', status, '--metrics-port', '0'],
+    [
+      'standalone',
+      '--node',
+      'node-0',
+      '--manifests',
+      manifests,
+      '--captures',
+      captures,
+      '--status',
+      status,
+      '--metrics-port',
+      '0',
+    ],
     ['ignore', 'ignore', 'pipe'],
   )
   await started(engine)
 
   const capture = stringify(captureDocument(Date.now()))
-  say('A capture: frontend endpoints, HTTP and DNS, a window that opens in 2 s and closes 9 s later')
+  say(
+    'A capture: frontend endpoints, HTTP and DNS, a window that opens in 2 s and closes 9 s later',
+  )
   process.stdout.write(capture)
   writeFileSync(join(manifests, 'capture.yaml'), capture)
 
   say('selcap get packetcaptures --watch')
-  const watch = start(selcap, ['get', 'packetcaptures', '-n', 'demo', '--watch', '--status', status], ['ignore', 'inherit', 'inherit'])
+  const watch = start(
+    selcap,
+    ['get', 'packetcaptures', '-n', 'demo', '--watch', '--status', status],
+    ['ignore', 'inherit', 'inherit'],
+  )
   await setTimeout(4_000)
   startTraffic(pods)
   await finished(status)
@@ -89,7 +116,10 @@ async function makeEndpoints(): Promise<ReadonlyMap<string, Pod>> {
   execFileSync('ip', ['link', 'set', 'lo', 'up'])
   const pods = new Map<string, Pod>()
   for (const name of Object.keys(endpoints)) {
-    const pod = await makePod({ teardown: cleanUp => void cleanUps.push(cleanUp) }, { hostName: `cali-${name}` })
+    const pod = await makePod(
+      { teardown: cleanUp => void cleanUps.push(cleanUp) },
+      { hostName: `cali-${name}` },
+    )
     await pod.namespace.ip(`route add default via ${pod.hostAddress}`)
     pods.set(name, pod)
   }
@@ -101,7 +131,11 @@ function endpointDocument(name: string, pods: ReadonlyMap<string, Pod>): unknown
   return {
     apiVersion: 'projectcalico.org/v3',
     kind: 'WorkloadEndpoint',
-    metadata: { name: `node--0-k8s-${name}-eth0`, namespace: 'demo', labels: endpoints[name as keyof typeof endpoints] },
+    metadata: {
+      name: `node--0-k8s-${name}-eth0`,
+      namespace: 'demo',
+      labels: endpoints[name as keyof typeof endpoints],
+    },
     spec: {
       node: 'node-0',
       orchestrator: 'k8s',
@@ -134,31 +168,48 @@ function captureDocument(nowMs: number): unknown {
 function startTraffic(pods: ReadonlyMap<string, Pod>): void {
   const traffic = join(root, 'scripts', 'demo', 'traffic.ts')
   const inside = (name: string, ...args: string[]) =>
-    start('nsenter', [`--net=${pods.get(name)?.namespace.path}`, process.execPath, traffic, ...args], ['ignore', 'inherit', 'ignore'])
+    start(
+      'nsenter',
+      [`--net=${pods.get(name)?.namespace.path}`, process.execPath, traffic, ...args],
+      ['ignore', 'inherit', 'ignore'],
+    )
   inside('web', 'web')
   inside('dns', 'dns', pods.get('web')?.podAddress ?? '')
   inside('client', 'client', pods.get('dns')?.podAddress ?? '')
 }
 
-function start(command: string, args: readonly string[], stdio: ('ignore' | 'inherit' | 'pipe')[]): ChildProcess {
+function start(
+  command: string,
+  args: readonly string[],
+  stdio: ('ignore' | 'inherit' | 'pipe')[],
+): ChildProcess {
   const child = spawn(command, args, { stdio })
   children.push(child)
-  cleanUps.push(async () => child.exitCode === null && child.signalCode === null && once(child, 'exit'))
+  cleanUps.push(
+    async () => child.exitCode === null && child.signalCode === null && once(child, 'exit'),
+  )
   return child
 }
 
-// The window begins when the engine has started, which takes seconds on a busy machine. The engine's log is shown.
+// The window begins when the engine has started, which takes seconds on a busy machine. The
+// engine's log is shown.
 async function started({ stderr }: ChildProcess): Promise<void> {
   stderr?.pipe(process.stderr)
-  for await (const text of on(stderr as Readable, 'data', { close: ['end'] })) if (`${text}`.includes('"selcap started"')) return
-  throw new Error('Cannot go on with the demo: selcap standalone ended at once, its message is above')
+  for await (const text of on(stderr as Readable, 'data', { close: ['end'] }))
+    if (`${text}`.includes('"selcap started"')) return
+  throw new Error(
+    'Cannot go on with the demo: selcap standalone ended at once, its message is above',
+  )
 }
 
 // A missing status is no failure: the engine writes it within a moment.
 async function finished(status: string): Promise<void> {
   const get = ['get', 'packetcaptures', 'frontend', '-n', 'demo', '-o', 'yaml', '--status', status]
   for (let tries = 0; tries < 300; tries++) {
-    const { stdout } = spawnSync(selcap, get, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const { stdout } = spawnSync(selcap, get, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     if (stdout.includes('\n  state: Finished')) return
     await setTimeout(200)
   }
@@ -173,14 +224,37 @@ function show({ captures, status }: { captures: string; status: string }): void 
     .toSorted()
   process.stdout.write(`${names.join('\n')}\n`)
   say('selcap get packetcaptures frontend -n demo -o yaml')
-  process.stdout.write(run(selcap, 'get', 'packetcaptures', 'frontend', '-n', 'demo', '-o', 'yaml', '--status', status))
+  process.stdout.write(
+    run(
+      selcap,
+      'get',
+      'packetcaptures',
+      'frontend',
+      '-n',
+      'demo',
+      '-o',
+      'yaml',
+      '--status',
+      status,
+    ),
+  )
   const first = names[0] ?? ''
   say(`tcpdump -n -c 8 -r ${first}`)
   process.stdout.write(run('tcpdump', '-n', '-c', '8', '-r', join(files, first)))
 }
 
-async function keep({ manifests, captures, status }: { manifests: string; captures: string; status: string }): Promise<void> {
-  say(`Kept. Manifests: ${manifests}, files: ${captures}, status: ${status}. Edit and look; Ctrl-C ends and cleans up`)
+async function keep({
+  manifests,
+  captures,
+  status,
+}: {
+  manifests: string
+  captures: string
+  status: string
+}): Promise<void> {
+  say(
+    `Kept. Manifests: ${manifests}, files: ${captures}, status: ${status}. Edit and look; Ctrl-C ends and cleans up`,
+  )
   await once(process, 'SIGINT')
 }
 

@@ -1,11 +1,17 @@
-// Draws a diagram: text in, SVG out. docs/architecture.diagram explains the text; the drawing follows a reader's light or dark scheme.
+// Draws a diagram: text in, SVG out. docs/architecture.diagram explains the text; the drawing
+// follows a reader's light or dark scheme.
 //   node_modules/.bin/node scripts/diagram.ts                    writes docs/architecture.svg
-// Refuses an unknown statement, a number that is none, and a text that is wider than its box, each with the line's number.
+// Refuses an unknown statement, a number that is none, and a text that is wider than its box, each
+// with the line's number.
 import { readFileSync, writeFileSync } from 'node:fs'
 
 type Point = { readonly x: number; readonly y: number }
 type Area = Point & { readonly width: number; readonly height: number }
-type Statement = { readonly number: number; readonly words: readonly string[]; readonly body: readonly string[] }
+type Statement = {
+  readonly number: number
+  readonly words: readonly string[]
+  readonly body: readonly string[]
+}
 
 const boxKinds = ['person', 'api', 'program', 'frame', 'part', 'store']
 const lineKinds = ['control', 'packets']
@@ -16,7 +22,8 @@ const leading = 18
 export function drawDiagram(source: string): string {
   const statements = statementsOf(source)
   const canvas = statements.find(({ words: [name] }) => name === 'canvas')
-  if (canvas === undefined) throw new SyntaxError('Cannot draw the diagram: expected a line "canvas WIDTH HEIGHT"')
+  if (canvas === undefined)
+    throw new SyntaxError('Cannot draw the diagram: expected a line "canvas WIDTH HEIGHT"')
   const [width = 0, height = 0] = numbersOf(canvas, canvas.words.slice(1, 3))
   const title =
     statements
@@ -92,8 +99,12 @@ function drawBox(statement: Statement): string[] {
     if (widthOf(row) > width - 16) throw refusal(statement, `"${row.text}" is wider than its box`)
     return `<text class="${row.class}" x="${x + 10}" y="${y + 20 + index * leading}">${escaped(row.text)}</text>`
   })
-  if (20 + (rows.length - 1) * leading > height - 4) throw refusal(statement, `"${rows[0]?.text}" has more lines than its box holds`)
-  return [`<rect class="box ${kind}" x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>`, ...texts]
+  if (20 + (rows.length - 1) * leading > height - 4)
+    throw refusal(statement, `"${rows[0]?.text}" has more lines than its box holds`)
+  return [
+    `<rect class="box ${kind}" x="${x}" y="${y}" width="${width}" height="${height}" rx="8"/>`,
+    ...texts,
+  ]
 }
 
 function rowOf(text: string): { readonly text: string; readonly class: string } {
@@ -103,7 +114,9 @@ function rowOf(text: string): { readonly text: string; readonly class: string } 
 function drawNote(statement: Statement): string[] {
   const [x = 0, y = 0] = numbersOf(statement, statement.words.slice(1, 3))
   const row = rowOf(statement.words[3] ?? '')
-  return [`<text class="${row.class === 'right' ? 'right' : 'name'}" x="${x}" y="${y}">${escaped(row.text)}</text>`]
+  return [
+    `<text class="${row.class === 'right' ? 'right' : 'name'}" x="${x}" y="${y}">${escaped(row.text)}</text>`,
+  ]
 }
 
 function drawLine(statement: Statement): string[] {
@@ -112,15 +125,23 @@ function drawLine(statement: Statement): string[] {
   const points = rest.filter(isPoint)
   const labels = rest.slice(points.length)
   if (points.length < 2) throw refusal(statement, 'a line needs two points')
-  const path = points.map((point, index) => `${index === 0 ? 'M' : 'L'}${point.replace(',', ' ')}`).join(' ')
-  return [`<path class="line ${kind}" d="${path}" marker-end="url(#${kind})"/>`, ...labelsOf(statement, labels)]
+  const path = points
+    .map((point, index) => `${index === 0 ? 'M' : 'L'}${point.replace(',', ' ')}`)
+    .join(' ')
+  return [
+    `<path class="line ${kind}" d="${path}" marker-end="url(#${kind})"/>`,
+    ...labelsOf(statement, labels),
+  ]
 }
 
 function labelsOf(statement: Statement, words: readonly string[]): string[] {
   if (words.length === 0) return []
   const [text = '', ...place] = words.slice(0, 3)
   const [x = 0, y = 0] = numbersOf(statement, place)
-  return [`<text class="label" x="${x}" y="${y}">${escaped(text)}</text>`, ...labelsOf(statement, words.slice(3))]
+  return [
+    `<text class="label" x="${x}" y="${y}">${escaped(text)}</text>`,
+    ...labelsOf(statement, words.slice(3)),
+  ]
 }
 
 function drawKey(statement: Statement): string[] {
@@ -145,17 +166,22 @@ function arrowHead(kind: string): string {
 
 function kindOf(statement: Statement, kinds: readonly string[]): string {
   const kind = statement.words[1] ?? ''
-  if (!kinds.includes(kind)) throw refusal(statement, `unknown kind "${kind}", expected one of ${kinds.join(', ')}`)
+  if (!kinds.includes(kind))
+    throw refusal(statement, `unknown kind "${kind}", expected one of ${kinds.join(', ')}`)
   return kind
 }
 
 function areaOf(statement: Statement, from: number): Area {
-  const [x = 0, y = 0, width = 0, height = 0] = numbersOf(statement, statement.words.slice(from, from + 4))
+  const [x = 0, y = 0, width = 0, height = 0] = numbersOf(
+    statement,
+    statement.words.slice(from, from + 4),
+  )
   return { x, y, width, height }
 }
 
 function numbersOf(statement: Statement, words: readonly string[]): number[] {
-  for (const word of words) if (!/^\d+$/.test(word)) throw refusal(statement, `"${word}" is no number`)
+  for (const word of words)
+    if (!/^\d+$/.test(word)) throw refusal(statement, `"${word}" is no number`)
   return words.map(Number)
 }
 
@@ -210,5 +236,8 @@ text { fill: #e6edf3 }
 
 if (import.meta.main) {
   const file = (name: string): URL => new URL(`../docs/${name}`, import.meta.url)
-  writeFileSync(file('architecture.svg'), drawDiagram(readFileSync(file('architecture.diagram'), 'utf8')))
+  writeFileSync(
+    file('architecture.svg'),
+    drawDiagram(readFileSync(file('architecture.diagram'), 'utf8')),
+  )
 }

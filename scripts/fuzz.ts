@@ -1,7 +1,8 @@
-// npm run fuzz: bytes that others wrote, changed at random, put to each parser that reads them. In: test/fixtures/corpus, the examples
-// and the seeds below; $FUZZ_SECONDS (default 30) for all parsers together, $FUZZ_SEED to repeat a run, names of parsers as
-// arguments to choose. Out: how many inputs each parser read; for a crash the input and the seed, and exit code 1.
-// A refusal that the parser's callers expect is no crash.
+// npm run fuzz: bytes that others wrote, changed at random, put to each parser that reads them. In:
+// test/fixtures/corpus, the examples and the seeds below; $FUZZ_SECONDS (default 30) for all
+// parsers together, $FUZZ_SEED to repeat a run, names of parsers as arguments to choose. Out: how
+// many inputs each parser read; for a crash the input and the seed, and exit code 1. A refusal that
+// the parser's callers expect is no crash.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -31,23 +32,55 @@ import { read } from '../test/support/repository.ts'
 type Target = { readonly seeds: readonly Buffer[]; readonly run: (input: Buffer) => unknown }
 
 const directory = mkdtempSync(join(tmpdir(), 'selcap-fuzz-'))
-const linesOf = (name: string) => [...read(`test/fixtures/corpus/${name}.txt`).trim().split('\n'), read(`test/fixtures/corpus/${name}.txt`)]
+const linesOf = (name: string) => [
+  ...read(`test/fixtures/corpus/${name}.txt`).trim().split('\n'),
+  read(`test/fixtures/corpus/${name}.txt`),
+]
 const corpus = (name: string) => linesOf(name).map(line => Buffer.from(line))
-const manifests = readdirSync(new URL('../examples', import.meta.url)).filter(name => name.endsWith('.yaml'))
+const manifests = readdirSync(new URL('../examples', import.meta.url)).filter(name =>
+  name.endsWith('.yaml'),
+)
 const frames = [
   ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) }),
-  ethernet({ tags: [{ tpid: 0x8100, id: 5 }], type: 0x86dd, body: ipv6({ nextHeader: 6, body: tcp(numbered(2)) }) }),
+  ethernet({
+    tags: [{ tpid: 0x8100, id: 5 }],
+    type: 0x86dd,
+    body: ipv6({ nextHeader: 6, body: tcp(numbered(2)) }),
+  }),
 ]
-const statistics = { received: 9, dropped: 4, packets: 5, fromMs: 1_700_000_000_000, toMs: 1_700_000_001_000 }
-const facts = { snapLength: 262_144, interfaceName: 'cali1', endpoint: 'shop/web-0', capture: 'shop/web', node: 'node-0', filter: 'tcp' }
+const statistics = {
+  received: 9,
+  dropped: 4,
+  packets: 5,
+  fromMs: 1_700_000_000_000,
+  toMs: 1_700_000_001_000,
+}
+const facts = {
+  snapLength: 262_144,
+  interfaceName: 'cali1',
+  endpoint: 'shop/web-0',
+  capture: 'shop/web',
+  node: 'node-0',
+  filter: 'tcp',
+}
 const captures = (['pcap', 'pcapng'] as const).map(format => {
   const records = frames.map(bytes => {
-    const record = { seconds: 1_700_000_000, microseconds: 1, bytes, original: bytes.length, droppedBefore: 0 }
+    const record = {
+      seconds: 1_700_000_000,
+      microseconds: 1,
+      bytes,
+      original: bytes.length,
+      droppedBefore: 0,
+    }
     const out = Buffer.alloc(recordBytes(format, record))
     writeRecord(format, record, out, 0)
     return out
   })
-  return Buffer.concat([fileHeader({ ...facts, format }), ...records, fileTrailer(format, statistics)])
+  return Buffer.concat([
+    fileHeader({ ...facts, format }),
+    ...records,
+    fileTrailer(format, statistics),
+  ])
 })
 const text = (parse: (text: string) => unknown) => (input: Buffer) => parse(input.toString('utf8'))
 
@@ -55,25 +88,43 @@ const targets: Readonly<Record<string, Target>> = {
   selector: { seeds: corpus('selector'), run: text(parseSelector) },
   expression: {
     seeds: corpus('expression'),
-    run: text(expression => refusable(() => checkExpression(expression)) && hasBalancedBrackets(expression)),
+    run: text(
+      expression => refusable(() => checkExpression(expression)) && hasBalancedBrackets(expression),
+    ),
   },
   quantity: {
     seeds: corpus('quantity'),
-    run: text(quantity => [readSeconds, readBytes, readWhen, readGoDuration].map(each => refusable(() => each(quantity)))),
+    run: text(quantity =>
+      [readSeconds, readBytes, readWhen, readGoDuration].map(each =>
+        refusable(() => each(quantity)),
+      ),
+    ),
   },
   range: { seeds: corpus('range'), run: text(header => rangeOf(header, 1_000)) },
-  settings: { seeds: corpus('settings'), run: text(settings => refusable(() => readSettings({}, settings))) },
+  settings: {
+    seeds: corpus('settings'),
+    run: text(settings => refusable(() => readSettings({}, settings))),
+  },
   manifest: {
     seeds: manifests.map(name => Buffer.from(read(`examples/${name}`))),
     run: text(manifest => readDocuments(manifest, 'a.yaml')),
   },
-  state: { seeds: corpus('state'), run: input => readState(written(stateFileName, input).directory) },
+  state: {
+    seeds: corpus('state'),
+    run: input => readState(written(stateFileName, input).directory),
+  },
   frame: { seeds: frames, run: input => inRange(headersLength(input), input) },
   blocks: { seeds: captures, run: input => inPieces(input, new BlockReader()) },
   records: { seeds: captures, run: input => inPieces(input, countingReader()) },
   scan: { seeds: captures, run: scan },
-  packets: { seeds: captures, run: input => drained(readPacketBlocks(written('a.pcap', input).path)) },
-  ordered: { seeds: captures, run: input => drained(recordsInOrder([written('a.pcap', input).path])) },
+  packets: {
+    seeds: captures,
+    run: input => drained(readPacketBlocks(written('a.pcap', input).path)),
+  },
+  ordered: {
+    seeds: captures,
+    run: input => drained(recordsInOrder([written('a.pcap', input).path])),
+  },
   merge: { seeds: captures, run: merge },
 }
 
@@ -87,10 +138,14 @@ function inPieces(input: Buffer, reader: { read: (chunk: Buffer) => unknown }): 
 }
 
 function inRange(length: number, frame: Buffer): void {
-  if (!(length >= 0 && length <= Math.max(frame.length, 65_535))) throw new Error(`headers of ${length} bytes in ${frame.length}`)
+  if (!(length >= 0 && length <= Math.max(frame.length, 65_535)))
+    throw new Error(`headers of ${length} bytes in ${frame.length}`)
 }
 
-function written(name: string, bytes: Buffer): { readonly directory: string; readonly path: string } {
+function written(
+  name: string,
+  bytes: Buffer,
+): { readonly directory: string; readonly path: string } {
   writeFileSync(join(directory, name), bytes)
   return { directory, path: join(directory, name) }
 }
@@ -145,7 +200,10 @@ const change = fc.record({
   bytes: fc.uint8Array({ minLength: 1, maxLength: 8 }),
 })
 
-function changed(seed: Buffer, changes: readonly { kind: string; at: number; bytes: Uint8Array }[]): Buffer {
+function changed(
+  seed: Buffer,
+  changes: readonly { kind: string; at: number; bytes: Uint8Array }[],
+): Buffer {
   return changes.reduce((input, { kind, at: anywhere, bytes }) => {
     const at = input.length === 0 ? 0 : anywhere % input.length
     const [head, tail] = [input.subarray(0, at), input.subarray(at)]
@@ -167,7 +225,9 @@ for (const name of names) {
   const input = fc.oneof(
     {
       weight: 9,
-      arbitrary: fc.tuple(fc.constantFrom(...seeds), fc.array(change, { maxLength: 6 })).map(([from, changes]) => changed(from, changes)),
+      arbitrary: fc
+        .tuple(fc.constantFrom(...seeds), fc.array(change, { maxLength: 6 }))
+        .map(([from, changes]) => changed(from, changes)),
     },
     { weight: 1, arbitrary: fc.uint8Array({ maxLength: 300 }).map(bytes => Buffer.from(bytes)) },
   )
@@ -176,12 +236,22 @@ for (const name of names) {
     count++
     await run(Buffer.from(bytes))
   })
-  const found = await fc.check(property, { seed, numRuns: 1e9, interruptAfterTimeLimit: limitMs, markInterruptAsFailure: false })
-  process.stdout.write(`${name.padEnd(12)} ${String(count).padStart(9)} inputs${found.failed ? ', CRASHED' : ''}\n`)
+  const found = await fc.check(property, {
+    seed,
+    numRuns: 1e9,
+    interruptAfterTimeLimit: limitMs,
+    markInterruptAsFailure: false,
+  })
+  process.stdout.write(
+    `${name.padEnd(12)} ${String(count).padStart(9)} inputs${found.failed ? ', CRASHED' : ''}\n`,
+  )
   if (!found.failed) continue
   const bytes = found.counterexample?.[0] ?? Buffer.alloc(0)
-  const stack = found.errorInstance instanceof Error ? found.errorInstance.stack : String(found.errorInstance)
-  process.stdout.write(`  seed ${seed}, base64 ${Buffer.from(bytes).toString('base64')}\n  ${stack}\n`)
+  const stack =
+    found.errorInstance instanceof Error ? found.errorInstance.stack : String(found.errorInstance)
+  process.stdout.write(
+    `  seed ${seed}, base64 ${Buffer.from(bytes).toString('base64')}\n  ${stack}\n`,
+  )
   process.exitCode = 1
 }
 rmSync(directory, { recursive: true })

@@ -1,5 +1,5 @@
-// What a run of tests left in the checkout. In: nothing; it asks git. Out: the paths that git does not know and does not ignore.
-// Without git (an archive) it sees nothing.
+// What a run of tests left in the checkout. In: nothing; it asks git. Out: the paths that git does
+// not know and does not ignore. Without git (an archive) it sees nothing.
 import { spawnSync } from 'node:child_process'
 import { root } from './bundled.mjs'
 

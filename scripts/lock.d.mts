@@ -1,1 +1,5 @@
-export function runLocked(lockFile: string, command: readonly string[], env?: NodeJS.ProcessEnv): number
+export function runLocked(
+  lockFile: string,
+  command: readonly string[],
+  env?: NodeJS.ProcessEnv,
+): number

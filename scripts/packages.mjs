@@ -1,5 +1,6 @@
-// The system packages of Debian and Ubuntu that selcap builds and is tested with, and which of them are missing.
-// Looks at the files themselves, not at dpkg: quick, and right where somebody installed a program by hand.
+// The system packages of Debian and Ubuntu that selcap builds and is tested with, and which of them
+// are missing. Looks at the files themselves, not at dpkg: quick, and right where somebody
+// installed a program by hand.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { runLocked } from './lock.mjs'
@@ -30,7 +31,9 @@ const sets = {
 }
 
 /** PATH with the folders that only root's has by default: `ip` and `tcpdump` may live there. */
-export const searchPath = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter)
+export const searchPath = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(
+  delimiter,
+)
 
 export function missingPackages(set) {
   const wanted = Object.entries(sets[set]).filter(([thing]) => !isThere(thing))
@@ -44,16 +47,22 @@ export function installPackages(names, say) {
     throw new Error(
       `Cannot set up: missing ${names.join(', ')} (Debian's names), and this system has no apt-get; install them by its own means`,
     )
-  if (process.getuid?.() !== 0) throw new Error(`Cannot set up: missing ${names.join(', ')}; run: sudo sh -c '${byHand}'`)
+  if (process.getuid?.() !== 0)
+    throw new Error(`Cannot set up: missing ${names.join(', ')}; run: sudo sh -c '${byHand}'`)
   say(`Installing ${names.join(', ')}`)
   const status = runLocked('/var/lib/apt/selcap.lock', ['/bin/sh', '-c', `(${byHand}) >&2`], {
     ...process.env,
     DEBIAN_FRONTEND: 'noninteractive',
   })
-  if (status !== 0) throw new Error(`Cannot set up: apt-get ended with ${status}; its words are above`)
-  const still = names.filter(name => Object.keys(sets).some(set => missingPackages(set).includes(name)))
+  if (status !== 0)
+    throw new Error(`Cannot set up: apt-get ended with ${status}; its words are above`)
+  const still = names.filter(name =>
+    Object.keys(sets).some(set => missingPackages(set).includes(name)),
+  )
   if (still.length > 0)
-    throw new Error(`Cannot set up: apt-get installed ${still.join(', ')}, but what they bring is not where it was expected`)
+    throw new Error(
+      `Cannot set up: apt-get installed ${still.join(', ')}, but what they bring is not where it was expected`,
+    )
 }
 
 function isThere(thing) {

@@ -1,6 +1,7 @@
-// Makes a checkout ready to run: system packages, node_modules, native code. In: a tree in any state. Out: a ready one,
-// or a message with the command to run. Plain JavaScript for Node >= 20, because it runs before anything is installed.
-// Quiet and quick when there is nothing to do; two at once in one tree take turns.
+// Makes a checkout ready to run: system packages, node_modules, native code. In: a tree in any
+// state. Out: a ready one, or a message with the command to run. Plain JavaScript for Node >= 20,
+// because it runs before anything is installed. Quiet and quick when there is nothing to do; two at
+// once in one tree take turns.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -32,7 +33,8 @@ function setUp(isLocked) {
   if (Number(process.versions.node.split('.')[0]) < 20)
     throw new Error(`Cannot set up with Node ${process.versions.node}: expected 20 or newer`)
   if (steps.every(({ isDone }) => isDone())) return 0
-  if (!isLocked) return runLocked(join(root, '.cache', 'setup.lock'), [process.execPath, script, 'locked'])
+  if (!isLocked)
+    return runLocked(join(root, '.cache', 'setup.lock'), [process.execPath, script, 'locked'])
   for (const { isDone, run } of steps) if (!isDone()) run()
   return 0
 }
@@ -44,7 +46,8 @@ function modulesAreThere() {
 
 function installModules() {
   say('Installing npm packages')
-  // Scripts are ours to run (buildNative), and no setting of the user's may leave out what the tests need.
+  // Scripts are ours to run (buildNative), and no setting of the user's may leave out what the
+  // tests need.
   const flags = [
     '--ignore-scripts',
     '--include=dev',
@@ -81,7 +84,9 @@ function builtMs(folder) {
 }
 
 function newestSourceMs(folder) {
-  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => name !== 'build' && name !== 'node_modules')
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(
+    ({ name }) => name !== 'build' && name !== 'node_modules',
+  )
   const folders = entries.filter(entry => entry.isDirectory())
   const sources = entries.filter(({ name }) => /\.(c|cc|cpp|h|hpp|gyp)$/.test(name))
   const times = [
@@ -97,7 +102,8 @@ function changedMs(path) {
 
 function command(name, args) {
   const { status, error } = spawnSync(name, args, { cwd: root, stdio: ['ignore', 2, 'inherit'] })
-  if (status !== 0) throw new Error(`Cannot set up: ${name} ${args[0]} ended with ${error?.message ?? status}`)
+  if (status !== 0)
+    throw new Error(`Cannot set up: ${name} ${args[0]} ended with ${error?.message ?? status}`)
 }
 
 function say(text) {

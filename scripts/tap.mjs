@@ -1,5 +1,6 @@
-// Counts the results in a TAP stream. In: its lines, one at a time. Out: what to print of them (failures in full, with
-// what follows them; nothing of the rest), and at the end the counts, the names of what was skipped and the slowest tests.
+// Counts the results in a TAP stream. In: its lines, one at a time. Out: what to print of them
+// (failures in full, with what follows them; nothing of the rest), and at the end the counts, the
+// names of what was skipped and the slowest tests.
 const took = '# took ' // a comment of ava.config.mjs: how long one test took
 
 export class TapCount {
@@ -27,7 +28,10 @@ export class TapCount {
     return this.#isInFailure ? `✘ ${title}` : undefined
   }
 
-  /** At the end of the stream: a runner that fell over, or failed without saying at what, is a failure too. */
+  /**
+   * At the end of the stream: a runner that fell over, or failed without saying at what, is a
+   * failure too.
+   */
   end(exitCode) {
     const hadPlan = this.#hasPlan
     this.#hasPlan = false // another run may follow
@@ -36,10 +40,14 @@ export class TapCount {
     return `✘ The test runner ended with ${exitCode}${hadPlan ? '' : ' before its last test'}`
   }
 
-  /** The slowest tests, one a file: tests of one file run at once, so each of them takes as long as all. */
+  /**
+   * The slowest tests, one a file: tests of one file run at once, so each of them takes as long as
+   * all.
+   */
   slowest(count) {
     const byFile = new Map()
-    for (const each of this.#durations.toSorted((a, b) => b.ms - a.ms)) if (!byFile.has(each.testFile)) byFile.set(each.testFile, each)
+    for (const each of this.#durations.toSorted((a, b) => b.ms - a.ms))
+      if (!byFile.has(each.testFile)) byFile.set(each.testFile, each)
     return [...byFile.values()].slice(0, count)
   }
 }

@@ -1,10 +1,11 @@
-// The test run: `node scripts/test.mjs [unit|integration] [arguments for AVA: files, --match …]`. Closes with its slowest tests and
-// the line `N passed, N failed`.
+// The test run: `node scripts/test.mjs [unit|integration] [arguments for AVA: files, --match …]`.
+// Closes with its slowest tests and the line `N passed, N failed`.
 //   unit         test/unit, test/worlds, test/repo: no set-up, right after `npm ci`; properties try fewer cases
 //   integration  test/integration, after setting up and building the programs that the chosen tests need
 //   neither      everything
-// Root tests with real network namespaces; an ordinary user does the same inside a user namespace of their own, where the
-// system allows one. Elsewhere test/support/net/privilege.ts skips those tests, by name.
+// Root tests with real network namespaces; an ordinary user does the same inside a user namespace
+// of their own, where the system allows one. Elsewhere test/support/net/privilege.ts skips those
+// tests, by name.
 import { spawn, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
@@ -24,7 +25,12 @@ const set = Object.hasOwn(sets, first ?? '') ? first : undefined
 const args = set ? others : process.argv.slice(2)
 const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
 const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
-const workers = ['--config', 'scripts/ava.config.mjs', '--concurrency', String(Math.min(4, availableParallelism()))]
+const workers = [
+  '--config',
+  'scripts/ava.config.mjs',
+  '--concurrency',
+  String(Math.min(4, availableParallelism())),
+]
 const beganMs = Date.now()
 const untracked = new Set(untrackedFiles())
 
@@ -40,7 +46,10 @@ const native = 'test/integration/node/native/**/*.test.ts'
 if (set !== 'unit' && args.length === 0) await ava([...workers, '--no-worker-threads', native])
 close()
 
-/** What Node compiles is kept from run to run. Processes, ports and addons are refused (test/support/unitGuard.ts). */
+/**
+ * What Node compiles is kept from run to run. Processes, ports and addons are refused
+ * (test/support/unitGuard.ts).
+ */
 function unitEnvironment() {
   const NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'selcap-tests')
   return { NODE_COMPILE_CACHE, WORLDS: '100', ...process.env, SELCAP_UNIT: '1' }
@@ -51,10 +60,14 @@ function prepare(node, script, ...rest) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** How the tests get network namespaces: nothing to add, a command that wraps the run, or not at all. */
+/**
+ * How the tests get network namespaces: nothing to add, a command that wraps the run, or not at
+ * all.
+ */
 function network() {
   const own = ['unshare', '--net', '--mount']
-  // The user keeps their own number, with capabilities: as "root" tcpdump would want to become another user, and cannot.
+  // The user keeps their own number, with capabilities: as "root" tcpdump would want to become
+  // another user, and cannot.
   const wrapped = [
     ...own,
     '--user',
@@ -68,7 +81,9 @@ function network() {
   const env = { ...process.env, PATH: searchPath }
   if (works([...own, 'true'], env)) return { prefix: [], env }
   if (works([...wrapped, 'ip', 'netns', 'add', 'probe'], env)) return { prefix: wrapped, env }
-  say('No network namespaces here (neither root nor user namespaces): the tests that need one are skipped. As root: sudo npm test')
+  say(
+    'No network namespaces here (neither root nor user namespaces): the tests that need one are skipped. As root: sudo npm test',
+  )
   return { prefix: [], env }
 }
 
@@ -77,10 +92,21 @@ function works([command, ...rest], env) {
 }
 
 async function ava(flags) {
-  const [command, ...rest] = [...prefix, nodeToRun(), join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'), '--tap', ...flags]
+  const [command, ...rest] = [
+    ...prefix,
+    nodeToRun(),
+    join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'),
+    '--tap',
+    ...flags,
+  ]
   const child = spawn(command, rest, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise((resolve, reject) => child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal)))
-  const beat = setInterval(() => say(`… ${count.passed} passed, ${count.failed} failed after ${seconds()} s`), 20_000)
+  const ended = new Promise((resolve, reject) =>
+    child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal)),
+  )
+  const beat = setInterval(
+    () => say(`… ${count.passed} passed, ${count.failed} failed after ${seconds()} s`),
+    20_000,
+  )
   for await (const line of createInterface({ input: child.stdout })) print(count.take(line))
   clearInterval(beat)
   print(count.end(await ended))
@@ -95,10 +121,15 @@ function close() {
   const { passed, failed, skipped } = count
   if (skipped.length > 0) print(['Skipped:', ...skipped].join('\n  '))
   const slow = count.slowest(slowestShown)
-  const told = slow.map(({ ms, testFile, title }) => `${(ms / 1_000).toFixed(1).padStart(7)} s  ${relative(root, testFile)}: ${title}`)
+  const told = slow.map(
+    ({ ms, testFile, title }) =>
+      `${(ms / 1_000).toFixed(1).padStart(7)} s  ${relative(root, testFile)}: ${title}`,
+  )
   if (told.length > 0) print(['Slowest, one test a file:', ...told].join('\n'))
   print(`Ran for ${seconds()} s\n`)
-  print(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`)
+  print(
+    `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`,
+  )
   process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 }
 

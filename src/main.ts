@@ -1,11 +1,14 @@
-// The command `selcap`. In: the command line. Out: one subcommand, a line for each; cmd/run.ts loads and runs it.
+// The command `selcap`. In: the command line. Out: one subcommand, a line for each; cmd/run.ts
+// loads and runs it.
 import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import { type Commands, run } from './cmd/run.ts'
 import { captureCommands, complete } from './kubectl/commands.ts'
 
-// Where one runs on each node old objects get little room to spare (bench/memory.ts); it takes time that the others would miss.
-if (['agent', 'standalone'].includes(process.argv[2] ?? '')) setFlagsFromString('--optimize-for-size')
+// Where one runs on each node old objects get little room to spare (bench/memory.ts); it takes time
+// that the others would miss.
+if (['agent', 'standalone'].includes(process.argv[2] ?? ''))
+  setFlagsFromString('--optimize-for-size')
 
 const commands: Commands = {
   ...captureCommands,
@@ -20,5 +23,7 @@ const commands: Commands = {
   get: async () => (await import('./cmd/get.ts')).getCommand(),
 }
 
-const program = new Command('selcap').description('Packet capture for Kubernetes: which pods, by Calico selector, and when')
+const program = new Command('selcap').description(
+  'Packet capture for Kubernetes: which pods, by Calico selector, and when',
+)
 await run({ program, commands, args: process.argv.slice(2), complete })

@@ -1,11 +1,19 @@
-// Carries TCP connections into another network namespace, by way of a socket file: one half listens on the file inside, the
-// other on loopback outside. As a program (`forward.ts FILE HOST PORT`) it is the half inside.
+// Carries TCP connections into another network namespace, by way of a socket file: one half listens
+// on the file inside, the other on loopback outside. As a program (`forward.ts FILE HOST PORT`) it
+// is the half inside.
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Connections to a free port of loopback go to the socket file. Resolves to the port, when it listens. */
-export async function forwardTo(file: string): Promise<{ readonly server: Server; readonly port: number }> {
+/**
+ * Connections to a free port of loopback go to the socket file. Resolves to the port, when it
+ * listens.
+ */
+export async function forwardTo(
+  file: string,
+): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer(from => join(from, connect(file)))
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(0, '127.0.0.1', resolve),
+  )
   const address = server.address()
   return { server, port: typeof address === 'object' && address ? address.port : 0 }
 }

@@ -1,5 +1,6 @@
-// The demo's applications, one a process in its endpoint's namespace: `web` serves HTTP and a TCP bulk sink,
-// `dns` answers A queries for web.demo, `client` asks both, again and again, until it is ended.
+// The demo's applications, one a process in its endpoint's namespace: `web` serves HTTP and a TCP
+// bulk sink, `dns` answers A queries for web.demo, `client` asks both, again and again, until it is
+// ended.
 //   node traffic.ts web | dns WEB_ADDRESS | client DNS_ADDRESS
 import { createSocket } from 'node:dgram'
 import { Resolver } from 'node:dns/promises'
@@ -15,7 +16,9 @@ else if (role === 'dns') dns(address)
 else await client(address)
 
 function web(): void {
-  createHttpServer((request, response) => response.end(`hello ${request.headers['user-agent']}, ${'.'.repeat(800)}\n`)).listen(80)
+  createHttpServer((request, response) =>
+    response.end(`hello ${request.headers['user-agent']}, ${'.'.repeat(800)}\n`),
+  ).listen(80)
   createServer(socket => socket.resume()).listen(9_000)
 }
 
@@ -23,8 +26,17 @@ function dns(webAddress: string): void {
   const socket = createSocket('udp4')
   socket.on('message', (message, from) => {
     const query = decode(message)
-    const answers = (query.questions ?? []).map(({ name }) => ({ type: 'A' as const, name, ttl: 1, data: webAddress }))
-    socket.send(encode({ type: 'response', id: query.id ?? 0, questions: query.questions ?? [], answers }), from.port, from.address)
+    const answers = (query.questions ?? []).map(({ name }) => ({
+      type: 'A' as const,
+      name,
+      ttl: 1,
+      data: webAddress,
+    }))
+    socket.send(
+      encode({ type: 'response', id: query.id ?? 0, questions: query.questions ?? [], answers }),
+      from.port,
+      from.address,
+    )
   })
   socket.bind(53)
 }
@@ -40,7 +52,11 @@ async function client(dnsAddress: string): Promise<never> {
 
 async function askBoth(resolver: Resolver): Promise<void> {
   const [webAddress = ''] = await resolver.resolve4('web.demo')
-  await (await fetch(`http://${webAddress}/`, { headers: { 'user-agent': 'selcap-demo', connection: 'close' } })).text()
+  await (
+    await fetch(`http://${webAddress}/`, {
+      headers: { 'user-agent': 'selcap-demo', connection: 'close' },
+    })
+  ).text()
   const bulk = connect(9_000, webAddress)
   bulk.end(Buffer.alloc(3_000, 'x'))
   await once(bulk.resume(), 'close')

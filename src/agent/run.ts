@@ -1,8 +1,14 @@
-// `selcap agent`: the engine of one node of a cluster. In: options; captures and pods from the API server. Out: capture files and
-// a NodeCaptureReport. Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+// `selcap agent`: the engine of one node of a cluster. In: options; captures and pods from the API
+// server. Out: capture files and a NodeCaptureReport. Runs until SIGTERM or SIGINT, then closes the
+// taps, completes the files and writes the last report.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type AgentServerDeps, agentLimits, agentServer, listen } from '../agentapi/server/server.ts'
+import {
+  type AgentServerDeps,
+  agentLimits,
+  agentServer,
+  listen,
+} from '../agentapi/server/server.ts'
 import { makeArtifact } from '../artifacts/make.ts'
 import { ArtifactRetention } from '../artifacts/retention.ts'
 import { LogFollowers } from '../artifacts/text/logFollowers.ts'
@@ -72,43 +78,91 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const log = configuredLogger(configuration)
   await using resources = new AsyncDisposableStack()
   const driver = resources.use(await openDriver(options.driver))
-  const tapManager = resources.use(await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log }))
+  const tapManager = resources.use(
+    await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log }),
+  )
   let running: Engine | undefined // none until all that it needs is open; its first turn needs no request
   const requestTurn = () => running?.requestTurn()
-  const context: AgentContext = { options, settings, log, kube, clockSkew, driver, tapManager, resources, requestTurn }
+  const context: AgentContext = {
+    options,
+    settings,
+    log,
+    kube,
+    clockSkew,
+    driver,
+    tapManager,
+    resources,
+    requestTurn,
+  }
 
   const source = await openCluster(context)
   const identity = await serveFiles(context, (key, uid) =>
-    openNodeStream({ driver, turns: engine, clock: systemClock, node: options.node, log, budget: streams }, key, uid),
+    openNodeStream(
+      { driver, turns: engine, clock: systemClock, node: options.node, log, budget: streams },
+      key,
+      uid,
+    ),
   )
   const { engine, metrics } = openEngine(context, source, identity)
   running = engine
   const streams = resources.use(new StreamBudget({ turns: engine, settings, streamsMax }))
   await serveMetrics(context, metrics, () => source.snapshot().isSynced)
 
-  log.info({ node: options.node, driver: driver.name, captureDir: settings().captureDir, pid: process.pid }, 'selcap agent started')
+  log.info(
+    {
+      node: options.node,
+      driver: driver.name,
+      captureDir: settings().captureDir,
+      pid: process.pid,
+    },
+    'selcap agent started',
+  )
   await runEngine({ engine, tapManager, configuration, log })
   log.info({}, 'selcap agent stopped')
 }
 
 /** Captures, pods and labels from the API server, and the node's own interfaces. */
-async function openCluster({ options, settings, log, kube, driver, resources, requestTurn }: AgentContext): Promise<ClusterSource> {
+async function openCluster({
+  options,
+  settings,
+  log,
+  kube,
+  driver,
+  resources,
+  requestTurn,
+}: AgentContext): Promise<ClusterSource> {
   const { node, apis, apiGroup: group } = options
   const hasHostCaptures = apis.some(api => api !== 'PacketCapture')
   const links = resources.use(await HostLinks.open(driver, hasHostCaptures, requestTurn))
   const hostInterfaces = () => links.names
-  return resources.use(new ClusterSource({ kube, node, apis, group, hostInterfaces, settings, clock: systemClock, log }))
+  return resources.use(
+    new ClusterSource({
+      kube,
+      node,
+      apis,
+      group,
+      hostInterfaces,
+      settings,
+      clock: systemClock,
+      log,
+    }),
+  )
 }
 
 /** The HTTPS server for the gateway and the controller. Returns where they find it. */
-async function serveFiles(context: AgentContext, openStream: AgentServerDeps['openStream']): Promise<NodeIdentity> {
+async function serveFiles(
+  context: AgentContext,
+  openStream: AgentServerDeps['openStream'],
+): Promise<NodeIdentity> {
   const { options, settings, log, kube, tapManager, resources, requestTurn } = context
   const certificate = await makeCertificateInChild(options.node)
   const server = agentServer({
     node: options.node,
     certificate,
     reviews: new Reviews({ kube, clock: systemClock, keptMs: reviewsKeptMs }),
-    users: [accounts.gateway, accounts.controller].map(account => accountUser(options.namespace, account)),
+    users: [accounts.gateway, accounts.controller].map(account =>
+      accountUser(options.namespace, account),
+    ),
     folderOf: (key, uid) => tapManager.folderOf(key, uid),
     onRemoved: requestTurn,
     captures: () => tapManager.actualState().captures.values(),
@@ -117,17 +171,27 @@ async function serveFiles(context: AgentContext, openStream: AgentServerDeps['op
     log,
   })
   resources.defer(() => server.close())
-  const port = await listen(server, portOf(options.agentPort, settings().agentPort, '--agent-port'), log)
+  const port = await listen(
+    server,
+    portOf(options.agentPort, settings().agentPort, '--agent-port'),
+    log,
+  )
   return identityOf(options.node, port, settings(), certificate)
 }
 
 /** The engine, what publishes its reports, and what makes artifacts of finished captures. */
-function openEngine(context: AgentContext, source: ClusterSource, identity: NodeIdentity): ReturnType<typeof makeEngine> {
+function openEngine(
+  context: AgentContext,
+  source: ClusterSource,
+  identity: NodeIdentity,
+): ReturnType<typeof makeEngine> {
   const { options, settings, log, kube, clockSkew, driver, tapManager, resources } = context
   const { node } = options
   const budgets = () => budgetsOf(made.engine, settings())
   const clockOffsetMs = () => clockSkew.offsetMs
-  const publisher = resources.use(new ReportWriter({ kube, clock: systemClock, log, node, identity, budgets, clockOffsetMs }))
+  const publisher = resources.use(
+    new ReportWriter({ kube, clock: systemClock, log, node, identity, budgets, clockOffsetMs }),
+  )
   const retention = openRetention(context)
   const folderOf = (key: string, uid: string) => tapManager.folderOf(key, uid)?.directory
   const { print } = resources.use(new StdoutWriter(systemClock))
@@ -142,7 +206,11 @@ function openEngine(context: AgentContext, source: ClusterSource, identity: Node
     onExpired: () => {}, // the controller removes the resource: other nodes may not have finished
     makeArtifact: async (job, signal) => {
       await followers.stop(job.capture.uid)
-      const artifact = await makeArtifact(job, { node, settings, now: () => systemClock.now(), folderOf, print }, signal)
+      const artifact = await makeArtifact(
+        job,
+        { node, settings, now: () => systemClock.now(), folderOf, print },
+        signal,
+      )
       retention?.requestTurn()
       return artifact
     },
@@ -151,13 +219,24 @@ function openEngine(context: AgentContext, source: ClusterSource, identity: Node
   return made
 }
 
-async function serveMetrics({ options, settings, log, resources }: AgentContext, metrics: Metrics, isReady: () => boolean): Promise<void> {
+async function serveMetrics(
+  { options, settings, log, resources }: AgentContext,
+  metrics: Metrics,
+  isReady: () => boolean,
+): Promise<void> {
   const port = portOf(options.metricsPort, settings().metricsPort)
   resources.use(await serveMetricsOf(metrics, { port, host: options.metricsHost, isReady }, log))
 }
 
 /** undefined: this agent makes no single files, because it serves no PacketCaptureConfig. */
-function openRetention({ options, settings, log, tapManager, resources, requestTurn }: AgentContext): ArtifactRetention | undefined {
+function openRetention({
+  options,
+  settings,
+  log,
+  tapManager,
+  resources,
+  requestTurn,
+}: AgentContext): ArtifactRetention | undefined {
   if (!options.apis.includes('PacketCaptureConfig')) return undefined
   return resources.use(
     new ArtifactRetention({
@@ -171,7 +250,10 @@ function openRetention({ options, settings, log, tapManager, resources, requestT
   )
 }
 
-function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }: Settings): Budgets {
+function budgetsOf(
+  engine: Engine,
+  { captureDiskBytesMax, captureRingBytesMax }: Settings,
+): Budgets {
   const { diskUsedBytes, diskFreePercent, ringBytes } = engine.state
   return {
     diskBytesMax: captureDiskBytesMax,
@@ -182,14 +264,26 @@ function budgetsOf(engine: Engine, { captureDiskBytesMax, captureRingBytesMax }:
   }
 }
 
-function identityOf(node: string, port: number | undefined, { agentPort }: Settings, { fingerprint }: Certificate): NodeIdentity {
+function identityOf(
+  node: string,
+  port: number | undefined,
+  { agentPort }: Settings,
+  { fingerprint }: Certificate,
+): NodeIdentity {
   const { POD_IP: address = node } = process.env
-  const identity = { agentVersion: version(), startedAt: new Date().toISOString(), address, port: port ?? agentPort }
+  const identity = {
+    agentVersion: version(),
+    startedAt: new Date().toISOString(),
+    address,
+    port: port ?? agentPort,
+  }
   return port === undefined ? identity : { ...identity, certificateFingerprint: fingerprint }
 }
 
 function version(): string {
-  const { version: text } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {
+  const { version: text } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
+  ) as {
     readonly version: string
   }
   return text

@@ -1,5 +1,6 @@
-// `selcap standalone`: the engine of one machine without Kubernetes. In: options and a directory of manifests. Out: capture files
-// and a status directory. Runs until SIGTERM or SIGINT, then closes the taps, completes the files and writes the last report.
+// `selcap standalone`: the engine of one machine without Kubernetes. In: options and a directory of
+// manifests. Out: capture files and a status directory. Runs until SIGTERM or SIGINT, then closes
+// the taps, completes the files and writes the last report.
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDriver } from '../driver/openDriver.ts'
@@ -34,7 +35,13 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await makeDirectory(options.status)
 
   await using driver = await openDriver(options.driver)
-  await using tapManager = await TapManager.open({ driver, clock: systemClock, node: options.node, settings, log })
+  await using tapManager = await TapManager.open({
+    driver,
+    clock: systemClock,
+    node: options.node,
+    settings,
+    log,
+  })
   const identities = new StandaloneMeta(join(options.status, '.identities.json'))
   await using manifests = await ManifestSource.open({
     directory: options.manifests,
@@ -54,10 +61,20 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     counterMs,
     onExpired: key => manifests.expire(key),
   })
-  await using _ = await serveMetricsOf(metrics, { port: portOf(options.metricsPort, settings().metricsPort) }, log)
+  await using _ = await serveMetricsOf(
+    metrics,
+    { port: portOf(options.metricsPort, settings().metricsPort) },
+    log,
+  )
 
   log.info(
-    { node: options.node, driver: driver.name, manifests: options.manifests, captureDir: settings().captureDir, pid: process.pid },
+    {
+      node: options.node,
+      driver: driver.name,
+      manifests: options.manifests,
+      captureDir: settings().captureDir,
+      pid: process.pid,
+    },
     'selcap started',
   )
   await runEngine({ engine, tapManager, configuration, log })

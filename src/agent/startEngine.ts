@@ -1,5 +1,6 @@
-// What the agent and standalone wire alike: the configuration, the log level, the engine with its metrics. runEngine() ends a run:
-// it closes the taps, completes the files and writes the last report.
+// What the agent and standalone wire alike: the configuration, the log level, the engine with its
+// metrics. runEngine() ends a run: it closes the taps, completes the files and writes the last
+// report.
 import { Configuration } from '../config/watchSettings.ts'
 import type { Driver } from '../driver/driver.ts'
 import { Engine, type EngineDeps } from '../engine/engine.ts'
@@ -10,7 +11,11 @@ import type { Metrics } from '../runtime/metrics.ts'
 import { stopSignal } from '../runtime/process.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 
-type EnginePlace = { readonly config?: string; readonly settings?: string; readonly captures?: string }
+type EnginePlace = {
+  readonly config?: string
+  readonly settings?: string
+  readonly captures?: string
+}
 
 /** `captures` overrides captureDir. Refuses a configuration file that cannot be read. */
 export function openConfiguration({ config, captures, settings }: EnginePlace): Configuration {
@@ -26,7 +31,10 @@ export function configuredLogger(configuration: Configuration): Logger {
 
 type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
 
-export function makeEngine({ driver, ...deps }: StartDeps): { readonly engine: Engine; readonly metrics: Metrics } {
+export function makeEngine({ driver, ...deps }: StartDeps): {
+  readonly engine: Engine
+  readonly metrics: Metrics
+} {
   const metrics = engineMetrics(() => engine.state)
   const compile: Driver['compile'] = (...filter) => driver.compile(...filter)
   const engine = new Engine({ ...deps, clock: systemClock, compile, onTurn: metrics.observeTurn })
@@ -41,7 +49,12 @@ type RunningEngine = {
 }
 
 /** Runs turns until SIGTERM or SIGINT; a change of the configuration requests one. */
-export async function runEngine({ engine, tapManager, configuration, log }: RunningEngine): Promise<void> {
+export async function runEngine({
+  engine,
+  tapManager,
+  configuration,
+  log,
+}: RunningEngine): Promise<void> {
   configuration.onChange(() => {
     log.level = configuration.settings.logLevel
     configuration.warnTo(log)

@@ -1,6 +1,7 @@
-// Checks a user's pcap expression before libpcap reads it: host and port names would cause DNS queries from a node's agent, and
-// `protochain` loops. In: the text. Out: nothing, or a RangeError that names the word and what was expected. Each word must be one of
-// the language; libpcap checks the rest.
+// Checks a user's pcap expression before libpcap reads it: host and port names would cause DNS
+// queries from a node's agent, and `protochain` loops. In: the text. Out: nothing, or a RangeError
+// that names the word and what was expected. Each word must be one of the language; libpcap checks
+// the rest.
 
 export const expressionLengthMax = 1_024
 
@@ -31,28 +32,42 @@ const token = new RegExp(
 )
 
 export function checkExpression(text: string): void {
-  if (text.length > expressionLengthMax) throw new RangeError(`found ${text.length} characters, expected at most ${expressionLengthMax}`)
-  if (text.trim() === '') throw new RangeError('found nothing, expected a pcap expression, or no field')
+  if (text.length > expressionLengthMax)
+    throw new RangeError(`found ${text.length} characters, expected at most ${expressionLengthMax}`)
+  if (text.trim() === '')
+    throw new RangeError('found nothing, expected a pcap expression, or no field')
   token.lastIndex = 0
   while (token.lastIndex < text.length) {
     const at = token.lastIndex
     const found = token.exec(text)
-    if (!found) throw new RangeError(`found ${JSON.stringify(text.charAt(at))} at character ${at + 1}, which no pcap expression needs`)
+    if (!found)
+      throw new RangeError(
+        `found ${JSON.stringify(text.charAt(at))} at character ${at + 1}, which no pcap expression needs`,
+      )
     checkWord(found.groups?.word)
   }
 }
 
 /** False: put into brackets, the text would mean something else than it means alone. */
 export function hasBalancedBrackets(text: string): boolean {
-  return [...text].reduce((depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')), 0) === 0
+  return (
+    [...text].reduce(
+      (depth, each) => (depth < 0 ? depth : depth + Number(each === '(') - Number(each === ')')),
+      0,
+    ) === 0
+  )
 }
 
 function checkWord(word: string | undefined): void {
   if (word === undefined || keywords.has(word)) return
   if (word === 'protochain')
-    throw new RangeError('found "protochain", expected "proto": following header chains takes a loop in the kernel')
+    throw new RangeError(
+      'found "protochain", expected "proto": following header chains takes a loop in the kernel',
+    )
   if (word === 'gateway')
-    throw new RangeError('found "gateway", which needs a host name; expected addresses, for example "ether host 02:00:00:00:00:01"')
+    throw new RangeError(
+      'found "gateway", which needs a host name; expected addresses, for example "ether host 02:00:00:00:00:01"',
+    )
   throw new RangeError(
     `found the name "${word}", expected addresses and numbers: names of hosts, networks, ports and protocols are not looked up`,
   )

@@ -1,5 +1,5 @@
-// A network as pcap requires it: the bits behind its prefix length are zero. Pure. In: a valid address, and the length as written.
-// Out: the expression; undefined if the length is not valid.
+// A network as pcap requires it: the bits behind its prefix length are zero. Pure. In: a valid
+// address, and the length as written. Out: the expression; undefined if the length is not valid.
 import { isIPv4 } from 'node:net'
 
 export function maskedNet(address: string, length: string): string | undefined {
@@ -12,21 +12,27 @@ export function maskedNet(address: string, length: string): string | undefined {
     const here = Math.min(width, Math.max(0, kept - index * width))
     return group & ~(2 ** (width - here) - 1)
   })
-  return isIPv4(address) ? `net ${masked.join('.')}/${kept}` : `net ${masked.map(group => group.toString(16)).join(':')}/${kept}`
+  return isIPv4(address)
+    ? `net ${masked.join('.')}/${kept}`
+    : `net ${masked.map(group => group.toString(16)).join(':')}/${kept}`
 }
 
 /** Eight groups, also of a shortened address. */
 function ipv6Groups(address: string): number[] {
   const [head = '', tail] = address.split('::').map(withoutDots)
-  const groups = (text: string): number[] => (text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16)))
+  const groups = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16))
   if (tail === undefined) return groups(head)
   const [first, last] = [groups(head), groups(tail)]
   return [...first, ...Array<number>(8 - first.length - last.length).fill(0), ...last]
 }
 
 function withoutDots(text: string): string {
-  return text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a: string, b: string, c: string, d: string) => {
-    const group = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16)
-    return `${group(a, b)}:${group(c, d)}`
-  })
+  return text.replace(
+    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+    (_, a: string, b: string, c: string, d: string) => {
+      const group = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16)
+      return `${group(a, b)}:${group(c, d)}`
+    },
+  )
 }

@@ -1,5 +1,5 @@
-// Reads a capture document of any kind: dispatches to its API's reader. Pure. In: the document and its context. Out: an intent or a
-// rejection. Later stages do not depend on the kind.
+// Reads a capture document of any kind: dispatches to its API's reader. Pure. In: the document and
+// its context. Out: an intent or a rejection. Later stages do not depend on the kind.
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureDocument, World } from '../model/world.ts'
 import { parsePacketCapture } from './packetcapture/spec.ts'

@@ -1,33 +1,56 @@
-// What every API's reconciler takes and returns: types only. In: a capture, its parsed spec, each node's observation, the previous
-// status and the time. Out: the new status, Events, deadlines and changes of metadata.
+// What every API's reconciler takes and returns: types only. In: a capture, its parsed spec, each
+// node's observation, the previous status and the time. Out: the new status, Events, deadlines and
+// changes of metadata.
 import type { ReportedCapture } from '../core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureEvent } from '../model/event.ts'
 import type { UploadStatus } from '../model/status.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
-/** A node with a pod of a new capture reports it within this time; a node without one never does. */
+/**
+ * A node with a pod of a new capture reports it within this time; a node without one never does.
+ */
 export const firstReportMs = 10_000
 
 /** One node's report of the capture. `silentSinceMs`: when its agent stopped reporting. */
 export type NodeObservation = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
 
-/** Uploads of this capture's files, by node, since this process leads. `failures`: why some files are not stored yet. */
+/**
+ * Uploads of this capture's files, by node, since this process leads. `failures`: why some files
+ * are not stored yet.
+ */
 export type UploadResults = {
   readonly done: ReadonlyMap<string, readonly UploadStatus[]>
   readonly missingSecrets: ReadonlySet<string>
   readonly failures: ReadonlyMap<string, string>
 }
 
-/** `count` nodes are needed. `leftOut`: nodes without a place in a capture that runs; empty: the capture does not begin. */
-export type Exceeded = { readonly count: number; readonly limit: number; readonly leftOut: readonly string[] }
+/**
+ * `count` nodes are needed. `leftOut`: nodes without a place in a capture that runs; empty: the
+ * capture does not begin.
+ */
+export type Exceeded = {
+  readonly count: number
+  readonly limit: number
+  readonly leftOut: readonly string[]
+}
 
-/** `through`: names of the nodes that may take part. `failure`: why the nodes could not be counted. */
-export type QuotaState = { readonly through: ReadonlySet<string>; readonly exceeded?: Exceeded; readonly failure?: string }
+/**
+ * `through`: names of the nodes that may take part. `failure`: why the nodes could not be counted.
+ */
+export type QuotaState = {
+  readonly through: ReadonlySet<string>
+  readonly exceeded?: Exceeded
+  readonly failure?: string
+}
 
 /** A ConfigMap with results, all but its namespace. */
 export type Results = {
-  readonly metadata: { readonly name: string; readonly labels: object; readonly ownerReferences: readonly object[] }
+  readonly metadata: {
+    readonly name: string
+    readonly labels: object
+    readonly ownerReferences: readonly object[]
+  }
   readonly data: Readonly<Record<string, string>>
 }
 
@@ -42,7 +65,10 @@ export type ReconcileInput = {
   readonly nowMs: number
 }
 
-/** `expiresAtMs`: the resource and its files are removed from then on. `finalizers`: the wanted list; missing: no change. */
+/**
+ * `expiresAtMs`: the resource and its files are removed from then on. `finalizers`: the wanted
+ * list; missing: no change.
+ */
 export type Reconciliation = {
   readonly status: object
   readonly events: readonly CaptureEvent[]

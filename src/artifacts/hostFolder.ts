@@ -1,5 +1,6 @@
-// A directory on the node for archives, made with 0750 if it is missing. In: the administrator's directory and the names below it.
-// Out: its path. Refuses a symbolic link below the administrator's directory. commitFile() never replaces an existing file.
+// A directory on the node for archives, made with 0750 if it is missing. In: the administrator's
+// directory and the names below it. Out: its path. Refuses a symbolic link below the
+// administrator's directory. commitFile() never replaces an existing file.
 import { constants } from 'node:fs'
 import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -14,16 +15,21 @@ export async function hostFolder({ base, below }: HostPlace): Promise<string> {
   for (const folder of folders) {
     await mkdir(folder, { mode: 0o750 }).catch(ignore('EEXIST'))
     if (!(await lstat(folder)).isDirectory())
-      throw new ExpectedError(`Cannot keep archives in "${folder}": found a symbolic link or a file, expected a directory`)
+      throw new ExpectedError(
+        `Cannot keep archives in "${folder}": found a symbolic link or a file, expected a directory`,
+      )
   }
   return folders.at(-1) ?? base
 }
 
 /**
- * Gives a finished file its name: the first of these that is free. Returns the path. It never replaces a file, so
- * atomicWrite() does not fit.
+ * Gives a finished file its name: the first of these that is free. Returns the path. It never
+ * replaces a file, so atomicWrite() does not fit.
  */
-export async function commitFile(temporary: string, candidates: readonly string[]): Promise<string> {
+export async function commitFile(
+  temporary: string,
+  candidates: readonly string[],
+): Promise<string> {
   for (const path of candidates) {
     try {
       await link(temporary, path) // fails if the file exists, which rename() would replace
@@ -39,7 +45,9 @@ export async function commitFile(temporary: string, candidates: readonly string[
       return path
     }
   }
-  throw new ExpectedError(`Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`)
+  throw new ExpectedError(
+    `Cannot name an archive: ${candidates.map(path => `"${path}"`).join(' and ')} are there already`,
+  )
 }
 
 /** A new temporary file, 0640; replaces what an earlier try left. */

@@ -1,5 +1,6 @@
-// Retention in the directory of single files: compresses and deletes files after each new one, and every minute. In: the captures of
-// the node. Out: the directory in order, and each capture's artifact result updated.
+// Retention in the directory of single files: compresses and deletes files after each new one, and
+// every minute. In: the captures of the node. Out: the directory in order, and each capture's
+// artifact result updated.
 import { lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -58,19 +59,32 @@ export class ArtifactRetention implements AsyncDisposable {
     const { packetCapturesDir, maxCaptureFiles } = settings()
     try {
       for (const { from, to } of await tidyFiles(packetCapturesDir, maxCaptureFiles, clock.now()))
-        log.info({ file: from, to: to?.path }, to ? 'capture file compressed' : 'capture file deleted')
+        log.info(
+          { file: from, to: to?.path },
+          to ? 'capture file compressed' : 'capture file deleted',
+        )
       if (this.#updateResults(packetCapturesDir)) onChange()
     } catch (error) {
-      log.warn({ directory: packetCapturesDir, error: osErrorMessage(error) }, 'capture files not put in order, tried again')
+      log.warn(
+        { directory: packetCapturesDir, error: osErrorMessage(error) },
+        'capture files not put in order, tried again',
+      )
     }
   }
 
-  /** Updates the results of captures whose files were compressed or removed, by anybody. Returns whether one changed. */
+  /**
+   * Updates the results of captures whose files were compressed or removed, by anybody. Returns
+   * whether one changed.
+   */
   #updateResults(directory: string): boolean {
     const { captures, setArtifactResult } = this.#deps
     const moved = [...captures()].flatMap(({ key, uid, artifact: before }) => {
-      const files = before?.files.flatMap(file => (dirname(file.path) === directory ? currentFile(file) : file))
-      return before && files && !isDeepStrictEqual(files, before.files) ? [{ key, uid, result: { ...before, files } }] : []
+      const files = before?.files.flatMap(file =>
+        dirname(file.path) === directory ? currentFile(file) : file,
+      )
+      return before && files && !isDeepStrictEqual(files, before.files)
+        ? [{ key, uid, result: { ...before, files } }]
+        : []
     })
     for (const { key, uid, result } of moved) setArtifactResult(key, uid, result)
     return moved.length > 0
@@ -80,6 +94,11 @@ export class ArtifactRetention implements AsyncDisposable {
 type RetainedFile = ArtifactResult['files'][number]
 
 function currentFile(file: RetainedFile): RetainedFile[] {
-  const found = [file.path, `${file.path}.gz`].map(path => ({ path, bytes: lstatSync(path, { throwIfNoEntry: false })?.size }))
-  return found.flatMap(({ path, bytes }) => (bytes === undefined ? [] : { path, bytes })).slice(0, 1)
+  const found = [file.path, `${file.path}.gz`].map(path => ({
+    path,
+    bytes: lstatSync(path, { throwIfNoEntry: false })?.size,
+  }))
+  return found
+    .flatMap(({ path, bytes }) => (bytes === undefined ? [] : { path, bytes }))
+    .slice(0, 1)
 }

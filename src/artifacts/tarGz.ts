@@ -1,5 +1,6 @@
-// Writes a .tar.gz entry by entry. In: a file handle to write to; files and bodies with their names. Out: the compressed bytes. Holds a
-// few buffers, whatever the size: each write waits for the one before. Refuses a file that becomes shorter meanwhile.
+// Writes a .tar.gz entry by entry. In: a file handle to write to; files and bodies with their
+// names. Out: the compressed bytes. Holds a few buffers, whatever the size: each write waits for
+// the one before. Refuses a file that becomes shorter meanwhile.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
@@ -43,8 +44,12 @@ export class TarGz {
     const { size, mtime } = await file.stat()
     await this.#add({ name, size, mtime }, async entry => {
       for (let at = 0; at < size; ) {
-        const { bytesRead, buffer } = await file.read({ buffer: Buffer.allocUnsafe(Math.min(chunkBytes, size - at)), position: at })
-        if (bytesRead === 0) throw new ExpectedError(`Cannot read "${path}": it has become shorter than ${size} bytes`)
+        const { bytesRead, buffer } = await file.read({
+          buffer: Buffer.allocUnsafe(Math.min(chunkBytes, size - at)),
+          position: at,
+        })
+        if (bytesRead === 0)
+          throw new ExpectedError(`Cannot read "${path}": it has become shorter than ${size} bytes`)
         at += bytesRead
         if (!entry.write(buffer.subarray(0, bytesRead))) await drain(entry)
       }
@@ -72,12 +77,16 @@ export class TarGz {
   async #add(header: NamedEntry, write: (entry: TarEntry) => Promise<void>): Promise<void> {
     const done = Promise.withResolvers<void>()
     done.promise.catch(() => {}) // awaited below, after the writing
-    const entry = this.#tar.entry({ ...header, mode: 0o640 }, error => (error ? done.reject(error) : done.resolve()))
+    const entry = this.#tar.entry({ ...header, mode: 0o640 }, error =>
+      error ? done.reject(error) : done.resolve(),
+    )
     await write(entry)
     entry.end(null)
     await Promise.race([
       done.promise,
-      this.#written.then(() => Promise.reject(new ExpectedError('Cannot add to an archive: it has ended'))),
+      this.#written.then(() =>
+        Promise.reject(new ExpectedError('Cannot add to an archive: it has ended')),
+      ),
     ])
   }
 }

@@ -1,5 +1,6 @@
-// Tidies the directory of single files: compresses all but the newest, and deletes the oldest beyond a limit. In: the directory and the
-// limit. Out: the files that were compressed or deleted. Ignores hidden files that are being written, and names of other programs.
+// Tidies the directory of single files: compresses all but the newest, and deletes the oldest
+// beyond a limit. In: the directory and the limit. Out: the files that were compressed or deleted.
+// Ignores hidden files that are being written, and names of other programs.
 import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,12 +9,19 @@ import { createGzip } from 'node:zlib'
 import { temporarySuffix, writeWhole } from './singleFile.ts'
 
 /** No `to`: the file was deleted. */
-export type MovedFile = { readonly from: string; readonly to?: { readonly path: string; readonly bytes: number } }
+export type MovedFile = {
+  readonly from: string
+  readonly to?: { readonly path: string; readonly bytes: number }
+}
 
 const ownFile = /-(?<stamp>\d{8}-\d{6})\.(?:pcap|txt)(?<packed>\.gz)?$/
 const leftOverMs = 3_600_000 // a temporary file of this age was left by a crash
 
-export async function tidyFiles(directory: string, filesMax: number, nowMs: number): Promise<MovedFile[]> {
+export async function tidyFiles(
+  directory: string,
+  filesMax: number,
+  nowMs: number,
+): Promise<MovedFile[]> {
   if (!existsSync(directory)) return []
   await removeLeftOvers(directory, nowMs)
   const [newest, ...others] = filesIn(directory)
@@ -56,7 +64,9 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
 }
 
 async function removeLeftOvers(directory: string, nowMs: number): Promise<void> {
-  for (const name of readdirSync(directory).filter(each => each.startsWith('.') && each.endsWith(temporarySuffix))) {
+  for (const name of readdirSync(directory).filter(
+    each => each.startsWith('.') && each.endsWith(temporarySuffix),
+  )) {
     const path = join(directory, name)
     const status = lstatSync(path, { throwIfNoEntry: false })
     if (status && nowMs - status.mtimeMs > leftOverMs) await rm(path, { force: true })

@@ -1,5 +1,6 @@
-// Makes a certificate in a child process. In: its common name. Out: a certificate without names, for clients that pin it.
-// For agents: the modules that make a certificate would stay loaded, a twentieth of an agent's memory.
+// Makes a certificate in a child process. In: its common name. Out: a certificate without names,
+// for clients that pin it. For agents: the modules that make a certificate would stay loaded, a
+// twentieth of an agent's memory.
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -1,5 +1,6 @@
-// Authentication and authorization by the API server. In: a bearer token, or a user and a right. Out: the user, or whether it has the
-// right, cached for a few seconds. Throws when the API server does not answer: nobody is let in meanwhile.
+// Authentication and authorization by the API server. In: a bearer token, or a user and a right.
+// Out: the user, or whether it has the right, cached for a few seconds. Throws when the API server
+// does not answer: nobody is let in meanwhile.
 import { createHash } from 'node:crypto'
 import { create, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
@@ -39,7 +40,10 @@ const entriesMax = 10_000
 
 export class Reviews {
   readonly #deps: ReviewDeps
-  readonly #kept = new Map<string, { readonly untilMs: number; readonly answer: Promise<unknown> }>()
+  readonly #kept = new Map<
+    string,
+    { readonly untilMs: number; readonly answer: Promise<unknown> }
+  >()
 
   #open = 0
 
@@ -47,30 +51,53 @@ export class Reviews {
     this.#deps = deps
   }
 
-  /** undefined: the token is invalid, expired, or has another audience. Without audiences it must be one for the API server. */
+  /**
+   * undefined: the token is invalid, expired, or has another audience. Without audiences it must be
+   * one for the API server.
+   */
   userOf(token: string, audiences: readonly string[] = []): Promise<User | undefined> {
     const key = createHash('sha256').update(`${audiences.join()} ${token}`).digest('hex')
     return this.#once(key, async () => {
       const spec = { token, ...(audiences.length > 0 && { audiences }) }
-      const { status } = await this.#post('authentication.k8s.io', 'TokenReview', 'tokenreviews', spec)
+      const { status } = await this.#post(
+        'authentication.k8s.io',
+        'TokenReview',
+        'tokenreviews',
+        spec,
+      )
       const { authenticated = false, user, audiences: granted = [] } = status as TokenStatus
-      const hasAudience = audiences.length === 0 || audiences.some(audience => granted.includes(audience))
+      const hasAudience =
+        audiences.length === 0 || audiences.some(audience => granted.includes(audience))
       return authenticated && user?.username && hasAudience ? user : undefined
     })
   }
 
-  may(user: User, { verb, group, resource, subresource = '', namespace, name }: Right): Promise<boolean> {
+  may(
+    user: User,
+    { verb, group, resource, subresource = '', namespace, name }: Right,
+  ): Promise<boolean> {
     const resourceAttributes = { verb, group, resource, subresource, namespace, name }
     const { username, uid = '', groups = [], extra = {} } = user
     const spec = { user: username, uid, groups, extra, resourceAttributes }
     return this.#once(JSON.stringify(spec), async () => {
-      const { status } = await this.#post('authorization.k8s.io', 'SubjectAccessReview', 'subjectaccessreviews', spec)
+      const { status } = await this.#post(
+        'authorization.k8s.io',
+        'SubjectAccessReview',
+        'subjectaccessreviews',
+        spec,
+      )
       return (status as { readonly allowed?: boolean }).allowed === true
     })
   }
 
-  async #post(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
-    if (this.#open >= atOnceMax) throw new BusyError(`Cannot ask for a ${kind}: ${atOnceMax} questions are open`)
+  async #post(
+    group: string,
+    kind: string,
+    plural: string,
+    spec: object,
+  ): Promise<{ readonly status: unknown }> {
+    if (this.#open >= atOnceMax)
+      throw new BusyError(`Cannot ask for a ${kind}: ${atOnceMax} questions are open`)
     this.#open++
     try {
       return await this.#send(group, kind, plural, spec)
@@ -79,9 +106,18 @@ export class Reviews {
     }
   }
 
-  async #send(group: string, kind: string, plural: string, spec: object): Promise<{ readonly status: unknown }> {
+  async #send(
+    group: string,
+    kind: string,
+    plural: string,
+    spec: object,
+  ): Promise<{ readonly status: unknown }> {
     const review = { apiVersion: `${group}/v1`, kind, spec }
-    const answer = await create<{ readonly status: unknown }>(this.#deps.kube, `/apis/${group}/v1/${plural}`, review)
+    const answer = await create<{ readonly status: unknown }>(
+      this.#deps.kube,
+      `/apis/${group}/v1/${plural}`,
+      review,
+    )
     if (answer.ok) return answer.body
     throw new ExpectedError(`Cannot ask for a ${kind}: ${refusalText(answer)}`)
   }
@@ -91,7 +127,8 @@ export class Reviews {
     const { clock, keptMs = 5_000 } = this.#deps
     const nowMs = clock.now()
     const known = this.#kept.get(key)
-    if (known && nowMs < known.untilMs && known.untilMs - nowMs <= keptMs) return known.answer as Promise<T>
+    if (known && nowMs < known.untilMs && known.untilMs - nowMs <= keptMs)
+      return known.answer as Promise<T>
     if (this.#kept.size >= entriesMax) this.#kept.clear()
     const answer = ask()
     this.#kept.set(key, { untilMs: nowMs + keptMs, answer })
@@ -100,4 +137,8 @@ export class Reviews {
   }
 }
 
-type TokenStatus = { readonly authenticated?: boolean; readonly user?: User; readonly audiences?: readonly string[] }
+type TokenStatus = {
+  readonly authenticated?: boolean
+  readonly user?: User
+  readonly audiences?: readonly string[]
+}

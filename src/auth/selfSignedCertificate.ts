@@ -2,13 +2,24 @@
 // both as PEM, and the fingerprint that clients pin. Agents make theirs at start.
 import { X509Certificate } from 'node:crypto'
 
-export type Certificate = { readonly key: string; readonly cert: string; readonly fingerprint: string }
+export type Certificate = {
+  readonly key: string
+  readonly cert: string
+  readonly fingerprint: string
+}
 
 const days = 825 // common clients accept no longer validity; a restart makes a new certificate
 
 /** `names` become the subjectAltName; clients that pin the fingerprint do not check them. */
-export async function makeCertificate(commonName: string, names: readonly string[]): Promise<Certificate> {
-  const altNames = names.map(name => (/^[\d.]+$|:/.test(name) ? ({ type: 7, ip: name } as const) : ({ type: 2, value: name } as const)))
+export async function makeCertificate(
+  commonName: string,
+  names: readonly string[],
+): Promise<Certificate> {
+  const altNames = names.map(name =>
+    /^[\d.]+$|:/.test(name)
+      ? ({ type: 7, ip: name } as const)
+      : ({ type: 2, value: name } as const),
+  )
   const { generate } = await import('selfsigned') // a large module that few runs need
   const { private: key, cert } = await generate([{ name: 'commonName', value: commonName }], {
     keyType: 'ec',

@@ -3,16 +3,38 @@
 import type { Command, Option } from 'commander'
 
 export type Candidate = { readonly text: string; readonly about?: string }
-export type NameKind = 'capture' | 'pod' | 'deployment' | 'service' | 'namespace' | 'context' | 'node'
+export type NameKind =
+  | 'capture'
+  | 'pod'
+  | 'deployment'
+  | 'service'
+  | 'namespace'
+  | 'context'
+  | 'node'
 
-/** `names`: the cluster has the candidates; `prefix` precedes each ("--pod=a,"). `isFile`: the shell completes files. */
+/**
+ * `names`: the cluster has the candidates; `prefix` precedes each ("--pod=a,"). `isFile`: the shell
+ * completes files.
+ */
 export type Completion = {
   readonly candidates: readonly Candidate[]
-  readonly names?: { readonly kind: NameKind; readonly prefix: string; readonly options: Readonly<Record<string, string>> }
+  readonly names?: {
+    readonly kind: NameKind
+    readonly prefix: string
+    readonly options: Readonly<Record<string, string>>
+  }
   readonly isFile?: boolean
 }
 
-const kinds: readonly string[] = ['capture', 'pod', 'deployment', 'service', 'namespace', 'context', 'node']
+const kinds: readonly string[] = [
+  'capture',
+  'pod',
+  'deployment',
+  'service',
+  'namespace',
+  'context',
+  'node',
+]
 const files: readonly string[] = ['kubeconfig', 'dest', 'write', 'file', 'dir']
 const nothing: Completion = { candidates: [] }
 
@@ -32,11 +54,15 @@ export function completionCandidates(program: Command, words: readonly string[])
   if (given) return ofValue(given, value ?? '', `${flag}=`, options)
   if (typed.startsWith('-')) return { candidates: starting(optionsOf(command), typed) }
   if (command.commands.length > 0) return { candidates: starting(commandsOf(command), typed) }
-  const argument = command.registeredArguments[places] ?? command.registeredArguments.findLast(({ variadic }) => variadic)
+  const argument =
+    command.registeredArguments[places] ??
+    command.registeredArguments.findLast(({ variadic }) => variadic)
   return argument ? ofKind(argument.name(), '', options, argument.argChoices ?? [], typed) : nothing
 }
 
-/** Finds the subcommand, the number of its arguments so far, and an option whose value is missing. */
+/**
+ * Finds the subcommand, the number of its arguments so far, and an option whose value is missing.
+ */
 function read(program: Command, words: readonly string[]): ReadNames {
   let [command, places, open] = [program, 0, undefined as Option | undefined]
   const options: Record<string, string> = {}
@@ -53,13 +79,30 @@ function read(program: Command, words: readonly string[]): ReadNames {
   return { command, places, options, open }
 }
 
-function ofValue(option: Option, typed: string, before: string, options: Record<string, string>): Completion {
+function ofValue(
+  option: Option,
+  typed: string,
+  before: string,
+  options: Record<string, string>,
+): Completion {
   const several = typed.slice(0, typed.lastIndexOf(',') + 1) // the last item of a list is incomplete
   const prefix = `${before}${kinds.includes(option.attributeName()) ? several : ''}`
-  return ofKind(option.attributeName(), prefix, options, option.argChoices ?? [], `${before}${typed}`)
+  return ofKind(
+    option.attributeName(),
+    prefix,
+    options,
+    option.argChoices ?? [],
+    `${before}${typed}`,
+  )
 }
 
-function ofKind(name: string, prefix: string, options: Record<string, string>, choices: readonly string[], typed: string): Completion {
+function ofKind(
+  name: string,
+  prefix: string,
+  options: Record<string, string>,
+  choices: readonly string[],
+  typed: string,
+): Completion {
   if (choices.length > 0)
     return {
       candidates: starting(
@@ -67,7 +110,8 @@ function ofKind(name: string, prefix: string, options: Record<string, string>, c
         typed,
       ),
     }
-  if (kinds.includes(name)) return { candidates: [], names: { kind: name as NameKind, prefix, options } }
+  if (kinds.includes(name))
+    return { candidates: [], names: { kind: name as NameKind, prefix, options } }
   return { candidates: [], isFile: files.includes(name) }
 }
 
@@ -76,7 +120,10 @@ function optionOf(command: Command, flag: string): Option | undefined {
 }
 
 function optionsOf(command: Command): Candidate[] {
-  return command.options.map(({ long, short, description }) => ({ text: long ?? short ?? '', about: description }))
+  return command.options.map(({ long, short, description }) => ({
+    text: long ?? short ?? '',
+    about: description,
+  }))
 }
 
 function commandsOf(command: Command): Candidate[] {

@@ -7,7 +7,9 @@ import { CommandFailure } from '../model/errors.ts'
 export const exitHelp = `
 Exit codes: 0 done
 ${Object.entries(exitCodes)
-  .map(([reason, code]) => `  ${`${code}`.padEnd(4)} ${wrapped(exitMeanings[reason as ExitReason])}`)
+  .map(
+    ([reason, code]) => `  ${`${code}`.padEnd(4)} ${wrapped(exitMeanings[reason as ExitReason])}`,
+  )
   .join('\n')}`
 
 // Wraps to a terminal of 80 columns, indented below the description.
@@ -15,10 +17,14 @@ function wrapped(meaning: string): string {
   return meaning.replaceAll(/(.{1,73})(?: |$)/g, '$1\n       ').trimEnd()
 }
 
-/** Aborted by SIGINT or SIGTERM. The command then throws this signal's reason, and must let it through. */
+/**
+ * Aborted by SIGINT or SIGTERM. The command then throws this signal's reason, and must let it
+ * through.
+ */
 export function interruption(): AbortSignal {
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new CommandFailure('interrupted', '')))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop.abort(new CommandFailure('interrupted', '')))
   return stop.signal
 }
 

@@ -14,8 +14,16 @@ export function explainCommand(): Command {
   return new Command('explain')
     .description('show what a selector means and whether it matches')
     .argument('[selector]', 'a Calico selector, for example: app == "web" && tier in {"a", "b"}')
-    .option('-l, --label <key=value>', 'a label of the endpoint; may be given again', addLabel, new Map())
-    .option('--json', 'read lines {"selector": …, "labels": {…}} and answer each with a line of JSON')
+    .option(
+      '-l, --label <key=value>',
+      'a label of the endpoint; may be given again',
+      addLabel,
+      new Map(),
+    )
+    .option(
+      '--json',
+      'read lines {"selector": …, "labels": {…}} and answer each with a line of JSON',
+    )
     .addHelpText('after', '\nExit codes: 0 it is a selector, 1 it is none, 2 wrong usage.')
     .action((text: string | undefined, options: ExplainOptions) => run(text, options))
 }
@@ -34,23 +42,33 @@ async function run(text: string | undefined, { label, json }: ExplainOptions): P
   } else process.stdout.write(describe(parsed.selector, label))
 }
 
-function describe({ tree, canonical, uniqueId }: Selector, labels: ReadonlyMap<string, string>): string {
+function describe(
+  { tree, canonical, uniqueId }: Selector,
+  labels: ReadonlyMap<string, string>,
+): string {
   const { match, decided, decidedAs, label } = explain(tree, name => labels.get(name))
   const found =
-    label && (label.value === undefined ? ` (label ${label.name} is absent)` : ` (label ${label.name} is ${JSON.stringify(label.value)})`)
+    label &&
+    (label.value === undefined
+      ? ` (label ${label.name} is absent)`
+      : ` (label ${label.name} is ${JSON.stringify(label.value)})`)
   return `canonical: ${canonical}\nunique id: ${uniqueId}\nmatch:     ${match}\ndecided:   ${decided} is ${decidedAs}${found ?? ''}\n`
 }
 
 function addLabel(text: string, labels: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const split = text.indexOf('=')
-  if (split < 1) throw new CommandFailure('usage', `Cannot read --label "${text}": expected key=value`)
+  if (split < 1)
+    throw new CommandFailure('usage', `Cannot read --label "${text}": expected key=value`)
   return new Map(labels).set(text.slice(0, split), text.slice(split + 1))
 }
 
 async function answerLines(): Promise<void> {
   const gone = new AbortController() // aborted when the reader closes standard output
   process.stdout.on('error', () => gone.abort())
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of createInterface({
+    input: process.stdin,
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
     if (gone.signal.aborted) return
     if (line.trim() === '' || process.stdout.write(`${JSON.stringify(answer(line))}\n`)) continue
     await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => {}) // the reader closed the pipe: the loop ends
@@ -67,15 +85,29 @@ function answer(line: string): PodAnswer {
   const parsed = parseSelector(question.selector)
   if (!parsed.ok) return { error: parsed.error.message, offset: parsed.error.offset }
   const { canonical, uniqueId, matches } = parsed.selector
-  return { match: matches(name => (Object.hasOwn(question.labels, name) ? question.labels[name] : undefined)), canonical, uniqueId }
+  return {
+    match: matches(name =>
+      Object.hasOwn(question.labels, name) ? question.labels[name] : undefined,
+    ),
+    canonical,
+    uniqueId,
+  }
 }
 
 const wantedPods = 'expected {"selector": string, "labels": {string: string}}'
 
-function readLine(line: string): { readonly selector: string; readonly labels: Readonly<Record<string, string>> } | string {
+function readLine(
+  line: string,
+): { readonly selector: string; readonly labels: Readonly<Record<string, string>> } | string {
   try {
-    const { selector, labels = {} } = Object(JSON.parse(line)) as { selector?: unknown; labels?: unknown }
-    const isLabels = typeof labels === 'object' && labels !== null && Object.values(labels).every(value => typeof value === 'string')
+    const { selector, labels = {} } = Object(JSON.parse(line)) as {
+      selector?: unknown
+      labels?: unknown
+    }
+    const isLabels =
+      typeof labels === 'object' &&
+      labels !== null &&
+      Object.values(labels).every(value => typeof value === 'string')
     return typeof selector === 'string' && isLabels
       ? { selector, labels: labels as Record<string, string> }
       : `Cannot read the line: ${wantedPods}`

@@ -1,5 +1,6 @@
-// Runs one program's command line. In: the program, its subcommands, the arguments. Out: the subcommand's work, an exit code.
-// Refuses nothing itself: an expected error becomes a message and an exit code, any other is a bug and keeps its stack.
+// Runs one program's command line. In: the program, its subcommands, the arguments. Out: the
+// subcommand's work, an exit code. Refuses nothing itself: an expected error becomes a message and
+// an exit code, any other is a bug and keeps its stack.
 import { Command, CommanderError } from 'commander'
 import { exitCodes } from '../model/codes.ts'
 import { CommandFailure, ExpectedError } from '../model/errors.ts'
@@ -18,15 +19,16 @@ export type RunOptions = {
 export async function run({ program, commands, args, complete }: RunOptions): Promise<void> {
   process.stdout.on('error', endWithReader)
   try {
-    if (args[0] === '__complete') return await complete(await withCommands(program, commands, ''), args.slice(1))
+    if (args[0] === '__complete')
+      return await complete(await withCommands(program, commands, ''), args.slice(1))
     await (await withCommands(program, commands, args[0] ?? '')).parseAsync(args, { from: 'user' })
   } catch (error) {
     process.exitCode = exitCodeOf(error)
   }
 }
 
-// The reader closed the pipe, as `head` does: exit successfully. A command that can be interrupted closes its files first;
-// one that pipes into standard output (stream) listens itself.
+// The reader closed the pipe, as `head` does: exit successfully. A command that can be interrupted
+// closes its files first; one that pipes into standard output (stream) listens itself.
 function endWithReader(error: NodeJS.ErrnoException): void {
   if (error.syscall !== 'write') return // an error of the pipe's source, which the pipe reports
   if (error.code !== 'EPIPE') throw error
@@ -38,11 +40,15 @@ function endWithReader(error: NodeJS.ErrnoException): void {
 async function withCommands(program: Command, commands: Commands, name: string): Promise<Command> {
   program.exitOverride().configureOutput({ writeErr: text => void process.stderr.write(text) })
   const names = Object.hasOwn(commands, name) ? [name] : Object.keys(commands)
-  for (const each of names) program.addCommand(throwing((await commands[each]?.()) ?? new Command(each)), { hidden: each.startsWith('__') })
+  for (const each of names)
+    program.addCommand(throwing((await commands[each]?.()) ?? new Command(each)), {
+      hidden: each.startsWith('__'),
+    })
   return program
 }
 
-// Subcommands of a subcommand too: commander passes exitOverride() on only to commands that it made itself.
+// Subcommands of a subcommand too: commander passes exitOverride() on only to commands that it made
+// itself.
 function throwing(command: Command): Command {
   for (const inner of command.commands) throwing(inner)
   return command.exitOverride()

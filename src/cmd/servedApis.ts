@@ -7,7 +7,10 @@ const ownApi: Api = 'PacketCapture' // served always
 const otherApis = apis.filter(api => api !== ownApi).map(api => apiWords[api])
 
 export function apisOption(): Option {
-  return new Option('--apis <names>', `other APIs to serve, of ${otherApis.join(', ')}; may be given again`)
+  return new Option(
+    '--apis <names>',
+    `other APIs to serve, of ${otherApis.join(', ')}; may be given again`,
+  )
     .env('CAPTURE_APIS')
     .argParser(apisIn)
     .default(apisIn(''), 'none')
@@ -19,7 +22,8 @@ function apisIn(text: string, before: readonly Api[] = [ownApi]): Api[] {
     .filter(name => name !== '')
     .map(name => {
       const api = otherApis.includes(name) ? apiOfWord(name) : undefined
-      if (api === undefined) throw new InvalidArgumentError(`Found "${name}", expected ${otherApis.join(' or ')}.`)
+      if (api === undefined)
+        throw new InvalidArgumentError(`Found "${name}", expected ${otherApis.join(' or ')}.`)
       return api
     })
   return [...new Set([...before, ...asked])]

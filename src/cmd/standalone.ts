@@ -11,11 +11,21 @@ export function standaloneCommand(): Command {
       '--manifests <dir>',
       'PacketCapture and WorkloadEndpoint documents (*.yaml, *.yml, *.json); changes are picked up by themselves',
     )
-    .requiredOption('--status <dir>', 'where the state of each capture is written, as {namespace}/{name}.yaml')
+    .requiredOption(
+      '--status <dir>',
+      'where the state of each capture is written, as {namespace}/{name}.yaml',
+    )
     .option('--captures <dir>', 'where capture files go; overrides captureDir of the configuration')
     .option('--node <name>', 'the name of this node', hostname())
-    .option('--config <file>', 'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes')
-    .option('--driver <name>', 'how packets are captured: ring (Linux) or libpcap (portable)', 'ring')
+    .option(
+      '--config <file>',
+      'node configuration in YAML, by the names of FelixConfiguration; reloaded when it changes',
+    )
+    .option(
+      '--driver <name>',
+      'how packets are captured: ring (Linux) or libpcap (portable)',
+      'ring',
+    )
     .option(
       '--metrics-port <port>',
       'port on loopback for /metrics and /healthz; 0 takes a free one; default: metricsPort of the configuration',
@@ -29,5 +39,7 @@ Example:
   selcap standalone --manifests ./manifests --captures ./captures --status ./status
   selcap get packetcaptures -A --status ./status`,
     )
-    .action(async (options: StandaloneOptions) => (await import('../agent/standalone.ts')).runStandalone(options))
+    .action(async (options: StandaloneOptions) =>
+      (await import('../agent/standalone.ts')).runStandalone(options),
+    )
 }

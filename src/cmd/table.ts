@@ -14,5 +14,7 @@ export function table(rows: readonly (readonly string[])[], widths = widthsOf(ro
 }
 
 export function widthsOf(rows: readonly (readonly string[])[]): number[] {
-  return (rows[0] ?? []).map((_, index) => Math.max(...rows.map(cells => cells[index]?.length ?? 0)))
+  return (rows[0] ?? []).map((_, index) =>
+    Math.max(...rows.map(cells => cells[index]?.length ?? 0)),
+  )
 }

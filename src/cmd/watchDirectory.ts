@@ -6,7 +6,10 @@ import { singleFlight } from '../runtime/singleFlight.ts'
 export async function watchDirectory(directory: string, sync: () => Promise<void>): Promise<void> {
   const ended = Promise.withResolvers<void>()
   const requestSync = singleFlight(sync)
-  const watcher = watch(directory, { ignoreInitial: true }).on('all', () => void requestSync().catch(ended.reject))
+  const watcher = watch(directory, { ignoreInitial: true }).on(
+    'all',
+    () => void requestSync().catch(ended.reject),
+  )
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve())
   process.stdout.on('error', () => ended.resolve()) // the reader closed the pipe
   await ended.promise.finally(() => watcher.close())

@@ -1,5 +1,6 @@
-// The node's settings out of the environment and a file, by Felix's names. Pure: texts in, settings and warnings out.
-// The environment wins over the file, as in Felix. A value that cannot be used gives way to the default, with a warning.
+// The node's settings out of the environment and a file, by Felix's names. Pure: texts in, settings
+// and warnings out. The environment wins over the file, as in Felix. A value that cannot be used
+// gives way to the default, with a warning.
 import { parse } from 'yaml'
 import { defaultSettings, type Settings } from '../model/settings.ts'
 
@@ -17,7 +18,10 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   captureDiskFreePercentMin: integer(0, 99),
   captureRingBytesMax: integer(524_288),
   captureEndpointsMax: integer(1),
-  captureHostPathBaseDir: { read: text => (text.startsWith('/') ? text : undefined), expected: 'an absolute directory' },
+  captureHostPathBaseDir: {
+    read: text => (text.startsWith('/') ? text : undefined),
+    expected: 'an absolute directory',
+  },
   captureJobNumLimit: integer(0),
   interfacePrefix: {
     read: text => (/^[a-zA-Z0-9_.-]{1,4}$/.test(first(text)) ? first(text) : undefined),
@@ -29,7 +33,10 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   maxCaptureFileSizeMb: integer(1, 1_000_000),
   agentPort: integer(1, 65_535),
   metricsPort: integer(1, 65_535),
-  outputHttp: { read: text => ['Refused', 'Allowed'].find(word => word === text), expected: 'Refused or Allowed' },
+  outputHttp: {
+    read: text => ['Refused', 'Allowed'].find(word => word === text),
+    expected: 'Refused or Allowed',
+  },
   outputHostsAllowed: list(/^(\*\.)?[\w.:-]+$/, 'host names, *.example.org among them'),
   outputAddressesAllowed: list(/^[\da-fA-F.:]+(\/\d{1,3})?$/, 'ranges such as 10.0.0.0/8'),
 }
@@ -43,12 +50,26 @@ const aliases: Readonly<Record<string, keyof Settings>> = {
 }
 
 type GivenSetting = { readonly source: string; readonly text: string }
-type FromFile = { readonly given: readonly [string, GivenSetting][]; readonly warnings: readonly string[]; readonly isReadable: boolean }
+type FromFile = {
+  readonly given: readonly [string, GivenSetting][]
+  readonly warnings: readonly string[]
+  readonly isReadable: boolean
+}
 
-/** `isReadable`: the file, if one was given, is YAML and holds settings by name; some of them may still be unusable. */
-export type ReadSettings = { readonly settings: Settings; readonly warnings: readonly string[]; readonly isReadable: boolean }
+/**
+ * `isReadable`: the file, if one was given, is YAML and holds settings by name; some of them may
+ * still be unusable.
+ */
+export type ReadSettings = {
+  readonly settings: Settings
+  readonly warnings: readonly string[]
+  readonly isReadable: boolean
+}
 
-export function readSettings(env: Readonly<Record<string, string | undefined>>, fileText: string | undefined): ReadSettings {
+export function readSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  fileText: string | undefined,
+): ReadSettings {
   const file = readFile(fileText)
   const given = new Map([...file.given, ...environment(env)])
   const warnings = [...file.warnings]
@@ -57,10 +78,16 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>, 
     const value = found && read(found.text.trim())
     const standard = defaultSettings[name as keyof Settings]
     if (found && value === undefined)
-      warnings.push(`Cannot use ${found.source} = "${found.text}": expected ${expected}; the default ${standard} holds`)
+      warnings.push(
+        `Cannot use ${found.source} = "${found.text}": expected ${expected}; the default ${standard} holds`,
+      )
     return [name, value ?? standard]
   })
-  return { settings: Object.fromEntries(entries) as Settings, warnings, isReadable: file.isReadable }
+  return {
+    settings: Object.fromEntries(entries) as Settings,
+    warnings,
+    isReadable: file.isReadable,
+  }
 }
 
 function environment(env: Readonly<Record<string, string | undefined>>): [string, GivenSetting][] {
@@ -76,24 +103,42 @@ function readFile(text: string | undefined): FromFile {
   try {
     const found = parse(text) as unknown
     if (typeof found !== 'object' || found === null || Array.isArray(found))
-      return { given: [], warnings: ['Cannot use the configuration file: expected settings by name'], isReadable: false }
+      return {
+        given: [],
+        warnings: ['Cannot use the configuration file: expected settings by name'],
+        isReadable: false,
+      }
     const known = Object.entries(found).filter(([name]) => Object.hasOwn(settings, name))
     const unknown = Object.keys(found).filter(name => !Object.hasOwn(settings, name))
     return {
       given: known.map(([name, value]) => [name, { source: name, text: String(value) }]),
       warnings: unknown.map(
-        name => `Cannot use the setting "${name}": there is none of that name, expected one of ${Object.keys(settings).join(', ')}`,
+        name =>
+          `Cannot use the setting "${name}": there is none of that name, expected one of ${Object.keys(settings).join(', ')}`,
       ),
       isReadable: true,
     }
   } catch (error) {
-    return { given: [], warnings: [`Cannot read the configuration file: ${(error as Error).message.split('\n')[0]}`], isReadable: false }
+    return {
+      given: [],
+      warnings: [`Cannot read the configuration file: ${(error as Error).message.split('\n')[0]}`],
+      isReadable: false,
+    }
   }
 }
 
 function integer(least: number, most = Number.MAX_SAFE_INTEGER): Setting {
-  const expected = most === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`
-  return { expected, read: text => (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined) }
+  const expected =
+    most === Number.MAX_SAFE_INTEGER
+      ? `a whole number of at least ${least}`
+      : `a whole number from ${least} to ${most}`
+  return {
+    expected,
+    read: text =>
+      /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most
+        ? Number(text)
+        : undefined,
+  }
 }
 
 /** Accepts Python's level names as well (WARNING). */

@@ -1,5 +1,6 @@
-// An element of status.files as the controller caches it, from a capture's status or a node's report. In: the element as the schema
-// allowed it, which requires little. Out: an element with every field.
+// An element of status.files as the controller caches it, from a capture's status or a node's
+// report. In: the element as the schema allowed it, which requires little. Out: an element with
+// every field.
 import type { EndpointStatus, FileStatus, UploadStatus } from '../model/status.ts'
 
 export type FileStatusObject = Partial<Omit<FileStatus, 'endpoints' | 'uploads'>> & {
@@ -11,7 +12,9 @@ export const noCounts = { packets: 0, bytes: 0, dropped: 0 } as const
 export const waiting = { state: 'WaitingForTraffic' } as const
 
 export function cachedFile({ endpoints = [], uploads, ...file }: FileStatusObject): FileStatus {
-  const rows = endpoints.map((row): EndpointStatus => ({ pod: '', uid: '', gaps: [], ...waiting, ...noCounts, ...row }))
+  const rows = endpoints.map(
+    (row): EndpointStatus => ({ pod: '', uid: '', gaps: [], ...waiting, ...noCounts, ...row }),
+  )
   return {
     node: '',
     directory: '',

@@ -1,5 +1,6 @@
-// The controller's informers: captures of each served API, nodes' reports, and nodes. In: a client and the served APIs.
-// Out: the cached objects, and a call at every change. Lists are consistent reads, because a missing object has consequences here.
+// The controller's informers: captures of each served API, nodes' reports, and nodes. In: a client
+// and the served APIs. Out: the cached objects, and a call at every change. Lists are consistent
+// reads, because a missing object has consequences here.
 import { Informer, type KubeObject } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'

@@ -1,6 +1,7 @@
-// The controller's loop. Each turn reads the caches, removes reports of nodes that are gone, and synchronizes every capture's status.
-// In: a term as leader. Out: statuses, Events and removals. All state is recomputed from the cluster, so a controller that is killed
-// and started again continues where it was.
+// The controller's loop. Each turn reads the caches, removes reports of nodes that are gone, and
+// synchronizes every capture's status. In: a term as leader. Out: statuses, Events and removals.
+// All state is recomputed from the cluster, so a controller that is killed and started again
+// continues where it was.
 import type { NodeObservation } from '../api/reconciliation.ts'
 import type { Driver } from '../driver/driver.ts'
 import { EventRecorder } from '../kube/eventRecorder.ts'
@@ -79,7 +80,9 @@ export class Controller implements AsyncDisposable {
 
   /** For metrics. A node that is gone has no report. */
   get state(): ControllerState {
-    const nodesSilent = this.#liveness.silentNodes(this.#followed.elapsedMs(performance.now())).length
+    const nodesSilent = this.#liveness.silentNodes(
+      this.#followed.elapsedMs(performance.now()),
+    ).length
     return {
       ...this.#counters,
       ...this.#uploads?.tally,
@@ -107,7 +110,10 @@ export class Controller implements AsyncDisposable {
       const startedMs = performance.now()
       const wakeAtMs = this.hasSynced ? await this.#turn(sync) : never
       if (this.hasSynced) onTurn?.((performance.now() - startedMs) / 1_000)
-      const intervalMs = Math.min(turnIntervalMs.most, this.#caches.reportCount * turnIntervalMs.perNode)
+      const intervalMs = Math.min(
+        turnIntervalMs.most,
+        this.#caches.reportCount * turnIntervalMs.perNode,
+      )
       await clock.sleepUntil(clock.now() + intervalMs, signal)
       await clock.sleepUntil(wakeAtMs, AbortSignal.any([signal, this.#wake.signal]))
     }
@@ -128,7 +134,12 @@ export class Controller implements AsyncDisposable {
       write: request => writeEvent(writer, request),
     })
     const counters = this.#counters
-    const [specs, quotas, uploads, writes] = [this.#specs, this.#quotas, this.#uploads, this.#writes]
+    const [specs, quotas, uploads, writes] = [
+      this.#specs,
+      this.#quotas,
+      this.#uploads,
+      this.#writes,
+    ]
     return { writer, events, clock, namespace, specs, quotas, uploads, writes, counters }
   }
 
@@ -172,10 +183,15 @@ export class Controller implements AsyncDisposable {
     else this.#followed.stop(performance.now())
   }
 
-  #observationsByUid(reports: readonly CachedReport[], followedMs: number): Map<string, NodeObservation[]> {
+  #observationsByUid(
+    reports: readonly CachedReport[],
+    followedMs: number,
+  ): Map<string, NodeObservation[]> {
     const observations = reports.flatMap(({ metadata, report }) => {
       const silentSinceMs = this.#liveness.silentSince(metadata.name, followedMs)
-      return report.captures.map((row): NodeObservation => ({ row, ...(silentSinceMs !== undefined && { silentSinceMs }) }))
+      return report.captures.map(
+        (row): NodeObservation => ({ row, ...(silentSinceMs !== undefined && { silentSinceMs }) }),
+      )
     })
     return Map.groupBy(observations, ({ row }) => row.uid)
   }
@@ -184,8 +200,13 @@ export class Controller implements AsyncDisposable {
   #reportsWithoutNode(reports: readonly CachedReport[], nowMs: number): CachedReport[] {
     const nodes = new Set(this.#caches.nodes.map(({ metadata }) => metadata.name))
     const reporting = new Set(reports.map(({ metadata }) => metadata.name))
-    for (const name of this.#missingNodes.keys()) if (nodes.has(name) || !reporting.has(name)) this.#missingNodes.delete(name)
-    for (const name of reporting) if (!nodes.has(name)) this.#missingNodes.set(name, Math.min(nowMs, this.#missingNodes.get(name) ?? nowMs))
-    return reports.filter(({ metadata }) => nowMs - (this.#missingNodes.get(metadata.name) ?? nowMs) >= reportKeptMs)
+    for (const name of this.#missingNodes.keys())
+      if (nodes.has(name) || !reporting.has(name)) this.#missingNodes.delete(name)
+    for (const name of reporting)
+      if (!nodes.has(name))
+        this.#missingNodes.set(name, Math.min(nowMs, this.#missingNodes.get(name) ?? nowMs))
+    return reports.filter(
+      ({ metadata }) => nowMs - (this.#missingNodes.get(metadata.name) ?? nowMs) >= reportKeptMs,
+    )
   }
 }

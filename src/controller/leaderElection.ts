@@ -1,5 +1,6 @@
-// Elects one of several controllers as leader by a Lease. In: this process's identity. Out: terms as leader, each ended by a signal.
-// Only this machine's monotonic clock is used: another holder's renewals are timed from when this process observed them.
+// Elects one of several controllers as leader by a Lease. In: this process's identity. Out: terms
+// as leader, each ended by a signal. Only this machine's monotonic clock is used: another holder's
+// renewals are timed from when this process observed them.
 
 import { create, get, refusalText, replace } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
@@ -18,10 +19,17 @@ export type LeaderElectionDeps = {
 
 type Lease = {
   readonly metadata: { readonly resourceVersion: string }
-  readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string; readonly leaseTransitions?: number }
+  readonly spec?: {
+    readonly holderIdentity?: string
+    readonly renewTime?: string
+    readonly leaseTransitions?: number
+  }
 }
 
-/** A term as leader. Others may take over from `heldUntilMs` on, by performance.now(); each renewal moves it. */
+/**
+ * A term as leader. Others may take over from `heldUntilMs` on, by performance.now(); each renewal
+ * moves it.
+ */
 export type Leadership = { readonly signal: AbortSignal; readonly heldUntilMs: () => number }
 
 const name = accounts.controller
@@ -31,7 +39,11 @@ const renewDeadlineMs = 10_000 // without a renewal; less than leaseMs, so that 
 const apiTimeoutMs = 5_000
 
 /** Runs `work` in each term as leader, until the signal. */
-export async function runAsLeader(deps: LeaderElectionDeps, signal: AbortSignal, work: (term: Leadership) => Promise<void>): Promise<void> {
+export async function runAsLeader(
+  deps: LeaderElectionDeps,
+  signal: AbortSignal,
+  work: (term: Leadership) => Promise<void>,
+): Promise<void> {
   try {
     while (!signal.aborted) {
       const acquiredAtMs = await acquire(deps, signal)
@@ -51,14 +63,20 @@ async function runTerm(
   const { holder, log } = deps
   const ended = new AbortController()
   const hold: LeaseHold = { renewedAtMs: acquiredAtMs }
-  const term: Leadership = { signal: AbortSignal.any([signal, ended.signal]), heldUntilMs: () => hold.renewedAtMs + renewDeadlineMs }
+  const term: Leadership = {
+    signal: AbortSignal.any([signal, ended.signal]),
+    heldUntilMs: () => hold.renewedAtMs + renewDeadlineMs,
+  }
   log.info({ holder }, 'leading')
   const end = () => ended.abort()
   await Promise.all([work(term).finally(end), renewUntilLost(deps, hold, term).finally(end)])
   log.info({ holder }, 'no longer leading')
 }
 
-/** When the request that acquired the lease was sent: the lease lasts at least from then. undefined: the signal came first. */
+/**
+ * When the request that acquired the lease was sent: the lease lasts at least from then. undefined:
+ * the signal came first.
+ */
 async function acquire(deps: LeaderElectionDeps, signal: AbortSignal): Promise<number | undefined> {
   const { clock, holder, log } = deps
   let seen: { readonly version: string; readonly atMs: number } | undefined
@@ -70,11 +88,15 @@ async function acquire(deps: LeaderElectionDeps, signal: AbortSignal): Promise<n
       const sentAtMs = performance.now()
       const version = lease?.metadata.resourceVersion ?? ''
       if (seen?.version !== version) seen = { version, atMs: sentAtMs }
-      const isFree = !lease?.spec?.holderIdentity || lease.spec.holderIdentity === holder || sentAtMs - seen.atMs > leaseMs
+      const isFree =
+        !lease?.spec?.holderIdentity ||
+        lease.spec.holderIdentity === holder ||
+        sentAtMs - seen.atMs > leaseMs
       if (isFree && (await write(deps, lease, holder, attempt))) return sentAtMs
       isFailing = false
     } catch (error) {
-      if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not read, tried again')
+      if (!isFailing && !signal.aborted)
+        log.warn({ reason: (error as Error).message }, 'lease not read, tried again')
       isFailing = true
     }
     await clock.sleepUntil(clock.now() + renewMs * (0.75 + Math.random() / 2), signal)
@@ -85,26 +107,41 @@ async function acquire(deps: LeaderElectionDeps, signal: AbortSignal): Promise<n
 type LeaseHold = { renewedAtMs: number }
 
 // Resolves when the lease is lost or was not renewed in time, even if a request is still pending.
-async function renewUntilLost(deps: LeaderElectionDeps, hold: LeaseHold, { signal, heldUntilMs }: Leadership): Promise<void> {
+async function renewUntilLost(
+  deps: LeaderElectionDeps,
+  hold: LeaseHold,
+  { signal, heldUntilMs }: Leadership,
+): Promise<void> {
   const { clock, log } = deps
   let isFailing = false
   const leftMs = () => heldUntilMs() - performance.now()
   while (!signal.aborted && leftMs() > 0) {
     await clock.sleepUntil(clock.now() + Math.min(renewMs, leftMs()), signal)
     if (signal.aborted || leftMs() <= 0) return // this process may have been paused
-    const attempt = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(Math.min(apiTimeoutMs, leftMs())))])
+    const attempt = AbortSignal.any([
+      signal,
+      AbortSignal.timeout(Math.ceil(Math.min(apiTimeoutMs, leftMs()))),
+    ])
     try {
       if (!(await renew(deps, hold, attempt))) return
       isFailing = false
     } catch (error) {
-      if (!isFailing && !signal.aborted) log.warn({ reason: (error as Error).message }, 'lease not renewed, tried again until it ends')
+      if (!isFailing && !signal.aborted)
+        log.warn(
+          { reason: (error as Error).message },
+          'lease not renewed, tried again until it ends',
+        )
       isFailing = true
     }
   }
 }
 
 /** False: another process holds the lease. */
-async function renew(deps: LeaderElectionDeps, hold: LeaseHold, signal: AbortSignal): Promise<boolean> {
+async function renew(
+  deps: LeaderElectionDeps,
+  hold: LeaseHold,
+  signal: AbortSignal,
+): Promise<boolean> {
   const lease = await read(deps, signal)
   if (lease?.spec?.holderIdentity !== deps.holder) return false
   const sentAtMs = performance.now()
@@ -123,7 +160,10 @@ async function release(deps: LeaderElectionDeps): Promise<void> {
   }
 }
 
-async function read({ kube, namespace }: LeaderElectionDeps, signal: AbortSignal): Promise<Lease | undefined> {
+async function read(
+  { kube, namespace }: LeaderElectionDeps,
+  signal: AbortSignal,
+): Promise<Lease | undefined> {
   const path = `${pathIn(namespace)}/${name}`
   const answer = await get<Lease>(kube, path, { signal })
   if (answer.ok) return answer.body
@@ -145,12 +185,21 @@ async function write(
     holderIdentity: holder,
     leaseDurationSeconds: leaseMs / 1_000,
     renewTime,
-    ...(isChange && { acquireTime: renewTime, leaseTransitions: (lease?.spec?.leaseTransitions ?? -1) + 1 }),
+    ...(isChange && {
+      acquireTime: renewTime,
+      leaseTransitions: (lease?.spec?.leaseTransitions ?? -1) + 1,
+    }),
   }
-  const metadata = { name, namespace, ...(lease && { resourceVersion: lease.metadata.resourceVersion }) }
+  const metadata = {
+    name,
+    namespace,
+    ...(lease && { resourceVersion: lease.metadata.resourceVersion }),
+  }
   const next = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
   const path = pathIn(namespace)
-  const answer = lease ? await replace(kube, `${path}/${name}`, next, { signal }) : await create(kube, path, next, { signal })
+  const answer = lease
+    ? await replace(kube, `${path}/${name}`, next, { signal })
+    : await create(kube, path, next, { signal })
   if (answer.ok) return true
   if (answer.status === 409) return false
   throw new ExpectedError(`Cannot write the lease: ${refusalText(answer)}`)

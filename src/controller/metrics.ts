@@ -1,5 +1,6 @@
-// The controller's metrics. In: a function that returns the controller's current state. Out: a registry that reads it at each scrape.
-// docs/operations.md lists every metric, and a test holds both lists together.
+// The controller's metrics. In: a function that returns the controller's current state. Out: a
+// registry that reads it at each scrape. docs/operations.md lists every metric, and a test holds
+// both lists together.
 import { addGauges, Counter, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
 
 /** Counts since the start. */
@@ -10,7 +11,10 @@ export type ControllerCounters = {
   readonly removals: { capture: number; report: number }
 } & UploadCounters
 
-export type UploadCounters = { readonly uploads: { stored: number; failed: number }; uploadBytes: number }
+export type UploadCounters = {
+  readonly uploads: { stored: number; failed: number }
+  uploadBytes: number
+}
 
 export type ControllerState = ControllerCounters & {
   readonly isLeading: boolean
@@ -27,16 +31,35 @@ export const zeroCounters = (): ControllerCounters => ({
   ...zeroUploadCounters(),
 })
 
-export const zeroUploadCounters = (): UploadCounters => ({ uploads: { stored: 0, failed: 0 }, uploadBytes: 0 })
+export const zeroUploadCounters = (): UploadCounters => ({
+  uploads: { stored: 0, failed: 0 },
+  uploadBytes: 0,
+})
 
 export function controllerMetrics(state: () => ControllerState): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const gauges = [
-    ['selcap_controller_leads', '1: this one is at work; 0: another one is, or none', (now: ControllerState) => Number(now.isLeading)],
-    ['selcap_controller_captures', 'Captures in the cluster', (now: ControllerState) => now.captures],
-    ['selcap_controller_nodes_reporting', 'Nodes whose agents report', (now: ControllerState) => now.nodesReporting],
-    ['selcap_controller_nodes_silent', 'Nodes whose agents have not reported for three minutes', (now: ControllerState) => now.nodesSilent],
+    [
+      'selcap_controller_leads',
+      '1: this one is at work; 0: another one is, or none',
+      (now: ControllerState) => Number(now.isLeading),
+    ],
+    [
+      'selcap_controller_captures',
+      'Captures in the cluster',
+      (now: ControllerState) => now.captures,
+    ],
+    [
+      'selcap_controller_nodes_reporting',
+      'Nodes whose agents report',
+      (now: ControllerState) => now.nodesReporting,
+    ],
+    [
+      'selcap_controller_nodes_silent',
+      'Nodes whose agents have not reported for three minutes',
+      (now: ControllerState) => now.nodesSilent,
+    ],
   ] as const
   addGauges(registry, state, gauges)
   const counters = [
@@ -46,14 +69,24 @@ export function controllerMetrics(state: () => ControllerState): Metrics {
       'result',
       (now: ControllerCounters) => now.statusWrites,
     ],
-    ['selcap_controller_events_total', 'Events written, by what became of it', 'result', (now: ControllerCounters) => now.eventWrites],
+    [
+      'selcap_controller_events_total',
+      'Events written, by what became of it',
+      'result',
+      (now: ControllerCounters) => now.eventWrites,
+    ],
     [
       'selcap_controller_removals_total',
       'Objects removed: captures after their ttl, reports of nodes that are gone',
       'kind',
       (now: ControllerCounters) => now.removals,
     ],
-    ['selcap_controller_uploads_total', 'Files uploaded, by what became of it', 'result', (now: ControllerCounters) => now.uploads],
+    [
+      'selcap_controller_uploads_total',
+      'Files uploaded, by what became of it',
+      'result',
+      (now: ControllerCounters) => now.uploads,
+    ],
   ] as const
   for (const [name, help, label, values] of counters) {
     new Counter({
@@ -63,13 +96,22 @@ export function controllerMetrics(state: () => ControllerState): Metrics {
       registers,
       collect() {
         this.reset()
-        for (const [key, count] of Object.entries(values(state()))) this.inc({ [label]: key }, count)
+        for (const [key, count] of Object.entries(values(state())))
+          this.inc({ [label]: key }, count)
       },
     })
   }
   const sums = [
-    ['selcap_controller_folds_total', 'Statuses computed from what the nodes report', (now: ControllerCounters) => now.folds],
-    ['selcap_controller_upload_bytes_total', 'Bytes of files that were uploaded', (now: ControllerCounters) => now.uploadBytes],
+    [
+      'selcap_controller_folds_total',
+      'Statuses computed from what the nodes report',
+      (now: ControllerCounters) => now.folds,
+    ],
+    [
+      'selcap_controller_upload_bytes_total',
+      'Bytes of files that were uploaded',
+      (now: ControllerCounters) => now.uploadBytes,
+    ],
   ] as const
   for (const [name, help, value] of sums) {
     new Counter({

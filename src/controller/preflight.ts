@@ -1,5 +1,6 @@
-// Whether PacketCapture can be served in this cluster, or Calico Enterprise already serves its group. In: the API server.
-// Out: why it cannot be served and what to install instead; undefined: it can.
+// Whether PacketCapture can be served in this cluster, or Calico Enterprise already serves its
+// group. In: the API server. Out: why it cannot be served and what to install instead; undefined:
+// it can.
 
 import { type Kube, readJson } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -16,12 +17,22 @@ const enterpriseObjects = [
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/packetcaptureapis.operator.tigera.io',
   '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/licensekeys.crd.projectcalico.org',
 ]
-const instead = 'install the overlay daemonset/overlays/own-group, which serves the same resource as selcap.dev/v3'
+const instead =
+  'install the overlay daemonset/overlays/own-group, which serves the same resource as selcap.dev/v3'
 
-export async function preflightFailure(kube: Kube, group: string, signal: AbortSignal): Promise<string | undefined> {
+export async function preflightFailure(
+  kube: Kube,
+  group: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   if (group !== calico) return undefined
-  const service = await read<AggregatedService>(kube, `/apis/apiregistration.k8s.io/v1/apiservices/v3.${calico}`, signal)
-  const isPlain = service?.metadata?.labels?.['kube-aggregator.kubernetes.io/automanaged'] !== undefined
+  const service = await read<AggregatedService>(
+    kube,
+    `/apis/apiregistration.k8s.io/v1/apiservices/v3.${calico}`,
+    signal,
+  )
+  const isPlain =
+    service?.metadata?.labels?.['kube-aggregator.kubernetes.io/automanaged'] !== undefined
   if (service && !isPlain) {
     const { namespace = '', name = '' } = service.spec?.service ?? {}
     return `Cannot serve ${calico}/v3: the aggregated API server ${namespace}/${name} does already, so a resource of that group would not be reached; ${instead}`

@@ -1,11 +1,16 @@
-// Reconciles one capture of any kind: dispatches to its API's reconciler and returns the status, Events and deadlines. Pure.
+// Reconciles one capture of any kind: dispatches to its API's reconciler and returns the status,
+// Events and deadlines. Pure.
 
 import { isDeepStrictEqual } from 'node:util'
 import { eventsFor } from '../api/packetcapture/events.ts'
 import { reconcilePacketCapture } from '../api/packetcapture/reconcile.ts'
 import { configEventsFor } from '../api/packetcaptureconfig/events.ts'
 import { resultsOf } from '../api/packetcaptureconfig/results.ts'
-import { type ConfigRow, type PacketCaptureConfigStatus, packetCaptureConfigStatus } from '../api/packetcaptureconfig/status.ts'
+import {
+  type ConfigRow,
+  type PacketCaptureConfigStatus,
+  packetCaptureConfigStatus,
+} from '../api/packetcaptureconfig/status.ts'
 import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconciliation.ts'
 import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
 import { isoTime, never } from '../model/time.ts'
@@ -15,12 +20,22 @@ export function reconcile({ capture, previous, ...input }: ReconcileInput): Reco
   switch (capture.kind) {
     case 'PacketCapture': {
       const before = previous as (CachedCapture & { readonly kind: 'PacketCapture' })['status']
-      const reconciliation = reconcilePacketCapture({ ...input, nodes: input.addresses.size, previous: before })
+      const reconciliation = reconcilePacketCapture({
+        ...input,
+        nodes: input.addresses.size,
+        previous: before,
+      })
       return { ...reconciliation, events: eventsFor(before, reconciliation.status) }
     }
     case 'PacketCaptureConfig': {
-      const before = previous as (Partial<PacketCaptureConfigStatus> & { readonly lastUpdateTime?: string }) | undefined
-      const { status, wakeAtMs } = packetCaptureConfigStatus({ ...input, rows: input.rows.map(configRow), previous: before })
+      const before = previous as
+        | (Partial<PacketCaptureConfigStatus> & { readonly lastUpdateTime?: string })
+        | undefined
+      const { status, wakeAtMs } = packetCaptureConfigStatus({
+        ...input,
+        rows: input.rows.map(configRow),
+        previous: before,
+      })
       const results = resultsOf(capture, status)
       return {
         status: stamped(status, before, input.nowMs),
@@ -48,7 +63,16 @@ function configRow({ row, silentSinceMs }: NodeObservation): ConfigRow {
 }
 
 /** `lastUpdateTime` changes only with the rest of the status. */
-function stamped(status: object, before: { readonly lastUpdateTime?: string } | undefined, nowMs: number): object {
+function stamped(
+  status: object,
+  before: { readonly lastUpdateTime?: string } | undefined,
+  nowMs: number,
+): object {
   const { lastUpdateTime = isoTime(nowMs), ...rest } = before ?? {}
-  return { ...status, lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status))) ? lastUpdateTime : isoTime(nowMs) }
+  return {
+    ...status,
+    lastUpdateTime: isDeepStrictEqual(rest, JSON.parse(JSON.stringify(status)))
+      ? lastUpdateTime
+      : isoTime(nowMs),
+  }
 }

@@ -1,5 +1,6 @@
-// The controller program: waits for the lease and folds reports into statuses while it holds it. In: options of the command line.
-// Out: a process that runs until SIGTERM or SIGINT. Refuses to start where another API server already serves PacketCapture.
+// The controller program: waits for the lease and folds reports into statuses while it holds it.
+// In: options of the command line. Out: a process that runs until SIGTERM or SIGINT. Refuses to
+// start where another API server already serves PacketCapture.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Agents } from '../agentapi/client/agents.ts'
@@ -65,10 +66,22 @@ export async function runController(options: ControllerOptions): Promise<void> {
     namespace,
     clock: systemClock,
     log,
-    settings: () => ({ ...defaultSettings, captureJobNumLimit: configuration.settings.captureJobNumLimit }),
+    settings: () => ({
+      ...defaultSettings,
+      captureJobNumLimit: configuration.settings.captureJobNumLimit,
+    }),
     compile: (...args) => driver.compile(...args),
     uploads: onChange =>
-      new UploadQueue({ kube, agents, group, claimImage: options.claimImage, policy, nowMs: () => systemClock.now(), log, onChange }),
+      new UploadQueue({
+        kube,
+        agents,
+        group,
+        claimImage: options.claimImage,
+        policy,
+        nowMs: () => systemClock.now(),
+        log,
+        onChange,
+      }),
     onTurn: seconds => metrics.observeTurn(seconds),
   })
   configuration.onChange(() => {
@@ -76,10 +89,16 @@ export async function runController(options: ControllerOptions): Promise<void> {
     controller.requestSync()
   })
   const metrics = controllerMetrics(() => controller.state)
-  const place = { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => controller.hasSynced }
+  const place = {
+    port: portOf(options.metricsPort, ports.metrics),
+    host: options.metricsHost,
+    isReady: () => controller.hasSynced,
+  }
   await using _ = await serveMetricsOf(metrics, place, log)
   const holder = `${hostname()}_${randomUUID()}`
   log.info({ holder, namespace, group, pid: process.pid }, 'selcap controller started')
-  await runAsLeader({ kube, clock: systemClock, log, namespace, holder }, signal, term => controller.run(term))
+  await runAsLeader({ kube, clock: systemClock, log, namespace, holder }, signal, term =>
+    controller.run(term),
+  )
   log.info({}, 'selcap controller stopped')
 }

@@ -1,4 +1,5 @@
-// Reads captures' specs as a node does, and compiles their filters once. In: a capture. Out: its intent, or a rejection.
+// Reads captures' specs as a node does, and compiles their filters once. In: a capture. Out: its
+// intent, or a rejection.
 import { readCapture } from '../api/read.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
@@ -18,7 +19,12 @@ export class SpecCache {
   }
 
   async read(capture: CaptureDocument): Promise<Intent | Rejection> {
-    const read = readCapture(capture, { node: '', settings: this.settings(), nodeLabels: {}, namespaceLabels: new Map() })
+    const read = readCapture(capture, {
+      node: '',
+      settings: this.settings(),
+      nodeLabels: {},
+      namespaceLabels: new Map(),
+    })
     const message = read.ok ? await this.#filters.errorOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
   }

@@ -1,5 +1,6 @@
-// How often a status is written: at once for a few nodes, less often for many, because a write is as long as the number of nodes. Pure.
-// In: the written status of any API, the new one. Out: when the new one may be written.
+// How often a status is written: at once for a few nodes, less often for many, because a write is
+// as long as the number of nodes. Pure. In: the written status of any API, the new one. Out: when
+// the new one may be written.
 import { isDeepStrictEqual } from 'node:util'
 import { sameButCounts } from '../core/status/counters.ts'
 
@@ -11,12 +12,21 @@ type ThrottledStatus = { readonly files?: readonly unknown[]; readonly captureFi
 
 export type ThrottleTimes = { readonly writtenAtMs: number; readonly nowMs: number }
 
-/** Infinity: there is nothing to write. A last write in the future, after the clock was set back, delays nothing. */
-export function nextWriteAtMs(written: object | undefined, now: object, { writtenAtMs, nowMs }: ThrottleTimes): number {
+/**
+ * Infinity: there is nothing to write. A last write in the future, after the clock was set back,
+ * delays nothing.
+ */
+export function nextWriteAtMs(
+  written: object | undefined,
+  now: object,
+  { writtenAtMs, nowMs }: ThrottleTimes,
+): number {
   if (isDeepStrictEqual(written, now)) return Number.POSITIVE_INFINITY
   if (writtenAtMs > nowMs) return nowMs
   const kind = sameButCounts(written, now) ? 'counts' : 'state'
-  return writtenAtMs + Math.min(mostMs[kind], Math.max(leastMs[kind], nodesOf(now) * perNodeMs[kind]))
+  return (
+    writtenAtMs + Math.min(mostMs[kind], Math.max(leastMs[kind], nodesOf(now) * perNodeMs[kind]))
+  )
 }
 
 /** The number of nodes that a status lists. */

@@ -1,4 +1,5 @@
-// Elapsed time without pauses. In: start and stop times of any monotonic clock. Out: the sum so far.
+// Elapsed time without pauses. In: start and stop times of any monotonic clock. Out: the sum so
+// far.
 export class Stopwatch {
   #sumMs = 0
   #sinceMs: number | undefined

@@ -1,5 +1,6 @@
-// Synchronizes one capture in five steps: observe, reconcile, expire, write metadata, write status. In: the capture and a snapshot of
-// what the nodes report. Out: at most one status, its Events and results, or a removal; when the capture is due again.
+// Synchronizes one capture in five steps: observe, reconcile, expire, write metadata, write status.
+// In: the capture and a snapshot of what the nodes report. Out: at most one status, its Events and
+// results, or a removal; when the capture is due again.
 import { setImmediate as yieldToTimers } from 'node:timers/promises'
 import type { NodeObservation, Reconciliation } from '../api/reconciliation.ts'
 import type { EventRecorder } from '../kube/eventRecorder.ts'
@@ -7,7 +8,13 @@ import type { KubeObject } from '../kube/informer.ts'
 import type { Labels } from '../model/labels.ts'
 import { never } from '../model/time.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { type ApiWriterDeps, removeCapture, writeMetadata, writeResults, writeStatus } from './apiWriter.ts'
+import {
+  type ApiWriterDeps,
+  removeCapture,
+  writeMetadata,
+  writeResults,
+  writeStatus,
+} from './apiWriter.ts'
 import type { CachedCapture } from './cachedCapture.ts'
 import type { CachedReport } from './cachedReport.ts'
 import type { ControllerCounters } from './metrics.ts'
@@ -39,17 +46,31 @@ export type ClusterSnapshot = {
   readonly nodes: readonly KubeObject[]
 }
 
-/** A step's result: done, with the time the capture is due again; or undefined, and the next step runs. */
+/**
+ * A step's result: done, with the time the capture is due again; or undefined, and the next step
+ * runs.
+ */
 type StepResult = { readonly wakeAtMs: number } | undefined
 
-type Sync = SyncDeps & { readonly capture: CachedCapture; readonly observed: ObservedStatus; readonly nowMs: number }
+type Sync = SyncDeps & {
+  readonly capture: CachedCapture
+  readonly observed: ObservedStatus
+  readonly nowMs: number
+}
 
-type Desired = Reconciliation & { readonly annotations: Labels | undefined; readonly uploadHoldMs: number }
+type Desired = Reconciliation & {
+  readonly annotations: Labels | undefined
+  readonly uploadHoldMs: number
+}
 
 const retryDelayMs = 2_000
 
 /** Returns when the capture is due again. */
-export async function syncCapture(deps: SyncDeps, capture: CachedCapture, snapshot: ClusterSnapshot): Promise<number> {
+export async function syncCapture(
+  deps: SyncDeps,
+  capture: CachedCapture,
+  snapshot: ClusterSnapshot,
+): Promise<number> {
   const nowMs = deps.clock.now()
   const notYet = postponed(deps, capture, nowMs)
   if (notYet) return notYet.wakeAtMs
@@ -57,7 +78,10 @@ export async function syncCapture(deps: SyncDeps, capture: CachedCapture, snapsh
   deps.writes.recordReconcile(capture.metadata.uid, nowMs)
   await yieldToTimers() // many captures on many nodes take long: the lease must be renewed meanwhile
   const desired = await desiredState(sync, snapshot)
-  const done = (await expire(sync, desired)) ?? (await updateMetadata(sync, desired)) ?? (await updateStatus(sync, desired))
+  const done =
+    (await expire(sync, desired)) ??
+    (await updateMetadata(sync, desired)) ??
+    (await updateStatus(sync, desired))
   return done.wakeAtMs
 }
 
@@ -67,21 +91,44 @@ function postponed({ writes }: SyncDeps, capture: CachedCapture, nowMs: number):
   const retryAtMs = writes.retryAtMs(uid, nowMs)
   if (retryAtMs > nowMs) return { wakeAtMs: retryAtMs }
   const reconciledAtMs = writes.reconciledAtMs(uid)
-  const nextAtMs = reconciledAtMs > nowMs ? nowMs : reconciledAtMs + writeIntervalMs(nodesOf(writes.observed(capture).status))
+  const nextAtMs =
+    reconciledAtMs > nowMs
+      ? nowMs
+      : reconciledAtMs + writeIntervalMs(nodesOf(writes.observed(capture).status))
   return nextAtMs > nowMs ? { wakeAtMs: nextAtMs } : undefined
 }
 
-async function desiredState(sync: Sync, { observations, addresses, reports, nodes }: ClusterSnapshot): Promise<Desired> {
+async function desiredState(
+  sync: Sync,
+  { observations, addresses, reports, nodes }: ClusterSnapshot,
+): Promise<Desired> {
   const { capture, counters, observed, nowMs, quotas, specs, uploads, writer } = sync
   const { signal } = writer.term
   counters.folds++
   const read = await specs.read(capture)
-  const input = { read, rows: observations.get(capture.metadata.uid) ?? [], reports, previous: observed.status, nowMs }
+  const input = {
+    read,
+    rows: observations.get(capture.metadata.uid) ?? [],
+    reports,
+    previous: observed.status,
+    nowMs,
+  }
   const quota = await quotas.sync({ ...input, capture, nodes }, signal)
   const uploading = syncUploads(uploads, input, signal)
-  const reconciliation = reconcile({ ...input, capture, addresses, uploads: uploading.uploads, quota: quota.state })
+  const reconciliation = reconcile({
+    ...input,
+    capture,
+    addresses,
+    uploads: uploading.uploads,
+    quota: quota.state,
+  })
   const wakeAtMs = Math.min(reconciliation.wakeAtMs, uploading.wakeAtMs, quota.wakeAtMs)
-  return { ...reconciliation, wakeAtMs, annotations: quota.annotations, uploadHoldMs: uploading.holdMs }
+  return {
+    ...reconciliation,
+    wakeAtMs,
+    annotations: quota.annotations,
+    uploadHoldMs: uploading.holdMs,
+  }
 }
 
 /** A capture whose ttl is over is removed, unless its files wait for their upload. */
@@ -95,15 +142,29 @@ async function expire(sync: Sync, { expiresAtMs, uploadHoldMs }: Desired): Promi
 }
 
 /** The status waits until the watch shows the changed metadata. */
-async function updateMetadata(sync: Sync, { finalizers, annotations }: Desired): Promise<StepResult> {
+async function updateMetadata(
+  sync: Sync,
+  { finalizers, annotations }: Desired,
+): Promise<StepResult> {
   const { capture, nowMs, observed, writer } = sync
   if (finalizers === undefined && annotations === undefined) return undefined
-  const { kind } = await writeMetadata(writer, capture, { finalizers, annotations }, observed.version)
+  const { kind } = await writeMetadata(
+    writer,
+    capture,
+    { finalizers, annotations },
+    observed.version,
+  )
   return kind === 'failed' ? retried(sync) : { wakeAtMs: nowMs + retryDelayMs }
 }
 
-/** Results and Events are written before the status: if this process dies in between, the next one finds the same change. */
-async function updateStatus(sync: Sync, { status, events, results, wakeAtMs }: Desired): Promise<NonNullable<StepResult>> {
+/**
+ * Results and Events are written before the status: if this process dies in between, the next one
+ * finds the same change.
+ */
+async function updateStatus(
+  sync: Sync,
+  { status, events, results, wakeAtMs }: Desired,
+): Promise<NonNullable<StepResult>> {
   const { capture, counters, namespace, nowMs, observed, writer, writes } = sync
   const { version, writtenAtMs } = observed
   const dueAtMs = nextWriteAtMs(observed.status, status, { writtenAtMs, nowMs })

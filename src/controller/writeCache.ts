@@ -1,6 +1,7 @@
-// The statuses that this process wrote and the watch has not shown yet, and the writes that failed. In: captures as the watch shows them,
-// the result of each write. Out: the status and version to base the next write on; when a failed write is retried.
-// A change by anyone else is taken over as soon as the watch shows it.
+// The statuses that this process wrote and the watch has not shown yet, and the writes that failed.
+// In: captures as the watch shows them, the result of each write. Out: the status and version to
+// base the next write on; when a failed write is retried. A change by anyone else is taken over as
+// soon as the watch shows it.
 import { doubledMs } from '../model/backoff.ts'
 
 export type KnownCapture = {
@@ -8,7 +9,11 @@ export type KnownCapture = {
   readonly status?: object
 }
 
-export type ObservedStatus = { readonly status: object | undefined; readonly version: string; readonly writtenAtMs: number }
+export type ObservedStatus = {
+  readonly status: object | undefined
+  readonly version: string
+  readonly writtenAtMs: number
+}
 
 type WrittenStatus = ObservedStatus & { readonly shown: string } // resourceVersion that the watch showed at the time of the write
 type FailedWrite = { readonly atMs: number; readonly times: number }
@@ -44,7 +49,9 @@ export class WriteCache {
     return this.#reconciledAtMs.get(uid) ?? Number.NEGATIVE_INFINITY
   }
 
-  /** When the next write may be tried; in the past: now. A clock that was set back delays nothing. */
+  /**
+   * When the next write may be tried; in the past: now. A clock that was set back delays nothing.
+   */
   retryAtMs(uid: string, nowMs: number): number {
     const failed = this.#failed.get(uid)
     if (!failed || failed.atMs > nowMs) return Number.NEGATIVE_INFINITY
@@ -53,7 +60,8 @@ export class WriteCache {
 
   /** Forgets captures of all other uids. */
   retain(uids: ReadonlySet<string>): void {
-    for (const map of [this.#written, this.#failed, this.#reconciledAtMs]) for (const uid of map.keys()) if (!uids.has(uid)) map.delete(uid)
+    for (const map of [this.#written, this.#failed, this.#reconciledAtMs])
+      for (const uid of map.keys()) if (!uids.has(uid)) map.delete(uid)
   }
 
   clear(): void {

@@ -1,6 +1,6 @@
-// Whether a filter compiles, and a bounded cache of the answers, so that each filter is compiled once. In: pcap expressions.
-// Out: the compiler's message for a filter that does not compile. The cache forgets what says nothing about the filter, such as a lack
-// of memory. A bug throws.
+// Whether a filter compiles, and a bounded cache of the answers, so that each filter is compiled
+// once. In: pcap expressions. Out: the compiler's message for a filter that does not compile. The
+// cache forgets what says nothing about the filter, such as a lack of memory. A bug throws.
 
 import { snapLengthMax } from '../model/capture.ts'
 import type { TapErrorCode } from '../model/codes.ts'
@@ -11,7 +11,10 @@ import type { Driver } from './driver.ts'
 type Compiler = Pick<Driver, 'compile'>
 
 /** undefined: it compiles, for packets of every length. */
-export async function filterError(compiler: Compiler, spec: FilterSpec): Promise<TapError | undefined> {
+export async function filterError(
+  compiler: Compiler,
+  spec: FilterSpec,
+): Promise<TapError | undefined> {
   try {
     await compiler.compile(spec.filter, snapLengthMax, spec.filterInstructionsMax)
     return undefined
@@ -36,7 +39,9 @@ export class CompiledFilters {
 
   /** Messages of the filters that do not compile, by filterKey(). */
   get errors(): ReadonlyMap<string, string> {
-    return new Map([...this.#known].filter((entry): entry is [string, string] => entry[1] !== undefined))
+    return new Map(
+      [...this.#known].filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )
   }
 
   /** Whether the answer is known without the compiler. */
@@ -44,7 +49,10 @@ export class CompiledFilters {
     return this.#known.has(filterKey(filter))
   }
 
-  /** undefined: it compiles, or that cannot be told now. Then the tap that opens fails for the same reason, and is tried again. */
+  /**
+   * undefined: it compiles, or that cannot be told now. Then the tap that opens fails for the same
+   * reason, and is tried again.
+   */
   async errorOf(filter: FilterSpec): Promise<string | undefined> {
     const key = filterKey(filter)
     if (this.#known.has(key)) return this.#known.get(key)
@@ -53,7 +61,10 @@ export class CompiledFilters {
     return this.#known.get(key)
   }
 
-  /** Called between turns. Filters come and go with captures: beyond the limit all are forgotten, and those in use compiled again. */
+  /**
+   * Called between turns. Filters come and go with captures: beyond the limit all are forgotten,
+   * and those in use compiled again.
+   */
   trim(): void {
     if (this.#known.size > this.#max) this.#known.clear()
   }

@@ -1,19 +1,23 @@
-// The contract of a capture driver. Drivers are ring/ringDriver.ts (the addon, TPACKET_V3) and libpcap/libpcapDriver.ts (`pcap`).
-// In: an interface, a filter and a descriptor. Out: complete records on the descriptor, counters, events. Refuses with TapError.
-// A driver opens, names, closes and deletes no file, writes no file header or trailer, and knows no capture: src/tap and src/files do.
-// test/support/net/contract/contract.ts tests both drivers against this contract.
+// The contract of a capture driver. Drivers are ring/ringDriver.ts (the addon, TPACKET_V3) and
+// libpcap/libpcapDriver.ts (`pcap`). In: an interface, a filter and a descriptor. Out: complete
+// records on the descriptor, counters, events. Refuses with TapError. A driver opens, names, closes
+// and deletes no file, writes no file header or trailer, and knows no capture: src/tap and
+// src/files do. test/support/net/contract/contract.ts tests both drivers against this contract.
 import type { Format, Payload } from '../model/capture.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 
 /**
- * Where a driver writes records. The descriptor was opened with O_APPEND, or is a pipe, and the file has its header.
- * `bytesLeft`: record bytes that may still be appended. A sink that `isEmpty` takes one record whatever its size;
- * otherwise the size is checked before a record, and a record that does not fit goes to the next sink.
- * With no next sink the records wait in the ring.
+ * Where a driver writes records. The descriptor was opened with O_APPEND, or is a pipe, and the
+ * file has its header. `bytesLeft`: record bytes that may still be appended. A sink that `isEmpty`
+ * takes one record whatever its size; otherwise the size is checked before a record, and a record
+ * that does not fit goes to the next sink. With no next sink the records wait in the ring.
  */
 export type Sink = { readonly fd: number; readonly bytesLeft: number; readonly isEmpty: boolean }
 
-/** A limit that all taps of a capture share. The packet that reaches `packets` is the last one written; no record exceeds `bytes`. */
+/**
+ * A limit that all taps of a capture share. The packet that reaches `packets` is the last one
+ * written; no record exceeds `bytes`.
+ */
 export interface LimitGroup {
   /** How much the taps of the group may still write. undefined: no limit. */
   setLeft(left: { readonly packets?: number; readonly bytes?: number }): void
@@ -35,8 +39,9 @@ export type DriverSpec = {
 }
 
 /**
- * Since this tap was opened, within its window. received = packets + dropped + refused, once drained. Never goes backwards.
- * The kernel gives drops no time: they count if any of the time since they were last read is within the window.
+ * Since this tap was opened, within its window. received = packets + dropped + refused, once
+ * drained. Never goes backwards. The kernel gives drops no time: they count if any of the time
+ * since they were last read is within the window.
  */
 export type TapCounters = {
   readonly received: number
@@ -58,9 +63,14 @@ export type TapEvent =
 export interface DriverTap {
   readonly ringBytes: number // the memory it takes
   counters(): TapCounters
-  /** Queues the sink to move to when the present one is full or rotate() is called. Several may be queued. */
+  /**
+   * Queues the sink to move to when the present one is full or rotate() is called. Several may be
+   * queued.
+   */
   offer(sink: Sink): void
-  /** Moves to the next sink at the next record boundary, if anything was written to the present one. */
+  /**
+   * Moves to the next sink at the next record boundary, if anything was written to the present one.
+   */
   rotate(): void
   /** Changes what the present sink may still take. */
   setBytesLeft(bytesLeft: number): void
@@ -68,11 +78,17 @@ export interface DriverTap {
   setWindow(window: TapWindow): void
   /** After writeFailed: writes again, to the same sink. */
   retry(): void
-  /** Resolves when all records are written and counters are final. The caller then closes the sinks' descriptors. Idempotent. */
+  /**
+   * Resolves when all records are written and counters are final. The caller then closes the sinks'
+   * descriptors. Idempotent.
+   */
   close(): Promise<TapCounters>
 }
 
-/** One network interface. `peerIndex` is the other end's index, in `peerNetnsId` where that is another namespace. */
+/**
+ * One network interface. `peerIndex` is the other end's index, in `peerNetnsId` where that is
+ * another namespace.
+ */
 export type Link = {
   readonly name: string
   readonly index: number
@@ -85,22 +101,38 @@ export type Link = {
   readonly addresses: readonly string[]
 }
 
-export type LinkChange = { readonly kind: 'present' | 'down' | 'gone'; readonly name: string; readonly index: number }
+export type LinkChange = {
+  readonly kind: 'present' | 'down' | 'gone'
+  readonly name: string
+  readonly index: number
+}
 
-/** For a live stream: a slow reader loses complete records, which the tap counts as refused. The caller closes both ends. */
+/**
+ * For a live stream: a slow reader loses complete records, which the tap counts as refused. The
+ * caller closes both ends.
+ */
 export type Pipe = { readonly readFd: number; readonly writeFd: number }
 
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
-  /** Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number of instructions). Resolves to the number of instructions. */
+  /**
+   * Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number
+   * of instructions). Resolves to the number of instructions.
+   */
   compile(filter: string, snapLength: number, instructionsMax?: number): Promise<number>
   group(): LimitGroup
-  /** Refuses with TapError. No packet older than this call, or one the filter refuses, is ever written. */
+  /**
+   * Refuses with TapError. No packet older than this call, or one the filter refuses, is ever
+   * written.
+   */
   open(spec: DriverSpec, onEvent: (event: TapEvent) => void): Promise<DriverTap>
   /** The interfaces of this network namespace, or of the one at that path. */
   links(netns?: string): Promise<readonly Link[]>
   /** Reports every change of an interface in this namespace from now on. */
   watchLinks(onChange: (change: LinkChange) => void): Disposable
-  /** A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps. Refuses with TapError NOT_SUPPORTED or NO_MEMORY. */
+  /**
+   * A pipe that holds so many bytes if the system allows it, as a sink of this driver's taps.
+   * Refuses with TapError NOT_SUPPORTED or NO_MEMORY.
+   */
   pipe(bytes: number): Pipe
 }

@@ -3,7 +3,10 @@
 import { isExpected } from '../model/errors.ts'
 import type { Driver, Link } from './driver.ts'
 
-export async function linksIfThere(driver: Pick<Driver, 'links'>, netns: string | undefined): Promise<readonly Link[]> {
+export async function linksIfThere(
+  driver: Pick<Driver, 'links'>,
+  netns: string | undefined,
+): Promise<readonly Link[]> {
   try {
     return await driver.links(netns)
   } catch (error) {

@@ -1,5 +1,6 @@
-// Makes artifacts of finished captures beside the turns, because an archive takes its time. In: jobs of a decision. Out: each job's
-// result in the tap manager, and a turn that publishes it. Refuses a second job for a capture while the first one runs.
+// Makes artifacts of finished captures beside the turns, because an archive takes its time. In:
+// jobs of a decision. Out: each job's result in the tap manager, and a turn that publishes it.
+// Refuses a second job for a capture while the first one runs.
 import type { ArtifactResult } from '../model/artifact.ts'
 import type { ArtifactJob } from '../model/decision.ts'
 import type { TapManager } from '../tap/tapManager.ts'
@@ -7,7 +8,9 @@ import type { TapManager } from '../tap/tapManager.ts'
 export type ArtifactJobsDeps = {
   readonly tapManager: Pick<TapManager, 'actualState' | 'setArtifactResult'>
   /** An expected failure is part of the result; missing: this engine makes no artifacts. */
-  readonly makeArtifact: ((job: ArtifactJob, signal: AbortSignal) => Promise<ArtifactResult>) | undefined
+  readonly makeArtifact:
+    | ((job: ArtifactJob, signal: AbortSignal) => Promise<ArtifactResult>)
+    | undefined
   readonly signal: AbortSignal
   readonly onDone: () => void
   readonly onBug: (error: unknown) => void

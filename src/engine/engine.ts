@@ -1,6 +1,7 @@
-// The node's control loop. Each turn takes a snapshot, decides (pure), applies the actions, publishes the status and sleeps until
-// something changes. In: a source of worlds, the tap manager, a publisher, a clock. Out: open taps, files, a published report.
-// Decides nothing itself. A turn that throws is a bug and ends the process.
+// The node's control loop. Each turn takes a snapshot, decides (pure), applies the actions,
+// publishes the status and sleeps until something changes. In: a source of worlds, the tap manager,
+// a publisher, a clock. Out: open taps, files, a published report. Decides nothing itself. A turn
+// that throws is a bug and ends the process.
 
 import { type CaptureStatusElement, nodeStatuses } from '../core/status/nodeStatus.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
@@ -37,8 +38,15 @@ export type EngineDeps = {
   readonly onTurn: (seconds: number) => void
 }
 
-/** The sleep after a turn. `turnMs`, `changes`: when the turn began, and the change counter then. */
-type PlannedSleep = { readonly turnMs: number; readonly changes: string; readonly wakeAtMs: number; readonly longestMs: number }
+/**
+ * The sleep after a turn. `turnMs`, `changes`: when the turn began, and the change counter then.
+ */
+type PlannedSleep = {
+  readonly turnMs: number
+  readonly changes: string
+  readonly wakeAtMs: number
+  readonly longestMs: number
+}
 
 const idleIntervalMs = 60_000 // longest sleep after a turn without actions
 const busyIntervalMs = 5_000 // longest sleep after a turn with actions, or whose report was not published
@@ -69,7 +77,10 @@ export class Engine implements TurnListeners {
     })
   }
 
-  /** Runs turns until the signal; rejects when a turn throws. The caller then closes the taps and calls report() once more. */
+  /**
+   * Runs turns until the signal; rejects when a turn throws. The caller then closes the taps and
+   * calls report() once more.
+   */
   async run(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const { source, tapManager } = this.#deps
@@ -106,10 +117,16 @@ export class Engine implements TurnListeners {
     if (decision?.phase.kind !== 'Open' || this.#stop.signal.aborted) return undefined
     const { taps, captures } = this.#deps.tapManager.actualState()
     const open = [...taps.values()].filter(
-      ({ spec, state }) => state === 'open' && spec.captureKey === captureKey && spec.capture.uid === decision.capture.uid,
+      ({ spec, state }) =>
+        state === 'open' &&
+        spec.captureKey === captureKey &&
+        spec.capture.uid === decision.capture.uid,
     )
     const openedAtMs = captures.get(captureKey)?.firstOpenedAtMs
-    const specs = open.map(({ spec }) => ({ ...spec, window: cutByLimit(spec.window, openedAtMs, spec.limits.durationMs) }))
+    const specs = open.map(({ spec }) => ({
+      ...spec,
+      window: cutByLimit(spec.window, openedAtMs, spec.limits.durationMs),
+    }))
     return { capture: decision.capture, specs }
   }
 
@@ -140,10 +157,14 @@ export class Engine implements TurnListeners {
     await this.#publish(world, decision)
     for (const key of decision.expire) onExpired(key)
     for (const job of decision.finish) this.#artifacts.start(job)
-    const isIdle = decision.actions.length === 0 && decision.halts.size === 0 && this.#publishError === undefined
-    this.#sleep({ turnMs, changes, wakeAtMs: decision.wakeAtMs, longestMs: isIdle ? idleIntervalMs : busyIntervalMs }).catch(
-      this.#ended.reject,
-    )
+    const isIdle =
+      decision.actions.length === 0 && decision.halts.size === 0 && this.#publishError === undefined
+    this.#sleep({
+      turnMs,
+      changes,
+      wakeAtMs: decision.wakeAtMs,
+      longestMs: isIdle ? idleIntervalMs : busyIntervalMs,
+    }).catch(this.#ended.reject)
     onTurn((performance.now() - startedMs) / 1_000)
   }
 
@@ -158,11 +179,16 @@ export class Engine implements TurnListeners {
     for (const listener of this.#listeners) listener.turned?.()
   }
 
-  /** Decides a second time when filters are new: compiling is not pure, so its results are an input of the decision. */
+  /**
+   * Decides a second time when filters are new: compiling is not pure, so its results are an input
+   * of the decision.
+   */
   async #decide(world: World): Promise<Decision> {
     this.#filters.trim()
     const decision = evaluate(world, this.#actual(), this.#deps.clock.now())
-    const filters = new Map([...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]))
+    const filters = new Map(
+      [...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]),
+    )
     if (filters.values().every(filter => this.#filters.has(filter))) return decision
     await Promise.all(filters.values().map(filter => this.#filters.errorOf(filter)))
     return evaluate(world, this.#actual(), this.#deps.clock.now())
@@ -175,7 +201,11 @@ export class Engine implements TurnListeners {
   async #publish(world: World, decision: Decision): Promise<void> {
     const { publisher, clock, log } = this.#deps
     const nowMs = clock.now()
-    const place = { node: world.node, directory: world.settings.captureDir, isStopped: this.#stop.signal.aborted }
+    const place = {
+      node: world.node,
+      directory: world.settings.captureDir,
+      isStopped: this.#stop.signal.aborted,
+    }
     const elements = nodeStatuses(decision.captures, this.#actual(), place)
     logTurn(log, { decision, before: this.#elements, elements })
     this.#elements = elements
@@ -190,7 +220,8 @@ export class Engine implements TurnListeners {
     const { log } = this.#deps
     if (message !== undefined && this.#publishError === undefined)
       log.error({ error: message }, 'status not published, tried again every turn')
-    if (message === undefined && this.#publishError !== undefined) log.info({}, 'status published again')
+    if (message === undefined && this.#publishError !== undefined)
+      log.info({}, 'status published again')
     this.#publishError = message
   }
 
@@ -199,7 +230,11 @@ export class Engine implements TurnListeners {
     const { clock, tapManager, counterMs } = this.#deps
     this.#wake = new AbortController()
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    for (let [sleptMs, sinceMs] = [0, turnMs]; sleptMs < longestMs && clock.now() >= sinceMs; sleptMs += counterMs) {
+    for (
+      let [sleptMs, sinceMs] = [0, turnMs];
+      sleptMs < longestMs && clock.now() >= sinceMs;
+      sleptMs += counterMs
+    ) {
       sinceMs = Math.min(wakeAtMs, clock.now() + counterMs)
       await clock.sleepUntil(sinceMs, signal)
       if (signal.aborted) return
@@ -208,14 +243,19 @@ export class Engine implements TurnListeners {
     this.requestTurn()
   }
 
-  /** Requests a turn. The source, the taps and the clock do so themselves; the caller does after a change of the configuration. */
+  /**
+   * Requests a turn. The source, the taps and the clock do so themselves; the caller does after a
+   * change of the configuration.
+   */
   requestTurn(): void {
     this.#nextTurn().catch(this.#ended.reject)
   }
 }
 
 function ringBytesOf(taps: ActualState['taps']): number {
-  return taps.values().reduce((bytes, { spec, state }) => bytes + (state === 'open' ? spec.ringBytes : 0), 0)
+  return taps
+    .values()
+    .reduce((bytes, { spec, state }) => bytes + (state === 'open' ? spec.ringBytes : 0), 0)
 }
 
 function ringBytesAfter(taps: ActualState['taps'], actions: readonly Action[]): number {

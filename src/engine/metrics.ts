@@ -1,5 +1,6 @@
-// The metrics of a node's engine. In: a function that returns the engine's current state. Out: a registry that reads it at each scrape.
-// docs/operations.md lists every metric, and a test holds both lists together.
+// The metrics of a node's engine. In: a function that returns the engine's current state. Out: a
+// registry that reads it at each scrape. docs/operations.md lists every metric, and a test holds
+// both lists together.
 import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
 import { sum } from '../model/numbers.ts'
 import { addGauges, Counter, Gauge, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
@@ -18,10 +19,26 @@ const captureStates = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished'
 export function engineMetrics(state: () => EngineState): Metrics {
   const registry = new Registry()
   const perCapture = [
-    ['selcap_packets_total', 'Packets written to capture files', (row: ActualEndpoint) => row.packets],
-    ['selcap_bytes_total', 'Record bytes written to capture files', (row: ActualEndpoint) => row.bytes],
-    ['selcap_packets_dropped_total', 'Packets the kernel dropped because a ring was full', (row: ActualEndpoint) => row.dropped],
-    ['selcap_packets_refused_total', 'Packets received but not written: full disk, or a limit', (row: ActualEndpoint) => row.refused],
+    [
+      'selcap_packets_total',
+      'Packets written to capture files',
+      (row: ActualEndpoint) => row.packets,
+    ],
+    [
+      'selcap_bytes_total',
+      'Record bytes written to capture files',
+      (row: ActualEndpoint) => row.bytes,
+    ],
+    [
+      'selcap_packets_dropped_total',
+      'Packets the kernel dropped because a ring was full',
+      (row: ActualEndpoint) => row.dropped,
+    ],
+    [
+      'selcap_packets_refused_total',
+      'Packets received but not written: full disk, or a limit',
+      (row: ActualEndpoint) => row.refused,
+    ],
   ] as const
   for (const [name, help, value] of perCapture) {
     new Counter({
@@ -31,15 +48,28 @@ export function engineMetrics(state: () => EngineState): Metrics {
       registers: [registry],
       collect() {
         this.reset()
-        for (const [key, actual] of state().captures) this.inc(labelsOf(key), sum([...actual.endpoints.values()].map(value)))
+        for (const [key, actual] of state().captures)
+          this.inc(labelsOf(key), sum([...actual.endpoints.values()].map(value)))
       },
     })
   }
   const gauges = [
     ['selcap_taps_open', 'Taps that are open', (now: EngineState) => now.openTaps],
-    ['selcap_ring_bytes', 'Kernel memory held by capture rings', (now: EngineState) => now.ringBytes],
-    ['selcap_disk_used_bytes', 'Bytes of all capture files', (now: EngineState) => now.diskUsedBytes],
-    ['selcap_disk_free_percent', 'Free space of the file system under captureDir', (now: EngineState) => now.diskFreePercent],
+    [
+      'selcap_ring_bytes',
+      'Kernel memory held by capture rings',
+      (now: EngineState) => now.ringBytes,
+    ],
+    [
+      'selcap_disk_used_bytes',
+      'Bytes of all capture files',
+      (now: EngineState) => now.diskUsedBytes,
+    ],
+    [
+      'selcap_disk_free_percent',
+      'Free space of the file system under captureDir',
+      (now: EngineState) => now.diskFreePercent,
+    ],
   ] as const
   addGauges(registry, state, gauges)
   new Gauge({
@@ -49,7 +79,8 @@ export function engineMetrics(state: () => EngineState): Metrics {
     registers: [registry],
     collect() {
       const all = [...state().states.values()]
-      for (const name of captureStates) this.set({ state: name }, all.filter(each => each === name).length)
+      for (const name of captureStates)
+        this.set({ state: name }, all.filter(each => each === name).length)
     },
   })
   const turns = new Histogram({

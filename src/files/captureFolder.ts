@@ -1,6 +1,7 @@
-// One capture's directory on this node: its files, its endpoints, its limits, in memory and in the state file.
-// In: what the taps report. Out: the capture's actual state, which is cheap enough to compute in each turn.
-// Refuses with ExpectedError a directory that another capture owns. Opens no tap and decides nothing.
+// One capture's directory on this node: its files, its endpoints, its limits, in memory and in the
+// state file. In: what the taps report. Out: the capture's actual state, which is cheap enough to
+// compute in each turn. Refuses with ExpectedError a directory that another capture owns. Opens no
+// tap and decides nothing.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ActualCapture, Halt, LimitHit } from '../model/actualState.ts'
@@ -14,7 +15,14 @@ import { adoptWaitingFiles, repairFiles } from './repair.ts'
 import type { RotationDeps } from './rotation.ts'
 import { readState, stateFileName, writeState } from './stateFile.ts'
 import type { StoredCapture, StoredEndpoint, WrittenTotal } from './storedTypes.ts'
-import { actualCapture, type FileSizes, fileSizesIn, totalOf, type UsedFile, usedFiles } from './usage.ts'
+import {
+  actualCapture,
+  type FileSizes,
+  fileSizesIn,
+  totalOf,
+  type UsedFile,
+  usedFiles,
+} from './usage.ts'
 
 /** An endpoint and its active file as its open tap counts them now. */
 export type LiveEndpoint = Required<Pick<StoredEndpoint, 'facts' | 'active'>>
@@ -49,26 +57,45 @@ export class CaptureFolder {
   }
 
   /** For a new capture. Refuses a directory that holds files of another capture. */
-  static create(captureDir: string, capture: CaptureRef, node: string, nowMs: number): CaptureFolder {
+  static create(
+    captureDir: string,
+    capture: CaptureRef,
+    node: string,
+    nowMs: number,
+  ): CaptureFolder {
     const directory = makeFolder(captureDir, capture)
     const earlier = readState(directory)
     if (earlier && captureKey(earlier.capture) !== captureKey(capture))
       throw new ExpectedError(
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
-    const folder = new CaptureFolder(directory, { version: 1, capture, node, savedAtMs: nowMs, rows: [] })
+    const folder = new CaptureFolder(directory, {
+      version: 1,
+      capture,
+      node,
+      savedAtMs: nowMs,
+      rows: [],
+    })
     folder.save(nowMs, false)
     folder.#savedText = '' // the next save() writes it again, durably: that may take long
     return folder
   }
 
-  /** For a capture of an earlier run: repairs its files and counts what they hold beyond the state file. */
-  static async adopt(directory: string, state: StoredCapture, node: string): Promise<CaptureFolder> {
+  /**
+   * For a capture of an earlier run: repairs its files and counts what they hold beyond the state
+   * file.
+   */
+  static async adopt(
+    directory: string,
+    state: StoredCapture,
+    node: string,
+  ): Promise<CaptureFolder> {
     await adoptWaitingFiles(directory)
     // Without a readable state any file may be torn.
     if (state.rows.length === 0) await repairFiles(directory, readdirSync(directory))
     const rows = []
-    for (const endpoint of state.rows) rows.push(await recounted(directory, endpoint, state.savedAtMs))
+    for (const endpoint of state.rows)
+      rows.push(await recounted(directory, endpoint, state.savedAtMs))
     return new CaptureFolder(directory, { ...state, node, rows })
   }
 
@@ -91,18 +118,28 @@ export class CaptureFolder {
   }
 
   /** Whether a tap may append to the active file of that name, or must begin another one. */
-  async continuation(endpoint: string, name: string, settings: string): Promise<Pick<RotationDeps, 'continues' | 'isOldEmpty'>> {
-    const { size, ino: inode } = statSync(join(this.directory, name), { throwIfNoEntry: false }) ?? {}
-    if (size === undefined || inode === undefined) return { continues: undefined, isOldEmpty: false }
+  async continuation(
+    endpoint: string,
+    name: string,
+    settings: string,
+  ): Promise<Pick<RotationDeps, 'continues' | 'isOldEmpty'>> {
+    const { size, ino: inode } =
+      statSync(join(this.directory, name), { throwIfNoEntry: false }) ?? {}
+    if (size === undefined || inode === undefined)
+      return { continues: undefined, isOldEmpty: false }
     const active = this.#endpoints.get(endpoint)?.active
     const isKnown = active?.name === name && active.settings === settings
-    if (isKnown && active.bytes === size) return { continues: active, isOldEmpty: active.packets === 0 }
+    if (isKnown && active.bytes === size)
+      return { continues: active, isOldEmpty: active.packets === 0 }
     const [found] = await repairFiles(this.directory, [name])
     const isOldEmpty = found?.scan.records === 0
     if (!isKnown || !found) return { continues: undefined, isOldEmpty }
     const { records: packets, recordBytes } = found.scan
     const received = active.received + Math.max(0, packets - active.packets)
-    return { continues: { ...active, inode, bytes: found.bytes, packets, recordBytes, received }, isOldEmpty }
+    return {
+      continues: { ...active, inode, bytes: found.bytes, packets, recordBytes, received },
+      isOldEmpty,
+    }
   }
 
   get limitHit(): LimitHit | undefined {
@@ -185,11 +222,15 @@ export class CaptureFolder {
 
   /** Removes all files but the active ones. Counts stay as they are. */
   clean(): void {
-    for (const { name, isActive } of this.files()) if (!isActive) rmSync(join(this.directory, name), { force: true })
+    for (const { name, isActive } of this.files())
+      if (!isActive) rmSync(join(this.directory, name), { force: true })
     this.forgetFileSizes()
   }
 
-  /** To be called after files came, went or were renamed: their sizes are read again when they are next needed. */
+  /**
+   * To be called after files came, went or were renamed: their sizes are read again when they are
+   * next needed.
+   */
   forgetFileSizes(): void {
     this.#sizes = undefined
   }
@@ -216,7 +257,9 @@ export class CaptureFolder {
   #removeOldEndpoints(): void {
     const ended = [...this.#endpoints.values()].filter(({ facts }) => !this.#live.has(facts.name))
     const byAge = ended.toSorted((a, b) => (a.facts.endedAtMs ?? 0) - (b.facts.endedAtMs ?? 0))
-    const old = byAge.slice(0, Math.max(0, this.#endpoints.size - endpointsMax)).map(({ facts }) => facts)
+    const old = byAge
+      .slice(0, Math.max(0, this.#endpoints.size - endpointsMax))
+      .map(({ facts }) => facts)
     this.#unlisted = totalOf(old, this.#unlisted)
     for (const { name } of old) this.#endpoints.delete(name)
   }

@@ -1,7 +1,19 @@
-// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file.
-// In: captureDir and a capture's namespace and name. Out: directories made, listed and removed.
-// Refuses names that are no DNS names and symbolic links below captureDir, and removes only directories with a state file.
-import { closeSync, constants, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+// The directories of captures: {captureDir}/{namespace}/{name}, each with its state file. In:
+// captureDir and a capture's namespace and name. Out: directories made, listed and removed. Refuses
+// names that are no DNS names and symbolic links below captureDir, and removes only directories
+// with a state file.
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -20,12 +32,16 @@ export function folderOf(captureDir: string, capture: FolderOwner): string {
   const names = captureKey(capture).split('/')
   for (const name of names) {
     if (!dnsName.test(name) || name.includes('..') || names.length !== 2)
-      throw new ExpectedError(`Cannot keep files of "${captureKey(capture)}": found "${name}", expected a DNS name`)
+      throw new ExpectedError(
+        `Cannot keep files of "${captureKey(capture)}": found "${name}", expected a DNS name`,
+      )
   }
   return join(captureDir, ...names)
 }
 
-/** Makes the directory, 0750, if it does not exist. Refuses a symbolic link or a file of that name. */
+/**
+ * Makes the directory, 0750, if it does not exist. Refuses a symbolic link or a file of that name.
+ */
 export function makeFolder(captureDir: string, capture: FolderOwner): string {
   const folder = folderOf(captureDir, capture)
   makeDirectorySync(captureDir, 0o750)
@@ -40,8 +56,14 @@ export function makeFolder(captureDir: string, capture: FolderOwner): string {
   return folder
 }
 
-/** Every directory under captureDir with a state file. `others`: those whose state file names another capture, such as a copy. */
-export function listFolders(captureDir: string): { readonly found: ReadonlyMap<string, FoundFolder>; readonly others: readonly string[] } {
+/**
+ * Every directory under captureDir with a state file. `others`: those whose state file names
+ * another capture, such as a copy.
+ */
+export function listFolders(captureDir: string): {
+  readonly found: ReadonlyMap<string, FoundFolder>
+  readonly others: readonly string[]
+} {
   const found = new Map<string, FoundFolder>()
   const others: string[] = []
   for (const namespace of subdirectories(captureDir)) {
@@ -56,23 +78,36 @@ export function listFolders(captureDir: string): { readonly found: ReadonlyMap<s
   return { found, others }
 }
 
-/** Removes a capture's directory, if it has a state file, and the namespace's directory if that is empty afterwards. */
+/**
+ * Removes a capture's directory, if it has a state file, and the namespace's directory if that is
+ * empty afterwards.
+ */
 export function removeFolder(captureDir: string, capture: FolderOwner): void {
   const folder = folderOf(captureDir, capture)
-  if (!isDirectory(folder) || !isDirectory(dirname(folder)) || !readdirSync(folder).includes(stateFileName)) return
+  if (
+    !isDirectory(folder) ||
+    !isDirectory(dirname(folder)) ||
+    !readdirSync(folder).includes(stateFileName)
+  )
+    return
   const others = readdirSync(folder).filter(name => name !== stateFileName)
   for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // removes symbolic links, does not follow them
   rmSync(folder, { recursive: true, force: true }) // the state file last: after a failure the directory is still known as the capture's
   try {
     rmdirSync(dirname(folder))
   } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error
   }
 }
 
 /** Opens a file of a capture for appending, 0640; never through a symbolic link. */
 export function openForAppend(file: string): number {
-  const fd = openSync(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
+  const fd = openSync(
+    file,
+    constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o640,
+  )
   try {
     fchmodSync(fd, 0o640) // regardless of the umask
     return fd
@@ -90,7 +125,9 @@ export function freePercent(captureDir: string): number {
 
 function mustBeDirectory(path: string): void {
   if (!isDirectory(path))
-    throw new ExpectedError(`Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`)
+    throw new ExpectedError(
+      `Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`,
+    )
 }
 
 function isDirectory(path: string): boolean {

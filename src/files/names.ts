@@ -1,13 +1,18 @@
-// The names of capture files.
-// In: pod, interface and format. Out: {pod}_{interface}.{format} for the active file, the same with the time of rotation for others.
-// A pod's name may be as long as a file name may be: it is then cut, and a hash keeps two pods apart.
+// The names of capture files. In: pod, interface and format. Out: {pod}_{interface}.{format} for
+// the active file, the same with the time of rotation for others. A pod's name may be as long as a
+// file name may be: it is then cut, and a hash keeps two pods apart.
 import { createHash } from 'node:crypto'
 import type { Format } from '../model/capture.ts'
 
 const nameBytesMax = 255 // of most file systems
-const suffixBytesMax = '_'.length + 15 + '-20260101T000000.000Z'.length + '.pcapng'.length + '..next00'.length
+const suffixBytesMax =
+  '_'.length + 15 + '-20260101T000000.000Z'.length + '.pcapng'.length + '..next00'.length
 
-export type SeriesName = { readonly pod: string; readonly interfaceName: string; readonly format: Format }
+export type SeriesName = {
+  readonly pod: string
+  readonly interfaceName: string
+  readonly format: Format
+}
 
 export function activeName(series: SeriesName): string {
   return `${stem(series)}.${series.format}`
@@ -35,10 +40,15 @@ export function awaitedName(waiting: string): string {
 export function rotatedOf(active: string, names: readonly string[]): string[] {
   const start = `${withoutFormat(active)}-`
   const end = /^\d{8}T\d{6}\.\d{3}Z\.pcap(ng)?$/
-  return names.filter(name => name.startsWith(start) && end.test(name.slice(start.length))).toSorted()
+  return names
+    .filter(name => name.startsWith(start) && end.test(name.slice(start.length)))
+    .toSorted()
 }
 
-/** The name of the active file when it is rotated at that time; it sorts after all of `names` even if the clock was set back. */
+/**
+ * The name of the active file when it is rotated at that time; it sorts after all of `names` even
+ * if the clock was set back.
+ */
 export function rotatedName(active: string, atMs: number, names: readonly string[]): string {
   const last = rotatedOf(active, names).at(-1)
   const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
@@ -48,10 +58,13 @@ export function rotatedName(active: string, atMs: number, names: readonly string
 
 /** When a rotated file got its name, milliseconds since the epoch. */
 function rotatedAtMs(name: string): number {
-  const [, date, hours, minutes, seconds] = /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
+  const [, date, hours, minutes, seconds] =
+    /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
   return date === undefined
     ? Number.NaN
-    : Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`)
+    : Date.parse(
+        `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T${hours}:${minutes}:${seconds}Z`,
+      )
 }
 
 function stem({ pod, interfaceName }: SeriesName): string {

@@ -1,7 +1,17 @@
-// The files of one endpoint in one capture: the active file, waiting files that follow it, and rotated ones.
-// In: the driver's need for a sink, and its event that it moved to the next. Out: files that are complete and readable at any time.
-// Rotates by renaming; the driver decides by size when, and src/tap by age.
-import { closeSync, fstatSync, ftruncateSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+// The files of one endpoint in one capture: the active file, waiting files that follow it, and
+// rotated ones. In: the driver's need for a sink, and its event that it moved to the next. Out:
+// files that are complete and readable at any time. Rotates by renaming; the driver decides by size
+// when, and src/tap by age.
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Sink } from '../driver/driver.ts'
 import type { Rotation } from '../model/capture.ts'
@@ -18,15 +28,27 @@ export type RotationDeps = {
   readonly settings: string // see ActiveFile
   readonly rotation: Rotation
   readonly nowMs: number
-  /** The counts of the existing active file if the driver appends to it; undefined: it is rotated. */
+  /**
+   * The counts of the existing active file if the driver appends to it; undefined: it is rotated.
+   */
   readonly continues: ActiveFile | undefined
   readonly isOldEmpty: boolean // the existing active file holds no packet: it is removed instead of rotated
 }
 
 /** What the driver counted since `before` was set. */
-export type FileCounts = { readonly packets: number; readonly recordBytes: number; readonly received: number; readonly dropped: number }
+export type FileCounts = {
+  readonly packets: number
+  readonly recordBytes: number
+  readonly received: number
+  readonly dropped: number
+}
 
-type OpenFile = { readonly fd: number; readonly name: string; readonly path: string; readonly bytesMax: number }
+type OpenFile = {
+  readonly fd: number
+  readonly name: string
+  readonly path: string
+  readonly bytesMax: number
+}
 
 export class FileRotation {
   readonly #deps: RotationDeps
@@ -53,7 +75,11 @@ export class FileRotation {
   /** The driver's first sink: the active file. */
   get sink(): Sink {
     const { size } = fstatSync(this.#active.fd)
-    return { fd: this.#active.fd, bytesLeft: this.#room(size), isEmpty: size <= this.#header.length }
+    return {
+      fd: this.#active.fd,
+      bytesLeft: this.#room(size),
+      isEmpty: size <= this.#header.length,
+    }
   }
 
   /** The active file's counts when this driver's tap began to write to it. */
@@ -83,12 +109,15 @@ export class FileRotation {
   }
 
   /**
-   * The driver writes to the next file now: the active file is rotated, and the next one gets its name.
-   * Without a next one the active file stays open, for release().
+   * The driver writes to the next file now: the active file is rotated, and the next one gets its
+   * name. Without a next one the active file stays open, for release().
    */
   moved(counts: FileCounts, nowMs: number): void {
     const next = this.#waiting.shift()
-    if (!next) throw new ExpectedError(`Cannot rotate "${this.#active.path}": the driver moved on without a next file`)
+    if (!next)
+      throw new ExpectedError(
+        `Cannot rotate "${this.#active.path}": the driver moved on without a next file`,
+      )
     this.#complete(counts, nowMs)
     closeSync(this.#active.fd)
     const { name, path } = this.#active
@@ -99,7 +128,10 @@ export class FileRotation {
     this.#retain()
   }
 
-  /** The driver's tap is closed. The active file is completed and keeps its name, even without a packet. */
+  /**
+   * The driver's tap is closed. The active file is completed and keeps its name, even without a
+   * packet.
+   */
   close(counts: FileCounts, nowMs: number): ActiveFile {
     if (!this.#isClosed) {
       this.#complete(counts, nowMs)
@@ -121,7 +153,10 @@ export class FileRotation {
     this.dropWaiting()
   }
 
-  /** Closes the descriptors and changes nothing on disk: the directory may belong to another capture by now. */
+  /**
+   * Closes the descriptors and changes nothing on disk: the directory may belong to another capture
+   * by now.
+   */
   release(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -158,7 +193,14 @@ export class FileRotation {
   #fresh(name: string, beganAtMs: number): ActiveFile {
     const inode = fstatSync(this.#active.fd).ino
     const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
-    return { name, inode, bytes: this.#header.length, ...none, beganAtMs, settings: this.#deps.settings }
+    return {
+      name,
+      inode,
+      bytes: this.#header.length,
+      ...none,
+      beganAtMs,
+      settings: this.#deps.settings,
+    }
   }
 
   #open(name: string): OpenFile {
@@ -167,7 +209,10 @@ export class FileRotation {
     try {
       // On a full disk the header may be written in part: such a file must not stay.
       if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
-        throw Object.assign(new ExpectedError(`Cannot write the header of "${path}": the disk is full`), { code: 'ENOSPC' })
+        throw Object.assign(
+          new ExpectedError(`Cannot write the header of "${path}": the disk is full`),
+          { code: 'ENOSPC' },
+        )
     } catch (error) {
       closeSync(fd)
       rmSync(path, { force: true })
@@ -182,7 +227,13 @@ export class FileRotation {
 
   #complete(counts: FileCounts, toMs: number): void {
     const { packets, received, dropped, beganAtMs: fromMs } = this.with(counts)
-    const trailer = fileTrailer(this.#deps.header.format, { packets, received, dropped, fromMs, toMs })
+    const trailer = fileTrailer(this.#deps.header.format, {
+      packets,
+      received,
+      dropped,
+      fromMs,
+      toMs,
+    })
     if (trailer.length === 0) return
     const { size } = fstatSync(this.#active.fd)
     if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records stay, without statistics
@@ -191,7 +242,13 @@ export class FileRotation {
   // Gives the file its rotated name. False: there is no such file.
   #retire(path: string, atMs: number): boolean {
     if (!statSync(path, { throwIfNoEntry: false })) return false
-    renameSync(path, join(this.#deps.directory, rotatedName(activeName(this.#deps.name), atMs, readdirSync(this.#deps.directory))))
+    renameSync(
+      path,
+      join(
+        this.#deps.directory,
+        rotatedName(activeName(this.#deps.name), atMs, readdirSync(this.#deps.directory)),
+      ),
+    )
     return true
   }
 
@@ -207,7 +264,8 @@ function writeWhole(fd: number, bytes: Buffer): boolean {
   try {
     return writeSync(fd, bytes) === bytes.length
   } catch (error) {
-    if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '')) return false
+    if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return false
     throw error
   }
 }

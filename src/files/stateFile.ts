@@ -1,6 +1,6 @@
-// Reads and writes the state file of a capture's directory: whose the files are, counters, gaps, limits.
-// In: a directory, a state. Out: a file that is replaced as a whole by renaming, or the state it holds.
-// Follows no symbolic link. Believes no file of another shape (stateSchema.ts).
+// Reads and writes the state file of a capture's directory: whose the files are, counters, gaps,
+// limits. In: a directory, a state. Out: a file that is replaced as a whole by renaming, or the
+// state it holds. Follows no symbolic link. Believes no file of another shape (stateSchema.ts).
 import { closeSync, constants, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CaptureRef } from '../model/captureRef.ts'
@@ -10,7 +10,10 @@ import type { StoredCapture } from './storedTypes.ts'
 
 export const stateFileName = '.selcap.json'
 
-/** undefined: there is none. A file that cannot be parsed gives a state without uid, so that the capture's files are kept. */
+/**
+ * undefined: there is none. A file that cannot be parsed gives a state without uid, so that the
+ * capture's files are kept.
+ */
 export function readState(directory: string): StoredCapture | undefined {
   const text = readText(join(directory, stateFileName))
   return text === undefined ? undefined : asState(text, directory)
@@ -30,7 +33,8 @@ function readText(path: string): string | undefined {
       closeSync(fd)
     }
   } catch (error) {
-    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined
     throw error
   }
 }

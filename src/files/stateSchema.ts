@@ -1,5 +1,5 @@
-// The JSON schema of a state file.
-// In: parsed JSON. Out: whether it has the shape of StoredCapture. Another version or a person may have written the file.
+// The JSON schema of a state file. In: parsed JSON. Out: whether it has the shape of StoredCapture.
+// Another version or a person may have written the file.
 import { Ajv, type JSONSchemaType } from 'ajv'
 import { apis } from '../model/captureRef.ts'
 import type { StoredCapture } from './storedTypes.ts'
@@ -9,7 +9,11 @@ const text = { type: 'string' } as const
 const counts = { packets: number, bytes: number }
 
 function record(required: Record<string, object>, optional: Record<string, object> = {}): object {
-  return { type: 'object', required: Object.keys(required), properties: { ...required, ...optional } }
+  return {
+    type: 'object',
+    required: Object.keys(required),
+    properties: { ...required, ...optional },
+  }
 }
 
 const gap = record({ fromMs: number, reason: text }, { toMs: number })
@@ -29,7 +33,16 @@ const facts = record(
   { startedAtMs: number, endedAtMs: number, message: text, interfacePackets: number },
 )
 const active = record(
-  { name: text, inode: number, ...counts, recordBytes: number, received: number, dropped: number, beganAtMs: number, settings: text },
+  {
+    name: text,
+    inode: number,
+    ...counts,
+    recordBytes: number,
+    received: number,
+    dropped: number,
+    beganAtMs: number,
+    settings: text,
+  },
   { firstRecordAtMs: number },
 )
 const schema = record(
@@ -43,13 +56,26 @@ const schema = record(
   {
     firstOpenedAtMs: number,
     limitHit: record({ kind: { enum: ['packets', 'bytes'] }, limit: number, atMs: number }),
-    halt: record({ generation: number, reason: { enum: ['DiskBudget', 'DiskFloor'] }, message: text, atMs: number }),
+    halt: record({
+      generation: number,
+      reason: { enum: ['DiskBudget', 'DiskFloor'] },
+      message: text,
+      atMs: number,
+    }),
     goneRows: record(counts),
     made: record(
       { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
-      { error: text, note: text, attempts: number, isKept: { type: 'boolean' }, isRemoved: { type: 'boolean' } },
+      {
+        error: text,
+        note: text,
+        attempts: number,
+        isKept: { type: 'boolean' },
+        isRemoved: { type: 'boolean' },
+      },
     ),
   },
 )
 
-export const hasStoredShape = new Ajv().compile<StoredCapture>(schema as JSONSchemaType<StoredCapture>)
+export const hasStoredShape = new Ajv().compile<StoredCapture>(
+  schema as JSONSchemaType<StoredCapture>,
+)

@@ -5,7 +5,9 @@ import type { ArtifactResult } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
 
-/** The counts of the active file when the state was written; records after those were written later. */
+/**
+ * The counts of the active file when the state was written; records after those were written later.
+ */
 export type ActiveFile = {
   readonly name: string
   readonly inode: number // a renamed file keeps its inode

@@ -1,5 +1,5 @@
-// What one capture uses on this node's disk, and its actual state.
-// In: its directory, the state of its endpoints and the counts of their active files. Out: file sizes, totals, ActualCapture.
+// What one capture uses on this node's disk, and its actual state. In: its directory, the state of
+// its endpoints and the counts of their active files. Out: file sizes, totals, ActualCapture.
 // Changes nothing on disk. A file that is gone counts as empty.
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,20 +13,34 @@ export type UsedFile = { readonly name: string; readonly bytes: number; readonly
 
 /** The capture files of a directory, but for the hidden ones. */
 export function fileSizesIn(directory: string, hidden: ReadonlySet<string>): FileSizes {
-  const names = existsSync(directory) ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name)) : []
-  return new Map(names.map(name => [name, statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0]))
+  const names = existsSync(directory)
+    ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name))
+    : []
+  return new Map(
+    names.map(name => [
+      name,
+      statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0,
+    ]),
+  )
 }
 
 /** How much of each file may be read: of an active file only complete records. By name. */
 export function usedFiles(sizes: FileSizes, activeFiles: readonly ActiveFile[]): UsedFile[] {
   const active = new Map(activeFiles.map(({ name, bytes }) => [name, bytes]))
   return [...sizes]
-    .map(([name, bytes]) => ({ name, bytes: active.get(name) ?? bytes, isActive: active.has(name) }))
+    .map(([name, bytes]) => ({
+      name,
+      bytes: active.get(name) ?? bytes,
+      isActive: active.has(name),
+    }))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Packets and record bytes written for all endpoints, also those that are no longer listed. */
-export function totalOf(endpoints: readonly ActualEndpoint[], unlisted: WrittenTotal): WrittenTotal {
+export function totalOf(
+  endpoints: readonly ActualEndpoint[],
+  unlisted: WrittenTotal,
+): WrittenTotal {
   return {
     packets: unlisted.packets + sum(endpoints.map(({ packets }) => packets)),
     bytes: unlisted.bytes + sum(endpoints.map(({ bytes }) => bytes)),
@@ -35,7 +49,11 @@ export function totalOf(endpoints: readonly ActualEndpoint[], unlisted: WrittenT
 
 type CaptureState = Omit<ActualCapture, 'fileNames' | 'fileBytes' | 'endpoints'>
 
-export function actualCapture(state: CaptureState, sizes: FileSizes, endpoints: ReadonlyMap<string, StoredEndpoint>): ActualCapture {
+export function actualCapture(
+  state: CaptureState,
+  sizes: FileSizes,
+  endpoints: ReadonlyMap<string, StoredEndpoint>,
+): ActualCapture {
   const files = usedFiles(
     sizes,
     [...endpoints.values()].flatMap(({ active }) => active ?? []),

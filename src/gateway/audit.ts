@@ -18,7 +18,11 @@ export type AuditEntry = { readonly what: string; readonly bytes: number; readon
 const eventRepeatMs = 10_000 // the log has every access, the capture one Event for each user in this time
 
 export function recordEvents(kube: Kube, clock: Clock, log: Logger): RecordEvent {
-  const recorder = new EventRecorder({ component: accounts.gateway, repeatAfterMs: eventRepeatMs, write: eventWriter(kube, log) })
+  const recorder = new EventRecorder({
+    component: accounts.gateway,
+    repeatAfterMs: eventRepeatMs,
+    write: eventWriter(kube, log),
+  })
   return (capture, event) => void recorder.record(capture, event, { nowMs: clock.now() })
 }
 
@@ -28,8 +32,21 @@ export function audit(
   { what, bytes, result }: AuditEntry,
 ): void {
   const { namespace, name } = capture.metadata
-  log.info({ user: user.username, from, namespace, name, what, bytes, result }, what === 'clean' ? 'files cleaned' : 'files handed over')
-  const cleaned = { reason: 'Cleaned' as const, message: `${user.username} removed the files (${result})` }
-  const downloaded = { reason: 'Downloaded' as const, message: `${user.username} had ${what}, ${bytes} bytes (${result})` }
-  recordEvent(capture, { type: 'Normal', mark: user.username, ...(what === 'clean' ? cleaned : downloaded) })
+  log.info(
+    { user: user.username, from, namespace, name, what, bytes, result },
+    what === 'clean' ? 'files cleaned' : 'files handed over',
+  )
+  const cleaned = {
+    reason: 'Cleaned' as const,
+    message: `${user.username} removed the files (${result})`,
+  }
+  const downloaded = {
+    reason: 'Downloaded' as const,
+    message: `${user.username} had ${what}, ${bytes} bytes (${result})`,
+  }
+  recordEvent(capture, {
+    type: 'Normal',
+    mark: user.username,
+    ...(what === 'clean' ? cleaned : downloaded),
+  })
 }

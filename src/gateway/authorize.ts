@@ -55,18 +55,26 @@ export async function withAuthorization(
   const fields = { user: user.username, from: request.ip, method: request.method, namespace, name }
   const busy = admit(deps, user, reply, fields)
   if (busy) return busy
-  const forbidden = await forbiddenMessage(user, { ...right, ...resourceOf(api, group), namespace, name }, reviews)
+  const forbidden = await forbiddenMessage(
+    user,
+    { ...right, ...resourceOf(api, group), namespace, name },
+    reviews,
+  )
   if (forbidden !== undefined) {
     metrics.refused('Forbidden')
     log.info({ ...fields, result: 403 }, 'refused')
     return reply.code(403).send(forbidden)
   }
   const capture = cluster.capture(namespace, name, api)
-  if (!capture) return refuse(reply, 404, `Cannot find a capture "${name}" in the namespace "${namespace}"`)
+  if (!capture)
+    return refuse(reply, 404, `Cannot find a capture "${name}" in the namespace "${namespace}"`)
   return serve({ user, capture, from: request.ip })
 }
 
-/** Takes one of the user's places until the answer has ended. Returns the answer 429 where there is none. */
+/**
+ * Takes one of the user's places until the answer has ended. Returns the answer 429 where there is
+ * none.
+ */
 function admit(
   { rateLimiter, metrics, clock, log }: AuthorizeDeps,
   { username }: User,
@@ -85,8 +93,13 @@ function admit(
   return reply.code(429).header('retry-after', permit.waitSeconds).send(text)
 }
 
-async function userOf({ headers }: FastifyRequest<CaptureParams>, reviews: Reviews): Promise<User | undefined> {
-  const tokens = tokenHeaders.map(name => /^Bearer (\S{1,16384})$/.exec(String(headers[name] ?? ''))?.[1])
+async function userOf(
+  { headers }: FastifyRequest<CaptureParams>,
+  reviews: Reviews,
+): Promise<User | undefined> {
+  const tokens = tokenHeaders.map(
+    name => /^Bearer (\S{1,16384})$/.exec(String(headers[name] ?? ''))?.[1],
+  )
   const token = tokens.find(found => found !== undefined)
   return token === undefined ? undefined : reviews.userOf(token)
 }

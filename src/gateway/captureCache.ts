@@ -1,5 +1,6 @@
-// Caches captures and the nodes' reports. In: watches of the API server. Out: a capture by name, and the nodes that have files of
-// it, each with its agent's address and its reported status. Keeps its last state while the API server does not answer.
+// Caches captures and the nodes' reports. In: watches of the API server. Out: a capture by name,
+// and the nodes that have files of it, each with its agent's address and its reported status. Keeps
+// its last state while the API server does not answer.
 
 import type { AgentAddress } from '../agentapi/client/agents.ts'
 import type { ReportedCapture } from '../core/status/nodeReport.ts'
@@ -13,11 +14,17 @@ import { reportPath } from '../publish/reportWriter.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 
-type NodeReportSummary = KubeObject & { readonly report: Omit<AgentAddress, 'node'> & { readonly captures?: readonly ReportedCapture[] } }
+type NodeReportSummary = KubeObject & {
+  readonly report: Omit<AgentAddress, 'node'> & { readonly captures?: readonly ReportedCapture[] }
+}
 export type GatewayCapture = CaptureDocument & KubeObject
 
 /** A node that has files of a capture, or may have. */
-export type NodeFiles = { readonly node: string; readonly place: AgentAddress; readonly row: ReportedCapture }
+export type NodeFiles = {
+  readonly node: string
+  readonly place: AgentAddress
+  readonly row: ReportedCapture
+}
 
 export type CaptureCacheDeps = {
   readonly kube: Kube
@@ -39,7 +46,12 @@ export class CaptureCache implements AsyncDisposable {
         path: listPath(api, group),
         wanted: 'spec',
         keep: ({ apiVersion, kind, metadata, spec }) =>
-          ({ apiVersion, kind, metadata: { ...metadata, namespace: metadata.namespace ?? '' }, spec }) as GatewayCapture,
+          ({
+            apiVersion,
+            kind,
+            metadata: { ...metadata, namespace: metadata.namespace ?? '' },
+            spec,
+          }) as GatewayCapture,
         onState: informerLog(log, `${api}s`),
       })
     this.#captures = new Map(apis.map(api => [api, follow(api)]))
@@ -71,7 +83,9 @@ export class CaptureCache implements AsyncDisposable {
   nodesWithFiles({ metadata: { uid } }: GatewayCapture): NodeFiles[] {
     const all = [...this.#reports.objects.values()].flatMap(({ metadata, report }) => {
       const row = report.captures?.find(each => each.uid === uid)
-      return row?.isListed ? [{ node: metadata.name, place: { ...report, node: metadata.name }, row }] : []
+      return row?.isListed
+        ? [{ node: metadata.name, place: { ...report, node: metadata.name }, row }]
+        : []
     })
     return all.toSorted((a, b) => (a.node < b.node ? -1 : 1))
   }

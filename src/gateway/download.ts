@@ -1,6 +1,7 @@
-// Sends what a user may have: one file, all files as a zip, or the live stream. In: an authorized request. Out: the body, counted,
-// and an audit entry at its end. Refuses a file or a version that no node has (404, 412) and a stream of a capture that is over
-// (409). A reader that takes nothing for `stallMs` is disconnected.
+// Sends what a user may have: one file, all files as a zip, or the live stream. In: an authorized
+// request. Out: the body, counted, and an audit entry at its end. Refuses a file or a version that
+// no node has (404, 412) and a stream of a capture that is over (409). A reader that takes nothing
+// for `stallMs` is disconnected.
 import type { IncomingMessage } from 'node:http'
 import { PassThrough, pipeline, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -24,7 +25,13 @@ export type DownloadDeps = AuditDeps &
     readonly limits: { readonly stallMs: number }
   }
 
-const forwardedHeaders = ['accept-ranges', 'content-length', 'content-range', 'etag', 'repr-digest'] as const
+const forwardedHeaders = [
+  'accept-ranges',
+  'content-length',
+  'content-range',
+  'etag',
+  'repr-digest',
+] as const
 
 export async function sendZip(
   deps: DownloadDeps,
@@ -47,9 +54,22 @@ export async function sendZip(
   })
   const sent = countBytes(deps, 'zip', stream)
   missing
-    .then(nodes => raw.headersSent && !raw.destroyed && raw.addTrailers({ 'X-Selcap-Missing': nodes.join(', ') }))
-    .catch((error: Error) => deps.log.warn({ namespace, name, error: error.message }, 'zip not made to its end'))
-  pipeline(stream, raw, error => audit(deps, access, { what: 'files.zip', bytes: sent.bytes, result: error ? 'broken off' : 'done' }))
+    .then(
+      nodes =>
+        raw.headersSent &&
+        !raw.destroyed &&
+        raw.addTrailers({ 'X-Selcap-Missing': nodes.join(', ') }),
+    )
+    .catch((error: Error) =>
+      deps.log.warn({ namespace, name, error: error.message }, 'zip not made to its end'),
+    )
+  pipeline(stream, raw, error =>
+    audit(deps, access, {
+      what: 'files.zip',
+      bytes: sent.bytes,
+      result: error ? 'broken off' : 'done',
+    }),
+  )
   return reply
 }
 
@@ -68,7 +88,8 @@ export async function sendFile(
     response.resume()
     return refuseFile(reply, statusCode, { node, file })
   }
-  for (const name of forwardedHeaders) if (response.headers[name] !== undefined) reply.header(name, response.headers[name])
+  for (const name of forwardedHeaders)
+    if (response.headers[name] !== undefined) reply.header(name, response.headers[name])
   reply.code(statusCode).type(contentTypeOf(file))
   if (request.method === 'HEAD') {
     response.resume()
@@ -96,29 +117,49 @@ function requestFile(
   return agents.request(place, { method: request.method, path, headers, signal: gone.signal })
 }
 
-function refuseFile(reply: FastifyReply, statusCode: number, { node, file }: { node: string; file: string }): FastifyReply {
+function refuseFile(
+  reply: FastifyReply,
+  statusCode: number,
+  { node, file }: { node: string; file: string },
+): FastifyReply {
   switch (statusCode) {
     case 412:
       return refuse(reply, 412, `Cannot find that version of "${file}" on the node "${node}"`)
     case 503:
       throw new BusyError(`the agent on ${node} is busy`)
     case 404:
-      return refuse(reply, 404, `Cannot find a file "${file}" of this capture on the node "${node}"`)
+      return refuse(
+        reply,
+        404,
+        `Cannot find a file "${file}" of this capture on the node "${node}"`,
+      )
     default:
       throw new ExpectedError(`the agent on ${node} answered ${statusCode}`)
   }
 }
 
-type SentFile = { readonly what: string; readonly response: IncomingMessage; readonly reply: FastifyReply }
+type SentFile = {
+  readonly what: string
+  readonly response: IncomingMessage
+  readonly reply: FastifyReply
+}
 
-function pipeCounted(deps: DownloadDeps, access: AuthorizedRequest, { what, response, reply }: SentFile): FastifyReply {
+function pipeCounted(
+  deps: DownloadDeps,
+  access: AuthorizedRequest,
+  { what, response, reply }: SentFile,
+): FastifyReply {
   const { raw } = reply
   const sent = countBytes(deps, 'file', response)
   response.pause()
   raw.setTimeout(deps.limits.stallMs, () => raw.destroy())
   raw.once('close', () => {
     response.destroy()
-    audit(deps, access, { what, bytes: sent.bytes, result: raw.writableFinished ? 'done' : 'broken off' })
+    audit(deps, access, {
+      what,
+      bytes: sent.bytes,
+      result: raw.writableFinished ? 'done' : 'broken off',
+    })
   })
   return reply.send(response as Readable)
 }
@@ -151,7 +192,11 @@ export async function sendStream(
 }
 
 /** Counts what flows through, for the metrics, the audit entry and the collector of buffers. */
-function countBytes({ bufferGc, metrics }: DownloadDeps, route: 'file' | 'zip', stream: Readable): { readonly bytes: number } {
+function countBytes(
+  { bufferGc, metrics }: DownloadDeps,
+  route: 'file' | 'zip',
+  stream: Readable,
+): { readonly bytes: number } {
   const sent = { bytes: 0 }
   stream.on('data', (chunk: Buffer) => {
     sent.bytes += chunk.length

@@ -1,5 +1,6 @@
-// The gateway's metrics for Prometheus: requests by route and code, bytes sent, refusals, agents that did not answer.
-// In: the server's requests, and calls of its routes. Out: a registry. docs/operations.md lists every metric, and a test compares both.
+// The gateway's metrics for Prometheus: requests by route and code, bytes sent, refusals, agents
+// that did not answer. In: the server's requests, and calls of its routes. Out: a registry.
+// docs/operations.md lists every metric, and a test compares both.
 import type { FastifyInstance } from 'fastify'
 import { type GatewayRefusal, gatewayRefusals } from '../model/codes.ts'
 import { Counter, Gauge, Registry } from '../runtime/metrics.ts'

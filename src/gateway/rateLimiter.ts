@@ -1,10 +1,17 @@
-// Per-user concurrency and rate limits, so that one user cannot starve the others. Pure but for its memory.
-// In: a user's name and the time. Out: a permit, to be returned; or how long to wait, and why.
+// Per-user concurrency and rate limits, so that one user cannot starve the others. Pure but for its
+// memory. In: a user's name and the time. Out: a permit, to be returned; or how long to wait, and
+// why.
 import type { RateLimitReason } from '../model/codes.ts'
 
-export type RateLimits = { readonly atOncePerUser: number; readonly atOnce: number; readonly perMinute: number }
+export type RateLimits = {
+  readonly atOncePerUser: number
+  readonly atOnce: number
+  readonly perMinute: number
+}
 
-export type Permit = { readonly leave: () => void } | { readonly waitSeconds: number; readonly reason: RateLimitReason }
+export type Permit =
+  | { readonly leave: () => void }
+  | { readonly waitSeconds: number; readonly reason: RateLimitReason }
 
 type UserRequests = { open: number; times: number[] }
 
@@ -25,7 +32,10 @@ export class RateLimiter {
     if (this.#open >= atOnce) return { waitSeconds: 5, reason: 'TooManyOfAll' }
     const [oldest = nowMs] = requests.times
     if (requests.times.length >= perMinute)
-      return { waitSeconds: Math.max(1, Math.ceil((oldest + 60_000 - nowMs) / 1_000)), reason: 'TooOften' }
+      return {
+        waitSeconds: Math.max(1, Math.ceil((oldest + 60_000 - nowMs) / 1_000)),
+        reason: 'TooOften',
+      }
     requests.times.push(nowMs)
     requests.open++
     this.#open++

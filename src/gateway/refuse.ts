@@ -1,5 +1,5 @@
-// Refuses a request with a whole sentence.
-// In: a reply, the status code and a sentence without its line end. Out: the reply, marked for clients that print the sentence as it is.
+// Refuses a request with a whole sentence. In: a reply, the status code and a sentence without its
+// line end. Out: the reply, marked for clients that print the sentence as it is.
 import type { FastifyReply } from 'fastify'
 import { refusalHeader } from '../model/refusalHeader.ts'
 

@@ -1,4 +1,5 @@
-// Wires the gateway. In: its options. Out: a server that runs until SIGTERM or SIGINT and then finishes its open requests.
+// Wires the gateway. In: its options. Out: a server that runs until SIGTERM or SIGINT and then
+// finishes its open requests.
 import type { Server } from 'node:https'
 import { Agents } from '../agentapi/client/agents.ts'
 import { AgentTokens } from '../agentapi/client/tokens.ts'
@@ -40,7 +41,13 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
   await using cluster = new CaptureCache({ kube, clock, apis, group, log })
-  const tokens = new AgentTokens({ kube, clock, namespace, account, ...(options.pod !== undefined && { pod: options.pod }) })
+  const tokens = new AgentTokens({
+    kube,
+    clock,
+    namespace,
+    account,
+    ...(options.pod !== undefined && { pod: options.pod }),
+  })
   const metrics = new GatewayMetrics()
   using agents = new Agents(node => tokens.for(node), {
     onFailure: (node, path, { message: reason }) => {
@@ -78,13 +85,19 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
         )
   await using _ = await serveMetricsOf(
     metrics,
-    { port: portOf(options.metricsPort, ports.metrics), host: options.metricsHost, isReady: () => cluster.hasSynced },
+    {
+      port: portOf(options.metricsPort, ports.metrics),
+      host: options.metricsHost,
+      isReady: () => cluster.hasSynced,
+    },
     log,
   )
   await app.listen({ host: options.host, port: portOf(options.port, ports.gateway, '--port') })
   log.info({ address: app.server.address(), group, pid: process.pid }, 'selcap gateway started')
   const signal = stopSignal()
-  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+  await new Promise<void>(resolve =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
   await follower?.close()
   await app.close()
   log.info({}, 'selcap gateway stopped')

@@ -1,6 +1,7 @@
-// The gateway's serving certificate. In: a directory with tls.crt and tls.key, as a Secret is mounted. Out: the key pair, now and
-// after every change; a self-signed one where there is none. Refuses a key that is not the certificate's: at the start with an
-// error, later it logs and keeps the pair it has.
+// The gateway's serving certificate. In: a directory with tls.crt and tls.key, as a Secret is
+// mounted. Out: the key pair, now and after every change; a self-signed one where there is none.
+// Refuses a key that is not the certificate's: at the start with an error, later it logs and keeps
+// the pair it has.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,16 +15,27 @@ export type KeyPair = { readonly key: string; readonly cert: string }
 
 const names = { key: 'tls.key', cert: 'tls.crt' } as const
 
-export async function keyPair(directory: string | undefined, hosts: readonly string[], log: Logger): Promise<KeyPair> {
+export async function keyPair(
+  directory: string | undefined,
+  hosts: readonly string[],
+  log: Logger,
+): Promise<KeyPair> {
   const pair = directory === undefined ? undefined : read(directory)
   if (pair) return pair
   const { key, cert, fingerprint } = await makeCertificate(accounts.gateway, hosts)
-  log.warn({ directory, fingerprint }, 'no certificate given: one of its own is used, which clients cannot check')
+  log.warn(
+    { directory, fingerprint },
+    'no certificate given: one of its own is used, which clients cannot check',
+  )
   return { key, cert }
 }
 
 /** `onChange` gets each new pair, once both files are written. */
-export function followKeyPair(directory: string, onChange: (pair: KeyPair) => void, log: Logger): { close(): Promise<void> } {
+export function followKeyPair(
+  directory: string,
+  onChange: (pair: KeyPair) => void,
+  log: Logger,
+): { close(): Promise<void> } {
   let last = ''
   return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => {
     try {
@@ -32,17 +44,25 @@ export function followKeyPair(directory: string, onChange: (pair: KeyPair) => vo
       last = JSON.stringify(pair)
       onChange(pair)
     } catch (error) {
-      log.error({ directory, error: (error as Error).message }, 'certificate not taken: the one before stays')
+      log.error(
+        { directory, error: (error as Error).message },
+        'certificate not taken: the one before stays',
+      )
     }
   })
 }
 
 function read(directory: string): KeyPair | undefined {
   try {
-    const [key, cert] = [readFileSync(join(directory, names.key), 'utf8'), readFileSync(join(directory, names.cert), 'utf8')]
+    const [key, cert] = [
+      readFileSync(join(directory, names.key), 'utf8'),
+      readFileSync(join(directory, names.cert), 'utf8'),
+    ]
     if (!key || !cert) return undefined
     if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { key, cert }
-    throw new ExpectedError(`Cannot use the certificate in "${directory}": ${names.key} is not its key`)
+    throw new ExpectedError(
+      `Cannot use the certificate in "${directory}": ${names.key} is not its key`,
+    )
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

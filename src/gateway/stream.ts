@@ -1,7 +1,8 @@
-// A capture's live stream over all its nodes. In: the nodes that have files of the capture, from the cache. Out: one pcapng stream
-// in the order of time, within a bounded window. Refuses a capture that is over on every node.
-// A node joins when it has endpoints of the capture, and leaves when the capture is over there; a node that breaks off is asked
-// again. Packets that a slow reader cannot take are dropped here or on the node, and the stream counts them.
+// A capture's live stream over all its nodes. In: the nodes that have files of the capture, from
+// the cache. Out: one pcapng stream in the order of time, within a bounded window. Refuses a
+// capture that is over on every node. A node joins when it has endpoints of the capture, and leaves
+// when the capture is over there; a node that breaks off is asked again. Packets that a slow reader
+// cannot take are dropped here or on the node, and the stream counts them.
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { AgentAddress, Agents } from '../agentapi/client/agents.ts'
@@ -80,7 +81,11 @@ class CaptureStream {
   #isDue({ node, row }: NodeFiles): boolean {
     const nowMs = this.#deps.clock.now()
     const dueMs = this.#reconnectAtMs.get(node) ?? 0
-    return !this.#responses.has(node) && !isOver(row.file.state) && (nowMs >= dueMs || dueMs - nowMs > reconnectMs)
+    return (
+      !this.#responses.has(node) &&
+      !isOver(row.file.state) &&
+      (nowMs >= dueMs || dueMs - nowMs > reconnectMs)
+    )
   }
 
   async #connectNode({ node, place }: NodeFiles): Promise<void> {
@@ -94,7 +99,11 @@ class CaptureStream {
   /** Returns when the node's stream has ended: why, or undefined where the agent ended it. */
   async #streamFrom(place: AgentAddress): Promise<string | undefined> {
     const path = capturePath({ api: this.#capture.kind, ...this.#capture.metadata }, 'stream')
-    const response = await this.#deps.agents.request(place, { path, signal: this.#stop.signal, isQuiet: true })
+    const response = await this.#deps.agents.request(place, {
+      path,
+      signal: this.#stop.signal,
+      isQuiet: true,
+    })
     this.#responses.set(place.node, response)
     if (response.statusCode === 200) {
       this.#loggedReasons.delete(place.node)
@@ -114,7 +123,9 @@ class CaptureStream {
         resolve(problem)
         response.destroy()
       })
-      response.once('close', () => resolve(undefined)).once('error', error => resolve(error.message))
+      response
+        .once('close', () => resolve(undefined))
+        .once('error', error => resolve(error.message))
     })
     this.#merged.end(input)
     return reason
@@ -129,7 +140,10 @@ class CaptureStream {
     if (this.#loggedReasons.get(node) === reason) return
     this.#loggedReasons.set(node, reason)
     const { kind, metadata } = this.#capture
-    this.#deps.log.info({ node, kind, namespace: metadata.namespace, name: metadata.name, reason }, 'node not in the stream, asked again')
+    this.#deps.log.info(
+      { node, kind, namespace: metadata.namespace, name: metadata.name, reason },
+      'node not in the stream, asked again',
+    )
   }
 }
 

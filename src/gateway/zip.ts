@@ -1,6 +1,7 @@
-// Makes one zip of all files of all nodes while it is sent. In: files to open one by one. Out: a stream of constant memory whatever
-// the sizes (zip64). Stored, not compressed: the network is the bottleneck, and tools can read the files in place. The last entry,
-// manifest.json, describes each file and what each node failed to give. A file that broke off is in the zip as far as it came.
+// Makes one zip of all files of all nodes while it is sent. In: files to open one by one. Out: a
+// stream of constant memory whatever the sizes (zip64). Stored, not compressed: the network is the
+// bottleneck, and tools can read the files in place. The last entry, manifest.json, describes each
+// file and what each node failed to give. A file that broke off is in the zip as far as it came.
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { PassThrough, type Readable, Transform, type TransformCallback } from 'node:stream'
@@ -10,9 +11,12 @@ import { ZipFile } from 'yazl'
 import { ExpectedError } from '../model/errors.ts'
 import { RecordCounter } from '../pcap/recordCounter.ts'
 
-// yazl computes CRC-32 in JavaScript, which is most of a zip's cost; Node has the same in C (bench/download.ts).
+// yazl computes CRC-32 in JavaScript, which is most of a zip's cost; Node has the same in C
+// (bench/download.ts).
 const load = createRequire(import.meta.url)
-const sums = createRequire(load.resolve('yazl'))('buffer-crc32') as { unsigned: (chunk: Buffer, before?: number) => number }
+const sums = createRequire(load.resolve('yazl'))('buffer-crc32') as {
+  unsigned: (chunk: Buffer, before?: number) => number
+}
 sums.unsigned = (chunk, before) => crc32(chunk, before)
 
 export type ZipEntry = {
@@ -34,19 +38,31 @@ export type ManifestFile = {
   readonly error?: string
 }
 
-/** `packets`, `dropped` and `gaps`: as the node reported them last, for all files it ever had of the capture. */
+/**
+ * `packets`, `dropped` and `gaps`: as the node reported them last, for all files it ever had of the
+ * capture.
+ */
 export type ManifestNode = {
   readonly node: string
   readonly packets: number
   readonly dropped: number
-  readonly gaps: readonly { readonly pod: string; readonly from: string; readonly to?: string; readonly reason: string }[]
+  readonly gaps: readonly {
+    readonly pod: string
+    readonly from: string
+    readonly to?: string
+    readonly reason: string
+  }[]
   readonly error?: string // why its files are missing
 }
 
 export type Zip = { readonly stream: Readable; readonly missing: Promise<readonly string[]> }
 
 /** `missing` resolves at the end of the stream, to the nodes whose files are not all in it. */
-export function zipOf(entries: readonly ZipEntry[], capture: object, nodes: readonly ManifestNode[]): Zip {
+export function zipOf(
+  entries: readonly ZipEntry[],
+  capture: object,
+  nodes: readonly ManifestNode[],
+): Zip {
   const zip = new ZipFile()
   const stream = new PassThrough()
   const gone = new AbortController()
@@ -67,14 +83,24 @@ async function make(
 ): Promise<readonly string[]> {
   const files: ManifestFile[] = []
   for (const entry of entries) if (!gone.aborted) files.push(await add(zip, entry, gone))
-  zip.addBuffer(Buffer.from(`${JSON.stringify({ capture, files, nodes }, undefined, 2)}\n`), 'manifest.json')
+  zip.addBuffer(
+    Buffer.from(`${JSON.stringify({ capture, files, nodes }, undefined, 2)}\n`),
+    'manifest.json',
+  )
   zip.end()
-  const broken = [...files.filter(({ complete }) => !complete), ...nodes.filter(({ error }) => error !== undefined)]
+  const broken = [
+    ...files.filter(({ complete }) => !complete),
+    ...nodes.filter(({ error }) => error !== undefined),
+  ]
   return [...new Set(broken.map(({ node }) => node))]
 }
 
 // One file at a time: the next is opened when this one has ended.
-async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry, gone: AbortSignal): Promise<ManifestFile> {
+async function add(
+  zip: ZipFile,
+  { node, file, bytes, isActive, open }: ZipEntry,
+  gone: AbortSignal,
+): Promise<ManifestFile> {
   const meter = new ByteMeter(bytes)
   const flushed = finished(meter, { signal: gone }).catch(() => {}) // rejects only when the reader has gone, which ends the zip
   let isAdded = false
@@ -84,7 +110,9 @@ async function add(zip: ZipFile, { node, file, bytes, isActive, open }: ZipEntry
     source = await open(gone)
     zip.addReadStream(meter, `${node}/${file}`, { compress: false, forceZip64Format: true })
     isAdded = true
-    meter.once('full', () => source?.destroy(new ExpectedError(`the agent sent more than the ${bytes} bytes it listed`)))
+    meter.once('full', () =>
+      source?.destroy(new ExpectedError(`the agent sent more than the ${bytes} bytes it listed`)),
+    )
     source.pipe(meter, { end: false })
     await finished(source, { signal: gone })
   } catch (caught) {

@@ -27,17 +27,30 @@ export class ApiRefusal extends ExpectedError {
     return this.status === 404 && this.said.includes(`"${name}" not found`)
   }
 
-  /** The requested version is newer than the server's: it was restored from a backup, or lags behind. */
+  /**
+   * The requested version is newer than the server's: it was restored from a backup, or lags
+   * behind.
+   */
   get isFromFuture(): boolean {
     return this.status === 504 && /too large resource version/i.test(this.said)
   }
 }
 
-type ApiRefusalOptions = { readonly status: number; readonly said: string; readonly path: string; readonly retryAfter?: string | undefined }
+type ApiRefusalOptions = {
+  readonly status: number
+  readonly said: string
+  readonly path: string
+  readonly retryAfter?: string | undefined
+}
 
 export async function apiRefusalOf(response: IncomingMessage, path: string): Promise<ApiRefusal> {
   const retryAfter = response.headers['retry-after']
-  return new ApiRefusal({ status: response.statusCode ?? 0, said: await apiErrorMessage(response), path, retryAfter })
+  return new ApiRefusal({
+    status: response.statusCode ?? 0,
+    said: await apiErrorMessage(response),
+    path,
+    retryAfter,
+  })
 }
 
 /** `failures` so far, the first of them is 0; `random` is from 0 to 1. */

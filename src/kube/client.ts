@@ -21,22 +21,39 @@ export type CallOptions = Pick<KubeRequest, 'query' | 'mayBeSent'> & {
 export type Preconditions = { readonly uid: string; readonly resourceVersion?: string }
 
 const defaultTimeoutMs = 10_000
-const patchTypes = { json: 'application/json-patch+json', merge: 'application/merge-patch+json' } as const
+const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+} as const
 
 export function get<T>(kube: Kube, path: string, options: CallOptions = {}): Promise<ApiAnswer<T>> {
   return call(kube, { path }, options)
 }
 
-export function list<T>(kube: Kube, path: string, options: CallOptions = {}): Promise<ApiAnswer<{ readonly items: readonly T[] }>> {
+export function list<T>(
+  kube: Kube,
+  path: string,
+  options: CallOptions = {},
+): Promise<ApiAnswer<{ readonly items: readonly T[] }>> {
   return call(kube, { path }, options)
 }
 
-export function create<T>(kube: Kube, path: string, object: object, options: CallOptions = {}): Promise<ApiAnswer<T>> {
+export function create<T>(
+  kube: Kube,
+  path: string,
+  object: object,
+  options: CallOptions = {},
+): Promise<ApiAnswer<T>> {
   return call(kube, { path, method: 'POST', ...json(object) }, options)
 }
 
 /** Conditional if the object has a resourceVersion: a changed object is answered with 409. */
-export function replace<T>(kube: Kube, path: string, object: object, options: CallOptions = {}): Promise<ApiAnswer<T>> {
+export function replace<T>(
+  kube: Kube,
+  path: string,
+  object: object,
+  options: CallOptions = {},
+): Promise<ApiAnswer<T>> {
   return call(kube, { path, method: 'PUT', ...json(object) }, options)
 }
 
@@ -56,28 +73,56 @@ export function apply(
   { object, fieldManager }: { readonly object: object; readonly fieldManager: string },
   options: CallOptions = {},
 ): Promise<ApiAnswer<undefined>> {
-  const request = { path, method: 'PATCH', headers: { 'content-type': 'application/apply-patch+yaml' }, body: applyBody(object) }
-  return send(kube, request, { ...options, query: { fieldManager, force: 'true', ...options.query } }, async response => {
-    response.resume()
-    return undefined
-  })
+  const request = {
+    path,
+    method: 'PATCH',
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: applyBody(object),
+  }
+  return send(
+    kube,
+    request,
+    { ...options, query: { fieldManager, force: 'true', ...options.query } },
+    async response => {
+      response.resume()
+      return undefined
+    },
+  )
 }
 
-export function remove<T>(kube: Kube, path: string, preconditions?: Preconditions, options: CallOptions = {}): Promise<ApiAnswer<T>> {
-  const deleteOptions = preconditions && json({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions })
+export function remove<T>(
+  kube: Kube,
+  path: string,
+  preconditions?: Preconditions,
+  options: CallOptions = {},
+): Promise<ApiAnswer<T>> {
+  const deleteOptions =
+    preconditions && json({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions })
   return call(kube, { path, method: 'DELETE', ...deleteOptions }, options)
 }
 
 /** Any other request. */
-export function call<T>(kube: Kube, request: Omit<KubeRequest, 'signal'>, options: CallOptions = {}): Promise<ApiAnswer<T>> {
+export function call<T>(
+  kube: Kube,
+  request: Omit<KubeRequest, 'signal'>,
+  options: CallOptions = {},
+): Promise<ApiAnswer<T>> {
   const { bytesMax } = options
   return send(kube, request, options, async response =>
-    bytesMax === undefined ? ((await readJson(response)) as T) : ((await readBounded(response, bytesMax)) as T),
+    bytesMax === undefined
+      ? ((await readJson(response)) as T)
+      : ((await readBounded(response, bytesMax)) as T),
   )
 }
 
 /** The status and the server's reason, for messages. */
-export function refusalText({ status, message }: { readonly status: number; readonly message: string }): string {
+export function refusalText({
+  status,
+  message,
+}: {
+  readonly status: number
+  readonly message: string
+}): string {
   return `the API server answered ${status}, ${message}`
 }
 
@@ -97,7 +142,8 @@ async function send<T>(
   })
   const status = response.statusCode ?? 0
   try {
-    if (status < 200 || status >= 300) return { ok: false, status, message: await apiErrorMessage(response) }
+    if (status < 200 || status >= 300)
+      return { ok: false, status, message: await apiErrorMessage(response) }
     return { ok: true, status, body: await read(response) }
   } catch (error) {
     if (error instanceof ExpectedError) throw error
@@ -111,6 +157,11 @@ function json(body: object, type = 'application/json'): Pick<KubeRequest, 'heade
 
 // The API server parses an apply body as YAML, which rejects some characters that JSON allows.
 export function applyBody(object: object): string {
-  const text = JSON.stringify(object, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))
-  return text.replaceAll(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const text = JSON.stringify(object, (_, value) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  )
+  return text.replaceAll(
+    /[\u007f-\u009f\ufeff\ufffe\uffff]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -1,5 +1,6 @@
-// Estimates the offset of this machine's clock to the API server's. In: the Date headers of its answers. Out: milliseconds, or
-// undefined. The header has whole seconds, so each answer gives a range; the offset lies where all recent ranges overlap.
+// Estimates the offset of this machine's clock to the API server's. In: the Date headers of its
+// answers. Out: milliseconds, or undefined. The header has whole seconds, so each answer gives a
+// range; the offset lies where all recent ranges overlap.
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../runtime/clock.ts'
 import type { Kube } from './request.ts'
@@ -44,7 +45,9 @@ export class ClockSkew {
     if (Number.isNaN(dateMs)) return
     const nowMs = this.#clock.now()
     const range = { fromMs: sentMs - dateMs - 1_000, toMs: nowMs - dateMs, atMs: nowMs }
-    const agreeing = this.#ranges.filter(({ fromMs, toMs }) => fromMs <= range.toMs && toMs >= range.fromMs)
+    const agreeing = this.#ranges.filter(
+      ({ fromMs, toMs }) => fromMs <= range.toMs && toMs >= range.fromMs,
+    )
     this.#ranges = [...agreeing, range].slice(-rangesMax)
   }
 }

@@ -1,6 +1,7 @@
-// Connects to the API server. In: a kubeconfig, or a pod's service account. Out: a function that sends requests with the current
-// credentials (tokens rotate in their file). Refuses a kubeconfig that cannot be used. client-node reads kubeconfigs and is loaded
-// only for them: it takes more memory than an agent.
+// Connects to the API server. In: a kubeconfig, or a pod's service account. Out: a function that
+// sends requests with the current credentials (tokens rotate in their file). Refuses a kubeconfig
+// that cannot be used. client-node reads kubeconfigs and is loaded only for them: it takes more
+// memory than an agent.
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { ClientRequest, IncomingMessage } from 'node:http'
@@ -16,31 +17,61 @@ import type { Kube, KubeRequest } from './request.ts'
 const { request: httpRequest } = process.getBuiltinModule('node:http') // an import also loads Node's WebSocket: 14 MiB
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** Connects with a kubeconfig file; else the pod's service account, else $KUBECONFIG or ~/.kube. Refuses with CommandFailure. */
+/**
+ * Connects with a kubeconfig file; else the pod's service account, else $KUBECONFIG or ~/.kube.
+ * Refuses with CommandFailure.
+ */
 export async function connectKube(kubeconfig: string | undefined): Promise<Kube> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env
   const isInPod = host !== undefined && existsSync(join(accountFolder, 'token')) // a pod may have no service account
   if (kubeconfig !== undefined || !isInPod) return connectAs(kubeconfig)
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
-  return connectWith({ server, tokenFile: join(accountFolder, 'token'), caFile: join(accountFolder, 'ca.crt') })
+  return connectWith({
+    server,
+    tokenFile: join(accountFolder, 'token'),
+    caFile: join(accountFolder, 'ca.crt'),
+  })
 }
 
-export type Account = { readonly server: string; readonly tokenFile: string; readonly caFile: string }
+export type Account = {
+  readonly server: string
+  readonly tokenFile: string
+  readonly caFile: string
+}
 
 /** Connects with a token file and a CA file; both are read again when they change. */
 export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   const token = readWhenChanged(tokenFile, text => text.trim())
-  // One TLS context for all connections: a context per connection takes a hundred kilobytes outside the heap.
-  const agent = readWhenChanged(caFile, ca => new Agent({ secureContext: createSecureContext({ ca }), keepAlive: true, maxFreeSockets: 2 }))
-  return async request => send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
+  // One TLS context for all connections: a context per connection takes a hundred kilobytes outside
+  // the heap.
+  const agent = readWhenChanged(
+    caFile,
+    ca =>
+      new Agent({ secureContext: createSecureContext({ ca }), keepAlive: true, maxFreeSockets: 2 }),
+  )
+  return async request =>
+    send(server, request, { agent: agent(), headers: { authorization: `Bearer ${token()}` } })
 }
 
-export type UserConfig = { readonly kubeconfig?: string | undefined; readonly context?: string | undefined }
+export type UserConfig = {
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+}
 
-/** `namespace` is the context's. `token()` gives the current token, undefined for a user with a client certificate. */
-export type UserAccess = { readonly kube: Kube; readonly namespace: string; readonly token: () => Promise<string | undefined> }
+/**
+ * `namespace` is the context's. `token()` gives the current token, undefined for a user with a
+ * client certificate.
+ */
+export type UserAccess = {
+  readonly kube: Kube
+  readonly namespace: string
+  readonly token: () => Promise<string | undefined>
+}
 
-/** Connects as kubectl does: merged $KUBECONFIG files, contexts, credential plugins, HTTP and SOCKS proxies. */
+/**
+ * Connects as kubectl does: merged $KUBECONFIG files, contexts, credential plugins, HTTP and SOCKS
+ * proxies.
+ */
 export async function connectUser({ kubeconfig, context }: UserConfig): Promise<UserAccess> {
   const config = await loadConfig(kubeconfig)
   if (context !== undefined) {
@@ -62,7 +93,11 @@ export async function connectUser({ kubeconfig, context }: UserConfig): Promise<
     const { Authorization: header } = { ...options.headers } as { readonly Authorization?: string }
     return header?.match(/^Bearer (.+)$/)?.[1]
   }
-  return { kube: kubeOf(config), namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default', token }
+  return {
+    kube: kubeOf(config),
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace ?? 'default',
+    token,
+  }
 }
 
 export async function contextNames(kubeconfig: string | undefined): Promise<string[]> {
@@ -80,7 +115,10 @@ async function loadConfig(file: string | undefined): Promise<KubeConfig> {
     if (file === undefined) config.loadFromDefault()
     else config.loadFromFile(file)
   } catch (error) {
-    throw new CommandFailure('usage', `Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot use the kubeconfig${file === undefined ? '' : ` "${file}"`}: ${(error as Error).message}`,
+    )
   }
   return config
 }
@@ -88,7 +126,10 @@ async function loadConfig(file: string | undefined): Promise<KubeConfig> {
 function kubeOf(config: KubeConfig): Kube {
   const server = config.getCurrentCluster()?.server
   if (server === undefined)
-    throw new CommandFailure('usage', 'Cannot reach an API server: expected a current context with a cluster in the kubeconfig')
+    throw new CommandFailure(
+      'usage',
+      'Cannot reach an API server: expected a current context with a cluster in the kubeconfig',
+    )
   return async request => {
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)
@@ -117,14 +158,16 @@ async function send(
 
 async function connected(sent: ClientRequest, signal: AbortSignal): Promise<void> {
   const [socket] = (await once(sent, 'socket', { signal })) as [Socket]
-  if (socket.connecting) await once(socket, 'encrypted' in socket ? 'secureConnect' : 'connect', { signal })
+  if (socket.connecting)
+    await once(socket, 'encrypted' in socket ? 'secureConnect' : 'connect', { signal })
 }
 
 function readWhenChanged<T>(file: string, read: (text: string) => T): () => T {
   let known: { readonly mtimeMs: number; readonly ino: number; readonly value: T } | undefined
   return () => {
     const { mtimeMs, ino } = statSync(file)
-    if (known?.mtimeMs !== mtimeMs || known.ino !== ino) known = { mtimeMs, ino, value: read(readFileSync(file, 'utf8')) }
+    if (known?.mtimeMs !== mtimeMs || known.ino !== ino)
+      known = { mtimeMs, ino, value: read(readFileSync(file, 'utf8')) }
     return known.value
   }
 }

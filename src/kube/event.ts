@@ -1,5 +1,6 @@
-// A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the capture, when, and which component
-// reports it. Out: plain data that holds of the capture only its name and identity.
+// A Kubernetes Event on a capture, and the request that writes it. Pure. In: what happened to the
+// capture, when, and which component reports it. Out: plain data that holds of the capture only its
+// name and identity.
 import { createHash } from 'node:crypto'
 
 import type { CaptureEvent } from '../model/event.ts'
@@ -7,8 +8,15 @@ import { truncateText } from '../model/text.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { KubeRequest } from './request.ts'
 
-/** `version` is the capture's resourceVersion when the Event was decided, and makes its name. Without it the server makes one. */
-export type EventContext = { readonly component: string; readonly nowMs: number; readonly version?: string }
+/**
+ * `version` is the capture's resourceVersion when the Event was decided, and makes its name.
+ * Without it the server makes one.
+ */
+export type EventContext = {
+  readonly component: string
+  readonly nowMs: number
+  readonly version?: string
+}
 
 const messageMax = 1_024 // the API server's limit
 const nameMax = 200 // of the capture's name; a suffix follows
@@ -28,7 +36,9 @@ export function eventOn(
     kind: 'Event',
     metadata: {
       namespace: namespace || 'default',
-      ...(version === undefined ? { generateName: stem } : { name: stem + suffixOf(uid, event, version) }),
+      ...(version === undefined
+        ? { generateName: stem }
+        : { name: stem + suffixOf(uid, event, version) }),
     },
     involvedObject: { apiVersion, kind, namespace, name, uid },
     reason,
@@ -46,7 +56,10 @@ export function eventOn(
 
 /** Deterministic: the same event on the same version of a capture gets the same name. */
 function suffixOf(uid: string, { reason, mark = '' }: CaptureEvent, version: string): string {
-  return createHash('sha256').update(`${uid} ${reason} ${mark} ${version}`).digest('hex').slice(0, 16)
+  return createHash('sha256')
+    .update(`${uid} ${reason} ${mark} ${version}`)
+    .digest('hex')
+    .slice(0, 16)
 }
 
 export function eventRequest(namespace: string, event: object): Omit<KubeRequest, 'signal'> {

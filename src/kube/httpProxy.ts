@@ -11,8 +11,11 @@ export function environmentProxy(server: string, env: Environment): string | und
   const given = variableIn(env, name)
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase()
   if (!given || isOwn(host)) return undefined
-  const exceptions = (variableIn(env, 'no_proxy') ?? '').split(',').map(each => each.trim().toLowerCase())
-  if (exceptions.some(each => each !== '' && covers(each, host, port || usualPort))) return undefined
+  const exceptions = (variableIn(env, 'no_proxy') ?? '')
+    .split(',')
+    .map(each => each.trim().toLowerCase())
+  if (exceptions.some(each => each !== '' && covers(each, host, port || usualPort)))
+    return undefined
   return given.includes('://') ? given : `http://${given}`
 }
 
@@ -24,11 +27,15 @@ function isOwn(host: string): boolean {
   return host === 'localhost' || (isIP(host) === 4 && host.startsWith('127.')) || host === '::1'
 }
 
-/** "*", an address, a network or a name. A name includes its subdomains; a leading dot means the subdomains alone. */
+/**
+ * "*", an address, a network or a name. A name includes its subdomains; a leading dot means the
+ * subdomains alone.
+ */
 function covers(exception: string, host: string, port: string): boolean {
   if (exception === '*') return true
   if (exception.includes('/')) return isWithin(exception, host)
-  const [, name = '', onlyPort] = /^(\[[^\]]*\]|[^:]*|[^[]*:[^[]*:[^[]*?)(?::(\d+))?$/.exec(exception) ?? []
+  const [, name = '', onlyPort] =
+    /^(\[[^\]]*\]|[^:]*|[^[]*:[^[]*:[^[]*?)(?::(\d+))?$/.exec(exception) ?? []
   if (onlyPort !== undefined && onlyPort !== port) return false
   const plain = name.replace(/^\[|\]$/g, '').replace(/^\*\./, '.')
   if (isIP(plain)) return plain === host
@@ -38,7 +45,8 @@ function covers(exception: string, host: string, port: string): boolean {
 
 function isWithin(network: string, host: string): boolean {
   const [address = '', length] = network.split('/')
-  if (isIP(address) === 0 || isIP(host) !== isIP(address) || !/^\d{1,3}$/.test(length ?? '')) return false
+  if (isIP(address) === 0 || isIP(host) !== isIP(address) || !/^\d{1,3}$/.test(length ?? ''))
+    return false
   const kind = isIPv6(address) ? 'ipv6' : 'ipv4'
   if (Number(length) > (kind === 'ipv6' ? 128 : 32)) return false
   const list = new BlockList()

@@ -1,7 +1,9 @@
-// Caches the objects of one kind by list and watch. In: a path, a selection. Out: the objects, and a call on every change. Survives
-// an API server that is away, restarts, or answers 410, 401 or 429, and a watch that goes silent: the last state stays meanwhile.
-// client-node's informer is not used: it stops for good on most errors, and can watch neither metadata nor bookmarks.
-// Objects whose large status is not needed are listed whole and then watched by metadata: only a new generation is fetched.
+// Caches the objects of one kind by list and watch. In: a path, a selection. Out: the objects, and
+// a call on every change. Survives an API server that is away, restarts, or answers 410, 401 or
+// 429, and a watch that goes silent: the last state stays meanwhile. client-node's informer is not
+// used: it stops for good on most errors, and can watch neither metadata nor bookmarks. Objects
+// whose large status is not needed are listed whole and then watched by metadata: only a new
+// generation is fetched.
 import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import type { Labels } from '../model/labels.ts'
@@ -29,9 +31,15 @@ export type InformerOptions<T> = {
   readonly clock: Clock
   readonly path: string
   readonly query?: Readonly<Record<string, string>> // fieldSelector, labelSelector
-  /** The part of the objects that is fetched: all, the metadata, or all but changes without a new generation. */
+  /**
+   * The part of the objects that is fetched: all, the metadata, or all but changes without a new
+   * generation.
+   */
   readonly wanted?: 'whole' | 'metadata' | 'spec'
-  /** Lists are read from etcd, not from the server's cache: needed where a missing object leads to a deletion. */
+  /**
+   * Lists are read from etcd, not from the server's cache: needed where a missing object leads to a
+   * deletion.
+   */
   readonly isConsistent?: boolean
   /** Returns the part of an object that stays in memory. */
   readonly keep?: (object: T) => T
@@ -96,7 +104,9 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    const list = await this.#read(this.#options.wanted === 'metadata' || (this.#options.wanted === 'spec' && this.#isListed))
+    const list = await this.#read(
+      this.#options.wanted === 'metadata' || (this.#options.wanted === 'spec' && this.#isListed),
+    )
     const objects = await this.#completed(list.items)
     this.#objects = new Map(objects.map(object => [object.metadata.uid, this.#kept(object)]))
     this.#resourceVersion = this.#seenVersion = list.resourceVersion
@@ -115,8 +125,10 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
   // After 410 every agent lists again: objects of a known generation are not fetched again.
   async #completed(items: readonly T[]): Promise<readonly T[]> {
     if (this.#options.wanted !== 'spec' || !this.#isListed) return items
-    const isKnown = ({ metadata }: T) => this.#objects.get(metadata.uid)?.metadata.generation === metadata.generation
-    if (items.filter(item => !isKnown(item)).length > fetchesMax) return (await this.#read(false)).items
+    const isKnown = ({ metadata }: T) =>
+      this.#objects.get(metadata.uid)?.metadata.generation === metadata.generation
+    if (items.filter(item => !isKnown(item)).length > fetchesMax)
+      return (await this.#read(false)).items
     const objects: (T | undefined)[] = []
     for (const item of items) objects.push(await this.#wholeOf(item))
     return objects.filter(object => object !== undefined)
@@ -158,7 +170,11 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
   async #take({ type, object }: WatchEvent): Promise<void> {
     if (type === 'ERROR') {
       this.#resourceVersion = undefined // 410 Gone or another error: list again
-      throw new ApiRefusal({ status: object.code ?? 500, said: object.message ?? 'without a reason', path: this.#options.path })
+      throw new ApiRefusal({
+        status: object.code ?? 500,
+        said: object.message ?? 'without a reason',
+        path: this.#options.path,
+      })
     }
     const { resourceVersion, uid } = object.metadata
     const before = this.#objects.get(uid)
@@ -171,17 +187,23 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     if (!isAlike(before, this.#objects.get(uid))) this.#listener()
   }
 
-  /** Fetches the whole object of an event; undefined: it was deleted meanwhile, and that event follows. */
+  /**
+   * Fetches the whole object of an event; undefined: it was deleted meanwhile, and that event
+   * follows.
+   */
   async #wholeOf(partialObject: T): Promise<T | undefined> {
     const { wanted = 'whole', path } = this.#options
     if (wanted !== 'spec') return partialObject
     const { uid, generation, namespace, name } = partialObject.metadata
     const known = this.#objects.get(uid)
-    if (known && known.metadata.generation === generation) return { ...known, metadata: partialObject.metadata }
+    if (known && known.metadata.generation === generation)
+      return { ...known, metadata: partialObject.metadata }
     const within = namespace === undefined ? '' : `namespaces/${namespace}/`
     const one = path.replace(/[^/]+$/, plural => `${within}${plural}/${name}`)
     try {
-      const found = (await readJson(await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)))) as T
+      const found = (await readJson(
+        await this.#get(one, {}, 'application/json', AbortSignal.timeout(30_000)),
+      )) as T
       return found.metadata.uid === uid ? found : undefined
     } catch (error) {
       if (error instanceof ApiRefusal && error.isAbsenceOf(name)) return undefined
@@ -193,7 +215,12 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     return this.#options.keep?.(object) ?? object
   }
 
-  async #get(path: string, query: ListQuery, accept: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #get(
+    path: string,
+    query: ListQuery,
+    accept: string,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const { kube, path: own, query: selection = {} } = this.#options
     const response = await kube({
       path,
@@ -208,13 +235,15 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
   async #backOff(error: unknown): Promise<void> {
     const { clock, random = Math.random } = this.#options
     if (error instanceof ApiRefusal && error.status === 410) this.#forget()
-    if (error instanceof ApiRefusal && error.isFromFuture) this.#resourceVersion = this.#seenVersion = undefined
+    if (error instanceof ApiRefusal && error.isFromFuture)
+      this.#resourceVersion = this.#seenVersion = undefined
     this.#options.onState?.('failed', error instanceof Error ? error.message : String(error))
     const waitMs = waitMsAfter(error, this.#failures++, random())
     await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
   }
 
-  // The server answers, so the first list follows at once. If 410 repeats, the delay grows: lists are expensive.
+  // The server answers, so the first list follows at once. If 410 repeats, the delay grows: lists
+  // are expensive.
   #forget(): void {
     this.#resourceVersion = undefined
     if (!this.#isGone) this.#failures = 0
@@ -232,5 +261,10 @@ function isAlike(a: KubeObject | undefined, b: KubeObject | undefined): boolean 
 }
 
 function withoutVersion(object: KubeObject | undefined): unknown {
-  return object && { ...object, metadata: { ...object.metadata, resourceVersion: undefined, managedFields: undefined } }
+  return (
+    object && {
+      ...object,
+      metadata: { ...object.metadata, resourceVersion: undefined, managedFields: undefined },
+    }
+  )
 }

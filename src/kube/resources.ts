@@ -14,11 +14,17 @@ export function objectPath(api: Api, group: string, { namespace, name }: Resourc
 }
 
 /** The group of the kind, and the name of its resource. */
-export function resourceOf(api: Api, group: string): { readonly group: string; readonly resource: string } {
+export function resourceOf(
+  api: Api,
+  group: string,
+): { readonly group: string; readonly resource: string } {
   return { group: root(api, group).split('/')[2] ?? '', resource: plural(api) }
 }
 
-/** The kind in the gateway's paths: packetcaptures, captures.retina.sh, packetcaptureconfigs.networking.packet.io. */
+/**
+ * The kind in the gateway's paths: packetcaptures, captures.retina.sh,
+ * packetcaptureconfigs.networking.packet.io.
+ */
 export function pathSegmentOf(api: Api): string {
   return api === 'PacketCapture' ? plural(api) : `${plural(api)}.${resourceOf(api, '').group}`
 }

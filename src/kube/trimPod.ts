@@ -9,6 +9,10 @@ export function trimPod({ metadata, spec, status }: Pod & KubeObject): Pod & Kub
   const { phase, podIP, podIPs } = status ?? {}
   // JSON drops undefined fields.
   return JSON.parse(
-    JSON.stringify({ metadata: kept, spec: { nodeName, hostNetwork, serviceAccountName }, status: { phase, podIP, podIPs } }),
+    JSON.stringify({
+      metadata: kept,
+      spec: { nodeName, hostNetwork, serviceAccountName },
+      status: { phase, podIP, podIPs },
+    }),
   )
 }

@@ -11,7 +11,13 @@ export type WatchEvent = {
   readonly object: WatchedObject & { readonly code?: number; readonly message?: string }
 }
 
-type WatchedObject = { readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string } }
+type WatchedObject = {
+  readonly metadata: {
+    readonly name: string
+    readonly uid: string
+    readonly resourceVersion: string
+  }
+}
 
 export type WatchStreamOptions = {
   readonly path: string
@@ -25,13 +31,20 @@ export class SilentWatch extends ExpectedError {
   override readonly name: string = 'SilentWatch'
 }
 
-export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptions): AsyncGenerator<WatchEvent> {
+export async function* watchStream({
+  path,
+  open,
+  silentMsMax,
+}: WatchStreamOptions): AsyncGenerator<WatchEvent> {
   const startedMs = performance.now()
   const idle = new AbortController()
   const timer = setTimeout(() => idle.abort(), silentMsMax)
   let hasEvent = false
   try {
-    const lines = createInterface({ input: await open(idle.signal), crlfDelay: Number.POSITIVE_INFINITY })
+    const lines = createInterface({
+      input: await open(idle.signal),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })
     lines.on('error', () => {}) // the loop throws the error; without a listener an error after the loop would end the process
     for await (const line of lines) {
       timer.refresh()
@@ -40,10 +53,13 @@ export async function* watchStream({ path, open, silentMsMax }: WatchStreamOptio
     }
   } catch (error) {
     if (!idle.signal.aborted) throw error
-    throw new SilentWatch(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, { cause: error })
+    throw new SilentWatch(`Cannot watch ${path}: nothing was heard for ${silentMsMax} ms`, {
+      cause: error,
+    })
   } finally {
     clearTimeout(timer)
     idle.abort() // closes the connection if the caller stopped reading
   }
-  if (!hasEvent && performance.now() - startedMs < shortWatchMs) throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
+  if (!hasEvent && performance.now() - startedMs < shortWatchMs)
+    throw new ExpectedError(`Cannot watch ${path}: it ended at once`)
 }

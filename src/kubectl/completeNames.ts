@@ -2,29 +2,50 @@
 // form: one a line with its description after a tab, and last a directive. A cluster that does not
 // answer gives no names, because a shell shows no error here.
 import type { Command } from 'commander'
-import { type Candidate, type Completion, completionCandidates, type NameKind, starting } from '../cmd/completionCandidates.ts'
+import {
+  type Candidate,
+  type Completion,
+  completionCandidates,
+  type NameKind,
+  starting,
+} from '../cmd/completionCandidates.ts'
 
 const directives = { files: ':0', nothing: ':4' } as const // cobra's: complete files, or nothing
 
 export async function printCompletions(program: Command, words: readonly string[]): Promise<void> {
   const completion = completionCandidates(program, words)
-  const candidates = [...completion.candidates, ...starting(await namesFor(completion).catch(() => []), words.at(-1) ?? '')]
+  const candidates = [
+    ...completion.candidates,
+    ...starting(await namesFor(completion).catch(() => []), words.at(-1) ?? ''),
+  ]
   const lines = candidates.map(({ text, about }) => (about ? `${text}\t${about}` : text))
-  process.stdout.write(`${[...lines, completion.isFile ? directives.files : directives.nothing].join('\n')}\n`)
+  process.stdout.write(
+    `${[...lines, completion.isFile ? directives.files : directives.nothing].join('\n')}\n`,
+  )
 }
 
 async function namesFor({ names }: Completion): Promise<Candidate[]> {
   if (!names) return []
   const { kind, prefix, options } = names
-  return (await namesOf(kind, options)).map(candidate => ({ ...candidate, text: `${prefix}${candidate.text}` }))
+  return (await namesOf(kind, options)).map(candidate => ({
+    ...candidate,
+    text: `${prefix}${candidate.text}`,
+  }))
 }
 
 type Item = {
   readonly metadata: { readonly name: string }
-  readonly status?: { readonly state?: string; readonly phase?: string; readonly files?: readonly { readonly node: string }[] }
+  readonly status?: {
+    readonly state?: string
+    readonly phase?: string
+    readonly files?: readonly { readonly node: string }[]
+  }
 }
 
-async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>): Promise<Candidate[]> {
+async function namesOf(
+  kind: NameKind,
+  options: Readonly<Record<string, string>>,
+): Promise<Candidate[]> {
   if (kind === 'context') {
     const { contextNames } = await import('../kube/connect.ts')
     return (await contextNames(options.kubeconfig)).map(text => ({ text }))
@@ -40,9 +61,14 @@ async function namesOf(kind: NameKind, options: Readonly<Record<string, string>>
     namespace: '/api/v1/namespaces',
     node: capturesPath(session, session.namespace), // nodes that have files: needs no right on nodes
   }[kind]
-  const { items } = await request<{ readonly items: readonly Item[] }>(session.kube, { path, what: `list names of ${kind}` })
+  const { items } = await request<{ readonly items: readonly Item[] }>(session.kube, {
+    path,
+    what: `list names of ${kind}`,
+  })
   if (kind === 'node')
-    return [...new Set(items.flatMap(({ status }) => status?.files ?? []).map(({ node }) => node))].map(text => ({ text }))
+    return [
+      ...new Set(items.flatMap(({ status }) => status?.files ?? []).map(({ node }) => node)),
+    ].map(text => ({ text }))
   return items.map(({ metadata, status }) => {
     const about = status?.state ?? status?.phase
     return { text: metadata.name, ...(about !== undefined && { about }) }

@@ -1,10 +1,15 @@
-// Applies the CEL rules of a schema as an API server does. In: a schema and a value. Out: the rules that fail, with their paths.
+// Applies the CEL rules of a schema as an API server does. In: a schema and a value. Out: the rules
+// that fail, with their paths.
 import { EvaluationError, parse } from '@marcbachmann/cel-js'
 import type { Schema } from './schema.ts'
 
 export type BrokenRule = { readonly path: readonly (string | number)[]; readonly message: string }
 
-export function brokenRules(schema: Schema, value: unknown, path: readonly (string | number)[] = []): BrokenRule[] {
+export function brokenRules(
+  schema: Schema,
+  value: unknown,
+  path: readonly (string | number)[] = [],
+): BrokenRule[] {
   if (value === undefined || value === null) return []
   const here = (schema['x-kubernetes-validations'] ?? [])
     .filter(({ rule }) => !holds(rule, value))
@@ -13,7 +18,9 @@ export function brokenRules(schema: Schema, value: unknown, path: readonly (stri
       message: `${found(value)}${message}`,
     }))
   const items =
-    Array.isArray(value) && schema.items ? value.flatMap((item, index) => brokenRules(schema.items as Schema, item, [...path, index])) : []
+    Array.isArray(value) && schema.items
+      ? value.flatMap((item, index) => brokenRules(schema.items as Schema, item, [...path, index]))
+      : []
   const fields = Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
     brokenRules(inner, (value as Record<string, unknown>)[name], [...path, name]),
   )

@@ -1,4 +1,5 @@
-// A hint for a mistyped name, as text to append to a message: the closest known name, or all known names if none is close.
+// A hint for a mistyped name, as text to append to a message: the closest known name, or all known
+// names if none is close.
 export function didYouMean(name: string, known: readonly string[]): string {
   const [closest] = known
     .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
@@ -14,7 +15,13 @@ function distance(a: string, b: string): number {
   const last = [...a].reduce((above, letter, row) => {
     const next = [row + 1]
     for (const [column, other] of [...b].entries()) {
-      next.push(Math.min((above[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1, (above[column] ?? 0) + (letter === other ? 0 : 1)))
+      next.push(
+        Math.min(
+          (above[column + 1] ?? 0) + 1,
+          (next[column] ?? 0) + 1,
+          (above[column] ?? 0) + (letter === other ? 0 : 1),
+        ),
+      )
     }
     return next
   }, first)

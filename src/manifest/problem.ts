@@ -35,7 +35,15 @@ export function showPath(path: Path): string {
 }
 
 /** The path and the message of a validator's error. */
-export function explainError({ keyword, instancePath, params, data, parentSchema, propertyName, schema }: ErrorObject): {
+export function explainError({
+  keyword,
+  instancePath,
+  params,
+  data,
+  parentSchema,
+  propertyName,
+  schema,
+}: ErrorObject): {
   readonly path: Path
   readonly message: string
 } {
@@ -49,11 +57,16 @@ export function explainError({ keyword, instancePath, params, data, parentSchema
     const known = Object.keys((parentSchema as { properties?: object }).properties ?? {})
     return { path: [...path, name], message: `unknown field${didYouMean(name, known)}` }
   }
-  if (keyword === 'required') return { path: [...path, String(params.missingProperty)], message: 'found nothing, expected this field' }
+  if (keyword === 'required')
+    return {
+      path: [...path, String(params.missingProperty)],
+      message: 'found nothing, expected this field',
+    }
   if (keyword === 'propertyNames' || propertyName !== undefined)
     return {
       path: [...path, String(propertyName ?? params.propertyName)],
-      message: 'this is no valid key, expected letters, digits, "-", "_" and ".", with an optional DNS name and "/" before',
+      message:
+        'this is no valid key, expected letters, digits, "-", "_" and ".", with an optional DNS name and "/" before',
     }
   return {
     path,
@@ -61,7 +74,11 @@ export function explainError({ keyword, instancePath, params, data, parentSchema
   }
 }
 
-function expectation(keyword: string, schema: unknown, parent: { readonly description?: string; readonly type?: unknown }): string {
+function expectation(
+  keyword: string,
+  schema: unknown,
+  parent: { readonly description?: string; readonly type?: unknown },
+): string {
   switch (keyword) {
     case 'type':
       return Array.isArray(schema)

@@ -1,5 +1,6 @@
-// The schemas of manifests. In: crds/packetcapture.yaml and the schema files beside this one. Out: for each kind, a JSON schema and its
-// validator. Refuses unknown fields wherever the schema names its fields.
+// The schemas of manifests. In: crds/packetcapture.yaml and the schema files beside this one. Out:
+// for each kind, a JSON schema and its validator. Refuses unknown fields wherever the schema names
+// its fields.
 import { readFileSync } from 'node:fs'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parse } from 'yaml'
@@ -30,7 +31,10 @@ export type KnownKind = {
 
 const calico = 'projectcalico.org/v3'
 const metadata = read('./metadata.schema.yaml') as Schema
-const ajv = new Ajv({ allErrors: true, strict: false, verbose: true }).addFormat('date-time', isTime)
+const ajv = new Ajv({ allErrors: true, strict: false, verbose: true }).addFormat(
+  'date-time',
+  isTime,
+)
 
 export const kinds: readonly KnownKind[] = [
   known('PacketCapture', calico, describedIn('packetcapture.yaml')),
@@ -45,7 +49,8 @@ export function otherKinds(): KnownKind[] {
 
 /** Fills in the schema's defaults for missing fields, in a copy of the value. */
 export function withDefaults(schema: Schema, value: unknown): unknown {
-  if (Array.isArray(value)) return schema.items ? value.map(item => withDefaults(schema.items as Schema, item)) : value
+  if (Array.isArray(value))
+    return schema.items ? value.map(item => withDefaults(schema.items as Schema, item)) : value
   if (typeof value !== 'object' || value === null || !schema.properties) return value
   const given = Object.entries(schema.properties).flatMap(([name, inner]): [string, unknown][] => {
     const found = (value as Record<string, unknown>)[name] ?? inner.default
@@ -55,7 +60,9 @@ export function withDefaults(schema: Schema, value: unknown): unknown {
 }
 
 function describedIn(file: string): Schema {
-  const crd = read(`../../crds/${file}`) as { spec: { versions: { schema: { openAPIV3Schema: Schema } }[] } }
+  const crd = read(`../../crds/${file}`) as {
+    spec: { versions: { schema: { openAPIV3Schema: Schema } }[] }
+  }
   return crd.spec.versions[0]?.schema.openAPIV3Schema ?? {}
 }
 
@@ -65,9 +72,17 @@ function known(kind: KnownKind['kind'], apiVersion: string, described: Schema): 
   return { kind, apiVersion, schema, validate: ajv.compile(closed) }
 }
 
-// Kubernetes prunes unknown fields; here they are refused by name. Also translates int-or-string and drops integer formats.
+// Kubernetes prunes unknown fields; here they are refused by name. Also translates int-or-string
+// and drops integer formats.
 function closeOff(schema: Schema): object {
-  const { format, properties, items, additionalProperties, 'x-kubernetes-int-or-string': isEither, ...rest } = schema
+  const {
+    format,
+    properties,
+    items,
+    additionalProperties,
+    'x-kubernetes-int-or-string': isEither,
+    ...rest
+  } = schema
   const types = isEither ? { type: ['integer', 'string'] } : {}
   return {
     ...rest,
@@ -75,10 +90,14 @@ function closeOff(schema: Schema): object {
     ...(format === 'date-time' && { format }),
     ...(items && { items: closeOff(items) }),
     ...(properties && {
-      properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, closeOff(inner)])),
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, inner]) => [name, closeOff(inner)]),
+      ),
       additionalProperties: false,
     }),
-    ...(typeof additionalProperties === 'object' && { additionalProperties: closeOff(additionalProperties) }),
+    ...(typeof additionalProperties === 'object' && {
+      additionalProperties: closeOff(additionalProperties),
+    }),
   }
 }
 

@@ -1,14 +1,20 @@
-// The actual state of this node: its open taps, and what it holds of each capture. Plain data, made by src/tap and src/files;
-// read by src/core to decide and to report.
+// The actual state of this node: its open taps, and what it holds of each capture. Plain data, made
+// by src/tap and src/files; read by src/core to decide and to report.
 import type { ArtifactResult } from './artifact.ts'
 import type { Vantage } from './capture.ts'
 import type { ProblemReason } from './codes.ts'
 import type { ActualTap } from './tap.ts'
 
-/** A stretch of time in which an endpoint's packets could not be seen. `toMs` is missing while it lasts. */
+/**
+ * A stretch of time in which an endpoint's packets could not be seen. `toMs` is missing while it
+ * lasts.
+ */
 export type Gap = { readonly fromMs: number; readonly toMs?: number; readonly reason: string }
 
-/** One row per endpoint name and capture, kept after its tap closed and across restarts. Counts never go backwards. */
+/**
+ * One row per endpoint name and capture, kept after its tap closed and across restarts. Counts
+ * never go backwards.
+ */
 export type ActualEndpoint = {
   readonly name: string // endpoint name: the pod
   readonly uid: string
@@ -28,9 +34,16 @@ export type ActualEndpoint = {
 }
 
 /** A limit that was reached, with its value then: raising the limit resumes the capture. */
-export type LimitHit = { readonly kind: 'packets' | 'bytes'; readonly limit: number; readonly atMs: number }
+export type LimitHit = {
+  readonly kind: 'packets' | 'bytes'
+  readonly limit: number
+  readonly atMs: number
+}
 
-/** The node stopped the capture for want of disk. It ends with a newer generation, or when a deletion has made room. */
+/**
+ * The node stopped the capture for want of disk. It ends with a newer generation, or when a
+ * deletion has made room.
+ */
 export type Halt = {
   readonly generation: number
   readonly reason: Extract<ProblemReason, 'DiskBudget' | 'DiskFloor'>

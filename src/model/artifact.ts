@@ -1,12 +1,16 @@
-// An artifact: what a node makes of a capture's files once the capture is over there, one archive or one merged file. Plain data:
-// the artifact that a spec asks for, and the result. src/api reads the spec, src/artifacts makes it, src/core reports the result.
+// An artifact: what a node makes of a capture's files once the capture is over there, one archive
+// or one merged file. Plain data: the artifact that a spec asks for, and the result. src/api reads
+// the spec, src/artifacts makes it, src/core reports the result.
 
 import { doubledMs } from './backoff.ts'
 
 /** The artifact that a capture asks for. Each kind has one maker in src/artifacts. */
 export type Artifact = SingleFile | RetinaArchive
 
-/** All packets of the capture on the node in the order of time: {directory}/{name}-{start}.pcap or .txt; stdout: in the log. */
+/**
+ * All packets of the capture on the node in the order of time: {directory}/{name}-{start}.pcap or
+ * .txt; stdout: in the log.
+ */
 export type SingleFile = {
   readonly kind: 'SingleFile'
   readonly form: 'pcap' | 'text' | 'stdout'
@@ -14,7 +18,10 @@ export type SingleFile = {
   readonly bytesMax: number
 }
 
-/** A directory on the node. The administrator chose `base`, which may be a symbolic link; no name of `below` may be one. */
+/**
+ * A directory on the node. The administrator chose `base`, which may be a symbolic link; no name of
+ * `below` may be one.
+ */
 export type HostPlace = { readonly base: string; readonly below: readonly string[] }
 
 /** Retina's `<capture>-<node>-<time>UTC.tar.gz`. */
@@ -42,6 +49,12 @@ export const attemptsMax = 6 // the first, and five more
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
 
 /** When a failed artifact is made again; undefined: never. */
-export function retryAtMs({ atMs, error, attempts = attemptsMax }: ArtifactResult): number | undefined {
-  return error === undefined || attempts >= attemptsMax ? undefined : atMs + doubledMs(attempts, retryDelayMs)
+export function retryAtMs({
+  atMs,
+  error,
+  attempts = attemptsMax,
+}: ArtifactResult): number | undefined {
+  return error === undefined || attempts >= attemptsMax
+    ? undefined
+    : atMs + doubledMs(attempts, retryDelayMs)
 }

@@ -1,25 +1,38 @@
-// One accepted capture as an Intent, or a refused one as a Rejection: one shape for every API that selcap serves.
-// Made by src/api from a resource's spec; read by src/core.
+// One accepted capture as an Intent, or a refused one as a Rejection: one shape for every API that
+// selcap serves. Made by src/api from a resource's spec; read by src/core.
 import type { Artifact } from './artifact.ts'
 import type { CaptureRef } from './captureRef.ts'
 import type { Output } from './output.ts'
 import type { Quota } from './quota.ts'
 
-/** When to capture, milliseconds since the epoch. `schedule` are recurring windows inside startMs…endMs. */
+/**
+ * When to capture, milliseconds since the epoch. `schedule` are recurring windows inside
+ * startMs…endMs.
+ */
 export type Window = {
   readonly startMs?: number
   readonly endMs?: number
-  readonly schedule?: { readonly cron: string; readonly timeZone: string; readonly durationMs: number }
+  readonly schedule?: {
+    readonly cron: string
+    readonly timeZone: string
+    readonly durationMs: number
+  }
 }
 
-/** Per node and capture; reaching one finishes the capture on this node. Bytes are record bytes on disk (record headers included, file headers not). */
+/**
+ * Per node and capture; reaching one finishes the capture on this node. Bytes are record bytes on
+ * disk (record headers included, file headers not).
+ */
 export type Limits = {
   readonly durationMs?: number
   readonly packets?: number
   readonly bytes?: number
 }
 
-/** From the spec, else the node's defaults, bounded by the node's limits. `filesMax` counts rotated files; the active one is extra. */
+/**
+ * From the spec, else the node's defaults, bounded by the node's limits. `filesMax` counts rotated
+ * files; the active one is extra.
+ */
 export type Rotation = {
   readonly fileBytesMax: number
   readonly fileAgeMsMax: number
@@ -30,14 +43,20 @@ export type Payload = 'Full' | 'Headers'
 export type Format = 'pcap' | 'pcapng'
 export type Vantage = 'HostVeth' | 'PodNetns'
 
-/** Whose packets a capture may hold: pods of these namespaces, or interfaces of the node itself (missing: all of them). */
+/**
+ * Whose packets a capture may hold: pods of these namespaces, or interfaces of the node itself
+ * (missing: all of them).
+ */
 export type Scope =
   | { readonly kind: 'Namespaces'; readonly names: readonly string[] }
   | { readonly kind: 'Host'; readonly interfaces?: readonly string[] }
 
 type NamedCapture = { readonly namespace: string; readonly name: string }
 
-/** One accepted capture. `matches` is the compiled selector; `filter` a pcap expression, '' for everything. */
+/**
+ * One accepted capture. `matches` is the compiled selector; `filter` a pcap expression, '' for
+ * everything.
+ */
 export type Intent = {
   readonly ok: true
   readonly capture: CaptureRef
@@ -66,7 +85,10 @@ export type Intent = {
 
 export const snapLengthMax = 262_144
 
-/** The longest record or block with its header, in files and streams. A greater length marks a torn file. */
+/**
+ * The longest record or block with its header, in files and streams. A greater length marks a torn
+ * file.
+ */
 export const recordBytesMax = 4 * snapLengthMax
 
 /** One refused capture. It becomes that capture's state Error and affects no other capture. */
@@ -78,6 +100,9 @@ export type Rejection = {
   readonly message: string
 }
 
-export function rejectionOf({ capture, key, generation }: Omit<Rejection, 'ok' | 'message'>, message: string): Rejection {
+export function rejectionOf(
+  { capture, key, generation }: Omit<Rejection, 'ok' | 'message'>,
+  message: string,
+): Rejection {
   return { ok: false, capture, key, generation, message }
 }

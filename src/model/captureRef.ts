@@ -1,7 +1,10 @@
-// The identity of a resource that asks for a capture, and the kinds of such resources. Imports nothing, so that every other
-// type of the model may name a capture.
+// The identity of a resource that asks for a capture, and the kinds of such resources. Imports
+// nothing, so that every other type of the model may name a capture.
 
-/** The kinds of resource that ask for captures: PacketCapture, Retina's Capture, PacketCaptureConfig. */
+/**
+ * The kinds of resource that ask for captures: PacketCapture, Retina's Capture,
+ * PacketCaptureConfig.
+ */
 export const apis = ['PacketCapture', 'Capture', 'PacketCaptureConfig'] as const
 export type Api = (typeof apis)[number]
 
@@ -26,8 +29,8 @@ export type CaptureRef = {
 }
 
 /**
- * The key of a capture in every map, and its directory under captureDir. A namespace has no dot in its name, so the keys of
- * captures of different kinds never collide.
+ * The key of a capture in every map, and its directory under captureDir. A namespace has no dot in
+ * its name, so the keys of captures of different kinds never collide.
  */
 export function captureKey({
   api = 'PacketCapture',

@@ -1,6 +1,6 @@
-// The table of every code and reason that a user, a script or an alert reads: each family once, each code with its meaning.
-// In: nothing. Out: data, and one type a family, so that a code that is not in the table does not compile.
-// docs/errors.md has the same rows, and a test compares both.
+// The table of every code and reason that a user, a script or an alert reads: each family once,
+// each code with its meaning. In: nothing. Out: data, and one type a family, so that a code that is
+// not in the table does not compile. docs/errors.md has the same rows, and a test compares both.
 
 type Meanings = Readonly<Record<string, string>>
 
@@ -43,7 +43,10 @@ export const gatewayRefusals = {
 } as const satisfies Meanings
 export type GatewayRefusal = keyof typeof gatewayRefusals
 
-/** What is wrong with a capture that may go on, the gravest first: the condition Degraded takes the first one found. */
+/**
+ * What is wrong with a capture that may go on, the gravest first: the condition Degraded takes the
+ * first one found.
+ */
 export const problemMeanings = {
   DiskFloor: 'free disk space fell below `captureDiskFreePercentMin`',
   DiskBudget: 'capture files used up `captureDiskBytesMax`',
@@ -104,7 +107,10 @@ export const packetCaptureConfigEvents = {
   FileDeleted: 'the node deleted an old file, as `maxCaptureFiles` says',
 } as const satisfies Meanings
 
-/** Reasons of the conditions `complete` and `error` of a Retina Capture, and of the Events that tell of them. */
+/**
+ * Reasons of the conditions `complete` and `error` of a Retina Capture, and of the Events that tell
+ * of them.
+ */
 export const retinaReasons = {
   JobsInProgress: 'some nodes have no archive yet',
   JobsCompleted: 'every node has its archive',
@@ -155,7 +161,8 @@ export type ExitReason = keyof typeof exitCodes
 
 export const exitMeanings: Readonly<Record<ExitReason, string>> = {
   failed: 'the API server or the gateway cannot be reached, or refused for another reason',
-  usage: 'wrong usage, or a capture that would be refused: a selector that does not parse, for example',
+  usage:
+    'wrong usage, or a capture that would be refused: a selector that does not parse, for example',
   notFound: 'no capture, pod, deployment or service of that name',
   notAllowed: 'the right is missing; the message names it',
   conflict: 'it exists already, or is still capturing',

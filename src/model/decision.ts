@@ -1,5 +1,6 @@
-// The decision of one turn, as plain data: the actions, when the next turn is due, and the phase of each capture.
-// Made by src/engine/evaluate.ts; applied by the engine, logged by src/engine/turnLog.ts, reported by src/core/status.
+// The decision of one turn, as plain data: the actions, when the next turn is due, and the phase of
+// each capture. Made by src/engine/evaluate.ts; applied by the engine, logged by
+// src/engine/turnLog.ts, reported by src/core/status.
 
 import type { ActualCapture, Halt } from './actualState.ts'
 import type { Artifact } from './artifact.ts'
@@ -10,7 +11,10 @@ import type { Action, FilterSpec } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */
 export type Refusal = {
-  readonly reason: Extract<ProblemReason, 'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'>
+  readonly reason: Extract<
+    ProblemReason,
+    'EndpointsMax' | 'RingBudget' | 'DiskBudget' | 'DiskFloor'
+  >
   readonly message: string
 }
 
@@ -20,7 +24,12 @@ export type Phase =
   | { readonly kind: 'Scheduled'; readonly opensAtMs: number; readonly isPreparing: boolean } // before its window, or between two
   | { readonly kind: 'Held'; readonly message: string } // its window is open, and this node has no pass
   | { readonly kind: 'Open'; readonly closesAtMs: number } // Infinity: it never closes
-  | { readonly kind: 'Finished'; readonly cause: 'window' | 'limit'; readonly atMs: number; readonly message: string }
+  | {
+      readonly kind: 'Finished'
+      readonly cause: 'window' | 'limit'
+      readonly atMs: number
+      readonly message: string
+    }
   | { readonly kind: 'Halted'; readonly halt: Halt }
 
 /** The endpoints that a capture matches on this node, and how many it does not. */

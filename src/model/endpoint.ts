@@ -1,5 +1,6 @@
-// An endpoint: a network interface of a pod or of the node whose packets can be captured.
-// Made by src/core/endpoint from WorkloadEndpoint documents and pods; read by src/core/match.ts and the stages after it.
+// An endpoint: a network interface of a pod or of the node whose packets can be captured. Made by
+// src/core/endpoint from WorkloadEndpoint documents and pods; read by src/core/match.ts and the
+// stages after it.
 
 export type Endpoint = {
   readonly namespace: string // '' of the node's own interfaces

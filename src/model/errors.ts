@@ -4,7 +4,10 @@
 
 import { type ExitReason, exitCodes, type StreamRefusal, type TapErrorCode } from './codes.ts'
 
-/** A failure that the program handles: what a cluster, a store, a disk or a user may bring about. Its message is for people. */
+/**
+ * A failure that the program handles: what a cluster, a store, a disk or a user may bring about.
+ * Its message is for people.
+ */
 export class ExpectedError extends Error {
   override readonly name: string = 'ExpectedError'
 }
@@ -31,7 +34,10 @@ export class StreamError extends ExpectedError {
   }
 }
 
-/** A command that did not do what it was asked for: printed without a stack, with an exit code for scripts. */
+/**
+ * A command that did not do what it was asked for: printed without a stack, with an exit code for
+ * scripts.
+ */
 export class CommandFailure extends ExpectedError {
   override readonly name = 'CommandFailure'
   readonly exitCode: number

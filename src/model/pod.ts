@@ -10,6 +10,14 @@ export type Pod = {
     readonly annotations?: Labels
     readonly deletionTimestamp?: string
   }
-  readonly spec: { readonly nodeName?: string; readonly hostNetwork?: boolean; readonly serviceAccountName?: string }
-  readonly status?: { readonly phase?: string; readonly podIP?: string; readonly podIPs?: readonly { readonly ip: string }[] }
+  readonly spec: {
+    readonly nodeName?: string
+    readonly hostNetwork?: boolean
+    readonly serviceAccountName?: string
+  }
+  readonly status?: {
+    readonly phase?: string
+    readonly podIP?: string
+    readonly podIPs?: readonly { readonly ip: string }[]
+  }
 }

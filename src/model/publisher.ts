@@ -1,4 +1,5 @@
-// The interface of what publishes a node's report: a status directory or the API server (src/publish).
+// The interface of what publishes a node's report: a status directory or the API server
+// (src/publish).
 
 import type { CaptureStatusElement } from './status.ts'
 import type { World } from './world.ts'

@@ -1,4 +1,5 @@
-// The node's configuration, by Felix's names. Read by src/config/readSettings.ts from FELIX_… variables and a file.
+// The node's configuration, by Felix's names. Read by src/config/readSettings.ts from FELIX_…
+// variables and a file.
 import { ports } from './wellKnown.ts'
 
 export type Settings = {

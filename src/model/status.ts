@@ -1,9 +1,15 @@
 // The status of a PacketCapture as its schema describes it, and what a node reports towards it.
-// Times are RFC 3339 with milliseconds, in UTC. Made by src/core/status; published by src/publish; printed by src/api/packetcapture/printerColumns.ts.
+// Times are RFC 3339 with milliseconds, in UTC. Made by src/core/status; published by src/publish;
+// printed by src/api/packetcapture/printerColumns.ts.
 import type { Vantage } from './capture.ts'
 import type { DegradedReason, ProblemReason, ReadyReason } from './codes.ts'
 
-export type CaptureStateName = 'Scheduled' | 'WaitingForTraffic' | 'Capturing' | 'Finished' | 'Error'
+export type CaptureStateName =
+  | 'Scheduled'
+  | 'WaitingForTraffic'
+  | 'Capturing'
+  | 'Finished'
+  | 'Error'
 
 export type GapStatus = { readonly from: string; readonly to?: string; readonly reason: string }
 
@@ -53,13 +59,27 @@ export type ArtifactStatus = {
   readonly removed?: boolean // from the node, after all files were uploaded
 }
 
-/** `wording`: the message without its counts, if it has any; only in the process that wrote it, never published. */
-export type Problem = { readonly reason: ProblemReason; readonly message: string; readonly wording?: string }
+/**
+ * `wording`: the message without its counts, if it has any; only in the process that wrote it,
+ * never published.
+ */
+export type Problem = {
+  readonly reason: ProblemReason
+  readonly message: string
+  readonly wording?: string
+}
 
 /** A capture with a limit of tries has no open tap yet. `isGivenUp`: the limit is reached. */
-export type RetryState = { readonly tries: number; readonly isGivenUp: boolean; readonly message: string }
+export type RetryState = {
+  readonly tries: number
+  readonly isGivenUp: boolean
+  readonly message: string
+}
 
-/** What a node reports of one capture: its element of status.files, and what the fold needs beside it. */
+/**
+ * What a node reports of one capture: its element of status.files, and what the fold needs beside
+ * it.
+ */
 export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node

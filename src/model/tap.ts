@@ -1,12 +1,14 @@
-// A tap: one capture on one endpoint's interface. TapSpec is the desired tap as data, ActualTap what became of it.
+// A tap: one capture on one endpoint's interface. TapSpec is the desired tap as data, ActualTap
+// what became of it.
 import type { Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
 import type { CaptureRef } from './captureRef.ts'
 import type { CloseReason } from './codes.ts'
 import type { TapWindow } from './tapWindow.ts'
 
 /**
- * The longest program of a filter. `most`: of a user's filter. `long`: of one made from an administrator's list of addresses;
- * if the kernel refuses it, the reader thread applies it to each packet.
+ * The longest program of a filter. `most`: of a user's filter. `long`: of one made from an
+ * administrator's list of addresses; if the kernel refuses it, the reader thread applies it to each
+ * packet.
  */
 export const filterInstructions = { most: 1_500, long: 16_384 } as const
 
@@ -17,7 +19,10 @@ export function filterOf({ filter, filterInstructionsMax: most }: FilterSpec): F
   return most === undefined ? { filter } : { filter, filterInstructionsMax: most }
 }
 
-/** The same text may be too long under one limit and not under another. A filter's text holds no NUL. */
+/**
+ * The same text may be too long under one limit and not under another. A filter's text holds no
+ * NUL.
+ */
 export function filterKey({ filter, filterInstructionsMax: most }: FilterSpec): string {
   return most === undefined ? filter : `${most}\0${filter}`
 }
@@ -26,7 +31,12 @@ export type TapSpec = FilterSpec & {
   readonly id: string // tapId(capture key, endpoint name)
   readonly capture: CaptureRef
   readonly captureKey: string
-  readonly endpoint: { readonly namespace: string; readonly name: string; readonly uid: string; readonly addresses: readonly string[] }
+  readonly endpoint: {
+    readonly namespace: string
+    readonly name: string
+    readonly uid: string
+    readonly addresses: readonly string[]
+  }
   readonly interfaceName: string | undefined // as derived; undefined: src/netdev finds it by address
   readonly vantage: Vantage | 'Auto'
   readonly snapLength: number

@@ -10,7 +10,12 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** At most `charactersMax` UTF-16 units. A cut text ends in an ellipsis, and no surrogate pair is split. */
+/**
+ * At most `charactersMax` UTF-16 units. A cut text ends in an ellipsis, and no surrogate pair is
+ * split.
+ */
 export function truncateText(text: string, charactersMax: number): string {
-  return text.length <= charactersMax ? text.toWellFormed() : `${text.slice(0, charactersMax - 1).toWellFormed()}…`
+  return text.length <= charactersMax
+    ? text.toWellFormed()
+    : `${text.slice(0, charactersMax - 1).toWellFormed()}…`
 }

@@ -1,4 +1,5 @@
-// Points in time as the whole program writes them: milliseconds since the epoch, and RFC 3339 for people. Pure.
+// Points in time as the whole program writes them: milliseconds since the epoch, and RFC 3339 for
+// people. Pure.
 
 /** A time that does not come. */
 export const never = Number.POSITIVE_INFINITY

@@ -1,5 +1,5 @@
-// The interface by which live streams follow the engine's turns: which taps a capture has now, and when that may have changed.
-// Implemented by src/engine/engine.ts; used by src/stream.
+// The interface by which live streams follow the engine's turns: which taps a capture has now, and
+// when that may have changed. Implemented by src/engine/engine.ts; used by src/stream.
 import type { CaptureRef } from './captureRef.ts'
 import type { TapSpec } from './tap.ts'
 
@@ -7,7 +7,10 @@ import type { TapSpec } from './tap.ts'
 export type OpenCapture = { readonly capture: CaptureRef; readonly specs: readonly TapSpec[] }
 
 export interface TurnListener {
-  /** Before a turn opens taps. `ringBytes`: of all files' rings afterwards. The turn continues when it resolves. */
+  /**
+   * Before a turn opens taps. `ringBytes`: of all files' rings afterwards. The turn continues when
+   * it resolves.
+   */
   opening?(ringBytes: number): Promise<void>
   /** After a turn has opened and closed its taps. */
   turned?(): void

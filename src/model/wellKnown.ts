@@ -1,6 +1,10 @@
-// Names and numbers that the programs, the manifests in daemonset/ and the API server must agree on, each written once.
+// Names and numbers that the programs, the manifests in daemonset/ and the API server must agree
+// on, each written once.
 
-/** Service accounts. A program's field manager, the source of its Events and its Service have the same name. */
+/**
+ * Service accounts. A program's field manager, the source of its Events and its Service have the
+ * same name.
+ */
 export const accounts = Object.freeze({
   agent: 'selcap-agent',
   controller: 'selcap-controller',
@@ -22,7 +26,10 @@ export const ports = Object.freeze({
   gateway: 8_443, // HTTPS
 })
 
-/** API groups of PacketCapture: Calico's, or selcap's own beside Calico (daemonset/overlays/own-group). */
+/**
+ * API groups of PacketCapture: Calico's, or selcap's own beside Calico
+ * (daemonset/overlays/own-group).
+ */
 export const captureGroups = Object.freeze({ calico: 'projectcalico.org', own: 'selcap.dev' })
 
 export const annotations = Object.freeze({

@@ -1,5 +1,6 @@
-// A snapshot of everything outside the node's engine: resources and settings, read once at the start of a turn.
-// Made by src/source from manifests or from a cluster; read by src/engine/evaluate.ts.
+// A snapshot of everything outside the node's engine: resources and settings, read once at the
+// start of a turn. Made by src/source from manifests or from a cluster; read by
+// src/engine/evaluate.ts.
 import type { Api } from './captureRef.ts'
 import type { Labels } from './labels.ts'
 import type { Pod } from './pod.ts'
@@ -37,17 +38,32 @@ export type CaptureDocument = PacketCapture | OtherCapture
 
 export type PacketCaptureSpec = {
   readonly selector?: string
-  readonly filters?: readonly { readonly protocol?: string | number; readonly ports?: readonly (string | number)[] }[]
+  readonly filters?: readonly {
+    readonly protocol?: string | number
+    readonly ports?: readonly (string | number)[]
+  }[]
   readonly startTime?: string
   readonly endTime?: string
   readonly expression?: string
-  readonly limits?: { readonly durationSeconds?: number; readonly packets?: number; readonly bytes?: number }
-  readonly rotation?: { readonly maxSizeBytes?: number; readonly seconds?: number; readonly maxFiles?: number }
+  readonly limits?: {
+    readonly durationSeconds?: number
+    readonly packets?: number
+    readonly bytes?: number
+  }
+  readonly rotation?: {
+    readonly maxSizeBytes?: number
+    readonly seconds?: number
+    readonly maxFiles?: number
+  }
   readonly snapLength?: number
   readonly payload?: 'Full' | 'Headers'
   readonly format?: 'pcap' | 'pcapng'
   readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
-  readonly schedule?: { readonly cron: string; readonly timeZone?: string; readonly durationSeconds: number }
+  readonly schedule?: {
+    readonly cron: string
+    readonly timeZone?: string
+    readonly durationSeconds: number
+  }
   readonly ttlSecondsAfterFinished?: number
   readonly output?: Readonly<Record<string, unknown>>
 }

@@ -1,5 +1,6 @@
-// The names of the interfaces in the node's own network namespace, for captures of the host.
-// In: the driver's links and their changes. Out: the present names, and a call when they change. Reads nothing unless it is needed.
+// The names of the interfaces in the node's own network namespace, for captures of the host. In:
+// the driver's links and their changes. Out: the present names, and a call when they change. Reads
+// nothing unless it is needed.
 import type { Driver } from '../driver/driver.ts'
 
 export class HostLinks implements Disposable {
@@ -8,7 +9,11 @@ export class HostLinks implements Disposable {
 
   private constructor() {}
 
-  static async open(driver: Pick<Driver, 'links' | 'watchLinks'>, isNeeded: boolean, onChange: () => void): Promise<HostLinks> {
+  static async open(
+    driver: Pick<Driver, 'links' | 'watchLinks'>,
+    isNeeded: boolean,
+    onChange: () => void,
+  ): Promise<HostLinks> {
     const links = new HostLinks()
     if (!isNeeded) return links
     links.#watch = driver.watchLinks(({ kind, name, index }) => {

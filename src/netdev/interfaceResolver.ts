@@ -4,7 +4,8 @@
 // 1. By the derived name (Calico's), if an interface of this namespace has it.
 // 2. Else by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
 //    its peer is the host's end. Works with any CNI. Reads namespaces only if a spec needs it.
-// Refuses with TapError NO_INTERFACE, also for an address in two namespaces: a capture must not hold another pod's packets.
+// Refuses with TapError NO_INTERFACE, also for an address in two namespaces: a capture must not
+// hold another pod's packets.
 
 import type { Driver, Link } from '../driver/driver.ts'
 import type { Vantage } from '../model/capture.ts'
@@ -33,13 +34,19 @@ export class InterfaceResolver {
 
   async find(wanted: WantedEndpoint): Promise<InterfaceMatch> {
     const derived = (await this.#here()).find(({ name }) => name === wanted.interfaceName)
-    const prefersInside = wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
+    const prefersInside =
+      wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
     if (derived && !prefersInside) return atHost(derived)
     const inside = await this.#byAddress(wanted)
     if (prefersInside) return within(inside)
     const peer = await this.#peerOf(inside)
-    if (wanted.vantage === 'Auto') return peer && peer.kind !== 'netkit' ? atHost(peer) : within(inside)
-    if (!peer) throw refused(wanted, `"${inside.link.name}" in network namespace "${inside.netns}" has its address, but no other end here`)
+    if (wanted.vantage === 'Auto')
+      return peer && peer.kind !== 'netkit' ? atHost(peer) : within(inside)
+    if (!peer)
+      throw refused(
+        wanted,
+        `"${inside.link.name}" in network namespace "${inside.netns}" has its address, but no other end here`,
+      )
     return atHost(peer)
   }
 
@@ -54,15 +61,22 @@ export class InterfaceResolver {
     const [first, second] = scanned.withAddress(addresses)
     if (first && !second) return first
     if (!first) throw refused(wanted, `${describeWanted(wanted)}, ${scanned.summary}`)
-    throw refused(wanted, `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`)
+    throw refused(
+      wanted,
+      `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`,
+    )
   }
 
-  // An index is unique in its namespace only, so both ends must name each other, and no other namespace may name the same end.
+  // An index is unique in its namespace only, so both ends must name each other, and no other
+  // namespace may name the same end.
   async #peerOf({ link }: NamespaceAddresses): Promise<Link | undefined> {
     const claims = (await this.#namespaces.addresses()).claimsOn(link)
     if (claims !== 1) return undefined
     const here = await this.#here()
-    return here.find(({ index, peerIndex, kind }) => index === link.peerIndex && peerIndex === link.index && kind === link.kind)
+    return here.find(
+      ({ index, peerIndex, kind }) =>
+        index === link.peerIndex && peerIndex === link.index && kind === link.kind,
+    )
   }
 }
 
@@ -75,10 +89,20 @@ function within({ link, netns }: NamespaceAddresses): InterfaceMatch {
 }
 
 function refused({ endpoint }: WantedEndpoint, detail: string): TapError {
-  return new TapError('NO_INTERFACE', `Cannot find the interface of endpoint "${endpoint.namespace}/${endpoint.name}": ${detail}`)
+  return new TapError(
+    'NO_INTERFACE',
+    `Cannot find the interface of endpoint "${endpoint.namespace}/${endpoint.name}": ${detail}`,
+  )
 }
 
-function describeWanted({ interfaceName, endpoint: { addresses }, vantage }: WantedEndpoint): string {
-  const name = interfaceName === undefined || vantage === 'PodNetns' ? '' : `found no interface "${interfaceName}", and `
+function describeWanted({
+  interfaceName,
+  endpoint: { addresses },
+  vantage,
+}: WantedEndpoint): string {
+  const name =
+    interfaceName === undefined || vantage === 'PodNetns'
+      ? ''
+      : `found no interface "${interfaceName}", and `
   return `${name}looked for ${addresses.length > 0 ? `address ${addresses.join(', ')}` : 'an address, but the endpoint has none'}`
 }

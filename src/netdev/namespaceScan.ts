@@ -1,6 +1,7 @@
-// Scans every network namespace of a directory (those of the node's pods) for the addresses of its interfaces.
-// In: a driver's links() and the directory. Out: interfaces by address, and a summary for an error message.
-// A namespace that disappears during the scan, or cannot be entered, is left out and counted in the summary.
+// Scans every network namespace of a directory (those of the node's pods) for the addresses of its
+// interfaces. In: a driver's links() and the directory. Out: interfaces by address, and a summary
+// for an error message. A namespace that disappears during the scan, or cannot be entered, is left
+// out and counted in the summary.
 import { readdir, stat } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
@@ -66,11 +67,20 @@ export class ScannedNamespaces {
 
   constructor(found: readonly NamespaceAddresses[], summary: string) {
     const reachable = found.flatMap(inside =>
-      inside.link.addresses.filter(isOwn).map(address => ({ address: normalAddress(address), inside })),
+      inside.link.addresses
+        .filter(isOwn)
+        .map(address => ({ address: normalAddress(address), inside })),
     )
     const byAddress = Map.groupBy(reachable, ({ address }) => address)
-    this.#byAddress = new Map([...byAddress].map(([address, found]) => [address, found.map(({ inside }) => inside)]))
-    this.#claims = new Map([...Map.groupBy(found, ({ link }) => claimAddresses(link))].map(([key, all]) => [key, all.length]))
+    this.#byAddress = new Map(
+      [...byAddress].map(([address, found]) => [address, found.map(({ inside }) => inside)]),
+    )
+    this.#claims = new Map(
+      [...Map.groupBy(found, ({ link }) => claimAddresses(link))].map(([key, all]) => [
+        key,
+        all.length,
+      ]),
+    )
     this.summary = summary
   }
 
@@ -99,13 +109,18 @@ function claimAddresses({ index, peerIndex }: Link): string {
   return `${index} to ${peerIndex}`
 }
 
-/** Files of the directory that are network namespaces, each namespace once, this process's own left out. */
+/**
+ * Files of the directory that are network namespaces, each namespace once, this process's own left
+ * out.
+ */
 async function namespacesIn(directory: string): Promise<readonly string[]> {
   const paths = (await namesIn(directory)).toSorted().map(name => join(directory, name))
   const own = await identity('/proc/self/ns/net')
   const found = await Promise.all(paths.map(async path => ({ path, id: await identity(path) })))
   const others = found.filter(({ id }) => id !== undefined && id !== own)
-  return [...Map.groupBy(others, ({ id }) => id).values()].flatMap(([row]) => (row ? [row.path] : []))
+  return [...Map.groupBy(others, ({ id }) => id).values()].flatMap(([row]) =>
+    row ? [row.path] : [],
+  )
 }
 
 async function namesIn(directory: string): Promise<string[]> {

@@ -1,5 +1,5 @@
-// Makes pcapng blocks and their options, for file headers and live streams.
-// In: a block's type, body and options. Out: bytes, little-endian, times in nanoseconds. Refuses nothing.
+// Makes pcapng blocks and their options, for file headers and live streams. In: a block's type,
+// body and options. Out: bytes, little-endian, times in nanoseconds. Refuses nothing.
 
 import { blockHeaderBytes } from './format.ts'
 

@@ -1,6 +1,6 @@
-// Cuts a pcapng byte stream into whole blocks.
-// In: chunks of any size. Out: blocks; a block is a view of its chunk, or a copy where it arrived in several chunks.
-// Refuses, as a problem, bytes that cannot be a block: the reader cannot find the next block after them.
+// Cuts a pcapng byte stream into whole blocks. In: chunks of any size. Out: blocks; a block is a
+// view of its chunk, or a copy where it arrived in several chunks. Refuses, as a problem, bytes
+// that cannot be a block: the reader cannot find the next block after them.
 import { blockHeaderBytes, blockLengthAt, blockLengthExpected, isBlockLength } from './format.ts'
 
 export type Blocks = { readonly blocks: readonly Buffer[]; readonly problem?: string }
@@ -31,7 +31,10 @@ export class BlockReader {
       }
       at += this.#fill(chunk.subarray(at))
       if (this.#tornBytes < this.#torn.length) return { blocks }
-      const problem = this.#torn.length === blockHeaderBytes ? this.#makeRoom() : sizesDiffer(this.#torn, 0, this.#torn.length)
+      const problem =
+        this.#torn.length === blockHeaderBytes
+          ? this.#makeRoom()
+          : sizesDiffer(this.#torn, 0, this.#torn.length)
       if (problem !== undefined) return { blocks, problem }
       if (this.#tornBytes < this.#torn.length) continue
       blocks.push(this.#torn)
@@ -63,7 +66,9 @@ function sizeAt(bytes: Buffer, at: number): number | undefined {
 }
 
 function problemOf(size: number | undefined): string | undefined {
-  return size === undefined || isBlockLength(size) ? undefined : `a block of ${size} bytes, expected ${blockLengthExpected}`
+  return size === undefined || isBlockLength(size)
+    ? undefined
+    : `a block of ${size} bytes, expected ${blockLengthExpected}`
 }
 
 // A block ends with its length again.

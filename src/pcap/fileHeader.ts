@@ -1,6 +1,7 @@
-// Makes the header of a capture file of either format, and the statistics block that closes a pcapng file.
-// In: what the headers name, and the counters of the file. Out: bytes, link type Ethernet, one section and one interface a file.
-// Refuses nothing; a filter longer than a pcapng option is left out.
+// Makes the header of a capture file of either format, and the statistics block that closes a
+// pcapng file. In: what the headers name, and the counters of the file. Out: bytes, link type
+// Ethernet, one section and one interface a file. Refuses nothing; a filter longer than a pcapng
+// option is left out.
 import { release } from 'node:os'
 import type { Format } from '../model/capture.ts'
 import { countBytes, makeBlock, option, textOption, timestampBytes } from './block.ts'
@@ -39,12 +40,21 @@ export function sectionOf(comment: string): Buffer {
   body.writeUInt32LE(byteOrderMagic, 0)
   body.writeUInt16LE(1, 4)
   body.writeBigInt64LE(-1n, 8) // length unknown: the section is still being written
-  return makeBlock(blockTypes.section, body, [textOption(1, comment), textOption(3, `Linux ${release()}`), textOption(4, 'selcap')])
+  return makeBlock(blockTypes.section, body, [
+    textOption(1, comment),
+    textOption(3, `Linux ${release()}`),
+    textOption(4, 'selcap'),
+  ])
 }
 
 /** `comment`: for a live stream, which has the interfaces of several nodes. */
 export function interfaceBlock(
-  { snapLength, interfaceName, endpoint, filter }: Omit<HeaderOptions, 'format' | 'capture' | 'node'>,
+  {
+    snapLength,
+    interfaceName,
+    endpoint,
+    filter,
+  }: Omit<HeaderOptions, 'format' | 'capture' | 'node'>,
   comment?: string,
 ): Buffer {
   const body = Buffer.alloc(8)
@@ -62,7 +72,10 @@ export function interfaceBlock(
   ])
 }
 
-/** Counts of one file: packets received and dropped by the kernel while it was active, and packets written to it. */
+/**
+ * Counts of one file: packets received and dropped by the kernel while it was active, and packets
+ * written to it.
+ */
 export type Statistics = {
   readonly received: number
   readonly dropped: number
@@ -72,7 +85,10 @@ export type Statistics = {
 }
 
 /** The statistics block that closes a file. Empty for pcap, which has no statistics block. */
-export function fileTrailer(format: Format, { received, dropped, packets, fromMs, toMs }: Statistics): Buffer {
+export function fileTrailer(
+  format: Format,
+  { received, dropped, packets, fromMs, toMs }: Statistics,
+): Buffer {
   if (format === 'pcap') return Buffer.alloc(0)
   return makeBlock(blockTypes.statistics, Buffer.concat([Buffer.alloc(4), timestampBytes(toMs)]), [
     option(2, timestampBytes(fromMs)),

@@ -1,6 +1,7 @@
-// The layout of a capture file, once for everything that reads or writes one: pcap with times in microseconds, pcapng in nanoseconds.
-// In: bytes and an offset. Out: the fields at that offset, and whether a length can be one. Little-endian only.
-// Reads no file and throws nothing: the caller decides what a field without sense means.
+// The layout of a capture file, once for everything that reads or writes one: pcap with times in
+// microseconds, pcapng in nanoseconds. In: bytes and an offset. Out: the fields at that offset, and
+// whether a length can be one. Little-endian only. Reads no file and throws nothing: the caller
+// decides what a field without sense means.
 
 import { type Format, recordBytesMax } from '../model/capture.ts'
 
@@ -16,7 +17,13 @@ export const byteOrderMagic = 0x1a2b3c4d // in a section header block
 const blockBytesMin = 12 // type, length, and the length again
 
 /** Offsets within an enhanced packet block. The time is in nanoseconds, in two halves. */
-export const packetFields = { interfaceId: 8, timeHigh: 12, timeLow: 16, captured: 20, original: 24 } as const
+export const packetFields = {
+  interfaceId: 8,
+  timeHigh: 12,
+  timeLow: 16,
+  captured: 20,
+  original: 24,
+} as const
 
 /** By the first four bytes; undefined: neither format. */
 export function formatOf(bytes: Buffer): Format | undefined {

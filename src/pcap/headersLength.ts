@@ -1,9 +1,10 @@
-// Computes how much of an Ethernet frame `payload: Headers` keeps: everything up to the end of the transport header.
-// In: the frame's first bytes, as captured. Out: a length within them. The addon has the same rules, and the driver contract's
-// test compares both drivers with this file. Understood are up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing,
-// fragment, destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP (8 bytes), SCTP (12).
-// ARP is cut after 28 bytes, because the padding after them may hold anything.
-// A later fragment, a tunnel or an unknown protocol is cut after the last header that was understood.
+// Computes how much of an Ethernet frame `payload: Headers` keeps: everything up to the end of the
+// transport header. In: the frame's first bytes, as captured. Out: a length within them. The addon
+// has the same rules, and the driver contract's test compares both drivers with this file.
+// Understood are up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing, fragment,
+// destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP (8
+// bytes), SCTP (12). ARP is cut after 28 bytes, because the padding after them may hold anything. A
+// later fragment, a tunnel or an unknown protocol is cut after the last header that was understood.
 
 const vlanTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100])
 const fixedHeaders: ReadonlyMap<number, number> = new Map([
@@ -16,15 +17,28 @@ const fixedHeaders: ReadonlyMap<number, number> = new Map([
 const tcp = 6
 const fragment = 44
 const authentication = 51
-const extensions: ReadonlySet<number> = new Set([0, 43, fragment, authentication, 60, 135, 139, 140])
+const extensions: ReadonlySet<number> = new Set([
+  0,
+  43,
+  fragment,
+  authentication,
+  60,
+  135,
+  139,
+  140,
+])
 const tagsMax = 4
 const extensionsMax = 16
 
 export function headersLength(frame: Uint8Array): number {
-  return Math.min(frame.length, wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)))
+  return Math.min(
+    frame.length,
+    wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)),
+  )
 }
 
-// Each step returns where the headers end as far as it understands them; headersLength() limits that to the frame.
+// Each step returns where the headers end as far as it understands them; headersLength() limits
+// that to the frame.
 function wantedLength(frame: DataView): number {
   const linkEnd = ethernetEnd(frame)
   switch (word(frame, linkEnd - 2)) {

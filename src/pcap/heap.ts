@@ -1,6 +1,5 @@
-// A binary heap.
-// In: an order, and items. Out: the first item by that order. Only the first item's rank may change while it is in the heap; the
-// caller then calls sinkFirst().
+// A binary heap. In: an order, and items. Out: the first item by that order. Only the first item's
+// rank may change while it is in the heap; the caller then calls sinkFirst().
 export class Heap<Item> {
   readonly #isBefore: (a: Item, b: Item) => boolean
   readonly #items: Item[] = []
@@ -30,7 +29,10 @@ export class Heap<Item> {
     let at = 0 // sinks to its place
     for (;;) {
       const [left, right] = [2 * at + 1, 2 * at + 2]
-      const next = right < this.#items.length && this.#isBefore(this.#item(right), this.#item(left)) ? right : left
+      const next =
+        right < this.#items.length && this.#isBefore(this.#item(right), this.#item(left))
+          ? right
+          : left
       if (next >= this.#items.length || !this.#swapIfBefore(next, at)) return
       at = next
     }

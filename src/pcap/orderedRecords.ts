@@ -1,9 +1,17 @@
-// Reads the records of one or several pcap files, merged in the order of their times.
-// In: paths of pcap files as selcap writes them, whole or a range of bytes. Out: records with their headers, and where each ends.
-// Holds a few kilobytes of each file. Refuses a symbolic link; an incomplete record ends its file.
+// Reads the records of one or several pcap files, merged in the order of their times. In: paths of
+// pcap files as selcap writes them, whole or a range of bytes. Out: records with their headers, and
+// where each ends. Holds a few kilobytes of each file. Refuses a symbolic link; an incomplete
+// record ends its file.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { isRecordLength, pcapHeaderBytes, type RecordHeader, recordHeaderAt, recordHeaderBytes, recordLengthAt } from './format.ts'
+import {
+  isRecordLength,
+  pcapHeaderBytes,
+  type RecordHeader,
+  recordHeaderAt,
+  recordHeaderBytes,
+  recordLengthAt,
+} from './format.ts'
 import { Heap } from './heap.ts'
 
 /** `bytes`: header and packet, valid until the next record is read. */
@@ -13,7 +21,10 @@ export type PcapRecord = RecordHeader & {
   readonly endAt: number // offset in its file
 }
 
-/** A range of a file. `file`: the caller's number for it. `inode`: the range is skipped if the path has another inode now, or none. */
+/**
+ * A range of a file. `file`: the caller's number for it. `inode`: the range is skipped if the path
+ * has another inode now, or none.
+ */
 export type FilePart = {
   readonly path: string
   readonly file: number
@@ -25,12 +36,26 @@ export type FilePart = {
 const chunkBytes = { least: 8_192, most: 65_536, all: 8_388_608 } as const
 
 /** The records of all these files. */
-export function recordsInOrder(paths: readonly string[]): AsyncGenerator<PcapRecord, void, undefined> {
-  return recordsOf(paths.map((path, file) => ({ path, file, fromByte: pcapHeaderBytes, toByte: Number.POSITIVE_INFINITY })))
+export function recordsInOrder(
+  paths: readonly string[],
+): AsyncGenerator<PcapRecord, void, undefined> {
+  return recordsOf(
+    paths.map((path, file) => ({
+      path,
+      file,
+      fromByte: pcapHeaderBytes,
+      toByte: Number.POSITIVE_INFINITY,
+    })),
+  )
 }
 
-export async function* recordsOf(parts: readonly FilePart[]): AsyncGenerator<PcapRecord, void, undefined> {
-  const bytes = Math.max(chunkBytes.least, Math.min(chunkBytes.most, Math.floor(chunkBytes.all / Math.max(1, parts.length))))
+export async function* recordsOf(
+  parts: readonly FilePart[],
+): AsyncGenerator<PcapRecord, void, undefined> {
+  const bytes = Math.max(
+    chunkBytes.least,
+    Math.min(chunkBytes.most, Math.floor(chunkBytes.all / Math.max(1, parts.length))),
+  )
   const readers: RecordReader[] = []
   try {
     for (const part of parts) {
@@ -54,7 +79,9 @@ async function openPart({ path, inode }: FilePart): Promise<FileHandle | undefin
   return undefined
 }
 
-async function* merged(readers: readonly RecordReader[]): AsyncGenerator<PcapRecord, void, undefined> {
+async function* merged(
+  readers: readonly RecordReader[],
+): AsyncGenerator<PcapRecord, void, undefined> {
   const heap = new Heap<RecordReader>((a, b) => isBefore(a.record, b.record))
   for (const reader of readers) if (await reader.next()) heap.add(reader)
   for (let first = heap.first; first?.record; first = heap.first) {
@@ -105,7 +132,9 @@ class RecordReader {
     return this.#file.close()
   }
 
-  /** Reads until the buffer holds so many unread bytes. False: the file or its range ends before. */
+  /**
+   * Reads until the buffer holds so many unread bytes. False: the file or its range ends before.
+   */
   async #fill(bytes: number): Promise<boolean> {
     if (this.#to - this.#from >= bytes) return true
     const larger = bytes > this.#buffer.length ? Buffer.allocUnsafe(bytes) : this.#buffer
@@ -115,7 +144,8 @@ class RecordReader {
     this.#buffer = larger
     while (this.#to < bytes) {
       const room = Math.min(this.#buffer.length - this.#to, this.#part.toByte - this.#at)
-      const { bytesRead } = room <= 0 ? { bytesRead: 0 } : await this.#file.read(this.#buffer, this.#to, room, this.#at)
+      const { bytesRead } =
+        room <= 0 ? { bytesRead: 0 } : await this.#file.read(this.#buffer, this.#to, room, this.#at)
       if (bytesRead === 0) return false
       this.#to += bytesRead
       this.#at += bytesRead

@@ -1,6 +1,6 @@
-// Reads the packets of a capture file, pcap or pcapng, as pcapng packet blocks.
-// In: the path of a file as selcap writes it. Out: blocks with their times, a chunk of the file at a time.
-// Refuses with ExpectedError a file of another format, and one that ends within a packet.
+// Reads the packets of a capture file, pcap or pcapng, as pcapng packet blocks. In: the path of a
+// file as selcap writes it. Out: blocks with their times, a chunk of the file at a time. Refuses
+// with ExpectedError a file of another format, and one that ends within a packet.
 import { createReadStream } from 'node:fs'
 import type { Format } from '../model/capture.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -42,13 +42,21 @@ const layouts: Readonly<Record<Format, RecordLayout>> = {
     isLength: isRecordLength,
     toBlock: fromPcap,
   },
-  pcapng: { fileHeaderBytes: 0, headerBytes: 12, lengthAt: blockLengthAt, isLength: isBlockLength, toBlock: fromPcapng },
+  pcapng: {
+    fileHeaderBytes: 0,
+    headerBytes: 12,
+    lengthAt: blockLengthAt,
+    isLength: isBlockLength,
+    toBlock: fromPcapng,
+  },
 }
 
 export async function* readPacketBlocks(file: string): AsyncGenerator<TimedBlock[]> {
   let layout: RecordLayout | undefined
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(file, {
+    highWaterMark: chunkBytes,
+  }) as AsyncIterable<Buffer>) {
     let data: Buffer = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk
     if (!layout && data.length >= pcapHeaderBytes) {
       layout = layoutOf(data, file)
@@ -70,7 +78,8 @@ function cut(
   let at = 0
   while (data.length - at >= headerBytes) {
     const length = lengthAt(data, at)
-    if (!isLength(length)) throw new ExpectedError(`Cannot merge ${file}: found a record of ${length} bytes`)
+    if (!isLength(length))
+      throw new ExpectedError(`Cannot merge ${file}: found a record of ${length} bytes`)
     if (data.length - at < length) break
     const block = toBlock(data.subarray(at, at + length))
     if (block) blocks.push(block)
@@ -81,12 +90,19 @@ function cut(
 
 function layoutOf(data: Buffer, file: string): RecordLayout {
   const format = formatOf(data)
-  if (format === 'pcap' || (format === 'pcapng' && data.readUInt32LE(8) === byteOrderMagic)) return layouts[format]
-  throw new ExpectedError(`Cannot merge ${file}: expected a capture file as selcap writes it, found ${data.toString('hex', 0, 4)}`)
+  if (format === 'pcap' || (format === 'pcapng' && data.readUInt32LE(8) === byteOrderMagic))
+    return layouts[format]
+  throw new ExpectedError(
+    `Cannot merge ${file}: expected a capture file as selcap writes it, found ${data.toString('hex', 0, 4)}`,
+  )
 }
 
 function fromPcap(record: Buffer): TimedBlock {
-  const packet = { ...recordHeaderAt(record, 0), bytes: record.subarray(recordHeaderBytes), droppedBefore: 0 }
+  const packet = {
+    ...recordHeaderAt(record, 0),
+    bytes: record.subarray(recordHeaderBytes),
+    droppedBefore: 0,
+  }
   const block = Buffer.alloc(recordBytes('pcapng', packet))
   writeRecord('pcapng', packet, block, 0)
   return timed(block)
@@ -97,5 +113,9 @@ function fromPcapng(block: Buffer): TimedBlock | undefined {
 }
 
 function timed(block: Buffer): TimedBlock {
-  return { block, high: block.readUInt32LE(packetFields.timeHigh), low: block.readUInt32LE(packetFields.timeLow) }
+  return {
+    block,
+    high: block.readUInt32LE(packetFields.timeHigh),
+    low: block.readUInt32LE(packetFields.timeLow),
+  }
 }

@@ -1,6 +1,7 @@
-// Encodes a packet as a pcap record (microseconds) or a pcapng enhanced packet block (nanoseconds, interface 0).
-// In: a packet with its time. Out: bytes in the caller's buffer. The libpcap driver uses it; the ring driver encodes in C.
-// A block carries the drop count if packets were lost before it, and no flags: libpcap knows neither direction nor checksum state.
+// Encodes a packet as a pcap record (microseconds) or a pcapng enhanced packet block (nanoseconds,
+// interface 0). In: a packet with its time. Out: bytes in the caller's buffer. The libpcap driver
+// uses it; the ring driver encodes in C. A block carries the drop count if packets were lost before
+// it, and no flags: libpcap knows neither direction nor checksum state.
 import type { Format } from '../model/capture.ts'
 import { blockTypes, packetFields, packetHeaderBytes, recordHeaderBytes } from './format.ts'
 
@@ -25,7 +26,11 @@ export function writeRecord(format: Format, record: Recorded, out: Buffer, at: n
   else writeBlock(record, out, at)
 }
 
-function writePcap({ seconds, microseconds, bytes, original }: Recorded, out: Buffer, at: number): void {
+function writePcap(
+  { seconds, microseconds, bytes, original }: Recorded,
+  out: Buffer,
+  at: number,
+): void {
   out.writeUInt32LE(seconds, at)
   out.writeUInt32LE(microseconds, at + 4)
   out.writeUInt32LE(bytes.length, at + 8)
@@ -59,7 +64,8 @@ function writeDropCount(dropped: number, out: Buffer, at: number): void {
   out.writeUInt32LE(0, at + 12)
 }
 
-// Nanoseconds since the epoch exceed a number's 53 bits; microseconds fit, and both halves are computed from them exactly.
+// Nanoseconds since the epoch exceed a number's 53 bits; microseconds fit, and both halves are
+// computed from them exactly.
 function nanoseconds({ seconds, microseconds }: RecordTimes): readonly [number, number] {
   const total = seconds * 1_000_000 + microseconds
   const lower = (total % 2 ** 32) * 1_000

@@ -1,6 +1,6 @@
-// Counts the packets of a capture file while its bytes are sent.
-// In: chunks of any size of a pcap or pcapng file as selcap writes them. Out: the number of records; undefined for any other
-// file, such as an archive. Keeps a header's worth of bytes.
+// Counts the packets of a capture file while its bytes are sent. In: chunks of any size of a pcap
+// or pcapng file as selcap writes them. Out: the number of records; undefined for any other file,
+// such as an archive. Keeps a header's worth of bytes.
 import {
   blockHeaderBytes,
   blockLengthAt,
@@ -32,7 +32,12 @@ export class RecordCounter {
       at += skipped
       if (this.#skip > 0) return
       const wanted = this.#kind === 'pcap' ? recordHeaderBytes : blockHeaderBytes
-      const taken = chunk.copy(this.#header, this.#headerBytes, at, Math.min(chunk.length, at + wanted - this.#headerBytes))
+      const taken = chunk.copy(
+        this.#header,
+        this.#headerBytes,
+        at,
+        Math.min(chunk.length, at + wanted - this.#headerBytes),
+      )
       at += taken
       this.#headerBytes += taken
       if (this.#headerBytes === wanted) this.#read()

@@ -1,6 +1,6 @@
-// Scans the records of a capture file whose end a crash may have torn.
-// In: an open file. Out: its format, its counts and how many bytes are complete records. Reads a mebibyte at a time.
-// Refuses, as undefined, a file of another format.
+// Scans the records of a capture file whose end a crash may have torn. In: an open file. Out: its
+// format, its counts and how many bytes are complete records. Reads a mebibyte at a time. Refuses,
+// as undefined, a file of another format.
 import type { FileHandle } from 'node:fs/promises'
 import type { Format } from '../model/capture.ts'
 import {
@@ -37,19 +37,31 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
   const fileHeader = await reader.at(0, pcapHeaderBytes)
   if (!fileHeader) return undefined
   let [at, records] = [pcapHeaderBytes, 0]
-  for (let header = await reader.at(at, recordHeaderBytes); header; header = await reader.at(at, recordHeaderBytes)) {
+  for (
+    let header = await reader.at(at, recordHeaderBytes);
+    header;
+    header = await reader.at(at, recordHeaderBytes)
+  ) {
     const length = recordLengthAt(header, 0)
     // A tail filled with zeros reads as empty records, and no frame is empty.
-    if (length === recordHeaderBytes || !isRecordLength(length) || !(await reader.has(at + length))) break
+    if (length === recordHeaderBytes || !isRecordLength(length) || !(await reader.has(at + length)))
+      break
     at += length
     records++
   }
-  return { format: 'pcap', snapLength: fileHeader.readUInt32LE(16), wholeBytes: at, records, recordBytes: at - pcapHeaderBytes }
+  return {
+    format: 'pcap',
+    snapLength: fileHeader.readUInt32LE(16),
+    wholeBytes: at,
+    records,
+    recordBytes: at - pcapHeaderBytes,
+  }
 }
 
 async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
   let [at, records, recordBytes, snapLength] = [0, 0, 0, 0]
-  // The snap length of an interface block is within its first 16 bytes; no block that selcap writes is shorter.
+  // The snap length of an interface block is within its first 16 bytes; no block that selcap writes
+  // is shorter.
   for (let header = await reader.at(at, 16); header; header = await reader.at(at, 16)) {
     const [type, length] = [blockTypeAt(header, 0), blockLengthAt(header, 0)]
     if (type === 0 || !isBlockLength(length)) break
@@ -62,7 +74,9 @@ async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
     }
     at += length
   }
-  return snapLength === 0 ? undefined : { format: 'pcapng', snapLength, wholeBytes: at, records, recordBytes }
+  return snapLength === 0
+    ? undefined
+    : { format: 'pcapng', snapLength, wholeBytes: at, records, recordBytes }
 }
 
 class ChunkReader {
@@ -77,9 +91,12 @@ class ChunkReader {
 
   /** The bytes at that offset; undefined: the file ends before their end. */
   async at(offset: number, length: number): Promise<Buffer | undefined> {
-    if (offset < this.#start || offset + length > this.#start + this.#chunk.length) await this.#read(offset)
+    if (offset < this.#start || offset + length > this.#start + this.#chunk.length)
+      await this.#read(offset)
     const from = offset - this.#start
-    return from + length <= this.#chunk.length ? this.#chunk.subarray(from, from + length) : undefined
+    return from + length <= this.#chunk.length
+      ? this.#chunk.subarray(from, from + length)
+      : undefined
   }
 
   async has(end: number): Promise<boolean> {
@@ -88,7 +105,12 @@ class ChunkReader {
   }
 
   async #read(offset: number): Promise<void> {
-    const { bytesRead, buffer } = await this.#file.read(Buffer.alloc(chunkBytes), 0, chunkBytes, offset)
+    const { bytesRead, buffer } = await this.#file.read(
+      Buffer.alloc(chunkBytes),
+      0,
+      chunkBytes,
+      offset,
+    )
     this.#start = offset
     this.#chunk = buffer.subarray(0, bytesRead)
   }

@@ -1,9 +1,16 @@
-// Writes a node's report to the API server. In: a report each turn. Out: one NodeCaptureReport, named after the node: changes of
-// state at once, counters every 10 s, a heartbeat every minute. An unreachable API server never delays a turn: the newest report
-// is written when the server answers again.
+// Writes a node's report to the API server. In: a report each turn. Out: one NodeCaptureReport,
+// named after the node: changes of state at once, counters every 10 s, a heartbeat every minute. An
+// unreachable API server never delays a turn: the newest report is written when the server answers
+// again.
 
 import { sameButCounts } from '../core/status/counters.ts'
-import { type Budgets, type NodeIdentity, type NodeReportStatus, reportOf, reportState } from '../core/status/nodeReport.ts'
+import {
+  type Budgets,
+  type NodeIdentity,
+  type NodeReportStatus,
+  reportOf,
+  reportState,
+} from '../core/status/nodeReport.ts'
 import { apply, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
@@ -61,7 +68,10 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#done
-    if (this.#latest && JSON.stringify(this.#latest.status) !== JSON.stringify(this.#written?.status))
+    if (
+      this.#latest &&
+      JSON.stringify(this.#latest.status) !== JSON.stringify(this.#written?.status)
+    )
       await this.#write(this.#latest, AbortSignal.timeout(3_000))
   }
 
@@ -69,7 +79,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     const { clock, random = Math.random } = this.#deps
     let failures = 0
     while (!this.#stop.signal.aborted) {
-      const waitMs = failures > 0 ? doubledMs(failures, retryDelayMs) * (0.5 + random() / 2) : burstMs
+      const waitMs =
+        failures > 0 ? doubledMs(failures, retryDelayMs) * (0.5 + random() / 2) : burstMs
       await this.#waitUntilDue(failures > 0)
       await clock.sleepUntil(clock.now() + waitMs, this.#stop.signal)
       const report = this.#latest
@@ -78,15 +89,20 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     }
   }
 
-  // Returns at once for a change of state or after a failed write; else when counters or the heartbeat are due.
+  // Returns at once for a change of state or after a failed write; else when counters or the
+  // heartbeat are due.
   async #waitUntilDue(isDue: boolean): Promise<void> {
     const { clock } = this.#deps
     while (!isDue && !this.#stop.signal.aborted && !this.#isUrgent()) {
-      const isCounted = JSON.stringify(this.#latest?.status) !== JSON.stringify(this.#written?.status)
+      const isCounted =
+        JSON.stringify(this.#latest?.status) !== JSON.stringify(this.#written?.status)
       const atMs = this.#writtenAtMs + (isCounted ? countersMs : heartbeatMs)
       if (clock.now() >= atMs || clock.now() < this.#writtenAtMs) return
       this.#wake = new AbortController()
-      await clock.sleepUntil(Math.min(atMs, clock.now() + countersMs), AbortSignal.any([this.#wake.signal, this.#stop.signal]))
+      await clock.sleepUntil(
+        Math.min(atMs, clock.now() + countersMs),
+        AbortSignal.any([this.#wake.signal, this.#stop.signal]),
+      )
     }
   }
 
@@ -106,7 +122,10 @@ export class ReportWriter implements Publisher, AsyncDisposable {
     }
     try {
       const request = { object, fieldManager: accounts.agent }
-      const answer = await apply(kube, `${reportPath}/${node}`, request, { signal, timeoutMs: apiTimeoutMs })
+      const answer = await apply(kube, `${reportPath}/${node}`, request, {
+        signal,
+        timeoutMs: apiTimeoutMs,
+      })
       if (!answer.ok) return this.#failed(refusalText(answer))
       this.#written = report
       this.#writtenAtMs = clock.now()
@@ -119,12 +138,15 @@ export class ReportWriter implements Publisher, AsyncDisposable {
   }
 
   #failed(reason: string): false {
-    if (!this.#isFailing && !this.#stop.signal.aborted) this.#deps.log.warn({ reason }, 'report not written, tried again')
+    if (!this.#isFailing && !this.#stop.signal.aborted)
+      this.#deps.log.warn({ reason }, 'report not written, tried again')
     this.#isFailing = true
     return false
   }
 }
 
-function clockOf(clockOffsetMilliseconds: number | undefined): { readonly clockOffsetMilliseconds?: number } {
+function clockOf(clockOffsetMilliseconds: number | undefined): {
+  readonly clockOffsetMilliseconds?: number
+} {
   return clockOffsetMilliseconds === undefined ? {} : { clockOffsetMilliseconds }
 }

@@ -1,6 +1,7 @@
-// Publishes each capture as {directory}/{namespace}/{name}.yaml, as `kubectl get -o yaml` prints it, and reads such a directory
-// back for `selcap get`. A file is replaced atomically and only when its text changes; the file of a deleted capture is removed.
-// Touches nothing else in the directory.
+// Publishes each capture as {directory}/{namespace}/{name}.yaml, as `kubectl get -o yaml` prints
+// it, and reads such a directory back for `selcap get`. A file is replaced atomically and only when
+// its text changes; the file of a deleted capture is removed. Touches nothing else in the
+// directory.
 import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
@@ -23,7 +24,8 @@ export class StatusDirectory implements Publisher {
 
   private constructor(directory: string, published: readonly PublishedCapture[]) {
     this.#directory = directory
-    for (const capture of published) this.#remember(capture, { json: JSON.stringify(capture), text: toYaml(capture) })
+    for (const capture of published)
+      this.#remember(capture, { json: JSON.stringify(capture), text: toYaml(capture) })
   }
 
   /** Reads what an earlier run published. */
@@ -38,7 +40,15 @@ export class StatusDirectory implements Publisher {
       const element = elements.get(captureKey(capture.metadata))
       const previous = this.#statuses.get(capture.metadata.uid)
       const { generation } = capture.metadata
-      return { ...capture, status: foldStatus({ elements: element ? [element] : [], generation, nowMs, ...(previous && { previous }) }) }
+      return {
+        ...capture,
+        status: foldStatus({
+          elements: element ? [element] : [],
+          generation,
+          nowMs,
+          ...(previous && { previous }),
+        }),
+      }
     })
     const refusals: unknown[] = []
     for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
@@ -82,8 +92,8 @@ export class StatusDirectory implements Publisher {
 }
 
 /**
- * Every capture of a status directory, by namespace and name. A file that is being replaced is read whole, before or after;
- * one without a capture (a power cut may leave it empty) is omitted.
+ * Every capture of a status directory, by namespace and name. A file that is being replaced is read
+ * whole, before or after; one without a capture (a power cut may leave it empty) is omitted.
  */
 export async function readStatusDirectory(directory: string): Promise<PublishedCapture[]> {
   const files = await readdir(directory, { recursive: true })
@@ -98,13 +108,20 @@ export async function readStatusDirectory(directory: string): Promise<PublishedC
 
 function readCapture(text: string): PublishedCapture | undefined {
   const document = parseDocument(text)
-  const found = document.errors.length === 0 ? (document.toJS() as Partial<PublishedCapture> | null) : null
+  const found =
+    document.errors.length === 0 ? (document.toJS() as Partial<PublishedCapture> | null) : null
   return found?.kind === 'PacketCapture' && found.metadata ? (found as PublishedCapture) : undefined
 }
 
 /** YAML as kubectl prints it: keys sorted, sequences not indented. */
 export function toYaml(value: unknown): string {
-  return stringify(value, { version: '1.1', indentSeq: false, sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false })
+  return stringify(value, {
+    version: '1.1',
+    indentSeq: false,
+    sortMapEntries: true,
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  })
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

@@ -1,8 +1,17 @@
-// Replaces a file by a whole new one: temporary file beside it, write, fsync, rename, fsync of the directory. In: a path and the
-// content. Out: the path holds either the old content or all of the new one. Refuses to write through a symbolic link, and
-// throws what the file system said after removing the temporary file.
+// Replaces a file by a whole new one: temporary file beside it, write, fsync, rename, fsync of the
+// directory. In: a path and the content. Out: the path holds either the old content or all of the
+// new one. Refuses to write through a symbolic link, and throws what the file system said after
+// removing the temporary file.
 import { createHash } from 'node:crypto'
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
@@ -41,7 +50,11 @@ export async function atomicWrite(
 async function writeTemporary(
   temporary: string,
   content: string | AsyncIterable<Buffer>,
-  { isLasting, mode, exactMode }: { readonly isLasting: boolean; readonly mode: number; readonly exactMode: number | undefined },
+  {
+    isLasting,
+    mode,
+    exactMode,
+  }: { readonly isLasting: boolean; readonly mode: number; readonly exactMode: number | undefined },
 ): Promise<void> {
   const file = await open(temporary, flags | constants.O_EXCL, exactMode ?? mode)
   try {
@@ -55,13 +68,21 @@ async function writeTemporary(
 }
 
 /** The last step alone, for a temporary file that its caller has written. */
-export async function replaceFile(temporary: string, path: string, isLasting: boolean): Promise<void> {
+export async function replaceFile(
+  temporary: string,
+  path: string,
+  isLasting: boolean,
+): Promise<void> {
   await rename(temporary, path)
   if (isLasting) await syncDirectory(dirname(path))
 }
 
 /** For the few small files that must be complete before the caller goes on. */
-export function atomicWriteSync(path: string, content: string, { isLasting, mode = defaultMode }: SyncWriteOptions): void {
+export function atomicWriteSync(
+  path: string,
+  content: string,
+  { isLasting, mode = defaultMode }: SyncWriteOptions,
+): void {
   const temporary = temporaryOf(path)
   const fd = openSync(temporary, flags | constants.O_TRUNC, mode)
   try {
@@ -99,8 +120,8 @@ export function temporaryOf(path: string): string {
 }
 
 /**
- * `name` with `suffix`. If that is longer than a file's name may be, the name is cut and followed by its digest. `_` is in no
- * Kubernetes name, so a cut name is never another object's.
+ * `name` with `suffix`. If that is longer than a file's name may be, the name is cut and followed
+ * by its digest. `_` is in no Kubernetes name, so a cut name is never another object's.
  */
 export function fittingName(name: string, suffix: string): string {
   if (Buffer.byteLength(name + suffix) <= nameBytesMax) return name + suffix
@@ -126,7 +147,10 @@ function syncDirectorySync(directory: string): void {
   }
 }
 
-/** Some file systems have no fsync of a directory, and a directory may be writable without being readable. */
+/**
+ * Some file systems have no fsync of a directory, and a directory may be writable without being
+ * readable.
+ */
 function isUnsupported(error: unknown): boolean {
   return ['EINVAL', 'ENOTSUP', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

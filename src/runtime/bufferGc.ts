@@ -1,7 +1,8 @@
-// Runs the garbage collector for buffers that were passed on. In: how many bytes were passed. Their memory is outside the heap, and
-// the collector counts only the small objects that refer to it: under load they would be most of the memory
-// (test/integration/kube/gateway/load.test.ts measures it). A minor collection every 2 MiB is also the fastest, because the next
-// buffers reuse warm memory (bench/README.md). Buffers that a slow reader made old need a major collection.
+// Runs the garbage collector for buffers that were passed on. In: how many bytes were passed. Their
+// memory is outside the heap, and the collector counts only the small objects that refer to it:
+// under load they would be most of the memory (test/integration/kube/gateway/load.test.ts measures
+// it). A minor collection every 2 MiB is also the fastest, because the next buffers reuse warm
+// memory (bench/README.md). Buffers that a slow reader made old need a major collection.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -28,7 +29,8 @@ export class BufferGc {
     if (++this.#times % oldEveryTimes === 0 && heldBytes() > this.#oldBytesMax) this.#collectOld()
   }
 
-  // What remains after a major collection is in use: the next one waits until there is twice as much.
+  // What remains after a major collection is in use: the next one waits until there is twice as
+  // much.
   #collectOld(): void {
     this.#collect({ type: 'major' }) // some milliseconds
     this.#oldBytesMax = Math.max(oldBytesMin, 2 * heldBytes())

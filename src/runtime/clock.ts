@@ -1,6 +1,6 @@
-// The time, and sleeping until a time of day. The engine has no other timers.
-// A sleep longer than a timer can hold is split. Timers count by a steady clock, so a sleep checks the wall clock each second: if
-// it was set, forwards or back, the sleep ends and its caller reads the new time.
+// The time, and sleeping until a time of day. The engine has no other timers. A sleep longer than a
+// timer can hold is split. Timers count by a steady clock, so a sleep checks the wall clock each
+// second: if it was set, forwards or back, the sleep ends and its caller reads the new time.
 import { setTimeout } from 'node:timers/promises'
 import { timerMs } from './timer.ts'
 
@@ -8,8 +8,8 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
   /**
-   * Resolves at that time of day, when the wall clock is set back, or when the signal aborts; never rejects.
-   * Infinity: only the signal or a clock set back ends it.
+   * Resolves at that time of day, when the wall clock is set back, or when the signal aborts; never
+   * rejects. Infinity: only the signal or a clock set back ends it.
    */
   sleepUntil(atMs: number, signal: AbortSignal): Promise<void>
 }

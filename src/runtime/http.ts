@@ -10,7 +10,8 @@ export async function readBounded(response: IncomingMessage, bytesMax: number): 
   let bytes = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > bytesMax) throw new ExpectedError(`Cannot read the answer: it is longer than ${bytesMax} bytes`) // ends the connection
+    if (bytes > bytesMax)
+      throw new ExpectedError(`Cannot read the answer: it is longer than ${bytesMax} bytes`) // ends the connection
     chunks.push(chunk)
   }
   return JSON.parse(Buffer.concat(chunks).toString())

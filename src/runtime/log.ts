@@ -7,7 +7,12 @@ export type { Logger }
 /** Writes synchronously: a line is written before the process ends, and lines are rare. */
 export function makeLogger(level: string, file: number | string = 2): Logger {
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: label => ({ level: label }) } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+    },
     destination({ dest: file, sync: true }),
   )
 }

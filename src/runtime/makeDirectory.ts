@@ -1,7 +1,8 @@
-// Makes a directory and those above it, as `mkdir -p` does.
-// In: a path, relative or absolute, and the mode of what is made. Out: nothing. Refuses with the error of the system call.
-// Node's own `recursive: true` never returns for a relative path when the working directory was removed: it looks for a parent
-// of "." for ever, on the main thread in the synchronous call. Here a relative path ends at its first name.
+// Makes a directory and those above it, as `mkdir -p` does. In: a path, relative or absolute, and
+// the mode of what is made. Out: nothing. Refuses with the error of the system call. Node's own
+// `recursive: true` never returns for a relative path when the working directory was removed: it
+// looks for a parent of "." for ever, on the main thread in the synchronous call. Here a relative
+// path ends at its first name.
 import { mkdirSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -32,12 +33,16 @@ export function makeDirectorySync(path: string, mode = modeOfAll): void {
   }
 }
 
-// For a directory that is there, NFS may answer that it is mounted read-only, and macOS that "/" is a directory.
+// For a directory that is there, NFS may answer that it is mounted read-only, and macOS that "/" is
+// a directory.
 const answersForOneThere = ['EEXIST', 'EROFS', 'EISDIR']
 
 function isThere(path: string, error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
-  return answersForOneThere.includes(code) && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  return (
+    answersForOneThere.includes(code) &&
+    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  )
 }
 
 /** Another process may have made it meanwhile. */
@@ -47,6 +52,7 @@ function mustBeThere(path: string, error: unknown): void {
 
 function parentOf(path: string, error: unknown): string {
   const parent = dirname(path)
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === '.' || parent === path) throw error
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === '.' || parent === path)
+    throw error
   return parent
 }

@@ -1,10 +1,12 @@
-// A program's metrics for Prometheus, and the HTTP server of GET /metrics, GET /healthz and GET /readyz.
-// In: a function that returns the current state, which is read at each scrape. Out: a registry; a server on a local port.
+// A program's metrics for Prometheus, and the HTTP server of GET /metrics, GET /healthz and GET
+// /readyz. In: a function that returns the current state, which is read at each scrape. Out: a
+// registry; a server on a local port.
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type * as PromClient from 'prom-client'
 
-// Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here uses.
+// Part by part: the package as a whole brings the OpenTelemetry API along, 7 MiB that nothing here
+// uses.
 const load = createRequire(import.meta.url)
 export const Counter = load('prom-client/lib/counter.js') as typeof PromClient.Counter
 export const Gauge = load('prom-client/lib/gauge.js') as typeof PromClient.Gauge
@@ -12,12 +14,19 @@ export const Histogram = load('prom-client/lib/histogram.js') as typeof PromClie
 export const Registry = load('prom-client/lib/registry.js') as typeof PromClient.Registry
 const { createServer } = process.getBuiltinModule('node:http') // an import makes Node load its WebSocket along: 14 MiB
 
-export type Metrics = { readonly registry: PromClient.Registry; readonly observeTurn: (seconds: number) => void }
+export type Metrics = {
+  readonly registry: PromClient.Registry
+  readonly observeTurn: (seconds: number) => void
+}
 
 type GaugeRow<T> = readonly [name: string, help: string, value: (now: T) => number]
 
 /** Gauges without labels, each read from the state at a scrape. */
-export function addGauges<T>(registry: PromClient.Registry, state: () => T, rows: readonly GaugeRow<T>[]): void {
+export function addGauges<T>(
+  registry: PromClient.Registry,
+  state: () => T,
+  rows: readonly GaugeRow<T>[],
+): void {
   for (const [name, help, value] of rows) {
     new Gauge({
       name,
@@ -30,7 +39,11 @@ export function addGauges<T>(registry: PromClient.Registry, state: () => T, rows
   }
 }
 
-export type MetricsAddress = { readonly port: number; readonly host?: string; readonly isReady?: () => boolean }
+export type MetricsAddress = {
+  readonly port: number
+  readonly host?: string
+  readonly isReady?: () => boolean
+}
 
 /** Serves on loopback unless told otherwise; resolves when it listens. Port 0 takes a free one. */
 export async function serveMetrics(
@@ -40,7 +53,8 @@ export async function serveMetrics(
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?')
     if (path === '/healthz') response.end('ok\n')
-    else if (path === '/readyz') response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'not ready yet\n')
+    else if (path === '/readyz')
+      response.writeHead(isReady() ? 200 : 503).end(isReady() ? 'ok\n' : 'not ready yet\n')
     else if (path === '/metrics')
       registry.metrics().then(
         text => response.setHeader('content-type', registry.contentType).end(text),
@@ -48,6 +62,8 @@ export async function serveMetrics(
       )
     else response.writeHead(404).end('Not found: expected /metrics, /healthz or /readyz\n')
   })
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve))
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(port, host, resolve),
+  )
   return server
 }

@@ -1,4 +1,5 @@
-// Runs one turn at a time. In: the turn. Out: a function that requests one; all requests during a turn make one more turn after it.
+// Runs one turn at a time. In: the turn. Out: a function that requests one; all requests during a
+// turn make one more turn after it.
 export function singleFlight(turn: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
   let isRequested = false

@@ -51,9 +51,18 @@ export class ClusterSource implements Source {
   constructor(deps: ClusterSourceDeps) {
     this.#deps = deps
     const { kube, clock, node, group, apis, log } = deps
-    this.#captures = apis.map(api => this.#follow(`${api}s`, { path: listPath(api, group), ...whole }))
-    this.#pods = this.#follow('pods', { path: '/api/v1/pods', query: { fieldSelector: `spec.nodeName=${node}` }, keep: trimPod })
-    if (apis.includes('Capture')) this.#node = this.#followLabels('node', '/api/v1/nodes', { fieldSelector: `metadata.name=${node}` })
+    this.#captures = apis.map(api =>
+      this.#follow(`${api}s`, { path: listPath(api, group), ...whole }),
+    )
+    this.#pods = this.#follow('pods', {
+      path: '/api/v1/pods',
+      query: { fieldSelector: `spec.nodeName=${node}` },
+      keep: trimPod,
+    })
+    if (apis.includes('Capture'))
+      this.#node = this.#followLabels('node', '/api/v1/nodes', {
+        fieldSelector: `metadata.name=${node}`,
+      })
     this.#felix = followFelix({ kube, node, clock, log, signal: this.#stop.signal }, answer => {
       const hostVeth = answer ?? this.#hostVeth ?? 'TwoSided'
       if (hostVeth === this.#hostVeth) return
@@ -70,21 +79,38 @@ export class ClusterSource implements Source {
     const { node, settings, hostInterfaces } = this.#deps
     const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
     this.#watchLabels(captures)
-    const needed = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
-    const isKnown = { 'pcns.': this.#namespaces?.hasSynced, 'pcsa.': this.#serviceAccounts?.hasSynced }
+    const needed = [
+      ...this.#captures,
+      this.#pods,
+      this.#node,
+      this.#namespaces,
+      this.#serviceAccounts,
+    ]
+    const isKnown = {
+      'pcns.': this.#namespaces?.hasSynced,
+      'pcsa.': this.#serviceAccounts?.hasSynced,
+    }
     return {
       node,
       settings: settings(),
-      // A selector with != or !has(…) matches too much without the labels it reads, so those must be synced first.
-      captures: captures.filter(capture => prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix))),
+      // A selector with != or !has(…) matches too much without the labels it reads, so those must
+      // be synced first.
+      captures: captures.filter(capture =>
+        prefixes.every(prefix => isKnown[prefix] === true || !mentions(capture, prefix)),
+      ),
       endpoints: [],
       pods: this.#hostVeth === undefined ? [] : [...this.#pods.objects.values()], // a wrong hostVeth would open each tap twice
       nodeLabels: this.#node?.objects.values().next().value?.metadata.labels ?? {},
       hostInterfaces: hostInterfaces(),
       namespaceLabels: labelsOf(this.#namespaces, ({ name }) => name),
-      serviceAccountLabels: labelsOf(this.#serviceAccounts, ({ namespace, name }) => `${namespace}/${name}`),
+      serviceAccountLabels: labelsOf(
+        this.#serviceAccounts,
+        ({ namespace, name }) => `${namespace}/${name}`,
+      ),
       hostVeth: this.#hostVeth ?? 'TwoSided',
-      isSynced: this.#hostVeth !== undefined && needed.every(watch => watch === undefined || watch.hasSynced),
+      isSynced:
+        this.#hostVeth !== undefined &&
+        needed.every(watch => watch === undefined || watch.hasSynced),
     }
   }
 
@@ -96,21 +122,48 @@ export class ClusterSource implements Source {
 
   #watchLabels(captures: readonly CaptureDocument[]): void {
     const isMentioned = (prefix: LabelPrefix) => captures.some(capture => mentions(capture, prefix))
-    this.#namespaces = this.#while(isMentioned('pcns.'), this.#namespaces, 'namespaces', '/api/v1/namespaces')
-    this.#serviceAccounts = this.#while(isMentioned('pcsa.'), this.#serviceAccounts, 'service accounts', '/api/v1/serviceaccounts')
+    this.#namespaces = this.#while(
+      isMentioned('pcns.'),
+      this.#namespaces,
+      'namespaces',
+      '/api/v1/namespaces',
+    )
+    this.#serviceAccounts = this.#while(
+      isMentioned('pcsa.'),
+      this.#serviceAccounts,
+      'service accounts',
+      '/api/v1/serviceaccounts',
+    )
   }
 
-  #while(isNeeded: boolean, watch: Informer<Labelled> | undefined, what: string, path: string): Informer<Labelled> | undefined {
+  #while(
+    isNeeded: boolean,
+    watch: Informer<Labelled> | undefined,
+    what: string,
+    path: string,
+  ): Informer<Labelled> | undefined {
     if (isNeeded) return watch ?? this.#followLabels(what, path)
     void watch?.[Symbol.asyncDispose]()
     return undefined
   }
 
-  #followLabels(what: string, path: string, query: Readonly<Record<string, string>> = {}): Informer<Labelled> {
-    return this.#follow(what, { path, query, wanted: 'metadata', keep: ({ metadata }) => stripManagedFields({ metadata }) })
+  #followLabels(
+    what: string,
+    path: string,
+    query: Readonly<Record<string, string>> = {},
+  ): Informer<Labelled> {
+    return this.#follow(what, {
+      path,
+      query,
+      wanted: 'metadata',
+      keep: ({ metadata }) => stripManagedFields({ metadata }),
+    })
   }
 
-  #follow<T extends KubeObject>(what: string, options: Omit<InformerOptions<T>, 'kube' | 'clock'>): Informer<T> {
+  #follow<T extends KubeObject>(
+    what: string,
+    options: Omit<InformerOptions<T>, 'kube' | 'clock'>,
+  ): Informer<T> {
     const { kube, clock, log } = this.#deps
     const watch = new Informer<T>({ ...options, kube, clock, onState: informerLog(log, what) })
     watch.onChange(() => this.#listener())
@@ -127,9 +180,13 @@ function mentions(capture: CaptureDocument, prefix: LabelPrefix): boolean {
   return known.includes(prefix)
 }
 
-/** The inherited labels that a capture's selector reads. Retina's Capture selects namespaces by their labels. */
+/**
+ * The inherited labels that a capture's selector reads. Retina's Capture selects namespaces by
+ * their labels.
+ */
 function prefixesOf({ kind, spec }: CaptureDocument): readonly LabelPrefix[] {
-  if (kind !== 'PacketCapture') return JSON.stringify(spec).includes('"namespaceSelector"') ? ['pcns.'] : []
+  if (kind !== 'PacketCapture')
+    return JSON.stringify(spec).includes('"namespaceSelector"') ? ['pcns.'] : []
   const parsed = parseSelector(spec.selector ?? '')
   const labels = parsed.ok ? selectorLabels(parsed.selector.tree) : [] // a selector that does not parse reads no label
   return prefixes.filter(prefix => labels.some(label => label.startsWith(prefix)))
@@ -147,6 +204,14 @@ const whole = {
     } as ListedObjects<CaptureDocument>),
 } as const
 
-function labelsOf(watch: Informer<Labelled> | undefined, keyOf: (metadata: Labelled['metadata']) => string): Map<string, Labels> {
-  return new Map([...(watch?.objects.values() ?? [])].map(({ metadata }) => [keyOf(metadata), metadata.labels ?? {}]))
+function labelsOf(
+  watch: Informer<Labelled> | undefined,
+  keyOf: (metadata: Labelled['metadata']) => string,
+): Map<string, Labels> {
+  return new Map(
+    [...(watch?.objects.values() ?? [])].map(({ metadata }) => [
+      keyOf(metadata),
+      metadata.labels ?? {},
+    ]),
+  )
 }

@@ -1,5 +1,6 @@
-// Reads Calico's own configuration. In: the API server. Out: whether a pod's host veth shows both directions. Polled every five
-// minutes: it rarely changes, and most clusters have none. The node's own resource overrides the default one.
+// Reads Calico's own configuration. In: the API server. Out: whether a pod's host veth shows both
+// directions. Polled every five minutes: it rarely changes, and most clusters have none. The node's
+// own resource overrides the default one.
 import { get as getObject, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
 import { doubledMs } from '../model/backoff.ts'
@@ -10,12 +11,20 @@ import type { Logger } from '../runtime/log.ts'
 
 const everyMs = 300_000
 const retryDelayMs = { first: 1_000, most: 60_000 } as const
-const paths = ['/apis/crd.projectcalico.org/v1/felixconfigurations', '/apis/projectcalico.org/v3/felixconfigurations']
+const paths = [
+  '/apis/crd.projectcalico.org/v1/felixconfigurations',
+  '/apis/projectcalico.org/v3/felixconfigurations',
+]
 
 type FelixSpec = { readonly bpfEnabled?: boolean; readonly bpfRedirectToPeer?: string }
 
-export function hostVethOf({ bpfEnabled, bpfRedirectToPeer = 'Enabled' }: FelixSpec): World['hostVeth'] {
-  return bpfEnabled === true && bpfRedirectToPeer.toLowerCase() !== 'disabled' ? 'OneSided' : 'TwoSided'
+export function hostVethOf({
+  bpfEnabled,
+  bpfRedirectToPeer = 'Enabled',
+}: FelixSpec): World['hostVeth'] {
+  return bpfEnabled === true && bpfRedirectToPeer.toLowerCase() !== 'disabled'
+    ? 'OneSided'
+    : 'TwoSided'
 }
 
 export type FelixDeps = {
@@ -26,13 +35,20 @@ export type FelixDeps = {
   readonly signal: AbortSignal
 }
 
-/** Polls until the signal. `onAnswer` gets undefined where the API server did not answer: the last value stays. */
-export async function followFelix(deps: FelixDeps, onAnswer: (hostVeth: World['hostVeth'] | undefined) => void): Promise<void> {
+/**
+ * Polls until the signal. `onAnswer` gets undefined where the API server did not answer: the last
+ * value stays.
+ */
+export async function followFelix(
+  deps: FelixDeps,
+  onAnswer: (hostVeth: World['hostVeth'] | undefined) => void,
+): Promise<void> {
   const { clock, log, signal } = deps
   let failures = 0
   while (!signal.aborted) {
     const spec = await read(deps).catch((error: Error) => {
-      if (failures === 0 && !signal.aborted) log.warn({ reason: error.message }, 'felix configuration not read, tried again')
+      if (failures === 0 && !signal.aborted)
+        log.warn({ reason: error.message }, 'felix configuration not read, tried again')
       return undefined
     })
     failures = spec ? 0 : failures + 1

@@ -18,9 +18,17 @@ export type ManifestFiles = ReadonlyMap<string, FileState>
 
 type ReadFile = { readonly text: string } | { readonly refusal: string }
 
-/** Reads the directory again; files whose text did not change are not parsed again. Refuses a directory that cannot be read. */
-export async function readManifestFiles(directory: string, before: ManifestFiles): Promise<ManifestFiles> {
-  const names = (await readdir(directory)).filter(name => /^[^.].*\.(ya?ml|json)$/.test(name)).toSorted()
+/**
+ * Reads the directory again; files whose text did not change are not parsed again. Refuses a
+ * directory that cannot be read.
+ */
+export async function readManifestFiles(
+  directory: string,
+  before: ManifestFiles,
+): Promise<ManifestFiles> {
+  const names = (await readdir(directory))
+    .filter(name => /^[^.].*\.(ya?ml|json)$/.test(name))
+    .toSorted()
   const found = await Promise.all(names.map(name => readIfThere(join(directory, name))))
   return new Map(
     names.flatMap((name, index) => {
@@ -31,7 +39,10 @@ export async function readManifestFiles(directory: string, before: ManifestFiles
 }
 
 function stateOf(name: string, read: ReadFile, before: FileState | undefined): FileState {
-  if ('refusal' in read) return before?.problems[0] === read.refusal ? before : refused(undefined, [read.refusal], before)
+  if ('refusal' in read)
+    return before?.problems[0] === read.refusal
+      ? before
+      : refused(undefined, [read.refusal], before)
   if (before?.text === read.text) return before
   const { documents, problems } = readDocuments(read.text, name)
   if (problems.length === 0) return { text: read.text, documents, problems: [], isGood: true }
@@ -42,16 +53,24 @@ function stateOf(name: string, read: ReadFile, before: FileState | undefined): F
   )
 }
 
-function refused(text: string | undefined, problems: readonly string[], before: FileState | undefined): FileState {
+function refused(
+  text: string | undefined,
+  problems: readonly string[],
+  before: FileState | undefined,
+): FileState {
   return { text, documents: before?.documents ?? [], problems, isGood: before?.isGood ?? false }
 }
 
-// undefined: missing, or a directory. Checked before reading, because reading a pipe or a device would never end.
+// undefined: missing, or a directory. Checked before reading, because reading a pipe or a device
+// would never end.
 async function readIfThere(file: string): Promise<ReadFile | undefined> {
   try {
     const found = await stat(file)
     if (found.isDirectory()) return undefined
-    if (!found.isFile()) return { refusal: `Cannot read "${file}": it is a pipe, a socket or a device, expected a file` }
+    if (!found.isFile())
+      return {
+        refusal: `Cannot read "${file}": it is a pipe, a socket or a device, expected a file`,
+      }
     return { text: await readFile(file, 'utf8') }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

@@ -48,7 +48,9 @@ export class ManifestSource implements Source {
   static async open(deps: ManifestSourceDeps): Promise<ManifestSource> {
     await readdir(deps.directory)
     const manifests = new ManifestSource(deps)
-    manifests.#watcher.on('error', error => deps.log.error({ err: error, directory: deps.directory }, 'watching manifests failed'))
+    manifests.#watcher.on('error', error =>
+      deps.log.error({ err: error, directory: deps.directory }, 'watching manifests failed'),
+    )
     await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
     manifests.#watcher.on('all', () => void manifests.#requestRead())
     await manifests.#requestRead()
@@ -94,12 +96,23 @@ export class ManifestSource implements Source {
     const before = this.#files
     const unread = await this.#readFiles()
     this.#logProblems(before)
-    const { retained, wakeAtMs } = retainMissing(this.#retained, byKey(this.#files), this.#deps.clock.now())
+    const { retained, wakeAtMs } = retainMissing(
+      this.#retained,
+      byKey(this.#files),
+      this.#deps.clock.now(),
+    )
     this.#retained = retained
     this.#identify()
-    const troubles = { 'manifests not readable, all stays as it is': unread, 'identities not stored': this.#deps.identities.unstored }
+    const troubles = {
+      'manifests not readable, all stays as it is': unread,
+      'identities not stored': this.#deps.identities.unstored,
+    }
     this.#logTroubles(troubles)
-    this.#wakeAt(this.#troubles.size > 0 ? Math.min(wakeAtMs, this.#deps.clock.now() + retryDelayMs) : wakeAtMs)
+    this.#wakeAt(
+      this.#troubles.size > 0
+        ? Math.min(wakeAtMs, this.#deps.clock.now() + retryDelayMs)
+        : wakeAtMs,
+    )
     this.#listener()
   }
 
@@ -114,11 +127,16 @@ export class ManifestSource implements Source {
   }
 
   #identify(): void {
-    this.#captures = this.#deps.identities.assign(this.#documents('PacketCapture') as unknown as CaptureManifest[], this.#deps.clock.now())
+    this.#captures = this.#deps.identities.assign(
+      this.#documents('PacketCapture') as unknown as CaptureManifest[],
+      this.#deps.clock.now(),
+    )
   }
 
   #documents(kind: Document['kind']): Document[] {
-    return [...this.#retained.values()].map(({ document }) => document).filter(document => document.kind === kind)
+    return [...this.#retained.values()]
+      .map(({ document }) => document)
+      .filter(document => document.kind === kind)
   }
 
   #wakeAt(atMs: number): void {
@@ -126,23 +144,31 @@ export class ManifestSource implements Source {
     this.#wake = new AbortController()
     if (atMs === Number.POSITIVE_INFINITY) return
     const signal = AbortSignal.any([this.#wake.signal, this.#stop.signal])
-    void this.#deps.clock.sleepUntil(atMs, signal).then(() => (signal.aborted ? undefined : this.#requestRead()))
+    void this.#deps.clock
+      .sleepUntil(atMs, signal)
+      .then(() => (signal.aborted ? undefined : this.#requestRead()))
   }
 
   #logTroubles(found: Readonly<Record<string, string | undefined>>): void {
     const before = this.#troubles
-    this.#troubles = new Map(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined))
+    this.#troubles = new Map(
+      Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )
     for (const [message, error] of this.#troubles)
-      if (before.get(message) !== error) this.#deps.log.error({ error, directory: this.#deps.directory }, message)
+      if (before.get(message) !== error)
+        this.#deps.log.error({ error, directory: this.#deps.directory }, message)
   }
 
   #logProblems(before: ManifestFiles): void {
     for (const [name, file] of this.#files) {
       if (file === before.get(name)) continue
-      for (const problem of file.problems) this.#deps.log.error({ file: name, problem }, 'manifest refused, its last good state stays')
-      if (file.problems.length === 0) this.#deps.log.info({ file: name, documents: file.documents.length }, 'manifest read')
+      for (const problem of file.problems)
+        this.#deps.log.error({ file: name, problem }, 'manifest refused, its last good state stays')
+      if (file.problems.length === 0)
+        this.#deps.log.info({ file: name, documents: file.documents.length }, 'manifest read')
     }
-    for (const name of before.keys()) if (!this.#files.has(name)) this.#deps.log.info({ file: name }, 'manifest gone')
+    for (const name of before.keys())
+      if (!this.#files.has(name)) this.#deps.log.info({ file: name }, 'manifest gone')
   }
 }
 
@@ -152,6 +178,11 @@ const retryDelayMs = 5_000
 function byKey(files: ManifestFiles): Map<string, Document> {
   const documents = [...files.values()].flatMap(file => file.documents)
   return new Map(
-    documents.toReversed().map(document => [`${document.kind}/${document.metadata.namespace}/${document.metadata.name}`, document]),
+    documents
+      .toReversed()
+      .map(document => [
+        `${document.kind}/${document.metadata.namespace}/${document.metadata.name}`,
+        document,
+      ]),
   )
 }

@@ -34,15 +34,23 @@ export class StandaloneMeta {
     this.#stored = JSON.stringify([...this.#known])
   }
 
-  /** Why the file lags behind (a full disk); undefined: it does not. The next assign() tries again. */
+  /**
+   * Why the file lags behind (a full disk); undefined: it does not. The next assign() tries again.
+   */
   get unstored(): string | undefined {
     return this.#unstored
   }
 
-  /** Completes the metadata of all captures, without expired ones. Forgets the identity of every other capture. */
+  /**
+   * Completes the metadata of all captures, without expired ones. Forgets the identity of every
+   * other capture.
+   */
   assign(captures: readonly CaptureManifest[], nowMs: number): PacketCapture[] {
     const next = new Map(
-      captures.map(capture => [captureKey(capture.metadata), assignMeta(capture, this.#known.get(captureKey(capture.metadata)), nowMs)]),
+      captures.map(capture => [
+        captureKey(capture.metadata),
+        assignMeta(capture, this.#known.get(captureKey(capture.metadata)), nowMs),
+      ]),
     )
     this.#replace(next)
     return captures.flatMap(capture => {
@@ -78,12 +86,17 @@ function store(file: string, text: string): string | undefined {
   }
 }
 
-function assignMeta(capture: CaptureManifest, known: KnownMeta | undefined, nowMs: number): KnownMeta {
+function assignMeta(
+  capture: CaptureManifest,
+  known: KnownMeta | undefined,
+  nowMs: number,
+): KnownMeta {
   const spec = JSON.stringify(capture.spec)
   const givenUid = capture.metadata.uid
   if (!known || known.givenUid !== givenUid || (known.isExpired && known.spec !== spec)) {
     // Whole seconds, as at an API server: the creation time orders captures and shows their age.
-    const creationTimestamp = capture.metadata.creationTimestamp ?? new Date(nowMs).toISOString().replace(/\.\d+/, '')
+    const creationTimestamp =
+      capture.metadata.creationTimestamp ?? new Date(nowMs).toISOString().replace(/\.\d+/, '')
     return { uid: givenUid ?? randomUUID(), givenUid, generation: 1, creationTimestamp, spec }
   }
   return known.spec === spec ? known : { ...known, generation: known.generation + 1, spec }

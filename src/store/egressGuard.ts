@@ -1,6 +1,7 @@
-// Connections to stores, each checked when it is made: the address that is connected to must be allowed, whatever the name resolved
-// to before. In: a policy. Out: agents for HTTP(S), and sockets for SSH. Ignores proxies of the environment, and no variable of the
-// environment turns certificate checks off.
+// Connections to stores, each checked when it is made: the address that is connected to must be
+// allowed, whatever the name resolved to before. In: a policy. Out: agents for HTTP(S), and sockets
+// for SSH. Ignores proxies of the environment, and no variable of the environment turns certificate
+// checks off.
 import { lookup as systemLookup } from 'node:dns'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -14,7 +15,10 @@ import { RefusedError, StoreError } from './store.ts'
 export type Resolve = (
   host: string,
   options: { readonly all: true; readonly family?: number; readonly hints?: number },
-  done: (error: Error | null, found: readonly { readonly address: string; readonly family: number }[]) => void,
+  done: (
+    error: Error | null,
+    found: readonly { readonly address: string; readonly family: number }[],
+  ) => void,
 ) => void
 
 export type EgressGuard = Disposable & { readonly http: HttpAgent; readonly https: HttpsAgent }
@@ -23,9 +27,21 @@ const quietMs = 60_000 // without a byte in either direction, until the connecti
 const connectMs = 15_000
 const socketsMax = 8
 
-export function makeGuard(policy: EndpointPolicy, resolve: Resolve = systemLookup as Resolve): EgressGuard {
-  const options = { keepAlive: true, maxSockets: socketsMax, maxFreeSockets: 2, timeout: quietMs, lookup: guardedLookup(policy, resolve) }
-  const [http, https] = [guarded(new HttpAgent(options), policy), guarded(new HttpsAgent({ ...options, rejectUnauthorized: true }), policy)]
+export function makeGuard(
+  policy: EndpointPolicy,
+  resolve: Resolve = systemLookup as Resolve,
+): EgressGuard {
+  const options = {
+    keepAlive: true,
+    maxSockets: socketsMax,
+    maxFreeSockets: 2,
+    timeout: quietMs,
+    lookup: guardedLookup(policy, resolve),
+  }
+  const [http, https] = [
+    guarded(new HttpAgent(options), policy),
+    guarded(new HttpsAgent({ ...options, rejectUnauthorized: true }), policy),
+  ]
   return {
     http,
     https,
@@ -47,14 +63,24 @@ export async function guardedSocket(
 ): Promise<Socket> {
   const refused = connectRefusal(host, policy)
   if (refused) throw refused
-  const socket = tcpConnect({ host: plainHost(host), port, noDelay: true, lookup: guardedLookup(policy, resolve) })
+  const socket = tcpConnect({
+    host: plainHost(host),
+    port,
+    noDelay: true,
+    lookup: guardedLookup(policy, resolve),
+  })
   const within = AbortSignal.any([signal, AbortSignal.timeout(connectMs)])
   return new Promise((done, fail) => {
     const end = (error: Error) => {
       socket.destroy()
       fail(error)
     }
-    const stop = () => end(signal.aborted ? signal.reason : new StoreError(`no connection within ${connectMs / 1_000} s`))
+    const stop = () =>
+      end(
+        signal.aborted
+          ? signal.reason
+          : new StoreError(`no connection within ${connectMs / 1_000} s`),
+      )
     if (within.aborted) return stop()
     within.addEventListener('abort', stop, { once: true })
     socket.once('error', end).once('connect', () => {
@@ -70,7 +96,8 @@ type Done = (error: Error | null, stream: Duplex) => void
 
 function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
   const make = agent.createConnection.bind(agent)
-  agent.createConnection = (options: GuardOptions, done?: Done) => watched(policy, options, done, () => make(options as object, done))
+  agent.createConnection = (options: GuardOptions, done?: Done) =>
+    watched(policy, options, done, () => make(options as object, done))
   return agent
 }
 
@@ -86,20 +113,30 @@ function watched(
     return undefined
   }
   const socket = make() as Socket | null | undefined
-  socket?.on('timeout', () => socket.destroy(new StoreError(`nothing heard for ${quietMs / 1_000} s`)))
+  socket?.on('timeout', () =>
+    socket.destroy(new StoreError(`nothing heard for ${quietMs / 1_000} s`)),
+  )
   return socket
 }
 
-/** Checks a host that is an address, which is never looked up. guardedLookup() checks the addresses of a name. */
+/**
+ * Checks a host that is an address, which is never looked up. guardedLookup() checks the addresses
+ * of a name.
+ */
 function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
   const name = plainHost(host)
   const why = blockedHostReason(name, policy)
   if (why) return new RefusedError(why)
   const kind = isIP(name) === 0 ? undefined : blockedAddressReason(name, policy.addressesAllowed)
-  return kind === undefined ? undefined : new RefusedError(`"${name}" is ${kind}, expected one that the administrator allows`)
+  return kind === undefined
+    ? undefined
+    : new RefusedError(`"${name}" is ${kind}, expected one that the administrator allows`)
 }
 
-export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Resolve): LookupFunction {
+export function guardedLookup(
+  { addressesAllowed }: EndpointPolicy,
+  resolve: Resolve,
+): LookupFunction {
   return (host, options, done) => {
     resolve(host, { ...options, all: true } as { readonly all: true }, (error, found) => {
       if (error) return done(error, '', 0)
@@ -108,7 +145,9 @@ export function guardedLookup({ addressesAllowed }: EndpointPolicy, resolve: Res
       const [first] = allowed
       if (!first)
         return done(
-          new RefusedError(`"${host}" is at ${found[0]?.address}, ${kinds[0]}, expected one that the administrator allows`),
+          new RefusedError(
+            `"${host}" is at ${found[0]?.address}, ${kinds[0]}, expected one that the administrator allows`,
+          ),
           '',
           0,
         )

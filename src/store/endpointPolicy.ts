@@ -1,36 +1,55 @@
-// What the administrator allows as an endpoint: https, the hosts of a list, and no address that leads back into the node. In: a URL or
-// a host. Out: why it is refused. Names are checked when a target is opened, addresses when a connection is made (egressGuard.ts), so
-// a name that resolves differently the second time is still checked.
+// What the administrator allows as an endpoint: https, the hosts of a list, and no address that
+// leads back into the node. In: a URL or a host. Out: why it is refused. Names are checked when a
+// target is opened, addresses when a connection is made (egressGuard.ts), so a name that resolves
+// differently the second time is still checked.
 import { permanentError } from './store.ts'
 
 export type EndpointPolicy = {
   readonly isHttpAllowed: boolean
-  /** `store.example.org`, `*.example.org` for all its subdomains, or an address. Empty: every host. */
+  /**
+   * `store.example.org`, `*.example.org` for all its subdomains, or an address. Empty: every host.
+   */
   readonly hostsAllowed: readonly string[]
   /** Ranges that are allowed although they are blocked by default. */
   readonly addressesAllowed: readonly string[]
 }
 
-export const strictPolicy: EndpointPolicy = Object.freeze({ isHttpAllowed: false, hostsAllowed: [], addressesAllowed: [] })
+export const strictPolicy: EndpointPolicy = Object.freeze({
+  isHttpAllowed: false,
+  hostsAllowed: [],
+  addressesAllowed: [],
+})
 
-/** `field`: where the URL was read. Throws a StoreError that shows the URL without user, password and query. */
+/**
+ * `field`: where the URL was read. Throws a StoreError that shows the URL without user, password
+ * and query.
+ */
 export function readEndpoint(field: string, text: string, policy: EndpointPolicy): URL {
   const url = URL.parse(text)
-  if (!url?.host) throw permanentError(`Cannot use ${field}: expected a URL such as https://store.example.org`) // the text may be a secret
+  if (!url?.host)
+    throw permanentError(`Cannot use ${field}: expected a URL such as https://store.example.org`) // the text may be a secret
   const shown = `${field} "${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}"`
-  if (url.username !== '' || url.password !== '') throw permanentError(`Cannot use ${shown}: expected no user and no password in it`)
+  if (url.username !== '' || url.password !== '')
+    throw permanentError(`Cannot use ${shown}: expected no user and no password in it`)
   if (url.protocol === 'http:' && !policy.isHttpAllowed)
-    throw permanentError(`Cannot use ${shown}: expected https, since the administrator does not allow http`)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw permanentError(`Cannot use ${shown}: expected https`)
+    throw permanentError(
+      `Cannot use ${shown}: expected https, since the administrator does not allow http`,
+    )
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw permanentError(`Cannot use ${shown}: expected https`)
   const refused = blockedHostReason(url.hostname, policy)
   if (refused) throw permanentError(`Cannot use ${shown}: ${refused}`)
   return url
 }
 
 /** Why a host is refused, or undefined. Does not check its addresses. */
-export function blockedHostReason(host: string, { hostsAllowed }: EndpointPolicy): string | undefined {
+export function blockedHostReason(
+  host: string,
+  { hostsAllowed }: EndpointPolicy,
+): string | undefined {
   const name = plainHost(host)
-  if (hostsAllowed.length === 0 || hostsAllowed.some(pattern => fits(name, plainHost(pattern)))) return undefined
+  if (hostsAllowed.length === 0 || hostsAllowed.some(pattern => fits(name, plainHost(pattern))))
+    return undefined
   return `the administrator does not allow the host "${name}", expected one of ${hostsAllowed.join(', ')}`
 }
 
@@ -43,5 +62,7 @@ export function plainHost(host: string): string {
 }
 
 function fits(name: string, pattern: string): boolean {
-  return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1 : name === pattern
+  return pattern.startsWith('*.')
+    ? name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1
+    : name === pattern
 }

@@ -1,6 +1,7 @@
-// Splits a source into parts of one size. In: a source. Out: parts with their checksums, and the checksum of all bytes. One part is
-// read at a time; eachAtOnce() bounds how many are being sent. A source that breaks off is read again from where it ended.
-// Refuses a source whose length or checksum is not the one it names.
+// Splits a source into parts of one size. In: a source. Out: parts with their checksums, and the
+// checksum of all bytes. One part is read at a time; eachAtOnce() bounds how many are being sent. A
+// source that breaks off is read again from where it ended. Refuses a source whose length or
+// checksum is not the one it names.
 import { createHash } from 'node:crypto'
 import { type Attempts, attempt } from './retry.ts'
 import { type FileSource, type RetryEffort, StoreError } from './store.ts'
@@ -17,7 +18,10 @@ const partsMost = 10_000 // of S3; Azure allows more
 const mebibyte = 1024 * 1024
 
 /** The same for the same file each time, so that an unfinished upload can be resumed. */
-export function partBytesOf({ bytes }: FileSource, { partBytes }: Pick<RetryEffort, 'partBytes'>): number {
+export function partBytesOf(
+  { bytes }: FileSource,
+  { partBytes }: Pick<RetryEffort, 'partBytes'>,
+): number {
   if (bytes === undefined) return Math.max(partBytes, 16 * mebibyte)
   const least = Math.ceil(bytes / partsMost)
   return least <= partBytes ? partBytes : Math.ceil(least / mebibyte) * mebibyte
@@ -57,16 +61,24 @@ export class PartBuffer {
     if (part.index === 0 || part.filled > 0) yield this.#give(part)
   }
 
-  /** Of all bytes, hexadecimal; to be called when all parts are read. Throws if the source names another one. */
+  /**
+   * Of all bytes, hexadecimal; to be called when all parts are read. Throws if the source names
+   * another one.
+   */
   digest(): string {
     const sha256 = this.#whole.copy().digest('hex')
     const expected = this.#source.sha256
     if (expected !== undefined && expected !== sha256)
-      throw new StoreError(`the file has the SHA-256 ${sha256}, expected ${expected}: it has changed`)
+      throw new StoreError(
+        `the file has the SHA-256 ${sha256}, expected ${expected}: it has changed`,
+      )
     return sha256
   }
 
-  /** Reuses a part's memory for the next one: an upload needs as many buffers as parts are being sent. */
+  /**
+   * Reuses a part's memory for the next one: an upload needs as many buffers as parts are being
+   * sent.
+   */
   free({ bytes }: Part): void {
     this.#free.push(Buffer.from(bytes.buffer))
   }
@@ -81,7 +93,10 @@ export class PartBuffer {
   }
 }
 
-/** A part that is being read; hashed chunk by chunk, so that hashing never blocks the process for long. */
+/**
+ * A part that is being read; hashed chunk by chunk, so that hashing never blocks the process for
+ * long.
+ */
 class FillingPart {
   readonly index: number
   readonly #bytes: Buffer
@@ -112,13 +127,29 @@ class FillingPart {
   }
 
   done(): Part {
-    return { index: this.index, bytes: this.#bytes.subarray(0, this.#filled), sha256: this.#sha256.digest(), md5: this.#md5.digest() }
+    return {
+      index: this.index,
+      bytes: this.#bytes.subarray(0, this.#filled),
+      sha256: this.#sha256.digest(),
+      md5: this.#md5.digest(),
+    }
   }
 }
 
-/** All bytes from `from` on; resumes a source that breaks off. Throws if the source has another length than it names. */
-export async function* readSteadily(source: FileSource, from: number, attempts: Attempts, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const patient = { ...attempts, explain: (error: unknown) => new StoreError(`the file cannot be read: ${messageOf(error)}`) }
+/**
+ * All bytes from `from` on; resumes a source that breaks off. Throws if the source has another
+ * length than it names.
+ */
+export async function* readSteadily(
+  source: FileSource,
+  from: number,
+  attempts: Attempts,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const patient = {
+    ...attempts,
+    explain: (error: unknown) => new StoreError(`the file cannot be read: ${messageOf(error)}`),
+  }
   let at = from
   let chunks: AsyncIterator<Uint8Array> | undefined // undefined: to be opened, at first and after it broke off
   const next = async () => {
@@ -150,7 +181,11 @@ function messageOf(error: unknown): string {
 }
 
 /** Calls `work` for each item, at most `atOnce` at the same time. Ends at the first failure. */
-export async function eachAtOnce<T>(items: AsyncIterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function eachAtOnce<T>(
+  items: AsyncIterable<T>,
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const underWay = new Set<Promise<void>>()
   let failed: { readonly error: unknown } | undefined // the first one
   try {

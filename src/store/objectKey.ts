@@ -1,5 +1,5 @@
-// The key of an object: the user's path, then the file's name. Out: a key that begins with no slash. Refuses `.` and `..`, control
-// characters and backslashes.
+// The key of an object: the user's path, then the file's name. Out: a key that begins with no
+// slash. Refuses `.` and `..`, control characters and backslashes.
 import { posix } from 'node:path'
 import { permanentError } from './store.ts'
 

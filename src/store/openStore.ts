@@ -1,5 +1,5 @@
-// Opens a store. In: a target, its Secret and the administrator's policy. Out: a Store, or why it cannot be used. Loads only the
-// library of that kind of store.
+// Opens a store. In: a target, its Secret and the administrator's policy. Out: a Store, or why it
+// cannot be used. Loads only the library of that kind of store.
 
 import type { StoreTarget } from '../model/output.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
@@ -7,7 +7,14 @@ import { type Clock, systemClock } from '../runtime/clock.ts'
 import { makeGuard, type Resolve } from './egressGuard.ts'
 import { blockedHostReason, type EndpointPolicy } from './endpointPolicy.ts'
 import { toFailure } from './errorText.ts'
-import { defaultEffort, permanentError, type RetryEffort, type SecretValues, type Store, type StoreFailure } from './store.ts'
+import {
+  defaultEffort,
+  permanentError,
+  type RetryEffort,
+  type SecretValues,
+  type Store,
+  type StoreFailure,
+} from './store.ts'
 
 export type OpenStoreOptions = {
   readonly effort?: Partial<RetryEffort>
@@ -31,8 +38,17 @@ export async function openStore(
   }
 }
 
-async function load(target: StoreTarget, secret: SecretValues, policy: EndpointPolicy, options: OpenStoreOptions): Promise<Store> {
-  const common = { effort: { ...defaultEffort, ...options.effort }, clock: options.clock ?? systemClock, sweeper: new BufferGc() }
+async function load(
+  target: StoreTarget,
+  secret: SecretValues,
+  policy: EndpointPolicy,
+  options: OpenStoreOptions,
+): Promise<Store> {
+  const common = {
+    effort: { ...defaultEffort, ...options.effort },
+    clock: options.clock ?? systemClock,
+    sweeper: new BufferGc(),
+  }
   switch (target.kind) {
     case 's3': {
       const [{ openBucket }, { S3Store }, { s3Error }] = await Promise.all([
@@ -54,7 +70,13 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
       const guard = makeGuard(policy, options.resolve)
       const container = openContainer(target, secret, policy, guard)
       const attempts = { ...common, explain: (error: unknown) => blobError(error, target) }
-      return new BlobStore({ target, container, secret, attempts, close: () => guard[Symbol.dispose]() })
+      return new BlobStore({
+        target,
+        container,
+        secret,
+        attempts,
+        close: () => guard[Symbol.dispose](),
+      })
     }
     case 'sftp': {
       const refused = blockedHostReason(target.host, policy)
@@ -64,8 +86,19 @@ async function load(target: StoreTarget, secret: SecretValues, policy: EndpointP
         import('./sftp/session.ts'),
         import('./sftp/errors.ts'),
       ])
-      const session = { target, access: readAccess(secret, target), policy, effort: common.effort, resolve: options.resolve }
-      return new SftpStore({ target, secret, session, attempts: { ...common, explain: (error: unknown) => sftpError(error, target) } })
+      const session = {
+        target,
+        access: readAccess(secret, target),
+        policy,
+        effort: common.effort,
+        resolve: options.resolve,
+      }
+      return new SftpStore({
+        target,
+        secret,
+        session,
+        attempts: { ...common, explain: (error: unknown) => sftpError(error, target) },
+      })
     }
   }
 }

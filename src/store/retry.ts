@@ -1,5 +1,5 @@
-// Retries a request with exponential backoff and jitter, so that many uploads do not retry together. In: one request. Out: its result.
-// Throws the last StoreError, or the signal's reason.
+// Retries a request with exponential backoff and jitter, so that many uploads do not retry
+// together. In: one request. Out: its result. Throws the last StoreError, or the signal's reason.
 
 import { doubledMs } from '../model/backoff.ts'
 import type { BufferGc } from '../runtime/bufferGc.ts'
@@ -28,15 +28,24 @@ export async function attempt<T>(
       return await request(AbortSignal.any([signal, late]))
     } catch (error) {
       signal.throwIfAborted()
-      const failure = late.aborted ? new StoreError(`no answer within ${effort.requestMs / 1_000} s`) : asStoreError(error, explain)
+      const failure = late.aborted
+        ? new StoreError(`no answer within ${effort.requestMs / 1_000} s`)
+        : asStoreError(error, explain)
       if (failure.isFinal || tries >= effort.triesMax) throw failure
       await clock.sleepUntil(clock.now() + retryDelayMs(effort, tries, failure.waitMs), signal)
     }
   }
 }
 
-/** Before the next try: half fixed, half random. A longer Retry-After is honoured up to three times the longest delay. */
-function retryDelayMs({ firstWaitMs, longestWaitMs }: RetryEffort, tries: number, askedMs = 0): number {
+/**
+ * Before the next try: half fixed, half random. A longer Retry-After is honoured up to three times
+ * the longest delay.
+ */
+function retryDelayMs(
+  { firstWaitMs, longestWaitMs }: RetryEffort,
+  tries: number,
+  askedMs = 0,
+): number {
   const span = doubledMs(tries, { first: firstWaitMs, most: longestWaitMs })
   return Math.max(span / 2 + (Math.random() * span) / 2, Math.min(askedMs, 3 * longestWaitMs))
 }
@@ -52,8 +61,14 @@ export function storeErrorIn(error: unknown, depth = 0): StoreError | undefined 
   return storeErrorIn(error.cause, depth + 1)
 }
 
-/** For optional reads, which may need another right: undefined if the server refuses it. A write then reports what is wrong. */
-export async function ifAllowed<T>(signal: AbortSignal, reading: Promise<T>): Promise<T | undefined> {
+/**
+ * For optional reads, which may need another right: undefined if the server refuses it. A write
+ * then reports what is wrong.
+ */
+export async function ifAllowed<T>(
+  signal: AbortSignal,
+  reading: Promise<T>,
+): Promise<T | undefined> {
   try {
     return await reading
   } catch (error) {

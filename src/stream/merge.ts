@@ -1,14 +1,23 @@
-// Merges several pcapng streams into one: one section, an interface block for each interface of each input, packets in time order.
-// In: the inputs' bytes (little-endian, nanoseconds, one section each), and the time. Out: the merged bytes, when they are taken.
-// Pure but for its memory, which is bounded.
+// Merges several pcapng streams into one: one section, an interface block for each interface of
+// each input, packets in time order. In: the inputs' bytes (little-endian, nanoseconds, one section
+// each), and the time. Out: the merged bytes, when they are taken. Pure but for its memory, which
+// is bounded.
 //
-// A packet is sent when every input has one that is not earlier; when it has waited for windowMs; or when more than windowBytes
-// wait. Within one input the order stays as it is. When bytesMax wait, because the reader is slow, new packets are dropped and
-// counted: a statistics block reports them when something is taken again, and once more when the input has ended.
-// Refuses an input that is no such stream: the input ends, and push() returns the reason.
+// A packet is sent when every input has one that is not earlier; when it has waited for windowMs;
+// or when more than windowBytes wait. Within one input the order stays as it is. When bytesMax
+// wait, because the reader is slow, new packets are dropped and counted: a statistics block reports
+// them when something is taken again, and once more when the input has ended. Refuses an input that
+// is no such stream: the input ends, and push() returns the reason.
 import { blockTypes, byteOrderMagic, packetFields } from '../pcap/format.ts'
 import { Heap } from '../pcap/heap.ts'
-import { type InterfaceCounts, isEarlier, lostBy, type MergedInterface, MergeInput, type Packet } from './mergeInput.ts'
+import {
+  type InterfaceCounts,
+  isEarlier,
+  lostBy,
+  type MergedInterface,
+  MergeInput,
+  type Packet,
+} from './mergeInput.ts'
 import { countsIn, statisticsBlock, timeResolutionOf } from './statistics.ts'
 
 export type MergeLimits = {
@@ -52,7 +61,10 @@ export class Merge {
 
   /** Packets that are missing from the stream so far, wherever they were lost. */
   get lost(): number {
-    return [...this.#inputs].reduce((sum, { interfaces }) => sum + lostOf(interfaces), this.#lostByEnded)
+    return [...this.#inputs].reduce(
+      (sum, { interfaces }) => sum + lostOf(interfaces),
+      this.#lostByEnded,
+    )
   }
 
   /** No packet, block or count is left to be taken. */
@@ -67,21 +79,31 @@ export class Merge {
     return input
   }
 
-  /** Adds the next bytes of an input and writes into them. Returns why the input was ended, if it was. */
+  /**
+   * Adds the next bytes of an input and writes into them. Returns why the input was ended, if it
+   * was.
+   */
   push(input: MergeInput, chunk: Buffer, nowMs: number): string | undefined {
     if (input.isEnded) return undefined
     const { blocks, problem } = input.reader.read(chunk)
     const isNearLimit = this.#heldBytes + chunk.length > this.#limits.bytesMax
-    const found = firstDefined(blocks, block => this.#add(input, block, nowMs, isNearLimit)) ?? problem
+    const found =
+      firstDefined(blocks, block => this.#add(input, block, nowMs, isNearLimit)) ?? problem
     if (found !== undefined) this.end(input, nowMs)
     return found
   }
 
-  /** Sets an interface's counts as its source has them, by the input's own number. Counts never decrease. */
+  /**
+   * Sets an interface's counts as its source has them, by the input's own number. Counts never
+   * decrease.
+   */
   count(input: MergeInput, index: number, { received, lost }: InterfaceCounts): void {
     const merged = input.interfaces[index]
     if (!merged) return
-    merged.counts = { received: Math.max(received, merged.counts.received), lost: Math.max(lost, merged.counts.lost) }
+    merged.counts = {
+      received: Math.max(received, merged.counts.received),
+      lost: Math.max(lost, merged.counts.lost),
+    }
     this.#noteLoss(merged)
   }
 
@@ -96,7 +118,10 @@ export class Merge {
     this.#ready.push(...this.#finish(input, nowMs))
   }
 
-  /** What may be sent now, about 256 KiB at most; empty: nothing before dueAtMs, or before more is pushed. */
+  /**
+   * What may be sent now, about 256 KiB at most; empty: nothing before dueAtMs, or before more is
+   * pushed.
+   */
   take(nowMs: number): Buffer {
     const out = this.#ready
     this.#ready = []
@@ -118,7 +143,11 @@ export class Merge {
 
   /** When the packet that has waited longest is sent at the latest; Infinity: none waits. */
   get dueAtMs(): number {
-    return Math.min(...[...this.#inputs].map(({ head }) => (head ? head.arrivedMs + this.#limits.windowMs : Number.POSITIVE_INFINITY)))
+    return Math.min(
+      ...[...this.#inputs].map(({ head }) =>
+        head ? head.arrivedMs + this.#limits.windowMs : Number.POSITIVE_INFINITY,
+      ),
+    )
   }
 
   #maySend(overdue: ReadonlySet<MergeInput>): boolean {
@@ -127,7 +156,10 @@ export class Merge {
 
   // A packet that arrived in the future means that the clock was set back.
   #isOverdue({ head }: MergeInput, nowMs: number): boolean {
-    return head !== undefined && (nowMs >= head.arrivedMs + this.#limits.windowMs || nowMs < head.arrivedMs)
+    return (
+      head !== undefined &&
+      (nowMs >= head.arrivedMs + this.#limits.windowMs || nowMs < head.arrivedMs)
+    )
   }
 
   #deliver(input: MergeInput, { block, from }: Packet): void {
@@ -163,24 +195,40 @@ export class Merge {
     if (!input.hasSection) return 'a block before the section header'
     if (type === blockTypes.interface) return this.#addInterface(input, block)
     if (type === blockTypes.packet) return this.#addPacket(input, block, nowMs, isNearLimit)
-    if (type === blockTypes.statistics && block.length >= 24) this.count(input, block.readUInt32LE(8), countsIn(block))
+    if (type === blockTypes.statistics && block.length >= 24)
+      this.count(input, block.readUInt32LE(8), countsIn(block))
     return undefined
   }
 
   #addInterface(input: MergeInput, block: Buffer): string | undefined {
-    if (block.length < 20 || block.length > interfaceBytesMax) return `an interface block of ${block.length} bytes`
+    if (block.length < 20 || block.length > interfaceBytesMax)
+      return `an interface block of ${block.length} bytes`
     if (timeResolutionOf(block) !== 9) return 'an interface whose times are not in nanoseconds'
-    if (this.#interfaces >= this.#limits.interfacesMax) return `more than ${this.#limits.interfacesMax} interfaces`
+    if (this.#interfaces >= this.#limits.interfacesMax)
+      return `more than ${this.#limits.interfacesMax} interfaces`
     this.#interfaceBytes += block.length
     if (this.#interfaceBytes > interfacesBytesMax) return 'interface blocks that nobody takes'
     const counts = { received: 0, lost: 0 }
-    input.interfaces.push({ id: this.#interfaces++, counts, waiting: 0, delivered: 0, lostInMerge: 0, reportedLost: 0 })
+    input.interfaces.push({
+      id: this.#interfaces++,
+      counts,
+      waiting: 0,
+      delivered: 0,
+      lostInMerge: 0,
+      reportedLost: 0,
+    })
     this.#ready.push(Buffer.from(block))
     return undefined
   }
 
-  #addPacket(input: MergeInput, block: Buffer, nowMs: number, isNearLimit: boolean): string | undefined {
-    if (block.length < 32 || block.readUInt32LE(packetFields.captured) > block.length - 32) return 'a packet that is longer than its block'
+  #addPacket(
+    input: MergeInput,
+    block: Buffer,
+    nowMs: number,
+    isNearLimit: boolean,
+  ): string | undefined {
+    if (block.length < 32 || block.readUInt32LE(packetFields.captured) > block.length - 32)
+      return 'a packet that is longer than its block'
     const from = input.interfaces[block.readUInt32LE(8)]
     if (!from) return `a packet of interface ${block.readUInt32LE(8)}, of which there is no block`
     if (this.#heldBytes + block.length > this.#limits.bytesMax) {
@@ -190,7 +238,8 @@ export class Merge {
     }
     block.writeUInt32LE(from.id, packetFields.interfaceId)
     const isFirst = input.head === undefined
-    // A view keeps its whole chunk in memory: near the limit, where part of a chunk may be dropped, the block is copied.
+    // A view keeps its whole chunk in memory: near the limit, where part of a chunk may be dropped,
+    // the block is copied.
     const kept = isNearLimit ? Buffer.from(block) : block
     input.add({
       block: kept,
@@ -210,22 +259,31 @@ export class Merge {
 
 function begin(input: MergeInput, block: Buffer): string | undefined {
   if (input.hasSection) return 'a second section'
-  if (block.length < 28 || block.readUInt32LE(8) !== byteOrderMagic) return 'a section that is not little-endian'
+  if (block.length < 28 || block.readUInt32LE(8) !== byteOrderMagic)
+    return 'a section that is not little-endian'
   input.hasSection = true
   return undefined
 }
 
 /** The interface of the last packet, if only a part of it arrived. */
 function tornIn({ reader: { rest }, interfaces }: MergeInput): MergedInterface | undefined {
-  if (rest.length === 0 || (rest.length >= 4 && rest.readUInt32LE(0) !== blockTypes.packet)) return undefined
-  return rest.length >= 12 ? interfaces[rest.readUInt32LE(8)] : interfaces.length === 1 ? interfaces[0] : undefined
+  if (rest.length === 0 || (rest.length >= 4 && rest.readUInt32LE(0) !== blockTypes.packet))
+    return undefined
+  return rest.length >= 12
+    ? interfaces[rest.readUInt32LE(8)]
+    : interfaces.length === 1
+      ? interfaces[0]
+      : undefined
 }
 
 function lostOf(interfaces: readonly MergedInterface[]): number {
   return interfaces.reduce((sum, each) => sum + lostBy(each), 0)
 }
 
-function firstDefined<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
+function firstDefined<Item, Found>(
+  items: readonly Item[],
+  find: (item: Item) => Found | undefined,
+): Found | undefined {
   for (const item of items) {
     const found = find(item)
     if (found !== undefined) return found

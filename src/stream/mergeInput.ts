@@ -1,5 +1,5 @@
-// One input of a merge.
-// In: packets in the order of their arrival. Out: the first waiting packet, and the input's interfaces with their counts.
+// One input of a merge. In: packets in the order of their arrival. Out: the first waiting packet,
+// and the input's interfaces with their counts.
 import { BlockReader } from '../pcap/blockReader.ts'
 
 /** Times are nanoseconds since the epoch in two halves, as in the block. */
@@ -43,7 +43,11 @@ export class MergeInput {
 
   shift(): void {
     this.#at++
-    if (this.#at < this.#packets.length && (this.#at < compactAt || this.#at * 2 < this.#packets.length)) return
+    if (
+      this.#at < this.#packets.length &&
+      (this.#at < compactAt || this.#at * 2 < this.#packets.length)
+    )
+      return
     this.#packets = this.#packets.slice(this.#at)
     this.#at = 0
   }

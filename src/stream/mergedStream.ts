@@ -1,6 +1,7 @@
-// A merge as a Readable with backpressure, for a node's stream and for the gateway's stream of several nodes.
-// In: the inputs' bytes and counts. Out: a Readable, and a call when the inputs should pause because the reader is slow.
-// Drops and counts packets beyond the limits; the stream itself refuses nothing.
+// A merge as a Readable with backpressure, for a node's stream and for the gateway's stream of
+// several nodes. In: the inputs' bytes and counts. Out: a Readable, and a call when the inputs
+// should pause because the reader is slow. Drops and counts packets beyond the limits; the stream
+// itself refuses nothing.
 import { Readable } from 'node:stream'
 import type { Clock } from '../runtime/clock.ts'
 import { defaultMergeLimits, Merge, type MergeLimits } from './merge.ts'
@@ -10,7 +11,10 @@ export type MergedStreamDeps = {
   readonly section: Buffer
   readonly clock: Clock
   readonly limits?: Partial<MergeLimits>
-  /** True: the inputs should pause, until false. Packets that still arrive are kept while there is room, then dropped and counted. */
+  /**
+   * True: the inputs should pause, until false. Packets that still arrive are kept while there is
+   * room, then dropped and counted.
+   */
   readonly onPressure: (isHigh: boolean) => void
   /** The reader is gone, or has read everything. */
   readonly onClose: () => void
@@ -99,10 +103,12 @@ export class MergedStream {
     this.stream.push(null)
   }
 
-  // The pause begins halfway between windowBytes and the limit where packets are dropped, and ends at windowBytes.
+  // The pause begins halfway between windowBytes and the limit where packets are dropped, and ends
+  // at windowBytes.
   #reportPressure(): void {
     const { windowBytes, bytesMax } = this.#limits
-    const isHigh = this.#merge.heldBytes > (this.#isHigh ? windowBytes : (windowBytes + bytesMax) / 2)
+    const isHigh =
+      this.#merge.heldBytes > (this.#isHigh ? windowBytes : (windowBytes + bytesMax) / 2)
     if (isHigh === this.#isHigh) return
     this.#isHigh = isHigh
     this.#deps.onPressure(isHigh)

@@ -1,8 +1,9 @@
-// The live stream of one capture on this node: one pcapng stream of all its endpoints, until the capture's window closes.
-// In: the engine's turns. Out: a Readable. Refuses with StreamError.
-// It opens taps of its own beside the capture's, and they write into pipes, so that a slow stream never affects the files: the
-// driver refuses and counts its packets, and the stream reports the count.
-// An endpoint that cannot be tapped has an interface block with the reason, and is tried again.
+// The live stream of one capture on this node: one pcapng stream of all its endpoints, until the
+// capture's window closes. In: the engine's turns. Out: a Readable. Refuses with StreamError. It
+// opens taps of its own beside the capture's, and they write into pipes, so that a slow stream
+// never affects the files: the driver refuses and counts its packets, and the stream reports the
+// count. An endpoint that cannot be tapped has an interface block with the reason, and is tried
+// again.
 import type { Readable } from 'node:stream'
 import type { Driver } from '../driver/driver.ts'
 import { linksIfThere } from '../driver/linksIfThere.ts'
@@ -36,15 +37,23 @@ export type NodeStream = { readonly stream: Readable; close(): Promise<void> }
 /** Refuses a capture that is not open, another uid, and one stream too many. */
 export function openNodeStream(deps: NodeStreamDeps, captureKey: string, uid: string): NodeStream {
   const open = deps.turns.specsOf(captureKey)
-  if (!open) throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": the capture is not open on node "${deps.node}" now`)
+  if (!open)
+    throw new StreamError(
+      'NotOpen',
+      `Cannot open a stream of "${captureKey}": the capture is not open on node "${deps.node}" now`,
+    )
   if (open.capture.uid !== uid)
-    throw new StreamError('NotOpen', `Cannot open a stream of "${captureKey}": expected uid "${uid}", found "${open.capture.uid}"`)
+    throw new StreamError(
+      'NotOpen',
+      `Cannot open a stream of "${captureKey}": expected uid "${uid}", found "${open.capture.uid}"`,
+    )
   return new NodeStreamSession(deps, captureKey, uid)
 }
 
 type OpenTap = { readonly tap: StreamTap; readonly input: MergeInput; readonly lease: RingLease }
 
-// The kernel hands a packet over within 100 ms. A busy node that takes 100 ms more sends packets out of order.
+// The kernel hands a packet over within 100 ms. A busy node that takes 100 ms more sends packets
+// out of order.
 const defaultLimits = { windowMs: 200 } as const
 const tickMs = 1_000
 const pipesBytesMax = 16 * 1024 * 1024
@@ -78,8 +87,14 @@ class NodeStreamSession implements NodeStream {
     })
     const sync = singleFlight(() => this.#sync())
     this.#syncAgain = () => sync().catch(error => void this.stream.destroy(error))
-    const links = deps.driver.watchLinks(({ kind }) => kind === 'present' && this.#retries.retryNow() && this.#syncAgain())
-    this.#subscriptions = [reservation, links, deps.turns.watchTurns({ turned: () => void this.#syncAgain() })]
+    const links = deps.driver.watchLinks(
+      ({ kind }) => kind === 'present' && this.#retries.retryNow() && this.#syncAgain(),
+    )
+    this.#subscriptions = [
+      reservation,
+      links,
+      deps.turns.watchTurns({ turned: () => void this.#syncAgain() }),
+    ]
     void this.#syncAgain()
     void this.#tick()
   }
@@ -98,12 +113,16 @@ class NodeStreamSession implements NodeStream {
     const open = this.#deps.turns.specsOf(this.#key)
     this.#isOver ||= open?.capture.uid !== this.#uid || this.#stop.signal.aborted
     const wanted = new Map(this.#isOver ? [] : open?.specs.map(spec => [spec.id, spec]))
-    const stale = [...this.#taps.values()].filter(({ tap }) => !isSame(tap.spec, wanted.get(tap.spec.id)))
+    const stale = [...this.#taps.values()].filter(
+      ({ tap }) => !isSame(tap.spec, wanted.get(tap.spec.id)),
+    )
     await Promise.all(stale.map(each => this.#close(each)))
     for (const { tap } of this.#taps.values()) tap.adjust(wanted.get(tap.spec.id) ?? tap.spec)
     this.#retries.retain(wanted)
     const nowMs = this.#deps.clock.now()
-    const missing = [...wanted.values()].filter(({ id }) => !this.#taps.has(id) && this.#retries.isDue(id, nowMs))
+    const missing = [...wanted.values()].filter(
+      ({ id }) => !this.#taps.has(id) && this.#retries.isDue(id, nowMs),
+    )
     const scan = new InterfaceResolver(this.#deps.driver)
     await Promise.all(missing.map(spec => this.#open(spec, scan, pipeBytesFor(wanted.size))))
     this.#finishIfOver()
@@ -116,7 +135,14 @@ class NodeStreamSession implements NodeStream {
       const match = await scan.find(spec)
       lease = budget.leaseRing(() => this.#evict(spec))
       const onDown = () => void this.#checkInterface(spec.id)
-      const tap = await StreamTap.open({ driver, spec, match, ringBytes: lease.bytes, pipeBytes, onDown })
+      const tap = await StreamTap.open({
+        driver,
+        spec,
+        match,
+        ringBytes: lease.bytes,
+        pipeBytes,
+        onDown,
+      })
       this.#retries.succeeded(spec.id)
       this.#follow({ tap, input: this.#merged.join(), lease })
     } catch (error) {
@@ -130,7 +156,10 @@ class NodeStreamSession implements NodeStream {
     const { tap, input } = open
     this.#merged.push(input, this.#header(tap.spec, tap.match.interfaceName))
     this.#taps.set(tap.spec.id, open)
-    tap.read({ onBytes: bytes => void this.#merged.push(input, bytes), onEnd: () => void this.#end(open) })
+    tap.read({
+      onBytes: bytes => void this.#merged.push(input, bytes),
+      onEnd: () => void this.#end(open),
+    })
     if (this.#merged.isHigh) tap.pause()
   }
 
@@ -164,7 +193,8 @@ class NodeStreamSession implements NodeStream {
     this.#failed(spec, 'Cannot go on: the ring memory is needed for files')
   }
 
-  // The driver reported the interface down. One that is only down resumes by itself; one that is gone is looked for again.
+  // The driver reported the interface down. One that is only down resumes by itself; one that is
+  // gone is looked for again.
   async #checkInterface(id: string): Promise<void> {
     const open = this.#taps.get(id)
     if (!open) return
@@ -178,20 +208,33 @@ class NodeStreamSession implements NodeStream {
   #failed(spec: TapSpec, message: string): void {
     const { log, clock } = this.#deps
     if (!this.#retries.failed(spec.id, message, clock.now())) return
-    log.warn({ capture: this.#key, endpoint: spec.endpoint.name, error: message }, 'endpoint not streamed')
+    log.warn(
+      { capture: this.#key, endpoint: spec.endpoint.name, error: message },
+      'endpoint not streamed',
+    )
     const input = this.#merged.join()
     this.#merged.push(input, this.#header(spec, spec.interfaceName ?? 'unknown', message))
     this.#merged.end(input)
   }
 
-  #header({ endpoint, snapLength, filter }: TapSpec, interfaceName: string, trouble?: string): Buffer {
+  #header(
+    { endpoint, snapLength, filter }: TapSpec,
+    interfaceName: string,
+    trouble?: string,
+  ): Buffer {
     const comment = `node ${this.#deps.node}${trouble === undefined ? '' : `; not in this stream: ${trouble}`}`
-    const header = { snapLength, filter, interfaceName, endpoint: `${endpoint.namespace}/${endpoint.name}` }
+    const header = {
+      snapLength,
+      filter,
+      interfaceName,
+      endpoint: `${endpoint.namespace}/${endpoint.name}`,
+    }
     return Buffer.concat([sectionOf(''), interfaceBlock(header, comment)])
   }
 
   #applyBackpressure(isHigh: boolean): void {
-    for (const { tap } of [...this.#taps.values(), ...this.#ending]) isHigh ? tap.pause() : tap.resume()
+    for (const { tap } of [...this.#taps.values(), ...this.#ending])
+      isHigh ? tap.pause() : tap.resume()
   }
 
   #count({ tap, input }: OpenTap): void {

@@ -1,5 +1,5 @@
-// When an endpoint that could not be tapped for a stream is tried again.
-// In: failures by spec id, and the time. Out: what is due, and whether a failure's reason is new. Pure.
+// When an endpoint that could not be tapped for a stream is tried again. In: failures by spec id,
+// and the time. Out: what is due, and whether a failure's reason is new. Pure.
 import { doubledMs } from '../model/backoff.ts'
 
 type StreamFailure = { readonly message: string; readonly tries: number; readonly atMs: number }
@@ -37,7 +37,8 @@ export class Retries {
 
   /** Makes all of them due, because an interface appeared. True: there are any. */
   retryNow(): boolean {
-    for (const [id, failure] of this.#failures) this.#failures.set(id, { ...failure, tries: 0, atMs: 0 })
+    for (const [id, failure] of this.#failures)
+      this.#failures.set(id, { ...failure, tries: 0, atMs: 0 })
     return this.#failures.size > 0
   }
 }

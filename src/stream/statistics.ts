@@ -1,6 +1,7 @@
-// Writes and reads the statistics block of an interface in a pcapng stream.
-// In: an interface's counts, or a block. Out: a block, or counts. Wireshark and capinfos show isb_ifdrop as dropped packets, so it
-// has all packets missing from the stream, wherever they were lost: received = delivered + dropped.
+// Writes and reads the statistics block of an interface in a pcapng stream. In: an interface's
+// counts, or a block. Out: a block, or counts. Wireshark and capinfos show isb_ifdrop as dropped
+// packets, so it has all packets missing from the stream, wherever they were lost: received =
+// delivered + dropped.
 import { countBytes, makeBlock, option, timestampBytes } from '../pcap/block.ts'
 import { blockTypes } from '../pcap/format.ts'
 import { type InterfaceCounts, lostBy, type MergedInterface, receivedBy } from './mergeInput.ts'
@@ -24,7 +25,10 @@ export function countsIn(block: Buffer): InterfaceCounts {
     const value = values.get(code)
     return value?.length === 8 ? Number(value.readBigUInt64LE()) : undefined
   }
-  return { received: number(codes.received) ?? 0, lost: number(codes.dropped) ?? number(codes.droppedBySystem) ?? 0 }
+  return {
+    received: number(codes.received) ?? 0,
+    lost: number(codes.dropped) ?? number(codes.droppedBySystem) ?? 0,
+  }
 }
 
 /** if_tsresol of an interface block; 6, microseconds, if it is missing. */

@@ -1,6 +1,7 @@
-// Limits the live streams of a node: their number, and the ring memory that the files' taps leave of captureRingBytesMax.
-// In: requests for streams and rings, and the engine's turns. Out: reservations. Refuses with StreamError and TapError.
-// Files come first: before a turn opens taps whose rings would not fit, the newest rings of streams are revoked.
+// Limits the live streams of a node: their number, and the ring memory that the files' taps leave
+// of captureRingBytesMax. In: requests for streams and rings, and the engine's turns. Out:
+// reservations. Refuses with StreamError and TapError. Files come first: before a turn opens taps
+// whose rings would not fit, the newest rings of streams are revoked.
 
 import { ringBytesFloor } from '../core/plan/ringBudget.ts'
 import { StreamError, TapError } from '../model/errors.ts'
@@ -13,7 +14,11 @@ export type RingLease = { readonly bytes: number; readonly revoke: () => Promise
 export const defaultStreamsMax = 4 // of up to 24 MiB each, rings aside
 export const ringBytesMost = 2 * 1024 * 1024
 
-type StreamBudgetDeps = { readonly turns: TurnListeners; readonly settings: () => Settings; readonly streamsMax?: number }
+type StreamBudgetDeps = {
+  readonly turns: TurnListeners
+  readonly settings: () => Settings
+  readonly streamsMax?: number
+}
 
 export class StreamBudget implements Disposable {
   readonly #deps: StreamBudgetDeps
@@ -43,7 +48,10 @@ export class StreamBudget implements Disposable {
   reserveStream(): Disposable {
     const { streamsMax = defaultStreamsMax } = this.#deps
     if (this.#streams >= streamsMax)
-      throw new StreamError('TooMany', `Cannot open a stream: ${this.#streams} are open on this node, expected at most ${streamsMax}`)
+      throw new StreamError(
+        'TooMany',
+        `Cannot open a stream: ${this.#streams} are open on this node, expected at most ${streamsMax}`,
+      )
     this.#streams++
     let isReserved = true // disposing twice counts once
     return {

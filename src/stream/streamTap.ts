@@ -1,6 +1,7 @@
-// One tap of a live stream: a driver's tap that writes into a pipe, and the pipe's reading end.
-// In: the spec of the files' tap. Out: records as they arrive, and the counts of received and lost packets.
-// A full pipe makes the driver's tap refuse and count packets. Refuses with TapError or the error of a system call.
+// One tap of a live stream: a driver's tap that writes into a pipe, and the pipe's reading end. In:
+// the spec of the files' tap. Out: records as they arrive, and the counts of received and lost
+// packets. A full pipe makes the driver's tap refuse and count packets. Refuses with TapError or
+// the error of a system call.
 import { Socket } from 'node:net'
 import type { Driver, DriverTap, TapCounters } from '../driver/driver.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
@@ -18,7 +19,10 @@ export type StreamTapDeps = {
 
 export type Reader = { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void }
 
-/** Both ends of the pipe; destroy() closes one. The driver's tap writes into `write`, the stream reads from `read`. */
+/**
+ * Both ends of the pipe; destroy() closes one. The driver's tap writes into `write`, the stream
+ * reads from `read`.
+ */
 type PipeEnds = { readonly read: Socket; readonly write: Socket }
 
 const unlimitedBytes = 1e15
@@ -42,7 +46,10 @@ export class StreamTap {
     const { snapLength, payload, window } = spec
     const { interfaceName, netns, insideIsPod } = match
     const { readFd, writeFd } = driver.pipe(pipeBytes)
-    const ends = { read: new Socket({ fd: readFd, writable: false }), write: new Socket({ fd: writeFd, readable: false }) }
+    const ends = {
+      read: new Socket({ fd: readFd, writable: false }),
+      write: new Socket({ fd: writeFd, readable: false }),
+    }
     const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true }
     const driverSpec = {
       interfaceName,
@@ -57,7 +64,10 @@ export class StreamTap {
       window,
     } as const
     try {
-      const tap = await driver.open({ ...driverSpec, ...(netns !== undefined && { netns }) }, ({ kind }) => kind === 'down' && onDown())
+      const tap = await driver.open(
+        { ...driverSpec, ...(netns !== undefined && { netns }) },
+        ({ kind }) => kind === 'down' && onDown(),
+      )
       return new StreamTap(deps, tap, ends)
     } catch (error) {
       for (const end of [ends.write, ends.read]) end.destroy()
@@ -65,7 +75,10 @@ export class StreamTap {
     }
   }
 
-  /** Reads from now on, after close() up to the end. An error ends it too: what did not arrive is lost. */
+  /**
+   * Reads from now on, after close() up to the end. An error ends it too: what did not arrive is
+   * lost.
+   */
   read({ onBytes, onEnd }: Reader): void {
     this.#ends.read.on('data', onBytes)
     this.#ends.read.once('error', onEnd)

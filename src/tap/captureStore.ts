@@ -1,6 +1,7 @@
-// The captures whose files this node keeps: each with its folder and the limits that its taps share.
-// In: specs of taps that open, deletions. Out: folders, the captures' actual state, state files. Opens no tap.
-// Refuses with ExpectedError a capture whose directory still has files of an earlier one.
+// The captures whose files this node keeps: each with its folder and the limits that its taps
+// share. In: specs of taps that open, deletions. Out: folders, the captures' actual state, state
+// files. Opens no tap. Refuses with ExpectedError a capture whose directory still has files of an
+// earlier one.
 
 import type { Driver, LimitGroup } from '../driver/driver.ts'
 import { removeArtifactFiles } from '../files/artifactFiles.ts'
@@ -14,7 +15,12 @@ import type { Logger } from '../runtime/log.ts'
 
 export type CaptureHandle = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
-type CaptureStoreDeps = { readonly driver: Driver; readonly clock: Clock; readonly node: string; readonly log: Logger }
+type CaptureStoreDeps = {
+  readonly driver: Driver
+  readonly clock: Clock
+  readonly node: string
+  readonly log: Logger
+}
 
 export class CaptureStore {
   readonly #deps: CaptureStoreDeps
@@ -27,15 +33,24 @@ export class CaptureStore {
     this.#captureDir = captureDir
   }
 
-  /** Adopts the captures of an earlier run under captureDir: repairs files and continues counters. */
+  /**
+   * Adopts the captures of an earlier run under captureDir: repairs files and continues counters.
+   */
   static async open(deps: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
     const captures = new CaptureStore(deps, captureDir)
     const { found, others } = listFolders(captureDir)
-    for (const directory of others) deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
+    for (const directory of others)
+      deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
     for (const [key, { directory, state }] of found) {
       if (state.capture.uid === '')
-        deps.log.error({ capture: key, directory }, 'state file not readable, its files stay and belong to the next capture of that name')
-      captures.#captures.set(key, { folder: await CaptureFolder.adopt(directory, state, deps.node), group: deps.driver.group() })
+        deps.log.error(
+          { capture: key, directory },
+          'state file not readable, its files stay and belong to the next capture of that name',
+        )
+      captures.#captures.set(key, {
+        folder: await CaptureFolder.adopt(directory, state, deps.node),
+        group: deps.driver.group(),
+      })
     }
     return captures
   }
@@ -59,7 +74,9 @@ export class CaptureStore {
       return stored
     }
     if (stored && stored.folder.capture.uid !== '')
-      throw new ExpectedError(`Cannot open a tap of "${captureKey}": files of an earlier capture of that name are still there`)
+      throw new ExpectedError(
+        `Cannot open a tap of "${captureKey}": files of an earlier capture of that name are still there`,
+      )
     const folder = CaptureFolder.create(this.#captureDir, capture, this.#deps.node, nowMs)
     const made = { folder, group: this.#deps.driver.group() }
     this.#captures.set(captureKey, made)
@@ -78,7 +95,10 @@ export class CaptureStore {
     })
   }
 
-  /** Removes a deleted capture's directory and artifact. A directory that cannot be removed stays known, so that the next turn tries again. */
+  /**
+   * Removes a deleted capture's directory and artifact. A directory that cannot be removed stays
+   * known, so that the next turn tries again.
+   */
   remove(key: string, uid: string): void {
     const folder = this.folder(key)
     if (folder?.capture.uid !== uid) return
@@ -89,13 +109,17 @@ export class CaptureStore {
     } catch (error) {
       if (!isExpected(error)) throw error
       folder.forgetFileSizes()
-      this.#deps.log.warn({ capture: key, error: error.message }, 'directory not removed, tried again')
+      this.#deps.log.warn(
+        { capture: key, error: error.message },
+        'directory not removed, tried again',
+      )
     }
   }
 
   /** `isLasting`: also after a power cut. */
   save(isLasting: boolean): void {
-    for (const { folder } of this.#captures.values()) this.saveOne(folder, this.#unsaved.delete(folder) || isLasting)
+    for (const { folder } of this.#captures.values())
+      this.saveOne(folder, this.#unsaved.delete(folder) || isLasting)
   }
 
   /** A full disk does not end the capture: the state file lags behind until there is room. */

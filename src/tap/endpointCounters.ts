@@ -1,13 +1,23 @@
-// Arithmetic on the actual state of one endpoint: counters that add up, and gaps.
-// In: an endpoint's state and what changes. Out: its next state. Counters of earlier taps stay part of it. Pure.
+// Arithmetic on the actual state of one endpoint: counters that add up, and gaps. In: an endpoint's
+// state and what changes. Out: its next state. Counters of earlier taps stay part of it. Pure.
 
 import type { TapCounters } from '../driver/driver.ts'
 import type { ActualEndpoint, Gap } from '../model/actualState.ts'
 import type { CloseReason } from '../model/codes.ts'
 
-export const noCounters: TapCounters = { received: 0, dropped: 0, packets: 0, bytes: 0, refused: 0, truncated: 0 }
+export const noCounters: TapCounters = {
+  received: 0,
+  dropped: 0,
+  packets: 0,
+  bytes: 0,
+  refused: 0,
+  truncated: 0,
+}
 
-/** Close reasons after which the capture is still wanted: the time until the next tap opens is a gap. */
+/**
+ * Close reasons after which the capture is still wanted: the time until the next tap opens is a
+ * gap.
+ */
 const gapReasons: Partial<Record<CloseReason, string>> = {
   replaced: 'the pod or its interface was replaced',
   changed: 'the capture was edited',
@@ -38,7 +48,18 @@ export function opened(
   atMs: number,
   closed: CloseReason | undefined,
 ): ActualEndpoint {
-  if (!before) return { ...now, packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, startedAtMs: atMs, gaps: [] }
+  if (!before)
+    return {
+      ...now,
+      packets: 0,
+      bytes: 0,
+      received: 0,
+      dropped: 0,
+      refused: 0,
+      truncated: 0,
+      startedAtMs: atMs,
+      gaps: [],
+    }
   const { endedAtMs, message: _, ...rest } = before
   const reason = closed && gapReasons[closed]
   const gaps =
@@ -57,7 +78,9 @@ export function addGap(gaps: readonly Gap[], gap: Gap): Gap[] {
 }
 
 export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
-  return gaps.map(gap => (gap.toMs === undefined ? { ...gap, toMs: Math.max(gap.fromMs, atMs) } : gap))
+  return gaps.map(gap =>
+    gap.toMs === undefined ? { ...gap, toMs: Math.max(gap.fromMs, atMs) } : gap,
+  )
 }
 
 export function withoutMessage({ message: _, ...endpoint }: ActualEndpoint): ActualEndpoint {

@@ -1,7 +1,7 @@
-// The record of an open tap's endpoint in its capture's folder: counters, gaps, and why no packet arrives.
-// In: counters of the driver's taps that were closed, interruptions, the window. Out: the endpoint's actual state.
-// It begins when the capture's window opens: before that the folder shows neither the endpoint nor a new file. A gap that is open
-// then is kept.
+// The record of an open tap's endpoint in its capture's folder: counters, gaps, and why no packet
+// arrives. In: counters of the driver's taps that were closed, interruptions, the window. Out: the
+// endpoint's actual state. It begins when the capture's window opens: before that the folder shows
+// neither the endpoint nor a new file. A gap that is open then is kept.
 
 import type { TapCounters } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
@@ -57,7 +57,11 @@ export class EndpointRecord {
   windowOf({ window, limits }: TimedSpec): TapWindow {
     const { folder, clock } = this.#deps
     const isFuture = window.fromMs !== undefined && window.fromMs > clock.now()
-    return cutByLimit(window, folder.firstOpenedAtMs ?? (isFuture ? window.fromMs : undefined), limits.durationMs)
+    return cutByLimit(
+      window,
+      folder.firstOpenedAtMs ?? (isFuture ? window.fromMs : undefined),
+      limits.durationMs,
+    )
   }
 
   noteOpened(): void {
@@ -114,7 +118,10 @@ export class EndpointRecord {
   }
 
   end(spec: TimedSpec, active: ActiveFile, reason: CloseReason): void {
-    const endMs = Math.min(this.#deps.clock.now(), this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
+    const endMs = Math.min(
+      this.#deps.clock.now(),
+      this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY,
+    )
     this.#deps.folder.end(this.#state.name, { facts: ended(this.#state, endMs), active }, reason)
   }
 
@@ -123,7 +130,11 @@ export class EndpointRecord {
     const nowMs = this.#deps.clock.now()
     this.#addGap(reason, nowMs)
     if (!this.#hasBegun) return this.dismiss()
-    this.#deps.folder.end(this.#state.name, { facts: { ...this.#state, endedAtMs: nowMs }, active }, 'unmatched')
+    this.#deps.folder.end(
+      this.#state.name,
+      { facts: { ...this.#state, endedAtMs: nowMs }, active },
+      'unmatched',
+    )
   }
 
   /** The tap closes before its window. */
@@ -142,6 +153,11 @@ export class EndpointRecord {
   }
 }
 
-function countedIn({ received, packets, refused, dropped }: Pick<TapCounters, 'received' | 'packets' | 'refused' | 'dropped'>): number {
+function countedIn({
+  received,
+  packets,
+  refused,
+  dropped,
+}: Pick<TapCounters, 'received' | 'packets' | 'refused' | 'dropped'>): number {
   return received + packets + refused + dropped
 }

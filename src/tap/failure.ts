@@ -1,12 +1,15 @@
-// Why a tap did not open, and when it is tried again.
-// In: an error. Out: a failed tap, which concerns no other capture. Rethrows an error that is not expected: a bug. Pure.
+// Why a tap did not open, and when it is tried again. In: an error. Out: a failed tap, which
+// concerns no other capture. Rethrows an error that is not expected: a bug. Pure.
 
 import { doubledMs } from '../model/backoff.ts'
 import type { TapErrorCode } from '../model/codes.ts'
 import { isExpected, TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 
-/** `isMissing`: the interface does not exist; a link event reports it when it does. No retryAtMs: not before the spec changes. */
+/**
+ * `isMissing`: the interface does not exist; a link event reports it when it does. No retryAtMs:
+ * not before the spec changes.
+ */
 export type FailedTap = {
   readonly spec: TapSpec
   readonly message: string
@@ -21,12 +24,23 @@ const shortRetryDelayMs = { first: 1_000, most: 60_000 } as const // where tries
 const missingCodes: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
 const permanentCodes: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
-export function failureOf({ spec, error, tries, nowMs }: { spec: TapSpec; error: unknown; tries: number; nowMs: number }): FailedTap {
+export function failureOf({
+  spec,
+  error,
+  tries,
+  nowMs,
+}: {
+  spec: TapSpec
+  error: unknown
+  tries: number
+  nowMs: number
+}): FailedTap {
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
   const isMissing = code !== undefined && missingCodes.includes(code)
   const waitMs = doubledMs(tries, spec.triesMax === undefined ? retryDelayMs : shortRetryDelayMs)
-  const isFinal = tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && permanentCodes.includes(code))
+  const isFinal =
+    tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && permanentCodes.includes(code))
   return {
     spec,
     message: error.message,

@@ -1,6 +1,6 @@
-// Opens the files of a tap.
-// In: the capture's folder, the spec and the interface. Out: the rotation, which appends to the active file of an earlier tap if its
-// records have the same filter and form.
+// Opens the files of a tap. In: the capture's folder, the spec and the interface. Out: the
+// rotation, which appends to the active file of an earlier tap if its records have the same filter
+// and form.
 
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { activeName } from '../files/names.ts'
@@ -8,9 +8,17 @@ import { FileRotation } from '../files/rotation.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 
-export type RotationSource = { readonly folder: CaptureFolder; readonly clock: Clock; readonly node: string }
+export type RotationSource = {
+  readonly folder: CaptureFolder
+  readonly clock: Clock
+  readonly node: string
+}
 
-export async function openRotation({ folder, clock, node }: RotationSource, spec: TapSpec, interfaceName: string): Promise<FileRotation> {
+export async function openRotation(
+  { folder, clock, node }: RotationSource,
+  spec: TapSpec,
+  interfaceName: string,
+): Promise<FileRotation> {
   const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
   const name = { pod: endpoint.name, interfaceName, format }
   const settings = JSON.stringify([filter, snapLength, payload, format])
@@ -25,5 +33,13 @@ export async function openRotation({ folder, clock, node }: RotationSource, spec
     capture: `${capture.namespace}/${capture.name}`,
   }
   const nowMs = Math.max(clock.now(), window.fromMs ?? Number.NEGATIVE_INFINITY) // no packet is older
-  return new FileRotation({ directory: folder.directory, name, header, settings, rotation, nowMs, ...continuation })
+  return new FileRotation({
+    directory: folder.directory,
+    name,
+    header,
+    settings,
+    rotation,
+    nowMs,
+    ...continuation,
+  })
 }

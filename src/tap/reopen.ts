@@ -1,5 +1,6 @@
-// When a tap that lost its interface looks for it again: after a second, then at growing intervals, because a link event may be missed.
-// In: the time, and what happened. Out: whether a try is due. A clock that was set back makes it due. Pure.
+// When a tap that lost its interface looks for it again: after a second, then at growing intervals,
+// because a link event may be missed. In: the time, and what happened. Out: whether a try is due. A
+// clock that was set back makes it due. Pure.
 
 import { doubledMs } from '../model/backoff.ts'
 

@@ -1,10 +1,18 @@
-// One open tap: an endpoint's files and, while its interface exists, a driver's tap that writes to them.
-// In: the spec, link changes, the time, the driver's events. Out: files, the endpoint's record, callbacks to the manager.
-// When the interface is gone it closes the driver's tap and begins a gap; when it is back it opens another one on the same files.
-// A tap opened before its window shows no endpoint and hides its files until the window opens.
-// Steps run one at a time. Refuses with TapError, ExpectedError or the error of a system call.
+// One open tap: an endpoint's files and, while its interface exists, a driver's tap that writes to
+// them. In: the spec, link changes, the time, the driver's events. Out: files, the endpoint's
+// record, callbacks to the manager. When the interface is gone it closes the driver's tap and
+// begins a gap; when it is back it opens another one on the same files. A tap opened before its
+// window shows no endpoint and hides its files until the window opens. Steps run one at a time.
+// Refuses with TapError, ExpectedError or the error of a system call.
 
-import type { Driver, DriverTap, LimitGroup, LinkChange, TapCounters, TapEvent } from '../driver/driver.ts'
+import type {
+  Driver,
+  DriverTap,
+  LimitGroup,
+  LinkChange,
+  TapCounters,
+  TapEvent,
+} from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
@@ -54,7 +62,12 @@ export class Tap {
   static async open(deps: TapDeps, spec: TapSpec): Promise<Tap> {
     const match = await deps.resolve(spec)
     const files = await openRotation(deps, spec, match.interfaceName)
-    const tap = new Tap(deps, spec, match, new TapFiles(files, spec.rotation, () => deps.clock.now()))
+    const tap = new Tap(
+      deps,
+      spec,
+      match,
+      new TapFiles(files, spec.rotation, () => deps.clock.now()),
+    )
     try {
       await tap.#openDriver()
     } catch (error) {
@@ -82,7 +95,11 @@ export class Tap {
 
   /** The tap is open, and no packet was ever written for its endpoint. */
   get isWaiting(): boolean {
-    return this.record.hasBegun && this.#driverTap?.counters().packets === 0 && this.record.state.packets === 0
+    return (
+      this.record.hasBegun &&
+      this.#driverTap?.counters().packets === 0 &&
+      this.record.state.packets === 0
+    )
   }
 
   /** Why no packet arrives, or none is written. */
@@ -106,7 +123,9 @@ export class Tap {
     this.#guard(() => this.files.adjust(spec.rotation))
   }
 
-  /** To be called each second: rotates by age, retries a failed write, looks for a lost interface. */
+  /**
+   * To be called each second: rotates by age, retries a failed write, looks for a lost interface.
+   */
   tick(nowMs: number): void {
     this.#guard(() => this.files.tick(nowMs) && this.#deps.onChange())
     if (this.#driverTap || !this.#reopening.isDue(nowMs)) return
@@ -117,8 +136,10 @@ export class Tap {
   /** An interface of the host's namespace changed. */
   linkChanged({ kind, name }: LinkChange): void {
     const isOurs = this.#match.netns === undefined && name === this.#match.interfaceName
-    if (isOurs && kind === 'gone') this.#enqueue(() => this.#loseInterface(`interface ${name} is gone`))
-    else if (isOurs && kind === 'down') this.#enqueue(async () => this.record.interrupt(`interface ${name} is down`))
+    if (isOurs && kind === 'gone')
+      this.#enqueue(() => this.#loseInterface(`interface ${name} is gone`))
+    else if (isOurs && kind === 'down')
+      this.#enqueue(async () => this.record.interrupt(`interface ${name} is down`))
     else if (kind === 'present') this.#enqueue(() => this.#resume(isOurs))
   }
 
@@ -134,7 +155,10 @@ export class Tap {
     }
   }
 
-  /** Closes without touching the files, which cannot be kept. A gap begins, and ends when another tap opens. */
+  /**
+   * Closes without touching the files, which cannot be kept. A gap begins, and ends when another
+   * tap opens.
+   */
   async release(reason: string): Promise<void> {
     this.#stop.abort()
     await this.#steps
@@ -148,7 +172,8 @@ export class Tap {
   #begin(): void {
     if (this.record.hasBegun) return
     this.record.begin(this.#spec)
-    if (this.#spec.limits.durationMs !== undefined) this.#driverTap?.setWindow(this.record.windowOf(this.#spec))
+    if (this.#spec.limits.durationMs !== undefined)
+      this.#driverTap?.setWindow(this.record.windowOf(this.#spec))
   }
 
   // A step resolves to whether it changed the tap's actual state.
@@ -177,8 +202,20 @@ export class Tap {
     const { interfaceName, netns, insideIsPod } = this.#match
     const { snapLength, payload, format, ringBytes } = this.#spec
     const source = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
-    const target = { group: this.#deps.group, sink: this.files.sink, window: this.record.windowOf(this.#spec) }
-    const spec = { ...filterOf(this.#spec), snapLength, payload, format, ringBytes, ...source, ...target }
+    const target = {
+      group: this.#deps.group,
+      sink: this.files.sink,
+      window: this.record.windowOf(this.#spec),
+    }
+    const spec = {
+      ...filterOf(this.#spec),
+      snapLength,
+      payload,
+      format,
+      ringBytes,
+      ...source,
+      ...target,
+    }
     this.#driverTap = await this.#deps.driver.open(spec, event => this.#handle(event))
     this.files.attach(this.#driverTap)
   }
@@ -209,7 +246,8 @@ export class Tap {
     }
   }
 
-  // Also while the tap is being closed: every file that the driver completed must get its rotated name.
+  // Also while the tap is being closed: every file that the driver completed must get its rotated
+  // name.
   #filesMoved(counters: TapCounters): void {
     try {
       this.files.moved(counters)
@@ -221,10 +259,12 @@ export class Tap {
     this.#deps.onChange()
   }
 
-  // The driver reported the interface down. Another namespace has no link events, and in the host's one may be missed.
+  // The driver reported the interface down. Another namespace has no link events, and in the host's
+  // one may be missed.
   async #checkInterface(): Promise<boolean> {
     const { netns, interfaceName } = this.#match
-    if (netns !== undefined) return this.#loseInterface('its network namespace or interface is gone')
+    if (netns !== undefined)
+      return this.#loseInterface('its network namespace or interface is gone')
     const link = (await this.#deps.driver.links()).find(({ name }) => name === interfaceName)
     if (!link) return this.#loseInterface(`interface ${interfaceName} is gone`)
     return !link.isUp && this.record.interrupt(`interface ${interfaceName} is down`)
@@ -237,7 +277,8 @@ export class Tap {
     return isChanged
   }
 
-  // `isUp`: this interface is up again. Any other new interface ends the gap only of a tap without a driver's tap.
+  // `isUp`: this interface is up again. Any other new interface ends the gap only of a tap without
+  // a driver's tap.
   async #resume(isUp = false): Promise<boolean> {
     if (!this.record.isInGap || (this.#driverTap && !isUp)) return false
     if (!this.#driverTap && !(await this.#reopen())) return false

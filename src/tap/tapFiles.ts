@@ -1,6 +1,7 @@
-// The files of one open tap, over all driver's taps that write to them.
-// In: the driver's events and the time. Out: sinks, queued ahead of need; the active file's counts; a message while writes fail.
-// Rotates by age and retries after a failed write. Throws what is not a lack of room, such as a directory that was removed.
+// The files of one open tap, over all driver's taps that write to them. In: the driver's events and
+// the time. Out: sinks, queued ahead of need; the active file's counts; a message while writes
+// fail. Rotates by age and retries after a failed write. Throws what is not a lack of room, such as
+// a directory that was removed.
 
 import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
 import type { FileCounts, FileRotation } from '../files/rotation.ts'
@@ -14,7 +15,11 @@ const quickMs = 2_000 // after a shorter time between two rotations more files a
 const queueLength = { usual: 1, quick: 4 } as const
 const noRoomCodes = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE']
 
-type FileFailure = { readonly message: string; readonly retryAtMs?: number; readonly retriedAtMs?: number }
+type FileFailure = {
+  readonly message: string
+  readonly retryAtMs?: number
+  readonly retriedAtMs?: number
+}
 
 export class TapFiles {
   readonly #files: FileRotation
@@ -50,7 +55,9 @@ export class TapFiles {
     const { firstRecordAtMs } = this.#files.before
     if (!this.#tap || firstRecordAtMs === undefined) return Number.POSITIVE_INFINITY
     const dueAtMs = firstRecordAtMs + this.#rotation.fileAgeMsMax
-    return this.#rotationAskedAtMs === undefined ? dueAtMs : Math.max(dueAtMs, this.#rotationAskedAtMs + retryDelayMs)
+    return this.#rotationAskedAtMs === undefined
+      ? dueAtMs
+      : Math.max(dueAtMs, this.#rotationAskedAtMs + retryDelayMs)
   }
 
   active(counters: TapCounters): ActiveFile {
@@ -141,19 +148,23 @@ export class TapFiles {
     }
   }
 
-  // Called each second, so the last packet's time is close to the first one's. A time in the future means that the clock was set back.
+  // Called each second, so the last packet's time is close to the first one's. A time in the future
+  // means that the clock was set back.
   #noteFirstRecord({ packets, lastPacketMs }: TapCounters): void {
     const { firstRecordAtMs } = this.#files.before
     const nowMs = this.#now()
     const isUnknown = firstRecordAtMs === undefined && packets > this.#countersAtBegin.packets
-    if (isUnknown || (firstRecordAtMs ?? 0) > nowMs) this.#files.noteFirstRecord(Math.min(nowMs, lastPacketMs ?? nowMs))
+    if (isUnknown || (firstRecordAtMs ?? 0) > nowMs)
+      this.#files.noteFirstRecord(Math.min(nowMs, lastPacketMs ?? nowMs))
   }
 
   #checkFailure({ message, retryAtMs, retriedAtMs = 0 }: FileFailure, nowMs: number): void {
     // A time further away than the longest wait means that the clock was set: the wait is over.
-    const hasRecovered = retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + retryProbationMs)
+    const hasRecovered =
+      retryAtMs === undefined && (nowMs < retriedAtMs || nowMs >= retriedAtMs + retryProbationMs)
     if (hasRecovered) this.#failure = undefined
-    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryDelayMs)) this.#retry(message, nowMs)
+    else if (retryAtMs !== undefined && (nowMs >= retryAtMs || nowMs < retryAtMs - retryDelayMs))
+      this.#retry(message, nowMs)
   }
 
   #retry(message: string, nowMs: number): void {

@@ -1,7 +1,7 @@
-// Owns all taps and the folders of their captures.
-// In: the actions of a turn. Out: open and closed taps, and the actual state for the next turn.
-// Closes taps before it opens others, all at once. A tap that does not open becomes a failed tap with a reason and a retry time.
-// Decides nothing: an event only asks the engine for another turn.
+// Owns all taps and the folders of their captures. In: the actions of a turn. Out: open and closed
+// taps, and the actual state for the next turn. Closes taps before it opens others, all at once. A
+// tap that does not open becomes a failed tap with a reason and a retry time. Decides nothing: an
+// event only asks the engine for another turn.
 
 import type { Driver, LinkChange } from '../driver/driver.ts'
 import { removeArtifactFiles } from '../files/artifactFiles.ts'
@@ -55,7 +55,9 @@ export class TapManager implements AsyncDisposable {
     void this.#tickAndSave()
   }
 
-  /** Adopts the captures of an earlier run under captureDir: repairs files and continues counters. */
+  /**
+   * Adopts the captures of an earlier run under captureDir: repairs files and continues counters.
+   */
   static async open(deps: TapManagerDeps): Promise<TapManager> {
     const { captureDir } = deps.settings()
     return new TapManager(deps, captureDir, await CaptureStore.open(deps, captureDir))
@@ -68,20 +70,37 @@ export class TapManager implements AsyncDisposable {
   actualState(): Omit<ActualState, 'filterErrors'> {
     const captures = this.#store.actualCaptures()
     const open = [...this.#taps].map(
-      ([id, tap]) => [id, { spec: tap.spec, state: 'open', ...(tap.message !== undefined && { message: tap.message }) }] as const,
+      ([id, tap]) =>
+        [
+          id,
+          {
+            spec: tap.spec,
+            state: 'open',
+            ...(tap.message !== undefined && { message: tap.message }),
+          },
+        ] as const,
     )
     const failed = [...this.#failed].map(
       ([id, { spec, message, tries, retryAtMs }]) =>
-        [id, { spec, state: 'failed', message, tries, ...(retryAtMs !== undefined && { retryAtMs }) }] as const,
+        [
+          id,
+          { spec, state: 'failed', message, tries, ...(retryAtMs !== undefined && { retryAtMs }) },
+        ] as const,
     )
     return {
       taps: new Map<string, ActualTap>([...open, ...failed]),
       captures,
-      disk: { usedBytes: [...captures.values()].reduce((bytes, { fileBytes }) => bytes + fileBytes, 0), freePercent: this.#freePercent() },
+      disk: {
+        usedBytes: [...captures.values()].reduce((bytes, { fileBytes }) => bytes + fileBytes, 0),
+        freePercent: this.#freePercent(),
+      },
     }
   }
 
-  /** A text that changes with every counted packet and with the disk's free space; far cheaper than actualState(). */
+  /**
+   * A text that changes with every counted packet and with the disk's free space; far cheaper than
+   * actualState().
+   */
   changeCounter(): string {
     const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
     return `${counted} ${Math.floor(this.#freePercent() * 10)}`
@@ -92,12 +111,18 @@ export class TapManager implements AsyncDisposable {
     if (actions.length === 0) return
     await this.#releasing
     const scan = new InterfaceResolver(this.#deps.driver)
-    await Promise.all(actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)))
-    for (const action of actions) if (action.kind === 'forget') this.#store.remove(action.captureKey, action.uid)
+    await Promise.all(
+      actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)),
+    )
+    for (const action of actions)
+      if (action.kind === 'forget') this.#store.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
-    await Promise.all(actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)))
+    await Promise.all(
+      actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)),
+    )
     this.#store.save(false)
-    if (actions.some(action => action.kind === 'open')) await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
+    if (actions.some(action => action.kind === 'open'))
+      await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
   }
 
   /** Shows the endpoints of taps whose window has opened. */
@@ -123,7 +148,10 @@ export class TapManager implements AsyncDisposable {
     if (folder) this.#store.saveOne(folder, false)
   }
 
-  /** Stores what became of a capture's artifact and removes the files it was made of. Without the capture the artifact is removed. */
+  /**
+   * Stores what became of a capture's artifact and removes the files it was made of. Without the
+   * capture the artifact is removed.
+   */
   setArtifactResult(key: string, uid: string, artifact: ArtifactResult): void {
     const folder = this.folderOf(key, uid)
     if (!folder) return removeArtifactFiles(artifact)
@@ -141,7 +169,10 @@ export class TapManager implements AsyncDisposable {
   async stop(): Promise<void> {
     this.#stop.abort()
     this.#links[Symbol.dispose]()
-    await Promise.all([this.#releasing, ...[...this.#taps.keys()].map(id => this.#close(id, 'stopping'))])
+    await Promise.all([
+      this.#releasing,
+      ...[...this.#taps.keys()].map(id => this.#close(id, 'stopping')),
+    ])
     this.#store.save(true)
   }
 
@@ -152,7 +183,9 @@ export class TapManager implements AsyncDisposable {
   async #open(spec: TapSpec, scan: InterfaceResolver): Promise<void> {
     try {
       const { folder, group } = this.#store.open(spec)
-      const isCounting = [...this.#taps.values()].some(tap => tap.spec.captureKey === spec.captureKey)
+      const isCounting = [...this.#taps.values()].some(
+        tap => tap.spec.captureKey === spec.captureKey,
+      )
       if (!isCounting) this.#store.limit(spec)
       const tap = await Tap.open(
         {
@@ -161,7 +194,8 @@ export class TapManager implements AsyncDisposable {
           folder,
           group,
           node: this.#deps.node,
-          resolve: wanted => (wanted === spec ? scan : new InterfaceResolver(this.#deps.driver)).find(wanted),
+          resolve: wanted =>
+            (wanted === spec ? scan : new InterfaceResolver(this.#deps.driver)).find(wanted),
           onChange: () => this.#listener(),
           onMoved: () => this.#store.saveOne(folder, false),
           onLimit: limit => this.#limitReached(spec, limit),
@@ -175,12 +209,24 @@ export class TapManager implements AsyncDisposable {
       this.#failed.delete(spec.id)
     } catch (error) {
       const before = this.#failed.get(spec.id)
-      const failed = failureOf({ spec, error, tries: (before?.tries ?? 0) + 1, nowMs: this.#deps.clock.now() })
+      const failed = failureOf({
+        spec,
+        error,
+        tries: (before?.tries ?? 0) + 1,
+        nowMs: this.#deps.clock.now(),
+      })
       this.#failed.set(spec.id, failed)
       const { code, message } = failed
-      // The numbers in a message may change with each try, so a failure with a code is logged once per code.
-      const isLogged = before !== undefined && (code === undefined ? before.message === message : before.code === code)
-      if (!isLogged) this.#deps.log.warn({ tap: spec.id, ...(code && { code }), error: message }, 'tap not opened')
+      // The numbers in a message may change with each try, so a failure with a code is logged once
+      // per code.
+      const isLogged =
+        before !== undefined &&
+        (code === undefined ? before.message === message : before.code === code)
+      if (!isLogged)
+        this.#deps.log.warn(
+          { tap: spec.id, ...(code && { code }), error: message },
+          'tap not opened',
+        )
     }
   }
 
@@ -198,8 +244,14 @@ export class TapManager implements AsyncDisposable {
     if (!tap) return
     this.#taps.delete(id)
     this.#notBegun.delete(tap)
-    this.#failed.set(id, failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#deps.clock.now() }))
-    this.#releasing = Promise.all([this.#releasing, tap.release(error.message).then(() => this.#listener())])
+    this.#failed.set(
+      id,
+      failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#deps.clock.now() }),
+    )
+    this.#releasing = Promise.all([
+      this.#releasing,
+      tap.release(error.message).then(() => this.#listener()),
+    ])
     this.#listener()
   }
 
@@ -224,9 +276,13 @@ export class TapManager implements AsyncDisposable {
     if (change.kind === 'gone') return void this.#knownLinks.delete(change.index)
     const isNew = !this.#knownLinks.has(change.index)
     this.#knownLinks.add(change.index)
-    // A new interface may be the one of any tap that is found by address; otherwise the name decides.
-    const missing = [...this.#failed].filter(([, { spec, isMissing }]) => isMissing && (isNew || spec.interfaceName === change.name))
-    for (const [id, failed] of missing) this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#deps.clock.now() })
+    // A new interface may be the one of any tap that is found by address; otherwise the name
+    // decides.
+    const missing = [...this.#failed].filter(
+      ([, { spec, isMissing }]) => isMissing && (isNew || spec.interfaceName === change.name),
+    )
+    for (const [id, failed] of missing)
+      this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#deps.clock.now() })
     if (missing.length > 0) this.#listener()
   }
 
@@ -244,7 +300,10 @@ export class TapManager implements AsyncDisposable {
     let savedAtMs = clock.now() // of the last save
     while (!this.#stop.signal.aborted) {
       const dueAtMs = Math.min(...[...this.#taps.values()].map(tap => tap.files.dueAtMs))
-      await clock.sleepUntil(Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, dueAtMs)), this.#stop.signal)
+      await clock.sleepUntil(
+        Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, dueAtMs)),
+        this.#stop.signal,
+      )
       this.rotateDue()
       if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()

@@ -1,6 +1,7 @@
-// Which folder may import which: an import without an arrow here fails the test. In: a table, a folder a line. A folder may import
-// itself. `node:*` is every module of Node. The three pure folders have only modules and packages that compute.
-// Refuses an arrow to a single file: a file that others need alone lies in the wrong folder.
+// Which folder may import which: an import without an arrow here fails the test. In: a table, a
+// folder a line. A folder may import itself. `node:*` is every module of Node. The three pure
+// folders have only modules and packages that compute. Refuses an arrow to a single file: a file
+// that others need alone lies in the wrong folder.
 const computes = ['node:crypto', 'node:net', 'luxon', 'cron-parser'] // of node:net only isIP() and BlockList
 
 export const arrows: Readonly<Record<string, readonly string[]>> = {
@@ -24,15 +25,58 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/files': ['src/driver', 'src/model', 'src/pcap', 'src/runtime', 'ajv', 'node:*'],
   'src/netdev': ['src/driver', 'src/model', 'node:*'],
   'src/publish': ['src/core', 'src/kube', 'src/model', 'src/runtime', 'yaml', 'node:*'],
-  'src/manifest': ['src/api', 'src/model', 'ajv', 'ajv-formats', '@marcbachmann/cel-js', 'yaml', 'node:*'],
+  'src/manifest': [
+    'src/api',
+    'src/model',
+    'ajv',
+    'ajv-formats',
+    '@marcbachmann/cel-js',
+    'yaml',
+    'node:*',
+  ],
 
   'src/artifacts': ['src/files', 'src/model', 'src/pcap', 'src/runtime', 'tar-stream', 'node:*'],
-  'src/stream': ['src/core', 'src/driver', 'src/model', 'src/netdev', 'src/pcap', 'src/runtime', 'node:*'],
+  'src/stream': [
+    'src/core',
+    'src/driver',
+    'src/model',
+    'src/netdev',
+    'src/pcap',
+    'src/runtime',
+    'node:*',
+  ],
   'src/tap': ['src/driver', 'src/files', 'src/model', 'src/netdev', 'src/runtime', 'node:*'],
-  'src/source': ['src/kube', 'src/manifest', 'src/model', 'src/runtime', 'grammar', 'chokidar', 'yaml', 'node:*'],
+  'src/source': [
+    'src/kube',
+    'src/manifest',
+    'src/model',
+    'src/runtime',
+    'grammar',
+    'chokidar',
+    'yaml',
+    'node:*',
+  ],
 
-  'src/agentapi': ['src/auth', 'src/files', 'src/kube', 'src/model', 'src/runtime', 'src/stream', 'fastify', 'node:*'],
-  'src/engine': ['src/api', 'src/core', 'src/driver', 'src/model', 'src/runtime', 'src/source', 'src/tap', 'node:*'],
+  'src/agentapi': [
+    'src/auth',
+    'src/files',
+    'src/kube',
+    'src/model',
+    'src/runtime',
+    'src/stream',
+    'fastify',
+    'node:*',
+  ],
+  'src/engine': [
+    'src/api',
+    'src/core',
+    'src/driver',
+    'src/model',
+    'src/runtime',
+    'src/source',
+    'src/tap',
+    'node:*',
+  ],
 
   'src/agent': [
     'src/agentapi',
@@ -114,12 +158,18 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'src/main.ts': ['src/cmd', 'src/kubectl', 'commander', 'node:v8'],
 }
 
-/** The keys of a file: its folder's, and those of the folders above. None: the file's folder is not in the table. */
+/**
+ * The keys of a file: its folder's, and those of the folders above. None: the file's folder is not
+ * in the table.
+ */
 export function keysOf(file: string, table = arrows): string[] {
   return Object.keys(table).filter(key => key === file || file.startsWith(`${key}/`))
 }
 
-/** The imports of a file that no arrow allows. `imported` are paths from the root, or names of packages. */
+/**
+ * The imports of a file that no arrow allows. `imported` are paths from the root, or names of
+ * packages.
+ */
 export function strangers(file: string, imported: readonly string[], table = arrows): string[] {
   const keys = keysOf(file, table)
   const allowed = [...keys, ...keys.flatMap(key => table[key] ?? [])]

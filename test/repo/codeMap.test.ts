@@ -4,7 +4,19 @@ import { read } from '../support/repository.ts'
 import { under } from './tree.ts'
 
 const map = read('docs/code-map.md')
-const mapped = ['src', 'grammar', 'native', 'crds', 'daemonset', 'test', 'bench', 'scripts', 'bin', 'krew', 'examples']
+const mapped = [
+  'src',
+  'grammar',
+  'native',
+  'crds',
+  'daemonset',
+  'test',
+  'bench',
+  'scripts',
+  'bin',
+  'krew',
+  'examples',
+]
 
 /** Every folder above a file, the file's own first. */
 function foldersOf(file: string): string[] {
@@ -16,7 +28,8 @@ function rowsOf(text: string): string[] {
   return Array.from(text.matchAll(/^\| `([^`]+)` \| /gm), ([, folder = '']) => folder)
 }
 
-test('foldersOf() gives every folder above a file', t => t.deepEqual(foldersOf('a/b/c.ts'), ['a', 'a/b']))
+test('foldersOf() gives every folder above a file', t =>
+  t.deepEqual(foldersOf('a/b/c.ts'), ['a', 'a/b']))
 
 test('docs/code-map.md has each folder once, and no other', t => {
   const folders = new Set(under(...mapped).flatMap(foldersOf))

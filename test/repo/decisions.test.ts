@@ -1,4 +1,5 @@
-// docs/decisions/README.md lists every decision with its title and status, and its template is one that the pages follow.
+// docs/decisions/README.md lists every decision with its title and status, and its template is one
+// that the pages follow.
 import test from 'ava'
 import { blocksOf } from '../support/markdown.ts'
 import { read } from '../support/repository.ts'
@@ -30,5 +31,8 @@ test('numbers of decisions have no gap and no double', t => {
 test('the template begins as every page does', t => {
   const [template] = blocksOf(index)
   t.is(template?.language, 'markdown')
-  t.regex(template?.text ?? '', /^# N\. .+\n\nDate: YYYY-MM-DD\. Status: accepted\n\n## What was asked\n/)
+  t.regex(
+    template?.text ?? '',
+    /^# N\. .+\n\nDate: YYYY-MM-DD\. Status: accepted\n\n## What was asked\n/,
+  )
 })

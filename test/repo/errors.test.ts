@@ -1,4 +1,5 @@
-// docs/errors.md and src/model/codes.ts hold the same codes with the same meanings, both ways; and src uses every code.
+// docs/errors.md and src/model/codes.ts hold the same codes with the same meanings, both ways; and
+// src uses every code.
 import test from 'ava'
 import * as codes from '../../src/model/codes.ts'
 import { read } from '../support/repository.ts'
@@ -24,20 +25,29 @@ const families: Readonly<Record<string, readonly Row[]>> = {
     `${codes.exitCodes[reason as codes.ExitReason]}`,
     meaning,
   ]),
-  'Exit code 1 of other commands': Object.entries(codes.exitOneMeanings).map(([name, meaning]) => [`selcap ${name}`, meaning]),
+  'Exit code 1 of other commands': Object.entries(codes.exitOneMeanings).map(([name, meaning]) => [
+    `selcap ${name}`,
+    meaning,
+  ]),
 }
 
 function sectionsOf(text: string): Record<string, readonly Row[]> {
   const sections = text.split(/^## /m).slice(1)
-  return Object.fromEntries(sections.map(section => [section.slice(0, section.indexOf('\n')), rowsOf(section)]))
+  return Object.fromEntries(
+    sections.map(section => [section.slice(0, section.indexOf('\n')), rowsOf(section)]),
+  )
 }
 
 function rowsOf(section: string): Row[] {
-  return Array.from(section.matchAll(/^\| `([^`]+)` \| (.+) \|$/gm), ([, code = '', meaning = '']): Row => [code, meaning])
+  return Array.from(
+    section.matchAll(/^\| `([^`]+)` \| (.+) \|$/gm),
+    ([, code = '', meaning = '']): Row => [code, meaning],
+  )
 }
 
 test('sectionsOf() reads each row of each section', t => {
-  const text = '# Errors\n\n## A\n| code | meaning |\n|---|---|\n| `X` | x |\n| `Y` | uses `y` |\n\n## B\nNone.\n'
+  const text =
+    '# Errors\n\n## A\n| code | meaning |\n|---|---|\n| `X` | x |\n| `Y` | uses `y` |\n\n## B\nNone.\n'
   const A: Row[] = [
     ['X', 'x'],
     ['Y', 'uses `y`'],
@@ -50,13 +60,18 @@ test('docs/errors.md has a section for each family of codes, and no other', t =>
 })
 
 for (const [heading, rows] of Object.entries(families)) {
-  test(`docs/errors.md has the rows of the table in the code: ${heading}`, t => t.deepEqual(sectionsOf(manual)[heading], rows))
+  test(`docs/errors.md has the rows of the table in the code: ${heading}`, t =>
+    t.deepEqual(sectionsOf(manual)[heading], rows))
 }
 
 test('every export of the table is a family of the document', t => {
   const shown = Object.values(families).flat()
-  const entries = Object.values(codes).flatMap((family): Row[] => Object.entries(family).map(([code, meaning]) => [code, `${meaning}`]))
-  const missing = entries.filter(([, meaning]) => !shown.some(row => row[1] === meaning || row[0] === meaning))
+  const entries = Object.values(codes).flatMap((family): Row[] =>
+    Object.entries(family).map(([code, meaning]) => [code, `${meaning}`]),
+  )
+  const missing = entries.filter(
+    ([, meaning]) => !shown.some(row => row[1] === meaning || row[0] === meaning),
+  )
   t.deepEqual(missing, [])
 })
 
@@ -65,7 +80,10 @@ test('src or native uses every code', t => {
     .filter(file => /\.(ts|c|h)$/.test(file) && file !== 'src/model/codes.ts')
     .map(read)
     .join('\n')
-  const all = [...Object.values(families).flat(), ...Object.keys(codes.exitCodes).map((name): Row => [name, ''])]
+  const all = [
+    ...Object.values(families).flat(),
+    ...Object.keys(codes.exitCodes).map((name): Row => [name, '']),
+  ]
   const names = all.map(([code]) => code).filter(code => /^[A-Za-z_]+$/.test(code))
   t.true(names.length > 60)
   t.deepEqual(
@@ -76,5 +94,8 @@ test('src or native uses every code', t => {
 
 test('the commands that exit with 1 are those of the table', t => {
   const exiting = under('src/cmd').filter(file => read(file).includes('process.exitCode = 1'))
-  t.deepEqual(exiting.map(file => file.slice('src/cmd/'.length, -'.ts'.length)).toSorted(), Object.keys(codes.exitOneMeanings).toSorted())
+  t.deepEqual(
+    exiting.map(file => file.slice('src/cmd/'.length, -'.ts'.length)).toSorted(),
+    Object.keys(codes.exitOneMeanings).toSorted(),
+  )
 })

@@ -1,4 +1,5 @@
-// docs/glossary.md holds each word once, in one line, in order, and names only what a user can really meet.
+// docs/glossary.md holds each word once, in one line, in order, and names only what a user can
+// really meet.
 import test from 'ava'
 import { read } from '../support/repository.ts'
 import { under } from './tree.ts'
@@ -19,10 +20,15 @@ function entriesOf(text: string): Entry[] {
 const entries = entriesOf(read('docs/glossary.md'))
 
 test('entriesOf() reads a row of a table', t => {
-  t.deepEqual(entriesOf('| word | meaning | seen as |\n|---|---|---|\n| tap | A thing. | `x` |\n| sink | Another. | |\n'), [
-    { word: 'tap', meaning: 'A thing.', seen: '`x`' },
-    { word: 'sink', meaning: 'Another.', seen: '' },
-  ])
+  t.deepEqual(
+    entriesOf(
+      '| word | meaning | seen as |\n|---|---|---|\n| tap | A thing. | `x` |\n| sink | Another. | |\n',
+    ),
+    [
+      { word: 'tap', meaning: 'A thing.', seen: '`x`' },
+      { word: 'sink', meaning: 'Another.', seen: '' },
+    ],
+  )
 })
 
 test('each word stands once, in the order of the alphabet', t => {
@@ -30,7 +36,8 @@ test('each word stands once, in the order of the alphabet', t => {
   t.deepEqual(words, [...new Set(words)].toSorted())
 })
 
-// The words that house rules speak of by name: what is unusual, because users see it, and what the code is built of.
+// The words that house rules speak of by name: what is unusual, because users see it, and what the
+// code is built of.
 const needed = [
   'actual state',
   'artifact',
@@ -68,5 +75,7 @@ for (const { word, meaning, seen } of entries) {
     }
   })
   const name = /^`(.+)`$/.exec(seen)?.[1]
-  if (seen !== '') test(`a user meets "${word}" as ${seen}`, t => t.true(name !== undefined && text.includes(name)))
+  if (seen !== '')
+    test(`a user meets "${word}" as ${seen}`, t =>
+      t.true(name !== undefined && text.includes(name)))
 }

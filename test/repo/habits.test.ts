@@ -1,4 +1,5 @@
-// What a forge and an editor read of this repository agrees with what it holds: packages, modules, images, the one check.
+// What a forge and an editor read of this repository agrees with what it holds: packages, modules,
+// images, the one check.
 import test from 'ava'
 import { parse } from 'yaml'
 import { read } from '../support/repository.ts'
@@ -20,14 +21,24 @@ const baseOf = (dockerfile: string): string | undefined => /^FROM (node:\S+)/m.e
 const devcontainer = read('.devcontainer/Dockerfile')
 
 test('packagesOf() and installedBy() read names', t => {
-  t.deepEqual(packagesOf("const sets = {\n  a: { 'g++': 'g++', '/x': 'libx-dev' },\n}\n"), ['g++', 'libx-dev'])
-  t.deepEqual(installedBy('RUN apt-get install --yes \\\n  a b \\\n  c \\\n && rm -rf x'), ['a', 'b', 'c'])
+  t.deepEqual(packagesOf("const sets = {\n  a: { 'g++': 'g++', '/x': 'libx-dev' },\n}\n"), [
+    'g++',
+    'libx-dev',
+  ])
+  t.deepEqual(installedBy('RUN apt-get install --yes \\\n  a b \\\n  c \\\n && rm -rf x'), [
+    'a',
+    'b',
+    'c',
+  ])
 })
 
 test('the dev container has every package that set-up asks for, and what fetches the repository', t => {
   const wanted = packagesOf(read('scripts/packages.mjs'))
   t.true(wanted.length > 10)
-  t.deepEqual(installedBy(devcontainer).toSorted(), [...wanted, 'ca-certificates', 'git'].toSorted())
+  t.deepEqual(
+    installedBy(devcontainer).toSorted(),
+    [...wanted, 'ca-certificates', 'git'].toSorted(),
+  )
 })
 
 test('the dev container is built on the base of the image', t => {
@@ -44,13 +55,25 @@ test('the dev container is root with the capabilities of an agent', t => {
 })
 
 test('updates are proposed for every place that pins versions', t => {
-  const { updates } = parse(read('.github/dependabot.yml')) as { updates: { 'package-ecosystem': string; directory: string }[] }
-  const kinds = { npm: 'package-lock.json', gomod: 'go.mod', docker: 'Dockerfile', 'github-actions': 'ci.yml' } as const
+  const { updates } = parse(read('.github/dependabot.yml')) as {
+    updates: { 'package-ecosystem': string; directory: string }[]
+  }
+  const kinds = {
+    npm: 'package-lock.json',
+    gomod: 'go.mod',
+    docker: 'Dockerfile',
+    'github-actions': 'ci.yml',
+  } as const
   const pinned = Object.entries(kinds).flatMap(([kind, name]) => {
     const found = files.filter(file => file === name || file.endsWith(`/${name}`))
-    return found.map(file => `${kind} /${kind === 'github-actions' ? '' : file.slice(0, -name.length - 1)}`)
+    return found.map(
+      file => `${kind} /${kind === 'github-actions' ? '' : file.slice(0, -name.length - 1)}`,
+    )
   })
-  t.deepEqual(updates.map(each => `${each['package-ecosystem']} ${each.directory}`).toSorted(), pinned.toSorted())
+  t.deepEqual(
+    updates.map(each => `${each['package-ecosystem']} ${each.directory}`).toSorted(),
+    pinned.toSorted(),
+  )
 })
 
 test('continuous integration runs .ci/run and the sanitizers, with no right to write', t => {
@@ -63,12 +86,21 @@ test('continuous integration runs .ci/run and the sanitizers, with no right to w
   t.deepEqual(permissions, { contents: 'read' })
 })
 
-for (const form of files.filter(file => file.startsWith('.github/ISSUE_TEMPLATE/') && !file.endsWith('/config.yml')))
+for (const form of files.filter(
+  file => file.startsWith('.github/ISSUE_TEMPLATE/') && !file.endsWith('/config.yml'),
+))
   test(`${form} is a form that a forge takes`, t => {
-    const { name, description, body } = parse(read(form)) as { name: string; description: string; body: { type: string; id?: string }[] }
+    const { name, description, body } = parse(read(form)) as {
+      name: string
+      description: string
+      body: { type: string; id?: string }[]
+    }
     t.true(name.length > 0 && description.length > 0)
     const fields = body.filter(({ type }) => type !== 'markdown')
-    t.true(fields.length > 0 && fields.every(({ type, id }) => ['textarea', 'input'].includes(type) && id !== undefined))
+    t.true(
+      fields.length > 0 &&
+        fields.every(({ type, id }) => ['textarea', 'input'].includes(type) && id !== undefined),
+    )
     t.is(new Set(fields.map(({ id }) => id)).size, fields.length)
   })
 

@@ -12,8 +12,13 @@ const subjectMax = 120
 function faultOf(subject: string): string | undefined {
   if (/^(Merge|Revert) |^merge: /.test(subject)) return undefined
   if (subject.length > subjectMax) return `longer than ${subjectMax} characters`
-  if (!/^[a-z0-9.][\w./, -]*: (?:[a-z]|[A-Z]{2,}\b)/.test(subject)) return 'expected "folder: imperative"'
-  if (/: (added|adds|adding|fixed|fixes|fixing|changed|changes|changing|updated|updates|updating)\b/.test(subject))
+  if (!/^[a-z0-9.][\w./, -]*: (?:[a-z]|[A-Z]{2,}\b)/.test(subject))
+    return 'expected "folder: imperative"'
+  if (
+    /: (added|adds|adding|fixed|fixes|fixing|changed|changes|changing|updated|updates|updating)\b/.test(
+      subject,
+    )
+  )
     return 'expected an imperative after the colon'
   return subject.endsWith('.') ? 'ends with a period' : undefined
 }
@@ -21,20 +26,34 @@ function faultOf(subject: string): string | undefined {
 test('faultOf() accepts a folder and an imperative, and refuses the rest', t => {
   t.is(faultOf('taps: follow a re-created interface'), undefined)
   t.is(faultOf('publish: write the status directory; world: give captures identities'), undefined)
-  for (const bad of ['Fix things', 'taps: Fixed it', 'taps: added it', 'taps: fix it.', 'wip', `taps: ${'x'.repeat(120)}`])
+  for (const bad of [
+    'Fix things',
+    'taps: Fixed it',
+    'taps: added it',
+    'taps: fix it.',
+    'wip',
+    `taps: ${'x'.repeat(120)}`,
+  ])
     t.truthy(faultOf(bad), bad)
 })
 
 const subjectsTest = hasGit ? test : test.skip
-subjectsTest(`the last commits of this branch have subjects of that form${hasGit ? '' : ' (no .git here)'}`, t => {
-  const subjects = execFileSync('git', ['-c', 'safe.directory=*', 'log', '--first-parent', '-30', '--format=%s'], {
-    cwd: root,
-    encoding: 'utf8',
-  })
-    .trim()
-    .split('\n')
-  t.deepEqual(
-    subjects.flatMap(subject => (faultOf(subject) ? [`${subject}: ${faultOf(subject)}`] : [])),
-    [],
-  )
-})
+subjectsTest(
+  `the last commits of this branch have subjects of that form${hasGit ? '' : ' (no .git here)'}`,
+  t => {
+    const subjects = execFileSync(
+      'git',
+      ['-c', 'safe.directory=*', 'log', '--first-parent', '-30', '--format=%s'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    )
+      .trim()
+      .split('\n')
+    t.deepEqual(
+      subjects.flatMap(subject => (faultOf(subject) ? [`${subject}: ${faultOf(subject)}`] : [])),
+      [],
+    )
+  },
+)

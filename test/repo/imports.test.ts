@@ -1,5 +1,5 @@
-// The table of arrows holds for every import in src and grammar, and no imports form a circle, of folders or of files. An import
-// of types counts.
+// The table of arrows holds for every import in src and grammar, and no imports form a circle, of
+// folders or of files. An import of types counts.
 import test from 'ava'
 import { importsOf } from '../support/imports.ts'
 import { read } from '../support/repository.ts'
@@ -7,7 +7,9 @@ import { arrows, keysOf, reaches, strangers } from './arrows.ts'
 import { under } from './tree.ts'
 
 const sources = under('src', 'grammar').filter(file => file.endsWith('.ts'))
-const imports: ReadonlyMap<string, readonly string[]> = new Map(sources.map(file => [file, importsOf(file, read(file))]))
+const imports: ReadonlyMap<string, readonly string[]> = new Map(
+  sources.map(file => [file, importsOf(file, read(file))]),
+)
 
 test('importsOf() finds every form of import', t => {
   const text = `import a from 'a'\nimport type { B } from '../b/c.ts'\nimport {\n  d,\n} from './d.ts'\nexport { e } from './e.ts'\nimport './f.ts'\nawait import('./g.ts')\nrequire('../../native/build/x.node')\n// from 'nothing'\n`
@@ -24,10 +26,20 @@ test('importsOf() finds every form of import', t => {
 
 test('strangers() names an arrow that the table does not have', t => {
   t.deepEqual(
-    strangers('src/core/plan/plan.ts', ['src/model/tap.ts', 'src/core/match.ts', 'src/tap/tapManager.ts', 'node:fs', 'luxon', 'pino']),
+    strangers('src/core/plan/plan.ts', [
+      'src/model/tap.ts',
+      'src/core/match.ts',
+      'src/tap/tapManager.ts',
+      'node:fs',
+      'luxon',
+      'pino',
+    ]),
     ['src/tap/tapManager.ts', 'node:fs', 'pino'],
   )
-  t.deepEqual(strangers('src/store/s3/client.ts', ['src/store/store.ts', '@aws-sdk/client-s3', 'ssh2']), ['ssh2'])
+  t.deepEqual(
+    strangers('src/store/s3/client.ts', ['src/store/store.ts', '@aws-sdk/client-s3', 'ssh2']),
+    ['ssh2'],
+  )
   t.deepEqual(strangers('src/nowhere/x.ts', ['src/model/tap.ts']), ['src/model/tap.ts'])
   t.deepEqual(strangers('src/modelling/x.ts', ['src/model/tap.ts']), ['src/model/tap.ts'])
 })
@@ -46,8 +58,12 @@ test('an arrow is a folder: no key and no arrow names a file, except src/main.ts
 
 test('each arrow of the table is used by an import', t => {
   const unused = Object.entries(arrows).flatMap(([key, targets]) => {
-    const used = [...imports].filter(([file]) => keysOf(file).includes(key)).flatMap(([, imported]) => imported)
-    return targets.filter(target => !isPackage(target) && !used.some(each => reaches(target, each))).map(target => `${key} → ${target}`)
+    const used = [...imports]
+      .filter(([file]) => keysOf(file).includes(key))
+      .flatMap(([, imported]) => imported)
+    return targets
+      .filter(target => !isPackage(target) && !used.some(each => reaches(target, each)))
+      .map(target => `${key} → ${target}`)
   })
   t.deepEqual(unused, [], 'take them out of test/repo/arrows.ts')
 })
@@ -55,12 +71,21 @@ test('each arrow of the table is used by an import', t => {
 for (const file of sources) {
   test(`${file} imports only what the table allows`, t => {
     t.not(keysOf(file).length, 0, `${file}: its folder is not in test/repo/arrows.ts`)
-    t.deepEqual(strangers(file, imports.get(file) ?? []), [], `${file}: add the arrow to test/repo/arrows.ts, or turn it round`)
+    t.deepEqual(
+      strangers(file, imports.get(file) ?? []),
+      [],
+      `${file}: add the arrow to test/repo/arrows.ts, or turn it round`,
+    )
   })
 }
 
 test('no imports of files form a circle', t => {
-  const graph = new Map(Array.from(imports, ([file, imported]) => [file, imported.filter(target => imports.has(target))]))
+  const graph = new Map(
+    Array.from(imports, ([file, imported]) => [
+      file,
+      imported.filter(target => imports.has(target)),
+    ]),
+  )
   t.is(cycleIn(graph)?.join(' → '), undefined)
 })
 

@@ -1,5 +1,6 @@
-// test/unit mirrors src and grammar: src/a/b.ts has test/unit/a/b.test.ts, and test/unit/a/b.properties.test.ts where properties are
-// tried for long. Sources without a test of their own are in unmirrored.txt, a list that may only shrink.
+// test/unit mirrors src and grammar: src/a/b.ts has test/unit/a/b.test.ts, and
+// test/unit/a/b.properties.test.ts where properties are tried for long. Sources without a test of
+// their own are in unmirrored.txt, a list that may only shrink.
 import test from 'ava'
 import { read } from '../support/repository.ts'
 import { files, under } from './tree.ts'
@@ -19,22 +20,31 @@ function sourcesOf(unitTest: string): string[] {
 test('testOf() and sourcesOf() lead from a source to its test and back', t => {
   t.is(testOf('src/core/plan/plan.ts'), 'test/unit/core/plan/plan.test.ts')
   t.is(testOf('grammar/tree.ts'), 'test/unit/grammar/tree.test.ts')
-  t.deepEqual(sourcesOf('test/unit/grammar/tree.test.ts'), ['grammar/tree.ts', 'src/grammar/tree.ts'])
+  t.deepEqual(sourcesOf('test/unit/grammar/tree.test.ts'), [
+    'grammar/tree.ts',
+    'src/grammar/tree.ts',
+  ])
   t.true(sourcesOf('test/unit/stream/merge.properties.test.ts').includes('src/stream/merge.ts'))
 })
 
 test('every file of test/unit mirrors a file of src or grammar', t => {
-  const strays = under('test/unit').filter(file => !sourcesOf(file).some(source => sources.includes(source)))
+  const strays = under('test/unit').filter(
+    file => !sourcesOf(file).some(source => sources.includes(source)),
+  )
   t.deepEqual(strays, [], 'give it the path of what it tests')
 })
 
 test('every source has a test at its mirrored path, but for those of test/repo/unmirrored.txt', t => {
-  const missing = sources.filter(source => !files.includes(testOf(source)) && !unmirrored.includes(source))
+  const missing = sources.filter(
+    source => !files.includes(testOf(source)) && !unmirrored.includes(source),
+  )
   t.deepEqual(missing, [], 'write that test: test/repo/unmirrored.txt may only shrink')
 })
 
 test('test/repo/unmirrored.txt lists sources that are there and have no test, in order', t => {
-  const stale = unmirrored.filter(source => !sources.includes(source) || files.includes(testOf(source)))
+  const stale = unmirrored.filter(
+    source => !sources.includes(source) || files.includes(testOf(source)),
+  )
   t.deepEqual(stale, [], 'take it off the list')
   t.deepEqual(unmirrored, [...new Set(unmirrored)].toSorted())
 })

@@ -4,16 +4,31 @@ import { read } from '../support/repository.ts'
 import { files } from './tree.ts'
 
 type Manifest = Readonly<
-  Record<'dependencies' | 'devDependencies' | 'optionalDependencies' | 'scripts', Readonly<Record<string, string>> | undefined>
+  Record<
+    'dependencies' | 'devDependencies' | 'optionalDependencies' | 'scripts',
+    Readonly<Record<string, string>> | undefined
+  >
 > & { readonly license: string }
 
 const manifest: Manifest = JSON.parse(read('package.json'))
 const lock: {
   readonly packages: Readonly<
-    Record<string, { readonly resolved?: string; readonly integrity?: string; readonly version?: string; readonly link?: boolean }>
+    Record<
+      string,
+      {
+        readonly resolved?: string
+        readonly integrity?: string
+        readonly version?: string
+        readonly link?: boolean
+      }
+    >
   >
 } = JSON.parse(read('package-lock.json'))
-const wanted = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies }
+const wanted = {
+  ...manifest.dependencies,
+  ...manifest.devDependencies,
+  ...manifest.optionalDependencies,
+}
 
 test('package.json pins every dependency to one version', t => {
   t.deepEqual(
@@ -33,7 +48,9 @@ test('package-lock.json names no address', t => {
 
 test('package-lock.json holds the versions of package.json', t => {
   t.deepEqual(
-    Object.entries(wanted).filter(([name, version]) => lock.packages[`node_modules/${name}`]?.version !== version),
+    Object.entries(wanted).filter(
+      ([name, version]) => lock.packages[`node_modules/${name}`]?.version !== version,
+    ),
     [],
   )
 })
@@ -57,6 +74,13 @@ test('the licence is Apache-2.0, in full', t => {
   t.regex(read('LICENSE'), /END OF TERMS AND CONDITIONS/)
 })
 
-for (const file of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/design.md', 'docs/operations.md', '.ci/run']) {
+for (const file of [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/design.md',
+  'docs/operations.md',
+  '.ci/run',
+]) {
   test(`${file} is there`, t => t.true(files.includes(file)))
 }

@@ -7,12 +7,15 @@ import { read } from '../support/repository.ts'
 type Schema = { readonly properties?: Readonly<Record<string, Schema>>; readonly items?: Schema }
 
 const manual = read('docs/packetcapture.md')
-const schema: Schema = parse(read('crds/packetcapture.yaml')).spec.versions[0].schema.openAPIV3Schema
+const schema: Schema = parse(read('crds/packetcapture.yaml')).spec.versions[0].schema
+  .openAPIV3Schema
 
 /** What a table's first column names: `a.b`, `c`, `d: Value`, `e.{f,g}`; without [] and values. */
 function namedIn(table: string): string[] {
   const cells = Array.from(table.matchAll(/^\| (`.+?) \| /gm), ([, cell = '']) => cell)
-  const spans = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, span = '']) => span))
+  const spans = cells.flatMap(cell =>
+    Array.from(cell.matchAll(/`([^`]+)`/g), ([, span = '']) => span),
+  )
   return spans.map(span => span.replaceAll('[]', '').replace(/: .*/, '')).flatMap(unfolded)
 }
 
@@ -30,7 +33,12 @@ function pathsOf(from: Schema | undefined, depth: number): string[] {
 }
 
 test('namedIn() reads the first column', t => {
-  t.deepEqual(namedIn('| field | x |\n|---|---|\n| `a[].b`, `c: D` | y |\n| `e.{f,g}` | `z` |\n'), ['a.b', 'c', 'e.f', 'e.g'])
+  t.deepEqual(namedIn('| field | x |\n|---|---|\n| `a[].b`, `c: D` | y |\n| `e.{f,g}` | `z` |\n'), [
+    'a.b',
+    'c',
+    'e.f',
+    'e.g',
+  ])
 })
 
 test('every field of a spec is in the table, or all that is below it', t => {
@@ -39,7 +47,9 @@ test('every field of a spec is in the table, or all that is below it', t => {
   t.deepEqual(
     pathsOf(spec, 1).filter(field => {
       const below = pathsOf(spec, 2).filter(path => path.startsWith(`${field}.`))
-      return !named.includes(field) && (below.length === 0 || below.some(path => !named.includes(path)))
+      return (
+        !named.includes(field) && (below.length === 0 || below.some(path => !named.includes(path)))
+      )
     }),
     [],
   )

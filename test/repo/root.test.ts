@@ -1,4 +1,5 @@
-// The root of the repository holds what is listed here, and nothing else: a folder that a test or a tool leaves there is found.
+// The root of the repository holds what is listed here, and nothing else: a folder that a test or a
+// tool leaves there is found.
 import test from 'ava'
 import { files } from './tree.ts'
 
@@ -38,9 +39,21 @@ function unexpected(paths: readonly string[]): string[] {
 }
 
 test('unexpected() names what the list does not have', t => {
-  t.deepEqual(unexpected(['src/main.ts', '.web.parts/node-1/web.pcap', '.web.parts/node-2/web.pcap', 'a.log']), ['.web.parts', 'a.log'])
+  t.deepEqual(
+    unexpected([
+      'src/main.ts',
+      '.web.parts/node-1/web.pcap',
+      '.web.parts/node-2/web.pcap',
+      'a.log',
+    ]),
+    ['.web.parts', 'a.log'],
+  )
 })
 
 test('the root of the repository holds what is listed, and nothing else', t => {
-  t.deepEqual(unexpected(files), [], 'a test or a tool left it, or test/repo/root.test.ts has to list it')
+  t.deepEqual(
+    unexpected(files),
+    [],
+    'a test or a tool left it, or test/repo/root.test.ts has to list it',
+  )
 })

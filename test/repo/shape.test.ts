@@ -1,4 +1,5 @@
-// What style alone cannot promise: words that are not used, names of hosts and machines that are nobody's business.
+// What style alone cannot promise: words that are not used, names of hosts and machines that are
+// nobody's business.
 import test from 'ava'
 import { read } from '../support/repository.ts'
 import { code, files, under } from './tree.ts'
@@ -28,7 +29,8 @@ test('refusedIn() finds each word that is not used', t => {
 })
 
 for (const file of code.filter(name => name.endsWith('.ts'))) {
-  test(`${file} has no any, enum, namespace or default export`, t => t.deepEqual(refusedIn(read(file)), []))
+  test(`${file} has no any, enum, namespace or default export`, t =>
+    t.deepEqual(refusedIn(read(file)), []))
 }
 
 test('no folder of src has a barrel or is called utils', t => {

@@ -4,7 +4,9 @@ import { TapCount } from '../../scripts/tap.mjs'
 
 function counted(exitCode: number | string, ...lines: readonly string[]) {
   const count = new TapCount()
-  const printed = [...lines.map(line => count.take(line)), count.end(exitCode)].filter(text => text !== undefined)
+  const printed = [...lines.map(line => count.take(line)), count.end(exitCode)].filter(
+    text => text !== undefined,
+  )
   return { passed: count.passed, failed: count.failed, skipped: count.skipped, printed }
 }
 
@@ -18,7 +20,16 @@ test('TapCount counts what passed and prints nothing of it', t => {
 })
 
 test('TapCount prints a failure with its details, and nothing of what follows', t => {
-  const { failed, printed } = counted(1, 'not ok 1 - a()', '  ---', '    name: E', '  ...', 'ok 2 - b()', '  ---', '1..2')
+  const { failed, printed } = counted(
+    1,
+    'not ok 1 - a()',
+    '  ---',
+    '    name: E',
+    '  ...',
+    'ok 2 - b()',
+    '  ---',
+    '1..2',
+  )
   t.is(failed, 1)
   t.deepEqual(printed, ['✘ a()', '  ---', '    name: E', '  ...'])
 })
@@ -53,7 +64,8 @@ test('TapCount sees the second run that fell over when the first ended well', t 
 
 test('TapCount.slowest() gives the slowest test of each file, the slowest first, and prints none of them', t => {
   const count = new TapCount()
-  const of = (ms: number, testFile: string, title: string) => count.take(`# took ${JSON.stringify({ ms, testFile, title })}`)
+  const of = (ms: number, testFile: string, title: string) =>
+    count.take(`# took ${JSON.stringify({ ms, testFile, title })}`)
   t.is(of(5, 'a.test.ts', 'x'), undefined)
   for (const [ms, file, title] of [
     [9, 'b.test.ts', 'y'],

@@ -1,5 +1,6 @@
-// Unit tests need no process, port, thread, namespace or addon: neither they nor their helpers import what makes one. What the
-// code under test does is refused at run time by test/support/unitGuard.ts.
+// Unit tests need no process, port, thread, namespace or addon: neither they nor their helpers
+// import what makes one. What the code under test does is refused at run time by
+// test/support/unitGuard.ts.
 import test from 'ava'
 import { loadedWith } from '../support/imports.ts'
 import { under } from './tree.ts'
@@ -11,7 +12,9 @@ const forbidden = [
 ]
 
 function forbiddenIn(loaded: ReadonlyMap<string, string>): string[] {
-  return [...loaded].filter(([target]) => forbidden.some(each => each.test(target))).map(([target, by]) => `${target}, imported by ${by}`)
+  return [...loaded]
+    .filter(([target]) => forbidden.some(each => each.test(target)))
+    .map(([target, by]) => `${target}, imported by ${by}`)
 }
 
 test('forbiddenIn() names a module that starts something, and who imports it', t => {

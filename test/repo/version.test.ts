@@ -33,12 +33,14 @@ test('CHANGELOG.md begins with what is not released, then has each version with 
 const places: Readonly<Record<string, () => unknown>> = {
   'package-lock.json': () => JSON.parse(read('package-lock.json')).version,
   'native/package.json': () => JSON.parse(read('native/package.json')).version,
-  'daemonset/base/kustomization.yaml': () => parse(read('daemonset/base/kustomization.yaml')).images[0].newTag,
+  'daemonset/base/kustomization.yaml': () =>
+    parse(read('daemonset/base/kustomization.yaml')).images[0].newTag,
   'krew/pcap.yaml': () => parse(read('krew/pcap.yaml')).spec.version.slice(1),
   'docs/cluster.md': () => /-t selcap:(\S+) /.exec(read('docs/cluster.md'))?.[1],
 }
 
 for (const [file, found] of Object.entries(places)) {
   test(`${file} has the version of package.json`, t => t.is(found(), version))
-  test(`docs/release.md says to set the version in ${file}`, t => t.true(read('docs/release.md').includes(`\`${file}\``)))
+  test(`docs/release.md says to set the version in ${file}`, t =>
+    t.true(read('docs/release.md').includes(`\`${file}\``)))
 }

@@ -35,9 +35,14 @@ test('until() passes on an error of what it asks', async t => {
 
 test('until() tells what was waited for, what was found and the last lines of processes', async t => {
   const agent = { name: 'agent', tail: () => 'line 1\nline 2' }
-  const waiting = until('the sky to fall', () => false, { tails: [agent], found: () => ({ state: 'up' }), limitMs: () => 0 })
+  const waiting = until('the sky to fall', () => false, {
+    tails: [agent],
+    found: () => ({ state: 'up' }),
+    limitMs: () => 0,
+  })
   await t.throwsAsync(waiting, {
-    message: /^Waited 0 s in vain for the sky to fall; found {"state":"up"}\nagent said last:\nline 1\nline 2$/,
+    message:
+      /^Waited 0 s in vain for the sky to fall; found {"state":"up"}\nagent said last:\nline 1\nline 2$/,
   })
 })
 

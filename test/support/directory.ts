@@ -1,11 +1,23 @@
-// A directory for a test, written to as people and programs do it: in place, atomically, as a ConfigMap's volume.
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+// A directory for a test, written to as people and programs do it: in place, atomically, as a
+// ConfigMap's volume.
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, makeLogger } from '../../src/runtime/log.ts'
 import type { Scope } from './net/namespace.ts'
 
-export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string }
+export type LogLine = Readonly<Record<string, unknown>> & {
+  readonly level: string
+  readonly msg: string
+}
 
 export class Directory {
   readonly path: string
@@ -29,7 +41,10 @@ export class Directory {
     renameSync(this.write(`.${name}.new`, text), this.in(name))
   }
 
-  /** As the kubelet does: a new directory, the link to it moved, the old one removed. The first time links the files too. */
+  /**
+   * As the kubelet does: a new directory, the link to it moved, the old one removed. The first time
+   * links the files too.
+   */
   mountConfigMap(files: Readonly<Record<string, string>>): void {
     const before = `..${this.#version++}`
     const now = `..${this.#version}`
@@ -37,7 +52,8 @@ export class Directory {
     for (const [name, text] of Object.entries(files)) writeFileSync(this.in(now, name), text)
     symlinkSync(now, this.in('..data_tmp'))
     renameSync(this.in('..data_tmp'), this.in('..data'))
-    if (this.#version === 1) for (const name of Object.keys(files)) symlinkSync(`..data/${name}`, this.in(name))
+    if (this.#version === 1)
+      for (const name of Object.keys(files)) symlinkSync(`..data/${name}`, this.in(name))
     else rmSync(this.in(before), { recursive: true })
   }
 

@@ -1,10 +1,14 @@
-// A clock that a test moves by hand, and a list of the requests that were sent meanwhile, each with the time of that clock.
-// The requests are real: time stands still until they are answered.
+// A clock that a test moves by hand, and a list of the requests that were sent meanwhile, each with
+// the time of that clock. The requests are real: time stands still until they are answered.
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Kube } from '../../src/kube/request.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 
-export type Sent = { readonly atMs: number; readonly status: number | undefined; readonly body: string }
+export type Sent = {
+  readonly atMs: number
+  readonly status: number | undefined
+  readonly body: string
+}
 
 const stepMs = 50
 
@@ -42,7 +46,8 @@ export class HandClock implements Clock {
   through(kube: Kube): Kube {
     return async request => {
       const atMs = this.#nowMs - this.#startMs
-      const note = (status: number | undefined) => void this.sent.push({ atMs, status, body: request.body ?? '' })
+      const note = (status: number | undefined) =>
+        void this.sent.push({ atMs, status, body: request.body ?? '' })
       this.#pending++
       try {
         const response = await kube(request)
@@ -68,7 +73,9 @@ export class HandClock implements Clock {
     }
   }
 
-  /** As somebody sets a clock: those who sleep wake when it goes back, or when their time has come. */
+  /**
+   * As somebody sets a clock: those who sleep wake when it goes back, or when their time has come.
+   */
   set(ms: number): void {
     const isBack = ms < 0
     this.#nowMs += ms

@@ -1,12 +1,19 @@
-// What a document tells its reader to type: the lines of its command blocks, and the commands among its code spans.
+// What a document tells its reader to type: the lines of its command blocks, and the commands among
+// its code spans.
 
 export type Block = { readonly language: string; readonly text: string }
 
 export function blocksOf(markdown: string): Block[] {
-  return Array.from(markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm), ([, language = '', text = '']) => ({ language, text }))
+  return Array.from(
+    markdown.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm),
+    ([, language = '', text = '']) => ({ language, text }),
+  )
 }
 
-/** Of blocks in `sh`: a command a line, without comments; a line that ends with a backslash goes on in the next. */
+/**
+ * Of blocks in `sh`: a command a line, without comments; a line that ends with a backslash goes on
+ * in the next.
+ */
 export function commandsOf(markdown: string): string[] {
   return blocksOf(markdown)
     .filter(({ language }) => language === 'sh')
@@ -15,7 +22,8 @@ export function commandsOf(markdown: string): string[] {
     .filter(line => line !== '')
 }
 
-const spoken = /^(?:(?:sudo|npm|npx|node|bin\/selcap|selcap|ip|tcpdump|tshark|setcap|sysctl|kubectl|curl|GET|sh|cp|mkdir)(?: |$)|--\w)/
+const spoken =
+  /^(?:(?:sudo|npm|npx|node|bin\/selcap|selcap|ip|tcpdump|tshark|setcap|sysctl|kubectl|curl|GET|sh|cp|mkdir)(?: |$)|--\w)/
 
 /** Code spans in running text that read like a command, a request or an option. */
 export function spokenCommandsOf(markdown: string): string[] {

@@ -1,6 +1,7 @@
 // A stage that several tests of a file use: made once, by the first test that asks.
 //   const onStage = shared(() => makeStage(cluster()))
-// When it does not come up, the first test tells why. The others fail with one line, and nothing is made a second time.
+// When it does not come up, the first test tells why. The others fail with one line, and nothing is
+// made a second time.
 export function shared<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
   return async () => {
@@ -10,7 +11,9 @@ export function shared<T>(make: () => Promise<T>): () => Promise<T> {
       return await made
     } catch (error) {
       if (isFirst) throw error
-      throw new Error('Cannot test: the shared stage did not come up; the first test of this file that needs it tells why')
+      throw new Error(
+        'Cannot test: the shared stage did not come up; the first test of this file that needs it tells why',
+      )
     }
   }
 }

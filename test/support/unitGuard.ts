@@ -1,5 +1,6 @@
-// What a unit test may not do: start a process or a thread, open a socket, load an addon. `npm run test:unit` loads this file into
-// each worker (scripts/ava.config.mjs); whoever tries is refused by an exception that names what was tried. Tests of test/repo may run git.
+// What a unit test may not do: start a process or a thread, open a socket, load an addon. `npm run
+// test:unit` loads this file into each worker (scripts/ava.config.mjs); whoever tries is refused by
+// an exception that names what was tried. Tests of test/repo may run git.
 import childProcess from 'node:child_process'
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'

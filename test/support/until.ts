@@ -1,7 +1,8 @@
-// How long tests wait for what has to happen, and what they say when it does not: the one place that knows.
+// How long tests wait for what has to happen, and what they say when it does not: the one place
+// that knows.
 //   await until('the agent to listen', () => agent.isListening, { tails: [agent] })
-// In: what is waited for, and a question asked again and again. Out: nothing, or an Error that tells what was waited for, what
-// `found` says, and the last lines of the processes involved.
+// In: what is waited for, and a question asked again and again. Out: nothing, or an Error that
+// tells what was waited for, what `found` says, and the last lines of the processes involved.
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as after } from 'node:timers/promises'
 
@@ -37,8 +38,15 @@ export async function until(
   }
 }
 
-async function inVain(what: string, waitedMs: number, tails: readonly (Tail | undefined)[], found?: () => unknown): Promise<string> {
+async function inVain(
+  what: string,
+  waitedMs: number,
+  tails: readonly (Tail | undefined)[],
+  found?: () => unknown,
+): Promise<string> {
   const told = found === undefined ? '' : `; found ${JSON.stringify(await found())}`
-  const lines = tails.map(each => each && `\n${each.name ?? 'It'} said last:\n${each.tail(tailLines)}`)
+  const lines = tails.map(
+    each => each && `\n${each.name ?? 'It'} said last:\n${each.tail(tailLines)}`,
+  )
   return `Waited ${Math.round(waitedMs / 1_000)} s in vain for ${what}${told}${lines.join('')}`
 }

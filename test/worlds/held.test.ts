@@ -12,12 +12,33 @@ import { turn } from '../support/worlds/turns.ts'
 const pods = [endpoint('web-0', { app: 'web' }, { namespace: 'shop' })]
 const key = 'shop.retina.sh/a'
 
-function capture(nodes: readonly string[] | undefined, more: Partial<ObjectMeta> = {}, sinceMs = noonMs): OtherCapture {
-  const pass = nodes && { annotations: annotationsWith({}, { uid: 'u', generation: 1, sinceMs, nodes }) }
-  const names = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: new Date(noonMs).toISOString() }
-  const captureConfiguration = { captureTarget: { podSelector: {} }, captureOption: { duration: '10s' }, includeMetadata: false }
+function capture(
+  nodes: readonly string[] | undefined,
+  more: Partial<ObjectMeta> = {},
+  sinceMs = noonMs,
+): OtherCapture {
+  const pass = nodes && {
+    annotations: annotationsWith({}, { uid: 'u', generation: 1, sinceMs, nodes }),
+  }
+  const names = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 1,
+    creationTimestamp: new Date(noonMs).toISOString(),
+  }
+  const captureConfiguration = {
+    captureTarget: { podSelector: {} },
+    captureOption: { duration: '10s' },
+    includeMetadata: false,
+  }
   const spec = { captureConfiguration, outputConfiguration: { hostPath: 'x' } }
-  return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...pass, ...more }, spec }
+  return {
+    apiVersion: 'retina.sh/v1alpha1',
+    kind: 'Capture',
+    metadata: { ...names, ...pass, ...more },
+    spec,
+  }
 }
 
 const at = (document: OtherCapture, captureJobNumLimit = 1) =>
@@ -54,9 +75,15 @@ test('one that waits is told of, in the report too, and no time runs meanwhile',
   )
   t.is(decision.wakeAtMs, Number.POSITIVE_INFINITY)
   const anHourLater = noonMs + 3_600_000
-  t.deepEqual(decide(at(capture(undefined)), actual, anHourLater).captures.get(key)?.phase.kind, 'Held')
+  t.deepEqual(
+    decide(at(capture(undefined)), actual, anHourLater).captures.get(key)?.phase.kind,
+    'Held',
+  )
   const through = turn(at(capture([node], {}, anHourLater)), actual, anHourLater)
-  t.deepEqual(through.decision.captures.get(key)?.phase, { kind: 'Open', closesAtMs: anHourLater + 10_000 })
+  t.deepEqual(through.decision.captures.get(key)?.phase, {
+    kind: 'Open',
+    closesAtMs: anHourLater + 10_000,
+  })
 })
 
 test('one whose pass is taken back stops, keeps its files, and is packed when it is deleted', t => {
@@ -69,7 +96,11 @@ test('one whose pass is taken back stops, keeps its files, and is packed when it
   t.deepEqual([...actual.captures.keys()], [key])
   t.deepEqual(decision.finish, [])
   const deletionTimestamp = new Date(noonMs + 2_000).toISOString()
-  const deleted = decide(at(capture([], { generation: 3, deletionTimestamp })), actual, noonMs + 3_000)
+  const deleted = decide(
+    at(capture([], { generation: 3, deletionTimestamp })),
+    actual,
+    noonMs + 3_000,
+  )
   t.deepEqual(
     deleted.finish.map(job => job.key),
     [key],

@@ -1,6 +1,7 @@
-// Whatever worlds come one after another, the taps depend on the last one and the time only (rings apart), and every turn keeps
-// its promises: turns.ts throws when closes come after opens, rings pass their budget, or a second turn does something;
-// node.ts throws when a tap is opened twice or a capture's files are taken over by another.
+// Whatever worlds come one after another, the taps depend on the last one and the time only (rings
+// apart), and every turn keeps its promises: turns.ts throws when closes come after opens, rings
+// pass their budget, or a second turn does something; node.ts throws when a tap is opened twice or
+// a capture's files are taken over by another.
 import test from 'ava'
 import fc from 'fast-check'
 import type { ActualState } from '../../src/model/actualState.ts'
@@ -60,18 +61,43 @@ const worlds = fc.record({
   at: fc.integer({ min: -40, max: 40 }),
   offMs: fc.constantFrom(0, 1, -1, -2_999, -3_001, -9_999), // taps are opened some seconds before a window
 })
-const steps = worlds.map(({ captures: asked, endpoints: there, rings, endpointsMax, at, offMs }) => {
-  const settings = { ...defaultSettings, captureRingBytesMax: rings * 524_288, captureEndpointsMax: endpointsMax }
-  return { world: world(asked.map(document), there.map(pod), { settings }), nowMs: noonMs + at * 60_000 + offMs }
-})
+const steps = worlds.map(
+  ({ captures: asked, endpoints: there, rings, endpointsMax, at, offMs }) => {
+    const settings = {
+      ...defaultSettings,
+      captureRingBytesMax: rings * 524_288,
+      captureEndpointsMax: endpointsMax,
+    }
+    return {
+      world: world(asked.map(document), there.map(pod), { settings }),
+      nowMs: noonMs + at * 60_000 + offMs,
+    }
+  },
+)
 
-function document({ name, namespace, uid, ageMinutes, selector, from, minutes, cron, seconds, packets, ...spec }: Asked) {
+function document({
+  name,
+  namespace,
+  uid,
+  ageMinutes,
+  selector,
+  from,
+  minutes,
+  cron,
+  seconds,
+  packets,
+  ...spec
+}: Asked) {
   const startTime = from === undefined ? {} : { startTime: minute(from) }
   const endTime = minutes === undefined ? {} : { endTime: minute((from ?? 0) + minutes) }
   const schedule = cron === undefined ? {} : { schedule: { cron, durationSeconds: seconds } }
   const limits = packets === undefined ? {} : { limits: { packets } }
   const options = { namespace, uid: `${name}-${uid}`, createdAtMs: noonMs - ageMinutes * 60_000 }
-  return capture(name, { ...spec, selector, ...startTime, ...endTime, ...schedule, ...limits }, options)
+  return capture(
+    name,
+    { ...spec, selector, ...startTime, ...endTime, ...schedule, ...limits },
+    options,
+  )
 }
 
 function pod({
@@ -91,7 +117,9 @@ function pod({
 }
 
 function withoutRings({ taps }: ActualState): unknown[] {
-  return [...taps.values()].map(({ spec: { ringBytes: _, ...spec } }) => spec).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  return [...taps.values()]
+    .map(({ spec: { ringBytes: _, ...spec } }) => spec)
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }
 
 test('decide() leads to taps that depend on the last world and the time only', t => {
@@ -107,8 +135,15 @@ test('decide() leads to taps that depend on the last world and the time only', t
 test('decide() does not mind the order of documents', t => {
   fc.assert(
     fc.property(steps, ({ world: now, nowMs }) => {
-      const reversed: World = { ...now, captures: now.captures.toReversed(), endpoints: now.endpoints.toReversed() }
-      t.deepEqual(turn(reversed, emptyNode, nowMs).decision.actions, turn(now, emptyNode, nowMs).decision.actions)
+      const reversed: World = {
+        ...now,
+        captures: now.captures.toReversed(),
+        endpoints: now.endpoints.toReversed(),
+      }
+      t.deepEqual(
+        turn(reversed, emptyNode, nowMs).decision.actions,
+        turn(now, emptyNode, nowMs).decision.actions,
+      )
     }),
     { numRuns: runs(200) },
   )
@@ -118,7 +153,11 @@ test('decide() closes and forgets nothing for what is missing while the world is
   fc.assert(
     fc.property(steps, ({ world: now, nowMs }) => {
       const { actual } = turn(now, emptyNode, nowMs)
-      const { decision } = turn({ ...now, captures: [], endpoints: [], isSynced: false }, actual, nowMs)
+      const { decision } = turn(
+        { ...now, captures: [], endpoints: [], isSynced: false },
+        actual,
+        nowMs,
+      )
       t.deepEqual(decision.actions, [])
     }),
     { numRuns: runs(100) },

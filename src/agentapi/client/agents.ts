@@ -1,6 +1,7 @@
-// Requests to the agents. In: an agent's address and its certificate's fingerprint, out of its node's report. Out: responses.
-// Refuses an agent whose certificate has another fingerprint. The certificates are self-signed, and only the node's own agent can
-// write its report; the token is sent only after the fingerprint was compared.
+// Requests to the agents. In: an agent's address and its certificate's fingerprint, out of its
+// node's report. Out: responses. Refuses an agent whose certificate has another fingerprint. The
+// certificates are self-signed, and only the node's own agent can write its report; the token is
+// sent only after the fingerprint was compared.
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
@@ -41,7 +42,10 @@ export class Agents implements Disposable {
   readonly #pools = new Map<string, Agent>() // by address, port and fingerprint
 
   /** `token`: for the agent of that node alone. */
-  constructor(token: (node: string) => Promise<string>, { onFailure = () => {}, ...patience }: AgentsOptions = {}) {
+  constructor(
+    token: (node: string) => Promise<string>,
+    { onFailure = () => {}, ...patience }: AgentsOptions = {},
+  ) {
     this.#token = token
     this.#onFailure = onFailure
     this.#patience = { ...defaultTimeouts, ...patience }
@@ -51,7 +55,8 @@ export class Agents implements Disposable {
   async request(place: AgentAddress, ask: AgentRequest): Promise<IncomingMessage> {
     const failed = (error: Error) => {
       const { aborted, reason } = ask.signal
-      if (!aborted || (reason as Error | undefined)?.name === 'TimeoutError') this.#onFailure(place.node, ask.path, error)
+      if (!aborted || (reason as Error | undefined)?.name === 'TimeoutError')
+        this.#onFailure(place.node, ask.path, error)
     }
     try {
       return (await this.#ask(place, ask)).on('error', failed)
@@ -61,9 +66,15 @@ export class Agents implements Disposable {
     }
   }
 
-  async #ask(place: AgentAddress, { method = 'GET', path, headers = {}, signal, isQuiet = false }: AgentRequest): Promise<IncomingMessage> {
+  async #ask(
+    place: AgentAddress,
+    { method = 'GET', path, headers = {}, signal, isQuiet = false }: AgentRequest,
+  ): Promise<IncomingMessage> {
     const { node, address, port, certificateFingerprint } = place
-    if (!certificateFingerprint) throw new ExpectedError(`Cannot reach the agent at ${address}: its report names no certificate`)
+    if (!certificateFingerprint)
+      throw new ExpectedError(
+        `Cannot reach the agent at ${address}: its report names no certificate`,
+      )
     const authorization = `Bearer ${await this.#token(node)}`
     const sent = request({
       agent: this.#poolOf(place),
@@ -85,7 +96,12 @@ export class Agents implements Disposable {
       if (isQuiet && heard) return
       // Bytes that were not read yet: the reader is slow, not the agent.
       if (heard && heard.readableLength > 0) sent.setTimeout(quietMs)
-      else sent.destroy(new ExpectedError(`Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`))
+      else
+        sent.destroy(
+          new ExpectedError(
+            `Cannot go on with the agent at ${address}: it said nothing for ${quietMs / 1_000} s`,
+          ),
+        )
     })
     sent.end()
     const [response] = await answered
@@ -127,18 +143,32 @@ class PinnedAgent extends Agent {
     done?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const connectMs = this.#connectMs
-    const socket: TLSSocket = connect({ host: host ?? '', port: Number(port), rejectUnauthorized: false, timeout: connectMs })
+    const socket: TLSSocket = connect({
+      host: host ?? '',
+      port: Number(port),
+      rejectUnauthorized: false,
+      timeout: connectMs,
+    })
     const end = (error: Error) => {
       socket.destroy()
       done?.(error, socket)
     }
     socket.once('error', end)
-    const tooLate = () => end(new ExpectedError(`Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`))
+    const tooLate = () =>
+      end(
+        new ExpectedError(
+          `Cannot reach the agent at ${host}: no answer within ${connectMs / 1_000} s`,
+        ),
+      )
     socket.once('timeout', tooLate)
     socket.once('secureConnect', () => {
       const seen = socket.getPeerX509Certificate()
       if (!seen || fingerprintOf(seen) !== this.#fingerprint)
-        return end(new ExpectedError(`Cannot trust the agent at ${host}: its certificate is not the one in its node's report`))
+        return end(
+          new ExpectedError(
+            `Cannot trust the agent at ${host}: its certificate is not the one in its node's report`,
+          ),
+        )
       socket.off('error', end).off('timeout', tooLate)
       socket.setTimeout(0)
       socket.setKeepAlive(true, 30_000) // a node that lost power closes no connection

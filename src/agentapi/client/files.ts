@@ -1,5 +1,6 @@
-// Lists, reads and removes the files of one capture at one agent. In: the agent's address, the path of the files. Out: its answer,
-// checked: an agent may be compromised, and what it lists becomes names in archives and stores. Throws when the agent refuses.
+// Lists, reads and removes the files of one capture at one agent. In: the agent's address, the path
+// of the files. Out: its answer, checked: an agent may be compromised, and what it lists becomes
+// names in archives and stores. Throws when the agent refuses.
 import type { IncomingMessage } from 'node:http'
 import { ExpectedError } from '../../model/errors.ts'
 import { readBounded } from '../../runtime/http.ts'
@@ -8,7 +9,11 @@ import type { CaptureFile, FileList } from '../types.ts'
 import type { AgentAddress, Agents } from './agents.ts'
 
 /** A file as it was listed; it may have grown since, or another file may have its name. */
-export type FilePresence = { readonly place: AgentAddress; readonly path: string; readonly file: Pick<CaptureFile, 'name' | 'etag'> }
+export type FilePresence = {
+  readonly place: AgentAddress
+  readonly path: string
+  readonly file: Pick<CaptureFile, 'name' | 'etag'>
+}
 
 export const apiTimeoutMs = 10_000
 const listBytesMax = 8_388_608
@@ -22,7 +27,8 @@ export async function listFiles(
   path: string,
 ): Promise<{ readonly files: readonly CaptureFile[]; readonly others: number }> {
   const response = await agents.request(place, { path, signal: AbortSignal.timeout(apiTimeoutMs) })
-  if (response.statusCode !== 200) throw new ExpectedError(`the agent answered ${response.statusCode}`)
+  if (response.statusCode !== 200)
+    throw new ExpectedError(`the agent answered ${response.statusCode}`)
   const { files } = (await readBounded(response, listBytesMax)) as FileList
   if (!Array.isArray(files)) throw new ExpectedError('the agent did not list files')
   const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
@@ -38,14 +44,21 @@ export async function openFile(
 ): Promise<IncomingMessage> {
   const range = fromByte === 0 ? {} : { range: `bytes=${fromByte}-` }
   const asked = { path: filePath(path, file.name), headers: { 'if-match': file.etag, ...range } }
-  const answer = await agents.request(place, { ...asked, signal: AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]) })
+  const answer = await agents.request(place, {
+    ...asked,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(readTimeoutMs)]),
+  })
   if (answer.statusCode === (fromByte === 0 ? 200 : 206)) return answer
   answer.resume()
   throw new ExpectedError(`the agent answered ${answer.statusCode}`)
 }
 
 /** The agent's SHA-256 of that file, hexadecimal. */
-export async function digestOf(agents: Agents, { place, path, file }: FilePresence, signal: AbortSignal): Promise<string> {
+export async function digestOf(
+  agents: Agents,
+  { place, path, file }: FilePresence,
+  signal: AbortSignal,
+): Promise<string> {
   const headers = { 'if-match': file.etag, 'want-repr-digest': 'sha-256=1' }
   const answer = await agents.request(place, {
     method: 'HEAD',
@@ -55,31 +68,54 @@ export async function digestOf(agents: Agents, { place, path, file }: FilePresen
     isQuiet: true,
   })
   answer.resume()
-  const [, digest] = /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(String(answer.headers['repr-digest'] ?? '')) ?? []
+  const [, digest] =
+    /^sha-256=:([A-Za-z0-9+/]{43}=):$/.exec(String(answer.headers['repr-digest'] ?? '')) ?? []
   if (answer.statusCode !== 200 || digest === undefined)
     throw new ExpectedError(`the agent answered ${answer.statusCode}, and gave no checksum`)
   return Buffer.from(digest, 'base64').toString('hex')
 }
 
-/** 204: gone; 409: the agent itself refuses while it captures, since its report may be some seconds old. */
-export async function removeFiles(agents: Agents, place: AgentAddress, path: string): Promise<number | undefined> {
-  const answer = await agents.request(place, { method: 'DELETE', path, signal: AbortSignal.timeout(apiTimeoutMs) })
+/**
+ * 204: gone; 409: the agent itself refuses while it captures, since its report may be some seconds
+ * old.
+ */
+export async function removeFiles(
+  agents: Agents,
+  place: AgentAddress,
+  path: string,
+): Promise<number | undefined> {
+  const answer = await agents.request(place, {
+    method: 'DELETE',
+    path,
+    signal: AbortSignal.timeout(apiTimeoutMs),
+  })
   answer.resume()
   return answer.statusCode
 }
 
 /** Removes an artifact of that version. 412: the agent has another version. */
-export async function removeArtifact(agents: Agents, { place, path, file }: FilePresence): Promise<number | undefined> {
+export async function removeArtifact(
+  agents: Agents,
+  { place, path, file }: FilePresence,
+): Promise<number | undefined> {
   const asked = { path: filePath(path, file.name), headers: { 'if-match': file.etag } }
-  const answer = await agents.request(place, { method: 'DELETE', ...asked, signal: AbortSignal.timeout(apiTimeoutMs) })
+  const answer = await agents.request(place, {
+    method: 'DELETE',
+    ...asked,
+    signal: AbortSignal.timeout(apiTimeoutMs),
+  })
   answer.resume()
   return answer.statusCode
 }
 
-// What it lists becomes names in a zip that people unpack, on any system, lines on their terminals, and objects in a store.
+// What it lists becomes names in a zip that people unpack, on any system, lines on their terminals,
+// and objects in a store.
 function isFile(listed: Partial<CaptureFile> | null): listed is CaptureFile {
   const { name, bytes, etag } = listed ?? {}
-  const isNamed = typeof name === 'string' && name.length <= 255 && /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
+  const isNamed =
+    typeof name === 'string' &&
+    name.length <= 255 &&
+    /^\w[\w.@%+=-]*\.(pcap(ng)?|txt|pcap\.gz|txt\.gz|tar\.gz)$/.test(name)
   return (
     isNamed &&
     typeof bytes === 'number' &&

@@ -1,5 +1,6 @@
-// Tokens for the agents. In: a node's name. Out: a token that the API server made for that node's agent alone, bound to this pod and
-// renewed before it expires. A token that leaks, for example from a compromised node, is useless at every other node.
+// Tokens for the agents. In: a node's name. Out: a token that the API server made for that node's
+// agent alone, bound to this pod and renewed before it expires. A token that leaks, for example
+// from a compromised node, is useless at every other node.
 
 import { agentAudience } from '../../auth/reviews.ts'
 import { create } from '../../kube/client.ts'
@@ -30,7 +31,8 @@ export class AgentTokens {
 
   for(node: string): Promise<string> {
     const nowMs = this.#deps.clock.now()
-    for (const [other, { atMs }] of this.#kept) if (Math.abs(nowMs - atMs) >= renewBeforeMs) this.#kept.delete(other)
+    for (const [other, { atMs }] of this.#kept)
+      if (Math.abs(nowMs - atMs) >= renewBeforeMs) this.#kept.delete(other)
     const known = this.#kept.get(node)
     if (known) return known.token
     const token = this.#request(node)
@@ -41,12 +43,23 @@ export class AgentTokens {
 
   async #request(node: string): Promise<string> {
     const { kube, namespace, account, pod } = this.#deps
-    const boundObjectRef = pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } }
-    const spec = { audiences: [agentAudience(node)], expirationSeconds: lifetimeSeconds, ...boundObjectRef }
+    const boundObjectRef =
+      pod === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod } }
+    const spec = {
+      audiences: [agentAudience(node)],
+      expirationSeconds: lifetimeSeconds,
+      ...boundObjectRef,
+    }
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`
     const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec }
-    const answer = await create<{ readonly status: { readonly token: string } }>(kube, path, request, { bytesMax: tokenBytesMax })
-    if (!answer.ok) throw new ExpectedError(`Cannot get a token for the agent of ${node}: ${answer.message}`)
+    const answer = await create<{ readonly status: { readonly token: string } }>(
+      kube,
+      path,
+      request,
+      { bytesMax: tokenBytesMax },
+    )
+    if (!answer.ok)
+      throw new ExpectedError(`Cannot get a token for the agent of ${node}: ${answer.message}`)
     return answer.body.status.token
   }
 }

@@ -1,6 +1,7 @@
-// What the agent serves beside the files of captures. In: a request; only the health check needs no token. Out: that the agent is
-// there, the captures that it holds with their artifacts, or one artifact. An artifact is named by the capture's uid and the name
-// that the list gives: no text of a request becomes a path.
+// What the agent serves beside the files of captures. In: a request; only the health check needs no
+// token. Out: that the agent is there, the captures that it holds with their artifacts, or one
+// artifact. An artifact is named by the capture's uid and the name that the list gives: no text of
+// a request becomes a path.
 //   GET /health
 //   GET /captures
 //   GET /captures/{uid}/{file}
@@ -11,7 +12,10 @@ import type { FastifyInstance } from 'fastify'
 import type { ActualCapture } from '../../model/actualState.ts'
 import { agentRoutes } from '../paths.ts'
 
-export type ArtifactDeps = { readonly node: string; readonly captures: () => Iterable<ActualCapture> }
+export type ArtifactDeps = {
+  readonly node: string
+  readonly captures: () => Iterable<ActualCapture>
+}
 
 type ArtifactParams = { readonly Params: { readonly uid: string; readonly file: string } }
 

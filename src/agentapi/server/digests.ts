@@ -1,6 +1,7 @@
-// SHA-256 of capture files. In: an open file and a version of it. Out: the digest, base64. Each byte is hashed once although files
-// grow: the hash so far is kept, and the next digest continues from there. One file at a time, because hashing is the only work
-// here that takes the node's processor.
+// SHA-256 of capture files. In: an open file and a version of it. Out: the digest, base64. Each
+// byte is hashed once although files grow: the hash so far is kept, and the next digest continues
+// from there. One file at a time, because hashing is the only work here that takes the node's
+// processor.
 import { createHash, type Hash } from 'node:crypto'
 import { type FileVersion, type OpenedFile, versionTagIn } from './captureFiles.ts'
 
@@ -27,7 +28,8 @@ export class Digests {
   async #make(file: OpenedFile, { bytes, etag }: FileVersion): Promise<string> {
     const identity = versionTagIn(etag) ?? ''
     const partial = this.#partial.get(identity)
-    const from = partial && partial.bytes <= bytes ? partial : { hash: createHash('sha256'), bytes: 0 }
+    const from =
+      partial && partial.bytes <= bytes ? partial : { hash: createHash('sha256'), bytes: 0 }
     const hash = from.hash.copy()
     for await (const chunk of file.read(from.bytes, bytes)) hash.update(chunk)
     this.#hashedBytes += bytes - from.bytes

@@ -1,6 +1,7 @@
-// The files of captures. In: a capture's key and uid, a file's name as the list has it. Out: the list, a file or a range of it, 204
-// where something was removed. Refuses to remove files of a capture that is being written (409), an artifact of another version
-// (412), and to send a file under the tag of another one (412). No text of a request becomes a path.
+// The files of captures. In: a capture's key and uid, a file's name as the list has it. Out: the
+// list, a file or a range of it, 204 where something was removed. Refuses to remove files of a
+// capture that is being written (409), an artifact of another version (412), and to send a file
+// under the tag of another one (412). No text of a request becomes a path.
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { CaptureFolder } from '../../files/captureFolder.ts'
@@ -19,35 +20,50 @@ export type FileRouteDeps = {
 }
 
 type FileParams = {
-  readonly Params: { readonly namespace: string; readonly name: string; readonly uid: string; readonly file: string }
+  readonly Params: {
+    readonly namespace: string
+    readonly name: string
+    readonly uid: string
+    readonly file: string
+  }
 }
 
-export function serveFiles(app: FastifyInstance, { folderOf, onRemoved, log }: FileRouteDeps): void {
+export function serveFiles(
+  app: FastifyInstance,
+  { folderOf, onRemoved, log }: FileRouteDeps,
+): void {
   const digests = new Digests()
   const folderIn = ({ params }: FastifyRequest<FileParams>) => folderOf(keyOf(params), params.uid)
 
   app.get<FileParams>(agentRoutes.files, async (request, reply): Promise<FileList> => {
     const folder = folderIn(request)
-    return folder ? { files: captureFiles(folder) } : reply.code(404).send('Cannot find the capture here\n')
+    return folder
+      ? { files: captureFiles(folder) }
+      : reply.code(404).send('Cannot find the capture here\n')
   })
   app.delete<FileParams>(agentRoutes.files, async (request, reply) => {
     const folder = folderIn(request)
-    if (folder?.files().some(({ isActive }) => isActive)) return reply.code(409).send('Cannot remove files: one is being written to\n')
+    if (folder?.files().some(({ isActive }) => isActive))
+      return reply.code(409).send('Cannot remove files: one is being written to\n')
     folder?.clean()
     onRemoved()
     return reply.code(204).send()
   })
   app.delete<FileParams>(agentRoutes.file, async (request, reply) => {
     const folder = folderIn(request)
-    const isRemoved = folder && removeArtifactFile(folder, request.params.file, request.headers['if-match'])
+    const isRemoved =
+      folder && removeArtifactFile(folder, request.params.file, request.headers['if-match'])
     if (isRemoved) onRemoved()
     return isRemoved
       ? reply.code(204).send()
-      : reply.code(412).send('Cannot remove that file: nothing of that name and tag was made here\n')
+      : reply
+          .code(412)
+          .send('Cannot remove that file: nothing of that name and tag was made here\n')
   })
   app.get<FileParams>(agentRoutes.file, async (request, reply) => {
     const folder = folderIn(request)
-    const file = folder && (await OpenedFile.find(folder, request.params.file, conditionOf(request)))
+    const file =
+      folder && (await OpenedFile.find(folder, request.params.file, conditionOf(request)))
     if (!file) return reply.code(404).send('Cannot find the file here\n')
     try {
       return await sendVersion(file, request, reply, { digests, log })
@@ -59,7 +75,9 @@ export function serveFiles(app: FastifyInstance, { folderOf, onRemoved, log }: F
 }
 
 /** The tag that the client has; a date in If-Range is no tag. */
-function conditionOf({ headers: { 'if-match': match, 'if-range': ifRange } }: FastifyRequest): string | undefined {
+function conditionOf({
+  headers: { 'if-match': match, 'if-range': ifRange },
+}: FastifyRequest): string | undefined {
   return match ?? (typeof ifRange === 'string' ? ifRange : undefined)
 }
 
@@ -72,7 +90,11 @@ async function sendVersion(
   reply: FastifyReply,
   { digests, log }: SendDeps,
 ): Promise<FastifyReply> {
-  const { range: rangeHeader, 'if-match': match, 'want-repr-digest': wantedDigest } = request.headers
+  const {
+    range: rangeHeader,
+    'if-match': match,
+    'want-repr-digest': wantedDigest,
+  } = request.headers
   const condition = conditionOf(request)
   const version = condition === undefined ? file : file.asOf(condition)
   if (!version && match !== undefined) {
@@ -89,12 +111,15 @@ async function sendVersion(
     return reply.code(416).header('content-range', `bytes */${bytes}`).send()
   }
   const { start, end } = range === 'whole' ? { start: 0, end: bytes } : range
-  if (range !== 'whole') reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${bytes}`)
+  if (range !== 'whole')
+    reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${bytes}`)
   reply.header('content-length', end - start)
   if (request.method === 'HEAD' || reply.raw.destroyed) {
     await file[Symbol.asyncDispose]()
     return reply.send(Readable.from([])) // without a body fastify would send a length of 0
   }
-  await sendSteadily(file, { start, end }, reply, error => log.warn({ url: request.url, error: error.message }, 'file not sent to its end'))
+  await sendSteadily(file, { start, end }, reply, error =>
+    log.warn({ url: request.url, error: error.message }, 'file not sent to its end'),
+  )
   return reply
 }

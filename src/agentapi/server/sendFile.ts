@@ -1,6 +1,7 @@
-// Sends a file chunk by chunk and reads the next chunk only after the previous one was flushed, so a slow client costs no memory.
-// In: an open file and a range of it. Out: the body of the answer. A body that breaks off ends the connection, so that the client
-// sees that it is not whole; why a file cannot be read is logged.
+// Sends a file chunk by chunk and reads the next chunk only after the previous one was flushed, so
+// a slow client costs no memory. In: an open file and a range of it. Out: the body of the answer. A
+// body that breaks off ends the connection, so that the client sees that it is not whole; why a
+// file cannot be read is logged.
 import type { FastifyReply } from 'fastify'
 import { ExpectedError } from '../../model/errors.ts'
 import type { OpenedFile } from './captureFiles.ts'

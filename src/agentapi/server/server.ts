@@ -1,7 +1,8 @@
-// The agent's HTTPS server: files, live streams and artifacts of the node's captures, for the gateway and the controller.
-// In: a request with a service-account token made for this node. Out: an answer of one of the routes. Refuses every other user
-// (authenticate.ts): a token for this node is useless at any other, and the API server says whose it is.
-// A capture is named with its uid, a file by the name that the list gives: no text of a request becomes a path.
+// The agent's HTTPS server: files, live streams and artifacts of the node's captures, for the
+// gateway and the controller. In: a request with a service-account token made for this node. Out:
+// an answer of one of the routes. Refuses every other user (authenticate.ts): a token for this node
+// is useless at any other, and the API server says whose it is. A capture is named with its uid, a
+// file by the name that the list gives: no text of a request becomes a path.
 //   GET    /v1/captures/{key}/{uid}/files              the list of files
 //   GET    /v1/captures/{key}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{key}/{uid}/files              all files, unless one is being written (409)
@@ -16,9 +17,20 @@ import { type AuthenticateDeps, authenticateRequests } from './authenticate.ts'
 import { type FileRouteDeps, serveFiles } from './files.ts'
 import { type StreamRouteDeps, serveStream } from './stream.ts'
 
-/** Bounds what a client costs an agent, whose work is to capture: anyone who reaches the node's address may connect. */
-export type AgentLimits = { readonly connectionsMax: number; readonly atOnce: number; readonly stallMs: number }
-export const agentLimits: AgentLimits = Object.freeze({ connectionsMax: 320, atOnce: 256, stallMs: 600_000 })
+/**
+ * Bounds what a client costs an agent, whose work is to capture: anyone who reaches the node's
+ * address may connect.
+ */
+export type AgentLimits = {
+  readonly connectionsMax: number
+  readonly atOnce: number
+  readonly stallMs: number
+}
+export const agentLimits: AgentLimits = Object.freeze({
+  connectionsMax: 320,
+  atOnce: 256,
+  stallMs: 600_000,
+})
 
 export type AgentServerDeps = ArtifactDeps &
   AuthenticateDeps &
@@ -28,7 +40,11 @@ export type AgentServerDeps = ArtifactDeps &
     readonly limits: AgentLimits
   }
 
-const serverTimeouts = { handshakeTimeout: 10_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000 }
+const serverTimeouts = {
+  handshakeTimeout: 10_000,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 5_000,
+}
 
 export function agentServer(deps: AgentServerDeps): FastifyInstance {
   const { certificate, limits, log } = deps
@@ -42,9 +58,12 @@ export function agentServer(deps: AgentServerDeps): FastifyInstance {
   app.server.maxConnections = limits.connectionsMax
   authenticateRequests(app, deps)
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
-    if ((error.statusCode ?? 500) < 500) return reply.code(error.statusCode ?? 400).send(`${error.message}\n`)
+    if ((error.statusCode ?? 500) < 500)
+      return reply.code(error.statusCode ?? 400).send(`${error.message}\n`)
     log.error({ error: error.message, url: request.url }, 'request failed')
-    return reply.code(error.statusCode ?? 500).send('Cannot answer: the agent failed, its log says why\n')
+    return reply
+      .code(error.statusCode ?? 500)
+      .send('Cannot answer: the agent failed, its log says why\n')
   })
   app.setNotFoundHandler((_, reply) => reply.code(404).send('Not found\n'))
   serveArtifacts(app, deps)
@@ -53,15 +72,25 @@ export function agentServer(deps: AgentServerDeps): FastifyInstance {
   return app
 }
 
-/** Listens on all addresses. undefined: the port cannot be listened on; the agent captures all the same. */
-export async function listen(server: FastifyInstance, port: number, log: Logger): Promise<number | undefined> {
+/**
+ * Listens on all addresses. undefined: the port cannot be listened on; the agent captures all the
+ * same.
+ */
+export async function listen(
+  server: FastifyInstance,
+  port: number,
+  log: Logger,
+): Promise<number | undefined> {
   for (const host of ['::', '0.0.0.0']) {
     try {
       await server.listen({ host, port })
       return (server.server.address() as AddressInfo).port
     } catch (error) {
       if (host === '::' && (error as NodeJS.ErrnoException).code === 'EAFNOSUPPORT') continue
-      log.error({ port, error: (error as Error).message }, 'files cannot be had from this node: the port cannot be listened on')
+      log.error(
+        { port, error: (error as Error).message },
+        'files cannot be had from this node: the port cannot be listened on',
+      )
       return undefined
     }
   }

@@ -1,5 +1,6 @@
-// The live stream of a capture on this node. In: the capture's key and uid. Out: pcapng until the capture is over or the reader goes.
-// Refuses a capture that is not open (409), and more streams than the node gives at once (429).
+// The live stream of a capture on this node. In: the capture's key and uid. Out: pcapng until the
+// capture is over or the reader goes. Refuses a capture that is not open (409), and more streams
+// than the node gives at once (429).
 import type { FastifyInstance } from 'fastify'
 import { StreamError } from '../../model/errors.ts'
 import type { NodeStream } from '../../stream/nodeStream.ts'
@@ -10,7 +11,9 @@ export type StreamRouteDeps = {
   readonly openStream: (key: string, uid: string) => NodeStream
 }
 
-type StreamParams = { readonly Params: { readonly namespace: string; readonly name: string; readonly uid: string } }
+type StreamParams = {
+  readonly Params: { readonly namespace: string; readonly name: string; readonly uid: string }
+}
 
 export function serveStream(app: FastifyInstance, { openStream }: StreamRouteDeps): void {
   app.get<StreamParams>(agentRoutes.stream, async ({ params, raw }, reply) => {

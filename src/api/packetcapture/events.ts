@@ -1,11 +1,15 @@
-// Which Events a change of a PacketCapture's status makes. Pure. In: the status before and now. Out: Events, one for each change.
+// Which Events a change of a PacketCapture's status makes. Pure. In: the status before and now.
+// Out: Events, one for each change.
 import type { CaptureEvent } from '../../model/event.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 
 const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
 
-export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCaptureStatus): CaptureEvent[] {
+export function eventsFor(
+  before: PacketCaptureStatus | undefined,
+  now: PacketCaptureStatus,
+): CaptureEvent[] {
   const ready = conditionOf(now, 'Ready')
   const degraded = conditionOf(now, 'Degraded')
   const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: its nodes are silent, which does not mean that it stopped
@@ -20,7 +24,11 @@ export function eventsFor(before: PacketCaptureStatus | undefined, now: PacketCa
         type: 'Normal',
         message: `Capturing ${pluralize(now.endpoints, 'endpoint')} on ${pluralize(now.nodes, 'node')}`,
       },
-    isNew('Finished') && { reason: 'Finished', type: 'Normal', message: message || `${pluralize(now.packets, 'packet')} captured` },
+    isNew('Finished') && {
+      reason: 'Finished',
+      type: 'Normal',
+      message: message || `${pluralize(now.packets, 'packet')} captured`,
+    },
     isNew('Error') && { reason: 'Failed', type: 'Warning', message },
     degraded?.status === 'True' &&
       wasDegraded !== 'True' && {

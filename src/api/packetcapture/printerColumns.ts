@@ -1,5 +1,5 @@
-// The printer columns of a PacketCapture, as its schema names them. Pure. In: the resource and the time. Out: names and cells.
-// The program that prints the table adds NAME and NAMESPACE.
+// The printer columns of a PacketCapture, as its schema names them. Pure. In: the resource and the
+// time. Out: names and cells. The program that prints the table adds NAME and NAMESPACE.
 
 import { ageOf } from '../../core/status/age.ts'
 import type { PacketCaptureStatus } from '../../model/status.ts'
@@ -20,20 +20,32 @@ const columns: readonly Column[] = [
   { name: 'Endpoints', isWide: false, cell: ({ status }) => status?.endpoints },
   { name: 'Packets', isWide: false, cell: ({ status }) => status?.packets },
   { name: 'Dropped', isWide: false, cell: ({ status }) => status?.dropped },
-  { name: 'Age', isWide: false, cell: ({ metadata }, nowMs) => ageOf(nowMs - Date.parse(metadata.creationTimestamp)) },
+  {
+    name: 'Age',
+    isWide: false,
+    cell: ({ metadata }, nowMs) => ageOf(nowMs - Date.parse(metadata.creationTimestamp)),
+  },
   { name: 'Start', isWide: true, cell: ({ spec }) => spec.startTime },
   { name: 'End', isWide: true, cell: ({ spec }) => spec.endTime },
   { name: 'Bytes', isWide: true, cell: ({ status }) => status?.bytes },
-  { name: 'Message', isWide: true, cell: ({ status }) => status?.conditions.find(({ type }) => type === 'Ready')?.message },
+  {
+    name: 'Message',
+    isWide: true,
+    cell: ({ status }) => status?.conditions.find(({ type }) => type === 'Ready')?.message,
+  },
 ]
 
 export function columnNames(isWide: boolean): string[] {
   return shown(isWide).map(({ name }) => name)
 }
 
-/** One cell for each name; '' for a missing value. A message of several lines is joined to one line. */
+/**
+ * One cell for each name; '' for a missing value. A message of several lines is joined to one line.
+ */
 export function columnCells(capture: ShownCapture, isWide: boolean, nowMs: number): string[] {
-  return shown(isWide).map(({ cell }) => `${cell(capture, nowMs) ?? ''}`.replaceAll(/\s*\n\s*/g, ' '))
+  return shown(isWide).map(({ cell }) =>
+    `${cell(capture, nowMs) ?? ''}`.replaceAll(/\s*\n\s*/g, ' '),
+  )
 }
 
 function shown(isWide: boolean): Column[] {

@@ -1,6 +1,7 @@
-// Reconciles one PacketCapture: folds all nodes' reports into its status. Pure. In: the intent, each node's observation, the time.
-// Out: the status, when it changes by itself, and when its ttl ends. A silent node keeps its last counts and gets a problem. When no node
-// has an endpoint of the capture, the status explains why: it is rejected, waits for its window, or matches nothing.
+// Reconciles one PacketCapture: folds all nodes' reports into its status. Pure. In: the intent,
+// each node's observation, the time. Out: the status, when it changes by itself, and when its ttl
+// ends. A silent node keeps its last counts and gets a problem. When no node has an endpoint of the
+// capture, the status explains why: it is rejected, waits for its window, or matches nothing.
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
@@ -21,10 +22,23 @@ export type PacketCaptureInput = {
   readonly nowMs: number
 }
 
-export type PacketCaptureReconciliation = { readonly status: PacketCaptureStatus; readonly wakeAtMs: number; readonly expiresAtMs: number }
+export type PacketCaptureReconciliation = {
+  readonly status: PacketCaptureStatus
+  readonly wakeAtMs: number
+  readonly expiresAtMs: number
+}
 
-export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, nowMs }: PacketCaptureInput): PacketCaptureReconciliation {
-  const elements = rows.map(elementOf).map(element => withFailure(element, uploads?.failures.get(element.node)))
+export function reconcilePacketCapture({
+  read,
+  rows,
+  nodes,
+  previous,
+  uploads,
+  nowMs,
+}: PacketCaptureInput): PacketCaptureReconciliation {
+  const elements = rows
+    .map(elementOf)
+    .map(element => withFailure(element, uploads?.failures.get(element.node)))
   const scheduled = read.ok ? phaseAt(read, undefined, nowMs) : undefined
   const isShown = elements.some(({ isListed }) => isListed)
   const answeredAtMs = read.ok ? read.createdAtMs + firstReportMs : -never
@@ -36,10 +50,17 @@ export function reconcilePacketCapture({ read, rows, nodes, previous, uploads, n
     ...(previous && { previous }),
     ...(uploads && { uploads: uploads.done }),
   })
-  const isFinished = status.state === 'Finished' && rows.every(({ row }) => row.observedGeneration === read.generation)
-  const expiresAtMs = read.ok && scheduled && isFinished ? expiresAt(read, scheduled.phase, endsOf(status)) : never
+  const isFinished =
+    status.state === 'Finished' &&
+    rows.every(({ row }) => row.observedGeneration === read.generation)
+  const expiresAtMs =
+    read.ok && scheduled && isFinished ? expiresAt(read, scheduled.phase, endsOf(status)) : never
   const wakes = [scheduled?.wakeAtMs ?? never, expiresAtMs, answeredAtMs]
-  return { status: boundedStatus(status), expiresAtMs, wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)) }
+  return {
+    status: boundedStatus(status),
+    expiresAtMs,
+    wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
+  }
 }
 
 function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElement {
@@ -54,8 +75,13 @@ function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElemen
   }
 }
 
-function withFailure(element: CaptureStatusElement, message: string | undefined): CaptureStatusElement {
-  return message === undefined ? element : { ...element, problems: [...element.problems, { reason: 'UploadFailed', message }] }
+function withFailure(
+  element: CaptureStatusElement,
+  message: string | undefined,
+): CaptureStatusElement {
+  return message === undefined
+    ? element
+    : { ...element, problems: [...element.problems, { reason: 'UploadFailed', message }] }
 }
 
 /** One element in place of all nodes, when no node has an endpoint of the capture. */
@@ -65,15 +91,35 @@ function elementOfNoNode(
   nodes: number,
   nowMs: number,
 ): CaptureStatusElement {
-  const none = { node: '', directory: '', fileNames: [], packets: 0, bytes: 0, dropped: 0, endpoints: [], problems: [] }
+  const none = {
+    node: '',
+    directory: '',
+    fileNames: [],
+    packets: 0,
+    bytes: 0,
+    dropped: 0,
+    endpoints: [],
+    problems: [],
+  }
   const hostNetworked = elements.find(({ isHostNetworked }) => isHostNetworked)
   const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
   const reason = hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs)
   if (phase.kind === 'Scheduled')
-    return { ...common, state: 'Scheduled', message: `The window opens at ${isoTime(phase.opensAtMs)}; ${reason}`, isRejected: false }
-  if (phase.kind === 'Finished') return { ...common, state: 'Finished', message: `${phase.message}; ${reason}`, isRejected: false }
+    return {
+      ...common,
+      state: 'Scheduled',
+      message: `The window opens at ${isoTime(phase.opensAtMs)}; ${reason}`,
+      isRejected: false,
+    }
+  if (phase.kind === 'Finished')
+    return {
+      ...common,
+      state: 'Finished',
+      message: `${phase.message}; ${reason}`,
+      isRejected: false,
+    }
   const isUnanswered = nodes > 0 && !hostNetworked && isNew(read.createdAtMs, nowMs)
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
 }
@@ -88,7 +134,10 @@ function noMatchMessage({ capture, createdAtMs }: Intent, nodes: number, nowMs: 
   return `No pod in namespace "${capture.namespace}" matches the selector on any of ${pluralize(nodes, 'node')}`
 }
 
-/** Endpoints that never started do not count; one with a start and no end that can be read keeps the capture from expiring. */
+/**
+ * Endpoints that never started do not count; one with a start and no end that can be read keeps the
+ * capture from expiring.
+ */
 function endsOf({ files }: PacketCaptureStatus): number[] {
   const rows = files.flatMap(({ endpoints }) => endpoints)
   return rows.flatMap(({ startedAt, endedAt }) => {

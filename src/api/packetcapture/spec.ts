@@ -1,7 +1,16 @@
-// Reads a PacketCapture: its spec becomes an intent, or a rejection with the reason. Pure; never throws: a spec that an older schema
-// allowed becomes that capture's Error and affects no other capture.
+// Reads a PacketCapture: its spec becomes an intent, or a rejection with the reason. Pure; never
+// throws: a spec that an older schema allowed becomes that capture's Error and affects no other
+// capture.
 import { parseSelector } from '../../../grammar/selector.ts'
-import { type Intent, type Limits, type Rejection, type Rotation, rejectionOf, snapLengthMax, type Window } from '../../model/capture.ts'
+import {
+  type Intent,
+  type Limits,
+  type Rejection,
+  type Rotation,
+  rejectionOf,
+  snapLengthMax,
+  type Window,
+} from '../../model/capture.ts'
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
@@ -11,14 +20,25 @@ import { readOutput } from '../output.ts'
 import { filtersExpression } from './filters.ts'
 import { readSchedule, readTime } from './time.ts'
 
-export function parsePacketCapture(document: PacketCapture, settings: Settings): Intent | Rejection {
+export function parsePacketCapture(
+  document: PacketCapture,
+  settings: Settings,
+): Intent | Rejection {
   const { namespace, name, uid, generation, creationTimestamp } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
   try {
     const createdAtMs = Date.parse(creationTimestamp) || 0
     const scope = { kind: 'Namespaces', names: [namespace] } as const
-    return { ok: true, capture, key, generation, createdAtMs, scope, ...readSpec(fields(document.spec, 'spec'), settings) }
+    return {
+      ok: true,
+      capture,
+      key,
+      generation,
+      createdAtMs,
+      scope,
+      ...readSpec(fields(document.spec, 'spec'), settings),
+    }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return rejectionOf({ capture, key, generation }, `Cannot capture: spec.${error.message}`)
@@ -59,7 +79,8 @@ function readSelector(value: unknown): Pick<Intent, 'selector' | 'matches'> {
 function readFilter({ filters, expression }: Fields): string {
   const rules = filtersExpression(filters)
   if (expression === undefined || expression === null) return rules
-  if (typeof expression !== 'string') throw new RangeError(`expression: found ${show(expression)}, expected a pcap expression`)
+  if (typeof expression !== 'string')
+    throw new RangeError(`expression: found ${show(expression)}, expected a pcap expression`)
   at('expression', () => checkExpression(expression))
   return rules === '' ? expression : `(${rules}) and (${expression})`
 }
@@ -71,14 +92,21 @@ function readWindow({ startTime, endTime, schedule }: Fields): Window {
     throw new RangeError(
       `endTime: found ${show(endTime)}, which is not after startTime ${show(startTime)}: endTime must be after startTime`,
     )
-  return { ...(startMs !== undefined && { startMs }), ...(endMs !== undefined && { endMs }), ...readRecurrence(schedule) }
+  return {
+    ...(startMs !== undefined && { startMs }),
+    ...(endMs !== undefined && { endMs }),
+    ...readRecurrence(schedule),
+  }
 }
 
 function readRecurrence(value: unknown): Pick<Window, 'schedule'> {
   if (!isGiven(value)) return {}
   const { cron, timeZone, durationSeconds } = fields(value, 'schedule')
   const seconds = integer(durationSeconds, 'schedule.durationSeconds', 1, 31_536_000)
-  if (seconds === undefined) throw new RangeError('schedule.durationSeconds: found nothing, expected how long each window is, in seconds')
+  if (seconds === undefined)
+    throw new RangeError(
+      'schedule.durationSeconds: found nothing, expected how long each window is, in seconds',
+    )
   return { schedule: at('schedule', () => readSchedule(cron, timeZone, seconds), '.') }
 }
 
@@ -94,12 +122,22 @@ function readLimits(limits: Fields): Limits {
 }
 
 // The node's disk budget is the ceiling: all files of one endpoint must fit in it.
-function readRotation(rotationFields: Fields, settings: Settings): { rotation: Rotation; notes: string[] } {
-  const bytes = integer(rotationFields.maxSizeBytes, 'rotation.maxSizeBytes', 1) ?? settings.captureMaxSizeBytes
-  const seconds = integer(rotationFields.seconds, 'rotation.seconds', 1, 3_153_600_000) ?? settings.captureRotationSeconds
-  const files = integer(rotationFields.maxFiles, 'rotation.maxFiles', 1, 100_000) ?? settings.captureMaxFiles
+function readRotation(
+  rotationFields: Fields,
+  settings: Settings,
+): { rotation: Rotation; notes: string[] } {
+  const bytes =
+    integer(rotationFields.maxSizeBytes, 'rotation.maxSizeBytes', 1) ?? settings.captureMaxSizeBytes
+  const seconds =
+    integer(rotationFields.seconds, 'rotation.seconds', 1, 3_153_600_000) ??
+    settings.captureRotationSeconds
+  const files =
+    integer(rotationFields.maxFiles, 'rotation.maxFiles', 1, 100_000) ?? settings.captureMaxFiles
   const filesMax = Math.min(files, Math.max(1, settings.captureDiskBytesMax - 1))
-  const fileBytesMax = Math.max(1, Math.min(bytes, Math.floor(settings.captureDiskBytesMax / (filesMax + 1))))
+  const fileBytesMax = Math.max(
+    1,
+    Math.min(bytes, Math.floor(settings.captureDiskBytesMax / (filesMax + 1))),
+  )
   const notes =
     fileBytesMax < bytes
       ? [

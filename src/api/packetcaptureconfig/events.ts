@@ -1,26 +1,46 @@
-// Which Events a change of a PacketCaptureConfig's status makes. Pure. In: the status before and now. Out: Events; each failed attempt
-// and each deleted file has its own.
+// Which Events a change of a PacketCaptureConfig's status makes. Pure. In: the status before and
+// now. Out: Events; each failed attempt and each deleted file has its own.
 import type { CaptureEvent } from '../../model/event.ts'
 import { pluralize } from '../../model/text.ts'
 import { deleted, type NodeFile, type PacketCaptureConfigStatus } from './status.ts'
 
 type ConfigStatus = PacketCaptureConfigStatus
 
-export function configEventsFor(before: Partial<ConfigStatus> | undefined, now: ConfigStatus): CaptureEvent[] {
+export function configEventsFor(
+  before: Partial<ConfigStatus> | undefined,
+  now: ConfigStatus,
+): CaptureEvent[] {
   const files = Object.entries(now.captureFiles)
-  const isNew = (...phases: readonly ConfigStatus['phase'][]) => phases.includes(now.phase) && !phases.includes(before?.phase ?? 'Starting')
+  const isNew = (...phases: readonly ConfigStatus['phase'][]) =>
+    phases.includes(now.phase) && !phases.includes(before?.phase ?? 'Starting')
   const hasRun = files.some(([, { status }]) => status === 'running' || status === 'completed')
-  const started: CaptureEvent = { reason: 'CaptureStarted', type: 'Normal', message: `Capturing on ${pluralize(files.length, 'node')}` }
+  const started: CaptureEvent = {
+    reason: 'CaptureStarted',
+    type: 'Normal',
+    message: `Capturing on ${pluralize(files.length, 'node')}`,
+  }
   return [
     ...(isNew('Running', 'Completed', 'Failed') && hasRun ? [started] : []),
-    ...files.flatMap(([address, file]) => retriesOf(address, before?.captureFiles?.[address], file)),
-    ...(isNew('Completed') ? [{ reason: 'CaptureCompleted', type: 'Normal', message: now.message } as const] : []),
-    ...(isNew('Failed') ? [{ reason: 'CaptureFailed', type: 'Warning', message: now.message } as const] : []),
-    ...files.flatMap(([address, file]) => deletionOf(address, before?.captureFiles?.[address], file)),
+    ...files.flatMap(([address, file]) =>
+      retriesOf(address, before?.captureFiles?.[address], file),
+    ),
+    ...(isNew('Completed')
+      ? [{ reason: 'CaptureCompleted', type: 'Normal', message: now.message } as const]
+      : []),
+    ...(isNew('Failed')
+      ? [{ reason: 'CaptureFailed', type: 'Warning', message: now.message } as const]
+      : []),
+    ...files.flatMap(([address, file]) =>
+      deletionOf(address, before?.captureFiles?.[address], file),
+    ),
   ]
 }
 
-function retriesOf(address: string, before: NodeFile | undefined, { attempts = 0, status }: NodeFile): CaptureEvent[] {
+function retriesOf(
+  address: string,
+  before: NodeFile | undefined,
+  { attempts = 0, status }: NodeFile,
+): CaptureEvent[] {
   const known = before?.attempts ?? 0
   const last = status === 'failed' ? attempts - 1 : attempts // no attempt follows the last one
   return Array.from({ length: Math.max(0, last - known) }, (_, index): CaptureEvent => {
@@ -30,8 +50,20 @@ function retriesOf(address: string, before: NodeFile | undefined, { attempts = 0
   })
 }
 
-function deletionOf(address: string, before: NodeFile | undefined, { output_file }: NodeFile): CaptureEvent[] {
-  if (output_file !== deleted || before === undefined || before.output_file === deleted || before.output_file === '') return []
+function deletionOf(
+  address: string,
+  before: NodeFile | undefined,
+  { output_file }: NodeFile,
+): CaptureEvent[] {
+  if (
+    output_file !== deleted ||
+    before === undefined ||
+    before.output_file === deleted ||
+    before.output_file === ''
+  )
+    return []
   const message = `File ${before.output_file} was deleted on ${address}`
-  return [{ reason: 'FileDeleted', type: 'Normal', message, mark: `${address} ${before.output_file}` }]
+  return [
+    { reason: 'FileDeleted', type: 'Normal', message, mark: `${address} ${before.output_file}` },
+  ]
 }

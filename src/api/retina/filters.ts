@@ -1,11 +1,15 @@
-// Builds one pcap expression of Retina's filters: the user's expression, the included and the excluded entries. Pure. The interface
-// selects whose packets are captured, not this filter. Entries are parsed, sorted and printed anew, so that neither their order nor their
-// spelling matters. Throws RangeError, in Retina's words where Retina has some.
+// Builds one pcap expression of Retina's filters: the user's expression, the included and the
+// excluded entries. Pure. The interface selects whose packets are captured, not this filter.
+// Entries are parsed, sorted and printed anew, so that neither their order nor their spelling
+// matters. Throws RangeError, in Retina's words where Retina has some.
 import { isIPv4, isIPv6 } from 'node:net'
 import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
-export type RetinaFilters = { readonly include?: readonly string[] | null; readonly exclude?: readonly string[] | null }
+export type RetinaFilters = {
+  readonly include?: readonly string[] | null
+  readonly exclude?: readonly string[] | null
+}
 
 /** '' matches all packets. */
 export function systemExpression({ include, exclude }: RetinaFilters): string {
@@ -15,7 +19,10 @@ export function systemExpression({ include, exclude }: RetinaFilters): string {
 }
 
 /** One of the sources and one of the destinations; '' for no lists. */
-export function addressExpression(sourceIPs: readonly string[], destinationIPs: readonly string[]): string {
+export function addressExpression(
+  sourceIPs: readonly string[],
+  destinationIPs: readonly string[],
+): string {
   const sources = directed('src', 'sourceIPs', sourceIPs)
   const destinations = directed('dst', 'destinationIPs', destinationIPs)
   return allOf(sources, destinations)
@@ -31,15 +38,20 @@ export function checkUserFilter(text: string): void {
   if (text.trim() === '') throw new RangeError('tcpdump filter cannot be empty or whitespace-only')
   const flag = text.split(/\s+/).find(token => /^--?[A-Za-z]/.test(token))
   if (flag !== undefined)
-    throw new RangeError(`tcpdump filter contains flag "${flag}", filter contains flags which are not allowed: expected an expression`)
+    throw new RangeError(
+      `tcpdump filter contains flag "${flag}", filter contains flags which are not allowed: expected an expression`,
+    )
   checkExpression(text)
-  if (!hasBalancedBrackets(text)) throw new RangeError('invalid BPF filter syntax: the brackets do not match')
+  if (!hasBalancedBrackets(text))
+    throw new RangeError('invalid BPF filter syntax: the brackets do not match')
 }
 
 function directed(direction: 'src' | 'dst', field: string, addresses: readonly string[]): string {
   const wrong = addresses.find(address => !isIPv4(address) && !isIPv6(address))
   if (wrong !== undefined || addresses.some(address => address.includes('%')))
-    throw new RangeError(`${field}: "${wrong ?? addresses.find(address => address.includes('%'))}" is not a valid IP address`)
+    throw new RangeError(
+      `${field}: "${wrong ?? addresses.find(address => address.includes('%'))}" is not a valid IP address`,
+    )
   return addresses.map(address => `${direction} host ${address}`).join(' or ')
 }
 
@@ -54,8 +66,12 @@ function groupOf(entries: readonly string[]): string {
   const read = entries.filter(entry => entry !== '').map(readEntry)
   const whole = new Set(read.filter(({ ports }) => ports === '').map(({ where }) => where))
   const needed = read.filter(({ where, ports }) => ports === '' || !whole.has(where))
-  const sorted = [...new Map(needed.map(entry => [keyOf(entry), entry])).values()].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-  return sorted.length === 0 ? '' : `(${sorted.map(({ where, ports }) => `(${combined(' and ', [where, ports])})`).join(' or ')})`
+  const sorted = [...new Map(needed.map(entry => [keyOf(entry), entry])).values()].toSorted(
+    (a, b) => (keyOf(a) < keyOf(b) ? -1 : 1),
+  )
+  return sorted.length === 0
+    ? ''
+    : `(${sorted.map(({ where, ports }) => `(${combined(' and ', [where, ports])})`).join(' or ')})`
 }
 
 function keyOf({ where, ports }: FilterEntry): string {
@@ -64,15 +80,22 @@ function keyOf({ where, ports }: FilterEntry): string {
 
 const form = /^(?:\[(?<bracketed>[^\]]*)\]|(?<plain>[^:[\]]*))(?::(?<after>[^:]*))?$/
 
-/** An address, a network, a port or a range of ports; or an address or network, a colon, and a port or range. */
+/**
+ * An address, a network, a port or a range of ports; or an address or network, a colon, and a port
+ * or range.
+ */
 function readEntry(entry: string): FilterEntry {
   const { bracketed, plain, after } = form.exec(entry)?.groups ?? {}
   const isPortAlone = after === undefined && plain !== undefined && /^\d+(-\d+)?$/.test(plain)
   const found = isPortAlone
     ? { where: '', ports: portsIn(plain) }
-    : { where: bracketed === undefined ? ipv4In(plain) : ipv6In(bracketed), ports: after === undefined ? '' : portsIn(after) }
+    : {
+        where: bracketed === undefined ? ipv4In(plain) : ipv6In(bracketed),
+        ports: after === undefined ? '' : portsIn(after),
+      }
   const { where, ports } = found
-  if (where === undefined || ports === undefined || (where === '' && ports === '')) throw new RangeError(`invalid filter ${entry}`)
+  if (where === undefined || ports === undefined || (where === '' && ports === ''))
+    throw new RangeError(`invalid filter ${entry}`)
   return { where, ports }
 }
 

@@ -1,9 +1,14 @@
-// Reads Kubernetes' LabelSelector. Pure. In: the selector as written; an empty one matches everything. Out: a predicate, and one line that
-// describes it. Throws RangeError that names the field below the selector.
+// Reads Kubernetes' LabelSelector. Pure. In: the selector as written; an empty one matches
+// everything. Out: a predicate, and one line that describes it. Throws RangeError that names the
+// field below the selector.
 
 export type LabelSelector = {
   readonly matchLabels?: Readonly<Record<string, string>>
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]
+  readonly matchExpressions?: readonly {
+    readonly key: string
+    readonly operator: string
+    readonly values?: readonly string[]
+  }[]
 }
 
 type Label = (name: string) => string | undefined
@@ -19,7 +24,9 @@ export function readLabelSelector({ matchLabels, matchExpressions }: LabelSelect
       holds: label => label(key) === value,
     }),
   )
-  const others = (matchExpressions ?? []).map((expression, index) => requirement(expression, `matchExpressions[${index}]`))
+  const others = (matchExpressions ?? []).map((expression, index) =>
+    requirement(expression, `matchExpressions[${index}]`),
+  )
   const all = [...equal, ...others]
   return {
     text: all
@@ -36,21 +43,33 @@ function requirement({ key, operator, values = [] }: Expression, field: string):
   switch (operator) {
     case 'In':
     case 'NotIn': {
-      if (values.length === 0) throw new RangeError(`${field}.values: found none, expected at least one for ${operator}`)
+      if (values.length === 0)
+        throw new RangeError(`${field}.values: found none, expected at least one for ${operator}`)
       const listed = `(${values.toSorted().join(',')})`
       // As in Kubernetes, NotIn also holds where the label is missing.
       return operator === 'In'
-        ? { text: `${key} in ${listed}`, holds: label => values.includes(label(key) ?? '') && label(key) !== undefined }
-        : { text: `${key} notin ${listed}`, holds: label => label(key) === undefined || !values.includes(label(key) ?? '') }
+        ? {
+            text: `${key} in ${listed}`,
+            holds: label => values.includes(label(key) ?? '') && label(key) !== undefined,
+          }
+        : {
+            text: `${key} notin ${listed}`,
+            holds: label => label(key) === undefined || !values.includes(label(key) ?? ''),
+          }
     }
     case 'Exists':
     case 'DoesNotExist': {
-      if (values.length > 0) throw new RangeError(`${field}.values: found ${JSON.stringify(values)}, expected none for ${operator}`)
+      if (values.length > 0)
+        throw new RangeError(
+          `${field}.values: found ${JSON.stringify(values)}, expected none for ${operator}`,
+        )
       return operator === 'Exists'
         ? { text: key, holds: label => label(key) !== undefined }
         : { text: `!${key}`, holds: label => label(key) === undefined }
     }
     default:
-      throw new RangeError(`${field}.operator: ${JSON.stringify(operator)} is not a valid label selector operator`)
+      throw new RangeError(
+        `${field}.operator: ${JSON.stringify(operator)} is not a valid label selector operator`,
+      )
   }
 }

@@ -1,6 +1,7 @@
-// Reads and writes the controller's pass on a capture: an annotation with the nodes that may begin it. Pure. A metadata watch shows it, so
-// nodes need no further request. The manifests' admission.yaml allows it only to accounts that may write status. A pass for another uid
-// is ignored.
+// Reads and writes the controller's pass on a capture: an annotation with the nodes that may begin
+// it. Pure. A metadata watch shows it, so nodes need no further request. The manifests'
+// admission.yaml allows it only to accounts that may write status. A pass for another uid is
+// ignored.
 
 import type { Labels } from '../../model/labels.ts'
 import type { Pass } from '../../model/quota.ts'
@@ -9,8 +10,12 @@ import type { ObjectMeta } from '../../model/world.ts'
 
 const annotation = wellKnown.pass
 
-export function passIn({ uid, annotations }: Pick<ObjectMeta, 'uid' | 'annotations'>): Pass | undefined {
-  const text = annotations && Object.hasOwn(annotations, annotation) ? annotations[annotation] : undefined
+export function passIn({
+  uid,
+  annotations,
+}: Pick<ObjectMeta, 'uid' | 'annotations'>): Pass | undefined {
+  const text =
+    annotations && Object.hasOwn(annotations, annotation) ? annotations[annotation] : undefined
   const pass = text === undefined ? undefined : parsed(text)
   return pass?.uid === uid ? pass : undefined
 }
@@ -23,7 +28,11 @@ export function annotationsWith(annotations: Labels | undefined, pass: Pass): La
 function parsed(text: string): Pass | undefined {
   try {
     const { uid, generation, sinceMs, nodes } = Object(JSON.parse(text)) as Partial<Pass>
-    const isPass = typeof uid === 'string' && Number.isSafeInteger(generation) && Number.isSafeInteger(sinceMs) && Array.isArray(nodes)
+    const isPass =
+      typeof uid === 'string' &&
+      Number.isSafeInteger(generation) &&
+      Number.isSafeInteger(sinceMs) &&
+      Array.isArray(nodes)
     return isPass ? ({ uid, generation, sinceMs, nodes } as Pass) : undefined
   } catch {
     return undefined

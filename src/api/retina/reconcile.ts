@@ -1,14 +1,27 @@
-// Reconciles one Capture of retina.sh: its status, Events, finalizers, and whether it may be removed. Pure. In: the resource, its
-// intent, each node's observation, the time. Out: the reconciliation.
-// A finalizer keeps a deleted capture until its nodes have packed their files: for a bounded time, and not for silent nodes.
+// Reconciles one Capture of retina.sh: its status, Events, finalizers, and whether it may be
+// removed. Pure. In: the resource, its intent, each node's observation, the time. Out: the
+// reconciliation. A finalizer keeps a deleted capture until its nodes have packed their files: for
+// a bounded time, and not for silent nodes.
 
 import { withUploads } from '../../core/status/uploads.ts'
 import { claimField, outputFields } from '../../model/output.ts'
 import { never } from '../../model/time.ts'
 import { retinaFinalizer as finalizer } from '../../model/wellKnown.ts'
-import { firstReportMs, type NodeObservation, type ReconcileInput, type Reconciliation, type UploadResults } from '../reconciliation.ts'
+import {
+  firstReportMs,
+  type NodeObservation,
+  type ReconcileInput,
+  type Reconciliation,
+  type UploadResults,
+} from '../reconciliation.ts'
 import { retinaEventsFor } from './events.ts'
-import { type RetinaCondition, type RetinaNode, type RetinaStatus, retinaStatus, stateOf } from './status.ts'
+import {
+  type RetinaCondition,
+  type RetinaNode,
+  type RetinaStatus,
+  retinaStatus,
+  stateOf,
+} from './status.ts'
 
 const flushMs = 1_800_000 // Retina's grace period
 
@@ -25,11 +38,16 @@ export function reconcileRetinaCapture({
   const { metadata, spec } = capture
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const listed = rows.filter(({ row }) => row.isListed)
-  const found = listed.filter(({ row }) => quota === undefined || quota.through.has(row.file.node) || hasBegun(row))
+  const found = listed.filter(
+    ({ row }) => quota === undefined || quota.through.has(row.file.node) || hasBegun(row),
+  )
   const answeredAtMs = createdAtMs + firstReportMs
   const before = previous as Partial<RetinaStatus> | undefined
   const { stores = [], claim } = (read.ok && read.output) || {}
-  const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
+  const outputs = [
+    ...stores.map(({ kind }) => outputFields[kind]),
+    ...(claim === undefined ? [] : [claimField]),
+  ]
   const status = retinaStatus({
     createdAtMs,
     generation: metadata.generation,
@@ -40,28 +58,42 @@ export function reconcileRetinaCapture({
     missingSecrets: [...(uploads?.missingSecrets ?? [])],
     namespace: metadata.namespace,
     isAwaited: nowMs < answeredAtMs && rows.length < addresses.size,
-    missing: addresses.size > 0 && nowMs >= answeredAtMs ? missingOf(spec as Spec, metadata.namespace, listed) : undefined,
+    missing:
+      addresses.size > 0 && nowMs >= answeredAtMs
+        ? missingOf(spec as Spec, metadata.namespace, listed)
+        : undefined,
     notes: read.ok ? read.notes : [],
     previous: before,
     nowMs,
   })
   const stored = new Map(status.files.map(file => [file.node, file.uploads]))
   const state = ({ row }: NodeObservation) =>
-    stateOf({ ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) }, row.artifact, outputs)
+    stateOf(
+      { ...row.file, ...withUploads([], stored.get(row.file.node) ?? []) },
+      row.artifact,
+      outputs,
+    )
   const holdMs = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
-  const isRefused = !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
+  const isRefused =
+    !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
   const finalizers = finalizersOf(metadata, isRefused, holdMs <= nowMs)
   const wakes = [answeredAtMs, holdMs].filter(atMs => atMs > nowMs)
   return {
     status,
     events: retinaEventsFor(before, status),
     wakeAtMs: Math.min(never, ...wakes),
-    expiresAtMs: mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined ? nowMs : never,
+    expiresAtMs:
+      mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined
+        ? nowMs
+        : never,
     ...(finalizers && { finalizers }),
   }
 }
 
-/** As in Retina, once all nodes have succeeded; here also once no file is left on a node and the status shows the completion. */
+/**
+ * As in Retina, once all nodes have succeeded; here also once no file is left on a node and the
+ * status shows the completion.
+ */
 function mayBeRemoved(
   read: ReconcileInput['read'],
   found: readonly NodeObservation[],
@@ -69,30 +101,60 @@ function mayBeRemoved(
 ): boolean {
   const isWanted = read.ok && read.output?.isCleanedUp === true
   const isComplete = conditions.some(({ type, status }) => type === 'complete' && status === 'True')
-  return isWanted && isComplete && found.length > 0 && found.every(({ row }) => row.artifact?.removed === true)
+  return (
+    isWanted &&
+    isComplete &&
+    found.length > 0 &&
+    found.every(({ row }) => row.artifact?.removed === true)
+  )
 }
 
-type Spec = { readonly captureConfiguration?: { readonly captureTarget?: { readonly podNames?: readonly string[] | null } } }
+type Spec = {
+  readonly captureConfiguration?: {
+    readonly captureTarget?: { readonly podNames?: readonly string[] | null }
+  }
+}
 
 /** A node that began is reported and packs its files, even if the limit is lower now. */
 function hasBegun({ artifact, file }: NodeObservation['row']): boolean {
   return artifact !== undefined || file.endpoints.some(({ startedAt }) => startedAt !== undefined)
 }
 
-function nodeOf({ row, silentSinceMs }: NodeObservation, uploads: UploadResults | undefined): RetinaNode {
+function nodeOf(
+  { row, silentSinceMs }: NodeObservation,
+  uploads: UploadResults | undefined,
+): RetinaNode {
   const { file, problems, artifact } = row
   const isSilent = silentSinceMs !== undefined
   const message = `Unknown: no report since ${new Date(silentSinceMs ?? 0).toISOString()}, these are its last figures`
-  const done = { uploads: uploads?.done.get(file.node) ?? [], uploadFailure: uploads?.failures.get(file.node) }
-  return { file: isSilent ? { ...file, message } : file, problems, isSilent, ...(artifact && { artifact }), ...done }
+  const done = {
+    uploads: uploads?.done.get(file.node) ?? [],
+    uploadFailure: uploads?.failures.get(file.node),
+  }
+  return {
+    file: isSilent ? { ...file, message } : file,
+    problems,
+    isSilent,
+    ...(artifact && { artifact }),
+    ...done,
+  }
 }
 
 /** In Retina's words. A pod that appears later is found in a later turn. */
-function missingOf(spec: Spec, namespace: string, found: readonly NodeObservation[]): string | undefined {
+function missingOf(
+  spec: Spec,
+  namespace: string,
+  found: readonly NodeObservation[],
+): string | undefined {
   const pods = new Set(found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod)))
-  const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(name => !pods.has(name))
-  if (missing !== undefined) return `failed to get pod ${missing} in namespace ${namespace}: no node has a running pod of that name`
-  return found.length === 0 ? 'no targets are selected by node selector, pod selector, or pod names' : undefined
+  const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(
+    name => !pods.has(name),
+  )
+  if (missing !== undefined)
+    return `failed to get pod ${missing} in namespace ${namespace}: no node has a running pod of that name`
+  return found.length === 0
+    ? 'no targets are selected by node selector, pod selector, or pod names'
+    : undefined
 }
 
 /** When the finalizer of a deleted capture is removed at the latest; in the past: now. */
@@ -104,11 +166,15 @@ function holdUntilMs(
 ): number {
   if (deletionTimestamp === undefined) return never
   const isAtWork = (found: NodeObservation): boolean =>
-    found.silentSinceMs === undefined && (found.row.observedGeneration < generation || stateOfNode(found) === 'active')
+    found.silentSinceMs === undefined &&
+    (found.row.observedGeneration < generation || stateOfNode(found) === 'active')
   return found.some(isAtWork) ? (Date.parse(deletionTimestamp) || 0) + flushMs : -never
 }
 
-type HeldFinalizer = { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string }
+type HeldFinalizer = {
+  readonly finalizers?: readonly string[]
+  readonly deletionTimestamp?: string
+}
 
 /** The wanted finalizers; undefined: no change. A refused capture needs none. */
 function finalizersOf(
@@ -117,6 +183,7 @@ function finalizersOf(
   mayBeReleased: boolean,
 ): readonly string[] | undefined {
   const isHeld = finalizers.includes(finalizer)
-  if (deletionTimestamp === undefined) return isHeld || isRefused ? undefined : [...finalizers, finalizer]
+  if (deletionTimestamp === undefined)
+    return isHeld || isRefused ? undefined : [...finalizers, finalizer]
   return isHeld && mayBeReleased ? finalizers.filter(name => name !== finalizer) : undefined
 }

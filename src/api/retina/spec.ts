@@ -1,4 +1,5 @@
-// Reads a Capture of retina.sh: its spec becomes an intent, or a rejection in Retina's words and its order of checks. Pure; never throws.
+// Reads a Capture of retina.sh: its spec becomes an intent, or a rejection in Retina's words and
+// its order of checks. Pure; never throws.
 import type { HostPlace } from '../../model/artifact.ts'
 import { type Intent, type Rejection, snapLengthMax, type Window } from '../../model/capture.ts'
 import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
@@ -8,7 +9,13 @@ import type { ObjectMeta, OtherCapture, World } from '../../model/world.ts'
 import { at, isGiven } from '../fields.ts'
 import { readOutput } from '../output.ts'
 import { readGoDuration } from './duration.ts'
-import { addressExpression, allOf, checkUserFilter, type RetinaFilters, systemExpression } from './filters.ts'
+import {
+  addressExpression,
+  allOf,
+  checkUserFilter,
+  type RetinaFilters,
+  systemExpression,
+} from './filters.ts'
 import { hostPlace } from './hostPath.ts'
 import { passIn } from './passAnnotation.ts'
 import { type CaptureSize, readSize } from './size.ts'
@@ -40,10 +47,14 @@ type CaptureOption = CaptureSize &
   }
 type OutputConfiguration = Readonly<Record<string, unknown>> & { readonly hostPath?: string | null }
 
-// Nodes begin within this time of each other. A node that finds its first pod later ends with the others.
+// Nodes begin within this time of each other. A node that finds its first pod later ends with the
+// others.
 const beginMs = 30_000
 
-export function parseRetinaCapture(document: OtherCapture, context: ReadContext): Intent | Rejection {
+export function parseRetinaCapture(
+  document: OtherCapture,
+  context: ReadContext,
+): Intent | Rejection {
   const { namespace, name, uid, generation } = document.metadata
   const capture: CaptureRef = { api: document.kind, namespace, name, uid }
   const key = captureKey(capture)
@@ -55,22 +66,35 @@ export function parseRetinaCapture(document: OtherCapture, context: ReadContext)
   }
 }
 
-function readSpec({ metadata, spec }: OtherCapture, context: ReadContext): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
-  const { captureConfiguration = {}, outputConfiguration = {}, cleanUpAfterUpload = false } = spec as Spec
+function readSpec(
+  { metadata, spec }: OtherCapture,
+  context: ReadContext,
+): Omit<Intent, 'ok' | 'capture' | 'key' | 'generation'> {
+  const {
+    captureConfiguration = {},
+    outputConfiguration = {},
+    cleanUpAfterUpload = false,
+  } = spec as Spec
   const option = captureConfiguration.captureOption ?? {}
   const interfaces = (option.interfaces ?? []).map(name => name.trim()).filter(name => name !== '')
-  const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, { ...context, namespace: metadata.namespace })
+  const target = readTarget(captureConfiguration.captureTarget ?? {}, interfaces, {
+    ...context,
+    namespace: metadata.namespace,
+  })
   if (!isGiven(option.duration) && !option.maxCaptureSize)
     throw new RangeError('Neither duration nor maxCaptureSize is set to stop the capture')
   const size = readSize(option, context.settings)
   const place = readPlace(outputConfiguration, context.settings.captureHostPathBaseDir)
   const output = readOutput(outputConfiguration, cleanUpAfterUpload, 'outputConfiguration')
   const { filter, notes } = readFilter(captureConfiguration)
-  const durationMs = isGiven(option.duration) ? at('captureOption.duration', () => readGoDuration(option.duration as string)) : undefined
+  const durationMs = isGiven(option.duration)
+    ? at('captureOption.duration', () => readGoDuration(option.duration as string))
+    : undefined
   const createdAtMs = Date.parse(metadata.creationTimestamp) || 0
   const quota = readQuota(metadata, context.settings)
   const beginsAtMs = quota ? quota.pass?.sinceMs : createdAtMs
-  const isOfPods = target.scope.kind === 'Namespaces' && !captureConfiguration.captureTarget?.nodeSelector
+  const isOfPods =
+    target.scope.kind === 'Namespaces' && !captureConfiguration.captureTarget?.nodeSelector
   return {
     createdAtMs,
     ...target,
@@ -96,37 +120,55 @@ function readSpec({ metadata, spec }: OtherCapture, context: ReadContext): Omit<
       ...notes,
       ...size.notes,
       ...(isOfPods && interfaces.length > 0
-        ? [`captureOption.interfaces (${interfaces.join(', ')}) are those of nodes; pods are captured on their own`]
+        ? [
+            `captureOption.interfaces (${interfaces.join(', ')}) are those of nodes; pods are captured on their own`,
+          ]
         : []),
     ],
   }
 }
 
 /** A pass for more nodes than the limit was granted under another limit and is ignored. */
-function readQuota(metadata: ObjectMeta, { captureJobNumLimit: nodesMax }: Settings): Quota | undefined {
+function readQuota(
+  metadata: ObjectMeta,
+  { captureJobNumLimit: nodesMax }: Settings,
+): Quota | undefined {
   if (nodesMax === 0) return undefined
   const pass = passIn(metadata)
   return { nodesMax, ...(pass && pass.nodes.length <= nodesMax && { pass }) }
 }
 
 /** `beginsAtMs` undefined: no node has a pass yet, so its duration does not run. */
-function windowOf(beginsAtMs: number | undefined, durationMs: number | undefined, deletionTimestamp: string | undefined): Window {
+function windowOf(
+  beginsAtMs: number | undefined,
+  durationMs: number | undefined,
+  deletionTimestamp: string | undefined,
+): Window {
   const ends = [
-    ...(durationMs === undefined || beginsAtMs === undefined ? [] : [beginsAtMs + beginMs + durationMs]),
+    ...(durationMs === undefined || beginsAtMs === undefined
+      ? []
+      : [beginsAtMs + beginMs + durationMs]),
     ...(deletionTimestamp === undefined ? [] : [Date.parse(deletionTimestamp) || 0]), // kept by its finalizer until archives are made
   ]
   return ends.length === 0 ? {} : { endMs: Math.min(...ends) }
 }
 
 /** Where the archive is stored on the node; undefined: it is only uploaded. */
-function readPlace({ hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration, base: string): HostPlace | undefined {
+function readPlace(
+  { hostPath, persistentVolumeClaim, blobUpload, s3Upload }: OutputConfiguration,
+  base: string,
+): HostPlace | undefined {
   if (![hostPath, persistentVolumeClaim, blobUpload, s3Upload].some(isGiven))
     throw new RangeError('At least one output configuration should be set')
   if (!isGiven(hostPath)) return undefined
   return at('invalid OutputConfiguration.HostPath', () => hostPlace(hostPath, base))
 }
 
-function readFilter({ filters, tcpdumpFilter, captureOption }: NonNullable<Spec['captureConfiguration']>): {
+function readFilter({
+  filters,
+  tcpdumpFilter,
+  captureOption,
+}: NonNullable<Spec['captureConfiguration']>): {
   readonly filter: string
   readonly notes: readonly string[]
 } {
@@ -137,19 +179,28 @@ function readFilter({ filters, tcpdumpFilter, captureOption }: NonNullable<Spec[
   const user = pcap === '' ? deprecated : pcap
   if (user !== '') at(pcap === '' ? 'tcpdumpFilter' : 'pcapFilter', () => checkUserFilter(user))
   const ignored = pcap === '' ? '' : ', and is not looked at where pcapFilter is given'
-  const notes = deprecated === '' ? [] : [`tcpdumpFilter is deprecated, use captureOption.pcapFilter${ignored}`]
+  const notes =
+    deprecated === '' ? [] : [`tcpdumpFilter is deprecated, use captureOption.pcapFilter${ignored}`]
   return { filter: allOf(allOf(user, addresses), system), notes }
 }
 
-function addressLists(sourceIPs: readonly string[], destinationIPs: readonly string[], tcpdumpFilter: string): string {
+function addressLists(
+  sourceIPs: readonly string[],
+  destinationIPs: readonly string[],
+  tcpdumpFilter: string,
+): string {
   if (tcpdumpFilter !== '' && sourceIPs.length + destinationIPs.length > 0)
-    throw new RangeError('tcpdumpFilter (deprecated) cannot be combined with sourceIPs/destinationIPs; use pcapFilter instead')
+    throw new RangeError(
+      'tcpdumpFilter (deprecated) cannot be combined with sourceIPs/destinationIPs; use pcapFilter instead',
+    )
   return addressExpression(sourceIPs, destinationIPs)
 }
 
 function snapLengthOf(packetSize: number | null | undefined): number {
   if (!isGiven(packetSize) || packetSize === 0) return snapLengthMax
   if (!Number.isSafeInteger(packetSize) || packetSize < 0)
-    throw new RangeError(`captureOption.packetSize: found ${packetSize}, expected a whole number of at least 1, or 0 for all bytes`)
+    throw new RangeError(
+      `captureOption.packetSize: found ${packetSize}, expected a whole number of at least 1, or 0 for all bytes`,
+    )
   return Math.min(packetSize, snapLengthMax)
 }

@@ -1,7 +1,8 @@
-// The status of Retina's Capture, in Retina's words; where Retina counts its Jobs, nodes are counted. Pure. In: each node's report,
-// whether the spec was readable, the previous status, the time. Out: the status as its schema describes it.
-// A node is active until its archive is made, failed without one, and succeeded otherwise. Only times depend on the previous status:
-// when a condition last changed, and when the capture first was complete.
+// The status of Retina's Capture, in Retina's words; where Retina counts its Jobs, nodes are
+// counted. Pure. In: each node's report, whether the spec was readable, the previous status, the
+// time. Out: the status as its schema describes it. A node is active until its archive is made,
+// failed without one, and succeeded otherwise. Only times depend on the previous status: when a
+// condition last changed, and when the capture first was complete.
 import { filesWithin } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
@@ -83,18 +84,25 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
   return { ...status, files: filesWithin(status.files, files => ({ ...status, files })) }
 }
 
-function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCount): StatusMessage[] {
+function conditionsOf(
+  input: RetinaInput,
+  { active, succeeded, failed }: NodeCount,
+): StatusMessage[] {
   const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
-  const excess = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
+  const excess =
+    exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
   if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
   const total = nodes.length
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
-  const withRemarks = (message: string) => truncateText([message, ...remarks].join('; '), messageMax)
+  const withRemarks = (message: string) =>
+    truncateText([message, ...remarks].join('; '), messageMax)
   const errors = oneOf([
-    ...(failed > 0 ? [failure('RunJobFailed', withRemarks(`${failed} Capture jobs are in failed state`))] : []),
+    ...(failed > 0
+      ? [failure('RunJobFailed', withRemarks(`${failed} Capture jobs are in failed state`))]
+      : []),
     ...uploadErrors(input),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
   ])
@@ -104,7 +112,9 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
         type: 'complete',
         status: 'False',
         reason: 'JobsInProgress',
-        message: withRemarks(`${active}/${total} Capture jobs are in progress, waiting for completion`),
+        message: withRemarks(
+          `${active}/${total} Capture jobs are in progress, waiting for completion`,
+        ),
       },
       ...errors,
     ]
@@ -119,7 +129,9 @@ function conditionsOf(input: RetinaInput, { active, succeeded, failed }: NodeCou
 
 /** A status has one condition of a type: the gravest reason, with all messages. */
 function oneOf(errors: readonly StatusMessage[]): StatusMessage[] {
-  return errors.slice(0, 1).map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
+  return errors
+    .slice(0, 1)
+    .map(({ reason }) => failure(reason, errors.map(({ message }) => message).join('; ')))
 }
 
 function failure(reason: RetinaReason, message: string): StatusMessage {
@@ -134,12 +146,21 @@ function remarksOf({ file, problems, artifact, isSilent }: RetinaNode): string[]
     artifact?.note,
     ...problems.map(({ reason, message }) => `${reason}: ${message}`),
   ]
-  return [...new Set(remarks.filter(text => text !== undefined))].map(text => `${file.node}: ${text}`)
+  return [...new Set(remarks.filter(text => text !== undefined))].map(
+    text => `${file.node}: ${text}`,
+  )
 }
 
 // Retina uses this message for blobs and buckets alike.
-function uploadErrors({ nodes, missingSecrets = [], namespace = '' }: RetinaInput): StatusMessage[] {
-  const secrets = missingSecrets.map(name => `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`)
+function uploadErrors({
+  nodes,
+  missingSecrets = [],
+  namespace = '',
+}: RetinaInput): StatusMessage[] {
+  const secrets = missingSecrets.map(
+    name =>
+      `secret of Capture is not found when blobupload is enabled, secretName: ${name}/${namespace}`,
+  )
   const failures = new Set(nodes.flatMap(({ uploadFailure }) => uploadFailure ?? []))
   return [
     ...(secrets.length > 0 ? [failure('FindSecretFailed', secrets.join('; '))] : []),
@@ -153,7 +174,10 @@ function countOf(nodes: readonly RetinaNode[], outputs: readonly string[]): Node
   return { active: of('active'), succeeded: of('succeeded'), failed: of('failed') }
 }
 
-/** A finished node that never had an open tap makes no archive and has failed. An archive counts once it is stored in every output. */
+/**
+ * A finished node that never had an open tap makes no archive and has failed. An archive counts
+ * once it is stored in every output.
+ */
 export function stateOf(
   { state, endpoints, uploads }: FileStatus,
   artifact: ArtifactStatus | undefined,
@@ -162,19 +186,26 @@ export function stateOf(
   if (artifact?.retried) return 'active'
   if (artifact && artifact.files.length === 0) return 'failed'
   if (artifact) return isStored(artifact, outputs, uploads) ? 'succeeded' : 'active'
-  if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined)) return 'failed'
+  if (state === 'Finished' && endpoints.every(({ startedAt }) => startedAt === undefined))
+    return 'failed'
   return state === 'Error' ? 'failed' : 'active'
 }
 
-function dated(condition: StatusMessage, { previous, generation, nowMs }: RetinaInput): RetinaCondition {
+function dated(
+  condition: StatusMessage,
+  { previous, generation, nowMs }: RetinaInput,
+): RetinaCondition {
   const before = previous?.conditions?.find(({ type }) => type === condition.type)
-  const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : isoTime(nowMs)
+  const lastTransitionTime =
+    before?.status === condition.status ? before.lastTransitionTime : isoTime(nowMs)
   return { ...condition, lastTransitionTime, observedGeneration: generation }
 }
 
 /** When the last endpoint ended. */
 function endOf(nodes: readonly RetinaNode[], nowMs: number): string {
-  const ends = nodes.flatMap(({ file }) => file.endpoints.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt])))
+  const ends = nodes.flatMap(({ file }) =>
+    file.endpoints.flatMap(({ endedAt }) => (endedAt === undefined ? [] : [endedAt])),
+  )
   return ends.toSorted().at(-1) ?? isoTime(nowMs)
 }
 

@@ -1,6 +1,7 @@
-// Reads whose packets a Retina Capture takes. Pure. In: its captureTarget as written. Out: scope and selector. Throws RangeError in
-// Retina's words and order. Pods are captured on their own interfaces, never by address: a pod without an interface is waited for,
-// and nothing widens a capture.
+// Reads whose packets a Retina Capture takes. Pure. In: its captureTarget as written. Out: scope
+// and selector. Throws RangeError in Retina's words and order. Pods are captured on their own
+// interfaces, never by address: a pod without an interface is waited for, and nothing widens a
+// capture.
 import type { Intent, Scope } from '../../model/capture.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { World } from '../../model/world.ts'
@@ -14,14 +15,20 @@ export type CaptureTarget = {
   readonly podNames?: readonly string[] | null
 }
 
-export type TargetContext = Pick<World, 'nodeLabels' | 'namespaceLabels'> & { readonly namespace: string }
+export type TargetContext = Pick<World, 'nodeLabels' | 'namespaceLabels'> & {
+  readonly namespace: string
+}
 
 export type ReadTarget = Pick<Intent, 'scope' | 'selector' | 'matches'>
 
 const noTarget: Scope = { kind: 'Namespaces', names: [] }
 
 /** A selector written as {} is present and matches everything. */
-export function readTarget(target: CaptureTarget, interfaces: readonly string[], context: TargetContext): ReadTarget {
+export function readTarget(
+  target: CaptureTarget,
+  interfaces: readonly string[],
+  context: TargetContext,
+): ReadTarget {
   const { nodeSelector, namespaceSelector, podSelector } = target
   const podNames = target.podNames ?? []
   checkTarget(target)
@@ -33,7 +40,9 @@ export function readTarget(target: CaptureTarget, interfaces: readonly string[],
       matches: (_, { name }) => podNames.includes(name),
     }
   const pods = readSelector('podSelector', podSelector ?? {})
-  const namespaces = namespaceSelector ? namespacesOf(namespaceSelector, context) : { names: [context.namespace], text: context.namespace }
+  const namespaces = namespaceSelector
+    ? namespacesOf(namespaceSelector, context)
+    : { names: [context.namespace], text: context.namespace }
   return {
     scope: { kind: 'Namespaces', names: namespaces.names },
     selector: `pods ${pods.text || 'all'} of namespaces ${namespaces.text || 'all'}`,
@@ -41,17 +50,30 @@ export function readTarget(target: CaptureTarget, interfaces: readonly string[],
   }
 }
 
-function checkTarget({ nodeSelector, namespaceSelector, podSelector, podNames }: CaptureTarget): void {
+function checkTarget({
+  nodeSelector,
+  namespaceSelector,
+  podSelector,
+  podNames,
+}: CaptureTarget): void {
   const isByName = (podNames ?? []).length > 0
   if (!nodeSelector && !podSelector && !isByName)
     throw new RangeError('neither NodeSelector, NamespaceSelector&PodSelector, nor PodNames is set')
   if (nodeSelector && (namespaceSelector || podSelector || isByName))
-    throw new RangeError('NodeSelector is not compatible with NamespaceSelector&PodSelector or PodNames, please use one or the other')
+    throw new RangeError(
+      'NodeSelector is not compatible with NamespaceSelector&PodSelector or PodNames, please use one or the other',
+    )
   if (isByName && (namespaceSelector || podSelector))
-    throw new RangeError('PodNames is not compatible with NamespaceSelector or PodSelector, please use one or the other')
+    throw new RangeError(
+      'PodNames is not compatible with NamespaceSelector or PodSelector, please use one or the other',
+    )
 }
 
-function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeLabels }: TargetContext): ReadTarget {
+function nodesOf(
+  selector: LabelSelector,
+  interfaces: readonly string[],
+  { nodeLabels }: TargetContext,
+): ReadTarget {
   const nodes = readSelector('nodeSelector', selector)
   const names = interfaces.includes('any') ? [] : interfaces
   const host: Scope = names.length === 0 ? { kind: 'Host' } : { kind: 'Host', interfaces: names }
@@ -62,9 +84,14 @@ function nodesOf(selector: LabelSelector, interfaces: readonly string[], { nodeL
   }
 }
 
-function namespacesOf(selector: LabelSelector, { namespaceLabels }: TargetContext): { names: string[]; text: string } {
+function namespacesOf(
+  selector: LabelSelector,
+  { namespaceLabels }: TargetContext,
+): { names: string[]; text: string } {
   const namespaces = readSelector('namespaceSelector', selector)
-  const names = [...namespaceLabels].filter(([, labels]) => namespaces.matches(labelIn(labels))).map(([name]) => name)
+  const names = [...namespaceLabels]
+    .filter(([, labels]) => namespaces.matches(labelIn(labels)))
+    .map(([name]) => name)
   return { names: names.toSorted(), text: namespaces.text }
 }
 

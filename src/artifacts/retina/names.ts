@@ -1,9 +1,12 @@
-// Names of Retina's archives and of their entries. Pure. In: capture, node, time, the capture's files. Out: names. The files of one
-// interface are numbered by age, oldest first.
+// Names of Retina's archives and of their entries. Pure. In: capture, node, time, the capture's
+// files. Out: names. The files of one interface are numbered by age, oldest first.
 
 /** `<capture>-<node>-<YYYYMMDDHHMMSS>UTC`. */
 export function archiveStem(capture: string, node: string, atMs: number | undefined): string {
-  const time = atMs === undefined ? '00010101000000' : new Date(atMs).toISOString().replaceAll(/[-:T]/g, '').slice(0, 14)
+  const time =
+    atMs === undefined
+      ? '00010101000000'
+      : new Date(atMs).toISOString().replaceAll(/[-:T]/g, '').slice(0, 14)
   return `${capture}-${node}-${time}UTC`
 }
 
@@ -18,8 +21,12 @@ export type PacketFile = { readonly file: string; readonly entry: string; readon
 
 /** The entry of each file, and of its text. One interface: `<stem>.pcap`. */
 export function packetFiles({ stem, files, endpoints, fileCount }: NameOptions): PacketFile[] {
-  const series = [...Map.groupBy(files.toSorted(byAge), seriesOf)].toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const owners = series.map(([name]) => endpoints.find(endpoint => name.startsWith(`${endpoint}_`)) ?? name)
+  const series = [...Map.groupBy(files.toSorted(byAge), seriesOf)].toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  )
+  const owners = series.map(
+    ([name]) => endpoints.find(endpoint => name.startsWith(`${endpoint}_`)) ?? name,
+  )
   return series.flatMap(([name, members], index) => {
     const owner = owners[index] ?? name
     const isAlone = owners.filter(other => other === owner).length === 1
@@ -28,7 +35,11 @@ export function packetFiles({ stem, files, endpoints, fileCount }: NameOptions):
   })
 }
 
-function numbered(base: string, files: readonly string[], fileCount: number | undefined): PacketFile[] {
+function numbered(
+  base: string,
+  files: readonly string[],
+  fileCount: number | undefined,
+): PacketFile[] {
   if (fileCount === 1 || (fileCount === undefined && files.length === 1))
     return files.slice(-1).map(file => ({ file, entry: `${base}.pcap`, text: `${base}.txt` }))
   const digits = String(Math.max(fileCount ?? 0, files.length) - 1).length

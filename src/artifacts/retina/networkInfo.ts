@@ -1,6 +1,7 @@
-// The node's network configuration, in the files that Retina adds to the packets. In: nothing. Out: files one after the other, each in
-// memory only while it is written. What cannot be read is noted in its file and reported to the caller; a missing tool only in its file.
-// Never fails a capture. Every size is bounded, because a node may have thousands of interfaces.
+// The node's network configuration, in the files that Retina adds to the packets. In: nothing. Out:
+// files one after the other, each in memory only while it is written. What cannot be read is noted
+// in its file and reported to the caller; a missing tool only in its file. Never fails a capture.
+// Every size is bounded, because a node may have thousands of interfaces.
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
@@ -28,10 +29,16 @@ const sockets: readonly Command[] = [
   { command: ['ss', '-tapionume'], says: 'sockets one by one' },
 ]
 
-export async function* networkInfoFiles(tell: ReportError, signal: AbortSignal): AsyncGenerator<NetworkInfoFile, void, undefined> {
+export async function* networkInfoFiles(
+  tell: ReportError,
+  signal: AbortSignal,
+): AsyncGenerator<NetworkInfoFile, void, undefined> {
   yield { entry: 'ip-resources.txt', body: await outputs(ip, tell, signal, withoutIp) }
   yield { entry: 'iptables-rules.txt', body: await iptables(tell, signal) }
-  yield { entry: 'socket-stats.txt', body: await outputs(sockets, tell, signal, () => withoutSs(tell)) }
+  yield {
+    entry: 'socket-stats.txt',
+    body: await outputs(sockets, tell, signal, () => withoutSs(tell)),
+  }
   yield* tree('/proc/self/net', 'proc-net', tell, signal)
   yield* tree('/proc/sys/net', 'proc-sys-net', tell, signal)
 }
@@ -43,12 +50,22 @@ async function outputs(
   signal: AbortSignal,
   instead: () => Promise<string> | string,
 ): Promise<Buffer> {
-  const summary = ['Summary:', ...commands.map(({ command, says }) => `${command.join(' ')}(${says})`), '', 'Execute:', ''].join('\n')
+  const summary = [
+    'Summary:',
+    ...commands.map(({ command, says }) => `${command.join(' ')}(${says})`),
+    '',
+    'Execute:',
+    '',
+  ].join('\n')
   const parts: Buffer[] = [Buffer.from(summary)]
   const failures: string[] = []
   for (const { command } of commands) {
     const name = command.join(' ')
-    const { out, error } = await runTool(command, { bytesMax: toolBytesMax, timeoutMs: toolMs, signal })
+    const { out, error } = await runTool(command, {
+      bytesMax: toolBytesMax,
+      timeoutMs: toolMs,
+      signal,
+    })
     parts.push(Buffer.from(`${name}\n`), out)
     if (error === undefined) continue
     failures.push(name)
@@ -63,14 +80,24 @@ async function outputs(
 async function iptables(tell: ReportError, signal: AbortSignal): Promise<Buffer> {
   const saved = await Promise.all(
     ['nft', 'legacy'].map(async mode => {
-      const { out, error } = await runTool([`iptables-${mode}-save`], { bytesMax: toolBytesMax, timeoutMs: toolMs, signal })
-      return { mode, error, lines: error === undefined ? out.toString('latin1').split('\n').length : -1 }
+      const { out, error } = await runTool([`iptables-${mode}-save`], {
+        bytesMax: toolBytesMax,
+        timeoutMs: toolMs,
+        signal,
+      })
+      return {
+        mode,
+        error,
+        lines: error === undefined ? out.toString('latin1').split('\n').length : -1,
+      }
     }),
   )
   const [most] = saved.toSorted((a, b) => b.lines - a.lines)
   if (!most || most.lines < 0) {
     if (saved.some(({ error }) => error !== notFound)) tell('no iptables command is of use')
-    return Buffer.from(`no iptables command is available: ${saved.map(({ mode, error }) => `${mode}: ${error}`).join(', ')}\n`)
+    return Buffer.from(
+      `no iptables command is available: ${saved.map(({ mode, error }) => `${mode}: ${error}`).join(', ')}\n`,
+    )
   }
   const list = [`iptables-${most.mode}`, '-vnx', '-L']
   const commands = [
@@ -89,12 +116,20 @@ function withoutIp(): string {
 async function withoutSs(tell: ReportError): Promise<string> {
   const names = ['sockstat', 'sockstat6', 'tcp', 'tcp6', 'udp', 'udp6']
   const texts = await Promise.all(
-    names.map(async name => `${name}\n${((await contents(join('/proc/self/net', name), tell)) ?? '').toString()}`),
+    names.map(
+      async name =>
+        `${name}\n${((await contents(join('/proc/self/net', name), tell)) ?? '').toString()}`,
+    ),
   )
   return texts.join('\n')
 }
 
-async function* tree(from: string, to: string, tell: ReportError, signal: AbortSignal): AsyncGenerator<NetworkInfoFile, void, undefined> {
+async function* tree(
+  from: string,
+  to: string,
+  tell: ReportError,
+  signal: AbortSignal,
+): AsyncGenerator<NetworkInfoFile, void, undefined> {
   let count = 0
   for await (const name of walk(from, '')) {
     if (signal.aborted) return
@@ -118,9 +153,15 @@ async function* walk(root: string, folder: string): AsyncGenerator<string, void,
 }
 
 /** Reads to the end, because a file of /proc has no size. undefined: it cannot be read. */
-async function contents(path: string, failed: (problem: string) => void): Promise<Buffer | undefined> {
+async function contents(
+  path: string,
+  failed: (problem: string) => void,
+): Promise<Buffer | undefined> {
   try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    await using file = await open(
+      path,
+      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    )
     const parts: Buffer[] = []
     let left = fileBytesMax // bytes that may still be kept
     for (;;) {

@@ -1,5 +1,6 @@
-// Prints packets to the log while their captures run: one follower a capture. In: after each turn, the running captures whose packets
-// are to be printed. Out: lines in the log. Retries with exponential backoff. singleFile.ts prints what remains when a capture is over.
+// Prints packets to the log while their captures run: one follower a capture. In: after each turn,
+// the running captures whose packets are to be printed. Out: lines in the log. Retries with
+// exponential backoff. singleFile.ts prints what remains when a capture is over.
 
 import { doubledMs } from '../../model/backoff.ts'
 import type { FollowedCapture } from '../../model/decision.ts'
@@ -33,7 +34,8 @@ export class LogFollowers implements AsyncDisposable {
   follow(captures: readonly FollowedCapture[]): void {
     const wanted = new Set(captures.map(({ capture }) => capture.uid))
     for (const [uid, { stop }] of this.#followers) if (!wanted.has(uid)) stop.abort()
-    for (const followed of captures) if (!this.#followers.has(followed.capture.uid)) this.#begin(followed)
+    for (const followed of captures)
+      if (!this.#followers.has(followed.capture.uid)) this.#begin(followed)
   }
 
   /** Resolves when the capture's follower has ended. */
@@ -50,7 +52,10 @@ export class LogFollowers implements AsyncDisposable {
   #begin(followed: FollowedCapture): void {
     const { uid } = followed.capture
     const stop = new AbortController()
-    this.#followers.set(uid, { stop, ended: this.#run(followed, stop.signal).finally(() => this.#followers.delete(uid)) })
+    this.#followers.set(uid, {
+      stop,
+      ended: this.#run(followed, stop.signal).finally(() => this.#followers.delete(uid)),
+    })
   }
 
   async #run({ key, capture }: FollowedCapture, signal: AbortSignal): Promise<void> {
@@ -65,11 +70,13 @@ export class LogFollowers implements AsyncDisposable {
     while (!signal.aborted) {
       const folder = folderOf(key, capture.uid)
       try {
-        if (folder !== undefined) await printPackets({ folder, print: counted, signal, onUnsaved }, { clock, quietMs })
+        if (folder !== undefined)
+          await printPackets({ folder, print: counted, signal, onUnsaved }, { clock, quietMs })
       } catch (error) {
         if (!isExpected(error)) throw error
         if (signal.aborted || folderOf(key, capture.uid) === undefined) continue
-        if (failures++ === 0) log.warn({ capture: key, error: error.message }, 'packets not printed, tried again')
+        if (failures++ === 0)
+          log.warn({ capture: key, error: error.message }, 'packets not printed, tried again')
       }
       const waitMs = failures === 0 ? pollIntervalMs : doubledMs(failures, retryDelayMs)
       await clock.sleepUntil(clock.now() + waitMs, signal)

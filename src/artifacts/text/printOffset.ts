@@ -1,7 +1,16 @@
-// The print offsets of a capture's files, in a file beside them, so that a new process continues where a killed one stopped. In: for each
-// file, by inode, the end of the last printed record; a rename keeps the inode. Out: the unprinted parts of the files. Each offset is
-// appended; the next process compacts them when it opens the file.
-import { appendFileSync, closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
+// The print offsets of a capture's files, in a file beside them, so that a new process continues
+// where a killed one stopped. In: for each file, by inode, the end of the last printed record; a
+// rename keeps the inode. Out: the unprinted parts of the files. Each offset is appended; the next
+// process compacts them when it opens the file.
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { isCaptureFile } from '../../files/names.ts'
 import { osErrorMessage } from '../../model/errors.ts'
@@ -28,7 +37,11 @@ export class PrintOffset implements Disposable {
     const here = new Set(filesIn(folder).map(({ inode }) => inode))
     const ends = new Map([...readOffsets(path)].filter(([inode]) => here.has(inode)))
     atomicWriteSync(path, textOf(ends), { isLasting: false, mode: 0o640 })
-    return new PrintOffset(folder, openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW), ends)
+    return new PrintOffset(
+      folder,
+      openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW),
+      ends,
+    )
   }
 
   /** The part of each file behind `readTo`, or else behind its print offset. */
@@ -39,7 +52,10 @@ export class PrintOffset implements Disposable {
     })
   }
 
-  /** Returns why the offsets are not saved, on a full disk for instance; in memory they are kept all the same. */
+  /**
+   * Returns why the offsets are not saved, on a full disk for instance; in memory they are kept all
+   * the same.
+   */
   note(ends: ReadonlyMap<number, number>): string | undefined {
     for (const [inode, end] of ends) this.#ends.set(inode, end)
     try {
@@ -75,7 +91,9 @@ function filesIn(folder: string): CaptureFile[] {
 
 /** The last offset of each file counts; an incomplete line does not. */
 function readOffsets(path: string): Map<number, number> {
-  const lines = statSync(path, { throwIfNoEntry: false }) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+  const lines = statSync(path, { throwIfNoEntry: false })
+    ? readFileSync(path, 'utf8').split('\n').slice(0, -1)
+    : []
   const notes = lines
     .map(line => line.split(' ').map(Number))
     .filter(numbers => numbers.length === 2 && numbers.every(Number.isSafeInteger))

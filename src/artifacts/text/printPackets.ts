@@ -1,6 +1,7 @@
-// Prints a capture's packets, one line each, while its files grow or after they are complete. In: the directory of the files, and whether
-// they still grow. Out: lines. One tcpdump decodes all files while packets come. An offset is saved after its lines are printed, so a
-// killed process repeats at most 4 KiB of lines and omits none.
+// Prints a capture's packets, one line each, while its files grow or after they are complete. In:
+// the directory of the files, and whether they still grow. Out: lines. One tcpdump decodes all
+// files while packets come. An offset is saved after its lines are printed, so a killed process
+// repeats at most 4 KiB of lines and omits none.
 
 import { snapLengthMax } from '../../model/capture.ts'
 import { pcapHeader } from '../../pcap/fileHeader.ts'
@@ -28,12 +29,17 @@ const printBytes = 4_096 // written to a pipe atomically, also beside other writ
 const header = pcapHeader(snapLengthMax)
 
 /** Prints what the files hold and was not printed yet; with `growing` also what is added. */
-export async function printPackets({ folder, print, signal, onUnsaved }: Printing, growing?: GrowingFile): Promise<void> {
+export async function printPackets(
+  { folder, print, signal, onUnsaved }: Printing,
+  growing?: GrowingFile,
+): Promise<void> {
   const over = new AbortController()
   const both = AbortSignal.any([signal, over.signal])
   using printed = PrintOffset.open(folder)
   const fed: End[] = [] // ends of records whose lines tcpdump has not printed
-  const records = growing ? growingRecords(printed, fed, both, growing) : passOn(printed, new Map(), fed, both)
+  const records = growing
+    ? growingRecords(printed, fed, both, growing)
+    : passOn(printed, new Map(), fed, both)
   const first = await records.next()
   if (first.done) return // no packets: tcpdump is not started
   const page = new Page({ print, printed, signal: both, onUnsaved })
@@ -48,7 +54,12 @@ export async function printPackets({ folder, print, signal, onUnsaved }: Printin
   }
 }
 
-async function* growingRecords(printed: PrintOffset, fed: End[], signal: AbortSignal, { clock, quietMs }: GrowingFile): Records {
+async function* growingRecords(
+  printed: PrintOffset,
+  fed: End[],
+  signal: AbortSignal,
+  { clock, quietMs }: GrowingFile,
+): Records {
   const readTo = new Map<number, number>()
   for (let lastAtMs = clock.now(); ; ) {
     for await (const record of passOn(printed, readTo, fed, signal)) {
@@ -62,7 +73,12 @@ async function* growingRecords(printed: PrintOffset, fed: End[], signal: AbortSi
 }
 
 /** One pass over the unprinted records. */
-async function* passOn(printed: PrintOffset, readTo: Map<number, number>, fed: End[], signal: AbortSignal): Records {
+async function* passOn(
+  printed: PrintOffset,
+  readTo: Map<number, number>,
+  fed: End[],
+  signal: AbortSignal,
+): Records {
   let count = 0
   for await (const record of recordsOf(printed.unread(readTo))) {
     if (signal.aborted) throw printerStopped()

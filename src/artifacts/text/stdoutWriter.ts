@@ -1,5 +1,6 @@
-// Writes lines to standard output. In: whole lines, at most 4 KiB at a time if they are to stay together beside other writers. Out:
-// resolves when they are written. A slow reader of the pipe delays only the printer: an ordinary write would block the whole process.
+// Writes lines to standard output. In: whole lines, at most 4 KiB at a time if they are to stay
+// together beside other writers. Out: resolves when they are written. A slow reader of the pipe
+// delays only the printer: an ordinary write would block the whole process.
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { ExpectedError } from '../../model/errors.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -37,10 +38,15 @@ export function printerStopped(): Error {
   return new ExpectedError('Cannot print packets: selcap or the capture was stopped')
 }
 
-/** The same pipe by a non-blocking descriptor of its own; undefined: standard output is no pipe, so it does not fill. */
+/**
+ * The same pipe by a non-blocking descriptor of its own; undefined: standard output is no pipe, so
+ * it does not fill.
+ */
 function pipeOf(fd: number): number | undefined {
   try {
-    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : undefined
+    return fstatSync(fd).isFIFO()
+      ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+      : undefined
   } catch {
     return undefined // no /proc, or a pipe of another user: written to by process.stdout
   }

@@ -1,6 +1,7 @@
-// Packets as text: one line each, as `tcpdump -n -tttt` prints it in UTC, followed by the packet's length. In: pcap records. Out: lines.
-// tcpdump reads the records from a pipe, without this process's rights, because packets are hostile input.
-// Refuses if there is no tcpdump, or if it does not print each packet.
+// Packets as text: one line each, as `tcpdump -n -tttt` prints it in UTC, followed by the packet's
+// length. In: pcap records. Out: lines. tcpdump reads the records from a pipe, without this
+// process's rights, because packets are hostile input. Refuses if there is no tcpdump, or if it
+// does not print each packet.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -9,7 +10,11 @@ import { ExpectedError } from '../../model/errors.ts'
 import type { PcapRecord } from '../../pcap/orderedRecords.ts'
 import { unprivilegedTcpdump } from './sandbox.ts'
 
-type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
+type Process = ChildProcess & {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+}
 type ExpectedRecord = { readonly time: string; readonly bytes: number }
 
 /** Among records: print all before it now. Among lines: all before it is printed. */
@@ -22,12 +27,21 @@ const mark = markRecord() // tcpdump ends a packet's lines at the next packet: t
 const markTime = timeOf(0, 0)
 
 /** `header`: of a pcap file. The lines have no line end. */
-export async function* textLines(header: Buffer, records: AsyncIterable<PcapRecord>): AsyncGenerator<string, void, undefined> {
+export async function* textLines(
+  header: Buffer,
+  records: AsyncIterable<PcapRecord>,
+): AsyncGenerator<string, void, undefined> {
   for await (const line of decoded(header, records, [])) if (line !== pause) yield line
 }
 
-/** The same for packets that are still captured: prints each line as soon as a pause follows its record. */
-export function liveTextLines(header: Buffer, records: AsyncIterable<PcapRecord | Pause>): AsyncGenerator<string | Pause, void, undefined> {
+/**
+ * The same for packets that are still captured: prints each line as soon as a pause follows its
+ * record.
+ */
+export function liveTextLines(
+  header: Buffer,
+  records: AsyncIterable<PcapRecord | Pause>,
+): AsyncGenerator<string | Pause, void, undefined> {
   return decoded(header, records, ['-l'])
 }
 
@@ -58,14 +72,17 @@ async function* decoded(
     await fed
     const [code] = await ended
     if (code !== 0 || expected.length > 0)
-      throw new ExpectedError(`Cannot make text of the packets: tcpdump ended with ${code}: ${await complaint}`)
+      throw new ExpectedError(
+        `Cannot make text of the packets: tcpdump ended with ${code}: ${await complaint}`,
+      )
     if (line !== undefined) yield line
   } finally {
     tcpdump.kill('SIGKILL')
   }
 }
 
-// Joins the lines of a packet that tcpdump prints in several, with the length at the end; omits hex dumps.
+// Joins the lines of a packet that tcpdump prints in several, with the length at the end; omits hex
+// dumps.
 function continued(line: string | undefined, text: string): string | undefined {
   if (line === undefined || /^\s*0x[0-9a-f]{4}:/.test(text)) return line
   const [, before = line, bytes = ''] = /^(.*)(, \d+ bytes)$/.exec(line) ?? []
@@ -75,7 +92,10 @@ function continued(line: string | undefined, text: string): string | undefined {
 async function start(flags: readonly string[]): Promise<Process> {
   try {
     const env = { PATH: process.env.PATH, TZ: 'UTC0' }
-    return (await unprivilegedTcpdump(['-n', '-tttt', ...flags, '-r', '-'], { env, stdio: ['pipe', 'pipe', 'pipe'] })) as Process
+    return (await unprivilegedTcpdump(['-n', '-tttt', ...flags, '-r', '-'], {
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })) as Process
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')
@@ -86,9 +106,12 @@ async function start(flags: readonly string[]): Promise<Process> {
         },
       )
     if (code === 'EPERM')
-      throw new ExpectedError('Cannot make text of the packets: tcpdump is run as nobody, which takes the capabilities SETUID and SETGID', {
-        cause: error,
-      })
+      throw new ExpectedError(
+        'Cannot make text of the packets: tcpdump is run as nobody, which takes the capabilities SETUID and SETGID',
+        {
+          cause: error,
+        },
+      )
     throw error
   }
 }

@@ -1,6 +1,6 @@
-// The packets of a file as tcpdump prints them. In: a capture file, and flags of a fixed set. Out: a text file, which the caller removes.
-// tcpdump reads the file as standard input, without rights, because packets are hostile. Its arguments hold no user's text, and -n
-// keeps it from asking DNS.
+// The packets of a file as tcpdump prints them. In: a capture file, and flags of a fixed set. Out:
+// a text file, which the caller removes. tcpdump reads the file as standard input, without rights,
+// because packets are hostile. Its arguments hold no user's text, and -n keeps it from asking DNS.
 import type { ChildProcess } from 'node:child_process'
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -14,12 +14,23 @@ const allowedFlag = /^(-n|-nn|-e|-q|-S|-K|-v{1,3}|-x|-xx|-A|-AA|-t{1,5})$/
 const textBytesMax = 512 * 1_024 * 1_024
 const timeoutMs = 600_000
 
-type TextFileOptions = { readonly file: string; readonly text: string; readonly flags: readonly string[]; readonly signal: AbortSignal }
+type TextFileOptions = {
+  readonly file: string
+  readonly text: string
+  readonly flags: readonly string[]
+  readonly signal: AbortSignal
+}
 
 /** Why the text is missing or incomplete; undefined: it is complete. */
-export async function writeTextFile({ file, text, flags, signal }: TextFileOptions): Promise<string | undefined> {
+export async function writeTextFile({
+  file,
+  text,
+  flags,
+  signal,
+}: TextFileOptions): Promise<string | undefined> {
   const unknown = flags.find(flag => !allowedFlag.test(flag))
-  if (unknown !== undefined) throw new ExpectedError(`Cannot render packets: "${unknown}" is no flag that shapes text`)
+  if (unknown !== undefined)
+    throw new ExpectedError(`Cannot render packets: "${unknown}" is no flag that shapes text`)
   await using input = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
   await using output = await openTemporary(text)
   const child = await start(['-n', ...flags.filter(flag => flag !== '-n')], input.fd)
@@ -51,7 +62,10 @@ type Tcpdump = ChildProcess & { readonly stdout: Readable; readonly stderr: Read
 /** A running tcpdump, or why there is none. */
 async function start(flags: readonly string[], input: number): Promise<Tcpdump | string> {
   try {
-    return (await unprivilegedTcpdump(['-r', '-', ...flags], { stdio: [input, 'pipe', 'pipe'], env: toolEnvironment })) as Tcpdump
+    return (await unprivilegedTcpdump(['-r', '-', ...flags], {
+      stdio: [input, 'pipe', 'pipe'],
+      env: toolEnvironment,
+    })) as Tcpdump
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
     if (code === 'EPERM') return 'is run as nobody, which takes the capabilities SETUID and SETGID'

@@ -1,5 +1,5 @@
-// Counts the nodes that a capture needs now: lists the pods that it may select, anew each time. In: a capture, the cluster's nodes.
-// Out: names of nodes. Throws the API server's errors.
+// Counts the nodes that a capture needs now: lists the pods that it may select, anew each time. In:
+// a capture, the cluster's nodes. Out: names of nodes. Throws the API server's errors.
 import type { IncomingMessage } from 'node:http'
 import { apiRefusalOf } from '../../kube/apiError.ts'
 import type { Labelled } from '../../kube/informer.ts'
@@ -12,7 +12,11 @@ import type { Settings } from '../../model/settings.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 import { scopeOf, targetNodes } from './targetNodes.ts'
 
-export type CountNodesDeps = { readonly kube: Kube; readonly settings: Settings; readonly signal: AbortSignal }
+export type CountNodesDeps = {
+  readonly kube: Kube
+  readonly settings: Settings
+  readonly signal: AbortSignal
+}
 
 type Query = Readonly<Record<string, string>>
 
@@ -20,19 +24,33 @@ const countTimeoutMs = 30_000
 const pageObjects = '250'
 const listsMax = 8 // of single namespaces; for more namespaces all pods are listed
 
-export async function countNodes(deps: CountNodesDeps, capture: CaptureDocument, nodes: ReadonlyMap<string, Labels>): Promise<string[]> {
-  const limited = { ...deps, signal: AbortSignal.any([deps.signal, AbortSignal.timeout(countTimeoutMs)]) }
+export async function countNodes(
+  deps: CountNodesDeps,
+  capture: CaptureDocument,
+  nodes: ReadonlyMap<string, Labels>,
+): Promise<string[]> {
+  const limited = {
+    ...deps,
+    signal: AbortSignal.any([deps.signal, AbortSignal.timeout(countTimeoutMs)]),
+  }
   const withoutPods = { settings: deps.settings, nodes, namespaceLabels: new Map<string, Labels>() }
   const scope = scopeOf(capture, withoutPods)
   if (scope.kind === 'Host') return targetNodes(capture, { ...withoutPods, pods: [] })
-  if (scope.names.length > 0) return targetNodes(capture, { ...withoutPods, pods: await podsIn(limited, scope.names) })
+  if (scope.names.length > 0)
+    return targetNodes(capture, { ...withoutPods, pods: await podsIn(limited, scope.names) })
   const withNamespaces = { ...withoutPods, namespaceLabels: await namespaces(limited) }
   const selected = scopeOf(capture, withNamespaces)
-  return targetNodes(capture, { ...withNamespaces, pods: selected.kind === 'Namespaces' ? await podsIn(limited, selected.names) : [] })
+  return targetNodes(capture, {
+    ...withNamespaces,
+    pods: selected.kind === 'Namespaces' ? await podsIn(limited, selected.names) : [],
+  })
 }
 
 async function podsIn(deps: CountNodesDeps, names: readonly string[]): Promise<Pod[]> {
-  const paths = names.length > listsMax ? ['/api/v1/pods'] : names.map(name => `/api/v1/namespaces/${name}/pods`)
+  const paths =
+    names.length > listsMax
+      ? ['/api/v1/pods']
+      : names.map(name => `/api/v1/namespaces/${name}/pods`)
   const lists: Pod[][] = []
   for (const path of paths) lists.push(await list(deps, path, 'application/json', trimPod)) // one list after the other, so that one page is in memory at a time
   return lists.flat()
@@ -41,11 +59,21 @@ async function podsIn(deps: CountNodesDeps, names: readonly string[]): Promise<P
 async function namespaces(deps: CountNodesDeps): Promise<Map<string, Labels>> {
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
   return new Map(
-    await list(deps, '/api/v1/namespaces', accept, ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const),
+    await list(
+      deps,
+      '/api/v1/namespaces',
+      accept,
+      ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const,
+    ),
   )
 }
 
-async function list<T, K>({ kube, signal }: CountNodesDeps, path: string, accept: string, keep: (object: T) => K): Promise<K[]> {
+async function list<T, K>(
+  { kube, signal }: CountNodesDeps,
+  path: string,
+  accept: string,
+  keep: (object: T) => K,
+): Promise<K[]> {
   const request = async (query: Query): Promise<IncomingMessage> => {
     const paged = 'limit' in query ? { ...query, limit: pageObjects } : query
     const response = await kube({ path, query: paged, headers: { accept }, signal })

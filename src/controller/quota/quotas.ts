@@ -1,6 +1,7 @@
-// Grants passes to captures where the number of their nodes is limited. In: a capture, its intent, each node's observation.
-// Out: the nodes that may take part, the annotations with the pass, and when to sync again. Without a limit no request is sent.
-// Nodes are counted anew when the spec, the limit or the waiting nodes change. Only counts are cached: a new controller counts again.
+// Grants passes to captures where the number of their nodes is limited. In: a capture, its intent,
+// each node's observation. Out: the nodes that may take part, the annotations with the pass, and
+// when to sync again. Without a limit no request is sent. Nodes are counted anew when the spec, the
+// limit or the waiting nodes change. Only counts are cached: a new controller counts again.
 
 import type { NodeObservation, QuotaState } from '../../api/reconciliation.ts'
 import { grantPass, isCounted } from '../../api/retina/grantPass.ts'
@@ -15,7 +16,11 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { CachedCapture } from '../cachedCapture.ts'
 import { countNodes } from './countNodes.ts'
 
-export type QuotaDeps = { readonly kube: Kube; readonly clock: Clock; readonly settings: () => Settings }
+export type QuotaDeps = {
+  readonly kube: Kube
+  readonly clock: Clock
+  readonly settings: () => Settings
+}
 
 export type QuotaInput = {
   readonly capture: CachedCapture
@@ -24,11 +29,22 @@ export type QuotaInput = {
   readonly nodes: Iterable<KubeObject>
 }
 
-/** `state` undefined: the number of nodes is not limited. `annotations`: the wanted ones; missing: no change. */
-export type QuotaSync = { readonly state?: QuotaState; readonly annotations?: Labels; readonly wakeAtMs: number }
+/**
+ * `state` undefined: the number of nodes is not limited. `annotations`: the wanted ones; missing:
+ * no change.
+ */
+export type QuotaSync = {
+  readonly state?: QuotaState
+  readonly annotations?: Labels
+  readonly wakeAtMs: number
+}
 
 type NodeCount = { readonly needed?: readonly string[]; readonly failure?: string }
-type CountedNodes = NodeCount & { readonly spec: string; readonly waiting: string; readonly atMs: number }
+type CountedNodes = NodeCount & {
+  readonly spec: string
+  readonly waiting: string
+  readonly atMs: number
+}
 
 const recheckMs = 1_000 // shortest interval between two counts, because a count lists pods
 const retryDelayMs = 10_000
@@ -49,12 +65,19 @@ export class Quotas {
     const { quota } = read
     const waiting = waitingIn(rows, metadata.generation)
     const isDue = !isCounted({ metadata, quota })
-    const { needed, failure, wakeAtMs } = isDue ? await this.#count(input, quota.nodesMax, waiting, signal) : { wakeAtMs: never }
+    const { needed, failure, wakeAtMs } = isDue
+      ? await this.#count(input, quota.nodesMax, waiting, signal)
+      : { wakeAtMs: never }
     const nowMs = this.#deps.clock.now()
     const { pass, exceeded } = grantPass({ metadata, quota, needed, waiting, nowMs })
     return {
-      state: { through: new Set(pass?.nodes), ...(exceeded && { exceeded }), ...(failure !== undefined && { failure }) },
-      ...(pass && pass !== quota.pass && { annotations: annotationsWith(metadata.annotations, pass) }),
+      state: {
+        through: new Set(pass?.nodes),
+        ...(exceeded && { exceeded }),
+        ...(failure !== undefined && { failure }),
+      },
+      ...(pass &&
+        pass !== quota.pass && { annotations: annotationsWith(metadata.annotations, pass) }),
       wakeAtMs,
     }
   }
@@ -77,8 +100,14 @@ export class Quotas {
     const before = this.#counted.get(uid)
     const nowMs = clock.now()
     const dueAtMs = before && before.atMs <= nowMs ? dueOf(before, spec, waiting) : nowMs
-    if (before && nowMs < dueAtMs) return { ...(before.spec === spec && resultOf(before)), wakeAtMs: dueAtMs }
-    const counted = { spec, waiting, atMs: nowMs, ...(await this.#countNow(capture, nodes, signal, waitingNodes)) }
+    if (before && nowMs < dueAtMs)
+      return { ...(before.spec === spec && resultOf(before)), wakeAtMs: dueAtMs }
+    const counted = {
+      spec,
+      waiting,
+      atMs: nowMs,
+      ...(await this.#countNow(capture, nodes, signal, waitingNodes)),
+    }
     this.#counted.set(uid, counted)
     return { ...resultOf(counted), wakeAtMs: dueOf(counted, spec, waiting) }
   }
@@ -91,10 +120,17 @@ export class Quotas {
     waiting: readonly string[],
   ): Promise<NodeCount> {
     const { kube, settings } = this.#deps
-    const labels = new Map([...nodes].map(({ metadata }) => [metadata.name, (metadata as Labelled['metadata']).labels ?? {}]))
+    const labels = new Map(
+      [...nodes].map(({ metadata }) => [
+        metadata.name,
+        (metadata as Labelled['metadata']).labels ?? {},
+      ]),
+    )
     return countNodes({ kube, settings: settings(), signal }, capture, labels).then(
       needed => ({ needed: [...new Set([...needed, ...waiting])].toSorted() }),
-      (error: Error) => ({ failure: `Cannot count the nodes that the capture needs: ${error.message}` }),
+      (error: Error) => ({
+        failure: `Cannot count the nodes that the capture needs: ${error.message}`,
+      }),
     )
   }
 }

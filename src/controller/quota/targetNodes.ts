@@ -1,5 +1,6 @@
-// The nodes that would take part in a capture now: nodes whose interfaces it selects, or that run a pod it selects. Pure; the same
-// rules as on the nodes. In: the capture, the cluster's nodes, namespaces and pods. Out: names of nodes.
+// The nodes that would take part in a capture now: nodes whose interfaces it selects, or that run a
+// pod it selects. Pure; the same rules as on the nodes. In: the capture, the cluster's nodes,
+// namespaces and pods. Out: names of nodes.
 
 import { readCapture } from '../../api/read.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
@@ -17,9 +18,14 @@ export type NodeTargets = {
   readonly pods: readonly Pod[]
 }
 
-export function targetNodes(capture: CaptureDocument, { nodes, pods, ...cluster }: NodeTargets): string[] {
+export function targetNodes(
+  capture: CaptureDocument,
+  { nodes, pods, ...cluster }: NodeTargets,
+): string[] {
   const context = { ...cluster, node: '', serviceAccountLabels: new Map() }
-  const endpoints = pods.map(pod => podToEndpoint(pod, context)).filter(endpoint => endpoint !== undefined)
+  const endpoints = pods
+    .map(pod => podToEndpoint(pod, context))
+    .filter(endpoint => endpoint !== undefined)
   const byNode = Map.groupBy(endpoints, ({ node }) => node)
   const takesPart = (node: string): boolean => {
     const read = readCapture(capture, { ...cluster, node, nodeLabels: nodes.get(node) ?? {} })
@@ -30,9 +36,19 @@ export function targetNodes(capture: CaptureDocument, { nodes, pods, ...cluster 
   return [...new Set([...nodes.keys(), ...byNode.keys()])].filter(takesPart).toSorted()
 }
 
-/** What the capture may select: interfaces of nodes if it selects any node, else pods of these namespaces. */
-export function scopeOf(capture: CaptureDocument, { nodes, ...cluster }: Omit<NodeTargets, 'pods'>): Scope {
-  const read = [{}, ...nodes.values()].map(nodeLabels => readCapture(capture, { ...cluster, node: '', nodeLabels }))
+/**
+ * What the capture may select: interfaces of nodes if it selects any node, else pods of these
+ * namespaces.
+ */
+export function scopeOf(
+  capture: CaptureDocument,
+  { nodes, ...cluster }: Omit<NodeTargets, 'pods'>,
+): Scope {
+  const read = [{}, ...nodes.values()].map(nodeLabels =>
+    readCapture(capture, { ...cluster, node: '', nodeLabels }),
+  )
   const scopes = read.flatMap(each => (each.ok ? [each.scope] : []))
-  return scopes.find(({ kind }) => kind === 'Host') ?? scopes[0] ?? { kind: 'Namespaces', names: [] }
+  return (
+    scopes.find(({ kind }) => kind === 'Host') ?? scopes[0] ?? { kind: 'Namespaces', names: [] }
+  )
 }

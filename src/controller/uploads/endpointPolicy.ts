@@ -2,7 +2,11 @@
 import type { Settings } from '../../model/settings.ts'
 import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
 
-export function endpointPolicyOf({ outputHttp, outputHostsAllowed, outputAddressesAllowed }: Settings): EndpointPolicy {
+export function endpointPolicyOf({
+  outputHttp,
+  outputHostsAllowed,
+  outputAddressesAllowed,
+}: Settings): EndpointPolicy {
   return {
     isHttpAllowed: outputHttp === 'Allowed',
     hostsAllowed: outputHostsAllowed.split(',').filter(host => host !== ''),

@@ -1,10 +1,14 @@
-// The pod that writes a capture's files into a PersistentVolumeClaim, in the capture's namespace. In: what is to be copied. Out: the pod.
-// It runs `selcap download` with its own token, which the gateway authorizes like any user's. It meets the restricted Pod Security
-// Standard and mounts nothing but the claim. The capture owns it, so it is deleted with the capture.
+// The pod that writes a capture's files into a PersistentVolumeClaim, in the capture's namespace.
+// In: what is to be copied. Out: the pod. It runs `selcap download` with its own token, which the
+// gateway authorizes like any user's. It meets the restricted Pod Security Standard and mounts
+// nothing but the claim. The capture owns it, so it is deleted with the capture.
 import { apiWords, type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import { accounts, annotations, labels } from '../../model/wellKnown.ts'
 
-/** A ServiceAccount of the capture's namespace, whose administrator grants it the captures it may read. */
+/**
+ * A ServiceAccount of the capture's namespace, whose administrator grants it the captures it may
+ * read.
+ */
 export const pvcAccount = accounts.pvcUpload
 const mounted = '/claim'
 const terminationMessagePath = '/dev/termination-log' // where the kubelet reads the termination message
@@ -23,7 +27,9 @@ export type PvcPod = {
   readonly metadata: { readonly ownerReferences: readonly [{ readonly uid: string }] }
   readonly spec: {
     readonly serviceAccountName: string
-    readonly containers: readonly [{ readonly name: string; readonly image: string; readonly command: readonly string[] }]
+    readonly containers: readonly [
+      { readonly name: string; readonly image: string; readonly command: readonly string[] },
+    ]
     readonly initContainers?: readonly object[]
     readonly ephemeralContainers?: readonly object[]
   }
@@ -35,7 +41,17 @@ export function pvcPodName({ uid }: CaptureRef): string {
 
 export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInput): PvcPod {
   const { api, namespace, name, uid } = capture
-  const command = ['selcap', 'download', name, '--api', apiWords[api], '--namespace', namespace, '--dest', `${mounted}/${folder}`]
+  const command = [
+    'selcap',
+    'download',
+    name,
+    '--api',
+    apiWords[api],
+    '--namespace',
+    namespace,
+    '--dest',
+    `${mounted}/${folder}`,
+  ]
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -66,7 +82,11 @@ export function pvcPod({ capture, apiVersion, claim, folder, image }: PvcPodInpu
           terminationMessagePath: terminationMessagePath,
           volumeMounts: [{ name: 'claim', mountPath: mounted }],
           resources: { requests: { cpu: '50m', memory: '160Mi' }, limits: { memory: '512Mi' } },
-          securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
         },
       ],
       volumes: [{ name: 'claim', persistentVolumeClaim: { claimName: claim } }],

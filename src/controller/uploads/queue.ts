@@ -1,6 +1,7 @@
-// The queue of uploads: a few captures at a time. In: each turn's upload requests. Out: each file's result, for the status.
-// A capture is uploaded again when a node reports other files, and periodically; failures are retried with back-off. Nothing is
-// persisted: the next leader finds in the status and in the stores which files are there.
+// The queue of uploads: a few captures at a time. In: each turn's upload requests. Out: each file's
+// result, for the status. A capture is uploaded again when a node reports other files, and
+// periodically; failures are retried with back-off. Nothing is persisted: the next leader finds in
+// the status and in the stores which files are there.
 
 import type { UploadResults } from '../../api/reconciliation.ts'
 import { doubledMs } from '../../model/backoff.ts'
@@ -66,12 +67,19 @@ export class UploadQueue {
   /** No upload is running, and the last run left nothing to do. */
   isComplete(request: UploadRequest): boolean {
     const kept = this.#kept.get(request.capture.uid)
-    return kept !== undefined && !kept.isBusy && !kept.isWaiting && kept.failed === 0 && kept.fingerprint === fingerprintOf(request)
+    return (
+      kept !== undefined &&
+      !kept.isBusy &&
+      !kept.isWaiting &&
+      kept.failed === 0 &&
+      kept.fingerprint === fingerprintOf(request)
+    )
   }
 
   /** Forgets captures of all other uids, except running ones. */
   retain(uids: ReadonlySet<string>): void {
-    for (const [uid, { isBusy }] of this.#kept) if (!uids.has(uid) && !isBusy) this.#kept.delete(uid)
+    for (const [uid, { isBusy }] of this.#kept)
+      if (!uids.has(uid) && !isBusy) this.#kept.delete(uid)
   }
 
   #of(request: UploadRequest): KeptUpload {
@@ -113,7 +121,9 @@ export class UploadQueue {
     const progress = {
       stored: kept.stored,
       onDone: (node: string, upload: UploadStatus, isStored: boolean) => {
-        const others = (kept.done.get(node) ?? []).filter(({ file, output }) => file !== upload.file || output !== upload.output)
+        const others = (kept.done.get(node) ?? []).filter(
+          ({ file, output }) => file !== upload.file || output !== upload.output,
+        )
         kept.done.set(node, [...others, upload].slice(-doneMax))
         this.#count(upload, isStored)
         this.#deps.onChange()
@@ -138,7 +148,8 @@ export class UploadQueue {
     const soonMs = isAllSeen ? never : kept.isWaiting ? waitMs : pollIntervalMs
     kept.nextAtMs = nowMs + (kept.failed === 0 ? soonMs : doubledMs(kept.failed, retryDelayMs))
     const { namespace, name } = request.capture
-    for (const [node, reason] of failures) this.#deps.log.warn({ namespace, name, node, reason }, 'not uploaded')
+    for (const [node, reason] of failures)
+      this.#deps.log.warn({ namespace, name, node, reason }, 'not uploaded')
     this.#deps.onChange()
   }
 

@@ -1,4 +1,5 @@
-// An upload request: the files of one capture that are to be stored, as data made anew in each turn; and the names of the stored files.
+// An upload request: the files of one capture that are to be stored, as data made anew in each
+// turn; and the names of the stored files.
 import type { AgentAddress } from '../../agentapi/client/agents.ts'
 import type { CaptureRef } from '../../model/captureRef.ts'
 import type { Output } from '../../model/output.ts'
@@ -25,12 +26,25 @@ export type UploadRequest = {
 export function fingerprintOf({ generation, nodes }: UploadRequest): string {
   return JSON.stringify([
     generation,
-    nodes.map(({ node, place, fileNames, isFinished, only }) => [node, place.port, fileNames, isFinished, only]),
+    nodes.map(({ node, place, fileNames, isFinished, only }) => [
+      node,
+      place.port,
+      fileNames,
+      isFinished,
+      only,
+    ]),
   ])
 }
 
-/** File names are unique on a node for one capture. A capture of the same name may be created again, so its creation time is included. */
-export function keyOf(request: UploadRequest, { node, only }: Pick<NodeUpload, 'node' | 'only'>, file: string): string {
+/**
+ * File names are unique on a node for one capture. A capture of the same name may be created again,
+ * so its creation time is included.
+ */
+export function keyOf(
+  request: UploadRequest,
+  { node, only }: Pick<NodeUpload, 'node' | 'only'>,
+  file: string,
+): string {
   return only ? file : [folderOf(request), node, file].join('/') // an artifact's name includes the capture and node
 }
 

@@ -1,4 +1,5 @@
-// What an upload run needs and what it reports as it goes: types only, shared by the worker and the PVC upload.
+// What an upload run needs and what it reports as it goes: types only, shared by the worker and the
+// PVC upload.
 import type { Agents } from '../../agentapi/client/agents.ts'
 import type { Kube } from '../../kube/request.ts'
 import type { UploadStatus } from '../../model/status.ts'
@@ -13,7 +14,10 @@ export type UploadDeps = {
   readonly claimImage?: string | undefined // image of the pods that write into PVCs; missing: PVC uploads are refused
 }
 
-/** Progress of one capture's uploads in this process. `stored`: version tags of files that the output was verified to hold. */
+/**
+ * Progress of one capture's uploads in this process. `stored`: version tags of files that the
+ * output was verified to hold.
+ */
 export type UploadProgress = {
   readonly stored: Set<string>
   readonly onDone: (node: string, upload: UploadStatus, isStored: boolean) => void

@@ -1,9 +1,17 @@
-// One run of a capture's upload: lists each node's files, stores those that are complete and missing, and, when the capture is over on a
-// node and its spec asks for it, deletes the node's files that were stored and verified. In: an upload request, the progress so far.
-// Out: each file's result through the progress. A failure is reported, and the other files continue.
+// One run of a capture's upload: lists each node's files, stores those that are complete and
+// missing, and, when the capture is over on a node and its spec asks for it, deletes the node's
+// files that were stored and verified. In: an upload request, the progress so far. Out: each file's
+// result through the progress. A failure is reported, and the other files continue.
 
 import type { Agents } from '../../agentapi/client/agents.ts'
-import { digestOf, type FilePresence, listFiles, openFile, removeArtifact, removeFiles } from '../../agentapi/client/files.ts'
+import {
+  digestOf,
+  type FilePresence,
+  listFiles,
+  openFile,
+  removeArtifact,
+  removeFiles,
+} from '../../agentapi/client/files.ts'
 import { capturePath } from '../../agentapi/paths.ts'
 import type { CaptureFile } from '../../agentapi/types.ts'
 import { ExpectedError } from '../../model/errors.ts'
@@ -30,18 +38,23 @@ export async function runUpload(
       continue
     }
     try {
-      for (const node of request.nodes) await sendNode({ ...deps, request, progress, target, store: opened.store, signal }, node)
+      for (const node of request.nodes)
+        await sendNode({ ...deps, request, progress, target, store: opened.store, signal }, node)
     } finally {
       opened.store.close()
     }
   }
   const outcome = await runPvcUpload(deps, request, progress, signal)
   if (!request.output.isCleanedUp || outcome === 'waits') return outcome
-  for (const node of request.nodes) if (node.isFinished && !signal.aborted) await cleanUp(deps, request, progress, node)
+  for (const node of request.nodes)
+    if (node.isFinished && !signal.aborted) await cleanUp(deps, request, progress, node)
   return outcome
 }
 
-/** Nothing is to be uploaded yet: a missing Secret is reported now, other errors of a Secret when it is used. */
+/**
+ * Nothing is to be uploaded yet: a missing Secret is reported now, other errors of a Secret when it
+ * is used.
+ */
 async function findSecrets(
   { kube }: UploadDeps,
   { capture, output }: UploadRequest,
@@ -70,7 +83,11 @@ async function open(
   { request: { capture }, progress, target, signal }: StoreOpening,
 ): Promise<{ readonly ok: true; readonly store: Store } | StoreFailure> {
   try {
-    return await openStore(target, await readSecret(kube, capture.namespace, target.secretName, signal), policy())
+    return await openStore(
+      target,
+      await readSecret(kube, capture.namespace, target.secretName, signal),
+      policy(),
+    )
   } catch (error) {
     if (error instanceof SecretNotFound) progress.onMissingSecret(target.secretName)
     return { ok: false, isFinal: false, reason: (error as Error).message }
@@ -83,16 +100,25 @@ async function sendNode(sending: FileUpload, node: NodeUpload): Promise<void> {
   try {
     const { files } = await listFiles(agents, node.place, path)
     const missing = (node.only ?? []).filter(
-      name => !files.some(file => file.name === name) && !progress.stored.has(versionTagOf(node.node, name, removed)),
+      name =>
+        !files.some(file => file.name === name) &&
+        !progress.stored.has(versionTagOf(node.node, name, removed)),
     )
     if (missing.length > 0)
-      progress.onFailure(node.node, `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`)
+      progress.onFailure(
+        node.node,
+        `Cannot upload ${missing.join(', ')} of node "${node.node}": its agent has no such file`,
+      )
     for (const file of files) {
       if (signal.aborted) return
-      if (isWanted(node, file.name) && !file.isActive && file.bytes > 0) await sendFile(sending, node, { place: node.place, path, file })
+      if (isWanted(node, file.name) && !file.isActive && file.bytes > 0)
+        await sendFile(sending, node, { place: node.place, path, file })
     }
   } catch (error) {
-    progress.onFailure(node.node, `Cannot have the files of node "${node.node}": ${(error as Error).message}`)
+    progress.onFailure(
+      node.node,
+      `Cannot have the files of node "${node.node}": ${(error as Error).message}`,
+    )
   }
 }
 
@@ -106,37 +132,80 @@ async function sendFile(
   const output = outputFields[target.kind]
   const tag = versionTagOf(node, file, etag, output)
   if (progress.stored.has(tag)) return
-  const isKnown = known.some(each => each.file === file && each.output === output && each.bytes === bytes && each.uploaded !== undefined)
+  const isKnown = known.some(
+    each =>
+      each.file === file &&
+      each.output === output &&
+      each.bytes === bytes &&
+      each.uploaded !== undefined,
+  )
   if (isKnown && !request.output.isCleanedUp) return // files to be cleaned up are verified once more by this process
   const result = await digestOf(agents, presence, signal).then(
-    sha256 => store.put(keyOf(request, nodeUpload, file), sourceOf(agents, presence, { bytes, sha256 }), signal),
-    (error: Error): StoreFailure => ({ ok: false, isFinal: false, reason: `Cannot read "${file}" of node "${node}": ${error.message}` }),
+    sha256 =>
+      store.put(
+        keyOf(request, nodeUpload, file),
+        sourceOf(agents, presence, { bytes, sha256 }),
+        signal,
+      ),
+    (error: Error): StoreFailure => ({
+      ok: false,
+      isFinal: false,
+      reason: `Cannot read "${file}" of node "${node}": ${error.message}`,
+    }),
   )
   if (signal.aborted) return
   if (result.ok) progress.stored.add(tag)
   else progress.onFailure(node, result.reason)
-  progress.onDone(node, { file, output, ...reportFailure(result), at: new Date(nowMs()).toISOString() }, result.ok)
+  progress.onDone(
+    node,
+    { file, output, ...reportFailure(result), at: new Date(nowMs()).toISOString() },
+    result.ok,
+  )
 }
 
-function reportFailure(result: StoredFile | StoreFailure): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
-  return result.ok ? { bytes: result.bytes, sha256: result.sha256, uploaded: result.url } : { error: result.reason }
+function reportFailure(
+  result: StoredFile | StoreFailure,
+): Pick<UploadStatus, 'bytes' | 'sha256' | 'uploaded' | 'error'> {
+  return result.ok
+    ? { bytes: result.bytes, sha256: result.sha256, uploaded: result.url }
+    : { error: result.reason }
 }
 
-function sourceOf(agents: Agents, presence: FilePresence, known: Required<Pick<FileSource, 'bytes' | 'sha256'>>): FileSource {
-  return { ...known, read: (fromByte, signal) => (fromByte >= known.bytes ? noFiles() : openFile(agents, presence, signal, fromByte)) }
+function sourceOf(
+  agents: Agents,
+  presence: FilePresence,
+  known: Required<Pick<FileSource, 'bytes' | 'sha256'>>,
+): FileSource {
+  return {
+    ...known,
+    read: (fromByte, signal) =>
+      fromByte >= known.bytes ? noFiles() : openFile(agents, presence, signal, fromByte),
+  }
 }
 
 async function* noFiles(): AsyncGenerator<Uint8Array> {}
 
-/** Deletes a node's files only if every current file is stored in every output in its current version. */
-async function cleanUp({ agents }: UploadDeps, request: UploadRequest, progress: UploadProgress, nodeUpload: NodeUpload): Promise<void> {
+/**
+ * Deletes a node's files only if every current file is stored in every output in its current
+ * version.
+ */
+async function cleanUp(
+  { agents }: UploadDeps,
+  request: UploadRequest,
+  progress: UploadProgress,
+  nodeUpload: NodeUpload,
+): Promise<void> {
   const { node, place } = nodeUpload
   const path = capturePath(request.capture, 'files')
   const { stores, claim } = request.output
-  const outputs = [...stores.map(({ kind }) => outputFields[kind]), ...(claim === undefined ? [] : [claimField])]
+  const outputs = [
+    ...stores.map(({ kind }) => outputFields[kind]),
+    ...(claim === undefined ? [] : [claimField]),
+  ]
   try {
     const { files, others } = await listFiles(agents, place, path)
-    const isStored = (file: CaptureFile) => outputs.every(output => progress.stored.has(versionTagOf(node, file.name, file.etag, output)))
+    const isStored = (file: CaptureFile) =>
+      outputs.every(output => progress.stored.has(versionTagOf(node, file.name, file.etag, output)))
     if (
       files.length === 0 ||
       others > 0 ||
@@ -144,7 +213,9 @@ async function cleanUp({ agents }: UploadDeps, request: UploadRequest, progress:
       !files.every(file => file.bytes === 0 || !isWanted(nodeUpload, file.name) || isStored(file))
     )
       return
-    for (const file of nodeUpload.only ? files.filter(file => isWanted(nodeUpload, file.name)) : []) {
+    for (const file of nodeUpload.only
+      ? files.filter(file => isWanted(nodeUpload, file.name))
+      : []) {
       const code = await removeArtifact(agents, { place, path, file })
       if (code !== 204) throw new ExpectedError(`the agent answered ${code}`)
       progress.stored.add(versionTagOf(node, file.name, removed))
@@ -152,7 +223,10 @@ async function cleanUp({ agents }: UploadDeps, request: UploadRequest, progress:
     const code = nodeUpload.only ? 204 : await removeFiles(agents, place, path)
     if (code !== 204 && code !== 409) throw new ExpectedError(`the agent answered ${code}`) // 409: the node captures again
   } catch (error) {
-    progress.onFailure(node, `Cannot remove the files of node "${node}": ${(error as Error).message}`)
+    progress.onFailure(
+      node,
+      `Cannot remove the files of node "${node}": ${(error as Error).message}`,
+    )
   }
 }
 

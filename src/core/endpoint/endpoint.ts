@@ -1,5 +1,6 @@
-// Converts WorkloadEndpoint documents, pods and host interfaces to endpoints, by Calico's rules. Pure. In: a document and the world.
-// Out: an endpoint; undefined for a pod that has no node or no address yet.
+// Converts WorkloadEndpoint documents, pods and host interfaces to endpoints, by Calico's rules.
+// Pure. In: a document and the world. Out: an endpoint; undefined for a pod that has no node or no
+// address yet.
 import type { Endpoint } from '../../model/endpoint.ts'
 import type { Pod } from '../../model/pod.ts'
 import { annotations as wellKnown } from '../../model/wellKnown.ts'
@@ -18,7 +19,8 @@ export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Endpoint
     name,
     uid: metadata.uid ?? metadata.name,
     node: spec.node ?? world.node,
-    interfaceName: spec.interfaceName ?? hostInterfaceName(namespace, name, world.settings.interfacePrefix),
+    interfaceName:
+      spec.interfaceName ?? hostInterfaceName(namespace, name, world.settings.interfacePrefix),
     addresses: (spec.ipNetworks ?? []).map(withoutLength),
     labels: effectiveLabels({
       own: metadata.labels ?? {},
@@ -32,7 +34,10 @@ export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Endpoint
   }
 }
 
-/** undefined: the pod has no node or no address yet. A host-networked pod becomes an endpoint that never matches. */
+/**
+ * undefined: the pod has no node or no address yet. A host-networked pod becomes an endpoint that
+ * never matches.
+ */
 export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | undefined {
   const { metadata, spec } = pod
   const { namespace, name, uid } = metadata
@@ -61,15 +66,34 @@ export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | unde
 }
 
 /** One of the node's own interfaces. It has no namespace, so only captures of the host match it. */
-export function hostEndpoint(name: string, { node, nodeLabels }: Pick<World, 'node' | 'nodeLabels'>): Endpoint {
+export function hostEndpoint(
+  name: string,
+  { node, nodeLabels }: Pick<World, 'node' | 'nodeLabels'>,
+): Endpoint {
   const labels = new Map(Object.entries(nodeLabels))
-  return { namespace: '', name, uid: name, node, interfaceName: name, addresses: [], labels, live: true, hostNetwork: false }
+  return {
+    namespace: '',
+    name,
+    uid: name,
+    node,
+    interfaceName: name,
+    addresses: [],
+    labels,
+    live: true,
+    hostNetwork: false,
+  }
 }
 
-// A terminating pod keeps its endpoint until the network plugin reports that its address was released.
+// A terminating pod keeps its endpoint until the network plugin reports that its address was
+// released.
 function isFinished({ metadata, status }: Pod): boolean {
-  const isReleased = [wellKnown.podIp, wellKnown.awsPodIps].some(name => metadata.annotations?.[name] === '')
-  return (metadata.deletionTimestamp !== undefined && isReleased) || ['Failed', 'Succeeded', 'Completed'].includes(status?.phase ?? '')
+  const isReleased = [wellKnown.podIp, wellKnown.awsPodIps].some(
+    name => metadata.annotations?.[name] === '',
+  )
+  return (
+    (metadata.deletionTimestamp !== undefined && isReleased) ||
+    ['Failed', 'Succeeded', 'Completed'].includes(status?.phase ?? '')
+  )
 }
 
 function addressesOf({ metadata, status }: Pod): string[] {
@@ -81,11 +105,17 @@ function addressesOf({ metadata, status }: Pod): string[] {
     annotation(wellKnown.podIp),
     annotation(wellKnown.awsPodIps),
   ]
-  const filled = sources.map(source => source.map(text => withoutLength(text.trim())).filter(text => text !== ''))
+  const filled = sources.map(source =>
+    source.map(text => withoutLength(text.trim())).filter(text => text !== ''),
+  )
   return filled.find(source => source.length > 0) ?? []
 }
 
-function inheritance(namespace: string, serviceAccount: string | undefined, { namespaceLabels, serviceAccountLabels }: EndpointContext) {
+function inheritance(
+  namespace: string,
+  serviceAccount: string | undefined,
+  { namespaceLabels, serviceAccountLabels }: EndpointContext,
+) {
   return {
     namespaceLabels: namespaceLabels.get(namespace),
     serviceAccountLabels: serviceAccountLabels.get(`${namespace}/${serviceAccount}`),

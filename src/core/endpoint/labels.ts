@@ -1,6 +1,7 @@
-// The labels a selector sees: an endpoint's own, those of the system, and those inherited from its namespace (`pcns.`) and its service
-// account (`pcsa.`). Pure. In: the sources. Out: one map. Own labels override inherited ones, and the system's override own ones, so that
-// a pod cannot claim another namespace or service account.
+// The labels a selector sees: an endpoint's own, those of the system, and those inherited from its
+// namespace (`pcns.`) and its service account (`pcsa.`). Pure. In: the sources. Out: one map. Own
+// labels override inherited ones, and the system's override own ones, so that a pod cannot claim
+// another namespace or service account.
 import type { Labels } from '../../model/labels.ts'
 import { endpointLabels } from '../../model/wellKnown.ts'
 
@@ -27,7 +28,14 @@ export function effectiveLabels(sources: LabelSources): ReadonlyMap<string, stri
   ])
 }
 
-function inherited(prefix: string, name: string | undefined, labels: Labels = {}): (readonly [string, string])[] {
+function inherited(
+  prefix: string,
+  name: string | undefined,
+  labels: Labels = {},
+): (readonly [string, string])[] {
   if (!name) return []
-  return [...Object.entries(labels).map(([label, value]) => [prefix + label, value] as const), [`${prefix}${endpointLabels.name}`, name]]
+  return [
+    ...Object.entries(labels).map(([label, value]) => [prefix + label, value] as const),
+    [`${prefix}${endpointLabels.name}`, name],
+  ]
 }

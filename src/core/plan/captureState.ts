@@ -1,5 +1,6 @@
-// The state of an accepted capture in one turn, and the views of it that other stages need. Pure. In: the results of match and schedule.
-// Out: desired taps, disk use, the capture's decision, halts that no longer hold.
+// The state of an accepted capture in one turn, and the views of it that other stages need. Pure.
+// In: the results of match and schedule. Out: desired taps, disk use, the capture's decision, halts
+// that no longer hold.
 
 import type { ActualCapture, Halt } from '../../model/actualState.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
@@ -25,7 +26,11 @@ export function wantsTaps({ window }: CaptureState): boolean {
 /** In the order of the captures, then of endpoint names. */
 export function desiredTapsOf(captureStates: readonly CaptureState[]): DesiredTap[] {
   return captureStates.flatMap(({ intent, matches, phase, window }) =>
-    window ? matches.matched.map(endpoint => desiredTapFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' })) : [],
+    window
+      ? matches.matched.map(endpoint =>
+          desiredTapFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' }),
+        )
+      : [],
   )
 }
 
@@ -59,20 +64,46 @@ export function diskUserOf(captureState: CaptureState, openTaps: number): DiskUs
 /** Open taps by capture key. */
 export function countOpen(taps: ReadonlyMap<string, ActualTap>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>()
-  for (const { spec, state } of taps.values()) if (state === 'open') counts.set(spec.captureKey, (counts.get(spec.captureKey) ?? 0) + 1)
+  for (const { spec, state } of taps.values())
+    if (state === 'open') counts.set(spec.captureKey, (counts.get(spec.captureKey) ?? 0) + 1)
   return counts
 }
 
 export function withHalt(captureState: CaptureState, halt: Halt | undefined): CaptureState {
-  return halt && wantsTaps(captureState) ? { ...captureState, phase: { kind: 'Halted', halt }, window: undefined } : captureState
+  return halt && wantsTaps(captureState)
+    ? { ...captureState, phase: { kind: 'Halted', halt }, window: undefined }
+    : captureState
 }
 
 export function captureDecisionOf({ intent, matches, phase }: CaptureState): CaptureDecision {
   const { key, capture, generation, notes } = intent
-  return { key, capture, generation, filter: filterOf(intent), notes, phase, matches, refused: new Map() }
+  return {
+    key,
+    capture,
+    generation,
+    filter: filterOf(intent),
+    notes,
+    phase,
+    matches,
+    refused: new Map(),
+  }
 }
 
-export function rejectedDecisionOf({ key, capture, generation, message }: Rejection): CaptureDecision {
+export function rejectedDecisionOf({
+  key,
+  capture,
+  generation,
+  message,
+}: Rejection): CaptureDecision {
   const matches: MatchCounts = { matched: [], inNamespace: 0, elsewhere: 0, hostNetwork: 0 }
-  return { key, capture, generation, filter: { filter: '' }, notes: [], phase: { kind: 'Rejected', message }, matches, refused: new Map() }
+  return {
+    key,
+    capture,
+    generation,
+    filter: { filter: '' },
+    notes: [],
+    phase: { kind: 'Rejected', message },
+    matches,
+    refused: new Map(),
+  }
 }

@@ -1,7 +1,7 @@
-// Why an open tap that is not desired closes, and which captures' files are removed. Pure. In: actual taps, decisions, endpoints.
-// Out: close reasons; taps that stay open while the world has not synced; captures without a resource.
-// Until the world has synced, a missing object closes no tap and removes no files. A written change does: a window that ended,
-// a limit, an edited capture.
+// Why an open tap that is not desired closes, and which captures' files are removed. Pure. In:
+// actual taps, decisions, endpoints. Out: close reasons; taps that stay open while the world has
+// not synced; captures without a resource. Until the world has synced, a missing object closes no
+// tap and removes no files. A written change does: a window that ended, a limit, an edited capture.
 
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { CloseReason } from '../../model/codes.ts'
@@ -17,7 +17,10 @@ export type Lookups = {
   readonly endpointOf: (namespace: string, name: string) => Endpoint | undefined
 }
 
-export function closeReasonOf({ spec }: ActualTap, { decisionOf, endpointOf }: Lookups): CloseReason {
+export function closeReasonOf(
+  { spec }: ActualTap,
+  { decisionOf, endpointOf }: Lookups,
+): CloseReason {
   const decision = decisionOf(spec.captureKey)
   const { namespace, name } = spec.endpoint
   if (!decision || decision.capture.uid !== spec.capture.uid) return 'deleted'
@@ -26,7 +29,9 @@ export function closeReasonOf({ spec }: ActualTap, { decisionOf, endpointOf }: L
     case 'Held':
       return 'changed'
     case 'Scheduled':
-      return decision.phase.isPreparing ? unmatchedReasonOf(decision, endpointOf(namespace, name), name) : 'window'
+      return decision.phase.isPreparing
+        ? unmatchedReasonOf(decision, endpointOf(namespace, name), name)
+        : 'window'
     case 'Finished':
       return decision.phase.cause
     case 'Halted':
@@ -36,14 +41,25 @@ export function closeReasonOf({ spec }: ActualTap, { decisionOf, endpointOf }: L
   }
 }
 
-function unmatchedReasonOf({ refused }: CaptureDecision, endpoint: Endpoint | undefined, name: string): CloseReason {
+function unmatchedReasonOf(
+  { refused }: CaptureDecision,
+  endpoint: Endpoint | undefined,
+  name: string,
+): CloseReason {
   if (refused.has(name)) return refused.get(name)?.reason.startsWith('Disk') ? 'disk' : 'budget'
   return endpoint?.live ? 'unmatched' : 'finished'
 }
 
-const absenceReasons: ReadonlySet<CloseReason> = new Set<CloseReason>(['deleted', 'unmatched', 'finished'])
+const absenceReasons: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'deleted',
+  'unmatched',
+  'finished',
+])
 
-/** Open taps that stay while the world has not synced, because only a missing object is a reason to close them. */
+/**
+ * Open taps that stay while the world has not synced, because only a missing object is a reason to
+ * close them.
+ */
 export function keptWhileUnsynced(
   taps: ReadonlyMap<string, ActualTap>,
   desiredTaps: readonly DesiredTap[],
@@ -58,7 +74,10 @@ export function keptWhileUnsynced(
 }
 
 /** Captures on this node whose resource is gone or has another uid. */
-export function orphanedCaptures(captures: ReadonlyMap<string, ActualCapture>, decisionOf: Lookups['decisionOf']): RemoveCapture[] {
+export function orphanedCaptures(
+  captures: ReadonlyMap<string, ActualCapture>,
+  decisionOf: Lookups['decisionOf'],
+): RemoveCapture[] {
   return [...captures.values()]
     .filter(({ key, uid }) => decisionOf(key)?.capture.uid !== uid)
     .map(({ key, uid }): RemoveCapture => ({ kind: 'forget', captureKey: key, uid }))

@@ -1,5 +1,6 @@
-// A desired tap, before budgets are applied. Pure. In: a capture that needs taps and an endpoint it matched. Out: the tap's spec without
-// a ring. Desired taps are ordered by the age of their captures: budgets refuse from the end, so the newest capture is refused first.
+// A desired tap, before budgets are applied. Pure. In: a capture that needs taps and an endpoint it
+// matched. Out: the tap's spec without a ring. Desired taps are ordered by the age of their
+// captures: budgets refuse from the end, so the newest capture is refused first.
 import type { Intent } from '../../model/capture.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import { filterOf, type TapSpec, tapId } from '../../model/tap.ts'

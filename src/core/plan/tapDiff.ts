@@ -1,5 +1,6 @@
-// Compares an open tap with the desired one: it stays, is adjusted, or is closed and reopened. Pure.
-// In: two specs of one id. Out: the reason to reopen, if any; whether they differ in what can be adjusted.
+// Compares an open tap with the desired one: it stays, is adjusted, or is closed and reopened.
+// Pure. In: two specs of one id. Out: the reason to reopen, if any; whether they differ in what can
+// be adjusted.
 import type { CloseReason } from '../../model/codes.ts'
 import type { TapSpec } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
@@ -7,13 +8,17 @@ import type { TapWindow } from '../../model/tapWindow.ts'
 /** undefined: it may stay open. */
 export function reasonToReopen(actual: TapSpec, desired: TapSpec): CloseReason | undefined {
   if (actual.capture.uid !== desired.capture.uid) return 'deleted' // a new resource has the old name
-  if (actual.endpoint.uid !== desired.endpoint.uid || whereOf(actual) !== whereOf(desired)) return 'replaced'
+  if (actual.endpoint.uid !== desired.endpoint.uid || whereOf(actual) !== whereOf(desired))
+    return 'replaced'
   if (whatOf(actual) !== whatOf(desired)) return 'changed'
   if (isAnother(actual.window, desired.window)) return 'window'
   return actual.ringBytes === desired.ringBytes ? undefined : 'resized'
 }
 
-/** Whether they differ in what an open tap can change: rotation, limits, window, and addresses if the interface is known by name. */
+/**
+ * Whether they differ in what an open tap can change: rotation, limits, window, and addresses if
+ * the interface is known by name.
+ */
 export function isAdjusted(actual: TapSpec, desired: TapSpec): boolean {
   return adjustableOf(actual) !== adjustableOf(desired)
 }
@@ -23,7 +28,14 @@ function whereOf({ interfaceName, endpoint }: TapSpec): string {
   return interfaceName ?? endpoint.addresses.join(' ')
 }
 
-function whatOf({ filter, filterInstructionsMax, snapLength, payload, format, vantage }: TapSpec): string {
+function whatOf({
+  filter,
+  filterInstructionsMax,
+  snapLength,
+  payload,
+  format,
+  vantage,
+}: TapSpec): string {
   return JSON.stringify([filter, filterInstructionsMax, snapLength, payload, format, vantage])
 }
 
@@ -43,7 +55,10 @@ function adjustableOf({ rotation, limits, window, endpoint }: TapSpec): string {
   ])
 }
 
-// The ring may still hold the last packets of the window that ended: closing the tap writes them before the next window begins.
+// The ring may still hold the last packets of the window that ended: closing the tap writes them
+// before the next window begins.
 function isAnother(actual: TapWindow, desired: TapWindow): boolean {
-  return actual.untilMs !== undefined && desired.fromMs !== undefined && actual.untilMs <= desired.fromMs
+  return (
+    actual.untilMs !== undefined && desired.fromMs !== undefined && actual.untilMs <= desired.fromMs
+  )
 }

@@ -1,7 +1,8 @@
-// The span of time from which a capture's packets are wanted: drivers compare it with a packet's time. Pure. In: a window, and a time
-// at which it is open. Out: the span around that time, and when to recompute it if its end is not known yet.
-// Recurring windows that touch or overlap form one span. Its end is left out when it lies beyond other starts: windows of an hour that
-// start each minute have no end that could be computed.
+// The span of time from which a capture's packets are wanted: drivers compare it with a packet's
+// time. Pure. In: a window, and a time at which it is open. Out: the span around that time, and
+// when to recompute it if its end is not known yet. Recurring windows that touch or overlap form
+// one span. Its end is left out when it lies beyond other starts: windows of an hour that start
+// each minute have no end that could be computed.
 
 import type { Window } from '../../model/capture.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
@@ -33,7 +34,11 @@ function beginOf({ startMs, schedule }: Recurring, lastMs: number, atMs: number)
   return startMs
 }
 
-function endOf({ endMs, schedule }: Recurring, lastMs: number, atMs: number): { readonly untilMs: number; readonly wakeAtMs: number } {
+function endOf(
+  { endMs, schedule }: Recurring,
+  lastMs: number,
+  atMs: number,
+): { readonly untilMs: number; readonly wakeAtMs: number } {
   for (let fromMs = lastMs; ; ) {
     const untilMs = fromMs + schedule.durationMs
     if (untilMs >= endMs) return { untilMs: endMs, wakeAtMs: never }
@@ -45,5 +50,8 @@ function endOf({ endMs, schedule }: Recurring, lastMs: number, atMs: number): { 
 }
 
 function spanOf(fromMs: number, untilMs: number): TapWindow {
-  return { ...(Number.isFinite(fromMs) && { fromMs }), ...(Number.isFinite(untilMs) && { untilMs }) }
+  return {
+    ...(Number.isFinite(fromMs) && { fromMs }),
+    ...(Number.isFinite(untilMs) && { untilMs }),
+  }
 }

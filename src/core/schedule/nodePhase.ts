@@ -1,6 +1,7 @@
-// The phase of a capture on a node that may have to wait for a pass: where the number of nodes is limited, the controller counts them
-// first. Pure. In: an intent, the node, its actual capture, the time. Out: the phase, and when it changes.
-// A finished capture stays finished even if it is not admitted.
+// The phase of a capture on a node that may have to wait for a pass: where the number of nodes is
+// limited, the controller counts them first. Pure. In: an intent, the node, its actual capture, the
+// time. Out: the phase, and when it changes. A finished capture stays finished even if it is not
+// admitted.
 
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { Intent } from '../../model/capture.ts'

@@ -1,6 +1,8 @@
-// The starts of a recurring window: the last one up to a time, and the next one after it. Pure. In: a cron expression and a time zone.
-// Out: instants. cron-parser walks the wall clock as if it were UTC, and timeZone.ts converts wall-clock times to instants: the package's
-// own walk across a clock change contradicts itself. The work is one step of cron, and an hour of steps on days with a clock change.
+// The starts of a recurring window: the last one up to a time, and the next one after it. Pure. In:
+// a cron expression and a time zone. Out: instants. cron-parser walks the wall clock as if it were
+// UTC, and timeZone.ts converts wall-clock times to instants: the package's own walk across a clock
+// change contradicts itself. The work is one step of cron, and an hour of steps on days with a
+// clock change.
 import { type CronExpression, CronExpressionParser } from 'cron-parser'
 import { IANAZone } from 'luxon'
 import { instantsOf, offsetsNear, offsetsNearWall } from './timeZone.ts'
@@ -45,7 +47,8 @@ function runsEveryHour(walk: CronExpression): boolean {
   return walk.fields.hour.values.length === 24
 }
 
-// An expression that parses may name no day at all (30 February): the package then throws, which means that there is no start.
+// An expression that parses may name no day at all (30 February): the package then throws, which
+// means that there is no start.
 function stepOf(step: () => { getTime(): number }): number | undefined {
   try {
     return step().getTime()

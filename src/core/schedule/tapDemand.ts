@@ -1,5 +1,6 @@
-// Whether a capture needs taps now, and for which packets: in its window and shortly before. Pure. In: its window, its phase, the time.
-// Out: the span its packets come from, and when the answer changes.
+// Whether a capture needs taps now, and for which packets: in its window and shortly before. Pure.
+// In: its window, its phase, the time. Out: the span its packets come from, and when the answer
+// changes.
 import type { Window } from '../../model/capture.ts'
 import type { Phase } from '../../model/decision.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
@@ -12,5 +13,7 @@ export type TapDemand = { readonly window: TapWindow | undefined; readonly wakeA
 export function tapDemandAt(window: Window, phase: Phase, nowMs: number): TapDemand {
   if (phase.kind === 'Open') return spanAt(window, nowMs)
   if (phase.kind !== 'Scheduled') return { window: undefined, wakeAtMs: Number.POSITIVE_INFINITY }
-  return phase.isPreparing ? spanAt(window, phase.opensAtMs) : { window: undefined, wakeAtMs: phase.opensAtMs - leadMs }
+  return phase.isPreparing
+    ? spanAt(window, phase.opensAtMs)
+    : { window: undefined, wakeAtMs: phase.opensAtMs - leadMs }
 }

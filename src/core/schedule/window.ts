@@ -1,6 +1,7 @@
-// Whether a time is before, within or after a capture's window, and when that changes. Pure. In: a window and the time. A window is
-// [start, end). Recurring windows are cut to it, and where they overlap they are one. No earlier state is used, so a clock that was set
-// gets the answer of its new time.
+// Whether a time is before, within or after a capture's window, and when that changes. Pure. In: a
+// window and the time. A window is [start, end). Recurring windows are cut to it, and where they
+// overlap they are one. No earlier state is used, so a clock that was set gets the answer of its
+// new time.
 
 import type { Window } from '../../model/capture.ts'
 import { never } from '../../model/time.ts'
@@ -23,9 +24,12 @@ function recurringAt({ startMs, endMs, schedule }: Required<Window>, nowMs: numb
   const lastMs = previousStart(schedule, atMs)
   const untilMs = lastMs === undefined ? -never : Math.min(lastMs + schedule.durationMs, endMs)
   if (nowMs >= endMs) return { kind: 'after', closedAtMs: closedAt(untilMs, startMs) }
-  if (atMs < untilMs) return nowMs < startMs ? { kind: 'before', opensAtMs: startMs } : { kind: 'open', untilMs }
+  if (atMs < untilMs)
+    return nowMs < startMs ? { kind: 'before', opensAtMs: startMs } : { kind: 'open', untilMs }
   const nextMs = nextStart(schedule, atMs) ?? never
-  return nextMs < endMs ? { kind: 'before', opensAtMs: nextMs } : { kind: 'after', closedAtMs: closedAt(untilMs, startMs) }
+  return nextMs < endMs
+    ? { kind: 'before', opensAtMs: nextMs }
+    : { kind: 'after', closedAtMs: closedAt(untilMs, startMs) }
 }
 
 function closedAt(untilMs: number, startMs: number): number {

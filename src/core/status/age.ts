@@ -1,4 +1,5 @@
-// Formats a span of time as kubectl prints ages: two units while the first is small, one unit when it is large. Pure.
+// Formats a span of time as kubectl prints ages: two units while the first is small, one unit when
+// it is large. Pure.
 
 const units = { s: 1, m: 60, h: 3_600, d: 86_400, y: 31_536_000 } as const
 type AgeUnit = keyof typeof units

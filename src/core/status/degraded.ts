@@ -1,14 +1,19 @@
-// The problems of a capture on this node, each a reason of the Degraded condition. Pure. In: the capture's decision and its rows.
-// Out: problems, the gravest kind first. A rejection is not among them: it is the capture's Error.
+// The problems of a capture on this node, each a reason of the Degraded condition. Pure. In: the
+// capture's decision and its rows. Out: problems, the gravest kind first. A rejection is not among
+// them: it is the capture's Error.
 import type { ActualEndpoint } from '../../model/actualState.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
 import { type CountedText, joinTexts, packetsText, plainText } from './counters.ts'
 import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 
-export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly EndpointRow[]): Problem[] {
+export function problemsOf(
+  { decision, actual }: HeldEndpoint,
+  rows: readonly EndpointRow[],
+): Problem[] {
   const { phase, refused } = decision
-  const halted: Problem[] = phase.kind === 'Halted' ? [{ reason: phase.halt.reason, message: phase.halt.message }] : []
+  const halted: Problem[] =
+    phase.kind === 'Halted' ? [{ reason: phase.halt.reason, message: phase.halt.message }] : []
   const refusals = [...Map.groupBy(refused.values(), ({ reason }) => reason)].map(([reason, all]) =>
     problemOf(
       reason,
@@ -16,11 +21,16 @@ export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly En
     ),
   )
   const failed = rows.filter(({ tap }) => tap?.state === 'failed')
-  const lost = [...rows.filter(isCutOff), ...failed.filter(({ actual: row }) => row?.startedAtMs !== undefined)]
+  const lost = [
+    ...rows.filter(isCutOff),
+    ...failed.filter(({ actual: row }) => row?.startedAtMs !== undefined),
+  ]
   const never = failed.filter(row => !lost.includes(row))
   // Packets refused after a limit are not a failure to write.
   const unwritten = actual?.limitHit ? 0 : total(rows, 'refused')
-  const unwritable = rows.filter(row => row.isLive && row.tap?.message !== undefined && !isCutOff(row))
+  const unwritable = rows.filter(
+    row => row.isLive && row.tap?.message !== undefined && !isCutOff(row),
+  )
   return [
     ...halted,
     ...refusals,
@@ -33,8 +43,14 @@ export function problemsOf({ decision, actual }: HeldEndpoint, rows: readonly En
       ...counted(unwritten, 'received but not written'),
       ...unwritable.map(({ name, tap }) => plainText(`${name}: ${tap?.message}`)),
     ]),
-    problemOf('DroppedPackets', counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full')),
-    problemOf('TruncatedPackets', counted(total(rows, 'truncated'), 'cut to the size of a ring block')),
+    problemOf(
+      'DroppedPackets',
+      counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full'),
+    ),
+    problemOf(
+      'TruncatedPackets',
+      counted(total(rows, 'truncated'), 'cut to the size of a ring block'),
+    ),
   ].filter(({ message }) => message !== '')
 }
 
@@ -52,7 +68,10 @@ function cutOffMessage({ name, tap, actual }: EndpointRow): CountedText {
 function problemOf(reason: ProblemReason, messages: readonly CountedText[], shownMax = 3): Problem {
   const shown = messages.slice(0, shownMax)
   const rest = messages.length - shown.length
-  const { text: message, wording } = joinTexts([...shown, ...(rest > 0 ? [plainText(`and ${rest} more`)] : [])])
+  const { text: message, wording } = joinTexts([
+    ...shown,
+    ...(rest > 0 ? [plainText(`and ${rest} more`)] : []),
+  ])
   return { reason, message, ...(wording !== message && { wording }) }
 }
 
@@ -60,6 +79,9 @@ function counted(packets: number, rest: string): CountedText[] {
   return packets > 0 ? [packetsText(packets, rest)] : []
 }
 
-function total(rows: readonly EndpointRow[], name: keyof Pick<ActualEndpoint, 'dropped' | 'refused' | 'truncated'>): number {
+function total(
+  rows: readonly EndpointRow[],
+  name: keyof Pick<ActualEndpoint, 'dropped' | 'refused' | 'truncated'>,
+): number {
   return rows.reduce((sum, { actual }) => sum + (actual?.[name] ?? 0), 0)
 }

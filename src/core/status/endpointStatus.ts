@@ -1,5 +1,6 @@
-// One row for each endpoint of a capture on this node: those that match now, and those that matched before and left files. Pure.
-// In: the capture's decision, its actual state, its taps. Out: rows by pod name, with counts clamped to exact integers.
+// One row for each endpoint of a capture on this node: those that match now, and those that matched
+// before and left files. Pure. In: the capture's decision, its actual state, its taps. Out: rows by
+// pod name, with counts clamped to exact integers.
 
 import type { ActualCapture, ActualEndpoint, Gap } from '../../model/actualState.ts'
 import type { CaptureDecision, Phase } from '../../model/decision.ts'
@@ -29,17 +30,29 @@ export function rowsOf({ decision, actual, taps }: HeldEndpoint): EndpointRow[] 
   const endpoints = new Map(decision.matches.matched.map(endpoint => [endpoint.name, endpoint]))
   const names = [...new Set([...endpoints.keys(), ...(actual?.endpoints.keys() ?? [])])].toSorted()
   return names.map(name => {
-    const row = { name, actual: actual?.endpoints.get(name), endpoint: endpoints.get(name), tap: tapOf(taps, decision, name) }
+    const row = {
+      name,
+      actual: actual?.endpoints.get(name),
+      endpoint: endpoints.get(name),
+      tap: tapOf(taps, decision, name),
+    }
     return { ...row, isLive: row.tap?.state === 'open', status: statusOf(row, decision) }
   })
 }
 
-function tapOf(taps: ReadonlyMap<string, ActualTap>, { key, capture }: CaptureDecision, name: string): ActualTap | undefined {
+function tapOf(
+  taps: ReadonlyMap<string, ActualTap>,
+  { key, capture }: CaptureDecision,
+  name: string,
+): ActualTap | undefined {
   const tap = taps.get(tapId(key, name))
   return tap?.spec.capture.uid === capture.uid ? tap : undefined
 }
 
-function statusOf(row: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>, decision: CaptureDecision): EndpointStatus {
+function statusOf(
+  row: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>,
+  decision: CaptureDecision,
+): EndpointStatus {
   const { name, actual, endpoint, tap } = row
   const interfaceName = actual?.interfaceName ?? endpoint?.interfaceName
   const message = tap?.message ?? decision.refused.get(name)?.message ?? actual?.message

@@ -1,5 +1,6 @@
-// Folds the nodes' elements into the resource's status. Pure. In: elements, the generation they describe, the previous status, the time.
-// Out: a status as the schema describes it. A node without a report leaves status.files, but the totals never decrease.
+// Folds the nodes' elements into the resource's status. Pure. In: elements, the generation they
+// describe, the previous status, the time. Out: a status as the schema describes it. A node without
+// a report leaves status.files, but the totals never decrease.
 
 import type {
   CaptureStateName,
@@ -25,7 +26,14 @@ export type FoldInput = {
   readonly nowMs: number
 }
 
-export function foldStatus({ elements, generation, isAwaited = false, previous, uploads, nowMs }: FoldInput): PacketCaptureStatus {
+export function foldStatus({
+  elements,
+  generation,
+  isAwaited = false,
+  previous,
+  uploads,
+  nowMs,
+}: FoldInput): PacketCaptureStatus {
   const sorted = elements.toSorted((a, b) => compareText(a.node, b.node))
   const listed = onceRejected(sorted.filter(({ isListed }) => isListed))
   const counted = listed.length > 0 ? listed : sorted
@@ -36,7 +44,10 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
   const before = new Map(previous?.files.map(file => [file.node, file]))
   const files = listed.map(element => {
     const earlier = before.get(element.node)
-    return { ...fileStatus(element, earlier), ...withUploads(earlier?.uploads ?? [], uploads?.get(element.node) ?? []) }
+    return {
+      ...fileStatus(element, earlier),
+      ...withUploads(earlier?.uploads ?? [], uploads?.get(element.node) ?? []),
+    }
   })
   return {
     observedGeneration: generation,
@@ -57,7 +68,10 @@ export function foldStatus({ elements, generation, isAwaited = false, previous, 
   }
 }
 
-/** Capturing if any node captures, else waiting, else scheduled. An error counts when no other node could capture. */
+/**
+ * Capturing if any node captures, else waiting, else scheduled. An error counts when no other node
+ * could capture.
+ */
 export function aggregate(states: readonly CaptureStateName[]): CaptureStateName {
   const order = ['Capturing', 'WaitingForTraffic', 'Scheduled', 'Error', 'Finished'] as const
   return order.find(state => states.includes(state)) ?? 'WaitingForTraffic'
@@ -76,11 +90,17 @@ function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusE
 function messageOf(elements: readonly CaptureStatusElement[]): string {
   const withMessage = elements.filter(({ message }) => message !== undefined)
   if (elements.length === 1) return withMessage[0]?.message ?? ''
-  return truncateMessage([...Map.groupBy(withMessage, ({ message }) => message)].map(([message, all]) => `${nodesOf(all)}: ${message}`))
+  return truncateMessage(
+    [...Map.groupBy(withMessage, ({ message }) => message)].map(
+      ([message, all]) => `${nodesOf(all)}: ${message}`,
+    ),
+  )
 }
 
 function nodesOf(elements: readonly CaptureStatusElement[]): string {
-  return elements.length > 3 ? `${elements[0]?.node} and ${elements.length - 1} other nodes` : elements.map(({ node }) => node).join(', ')
+  return elements.length > 3
+    ? `${elements[0]?.node} and ${elements.length - 1} other nodes`
+    : elements.map(({ node }) => node).join(', ')
 }
 
 function fileStatus(
@@ -97,6 +117,8 @@ function fileStatus(
   before: FileStatus | undefined,
 ): FileStatus {
   const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
-  const endpoints = element.endpoints.map((row): EndpointStatus => ({ ...row, ...maxCounts(row, rows.get(row.pod)) }))
+  const endpoints = element.endpoints.map(
+    (row): EndpointStatus => ({ ...row, ...maxCounts(row, rows.get(row.pod)) }),
+  )
   return { ...element, ...maxCounts(maxCounts(addCounts(endpoints), element), before), endpoints }
 }

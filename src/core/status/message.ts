@@ -1,5 +1,6 @@
-// Explains in words why a capture is in its state on this node, above all why it has no packets. Pure.
-// In: the capture's decision, its state, its rows, its problems. Out: one message; '' if there is nothing to explain.
+// Explains in words why a capture is in its state on this node, above all why it has no packets.
+// Pure. In: the capture's decision, its state, its rows, its problems. Out: one message; '' if
+// there is nothing to explain.
 
 import type { CaptureDecision } from '../../model/decision.ts'
 import type { CaptureStateName, Problem } from '../../model/status.ts'
@@ -25,7 +26,12 @@ export function explain(
   return joinTexts([...reasons, ...notes.map(plainText)])
 }
 
-function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateName, rows: readonly EndpointRow[]): CountedText {
+function reasonOf(
+  decision: CaptureDecision,
+  node: string,
+  state: CaptureStateName,
+  rows: readonly EndpointRow[],
+): CountedText {
   const { phase } = decision
   switch (phase.kind) {
     case 'Rejected':
@@ -36,7 +42,9 @@ function reasonOf(decision: CaptureDecision, node: string, state: CaptureStateNa
     case 'Finished':
       return plainText(phase.message)
     case 'Scheduled':
-      return joinTexts([`The window opens at ${isoTime(phase.opensAtMs)}`, noMatch(decision, node)].map(plainText))
+      return joinTexts(
+        [`The window opens at ${isoTime(phase.opensAtMs)}`, noMatch(decision, node)].map(plainText),
+      )
     case 'Open':
       if (decision.matches.matched.length === 0) return plainText(noMatch(decision, node))
       return state === 'WaitingForTraffic' ? noPacket(decision, rows) : plainText('')
@@ -51,10 +59,18 @@ function noMatch({ matches, capture }: CaptureDecision, node: string): string {
   return `No endpoint matches the selector: ${pluralize(matches.inNamespace, 'endpoint')} in namespace "${capture.namespace}" on node "${node}"${elsewhere}`
 }
 
-function noPacket({ filter: { filter } }: CaptureDecision, rows: readonly EndpointRow[]): CountedText {
+function noPacket(
+  { filter: { filter } }: CaptureDecision,
+  rows: readonly EndpointRow[],
+): CountedText {
   const live = rows.filter(({ isLive }) => isLive)
   if (live.length === 0) return plainText('')
   const carried = live.reduce((sum, { actual }) => sum + (actual?.interfacePackets ?? 0), 0)
-  if (carried > 0 && filter !== '') return packetsText(carried, `on the interfaces, none passed the filter "${filter}"`)
-  return plainText(filter === '' ? 'No packet has passed the interfaces yet' : `No packet has passed the filter "${filter}" yet`)
+  if (carried > 0 && filter !== '')
+    return packetsText(carried, `on the interfaces, none passed the filter "${filter}"`)
+  return plainText(
+    filter === ''
+      ? 'No packet has passed the interfaces yet'
+      : `No packet has passed the filter "${filter}" yet`,
+  )
 }

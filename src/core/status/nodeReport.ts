@@ -1,8 +1,15 @@
-// The body of a node's NodeCaptureReport, bounded in size. Pure. In: the world, the elements of a turn, the node's identity and budgets.
-// Out: plain data with only those captures that concern the node, so that a capture without an endpoint here costs nothing.
+// The body of a node's NodeCaptureReport, bounded in size. Pure. In: the world, the elements of a
+// turn, the node's identity and budgets. Out: plain data with only those captures that concern the
+// node, so that a capture without an endpoint here costs nothing.
 import { type Api, captureKey } from '../../model/captureRef.ts'
 import type { NodeReport } from '../../model/publisher.ts'
-import type { ArtifactStatus, CaptureStatusElement, FileStatus, Problem, RetryState } from '../../model/status.ts'
+import type {
+  ArtifactStatus,
+  CaptureStatusElement,
+  FileStatus,
+  Problem,
+  RetryState,
+} from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import type { CaptureDocument } from '../../model/world.ts'
 import { bytesOf, cut, rankOf, stepCount, withinBytes } from './truncate.ts'
@@ -38,7 +45,10 @@ export type NodeIdentity = {
   readonly clockOffsetMilliseconds?: number
 }
 
-/** `report` of a NodeCaptureReport without reportedAt. `truncated`: rows were left out to keep it small. */
+/**
+ * `report` of a NodeCaptureReport without reportedAt. `truncated`: rows were left out to keep it
+ * small.
+ */
 export type NodeReportStatus = NodeIdentity & {
   readonly budgets: Budgets
   readonly captures: readonly ReportedCapture[]
@@ -47,14 +57,26 @@ export type NodeReportStatus = NodeIdentity & {
 
 const bytesMax = 512 * 1_024 // an API server stores up to 1.5 MB, and every change sends the whole report
 
-export function reportOf(nodeReport: NodeReport, identity: NodeIdentity, budgets: Budgets): NodeReportStatus {
+export function reportOf(
+  nodeReport: NodeReport,
+  identity: NodeIdentity,
+  budgets: Budgets,
+): NodeReportStatus {
   const captures = concerning(nodeReport).map(([capture, element]) => reported(capture, element))
-  const sorted = captures.toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1))
+  const sorted = captures.toSorted((a, b) =>
+    `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1,
+  )
   return bounded({ ...identity, budgets, captures: sorted, truncated: false })
 }
 
-/** What sameButCounts() compares: a difference beside counts is published at once. Each message is replaced by its wording. */
-export function reportState(nodeReport: NodeReport, { clockOffsetMilliseconds: _, ...identity }: NodeIdentity): object {
+/**
+ * What sameButCounts() compares: a difference beside counts is published at once. Each message is
+ * replaced by its wording.
+ */
+export function reportState(
+  nodeReport: NodeReport,
+  { clockOffsetMilliseconds: _, ...identity }: NodeIdentity,
+): object {
   const captures = concerning(nodeReport).map(([capture, element]) => {
     const { problems, file, ...rest } = reported(capture, element)
     const { fileNames, endpoints, message, ...counted } = file
@@ -64,8 +86,18 @@ export function reportState(nodeReport: NodeReport, { clockOffsetMilliseconds: _
       capture.metadata.uid,
       {
         ...rest,
-        problems: problems.map(problem => ({ reason: problem.reason, wording: problem.wording ?? problem.message })),
-        file: { ...counted, endpoints, wording: element.wording ?? message, hasFiles: fileNames.length > 0, isSeen, texts },
+        problems: problems.map(problem => ({
+          reason: problem.reason,
+          wording: problem.wording ?? problem.message,
+        })),
+        file: {
+          ...counted,
+          endpoints,
+          wording: element.wording ?? message,
+          hasFiles: fileNames.length > 0,
+          isSeen,
+          texts,
+        },
       },
     ]
   })
@@ -73,15 +105,32 @@ export function reportState(nodeReport: NodeReport, { clockOffsetMilliseconds: _
 }
 
 /** Captures with an endpoint on this node, or only with host-networked pods. */
-function concerning({ world, elements }: NodeReport): (readonly [CaptureDocument, CaptureStatusElement])[] {
+function concerning({
+  world,
+  elements,
+}: NodeReport): (readonly [CaptureDocument, CaptureStatusElement])[] {
   return world.captures.flatMap(capture => {
     const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
-    return element && (element.endpoints.length > 0 || element.isHostNetworked) ? [[capture, element] as const] : []
+    return element && (element.endpoints.length > 0 || element.isHostNetworked)
+      ? [[capture, element] as const]
+      : []
   })
 }
 
-function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusElement): ReportedCapture {
-  const { isListed, isRejected, isHostNetworked: _, wording: __, problems, artifact, failing, ...file } = element
+function reported(
+  { kind, metadata }: CaptureDocument,
+  element: CaptureStatusElement,
+): ReportedCapture {
+  const {
+    isListed,
+    isRejected,
+    isHostNetworked: _,
+    wording: __,
+    problems,
+    artifact,
+    failing,
+    ...file
+  } = element
   const { namespace, name, uid, generation } = metadata
   return {
     api: kind,
@@ -100,7 +149,11 @@ function reported({ kind, metadata }: CaptureDocument, element: CaptureStatusEle
 
 function bounded(report: NodeReportStatus): NodeReportStatus {
   for (let step = 0; step <= stepMost; step++) {
-    const shorter = { ...report, captures: report.captures.map(row => cutRow(row, step)), truncated: step > 0 }
+    const shorter = {
+      ...report,
+      captures: report.captures.map(row => cutRow(row, step)),
+      truncated: step > 0,
+    }
     if (bytesOf(shorter) <= bytesMax) return shorter
     if (step === stepMost) return fewer(shorter)
   }
@@ -114,7 +167,10 @@ function cutRow({ file, problems, ...row }: ReportedCapture, step: number): Repo
   const characters = step < 2 ? problemCharactersMax : 200
   return {
     ...row,
-    problems: problems.map(({ reason, message }) => ({ reason, message: truncateText(message, characters) })),
+    problems: problems.map(({ reason, message }) => ({
+      reason,
+      message: truncateText(message, characters),
+    })),
     file: cut(file, step),
   }
 }
@@ -122,5 +178,8 @@ function cutRow({ file, problems, ...row }: ReportedCapture, step: number): Repo
 // Rows of running captures stay: without them the controller would take the capture for finished.
 function fewer(report: NodeReportStatus): NodeReportStatus {
   const room = bytesMax - bytesOf({ ...report, captures: [] })
-  return { ...report, captures: withinBytes(report.captures, ({ file }) => rankOf(file.state), room) }
+  return {
+    ...report,
+    captures: withinBytes(report.captures, ({ file }) => rankOf(file.state), room),
+  }
 }

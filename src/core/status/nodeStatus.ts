@@ -1,6 +1,7 @@
-// This node's status element of each capture. Pure. In: a turn's decisions and the node's actual state. Out: elements by capture key.
-// The first rule that applies gives the state: a rejection is Error; an open tap is Capturing once it has a packet, and
-// WaitingForTraffic before; then the phase (Scheduled, Finished); then a failure that left no tap open is Error.
+// This node's status element of each capture. Pure. In: a turn's decisions and the node's actual
+// state. Out: elements by capture key. The first rule that applies gives the state: a rejection is
+// Error; an open tap is Capturing once it has a packet, and WaitingForTraffic before; then the
+// phase (Scheduled, Finished); then a failure that left no tap open is Error.
 
 import type { ActualState } from '../../model/actualState.ts'
 import { type ArtifactResult, retryAtMs } from '../../model/artifact.ts'
@@ -14,7 +15,11 @@ import { explain } from './message.ts'
 export type { CaptureStatusElement } from '../../model/status.ts'
 
 /** `isStopped`: the process is about to end, and this is its last status. */
-export type NodeContext = { readonly node: string; readonly directory: string; readonly isStopped?: boolean }
+export type NodeContext = {
+  readonly node: string
+  readonly directory: string
+  readonly isStopped?: boolean
+}
 
 export function nodeStatuses(
   captures: ReadonlyMap<string, CaptureDecision>,
@@ -30,14 +35,22 @@ export function nodeStatuses(
   )
 }
 
-export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = false }: NodeContext): CaptureStatusElement {
+export function nodeStatus(
+  all: HeldEndpoint,
+  { node, directory, isStopped = false }: NodeContext,
+): CaptureStatusElement {
   const held = isBefore(all.decision.phase) ? beforeWindow(all) : all
   const rows = rowsOf(held)
   const state = stateOf(held.decision, rows)
   const problems = problemsOf(held, rows)
   const isCutShort = isStopped && rows.some(({ status }) => status.state === 'WaitingForTraffic')
-  const stopped = isCutShort ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`] : []
-  const { text: message, wording } = joinTexts([...stopped.map(plainText), explain(held, node, state, rows, problems)])
+  const stopped = isCutShort
+    ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`]
+    : []
+  const { text: message, wording } = joinTexts([
+    ...stopped.map(plainText),
+    explain(held, node, state, rows, problems),
+  ])
   const isRejected = held.decision.phase.kind === 'Rejected'
   return {
     node,
@@ -52,18 +65,28 @@ export function nodeStatus(all: HeldEndpoint, { node, directory, isStopped = fal
     endpoints: rows.map(({ status }) => status),
     isListed: rows.length > 0 || isRejected,
     isRejected,
-    isHostNetworked: held.decision.matches.matched.length === 0 && held.decision.matches.hostNetwork > 0,
+    isHostNetworked:
+      held.decision.matches.matched.length === 0 && held.decision.matches.hostNetwork > 0,
     problems,
   }
 }
 
 function failingIn(rows: readonly EndpointRow[]): Pick<CaptureStatusElement, 'failing'> {
   const wanted = rows.filter(({ endpoint }) => endpoint !== undefined)
-  const failed = wanted.flatMap(({ tap }) => (tap?.state === 'failed' && tap.spec.triesMax !== undefined ? [tap] : []))
+  const failed = wanted.flatMap(({ tap }) =>
+    tap?.state === 'failed' && tap.spec.triesMax !== undefined ? [tap] : [],
+  )
   const [first] = failed
   if (!first || wanted.some(({ isLive }) => isLive)) return {}
-  const isGivenUp = failed.length === wanted.length && failed.every(({ retryAtMs: atMs }) => atMs === undefined)
-  return { failing: { tries: Math.max(...failed.map(({ tries = 0 }) => tries)), isGivenUp, message: first.message ?? '' } }
+  const isGivenUp =
+    failed.length === wanted.length && failed.every(({ retryAtMs: atMs }) => atMs === undefined)
+  return {
+    failing: {
+      tries: Math.max(...failed.map(({ tries = 0 }) => tries)),
+      isGivenUp,
+      message: first.message ?? '',
+    },
+  }
 }
 
 function isBefore({ kind }: Phase): boolean {
@@ -77,12 +100,17 @@ function beforeWindow({ decision, actual }: HeldEndpoint): HeldEndpoint {
 
 function artifactOf(made: ArtifactResult): ArtifactStatus {
   const { atMs: _, isKept: __, isRemoved: removed, ...rest } = made
-  return { ...rest, ...(removed && { removed }), ...(retryAtMs(made) !== undefined && { retried: true }) }
+  return {
+    ...rest,
+    ...(removed && { removed }),
+    ...(retryAtMs(made) !== undefined && { retried: true }),
+  }
 }
 
 function stateOf({ phase }: CaptureDecision, rows: readonly EndpointRow[]): CaptureStateName {
   if (phase.kind === 'Rejected') return 'Error'
-  if (rows.some(({ isLive }) => isLive)) return rows.some(({ status }) => status.packets > 0) ? 'Capturing' : 'WaitingForTraffic'
+  if (rows.some(({ isLive }) => isLive))
+    return rows.some(({ status }) => status.packets > 0) ? 'Capturing' : 'WaitingForTraffic'
   switch (phase.kind) {
     case 'Held':
       return 'Scheduled'

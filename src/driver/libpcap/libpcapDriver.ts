@@ -1,7 +1,8 @@
-// The portable driver, on the `pcap` package, for systems without TPACKET_V3 (macOS, some sandboxes).
-// In: the calls of the Driver interface. Out: a process (pcapProcess.ts) a tap, which owns the libpcap session, and its packets on
-// the sinks. Refuses with TapError. If the addon is given, it compiles filters and lists and watches interfaces; otherwise
-// portableLinks.ts polls twice a second.
+// The portable driver, on the `pcap` package, for systems without TPACKET_V3 (macOS, some
+// sandboxes). In: the calls of the Driver interface. Out: a process (pcapProcess.ts) a tap, which
+// owns the libpcap session, and its packets on the sinks. Refuses with TapError. If the addon is
+// given, it compiles filters and lists and watches interfaces; otherwise portableLinks.ts polls
+// twice a second.
 //
 // Known limits, which test/integration/node/driver/libpcap.test.ts passes to the contract:
 // - times are microseconds, also in pcapng; no direction and no checksum flags in pcapng;
@@ -41,7 +42,10 @@ export function libpcapDriver(preferred: PreferredDriver = portable): Driver {
     watchLinks: onChange => preferred.watchLinks(onChange),
     group: () => new SharedLimit(),
     pipe() {
-      throw new TapError('NOT_SUPPORTED', 'Cannot make a live stream: the libpcap driver writes to files only, expected the ring driver')
+      throw new TapError(
+        'NOT_SUPPORTED',
+        'Cannot make a live stream: the libpcap driver writes to files only, expected the ring driver',
+      )
     },
     async open(spec: DriverSpec, onEvent: (event: TapEvent) => void) {
       const tap = await LibpcapTap.open(spec, preferred, onEvent)
@@ -69,6 +73,7 @@ async function linksWithin(netns: string): Promise<readonly Link[]> {
   await using child = new PcapChild({ act: 'links' }, netns)
   const what = 'list interfaces'
   const control = await firstMessage(child, what)
-  if (control.kind !== 'links') throw new TapError('NOT_SUPPORTED', `Cannot ${what}: expected links, got ${control.kind}`)
+  if (control.kind !== 'links')
+    throw new TapError('NOT_SUPPORTED', `Cannot ${what}: expected links, got ${control.kind}`)
   return control.links
 }

@@ -1,6 +1,7 @@
 // One tap of the portable driver: a process with a libpcap session, and a writer for its records.
-// In: a spec, and the process's messages. Out: records on sinks, counters, events. Refuses with TapError.
-// An interface that is set down and up again resumes by itself; one that is removed gives `down`, and the session ends.
+// In: a spec, and the process's messages. Out: records on sinks, counters, events. Refuses with
+// TapError. An interface that is set down and up again resumes by itself; one that is removed gives
+// `down`, and the session ends.
 import { snapLengthMax } from '../../model/capture.ts'
 import { isWithin, type TapWindow } from '../../model/tapWindow.ts'
 import { headersLength } from '../../pcap/headersLength.ts'
@@ -35,7 +36,11 @@ export class LibpcapTap implements DriverTap {
   #running: Promise<void> = Promise.resolve()
   #closed: Promise<TapCounters> | undefined
 
-  static async open(spec: DriverSpec, links: Links, onEvent: (event: TapEvent) => void): Promise<LibpcapTap> {
+  static async open(
+    spec: DriverSpec,
+    links: Links,
+    onEvent: (event: TapEvent) => void,
+  ): Promise<LibpcapTap> {
     const tap = new LibpcapTap(spec, links, onEvent)
     try {
       await tap.#start()
@@ -52,12 +57,20 @@ export class LibpcapTap implements DriverTap {
     this.#links = links
     this.#window = spec.window ?? {}
     this.#emit = event => queueMicrotask(() => onEvent(event)) // never while the listener is in a call of this tap
-    this.#writer = new RecordWriter({ format: spec.format, group, sink: spec.sink, emit: event => this.#forward(event) })
+    this.#writer = new RecordWriter({
+      format: spec.format,
+      group,
+      sink: spec.sink,
+      emit: event => this.#forward(event),
+    })
     this.#membership = group.join(limit => this.#emit({ kind: 'limit', limit }))
     this.ringBytes = Math.max(2, Math.ceil(spec.ringBytes / blockBytes)) * blockBytes
     const { interfaceName, filter, netns } = spec
     const snapLength = Math.min(spec.snapLength, snapLengthMax)
-    this.#child = new PcapChild({ act: 'live', interfaceName, filter, snapLength, ringBytes: this.ringBytes }, netns)
+    this.#child = new PcapChild(
+      { act: 'live', interfaceName, filter, snapLength, ringBytes: this.ringBytes },
+      netns,
+    )
   }
 
   counters(): TapCounters {
@@ -105,7 +118,9 @@ export class LibpcapTap implements DriverTap {
     this.#running = this.#drain()
   }
 
-  /** Writes the session's packets until it ends. While it waits for room, packets wait in the ring. */
+  /**
+   * Writes the session's packets until it ends. While it waits for room, packets wait in the ring.
+   */
   async #drain(): Promise<void> {
     const { reader } = this.#child
     do {
@@ -123,8 +138,17 @@ export class LibpcapTap implements DriverTap {
     if (!isWithin(this.#window, seconds * 1_000 + microseconds / 1_000)) return
     const wanted = Math.min(this.#spec.snapLength, original)
     if (packet.bytes.length < wanted) this.#truncated++
-    const bytes = this.#spec.payload === 'Headers' ? packet.bytes.subarray(0, headersLength(packet.bytes)) : packet.bytes
-    const record = { seconds, microseconds, original, bytes, droppedBefore: this.#dropped - this.#droppedWritten }
+    const bytes =
+      this.#spec.payload === 'Headers'
+        ? packet.bytes.subarray(0, headersLength(packet.bytes))
+        : packet.bytes
+    const record = {
+      seconds,
+      microseconds,
+      original,
+      bytes,
+      droppedBefore: this.#dropped - this.#droppedWritten,
+    }
     while (!this.#writer.accept(record)) await this.#writer.room()
     this.#droppedWritten = this.#dropped
     this.#isDown = false
@@ -140,15 +164,18 @@ export class LibpcapTap implements DriverTap {
   #countDrops(allDropped: number): void {
     const { fromMs = 0, untilMs = Number.POSITIVE_INFINITY } = this.#window
     const nowMs = Date.now()
-    if (nowMs >= fromMs && nowMs - pollIntervalMs < untilMs) this.#dropped += allDropped - this.#allDropped
+    if (nowMs >= fromMs && nowMs - pollIntervalMs < untilMs)
+      this.#dropped += allDropped - this.#allDropped
     this.#allDropped = allDropped
   }
 
-  // Packets that arrived before the filter was set also wake the session, so the interface's state decides.
+  // Packets that arrived before the filter was set also wake the session, so the interface's state
+  // decides.
   async #checkInterface(): Promise<void> {
     this.#watch()
     const links = await linksIfThere(this.#links, this.#spec.netns)
-    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName)) this.#reportDown()
+    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName))
+      this.#reportDown()
   }
 
   #reportDown(): void {
@@ -156,7 +183,10 @@ export class LibpcapTap implements DriverTap {
     this.#isDown = true
   }
 
-  /** The session reports only the first time that the interface is set down; link changes report later ones. */
+  /**
+   * The session reports only the first time that the interface is set down; link changes report
+   * later ones.
+   */
   #watch(): void {
     if (this.#spec.netns !== undefined || this.#watching) return
     this.#watching = this.#links.watchLinks(({ kind, name }) => {

@@ -1,6 +1,7 @@
-// Starts a process with a libpcap session (pcapProcess.ts) and reads its messages.
-// In: a request, and optionally the path of a network namespace, which nsenter of util-linux enters. Out: messages.
-// Refuses with TapError and libpcap's message. When this process dies, the child reads the end of its input and ends.
+// Starts a process with a libpcap session (pcapProcess.ts) and reads its messages. In: a request,
+// and optionally the path of a network namespace, which nsenter of util-linux enters. Out:
+// messages. Refuses with TapError and libpcap's message. When this process dies, the child reads
+// the end of its input and ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +13,11 @@ const program = fileURLToPath(new URL('pcapProcess.ts', import.meta.url))
 const stderrMax = 1_000
 const openTimeoutMs = 2_000 // for the last packets, once asked to end
 
-type Process = ChildProcess & { readonly stdin: Writable; readonly stdout: Readable; readonly stderr: Readable }
+type Process = ChildProcess & {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+}
 
 export class PcapChild implements AsyncDisposable {
   readonly reader = new MessageReader()
@@ -43,7 +48,10 @@ export class PcapChild implements AsyncDisposable {
     })
   }
 
-  /** Gives the reader the next chunk; false at the end. Until it is called, packets wait in the ring. */
+  /**
+   * Gives the reader the next chunk; false at the end. Until it is called, packets wait in the
+   * ring.
+   */
   async more(): Promise<boolean> {
     const chunk = await this.#chunks.next()
     if (!chunk.done) this.reader.push(chunk.value)
@@ -55,7 +63,9 @@ export class PcapChild implements AsyncDisposable {
     this.#process.stdin.end(input)
   }
 
-  /** Asks it to end, and kills it if it does not, as under overload. Resolves when it has exited. */
+  /**
+   * Asks it to end, and kills it if it does not, as under overload. Resolves when it has exited.
+   */
   async close(): Promise<void> {
     this.end()
     const timer = setTimeout(() => this.kill(), openTimeoutMs)
@@ -71,7 +81,11 @@ export class PcapChild implements AsyncDisposable {
   async earlyEnd(what: string): Promise<TapError> {
     await this.#stderrEnded
     const stderr = this.#stderr.trim() || 'no reason was given'
-    if (this.#netns === undefined) return new TapError('NOT_SUPPORTED', `Cannot ${what}: the process for libpcap ended early: ${stderr}`)
+    if (this.#netns === undefined)
+      return new TapError(
+        'NOT_SUPPORTED',
+        `Cannot ${what}: the process for libpcap ended early: ${stderr}`,
+      )
     const code = /permi/i.test(stderr) ? 'NOT_PERMITTED' : 'NO_NAMESPACE'
     return new TapError(code, `Cannot ${what} in network namespace "${this.#netns}": ${stderr}`)
   }
@@ -83,23 +97,35 @@ export class PcapChild implements AsyncDisposable {
 }
 
 /**
- * The first message: the session is ready, or the answer. Refuses with TapError that `what` could not be done, and a packet before
- * it with ExpectedError: without a code, so that the tap is tried again.
+ * The first message: the session is ready, or the answer. Refuses with TapError that `what` could
+ * not be done, and a packet before it with ExpectedError: without a code, so that the tap is tried
+ * again.
  */
-export async function firstMessage(child: Pick<PcapChild, 'reader' | 'more' | 'earlyEnd'>, what: string): Promise<ChildMessage> {
+export async function firstMessage(
+  child: Pick<PcapChild, 'reader' | 'more' | 'earlyEnd'>,
+  what: string,
+): Promise<ChildMessage> {
   while (!child.reader.peek()) {
     if (!(await child.more())) throw await child.earlyEnd(what)
   }
   const message = child.reader.peek()
   child.reader.skip()
   if (!message || !('control' in message))
-    throw new ExpectedError(`Cannot ${what}: the process for libpcap sent a packet before its first message`)
+    throw new ExpectedError(
+      `Cannot ${what}: the process for libpcap sent a packet before its first message`,
+    )
   if (message.control.kind === 'refused') throw refusal(message.control, what)
   return message.control
 }
 
-export function refusal({ during, message }: ChildMessage & { readonly kind: 'refused' }, what: string): TapError {
-  return new TapError(during === 'filter' ? 'BAD_FILTER' : codeOf(message), `Cannot ${what}: ${message}`)
+export function refusal(
+  { during, message }: ChildMessage & { readonly kind: 'refused' },
+  what: string,
+): TapError {
+  return new TapError(
+    during === 'filter' ? 'BAD_FILTER' : codeOf(message),
+    `Cannot ${what}: ${message}`,
+  )
 }
 
 function codeOf(message: string): TapErrorCode {

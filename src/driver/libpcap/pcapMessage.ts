@@ -1,5 +1,6 @@
-// The messages on the pipe from the process with a libpcap session (pcapProcess.ts) to its parent (pcapChild.ts).
-// In: a packet or a ChildMessage. Out: bytes, and from bytes the same again. Trusts the process at the other end.
+// The messages on the pipe from the process with a libpcap session (pcapProcess.ts) to its parent
+// (pcapChild.ts). In: a packet or a ChildMessage. Out: bytes, and from bytes the same again. Trusts
+// the process at the other end.
 //   0      4         8         12         16         20
 //   | kind | seconds | microseconds | captured | original | captured bytes |      little-endian; control: JSON in the bytes
 import type { Link } from '../driver.ts'
@@ -48,7 +49,10 @@ export class MessageWriter {
     this.#out = out
   }
 
-  /** `header`: as the pcap package has it: seconds, microseconds, captured and original in the machine's order. */
+  /**
+   * `header`: as the pcap package has it: seconds, microseconds, captured and original in the
+   * machine's order.
+   */
   packet(header: Buffer, bytes: Uint8Array): void {
     const at = this.#room(headerBytes + bytes.length)
     this.#buffer.writeUInt32LE(packetKind, at)
@@ -86,7 +90,10 @@ export class MessageReader {
   #at = 0
 
   push(chunk: Buffer): void {
-    this.#chunk = this.#at === this.#chunk.length ? chunk : Buffer.concat([this.#chunk.subarray(this.#at), chunk])
+    this.#chunk =
+      this.#at === this.#chunk.length
+        ? chunk
+        : Buffer.concat([this.#chunk.subarray(this.#at), chunk])
     this.#at = 0
   }
 
@@ -94,10 +101,13 @@ export class MessageReader {
     const size = this.#size()
     if (size === undefined) return undefined
     const bytes = this.#chunk.subarray(this.#at + headerBytes, this.#at + size)
-    if (this.#chunk.readUInt32LE(this.#at) === childMessageKind) return { control: JSON.parse(bytes.toString()) as ChildMessage }
+    if (this.#chunk.readUInt32LE(this.#at) === childMessageKind)
+      return { control: JSON.parse(bytes.toString()) as ChildMessage }
     const seconds = this.#chunk.readUInt32LE(this.#at + 4)
     const microseconds = this.#chunk.readUInt32LE(this.#at + 8)
-    return { packet: { seconds, microseconds, original: this.#chunk.readUInt32LE(this.#at + 16), bytes } }
+    return {
+      packet: { seconds, microseconds, original: this.#chunk.readUInt32LE(this.#at + 16), bytes },
+    }
   }
 
   skip(): void {

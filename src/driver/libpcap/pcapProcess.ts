@@ -1,9 +1,10 @@
-// The program with one session of the `pcap` package, started by pcapChild.ts.
-// In: the request as its argument; the end of standard input asks it to finish. Out: messages (pcapMessage.ts) on standard output,
-// written synchronously, so that packets wait in the ring for a slow reader. Refuses with a message of the kind `refused`.
-// It is a process of its own because only the end of a process frees what the package holds: a closed session on an idle interface
-// keeps its ring and its handle in the event loop until the next packet, a refused filter leaks a ring, and a worker thread that
-// opened a session aborts the process when it ends.
+// The program with one session of the `pcap` package, started by pcapChild.ts. In: the request as
+// its argument; the end of standard input asks it to finish. Out: messages (pcapMessage.ts) on
+// standard output, written synchronously, so that packets wait in the ring for a slow reader.
+// Refuses with a message of the kind `refused`. It is a process of its own because only the end of
+// a process frees what the package holds: a closed session on an idle interface keeps its ring and
+// its handle in the event loop until the next packet, a refused filter leaks a ring, and a worker
+// thread that opened a session aborts the process when it ends.
 import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pcap, { type PacketWithHeader } from 'pcap'
@@ -12,7 +13,8 @@ import { ExpectedError } from '../../model/errors.ts'
 import { MessageWriter, type PcapRequest } from './pcapMessage.ts'
 import { readLinks } from './portableLinks.ts'
 
-// The package's internal interface to libpcap. Its dispatch() reports a failed read, which the public one does not.
+// The package's internal interface to libpcap. Its dispatch() reports a failed read, which the
+// public one does not.
 type Session = {
   readonly session: { dispatch(bytes: Buffer, header: Buffer): number; read_callback: () => void }
   readonly buf: Buffer
@@ -26,7 +28,8 @@ type LiveSession = PcapRequest & { readonly act: 'live' }
 
 const blockMs = 50 // the kernel hands over a block of the ring when it is full or this old
 const pollIntervalMs = 500 // under load the kernel may not wake the process for the last block before a pause
-const openFailures = /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
+const openFailures =
+  /no such device|permi|not up|network is down|cannot allocate|no buffer space|open/i
 const Session = pcap.PcapSession as unknown as SessionClass
 const out = new MessageWriter(write)
 
@@ -49,8 +52,23 @@ async function run(request: PcapRequest): Promise<void> {
   out.flush()
 }
 
-async function capture({ interfaceName, filter, snapLength, ringBytes }: LiveSession): Promise<void> {
-  const live = new Session(true, interfaceName, filter, ringBytes, snapLength, '', false, blockMs, false)
+async function capture({
+  interfaceName,
+  filter,
+  snapLength,
+  ringBytes,
+}: LiveSession): Promise<void> {
+  const live = new Session(
+    true,
+    interfaceName,
+    filter,
+    ringBytes,
+    snapLength,
+    '',
+    false,
+    blockMs,
+    false,
+  )
   live.on('packet', take)
   const down = Promise.withResolvers<'down'>()
   const drops = dropCounter(live)
@@ -73,8 +91,9 @@ async function capture({ interfaceName, filter, snapLength, ringBytes }: LiveSes
 }
 
 /**
- * Being woken for nothing may mean that the interface was set down. The event loop does not wake us again after that, though
- * the socket goes on when the interface comes up: from then on we poll by the clock.
+ * Being woken for nothing may mean that the interface was set down. The event loop does not wake us
+ * again after that, though the socket goes on when the interface comes up: from then on we poll by
+ * the clock.
  */
 function watchPauses(live: Session, poll: () => void): { timer?: NodeJS.Timeout } {
   const pauses: { timer?: NodeJS.Timeout } = {}
@@ -108,7 +127,8 @@ function read(path: string, filter: string): void {
   const file = new Session(false, path, filter, 0, snapLengthMax)
   out.message({ kind: 'ready', linkType: file.link_type })
   file.on('packet', take)
-  if (file.session.dispatch(file.buf, file.header) < 0) throw new ExpectedError('the file is damaged, or ends within a record')
+  if (file.session.dispatch(file.buf, file.header) < 0)
+    throw new ExpectedError('the file is damaged, or ends within a record')
 }
 
 function take({ buf, header }: PacketWithHeader): void {

@@ -1,7 +1,7 @@
-// Lists and watches the interfaces of this network namespace without the addon.
-// In: /proc and /sys on Linux, node:os elsewhere. Out: links, and their changes, found by polling twice a second; the kernel's count
-// of carrier changes shows what happened in between.
-// Outside Linux, and if /sys belongs to another network namespace, only names and addresses are known (index 0, up).
+// Lists and watches the interfaces of this network namespace without the addon. In: /proc and /sys
+// on Linux, node:os elsewhere. Out: links, and their changes, found by polling twice a second; the
+// kernel's count of carrier changes shows what happened in between. Outside Linux, and if /sys
+// belongs to another network namespace, only names and addresses are known (index 0, up).
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { osErrorMessage } from '../../model/errors.ts'
@@ -12,13 +12,23 @@ type Details = Omit<SeenLink, 'name' | 'addresses' | 'gsoMaxBytes'>
 
 const pollIntervalMs = 500
 const gsoMaxBytes = 65_536 // /sys does not show BIG TCP
-const unknown: Details = Object.freeze({ index: 0, kind: '', isUp: true, mtu: 0, peerIndex: undefined, carrierChanges: 0 })
+const unknown: Details = Object.freeze({
+  index: 0,
+  kind: '',
+  isUp: true,
+  mtu: 0,
+  peerIndex: undefined,
+  carrierChanges: 0,
+})
 
 /** Of the namespace this process runs in. Addresses are those of interfaces that are up. */
 export function readLinks(): readonly SeenLink[] {
   const addresses = networkInterfaces()
   const names = linkNames() ?? Object.keys(addresses)
-  const sysfsIsOurs = names.length > 0 && names.every(name => existsSync(`/sys/class/net/${name}`)) && sysfsLinks() === names.length
+  const sysfsIsOurs =
+    names.length > 0 &&
+    names.every(name => existsSync(`/sys/class/net/${name}`)) &&
+    sysfsLinks() === names.length
   return names.map(name => ({
     name,
     gsoMaxBytes,
@@ -27,7 +37,10 @@ export function readLinks(): readonly SeenLink[] {
   }))
 }
 
-export function watchReadLinks(onChange: (change: LinkChange) => void, read = readLinks): Disposable {
+export function watchReadLinks(
+  onChange: (change: LinkChange) => void,
+  read = readLinks,
+): Disposable {
   let before = byName(read())
   const timer = setInterval(() => {
     const now = byName(read())
@@ -38,8 +51,14 @@ export function watchReadLinks(onChange: (change: LinkChange) => void, read = re
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** The changes between two lists. A link that was created again under its name is first gone, then present. */
-export function differences(before: ReadonlyMap<string, SeenLink>, now: ReadonlyMap<string, SeenLink>): LinkChange[] {
+/**
+ * The changes between two lists. A link that was created again under its name is first gone, then
+ * present.
+ */
+export function differences(
+  before: ReadonlyMap<string, SeenLink>,
+  now: ReadonlyMap<string, SeenLink>,
+): LinkChange[] {
   const gone = [...before.values()].filter(link => now.get(link.name)?.index !== link.index)
   return [
     ...gone.map(({ name, index }): LinkChange => ({ kind: 'gone', name, index })),
@@ -48,7 +67,11 @@ export function differences(before: ReadonlyMap<string, SeenLink>, now: Readonly
 }
 
 function changesOf(old: SeenLink | undefined, link: SeenLink): LinkChange[] {
-  const change = (isUp: boolean): LinkChange => ({ kind: isUp ? 'present' : 'down', name: link.name, index: link.index })
+  const change = (isUp: boolean): LinkChange => ({
+    kind: isUp ? 'present' : 'down',
+    name: link.name,
+    index: link.index,
+  })
   if (old?.index !== link.index || old.isUp !== link.isUp) return [change(link.isUp)]
   return old.carrierChanges === link.carrierChanges ? [] : [change(!link.isUp), change(link.isUp)] // down and up again, or the reverse
 }
@@ -57,7 +80,8 @@ function byName(links: readonly SeenLink[]): ReadonlyMap<string, SeenLink> {
   return new Map(links.map(link => [link.name, link]))
 }
 
-// /proc/net always belongs to the process's own namespace. Two lines of heading, then `name: counters`.
+// /proc/net always belongs to the process's own namespace. Two lines of heading, then `name:
+// counters`.
 function linkNames(): string[] | undefined {
   if (!existsSync('/proc/net/dev')) return undefined
   const lines = readFileSync('/proc/net/dev', 'utf8').trim().split('\n').slice(2)
@@ -65,7 +89,8 @@ function linkNames(): string[] | undefined {
 }
 
 function sysfsLinks(): number {
-  return readdirSync('/sys/class/net').filter(name => existsSync(`/sys/class/net/${name}/ifindex`)).length
+  return readdirSync('/sys/class/net').filter(name => existsSync(`/sys/class/net/${name}/ifindex`))
+    .length
 }
 
 function sysfs(name: string): Details {
@@ -73,7 +98,14 @@ function sysfs(name: string): Details {
   const linked = sysfsNumber(name, 'iflink')
   const isUp = (sysfsNumber(name, 'flags') & 1) === 1
   const carrierChanges = sysfsNumber(name, 'carrier_changes')
-  return { index, kind: '', isUp, mtu: sysfsNumber(name, 'mtu'), peerIndex: linked === index ? undefined : linked, carrierChanges }
+  return {
+    index,
+    kind: '',
+    isUp,
+    mtu: sysfsNumber(name, 'mtu'),
+    peerIndex: linked === index ? undefined : linked,
+    carrierChanges,
+  }
 }
 
 function sysfsNumber(name: string, attribute: string): number {

@@ -1,15 +1,25 @@
-// Writes complete records to the sinks of one tap.
-// In: records, collected in a buffer that flush() writes after each batch. Out: bytes on descriptors, events, counts.
-// Moves to the next sink at a sink's size and keeps to the group's limits. After a failed write it cuts the file back to its last
-// complete record and refuses records until retry(). Opens and closes no descriptor.
+// Writes complete records to the sinks of one tap. In: records, collected in a buffer that flush()
+// writes after each batch. Out: bytes on descriptors, events, counts. Moves to the next sink at a
+// sink's size and keeps to the group's limits. After a failed write it cuts the file back to its
+// last complete record and refuses records until retry(). Opens and closes no descriptor.
 import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
 import type { Format } from '../../model/capture.ts'
 import { type Recorded, recordBytes, writeRecord } from '../../pcap/record.ts'
 import type { Sink, TapEvent } from '../driver.ts'
 import type { SharedLimit } from './sharedLimit.ts'
 
-export type WrittenCounts = { readonly packets: number; readonly bytes: number; readonly refused: number; readonly lastPacketMs?: number }
-type RecordSink = { readonly format: Format; readonly group: SharedLimit; readonly sink: Sink; readonly emit: (event: WriterEvent) => void }
+export type WrittenCounts = {
+  readonly packets: number
+  readonly bytes: number
+  readonly refused: number
+  readonly lastPacketMs?: number
+}
+type RecordSink = {
+  readonly format: Format
+  readonly group: SharedLimit
+  readonly sink: Sink
+  readonly emit: (event: WriterEvent) => void
+}
 export type WriterEvent =
   | Exclude<TapEvent, { kind: 'moved' } | { kind: 'down' } | { kind: 'limit' }>
   | { readonly kind: 'moved'; readonly fd: number }
@@ -39,10 +49,15 @@ export class RecordWriter {
 
   get written(): WrittenCounts {
     const counts = { packets: this.#packets, bytes: this.#bytes, refused: this.#refused }
-    return this.#lastPacketMs === undefined ? counts : { ...counts, lastPacketMs: this.#lastPacketMs }
+    return this.#lastPacketMs === undefined
+      ? counts
+      : { ...counts, lastPacketMs: this.#lastPacketMs }
   }
 
-  /** True: the record was buffered, or counted as refused. False: no sink has room for it; call again after room(). */
+  /**
+   * True: the record was buffered, or counted as refused. False: no sink has room for it; call
+   * again after room().
+   */
   accept(record: Recorded): boolean {
     const size = recordBytes(this.#out.format, record)
     if (this.#batchBytes + size > this.#batch.length) this.flush()
@@ -152,7 +167,10 @@ export class RecordWriter {
     if (first) this.#out.emit({ kind: 'firstPacket', atMs: this.#times[0] ?? 0 })
   }
 
-  /** Undoes the part of the batch that was not written: the torn record in the file, the sizes, the limits. */
+  /**
+   * Undoes the part of the batch that was not written: the torn record in the file, the sizes, the
+   * limits.
+   */
   #cutBack(written: number, whole: number, code: string): void {
     const kept = this.#ends[whole - 1] ?? 0
     if (written > kept) cutTail(this.#sink.fd, written - kept)
@@ -171,7 +189,10 @@ export class RecordWriter {
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): { readonly written: number; readonly code?: string } {
+function writeAll(
+  fd: number,
+  bytes: Uint8Array,
+): { readonly written: number; readonly code?: string } {
   let written = 0
   try {
     while (written < bytes.length) written += writeSync(fd, bytes, written)

@@ -1,15 +1,28 @@
-// Reads a saved capture file through the `pcap` package: pcap or pcapng, compressed or not, as far as libpcap can.
-// In: a path and a filter. Out: packets, read by a process of its own (see pcapProcess.ts), which waits for a slow caller.
-// Refuses with libpcap's message, also a file that ends within a record, after the packets before it.
+// Reads a saved capture file through the `pcap` package: pcap or pcapng, compressed or not, as far
+// as libpcap can. In: a path and a filter. Out: packets, read by a process of its own (see
+// pcapProcess.ts), which waits for a slow caller. Refuses with libpcap's message, also a file that
+// ends within a record, after the packets before it.
 import { resolve } from 'node:path'
 import { ExpectedError } from '../../model/errors.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
 
-/** `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`. */
-export type SavedPacket = { readonly atMs: number; readonly captured: number; readonly original: number; readonly bytes: Uint8Array }
+/**
+ * `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`.
+ */
+export type SavedPacket = {
+  readonly atMs: number
+  readonly captured: number
+  readonly original: number
+  readonly bytes: Uint8Array
+}
 
-/** The packets that pass the filter ('' for all). Ends its process when the iteration is left early. */
-export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<SavedPacket, void, undefined> {
+/**
+ * The packets that pass the filter ('' for all). Ends its process when the iteration is left early.
+ */
+export async function* readSavedFile(
+  path: string,
+  filter = '',
+): AsyncGenerator<SavedPacket, void, undefined> {
   const what = `read capture file "${path}"`
   await using child = new PcapChild({ act: 'file', path: resolve(path), filter })
   const { reader } = child
@@ -19,8 +32,14 @@ export async function* readSavedFile(path: string, filter = ''): AsyncGenerator<
       reader.skip()
       if ('packet' in message) {
         const { seconds, microseconds, original, bytes } = message.packet
-        yield { atMs: seconds * 1_000 + microseconds / 1_000, captured: bytes.length, original, bytes }
-      } else if (message.control.kind === 'refused') throw new ExpectedError(`Cannot ${what}: ${message.control.message}`)
+        yield {
+          atMs: seconds * 1_000 + microseconds / 1_000,
+          captured: bytes.length,
+          original,
+          bytes,
+        }
+      } else if (message.control.kind === 'refused')
+        throw new ExpectedError(`Cannot ${what}: ${message.control.message}`)
       else return // complete
     }
   } while (await child.more())

@@ -1,5 +1,6 @@
-// The packet and byte limits that the taps of one capture share. They are exact, because one thread counts them.
-// In: a record's size, before it is written. Out: whether it may be written, and one call to each tap when a limit is reached.
+// The packet and byte limits that the taps of one capture share. They are exact, because one thread
+// counts them. In: a record's size, before it is written. Out: whether it may be written, and one
+// call to each tap when a limit is reached.
 import type { LimitGroup } from '../driver.ts'
 
 export type LimitKind = 'packets' | 'bytes'
@@ -10,7 +11,13 @@ export class SharedLimit implements LimitGroup {
   #reached: LimitKind | undefined
   readonly #members = new Set<(limit: LimitKind) => void>()
 
-  setLeft({ packets = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY }: { packets?: number; bytes?: number }): void {
+  setLeft({
+    packets = Number.POSITIVE_INFINITY,
+    bytes = Number.POSITIVE_INFINITY,
+  }: {
+    packets?: number
+    bytes?: number
+  }): void {
     this.#packets = packets
     this.#bytes = bytes
     this.#reached = undefined
@@ -36,7 +43,10 @@ export class SharedLimit implements LimitGroup {
     this.take(-packets, -bytes)
   }
 
-  /** What was reserved is written: the packet that reaches a limit is the last one, and is reported at once. */
+  /**
+   * What was reserved is written: the packet that reaches a limit is the last one, and is reported
+   * at once.
+   */
   commit(): void {
     if (this.#packets < 1 || this.#bytes < 1) this.reach(1)
   }

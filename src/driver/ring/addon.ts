@@ -14,9 +14,19 @@ export type NativeWindow = { readonly fromMs: number; readonly untilMs: number }
 
 export type NativeTapEvent =
   | { readonly kind: 'firstPacket'; readonly tap: number; readonly atMs: number }
-  | { readonly kind: 'moved'; readonly tap: number; readonly fd: number; readonly counters: TapCounters }
+  | {
+      readonly kind: 'moved'
+      readonly tap: number
+      readonly fd: number
+      readonly counters: TapCounters
+    }
   | { readonly kind: 'limit'; readonly tap: number; readonly limit: 'packets' | 'bytes' }
-  | { readonly kind: 'writeFailed'; readonly tap: number; readonly fd: number; readonly code: string }
+  | {
+      readonly kind: 'writeFailed'
+      readonly tap: number
+      readonly fd: number
+      readonly code: string
+    }
   | { readonly kind: 'down'; readonly tap: number }
 
 export type NativeLinkEvent =
@@ -35,7 +45,12 @@ export type NativeAnswer =
   | { readonly kind: 'opened'; readonly call: number; readonly ringBytes: number }
   | { readonly kind: 'closed'; readonly call: number; readonly counters: TapCounters }
 
-type NativeFailure = { readonly kind: 'failed'; readonly call: number; readonly code: string; readonly message: string }
+type NativeFailure = {
+  readonly kind: 'failed'
+  readonly call: number
+  readonly code: string
+  readonly message: string
+}
 
 type NativeEvent = NativeTapEvent | NativeLinkEvent | NativeAnswer | NativeFailure
 
@@ -69,7 +84,10 @@ export interface Addon {
   retry(tap: number): void
   setBytesLeft(tap: number, bytesLeft: number): void
   setWindow(tap: number, window: NativeWindow): void
-  /** Into `out`, of 7: as TapCounters has them, the time 0 before the first packet. False once the tap is closed. */
+  /**
+   * Into `out`, of 7: as TapCounters has them, the time 0 before the first packet. False once the
+   * tap is closed.
+   */
   counters(tap: number, out: Float64Array): boolean
   limitGroup(): NativeLimitGroup
   setLimits(group: NativeLimitGroup, packets: number, bytes: number): void
@@ -92,8 +110,13 @@ export class AddonBinding {
     this.addon.unref()
   }
 
-  /** Makes an asynchronous call and keeps the process alive until its answer. Rejects with TapError. */
-  async call<Kind extends NativeAnswer['kind']>(kind: Kind, make: (call: number) => void): Promise<Extract<NativeAnswer, { kind: Kind }>> {
+  /**
+   * Makes an asynchronous call and keeps the process alive until its answer. Rejects with TapError.
+   */
+  async call<Kind extends NativeAnswer['kind']>(
+    kind: Kind,
+    make: (call: number) => void,
+  ): Promise<Extract<NativeAnswer, { kind: Kind }>> {
     const call = ++this.#lastCall
     const pending = Promise.withResolvers<NativeAnswer>()
     this.#calls.set(call, pending)
@@ -101,7 +124,8 @@ export class AddonBinding {
     try {
       callAddon(() => make(call))
       const answer = await pending.promise
-      if (!isKind(answer, kind)) throw new Error(`Cannot use answer of call ${call}: expected ${kind}, got ${answer.kind}`)
+      if (!isKind(answer, kind))
+        throw new Error(`Cannot use answer of call ${call}: expected ${kind}, got ${answer.kind}`)
       return answer
     } finally {
       this.#calls.delete(call)
@@ -131,7 +155,9 @@ export class AddonBinding {
       case 'closed':
         return this.#calls.get(event.call)?.resolve(event)
       case 'failed':
-        return this.#calls.get(event.call)?.reject(new TapError(event.code as TapErrorCode, event.message))
+        return this.#calls
+          .get(event.call)
+          ?.reject(new TapError(event.code as TapErrorCode, event.message))
       case 'link':
       case 'linksLost':
         for (const listener of this.#linkListeners) listener(event)
@@ -146,7 +172,10 @@ export class AddonBinding {
   }
 }
 
-function isKind<Kind extends NativeAnswer['kind']>(answer: NativeAnswer, kind: Kind): answer is Extract<NativeAnswer, { kind: Kind }> {
+function isKind<Kind extends NativeAnswer['kind']>(
+  answer: NativeAnswer,
+  kind: Kind,
+): answer is Extract<NativeAnswer, { kind: Kind }> {
   return answer.kind === kind
 }
 

@@ -35,7 +35,8 @@ export class LinkWatch {
   }
 
   #handle(event: NativeLinkEvent): void {
-    if (event.kind === 'link') this.#emit({ kind: changeKind(event), name: event.name, index: event.index })
+    if (event.kind === 'link')
+      this.#emit({ kind: changeKind(event), name: event.name, index: event.index })
     if (event.kind === 'linksLost' || this.#isBehind) void this.#catchUp()
   }
 
@@ -51,8 +52,10 @@ export class LinkWatch {
 
   #compare(links: readonly Link[]): void {
     const present = new Set(links.map(({ index }) => index))
-    for (const [index, name] of this.#names) if (!present.has(index)) this.#emit({ kind: 'gone', name, index })
-    for (const { name, index, isUp } of links) this.#emit({ kind: isUp ? 'present' : 'down', name, index })
+    for (const [index, name] of this.#names)
+      if (!present.has(index)) this.#emit({ kind: 'gone', name, index })
+    for (const { name, index, isUp } of links)
+      this.#emit({ kind: isUp ? 'present' : 'down', name, index })
   }
 
   #emit(change: LinkChange): void {
@@ -62,7 +65,13 @@ export class LinkWatch {
   }
 }
 
-function changeKind({ isGone, isUp }: { readonly isGone: boolean; readonly isUp: boolean }): LinkChange['kind'] {
+function changeKind({
+  isGone,
+  isUp,
+}: {
+  readonly isGone: boolean
+  readonly isUp: boolean
+}): LinkChange['kind'] {
   if (isGone) return 'gone'
   return isUp ? 'present' : 'down'
 }

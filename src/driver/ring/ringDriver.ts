@@ -2,8 +2,26 @@
 // reader thread does the work (native/README.md). Refuses where the addon is not built.
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
-import type { Driver, DriverSpec, DriverTap, LimitGroup, Link, LinkChange, Pipe, Sink, TapCounters, TapEvent } from '../driver.ts'
-import { type Addon, AddonBinding, type NativeLimitGroup, type NativeTapEvent, type NativeWindow, type OpenOptions } from './addon.ts'
+import type {
+  Driver,
+  DriverSpec,
+  DriverTap,
+  LimitGroup,
+  Link,
+  LinkChange,
+  Pipe,
+  Sink,
+  TapCounters,
+  TapEvent,
+} from '../driver.ts'
+import {
+  type Addon,
+  AddonBinding,
+  type NativeLimitGroup,
+  type NativeTapEvent,
+  type NativeWindow,
+  type OpenOptions,
+} from './addon.ts'
 import { callAddon } from './callAddon.ts'
 import { LinkWatch } from './linkWatch.ts'
 
@@ -22,12 +40,25 @@ class RingLimit implements LimitGroup {
     this.group = callAddon(() => addon.limitGroup())
   }
 
-  setLeft({ packets = -1, bytes = -1 }: { readonly packets?: number; readonly bytes?: number }): void {
+  setLeft({
+    packets = -1,
+    bytes = -1,
+  }: {
+    readonly packets?: number
+    readonly bytes?: number
+  }): void {
     this.#addon.setLimits(this.group, packets, bytes)
   }
 }
 
-function equalsCounts({ received, dropped, packets, bytes, refused, truncated }: TapCounters): boolean {
+function equalsCounts({
+  received,
+  dropped,
+  packets,
+  bytes,
+  refused,
+  truncated,
+}: TapCounters): boolean {
   const isSameWritten = counts[2] === packets && counts[3] === bytes && counts[5] === truncated
   return isSameWritten && counts[0] === received && counts[1] === dropped && counts[4] === refused
 }
@@ -40,7 +71,12 @@ class RingTap implements DriverTap {
   readonly #onClosed: (tap: DriverTap) => void
   #counters: TapCounters
 
-  constructor(binding: AddonBinding, number: number, ringBytes: number, onClosed: (tap: DriverTap) => void) {
+  constructor(
+    binding: AddonBinding,
+    number: number,
+    ringBytes: number,
+    onClosed: (tap: DriverTap) => void,
+  ) {
     this.#binding = binding
     this.#number = number
     this.ringBytes = ringBytes
@@ -91,7 +127,9 @@ class RingTap implements DriverTap {
   }
 
   async #close(): Promise<TapCounters> {
-    const { counters } = await this.#binding.call('closed', call => this.#binding.addon.close(call, this.#number))
+    const { counters } = await this.#binding.call('closed', call =>
+      this.#binding.addon.close(call, this.#number),
+    )
     this.#binding.removeTapListener(this.#number)
     this.#onClosed(this)
     this.#counters = counters
@@ -110,10 +148,16 @@ class RingDriver implements Driver {
     this.#watch = new LinkWatch(binding, () => this.links())
   }
 
-  async compile(filter: string, snapLength: number, instructionsMax: number = filterInstructions.most): Promise<number> {
+  async compile(
+    filter: string,
+    snapLength: number,
+    instructionsMax: number = filterInstructions.most,
+  ): Promise<number> {
     if (filter === '') return 1
     const { addon } = this.#binding
-    const answer = await this.#binding.call('compiled', call => addon.compile(call, filter, snapLength, instructionsMax))
+    const answer = await this.#binding.call('compiled', call =>
+      addon.compile(call, filter, snapLength, instructionsMax),
+    )
     return answer.instructions
   }
 
@@ -128,8 +172,12 @@ class RingDriver implements Driver {
     return tap
   }
 
-  // The listener is registered before the answer: the tap's first events may arrive together with it.
-  async #openRing(spec: DriverSpec, listener: (event: NativeTapEvent) => void): Promise<{ number: number; ringBytes: number }> {
+  // The listener is registered before the answer: the tap's first events may arrive together with
+  // it.
+  async #openRing(
+    spec: DriverSpec,
+    listener: (event: NativeTapEvent) => void,
+  ): Promise<{ number: number; ringBytes: number }> {
     let number = 0 // of no tap: given while the call is made
     try {
       const { ringBytes } = await this.#binding.call('opened', call => {

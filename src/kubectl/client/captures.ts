@@ -9,13 +9,19 @@ export type ListedCapture = ShownCapture | OtherApiRow
 /** The captures of the session's kind, sorted by name. */
 export async function listOf(session: Session, isEverywhere: boolean): Promise<ListedCapture[]> {
   const path = capturesPath(session, isEverywhere ? undefined : session.namespace)
-  const { apiVersion, items } = await request<{ readonly apiVersion: string; readonly items: readonly ListedCapture[] }>(session.kube, {
+  const { apiVersion, items } = await request<{
+    readonly apiVersion: string
+    readonly items: readonly ListedCapture[]
+  }>(session.kube, {
     path,
     what: 'list captures',
   })
   return items.map(item => ({ ...item, apiVersion, kind: session.api }) as ListedCapture)
 }
 
-export async function listCaptures(session: Session, isEverywhere: boolean): Promise<ShownCapture[]> {
+export async function listCaptures(
+  session: Session,
+  isEverywhere: boolean,
+): Promise<ShownCapture[]> {
   return (await listOf({ ...session, api: 'PacketCapture' }, isEverywhere)) as ShownCapture[]
 }

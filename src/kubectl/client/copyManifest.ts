@@ -11,7 +11,10 @@ import type { Downloaded } from './downloadFiles.ts'
 export async function writeCopyManifest(path: string, files: readonly Downloaded[]): Promise<void> {
   const copied: CopiedFile[] = []
   for (const file of files) copied.push(await statusOfCopy(file))
-  await writeFile(path, JSON.stringify(copyManifestOf(copied, text => createHash('sha256').update(text).digest('hex'))))
+  await writeFile(
+    path,
+    JSON.stringify(copyManifestOf(copied, text => createHash('sha256').update(text).digest('hex'))),
+  )
 }
 
 async function statusOfCopy({ node, file, path }: Downloaded): Promise<CopiedFile> {

@@ -1,5 +1,6 @@
-// Fetches files of a capture, a few at a time. In: the gateway, the files as it lists them, where each goes. Out: each file on this
-// disk, verified, and a progress line. Refuses, at the end, when a node's files are missing.
+// Fetches files of a capture, a few at a time. In: the gateway, the files as it lists them, where
+// each goes. Out: each file on this disk, verified, and a progress line. Refuses, at the end, when
+// a node's files are missing.
 
 import type { Api } from '../../model/captureRef.ts'
 import { CommandFailure } from '../../model/errors.ts'
@@ -31,7 +32,15 @@ export type DownloadFiles = {
 }
 
 /** A few at a time, in the order of the list. */
-export async function downloadFiles({ gateway, namespace, api, name, files, pathOf, signal }: DownloadFiles): Promise<Downloaded[]> {
+export async function downloadFiles({
+  gateway,
+  namespace,
+  api,
+  name,
+  files,
+  pathOf,
+  signal,
+}: DownloadFiles): Promise<Downloaded[]> {
   using progress = new Progress(files.reduce((sum, { bytes }) => sum + bytes, 0))
   const bytesOf = files.map(() => 0)
   const done: Downloaded[] = []
@@ -46,8 +55,16 @@ export async function downloadFiles({ gateway, namespace, api, name, files, path
         bytesOf[index] = bytes
         progress.set(bytesOf.reduce((sum, each) => sum + each, 0))
       }
-      const onRetry = (reason: string) => progress.print(`${file.node}/${file.file}: ${reason}; trying again`)
-      const fetched = await fetchFile({ gateway, path, target: pathOf(file), signal: either, onBytes, onRetry })
+      const onRetry = (reason: string) =>
+        progress.print(`${file.node}/${file.file}: ${reason}; trying again`)
+      const fetched = await fetchFile({
+        gateway,
+        path,
+        target: pathOf(file),
+        signal: either,
+        onBytes,
+        onRetry,
+      })
       done[index] = { node: file.node, file: file.file, path: pathOf(file), ...fetched }
     }
   }
@@ -64,5 +81,8 @@ export async function downloadFiles({ gateway, namespace, api, name, files, path
 export function refuseMissing(missing: readonly MissingFile[]): void {
   if (missing.length === 0) return
   const nodes = missing.map(({ node, reason }) => `${node} (${reason})`).join(', ')
-  throw new CommandFailure('incomplete', `Cannot have the files of ${nodes}: what is here is not all`)
+  throw new CommandFailure(
+    'incomplete',
+    `Cannot have the files of ${nodes}: what is here is not all`,
+  )
 }

@@ -1,6 +1,7 @@
-// Downloads one file of a capture. In: the gateway's path, the target. Out: the file under its name, after its checksum was compared
-// with the gateway's. Until then it is a part beside the target, and a later run resumes it. An equal file is not fetched again.
-// Refuses a file whose checksum differs, and removes it.
+// Downloads one file of a capture. In: the gateway's path, the target. Out: the file under its
+// name, after its checksum was compared with the gateway's. Until then it is a part beside the
+// target, and a later run resumes it. An equal file is not fetched again. Refuses a file whose
+// checksum differs, and removes it.
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -46,7 +47,8 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
       if (fetch.signal.aborted || !isRetryableError(error)) throw error
       fruitless = ((await partOf(fetch.target))?.here ?? 0) > beforeBytes ? 0 : fruitless + 1
       const { message } = error as Error
-      if (fruitless === fruitlessMax) throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
+      if (fruitless === fruitlessMax)
+        throw new CommandFailure('failed', `Cannot download ${fetch.path}: ${message}`, error)
       fetch.onRetry?.(message)
       await after(doubledMs(fruitless + 1, retryDelayMs), undefined, { signal: fetch.signal })
     }
@@ -57,9 +59,15 @@ export async function fetchFile(fetch: Fetch): Promise<Fetched> {
 async function attempt(fetch: Fetch): Promise<Fetched> {
   const { stallMs = stallMsMax } = fetch
   const stall = new AbortController()
-  const timer = setTimeout(() => stall.abort(new BrokenOff(`nothing came for ${stallMs / 1_000} s`)), stallMs)
+  const timer = setTimeout(
+    () => stall.abort(new BrokenOff(`nothing came for ${stallMs / 1_000} s`)),
+    stallMs,
+  )
   try {
-    const part = await receive({ ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) }, () => timer.refresh())
+    const part = await receive(
+      { ...fetch, signal: AbortSignal.any([fetch.signal, stall.signal]) },
+      () => timer.refresh(),
+    )
     return await finish(fetch.target, part)
   } catch (error) {
     throw stall.signal.aborted && !fetch.signal.aborted ? stall.signal.reason : error
@@ -68,10 +76,15 @@ async function attempt(fetch: Fetch): Promise<Fetched> {
   }
 }
 
-async function receive({ gateway, path, target, signal, onBytes }: Fetch, onChunk: () => void): Promise<PartFile> {
+async function receive(
+  { gateway, path, target, signal, onBytes }: Fetch,
+  onChunk: () => void,
+): Promise<PartFile> {
   const part = await partOf(target)
   const isMore = part !== undefined && part.here < part.bytes
-  const headers: Record<string, string> = isMore ? { range: `bytes=${part.here}-`, 'if-range': part.etag } : {}
+  const headers: Record<string, string> = isMore
+    ? { range: `bytes=${part.here}-`, 'if-range': part.etag }
+    : {}
   const response = await gateway.request({ path, headers, signal })
   const isRest = response.statusCode === 206
   if (!isRest && response.statusCode !== 200) throw await failureOf(response, `download ${path}`)
@@ -87,7 +100,12 @@ async function receive({ gateway, path, target, signal, onBytes }: Fetch, onChun
     },
   })
   onBytes(from)
-  await pipeline(response, counter, createWriteStream(`${target}.part`, { flags: isRest ? 'a' : 'w', mode: 0o600 }), { signal })
+  await pipeline(
+    response,
+    counter,
+    createWriteStream(`${target}.part`, { flags: isRest ? 'a' : 'w', mode: 0o600 }),
+    { signal },
+  )
   if (bytes < now.bytes) throw new BrokenOff(`it broke off after ${bytes} of ${now.bytes} bytes`)
   return now
 }
@@ -97,14 +115,23 @@ async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetc
   const sha256 = await sha256Of(`${target}.part`)
   if (digest !== '' && digest !== sha256) {
     await Promise.all([rm(`${target}.part`), rm(stateOf(target))])
-    throw new CommandFailure('incomplete', `Cannot trust ${target}: its SHA-256 is ${sha256}, expected ${digest}; it was removed`)
+    throw new CommandFailure(
+      'incomplete',
+      `Cannot trust ${target}: its SHA-256 is ${sha256}, expected ${digest}; it was removed`,
+    )
   }
   await replaceFile(`${target}.part`, target, false) // written over several runs, so atomicWrite() does not fit
   await rm(stateOf(target))
   return { bytes, sha256, isNew: true }
 }
 
-async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Promise<Fetched | undefined> {
+async function unchanged({
+  gateway,
+  path,
+  target,
+  signal,
+  onBytes,
+}: Fetch): Promise<Fetched | undefined> {
   const size = await sizeOf(target)
   if (size === undefined) return undefined
   const response = await gateway.request({ path, method: 'HEAD', signal })
@@ -115,7 +142,10 @@ async function unchanged({ gateway, path, target, signal, onBytes }: Fetch): Pro
   return { bytes: size, sha256, isNew: false }
 }
 
-/** The part that an earlier run left, and the version it belongs to. undefined: none that can be resumed. */
+/**
+ * The part that an earlier run left, and the version it belongs to. undefined: none that can be
+ * resumed.
+ */
 async function partOf(target: string): Promise<(PartFile & { readonly here: number }) | undefined> {
   const here = await sizeOf(`${target}.part`)
   if (here === undefined || (await sizeOf(stateOf(target))) === undefined) return undefined
@@ -136,9 +166,15 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
 }
 
-async function remember(target: string, response: IncomingMessage, from: number): Promise<PartFile> {
+async function remember(
+  target: string,
+  response: IncomingMessage,
+  from: number,
+): Promise<PartFile> {
   const length = Number(response.headers['content-length'])
-  const bytes = Number.isNaN(length) ? Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0) : from + length
+  const bytes = Number.isNaN(length)
+    ? Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0)
+    : from + length
   const part = { etag: response.headers.etag ?? '', digest: digestIn(response), bytes }
   await writeFile(stateOf(target), JSON.stringify(part), { mode: 0o600 })
   return part
@@ -146,7 +182,8 @@ async function remember(target: string, response: IncomingMessage, from: number)
 
 /** The checksum in hexadecimal; '' if the answer has none. */
 function digestIn({ headers }: IncomingMessage): string {
-  const [, base64 = ''] = /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(String(headers['repr-digest'] ?? '')) ?? []
+  const [, base64 = ''] =
+    /(?:^|[,\s])sha-256=:([A-Za-z0-9+/]+=*):/.exec(String(headers['repr-digest'] ?? '')) ?? []
   return Buffer.from(base64, 'base64').toString('hex')
 }
 
@@ -164,11 +201,16 @@ class BrokenOff extends ExpectedError {
   override readonly name = 'BrokenOff'
 }
 
-// Errors of the gateway or the connection are worth a retry; a refusal or an error of this disk is not.
+// Errors of the gateway or the connection are worth a retry; a refusal or an error of this disk is
+// not.
 function isRetryableError(error: unknown): boolean {
   if (error instanceof BrokenOff) return true
   if (error instanceof CommandFailure) return error.exitCode === 1
-  return ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT'].includes(
-    (error as NodeJS.ErrnoException).code ?? '',
-  )
+  return [
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'EPIPE',
+    'ERR_STREAM_PREMATURE_CLOSE',
+    'ETIMEDOUT',
+  ].includes((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -42,10 +42,18 @@ const triesMax = 20 // of one request; each waits for the gateway's Retry-After
 export function withGateway(command: Command): Command {
   return command
     .option('--gateway-namespace <namespace>', 'where selcap is installed', systemNamespace)
-    .addOption(new Option('--via <way>', 'how the gateway is reached; default: what works').choices(['proxy', 'port-forward']))
+    .addOption(
+      new Option('--via <way>', 'how the gateway is reached; default: what works').choices([
+        'proxy',
+        'port-forward',
+      ]),
+    )
     .option('--gateway <url>', 'the address of the gateway, where it has one of its own')
     .option('--gateway-ca <file>', 'who signed its certificate, with --gateway')
-    .option('--service-account <name>', "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token")
+    .option(
+      '--service-account <name>',
+      "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token",
+    )
 }
 
 /** Sends requests until disposed. Refuses with CommandFailure. */
@@ -66,7 +74,11 @@ export class Gateway implements AsyncDisposable {
       const response = await this.#way.send(request)
       if (response.statusCode !== 429 || tries === triesMax) return response
       response.resume()
-      await after(1_000 * Math.min(60, Math.max(1, Number(response.headers['retry-after']) || 1)), undefined, { signal: request.signal })
+      await after(
+        1_000 * Math.min(60, Math.max(1, Number(response.headers['retry-after']) || 1)),
+        undefined,
+        { signal: request.signal },
+      )
     }
   }
 
@@ -75,17 +87,30 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-export async function openGateway(session: Session, options: GatewayClientOptions): Promise<Gateway> {
+export async function openGateway(
+  session: Session,
+  options: GatewayClientOptions,
+): Promise<Gateway> {
   const token = await userToken(session, options.serviceAccount)
-  if (options.gateway !== undefined) return new Gateway(direct(new URL(options.gateway), options.gatewayCa, token))
-  const proxied = options.via === 'port-forward' ? undefined : await throughProxy(session, options.gatewayNamespace, token)
+  if (options.gateway !== undefined)
+    return new Gateway(direct(new URL(options.gateway), options.gatewayCa, token))
+  const proxied =
+    options.via === 'port-forward'
+      ? undefined
+      : await throughProxy(session, options.gatewayNamespace, token)
   if (proxied && 'send' in proxied) return new Gateway(proxied)
   if (proxied && (options.via === 'proxy' || proxied.status === 404))
-    throw new CommandFailure(reasonOf(proxied.status), `Cannot reach the gateway: ${proxied.refusal}`)
+    throw new CommandFailure(
+      reasonOf(proxied.status),
+      `Cannot reach the gateway: ${proxied.refusal}`,
+    )
   return new Gateway(await throughPortForward(session, options.gatewayNamespace, token, proxied))
 }
 
-/** The failure for an answer outside 2xx: the gateway's own message, or the reason of a proxy before it. */
+/**
+ * The failure for an answer outside 2xx: the gateway's own message, or the reason of a proxy before
+ * it.
+ */
 export async function failureOf(response: IncomingMessage, what: string): Promise<CommandFailure> {
   const said = (await apiErrorMessage(response)).trim()
   return new CommandFailure(
@@ -94,7 +119,11 @@ export async function failureOf(response: IncomingMessage, what: string): Promis
   )
 }
 
-async function throughProxy({ kube }: Session, namespace: string, token: () => Promise<string>): Promise<GatewayRoute | GatewayRefusal> {
+async function throughProxy(
+  { kube }: Session,
+  namespace: string,
+  token: () => Promise<string>,
+): Promise<GatewayRoute | GatewayRefusal> {
   const base = `/api/v1/namespaces/${namespace}/services/https:${gatewayService}:443/proxy`
   const response = await kube({ path: `${base}/healthz`, signal: AbortSignal.timeout(probeMs) })
   const status = response.statusCode ?? 0
@@ -102,7 +131,11 @@ async function throughProxy({ kube }: Session, namespace: string, token: () => P
   response.resume()
   // The API server's proxy removes the Authorization header.
   const send: Send = async ({ path, headers, ...request }) =>
-    kube({ ...request, path: `${base}${path}`, headers: { ...headers, 'x-selcap-authorization': `Bearer ${await token()}` } })
+    kube({
+      ...request,
+      path: `${base}${path}`,
+      headers: { ...headers, 'x-selcap-authorization': `Bearer ${await token()}` },
+    })
   return { name: 'service proxy', send, close: async () => {} }
 }
 
@@ -112,25 +145,42 @@ async function throughPortForward(
   token: () => Promise<string>,
   proxied: GatewayRefusal | undefined,
 ): Promise<GatewayRoute> {
-  const forward = new PortForward({ ...session.options, namespace, service: gatewayService, port: 443 })
+  const forward = new PortForward({
+    ...session.options,
+    namespace,
+    service: gatewayService,
+    port: 443,
+  })
   try {
     await forward.port()
   } catch (error) {
     const both = proxied ? `${proxied.refusal}; and by port-forward: ` : ''
     const { message } = error as Error
-    const reason = proxied ? reasonOf(proxied.status) : /\(Forbidden\)/.test(message) ? 'notAllowed' : 'failed'
+    const reason = proxied
+      ? reasonOf(proxied.status)
+      : /\(Forbidden\)/.test(message)
+        ? 'notAllowed'
+        : 'failed'
     throw new CommandFailure(reason, `Cannot reach the gateway: ${both}${message}`, error)
   }
   const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
-  const send: Send = async request => sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, await token())
+  const send: Send = async request =>
+    sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, await token())
   return { name: 'port-forward', send, close: () => forward.close() }
 }
 
 function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): GatewayRoute {
   if (url.protocol !== 'https:')
-    throw new CommandFailure('usage', `Cannot use --gateway "${url.href}": expected an address that begins with https://`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot use --gateway "${url.href}": expected an address that begins with https://`,
+    )
   const agent = new Agent({ ...(caFile !== undefined && { ca: readCa(caFile) }), keepAlive: true })
-  return { name: url.origin, send: async request => sendTo(url, agent, request, await token()), close: async () => agent.destroy() }
+  return {
+    name: url.origin,
+    send: async request => sendTo(url, agent, request, await token()),
+    close: async () => agent.destroy(),
+  }
 }
 
 async function sendTo(
@@ -139,14 +189,23 @@ async function sendTo(
   { path, method = 'GET', headers, signal }: GatewayRequest,
   token: string,
 ): Promise<IncomingMessage> {
-  const sent = httpsRequest(new URL(path, base), { agent, method, signal, headers: { ...headers, authorization: `Bearer ${token}` } })
+  const sent = httpsRequest(new URL(path, base), {
+    agent,
+    method,
+    signal,
+    headers: { ...headers, authorization: `Bearer ${token}` },
+  })
   sent.on('error', () => {}) // once() reports the first error; later errors are expected and ignored
   sent.end()
   try {
     const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage]
     return response
   } catch (error) {
-    throw new CommandFailure('failed', `Cannot reach the gateway at ${base.origin}: ${(error as Error).message}`, error)
+    throw new CommandFailure(
+      'failed',
+      `Cannot reach the gateway at ${base.origin}: ${(error as Error).message}`,
+      error,
+    )
   }
 }
 
@@ -154,6 +213,9 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    throw new CommandFailure('usage', `Cannot read --gateway-ca "${file}": ${(error as NodeJS.ErrnoException).code}`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot read --gateway-ca "${file}": ${(error as NodeJS.ErrnoException).code}`,
+    )
   }
 }

@@ -17,14 +17,25 @@ export type FileSeries = {
   readonly endpoint: string
   readonly files: readonly string[]
 }
-export type MergeOptions = { readonly capture: string; readonly out: string; readonly signal: AbortSignal }
+export type MergeOptions = {
+  readonly capture: string
+  readonly out: string
+  readonly signal: AbortSignal
+}
 
 type NamedFile = { readonly node: string; readonly file: string; readonly path: string }
-type MergeInput = { readonly id: number; readonly batches: AsyncGenerator<TimedBlock[]>; blocks: TimedBlock[]; at: number }
+type MergeInput = {
+  readonly id: number
+  readonly batches: AsyncGenerator<TimedBlock[]>
+  blocks: TimedBlock[]
+  at: number
+}
 
 const writeBytes = 262_144
 
-/** Groups files by name: {pod}_{interface}, then the time of rotation; the active file comes last. */
+/**
+ * Groups files by name: {pod}_{interface}, then the time of rotation; the active file comes last.
+ */
 export function seriesOf(files: readonly NamedFile[], namespace: string): FileSeries[] {
   const byEndpoint = Map.groupBy(files, ({ node, file }) => `${node}/${withoutTime(file)}`)
   return [...byEndpoint.values()].map(all => {
@@ -37,11 +48,15 @@ export function seriesOf(files: readonly NamedFile[], namespace: string): FileSe
 }
 
 /** Returns the number of packets. */
-export async function mergeFiles(series: readonly FileSeries[], { capture, out, signal }: MergeOptions): Promise<number> {
+export async function mergeFiles(
+  series: readonly FileSeries[],
+  { capture, out, signal }: MergeOptions,
+): Promise<number> {
   const file = createWriteStream(out, { mode: 0o600, highWaterMark: writeBytes, signal })
   const failed = once(file, 'error', { signal }).then(([error]) => Promise.reject(error))
   failed.catch(() => {}) // write() and the end below race with it and report its error
-  const write = async (bytes: Buffer) => void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
+  const write = async (bytes: Buffer) =>
+    void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
   await write(Buffer.concat([...headersOf(series, capture)]))
   const packets = await mergeInputs(await mergeInputsOf(series), write)
   await Promise.race([new Promise<void>(resolve => file.end(resolve)), failed])
@@ -52,20 +67,33 @@ export async function mergeFiles(series: readonly FileSeries[], { capture, out, 
 function* headersOf(series: readonly FileSeries[], capture: string): Generator<Buffer> {
   const node = [...new Set(series.map(each => each.node))].join(', ')
   for (const [index, { interfaceName, endpoint }] of series.entries()) {
-    const header = fileHeader({ format: 'pcapng', snapLength: snapLengthMax, interfaceName, endpoint, capture, node, filter: '' })
+    const header = fileHeader({
+      format: 'pcapng',
+      snapLength: snapLengthMax,
+      interfaceName,
+      endpoint,
+      capture,
+      node,
+      filter: '',
+    })
     const sectionBytes = blockLengthAt(header, 0)
     yield index === 0 ? header : header.subarray(sectionBytes)
   }
 }
 
 async function mergeInputsOf(series: readonly FileSeries[]): Promise<MergeInput[]> {
-  const inputs = series.map(({ files }, id): MergeInput => ({ id, batches: blocksOf(files), blocks: [], at: 0 }))
+  const inputs = series.map(
+    ({ files }, id): MergeInput => ({ id, batches: blocksOf(files), blocks: [], at: 0 }),
+  )
   const isFull = await Promise.all(inputs.map(refill))
   return inputs.filter((_, index) => isFull[index]).toSorted((a, b) => compare(head(a), head(b)))
 }
 
 /** Keeps `inputs` sorted by their first packet. */
-async function mergeInputs(inputs: MergeInput[], write: (bytes: Buffer) => Promise<void>): Promise<number> {
+async function mergeInputs(
+  inputs: MergeInput[],
+  write: (bytes: Buffer) => Promise<void>,
+): Promise<number> {
   let [packets, waiting, waitingBytes] = [0, [] as Buffer[], 0]
   for (let input = inputs[0]; input; input = inputs[0]) {
     const { block } = head(input)
@@ -112,7 +140,9 @@ async function* blocksOf(files: readonly string[]): AsyncGenerator<TimedBlock[]>
   try {
     for (const file of files) yield* readPacketBlocks(file)
   } catch (error) {
-    throw error instanceof ExpectedError ? new CommandFailure('failed', error.message, error) : error
+    throw error instanceof ExpectedError
+      ? new CommandFailure('failed', error.message, error)
+      : error
   }
 }
 

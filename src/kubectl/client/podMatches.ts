@@ -22,29 +22,43 @@ export type PodMatch = {
   readonly why: string
 }
 
-export type PodMatches = { readonly pods: readonly PodMatch[]; readonly warnings: readonly string[] }
+export type PodMatches = {
+  readonly pods: readonly PodMatch[]
+  readonly warnings: readonly string[]
+}
 
-type InheritedLabels = { readonly namespaceLabels: Labels | undefined; readonly accounts: ReadonlyMap<string, Labels> | undefined }
+type InheritedLabels = {
+  readonly namespaceLabels: Labels | undefined
+  readonly accounts: ReadonlyMap<string, Labels> | undefined
+}
 type NamedObject = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 
 export async function podMatches(session: Session, selector: string): Promise<PodMatches> {
   const { kube, namespace } = session
   const parsed = parseSelector(selector)
-  if (!parsed.ok) throw new CommandFailure('usage', `Cannot read the selector: ${parsed.error.display}`)
+  if (!parsed.ok)
+    throw new CommandFailure('usage', `Cannot read the selector: ${parsed.error.display}`)
   const { items } = await request<{ readonly items: readonly Pod[] }>(kube, {
     path: `/api/v1/namespaces/${namespace}/pods`,
     what: 'list pods',
   })
   const inherited = await inheritedLabels(session, parsed.selector.canonical)
-  const pods = items.map(pod => podMatchOf(pod, inherited, label => explain(parsed.selector.tree, label)))
+  const pods = items.map(pod =>
+    podMatchOf(pod, inherited, label => explain(parsed.selector.tree, label)),
+  )
   return {
-    pods: pods.toSorted((a, b) => Number(b.isTaken) - Number(a.isTaken) || (a.pod < b.pod ? -1 : 1)),
+    pods: pods.toSorted(
+      (a, b) => Number(b.isTaken) - Number(a.isTaken) || (a.pod < b.pod ? -1 : 1),
+    ),
     warnings: warningsOf(parsed.selector.canonical, inherited),
   }
 }
 
 /** `reason` explains why the pods are unknown, for example a missing right. */
-export async function podMatchesOrReason(session: Session, selector: string): Promise<PodMatches | { readonly reason: string }> {
+export async function podMatchesOrReason(
+  session: Session,
+  selector: string,
+): Promise<PodMatches | { readonly reason: string }> {
   try {
     return await podMatches(session, selector)
   } catch (error) {
@@ -53,7 +67,10 @@ export async function podMatchesOrReason(session: Session, selector: string): Pr
   }
 }
 
-async function inheritedLabels({ kube, namespace }: Session, selector: string): Promise<InheritedLabels> {
+async function inheritedLabels(
+  { kube, namespace }: Session,
+  selector: string,
+): Promise<InheritedLabels> {
   const what = 'read labels'
   const found = selector.includes('pcns.')
     ? await requestIfAllowed<NamedObject>(kube, { path: `/api/v1/namespaces/${namespace}`, what })
@@ -66,7 +83,9 @@ async function inheritedLabels({ kube, namespace }: Session, selector: string): 
     : undefined
   return {
     namespaceLabels: found && (found.metadata.labels ?? {}),
-    accounts: accounts && new Map(accounts.items.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
+    accounts:
+      accounts &&
+      new Map(accounts.items.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
   }
 }
 
@@ -90,7 +109,14 @@ function podMatchOf(
   const serviceAccount = pod.spec.serviceAccountName
   const serviceAccountLabels = inherited.accounts?.get(serviceAccount ?? '')
   const { namespaceLabels } = inherited
-  const labels = effectiveLabels({ own, namespace, orchestrator: 'k8s', serviceAccount, namespaceLabels, serviceAccountLabels })
+  const labels = effectiveLabels({
+    own,
+    namespace,
+    orchestrator: 'k8s',
+    serviceAccount,
+    namespaceLabels,
+    serviceAccountLabels,
+  })
   const { match, decided, decidedAs, label } = evaluate(each => labels.get(each))
   const found = label
     ? label.value === undefined
@@ -109,9 +135,15 @@ function podMatchOf(
 
 /** The reason why a matching pod is not captured. */
 function obstacleOf(pod: Pod): string | undefined {
-  if (pod.spec.hostNetwork) return "it is host-networked: it shares the node's interfaces and is not captured"
+  if (pod.spec.hostNetwork)
+    return "it is host-networked: it shares the node's interfaces and is not captured"
   if (!pod.spec.nodeName) return 'it is on no node yet'
-  const world = { node: '', settings: defaultSettings, namespaceLabels: new Map(), serviceAccountLabels: new Map() }
+  const world = {
+    node: '',
+    settings: defaultSettings,
+    namespaceLabels: new Map(),
+    serviceAccountLabels: new Map(),
+  }
   const endpoint = podToEndpoint(pod, world)
   if (!endpoint) return 'it has no address yet'
   return endpoint.live ? undefined : `it has finished (${pod.status?.phase ?? 'going'})`

@@ -26,7 +26,11 @@ export class PortForward {
 
   /** Refuses with kubectl's message. */
   async port(): Promise<number> {
-    if (this.#open === undefined || this.#open.child.exitCode !== null || this.#open.child.signalCode !== null)
+    if (
+      this.#open === undefined ||
+      this.#open.child.exitCode !== null ||
+      this.#open.child.signalCode !== null
+    )
       this.#open = await this.#start()
     return this.#open.port
   }
@@ -44,7 +48,14 @@ export class PortForward {
       ...(context === undefined ? [] : [`--context=${context}`]),
       ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
     ]
-    const args = ['port-forward', `--namespace=${namespace}`, ...access, '--address=127.0.0.1', `service/${service}`, `:${port}`]
+    const args = [
+      'port-forward',
+      `--namespace=${namespace}`,
+      ...access,
+      '--address=127.0.0.1',
+      `service/${service}`,
+      `:${port}`,
+    ]
     const child = spawn('kubectl', args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const timer = setTimeout(() => child.kill(), openMs)
     let said = ''
@@ -53,7 +64,9 @@ export class PortForward {
     })
     const ended = new Promise<never>((_, reject) => {
       child.once('error', error => reject(new ExpectedError(`kubectl: ${error.message}`)))
-      child.once('close', () => reject(new ExpectedError(said.trim() || 'kubectl port-forward ended without a word')))
+      child.once('close', () =>
+        reject(new ExpectedError(said.trim() || 'kubectl port-forward ended without a word')),
+      )
     })
     try {
       return { child, port: await Promise.race([announcedPort(child), ended]) }
@@ -63,7 +76,10 @@ export class PortForward {
   }
 }
 
-/** Parses "Forwarding from 127.0.0.1:41234 -> PORT". Keeps reading the output, because a full pipe would block kubectl. */
+/**
+ * Parses "Forwarding from 127.0.0.1:41234 -> PORT". Keeps reading the output, because a full pipe
+ * would block kubectl.
+ */
 async function announcedPort(child: ChildProcess): Promise<number> {
   return new Promise(resolve => {
     if (!child.stdout) return

@@ -32,7 +32,10 @@ export type Session = {
   readonly options: ClusterOptions
 }
 
-export type ApiRequest = Omit<KubeRequest, 'signal' | 'body'> & { readonly body?: object; readonly what: string }
+export type ApiRequest = Omit<KubeRequest, 'signal' | 'body'> & {
+  readonly body?: object
+  readonly what: string
+}
 
 const apiTimeoutMs = 30_000
 
@@ -41,7 +44,11 @@ export function withCluster(command: Command): Command {
     .option('-n, --namespace <namespace>', "the capture's namespace; default: the context's")
     .option('--context <context>', 'the context of the kubeconfig to use')
     .option('--kubeconfig <file>', 'default: $KUBECONFIG, else ~/.kube/config')
-    .option('--api-group <group>', 'the group that serves PacketCapture; default: what is installed', process.env.CAPTURE_API_GROUP)
+    .option(
+      '--api-group <group>',
+      'the group that serves PacketCapture; default: what is installed',
+      process.env.CAPTURE_API_GROUP,
+    )
 }
 
 export async function openSession(options: ClusterOptions): Promise<Session> {
@@ -50,21 +57,47 @@ export async function openSession(options: ClusterOptions): Promise<Session> {
   const watched = reaching(clock.watching(kube))
   const group = options.apiGroup ?? (await servedGroup(watched))
   const nowMs = () => systemClock.now() - (clock.offsetMs ?? 0)
-  return { kube: watched, namespace: options.namespace ?? namespace, group, api: options.api ?? 'PacketCapture', token, nowMs, options }
+  return {
+    kube: watched,
+    namespace: options.namespace ?? namespace,
+    group,
+    api: options.api ?? 'PacketCapture',
+    token,
+    nowMs,
+    options,
+  }
 }
 
-/** The answer as JSON; a refusal, or an answer that breaks off, is a CommandFailure whose message names `what`. */
-export async function request<T>(kube: Kube, { what, body, headers, ...request }: ApiRequest): Promise<T> {
-  const content = body && { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
-  const asked = call<T>(kube, { ...request, ...(headers && { headers }), ...content }, { timeoutMs: apiTimeoutMs })
+/**
+ * The answer as JSON; a refusal, or an answer that breaks off, is a CommandFailure whose message
+ * names `what`.
+ */
+export async function request<T>(
+  kube: Kube,
+  { what, body, headers, ...request }: ApiRequest,
+): Promise<T> {
+  const content = body && {
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  }
+  const asked = call<T>(
+    kube,
+    { ...request, ...(headers && { headers }), ...content },
+    { timeoutMs: apiTimeoutMs },
+  )
   const answer = await asked.catch(error => failWith(error, what))
   if (answer.ok) return answer.body
   throw new CommandFailure(reasonOf(answer.status), `Cannot ${what}: ${answer.message}`)
 }
 
 /** Like request(), but undefined for a missing or forbidden object. */
-export async function requestIfAllowed<T>(kube: Kube, { path, what }: ApiRequest): Promise<T | undefined> {
-  const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs }).catch(error => failWith(error, what))
+export async function requestIfAllowed<T>(
+  kube: Kube,
+  { path, what }: ApiRequest,
+): Promise<T | undefined> {
+  const answer = await get<T>(kube, path, { timeoutMs: apiTimeoutMs }).catch(error =>
+    failWith(error, what),
+  )
   return answer.ok ? answer.body : undefined
 }
 
@@ -73,8 +106,13 @@ function failWith(error: unknown, what: string): never {
   throw new CommandFailure('failed', `Cannot ${what}: ${error.message}`, error)
 }
 
-export function capturesPath({ group, api }: Pick<Session, 'group' | 'api'>, namespace: string | undefined, name?: string): string {
-  if (name === undefined && (namespace === undefined || api === 'PacketCaptureConfig')) return listPath(api, group)
+export function capturesPath(
+  { group, api }: Pick<Session, 'group' | 'api'>,
+  namespace: string | undefined,
+  name?: string,
+): string {
+  if (name === undefined && (namespace === undefined || api === 'PacketCaptureConfig'))
+    return listPath(api, group)
   const within = api === 'PacketCaptureConfig' ? '' : encodeURIComponent(namespace ?? '')
   const path = objectPath(api, group, { namespace: within, name: encodeURIComponent(name ?? '') })
   return name === undefined ? path.slice(0, -1) : path
@@ -90,8 +128,13 @@ export function reasonOf(status: number): ExitReason {
 // Beside Calico, selcap serves the resource in its own group (daemonset/overlays/own-group).
 async function servedGroup(kube: Kube): Promise<string> {
   type Resources = { readonly resources?: readonly { readonly name: string }[] }
-  const own = await requestIfAllowed<Resources>(kube, { what: 'ask what is served', path: `/apis/${captureGroups.own}/v3` })
-  return own?.resources?.some(({ name }) => name === 'packetcaptures') ? captureGroups.own : captureGroups.calico
+  const own = await requestIfAllowed<Resources>(kube, {
+    what: 'ask what is served',
+    path: `/apis/${captureGroups.own}/v3`,
+  })
+  return own?.resources?.some(({ name }) => name === 'packetcaptures')
+    ? captureGroups.own
+    : captureGroups.calico
 }
 
 function reaching(kube: Kube): Kube {
@@ -99,7 +142,11 @@ function reaching(kube: Kube): Kube {
     try {
       return await kube(request)
     } catch (error) {
-      if (request.signal.aborted && (request.signal.reason as Error | undefined)?.name !== 'TimeoutError') throw error
+      if (
+        request.signal.aborted &&
+        (request.signal.reason as Error | undefined)?.name !== 'TimeoutError'
+      )
+        throw error
       throw new CommandFailure(
         'failed',
         `Cannot reach the API server: ${(error as Error).message || (error as { code?: string }).code}`,

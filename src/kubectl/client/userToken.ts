@@ -8,11 +8,20 @@ import { request, type Session } from './session.ts'
 const lifetimeSeconds = 3_600
 const renewMs = 300_000 // before it ends
 
-type CreatedToken = { readonly status: { readonly token: string; readonly expirationTimestamp: string } }
+type CreatedToken = {
+  readonly status: { readonly token: string; readonly expirationTimestamp: string }
+}
 
-/** Returns a function that gives a valid token; called before each request, so a long download renews it. */
-export async function userToken(session: Session, serviceAccount: string | undefined): Promise<() => Promise<string>> {
-  const token = serviceAccount === undefined ? () => ownToken(session) : accountToken(session, serviceAccount)
+/**
+ * Returns a function that gives a valid token; called before each request, so a long download
+ * renews it.
+ */
+export async function userToken(
+  session: Session,
+  serviceAccount: string | undefined,
+): Promise<() => Promise<string>> {
+  const token =
+    serviceAccount === undefined ? () => ownToken(session) : accountToken(session, serviceAccount)
   await token() // fails early for a user without a token
   return token
 }
@@ -33,7 +42,11 @@ function accountToken(session: Session, name: string): () => Promise<string> {
       const { status } = await request<CreatedToken>(session.kube, {
         path: `/api/v1/namespaces/${session.namespace}/serviceaccounts/${encodeURIComponent(name)}/token`,
         method: 'POST',
-        body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: lifetimeSeconds } },
+        body: {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenRequest',
+          spec: { expirationSeconds: lifetimeSeconds },
+        },
         what: `get a token of service account "${name}"`,
       })
       made = { token: status.token, endMs: Date.parse(status.expirationTimestamp) }

@@ -20,15 +20,22 @@ const isReached: Readonly<Record<WaitGoal, readonly CaptureStateName[]>> = {
 const pollIntervalMs = 500
 const answersWithinMs = 15_000 // by then every node has reported a new capture
 
-export async function waitFor(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<ShownCapture> {
+export async function waitFor(
+  session: Session,
+  name: string,
+  goal: WaitGoal,
+  withinSeconds: number,
+): Promise<ShownCapture> {
   const endMs = performance.now() + withinSeconds * 1_000
   for (let missing: readonly string[] = []; ; ) {
     const capture = await getCapture(session, name)
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
       missing = goal === 'capturing' ? [] : await unreportedPods(session, capture)
-      if (isReached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0) return capture
-      if (status.state === 'Error') throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
+      if (isReached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0)
+        return capture
+      if (status.state === 'Error')
+        throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
     }
     if (performance.now() > endMs)
       throw new CommandFailure(
@@ -44,7 +51,10 @@ function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): bool
   return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
 }
 
-/** Matching pods that no node has reported yet. Empty if pods may not be listed: then the totals decide. */
+/**
+ * Matching pods that no node has reported yet. Empty if pods may not be listed: then the totals
+ * decide.
+ */
 async function unreportedPods(session: Session, capture: ShownCapture): Promise<string[]> {
   const { spec, status } = capture
   if (!status || !isOpen(capture, session.nowMs())) return []
@@ -60,11 +70,18 @@ async function unreportedPods(session: Session, capture: ShownCapture): Promise<
 function isOpen({ metadata, spec, status }: ShownCapture, nowMs: number): boolean {
   if (status?.state === 'WaitingForTraffic' || status?.state === 'Capturing') return true
   const isPast = spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs
-  return status?.state === 'Finished' && !isPast && nowMs - Date.parse(metadata.creationTimestamp) < answersWithinMs
+  return (
+    status?.state === 'Finished' &&
+    !isPast &&
+    nowMs - Date.parse(metadata.creationTimestamp) < answersWithinMs
+  )
 }
 
 export function getCapture(session: Session, name: string): Promise<ShownCapture> {
-  return request<ShownCapture>(session.kube, { path: capturesPath(session, session.namespace, name), what: `get capture "${name}"` })
+  return request<ShownCapture>(session.kube, {
+    path: capturesPath(session, session.namespace, name),
+    what: `get capture "${name}"`,
+  })
 }
 
 export function messageOf({ status }: ShownCapture): string {

@@ -7,11 +7,18 @@ import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { listCaptures } from '../client/captures.ts'
 import { downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
-import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import {
+  failureOf,
+  type Gateway,
+  type GatewayClientOptions,
+  openGateway,
+  withGateway,
+} from '../client/gateway.ts'
 import { listRemoteFiles, type MissingFile, type RemoteFile } from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 
-type CopyOptions = ClusterOptions & GatewayClientOptions & { readonly allNamespaces?: boolean; readonly dest: string }
+type CopyOptions = ClusterOptions &
+  GatewayClientOptions & { readonly allNamespaces?: boolean; readonly dest: string }
 
 const cleanMs = 60_000
 
@@ -29,16 +36,23 @@ export function copyCommand(): Command {
 }
 
 export function cleanCommand(): Command {
-  return common('clean', 'remove the files of a capture that has finished, as calicoctl does').action(
-    async (name: string, options: CopyOptions) =>
-      forEach(name, options, async (gateway, namespace) => {
-        const path = `/packet-capture/files/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/files.zip`
-        const response = await gateway.request({ path, method: 'DELETE', signal: AbortSignal.timeout(cleanMs) })
-        const status = response.statusCode ?? 0
-        if (status < 200 || status >= 300) throw await failureOf(response, `clean ${namespace}/${name}`)
-        response.resume()
-        process.stdout.write(`Clean capture files for ${namespace}/${name}\n`)
-      }),
+  return common(
+    'clean',
+    'remove the files of a capture that has finished, as calicoctl does',
+  ).action(async (name: string, options: CopyOptions) =>
+    forEach(name, options, async (gateway, namespace) => {
+      const path = `/packet-capture/files/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}/files.zip`
+      const response = await gateway.request({
+        path,
+        method: 'DELETE',
+        signal: AbortSignal.timeout(cleanMs),
+      })
+      const status = response.statusCode ?? 0
+      if (status < 200 || status >= 300)
+        throw await failureOf(response, `clean ${namespace}/${name}`)
+      response.resume()
+      process.stdout.write(`Clean capture files for ${namespace}/${name}\n`)
+    }),
   )
 }
 
@@ -68,11 +82,21 @@ async function namespacesOf(session: Session, name: string): Promise<string[]> {
   throw new CommandFailure('notFound', `Cannot find a capture "${name}" in any namespace`)
 }
 
-/** All files in one directory, as calicoctl does; files with the same name on two nodes go into a directory per node. */
-async function copy(gateway: Gateway, namespace: string, name: string, dest: string, signal: AbortSignal): Promise<readonly MissingFile[]> {
+/**
+ * All files in one directory, as calicoctl does; files with the same name on two nodes go into a
+ * directory per node.
+ */
+async function copy(
+  gateway: Gateway,
+  namespace: string,
+  name: string,
+  dest: string,
+  signal: AbortSignal,
+): Promise<readonly MissingFile[]> {
   const { files, missing } = await listRemoteFiles(gateway, namespace, name)
   const times = Map.groupBy(files, ({ file }) => file)
-  const pathOf = ({ node, file }: RemoteFile) => ((times.get(file)?.length ?? 0) > 1 ? join(dest, node, file) : join(dest, file))
+  const pathOf = ({ node, file }: RemoteFile) =>
+    (times.get(file)?.length ?? 0) > 1 ? join(dest, node, file) : join(dest, file)
   await downloadFiles({ gateway, namespace, name, files, pathOf, signal })
   return missing
 }

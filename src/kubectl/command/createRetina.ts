@@ -29,13 +29,32 @@ export type RetinaOptions = {
 
 export function withRetina(command: Command): Command {
   return command
-    .option('--node-selectors <labels>', 'with --api retina: nodes of these labels, name=value; their own interfaces', readMore)
+    .option(
+      '--node-selectors <labels>',
+      'with --api retina: nodes of these labels, name=value; their own interfaces',
+      readMore,
+    )
     .option('--pod-selectors <labels>', 'with --api retina: pods of these labels', readMore)
-    .option('--namespace-selectors <labels>', 'with --api retina: pods of the namespaces of these labels', readMore)
-    .option('--include-filter <entries>', 'with --api retina: addresses, networks, ports, or both with a colon', readMore)
+    .option(
+      '--namespace-selectors <labels>',
+      'with --api retina: pods of the namespaces of these labels',
+      readMore,
+    )
+    .option(
+      '--include-filter <entries>',
+      'with --api retina: addresses, networks, ports, or both with a colon',
+      readMore,
+    )
     .option('--exclude-filter <entries>', 'with --api retina: the same, left out', readMore)
-    .option('--interfaces <names>', 'with --api retina: these interfaces of the nodes, a file each', readMore)
-    .option('--host-path <path>', "with --api retina: where on the nodes, below the administrator's directory; default: the name")
+    .option(
+      '--interfaces <names>',
+      'with --api retina: these interfaces of the nodes, a file each',
+      readMore,
+    )
+    .option(
+      '--host-path <path>',
+      "with --api retina: where on the nodes, below the administrator's directory; default: the name",
+    )
     .option('--no-metadata', 'with --api retina: without what the network of the node looks like')
 }
 
@@ -63,8 +82,12 @@ export function retinaDocument(
 ): object {
   const other = unsetOptions.find(option => options[option] !== undefined)
   if (other !== undefined)
-    throw new CommandFailure('usage', `Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`)
-  const { nodeSelectors, podSelectors, namespaceSelectors, pod, includeFilter, excludeFilter } = options
+    throw new CommandFailure(
+      'usage',
+      `Cannot use --${other.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} with --api retina`,
+    )
+  const { nodeSelectors, podSelectors, namespaceSelectors, pod, includeFilter, excludeFilter } =
+    options
   const filters = givenFields({ include: includeFilter, exclude: excludeFilter })
   const target = {
     ...(nodeSelectors && { nodeSelector: labels(nodeSelectors) }),
@@ -81,7 +104,12 @@ export function retinaDocument(
     },
     outputConfiguration: { hostPath: options.hostPath ?? name },
   }
-  const document = { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture' as const, metadata: { name, namespace }, spec }
+  const document = {
+    apiVersion: 'retina.sh/v1alpha1',
+    kind: 'Capture' as const,
+    metadata: { name, namespace },
+    spec,
+  }
   check(document)
   return document
 }
@@ -104,12 +132,19 @@ function optionOf(options: RetinaOptions & SpecOptions): object {
 }
 
 function check(
-  document: Omit<OtherCapture, 'metadata'> & { readonly metadata: { readonly name: string; readonly namespace: string } },
+  document: Omit<OtherCapture, 'metadata'> & {
+    readonly metadata: { readonly name: string; readonly namespace: string }
+  },
 ): void {
   const metadata = { ...document.metadata, uid: '', generation: 1, creationTimestamp: '' }
-  const { captureOption, ...rest } = document.spec.captureConfiguration as { readonly captureOption: object }
+  const { captureOption, ...rest } = document.spec.captureConfiguration as {
+    readonly captureOption: object
+  }
   // The schema's default.
-  const spec = { ...document.spec, captureConfiguration: { ...rest, captureOption: { maxCaptureSize: 100, ...captureOption } } }
+  const spec = {
+    ...document.spec,
+    captureConfiguration: { ...rest, captureOption: { maxCaptureSize: 100, ...captureOption } },
+  }
   const intent = parseRetinaCapture(
     { ...document, spec, metadata },
     { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() },
@@ -120,7 +155,8 @@ function check(
 function labels(list: readonly string[]): object {
   const pairs = list.map(text => {
     const [, name, value] = /^([^=]+)==?(.*)$/.exec(text) ?? []
-    if (name === undefined) throw new CommandFailure('usage', `Cannot read label "${text}": expected name=value`)
+    if (name === undefined)
+      throw new CommandFailure('usage', `Cannot read label "${text}": expected name=value`)
     return [name, value] as const
   })
   return { matchLabels: Object.fromEntries(pairs) }
@@ -134,14 +170,25 @@ function givenFields(fields: Readonly<Record<string, unknown>>): object | undefi
 const pollIntervalMs = 500
 
 /** Started: a node captures. Finished: every node has written its archive. */
-export async function waitForRetina(session: Session, name: string, goal: WaitGoal, withinSeconds: number): Promise<string> {
+export async function waitForRetina(
+  session: Session,
+  name: string,
+  goal: WaitGoal,
+  withinSeconds: number,
+): Promise<string> {
   const endMs = performance.now() + withinSeconds * 1_000
   for (;;) {
     const { status } = (await getCapture(session, name)) as object as OtherApiRow
     const error = conditionOf(status, 'error')
-    if (error?.status === 'True') throw new CommandFailure('captureError', `Cannot capture "${name}": ${error.message}`)
+    if (error?.status === 'True')
+      throw new CommandFailure('captureError', `Cannot capture "${name}": ${error.message}`)
     const complete = conditionOf(status, 'complete')
-    const isThere = goal === 'finished' ? complete?.status === 'True' : goal === 'capturing' ? hasPackets(status) : complete !== undefined
+    const isThere =
+      goal === 'finished'
+        ? complete?.status === 'True'
+        : goal === 'capturing'
+          ? hasPackets(status)
+          : complete !== undefined
     if (isThere || complete?.status === 'True') return complete?.message ?? ''
     if (performance.now() > endMs)
       throw new CommandFailure(
@@ -153,5 +200,7 @@ export async function waitForRetina(session: Session, name: string, goal: WaitGo
 }
 
 function hasPackets(status: OtherApiRow['status']): boolean {
-  return (status?.files ?? []).some(({ state }) => state !== 'WaitingForTraffic' && state !== 'Scheduled')
+  return (status?.files ?? []).some(
+    ({ state }) => state !== 'WaitingForTraffic' && state !== 'Scheduled',
+  )
 }

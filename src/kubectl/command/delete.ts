@@ -3,7 +3,13 @@ import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { listOf } from '../client/captures.ts'
-import { type ClusterOptions, capturesPath, openSession, request, withCluster } from '../client/session.ts'
+import {
+  type ClusterOptions,
+  capturesPath,
+  openSession,
+  request,
+  withCluster,
+} from '../client/session.ts'
 import { outputOption } from '../format/printer.ts'
 import { apiKindOf, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
 import { forEachName } from '../option/forEachName.ts'
@@ -11,7 +17,13 @@ import { forEachName } from '../option/forEachName.ts'
 type DeleteOptions = ClusterOptions & { readonly all?: boolean; readonly output?: 'name' }
 
 export function deleteCommand(): Command {
-  return withApi(withCluster(new Command('delete').description('remove captures and their files').argument('[capture...]', 'names')))
+  return withApi(
+    withCluster(
+      new Command('delete')
+        .description('remove captures and their files')
+        .argument('[capture...]', 'names'),
+    ),
+  )
     .option('--all', 'all captures of the namespace')
     .addOption(outputOption('name'))
     .addHelpText('after', exitHelp)
@@ -20,13 +32,27 @@ export function deleteCommand(): Command {
 
 async function remove(names: readonly string[], options: DeleteOptions): Promise<void> {
   if ((names.length === 0) !== (options.all === true))
-    throw new CommandFailure('usage', `Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot delete: found ${options.all ? 'names and --all' : 'no name'}, expected names or --all`,
+    )
   const session = await openSession(options)
-  const targets = options.all ? (await listOf(session, false)).map(({ metadata }) => metadata.name) : names
-  if (targets.length === 0) process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
+  const targets = options.all
+    ? (await listOf(session, false)).map(({ metadata }) => metadata.name)
+    : names
+  if (targets.length === 0)
+    process.stderr.write(`No captures found in ${session.namespace} namespace\n`)
   await forEachName(targets, async name => {
     const { api, group, kube, namespace } = options.all ? session : await sessionFor(session, name)
-    await request(kube, { path: capturesPath({ api, group }, namespace, name), method: 'DELETE', what: `delete capture "${name}"` })
-    process.stdout.write(options.output ? `${apiKindOf({ group }, api, name)}\n` : `${kindWord(group, api)} "${name}" deleted\n`)
+    await request(kube, {
+      path: capturesPath({ api, group }, namespace, name),
+      method: 'DELETE',
+      what: `delete capture "${name}"`,
+    })
+    process.stdout.write(
+      options.output
+        ? `${apiKindOf({ group }, api, name)}\n`
+        : `${kindWord(group, api)} "${name}" deleted\n`,
+    )
   })
 }

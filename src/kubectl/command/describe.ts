@@ -17,7 +17,9 @@ import { apiKindOf, sessionFor, withApi } from '../option/apiKind.ts'
 import { forEachName } from '../option/forEachName.ts'
 
 export function describeCommand(): Command {
-  const command = new Command('describe').description('show a capture in full: nodes, endpoints, losses, gaps')
+  const command = new Command('describe').description(
+    'show a capture in full: nodes, endpoints, losses, gaps',
+  )
   return withApi(withCluster(command.argument('<capture...>', 'names')))
     .addOption(outputOption('yaml', 'json', 'name'))
     .addHelpText('after', exitHelp)
@@ -25,30 +27,44 @@ export function describeCommand(): Command {
 }
 
 type DescribeOptions = ClusterOptions & { readonly output?: 'yaml' | 'json' | 'name' }
-type Described = { readonly capture: ShownCapture; readonly pods?: readonly PodMatch[]; readonly podsUnknown?: string }
+type Described = {
+  readonly capture: ShownCapture
+  readonly pods?: readonly PodMatch[]
+  readonly podsUnknown?: string
+}
 
-async function describe(names: readonly string[], { output, ...options }: DescribeOptions): Promise<void> {
+async function describe(
+  names: readonly string[],
+  { output, ...options }: DescribeOptions,
+): Promise<void> {
   const session = await openSession(options)
   const all: Described[] = []
   const print = async (name: string) => {
     const target = await sessionFor(session, name)
     const capture = await getCapture(target, name)
-    if (output === 'name') return void process.stdout.write(`${apiKindOf(session, target.api, name)}\n`)
+    if (output === 'name')
+      return void process.stdout.write(`${apiKindOf(session, target.api, name)}\n`)
     if (target.api !== 'PacketCapture') {
       all.push({ capture })
-      if (!output) process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeOtherApi(capture as object as OtherApiRow)}`)
+      if (!output)
+        process.stdout.write(
+          `${all.length > 1 ? '\n' : ''}${describeOtherApi(capture as object as OtherApiRow)}`,
+        )
       return
     }
     const described = { capture, ...(await podsOf(session, capture)) }
     all.push(described)
     if (output) return
-    process.stdout.write(`${all.length > 1 ? '\n' : ''}${describeCapture(capture)}Matches now:${matchesText(described)}\n`)
+    process.stdout.write(
+      `${all.length > 1 ? '\n' : ''}${describeCapture(capture)}Matches now:${matchesText(described)}\n`,
+    )
   }
   try {
     await forEachName(names, print)
   } finally {
     const [first] = all
-    if (first && output && output !== 'name') process.stdout.write(printObject(names.length === 1 ? first : all, output))
+    if (first && output && output !== 'name')
+      process.stdout.write(printObject(names.length === 1 ? first : all, output))
   }
 }
 
@@ -71,17 +87,28 @@ export function describeCapture(capture: ShownCapture): string {
     ['Namespace', metadata.namespace],
     ['Created', metadata.creationTimestamp],
     ['Selector', selector || 'all()'],
-    ...(Object.keys(rest).length > 0 ? [['Spec', indented(stringify(rest, { lineWidth: 0 }))] as [string, string]] : []),
+    ...(Object.keys(rest).length > 0
+      ? [['Spec', indented(stringify(rest, { lineWidth: 0 }))] as [string, string]]
+      : []),
     ['State', stateCell(status?.state)],
     ...(message ? [['Message', indented(message)] as [string, string]] : []),
     ...(status ? totals(status) : []),
   ]
   const width = Math.max(...facts.map(([name]) => name.length)) + 2
-  const lines = facts.map(([name, value]) => `${`${name}:`.padEnd(value.startsWith('\n') ? 0 : width)}${value}\n`)
+  const lines = facts.map(
+    ([name, value]) => `${`${name}:`.padEnd(value.startsWith('\n') ? 0 : width)}${value}\n`,
+  )
   return `${lines.join('')}${(status?.files ?? []).map(describeNode).join('')}`
 }
 
-function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNullable<ShownCapture['status']>): [string, string][] {
+function totals({
+  nodes,
+  endpoints,
+  packets,
+  bytes,
+  dropped,
+  conditions,
+}: NonNullable<ShownCapture['status']>): [string, string][] {
   const degraded = conditions.find(({ type, status }) => type === 'Degraded' && status === 'True')
   return [
     [
@@ -89,11 +116,26 @@ function totals({ nodes, endpoints, packets, bytes, dropped, conditions }: NonNu
       `${[pluralize(nodes, 'node'), pluralize(endpoints, 'endpoint'), pluralize(packets, 'packet')].join(', ')}, ${sizeText(bytes)}`,
     ],
     ['Dropped', dropped > 0 ? coloured('red', pluralize(dropped, 'packet')) : 'none'],
-    ...(degraded ? [['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [string, string]] : []),
+    ...(degraded
+      ? [
+          ['Degraded', coloured('yellow', indented(`${degraded.reason}: ${degraded.message}`))] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
   ]
 }
 
-function describeNode({ node, state, message, directory, fileNames, endpoints, uploads = [] }: FileStatus): string {
+function describeNode({
+  node,
+  state,
+  message,
+  directory,
+  fileNames,
+  endpoints,
+  uploads = [],
+}: FileStatus): string {
   const rows = endpoints.map(each => [
     each.pod,
     each.interface ?? '',
@@ -103,8 +145,15 @@ function describeNode({ node, state, message, directory, fileNames, endpoints, u
     sizeText(each.bytes),
     `${each.dropped}`,
   ])
-  const shown = rows.length > 0 ? table([['POD', 'INTERFACE', 'VANTAGE', 'STATE', 'PACKETS', 'BYTES', 'DROPPED'], ...rows]) : ''
-  const said = [...(message ? [message] : []), ...endpoints.flatMap(notesOf), ...uploads.map(uploadNote)]
+  const shown =
+    rows.length > 0
+      ? table([['POD', 'INTERFACE', 'VANTAGE', 'STATE', 'PACKETS', 'BYTES', 'DROPPED'], ...rows])
+      : ''
+  const said = [
+    ...(message ? [message] : []),
+    ...endpoints.flatMap(notesOf),
+    ...uploads.map(uploadNote),
+  ]
   return `
 Node ${node}: ${stateCell(state)}
   ${pluralize(fileNames.length, 'file')} in ${directory}
@@ -113,7 +162,9 @@ ${indent(shown)}${said.map(line => `  ${indented(line, 2)}\n`).join('')}`
 
 /** A file may have several uploads. */
 function uploadNote({ file, uploaded, error }: UploadStatus): string {
-  return uploaded === undefined ? `${file} not uploaded: ${error ?? 'not yet'}` : `${file} uploaded to ${uploaded}`
+  return uploaded === undefined
+    ? `${file} not uploaded: ${error ?? 'not yet'}`
+    : `${file} uploaded to ${uploaded}`
 }
 
 function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
@@ -123,15 +174,23 @@ function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
   ]
 }
 
-async function podsOf(session: Session, { spec, metadata }: ShownCapture): Promise<Omit<Described, 'capture'>> {
-  const matches = await podMatchesOrReason({ ...session, namespace: metadata.namespace }, spec.selector ?? 'all()')
+async function podsOf(
+  session: Session,
+  { spec, metadata }: ShownCapture,
+): Promise<Omit<Described, 'capture'>> {
+  const matches = await podMatchesOrReason(
+    { ...session, namespace: metadata.namespace },
+    spec.selector ?? 'all()',
+  )
   return 'reason' in matches ? { podsUnknown: matches.reason } : { pods: matches.pods }
 }
 
 function matchesText({ pods, podsUnknown = '' }: Omit<Described, 'capture'>): string {
   if (!pods) return ` unknown: ${indented(podsUnknown)}`
   const taken = pods.filter(({ isTaken }) => isTaken)
-  const others = pods.filter(({ isTaken, isMatch }) => isMatch && !isTaken).map(({ pod, why }) => `\n  not ${pod}: ${why}`)
+  const others = pods
+    .filter(({ isTaken, isMatch }) => isMatch && !isTaken)
+    .map(({ pod, why }) => `\n  not ${pod}: ${why}`)
   return ` ${taken.length} of ${pods.length} pods${taken.map(({ pod, node }) => `\n  ${pod} on ${node}`).join('')}${others.join('')}`
 }
 
@@ -142,5 +201,7 @@ function indent(text: string): string {
 // A value of several lines is printed below its name.
 function indented(text: string, by = 2): string {
   const lines = text.trimEnd()
-  return lines.includes('\n') ? lines.replaceAll(/^(?=.)/gm, ' '.repeat(by)).replace(/^/, '\n') : lines
+  return lines.includes('\n')
+    ? lines.replaceAll(/^(?=.)/gm, ' '.repeat(by)).replace(/^/, '\n')
+    : lines
 }

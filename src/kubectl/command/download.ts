@@ -11,7 +11,12 @@ import { pluralize } from '../../model/text.ts'
 import { type Downloaded, downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
 import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
-import { listRemoteFiles, type MissingFile, type RemoteFile, type WantedFiles } from '../client/remoteFiles.ts'
+import {
+  listRemoteFiles,
+  type MissingFile,
+  type RemoteFile,
+  type WantedFiles,
+} from '../client/remoteFiles.ts'
 import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { sizeText } from '../format/sizes.ts'
@@ -34,7 +39,10 @@ export function downloadCommand(): Command {
     .option('--dest <dir>', 'where to; default: a directory of the name of the capture')
     .option('--node <names>', 'of these nodes alone; may be given again', readMore)
     .option('--pod <names>', 'of these pods alone; may be given again', readMore)
-    .option('--merge [file]', 'into one file, sorted by time; default: NAME.pcapng; in --dest, if given')
+    .option(
+      '--merge [file]',
+      'into one file, sorted by time; default: NAME.pcapng; in --dest, if given',
+    )
     .addOption(outputOption('json', 'yaml', 'name'))
     .addOption(new Option('--proof <file>', 'where to say what lies there now').hideHelp())
   return withApi(withGateway(withCluster(command)))
@@ -43,7 +51,11 @@ export function downloadCommand(): Command {
 }
 
 /** `say` prints the summary: to standard output, unless packets go there. */
-export async function download(name: string, options: DownloadOptions, say: NodeJS.WritableStream = process.stdout): Promise<void> {
+export async function download(
+  name: string,
+  options: DownloadOptions,
+  say: NodeJS.WritableStream = process.stdout,
+): Promise<void> {
   const session = await sessionFor(await openSession(options), name)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
@@ -51,45 +63,81 @@ export async function download(name: string, options: DownloadOptions, say: Node
     const { files, missing } = await listRemoteFiles(gateway, namespace, name, { ...options, api })
     const isMerged = options.merge !== undefined
     const other = files.find(({ file }) => !isCaptureFile(file))
-    if (isMerged && other) throw new CommandFailure('usage', `Cannot merge "${other.file}": expected capture files alone`)
+    if (isMerged && other)
+      throw new CommandFailure(
+        'usage',
+        `Cannot merge "${other.file}": expected capture files alone`,
+      )
     const { folder, out } = downloadPaths(name, options)
     const pathOf = ({ node, file }: RemoteFile) => join(folder, node, file)
     const done = await downloadFiles({ gateway, namespace, api, name, files, pathOf, signal })
     if (isMerged && done.length > 0) {
-      const packets = await mergeFiles(seriesOf(done, namespace), { capture: `${namespace}/${name}`, out, signal })
+      const packets = await mergeFiles(seriesOf(done, namespace), {
+        capture: `${namespace}/${name}`,
+        out,
+        signal,
+      })
       await rm(folder, { recursive: true })
       process.stderr.write(`Merged ${packets} packets into ${out}\n`)
     }
     if (options.output)
-      process.stdout.write(shown({ files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) }, options.output))
+      process.stdout.write(
+        shown(
+          { files: done, missing, ...(isMerged && done.length > 0 && { merged: out }) },
+          options.output,
+        ),
+      )
     else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
-    if (options.proof !== undefined) await (await import('../client/copyManifest.ts')).writeCopyManifest(options.proof, done)
+    if (options.proof !== undefined)
+      await (await import('../client/copyManifest.ts')).writeCopyManifest(options.proof, done)
   })
 }
 
 export type DownloadPaths = { readonly folder: string; readonly out: string }
 
-/** `folder` receives the fetched files, `out` is the merged file. The parts of a merge are kept beside `out` until then. */
-export function downloadPaths(name: string, { dest, merge }: Pick<DownloadOptions, 'dest' | 'merge'>): DownloadPaths {
+/**
+ * `folder` receives the fetched files, `out` is the merged file. The parts of a merge are kept
+ * beside `out` until then.
+ */
+export function downloadPaths(
+  name: string,
+  { dest, merge }: Pick<DownloadOptions, 'dest' | 'merge'>,
+): DownloadPaths {
   const file = typeof merge === 'string' ? merge : `${name}.pcapng`
   const out = isAbsolute(file) ? file : join(dest ?? '.', file)
-  return { folder: merge === undefined ? (dest ?? name) : join(dest ?? dirname(out), `.${name}.parts`), out }
+  return {
+    folder: merge === undefined ? (dest ?? name) : join(dest ?? dirname(out), `.${name}.parts`),
+    out,
+  }
 }
 
-type FetchedAll = { readonly files: readonly Downloaded[]; readonly missing: readonly MissingFile[]; readonly merged?: string }
+type FetchedAll = {
+  readonly files: readonly Downloaded[]
+  readonly missing: readonly MissingFile[]
+  readonly merged?: string
+}
 
 /** The paths that exist afterwards: a merge removes its parts. */
 function shown({ files, missing, merged }: FetchedAll, output: 'json' | 'yaml' | 'name'): string {
-  if (output === 'name') return (merged === undefined ? files.map(({ path }) => path) : [merged]).map(path => `${path}\n`).join('')
-  const facts = files.map(({ isNew: _, path, ...rest }) => (merged === undefined ? { ...rest, path } : rest))
+  if (output === 'name')
+    return (merged === undefined ? files.map(({ path }) => path) : [merged])
+      .map(path => `${path}\n`)
+      .join('')
+  const facts = files.map(({ isNew: _, path, ...rest }) =>
+    merged === undefined ? { ...rest, path } : rest,
+  )
   return printObject({ files: facts, missing, ...(merged !== undefined && { merged }) }, output)
 }
 
 function summaryOf(files: readonly Downloaded[], directory: string): string {
   if (files.length === 0) return 'No files'
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const [count, fresh] = [pluralize(files.length, 'file'), files.filter(({ isNew }) => isNew).length]
-  if (fresh === files.length) return `Downloaded ${count}, ${sizeText(bytes)}, verified, to ${directory}`
+  const [count, fresh] = [
+    pluralize(files.length, 'file'),
+    files.filter(({ isNew }) => isNew).length,
+  ]
+  if (fresh === files.length)
+    return `Downloaded ${count}, ${sizeText(bytes)}, verified, to ${directory}`
   return `Downloaded ${fresh} of ${count}, the others were here: ${sizeText(bytes)}, verified, in ${directory}`
 }

@@ -11,7 +11,8 @@ import { coloured, outputOption, printObject } from '../format/printer.ts'
 import { readMore } from '../option/quantity.ts'
 import { selectorOf, type TargetSelector } from '../option/targets.ts'
 
-type ExplainOptions = ClusterOptions & TargetSelector & { readonly output?: 'yaml' | 'json' | 'name' }
+type ExplainOptions = ClusterOptions &
+  TargetSelector & { readonly output?: 'yaml' | 'json' | 'name' }
 
 export function explainCommand(): Command {
   const command = new Command('explain')
@@ -27,16 +28,22 @@ export function explainCommand(): Command {
 }
 
 async function explainPods(name: string | undefined, options: ExplainOptions): Promise<void> {
-  const hasTargets = [options.selector, options.pod, options.deployment, options.service].some(each => each !== undefined)
+  const hasTargets = [options.selector, options.pod, options.deployment, options.service].some(
+    each => each !== undefined,
+  )
   if ((name !== undefined) === hasTargets)
     throw new CommandFailure(
       'usage',
       'Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service',
     )
   const session = await openSession(options)
-  const selector = (name === undefined ? await selectorOf(session, options) : (await getCapture(session, name)).spec.selector) ?? 'all()'
+  const selector =
+    (name === undefined
+      ? await selectorOf(session, options)
+      : (await getCapture(session, name)).spec.selector) ?? 'all()'
   const { pods, warnings } = await podMatches(session, selector)
-  for (const warning of warnings) process.stderr.write(`${coloured('yellow', warning, process.stderr)}\n`)
+  for (const warning of warnings)
+    process.stderr.write(`${coloured('yellow', warning, process.stderr)}\n`)
   if (options.output === 'name')
     process.stdout.write(
       pods
@@ -45,7 +52,10 @@ async function explainPods(name: string | undefined, options: ExplainOptions): P
         .join(''),
     )
   else if (options.output) process.stdout.write(printObject({ selector, pods }, options.output))
-  else process.stdout.write(`Selector: ${selector}\n${countsOf(pods)} in namespace "${session.namespace}"\n${podMatchTable(pods)}`)
+  else
+    process.stdout.write(
+      `Selector: ${selector}\n${countsOf(pods)} in namespace "${session.namespace}"\n${podMatchTable(pods)}`,
+    )
 }
 
 function countsOf(pods: readonly PodMatch[]): string {

@@ -1,6 +1,7 @@
-// The extcap protocol of Wireshark. In: its flags. Out: the list of captures, their link type and options, or the packets, into
-// Wireshark's pipe. Lists all namespaces where the user may, else the context's own. Wireshark waits for the list when it starts:
-// after five seconds, or when the cluster does not answer, the list is empty and standard error has the reason.
+// The extcap protocol of Wireshark. In: its flags. Out: the list of captures, their link type and
+// options, or the packets, into Wireshark's pipe. Lists all namespaces where the user may, else the
+// context's own. Wireshark waits for the list when it starts: after five seconds, or when the
+// cluster does not answer, the list is empty and standard error has the reason.
 import { createWriteStream } from 'node:fs'
 import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
@@ -34,15 +35,23 @@ export function extcapCommand(): Command {
     .option('--extcap-capture-filter <filter>')
     .option('--capture')
     .option('--fifo <file>')
-  return withGateway(withCluster(command)).allowUnknownOption().allowExcessArguments().action(extcap)
+  return withGateway(withCluster(command))
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(extcap)
 }
 
 async function extcap(options: ExtcapOptions): Promise<void> {
   const { extcapInterfaces, extcapInterface, extcapDlts, extcapConfig, capture, fifo } = options
-  if (extcapInterfaces) return print(['extcap {version=1}{display=selcap}', ...(await withinMs(interfaces(options)))])
+  if (extcapInterfaces)
+    return print(['extcap {version=1}{display=selcap}', ...(await withinMs(interfaces(options)))])
   if (extcapDlts) return print(['dlt {number=1}{name=EN10MB}{display=Ethernet}'])
   if (extcapConfig) return print(settings)
-  if (!capture || !fifo) throw new CommandFailure('usage', 'Cannot tell what is asked: expected what Wireshark asks of an extcap program')
+  if (!capture || !fifo)
+    throw new CommandFailure(
+      'usage',
+      'Cannot tell what is asked: expected what Wireshark asks of an extcap program',
+    )
   await follow(placeOf(extcapInterface ?? ''), fifo, options)
 }
 
@@ -70,18 +79,31 @@ export function placeOf(value: string): { readonly namespace: string; readonly n
   throw new CommandFailure('usage', `Cannot listen to "${value}": expected ${prefix}NAMESPACE.NAME`)
 }
 
-async function follow({ namespace, name }: ReturnType<typeof placeOf>, fifo: string, options: ExtcapOptions): Promise<void> {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== '')) as ExtcapOptions // without empty options
+async function follow(
+  { namespace, name }: ReturnType<typeof placeOf>,
+  fifo: string,
+  options: ExtcapOptions,
+): Promise<void> {
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== ''),
+  ) as ExtcapOptions // without empty options
   const session = await openSession({ ...given, namespace })
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, given)
-    await pipePackets(await openStream(gateway, session, name, signal), createWriteStream(fifo, { flags: 'r+' }), signal)
+    await pipePackets(
+      await openStream(gateway, session, name, signal),
+      createWriteStream(fifo, { flags: 'r+' }),
+      signal,
+    )
   })
 }
 
 async function withinMs(lines: Promise<string[]>): Promise<string[]> {
   const late = new Promise<never>((_, reject) =>
-    setTimeout(() => reject(new Error(`Cannot list captures: no answer within ${listMs / 1_000} s`)), listMs),
+    setTimeout(
+      () => reject(new Error(`Cannot list captures: no answer within ${listMs / 1_000} s`)),
+      listMs,
+    ),
   )
   return Promise.race([lines, late]).catch((error: Error) => {
     process.stderr.write(`${error.message}\n`)

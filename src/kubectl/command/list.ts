@@ -11,7 +11,10 @@ import { type OtherApiRow, otherApiTable } from '../format/otherApis.ts'
 import { type OutputFormat, outputOption, printList } from '../format/printer.ts'
 import { apiKindOf, servedApis, withApi } from '../option/apiKind.ts'
 
-type ListOptions = ClusterOptions & { readonly allNamespaces?: boolean; readonly output?: OutputFormat }
+type ListOptions = ClusterOptions & {
+  readonly allNamespaces?: boolean
+  readonly output?: OutputFormat
+}
 
 export function listCommand(): Command {
   return withApi(withCluster(new Command('list').description('show captures and how they stand')))
@@ -25,23 +28,41 @@ async function list(options: ListOptions): Promise<void> {
   const session = await openSession(options)
   const apis = options.api ? [options.api] : await servedApis(session)
   const found = await Promise.all(
-    apis.map(async api => ({ api, items: await listOf({ ...session, api }, options.allNamespaces === true) })),
+    apis.map(async api => ({
+      api,
+      items: await listOf({ ...session, api }, options.allNamespaces === true),
+    })),
   )
   const kinds = found.filter(({ items }) => items.length > 0)
   const all = kinds.flatMap(({ items }) => items)
-  if (options.output === 'json' || options.output === 'yaml') return void process.stdout.write(printList(all, options.output))
+  if (options.output === 'json' || options.output === 'yaml')
+    return void process.stdout.write(printList(all, options.output))
   if (options.output === 'name')
-    return void process.stdout.write(all.map(({ kind, metadata }) => `${apiKindOf(session, kind, metadata.name)}\n`).join(''))
+    return void process.stdout.write(
+      all.map(({ kind, metadata }) => `${apiKindOf(session, kind, metadata.name)}\n`).join(''),
+    )
   if (all.length === 0) {
-    process.stderr.write(options.allNamespaces ? 'No captures found\n' : `No captures found in ${session.namespace} namespace\n`)
+    process.stderr.write(
+      options.allNamespaces
+        ? 'No captures found\n'
+        : `No captures found in ${session.namespace} namespace\n`,
+    )
     return
   }
   const tables = kinds.map(({ api, items }) => {
-    const named = kinds.length === 1 ? items : items.map(item => withName(item, apiKindOf(session, api, item.metadata.name)))
-    if (api === 'PacketCapture') return captureTable(named as ShownCapture[], options, session.nowMs())
+    const named =
+      kinds.length === 1
+        ? items
+        : items.map(item => withName(item, apiKindOf(session, api, item.metadata.name)))
+    if (api === 'PacketCapture')
+      return captureTable(named as ShownCapture[], options, session.nowMs())
     const [head = [], ...rows] = otherApiTable(named as OtherApiRow[], api, session.nowMs())
     const namespaces = ['NAMESPACE', ...items.map(({ metadata }) => metadata.namespace ?? '')]
-    return table([head, ...rows].map((row, index) => (options.allNamespaces ? [namespaces[index] ?? '', ...row] : row)))
+    return table(
+      [head, ...rows].map((row, index) =>
+        options.allNamespaces ? [namespaces[index] ?? '', ...row] : row,
+      ),
+    )
   })
   process.stdout.write(tables.join('\n'))
 }

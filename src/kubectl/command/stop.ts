@@ -2,7 +2,14 @@
 // time, because the end must come after the start.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
-import { type ClusterOptions, capturesPath, openSession, request, type Session, withCluster } from '../client/session.ts'
+import {
+  type ClusterOptions,
+  capturesPath,
+  openSession,
+  request,
+  type Session,
+  withCluster,
+} from '../client/session.ts'
 import { getCapture } from '../client/wait.ts'
 import { nameOf, outputOption } from '../format/printer.ts'
 import { forEachName } from '../option/forEachName.ts'
@@ -10,7 +17,11 @@ import { forEachName } from '../option/forEachName.ts'
 type StopOptions = ClusterOptions & { readonly output?: 'name' }
 
 export function stopCommand(): Command {
-  return withCluster(new Command('stop').description('end captures now; their files stay').argument('<capture...>', 'names'))
+  return withCluster(
+    new Command('stop')
+      .description('end captures now; their files stay')
+      .argument('<capture...>', 'names'),
+  )
     .addOption(outputOption('name'))
     .addHelpText('after', exitHelp)
     .action(async (names: readonly string[], options: StopOptions) => {
@@ -25,7 +36,8 @@ export function stopCommand(): Command {
 async function stop(session: Session, name: string): Promise<string> {
   const { spec } = await getCapture(session, name)
   const nowMs = session.nowMs()
-  if (spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs) return `${name} ended already at ${spec.endTime}`
+  if (spec.endTime !== undefined && Date.parse(spec.endTime) <= nowMs)
+    return `${name} ended already at ${spec.endTime}`
   const isAhead = spec.startTime !== undefined && Date.parse(spec.startTime) >= nowMs
   const change = { endTime: new Date(nowMs).toISOString(), ...(isAhead && { startTime: null }) }
   await request(session.kube, {

@@ -11,12 +11,19 @@ import { Command } from 'commander'
 import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
-import { failureOf, type Gateway, type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import {
+  failureOf,
+  type Gateway,
+  type GatewayClientOptions,
+  openGateway,
+  withGateway,
+} from '../client/gateway.ts'
 import { gatewayPath } from '../client/gatewayPaths.ts'
 import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
 
-type StreamOptions = ClusterOptions & GatewayClientOptions & { readonly wireshark?: string | true; readonly write?: string }
+type StreamOptions = ClusterOptions &
+  GatewayClientOptions & { readonly wireshark?: string | true; readonly write?: string }
 
 export function streamCommand(): Command {
   const command = new Command('stream')
@@ -32,22 +39,32 @@ export function streamCommand(): Command {
 async function stream(name: string, options: StreamOptions): Promise<void> {
   const { wireshark, write } = options
   if (wireshark !== undefined && write !== undefined)
-    throw new CommandFailure('usage', 'Cannot use --wireshark and --write together: expected one of them')
+    throw new CommandFailure(
+      'usage',
+      'Cannot use --wireshark and --write together: expected one of them',
+    )
   if (wireshark === undefined && write === undefined && process.stdout.isTTY)
-    throw new CommandFailure('usage', 'Cannot stream to a terminal: expected a pipe, --wireshark or --write')
+    throw new CommandFailure(
+      'usage',
+      'Cannot stream to a terminal: expected a pipe, --wireshark or --write',
+    )
   const session = await sessionOf(name, options)
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, options)
     const response = await openStream(gateway, session, name, signal)
     // Awaited here, because the connection to the gateway is closed at the end of this block.
-    if (write !== undefined) return await pipePackets(response, await fileTo(write, response), signal)
+    if (write !== undefined)
+      return await pipePackets(response, await fileTo(write, response), signal)
     if (wireshark === undefined) return await pipePackets(response, process.stdout, signal)
-    const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], { stdio: ['pipe', 'ignore', 'inherit'] })
+    const child = spawn(wireshark === true ? 'wireshark' : wireshark, ['-k', '-i', '-'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
     await Promise.all([pipePackets(response, child.stdin, signal), whenEnded(child, response)])
   })
 }
 
-// A gateway with an address of its own may be reached where the API server is not. Then a name without --api is a PacketCapture's.
+// A gateway with an address of its own may be reached where the API server is not. Then a name
+// without --api is a PacketCapture's.
 async function sessionOf(name: string, options: StreamOptions): Promise<Session> {
   const session = await openSession(options)
   try {
@@ -76,21 +93,33 @@ export async function openStream(
   name: string,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const response = await gateway.request({ path: gatewayPath({ namespace, name, api }, 'stream'), signal })
+  const response = await gateway.request({
+    path: gatewayPath({ namespace, name, api }, 'stream'),
+    signal,
+  })
   if (response.statusCode !== 200) throw await failureOf(response, `stream ${namespace}/${name}`)
   return response
 }
 
 /** A closed pipe ends the command with success; a stream that breaks off is a failure. */
-export async function pipePackets(response: IncomingMessage, to: Writable, signal: AbortSignal): Promise<void> {
+export async function pipePackets(
+  response: IncomingMessage,
+  to: Writable,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await pipeline(response, to, { signal })
   } catch (error) {
     const isReaderGone =
-      ['EPIPE', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException).code ?? '') || to.errored?.message === 'write EPIPE'
+      ['EPIPE', 'ERR_STREAM_DESTROYED'].includes((error as NodeJS.ErrnoException).code ?? '') ||
+      to.errored?.message === 'write EPIPE'
     if (isReaderGone || (to.destroyed && !response.errored)) return
     if (signal.aborted) throw error
-    throw new CommandFailure('incomplete', `Cannot stream any longer: ${(error as Error).message}`, error)
+    throw new CommandFailure(
+      'incomplete',
+      `Cannot stream any longer: ${(error as Error).message}`,
+      error,
+    )
   }
 }
 

@@ -7,11 +7,19 @@ import type { Api } from '../../model/captureRef.ts'
 import type { FileStatus } from '../../model/status.ts'
 import type { OtherCapture } from '../../model/world.ts'
 
-type Condition = { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }
+type Condition = {
+  readonly type: string
+  readonly status: string
+  readonly reason?: string
+  readonly message?: string
+}
 type OtherApiStatus = Readonly<Record<string, unknown>> & {
   readonly conditions?: readonly Condition[]
   readonly files?: readonly (FileStatus & {
-    readonly artifact?: { readonly files?: readonly { readonly path: string }[]; readonly error?: string }
+    readonly artifact?: {
+      readonly files?: readonly { readonly path: string }[]
+      readonly error?: string
+    }
   })[]
 }
 export type OtherApiRow = OtherCapture & { readonly status?: OtherApiStatus }
@@ -32,7 +40,11 @@ const columns: Readonly<Record<Exclude<Api, 'PacketCapture'>, readonly Column[]>
   ],
 }
 
-export function otherApiTable(captures: readonly OtherApiRow[], api: Exclude<Api, 'PacketCapture'>, nowMs: number): string[][] {
+export function otherApiTable(
+  captures: readonly OtherApiRow[],
+  api: Exclude<Api, 'PacketCapture'>,
+  nowMs: number,
+): string[][] {
   const head = ['NAME', ...columns[api].map(([name]) => name), 'AGE']
   const rows = captures.map(capture => [
     capture.metadata.name,
@@ -53,17 +65,27 @@ export function otherApiHead({ kind, metadata, spec, status }: OtherApiRow): str
     Spec: spec,
     ...(Object.keys(rest).length > 0 && { Status: rest }),
     ...(conditions.length > 0 && {
-      Conditions: conditions.map(({ type, status: is, reason, message }) => ({ [type]: `${is}, ${reason}: ${message}` })),
+      Conditions: conditions.map(({ type, status: is, reason, message }) => ({
+        [type]: `${is}, ${reason}: ${message}`,
+      })),
     }),
   }
   return stringify(facts, { lineWidth: 0 })
 }
 
 /** Where a node stored its artifact, or why it did not. */
-export function artifactLines({ artifact }: NonNullable<OtherApiStatus['files']>[number]): string[] {
-  return [...(artifact?.files ?? []).map(({ path }) => path), ...(artifact?.error === undefined ? [] : [artifact.error])]
+export function artifactLines({
+  artifact,
+}: NonNullable<OtherApiStatus['files']>[number]): string[] {
+  return [
+    ...(artifact?.files ?? []).map(({ path }) => path),
+    ...(artifact?.error === undefined ? [] : [artifact.error]),
+  ]
 }
 
-export function conditionOf(status: OtherApiStatus | undefined, type: string): Condition | undefined {
+export function conditionOf(
+  status: OtherApiStatus | undefined,
+  type: string,
+): Condition | undefined {
   return status?.conditions?.find(each => each.type === type)
 }

@@ -18,11 +18,21 @@ export function nameOf(group: string, name: string): string {
 
 export function printObject(object: object, format: 'yaml' | 'json'): string {
   const shown = withoutManaged(object)
-  return format === 'json' ? `${JSON.stringify(shown, null, 4)}\n` : stringify(shown, { lineWidth: 0, sortMapEntries: true })
+  return format === 'json'
+    ? `${JSON.stringify(shown, null, 4)}\n`
+    : stringify(shown, { lineWidth: 0, sortMapEntries: true })
 }
 
 export function printList(items: readonly object[], format: 'yaml' | 'json'): string {
-  return printObject({ apiVersion: 'v1', items: items.map(withoutManaged), kind: 'List', metadata: { resourceVersion: '' } }, format)
+  return printObject(
+    {
+      apiVersion: 'v1',
+      items: items.map(withoutManaged),
+      kind: 'List',
+      metadata: { resourceVersion: '' },
+    },
+    format,
+  )
 }
 
 type Stream = NodeJS.WritableStream & { readonly isTTY?: boolean }

@@ -15,7 +15,8 @@ export function progressLine(bytes: number, total: number, readings: readonly Re
   const seconds = first && last ? (last.atMs - first.atMs) / 1_000 : 0
   const rate = seconds > 0 && first && last ? (last.bytes - first.bytes) / seconds : 0
   const share = total === 0 ? 1 : Math.min(1, bytes / total)
-  const left = rate > 0 ? `${sizeText(Math.round(rate))}/s   ${timeText((total - bytes) / rate)} left` : ''
+  const left =
+    rate > 0 ? `${sizeText(Math.round(rate))}/s   ${timeText((total - bytes) / rate)} left` : ''
   return `${bar(share, barCells)} ${`${Math.floor(share * 100)}`.padStart(3)} %   ${sizeText(bytes)} of ${sizeText(total)}   ${left}`.trimEnd()
 }
 
@@ -35,7 +36,10 @@ export class Progress implements Disposable {
     const atMs = performance.now()
     if (!this.#terminal.isTTY || atMs - this.#drawnMs < redrawMs) return
     this.#drawnMs = atMs
-    this.#readings = [...this.#readings.filter(reading => atMs - reading.atMs < rateMs), { atMs, bytes }]
+    this.#readings = [
+      ...this.#readings.filter(reading => atMs - reading.atMs < rateMs),
+      { atMs, bytes },
+    ]
     this.#draw()
   }
 

@@ -11,7 +11,10 @@ import { capturesPath, requestIfAllowed, type Session } from '../client/session.
 const words = Object.values(apiWords).join(', ')
 
 export function withApi(command: Command): Command {
-  const option = new Option('--api <kind>', `which kind of capture: ${words}; default: whichever has the name`)
+  const option = new Option(
+    '--api <kind>',
+    `which kind of capture: ${words}; default: whichever has the name`,
+  )
   return command.addOption(option.argParser(apiIn))
 }
 
@@ -29,7 +32,9 @@ export async function servedApis({ kube, group }: Session): Promise<Api[]> {
     const found = await requestIfAllowed<Resources>(kube, { path, what: 'ask what is served' })
     return found?.resources?.some(({ name }) => name === resourceOf(api, group).resource) === true
   }
-  const served = await Promise.all(apis.map(async api => api === 'PacketCapture' || (await isServed(api))))
+  const served = await Promise.all(
+    apis.map(async api => api === 'PacketCapture' || (await isServed(api))),
+  )
   return apis.filter((_, index) => served[index])
 }
 
@@ -39,13 +44,23 @@ export async function sessionFor(session: Session, name: string): Promise<Sessio
   const served = await servedApis(session)
   const isThere = async (api: Api): Promise<boolean> => {
     const path = capturesPath({ ...session, api }, session.namespace, name)
-    return (await requestIfAllowed(session.kube, { path, what: `look for capture "${name}"` })) !== undefined
+    return (
+      (await requestIfAllowed(session.kube, { path, what: `look for capture "${name}"` })) !==
+      undefined
+    )
   }
   const there =
-    served.length === 1 ? served : await Promise.all(served.map(async api => ((await isThere(api)) ? [api] : []))).then(all => all.flat())
+    served.length === 1
+      ? served
+      : await Promise.all(served.map(async api => ((await isThere(api)) ? [api] : []))).then(all =>
+          all.flat(),
+        )
   if (there.length > 1) {
     const found = there.map(api => apiKindOf(session, api, name)).join(' and ')
-    throw new CommandFailure('usage', `Cannot tell which capture "${name}" is meant: found ${found}; expected --api`)
+    throw new CommandFailure(
+      'usage',
+      `Cannot tell which capture "${name}" is meant: found ${found}; expected --api`,
+    )
   }
   return { ...session, api: there[0] ?? 'PacketCapture' }
 }

@@ -3,8 +3,14 @@
 import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 
-/** Prints each failure but the last, which is thrown at the end. An unreachable server or a bug is thrown at once. */
-export async function forEachName(names: readonly string[], act: (name: string) => Promise<void>): Promise<void> {
+/**
+ * Prints each failure but the last, which is thrown at the end. An unreachable server or a bug is
+ * thrown at once.
+ */
+export async function forEachName(
+  names: readonly string[],
+  act: (name: string) => Promise<void>,
+): Promise<void> {
   const failures: CommandFailure[] = []
   for (const name of names) {
     try {

@@ -4,14 +4,33 @@ import { InvalidArgumentError } from 'commander'
 import { readTime } from '../../api/packetcapture/time.ts'
 
 const secondsOf = { s: 1, m: 60, h: 3_600, d: 86_400 } as const
-const bytesOf = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 } as const
+const bytesOf = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+} as const
 
-/** Whole seconds: "90s", "10m", "1h30m", "1.5h", "2d". A number without a unit is refused, because 10 may mean minutes. */
+/**
+ * Whole seconds: "90s", "10m", "1h30m", "1.5h", "2d". A number without a unit is refused, because
+ * 10 may mean minutes.
+ */
 export function readSeconds(text: string): number {
   const parts = (/^(\d+(\.\d+)?[smhd])+$/.test(text) && text.match(/[\d.]+[smhd]/g)) || []
-  const seconds = parts.reduce((sum, part) => sum + Number(part.slice(0, -1)) * secondsOf[part.slice(-1) as keyof typeof secondsOf], 0)
+  const seconds = parts.reduce(
+    (sum, part) =>
+      sum + Number(part.slice(0, -1)) * secondsOf[part.slice(-1) as keyof typeof secondsOf],
+    0,
+  )
   if (seconds > 0 && Number.isSafeInteger(seconds)) return seconds
-  const unit = /^\d+$/.test(text) ? `Expected a duration with its unit: ${text}s, ${text}m or ${text}h?` : undefined
+  const unit = /^\d+$/.test(text)
+    ? `Expected a duration with its unit: ${text}s, ${text}m or ${text}h?`
+    : undefined
   throw new InvalidArgumentError(unit ?? 'Expected a duration, for example 90s, 10m, 1h30m or 2d.')
 }
 
@@ -45,11 +64,15 @@ export function whenMs(when: TimeOrSpan, nowMs: number): number {
 }
 
 export function readCount(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) > 0 && Number.isSafeInteger(Number(text))) return Number(text)
+  if (/^\d+$/.test(text) && Number(text) > 0 && Number.isSafeInteger(Number(text)))
+    return Number(text)
   throw new InvalidArgumentError(`Expected a whole number from 1 to ${Number.MAX_SAFE_INTEGER}.`)
 }
 
-/** Appends to the earlier values of an option that may be repeated or hold several values separated by commas. */
+/**
+ * Appends to the earlier values of an option that may be repeated or hold several values separated
+ * by commas.
+ */
 export function readMore(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(',').map(each => each.trim())].filter(each => each !== '')
 }

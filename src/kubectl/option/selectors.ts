@@ -12,34 +12,58 @@ import { labels as labelKeys } from '../../model/wellKnown.ts'
 export type Labelled = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 
 /** Joins all requirements with &&; the input is for example a Deployment's `spec.selector`. */
-export function fromLabelSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+export function fromLabelSelector({
+  matchLabels = {},
+  matchExpressions = [],
+}: LabelSelector): string {
   const parts = [...equalities(matchLabels), ...matchExpressions.map(requirement)]
   return parts.length === 0 ? 'all()' : parts.join(' && ')
 }
 
 export function fromService(name: string, selector: Labels | undefined): string {
-  if (selector && Object.keys(selector).length > 0) return fromLabelSelector({ matchLabels: selector })
-  throw new CommandFailure('usage', `Cannot select the pods of service "${name}": it has no selector, expected --selector or --pod`)
+  if (selector && Object.keys(selector).length > 0)
+    return fromLabelSelector({ matchLabels: selector })
+  throw new CommandFailure(
+    'usage',
+    `Cannot select the pods of service "${name}": it has no selector, expected --selector or --pod`,
+  )
 }
 
-/** Selects by the StatefulSet's label with the pod's name, if there is one; otherwise by all labels. */
+/**
+ * Selects by the StatefulSet's label with the pod's name, if there is one; otherwise by all labels.
+ */
 export function fromPod({ metadata: { name, labels = {} } }: Labelled): string {
   const own = labelKeys.statefulSetPod
   if (Object.keys(labels).length === 0)
-    throw new CommandFailure('usage', `Cannot select pod "${name}": it has no labels, and captures take pods by labels only`)
-  return fromLabelSelector({ matchLabels: labels[own] === undefined ? labels : { [own]: labels[own] } })
+    throw new CommandFailure(
+      'usage',
+      `Cannot select pod "${name}": it has no labels, and captures take pods by labels only`,
+    )
+  return fromLabelSelector({
+    matchLabels: labels[own] === undefined ? labels : { [own]: labels[own] },
+  })
 }
 
 /** The other pods that the selector matches, by name. */
-export function unintendedPods(selector: string, names: readonly string[], pods: readonly Labelled[]): string[] {
+export function unintendedPods(
+  selector: string,
+  names: readonly string[],
+  pods: readonly Labelled[],
+): string[] {
   const parsed = parseSelector(selector)
   if (!parsed.ok) return []
-  const isMatch = ({ metadata }: Labelled) => parsed.selector.matches(name => metadata.labels?.[name])
-  return pods.filter(pod => !names.includes(pod.metadata.name) && isMatch(pod)).map(({ metadata }) => metadata.name)
+  const isMatch = ({ metadata }: Labelled) =>
+    parsed.selector.matches(name => metadata.labels?.[name])
+  return pods
+    .filter(pod => !names.includes(pod.metadata.name) && isMatch(pod))
+    .map(({ metadata }) => metadata.name)
 }
 
 /** Selects any of the objects, restricted by `selector`. */
-export function combine(objects: readonly string[], selector: string | undefined): string | undefined {
+export function combine(
+  objects: readonly string[],
+  selector: string | undefined,
+): string | undefined {
   const any = objects.length > 1 ? objects.map(bracketed).join(' || ') : objects[0]
   if (any === undefined) return selector
   return selector === undefined ? any : `${bracketed(selector)} && ${bracketed(any)}`
@@ -53,7 +77,11 @@ function equalities(labels: Labels): string[] {
   return Object.entries(labels).map(([name, value]) => `${name} == ${quote(value)}`)
 }
 
-function requirement({ key, operator, values = [] }: NonNullable<LabelSelector['matchExpressions']>[number]): string {
+function requirement({
+  key,
+  operator,
+  values = [],
+}: NonNullable<LabelSelector['matchExpressions']>[number]): string {
   switch (operator) {
     case 'In':
       return `${key} in {${values.map(quote).join(', ')}}`
@@ -64,6 +92,9 @@ function requirement({ key, operator, values = [] }: NonNullable<LabelSelector['
     case 'DoesNotExist':
       return `!has(${key})`
     default:
-      throw new CommandFailure('failed', `Cannot read the operator "${operator}": expected In, NotIn, Exists or DoesNotExist`)
+      throw new CommandFailure(
+        'failed',
+        `Cannot read the operator "${operator}": expected In, NotIn, Exists or DoesNotExist`,
+      )
   }
 }

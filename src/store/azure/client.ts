@@ -1,6 +1,12 @@
-// The client for blobs of one container. In: a signed URL (SAS) of the Secret, what the administrator allows. Out: clients that
-// connect through the guard, never retry by themselves, follow no redirect. Refuses a URL that cannot work, and never shows it.
-import { AnonymousCredential, BlockBlobClient, newPipeline, type RequestPolicyFactory } from '@azure/storage-blob'
+// The client for blobs of one container. In: a signed URL (SAS) of the Secret, what the
+// administrator allows. Out: clients that connect through the guard, never retry by themselves,
+// follow no redirect. Refuses a URL that cannot work, and never shows it.
+import {
+  AnonymousCredential,
+  BlockBlobClient,
+  newPipeline,
+  type RequestPolicyFactory,
+} from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
 import type { EgressGuard } from '../egressGuard.ts'
 import { type EndpointPolicy, readEndpoint } from '../endpointPolicy.ts'
@@ -12,14 +18,25 @@ export type Container = {
   readonly urlOf: (name: string) => string
 }
 
-export function openContainer({ secretName }: BlobTarget, secret: SecretValues, policy: EndpointPolicy, guard: EgressGuard): Container {
+export function openContainer(
+  { secretName }: BlobTarget,
+  secret: SecretValues,
+  policy: EndpointPolicy,
+  guard: EgressGuard,
+): Container {
   const field = `blob-upload-url of Secret "${secretName}"`
   const text = trimmed(secret['blob-upload-url'] ?? '')
-  if (text === '') throw permanentError(`Cannot use Secret "${secretName}": expected the key blob-upload-url`)
+  if (text === '')
+    throw permanentError(`Cannot use Secret "${secretName}": expected the key blob-upload-url`)
   const url = readEndpoint(field, text, policy)
-  if (url.pathname === '/') throw permanentError(`Cannot use ${field} "${url.origin}/": expected the name of a container behind the host`)
+  if (url.pathname === '/')
+    throw permanentError(
+      `Cannot use ${field} "${url.origin}/": expected the name of a container behind the host`,
+    )
   if (!url.searchParams.has('sig'))
-    throw permanentError(`Cannot use ${field} "${url.origin}${url.pathname}": expected a signature (sig=…) in it`)
+    throw permanentError(
+      `Cannot use ${field} "${url.origin}${url.pathname}": expected a signature (sig=…) in it`,
+    )
   const agent = url.protocol === 'https:' ? guard.https : guard.http
   const pipeline = newPipeline(new AnonymousCredential(), {
     retryOptions: { maxTries: 1 }, // retry.ts retries, for all stores

@@ -1,5 +1,5 @@
-// Errors of Azure Blob Storage as text. In: an error of the SDK. Out: a StoreError that holds the error's code, never its message,
-// which may show the signed URL.
+// Errors of Azure Blob Storage as text. In: an error of the SDK. Out: a StoreError that holds the
+// error's code, never its message, which may show the signed URL.
 import type { BlobTarget } from '../../model/output.ts'
 import { isRetryableStatus, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
@@ -14,10 +14,18 @@ type SdkError = {
 }
 
 /** 4xx after which a retry may succeed: bytes were lost or changed on the way. */
-const passing = ['Md5Mismatch', 'Crc64Mismatch', 'InvalidOperation', 'RequestBodyTooSmall', 'OperationTimedOut'] // the third: Azurite's
+const passing = [
+  'Md5Mismatch',
+  'Crc64Mismatch',
+  'InvalidOperation',
+  'RequestBodyTooSmall',
+  'OperationTimedOut',
+] // the third: Azurite's
 
 export function blobError(error: unknown, { secretName }: BlobTarget): StoreError {
-  const { statusCode, code, response } = (typeof error === 'object' && error !== null ? error : {}) as SdkError
+  const { statusCode, code, response } = (
+    typeof error === 'object' && error !== null ? error : {}
+  ) as SdkError
   if (statusCode === undefined) return networkError(error) ?? new StoreError('the request failed')
   const given = response?.headers?.get('x-ms-error-code') ?? code ?? ''
   const name = /^[A-Za-z0-9]{1,64}$/.test(given) ? given : 'no code'
@@ -32,7 +40,8 @@ export function blobError(error: unknown, { secretName }: BlobTarget): StoreErro
 function expectation(name: string, status: number, field: string): string | undefined {
   if (name === 'ContainerNotFound' || name === 'ResourceNotFound' || name === 'InvalidResourceName')
     return `expected the URL of a container that is there in ${field}`
-  if (status >= 300 && status < 400) return `expected the URL of the store itself in ${field}; redirects are not followed`
+  if (status >= 300 && status < 400)
+    return `expected the URL of the store itself in ${field}; redirects are not followed`
   if (status === 401 || status === 403)
     return `expected a URL in ${field} whose signature holds, has not expired, and allows to create and write blobs`
   return undefined

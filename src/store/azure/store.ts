@@ -1,6 +1,7 @@
-// Files to Azure Blob Storage, in blocks that are committed together. In: a key and a source. Out: the URL, the length and the SHA-256
-// of the blob. Every block carries its MD5, which the service checks. Its name is its index and SHA-256, so a resumed upload sends no
-// block twice, and commits no other bytes. Refuses as a value what the service, the Secret or the network refused.
+// Files to Azure Blob Storage, in blocks that are committed together. In: a key and a source. Out:
+// the URL, the length and the SHA-256 of the blob. Every block carries its MD5, which the service
+// checks. Its name is its index and SHA-256, so a resumed upload sends no block twice, and commits
+// no other bytes. Refuses as a value what the service, the Secret or the network refused.
 import type { BlockBlobClient } from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
@@ -35,7 +36,11 @@ export class BlobStore implements Store {
     this.#deps = deps
   }
 
-  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
+  async put(
+    key: string,
+    source: FileSource,
+    signal: AbortSignal,
+  ): Promise<StoredFile | StoreFailure> {
     try {
       const name = storeKey(undefined, key)
       const blob = this.#deps.container.blob(name)
@@ -44,7 +49,9 @@ export class BlobStore implements Store {
         throw error
       }
       const found = await ifAllowed(signal, this.#find(blob, signal))
-      const sent = isSameFile(found, source) ? found : await this.#send(blob, source, signal).catch(resend)
+      const sent = isSameFile(found, source)
+        ? found
+        : await this.#send(blob, source, signal).catch(resend)
       const { bytes, sha256 } = sent
       return { ok: true, url: this.#deps.container.urlOf(name), bytes, sha256 }
     } catch (error) {
@@ -52,7 +59,10 @@ export class BlobStore implements Store {
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
+  async head(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const found = await this.#find(this.#deps.container.blob(storeKey(undefined, key)), signal)
       return { ok: true, ...(found && { found }) }
@@ -61,7 +71,9 @@ export class BlobStore implements Store {
     }
   }
 
-  /** Does nothing: the service has no request for it, and removes uncommitted blocks after a week. */
+  /**
+   * Does nothing: the service has no request for it, and removes uncommitted blocks after a week.
+   */
   async discard(): Promise<{ readonly ok: true }> {
     return { ok: true }
   }
@@ -74,11 +86,19 @@ export class BlobStore implements Store {
     return (await this.#properties(blob, signal)).found
   }
 
-  #properties(blob: BlockBlobClient, signal: AbortSignal): Promise<{ readonly found?: FoundObject }> {
+  #properties(
+    blob: BlockBlobClient,
+    signal: AbortSignal,
+  ): Promise<{ readonly found?: FoundObject }> {
     return this.#try(signal, async abortSignal => {
       try {
         const { contentLength = 0, metadata } = await blob.getProperties({ abortSignal })
-        return { found: { bytes: contentLength, ...(metadata?.sha256 !== undefined && { sha256: metadata.sha256 }) } }
+        return {
+          found: {
+            bytes: contentLength,
+            ...(metadata?.sha256 !== undefined && { sha256: metadata.sha256 }),
+          },
+        }
       } catch (error) {
         if ((error as { readonly statusCode?: number }).statusCode === 404) return {}
         throw error
@@ -97,7 +117,8 @@ export class BlobStore implements Store {
     await eachAtOnce(parts.read(signal), this.#deps.attempts.effort.partsAtOnce, async part => {
       const id = blockId(part)
       ids[part.index] = id
-      if (part.bytes.length > 0 && there.get(id) !== part.bytes.length) await this.#sendBlock(blob, id, part, signal)
+      if (part.bytes.length > 0 && there.get(id) !== part.bytes.length)
+        await this.#sendBlock(blob, id, part, signal)
       if (part.bytes.length === 0) ids.length = 0 // an empty file has no blocks
       parts.free(part)
     })
@@ -114,7 +135,10 @@ export class BlobStore implements Store {
   }
 
   /** A signature that only allows writing cannot list them: all blocks are sent then. */
-  async #blocksThere(blob: BlockBlobClient, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  async #blocksThere(
+    blob: BlockBlobClient,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, number>> {
     const list = await ifAllowed(
       signal,
       this.#try(signal, abortSignal => blob.getBlockList('uncommitted', { abortSignal })), // 404: there is none
@@ -122,11 +146,21 @@ export class BlobStore implements Store {
     return new Map((list?.uncommittedBlocks ?? []).map(({ name, size }) => [name, size]))
   }
 
-  async #sendBlock(blob: BlockBlobClient, id: string, { bytes, md5 }: Part, signal: AbortSignal): Promise<void> {
-    await this.#try(signal, abortSignal => blob.stageBlock(id, bytes, bytes.length, { abortSignal, transactionalContentMD5: md5 }))
+  async #sendBlock(
+    blob: BlockBlobClient,
+    id: string,
+    { bytes, md5 }: Part,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#try(signal, abortSignal =>
+      blob.stageBlock(id, bytes, bytes.length, { abortSignal, transactionalContentMD5: md5 }),
+    )
   }
 
-  /** The service checked each block. This checks that the blob is made of these blocks, as far as the signature allows reading. */
+  /**
+   * The service checked each block. This checks that the blob is made of these blocks, as far as
+   * the signature allows reading.
+   */
   async #verify(
     blob: BlockBlobClient,
     sent: { readonly ids: readonly string[]; readonly bytes: number; readonly sha256: string },
@@ -138,7 +172,8 @@ export class BlobStore implements Store {
     )
     const properties = await ifAllowed(signal, this.#properties(blob, signal))
     const ids = list?.committedBlocks?.map(({ name }) => name)
-    if (ids && ids.join() !== sent.ids.join()) throw new StoreError('the store has other blocks than were sent')
+    if (ids && ids.join() !== sent.ids.join())
+      throw new StoreError('the store has other blocks than were sent')
     if (!properties) return
     const { bytes, sha256 } = properties.found ?? { bytes: 0, sha256: undefined }
     if (bytes !== sent.bytes || sha256 !== sent.sha256)

@@ -1,5 +1,5 @@
-// Errors of S3 as text. In: an error of the SDK. Out: a StoreError that names the wrong field or may be retried. It holds the error's
-// code, never its message.
+// Errors of S3 as text. In: an error of the SDK. Out: a StoreError that names the wrong field or
+// may be retried. It holds the error's code, never its message.
 import type { S3Target } from '../../model/output.ts'
 import { isRetryableStatus, networkError, retryAfterMs } from '../errorText.ts'
 import { permanentError, StoreError } from '../store.ts'
@@ -10,7 +10,10 @@ export class UploadGoneError extends StoreError {}
 type SdkError = {
   readonly name?: string
   readonly $metadata?: { readonly httpStatusCode?: number }
-  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> }
+  readonly $response?: {
+    readonly statusCode?: number
+    readonly headers?: Readonly<Record<string, string>>
+  }
 }
 
 /** 4xx after which a retry may succeed: bytes were lost or changed on the way. */
@@ -29,7 +32,11 @@ export function isMissing(error: unknown): boolean {
 }
 
 export function s3Error(error: unknown, target: S3Target): StoreError {
-  const { name = '', $metadata, $response } = (typeof error === 'object' && error !== null ? error : {}) as SdkError
+  const {
+    name = '',
+    $metadata,
+    $response,
+  } = (typeof error === 'object' && error !== null ? error : {}) as SdkError
   const status = $metadata?.httpStatusCode ?? $response?.statusCode
   if (status === undefined) return networkError(error) ?? new StoreError('the request failed')
   const code = /^[A-Za-z0-9.]{1,64}$/.test(name) ? name : 'no code'
@@ -41,13 +48,20 @@ export function s3Error(error: unknown, target: S3Target): StoreError {
   return permanentError(expected === undefined ? answer : `${answer}: ${expected}`)
 }
 
-function expectation(name: string, status: number, { bucket, region, secretName }: S3Target): string | undefined {
+function expectation(
+  name: string,
+  status: number,
+  { bucket, region, secretName }: S3Target,
+): string | undefined {
   const keys = `s3-access-key-id and s3-secret-access-key of Secret "${secretName}"`
-  if (name === 'NoSuchBucket') return `expected a bucket that is there in s3Upload.bucket, found "${bucket}"`
-  if (/^(InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/.test(name)) return `expected keys that the store knows in ${keys}`
+  if (name === 'NoSuchBucket')
+    return `expected a bucket that is there in s3Upload.bucket, found "${bucket}"`
+  if (/^(InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/.test(name))
+    return `expected keys that the store knows in ${keys}`
   if (name === 'RequestTimeTooSkewed') return "expected this cluster's clock to be right"
   if (name === 'AuthorizationHeaderMalformed' || (status >= 300 && status < 400))
     return `expected the bucket "${bucket}" at this endpoint and in the region "${region ?? 'auto'}"; redirects are not followed`
-  if (status === 401 || status === 403) return `expected that the keys in ${keys} may write to the bucket "${bucket}"`
+  if (status === 401 || status === 403)
+    return `expected that the keys in ${keys} may write to the bucket "${bucket}"`
   return undefined
 }

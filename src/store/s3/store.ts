@@ -1,6 +1,7 @@
-// Files to S3: small ones in one request, others in parts. In: a key and a source. Out: the URL, the length and the SHA-256 of
-// the object. Every request carries the SHA-256 of its bytes, which the server checks; the object is then compared by length and
-// checksum. Refuses as a value what the store, the Secret or the network refused.
+// Files to S3: small ones in one request, others in parts. In: a key and a source. Out: the URL,
+// the length and the SHA-256 of the object. Every request carries the SHA-256 of its bytes, which
+// the server checks; the object is then compared by length and checksum. Refuses as a value what
+// the store, the Secret or the network refused.
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import type { S3Target } from '../../model/output.ts'
 import { toFailure } from '../errorText.ts'
@@ -39,18 +40,30 @@ export class S3Store implements Store {
     this.#deps = deps
   }
 
-  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
+  async put(
+    key: string,
+    source: FileSource,
+    signal: AbortSignal,
+  ): Promise<StoredFile | StoreFailure> {
     try {
       const context = this.#contextOf(key, signal)
       const found = await ifAllowed(signal, find(context))
       const sent = isSameFile(found, source) ? found : await this.#send(context, source)
-      return { ok: true, url: this.#deps.bucket.urlOf(context.place.Key), bytes: sent.bytes, sha256: sent.sha256 }
+      return {
+        ok: true,
+        url: this.#deps.bucket.urlOf(context.place.Key),
+        bytes: sent.bytes,
+        sha256: sent.sha256,
+      }
     } catch (error) {
       return this.#failure(error, `Cannot upload "${key}"`, signal)
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
+  async head(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const found = await find(this.#contextOf(key, signal))
       return { ok: true, ...(found && { found }) }
@@ -83,7 +96,11 @@ export class S3Store implements Store {
 
   #contextOf(key: string, signal: AbortSignal): ObjectContext {
     const { target, bucket, attempts } = this.#deps
-    return { place: { client: bucket.client, Bucket: target.bucket, Key: storeKey(target.path, key) }, attempts, signal }
+    return {
+      place: { client: bucket.client, Bucket: target.bucket, Key: storeKey(target.path, key) },
+      attempts,
+      signal,
+    }
   }
 
   #failure(error: unknown, doing: string, signal: AbortSignal): StoreFailure {
@@ -132,9 +149,22 @@ async function sendWhole(context: ObjectContext, { bytes, sha256, md5 }: Part): 
   const { client, Bucket, Key } = place
   const checksum = sha256.toString('base64')
   const Metadata = { sha256: sha256.toString('hex') }
-  const input = { Bucket, Key, Body: bytes, ContentLength: bytes.length, ChecksumSHA256: checksum, Metadata }
-  const answer = await attempt(attempts, signal, abortSignal => client.send(new PutObjectCommand(input), { abortSignal }))
-  await verifyObject(context, answer, { bytes: bytes.length, sha256: checksum, etag: md5.toString('hex') })
+  const input = {
+    Bucket,
+    Key,
+    Body: bytes,
+    ContentLength: bytes.length,
+    ChecksumSHA256: checksum,
+    Metadata,
+  }
+  const answer = await attempt(attempts, signal, abortSignal =>
+    client.send(new PutObjectCommand(input), { abortSignal }),
+  )
+  await verifyObject(context, answer, {
+    bytes: bytes.length,
+    sha256: checksum,
+    etag: md5.toString('hex'),
+  })
 }
 
 async function* from<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {

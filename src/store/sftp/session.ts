@@ -1,5 +1,6 @@
-// One connection to an SFTP server. In: a target, its Secret and the administrator's policy. Out: a session with requests, each with a
-// time limit, that ends with the connection. Refuses a server whose key is not pinned before it sends a secret.
+// One connection to an SFTP server. In: a target, its Secret and the administrator's policy. Out: a
+// session with requests, each with a time limit, that ends with the connection. Refuses a server
+// whose key is not pinned before it sends a secret.
 import ssh2, { type SFTPWrapper } from 'ssh2'
 import type { SftpTarget } from '../../model/output.ts'
 import { guardedSocket, type Resolve } from '../egressGuard.ts'
@@ -7,7 +8,12 @@ import type { EndpointPolicy } from '../endpointPolicy.ts'
 import { permanentError, type RetryEffort, type SecretValues, StoreError } from '../store.ts'
 import { fingerprint, type HostKeys, readHostKeys, typeOf } from './hostKeys.ts'
 
-export type Login = { readonly username: string; readonly password?: string; readonly privateKey?: Buffer; readonly passphrase?: string }
+export type Login = {
+  readonly username: string
+  readonly password?: string
+  readonly privateKey?: Buffer
+  readonly passphrase?: string
+}
 export type SftpAccess = { readonly login: Login; readonly hostKeys: HostKeys }
 
 export type SftpSessionDeps = {
@@ -26,14 +32,18 @@ export function readAccess(secret: SecretValues, target: SftpTarget): SftpAccess
   const privateKey = secret['sftp-private-key']
   const passphrase = secret['sftp-passphrase']?.replace(/\r?\n$/, '')
   if (!username) throw permanentError(`Cannot use ${field}: expected the key sftp-username`)
-  if (!password && !privateKey) throw permanentError(`Cannot use ${field}: expected the key sftp-password or sftp-private-key`)
+  if (!password && !privateKey)
+    throw permanentError(`Cannot use ${field}: expected the key sftp-password or sftp-private-key`)
   if (privateKey && ssh2.utils.parseKey(privateKey, passphrase) instanceof Error)
     throw permanentError(
       `Cannot use sftp-private-key of ${field}: expected a private key of OpenSSH or PEM, with sftp-passphrase if it has one`,
     )
   const hostKeys = readHostKeys(secret, target)
   const key = privateKey ? { privateKey: Buffer.from(privateKey) } : {}
-  return { hostKeys, login: { username, ...(password && { password }), ...key, ...(passphrase && { passphrase }) } }
+  return {
+    hostKeys,
+    login: { username, ...(password && { password }), ...key, ...(passphrase && { passphrase }) },
+  }
 }
 
 export class SftpSession implements Disposable {
@@ -63,7 +73,12 @@ export class SftpSession implements Disposable {
   }
 
   /** One request, which calls `done` with an error or its result. */
-  request<T>(request: (sftp: SFTPWrapper, done: (error: Error | null | undefined, result?: T) => void) => void): Promise<T> {
+  request<T>(
+    request: (
+      sftp: SFTPWrapper,
+      done: (error: Error | null | undefined, result?: T) => void,
+    ) => void,
+  ): Promise<T> {
     const sftp = this.#sftp
     if (!sftp) throw new StoreError('the connection was lost')
     return this.#within<T>(done => request(sftp, done))
@@ -75,7 +90,10 @@ export class SftpSession implements Disposable {
     this.#client.destroy()
   }
 
-  async #connect({ target, access, policy, resolve }: SftpSessionDeps, signal: AbortSignal): Promise<void> {
+  async #connect(
+    { target, access, policy, resolve }: SftpSessionDeps,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { host, port } = target
     const { login, hostKeys } = access
     const sock = await guardedSocket(host, port, { policy, signal, ...(resolve && { resolve }) })
@@ -97,7 +115,9 @@ export class SftpSession implements Disposable {
         ...(hostKeys.algorithms && { algorithms: { serverHostKey: hostKeys.algorithms as [] } }),
         hostVerifier: (key: Buffer) => {
           if (hostKeys.isKnown(key)) return true
-          refused = permanentError(`"${host}" shows the ${typeOf(key)} key ${fingerprint(key)}, expected ${hostKeys.expected}`)
+          refused = permanentError(
+            `"${host}" shows the ${typeOf(key)} key ${fingerprint(key)}, expected ${hostKeys.expected}`,
+          )
           return false
         },
         readyTimeout: 30_000,
@@ -107,9 +127,14 @@ export class SftpSession implements Disposable {
     })
   }
 
-  #within<T>(request: (done: (error: Error | null | undefined, result?: T) => void) => void): Promise<T> {
+  #within<T>(
+    request: (done: (error: Error | null | undefined, result?: T) => void) => void,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => end(new StoreError(`no answer within ${this.#requestMs / 1_000} s`)), this.#requestMs)
+      const timer = setTimeout(
+        () => end(new StoreError(`no answer within ${this.#requestMs / 1_000} s`)),
+        this.#requestMs,
+      )
       const lost = () => end(this.#ended ?? new StoreError('the connection was lost'))
       const end = (error: unknown, result?: T) => {
         clearTimeout(timer)

@@ -1,6 +1,7 @@
-// Files to an SFTP server: written as `NAME.part`, read back and compared, then renamed. In: a key and a source. Out: the URL, the length
-// and the SHA-256 of the file. A `.part` of a broken upload is resumed; the comparison finds a wrong one, which is written anew.
-// Reading back transfers the file a second time, because OpenSSH has no checksums. Refuses as a value what the server refused.
+// Files to an SFTP server: written as `NAME.part`, read back and compared, then renamed. In: a key
+// and a source. Out: the URL, the length and the SHA-256 of the file. A `.part` of a broken upload
+// is resumed; the comparison finds a wrong one, which is written anew. Reading back transfers the
+// file a second time, because OpenSSH has no checksums. Refuses as a value what the server refused.
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { SftpTarget } from '../../model/output.ts'
@@ -18,7 +19,14 @@ import {
   StoreError,
   type StoreFailure,
 } from '../store.ts'
-import { diskFullError, fileSize, makeFolders, readBack, renameReplace, writeFrom } from './files.ts'
+import {
+  diskFullError,
+  fileSize,
+  makeFolders,
+  readBack,
+  renameReplace,
+  writeFrom,
+} from './files.ts'
 import { SftpSession, type SftpSessionDeps } from './session.ts'
 
 export type SftpStoreDeps = {
@@ -41,16 +49,23 @@ export class SftpStore implements Store {
     this.#attempts = { ...deps.attempts, effort: { ...deps.attempts.effort, requestMs: longestMs } }
   }
 
-  async put(key: string, source: FileSource, signal: AbortSignal): Promise<StoredFile | StoreFailure> {
+  async put(
+    key: string,
+    source: FileSource,
+    signal: AbortSignal,
+  ): Promise<StoredFile | StoreFailure> {
     try {
       const name = this.#nameOf(key)
       const progress = { bytes: 0, isDistrusted: false }
       for (;;) {
         const before = progress.bytes
         try {
-          return await this.#try(signal, session => this.#send(session, name, { source, progress, signal }))
+          return await this.#try(signal, session =>
+            this.#send(session, name, { source, progress, signal }),
+          )
         } catch (error) {
-          if (!(error instanceof StoreError) || error.isFinal || progress.bytes <= before) throw error // an upload that advances on each connection will end
+          if (!(error instanceof StoreError) || error.isFinal || progress.bytes <= before)
+            throw error // an upload that advances on each connection will end
         }
       }
     } catch (error) {
@@ -58,7 +73,10 @@ export class SftpStore implements Store {
     }
   }
 
-  async head(key: string, signal: AbortSignal): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
+  async head(
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: true; readonly found?: FoundObject } | StoreFailure> {
     try {
       const bytes = await this.#try(signal, session => fileSize(session, this.#nameOf(key)))
       return { ok: true, ...(bytes !== undefined && { found: { bytes } }) }
@@ -71,7 +89,8 @@ export class SftpStore implements Store {
     try {
       const part = `${this.#nameOf(key)}.part`
       await this.#try(signal, async session => {
-        if ((await fileSize(session, part)) !== undefined) await session.request<void>((sftp, done) => sftp.unlink(part, done))
+        if ((await fileSize(session, part)) !== undefined)
+          await session.request<void>((sftp, done) => sftp.unlink(part, done))
       })
       return { ok: true }
     } catch (error) {
@@ -83,14 +102,26 @@ export class SftpStore implements Store {
     this.#session?.[Symbol.dispose]()
   }
 
-  async #send(session: SftpSession, name: string, { source, progress, signal }: FileUpload): Promise<StoredFile> {
+  async #send(
+    session: SftpSession,
+    name: string,
+    { source, progress, signal }: FileUpload,
+  ): Promise<StoredFile> {
     const part = `${name}.part`
-    const known = source.sha256 !== undefined && source.bytes !== undefined ? { bytes: source.bytes, sha256: source.sha256 } : undefined
-    if (known && (await fileSize(session, name)) === known.bytes && (await readBack(session, name, signal)).sha256 === known.sha256)
+    const known =
+      source.sha256 !== undefined && source.bytes !== undefined
+        ? { bytes: source.bytes, sha256: source.sha256 }
+        : undefined
+    if (
+      known &&
+      (await fileSize(session, name)) === known.bytes &&
+      (await readBack(session, name, signal)).sha256 === known.sha256
+    )
       return this.#stored(session, name, known)
     await makeFolders(session, posix.dirname(name))
     const there = progress.isDistrusted ? 0 : ((await fileSize(session, part)) ?? 0)
-    const from = there <= (source.bytes ?? Number.POSITIVE_INFINITY) ? Math.max(0, there - overlapBytes) : 0
+    const from =
+      there <= (source.bytes ?? Number.POSITIVE_INFINITY) ? Math.max(0, there - overlapBytes) : 0
     const sent = await this.#write(session, part, { source, progress, signal, from })
     const found = await readBack(session, part, signal)
     if (found.bytes !== sent.bytes || found.sha256 !== sent.sha256) {
@@ -104,7 +135,11 @@ export class SftpStore implements Store {
   }
 
   /** Writes from an offset on. The bytes before are read only if the checksum is not known. */
-  async #write(session: SftpSession, part: string, { source, progress, signal, from }: FileUpload & { readonly from: number }) {
+  async #write(
+    session: SftpSession,
+    part: string,
+    { source, progress, signal, from }: FileUpload & { readonly from: number },
+  ) {
     const hash = source.sha256 === undefined ? createHash('sha256') : undefined
     const start = hash ? 0 : from
     let at = start
@@ -119,8 +154,19 @@ export class SftpStore implements Store {
     const onBytes = (bytes: number) => {
       progress.bytes = Math.max(progress.bytes, bytes)
     }
-    await writeFrom(session, part, { chunks: chunks(this.#attempts), from, isNew: from === 0, onBytes }).catch(async error => {
-      throw (await diskFullError(session, posix.dirname(part), (source.bytes ?? at) - progress.bytes)) ?? error
+    await writeFrom(session, part, {
+      chunks: chunks(this.#attempts),
+      from,
+      isNew: from === 0,
+      onBytes,
+    }).catch(async error => {
+      throw (
+        (await diskFullError(
+          session,
+          posix.dirname(part),
+          (source.bytes ?? at) - progress.bytes,
+        )) ?? error
+      )
     })
     return { bytes: at, sha256: source.sha256 ?? hash?.digest('hex') ?? '' }
   }
@@ -133,7 +179,12 @@ export class SftpStore implements Store {
     const { host, port } = this.#deps.target
     const path = await session.request<string>((sftp, done) => sftp.realpath(name, done))
     const place = `${plainHost(host).includes(':') ? `[${plainHost(host)}]` : plainHost(host)}${port === 22 ? '' : `:${port}`}`
-    return { ok: true, url: `sftp://${place}${path.split('/').map(encodeURIComponent).join('/')}`, bytes, sha256 }
+    return {
+      ok: true,
+      url: `sftp://${place}${path.split('/').map(encodeURIComponent).join('/')}`,
+      bytes,
+      sha256,
+    }
   }
 
   #try<T>(signal: AbortSignal, request: (session: SftpSession) => Promise<T>): Promise<T> {

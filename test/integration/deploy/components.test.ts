@@ -1,5 +1,6 @@
-// What is put on top of the base, together: every set of components builds, in whatever order they are listed, and comes to the
-// same. The documents' own kustomization.yaml, which have one component and all of them, apply to a real API server.
+// What is put on top of the base, together: every set of components builds, in whatever order they
+// are listed, and comes to the same. The documents' own kustomization.yaml, which have one
+// component and all of them, apply to a real API server.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -26,25 +27,40 @@ type Document = {
   readonly rules?: readonly { readonly apiGroups: readonly string[] }[]
   readonly data?: Readonly<Record<string, string>>
   readonly spec?: {
-    readonly template: { readonly spec: { readonly containers: [Container]; readonly volumes: (Named & { configMap?: Named })[] } }
+    readonly template: {
+      readonly spec: {
+        readonly containers: [Container]
+        readonly volumes: (Named & { configMap?: Named })[]
+      }
+    }
   }
 }
 
 const components = readdirSync(join(root, 'daemonset/components')).toSorted()
-const sets = Array.from({ length: 2 ** components.length }, (_, set) => components.filter((_, index) => set & (1 << index)))
+const sets = Array.from({ length: 2 ** components.length }, (_, set) =>
+  components.filter((_, index) => set & (1 << index)),
+)
 
 /** A kustomization.yaml as somebody has it in a checkout, here in a directory beside it. */
 function layOut(scope: Scope, text: string, files: Readonly<Record<string, string>> = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-kustomization-'))
   scope.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  writeFileSync(join(directory, 'kustomization.yaml'), text.replaceAll(/\bdaemonset\//g, `${relative(directory, root)}/daemonset/`))
-  for (const [name, from] of Object.entries(files)) writeFileSync(join(directory, name), readFileSync(from))
+  writeFileSync(
+    join(directory, 'kustomization.yaml'),
+    text.replaceAll(/\bdaemonset\//g, `${relative(directory, root)}/daemonset/`),
+  )
+  for (const [name, from] of Object.entries(files))
+    writeFileSync(join(directory, name), readFileSync(from))
   return directory
 }
 
 async function build(directory: string): Promise<Document[]> {
-  const { code, out, err } = await askKubectl({ kubeconfig: '/dev/null', home: directory, within: [] }, ['kustomize', directory])
-  if (code !== 0 || err !== '') throw new Error(`Cannot build ${readFileSync(join(directory, 'kustomization.yaml'))}: ${err}`)
+  const { code, out, err } = await askKubectl(
+    { kubeconfig: '/dev/null', home: directory, within: [] },
+    ['kustomize', directory],
+  )
+  if (code !== 0 || err !== '')
+    throw new Error(`Cannot build ${readFileSync(join(directory, 'kustomization.yaml'))}: ${err}`)
   return parseAllDocuments(out).map(document => document.toJS())
 }
 
@@ -56,7 +72,8 @@ function find(documents: readonly Document[], kind: string, name: string): Docum
 
 /** Lists in whatever order. */
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+  if (Array.isArray(value))
+    return value.map(sorted).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, sorted(inner)]))
 }
@@ -74,14 +91,19 @@ for (const set of sets) {
     const documents = await build(layOut(t, text(set)))
     t.deepEqual(sorted(await build(layOut(t, text(set.toReversed())))), sorted(documents))
     for (const [kind, name, apis] of programs) {
-      const { containers, volumes = [] } = find(documents, kind, name).spec?.template.spec ?? t.fail()
+      const { containers, volumes = [] } =
+        find(documents, kind, name).spec?.template.spec ?? t.fail()
       const [{ command, env, volumeMounts }] = containers
       const served = command.filter(word => word.startsWith('--apis='))
       t.deepEqual(
         served.toSorted(),
         apis.filter(api => set.includes(api)).map(api => `--apis=${api}`),
       )
-      for (const names of [env.map(each => each.name), volumes.map(each => each.name), volumeMounts.map(each => each.mountPath)])
+      for (const names of [
+        env.map(each => each.name),
+        volumes.map(each => each.name),
+        volumeMounts.map(each => each.mountPath),
+      ])
         t.deepEqual(names, [...new Set(names)])
     }
     if (!set.includes('claims')) return
@@ -94,38 +116,52 @@ for (const set of sets) {
 }
 
 test.serial('an overlay is the base and the component of its name', async t => {
-  for (const name of readdirSync(join(root, 'daemonset/overlays')).filter(each => each !== 'every-api'))
+  for (const name of readdirSync(join(root, 'daemonset/overlays')).filter(
+    each => each !== 'every-api',
+  ))
     t.deepEqual(
-      await build(layOut(t, `resources: [daemonset/base]\ncomponents: [daemonset/components/${name}]\n`)),
+      await build(
+        layOut(t, `resources: [daemonset/base]\ncomponents: [daemonset/components/${name}]\n`),
+      ),
       await build(layOut(t, `resources: [daemonset/overlays/${name}]\n`)),
     )
 })
 
-const manifestIn = (text: string) => blocksOf(text).find(({ language }) => language === 'yaml')?.text ?? ''
+const manifestIn = (text: string) =>
+  blocksOf(text).find(({ language }) => language === 'yaml')?.text ?? ''
 for (const [where, text] of [
   ['docs/operations.md', sectionOf(read('docs/operations.md'), 'Uploads')],
   ['daemonset/README.md', read('daemonset/README.md')],
 ] as const) {
-  test.serial(`the kustomization.yaml of ${where} applies, and the controller finds the authority that it brings`, async t => {
-    const authority = await makeAuthority(t)
-    const manifest = manifestIn(text)
-      .replaceAll(/\bNAME\b/g, 'registry.example.org/selcap')
-      .replaceAll(/\bTAG\b/g, '1.2.3')
-    t.regex(manifest, /components:/)
-    const directory = layOut(t, manifest, { 'authority.pem': authority.file })
-    await using api = await startApiServer()
-    await api.kubectl('apply', '-k', directory)
-    t.like(await api.ask(['apply', '-k', directory, '--dry-run=server', '--validate=strict']), { code: 0, err: '' })
-    t.deepEqual(await api.ask(['diff', '-k', directory]), { code: 0, out: '', err: '' })
-    const get = async (kind: string, name: string): Promise<Document> =>
-      JSON.parse(await api.kubectl('get', kind, name, '-n', systemNamespace, '-o', 'json'))
-    const { containers, volumes } = (await get('deployment', 'selcap-controller')).spec?.template.spec ?? t.fail()
-    const [{ env, image, volumeMounts }] = containers
-    const path = env.find(({ name }) => name === 'NODE_EXTRA_CA_CERTS')?.value ?? ''
-    t.true(volumeMounts.some(({ mountPath }) => path === `${mountPath}/ca.crt`))
-    const { name = '' } = volumes.find(each => each.name === 'store-authority')?.configMap ?? {}
-    t.deepEqual((await get('configmap', name)).data, { 'ca.crt': readFileSync(authority.file, 'utf8') })
-    const claimImage = env.find(each => each.name === 'CLAIM_IMAGE')?.value
-    t.true(claimImage === undefined || claimImage === image, `${claimImage}, not ${image}`)
-  })
+  test.serial(
+    `the kustomization.yaml of ${where} applies, and the controller finds the authority that it brings`,
+    async t => {
+      const authority = await makeAuthority(t)
+      const manifest = manifestIn(text)
+        .replaceAll(/\bNAME\b/g, 'registry.example.org/selcap')
+        .replaceAll(/\bTAG\b/g, '1.2.3')
+      t.regex(manifest, /components:/)
+      const directory = layOut(t, manifest, { 'authority.pem': authority.file })
+      await using api = await startApiServer()
+      await api.kubectl('apply', '-k', directory)
+      t.like(await api.ask(['apply', '-k', directory, '--dry-run=server', '--validate=strict']), {
+        code: 0,
+        err: '',
+      })
+      t.deepEqual(await api.ask(['diff', '-k', directory]), { code: 0, out: '', err: '' })
+      const get = async (kind: string, name: string): Promise<Document> =>
+        JSON.parse(await api.kubectl('get', kind, name, '-n', systemNamespace, '-o', 'json'))
+      const { containers, volumes } =
+        (await get('deployment', 'selcap-controller')).spec?.template.spec ?? t.fail()
+      const [{ env, image, volumeMounts }] = containers
+      const path = env.find(({ name }) => name === 'NODE_EXTRA_CA_CERTS')?.value ?? ''
+      t.true(volumeMounts.some(({ mountPath }) => path === `${mountPath}/ca.crt`))
+      const { name = '' } = volumes.find(each => each.name === 'store-authority')?.configMap ?? {}
+      t.deepEqual((await get('configmap', name)).data, {
+        'ca.crt': readFileSync(authority.file, 'utf8'),
+      })
+      const claimImage = env.find(each => each.name === 'CLAIM_IMAGE')?.value
+      t.true(claimImage === undefined || claimImage === image, `${claimImage}, not ${image}`)
+    },
+  )
 }

@@ -1,5 +1,5 @@
-// The image: selcap runs from the listed files and nothing else (changed root, no shell), the list is what package.json asks
-// for, and the Dockerfile builds just that.
+// The image: selcap runs from the listed files and nothing else (changed root, no shell), the list
+// is what package.json asks for, and the Dockerfile builds just that.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,11 +13,16 @@ import { capture, endpoint, Standalone } from '../../support/processes/standalon
 import { read, root } from '../../support/repository.ts'
 
 const image = mkdtempSync(join(tmpdir(), 'selcap-image-'))
-test.before(() => void execFileSync(process.execPath, [join(root, 'scripts/image.mjs'), image], { encoding: 'utf8' }))
+test.before(
+  () =>
+    void execFileSync(process.execPath, [join(root, 'scripts/image.mjs'), image], {
+      encoding: 'utf8',
+    }),
+)
 test.after.always(() => rmSync(image, { recursive: true, force: true }))
 
-// What a container gets beside its files, and a directory of the test's. The mounts are gone with the process. $3, the program
-// that would run outside, gives way to the image's.
+// What a container gets beside its files, and a directory of the test's. The mounts are gone with
+// the process. $3, the program that would run outside, gives way to the image's.
 const enter = `set -e
 image=$1 shared=$2 program=$IMAGE_PROGRAM
 shift 3
@@ -25,12 +30,27 @@ for path in /proc /dev /sys $shared; do mkdir -p "$image$path"; mount --rbind "$
 exec chroot "$image" "$program" "$@"`
 
 function inImage(program: string, shared = ''): readonly string[] {
-  return ['unshare', '--mount', 'env', `IMAGE_PROGRAM=${program}`, 'sh', '-c', enter, 'sh', image, shared]
+  return [
+    'unshare',
+    '--mount',
+    'env',
+    `IMAGE_PROGRAM=${program}`,
+    'sh',
+    '-c',
+    enter,
+    'sh',
+    image,
+    shared,
+  ]
 }
 
 function run(program: string, ...args: readonly string[]): string {
   const [command = '', ...rest] = [...inImage(program), program, ...args]
-  return execFileSync(command, rest, { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: '/' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  return execFileSync(command, rest, {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, HOME: '/' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 const selcap = '/usr/local/bin/selcap'
 const node = `${home}/node_modules/.bin/node`
@@ -39,20 +59,25 @@ networkTest('selcap --help names its commands, from the image alone', async t =>
   t.regex(run(selcap, '--help'), /Usage: selcap[\s\S]*explain[\s\S]*standalone/)
 })
 
-networkTest('the image holds what Node makes of the sources: their types are not stripped again', async t => {
-  const [command = '', ...rest] = [...inImage(selcap), selcap, 'validate', '/none.yaml']
-  const { stderr } = spawnSync(command, rest, {
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, HOME: '/', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
-  })
-  const asked = stderr.split('\n').filter(line => line.includes('retrieving transpile cache for StrippedTypeScript'))
-  t.true(asked.length > 10, stderr)
-  t.deepEqual(
-    asked.filter(line => !line.endsWith('success')),
-    [],
-  )
-  t.notRegex(stderr, /no transpile cache/)
-})
+networkTest(
+  'the image holds what Node makes of the sources: their types are not stripped again',
+  async t => {
+    const [command = '', ...rest] = [...inImage(selcap), selcap, 'validate', '/none.yaml']
+    const { stderr } = spawnSync(command, rest, {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, HOME: '/', NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+    })
+    const asked = stderr
+      .split('\n')
+      .filter(line => line.includes('retrieving transpile cache for StrippedTypeScript'))
+    t.true(asked.length > 10, stderr)
+    t.deepEqual(
+      asked.filter(line => !line.endsWith('success')),
+      [],
+    )
+    t.notRegex(stderr, /no transpile cache/)
+  },
+)
 
 networkTest('selcap explain works from the image alone', async t => {
   t.regex(run(selcap, 'explain', 'all()'), /canonical: all\(\)/)
@@ -60,7 +85,9 @@ networkTest('selcap explain works from the image alone', async t => {
 
 networkTest('every module of selcap finds what it imports in the image', async t => {
   const programs = ['main.ts', 'driver/libpcap/pcapProcess.ts', 'auth/certificateChild.ts'] // these do something when they are loaded
-  const modules = globSync('**/*.ts', { cwd: join(root, 'src') }).filter(name => !programs.includes(name))
+  const modules = globSync('**/*.ts', { cwd: join(root, 'src') }).filter(
+    name => !programs.includes(name),
+  )
   const script = `const failed = []
 for (const name of ${JSON.stringify(modules)}) await import('${home}/src/' + name).catch(error => failed.push(name + ': ' + error.message))
 console.log(JSON.stringify(failed))
@@ -94,7 +121,9 @@ test('the image has no shell, and no program but selcap, Node and tcpdump', t =>
 })
 
 test('daemonset/files.txt lists the packages that package.json needs at run time, and no others', t => {
-  const listed = fileList().paths.flatMap(path => /^node_modules\/((?:@[^/]+\/)?[^/.]+(?:\.[^/]+)*)/.exec(path)?.[0] ?? [])
+  const listed = fileList().paths.flatMap(
+    path => /^node_modules\/((?:@[^/]+\/)?[^/.]+(?:\.[^/]+)*)/.exec(path)?.[0] ?? [],
+  )
   const packages = [...new Set(listed)].filter(path => !path.includes('node-linux-'))
   t.deepEqual(packages.toSorted(), neededPackages())
 })
@@ -114,11 +143,14 @@ test('the Dockerfile pins its base by digest and lays the image out from the lis
 })
 
 test('the Dockerfile copies all that the list names from the repository, past its ignore file', t => {
-  const copied = Array.from(read('daemonset/Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm), ([, paths = '']) =>
-    paths.split(' '),
+  const copied = Array.from(
+    read('daemonset/Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm),
+    ([, paths = '']) => paths.split(' '),
   ).flat()
   const ignored = read('daemonset/Dockerfile.dockerignore').split('\n')
-  const wanted = fileList().paths.flatMap(path => (path.startsWith('node_modules/') ? [] : (path.split('/')[0] ?? [])))
+  const wanted = fileList().paths.flatMap(path =>
+    path.startsWith('node_modules/') ? [] : (path.split('/')[0] ?? []),
+  )
   t.deepEqual(
     wanted.filter(path => !copied.includes(path)),
     [],

@@ -1,5 +1,5 @@
-// The schema of a node's report: it takes all that an agent has to say, loses nothing of it, and its rows are the elements of a
-// capture's status.files.
+// The schema of a node's report: it takes all that an agent has to say, loses nothing of it, and
+// its rows are the elements of a capture's status.files.
 import test from 'ava'
 import { parse } from 'yaml'
 import type { EndpointStatus, FileStatus, Problem } from '../../../src/model/status.ts'
@@ -35,7 +35,10 @@ const file: Required<Omit<FileStatus, 'uploads'>> = {
   dropped: 0,
   endpoints: [endpoint],
 }
-const problem: Required<Omit<Problem, 'wording'>> = { reason: 'DroppedPackets', message: '7 packets were dropped' }
+const problem: Required<Omit<Problem, 'wording'>> = {
+  reason: 'DroppedPackets',
+  message: '7 packets were dropped',
+}
 const row = {
   api: 'PacketCapture',
   namespace: 'shop',
@@ -45,21 +48,32 @@ const row = {
   isListed: true,
   isRejected: false,
   problems: [problem],
-  artifact: { files: [{ path: '/var/log/retina/captures/a.tar.gz', bytes: 4_096 }], error: 'iptables is not there' },
+  artifact: {
+    files: [{ path: '/var/log/retina/captures/a.tar.gz', bytes: 4_096 }],
+    error: 'iptables is not there',
+  },
   file,
 }
 const report = reportOf('node-a', {
   certificateFingerprint: 'ab'.repeat(32),
   clockOffsetMilliseconds: -12,
   truncated: false,
-  budgets: { diskBytesMax: 10_737_418_240, diskBytesUsed: 4_096, ringBytesMax: 134_217_728, ringBytesUsed: 0, diskFreePercent: 61.5 },
+  budgets: {
+    diskBytesMax: 10_737_418_240,
+    diskBytesUsed: 4_096,
+    ringBytesMax: 134_217_728,
+    ringBytesUsed: 0,
+    diskFreePercent: 61.5,
+  },
   captures: [row],
 })
 
 test.serial('a report comes back as it was written', async t => {
   const token = await server().boundToken('selcap-agent', 'node-a')
   t.is((await server().writeReport(token, 'node-a', report)).code, 201)
-  const { body } = await server().as(token, { path: '/apis/selcap.dev/v1alpha1/nodecapturereports/node-a' })
+  const { body } = await server().as(token, {
+    path: '/apis/selcap.dev/v1alpha1/nodecapturereports/node-a',
+  })
   t.deepEqual(body.report, report)
 })
 
@@ -74,8 +88,16 @@ for (const [what, wrong, words] of [
   ['no address', { address: undefined }, /report\.address: Required value/],
   ['a time that is none', { reportedAt: 'now' }, /report\.reportedAt/],
   ['a port that is none', { port: 70_000 }, /report\.port/],
-  ['more rows than the bound', { captures: Array.from({ length: 5_001 }, () => shortRow) }, /must have at most 5000 items/],
-  ['a state that nobody knows', { captures: [{ ...row, file: { ...file, state: 'Idle' } }] }, /file\.state: Unsupported value/],
+  [
+    'more rows than the bound',
+    { captures: Array.from({ length: 5_001 }, () => shortRow) },
+    /must have at most 5000 items/,
+  ],
+  [
+    'a state that nobody knows',
+    { captures: [{ ...row, file: { ...file, state: 'Idle' } }] },
+    /file\.state: Unsupported value/,
+  ],
 ] as const) {
   test.serial(`a report with ${what} is refused`, async t => {
     const token = await server().boundToken('selcap-agent', 'node-b')
@@ -86,7 +108,8 @@ for (const [what, wrong, words] of [
 }
 
 test('a row of the report is an element of status.files: the two schemas say the same, bounds aside', t => {
-  const schema = (name: string) => parse(read(`crds/${name}.yaml`)).spec.versions[0].schema.openAPIV3Schema.properties
+  const schema = (name: string) =>
+    parse(read(`crds/${name}.yaml`)).spec.versions[0].schema.openAPIV3Schema.properties
   const inReport = schema('nodecapturereport').report.properties.captures.items.properties.file
   const inStatus = schema('packetcapture').status.properties.files.items
   const { uploads, ...reported } = inStatus.properties
@@ -96,5 +119,7 @@ test('a row of the report is an element of status.files: the two schemas say the
 })
 
 function unbounded(schema: object): object {
-  return JSON.parse(JSON.stringify(schema), (name, value) => (/^(min|max)(Length|Items|imum)$/.test(name) ? undefined : value))
+  return JSON.parse(JSON.stringify(schema), (name, value) =>
+    /^(min|max)(Length|Items|imum)$/.test(name) ? undefined : value,
+  )
 }

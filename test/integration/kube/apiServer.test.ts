@@ -1,4 +1,5 @@
-// The API server of the cluster tests itself: several at once, its interruptions, and that nothing of it stays behind.
+// The API server of the cluster tests itself: several at once, its interruptions, and that nothing
+// of it stays behind.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
@@ -19,7 +20,9 @@ test('startApiServer() gives two servers of the pinned version that know nothing
     await Promise.all([one.stop(), two.stop()])
   }
   t.deepEqual(
-    [one, two].filter(({ directory }) => existsSync(directory) || processesOf(directory).length > 0),
+    [one, two].filter(
+      ({ directory }) => existsSync(directory) || processesOf(directory).length > 0,
+    ),
     [],
   )
 })
@@ -35,20 +38,27 @@ test('resume() serves the same objects at the same address when the server was k
 
 test('startApiServer() leaves no process behind when its own is killed', async t => {
   const script = `const { startApiServer } = await import(${JSON.stringify(import.meta.resolve('../../support/kube/apiServer.ts'))}); console.log((await startApiServer()).directory)`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [said] = await once(child.stdout, 'data')
   const directory = String(said).trim()
   t.is(processesOf(directory).length, 2)
   child.kill('SIGKILL')
   await once(child, 'exit')
-  for (const deadline = performance.now() + patienceMs(); processesOf(directory).length > 0 && performance.now() < deadline; )
+  for (
+    const deadline = performance.now() + patienceMs();
+    processesOf(directory).length > 0 && performance.now() < deadline;
+  )
     await after(20)
   t.deepEqual(processesOf(directory), [])
 })
 
 /** Processes whose working directory this is. */
 function processesOf(directory: string): string[] {
-  return readdirSync('/proc').filter(pid => /^\d+$/.test(pid) && linkOf(`/proc/${pid}/cwd`) === directory)
+  return readdirSync('/proc').filter(
+    pid => /^\d+$/.test(pid) && linkOf(`/proc/${pid}/cwd`) === directory,
+  )
 }
 
 function linkOf(path: string): string | undefined {

@@ -1,5 +1,6 @@
-// What is left when a capture is deleted, of each kind and in each phase: no ring, no file, no row of a report, and no Job, pod,
-// Secret or ConfigMap that was not there before. Archives that a user asked for on the node stay, and are looked at elsewhere.
+// What is left when a capture is deleted, of each kind and in each phase: no ring, no file, no row
+// of a report, and no Job, pod, Secret or ConfigMap that was not there before. Archives that a user
+// asked for on the node stay, and are looked at elsewhere.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -24,24 +25,50 @@ const apis = 'packetcaptureconfig,retina'
 async function setStage() {
   const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   const { api, directory, networkPath: netns } = cluster()
-  for (const folder of ['crds/retina', 'crds/packetcaptureconfig']) await api.kubectl('apply', '--server-side', '-k', join(root, folder))
+  for (const folder of ['crds/retina', 'crds/packetcaptureconfig'])
+    await api.kubectl('apply', '--server-side', '-k', join(root, folder))
   await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
   await api.kubectl('apply', '-k', join(root, 'daemonset/overlays/every-api'))
   await api.kubectl('create', 'namespace', 'shop')
-  await cluster().apply({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'shop' }, stringData: s3Secret })
+  await cluster().apply({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'keys', namespace: 'shop' },
+    stringData: s3Secret,
+  })
   const nodes = await Promise.all(['node-1', 'node-2'].map(name => cluster().addNode(name)))
-  const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
+  const pods = await Promise.all(
+    nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })),
+  )
   const config = (node: string) => join(directory, `${node}.yaml`)
   for (const { name } of nodes) {
     for (const what of ['archives', 'files']) mkdirSync(join(directory, `${name}-${what}`))
-    const lines = ['captureDiskFreePercentMin: 0', `captureHostPathBaseDir: ${directory}/${name}-archives`]
-    writeFileSync(config(name), [...lines, `packetCapturesDir: ${directory}/${name}-files`, ''].join('\n'))
+    const lines = [
+      'captureDiskFreePercentMin: 0',
+      `captureHostPathBaseDir: ${directory}/${name}-archives`,
+    ]
+    writeFileSync(
+      config(name),
+      [...lines, `packetCapturesDir: ${directory}/${name}-files`, ''].join('\n'),
+    )
   }
   for (const node of nodes) await node.startAgent(['--apis', apis, '--config', config(node.name)])
   writeFileSync(config('controller'), 'outputHttp: Allowed\n')
-  const args = ['controller', '--apis', apis, '--config', config('controller'), '--metrics-host', '127.0.0.1', '--metrics-port', '0']
+  const args = [
+    'controller',
+    '--apis',
+    apis,
+    '--config',
+    config('controller'),
+    '--metrics-host',
+    '127.0.0.1',
+    '--metrics-port',
+    '0',
+  ]
   const controller = await cluster().runInPod('controller', 'selcap-controller', args)
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
+  await controller.ready(() =>
+    Promise.resolve(controller.tail(1_000).includes('selcap controller started')),
+  )
   const s3 = await startS3(scope, { at: { address: serverAddress, netns } })
   const isCollected = collectGarbage(scope, cluster()) // what is owned by an object goes with it
   return { nodes, pods, s3, isCollected, before: await everything(nodes, isCollected) }
@@ -49,32 +76,56 @@ async function setStage() {
 
 const onStage = shared(setStage)
 
-type Named = { readonly kind: string; readonly metadata: { readonly namespace?: string; readonly name: string } }
-type Report = { readonly metadata: Named['metadata']; readonly report: { readonly captures: readonly { readonly name: string }[] } }
-const kinds = 'jobs,pods,secrets,configmaps,packetcaptures.projectcalico.org,captures.retina.sh,packetcaptureconfigs'
+type Named = {
+  readonly kind: string
+  readonly metadata: { readonly namespace?: string; readonly name: string }
+}
+type Report = {
+  readonly metadata: Named['metadata']
+  readonly report: { readonly captures: readonly { readonly name: string }[] }
+}
+const kinds =
+  'jobs,pods,secrets,configmaps,packetcaptures.projectcalico.org,captures.retina.sh,packetcaptureconfigs'
 
 /** All that a capture could leave behind, in lines. */
-async function everything(nodes: readonly SimulatedNode[], isCollected: boolean): Promise<string[]> {
+async function everything(
+  nodes: readonly SimulatedNode[],
+  isCollected: boolean,
+): Promise<string[]> {
   const { items } = await cluster().get<{ items: readonly Named[] }>(kinds, '-A')
   const objects = items.filter(({ metadata }) => isCollected || !metadata.name.endsWith('-results'))
   const reports = await cluster().get<{ items: readonly Report[] }>('nodecapturereports')
-  const rows = reports.items.flatMap(({ metadata, report }) => report.captures.map(({ name }) => `${metadata.name}: a row of ${name}`))
+  const rows = reports.items.flatMap(({ metadata, report }) =>
+    report.captures.map(({ name }) => `${metadata.name}: a row of ${name}`),
+  )
   const files = nodes.flatMap(({ name, captures }) => [
-    ...[captures, `${captures}-files`].flatMap(folder => filesBelow(folder).map(file => `${name}: ${file}`)),
+    ...[captures, `${captures}-files`].flatMap(folder =>
+      filesBelow(folder).map(file => `${name}: ${file}`),
+    ),
     ...filesBelow(`${captures}-archives`).filter(file => /(^|\/)\.[^/]*$/.test(file)), // not complete
   ])
   const rings = nodes.map(node => `${node.name}: ${packetSockets(node)} rings`)
-  return [...objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`), ...rows, ...files, ...rings].toSorted()
+  return [
+    ...objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`),
+    ...rows,
+    ...files,
+    ...rings,
+  ].toSorted()
 }
 
 function filesBelow(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : []
 }
 
-async function until(what: string, isSo: () => Promise<boolean>, why: () => unknown): Promise<void> {
+async function until(
+  what: string,
+  isSo: () => Promise<boolean>,
+  why: () => unknown,
+): Promise<void> {
   const endMs = Date.now() + patienceMs()
   while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(await why())}`)
+    if (Date.now() > endMs)
+      throw new Error(`Waited in vain for ${what}: ${JSON.stringify(await why())}`)
     await after(200)
   }
 }
@@ -83,7 +134,10 @@ async function nothingLeft(): Promise<void> {
   const { nodes, isCollected, before } = await onStage()
   const news = async () => {
     const now = await everything(nodes, isCollected)
-    return [...now.filter(line => !before.includes(line)), ...before.filter(line => !now.includes(line)).map(line => `no ${line}`)]
+    return [
+      ...now.filter(line => !before.includes(line)),
+      ...before.filter(line => !now.includes(line)).map(line => `no ${line}`),
+    ]
   }
   await until('nothing to be left', async () => (await news()).length === 0, news)
 }
@@ -93,28 +147,47 @@ type Status = Readonly<Record<string, unknown>> & {
   readonly phase?: string
   readonly packets?: number
   readonly files?: readonly { readonly state: string; readonly packets: number }[]
-  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[]
+  readonly conditions?: readonly {
+    readonly type: string
+    readonly status: string
+    readonly reason: string
+  }[]
 }
-type Shown = { readonly metadata: { readonly deletionTimestamp?: string; readonly finalizers?: string[] }; readonly status?: Status }
+type Shown = {
+  readonly metadata: { readonly deletionTimestamp?: string; readonly finalizers?: string[] }
+  readonly status?: Status
+}
 
-async function reaches(resource: string, name: string, isSo: (status: Status) => boolean): Promise<void> {
+async function reaches(
+  resource: string,
+  name: string,
+  isSo: (status: Status) => boolean,
+): Promise<void> {
   const get = () => cluster().get<Shown>(resource, name, '-n', 'shop')
   await until(`${name} to get there`, async () => isSo((await get()).status ?? {}), get)
 }
 
 async function send(): Promise<void> {
-  for (const pod of (await onStage()).pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  for (const pod of (await onStage()).pods)
+    await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
 }
 
 /** Some request hangs at the store, which stands still. */
 async function hangs(): Promise<void> {
   const { s3 } = await onStage()
-  const open = () => inside(cluster().networkPath, 'ss', ['-Htn', 'state', 'established', `dport = :${s3.port}`])
+  const open = () =>
+    inside(cluster().networkPath, 'ss', ['-Htn', 'state', 'established', `dport = :${s3.port}`])
   await until('an upload', async () => (await open()) !== '', open)
 }
 
 const endpoint = async () => `http://${serverAddress}:${(await onStage()).s3.port}`
-const s3Upload = async (path: string) => ({ bucket, secretName: 'keys', endpoint: await endpoint(), region: 'us-east-1', path })
+const s3Upload = async (path: string) => ({
+  bucket,
+  secretName: 'keys',
+  endpoint: await endpoint(),
+  region: 'us-east-1',
+  path,
+})
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString()
 
 type Phase = {
@@ -124,7 +197,8 @@ type Phase = {
   readonly ends?: (status: Status) => boolean // after packets
 }
 const files = ({ files: all = [] }: Status) => all
-const isReason = (reason: string) => (status: Status) => status.conditions?.some(each => each.reason === reason) === true
+const isReason = (reason: string) => (status: Status) =>
+  status.conditions?.some(each => each.reason === reason) === true
 
 const udp = { filters: [{ protocol: 'UDP' }] }
 const retina = (captureTarget: object, captureOption: object): object => ({
@@ -138,9 +212,20 @@ const nobody = [{ podName: 'nobody', namespace: 'shop' }]
 const phases: Readonly<Record<string, Readonly<Record<string, Phase>>>> = {
   'packetcaptures.projectcalico.org': {
     'at once': { spec: () => udp, isSo: () => true },
-    scheduled: { spec: () => ({ startTime: inAnHour() }), isSo: ({ state }) => state === 'Scheduled' },
-    waiting: { spec: () => udp, isSo: status => files(status).length === 2 && status.state === 'WaitingForTraffic' },
-    capturing: { spec: () => udp, isSo: status => files(status).length === 2, sends: true, ends: ({ packets }) => packets === 10 },
+    scheduled: {
+      spec: () => ({ startTime: inAnHour() }),
+      isSo: ({ state }) => state === 'Scheduled',
+    },
+    waiting: {
+      spec: () => udp,
+      isSo: status => files(status).length === 2 && status.state === 'WaitingForTraffic',
+    },
+    capturing: {
+      spec: () => udp,
+      isSo: status => files(status).length === 2,
+      sends: true,
+      ends: ({ packets }) => packets === 10,
+    },
     finished: {
       spec: () => ({ ...udp, limits: { packets: 2 } }),
       isSo: status => files(status).length === 2,
@@ -151,10 +236,15 @@ const phases: Readonly<Record<string, Readonly<Record<string, Phase>>>> = {
   },
   'captures.retina.sh': {
     'at once': { spec: () => retina(all, { duration: '1h' }), isSo: () => true },
-    waiting: { spec: () => retina({ podNames: ['nobody'] }, { duration: '1h' }), isSo: isReason('OtherError') },
+    waiting: {
+      spec: () => retina({ podNames: ['nobody'] }, { duration: '1h' }),
+      isSo: isReason('OtherError'),
+    },
     capturing: {
       spec: () => retina(all, { duration: '1h' }),
-      isSo: status => files(status).length === 2 && files(status).every(({ state }) => state === 'WaitingForTraffic'),
+      isSo: status =>
+        files(status).length === 2 &&
+        files(status).every(({ state }) => state === 'WaitingForTraffic'),
       sends: true,
       ends: status => files(status).every(({ packets }) => packets === 5),
     },
@@ -163,15 +253,25 @@ const phases: Readonly<Record<string, Readonly<Record<string, Phase>>>> = {
   },
   packetcaptureconfigs: {
     'at once': { spec: () => ({ targetIPs: ['10.9.9.9'] }), isSo: () => true },
-    starting: { spec: () => ({ podSelector: { pods: nobody } }), isSo: ({ phase }) => phase === 'Starting' },
-    running: { spec: () => ({ targetIPs: ['10.9.9.9'], duration: 600 }), isSo: ({ phase }) => phase === 'Running' },
+    starting: {
+      spec: () => ({ podSelector: { pods: nobody } }),
+      isSo: ({ phase }) => phase === 'Starting',
+    },
+    running: {
+      spec: () => ({ targetIPs: ['10.9.9.9'], duration: 600 }),
+      isSo: ({ phase }) => phase === 'Running',
+    },
     completed: {
       spec: () => ({ podSelector: { pods }, maxPackets: 2, duration: 600 }),
-      isSo: ({ phase, captureFiles }) => phase === 'Running' && Object.keys(captureFiles as object).length === 2,
+      isSo: ({ phase, captureFiles }) =>
+        phase === 'Running' && Object.keys(captureFiles as object).length === 2,
       sends: true,
       ends: ({ phase }) => phase === 'Completed',
     },
-    failed: { spec: () => ({ targetIPs: ['10.9.9.9'], filter: 'host example.com' }), isSo: ({ phase }) => phase === 'Failed' },
+    failed: {
+      spec: () => ({ targetIPs: ['10.9.9.9'], filter: 'host example.com' }),
+      isSo: ({ phase }) => phase === 'Failed',
+    },
   },
 }
 const documentsOf: Readonly<Record<string, object>> = {
@@ -190,56 +290,74 @@ const remove = (resource: string, name: string, ...more: string[]) =>
 
 for (const [resource, table] of Object.entries(phases)) {
   for (const [phase, { spec, isSo, sends = false, ends = () => true }] of Object.entries(table)) {
-    clusterTest(`one of ${resource} that is deleted ${phase === 'at once' ? phase : `when ${phase}`} leaves nothing`, async t => {
-      await onStage()
-      const name = `left-${phase.replace(' ', '-')}`
-      await make(resource, name, await spec())
-      await reaches(resource, name, isSo)
-      if (sends) await send()
-      await reaches(resource, name, ends)
-      await remove(resource, name)
-      await nothingLeft()
-      t.pass()
-    })
+    clusterTest(
+      `one of ${resource} that is deleted ${phase === 'at once' ? phase : `when ${phase}`} leaves nothing`,
+      async t => {
+        await onStage()
+        const name = `left-${phase.replace(' ', '-')}`
+        await make(resource, name, await spec())
+        await reaches(resource, name, isSo)
+        if (sends) await send()
+        await reaches(resource, name, ends)
+        await remove(resource, name)
+        await nothingLeft()
+        t.pass()
+      },
+    )
   }
 }
 
-clusterTest('one of packetcaptures.projectcalico.org that is deleted while it is uploaded leaves nothing', async t => {
-  const { s3 } = await onStage()
-  const resource = 'packetcaptures.projectcalico.org'
-  s3.pause(true)
-  t.teardown(() => s3.pause(false))
-  await make(resource, 'sent', { ...udp, limits: { packets: 3 }, output: { s3Upload: await s3Upload('calico') } })
-  await reaches(resource, 'sent', status => files(status).length === 2)
-  await send()
-  await reaches(resource, 'sent', ({ state, packets }) => state === 'Finished' && packets === 6)
-  await hangs()
-  await remove(resource, 'sent')
-  await nothingLeft()
-  s3.pause(false)
-  await after(3_000) // what hung goes on, or not
-  await nothingLeft()
-  t.pass()
-})
+clusterTest(
+  'one of packetcaptures.projectcalico.org that is deleted while it is uploaded leaves nothing',
+  async t => {
+    const { s3 } = await onStage()
+    const resource = 'packetcaptures.projectcalico.org'
+    s3.pause(true)
+    t.teardown(() => s3.pause(false))
+    await make(resource, 'sent', {
+      ...udp,
+      limits: { packets: 3 },
+      output: { s3Upload: await s3Upload('calico') },
+    })
+    await reaches(resource, 'sent', status => files(status).length === 2)
+    await send()
+    await reaches(resource, 'sent', ({ state, packets }) => state === 'Finished' && packets === 6)
+    await hangs()
+    await remove(resource, 'sent')
+    await nothingLeft()
+    s3.pause(false)
+    await after(3_000) // what hung goes on, or not
+    await nothingLeft()
+    t.pass()
+  },
+)
 
-clusterTest('one of captures.retina.sh that is deleted while it is uploaded is uploaded first, and leaves nothing else', async t => {
-  const { s3 } = await onStage()
-  const resource = 'captures.retina.sh'
-  s3.pause(true)
-  t.teardown(() => s3.pause(false))
-  const spec = { ...retina(all, { duration: '1h' }), outputConfiguration: { s3Upload: await s3Upload('retina') } }
-  await make(resource, 'sent', spec)
-  await reaches(resource, 'sent', status => files(status).length === 2)
-  await send()
-  await reaches(resource, 'sent', status => files(status).every(({ packets }) => packets === 5))
-  await remove(resource, 'sent', '--wait=false')
-  await hangs()
-  await after(2_000)
-  const { metadata } = await cluster().get<Shown>(resource, 'sent', '-n', 'shop')
-  t.truthy(metadata.deletionTimestamp)
-  t.deepEqual(metadata.finalizers, ['kappio.io/capture-cleanup'])
-  s3.pause(false)
-  await nothingLeft()
-  const archives = readdirSync(join(s3.objects, 'retina')).map(name => name.replace(/-\d{14}UTC/, ''))
-  t.deepEqual(archives.toSorted(), ['sent-node-1.tar.gz', 'sent-node-2.tar.gz'])
-})
+clusterTest(
+  'one of captures.retina.sh that is deleted while it is uploaded is uploaded first, and leaves nothing else',
+  async t => {
+    const { s3 } = await onStage()
+    const resource = 'captures.retina.sh'
+    s3.pause(true)
+    t.teardown(() => s3.pause(false))
+    const spec = {
+      ...retina(all, { duration: '1h' }),
+      outputConfiguration: { s3Upload: await s3Upload('retina') },
+    }
+    await make(resource, 'sent', spec)
+    await reaches(resource, 'sent', status => files(status).length === 2)
+    await send()
+    await reaches(resource, 'sent', status => files(status).every(({ packets }) => packets === 5))
+    await remove(resource, 'sent', '--wait=false')
+    await hangs()
+    await after(2_000)
+    const { metadata } = await cluster().get<Shown>(resource, 'sent', '-n', 'shop')
+    t.truthy(metadata.deletionTimestamp)
+    t.deepEqual(metadata.finalizers, ['kappio.io/capture-cleanup'])
+    s3.pause(false)
+    await nothingLeft()
+    const archives = readdirSync(join(s3.objects, 'retina')).map(name =>
+      name.replace(/-\d{14}UTC/, ''),
+    )
+    t.deepEqual(archives.toSorted(), ['sent-node-1.tar.gz', 'sent-node-2.tar.gz'])
+  },
+)

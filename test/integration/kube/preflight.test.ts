@@ -1,4 +1,5 @@
-// `selcap preflight` and the controller's refusal, against a real API server on which somebody else serves the group.
+// `selcap preflight` and the controller's refusal, against a real API server on which somebody else
+// serves the group.
 import { execFile } from 'node:child_process'
 import test from 'ava'
 import { type ApiServer, startApiServer } from '../../support/kube/apiServer.ts'
@@ -17,8 +18,11 @@ type Said = { readonly code: number | null; readonly out: string; readonly err: 
 function run(...args: string[]): Promise<Said> {
   const kubeconfig = started[0]?.kubeconfig ?? ''
   return new Promise(resolve => {
-    const child = execFile(selcap, [...args, '--kubeconfig', kubeconfig], { timeout: 60_000 }, (_, out, err) =>
-      resolve({ code: child.exitCode, out, err }),
+    const child = execFile(
+      selcap,
+      [...args, '--kubeconfig', kubeconfig],
+      { timeout: 60_000 },
+      (_, out, err) => resolve({ code: child.exitCode, out, err }),
     )
   })
 }
@@ -28,38 +32,68 @@ async function apply(document: object): Promise<void> {
 }
 
 test.serial('preflight agrees where nothing else serves the group', async t => {
-  t.deepEqual(await run('preflight'), { code: 0, out: 'Nothing else serves projectcalico.org/v3: selcap can be installed\n', err: '' })
+  t.deepEqual(await run('preflight'), {
+    code: 0,
+    out: 'Nothing else serves projectcalico.org/v3: selcap can be installed\n',
+    err: '',
+  })
 })
 
 test.serial('preflight agrees where the group is served by plain resources', async t => {
   await started[0]?.kubectl('apply', '--server-side', '-k', 'crds')
   await started[0]?.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
-  await started[0]?.kubectl('wait', '--for=create', 'apiservice/v3.projectcalico.org', '--timeout=30s')
+  await started[0]?.kubectl(
+    'wait',
+    '--for=create',
+    'apiservice/v3.projectcalico.org',
+    '--timeout=30s',
+  )
   t.is((await run('preflight')).code, 0)
 })
 
-test.serial('preflight and controller refuse beside Calico Enterprise, and say what to install instead', async t => {
-  const names = { plural: 'licensekeys', singular: 'licensekey', kind: 'LicenseKey', listKind: 'LicenseKeyList' }
-  const schema = { openAPIV3Schema: { type: 'object' } }
-  await apply({
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: 'licensekeys.crd.projectcalico.org' },
-    spec: { group: 'crd.projectcalico.org', scope: 'Cluster', names, versions: [{ name: 'v1', served: true, storage: true, schema }] },
-  })
-  const said = await run('preflight')
-  t.is(said.code, 1)
-  t.regex(said.err, /^Cannot serve projectcalico\.org\/v3: Calico Enterprise is installed here .*daemonset\/overlays\/own-group/)
-  const controller = await run('controller', '--metrics-port', '0')
-  t.is(controller.code, 2)
-  t.is(controller.err, said.err)
-  t.is((await run('preflight', '--api-group', 'selcap.dev')).code, 0)
-  await started[0]?.kubectl('delete', 'crd', 'licensekeys.crd.projectcalico.org')
-})
+test.serial(
+  'preflight and controller refuse beside Calico Enterprise, and say what to install instead',
+  async t => {
+    const names = {
+      plural: 'licensekeys',
+      singular: 'licensekey',
+      kind: 'LicenseKey',
+      listKind: 'LicenseKeyList',
+    }
+    const schema = { openAPIV3Schema: { type: 'object' } }
+    await apply({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'licensekeys.crd.projectcalico.org' },
+      spec: {
+        group: 'crd.projectcalico.org',
+        scope: 'Cluster',
+        names,
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    })
+    const said = await run('preflight')
+    t.is(said.code, 1)
+    t.regex(
+      said.err,
+      /^Cannot serve projectcalico\.org\/v3: Calico Enterprise is installed here .*daemonset\/overlays\/own-group/,
+    )
+    const controller = await run('controller', '--metrics-port', '0')
+    t.is(controller.code, 2)
+    t.is(controller.err, said.err)
+    t.is((await run('preflight', '--api-group', 'selcap.dev')).code, 0)
+    await started[0]?.kubectl('delete', 'crd', 'licensekeys.crd.projectcalico.org')
+  },
+)
 
 test.serial('preflight refuses where an aggregated API server serves the group', async t => {
   await started[0]?.kubectl('delete', '-k', 'crds')
-  await started[0]?.kubectl('wait', '--for=delete', 'apiservice/v3.projectcalico.org', '--timeout=30s')
+  await started[0]?.kubectl(
+    'wait',
+    '--for=delete',
+    'apiservice/v3.projectcalico.org',
+    '--timeout=30s',
+  )
   const service = { name: 'calico-api', namespace: 'calico-apiserver' }
   await apply({
     apiVersion: 'apiregistration.k8s.io/v1',

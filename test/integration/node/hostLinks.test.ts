@@ -1,4 +1,5 @@
-// The names of a node's interfaces as they come, go and are renamed: real ones, in the network namespace of the test.
+// The names of a node's interfaces as they come, go and are renamed: real ones, in the network
+// namespace of the test.
 import { openDriver } from '../../../src/driver/openDriver.ts'
 import { HostLinks } from '../../../src/netdev/hostLinks.ts'
 import { uniqueName } from '../../support/net/namespace.ts'
@@ -16,7 +17,10 @@ networkTest('HostLinks follows interfaces that come, are renamed and go', async 
   await until('the new one', () => links.names.includes(pod.hostName))
   const renamed = uniqueName()
   await ip([`link set dev ${pod.hostName} down name ${renamed}`])
-  await until('its new name', () => links.names.includes(renamed) && !links.names.includes(pod.hostName))
+  await until(
+    'its new name',
+    () => links.names.includes(renamed) && !links.names.includes(pod.hostName),
+  )
   await ip([`link del dev ${renamed}`])
   await until('that it has gone', () => !links.names.includes(renamed))
   t.true(changes >= 3)

@@ -37,34 +37,47 @@ networkTest('makePod() leaves nothing behind when the test ends', async t => {
   t.false(isThere(pod.namespace.path))
 })
 
-networkTest('create() makes the same name with another index when the pair was removed', async t => {
-  const pod = await makePod(t)
-  const before = pod.hostIndex
-  await pod.remove()
-  t.false(await exists(pod.hostName))
-  await pod.create()
-  t.true(await exists(pod.hostName))
-  t.not(pod.hostIndex, before)
-})
+networkTest(
+  'create() makes the same name with another index when the pair was removed',
+  async t => {
+    const pod = await makePod(t)
+    const before = pod.hostIndex
+    await pod.remove()
+    t.false(await exists(pod.hostName))
+    await pod.create()
+    t.true(await exists(pod.hostName))
+    t.not(pod.hostIndex, before)
+  },
+)
 
 for (const family of ['udp4', 'udp6'] as const) {
-  networkTest(`udp() sends every number once when asked over ${family}, and listenUdp() keeps the port quiet`, async t => {
-    const pod = await makePod(t, { ipv6: family === 'udp6' })
-    const socket = createSocket(family)
-    t.teardown(() => socket.close())
-    socket.bind(0, family === 'udp4' ? pod.hostAddress : pod.hostAddress6)
-    await once(socket, 'listening')
-    const seen: (number | undefined)[] = []
-    const all = new Promise<void>(resolve => socket.on('message', message => seen.push(numberOf(message)) === 20 && resolve()))
-    const sender = await makeSender(t, pod.namespace)
-    const sent = await sender.udp({ to: socket.address().address, port: socket.address().port, count: 20, first: 5 })
-    await all
-    t.deepEqual(
-      seen,
-      Array.from({ length: 20 }, (_, index) => index + 5),
-    )
-    t.true(sent.fromMs < sent.toMs && Math.abs(sent.toMs - Date.now()) < 60_000)
-  })
+  networkTest(
+    `udp() sends every number once when asked over ${family}, and listenUdp() keeps the port quiet`,
+    async t => {
+      const pod = await makePod(t, { ipv6: family === 'udp6' })
+      const socket = createSocket(family)
+      t.teardown(() => socket.close())
+      socket.bind(0, family === 'udp4' ? pod.hostAddress : pod.hostAddress6)
+      await once(socket, 'listening')
+      const seen: (number | undefined)[] = []
+      const all = new Promise<void>(resolve =>
+        socket.on('message', message => seen.push(numberOf(message)) === 20 && resolve()),
+      )
+      const sender = await makeSender(t, pod.namespace)
+      const sent = await sender.udp({
+        to: socket.address().address,
+        port: socket.address().port,
+        count: 20,
+        first: 5,
+      })
+      await all
+      t.deepEqual(
+        seen,
+        Array.from({ length: 20 }, (_, index) => index + 5),
+      )
+      t.true(sent.fromMs < sent.toMs && Math.abs(sent.toMs - Date.now()) < 60_000)
+    },
+  )
 }
 
 networkTest('frames() sends whole frames, and sees to it that a stack takes them', async t => {
@@ -74,7 +87,12 @@ networkTest('frames() sends whole frames, and sees to it that a stack takes them
   socket.bind(0, pod.hostAddress)
   await once(socket, 'listening')
   const sender = await makeSender(t, pod.namespace)
-  const body = ipv4({ from: pod.podAddress, to: pod.hostAddress, protocol: 17, body: udp(numbered(7), { toPort: socket.address().port }) })
+  const body = ipv4({
+    from: pod.podAddress,
+    to: pod.hostAddress,
+    protocol: 17,
+    body: udp(numbered(7), { toPort: socket.address().port }),
+  })
   const heard = once(socket, 'message')
   await sender.frames('eth0', [ethernet({ to: pod.hostMac, from: pod.podMac, type: 0x0800, body })])
   const [message] = (await heard) as [Buffer]
@@ -87,18 +105,23 @@ networkTest('tcp() and ping() cross the pair', async t => {
   const port = await here.listenTcp(pod.hostAddress)
   t.is((await inside.tcp({ to: pod.hostAddress, port, bytes: 1_000_000 })).arrived, 1_000_000)
   await inside.ping({ to: pod.hostAddress, count: 3 })
-  await t.throwsAsync(inside.udp({ to: '203.0.113.1', port: 9, count: 1 }), { message: /unreachable/ })
+  await t.throwsAsync(inside.udp({ to: '203.0.113.1', port: 9, count: 1 }), {
+    message: /unreachable/,
+  })
 })
 
-networkTest('bindTo() keeps the namespace when its holder has gone, until it is let go', async t => {
-  const directory = await mkdtemp(join(tmpdir(), 'selcap-netns-'))
-  t.teardown(() => rm(directory, { recursive: true }))
-  const namespace = await makeNamespace(t)
-  const letGo = await namespace.bindTo(t, join(directory, 'cni-1'))
-  await namespace.close()
-  t.regex(await run('nsenter', [`--net=${directory}/cni-1`, 'ip', 'link']), /lo:/)
-  await letGo()
-})
+networkTest(
+  'bindTo() keeps the namespace when its holder has gone, until it is let go',
+  async t => {
+    const directory = await mkdtemp(join(tmpdir(), 'selcap-netns-'))
+    t.teardown(() => rm(directory, { recursive: true }))
+    const namespace = await makeNamespace(t)
+    const letGo = await namespace.bindTo(t, join(directory, 'cni-1'))
+    await namespace.close()
+    t.regex(await run('nsenter', [`--net=${directory}/cni-1`, 'ip', 'link']), /lo:/)
+    await letGo()
+  },
+)
 
 async function exists(name: string): Promise<boolean> {
   return run('ip', ['link', 'show', 'dev', name]).then(

@@ -15,10 +15,13 @@ function program(): Command {
     .option('-q, --quiet', 'say less')
     .option('--wait [goal]', 'wait')
   inner.addOption(new Option('-o, --output <format>').choices(['yaml', 'json', 'name']))
-  return new Command('p').addCommand(inner).addCommand(new Command('stop').description('two').argument('<capture...>'))
+  return new Command('p')
+    .addCommand(inner)
+    .addCommand(new Command('stop').description('two').argument('<capture...>'))
 }
 
-const texts = (...words: string[]) => completionCandidates(program(), words).candidates.map(({ text }) => text)
+const texts = (...words: string[]) =>
+  completionCandidates(program(), words).candidates.map(({ text }) => text)
 const names = (...words: string[]) => completionCandidates(program(), words).names
 
 test('complete() knows commands and options', t => {
@@ -34,8 +37,16 @@ test('complete() knows commands and options', t => {
 
 test('complete() asks for names where one belongs, with the options that say where', t => {
   t.deepEqual(names('show', 'w'), { kind: 'capture', prefix: '', options: {} })
-  t.deepEqual(names('show', '-q', '-n', 'shop', ''), { kind: 'capture', prefix: '', options: { namespace: 'shop' } })
-  t.deepEqual(names('show', '--namespace=shop', '--pod', 'a,b'), { kind: 'pod', prefix: 'a,', options: { namespace: 'shop' } })
+  t.deepEqual(names('show', '-q', '-n', 'shop', ''), {
+    kind: 'capture',
+    prefix: '',
+    options: { namespace: 'shop' },
+  })
+  t.deepEqual(names('show', '--namespace=shop', '--pod', 'a,b'), {
+    kind: 'pod',
+    prefix: 'a,',
+    options: { namespace: 'shop' },
+  })
   t.deepEqual(names('show', '--pod=a,b'), { kind: 'pod', prefix: '--pod=a,', options: {} })
   t.deepEqual(names('stop', 'one', 'two', ''), { kind: 'capture', prefix: '', options: {} })
   t.is(names('show', '-n', 's')?.kind, 'namespace')
@@ -53,10 +64,14 @@ for (const [shell, words, expected] of [
 ] as const) {
   test(`selcap completion ${shell} completes "${words.join(' ')}"`, t => {
     const set = `source <(selcap completion bash); COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}`
-    const { stdout, stderr } = spawnSync('bash', ['-c', `${set}; _selcap; printf '%s\\n' "\${COMPREPLY[@]}"`], {
-      encoding: 'utf8',
-      env: { ...process.env, PATH: `${dirname(selcap)}:${process.env.PATH}` },
-    })
+    const { stdout, stderr } = spawnSync(
+      'bash',
+      ['-c', `${set}; _selcap; printf '%s\\n' "\${COMPREPLY[@]}"`],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, PATH: `${dirname(selcap)}:${process.env.PATH}` },
+      },
+    )
     t.is(stderr, '')
     t.deepEqual(stdout.trim().split('\n'), expected)
   })

@@ -1,4 +1,5 @@
-// What a person sees of a download, on a terminal and elsewhere; and of colour where it is not wanted.
+// What a person sees of a download, on a terminal and elsewhere; and of colour where it is not
+// wanted.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -28,14 +29,28 @@ async function command(t: ExecutionContext): Promise<string> {
   const contexts = [{ name: 'x', context: { cluster: 'c', user: 'u', namespace: 'shop' } }]
   const users = [{ name: 'u', user: { token } }]
   const config = join(directory, 'kubeconfig')
-  writeFileSync(config, JSON.stringify({ apiVersion: 'v1', kind: 'Config', clusters, contexts, users, 'current-context': 'x' }))
+  writeFileSync(
+    config,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters,
+      contexts,
+      users,
+      'current-context': 'x',
+    }),
+  )
   const flags = `--kubeconfig ${config} --api packetcapture --api-group projectcalico.org --gateway ${url} --gateway-ca ${caFile}`
   return `${plugin} download web --dest ${join(directory, 'files')} ${flags}`
 }
 
 function sendSlowly(response: ServerResponse): void {
   const digest = createHash('sha256').update(bytes).digest('base64')
-  response.writeHead(200, { etag: '"v1"', 'content-length': bytes.length, 'repr-digest': `sha-256=:${digest}:` })
+  response.writeHead(200, {
+    etag: '"v1"',
+    'content-length': bytes.length,
+    'repr-digest': `sha-256=:${digest}:`,
+  })
   let sent = 0
   const timer = setInterval(() => {
     response.write(bytes.subarray((sent * bytes.length) / parts, (++sent * bytes.length) / parts))
@@ -46,17 +61,26 @@ function sendSlowly(response: ServerResponse): void {
 }
 
 test('kubectl pcap download draws a bar with rate and remaining time on a terminal, and takes it away', async t => {
-  const child = spawn('script', ['-qec', `stty columns 120; ${await command(t)}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn('script', ['-qec', `stty columns 120; ${await command(t)}`, '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [said] = await Promise.all([text(child.stdout), once(child, 'close')])
   const shown = said.replaceAll('\u001b', '<esc>')
-  t.regex(shown, /\r<esc>\[K\[#+-+\] +\d+ % {3}\d+(\.\d)? [kM]B of 2\.0 MB {3}\d+(\.\d)? [kM]B\/s {3}\d+s left/)
+  t.regex(
+    shown,
+    /\r<esc>\[K\[#+-+\] +\d+ % {3}\d+(\.\d)? [kM]B of 2\.0 MB {3}\d+(\.\d)? [kM]B\/s {3}\d+s left/,
+  )
   t.regex(shown, /\r<esc>\[KDownloaded 1 file, 2\.0 MB, verified, to \S+\r\n$/)
   t.is(child.exitCode, 0)
 })
 
 test('kubectl pcap download says one line where nobody is looking', async t => {
   const child = spawn('sh', ['-c', await command(t)], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  const [out, err] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
   t.regex(out, /^Downloaded 1 file, 2\.0 MB, verified, to \S+\n$/)
   t.is(err, '')
 })

@@ -4,12 +4,25 @@ import test from 'ava'
 
 const selcap = fileURLToPath(new URL('../../../bin/selcap', import.meta.url))
 
-function run(args: readonly string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(selcap, ['explain', ...args], { input, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+function run(
+  args: readonly string[],
+  input = '',
+): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(selcap, ['explain', ...args], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
 }
 
 test('selcap explain prints the canonical form, the match and what decided', t => {
-  const { status, stdout } = run([`app=='x' && tier in {"b",'a'}`, '--label', 'app=x', '-l', 'tier=db'])
+  const { status, stdout } = run([
+    `app=='x' && tier in {"b",'a'}`,
+    '--label',
+    'app=x',
+    '-l',
+    'tier=db',
+  ])
   t.is(status, 0)
   t.regex(
     stdout,
@@ -18,7 +31,10 @@ test('selcap explain prints the canonical form, the match and what decided', t =
 })
 
 test('selcap explain says that a label is absent when it decided', t => {
-  t.regex(run(['has(a)']).stdout, /match: {5}false\ndecided: {3}has\(a\) is false \(label a is absent\)\n$/)
+  t.regex(
+    run(['has(a)']).stdout,
+    /match: {5}false\ndecided: {3}has\(a\) is false \(label a is absent\)\n$/,
+  )
 })
 
 test('selcap explain shows a caret and exits 1 when the selector is none', t => {
@@ -54,7 +70,11 @@ test('selcap explain --json answers each line', t => {
     .stdout.trimEnd()
     .split('\n')
     .map(line => JSON.parse(line) as Record<string, unknown>)
-  t.deepEqual(answers[0], { match: true, canonical: 'has(a)', uniqueId: 's:JpRGrxZ4kdS6g7WoF-uG_g7qlh2ipw2zGYBMpQ' })
+  t.deepEqual(answers[0], {
+    match: true,
+    canonical: 'has(a)',
+    uniqueId: 's:JpRGrxZ4kdS6g7WoF-uG_g7qlh2ipw2zGYBMpQ',
+  })
   t.regex(String(answers[1]?.error), /^Cannot read the line as JSON/)
   t.deepEqual(answers[2], { error: 'expected ==', offset: 2 })
   t.is(answers[3]?.match, true)

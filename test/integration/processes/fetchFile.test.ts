@@ -1,4 +1,5 @@
-// fetchFile() against an HTTPS server that speaks the gateway's contract, and can be told to misbehave: break off, grow, lie.
+// fetchFile() against an HTTPS server that speaks the gateway's contract, and can be told to
+// misbehave: break off, grow, lie.
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -27,29 +28,53 @@ async function scene(t: ExecutionContext, misbehave: Behaviour = () => false): P
   const gateway = await serveGateway(t, (request, response) => {
     requests.push(`${request.method} ${request.headers.range ?? 'all'}`)
     if (misbehave(request, response)) return
-    const from = request.headers['if-range'] === '"v1"' ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0
-    const range = from > 0 ? { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {}
+    const from =
+      request.headers['if-range'] === '"v1"'
+        ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
+        : 0
+    const range =
+      from > 0 ? { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {}
     const repr = `sha-256=:${digest(bytes).digest('base64')}:`
-    response.writeHead(from > 0 ? 206 : 200, { etag: '"v1"', 'content-length': bytes.length - from, 'repr-digest': repr, ...range })
+    response.writeHead(from > 0 ? 206 : 200, {
+      etag: '"v1"',
+      'content-length': bytes.length - from,
+      'repr-digest': repr,
+      ...range,
+    })
     response.end(request.method === 'HEAD' ? undefined : bytes.subarray(from))
   })
   const target = join(directory, 'node-1', 'web.pcap')
   const seen: number[] = []
   const fetch = (signal = new AbortController().signal) =>
-    fetchFile({ gateway, path: '/file', target, signal, onBytes: each => seen.push(each), stallMs: 2_000 })
+    fetchFile({
+      gateway,
+      path: '/file',
+      target,
+      signal,
+      onBytes: each => seen.push(each),
+      stallMs: 2_000,
+    })
   return { target, requests, fetch, seen }
 }
 
 function breakOffAfter(response: ServerResponse, from: number, to: number, etag = '"v1"'): true {
   const repr = `sha-256=:${digest(bytes).digest('base64')}:`
-  response.writeHead(from > 0 ? 206 : 200, { etag, 'content-length': bytes.length - from, 'repr-digest': repr })
+  response.writeHead(from > 0 ? 206 : 200, {
+    etag,
+    'content-length': bytes.length - from,
+    'repr-digest': repr,
+  })
   response.write(bytes.subarray(from, to), () => response.destroy())
   return true
 }
 
 test('fetchFile() brings a file, and nothing beside it', async t => {
   const { fetch, target, seen, requests } = await scene(t)
-  t.deepEqual(await fetch(), { bytes: bytes.length, sha256: digest(bytes).digest('hex'), isNew: true })
+  t.deepEqual(await fetch(), {
+    bytes: bytes.length,
+    sha256: digest(bytes).digest('hex'),
+    isNew: true,
+  })
   t.true(readFileSync(target).equals(bytes))
   t.is(seen.at(-1), bytes.length)
   t.false(existsSync(`${target}.part`) || existsSync(`${target}.part.json`))
@@ -84,7 +109,11 @@ test('fetchFile() in another run goes on where an interrupted one stopped', asyn
   const { fetch, target, requests, seen } = await scene(t, (_, response) => {
     if (!isFirst) return false
     isFirst = false
-    response.writeHead(200, { etag: '"v1"', 'content-length': bytes.length, 'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:` })
+    response.writeHead(200, {
+      etag: '"v1"',
+      'content-length': bytes.length,
+      'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:`,
+    })
     response.write(bytes.subarray(0, 2_000_000))
     const look = setInterval(() => {
       if ((seen.at(-1) ?? 0) < 2_000_000) return
@@ -116,7 +145,11 @@ test('fetchFile() refuses and removes what does not fit its checksum', async t =
   const { fetch, target } = await scene(t, (_, response) => {
     const wrong = Buffer.from(bytes)
     wrong[1_234_567] = (wrong[1_234_567] ?? 0) ^ 1
-    response.writeHead(200, { etag: '"v1"', 'content-length': wrong.length, 'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:` })
+    response.writeHead(200, {
+      etag: '"v1"',
+      'content-length': wrong.length,
+      'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:`,
+    })
     response.end(wrong)
     return true
   })
@@ -130,11 +163,13 @@ test('fetchFile() refuses and removes what does not fit its checksum', async t =
 test('fetchFile() holds what was there before it to the checksum as well', async t => {
   const { fetch, target } = await scene(
     t,
-    (request, response) => request.headers.range === undefined && breakOffAfter(response, 0, 1_000_000),
+    (request, response) =>
+      request.headers.range === undefined && breakOffAfter(response, 0, 1_000_000),
   )
   const stop = new AbortController()
   const fetching = fetch(stop.signal)
-  while (!existsSync(`${target}.part`) || statSync(`${target}.part`).size === 0) await new Promise(resolve => setTimeout(resolve, 5))
+  while (!existsSync(`${target}.part`) || statSync(`${target}.part`).size === 0)
+    await new Promise(resolve => setTimeout(resolve, 5))
   stop.abort()
   await t.throwsAsync(fetching)
   writeFileSync(`${target}.part`, Buffer.alloc(500_000))
@@ -146,7 +181,11 @@ test('fetchFile() goes on by another connection when one is dead without a word'
   const { fetch, target, requests } = await scene(t, (_, response) => {
     if (!isFirst) return false
     isFirst = false
-    response.writeHead(200, { etag: '"v1"', 'content-length': bytes.length, 'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:` })
+    response.writeHead(200, {
+      etag: '"v1"',
+      'content-length': bytes.length,
+      'repr-digest': `sha-256=:${digest(bytes).digest('base64')}:`,
+    })
     return response.write(bytes.subarray(0, 1_000_000)) || true
   })
   await fetch()
@@ -176,7 +215,9 @@ for (const [code, exitCode] of [
       response.writeHead(code).end('the reason\n')
       return true
     })
-    const error = await t.throwsAsync<Error & { exitCode: number }>(fetch(), { message: 'Cannot download /file: the reason' })
+    const error = await t.throwsAsync<Error & { exitCode: number }>(fetch(), {
+      message: 'Cannot download /file: the reason',
+    })
     t.is(error?.exitCode, exitCode)
     t.is(requests.length, 1)
   })

@@ -9,13 +9,29 @@ import { facts, folder, formats, record } from '../../support/captureDirectory.t
 for (const format of formats) {
   test(`fileHeader() and fileTrailer() make files that capinfos and tshark read (${format})`, t => {
     const path = join(folder(t), 'file')
-    const statistics = { received: 9, dropped: 4, packets: 5, fromMs: 1_700_000_000_000, toMs: 1_700_000_001_000 }
-    writeFileSync(path, Buffer.concat([fileHeader({ ...facts, format }), record(format), fileTrailer(format, statistics)]))
+    const statistics = {
+      received: 9,
+      dropped: 4,
+      packets: 5,
+      fromMs: 1_700_000_000_000,
+      toMs: 1_700_000_001_000,
+    }
+    writeFileSync(
+      path,
+      Buffer.concat([
+        fileHeader({ ...facts, format }),
+        record(format),
+        fileTrailer(format, statistics),
+      ]),
+    )
     const shown = execFileSync('capinfos', [path], { encoding: 'utf8' })
     t.regex(shown, /Number of packets: {3}1\n/)
     t.regex(shown, /File encapsulation: {2}Ethernet\n/)
     if (format === 'pcapng') {
-      t.regex(shown, /Name = cali1\n[\s\S]*Description = shop\/web-0\n[\s\S]*Time resolution = 0x09\n/)
+      t.regex(
+        shown,
+        /Name = cali1\n[\s\S]*Description = shop\/web-0\n[\s\S]*Time resolution = 0x09\n/,
+      )
       t.regex(shown, /Filter string = tcp\n/)
       t.regex(shown, /Number of stat entries = 1\n/)
     }

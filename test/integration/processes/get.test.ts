@@ -61,7 +61,10 @@ function statusDirectory(t: ExecutionContext): string {
 
 function put(directory: string, namespace: string, name: string, packets: number): void {
   mkdirSync(join(directory, namespace), { recursive: true })
-  writeFileSync(join(directory, namespace, `${name}.yaml`), stringify(capture(namespace, name, packets)))
+  writeFileSync(
+    join(directory, namespace, `${name}.yaml`),
+    stringify(capture(namespace, name, packets)),
+  )
 }
 
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
@@ -79,25 +82,41 @@ test('selcap get prints the columns', t => {
 
 test('selcap get -A adds the namespace, -o wide more columns', t => {
   const { stdout } = run('pcap', '-A', '-o', 'wide', '--status', statusDirectory(t))
-  t.regex(stdout, /^NAMESPACE {3}NAME .* AGE {3,}START {3,}END {3,}BYTES {3,}MESSAGE\nother .* 2030-01-01T00:00:00Z {3}70 {6}fine\n/)
+  t.regex(
+    stdout,
+    /^NAMESPACE {3}NAME .* AGE {3,}START {3,}END {3,}BYTES {3,}MESSAGE\nother .* 2030-01-01T00:00:00Z {3}70 {6}fine\n/,
+  )
   t.is(stdout.split('\n').length, 5)
 })
 
 test('selcap get knows the names of the kind', t => {
   const directory = statusDirectory(t)
-  for (const kind of ['packetcapture', 'PacketCaptures', 'packetcaptures.p', 'packetcapture.projectcalico.org'])
+  for (const kind of [
+    'packetcapture',
+    'PacketCaptures',
+    'packetcaptures.p',
+    'packetcapture.projectcalico.org',
+  ])
     t.is(run(kind, '-n', 'shop', '--status', directory).status, 0, kind)
-  t.like(run('pods', '--status', directory), { status: 2, stderr: 'Cannot get "pods": expected packetcaptures\n' })
+  t.like(run('pods', '--status', directory), {
+    status: 2,
+    stderr: 'Cannot get "pods": expected packetcaptures\n',
+  })
 })
 
 test('selcap get -o json and yaml print one capture whole, and several as a list', t => {
   const directory = statusDirectory(t)
   t.is(
-    (JSON.parse(run('pcap', 'web', '-n', 'shop', '-o', 'json', '--status', directory).stdout) as { metadata: { name: string } }).metadata
-      .name,
+    (
+      JSON.parse(run('pcap', 'web', '-n', 'shop', '-o', 'json', '--status', directory).stdout) as {
+        metadata: { name: string }
+      }
+    ).metadata.name,
     'web',
   )
-  const list = JSON.parse(run('pcap', '-n', 'shop', '-o', 'json', '--status', directory).stdout) as { kind: string; items: object[] }
+  const list = JSON.parse(
+    run('pcap', '-n', 'shop', '-o', 'json', '--status', directory).stdout,
+  ) as { kind: string; items: object[] }
   t.is(list.kind, 'List')
   t.is(list.items.length, 2)
   t.regex(
@@ -116,14 +135,20 @@ test('selcap get says what is not there', t => {
     status: 1,
     stderr: 'Error: packetcaptures "nothing" not found in namespace "shop"\n',
   })
-  t.like(run('pcap', '--status', directory), { status: 0, stdout: '', stderr: 'No captures found in default namespace\n' })
+  t.like(run('pcap', '--status', directory), {
+    status: 0,
+    stdout: '',
+    stderr: 'No captures found in default namespace\n',
+  })
   t.like(run('pcap', '--status', join(directory, 'missing')), { status: 2 })
   t.is(run('pcap', 'web', '-A', '--status', directory).status, 2)
 })
 
 test('selcap get --watch prints a line for each change', async t => {
   const directory = statusDirectory(t)
-  const watching = spawn(selcap, ['get', 'pcap', '-n', 'shop', '--watch', '--status', directory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const watching = spawn(selcap, ['get', 'pcap', '-n', 'shop', '--watch', '--status', directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   t.teardown(() => watching.kill())
   let shown = ''
   watching.stdout.setEncoding('utf8').on('data', (text: string) => {

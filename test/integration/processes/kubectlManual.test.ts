@@ -1,4 +1,5 @@
-// docs/kubectl-pcap.md and the plugin tell the same: commands, options, exit codes; and every example is one that it takes.
+// docs/kubectl-pcap.md and the plugin tell the same: commands, options, exit codes; and every
+// example is one that it takes.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -22,25 +23,35 @@ async function program(onAction: (name: string) => void): Promise<Command> {
 }
 
 test('the manual has every command, and no other', t => {
-  const headings = Array.from(sectionOf(manual, 'Commands').matchAll(/^### (\w+)$/gm), ([, name]) => name)
+  const headings = Array.from(
+    sectionOf(manual, 'Commands').matchAll(/^### (\w+)$/gm),
+    ([, name]) => name,
+  )
   t.deepEqual(headings.toSorted(), Object.keys(captureCommands).toSorted())
 })
 
 test('the manual has every exit code with its meaning, and no other', t => {
-  const rows = Array.from(sectionOf(manual, 'Exit codes').matchAll(/^\| (\d+) \| (.+) \|$/gm), ([, code, meaning]) => [
-    Number(code),
-    meaning,
+  const rows = Array.from(
+    sectionOf(manual, 'Exit codes').matchAll(/^\| (\d+) \| (.+) \|$/gm),
+    ([, code, meaning]) => [Number(code), meaning],
+  )
+  const known = Object.entries(exitCodes).map(([reason, code]) => [
+    code,
+    exitMeanings[reason as keyof typeof exitCodes],
   ])
-  const known = Object.entries(exitCodes).map(([reason, code]) => [code, exitMeanings[reason as keyof typeof exitCodes]])
   t.deepEqual(rows, [[0, 'done'], ...known])
 })
 
 test('every option that the manual names is one', async t => {
   const whole = await program(() => {})
-  const known = whole.commands.flatMap(command => command.options.flatMap(({ long, short }) => [long, short]))
+  const known = whole.commands.flatMap(command =>
+    command.options.flatMap(({ long, short }) => [long, short]),
+  )
   const named = Array.from(manual.matchAll(/(?<![\w-])--?[a-z][a-z-]*/g), ([flag]) => flag)
   t.deepEqual(
-    [...new Set(named)].filter(flag => !known.includes(flag) && !['-k', '-i', '--help', '--executable'].includes(flag)),
+    [...new Set(named)].filter(
+      flag => !known.includes(flag) && !['-k', '-i', '--help', '--executable'].includes(flag),
+    ),
     [],
   )
 })
@@ -56,7 +67,9 @@ test('every option of create is in the manual', async t => {
 
 /** As a shell takes it apart, up to a pipe. */
 function wordsOf(line: string): string[] {
-  return execFileSync('bash', ['-c', `printf '%s\\n' ${line.split(' | ')[0]}`], { encoding: 'utf8' })
+  return execFileSync('bash', ['-c', `printf '%s\\n' ${line.split(' | ')[0]}`], {
+    encoding: 'utf8',
+  })
     .trim()
     .split('\n')
 }

@@ -1,5 +1,5 @@
-// `kubectl pcap stream` against a server that stands for the gateway, with pcapng bytes of our own files: what reaches standard
-// output, a file, and a program that is given Wireshark's arguments.
+// `kubectl pcap stream` against a server that stands for the gateway, with pcapng bytes of our own
+// files: what reaches standard output, a file, and a program that is given Wireshark's arguments.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,9 +14,16 @@ import { serve, token } from '../../support/kube/fakeGateway.ts'
 const plugin = fileURLToPath(new URL('../../../bin/kubectl-pcap', import.meta.url))
 const bytes = Buffer.from('0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000', 'hex')
 
-type Scene = { readonly directory: string; readonly args: (...more: string[]) => string[]; readonly paths: string[] }
+type Scene = {
+  readonly directory: string
+  readonly args: (...more: string[]) => string[]
+  readonly paths: string[]
+}
 
-async function scene(t: ExecutionContext, answer: (response: ServerResponse) => void): Promise<Scene> {
+async function scene(
+  t: ExecutionContext,
+  answer: (response: ServerResponse) => void,
+): Promise<Scene> {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-stream-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
   const paths: string[] = []
@@ -49,9 +56,15 @@ async function scene(t: ExecutionContext, answer: (response: ServerResponse) => 
   return { directory, paths, args: (...more) => ['stream', 'web', ...common, ...more] }
 }
 
-async function run(args: readonly string[]): Promise<{ code: number | null; out: Buffer; err: string }> {
+async function run(
+  args: readonly string[],
+): Promise<{ code: number | null; out: Buffer; err: string }> {
   const child = spawn(plugin, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const [out, err] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, 'close')])
+  const [out, err] = await Promise.all([
+    buffer(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
   return { code: child.exitCode, out, err }
 }
 
@@ -73,7 +86,10 @@ test('kubectl pcap stream --write writes a file', async t => {
 test('kubectl pcap stream --wireshark starts it on its standard input, and ends with it', async t => {
   const { args, directory } = await scene(t, response => response.write(bytes)) // and goes on
   const program = join(directory, 'shark')
-  writeFileSync(program, `#!/bin/sh\necho "$@" >"${directory}/arguments"\nhead -c ${bytes.length} >"${directory}/input"\n`)
+  writeFileSync(
+    program,
+    `#!/bin/sh\necho "$@" >"${directory}/arguments"\nhead -c ${bytes.length} >"${directory}/input"\n`,
+  )
   chmodSync(program, 0o755)
   const { code, err } = await run(args('--wireshark', program))
   t.is(code, 0, err)
@@ -110,13 +126,27 @@ test('kubectl pcap stream exits 130 when it is interrupted', async t => {
 
 for (const [what, flags, status, code, said] of [
   ['is refused', [], 403, 4, /^Cannot stream shop\/web: may not get packetcaptures\/stream\n$/],
-  ['finds no program', ['--wireshark', '/nowhere/shark'], 200, 1, /^Cannot start Wireshark: spawn \/nowhere\/shark ENOENT\n$/],
-  ['has no place to write', ['--write', '/nowhere/live.pcapng'], 200, 2, /^Cannot write \/nowhere\/live.pcapng: ENOENT/],
+  [
+    'finds no program',
+    ['--wireshark', '/nowhere/shark'],
+    200,
+    1,
+    /^Cannot start Wireshark: spawn \/nowhere\/shark ENOENT\n$/,
+  ],
+  [
+    'has no place to write',
+    ['--write', '/nowhere/live.pcapng'],
+    200,
+    2,
+    /^Cannot write \/nowhere\/live.pcapng: ENOENT/,
+  ],
   ['has two places to go', ['--wireshark', 'x', '--write', 'y'], 200, 2, /expected one of them/],
 ] as const) {
   test(`kubectl pcap stream exits ${code} when it ${what}`, async t => {
     const { args } = await scene(t, response =>
-      response.writeHead(status).end(status === 200 ? bytes : 'may not get packetcaptures/stream\n'),
+      response
+        .writeHead(status)
+        .end(status === 200 ? bytes : 'may not get packetcaptures/stream\n'),
     )
     const answer = await run(args(...flags))
     t.is(answer.code, code, answer.err)
@@ -128,12 +158,17 @@ test('the certificate of a gateway that is named has to be a good one', async t 
   const { args } = await scene(t, response => response.end(bytes))
   const { code, err } = await run(args().slice(0, -2))
   t.is(code, 1)
-  t.regex(err, /^Cannot reach the gateway at https:\/\/127\.0\.0\.1:\d+: (self-signed|unable to verify)/)
+  t.regex(
+    err,
+    /^Cannot reach the gateway at https:\/\/127\.0\.0\.1:\d+: (self-signed|unable to verify)/,
+  )
 })
 
 test('kubectl pcap stream takes a name for that of a PacketCapture when it reaches the gateway alone', async t => {
   const { args, paths } = await scene(t, response => response.end(bytes))
-  const { code, out, err } = await run(args().filter(word => !['--api', 'packetcapture'].includes(word)))
+  const { code, out, err } = await run(
+    args().filter(word => !['--api', 'packetcapture'].includes(word)),
+  )
   t.is(code, 0, err)
   t.deepEqual(out, bytes)
   t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])

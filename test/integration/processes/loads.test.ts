@@ -1,4 +1,5 @@
-// What agent and standalone do not load at their start, since each node has one: it would be most of what they may take.
+// What agent and standalone do not load at their start, since each node has one: it would be most
+// of what they may take.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -13,7 +14,9 @@ for (const program of ['agent/run', 'agent/standalone']) {
       const { createRequire } = await import('node:module')
       console.log(JSON.stringify([...process.moduleLoadList, ...Object.keys(createRequire(${JSON.stringify(path)}).cache)]))`
     const loaded = JSON.parse(
-      execFileSync(process.execPath, ['--no-warnings', '--input-type=module', '--eval', look], { encoding: 'utf8' }),
+      execFileSync(process.execPath, ['--no-warnings', '--input-type=module', '--eval', look], {
+        encoding: 'utf8',
+      }),
     ) as string[]
     t.true(loaded.length > 100)
     t.deepEqual(

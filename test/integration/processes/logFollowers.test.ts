@@ -14,7 +14,8 @@ import { until } from '../../support/until.ts'
 const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'live', uid: 'u' } as const
 const followed = { key: 'networking.packet.io/live', capture }
 const data = ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) })
-const record = (number: number) => pcapFile([{ atUs: 1_800_000_000_000_000 + number, original: data.length, data }]).subarray(24)
+const record = (number: number) =>
+  pcapFile([{ atUs: 1_800_000_000_000_000 + number, original: data.length, data }]).subarray(24)
 
 function stage(t: ExecutionContext) {
   const root = mkdtempSync(join(tmpdir(), 'selcap-live-'))
@@ -27,7 +28,8 @@ function stage(t: ExecutionContext) {
     log: pino({}, { write: line => warnings.push(JSON.parse(line)) }),
     folderOf: (_, uid) => (state.isThere && uid === 'u' ? folder : undefined),
     print: async text => {
-      if (state.refusals-- > 0) throw Object.assign(new Error('EIO: i/o error, write'), { syscall: 'write' })
+      if (state.refusals-- > 0)
+        throw Object.assign(new Error('EIO: i/o error, write'), { syscall: 'write' })
       printed.push(text)
     },
   })
@@ -41,7 +43,8 @@ function stage(t: ExecutionContext) {
     state.isThere = true
   }
   const add = (number: number) => appendFileSync(join(folder, 'a_eth0.pcap'), record(number))
-  const times = () => Array.from(printed.join('').matchAll(/^PACKET: \S+ 08:00:00\.(\d+) /gm), ([, us]) => Number(us))
+  const times = () =>
+    Array.from(printed.join('').matchAll(/^PACKET: \S+ 08:00:00\.(\d+) /gm), ([, us]) => Number(us))
   return { printers, folder, printed, warnings, state, open, add, times }
 }
 

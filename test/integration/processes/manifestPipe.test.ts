@@ -15,12 +15,18 @@ test('readManifestFiles() keeps the last good documents when a file becomes a pi
   made.replace('b.yaml', captureText('changed'))
   const now = await readManifestFiles(made.path, good)
   t.deepEqual(
-    [...now].map(([file, { documents }]) => [file, ...documents.map(({ metadata }) => metadata.name)]),
+    [...now].map(([file, { documents }]) => [
+      file,
+      ...documents.map(({ metadata }) => metadata.name),
+    ]),
     [
       ['a.yaml', 'a'],
       ['b.yaml', 'changed'],
     ],
   )
-  t.regex(now.get('a.yaml')?.problems.join('\n') ?? '', /^Cannot read ".*a\.yaml": it is a pipe.*, expected a file$/)
+  t.regex(
+    now.get('a.yaml')?.problems.join('\n') ?? '',
+    /^Cannot read ".*a\.yaml": it is a pipe.*, expected a file$/,
+  )
   t.is((await readManifestFiles(made.path, now)).get('a.yaml'), now.get('a.yaml')) // reported once
 })

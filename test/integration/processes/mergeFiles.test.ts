@@ -1,4 +1,5 @@
-// mergeFiles() over files as selcap writes them; what it makes is read by tshark and by this repository's own plain reader.
+// mergeFiles() over files as selcap writes them; what it makes is read by tshark and by this
+// repository's own plain reader.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +23,15 @@ function directory(t: ExecutionContext): string {
 
 function write(folder: string, node: string, file: string, packets: readonly Packet[]): Given {
   const format: Format = file.endsWith('ng') ? 'pcapng' : 'pcap'
-  const facts = { format, snapLength: 262_144, interfaceName: 'x', endpoint: 'y', capture: 'z', node, filter: '' }
+  const facts = {
+    format,
+    snapLength: 262_144,
+    interfaceName: 'x',
+    endpoint: 'y',
+    capture: 'z',
+    node,
+    filter: '',
+  }
   const records = packets.map(({ atMicros, text, droppedBefore = 0 }) => {
     const bytes = Buffer.from(text)
     const recorded = {
@@ -41,17 +50,35 @@ function write(folder: string, node: string, file: string, packets: readonly Pac
   return { node, file, path }
 }
 
-async function merged(folder: string, files: readonly Given[]): Promise<{ count: number; out: string; rows: string[][] }> {
+async function merged(
+  folder: string,
+  files: readonly Given[],
+): Promise<{ count: number; out: string; rows: string[][] }> {
   const out = join(folder, 'all.pcapng')
-  const count = await mergeFiles(seriesOf(files, 'shop'), { capture: 'shop/web', out, signal: new AbortController().signal })
-  const fields = ['frame.time_epoch', 'frame.interface_name', 'frame.len', 'frame.cap_len', 'eth.dst']
+  const count = await mergeFiles(seriesOf(files, 'shop'), {
+    capture: 'shop/web',
+    out,
+    signal: new AbortController().signal,
+  })
+  const fields = [
+    'frame.time_epoch',
+    'frame.interface_name',
+    'frame.len',
+    'frame.cap_len',
+    'eth.dst',
+  ]
   const args = ['-r', out, '-T', 'fields', ...fields.flatMap(field => ['-e', field])]
-  const text = execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trimEnd()
+  const text = execFileSync('tshark', args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trimEnd()
   return { count, out, rows: text === '' ? [] : text.split('\n').map(line => line.split('\t')) }
 }
 
-const times = (rows: readonly string[][]) => rows.map(([time]) => Math.round((Number(time) - base) * 1e6))
-const packets = (...all: number[]): Packet[] => all.map(atMicros => ({ atMicros, text: `packet at ${String(atMicros).padStart(10)}` }))
+const times = (rows: readonly string[][]) =>
+  rows.map(([time]) => Math.round((Number(time) - base) * 1e6))
+const packets = (...all: number[]): Packet[] =>
+  all.map(atMicros => ({ atMicros, text: `packet at ${String(atMicros).padStart(10)}` }))
 
 test('mergeFiles() puts the packets of all endpoints in the order of time, formats mixed', async t => {
   const folder = directory(t)
@@ -85,16 +112,26 @@ test("mergeFiles() reads an endpoint's rotated files one after another, then the
 test('mergeFiles() keeps what a block tells of losses', async t => {
   const folder = directory(t)
   const { out } = await merged(folder, [
-    write(folder, 'node-1', 'web-0_cali1.pcapng', [{ atMicros: 1, text: 'x'.repeat(20), droppedBefore: 7 }]),
+    write(folder, 'node-1', 'web-0_cali1.pcapng', [
+      { atMicros: 1, text: 'x'.repeat(20), droppedBefore: 7 },
+    ]),
   ])
   const args = ['-r', out, '-T', 'fields', '-e', 'frame.drop_count']
-  t.is(execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim(), '7')
+  t.is(
+    execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim(),
+    '7',
+  )
 })
 
 test('mergeFiles() takes files without packets, and many of them', async t => {
   const folder = directory(t)
   const files = Array.from({ length: 60 }, (_, index) =>
-    write(folder, 'node-1', `p${index}_cali${index}.pcap`, index % 3 ? packets(...spread(index)) : []),
+    write(
+      folder,
+      'node-1',
+      `p${index}_cali${index}.pcap`,
+      index % 3 ? packets(...spread(index)) : [],
+    ),
   )
   const { count, rows } = await merged(folder, files)
   t.is(count, 40 * 500)
@@ -113,17 +150,31 @@ for (const [what, bytes, said] of [
   [
     'is torn',
     Buffer.concat([
-      fileHeader({ format: 'pcap', snapLength: 9, interfaceName: '', endpoint: '', capture: '', node: '', filter: '' }),
+      fileHeader({
+        format: 'pcap',
+        snapLength: 9,
+        interfaceName: '',
+        endpoint: '',
+        capture: '',
+        node: '',
+        filter: '',
+      }),
       Buffer.alloc(20, 1),
     ]),
     /found a record of|ends within a packet/,
   ],
-  ['is none', Buffer.from('this is no capture file, not at all'), /expected a capture file as selcap writes it/],
+  [
+    'is none',
+    Buffer.from('this is no capture file, not at all'),
+    /expected a capture file as selcap writes it/,
+  ],
 ] as const) {
   test(`mergeFiles() refuses a file that ${what}`, async t => {
     const folder = directory(t)
     const path = join(folder, 'bad')
     writeFileSync(path, bytes)
-    await t.throwsAsync(merged(folder, [{ node: 'n', file: 'web_cali.pcap', path }]), { message: said })
+    await t.throwsAsync(merged(folder, [{ node: 'n', file: 'web_cali.pcap', path }]), {
+      message: said,
+    })
   })
 }

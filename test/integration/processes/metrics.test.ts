@@ -1,4 +1,5 @@
-// The figures as Prometheus gets them: real scrapes over HTTP, of given facts and of an engine with real traffic.
+// The figures as Prometheus gets them: real scrapes over HTTP, of given facts and of an engine with
+// real traffic.
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
@@ -24,19 +25,40 @@ const nothing: EngineState = {
 
 function row(name: string, counts: Partial<ActualEndpoint>): [string, ActualEndpoint] {
   const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
-  return [name, { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', gaps: [], ...none, ...counts }]
+  return [
+    name,
+    {
+      name,
+      uid: name,
+      interfaceName: `cali${name}`,
+      vantage: 'HostVeth',
+      gaps: [],
+      ...none,
+      ...counts,
+    },
+  ]
 }
 
 function facts(key: string, ...rows: readonly [string, ActualEndpoint][]): [string, ActualCapture] {
   return [key, { key, uid: key, fileNames: [], fileBytes: 0, endpoints: new Map(rows) }]
 }
 
-type Scrape = { readonly status: number; readonly type: string | null; readonly text: string; readonly values: ReadonlyMap<string, number> }
+type Scrape = {
+  readonly status: number
+  readonly type: string | null
+  readonly text: string
+  readonly values: ReadonlyMap<string, number>
+}
 
 async function scrape(port: number, path = '/metrics'): Promise<Scrape> {
   const answer = await fetch(`http://127.0.0.1:${port}${path}`)
   const text = await answer.text()
-  return { status: answer.status, type: answer.headers.get('content-type'), text, values: samplesIn(text) }
+  return {
+    status: answer.status,
+    type: answer.headers.get('content-type'),
+    text,
+    values: samplesIn(text),
+  }
 }
 
 /** Serves what `state` returns, until the test ends. */
@@ -50,7 +72,11 @@ async function serving(t: ExecutionContext, state: () => EngineState) {
 
 test('GET /metrics tells every figure of the node, when asked', async t => {
   const captures = new Map([
-    facts('shop/web', row('a', { packets: 7, bytes: 700, dropped: 1, refused: 2 }), row('b', { packets: 3, bytes: 90, refused: 4 })),
+    facts(
+      'shop/web',
+      row('a', { packets: 7, bytes: 700, dropped: 1, refused: 2 }),
+      row('b', { packets: 3, bytes: 90, refused: 4 }),
+    ),
     facts('bank/web'),
   ])
   const states = new Map([
@@ -58,7 +84,14 @@ test('GET /metrics tells every figure of the node, when asked', async t => {
     ['bank/web', 'Error'],
     ['bank/other', 'Error'],
   ])
-  const now = { captures, states, openTaps: 2, ringBytes: 4_194_304, diskUsedBytes: 790, diskFreePercent: 41.5 }
+  const now = {
+    captures,
+    states,
+    openTaps: 2,
+    ringBytes: 4_194_304,
+    diskUsedBytes: 790,
+    diskFreePercent: 41.5,
+  }
   const { port } = await serving(t, () => now)
   const { status, type, values } = await scrape(port)
   t.is(status, 200)
@@ -85,7 +118,9 @@ test('GET /metrics tells every figure of the node, when asked', async t => {
 test('GET /metrics says of each metric what it is and of which type', async t => {
   const { port } = await serving(t, () => nothing)
   const { text } = await scrape(port)
-  const types = Object.fromEntries(Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]))
+  const types = Object.fromEntries(
+    Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]),
+  )
   for (const [name, type] of Object.entries(types)) t.is(type, name === 'selcap_turn_seconds' ? 'histogram' : name?.endsWith('_total') ? 'counter' : 'gauge') // biome-ignore format: one line
   t.is(Object.keys(types).length, 10)
   t.deepEqual(Array.from(text.matchAll(/^# HELP (\S+) .+$/gm), ([, name]) => name), Object.keys(types)) // biome-ignore format: one line
@@ -97,7 +132,13 @@ test('GET /metrics follows the figures, and a capture that is gone leaves no ser
   const series = 'selcap_packets_total{namespace="shop",capture="web"}'
   t.is((await scrape(port)).values.get(series), 5)
   t.is((await scrape(port)).values.get(series), 5) // a scrape adds nothing
-  now = { ...nothing, captures: new Map([facts('shop/web', row('a', { packets: 9 })), facts('shop/api', row('a', { packets: 1 }))]) }
+  now = {
+    ...nothing,
+    captures: new Map([
+      facts('shop/web', row('a', { packets: 9 })),
+      facts('shop/api', row('a', { packets: 1 })),
+    ]),
+  }
   t.is((await scrape(port)).values.get(series), 9)
   now = { ...nothing, captures: new Map([facts('shop/api', row('a', { packets: 1 }))]) }
   const { values } = await scrape(port)
@@ -110,7 +151,10 @@ test('GET /metrics sorts turns into buckets by their time', async t => {
   for (const seconds of [0.0005, 0.004, 0.004, 1, 3]) observeTurn(seconds)
   const { values } = await scrape(port)
   const bucket = (most: string) => values.get(`selcap_turn_seconds_bucket{le="${most}"}`)
-  t.deepEqual(['0.001', '0.005', '0.02', '0.1', '0.5', '2', '+Inf'].map(bucket), [1, 3, 3, 3, 3, 4, 5])
+  t.deepEqual(
+    ['0.001', '0.005', '0.02', '0.1', '0.5', '2', '+Inf'].map(bucket),
+    [1, 3, 3, 3, 3, 4, 5],
+  )
   t.is(values.get('selcap_turn_seconds_count'), 5)
 })
 
@@ -149,15 +193,24 @@ test('serveMetrics() listens on loopback only, and refuses a port that is taken'
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())
   await once(taken, 'listening')
-  await t.throwsAsync(serveMetrics(registry, { port: (taken.address() as AddressInfo).port }), { code: 'EADDRINUSE' })
+  await t.throwsAsync(serveMetrics(registry, { port: (taken.address() as AddressInfo).port }), {
+    code: 'EADDRINUSE',
+  })
 })
 
 networkTest('selcap standalone serves what its status and its files say', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
   app.write('missing.yaml', { ...endpoint(uniqueName(), { app: 'none' }), metadata: { name: 'none-0', namespace: 'shop', labels: { app: 'none' } } }) // biome-ignore format: one line
-  app.write('bad.yaml', capture({ selector: '(' }, 'bad'), capture({ selector: 'app == "none"' }, 'none')) // neither has an open tap
-  const [web, few] = [{ selector: 'app == "web"' }, { selector: 'app == "web"', limits: { packets: 4 } }]
+  app.write(
+    'bad.yaml',
+    capture({ selector: '(' }, 'bad'),
+    capture({ selector: 'app == "none"' }, 'none'),
+  ) // neither has an open tap
+  const [web, few] = [
+    { selector: 'app == "web"' },
+    { selector: 'app == "web"', limits: { packets: 4 } },
+  ]
   app.write('all.yaml', endpoint(pod.hostName), capture(web), capture(few, 'few'))
   await app.start()
   await app.reaches('WaitingForTraffic')
@@ -166,7 +219,9 @@ networkTest('selcap standalone serves what its status and its files say', async 
   await app.counts(12)
   await app.reaches('Finished', 'few')
   await app.reaches('Error', 'none')
-  const served = app.log.map(line => JSON.parse(line)).find(({ msg }) => msg === 'metrics served') as { address: AddressInfo }
+  const served = app.log
+    .map(line => JSON.parse(line))
+    .find(({ msg }) => msg === 'metrics served') as { address: AddressInfo }
   const { values } = await scrape(served.address.port)
   t.like(Object.fromEntries(values), {
     'selcap_packets_total{namespace="shop",capture="web"}': app.records(),
@@ -183,7 +238,12 @@ networkTest('selcap standalone serves what its status and its files say', async 
   t.is(app.records(), 12)
   t.true((values.get('selcap_ring_bytes') ?? 0) > 0)
   t.true((values.get('selcap_turn_seconds_count') ?? 0) > 0)
-  app.write('all.yaml', endpoint(pod.hostName), capture({ ...web, endTime: '2020-01-01T00:00:00Z' }), capture(few, 'few'))
+  app.write(
+    'all.yaml',
+    endpoint(pod.hostName),
+    capture({ ...web, endTime: '2020-01-01T00:00:00Z' }),
+    capture(few, 'few'),
+  )
   await app.reaches('Finished')
   const after = await scrape(served.address.port)
   t.is(after.values.get('selcap_taps_open'), 0)
@@ -192,6 +252,8 @@ networkTest('selcap standalone serves what its status and its files say', async 
 })
 
 function fileBytes(app: Standalone): number {
-  const names = ['web', 'few'].flatMap(name => app.files(name).map(file => join(app.root, 'captures', 'shop', name, file)))
+  const names = ['web', 'few'].flatMap(name =>
+    app.files(name).map(file => join(app.root, 'captures', 'shop', name, file)),
+  )
   return names.reduce((bytes, file) => bytes + statSync(file).size, 0)
 }

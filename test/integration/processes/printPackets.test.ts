@@ -1,5 +1,14 @@
-// Packets that are printed while their files grow: each line once and soon, whoever stops in between, by one tcpdump.
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+// Packets that are printed while their files grow: each line once and soon, whoever stops in
+// between, by one tcpdump.
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -20,8 +29,10 @@ function packet(number: number): Packet {
   return { atUs: beganUs + number, original: data.length, data }
 }
 
-const numberOf = (line: string): number => Number(/^PACKET: 2027-01-15 08:00:00\.(\d{6}) IP .* bytes$/.exec(line)?.[1])
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, index) => from + index)
+const numberOf = (line: string): number =>
+  Number(/^PACKET: 2027-01-15 08:00:00\.(\d{6}) IP .* bytes$/.exec(line)?.[1])
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, index) => from + index)
 
 function stage(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'selcap-print-'))
@@ -36,10 +47,17 @@ function stage(t: ExecutionContext) {
     stop,
     bytesOf,
     begin: (name: string) => writeFileSync(join(folder, name), pcapFile([])),
-    add: (name: string, numbers: readonly number[]) => appendFileSync(join(folder, name), bytesOf(numbers)),
+    add: (name: string, numbers: readonly number[]) =>
+      appendFileSync(join(folder, name), bytesOf(numbers)),
     numbers: () => printed.join('').trimEnd().split('\n').filter(Boolean).map(numberOf), // biome-ignore format: one line
-    run: (growing?: Partial<GrowingFile>, print: LinePrinter = async text => void printed.push(text)) =>
-      printPackets({ folder, print, signal: stop.signal }, growing && { clock: systemClock, quietMs: 600_000, ...growing }),
+    run: (
+      growing?: Partial<GrowingFile>,
+      print: LinePrinter = async text => void printed.push(text),
+    ) =>
+      printPackets(
+        { folder, print, signal: stop.signal },
+        growing && { clock: systemClock, quietMs: 600_000, ...growing },
+      ),
   }
 }
 
@@ -56,75 +74,87 @@ const decoders = (): string[] =>
     .flatMap(id => readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '))
     .filter(pid => pid !== '' && readFileSync(`/proc/${pid}/stat`, 'utf8').includes('(tcpdump) S'))
 
-test.serial('printPackets() prints each packet when it comes, by one tcpdump, and leaves none behind', async t => {
-  const { begin, add, numbers, run, stop } = stage(t)
-  begin('a_eth0.pcap')
-  const running = run({})
-  await after(500)
-  t.deepEqual(decoders(), []) // for nothing none is started
-  const seen = new Set<string>()
-  for (const number of range(0, 5)) {
-    add('a_eth0.pcap', [number])
-    await until(`packet ${number}`, () => numbers().length === number + 1)
-    for (const pid of decoders()) seen.add(pid)
-  }
-  t.deepEqual(numbers(), range(0, 5))
-  t.is(seen.size, 1)
-  stop.abort()
-  await t.throwsAsync(running, { message: /stopped/ })
-  await until('tcpdump to go', () => decoders().length === 0)
-})
+test.serial(
+  'printPackets() prints each packet when it comes, by one tcpdump, and leaves none behind',
+  async t => {
+    const { begin, add, numbers, run, stop } = stage(t)
+    begin('a_eth0.pcap')
+    const running = run({})
+    await after(500)
+    t.deepEqual(decoders(), []) // for nothing none is started
+    const seen = new Set<string>()
+    for (const number of range(0, 5)) {
+      add('a_eth0.pcap', [number])
+      await until(`packet ${number}`, () => numbers().length === number + 1)
+      for (const pid of decoders()) seen.add(pid)
+    }
+    t.deepEqual(numbers(), range(0, 5))
+    t.is(seen.size, 1)
+    stop.abort()
+    await t.throwsAsync(running, { message: /stopped/ })
+    await until('tcpdump to go', () => decoders().length === 0)
+  },
+)
 
-test.serial('printPackets() follows files that come and are renamed, and waits for what is half written', async t => {
-  const { folder, begin, add, bytesOf, numbers, run, stop } = stage(t)
-  begin('a_eth0.pcap')
-  const running = run({})
-  add('a_eth0.pcap', range(0, 10))
-  await until('the first', () => numbers().length === 10)
-  add('a_eth0.pcap', [10])
-  renameSync(join(folder, 'a_eth0.pcap'), join(folder, 'a_eth0-20270115T080000.000Z.pcap'))
-  begin('a_eth0.pcap')
-  const torn = bytesOf([11])
-  appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(0, 30))
-  await until('the end of the renamed one', () => numbers().length === 11)
-  await after(600)
-  t.deepEqual(numbers(), range(0, 11))
-  appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(30))
-  begin('b_eth0.pcap')
-  add('b_eth0.pcap', [12])
-  await until('the rest', () => numbers().length === 13)
-  t.deepEqual(numbers().toSorted((a, b) => a - b), range(0, 13)) // biome-ignore format: one line
-  stop.abort()
-  await t.throwsAsync(running)
-})
+test.serial(
+  'printPackets() follows files that come and are renamed, and waits for what is half written',
+  async t => {
+    const { folder, begin, add, bytesOf, numbers, run, stop } = stage(t)
+    begin('a_eth0.pcap')
+    const running = run({})
+    add('a_eth0.pcap', range(0, 10))
+    await until('the first', () => numbers().length === 10)
+    add('a_eth0.pcap', [10])
+    renameSync(join(folder, 'a_eth0.pcap'), join(folder, 'a_eth0-20270115T080000.000Z.pcap'))
+    begin('a_eth0.pcap')
+    const torn = bytesOf([11])
+    appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(0, 30))
+    await until('the end of the renamed one', () => numbers().length === 11)
+    await after(600)
+    t.deepEqual(numbers(), range(0, 11))
+    appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(30))
+    begin('b_eth0.pcap')
+    add('b_eth0.pcap', [12])
+    await until('the rest', () => numbers().length === 13)
+    t.deepEqual(numbers().toSorted((a, b) => a - b), range(0, 13)) // biome-ignore format: one line
+    stop.abort()
+    await t.throwsAsync(running)
+  },
+)
 
-test.serial('printPackets() ends when it has been quiet, and another goes on where it was', async t => {
-  const { begin, add, numbers, run } = stage(t)
-  begin('a_eth0.pcap')
-  add('a_eth0.pcap', range(0, 1_000))
-  await run({ quietMs: 300 })
-  t.deepEqual(numbers(), range(0, 1_000))
-  await run()
-  add('a_eth0.pcap', range(1_000, 1_003))
-  await run()
-  t.deepEqual(numbers(), range(0, 1_003))
-})
+test.serial(
+  'printPackets() ends when it has been quiet, and another goes on where it was',
+  async t => {
+    const { begin, add, numbers, run } = stage(t)
+    begin('a_eth0.pcap')
+    add('a_eth0.pcap', range(0, 1_000))
+    await run({ quietMs: 300 })
+    t.deepEqual(numbers(), range(0, 1_000))
+    await run()
+    add('a_eth0.pcap', range(1_000, 1_003))
+    await run()
+    t.deepEqual(numbers(), range(0, 1_003))
+  },
+)
 
-test.serial('printPackets() repeats nothing and leaves out nothing when it is stopped at work', async t => {
-  const all = stage(t)
-  all.begin('a_eth0.pcap')
-  all.begin('b_eth0.pcap')
-  all.add('a_eth0.pcap', range(0, 4_000).filter(number => number % 2 === 0)) // biome-ignore format: one line
-  all.add('b_eth0.pcap', range(0, 4_000).filter(number => number % 2 === 1)) // biome-ignore format: one line
-  const stopping = async (text: string) => {
-    if (all.numbers().length > 900) throw new Error('Cannot print: enough')
-    all.printed.push(text)
-  }
-  await t.throwsAsync(all.run({}, stopping), { message: /enough/ })
-  t.true(all.numbers().length > 900 && all.numbers().length < 4_000)
-  await all.run()
-  t.deepEqual(all.numbers(), range(0, 4_000)) // by time, of both files
-})
+test.serial(
+  'printPackets() repeats nothing and leaves out nothing when it is stopped at work',
+  async t => {
+    const all = stage(t)
+    all.begin('a_eth0.pcap')
+    all.begin('b_eth0.pcap')
+    all.add('a_eth0.pcap', range(0, 4_000).filter(number => number % 2 === 0)) // biome-ignore format: one line
+    all.add('b_eth0.pcap', range(0, 4_000).filter(number => number % 2 === 1)) // biome-ignore format: one line
+    const stopping = async (text: string) => {
+      if (all.numbers().length > 900) throw new Error('Cannot print: enough')
+      all.printed.push(text)
+    }
+    await t.throwsAsync(all.run({}, stopping), { message: /enough/ })
+    t.true(all.numbers().length > 900 && all.numbers().length < 4_000)
+    await all.run()
+    t.deepEqual(all.numbers(), range(0, 4_000)) // by time, of both files
+  },
+)
 
 test.serial('printPackets() waits for a slow reader, and prints the rest then', async t => {
   const { begin, add, numbers, printed, run } = stage(t)

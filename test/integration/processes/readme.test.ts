@@ -1,5 +1,5 @@
-// Every command that README.md, docs/operations.md and CONTRIBUTING.md name is typed here as it stands there, and its result is
-// checked. A command without a check below fails the first test.
+// Every command that README.md, docs/operations.md and CONTRIBUTING.md name is typed here as it
+// stands there, and its result is checked. A command without a check below fails the first test.
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,8 +15,12 @@ type Check = (place: Place, command: string) => Promise<unknown>
 
 // 'In a cluster': test/integration/kube/node/readme.test.ts.
 const readme = ['In a cluster', 'Which tool for what'].reduce(withoutSection, read('README.md'))
-// That one types the first too; the others: test/integration/kube/controller/pvcUploads.test.ts, test/integration/deploy/report.test.ts.
-const manual = ['The programs', 'Uploads', "Retina's captures"].reduce(withoutSection, read('docs/operations.md'))
+// That one types the first too; the others: test/integration/kube/controller/pvcUploads.test.ts,
+// test/integration/deploy/report.test.ts.
+const manual = ['The programs', 'Uploads', "Retina's captures"].reduce(
+  withoutSection,
+  read('docs/operations.md'),
+)
 const contributing = read('CONTRIBUTING.md')
 const left = new WeakMap<Place, ChildProcess>()
 
@@ -26,17 +30,34 @@ const readmeChecks: Readonly<Record<string, Check>> = {
   'npm test': isScript,
   'mkdir -p manifests captures status': async (place, command) => {
     await place.type(command)
-    for (const name of ['manifests', 'captures', 'status']) place.t.true(existsSync(join(place.path, name)))
+    for (const name of ['manifests', 'captures', 'status'])
+      place.t.true(existsSync(join(place.path, name)))
   },
-  'cp examples/workload-endpoints.yaml examples/selector.yaml manifests/': async (place, command) => {
+  'cp examples/workload-endpoints.yaml examples/selector.yaml manifests/': async (
+    place,
+    command,
+  ) => {
     await place.type(command)
-    place.t.is(await place.type('cat manifests/*'), read('examples/selector.yaml') + read('examples/workload-endpoints.yaml'))
+    place.t.is(
+      await place.type('cat manifests/*'),
+      read('examples/selector.yaml') + read('examples/workload-endpoints.yaml'),
+    )
   },
   'bin/selcap validate manifests/selector.yaml': async (place, command) =>
-    place.t.regex(await place.type(command), /^PacketCapture shop\/web: good\n {2}selector: +app == "web"\n/),
-  'bin/selcap explain \'app == "checkout" && tier in {"web", "api"}\' --label app=checkout --label tier=db': async (place, command) =>
-    place.t.regex(await place.type(command), /\nmatch: +false\ndecided: +tier in \{"api", "web"\} is false \(label tier is "db"\)\n$/),
-  'sudo bin/selcap standalone --manifests manifests --captures captures --status status': async (place, command) => {
+    place.t.regex(
+      await place.type(command),
+      /^PacketCapture shop\/web: good\n {2}selector: +app == "web"\n/,
+    ),
+  'bin/selcap explain \'app == "checkout" && tier in {"web", "api"}\' --label app=checkout --label tier=db':
+    async (place, command) =>
+      place.t.regex(
+        await place.type(command),
+        /\nmatch: +false\ndecided: +tier in \{"api", "web"\} is false \(label tier is "db"\)\n$/,
+      ),
+  'sudo bin/selcap standalone --manifests manifests --captures captures --status status': async (
+    place,
+    command,
+  ) => {
     left.set(place, await place.leave(command, 'selcap started'))
     await place.reaches('WaitingForTraffic')
     await place.send(25)
@@ -45,7 +66,10 @@ const readmeChecks: Readonly<Record<string, Check>> = {
   },
   'bin/selcap get packetcaptures -A --status status': async (place, command) => {
     const [header, row, ...rest] = (await place.type(command)).trim().split('\n')
-    place.t.regex(header ?? '', /^NAMESPACE +NAME +SELECTOR +STATE +NODES +ENDPOINTS +PACKETS +DROPPED +AGE$/)
+    place.t.regex(
+      header ?? '',
+      /^NAMESPACE +NAME +SELECTOR +STATE +NODES +ENDPOINTS +PACKETS +DROPPED +AGE$/,
+    )
     place.t.regex(row ?? '', /^shop +web +app == "web" +Capturing +1 +1 +\d+ +0 +\S+$/)
     place.t.deepEqual(rest, [])
   },
@@ -72,11 +96,18 @@ const spokenInManual: Readonly<Record<string, Check>> = {
     left.set(place, await place.leave(`${standalone} --config node.yaml`, 'selcap started'))
     await place.reaches('WaitingForTraffic')
     await place.send(25)
-    await until('the rotated files', () => (place.status()?.status?.files[0]?.fileNames.length ?? 0) === 1 + 2)
+    await until(
+      'the rotated files',
+      () => (place.status()?.status?.files[0]?.fileNames.length ?? 0) === 1 + 2,
+    )
   },
-  '--settings': async (place, option) => place.t.regex(await place.type('bin/selcap agent --help'), new RegExp(`${option} <dir>`)), // test/unit/config/configMap.test.ts
+  '--settings': async (place, option) =>
+    place.t.regex(await place.type('bin/selcap agent --help'), new RegExp(`${option} <dir>`)), // test/unit/config/configMap.test.ts
   'GET /metrics': async place =>
-    place.t.regex(await get(place, 9878, '/metrics'), /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m),
+    place.t.regex(
+      await get(place, 9878, '/metrics'),
+      /^selcap_packets_total\{namespace="shop",capture="web"\} \d+$/m,
+    ),
   'GET /readyz': async place => place.t.is(await get(place, 9878, '/readyz'), 'ok\n'),
   'GET /healthz': async place => place.t.is(await get(place, 9878, '/healthz'), 'ok\n'),
   'ip link': async (place, command) => {
@@ -87,13 +118,19 @@ const spokenInManual: Readonly<Record<string, Check>> = {
     await place.type(`ip link set ${interfaceName} down`)
     await says(place, /is down/)
     await place.type(command.replace('NAME', interfaceName))
-    await until('the end of the gap', () => place.status()?.status?.files[0]?.endpoints[0]?.gaps[0]?.to !== undefined)
+    await until(
+      'the end of the gap',
+      () => place.status()?.status?.files[0]?.endpoints[0]?.gaps[0]?.to !== undefined,
+    )
     await endLeft(place)
   },
   '--driver libpcap': async (place, option) => {
     left.set(place, await place.leave(`${standalone} ${option}`, '"driver":"libpcap"'))
     const before = place.status()?.status?.packets ?? 0
-    await until('the tap', () => place.status()?.status?.files[0]?.endpoints[0]?.endedAt === undefined)
+    await until(
+      'the tap',
+      () => place.status()?.status?.files[0]?.endpoints[0]?.endedAt === undefined,
+    )
     await place.send(5)
     await until('the packets', () => (place.status()?.status?.packets ?? 0) >= before + 5)
     await endLeft(place)
@@ -117,7 +154,10 @@ const spokenInManual: Readonly<Record<string, Check>> = {
     await endLeft(place)
   },
   'bin/selcap explain': async (place, command) =>
-    place.t.regex(await place.type(`${command} 'has(app)' --label app=x`), /^canonical: +has\(app\)\n[\s\S]*\nmatch: +true\n/),
+    place.t.regex(
+      await place.type(`${command} 'has(app)' --label app=x`),
+      /^canonical: +has\(app\)\n[\s\S]*\nmatch: +true\n/,
+    ),
   'selcap explain': (place, command) => place.type(`bin/${command} 'all()'`),
 }
 
@@ -144,23 +184,30 @@ const spokenInContributing: Readonly<Record<string, Check>> = {
 test('every command of README.md, docs/operations.md and CONTRIBUTING.md has a check here, and no check is left over', t => {
   t.deepEqual(commandsOf(readme), Object.keys(readmeChecks))
   t.deepEqual(spokenCommandsOf(readme), Object.keys(spokenInReadme))
-  t.deepEqual([...commandsOf(manual), ...spokenCommandsOf(manual)].toSorted(), Object.keys(spokenInManual).toSorted())
+  t.deepEqual(
+    [...commandsOf(manual), ...spokenCommandsOf(manual)].toSorted(),
+    Object.keys(spokenInManual).toSorted(),
+  )
   t.deepEqual(commandsOf(contributing).slice(1), Object.keys(spokenInContributing)) // the first clones
 })
 
 test('the blocks of README.md, docs/operations.md and CONTRIBUTING.md say what they are', t => {
-  for (const block of [readme, manual, contributing].flatMap(blocksOf)) t.true(['sh', 'yaml'].includes(block.language), block.text)
+  for (const block of [readme, manual, contributing].flatMap(blocksOf))
+    t.true(['sh', 'yaml'].includes(block.language), block.text)
 })
 
 test('commandsOf() and spokenCommandsOf() find what is to be typed', t => {
-  const text = 'Type `npm run x` or `--y`, see `a.ts`:\n```sh\n# so\na b   # c\nd \\\n  e\n```\n```yaml\nf: `ip link`\n```\n'
+  const text =
+    'Type `npm run x` or `--y`, see `a.ts`:\n```sh\n# so\na b   # c\nd \\\n  e\n```\n```yaml\nf: `ip link`\n```\n'
   t.deepEqual(commandsOf(text), ['a b', 'd e'])
   t.deepEqual(spokenCommandsOf(text), ['npm run x', '--y'])
 })
 
 test('the manifests in README.md and docs/packetcapture.md are valid', async t => {
   const place = new Place(t)
-  const manifests = [readme, read('docs/packetcapture.md')].flatMap(blocksOf).filter(({ language }) => language === 'yaml')
+  const manifests = [readme, read('docs/packetcapture.md')]
+    .flatMap(blocksOf)
+    .filter(({ language }) => language === 'yaml')
   t.is(manifests.length, 3)
   for (const { text } of manifests) {
     writeFileSync(join(place.path, 'manifest.yaml'), text)
@@ -187,7 +234,9 @@ networkTest('the commands of README.md do what it says, one after another', asyn
 networkTest('the commands that docs/operations.md speaks of do what it says', async t => {
   const place = new Place(t)
   await place.addNetwork()
-  await place.type('mkdir -p manifests captures status && cp examples/workload-endpoints.yaml examples/selector.yaml manifests/')
+  await place.type(
+    'mkdir -p manifests captures status && cp examples/workload-endpoints.yaml examples/selector.yaml manifests/',
+  )
   for (const [command, check] of Object.entries(spokenInManual)) await check(place, command)
 })
 
@@ -195,7 +244,10 @@ async function isScript({ t }: Place, command: string): Promise<void> {
   const name = /^npm (?:run )?(\S+)/.exec(command)?.[1] ?? ''
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const files = scripts[name]?.match(/\bscripts\/\S+/g) ?? []
-  t.true(files.length > 0 && files.every(file => existsSync(join(root, file))), `${command}: ${scripts[name]}`)
+  t.true(
+    files.length > 0 && files.every(file => existsSync(join(root, file))),
+    `${command}: ${scripts[name]}`,
+  )
 }
 
 /** Waits until the capture's message does. */

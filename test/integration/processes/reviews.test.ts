@@ -1,5 +1,6 @@
-// The API server's word, kept for a while: what is asked, how often, and what is made of the answers. The server's side is ours here,
-// an answer a row; tokens that a real server judges are in test/integration/kube/agentServer/access.test.ts.
+// The API server's word, kept for a while: what is asked, how often, and what is made of the
+// answers. The server's side is ours here, an answer a row; tokens that a real server judges are in
+// test/integration/kube/agentServer/access.test.ts.
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import test from 'ava'
@@ -16,33 +17,62 @@ function server(say: (asked: Asked) => object | number | Promise<object>) {
     const question = { path, spec: JSON.parse(body).spec }
     asked.push(question)
     const answer = await say(question)
-    const [statusCode, text] = typeof answer === 'number' ? [answer, '{"message":"no"}'] : [201, JSON.stringify({ status: answer })]
-    return Object.assign(Readable.from([Buffer.from(text)]), { statusCode }) as unknown as IncomingMessage
+    const [statusCode, text] =
+      typeof answer === 'number'
+        ? [answer, '{"message":"no"}']
+        : [201, JSON.stringify({ status: answer })]
+    return Object.assign(Readable.from([Buffer.from(text)]), {
+      statusCode,
+    }) as unknown as IncomingMessage
   }
   return { reviews: new Reviews({ kube, clock, keptMs: 5_000 }), asked, clock }
 }
 
 const alice = { username: 'alice', groups: ['people'] }
-const right = { verb: 'get', group: 'g', resource: 'r', subresource: 'files', namespace: 'n', name: 'c' }
+const right = {
+  verb: 'get',
+  group: 'g',
+  resource: 'r',
+  subresource: 'files',
+  namespace: 'n',
+  name: 'c',
+}
 
 for (const [what, status, audiences, expected] of [
   ['is known', { authenticated: true, user: alice }, [], alice],
   ['is not known', { authenticated: false, error: 'expired' }, [], undefined],
   ['has no name', { authenticated: true, user: {} }, [], undefined],
   ['was made for us', { authenticated: true, user: alice, audiences: ['us'] }, ['us'], alice],
-  ['was made for others', { authenticated: true, user: alice, audiences: ['them'] }, ['us'], undefined],
-  ['was judged without a look at audiences', { authenticated: true, user: alice }, ['us'], undefined],
+  [
+    'was made for others',
+    { authenticated: true, user: alice, audiences: ['them'] },
+    ['us'],
+    undefined,
+  ],
+  [
+    'was judged without a look at audiences',
+    { authenticated: true, user: alice },
+    ['us'],
+    undefined,
+  ],
   ['got an empty answer', {}, [], undefined],
 ] as const) {
   test(`userOf() ${expected ? 'is the user' : 'is nobody'} when the token ${what}`, async t => {
     const { reviews, asked } = server(() => status)
     t.deepEqual(await reviews.userOf('token', audiences), expected)
-    t.deepEqual(asked[0]?.spec, { token: 'token', ...(audiences.length > 0 && { audiences: [...audiences] }) })
+    t.deepEqual(asked[0]?.spec, {
+      token: 'token',
+      ...(audiences.length > 0 && { audiences: [...audiences] }),
+    })
   })
 }
 
 test('userOf() asks once for what is asked at once or soon after, and again when the answer is old', async t => {
-  const { reviews, asked, clock } = server(() => ({ authenticated: true, user: alice, audiences: ['us'] }))
+  const { reviews, asked, clock } = server(() => ({
+    authenticated: true,
+    user: alice,
+    audiences: ['us'],
+  }))
   await Promise.all([reviews.userOf('token'), reviews.userOf('token')])
   clock.nowMs += 4_999
   await reviews.userOf('token')
@@ -59,18 +89,28 @@ test('userOf() asks once for what is asked at once or soon after, and again when
 })
 
 test('may() is what the server says of that user and that right, and of no other', async t => {
-  const { reviews, asked } = server(({ spec }) => ({ allowed: (spec.resourceAttributes as typeof right).verb === 'get' }))
+  const { reviews, asked } = server(({ spec }) => ({
+    allowed: (spec.resourceAttributes as typeof right).verb === 'get',
+  }))
   t.true(await reviews.may(alice, right))
   t.false(await reviews.may(alice, { ...right, verb: 'delete' }))
   t.true(await reviews.may({ username: 'bob' }, right))
   t.is(asked.length, 3)
-  t.deepEqual(asked[0]?.spec, { user: 'alice', uid: '', groups: ['people'], extra: {}, resourceAttributes: right })
+  t.deepEqual(asked[0]?.spec, {
+    user: 'alice',
+    uid: '',
+    groups: ['people'],
+    extra: {},
+    resourceAttributes: right,
+  })
 })
 
 test('nobody is let in while the server refuses or is away, and it is asked anew', async t => {
   let answer: object | number = 500
   const { reviews } = server(() => answer)
-  await t.throwsAsync(reviews.userOf('token'), { message: /TokenReview: the API server answered 500, no/ })
+  await t.throwsAsync(reviews.userOf('token'), {
+    message: /TokenReview: the API server answered 500, no/,
+  })
   await t.throwsAsync(reviews.may(alice, right), { message: /SubjectAccessReview/ })
   answer = { authenticated: true, user: alice, allowed: true }
   t.deepEqual(await reviews.userOf('token'), alice)

@@ -12,8 +12,20 @@ import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 const small = ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) })
 const large = ethernet({ type: 0x0800, body: ipv4({ protocol: 6, body: Buffer.alloc(65_000, 7) }) })
 const records = [
-  { seconds: 1_800_000_000, microseconds: 1, bytes: small, original: small.length, droppedBefore: 0 },
-  { seconds: 1_800_000_000, microseconds: 999_999, bytes: small.subarray(0, 41), original: small.length, droppedBefore: 3 },
+  {
+    seconds: 1_800_000_000,
+    microseconds: 1,
+    bytes: small,
+    original: small.length,
+    droppedBefore: 0,
+  },
+  {
+    seconds: 1_800_000_000,
+    microseconds: 999_999,
+    bytes: small.subarray(0, 41),
+    original: small.length,
+    droppedBefore: 3,
+  },
   { seconds: 4_100_000_000, microseconds: 5, bytes: large, original: 70_000, droppedBefore: 0 },
 ]
 
@@ -23,7 +35,11 @@ for (const format of ['pcap', 'pcapng'] as const) {
   test(`readSavedFile() gives every packet of a ${format} file whole`, async t => {
     const packets = await all(readSavedFile(await save(t, file)))
     t.deepEqual(
-      packets.map(({ captured, original, bytes }) => ({ captured, original, bytes: Buffer.from(bytes) })),
+      packets.map(({ captured, original, bytes }) => ({
+        captured,
+        original,
+        bytes: Buffer.from(bytes),
+      })),
       records.map(({ bytes, original }) => ({ captured: bytes.length, original, bytes })),
     )
     t.deepEqual(
@@ -33,7 +49,13 @@ for (const format of ['pcap', 'pcapng'] as const) {
   })
 
   test(`readSavedFile() gives what the filter lets through, and may be left early (${format})`, async t => {
-    const path = await save(t, Buffer.concat([file, ...Array.from({ length: 5_000 }, () => encode(format, records[0] ?? t.fail()))]))
+    const path = await save(
+      t,
+      Buffer.concat([
+        file,
+        ...Array.from({ length: 5_000 }, () => encode(format, records[0] ?? t.fail())),
+      ]),
+    )
     t.is((await all(readSavedFile(path, 'tcp'))).length, 1)
     for await (const packet of readSavedFile(path)) {
       t.is(packet.captured, small.length)
@@ -60,9 +82,16 @@ for (const format of ['pcap', 'pcapng'] as const) {
 }
 
 test('readSavedFile() refuses in words when there is no such file, or it is none', async t => {
-  await t.throwsAsync(all(readSavedFile('/nowhere/x.pcap')), { message: /^Cannot read capture file "\/nowhere\/x.pcap": .*No such file/ })
-  await t.throwsAsync(all(readSavedFile(await save(t, Buffer.alloc(100)))), { message: /unknown file format/ })
-  await t.throwsAsync(all(readSavedFile(await save(t, fileHeader('pcap')), 'tcp and and')), { code: 'BAD_FILTER', message: /syntax error/ })
+  await t.throwsAsync(all(readSavedFile('/nowhere/x.pcap')), {
+    message: /^Cannot read capture file "\/nowhere\/x.pcap": .*No such file/,
+  })
+  await t.throwsAsync(all(readSavedFile(await save(t, Buffer.alloc(100)))), {
+    message: /unknown file format/,
+  })
+  await t.throwsAsync(all(readSavedFile(await save(t, fileHeader('pcap')), 'tcp and and')), {
+    code: 'BAD_FILTER',
+    message: /syntax error/,
+  })
 })
 
 function encode(format: 'pcap' | 'pcapng', record: (typeof records)[number]): Buffer {

@@ -1,5 +1,15 @@
 // One file of many: what was written in plain code is what stands in it, whatever its form.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -10,8 +20,13 @@ import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, packetsIn, pcapFile } from '../../support/pcap/pcap.ts'
 
 const began = Date.parse('2026-11-21T10:00:05.400Z')
-const data = (number: number) => ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(number)) }) })
-const packet = (index: number): Packet => ({ atUs: began * 1_000 + index * 10, original: data(index).length, data: data(index) })
+const data = (number: number) =>
+  ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(number)) }) })
+const packet = (index: number): Packet => ({
+  atUs: began * 1_000 + index * 10,
+  original: data(index).length,
+  data: data(index),
+})
 
 /** Packets dealt out to that many files. */
 function stage(t: ExecutionContext, count: number, files = 3) {
@@ -23,13 +38,39 @@ function stage(t: ExecutionContext, count: number, files = 3) {
   const fileNames = Array.from({ length: files }, (_, file) => `lo${file}_lo${file}.pcap`)
   for (const [file, name] of fileNames.entries())
     writeFileSync(join(folder, name), pcapFile(packets.filter((_, at) => at % files === file)))
-  const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'ip-capture', uid: 'u' } as const
-  const facts = { key: 'networking.packet.io/ip-capture', uid: 'u', firstOpenedAtMs: began, fileNames, fileBytes: 0, endpoints: new Map() }
+  const capture = {
+    api: 'PacketCaptureConfig',
+    namespace: '',
+    name: 'ip-capture',
+    uid: 'u',
+  } as const
+  const facts = {
+    key: 'networking.packet.io/ip-capture',
+    uid: 'u',
+    firstOpenedAtMs: began,
+    fileNames,
+    fileBytes: 0,
+    endpoints: new Map(),
+  }
   const printed: string[] = []
   const stop = new AbortController()
-  const make = (form: SingleFile['form'], bytesMax = 10_000_000, made?: ArtifactJob['facts']['artifact']) => {
-    const artifact: SingleFile = { kind: 'SingleFile', form, directory: join(root, 'out'), bytesMax }
-    const job: ArtifactJob = { key: facts.key, capture, artifact, facts: made ? { ...facts, artifact: made } : facts }
+  const make = (
+    form: SingleFile['form'],
+    bytesMax = 10_000_000,
+    made?: ArtifactJob['facts']['artifact'],
+  ) => {
+    const artifact: SingleFile = {
+      kind: 'SingleFile',
+      form,
+      directory: join(root, 'out'),
+      bytesMax,
+    }
+    const job: ArtifactJob = {
+      key: facts.key,
+      capture,
+      artifact,
+      facts: made ? { ...facts, artifact: made } : facts,
+    }
     const print = async (text: string) => void printed.push(text)
     return makeSingleFile(job, artifact, { folder, print, nowMs: 5, signal: stop.signal })
   }

@@ -1,4 +1,5 @@
-// `selcap standalone` on relative directories, and somebody removes the working directory that holds them.
+// `selcap standalone` on relative directories, and somebody removes the working directory that
+// holds them.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,11 +14,20 @@ test('standalone goes on, tries again and stops when asked after its working dir
   t.teardown(() => rmSync(manifests, { recursive: true, force: true }))
   const cwd = join(app.root, 'cwd')
   mkdirSync(cwd)
-  await app.start(['env', '--chdir', cwd], ['--manifests', manifests, '--captures', 'captures', '--status', 'status'])
+  await app.start(
+    ['env', '--chdir', cwd],
+    ['--manifests', manifests, '--captures', 'captures', '--status', 'status'],
+  )
   rmSync(cwd, { recursive: true })
-  // A tap needs a folder under captures, a capture needs a file under status: neither can be made any more.
-  writeFileSync(join(manifests, 'web.yaml'), [endpoint('missing0'), capture()].map(document => stringify(document)).join('---\n'))
-  await until('a status that is not published', () => app.log.some(line => line.includes('status not published')))
+  // A tap needs a folder under captures, a capture needs a file under status: neither can be made
+  // any more.
+  writeFileSync(
+    join(manifests, 'web.yaml'),
+    [endpoint('missing0'), capture()].map(document => stringify(document)).join('---\n'),
+  )
+  await until('a status that is not published', () =>
+    app.log.some(line => line.includes('status not published')),
+  )
   t.true(app.log.some(line => line.includes('tap not opened') && line.includes('ENOENT')))
   t.is(await app.stop(), 0)
 })

@@ -18,13 +18,16 @@ clearInterval(ticks)
 test('Output waits for a slow reader beside everything else', async t => {
   // Node gives children sockets: the shell's pipe is one, and is read when the parent says so.
   const command = 'exec 3<&0; "$NODE" --input-type=module -e "$PROGRAM" | { read line <&3; cat; }'
-  const child = spawn('sh', ['-c', command], { env: { ...process.env, NODE: process.execPath, PROGRAM: program } })
+  const child = spawn('sh', ['-c', command], {
+    env: { ...process.env, NODE: process.execPath, PROGRAM: program },
+  })
   t.teardown(() => child.kill('SIGKILL'))
   let ticks = ''
   child.stderr.on('data', (text: Buffer) => {
     ticks += text.toString()
   })
-  while (ticks.split('tick').length < 10 && child.exitCode === null) await once(child.stderr, 'data') // although the pipe is full
+  while (ticks.split('tick').length < 10 && child.exitCode === null)
+    await once(child.stderr, 'data') // although the pipe is full
   t.is(child.exitCode, null, ticks)
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -25,8 +25,13 @@ async function linesOf(path: string): Promise<string[]> {
   return lines
 }
 
-const datagram = (number: number) => ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(number)) }) })
-const at = (index: number, data: Buffer, original = data.length): Packet => ({ atUs: 1_800_000_000_000_000 + index * 7, original, data })
+const datagram = (number: number) =>
+  ethernet({ type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(number)) }) })
+const at = (index: number, data: Buffer, original = data.length): Packet => ({
+  atUs: 1_800_000_000_000_000 + index * 7,
+  original,
+  data,
+})
 
 test('textLines() prints what tcpdump prints, then the bytes', async t => {
   const tcp = Buffer.alloc(20)
@@ -37,7 +42,13 @@ test('textLines() prints what tcpdump prints, then the bytes', async t => {
   const packets = [
     at(0, datagram(1)),
     at(1, ethernet({ type: 0x0800, body: ipv4({ protocol: 6, body: tcp }) })),
-    at(2, ethernet({ type: 0x0800, body: ipv4({ protocol: 1, body: Buffer.from([8, 0, 0, 0, 0, 1, 0, 2, 9, 9]) }) })),
+    at(
+      2,
+      ethernet({
+        type: 0x0800,
+        body: ipv4({ protocol: 1, body: Buffer.from([8, 0, 0, 0, 0, 1, 0, 2, 9, 9]) }),
+      }),
+    ),
     at(3, datagram(4).subarray(0, 30), 74),
   ]
   const path = await save(t, packets)
@@ -54,7 +65,13 @@ test('textLines() prints what tcpdump prints, then the bytes', async t => {
 
 test('textLines() gives one line a packet, whatever tcpdump makes of it', async t => {
   const unknown = ethernet({ type: 0x88b5, body: Buffer.alloc(60, 7) }) // printed as a dump of several lines
-  const packets = [at(0, unknown), at(1, datagram(1)), at(2, unknown), at(3, Buffer.alloc(6)), at(3, datagram(2))]
+  const packets = [
+    at(0, unknown),
+    at(1, datagram(1)),
+    at(2, unknown),
+    at(3, Buffer.alloc(6)),
+    at(3, datagram(2)),
+  ]
   const lines = await linesOf(await save(t, packets))
   t.is(lines.length, packets.length)
   t.true(
@@ -90,21 +107,31 @@ test.serial('textLines() says what to do where there is no tcpdump', async t => 
   t.teardown(() => {
     process.env.PATH = PATH
   })
-  await t.throwsAsync(linesOf(path), { message: /found no tcpdump in PATH, .*outputFormat pcap does without/ })
+  await t.throwsAsync(linesOf(path), {
+    message: /found no tcpdump in PATH, .*outputFormat pcap does without/,
+  })
 })
 
-const canBecomeNobody = process.getuid?.() === 0 && /^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8'))
+const canBecomeNobody =
+  process.getuid?.() === 0 &&
+  /^\s*0\s+0\s+4294967295$/m.test(readFileSync('/proc/self/uid_map', 'utf8'))
 const privilegeTest = canBecomeNobody ? test.serial : test.serial.skip
-privilegeTest(`tcpdump runs as nobody and has no capability${canBecomeNobody ? '' : ' (needs root)'}`, async t => {
-  const path = await save(
-    t,
-    Array.from({ length: 20_000 }, (_, index) => at(index, datagram(index))),
-  )
-  for await (const _ of textLines(header, recordsInOrder([path]))) {
-    const children = readdirSync('/proc/self/task').flatMap(id => readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '))
-    const status = children.filter(Boolean).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8')).find(text => text.startsWith('Name:\ttcpdump')) // biome-ignore format: one line
-    t.regex(status ?? '', /^Uid:\t65534\t65534\t65534\t65534$/m)
-    for (const set of ['Prm', 'Eff', 'Amb']) t.regex(status ?? '', new RegExp(`^Cap${set}:\\t0+$`, 'm'))
-    break
-  }
-})
+privilegeTest(
+  `tcpdump runs as nobody and has no capability${canBecomeNobody ? '' : ' (needs root)'}`,
+  async t => {
+    const path = await save(
+      t,
+      Array.from({ length: 20_000 }, (_, index) => at(index, datagram(index))),
+    )
+    for await (const _ of textLines(header, recordsInOrder([path]))) {
+      const children = readdirSync('/proc/self/task').flatMap(id =>
+        readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '),
+      )
+      const status = children.filter(Boolean).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8')).find(text => text.startsWith('Name:\ttcpdump')) // biome-ignore format: one line
+      t.regex(status ?? '', /^Uid:\t65534\t65534\t65534\t65534$/m)
+      for (const set of ['Prm', 'Eff', 'Amb'])
+        t.regex(status ?? '', new RegExp(`^Cap${set}:\\t0+$`, 'm'))
+      break
+    }
+  },
+)

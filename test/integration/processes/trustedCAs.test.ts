@@ -1,4 +1,5 @@
-// What the controller says of the authorities it is given for stores, in a process of its own: Node reads the file at its start.
+// What the controller says of the authorities it is given for stores, in a process of its own: Node
+// reads the file at its start.
 import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -14,7 +15,9 @@ logTrustedCAs({ info: say('info'), warn: say('warn') })`
 
 async function saidWith(file: string | undefined): Promise<string> {
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file }
-  return (await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root, env })).stdout.trim()
+  return (
+    await run(process.execPath, ['--input-type=module', '--eval', program], { cwd: root, env })
+  ).stdout.trim()
 }
 
 test('logTrustedCAs() counts the certificates it was given', async t => {

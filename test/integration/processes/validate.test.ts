@@ -4,11 +4,19 @@ import test from 'ava'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-function run(args: readonly string[], input = ''): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(`${root}/bin/selcap`, ['validate', ...args], { input, encoding: 'utf8', cwd: root })
+function run(
+  args: readonly string[],
+  input = '',
+): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(`${root}/bin/selcap`, ['validate', ...args], {
+    input,
+    encoding: 'utf8',
+    cwd: root,
+  })
 }
 
-const head = 'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
+const head =
+  'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
 
 test('selcap validate prints what each good capture compiles to', t => {
   const { status, stdout } = run(['examples/filters.yaml', 'examples/workload-endpoints.yaml'])
@@ -54,7 +62,9 @@ test('selcap validate reports all errors of all files and exits 1', t => {
 test('selcap validate -o json is for programs', t => {
   const { stdout } = run(['-o', 'json', 'examples/selector.yaml'])
   t.deepEqual(JSON.parse(stdout), {
-    good: [{ kind: 'PacketCapture', key: 'shop/web', selector: 'app == "web"', filter: '', notes: [] }],
+    good: [
+      { kind: 'PacketCapture', key: 'shop/web', selector: 'app == "web"', filter: '', notes: [] },
+    ],
     problems: [],
   })
 })

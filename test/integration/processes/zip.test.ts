@@ -1,4 +1,5 @@
-// The zip by itself: what it holds when agents break off, send too much or nothing, or the reader goes. Unpacked by another program.
+// The zip by itself: what it holds when agents break off, send too much or nothing, or the reader
+// goes. Unpacked by another program.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,7 +12,11 @@ import test, { type ExecutionContext } from 'ava'
 import { type ManifestFile, type ZipEntry, zipOf } from '../../../src/gateway/zip.ts'
 import { until } from '../../support/until.ts'
 
-const entry = (file: string, text: string, source: () => Readable = () => Readable.from([Buffer.from(text)])): ZipEntry => ({
+const entry = (
+  file: string,
+  text: string,
+  source: () => Readable = () => Readable.from([Buffer.from(text)]),
+): ZipEntry => ({
   node: 'node-1',
   file,
   bytes: text.length,
@@ -19,7 +24,11 @@ const entry = (file: string, text: string, source: () => Readable = () => Readab
   open: async () => source(),
 })
 
-type Unzipped = { readonly files: readonly ManifestFile[]; readonly missing: readonly string[]; read(path: string): string }
+type Unzipped = {
+  readonly files: readonly ManifestFile[]
+  readonly missing: readonly string[]
+  read(path: string): string
+}
 
 async function unzipped(t: ExecutionContext, entries: readonly ZipEntry[]): Promise<Unzipped> {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-zip-'))
@@ -35,13 +44,23 @@ test('zipOf() holds each file, and says what it is', async t => {
   const { files, missing, read } = await unzipped(t, [entry('a.pcap', 'aaa'), entry('b.pcap', '')])
   t.deepEqual([read('node-1/a.pcap'), read('node-1/b.pcap')], ['aaa', ''])
   const sha256 = createHash('sha256').update('aaa').digest('hex')
-  t.deepEqual(files[0], { node: 'node-1', file: 'a.pcap', bytes: 3, sha256, active: false, complete: true })
+  t.deepEqual(files[0], {
+    node: 'node-1',
+    file: 'a.pcap',
+    bytes: 3,
+    sha256,
+    active: false,
+    complete: true,
+  })
   t.deepEqual(missing, [])
 })
 
 test('zipOf() goes on when there is nothing, or nothing can be had', async t => {
   t.deepEqual((await unzipped(t, [])).files, [])
-  const gone: ZipEntry = { ...entry('a.pcap', 'aaa'), open: async () => Promise.reject(new Error('refused')) }
+  const gone: ZipEntry = {
+    ...entry('a.pcap', 'aaa'),
+    open: async () => Promise.reject(new Error('refused')),
+  }
   const { files, missing, read } = await unzipped(t, [gone, entry('b.pcap', 'bbb')])
   t.like(files[0], { bytes: 0, complete: false, error: 'refused' })
   t.is(read('node-1/b.pcap'), 'bbb')
@@ -51,12 +70,23 @@ test('zipOf() goes on when there is nothing, or nothing can be had', async t => 
 for (const [what, source, held] of [
   ['breaks off', () => Readable.from(broken()), 'aa'],
   ['ends too soon', () => Readable.from([Buffer.from('aa')]), 'aa'],
-  ['sends more than it listed', () => Readable.from([Buffer.from('aa'), Buffer.from('aXX'), Buffer.from('XX')]), 'aaa'],
+  [
+    'sends more than it listed',
+    () => Readable.from([Buffer.from('aa'), Buffer.from('aXX'), Buffer.from('XX')]),
+    'aaa',
+  ],
 ] as const) {
   test(`zipOf() keeps what came of a file whose agent ${what}, and says so`, async t => {
-    const { files, missing, read } = await unzipped(t, [entry('a.pcap', 'aaa', source), entry('b.pcap', 'bbb')])
+    const { files, missing, read } = await unzipped(t, [
+      entry('a.pcap', 'aaa', source),
+      entry('b.pcap', 'bbb'),
+    ])
     t.is(read('node-1/a.pcap'), held)
-    t.like(files[0], { bytes: held.length, complete: false, sha256: createHash('sha256').update(held).digest('hex') })
+    t.like(files[0], {
+      bytes: held.length,
+      complete: false,
+      sha256: createHash('sha256').update(held).digest('hex'),
+    })
     t.deepEqual([read('node-1/b.pcap'), files[1]?.complete, missing], ['bbb', true, ['node-1']])
   })
 }
@@ -79,7 +109,11 @@ test('zipOf() takes no more from an agent than the reader takes, and lets go of 
       done(error)
     },
   })
-  const endless = { ...entry('a.pcap', ''), bytes: Number.MAX_SAFE_INTEGER, open: async () => source }
+  const endless = {
+    ...entry('a.pcap', ''),
+    bytes: Number.MAX_SAFE_INTEGER,
+    open: async () => source,
+  }
   let opened = 0
   const next = { ...entry('b.pcap', ''), open: async () => Readable.from([opened++]) }
   const { stream, missing } = zipOf([endless, next], {}, [])
@@ -99,7 +133,11 @@ test('zipOf() holds nothing of what went through', async t => {
   async function* many() {
     for (let sent = 0; sent < 20_000; sent++) yield chunk
   }
-  const big = { ...entry('a.pcap', ''), bytes: 20_000 * chunk.length, open: async () => Readable.from(many()) }
+  const big = {
+    ...entry('a.pcap', ''),
+    bytes: 20_000 * chunk.length,
+    open: async () => Readable.from(many()),
+  }
   const { stream } = zipOf([big], {}, [])
   let [bytes, heapMax] = [0, 0]
   const heapBefore = process.memoryUsage().heapUsed

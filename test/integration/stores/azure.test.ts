@@ -1,4 +1,5 @@
-// Azure Blob Storage against a real server (Azurite), and what may go wrong on the way: blobs come out whole, or the reason is told.
+// Azure Blob Storage against a real server (Azurite), and what may go wrong on the way: blobs come
+// out whole, or the reason is told.
 import test from 'ava'
 import { openStore } from '../../../src/store/openStore.ts'
 import type { RetryEffort, SecretValues } from '../../../src/store/store.ts'
@@ -12,7 +13,9 @@ const forever = new AbortController().signal
 const mebibyte = 1024 * 1024
 
 async function openBlobs(scope: Scope, secret: SecretValues, effort: Partial<RetryEffort> = {}) {
-  const opened = await openStore({ kind: 'blob', secretName: 'store-url' }, secret, testPolicy, { effort: { ...testEffort, ...effort } })
+  const opened = await openStore({ kind: 'blob', secretName: 'store-url' }, secret, testPolicy, {
+    effort: { ...testEffort, ...effort },
+  })
   if (!opened.ok) throw new Error(opened.reason)
   scope.teardown(() => opened.store.close())
   return opened.store
@@ -47,7 +50,11 @@ for (const may of ['cw', 'rcw']) {
     const server = await startBlobs(t)
     const store = await openBlobs(t, server.signed({ may }))
     const { bytes, sha256 } = madeSource(12 * mebibyte)
-    t.like(await store.put('web_1.pcap', unknownSource(madeSource(bytes)), forever), { ok: true, bytes, sha256 })
+    t.like(await store.put('web_1.pcap', unknownSource(madeSource(bytes)), forever), {
+      ok: true,
+      bytes,
+      sha256,
+    })
     t.deepEqual(await stored(server, 'web_1.pcap'), { bytes, sha256 })
   })
 }
@@ -85,7 +92,9 @@ test('put() goes on when the server is killed and started again', async t => {
   const wire = await startWire(t, () => server.port)
   const store = await openBlobs(t, server.signed({ at: wire.url }), { triesMax: 40 })
   const { bytes, sha256 } = madeSource(40 * mebibyte)
-  const put = await putThroughKill(server, wire, () => store.put('web_1.pcap', madeSource(bytes), forever))
+  const put = await putThroughKill(server, wire, () =>
+    store.put('web_1.pcap', madeSource(bytes), forever),
+  )
   t.like(put, { ok: true, sha256 }, JSON.stringify(put)) // what it knew of the blocks was gone
   t.deepEqual(await stored(server, 'web_1.pcap'), { bytes, sha256 })
 })
@@ -115,9 +124,21 @@ const wrong: readonly (readonly [string, (server: BlobServer) => SecretValues, R
     server => server.signed({ in: 'elsewhere' }),
     /404, ContainerNotFound: expected the URL of a container that is there/,
   ],
-  ['the signature is over', server => server.signed({ isOver: true }), /403, AuthorizationFailure: expected a URL/],
-  ['the signature is wrong', server => bad(server.signed()), /403, AuthorizationFailure: expected a URL/],
-  ['the signature allows to read', server => server.signed({ may: 'r' }), /403, Authorization\w+: expected a URL/],
+  [
+    'the signature is over',
+    server => server.signed({ isOver: true }),
+    /403, AuthorizationFailure: expected a URL/,
+  ],
+  [
+    'the signature is wrong',
+    server => bad(server.signed()),
+    /403, AuthorizationFailure: expected a URL/,
+  ],
+  [
+    'the signature allows to read',
+    server => server.signed({ may: 'r' }),
+    /403, Authorization\w+: expected a URL/,
+  ],
 ]
 for (const [what, secretOf, reason] of wrong) {
   test(`put() refuses for good when ${what}`, async t => {

@@ -1,5 +1,6 @@
-// Where uploads may go: https, hosts of the list, no address that leads back into the node, whatever spelling or name it hides
-// behind, and not where a server sends them on to. Real sockets count who came.
+// Where uploads may go: https, hosts of the list, no address that leads back into the node,
+// whatever spelling or name it hides behind, and not where a server sends them on to. Real sockets
+// count who came.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
@@ -16,9 +17,19 @@ import { madeSource, testEffort, testPolicy } from '../../support/stores/source.
 
 const forever = new AbortController().signal
 
-type Case = readonly [what: string, target: StoreTarget, secret: SecretValues, policy: Partial<EndpointPolicy>, reason: RegExp]
+type Case = readonly [
+  what: string,
+  target: StoreTarget,
+  secret: SecretValues,
+  policy: Partial<EndpointPolicy>,
+  reason: RegExp,
+]
 const url = (text: string): SecretValues => ({ 'blob-upload-url': text })
-const login = { 'sftp-username': 'u', 'sftp-password': 'canary-password', 'sftp-host-fingerprint': `SHA256:${'A'.repeat(43)}` }
+const login = {
+  'sftp-username': 'u',
+  'sftp-password': 'canary-password',
+  'sftp-host-fingerprint': `SHA256:${'A'.repeat(43)}`,
+}
 const blob: StoreTarget = { kind: 'blob', secretName: 'store-url' }
 const onlyOwn = { hostsAllowed: ['store.example.org', '*.example.net'] }
 const atOpening: readonly Case[] = [
@@ -63,7 +74,9 @@ async function listen(
   return Object.assign(server, { port: (server.address() as AddressInfo).port })
 }
 
-const targets: Readonly<Record<string, (host: string, port: number) => readonly [StoreTarget, SecretValues]>> = {
+const targets: Readonly<
+  Record<string, (host: string, port: number) => readonly [StoreTarget, SecretValues]>
+> = {
   s3: (host, port) => [s3Target(`http://${host}:${port}`), s3Secret],
   blob: (host, port) => [blob, url(`http://${host}:${port}/c?sig=canary-signature`)],
   sftp: (host, port) => [sftpTarget(port, { host: host.replace(/[[\]]/g, '') }), login],
@@ -76,7 +89,10 @@ for (const [kind, at] of Object.entries(targets)) {
       const opened = await openStore(...at(host, server.port), asked, { effort: testEffort })
       const put = opened.ok ? await opened.store.put('web_1.pcap', madeSource(10), forever) : opened
       t.like(put, { ok: false, isFinal: true })
-      t.regex(put.ok ? '' : put.reason, /loopback address, expected one that the administrator allows$/)
+      t.regex(
+        put.ok ? '' : put.reason,
+        /loopback address, expected one that the administrator allows$/,
+      )
       t.is(server.asked, 0)
       if (opened.ok) opened.store.close()
     })
@@ -86,11 +102,18 @@ for (const [kind, at] of Object.entries(targets)) {
     const server = await listen(t, (_, response) => response.end())
     let lookups = 0
     // The first answer lies nowhere (a network for documents), then it is this machine.
-    const resolve: Resolve = (_, __, done) => done(null, [{ address: lookups++ === 0 ? '192.0.2.1' : '127.0.0.1', family: 4 }])
-    const opened = await openStore(...at('store.example.org', server.port), asked, { effort: { ...testEffort, requestMs: 1_000 }, resolve })
+    const resolve: Resolve = (_, __, done) =>
+      done(null, [{ address: lookups++ === 0 ? '192.0.2.1' : '127.0.0.1', family: 4 }])
+    const opened = await openStore(...at('store.example.org', server.port), asked, {
+      effort: { ...testEffort, requestMs: 1_000 },
+      resolve,
+    })
     if (!opened.ok) return t.fail(opened.reason)
     const put = await opened.store.put('web_1.pcap', madeSource(10), forever)
-    t.regex(put.ok ? '' : put.reason, /"store\.example\.org" is at 127\.0\.0\.1, a loopback address/)
+    t.regex(
+      put.ok ? '' : put.reason,
+      /"store\.example\.org" is at 127\.0\.0\.1, a loopback address/,
+    )
     t.true(lookups >= 2)
     t.is(server.asked, 0)
     opened.store.close()
@@ -103,7 +126,9 @@ for (const kind of ['s3', 'blob'] as const) {
       const elsewhere = await listen(t, (_, response) => response.end())
       const server = await listen(t, (request, response) => {
         request.resume()
-        response.writeHead(status, { location: `http://127.0.0.1:${elsewhere.port}${request.url}` }).end()
+        response
+          .writeHead(status, { location: `http://127.0.0.1:${elsewhere.port}${request.url}` })
+          .end()
       })
       const [target, secret] = targets[kind]?.('127.0.0.1', server.port) ?? t.fail()
       const opened = await openStore(target, secret, testPolicy, { effort: testEffort })
@@ -118,10 +143,14 @@ for (const kind of ['s3', 'blob'] as const) {
 
 test.serial('put() goes past a proxy that the environment names', async t => {
   const proxy = await listen(t, (_, response) => response.end())
-  const server = await listen(t, (request, response) => request.resume().on('end', () => response.writeHead(403).end()))
-  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy']) process.env[name] = `http://127.0.0.1:${proxy.port}`
+  const server = await listen(t, (request, response) =>
+    request.resume().on('end', () => response.writeHead(403).end()),
+  )
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy'])
+    process.env[name] = `http://127.0.0.1:${proxy.port}`
   t.teardown(() => {
-    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy']) delete process.env[name]
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy'])
+      delete process.env[name]
   })
   for (const kind of ['s3', 'blob'] as const) {
     const [target, secret] = targets[kind]?.('127.0.0.1', server.port) ?? t.fail()
@@ -147,7 +176,9 @@ for (const [what, status, isFinal] of [
         request.resume().on('end', () => response.writeHead(status).end())
       })
       const [target, secret] = targets[kind]?.('127.0.0.1', server.port) ?? t.fail()
-      const opened = await openStore(target, secret, testPolicy, { effort: { ...testEffort, triesMax: 3, longestWaitMs: 100 } })
+      const opened = await openStore(target, secret, testPolicy, {
+        effort: { ...testEffort, triesMax: 3, longestWaitMs: 100 },
+      })
       if (!opened.ok) return t.fail(opened.reason)
       const put = await opened.store.put('web_1.pcap', madeSource(10), forever)
       t.like(put, { ok: false, isFinal })
@@ -162,7 +193,9 @@ test('put() gives up on a server that never answers, and on a caller who stops',
   const server = await startS3(t)
   const wire = await startWire(t, () => server.port)
   wire.isSilent = true
-  const opened = await openStore(s3Target(wire.url), s3Secret, testPolicy, { effort: { ...testEffort, triesMax: 2, requestMs: 500 } })
+  const opened = await openStore(s3Target(wire.url), s3Secret, testPolicy, {
+    effort: { ...testEffort, triesMax: 2, requestMs: 500 },
+  })
   if (!opened.ok) return t.fail(opened.reason)
   const late = await opened.store.put('web_1.pcap', madeSource(10), forever)
   t.regex(late.ok ? '' : late.reason, /no answer within 0\.5 s$/)

@@ -1,4 +1,5 @@
-// S3 against a real server, and what may go wrong on the way: objects come out whole, or the reason is told.
+// S3 against a real server, and what may go wrong on the way: objects come out whole, or the reason
+// is told.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,13 @@ import { mountDisk } from '../../support/net/smallDisk.ts'
 import { startWire } from '../../support/stores/faultyProxy.ts'
 import { putThroughKill } from '../../support/stores/killDuringUpload.ts'
 import { bucket, s3Secret, s3Target, startS3 } from '../../support/stores/s3Server.ts'
-import { madeSource, sha256Of, testEffort, testPolicy, unknownSource } from '../../support/stores/source.ts'
+import {
+  madeSource,
+  sha256Of,
+  testEffort,
+  testPolicy,
+  unknownSource,
+} from '../../support/stores/source.ts'
 
 const forever = new AbortController().signal
 const mebibyte = 1024 * 1024
@@ -20,9 +27,14 @@ const mebibyte = 1024 * 1024
 async function openS3(
   scope: Scope,
   target: S3Target,
-  { secret = s3Secret, effort = {} }: { readonly secret?: SecretValues; readonly effort?: Partial<RetryEffort> } = {},
+  {
+    secret = s3Secret,
+    effort = {},
+  }: { readonly secret?: SecretValues; readonly effort?: Partial<RetryEffort> } = {},
 ) {
-  const opened = await openStore(target, secret, testPolicy, { effort: { ...testEffort, ...effort } })
+  const opened = await openStore(target, secret, testPolicy, {
+    effort: { ...testEffort, ...effort },
+  })
   if (!opened.ok) throw new Error(opened.reason)
   scope.teardown(() => opened.store.close())
   return opened.store
@@ -34,7 +46,12 @@ for (const bytes of [0, 1, 5 * mebibyte - 1, 5 * mebibyte, 13 * mebibyte + 17]) 
     const store = await openS3(t, s3Target(server.url, { path: '/a/b/' }))
     const source = madeSource(bytes)
     const { sha256 } = source
-    t.deepEqual(await store.put('web_1.pcap', source, forever), { ok: true, url: `${server.url}/${bucket}/a/b/web_1.pcap`, bytes, sha256 })
+    t.deepEqual(await store.put('web_1.pcap', source, forever), {
+      ok: true,
+      url: `${server.url}/${bucket}/a/b/web_1.pcap`,
+      bytes,
+      sha256,
+    })
     t.is(await sha256Of(join(server.objects, 'a/b/web_1.pcap')), sha256)
     t.deepEqual(await store.head('web_1.pcap', forever), { ok: true, found: { bytes, sha256 } })
     t.deepEqual(await store.head('web_2.pcap', forever), { ok: true })
@@ -45,7 +62,11 @@ test('put() stores a file of which neither length nor checksum is known', async 
   const server = await startS3(t)
   const store = await openS3(t, s3Target(server.url))
   const source = madeSource(37 * mebibyte)
-  t.like(await store.put('web_1.pcap', unknownSource(source), forever), { ok: true, bytes: source.bytes, sha256: source.sha256 })
+  t.like(await store.put('web_1.pcap', unknownSource(source), forever), {
+    ok: true,
+    bytes: source.bytes,
+    sha256: source.sha256,
+  })
   t.is(await sha256Of(join(server.objects, 'web_1.pcap')), source.sha256)
 })
 
@@ -179,30 +200,38 @@ test('discard() leaves nothing of an upload that never ended', async t => {
   const store = await openS3(t, s3Target(wire.url))
   const stop = new AbortController()
   wire.onBytes = sent => void (sent > 12 * mebibyte && stop.abort())
-  t.like(await store.put('web_1.pcap', madeSource(40 * mebibyte), stop.signal), { ok: false, isFinal: false })
+  t.like(await store.put('web_1.pcap', madeSource(40 * mebibyte), stop.signal), {
+    ok: false,
+    isFinal: false,
+  })
   t.true(sizeOf(server.directory) > 4 * mebibyte)
   t.deepEqual(await store.discard('web_1.pcap', forever), { ok: true })
   t.true(sizeOf(server.directory) < mebibyte, readFileSync(join(server.directory, 'log'), 'utf8'))
 })
 
 function sizeOf(directory: string): number {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile())
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(entry =>
+    entry.isFile(),
+  )
   return files.reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0)
 }
 
-networkTest('put() says what a server with a full disk says, and goes on when there is room', async t => {
-  const directory = mkdtempSync(join(tmpdir(), 'selcap-store-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  await mountDisk(t, directory, 24 * 1024)
-  const server = await startS3(t, { directory })
-  const store = await openS3(t, s3Target(server.url), { effort: { triesMax: 2 } })
-  const other = join(directory, 'other')
-  writeFileSync(other, Buffer.alloc(12 * mebibyte))
-  const source = madeSource(10 * mebibyte)
-  const put = await store.put('web_1.pcap', source, forever)
-  t.like(put, { ok: false })
-  t.regex(put.ok ? '' : put.reason, /the store answered \d+, \w+/)
-  t.log(put)
-  writeFileSync(other, '')
-  t.like(await store.put('web_1.pcap', source, forever), { ok: true, sha256: source.sha256 })
-})
+networkTest(
+  'put() says what a server with a full disk says, and goes on when there is room',
+  async t => {
+    const directory = mkdtempSync(join(tmpdir(), 'selcap-store-'))
+    t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+    await mountDisk(t, directory, 24 * 1024)
+    const server = await startS3(t, { directory })
+    const store = await openS3(t, s3Target(server.url), { effort: { triesMax: 2 } })
+    const other = join(directory, 'other')
+    writeFileSync(other, Buffer.alloc(12 * mebibyte))
+    const source = madeSource(10 * mebibyte)
+    const put = await store.put('web_1.pcap', source, forever)
+    t.like(put, { ok: false })
+    t.regex(put.ok ? '' : put.reason, /the store answered \d+, \w+/)
+    t.log(put)
+    writeFileSync(other, '')
+    t.like(await store.put('web_1.pcap', source, forever), { ok: true, sha256: source.sha256 })
+  },
+)

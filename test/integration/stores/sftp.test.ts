@@ -1,4 +1,5 @@
-// SFTP against OpenSSH, and what may go wrong on the way: files come out whole, or the reason is told.
+// SFTP against OpenSSH, and what may go wrong on the way: files come out whole, or the reason is
+// told.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,14 +11,32 @@ import { networkTest } from '../../support/net/privilege.ts'
 import { mountDisk } from '../../support/net/smallDisk.ts'
 import { startWire } from '../../support/stores/faultyProxy.ts'
 import { putThroughKill } from '../../support/stores/killDuringUpload.ts'
-import { password, type SftpServer, sftpTarget, startSftp } from '../../support/stores/sftpServer.ts'
-import { madeSource, sha256Of, testEffort, testPolicy, unknownSource } from '../../support/stores/source.ts'
+import {
+  password,
+  type SftpServer,
+  sftpTarget,
+  startSftp,
+} from '../../support/stores/sftpServer.ts'
+import {
+  madeSource,
+  sha256Of,
+  testEffort,
+  testPolicy,
+  unknownSource,
+} from '../../support/stores/source.ts'
 
 const forever = new AbortController().signal
 const mebibyte = 1024 * 1024
 
-async function openSftp(scope: Scope, target: SftpTarget, secret: SecretValues, effort: Partial<RetryEffort> = {}) {
-  const opened = await openStore(target, secret, testPolicy, { effort: { ...testEffort, ...effort } })
+async function openSftp(
+  scope: Scope,
+  target: SftpTarget,
+  secret: SecretValues,
+  effort: Partial<RetryEffort> = {},
+) {
+  const opened = await openStore(target, secret, testPolicy, {
+    effort: { ...testEffort, ...effort },
+  })
   if (!opened.ok) throw new Error(opened.reason)
   scope.teardown(() => opened.store.close())
   return opened.store
@@ -25,7 +44,10 @@ async function openSftp(scope: Scope, target: SftpTarget, secret: SecretValues, 
 
 /** For a wire before the server. */
 function knownAt(server: SftpServer, port: number): SecretValues {
-  return { ...server.secret, 'sftp-known-hosts': server.secret['sftp-known-hosts'].replace(/:\d+/, `:${port}`) }
+  return {
+    ...server.secret,
+    'sftp-known-hosts': server.secret['sftp-known-hosts'].replace(/:\d+/, `:${port}`),
+  }
 }
 
 for (const bytes of [0, 1, 40_000, 13 * mebibyte + 17]) {
@@ -51,13 +73,21 @@ networkTest(
   async t => {
     const server = await startSftp(t)
     const { 'sftp-username': name } = server.secret
-    const secret = { 'sftp-username': name, 'sftp-private-key': server.privateKey, 'sftp-host-fingerprint': server.fingerprint() }
+    const secret = {
+      'sftp-username': name,
+      'sftp-private-key': server.privateKey,
+      'sftp-host-fingerprint': server.fingerprint(),
+    }
     const store = await openSftp(t, sftpTarget(server.port, { path: `${server.files}/c` }), secret)
     const path = join(server.files, 'c/web_1.pcap')
     mkdirSync(join(server.files, 'c'))
     writeFileSync(path, 'something else')
     const { bytes, sha256 } = madeSource(5 * mebibyte)
-    t.like(await store.put('web_1.pcap', unknownSource(madeSource(bytes)), forever), { ok: true, bytes, sha256 })
+    t.like(await store.put('web_1.pcap', unknownSource(madeSource(bytes)), forever), {
+      ok: true,
+      bytes,
+      sha256,
+    })
     t.is(await sha256Of(path), sha256)
   },
 )
@@ -75,7 +105,9 @@ networkTest('put() sends nothing when the file is there already', async t => {
 networkTest('put() goes on where it was when connections are cut', async t => {
   const server = await startSftp(t)
   const wire = await startWire(t, () => server.port)
-  const store = await openSftp(t, sftpTarget(wire.port), knownAt(server, wire.port), { triesMax: 2 })
+  const store = await openSftp(t, sftpTarget(wire.port), knownAt(server, wire.port), {
+    triesMax: 2,
+  })
   const source = madeSource(40 * mebibyte)
   const cutsAt = [6, 12, 18, 24, 30].map(each => each * mebibyte)
   wire.onBytes = sent => {
@@ -92,7 +124,9 @@ networkTest('put() goes on where it was when connections are cut', async t => {
 networkTest('put() goes on when the server is killed and started again', async t => {
   const server = await startSftp(t)
   const wire = await startWire(t, () => server.port)
-  const store = await openSftp(t, sftpTarget(wire.port), knownAt(server, wire.port), { triesMax: 30 })
+  const store = await openSftp(t, sftpTarget(wire.port), knownAt(server, wire.port), {
+    triesMax: 30,
+  })
   const source = madeSource(40 * mebibyte)
   const put = await putThroughKill(server, wire, () => store.put('web_1.pcap', source, forever))
   t.like(put, { ok: true, sha256: source.sha256 })
@@ -122,7 +156,10 @@ networkTest('put() sends no password to a server whose key has changed', async t
   const put = await store.put('web_1.pcap', madeSource(10), forever)
   t.like(put, { ok: false, isFinal: true })
   t.true(
-    !put.ok && put.reason.includes(`"127.0.0.1" shows the ssh-ed25519 key ${server.fingerprint()}, expected SHA256:`),
+    !put.ok &&
+      put.reason.includes(
+        `"127.0.0.1" shows the ssh-ed25519 key ${server.fingerprint()}, expected SHA256:`,
+      ),
     JSON.stringify(put),
   )
   t.notRegex(readFileSync(join(server.directory, 'log'), 'utf8'), /Failed password|Accepted/)
@@ -130,7 +167,10 @@ networkTest('put() sends no password to a server whose key has changed', async t
 
 networkTest('put() refuses for good when the password is wrong', async t => {
   const server = await startSftp(t)
-  const store = await openSftp(t, sftpTarget(server.port), { ...server.secret, 'sftp-password': `${password}-not` })
+  const store = await openSftp(t, sftpTarget(server.port), {
+    ...server.secret,
+    'sftp-password': `${password}-not`,
+  })
   const put = await store.put('web_1.pcap', madeSource(10), forever)
   t.like(put, { ok: false, isFinal: true })
   t.regex(
@@ -161,6 +201,7 @@ networkTest('discard() removes what an upload that never ended has left', async 
   const server = await startSftp(t)
   const store = await openSftp(t, sftpTarget(server.port), server.secret)
   writeFileSync(join(server.files, 'web_1.pcap.part'), 'half')
-  for (let count = 0; count < 2; count++) t.deepEqual(await store.discard('web_1.pcap', forever), { ok: true })
+  for (let count = 0; count < 2; count++)
+    t.deepEqual(await store.discard('web_1.pcap', forever), { ok: true })
   t.is(statSync(join(server.files, 'web_1.pcap.part'), { throwIfNoEntry: false }), undefined)
 })

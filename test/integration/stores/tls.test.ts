@@ -1,5 +1,6 @@
-// Uploads over TLS, as users have them: real servers with certificates of an authority that is made here. Who is trusted is the
-// process's affair (NODE_EXTRA_CA_CERTS), and what is wrong with a certificate is told so that somebody can mend it.
+// Uploads over TLS, as users have them: real servers with certificates of an authority that is made
+// here. Who is trusted is the process's affair (NODE_EXTRA_CA_CERTS), and what is wrong with a
+// certificate is told so that somebody can mend it.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer as createTlsServer } from 'node:https'
@@ -21,7 +22,11 @@ const mebibyte = 1024 * 1024
 const bytes = 30 * mebibyte
 const policy: EndpointPolicy = { ...strictPolicy, addressesAllowed: ['127.0.0.0/8'] } // https alone
 
-type Place = { readonly target: StoreTarget; readonly secret: SecretValues; readonly whole: (name: string) => Promise<Buffer> }
+type Place = {
+  readonly target: StoreTarget
+  readonly secret: SecretValues
+  readonly whole: (name: string) => Promise<Buffer>
+}
 
 /** Without a certificate: the server speaks http where https is asked for. */
 const places: Readonly<Record<string, (scope: Scope, tls?: CertificateFiles) => Promise<Place>>> = {
@@ -38,7 +43,11 @@ const places: Readonly<Record<string, (scope: Scope, tls?: CertificateFiles) => 
 }
 const blobTarget: StoreTarget = { kind: 'blob', secretName: 'store-url' }
 
-type Job = { readonly target: StoreTarget; readonly secret: SecretValues; readonly policy?: EndpointPolicy }
+type Job = {
+  readonly target: StoreTarget
+  readonly secret: SecretValues
+  readonly policy?: EndpointPolicy
+}
 
 async function upload(
   scope: Scope,
@@ -46,7 +55,11 @@ async function upload(
   env: NodeJS.ProcessEnv,
 ): Promise<{ readonly put: StoredFile | StoreFailure; readonly shown: string }> {
   const { target, secret } = job
-  const { said, complained } = startUpload(scope, { target, secret, bytes, policy: job.policy ?? policy }, env)
+  const { said, complained } = startUpload(
+    scope,
+    { target, secret, bytes, policy: job.policy ?? policy },
+    env,
+  )
   const shown = `${await said}${await complained}`
   return { put: JSON.parse(await said).put, shown }
 }
@@ -69,24 +82,32 @@ for (const [name, start] of Object.entries(places)) {
 }
 
 for (const [name, start] of Object.entries(places)) {
-  test.serial(`put() to ${name} over TLS goes on when connections are cut, and when bytes change on the way`, async t => {
-    const authority = await makeAuthority(t)
-    const { whole, ...place } = await start(t, await authority.issue())
-    const wire = await startWire(t, () => portIn(place))
-    let [bent, cuts] = [0, 0]
-    wire.bend = chunk => (wire.sentBytes > 3 * mebibyte && chunk.length > 1_000 && bent++ === 0 ? changed(chunk) : chunk)
-    wire.onBytes = sent => void (sent > 20 * mebibyte && cuts++ === 0 && wire.cut())
-    const job = JSON.parse(JSON.stringify(place).replaceAll(`:${portIn(place)}`, `:${wire.port}`)) as Job
-    const { put } = await upload(t, job, { NODE_EXTRA_CA_CERTS: authority.file })
-    t.like(put, { ok: true, bytes, sha256: madeSource(bytes).sha256 }, JSON.stringify(put))
-    t.true(bent > 1 && cuts > 0)
-    t.is(
-      createHash('sha256')
-        .update(await whole('web_1.pcap'))
-        .digest('hex'),
-      madeSource(bytes).sha256,
-    )
-  })
+  test.serial(
+    `put() to ${name} over TLS goes on when connections are cut, and when bytes change on the way`,
+    async t => {
+      const authority = await makeAuthority(t)
+      const { whole, ...place } = await start(t, await authority.issue())
+      const wire = await startWire(t, () => portIn(place))
+      let [bent, cuts] = [0, 0]
+      wire.bend = chunk =>
+        wire.sentBytes > 3 * mebibyte && chunk.length > 1_000 && bent++ === 0
+          ? changed(chunk)
+          : chunk
+      wire.onBytes = sent => void (sent > 20 * mebibyte && cuts++ === 0 && wire.cut())
+      const job = JSON.parse(
+        JSON.stringify(place).replaceAll(`:${portIn(place)}`, `:${wire.port}`),
+      ) as Job
+      const { put } = await upload(t, job, { NODE_EXTRA_CA_CERTS: authority.file })
+      t.like(put, { ok: true, bytes, sha256: madeSource(bytes).sha256 }, JSON.stringify(put))
+      t.true(bent > 1 && cuts > 0)
+      t.is(
+        createHash('sha256')
+          .update(await whole('web_1.pcap'))
+          .digest('hex'),
+        madeSource(bytes).sha256,
+      )
+    },
+  )
 }
 
 function portIn({ target, secret }: Job): number {
@@ -99,7 +120,12 @@ function changed(chunk: Buffer): Buffer {
   return other
 }
 
-type Wrong = { readonly issue?: Wish; readonly isStranger?: boolean; readonly isPlain?: boolean; readonly env?: NodeJS.ProcessEnv }
+type Wrong = {
+  readonly issue?: Wish
+  readonly isStranger?: boolean
+  readonly isPlain?: boolean
+  readonly env?: NodeJS.ProcessEnv
+}
 const wrong: Readonly<Record<string, Wrong & { readonly reason: RegExp }>> = {
   'is of an authority that nobody trusts': {
     isStranger: true,
@@ -113,26 +139,42 @@ const wrong: Readonly<Record<string, Wrong & { readonly reason: RegExp }>> = {
   },
   'is for another host': {
     issue: { names: ['store.example.org', '127.0.0.2'] },
-    reason: /certificate is for other names \(ERR_TLS_CERT_ALTNAME_INVALID\): expected one for the host that files go to/,
+    reason:
+      /certificate is for other names \(ERR_TLS_CERT_ALTNAME_INVALID\): expected one for the host that files go to/,
   },
-  'has expired': { issue: { fromDay: -30, toDay: -1 }, reason: /has expired \(CERT_HAS_EXPIRED\): expected the store to have a new one$/ },
-  'is of tomorrow': { issue: { fromDay: 1, toDay: 3 }, reason: /is not valid yet \(CERT_NOT_YET_VALID\): expected the clocks / },
+  'has expired': {
+    issue: { fromDay: -30, toDay: -1 },
+    reason: /has expired \(CERT_HAS_EXPIRED\): expected the store to have a new one$/,
+  },
+  'is of tomorrow': {
+    issue: { fromDay: 1, toDay: 3 },
+    reason: /is not valid yet \(CERT_NOT_YET_VALID\): expected the clocks /,
+  },
   'is missing, since it speaks http': {
     isPlain: true,
     reason: /TLS failed \(EPROTO\): expected a store that speaks https /,
   },
 }
 for (const [name, start] of Object.entries(places)) {
-  for (const [what, { issue, isStranger = false, isPlain = false, env, reason }] of Object.entries(wrong)) {
-    test.serial(`put() to ${name} sends nothing and says why when its certificate ${what}`, async t => {
-      const trusted = await makeAuthority(t)
-      const signer = isStranger ? await makeAuthority(t) : trusted
-      const { target, secret } = await start(t, isPlain ? undefined : await signer.issue(issue))
-      const { put, shown } = await upload(t, { target, secret }, { NODE_EXTRA_CA_CERTS: trusted.file, ...env })
-      t.like(put, { ok: false, isFinal: !isPlain }) // within this go; the controller makes others, less and less often
-      t.regex(put.ok ? '' : put.reason, reason)
-      t.notRegex(shown, /canary|sig=|socket hang up/)
-    })
+  for (const [what, { issue, isStranger = false, isPlain = false, env, reason }] of Object.entries(
+    wrong,
+  )) {
+    test.serial(
+      `put() to ${name} sends nothing and says why when its certificate ${what}`,
+      async t => {
+        const trusted = await makeAuthority(t)
+        const signer = isStranger ? await makeAuthority(t) : trusted
+        const { target, secret } = await start(t, isPlain ? undefined : await signer.issue(issue))
+        const { put, shown } = await upload(
+          t,
+          { target, secret },
+          { NODE_EXTRA_CA_CERTS: trusted.file, ...env },
+        )
+        t.like(put, { ok: false, isFinal: !isPlain }) // within this go; the controller makes others, less and less often
+        t.regex(put.ok ? '' : put.reason, reason)
+        t.notRegex(shown, /canary|sig=|socket hang up/)
+      },
+    )
   }
 }
 
@@ -144,22 +186,34 @@ const elsewhere: readonly (readonly [string, (http: number, https: number) => st
 ]
 const targets: Readonly<Record<string, (at: string) => Job>> = {
   S3: at => ({ target: s3Target(at), secret: s3Secret }),
-  'Azure Blob Storage': at => ({ target: blobTarget, secret: { 'blob-upload-url': `${at}/captures?sig=canary-signature` } }),
+  'Azure Blob Storage': at => ({
+    target: blobTarget,
+    secret: { 'blob-upload-url': `${at}/captures?sig=canary-signature` },
+  }),
 }
 for (const [name, jobAt] of Object.entries(targets)) {
   for (const [what, location] of elsewhere) {
     test.serial(`put() to ${name} does not follow https to ${what}`, async t => {
       const authority = await makeAuthority(t)
       const asked: string[] = []
-      const [http, https] = [await counting(t, '127.0.0.2', asked), await counting(t, '127.0.0.1', asked)]
+      const [http, https] = [
+        await counting(t, '127.0.0.2', asked),
+        await counting(t, '127.0.0.1', asked),
+      ]
       const { cert, key } = await authority.issue({ names: ['127.0.0.2'] })
       const to = location(portOf(http), portOf(https))
-      const answers = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) => {
-        request.resume()
-        response.writeHead(307, { location: `${to}${request.url}` }).end()
-      })
+      const answers = createTlsServer(
+        { cert: readFileSync(cert), key: readFileSync(key) },
+        (request, response) => {
+          request.resume()
+          response.writeHead(307, { location: `${to}${request.url}` }).end()
+        },
+      )
       await listen(t, answers, '127.0.0.2')
-      const job = { ...jobAt(`https://127.0.0.2:${portOf(answers)}`), policy: { ...strictPolicy, addressesAllowed: ['127.0.0.2'] } }
+      const job = {
+        ...jobAt(`https://127.0.0.2:${portOf(answers)}`),
+        policy: { ...strictPolicy, addressesAllowed: ['127.0.0.2'] },
+      }
       const { put, shown } = await upload(t, job, { NODE_EXTRA_CA_CERTS: authority.file })
       t.like(put, { ok: false, isFinal: true })
       t.regex(put.ok ? '' : put.reason, /the store answered 307, .*redirects are not followed$/)

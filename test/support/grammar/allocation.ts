@@ -1,4 +1,5 @@
-// Run by properties.test.ts: bytes allocated by two million matches, and by a matcher that does allocate.
+// Run by properties.test.ts: bytes allocated by two million matches, and by a matcher that does
+// allocate.
 import { parseSelector } from '../../../grammar/selector.ts'
 import { interpret } from './interpret.ts'
 

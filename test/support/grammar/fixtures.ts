@@ -4,11 +4,19 @@ import { readFileSync } from 'node:fs'
 type Case = { readonly kind: string; readonly selector: string }
 
 const files = ['selector-cases.json', 'selector-extra.json']
-const cases = files.flatMap(file => JSON.parse(readFileSync(new URL(`../../fixtures/${file}`, import.meta.url), 'utf8')) as Case[])
+const cases = files.flatMap(
+  file =>
+    JSON.parse(readFileSync(new URL(`../../fixtures/${file}`, import.meta.url), 'utf8')) as Case[],
+)
 
 /** Each with its number, since titles must differ. */
-export function casesOf<T extends object>(kind: string): (T & { selector: string; number: number })[] {
+export function casesOf<T extends object>(
+  kind: string,
+): (T & { selector: string; number: number })[] {
   return cases
     .filter(each => each.kind === kind)
-    .map((each, index) => ({ ...each, number: index + 1 }) as unknown as T & { selector: string; number: number })
+    .map(
+      (each, index) =>
+        ({ ...each, number: index + 1 }) as unknown as T & { selector: string; number: number },
+    )
 }

@@ -1,4 +1,5 @@
-// What a tree means, in the plainest words: the oracle of the compiled form, and its peer in bench/selector.ts.
+// What a tree means, in the plainest words: the oracle of the compiled form, and its peer in
+// bench/selector.ts.
 import type { LabelLookup } from '../../../grammar/compile.ts'
 import type { Tree } from '../../../grammar/tree.ts'
 

@@ -1,14 +1,27 @@
-// An agent's HTTPS side with a real capture folder, beside a real API server that judges real tokens; requests to it as anybody.
+// An agent's HTTPS side with a real capture folder, beside a real API server that judges real
+// tokens; requests to it as anybody.
 //   const agent = await Agent.start(t, installed)        agent.write(name, bytes); await agent.ask({ path, token })
 import { createPrivateKey, createSign } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import pino from 'pino'
-import { type AgentLimits, agentLimits, agentServer, listen } from '../../../src/agentapi/server/server.ts'
+import {
+  type AgentLimits,
+  agentLimits,
+  agentServer,
+  listen,
+} from '../../../src/agentapi/server/server.ts'
 import { agentAudience, Reviews } from '../../../src/auth/reviews.ts'
 import { makeCertificate } from '../../../src/auth/selfSignedCertificate.ts'
 import { CaptureFolder } from '../../../src/files/captureFolder.ts'
@@ -26,7 +39,12 @@ export type Request = {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
 }
-export type Answer = { readonly code: number; readonly body: Buffer; readonly text: string; readonly headers: IncomingHttpHeaders }
+export type Answer = {
+  readonly code: number
+  readonly body: Buffer
+  readonly text: string
+  readonly headers: IncomingHttpHeaders
+}
 type AgentOptions = { readonly limits?: Partial<AgentLimits>; readonly uid?: string }
 type Scope = { teardown(cleanUp: () => unknown): void }
 
@@ -52,12 +70,21 @@ export class Agent {
   }
 
   /** It holds the capture shop/web of that uid. */
-  static async start(t: Scope, { api }: Installed, { limits = {}, uid = 'uid-1' }: AgentOptions = {}): Promise<Agent> {
+  static async start(
+    t: Scope,
+    { api }: Installed,
+    { limits = {}, uid = 'uid-1' }: AgentOptions = {},
+  ): Promise<Agent> {
     const directory = mkdtempSync(join(tmpdir(), 'selcap-agent-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
     const config = join(directory, 'kubeconfig')
     writeFileSync(config, kubeconfig(api.url, api.caFile, api.token), { mode: 0o600 })
-    const folder = CaptureFolder.create(join(directory, 'captures'), { api: 'PacketCapture', namespace: 'shop', name: 'web', uid }, node, 0)
+    const folder = CaptureFolder.create(
+      join(directory, 'captures'),
+      { api: 'PacketCapture', namespace: 'shop', name: 'web', uid },
+      node,
+      0,
+    )
     const time = { nowMs: 0 }
     const clock = { now: () => time.nowMs, sleepUntil: async () => {} }
     const said: string[] = []
@@ -78,7 +105,12 @@ export class Agent {
     })
     t.teardown(() => server.close())
     const port = await listen(server, 0, pino({ enabled: false }))
-    const agent = new Agent({ port: port ?? 0, fingerprint: certificate.fingerprint }, folder, time, said)
+    const agent = new Agent(
+      { port: port ?? 0, fingerprint: certificate.fingerprint },
+      folder,
+      time,
+      said,
+    )
     return agent
   }
 
@@ -90,7 +122,14 @@ export class Agent {
   open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: this.port, rejectUnauthorized: false, path, method, agent: false as const }
+      const options = {
+        host: '127.0.0.1',
+        port: this.port,
+        rejectUnauthorized: false,
+        path,
+        method,
+        agent: false as const,
+      }
       request({ ...options, headers: { ...authorization, ...headers } }, resolve)
         .once('error', reject)
         .end()
@@ -100,7 +139,12 @@ export class Agent {
   async ask(asked: Request): Promise<Answer> {
     const response = await this.open(asked)
     const body = await buffer(response)
-    return { code: response.statusCode ?? 0, body, text: body.toString(), headers: response.headers }
+    return {
+      code: response.statusCode ?? 0,
+      body,
+      text: body.toString(),
+      headers: response.headers,
+    }
   }
 
   /** How many of the capture's files this process has open. */
@@ -123,10 +167,29 @@ export async function gatewayToken(
   name = 'selcap-gateway',
   pod = `${name}-${forNode}`,
 ): Promise<string> {
-  const spec = { serviceAccountName: name, nodeName: 'node-0', containers: [{ name: 'main', image: 'selcap' }] }
-  await server.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod, namespace: systemNamespace }, spec })
+  const spec = {
+    serviceAccountName: name,
+    nodeName: 'node-0',
+    containers: [{ name: 'main', image: 'selcap' }],
+  }
+  await server.apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: pod, namespace: systemNamespace },
+    spec,
+  })
   const bound = ['--bound-object-kind', 'Pod', '--bound-object-name', pod]
-  return (await server.api.kubectl('create', 'token', name, '-n', systemNamespace, `--audience=${agentAudience(forNode)}`, ...bound)).trim()
+  return (
+    await server.api.kubectl(
+      'create',
+      'token',
+      name,
+      '-n',
+      systemNamespace,
+      `--audience=${agentAudience(forNode)}`,
+      ...bound,
+    )
+  ).trim()
 }
 
 /** The same token with other claims, signed by the API server's own key. */

@@ -1,5 +1,6 @@
-// A real etcd and kube-apiserver, for one test file. Ready in about three seconds; several at once do not meet: etcd
-// listens on sockets in the server's own directory, the API server on a free port of loopback.
+// A real etcd and kube-apiserver, for one test file. Ready in about three seconds; several at once
+// do not meet: etcd listens on sockets in the server's own directory, the API server on a free port
+// of loopback.
 //   const api = await startApiServer()               test.after.always(() => api.stop())
 //   await api.kubectl('apply', '-f', file)            what it printed, or an Error with what it said
 //   await api.ask(['apply', '-f', '-'], { input })    { code, out, err }, also of a refusal
@@ -18,7 +19,9 @@ export type ApiServerOptions = {
   /** Where it listens and how others reach it. Default: a free port of 127.0.0.1. */
   readonly address?: string
   readonly port?: number
-  /** A command that runs another somewhere else, in namespaces say, and takes it along when it dies. */
+  /**
+   * A command that runs another somewhere else, in namespaces say, and takes it along when it dies.
+   */
   readonly within?: readonly string[]
   /** Whether pods need a service account, which a controller manager makes. Default false. */
   readonly serviceAccounts?: boolean
@@ -26,7 +29,8 @@ export type ApiServerOptions = {
   readonly flags?: readonly string[]
 }
 
-// A socket file of that name in the working directory, which both have in common: etcd wants the form host:port.
+// A socket file of that name in the working directory, which both have in common: etcd wants the
+// form host:port.
 const etcdSocket = 'unix://etcd:1'
 const tries = 3 // another program may take the port between our look and the server's
 
@@ -41,7 +45,13 @@ export class ApiServer implements AsyncDisposable {
   #etcd: Child | undefined
   #server: Child | undefined
 
-  constructor(directory: string, url: string, credentials: Credentials, within: readonly string[], flags: readonly string[]) {
+  constructor(
+    directory: string,
+    url: string,
+    credentials: Credentials,
+    within: readonly string[],
+    flags: readonly string[],
+  ) {
     this.directory = directory
     this.url = url
     this.credentials = credentials
@@ -102,12 +112,21 @@ export class ApiServer implements AsyncDisposable {
 
   #run(name: string, flags: readonly string[]): Child {
     // env changes the directory last: entering a mount namespace forgets it.
-    const command = [...this.#access.within, 'env', `--chdir=${this.directory}`, toolPath(name), ...flags]
+    const command = [
+      ...this.#access.within,
+      'env',
+      `--chdir=${this.directory}`,
+      toolPath(name),
+      ...flags,
+    ]
     return startChild(name, command, { logFile: join(this.directory, `${name}.log`) })
   }
 
   async #isReady(): Promise<boolean> {
-    return existsSync(this.caFile) && (await this.ask(['get', '--raw=/readyz'], { timeoutMs: 2_000 })).code === 0
+    return (
+      existsSync(this.caFile) &&
+      (await this.ask(['get', '--raw=/readyz'], { timeoutMs: 2_000 })).code === 0
+    )
   }
 }
 
@@ -152,7 +171,11 @@ function etcdFlags(): string[] {
   })
 }
 
-function serverFlags({ tokenFile, keyFile, publicFile }: Credentials, address: string, port: number): string[] {
+function serverFlags(
+  { tokenFile, keyFile, publicFile }: Credentials,
+  address: string,
+  port: number,
+): string[] {
   return asFlags({
     'etcd-servers': etcdSocket,
     'cert-dir': 'certificates',

@@ -1,4 +1,5 @@
-// What tests of Retina's archives share: nodes that keep them, a capture that makes them, and waiting for what becomes of it.
+// What tests of Retina's archives share: nodes that keep them, a capture that makes them, and
+// waiting for what becomes of it.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -17,8 +18,15 @@ export async function installRetina(cluster: SimulatedCluster): Promise<void> {
   await cluster.api.kubectl('create', 'namespace', 'shop')
 }
 
-/** A node with an agent that keeps archives in a directory of its own, and one pod for archivedCapture(). */
-export async function addPlace(cluster: SimulatedCluster, number: number, podOptions: { readonly spec?: object } = {}): Promise<Place> {
+/**
+ * A node with an agent that keeps archives in a directory of its own, and one pod for
+ * archivedCapture().
+ */
+export async function addPlace(
+  cluster: SimulatedCluster,
+  number: number,
+  podOptions: { readonly spec?: object } = {},
+): Promise<Place> {
   const node = await cluster.addNode(`node-${number}`)
   const pod = await node.addPod('shop', `web-${number}`, { app: 'web' }, podOptions)
   const config = join(cluster.directory, `node-${number}.yaml`)
@@ -28,7 +36,12 @@ export async function addPlace(cluster: SimulatedCluster, number: number, podOpt
   return { node, pod }
 }
 
-export function archivedCapture(name: string, duration: string, outputConfiguration: object, more: object = {}): object {
+export function archivedCapture(
+  name: string,
+  duration: string,
+  outputConfiguration: object,
+  more: object = {},
+): object {
   return {
     apiVersion: 'retina.sh/v1alpha1',
     kind: 'Capture',
@@ -53,11 +66,18 @@ export async function isThere(cluster: SimulatedCluster, name: string): Promise<
 }
 
 export async function statusOf(cluster: SimulatedCluster, name: string): Promise<ArchiveStatus> {
-  return (await cluster.get<{ status?: ArchiveStatus }>('captures.retina.sh', name, '-n', 'shop')).status ?? {}
+  return (
+    (await cluster.get<{ status?: ArchiveStatus }>('captures.retina.sh', name, '-n', 'shop'))
+      .status ?? {}
+  )
 }
 
 /** Looks until there is something; says what the controller said last when it waited in vain. */
-export async function found<T>(what: string, look: () => Promise<T | undefined>, controller: Child): Promise<T> {
+export async function found<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  controller: Child,
+): Promise<T> {
   for (const endMs = Date.now() + patienceMs(); Date.now() < endMs; await after(200)) {
     const it = await look()
     if (it !== undefined) return it
@@ -79,11 +99,20 @@ export function untilStatus(
   return found(what, look, controller)
 }
 
-export async function untilGone(cluster: SimulatedCluster, name: string, controller: Child): Promise<void> {
-  await found(`${name} to go`, async () => ((await isThere(cluster, name)) ? undefined : true), controller)
+export async function untilGone(
+  cluster: SimulatedCluster,
+  name: string,
+  controller: Child,
+): Promise<void> {
+  await found(
+    `${name} to go`,
+    async () => ((await isThere(cluster, name)) ? undefined : true),
+    controller,
+  )
 }
 
 /** On so many nodes, and none has had a packet. */
 export function isOpenOn(nodes: number): (status: ArchiveStatus) => boolean {
-  return ({ files = [] }) => files.length === nodes && files.every(({ state }) => state === 'WaitingForTraffic')
+  return ({ files = [] }) =>
+    files.length === nodes && files.every(({ state }) => state === 'WaitingForTraffic')
 }

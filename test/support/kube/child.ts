@@ -1,5 +1,6 @@
-// A program that a test starts and ends: its output goes to a file, and it dies with the thread that started it, however
-// that ends (the kernel sends it SIGKILL), so that a failed test or a killed runner leaves nothing running.
+// A program that a test starts and ends: its output goes to a file, and it dies with the thread
+// that started it, however that ends (the kernel sends it SIGKILL), so that a failed test or a
+// killed runner leaves nothing running.
 //   await using etcd = startChild('etcd', [toolPath('etcd'), …], { logFile })
 //   await etcd.stop()        SIGTERM, and SIGKILL after three seconds
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -30,7 +31,11 @@ export class Child implements AsyncDisposable {
   }
 
   get isRunning(): boolean {
-    return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null
+    return (
+      this.#process.pid !== undefined &&
+      this.#process.exitCode === null &&
+      this.#process.signalCode === null
+    )
   }
 
   /** Resolves when it has ended, however. */
@@ -43,18 +48,26 @@ export class Child implements AsyncDisposable {
     return readFileSync(this.#logFile, 'utf8').split('\n').slice(-lines).join('\n')
   }
 
-  /** Waits until `isReady` says so. Refuses with the child's last words when it ends, or takes too long. */
+  /**
+   * Waits until `isReady` says so. Refuses with the child's last words when it ends, or takes too
+   * long.
+   */
   async ready(isReady: () => Promise<boolean>): Promise<void> {
     const isSo = async () => {
       if (await isReady()) return true
       if (!this.isRunning)
-        throw new Error(`Cannot start ${this.name}: it ended with ${this.#process.exitCode ?? this.#process.signalCode}\n${this.tail()}`)
+        throw new Error(
+          `Cannot start ${this.name}: it ended with ${this.#process.exitCode ?? this.#process.signalCode}\n${this.tail()}`,
+        )
       return false
     }
     await until(`${this.name} to be ready`, isSo, { everyMs: 50, tails: [this] })
   }
 
-  /** Twice is fine. A command that only runs another one passes nothing on: end it with SIGKILL, which the kernel passes on. */
+  /**
+   * Twice is fine. A command that only runs another one passes nothing on: end it with SIGKILL,
+   * which the kernel passes on.
+   */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.isRunning) return
     this.#process.kill(signal)
@@ -69,9 +82,16 @@ export class Child implements AsyncDisposable {
 }
 
 /** `command` is a program with its arguments. */
-export function startChild(name: string, command: readonly string[], { logFile, env = process.env }: ChildOptions): Child {
+export function startChild(
+  name: string,
+  command: readonly string[],
+  { logFile, env = process.env }: ChildOptions,
+): Child {
   const log = openSync(logFile, 'a')
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], { env, stdio: ['ignore', log, log] })
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
+    env,
+    stdio: ['ignore', log, log],
+  })
   closeSync(log)
   return new Child(name, child, logFile)
 }

@@ -1,5 +1,5 @@
-// A proxy as companies have one between people and their clusters: takes CONNECT and nothing else, and prints where to. Runs in a
-// simulated cluster's network: `connectProxy.ts PORT`.
+// A proxy as companies have one between people and their clusters: takes CONNECT and nothing else,
+// and prints where to. Runs in a simulated cluster's network: `connectProxy.ts PORT`.
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
 

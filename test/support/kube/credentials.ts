@@ -1,5 +1,5 @@
-// The files that say who is who: tokens, the key that signs service accounts' tokens, kubeconfigs. No certificate is made
-// here: the API server signs its own, which is the authority for all.
+// The files that say who is who: tokens, the key that signs service accounts' tokens, kubeconfigs.
+// No certificate is made here: the API server signs its own, which is the authority for all.
 import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,11 @@ export function kubeletToken(node: string): string {
 }
 
 /** `keyFile` signs, `publicFile` checks; `tokenFile` is for --token-auth-file. */
-export type Credentials = { readonly tokenFile: string; readonly keyFile: string; readonly publicFile: string }
+export type Credentials = {
+  readonly tokenFile: string
+  readonly keyFile: string
+  readonly publicFile: string
+}
 
 export function writeCredentials(directory: string): Credentials {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {

@@ -1,5 +1,6 @@
-// A server of ours that stands for the gateway where a test needs one that misbehaves, and the plugin's way to it. It has a
-// certificate of its own, which the way is told of; and it asks for the token.
+// A server of ours that stands for the gateway where a test needs one that misbehaves, and the
+// plugin's way to it. It has a certificate of its own, which the way is told of; and it asks for
+// the token.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
@@ -38,7 +39,11 @@ export async function serve(t: ExecutionContext, answer: Answer): Promise<Served
 
 export async function serveGateway(t: ExecutionContext, answer: Answer): Promise<Gateway> {
   const { url, caFile } = await serve(t, answer)
-  const gateway = await openGateway(session, { gateway: url, gatewayCa: caFile, gatewayNamespace: 'selcap-system' })
+  const gateway = await openGateway(session, {
+    gateway: url,
+    gatewayCa: caFile,
+    gatewayNamespace: 'selcap-system',
+  })
   t.teardown(() => gateway[Symbol.asyncDispose]())
   return gateway
 }

@@ -1,4 +1,5 @@
-// Calico's FelixConfiguration, as far as selcap reads it: the definition to serve it by, and objects.
+// Calico's FelixConfiguration, as far as selcap reads it: the definition to serve it by, and
+// objects.
 export const felixDefinition = {
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
@@ -17,12 +18,19 @@ export const felixDefinition = {
         name: 'v1',
         served: true,
         storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        schema: {
+          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+        },
       },
     ],
   },
 }
 
 export function felix(name: string, spec: object): object {
-  return { apiVersion: 'crd.projectcalico.org/v1', kind: 'FelixConfiguration', metadata: { name }, spec }
+  return {
+    apiVersion: 'crd.projectcalico.org/v1',
+    kind: 'FelixConfiguration',
+    metadata: { name },
+    spec,
+  }
 }

@@ -1,4 +1,5 @@
-// A gateway of a simulated cluster, as its deployment would run it, and requests to it from outside the cluster's network.
+// A gateway of a simulated cluster, as its deployment would run it, and requests to it from outside
+// the cluster's network.
 //   const gateway = await GatewayClient.start(cluster)
 //   await gateway.ask({ path, token })          { code, body, text, headers, trailers }
 
@@ -32,11 +33,13 @@ export type Request = {
 /** What its deployment sets. */
 function deployedEnv(): NodeJS.ProcessEnv {
   type Variable = { readonly name: string; readonly value?: string }
-  const [{ spec }] = parseAllDocuments(read('daemonset/base/gateway.yaml')).map(document => document.toJS()) as [
-    { spec: { template: { spec: { containers: [{ env: readonly Variable[] }] } } } },
-  ]
+  const [{ spec }] = parseAllDocuments(read('daemonset/base/gateway.yaml')).map(document =>
+    document.toJS(),
+  ) as [{ spec: { template: { spec: { containers: [{ env: readonly Variable[] }] } } } }]
   const variables = spec.template.spec.containers[0].env
-  return Object.fromEntries(variables.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])))
+  return Object.fromEntries(
+    variables.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])),
+  )
 }
 
 export class GatewayClient {
@@ -50,7 +53,11 @@ export class GatewayClient {
     this.socket = socket
   }
 
-  static async start(cluster: SimulatedCluster, port = 8_443, options: readonly string[] = []): Promise<GatewayClient> {
+  static async start(
+    cluster: SimulatedCluster,
+    port = 8_443,
+    options: readonly string[] = [],
+  ): Promise<GatewayClient> {
     const args = ['gateway', '--port', String(port), '--metrics-port', '0', ...options]
     const child = await cluster.runInPod(`gateway-${port}`, 'selcap-gateway', args, deployedEnv())
     await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')))
@@ -58,14 +65,19 @@ export class GatewayClient {
     cluster.forward(`forward-${port}`, socket, String(port))
     while (!existsSync(socket)) await after(20)
     const client = new GatewayClient(cluster, child, socket)
-    await until('the gateway to be ready', async () => (await client.ask({ path: '/readyz' })).code === 200)
+    await until(
+      'the gateway to be ready',
+      async () => (await client.ask({ path: '/readyz' })).code === 200,
+    )
     return client
   }
 
   /** Resolves when so many nodes have told of a capture. */
   async reports(count: number): Promise<void> {
     await until(`${count} reports`, async () => {
-      const { items } = await this.#cluster.get<{ items: { report: { captures: unknown[] } }[] }>('nodecapturereports')
+      const { items } = await this.#cluster.get<{ items: { report: { captures: unknown[] } }[] }>(
+        'nodecapturereports',
+      )
       return items.filter(({ report }) => report.captures.length > 0).length === count
     })
     await after(500) // the gateway hears of them as we do
@@ -78,7 +90,11 @@ export class GatewayClient {
         rejectUnauthorized: false,
         path,
         method,
-        headers: { host: 'selcap-gateway', ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          host: 'selcap-gateway',
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
       })
       sent.once('response', resolve).once('error', reject).end()
     })
@@ -87,6 +103,12 @@ export class GatewayClient {
   async ask(asked: Request): Promise<Answer> {
     const response = await this.open(asked)
     const body = await buffer(response)
-    return { code: response.statusCode ?? 0, body, text: body.toString(), headers: response.headers, trailers: response.trailers }
+    return {
+      code: response.statusCode ?? 0,
+      body,
+      text: body.toString(),
+      headers: response.headers,
+      trailers: response.trailers,
+    }
   }
 }

@@ -1,5 +1,6 @@
-// Finds a Go that is new enough for the pinned modules; root gets one installed. An old one (a distribution's) still
-// fetches the right toolchain: it is a Go module like any other, checked against the checksum database.
+// Finds a Go that is new enough for the pinned modules; root gets one installed. An old one (a
+// distribution's) still fetches the right toolchain: it is a Go module like any other, checked
+// against the checksum database.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,9 +16,15 @@ export function goCommand(say: (text: string) => void): Go {
   const missing = missingPackages('go')
   if (!ownGo() && missing.length > 0) installPackages(missing, say)
   const own = ownGo()
-  if (!own) throw new Error('Cannot build Kubernetes for the cluster tests: no Go that runs, expected 1.21 or newer')
-  if (isNewEnough(own.version)) return { command: own.command, env: { ...process.env, GOTOOLCHAIN: 'local' } }
-  say(`Fetching Go ${wanted}: ${own.command} is ${own.version}, expected ${oldest.join('.')} or newer`)
+  if (!own)
+    throw new Error(
+      'Cannot build Kubernetes for the cluster tests: no Go that runs, expected 1.21 or newer',
+    )
+  if (isNewEnough(own.version))
+    return { command: own.command, env: { ...process.env, GOTOOLCHAIN: 'local' } }
+  say(
+    `Fetching Go ${wanted}: ${own.command} is ${own.version}, expected ${oldest.join('.')} or newer`,
+  )
   return fetchGo(own.command)
 }
 
@@ -36,16 +43,26 @@ export function fetchGo(own: string): Go {
   if (answer.status !== 0) throw new Error(`Cannot fetch ${name}: ${answer.stdout}${answer.stderr}`)
   const root: string = JSON.parse(answer.stdout).Dir
   // A module's zip carries no modes.
-  for (const file of [...filesIn(join(root, 'bin')), ...filesIn(join(root, 'pkg', 'tool', `${process.platform}_${cpu}`))])
+  for (const file of [
+    ...filesIn(join(root, 'bin')),
+    ...filesIn(join(root, 'pkg', 'tool', `${process.platform}_${cpu}`)),
+  ])
     chmodSync(file, 0o755)
-  return { command: join(root, 'bin', 'go'), env: { ...process.env, GOROOT: root, GOTOOLCHAIN: 'local' } }
+  return {
+    command: join(root, 'bin', 'go'),
+    env: { ...process.env, GOROOT: root, GOTOOLCHAIN: 'local' },
+  }
 }
 
 function ask(
   command: string,
   args: readonly string[],
 ): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-  return spawnSync(command, args, { cwd: '/', encoding: 'utf8', env: { ...process.env, GOTOOLCHAIN: 'local', GO111MODULE: 'on' } })
+  return spawnSync(command, args, {
+    cwd: '/',
+    encoding: 'utf8',
+    env: { ...process.env, GOTOOLCHAIN: 'local', GO111MODULE: 'on' },
+  })
 }
 
 function filesIn(folder: string): string[] {

@@ -1,5 +1,6 @@
-// What the tests of listWatch.ts have in common: one API server for a file, a proxy and a ListWatch for a test, and waiting
-// until the copy is what the server has. Config maps stand for objects in general.
+// What the tests of listWatch.ts have in common: one API server for a file, a proxy and a ListWatch
+// for a test, and waiting until the copy is what the server has. Config maps stand for objects in
+// general.
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Informer, type InformerOptions, type KubeObject } from '../../../src/kube/informer.ts'
@@ -10,13 +11,18 @@ import { until } from '../until.ts'
 import { type ApiServer, startApiServer } from './apiServer.ts'
 import { type ApiProxy, startProxy } from './proxy.ts'
 
-export type Item = KubeObject & { readonly data?: Readonly<Record<string, string>>; readonly spec?: Readonly<Record<string, unknown>> }
+export type Item = KubeObject & {
+  readonly data?: Readonly<Record<string, string>>
+  readonly spec?: Readonly<Record<string, unknown>>
+}
 
 export const everything = '/api/v1/configmaps'
 export const captures = '/apis/projectcalico.org/v3/packetcaptures'
 
 /** The API server of a test file, with what `prepare` puts there. */
-export function useApiServer(prepare: (api: ApiServer) => Promise<void> = async () => {}): () => ApiServer {
+export function useApiServer(
+  prepare: (api: ApiServer) => Promise<void> = async () => {},
+): () => ApiServer {
   let api: ApiServer | undefined
   test.before(async () => {
     api = await startApiServer()
@@ -38,19 +44,33 @@ export type Scene = {
 }
 
 /** A ListWatch behind a proxy, listed and watching. */
-export async function watching(t: ExecutionContext, api: ApiServer, options: Partial<InformerOptions<Item>> = {}): Promise<Scene> {
+export async function watching(
+  t: ExecutionContext,
+  api: ApiServer,
+  options: Partial<InformerOptions<Item>> = {},
+): Promise<Scene> {
   const scene = await unstarted(t, api, options)
   scene.watch.start()
   await until('the watch', () => scene.states.some(state => state.startsWith('watching')))
   return scene
 }
 
-export async function unstarted(scope: Scope, api: ApiServer, options: Partial<InformerOptions<Item>> = {}): Promise<Scene> {
+export async function unstarted(
+  scope: Scope,
+  api: ApiServer,
+  options: Partial<InformerOptions<Item>> = {},
+): Promise<Scene> {
   const proxy = await startProxy(scope, api)
   const states: string[] = []
   const onState = (state: string, detail: string) => void states.push(`${state} ${detail}`)
   const waits: number[] = []
-  const watch = new Informer<Item>({ kube: proxy.kube(), clock: hurriedClock(waits), path: everything, onState, ...options })
+  const watch = new Informer<Item>({
+    kube: proxy.kube(),
+    clock: hurriedClock(waits),
+    path: everything,
+    onState,
+    ...options,
+  })
   scope.teardown(() => watch[Symbol.asyncDispose]())
   const counter = { changes: 0 }
   watch.onChange(() => counter.changes++)
@@ -72,17 +92,34 @@ export function hurriedClock(waits: number[] = []): Clock {
 export function inOrder(items: Iterable<KubeObject>): string[] {
   return Array.from(
     items,
-    ({ metadata }) => `${metadata.namespace}/${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`,
+    ({ metadata }) =>
+      `${metadata.namespace}/${metadata.name} ${metadata.uid} ${metadata.resourceVersion}`,
   ).toSorted()
 }
 
 export async function truth(api: ApiServer, path = everything): Promise<string[]> {
-  return inOrder((JSON.parse(await api.kubectl('get', '--raw', path)) as { readonly items: readonly KubeObject[] }).items)
+  return inOrder(
+    (
+      JSON.parse(await api.kubectl('get', '--raw', path)) as {
+        readonly items: readonly KubeObject[]
+      }
+    ).items,
+  )
 }
 
-/** Resolves when the copy is what the server has: the same objects, none lost, none twice, each in its last version. */
-export async function untilTrue({ watch }: Scene, api: ApiServer, path = everything): Promise<void> {
-  await until('the copy to be right', async () => String(inOrder(watch.objects.values())) === String(await truth(api, path)))
+/**
+ * Resolves when the copy is what the server has: the same objects, none lost, none twice, each in
+ * its last version.
+ */
+export async function untilTrue(
+  { watch }: Scene,
+  api: ApiServer,
+  path = everything,
+): Promise<void> {
+  await until(
+    'the copy to be right',
+    async () => String(inOrder(watch.objects.values())) === String(await truth(api, path)),
+  )
 }
 
 export async function apply(api: ApiServer, ...documents: readonly object[]): Promise<void> {
@@ -92,7 +129,12 @@ export async function apply(api: ApiServer, ...documents: readonly object[]): Pr
 }
 
 export function configMap(name: string, value = 'x'): object {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data: { value } }
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'default' },
+    data: { value },
+  }
 }
 
 /** The PacketCapture of crds/, served. */
@@ -102,5 +144,10 @@ export async function installPacketCapture(api: ApiServer): Promise<void> {
 }
 
 export function capture(name: string, selector: string): object {
-  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name, namespace: 'default' }, spec: { selector } }
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata: { name, namespace: 'default' },
+    spec: { selector },
+  }
 }

@@ -1,5 +1,5 @@
-// A gateway in this process, with a real API server and one node's report that leads to whatever is to play the agent. It listens
-// on loopback; requests to it as anybody.
+// A gateway in this process, with a real API server and one node's report that leads to whatever is
+// to play the agent. It listens on loopback; requests to it as anybody.
 //   const gateway = await LocalGateway.start(t, server(), { agent, limits: { stallMs: 2_000 } })
 //   await gateway.ask({ path: filesPath })          as somebody who may read files in shop
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -39,9 +39,12 @@ const node = 'node-1'
 /** The capture shop/web, made once for a server; its uid is what an agent has to know. */
 export async function makeCapture(installed: Installed): Promise<string> {
   const { api } = installed
-  if ((await api.ask(['get', 'namespace', 'shop'])).code !== 0) await api.kubectl('create', 'namespace', 'shop')
+  if ((await api.ask(['get', 'namespace', 'shop'])).code !== 0)
+    await api.kubectl('create', 'namespace', 'shop')
   await installed.apply(packetCapture('web', {}))
-  return (await api.kubectl('get', 'packetcapture', 'web', '-n', 'shop', '-o', 'jsonpath={.metadata.uid}')).trim()
+  return (
+    await api.kubectl('get', 'packetcapture', 'web', '-n', 'shop', '-o', 'jsonpath={.metadata.uid}')
+  ).trim()
 }
 
 export class LocalGateway {
@@ -51,7 +54,13 @@ export class LocalGateway {
   readonly clock: { aheadMs: number }
   readonly #figures: GatewayMetrics
 
-  private constructor(port: number, token: string, said: readonly string[], clock: { aheadMs: number }, figures: GatewayMetrics) {
+  private constructor(
+    port: number,
+    token: string,
+    said: readonly string[],
+    clock: { aheadMs: number },
+    figures: GatewayMetrics,
+  ) {
     this.port = port
     this.token = token
     this.said = said
@@ -59,7 +68,11 @@ export class LocalGateway {
     this.#figures = figures
   }
 
-  static async start(t: Scope, installed: Installed, { agent, limits = {} }: Parts): Promise<LocalGateway> {
+  static async start(
+    t: Scope,
+    installed: Installed,
+    { agent, limits = {} }: Parts,
+  ): Promise<LocalGateway> {
     const { api } = installed
     const directory = mkdtempSync(join(tmpdir(), 'selcap-local-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -72,9 +85,22 @@ export class LocalGateway {
     const said: string[] = []
     const log = pino({ level: 'trace' }, { write: line => said.push(line) })
     const figures = new GatewayMetrics()
-    const cluster = new CaptureCache({ kube, clock: systemClock, apis: ['PacketCapture'], group: 'projectcalico.org', log })
-    const tokens = new AgentTokens({ kube, clock, namespace: systemNamespace, account: 'selcap-gateway' })
-    const agents = new Agents(name => tokens.for(name), { onFailure: name => figures.agentFailed(name) })
+    const cluster = new CaptureCache({
+      kube,
+      clock: systemClock,
+      apis: ['PacketCapture'],
+      group: 'projectcalico.org',
+      log,
+    })
+    const tokens = new AgentTokens({
+      kube,
+      clock,
+      namespace: systemNamespace,
+      account: 'selcap-gateway',
+    })
+    const agents = new Agents(name => tokens.for(name), {
+      onFailure: name => figures.agentFailed(name),
+    })
     const server = gatewayServer(
       {
         cluster,
@@ -101,7 +127,11 @@ export class LocalGateway {
     const gateway = new LocalGateway(port, await tokenFor(installed, 'dev'), said, time, figures)
     await until('the gateway to know of the agent', () => {
       const capture = cluster.capture('shop', 'web')
-      return cluster.hasSynced && capture !== undefined && cluster.nodesWithFiles(capture).some(({ place }) => place.port === agent.port)
+      return (
+        cluster.hasSynced &&
+        capture !== undefined &&
+        cluster.nodesWithFiles(capture).some(({ place }) => place.port === agent.port)
+      )
     })
     return gateway
   }
@@ -110,8 +140,20 @@ export class LocalGateway {
     return samplesIn(await this.#figures.registry.metrics()).get(`selcap_gateway_${name}`) ?? 0
   }
 
-  open({ path, token = this.token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {
-    const options = { host: '127.0.0.1', port: this.port, rejectUnauthorized: false, path, method, agent: false as const }
+  open({
+    path,
+    token = this.token,
+    method = 'GET',
+    headers = {},
+  }: Request): Promise<IncomingMessage> {
+    const options = {
+      host: '127.0.0.1',
+      port: this.port,
+      rejectUnauthorized: false,
+      path,
+      method,
+      agent: false as const,
+    }
     return new Promise((resolve, reject) => {
       request({ ...options, headers: { authorization: `Bearer ${token}`, ...headers } }, resolve)
         .once('error', reject)
@@ -122,17 +164,33 @@ export class LocalGateway {
   async ask(asked: Request): Promise<Answer> {
     const response = await this.open(asked)
     const body = await buffer(response)
-    return { code: response.statusCode ?? 0, body, text: body.toString(), headers: response.headers, trailers: response.trailers }
+    return {
+      code: response.statusCode ?? 0,
+      body,
+      text: body.toString(),
+      headers: response.headers,
+      trailers: response.trailers,
+    }
   }
 }
 
 /** Of a service account in shop that may read files there. */
 export async function tokenFor(installed: Installed, name: string): Promise<string> {
   const subjects = [{ kind: 'ServiceAccount', name, namespace: 'shop' }]
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'selcap-files' }
+  const roleRef = {
+    apiGroup: 'rbac.authorization.k8s.io',
+    kind: 'ClusterRole',
+    name: 'selcap-files',
+  }
   await installed.apply(
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: 'shop' } },
-    { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name, namespace: 'shop' }, subjects, roleRef },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name, namespace: 'shop' },
+      subjects,
+      roleRef,
+    },
   )
   return (await installed.api.kubectl('create', 'token', name, '-n', 'shop')).trim()
 }
@@ -142,6 +200,10 @@ async function tellOf(installed: Installed, { port, fingerprint }: Place): Promi
   const uid = await makeCapture(installed)
   const captures = [{ ...row(node, 'Capturing'), name: 'web', namespace: 'shop', uid }]
   const more = { address: '127.0.0.1', port, certificateFingerprint: fingerprint, captures }
-  const { code, body } = await installed.writeReport(await installed.boundToken('selcap-agent', node), node, reportOf(node, more))
+  const { code, body } = await installed.writeReport(
+    await installed.boundToken('selcap-agent', node),
+    node,
+    reportOf(node, more),
+  )
   if (code >= 300) throw new Error(`Cannot write the report: ${JSON.stringify(body)}`)
 }

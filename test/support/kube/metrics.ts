@@ -1,4 +1,5 @@
-// The figures of a program that runs in a simulated cluster's network, as Prometheus would get them there.
+// The figures of a program that runs in a simulated cluster's network, as Prometheus would get them
+// there.
 //   const figures = await followFigures(cluster(), child)
 //   (await figures()).get('selcap_controller_leads')
 import { existsSync } from 'node:fs'
@@ -23,5 +24,7 @@ export async function followFigures(cluster: SimulatedCluster, child: Child): Pr
 }
 
 function answerOf(socketPath: string): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => get({ socketPath, path: '/metrics', agent: false }, resolve).once('error', reject))
+  return new Promise((resolve, reject) =>
+    get({ socketPath, path: '/metrics', agent: false }, resolve).once('error', reject),
+  )
 }

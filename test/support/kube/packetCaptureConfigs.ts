@@ -1,5 +1,6 @@
-// Three simulated nodes that serve PacketCaptureConfig, with the pods that the samples name, for tests: agents and a controller
-// with the rights of the overlay, files of each node in a directory of its own, frames as a test wants them.
+// Three simulated nodes that serve PacketCaptureConfig, with the pods that the samples name, for
+// tests: agents and a controller with the rights of the overlay, files of each node in a directory
+// of its own, frames as a test wants them.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
@@ -22,12 +23,16 @@ export type Stage = {
   readonly controller: Child
 }
 
-export type Config = Resource & { readonly status?: PacketCaptureConfigStatus & { readonly lastUpdateTime: string } }
+export type Config = Resource & {
+  readonly status?: PacketCaptureConfigStatus & { readonly lastUpdateTime: string }
+}
 
 const apis = ['--apis', 'packetcaptureconfig']
 
 /** One stage for a test file, set when a test asks for it. */
-export function useStage(): ReturnType<typeof useSimulated> & { readonly onStage: () => Promise<Stage> } {
+export function useStage(): ReturnType<typeof useSimulated> & {
+  readonly onStage: () => Promise<Stage>
+} {
   const simulated = useSimulated()
   return { ...simulated, onStage: shared(() => setStage(simulated.cluster())) }
 }
@@ -35,23 +40,45 @@ export function useStage(): ReturnType<typeof useSimulated> & { readonly onStage
 export async function setStage(cluster: SimulatedCluster): Promise<Stage> {
   await cluster.api.kubectl('apply', '-k', join(root, 'crds', 'packetcaptureconfig'))
   await cluster.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
-  await cluster.api.kubectl('apply', '-k', join(root, 'daemonset', 'overlays', 'packetcaptureconfig'))
+  await cluster.api.kubectl(
+    'apply',
+    '-k',
+    join(root, 'daemonset', 'overlays', 'packetcaptureconfig'),
+  )
   const nodes: SimulatedNode[] = []
   for (const name of ['node-1', 'node-2', 'node-3']) nodes.push(await cluster.addNode(name)) // addresses in this order
   const places = [['default', 'my-app-pod'], ['kube-system', 'my-other-pod'], ['default', 'bystander']] as const // biome-ignore format: one line
-  const pods = await Promise.all(nodes.map((node, index) => node.addPod(places[index]?.[0] ?? '', places[index]?.[1] ?? '', {})))
+  const pods = await Promise.all(
+    nodes.map((node, index) => node.addPod(places[index]?.[0] ?? '', places[index]?.[1] ?? '', {})),
+  )
   for (const node of nodes) {
     mkdirSync(filesOf(cluster, node))
     await startAgent(cluster, node)
   }
   const file = await cluster.kubeconfigFor('selcap-controller', 'a')
-  const controller = cluster.run('controller', undefined, ['controller', '--kubeconfig', file, '--metrics-port', '0', ...apis])
-  await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
+  const controller = cluster.run('controller', undefined, [
+    'controller',
+    '--kubeconfig',
+    file,
+    '--metrics-port',
+    '0',
+    ...apis,
+  ])
+  await controller.ready(() =>
+    Promise.resolve(controller.tail(1_000).includes('selcap controller started')),
+  )
   return { nodes, pods, controller }
 }
 
-export async function startAgent(cluster: SimulatedCluster, node: SimulatedNode, more: readonly string[] = []): Promise<void> {
-  await node.startAgent([...apis, ...more], { FELIX_PACKETCAPTURESDIR: filesOf(cluster, node), MAX_CAPTURE_FILES: '4' })
+export async function startAgent(
+  cluster: SimulatedCluster,
+  node: SimulatedNode,
+  more: readonly string[] = [],
+): Promise<void> {
+  await node.startAgent([...apis, ...more], {
+    FELIX_PACKETCAPTURESDIR: filesOf(cluster, node),
+    MAX_CAPTURE_FILES: '4',
+  })
 }
 
 /** Where a node's agent puts its files. */
@@ -63,18 +90,38 @@ export function namesIn(directory: string): string[] {
   return readdirSync(directory).toSorted()
 }
 
-export type Frame = { readonly from?: string; readonly to?: string; readonly port: number; readonly protocol?: 'tcp' | 'udp' }
+export type Frame = {
+  readonly from?: string
+  readonly to?: string
+  readonly port: number
+  readonly protocol?: 'tcp' | 'udp'
+}
 
 /** So many frames, numbered from `first` on. */
-export function framesOf({ from = '192.0.2.1', to = '192.0.2.2', port, protocol = 'tcp' }: Frame, count: number, first = 0): Buffer[] {
-  const body = (number: number) => (protocol === 'tcp' ? tcp(numbered(number), { toPort: port }) : udp(numbered(number), { toPort: port }))
+export function framesOf(
+  { from = '192.0.2.1', to = '192.0.2.2', port, protocol = 'tcp' }: Frame,
+  count: number,
+  first = 0,
+): Buffer[] {
+  const body = (number: number) =>
+    protocol === 'tcp'
+      ? tcp(numbered(number), { toPort: port })
+      : udp(numbered(number), { toPort: port })
   return Array.from({ length: count }, (_, index) =>
-    ethernet({ type: 0x0800, body: ipv4({ from, to, protocol: protocol === 'tcp' ? 6 : 17, body: body(first + index) }) }),
+    ethernet({
+      type: 0x0800,
+      body: ipv4({ from, to, protocol: protocol === 'tcp' ? 6 : 17, body: body(first + index) }),
+    }),
   )
 }
 
 export function config(name: string, spec: object): object {
-  return { apiVersion: 'networking.packet.io/v1', kind: 'PacketCaptureConfig', metadata: { name }, spec }
+  return {
+    apiVersion: 'networking.packet.io/v1',
+    kind: 'PacketCaptureConfig',
+    metadata: { name },
+    spec,
+  }
 }
 
 /** Waits until it is so, and says what it is when it never is. */
@@ -99,11 +146,18 @@ export function packetSockets(node: SimulatedNode): number {
   return lines.length - 1
 }
 
-/** Kubernetes' own: what belongs to an object goes with it. False: its controllers are not built on this machine. */
+/**
+ * Kubernetes' own: what belongs to an object goes with it. False: its controllers are not built on
+ * this machine.
+ */
 export function collectGarbage(scope: Scope, cluster: SimulatedCluster): boolean {
   const built = builtControllers()
   if (built === undefined) return false
-  const flags = { kubeconfig: cluster.api.kubeconfig, controllers: 'garbage-collector-controller', 'leader-elect': 'false' }
+  const flags = {
+    kubeconfig: cluster.api.kubeconfig,
+    controllers: 'garbage-collector-controller',
+    'leader-elect': 'false',
+  }
   const around = ['nsenter', `--net=${cluster.networkPath}`, 'setpriv', '--pdeathsig', 'KILL', '--']
   const child = startChild('kube-controller-manager', [...around, built, ...asFlags(flags)], {
     logFile: join(cluster.directory, 'garbage.log'),
@@ -120,19 +174,30 @@ function builtControllers(): string | undefined {
   }
 }
 
-export type Events = { items: { reason: string; message: string; involvedObject: { name: string } }[] }
+export type Events = {
+  items: { reason: string; message: string; involvedObject: { name: string } }[]
+}
 
 const addressOf = (node: number): string => `198.19.0.${node}`
-const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, index) => first + index)
-const numbersIn = (path: string): (number | undefined)[] => packetsIn(readFileSync(path)).map(({ data }) => numberOf(data))
+const range = (count: number, first = 0): number[] =>
+  Array.from({ length: count }, (_, index) => first + index)
+const numbersIn = (path: string): (number | undefined)[] =>
+  packetsIn(readFileSync(path)).map(({ data }) => numberOf(data))
 
 export { addressOf, numbersIn, range }
 
 /** The capture's taps are open on these nodes (counted from 1), and on no other. */
-export async function runsOn(cluster: SimulatedCluster, name: string, wanted: readonly number[]): Promise<void> {
+export async function runsOn(
+  cluster: SimulatedCluster,
+  name: string,
+  wanted: readonly number[],
+): Promise<void> {
   const running = wanted.map(addressOf).join()
   await untilConfig(cluster, name, `taps on ${running}`, now => {
     const files = Object.entries(now?.captureFiles ?? {}).toSorted()
-    return files.every(([, { status }]) => status === 'running') && files.map(([address]) => address).join() === running
+    return (
+      files.every(([, { status }]) => status === 'running') &&
+      files.map(([address]) => address).join() === running
+    )
   })
 }

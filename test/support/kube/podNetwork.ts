@@ -1,11 +1,14 @@
-// A pod's way into its node, as network plugins build it: a veth point to point, or a port of a bridge; with IPv4, with IPv6
-// before it if asked for. No packet passes that a test does not send: without IPv6 it is off, with it neighbours are known.
+// A pod's way into its node, as network plugins build it: a veth point to point, or a port of a
+// bridge; with IPv4, with IPv6 before it if asked for. No packet passes that a test does not send:
+// without IPv6 it is off, with it neighbours are known.
 import type { Namespace } from '../net/namespace.ts'
 import { ip } from '../net/run.ts'
 
 export type PodNetwork = { readonly bridge?: string; readonly hasIpv6?: boolean }
 
-/** `podAddresses` as the pod's status has them; `hostAddress` is IPv4, on the veth or the bridge. */
+/**
+ * `podAddresses` as the pod's status has them; `hostAddress` is IPv4, on the veth or the bridge.
+ */
 export type PodAddresses = {
   readonly hostAddress: string
   readonly hostAddress6: string
@@ -21,7 +24,10 @@ export type Place = {
   readonly hostName: string
 }
 
-export async function connectPod(place: Place, { bridge, hasIpv6 = false }: PodNetwork): Promise<PodAddresses> {
+export async function connectPod(
+  place: Place,
+  { bridge, hasIpv6 = false }: PodNetwork,
+): Promise<PodAddresses> {
   const { number, node, host, inside, hostName } = place
   const [hostAddress, podAddress] = bridge
     ? [`10.${node}.255.1`, `10.${node}.255.${number + 1}`]
@@ -35,12 +41,23 @@ export async function connectPod(place: Place, { bridge, hasIpv6 = false }: PodN
   await host.ip(`link set ${hostName} up`)
   await inside.ip(`address add ${podAddress}/${bridge ? 24 : 30} dev eth0`, 'link set eth0 up')
   if (hasIpv6) await addIpv6(place, hostAddress6, podAddress6)
-  return { hostAddress, hostAddress6, podAddress, podAddresses: hasIpv6 ? [podAddress6, podAddress] : [podAddress] }
+  return {
+    hostAddress,
+    hostAddress6,
+    podAddress,
+    podAddresses: hasIpv6 ? [podAddress6, podAddress] : [podAddress],
+  }
 }
 
 /** The bridge has the address, its ports have none; the first pod makes it. */
-async function joinBridge({ host, hostName }: Place, bridge: string, address: string): Promise<void> {
-  const links = JSON.parse(await host.run('ip', '-json', 'link', 'show')) as readonly { readonly ifname: string }[]
+async function joinBridge(
+  { host, hostName }: Place,
+  bridge: string,
+  address: string,
+): Promise<void> {
+  const links = JSON.parse(await host.run('ip', '-json', 'link', 'show')) as readonly {
+    readonly ifname: string
+  }[]
   if (!links.some(({ ifname }) => ifname === bridge)) {
     await host.ip(`link add ${bridge} type bridge`)
     await silence(host, bridge)
@@ -49,7 +66,11 @@ async function joinBridge({ host, hostName }: Place, bridge: string, address: st
   await host.ip(`link set ${hostName} master ${bridge}`)
 }
 
-async function addIpv6({ host, inside, hostName }: Place, hostAddress: string, podAddress: string): Promise<void> {
+async function addIpv6(
+  { host, inside, hostName }: Place,
+  hostAddress: string,
+  podAddress: string,
+): Promise<void> {
   await host.run('sh', '-c', `echo 0 >/proc/sys/net/ipv6/conf/${hostName}/disable_ipv6`)
   await inside.run('sh', '-c', 'echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6')
   await host.ip(`address add ${hostAddress}/126 dev ${hostName} nodad`)

@@ -1,5 +1,6 @@
-// A proxy in front of an API server, plain HTTP on this side, that a test tells to misbehave: it cuts connections, keeps
-// them open in silence, is late, refuses. What it passes on is the server's own. It knows what was asked and counts bytes.
+// A proxy in front of an API server, plain HTTP on this side, that a test tells to misbehave: it
+// cuts connections, keeps them open in silence, is late, refuses. What it passes on is the server's
+// own. It knows what was asked and counts bytes.
 //   const proxy = await startProxy(t, api)          gone with the test (or what stands for `t`)
 //   proxy.kube()                                    as the administrator; proxy.kube(config) as somebody else
 //   proxy.next = request => ({ status: 429 })       what to do with a request; undefined: pass it on
@@ -7,7 +8,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Socket,
+  type Server as TcpServer,
+} from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { connectWith } from '../../../src/kube/connect.ts'
@@ -16,7 +23,13 @@ import type { Scope } from '../net/namespace.ts'
 import type { ApiServer } from './apiServer.ts'
 import { kubeOf } from './kube.ts'
 
-export type Asked = { readonly method: string; readonly url: URL; readonly isWatch: boolean; readonly token: string; readonly atMs: number }
+export type Asked = {
+  readonly method: string
+  readonly url: URL
+  readonly isWatch: boolean
+  readonly token: string
+  readonly atMs: number
+}
 
 /** `status` is answered here; else the request goes on, late or to another address. */
 export type Treatment = {
@@ -55,7 +68,10 @@ export class ApiProxy {
 
   /** Towards the client, headers too. */
   get bytes(): number {
-    return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, this.#closedBytes)
+    return [...this.#sockets].reduce(
+      (sum, { bytesWritten }) => sum + bytesWritten,
+      this.#closedBytes,
+    )
   }
 
   get connections(): number {
@@ -71,7 +87,8 @@ export class ApiProxy {
   }
 
   cut(how: 'close' | 'reset'): void {
-    for (const socket of this.#sockets) how === 'reset' ? socket.resetAndDestroy() : socket.destroy()
+    for (const socket of this.#sockets)
+      how === 'reset' ? socket.resetAndDestroy() : socket.destroy()
   }
 
   /** What is under way goes silent; its connections stay. */
@@ -87,18 +104,31 @@ export class ApiProxy {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url)
     const token = (request.headers.authorization ?? '').replace(/^Bearer /, '')
-    const asked = { method: request.method ?? '', url, isWatch: url.searchParams.has('watch'), token, atMs: performance.now() }
+    const asked = {
+      method: request.method ?? '',
+      url,
+      isWatch: url.searchParams.has('watch'),
+      token,
+      atMs: performance.now(),
+    }
     this.asked.push(asked)
     const treatment = this.next(asked) ?? {}
     if (treatment.lateMs) await after(treatment.lateMs, undefined, { ref: false })
     if (treatment.status === undefined) return this.#pass(request, response, treatment.url ?? url)
-    response.writeHead(treatment.status, { 'content-type': 'application/json', ...treatment.headers }).end(treatment.body ?? '{}')
+    response
+      .writeHead(treatment.status, { 'content-type': 'application/json', ...treatment.headers })
+      .end(treatment.body ?? '{}')
   }
 
   #pass(request: IncomingMessage, response: ServerResponse, url: URL): void {
     const to = new URL(`${url.pathname}${url.search}`, this.target.url)
     const { host: _, connection: __, ...headers } = request.headers
-    const sent = httpsRequest(to, { method: request.method ?? 'GET', headers, ca: readFileSync(this.target.caFile), agent: false })
+    const sent = httpsRequest(to, {
+      method: request.method ?? 'GET',
+      headers,
+      ca: readFileSync(this.target.caFile),
+      agent: false,
+    })
     sent.on('response', answer => {
       this.#upstream.add(answer)
       answer
@@ -134,8 +164,9 @@ export type Passage = {
 }
 
 /**
- * Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts all there is.
- * `kube` has a kubeconfig, `pod` the files of a pod's service account; both are the administrator until `tokenFile` changes.
+ * Passes bytes on, unread, so that the client speaks TLS with the API server itself. `reset()` cuts
+ * all there is. `kube` has a kubeconfig, `pod` the files of a pod's service account; both are the
+ * administrator until `tokenFile` changes.
  */
 export async function startPassage(scope: Scope, target: ApiServer): Promise<Passage> {
   const sockets = new Set<Socket>()
@@ -159,8 +190,18 @@ export async function startPassage(scope: Scope, target: ApiServer): Promise<Pas
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
   const tokenFile = join(mkdtempSync(join(target.directory, 'account-')), 'token')
   writeFileSync(tokenFile, `${target.token}\n`)
-  const kube = connected(target, { server: url, 'certificate-authority': target.caFile }, { token: target.token })
-  return { url, kube, pod: connectWith({ server: url, tokenFile, caFile: target.caFile }), tokenFile, reset }
+  const kube = connected(
+    target,
+    { server: url, 'certificate-authority': target.caFile },
+    { token: target.token },
+  )
+  return {
+    url,
+    kube,
+    pod: connectWith({ server: url, tokenFile, caFile: target.caFile }),
+    tokenFile,
+    reset,
+  }
 }
 
 /** By a kubeconfig of its own, as a user has it. */

@@ -26,7 +26,10 @@ export class Reports {
 
   /** undefined: none. */
   async stored(name = node): Promise<Stored | undefined> {
-    const response = await this.kube({ path: `${reportPath}/${name}`, signal: AbortSignal.timeout(30_000) })
+    const response = await this.kube({
+      path: `${reportPath}/${name}`,
+      signal: AbortSignal.timeout(30_000),
+    })
     if (response.statusCode === 200) return (await readJson(response)) as Stored
     const said = await apiErrorMessage(response)
     if (response.statusCode === 404) return undefined
@@ -41,7 +44,13 @@ export function useReports(): () => Reports {
     const reports = new Reports(api, await connectKube(api.kubeconfig))
     started.push(reports)
     await reports.api.kubectl('apply', '-f', join(root, 'crds', 'nodecapturereport.yaml'))
-    await reports.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
+    await reports.api.kubectl(
+      'wait',
+      '--for=condition=Established',
+      'crd',
+      '--all',
+      '--timeout=30s',
+    )
   })
   test.after.always(async () => {
     for (const { api } of started) await api.stop()

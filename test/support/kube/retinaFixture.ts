@@ -1,5 +1,5 @@
-// Three simulated nodes that serve Retina's Capture: agents and a controller with the rights of the overlay, pods in two namespaces,
-// and archives read back with the real tar.
+// Three simulated nodes that serve Retina's Capture: agents and a controller with the rights of the
+// overlay, pods in two namespaces, and archives read back with the real tar.
 //   const onStage = useRetina(cluster); const stage = await onStage()      one for the test file
 //   await stage.apply('web', { … }); await stage.open('web', ['node-1']); const { status } = await stage.complete('web')
 //   stage.numbers('node-1', archive)        numbers of the packets that the tests sent, by file of the archive
@@ -22,7 +22,11 @@ export const nodeNames = ['node-1', 'node-2', 'node-3'] as const
 export type NodeName = (typeof nodeNames)[number]
 
 type RetinaCapture = {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly finalizers?: readonly string[] }
+  readonly metadata: {
+    readonly name: string
+    readonly uid: string
+    readonly finalizers?: readonly string[]
+  }
   readonly status?: RetinaStatus
 }
 
@@ -46,21 +50,33 @@ export class RetinaStage {
 
   /** At once, as far as one command can: their times run together. */
   async applyAll(specs: Readonly<Record<string, object>>, namespace = 'shop'): Promise<void> {
-    const named = Object.entries(specs).map(([name, spec]) => ({ metadata: { name, namespace }, spec }))
-    await this.cluster.apply(...named.map(each => ({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', ...each })))
+    const named = Object.entries(specs).map(([name, spec]) => ({
+      metadata: { name, namespace },
+      spec,
+    }))
+    await this.cluster.apply(
+      ...named.map(each => ({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', ...each })),
+    )
   }
 
   get(name: string, namespace = 'shop'): Promise<RetinaCapture> {
     return this.cluster.get<RetinaCapture>('captures.retina.sh', name, '-n', namespace)
   }
 
-  async until(name: string, what: string, isSo: (status: Partial<RetinaStatus>) => boolean, namespace = 'shop'): Promise<RetinaCapture> {
+  async until(
+    name: string,
+    what: string,
+    isSo: (status: Partial<RetinaStatus>) => boolean,
+    namespace = 'shop',
+  ): Promise<RetinaCapture> {
     const endMs = Date.now() + patienceMs()
     for (;;) {
       const capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
       if (capture && isSo(capture.status ?? {})) return capture
       if (Date.now() > endMs)
-        throw new Error(`Waited in vain for ${what} of ${name}: ${JSON.stringify(capture)}\n${this.nodes['node-1'].agent.tail(20)}`)
+        throw new Error(
+          `Waited in vain for ${what} of ${name}: ${JSON.stringify(capture)}\n${this.nodes['node-1'].agent.tail(20)}`,
+        )
       await after(150)
     }
   }
@@ -68,7 +84,11 @@ export class RetinaStage {
   /** From the pod to its node, where somebody listens: no answer. Without a port to that one. */
   async send(
     pod: string,
-    { first, count, port }: { readonly first: number; readonly count: number; readonly port?: number },
+    {
+      first,
+      count,
+      port,
+    }: { readonly first: number; readonly count: number; readonly port?: number },
   ): Promise<void> {
     const from = this.pods[pod]
     if (!from) throw new Error(`Cannot send: there is no pod ${pod}`)
@@ -90,7 +110,10 @@ export class RetinaStage {
     const isOpen = ({ files = [] }: Partial<RetinaStatus>) =>
       files.length === nodes.length &&
       files.every(
-        ({ node, state, endpoints }) => nodes.includes(node) && state === 'WaitingForTraffic' && endpoints.every(row => row.startedAt),
+        ({ node, state, endpoints }) =>
+          nodes.includes(node) &&
+          state === 'WaitingForTraffic' &&
+          endpoints.every(row => row.startedAt),
       )
     return this.until(name, `taps on ${nodes.join(', ')}`, isOpen, namespace)
   }
@@ -103,25 +126,42 @@ export class RetinaStage {
 
   refused(name: string, message: string, namespace?: string): Promise<RetinaCapture> {
     const isRefused = ({ conditions = [] }: Partial<RetinaStatus>) =>
-      conditions.some(each => each.type === 'error' && each.status === 'True' && each.reason === 'OtherError' && each.message === message)
+      conditions.some(
+        each =>
+          each.type === 'error' &&
+          each.status === 'True' &&
+          each.reason === 'OtherError' &&
+          each.message === message,
+      )
     return this.until(name, `the error "${message}"`, isRefused, namespace)
   }
 
   async remove(name: string, namespace = 'shop'): Promise<void> {
-    await this.cluster.api.kubectl('delete', 'captures.retina.sh', name, '-n', namespace, '--timeout=80s')
+    await this.cluster.api.kubectl(
+      'delete',
+      'captures.retina.sh',
+      name,
+      '-n',
+      namespace,
+      '--timeout=80s',
+    )
   }
 
   /** Below the directory that the administrator has set: `{hostPath}/{file}`. */
   archives(node: NodeName): string[] {
     const base = this.base(node)
     if (!existsSync(base)) return []
-    const found = readdirSync(base, { withFileTypes: true, recursive: true }).filter(entry => entry.isFile())
+    const found = readdirSync(base, { withFileTypes: true, recursive: true }).filter(entry =>
+      entry.isFile(),
+    )
     return found.map(entry => join(entry.parentPath, entry.name).slice(base.length + 1)).toSorted()
   }
 
   /** The one archive of that capture on the node. */
   archive(node: NodeName, name: string): string {
-    const [found, ...others] = this.archives(node).filter(path => path.includes(`/${name}-${node}-`))
+    const [found, ...others] = this.archives(node).filter(path =>
+      path.includes(`/${name}-${node}-`),
+    )
     if (found === undefined || others.length > 0)
       throw new Error(`Expected one archive of ${name}, found ${this.archives(node).join(', ')}`)
     return join(this.base(node), found)
@@ -130,7 +170,11 @@ export class RetinaStage {
   /** What the archive holds, without what metadata it holds. */
   entries(archive: string): string[] {
     const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' }).trim().split('\n')
-    return names.filter(name => /\.(pcap\d*|txt)$/.test(name) && !/^(ip-resources|iptables-rules|socket-stats)\.txt$|\//.test(name))
+    return names.filter(
+      name =>
+        /\.(pcap\d*|txt)$/.test(name) &&
+        !/^(ip-resources|iptables-rules|socket-stats)\.txt$|\//.test(name),
+    )
   }
 
   read(archive: string, entry: string): Buffer {
@@ -138,24 +182,36 @@ export class RetinaStage {
   }
 
   /** By file of the archive: the numbers of the tests' packets, and how many others there are. */
-  packets(archive: string): Record<string, { readonly numbers: readonly number[]; readonly others: number }> {
+  packets(
+    archive: string,
+  ): Record<string, { readonly numbers: readonly number[]; readonly others: number }> {
     const files = this.entries(archive).filter(name => !name.endsWith('.txt'))
     const seen = files.map(name => {
       const all = frames(this.read(archive, name)).map(numberOf)
       const numbers = all.filter(number => number !== undefined)
-      return [name.replace(/^.*UTC/, ''), { numbers: numbers.toSorted((a, b) => a - b), others: all.length - numbers.length }] as const
+      return [
+        name.replace(/^.*UTC/, ''),
+        { numbers: numbers.toSorted((a, b) => a - b), others: all.length - numbers.length },
+      ] as const
     })
     return Object.fromEntries(seen)
   }
 
   /** What is left of a capture on any node: working files, rows of reports. */
   async leftOvers(name: string, namespace = 'shop'): Promise<string[]> {
-    const files = nodeNames.filter(node => existsSync(join(this.nodes[node].captures, `${namespace}.retina.sh`, name)))
+    const files = nodeNames.filter(node =>
+      existsSync(join(this.nodes[node].captures, `${namespace}.retina.sh`, name)),
+    )
     const { items } = await this.cluster.get<{
       items: { metadata: { name: string }; report: { captures: { api: string; name: string }[] } }[]
     }>('nodecapturereports')
-    const rows = items.filter(({ report }) => report.captures.some(row => row.api === 'Capture' && row.name === name))
-    return [...files.map(node => `files on ${node}`), ...rows.map(({ metadata }) => `a row of ${metadata.name}`)]
+    const rows = items.filter(({ report }) =>
+      report.captures.some(row => row.api === 'Capture' && row.name === name),
+    )
+    return [
+      ...files.map(node => `files on ${node}`),
+      ...rows.map(({ metadata }) => `a row of ${metadata.name}`),
+    ]
   }
 
   async startAgent(node: NodeName): Promise<void> {
@@ -177,7 +233,9 @@ export class RetinaStage {
       this.#configOf('controller'),
     ]
     const controller = this.cluster.run(`controller-${name}`, undefined, args)
-    await controller.ready(() => Promise.resolve(controller.tail(1_000).includes('selcap controller started')))
+    await controller.ready(() =>
+      Promise.resolve(controller.tail(1_000).includes('selcap controller started')),
+    )
     return controller
   }
 
@@ -185,7 +243,10 @@ export class RetinaStage {
   configure(settings: string): void {
     writeFileSync(this.#configOf('controller'), settings)
     for (const name of nodeNames)
-      writeFileSync(this.#configOf(name), `captureHostPathBaseDir: ${this.base(name)}\ncaptureDiskFreePercentMin: 0\n${settings}`)
+      writeFileSync(
+        this.#configOf(name),
+        `captureHostPathBaseDir: ${this.base(name)}\ncaptureDiskFreePercentMin: 0\n${settings}`,
+      )
   }
 
   #configOf(who: string): string {
@@ -197,15 +258,29 @@ export class RetinaStage {
   }
 }
 
-/** web-0 and vault-0 on the first node, web-1 on the second, db-0 on the third; vault-0 is in another namespace, with the labels of web. */
-async function retinaStage(cluster: SimulatedCluster, scope: Scope, settings: string): Promise<RetinaStage> {
+/**
+ * web-0 and vault-0 on the first node, web-1 on the second, db-0 on the third; vault-0 is in
+ * another namespace, with the labels of web.
+ */
+async function retinaStage(
+  cluster: SimulatedCluster,
+  scope: Scope,
+  settings: string,
+): Promise<RetinaStage> {
   await cluster.api.kubectl('apply', '-k', join(root, 'daemonset', 'apis', 'retina'))
   await cluster.api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
   for (const name of ['shop', 'bank']) await cluster.api.kubectl('create', 'namespace', name)
   const [first, second, third] = await Promise.all(nodeNames.map(name => cluster.addNode(name)))
   if (!first || !second || !third) throw new Error('Cannot test: expected three nodes')
   const nodes = { 'node-1': first, 'node-2': second, 'node-3': third }
-  for (const name of nodeNames) await cluster.api.kubectl('label', 'node', name, `kubernetes.io/hostname=${name}`, 'kubernetes.io/os=linux')
+  for (const name of nodeNames)
+    await cluster.api.kubectl(
+      'label',
+      'node',
+      name,
+      `kubernetes.io/hostname=${name}`,
+      'kubernetes.io/os=linux',
+    )
   const pods = {
     'web-0': await first.addPod('shop', 'web-0', { app: 'web' }),
     'vault-0': await first.addPod('bank', 'vault-0', { app: 'web' }),
@@ -213,7 +288,12 @@ async function retinaStage(cluster: SimulatedCluster, scope: Scope, settings: st
     'db-0': await third.addPod('shop', 'db-0', { app: 'db' }),
   }
   const stage = new RetinaStage(cluster, nodes, pods)
-  for (const [pod, node] of Object.entries({ 'web-0': first, 'vault-0': first, 'web-1': second, 'db-0': third }))
+  for (const [pod, node] of Object.entries({
+    'web-0': first,
+    'vault-0': first,
+    'web-1': second,
+    'db-0': third,
+  }))
     await stage.listen(scope, pod, node)
   stage.configure(settings)
   for (const name of nodeNames) await stage.startAgent(name)
@@ -233,10 +313,15 @@ function frames(file: Buffer): Buffer[] {
 }
 
 /** One for the test file, made when it is first asked for. `settings`: of agents and controller. */
-export function useRetina(cluster: () => SimulatedCluster, settings = ''): () => Promise<RetinaStage> {
+export function useRetina(
+  cluster: () => SimulatedCluster,
+  settings = '',
+): () => Promise<RetinaStage> {
   const cleanUps: (() => unknown)[] = []
   test.after.always(async () => {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   })
-  return shared(() => retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) }, settings))
+  return shared(() =>
+    retinaStage(cluster(), { teardown: cleanUp => void cleanUps.push(cleanUp) }, settings),
+  )
 }

@@ -1,5 +1,5 @@
-// A directory of one test run under the system's temporary one. Its name holds the process, so that the next run can
-// remove what a killed one left.
+// A directory of one test run under the system's temporary one. Its name holds the process, so that
+// the next run can remove what a killed one left.
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,7 +17,11 @@ export function removeScratch(directory: string): void {
 
 function isOrphan(name: string): boolean {
   const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
-  return !Number.isNaN(pid) && !isAlive(pid) && lstatSync(join(tmpdir(), name), { throwIfNoEntry: false })?.uid === process.getuid?.()
+  return (
+    !Number.isNaN(pid) &&
+    !isAlive(pid) &&
+    lstatSync(join(tmpdir(), name), { throwIfNoEntry: false })?.uid === process.getuid?.()
+  )
 }
 
 function isAlive(pid: number): boolean {

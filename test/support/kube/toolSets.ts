@@ -1,4 +1,5 @@
-// Which sets of built programs the chosen tests need, so that no other is built. In: globs of test files. Out: names of sets.
+// Which sets of built programs the chosen tests need, so that no other is built. In: globs of test
+// files. Out: names of sets.
 import { globSync } from 'node:fs'
 import { loadedWith } from '../imports.ts'
 import { root } from '../repository.ts'
@@ -21,6 +22,8 @@ export function toolSetsFor(patterns: readonly string[]): ToolSet[] {
 
 function setsOf(file: string): ToolSet[] {
   const loaded = [...loadedWith(file, target => target.startsWith('test/')).keys()]
-  const found = needs.filter(([module]) => loaded.some(target => module.test(target))).map(([, set]) => set)
+  const found = needs
+    .filter(([module]) => loaded.some(target => module.test(target)))
+    .map(([, set]) => set)
   return file === ownManager ? [...found, 'node'] : found
 }

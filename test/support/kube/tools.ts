@@ -1,5 +1,5 @@
-// Which programs the tests run that are built from Go modules, where each comes from and where it is kept. Reads only; build.ts
-// makes them.
+// Which programs the tests run that are built from Go modules, where each comes from and where it
+// is kept. Reads only; build.ts makes them.
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -40,19 +40,32 @@ const node: readonly Tool[] = [
   ...from('kubernetes', 'kube-controller-manager', 'kube-scheduler', 'kubelet'),
   ...from('containerd', 'containerd', 'containerd-shim-runc-v2', 'ctr'),
 ]
-const sets: Readonly<Record<ToolSet, readonly Tool[]>> = { api, node, stores: from('versitygw', 'versitygw') }
+const sets: Readonly<Record<ToolSet, readonly Tool[]>> = {
+  api,
+  node,
+  stores: from('versitygw', 'versitygw'),
+}
 
-/** The folder that keeps what one module builds; its name carries the version, so a new pin starts afresh. */
+/**
+ * The folder that keeps what one module builds; its name carries the version, so a new pin starts
+ * afresh.
+ */
 export function cacheOf(module: Module): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
-  return join(cache, 'selcap', `${module === 'kubernetes' ? 'kube' : module}-${pinned[module].slice(1)}`)
+  return join(
+    cache,
+    'selcap',
+    `${module === 'kubernetes' ? 'kube' : module}-${pinned[module].slice(1)}`,
+  )
 }
 
 /** The path of a program; refuses with the command that builds it. */
 export function toolPath(name: string): string {
   const [set, tool] =
     Object.entries(sets)
-      .flatMap(([from, tools]) => tools.filter(known => known.name === name).map(known => [from, known] as const))
+      .flatMap(([from, tools]) =>
+        tools.filter(known => known.name === name).map(known => [from, known] as const),
+      )
       .at(-1) ?? []
   const path = tool && findTool(tool)
   if (!path)
@@ -69,7 +82,9 @@ export function missingTools(set: ToolSet): Tool[] {
 /** KUBEBUILDER_ASSETS comes first, as controller projects have it, then the cache. */
 function findTool({ name, module }: Tool): string | undefined {
   const given = process.env.KUBEBUILDER_ASSETS
-  return [...(given ? [given] : []), cacheOf(module)].map(folder => join(folder, name)).find(existsSync)
+  return [...(given ? [given] : []), cacheOf(module)]
+    .map(folder => join(folder, name))
+    .find(existsSync)
 }
 
 function pinOf(module: Module): string {
@@ -80,7 +95,12 @@ function pinOf(module: Module): string {
       .replace(/^require /, '')
       .split(' '),
   )
-  const version = words.find(([path, found]) => path === names[module] && found?.startsWith('v'))?.[1]
-  if (!version) throw new Error(`Cannot read ${folders[module]}/go.mod: expected a requirement on ${names[module]}`)
+  const version = words.find(
+    ([path, found]) => path === names[module] && found?.startsWith('v'),
+  )?.[1]
+  if (!version)
+    throw new Error(
+      `Cannot read ${folders[module]}/go.mod: expected a requirement on ${names[module]}`,
+    )
   return version
 }

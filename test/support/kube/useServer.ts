@@ -1,4 +1,5 @@
-// One API server for a test file, with selcap's resources and a namespace "shop", and requests to it as the administrator.
+// One API server for a test file, with selcap's resources and a namespace "shop", and requests to
+// it as the administrator.
 //   const server = useServer()                   server().api, server().kube
 import { join } from 'node:path'
 import test from 'ava'

@@ -1,4 +1,5 @@
-// One simulated cluster for a test file: started before its first test, gone after its last. Its tests run one after another.
+// One simulated cluster for a test file: started before its first test, gone after its last. Its
+// tests run one after another.
 //   const { cluster, clusterTest } = useSimulated()
 //   clusterTest('… does X when Y', async t => { const node = await cluster().addNode('node-1') })
 import test, { type ExecutionContext } from 'ava'
@@ -7,9 +8,16 @@ import { SimulatedCluster } from './simulated.ts'
 
 type ClusterTest = (title: string, implementation: (t: ExecutionContext) => Promise<void>) => void
 
-export function useSimulated(): { readonly cluster: () => SimulatedCluster; readonly clusterTest: ClusterTest } {
+export function useSimulated(): {
+  readonly cluster: () => SimulatedCluster
+  readonly clusterTest: ClusterTest
+} {
   if (networkRefusal !== undefined) {
-    return { cluster: missing, clusterTest: (title, body) => test.skip(`${title} (needs a network: ${networkRefusal})`, body) }
+    return {
+      cluster: missing,
+      clusterTest: (title, body) =>
+        test.skip(`${title} (needs a network: ${networkRefusal})`, body),
+    }
   }
   const cleanUps: (() => unknown)[] = []
   let started: SimulatedCluster | undefined
@@ -19,7 +27,10 @@ export function useSimulated(): { readonly cluster: () => SimulatedCluster; read
   test.after.always(async () => {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   })
-  return { cluster: () => started ?? missing(), clusterTest: (title, body) => test.serial(title, body) }
+  return {
+    cluster: () => started ?? missing(),
+    clusterTest: (title, body) => test.serial(title, body),
+  }
 }
 
 function missing(): never {

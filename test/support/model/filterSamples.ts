@@ -1,9 +1,13 @@
-// Filters of the three APIs and the pcap expressions they become: held to the text by the unit tests, to libpcap by the integration tests.
+// Filters of the three APIs and the pcap expressions they become: held to the text by the unit
+// tests, to libpcap by the integration tests.
 
 /** Calico's rules → expression. */
 export const calicoFilters: readonly (readonly [rules: readonly object[], expression: string])[] = [
   [[], ''],
-  [[{ protocol: 'TCP', ports: [80, '8000:8080'] }, { protocol: 'UDP' }], '(tcp and (port 80 or portrange 8000-8080)) or (udp)'],
+  [
+    [{ protocol: 'TCP', ports: [80, '8000:8080'] }, { protocol: 'UDP' }],
+    '(tcp and (port 80 or portrange 8000-8080)) or (udp)',
+  ],
   [[{ ports: ['53'] }], '(port 53)'],
   [[{ protocol: 'ICMP' }], '(icmp)'],
   [[{ protocol: 'ICMPv6' }], '(icmp6)'],

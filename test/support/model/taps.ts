@@ -7,10 +7,16 @@ import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { capture, endpoint } from '../worlds/documents.ts'
 import { readEndpoint, readIntent } from '../worlds/reader.ts'
 
-export const endpointOf = (pod: string, change: Partial<Endpoint> = {}): Endpoint => ({ ...readEndpoint(endpoint(pod)), ...change })
+export const endpointOf = (pod: string, change: Partial<Endpoint> = {}): Endpoint => ({
+  ...readEndpoint(endpoint(pod)),
+  ...change,
+})
 
 export function desiredTap(name: string, pod: string, spec: PacketCaptureSpec = {}): DesiredTap {
-  return desiredTapFor(readIntent(capture(name, spec)), endpointOf(pod), { window: {}, isEarly: false })
+  return desiredTapFor(readIntent(capture(name, spec)), endpointOf(pod), {
+    window: {},
+    isEarly: false,
+  })
 }
 
 /** The spec of a capture's tap on a pod. */
@@ -25,7 +31,11 @@ export function tapsOf(...taps: readonly ActualTap[]): ReadonlyMap<string, Actua
 }
 
 /** The decision of an open capture that matches these pods. */
-export function decisionOf(name: string, pods: readonly string[], change: Partial<CaptureDecision> = {}): CaptureDecision {
+export function decisionOf(
+  name: string,
+  pods: readonly string[],
+  change: Partial<CaptureDecision> = {},
+): CaptureDecision {
   const { key, capture: ref, generation } = readIntent(capture(name))
   return {
     key,
@@ -34,7 +44,12 @@ export function decisionOf(name: string, pods: readonly string[], change: Partia
     filter: { filter: '' },
     notes: [],
     phase: { kind: 'Open', closesAtMs: Number.POSITIVE_INFINITY },
-    matches: { matched: pods.map(pod => endpointOf(pod)), inNamespace: pods.length, elsewhere: 0, hostNetwork: 0 },
+    matches: {
+      matched: pods.map(pod => endpointOf(pod)),
+      inNamespace: pods.length,
+      elsewhere: 0,
+      hostNetwork: 0,
+    },
     refused: new Map(),
     ...change,
   }

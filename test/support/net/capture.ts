@@ -1,22 +1,38 @@
-// An open tap in a test, with the files it writes: opens sinks, keeps the events, reads the records back.
-// Descriptors are closed as soon as a `moved` says that nothing more is written to them, so a late write would fail.
+// An open tap in a test, with the files it writes: opens sinks, keeps the events, reads the records
+// back. Descriptors are closed as soon as a `moved` says that nothing more is written to them, so a
+// late write would fail.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../../../src/driver/driver.ts'
+import type {
+  Driver,
+  DriverSpec,
+  DriverTap,
+  Sink,
+  TapCounters,
+  TapEvent,
+} from '../../../src/driver/driver.ts'
 import { type FileRecord, fileHeader, readRecords, TornFile } from '../pcap/captureFile.ts'
 import { until } from '../until.ts'
 import type { Scope } from './namespace.ts'
 
-/** `bytesLeft` of the first file; `ahead`: how many more of that size are offered from the start and kept offered. */
+/**
+ * `bytesLeft` of the first file; `ahead`: how many more of that size are offered from the start and
+ * kept offered.
+ */
 export type CaptureOptions = Partial<Omit<DriverSpec, 'sink'>> & {
   readonly interfaceName: string
   readonly bytesLeft?: number
   readonly ahead?: number
   readonly directory?: string
 }
-type File = { readonly path: string; readonly fd: number; readonly bytesMax: number; isOpen: boolean }
+type File = {
+  readonly path: string
+  readonly fd: number
+  readonly bytesMax: number
+  isOpen: boolean
+}
 
 /** What a test that does not say otherwise opens. */
 export const defaults = {
@@ -43,7 +59,9 @@ export class Capture {
     scope.teardown(() => capture.close())
     const { bytesLeft, ahead = 0, directory: _, ...spec } = options
     const first = capture.sink(bytesLeft)
-    capture.#tap = await driver.open({ ...defaults, ...spec, sink: first }, event => capture.#hear(event))
+    capture.#tap = await driver.open({ ...defaults, ...spec, sink: first }, event =>
+      capture.#hear(event),
+    )
     for (let count = 0; count < ahead; count++) capture.offer(bytesLeft)
     return capture
   }
@@ -84,7 +102,10 @@ export class Capture {
     return this.events.some(event => event.kind === kind)
   }
 
-  /** Packets whose lot is known: written, refused, dropped. `received` may run ahead of it while records are held back. */
+  /**
+   * Packets whose lot is known: written, refused, dropped. `received` may run ahead of it while
+   * records are held back.
+   */
   get settled(): number {
     const { packets, refused, dropped } = this.tap.counters()
     return packets + refused + dropped
@@ -95,7 +116,8 @@ export class Capture {
     return this.#until(`${records} records`, () => (this.#recordsNow()?.length ?? 0) >= records)
   }
 
-  // A reader that comes while the kernel is within a write(2) sees a part of it: the next look decides.
+  // A reader that comes while the kernel is within a write(2) sees a part of it: the next look
+  // decides.
   #recordsNow(): FileRecord[] | undefined {
     try {
       return this.records()
@@ -115,7 +137,9 @@ export class Capture {
 
   async #until(what: string, isSo: () => boolean): Promise<void> {
     await until(what, isSo).catch(error => {
-      throw new Error(`${error.message}: ${JSON.stringify({ ...this.tap.counters(), events: this.events.slice(-5) })}`)
+      throw new Error(
+        `${error.message}: ${JSON.stringify({ ...this.tap.counters(), events: this.events.slice(-5) })}`,
+      )
     })
   }
 
@@ -129,7 +153,10 @@ export class Capture {
     this.events.push(event)
     if (event.kind !== 'moved') return
     const file = this.files.find(({ fd, isOpen }) => isOpen && fd === event.fd)
-    if (!file) throw new Error(`Cannot follow tap: it moved from descriptor ${event.fd}, which is not one of its sinks`)
+    if (!file)
+      throw new Error(
+        `Cannot follow tap: it moved from descriptor ${event.fd}, which is not one of its sinks`,
+      )
     closeFile(file)
     if (this.#options.ahead && this.#tap) this.offer(this.#options.bytesLeft)
   }

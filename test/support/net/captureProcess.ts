@@ -1,4 +1,5 @@
-// Run as a child by hazards.test.ts: writes what it captures to one file until it is killed. Arguments: interface, file, format.
+// Run as a child by hazards.test.ts: writes what it captures to one file until it is killed.
+// Arguments: interface, file, format.
 import { openSync, writeSync } from 'node:fs'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../pcap/captureFile.ts'
@@ -23,5 +24,13 @@ const tap = await ringDriver().open(
 )
 process.stdout.write('open\n')
 process.stdin
-  .on('end', () => void tap.close().then(counters => process.stdout.write(`${JSON.stringify(counters)}\n`, () => process.exit())))
+  .on(
+    'end',
+    () =>
+      void tap
+        .close()
+        .then(counters =>
+          process.stdout.write(`${JSON.stringify(counters)}\n`, () => process.exit()),
+        ),
+  )
   .resume()

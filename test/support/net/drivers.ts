@@ -1,4 +1,5 @@
-// The drivers by name, as the contract makes them: also within the child that has lost its rights (openChild.ts).
+// The drivers by name, as the contract makes them: also within the child that has lost its rights
+// (openChild.ts).
 import type { Driver } from '../../../src/driver/driver.ts'
 import { libpcapDriver } from '../../../src/driver/libpcap/libpcapDriver.ts'
 

@@ -1,4 +1,5 @@
-// The interfaces of a network namespace as ip(8) tells them: another witness than the drivers' own links().
+// The interfaces of a network namespace as ip(8) tells them: another witness than the drivers' own
+// links().
 
 import type { Link } from '../../../src/driver/driver.ts'
 import { TapError } from '../../../src/model/errors.ts'

@@ -1,6 +1,7 @@
-// Real network namespaces for tests. A namespace lives as long as a small process that holds it and reads its standard
-// input: if the test process dies, however it dies, the holder reads the end and the namespace goes with all it contains.
-// So nothing is mounted, /run/netns is not touched, and it works the same in `unshare -Urnm`.
+// Real network namespaces for tests. A namespace lives as long as a small process that holds it and
+// reads its standard input: if the test process dies, however it dies, the holder reads the end and
+// the namespace goes with all it contains. So nothing is mounted, /run/netns is not touched, and it
+// works the same in `unshare -Urnm`.
 //   const namespace = await makeNamespace(t)         closed by t.teardown, also after a failure; close() earlier is fine
 //   await namespace.ip('link set lo up', …)          ip(8) commands inside
 //   namespace.path                                   '/proc/PID/ns/net', for DriverSpec.netns or nsenter
@@ -37,7 +38,10 @@ export class Namespace {
     return inside(this.path, command, args)
   }
 
-  /** Binds the namespace to a file, which keeps it alive until it is let go (at the latest when the test ends). */
+  /**
+   * Binds the namespace to a file, which keeps it alive until it is let go (at the latest when the
+   * test ends).
+   */
   async bindTo(scope: Scope, file: string): Promise<() => Promise<void>> {
     await writeFile(file, '')
     await run('mount', ['--bind', this.path, file])
@@ -50,7 +54,9 @@ export class Namespace {
     return letGo
   }
 
-  /** Ends the holder. The kernel takes the namespace down soon after, unless somebody else holds it. */
+  /**
+   * Ends the holder. The kernel takes the namespace down soon after, unless somebody else holds it.
+   */
   async close(): Promise<void> {
     if (this.#holder.exitCode !== null || this.#holder.signalCode !== null) return
     const ended = once(this.#holder, 'exit')
@@ -61,13 +67,18 @@ export class Namespace {
 
 /** A new namespace with nothing in it but loopback, which is up. */
 export async function makeNamespace(scope: Scope): Promise<Namespace> {
-  const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo held && exec cat >/dev/null'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const holder = spawn(
+    'unshare',
+    ['--net', 'sh', '-c', 'ip link set lo up && echo held && exec cat >/dev/null'],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const namespace = new Namespace(holder)
   scope.teardown(() => namespace.close())
   const [said] = await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')])
-  if (String(said) !== 'held\n') throw new Error(`Cannot make a network namespace: unshare ended with ${said}`)
+  if (String(said) !== 'held\n')
+    throw new Error(`Cannot make a network namespace: unshare ended with ${said}`)
   return namespace
 }
 
@@ -78,9 +89,14 @@ export function uniqueName(): string {
   return `sc${process.pid.toString(36)}t${threadId.toString(36)}n${Atomics.add(serial, 0, 1).toString(36)}`
 }
 
-/** Deletes interfaces in this namespace whose test process is dead. (Veth pairs into a namespace go by themselves.) */
+/**
+ * Deletes interfaces in this namespace whose test process is dead. (Veth pairs into a namespace go
+ * by themselves.)
+ */
 export async function sweep(): Promise<string[]> {
-  const links = JSON.parse(await run('ip', ['-json', 'link', 'show'])) as readonly { readonly ifname: string }[]
+  const links = JSON.parse(await run('ip', ['-json', 'link', 'show'])) as readonly {
+    readonly ifname: string
+  }[]
   const orphans = links.map(link => link.ifname).filter(isOrphan)
   for (const name of orphans) await run('ip', ['link', 'delete', name]).catch(() => '') // its peer's deletion took it along
   return orphans

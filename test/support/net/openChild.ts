@@ -1,4 +1,5 @@
-// Run as a process with fewer rights: opens a tap with the driver and on the interface named by its arguments and prints the refusal.
+// Run as a process with fewer rights: opens a tap with the driver and on the interface named by its
+// arguments and prints the refusal.
 import { TapError } from '../../../src/model/errors.ts'
 import { type DriverName, makeNamedDriver } from './drivers.ts'
 

@@ -1,6 +1,7 @@
-// A stand-in for a pod's network: a namespace with eth0, and the other end of its veth pair in this namespace.
-// No packet passes that the test does not send: neighbours are entered on both ends, and IPv6, which cannot be kept
-// quiet, is off unless asked for (expect a few multicast listener reports then: filter them).
+// A stand-in for a pod's network: a namespace with eth0, and the other end of its veth pair in this
+// namespace. No packet passes that the test does not send: neighbours are entered on both ends, and
+// IPv6, which cannot be kept quiet, is off unless asked for (expect a few multicast listener
+// reports then: filter them).
 //   const pod = await makePod(t)                     up, addresses and neighbours set; makePod(t, { ipv6: true })
 //   pod.hostName, pod.hostAddress, pod.hostAddress6  the end in this namespace
 //   pod.podName,  pod.podAddress,  pod.podAddress6   the end in pod.namespace
@@ -11,7 +12,12 @@ import { patienceMs } from '../until.ts'
 import { makeNamespace, type Namespace, type Scope, sweep, uniqueName } from './namespace.ts'
 import { inside, ip, run } from './run.ts'
 
-export type PodOptions = { readonly hostName?: string; readonly podName?: string; readonly namespace?: Namespace; readonly ipv6?: boolean }
+export type PodOptions = {
+  readonly hostName?: string
+  readonly podName?: string
+  readonly namespace?: Namespace
+  readonly ipv6?: boolean
+}
 
 export class Pod {
   readonly namespace: Namespace
@@ -20,7 +26,10 @@ export class Pod {
   readonly #ipv6: boolean
   hostIndex = 0 // the others follow from it: it is unique in this namespace for as long as the veth lives
 
-  constructor(namespace: Namespace, { hostName = uniqueName(), podName = 'eth0', ipv6 = false }: PodOptions) {
+  constructor(
+    namespace: Namespace,
+    { hostName = uniqueName(), podName = 'eth0', ipv6 = false }: PodOptions,
+  ) {
     this.namespace = namespace
     this.hostName = hostName
     this.podName = podName
@@ -60,13 +69,24 @@ export class Pod {
       'netns',
       String(this.namespace.pid),
     ])
-    const [link] = JSON.parse(await run('ip', ['-json', 'link', 'show', 'dev', this.hostName])) as readonly { ifindex: number }[]
+    const [link] = JSON.parse(
+      await run('ip', ['-json', 'link', 'show', 'dev', this.hostName]),
+    ) as readonly { ifindex: number }[]
     this.hostIndex = link?.ifindex ?? 0
-    await ip([...raise(this.hostName, this.hostMac), `address add ${this.hostAddress}/30 dev ${this.hostName}`])
-    await this.namespace.ip(...raise(this.podName, this.podMac), `address add ${this.podAddress}/30 dev ${this.podName}`)
+    await ip([
+      ...raise(this.hostName, this.hostMac),
+      `address add ${this.hostAddress}/30 dev ${this.hostName}`,
+    ])
+    await this.namespace.ip(
+      ...raise(this.podName, this.podMac),
+      `address add ${this.podAddress}/30 dev ${this.podName}`,
+    )
     await (this.#ipv6 ? this.#addIpv6() : this.#silenceIpv6())
     await ip([`link set dev ${this.hostName} up`, this.#hostNeighbour(this.podAddress)])
-    await this.namespace.ip(`link set dev ${this.podName} up`, neighbour(this.podName, this.hostMac, this.hostAddress))
+    await this.namespace.ip(
+      `link set dev ${this.podName} up`,
+      neighbour(this.podName, this.hostMac, this.hostAddress),
+    )
     await this.#carries()
   }
 
@@ -76,7 +96,10 @@ export class Pod {
   }
 
   async #addIpv6(): Promise<void> {
-    await ip([`address replace ${this.hostAddress6}/126 dev ${this.hostName} nodad`, this.#hostNeighbour(this.podAddress6)])
+    await ip([
+      `address replace ${this.hostAddress6}/126 dev ${this.hostName} nodad`,
+      this.#hostNeighbour(this.podAddress6),
+    ])
     await this.namespace.ip(
       `address replace ${this.podAddress6}/126 dev ${this.podName} nodad`,
       neighbour(this.podName, this.hostMac, this.hostAddress6),
@@ -98,10 +121,16 @@ export class Pod {
     await this.#carries()
   }
 
-  // What is sent before the kernel has taken note of the carrier, up to a second after it came, is lost without a word.
+  // What is sent before the kernel has taken note of the carrier, up to a second after it came, is
+  // lost without a word.
   async #carries(): Promise<void> {
     const endMs = Date.now() + patienceMs()
-    while (!((await isOperational(this.hostName)) && (await isOperational(this.podName, this.namespace.path)))) {
+    while (
+      !(
+        (await isOperational(this.hostName)) &&
+        (await isOperational(this.podName, this.namespace.path))
+      )
+    ) {
       if (Date.now() > endMs) throw new Error(`Waited in vain for a carrier on "${this.hostName}"`)
       await wait(20)
     }
@@ -125,7 +154,9 @@ export async function makePod(scope: Scope, options: PodOptions = {}): Promise<P
 }
 
 async function isOperational(name: string, netns?: string): Promise<boolean> {
-  const [link] = JSON.parse(await inside(netns, 'ip', ['-json', 'link', 'show', 'dev', name])) as readonly { operstate: string }[]
+  const [link] = JSON.parse(
+    await inside(netns, 'ip', ['-json', 'link', 'show', 'dev', name]),
+  ) as readonly { operstate: string }[]
   return link?.operstate === 'UP'
 }
 

@@ -1,13 +1,25 @@
-// Runs one command to its end: for `ip`, `tcpdump` and the like in tests. Refuses with what the command said.
+// Runs one command to its end: for `ip`, `tcpdump` and the like in tests. Refuses with what the
+// command said.
 import { execFile } from 'node:child_process'
 
 /** Resolves to standard output. `input` is what the command reads. */
 export function run(command: string, args: readonly string[], input = ''): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = execFile(command, args, { maxBuffer: 256 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`Cannot run ${[command, ...args].join(' ')}: ${stderr || stdout || error.message}`, { cause: error }))
-      else resolve(stdout)
-    })
+    const child = execFile(
+      command,
+      args,
+      { maxBuffer: 256 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        if (error)
+          reject(
+            new Error(
+              `Cannot run ${[command, ...args].join(' ')}: ${stderr || stdout || error.message}`,
+              { cause: error },
+            ),
+          )
+        else resolve(stdout)
+      },
+    )
     child.stdin?.on('error', () => {}) // a command that ends without reading says so with its exit code
     child.stdin?.end(input)
   })
@@ -19,6 +31,13 @@ export function ip(commands: readonly string[], netns?: string): Promise<string>
 }
 
 /** run(), in the namespace at that path or in this one. */
-export function inside(netns: string | undefined, command: string, args: readonly string[], input = ''): Promise<string> {
-  return netns === undefined ? run(command, args, input) : run('nsenter', [`--net=${netns}`, command, ...args], input)
+export function inside(
+  netns: string | undefined,
+  command: string,
+  args: readonly string[],
+  input = '',
+): Promise<string> {
+  return netns === undefined
+    ? run(command, args, input)
+    : run('nsenter', [`--net=${netns}`, command, ...args], input)
 }

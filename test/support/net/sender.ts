@@ -1,11 +1,12 @@
-// Sends counted, recognisable packets from a namespace (or from this one): a Python process that stays there and does
-// what it is told, since Node cannot enter a namespace and has no raw sockets.
+// Sends counted, recognisable packets from a namespace (or from this one): a Python process that
+// stays there and does what it is told, since Node cannot enter a namespace and has no raw sockets.
 //   const sender = await makeSender(t, pod.namespace)        makeSender(t) for this namespace
 //   await sender.udp({ to: pod.hostAddress, port, count: 100 })     payloads as numbered() in frames.ts makes them
 //   await sender.frames('eth0', [frame, …])                  whole frames, AF_PACKET
 //   const port = await sender.listenTcp(address)             swallows what comes; await other.tcp({ to, port, bytes })
 //   await sender.ping({ to, count })                         each echo is waited for
-// Every call resolves when the packets are sent, to the times just before and after; they may run one at a time only.
+// Every call resolves when the packets are sent, to the times just before and after; they may run
+// one at a time only.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -14,9 +15,18 @@ import { fileURLToPath } from 'node:url'
 import type { Namespace, Scope } from './namespace.ts'
 
 export type Sent = { readonly fromMs: number; readonly toMs: number }
-type Answer = { readonly from: number; readonly to: number; readonly port?: number; readonly arrived?: number; readonly error?: string }
+type Answer = {
+  readonly from: number
+  readonly to: number
+  readonly port?: number
+  readonly arrived?: number
+  readonly error?: string
+}
 
-/** `first` is the number of the first packet, `bytes` the size of each payload, `gapMs` a pause after each. */
+/**
+ * `first` is the number of the first packet, `bytes` the size of each payload, `gapMs` a pause
+ * after each.
+ */
 export type Datagrams = {
   readonly to: string
   readonly port: number
@@ -54,7 +64,11 @@ export class Sender {
   }
 
   /** One connection; resolves when the other side has counted the bytes. */
-  async tcp(to: { readonly to: string; readonly port: number; readonly bytes: number }): Promise<Sent & { readonly arrived: number }> {
+  async tcp(to: {
+    readonly to: string
+    readonly port: number
+    readonly bytes: number
+  }): Promise<Sent & { readonly arrived: number }> {
     const answer = await this.#ask({ act: 'tcp', ...to })
     return { ...times(answer), arrived: answer.arrived ?? 0 }
   }
@@ -84,7 +98,8 @@ export class Sender {
 
   async #next(act: string): Promise<Answer> {
     const line = await this.#answers.next()
-    if (line.done) throw new Error(`Cannot send ${act}: the sender ended with ${this.#process.exitCode}`)
+    if (line.done)
+      throw new Error(`Cannot send ${act}: the sender ended with ${this.#process.exitCode}`)
     return JSON.parse(line.value) as Answer
   }
 }

@@ -1,4 +1,5 @@
-// File systems of their own for tests of disks that are full or read-only: a tmpfs in memory, gone behind the test.
+// File systems of their own for tests of disks that are full or read-only: a tmpfs in memory, gone
+// behind the test.
 import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Scope } from './namespace.ts'
 import { run } from './run.ts'
@@ -17,7 +18,8 @@ export async function remount(directory: string, how: 'ro' | 'rw'): Promise<void
 export function fill(path: string, bytes: number): void {
   const fd = openSync(path, 'a')
   try {
-    for (let left = bytes; left > 0; ) left -= writeSync(fd, Buffer.alloc(Math.min(left, 1024 * 1024)))
+    for (let left = bytes; left > 0; )
+      left -= writeSync(fd, Buffer.alloc(Math.min(left, 1024 * 1024)))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
   } finally {

@@ -1,4 +1,5 @@
-// A node in a test: the real engine on a directory of manifests, the ring driver, real files; and live streams of its captures.
+// A node in a test: the real engine on a directory of manifests, the ring driver, real files; and
+// live streams of its captures.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,17 +36,35 @@ export class TestNode {
     this.budget = budget
   }
 
-  static async start(t: ExecutionContext, changes: Partial<Settings> & { readonly streamsMax?: number } = {}): Promise<TestNode> {
+  static async start(
+    t: ExecutionContext,
+    changes: Partial<Settings> & { readonly streamsMax?: number } = {},
+  ): Promise<TestNode> {
     const root = mkdtempSync(join(tmpdir(), 'selcap-stream-'))
     t.teardown(() => rmSync(root, { recursive: true }))
     for (const name of ['manifests', 'captures', 'status']) mkdirSync(join(root, name))
     const { streamsMax = 8, ...changed } = changes
-    const settings = () => ({ ...defaultSettings, captureDiskFreePercentMin: 0, captureDir: join(root, 'captures'), ...changed })
-    const parts = { driver: ringDriver(), clock: systemClock, node: 'node-0', settings, log: pino({ level: 'silent' }) }
+    const settings = () => ({
+      ...defaultSettings,
+      captureDiskFreePercentMin: 0,
+      captureDir: join(root, 'captures'),
+      ...changed,
+    })
+    const parts = {
+      driver: ringDriver(),
+      clock: systemClock,
+      node: 'node-0',
+      settings,
+      log: pino({ level: 'silent' }),
+    }
     const holder = await TapManager.open(parts)
     t.teardown(() => holder.stop())
     const identities = new StandaloneMeta(join(root, 'status', '.identities.json'))
-    const source = await ManifestSource.open({ ...parts, directory: join(root, 'manifests'), identities })
+    const source = await ManifestSource.open({
+      ...parts,
+      directory: join(root, 'manifests'),
+      identities,
+    })
     t.teardown(() => source[Symbol.asyncDispose]())
     const publisher = await StatusDirectory.open(join(root, 'status'))
     const compile = (filter: string, snapLength: number) => parts.driver.compile(filter, snapLength)
@@ -65,11 +84,19 @@ export class TestNode {
       stop.abort()
       return running
     })
-    return new TestNode(root, holder, engine, new StreamBudget({ turns: engine, settings, streamsMax }))
+    return new TestNode(
+      root,
+      holder,
+      engine,
+      new StreamBudget({ turns: engine, settings, streamsMax }),
+    )
   }
 
   write(name: string, ...documents: object[]): void {
-    writeFileSync(join(this.root, 'manifests', name), documents.map(document => stringify(document)).join('---\n'))
+    writeFileSync(
+      join(this.root, 'manifests', name),
+      documents.map(document => stringify(document)).join('---\n'),
+    )
   }
 
   remove(name: string): void {
@@ -87,7 +114,13 @@ export class TestNode {
   }
 
   openAs(captureKey: string, uid: string): NodeStream {
-    const parts = { driver: ringDriver(), turns: this.engine, clock: systemClock, node: 'node-0', log: pino({ level: 'silent' }) }
+    const parts = {
+      driver: ringDriver(),
+      turns: this.engine,
+      clock: systemClock,
+      node: 'node-0',
+      log: pino({ level: 'silent' }),
+    }
     const limits = { windowMs: 2_000 } // this machine may be as busy as it likes: order does not depend on it
     return openNodeStream({ ...parts, budget: this.budget, limits }, captureKey, uid)
   }
@@ -119,8 +152,15 @@ export class Keeper {
   }
 }
 
-export function endpoint(name: string, interfaceName: string | undefined, address?: string): object {
-  const spec = { ...(interfaceName !== undefined && { interfaceName }), ...(address !== undefined && { ipNetworks: [`${address}/32`] }) }
+export function endpoint(
+  name: string,
+  interfaceName: string | undefined,
+  address?: string,
+): object {
+  const spec = {
+    ...(interfaceName !== undefined && { interfaceName }),
+    ...(address !== undefined && { ipNetworks: [`${address}/32`] }),
+  }
   return {
     apiVersion: 'projectcalico.org/v3',
     kind: 'WorkloadEndpoint',

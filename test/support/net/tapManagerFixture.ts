@@ -21,7 +21,11 @@ export function folder(t: ExecutionContext): string {
   return directory
 }
 
-export async function holderIn(t: ExecutionContext, captureDir: string, log: Logger = pino({ level: 'silent' })): Promise<TapManager> {
+export async function holderIn(
+  t: ExecutionContext,
+  captureDir: string,
+  log: Logger = pino({ level: 'silent' }),
+): Promise<TapManager> {
   const holder = await TapManager.open({
     driver: ringDriver(),
     clock: systemClock,
@@ -64,10 +68,15 @@ export function specFor(
   }
 }
 
-export const open = (holder: TapManager, ...specs: TapSpec[]) => holder.apply(specs.map(spec => ({ kind: 'open', spec })))
-export const close = (holder: TapManager, id: string, reason: CloseReason) => holder.apply([{ kind: 'close', id, reason }])
+export const open = (holder: TapManager, ...specs: TapSpec[]) =>
+  holder.apply(specs.map(spec => ({ kind: 'open', spec })))
+export const close = (holder: TapManager, id: string, reason: CloseReason) =>
+  holder.apply([{ kind: 'close', id, reason }])
 
-/** A pod, a holder on a directory of its own, and the pod's interface captured. `captured`: sends, waits for so many packets in all. */
+/**
+ * A pod, a holder on a directory of its own, and the pod's interface captured. `captured`: sends,
+ * waits for so many packets in all.
+ */
 export async function capturing(t: ExecutionContext, changes: Changes = {}) {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
@@ -93,6 +102,11 @@ export function row(holder: TapManager, key = 'shop/web', pod = 'web-0'): Actual
 export const records = (directory: string, name = 'web'): number =>
   readdirSync(join(directory, 'shop', name))
     .filter(file => /^[^.].*\.pcap$/.test(file))
-    .reduce((sum, file) => sum + readRecords(readFileSync(join(directory, 'shop', name, file)), 'pcap').length, 0)
+    .reduce(
+      (sum, file) =>
+        sum + readRecords(readFileSync(join(directory, 'shop', name, file)), 'pcap').length,
+      0,
+    )
 
-export const isBalanced = ({ received, packets, dropped, refused }: ActualEndpoint): boolean => received === packets + dropped + refused
+export const isBalanced = ({ received, packets, dropped, refused }: ActualEndpoint): boolean =>
+  received === packets + dropped + refused

@@ -1,9 +1,14 @@
-// Run in a worker thread by hazards.test.ts: an environment of its own with an open tap on the interface it is given.
+// Run in a worker thread by hazards.test.ts: an environment of its own with an open tap on the
+// interface it is given.
 import { writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 
-const { interfaceName, fd, notifyFd } = workerData as { interfaceName: string; fd: number; notifyFd: number }
+const { interfaceName, fd, notifyFd } = workerData as {
+  interfaceName: string
+  fd: number
+  notifyFd: number
+}
 const driver = ringDriver()
 await driver.open(
   {

@@ -1,6 +1,8 @@
-// Frames byte by byte for tests: what sender.frames() sends, and how to know a captured packet again.
+// Frames byte by byte for tests: what sender.frames() sends, and how to know a captured packet
+// again.
 //   ethernet({ tags: [{ tpid: 0x8100, id: 5 }], type: 0x0800, body: ipv4({ protocol: 17, body: udp(numbered(1)) }) })
-// Checksums of IPv4 headers are right, those of UDP are left out (0) and of TCP wrong: no stack is meant to take them.
+// Checksums of IPv4 headers are right, those of UDP are left out (0) and of TCP wrong: no stack is
+// meant to take them.
 
 /** The payload that sender.py sends too: a marker, the number, dots. */
 export function numbered(number: number, bytes = 32): Buffer {
@@ -25,7 +27,13 @@ type Ethernet = {
   readonly body: Uint8Array
 }
 
-export function ethernet({ to = '02:00:00:00:00:01', from = '02:00:00:00:00:02', tags = [], type, body }: Ethernet): Buffer {
+export function ethernet({
+  to = '02:00:00:00:00:01',
+  from = '02:00:00:00:00:02',
+  tags = [],
+  type,
+  body,
+}: Ethernet): Buffer {
   const vlan = tags.flatMap(tag => [tag.tpid, ((tag.priority ?? 0) << 13) | tag.id])
   return Buffer.concat([macBytes(to), macBytes(from), words([...vlan, type]), body])
 }
@@ -90,7 +98,10 @@ export function udp(body: Uint8Array, { fromPort = 4_000, toPort = 4_001 } = {})
   return Buffer.concat([words([fromPort, toPort, 8 + body.length, 0]), body])
 }
 
-export function tcp(body: Uint8Array, { fromPort = 4_000, toPort = 4_001, optionBytes = 0 } = {}): Buffer {
+export function tcp(
+  body: Uint8Array,
+  { fromPort = 4_000, toPort = 4_001, optionBytes = 0 } = {},
+): Buffer {
   const header = Buffer.alloc(20 + optionBytes, 1)
   header.set(words([fromPort, toPort, 0, 1, 0, 1]))
   header.set([((20 + optionBytes) / 4) << 4, 0x18], 12)
@@ -108,7 +119,9 @@ function macBytes(text: string): Buffer {
 }
 
 function checksum(header: Buffer): number {
-  const total = Array.from({ length: header.length / 2 }, (_, index) => header.readUInt16BE(index * 2)).reduce((sum, word) => sum + word, 0)
+  const total = Array.from({ length: header.length / 2 }, (_, index) =>
+    header.readUInt16BE(index * 2),
+  ).reduce((sum, word) => sum + word, 0)
   const folded = (total & 0xffff) + (total >>> 16)
   return ~((folded & 0xffff) + (folded >>> 16)) & 0xffff
 }

@@ -47,4 +47,5 @@ export class Merging {
 }
 
 /** A packet at so many seconds. */
-export const at = (seconds: number, number = 0) => packetBlock(BigInt(seconds) * second, Buffer.alloc(60), { number })
+export const at = (seconds: number, number = 0) =>
+  packetBlock(BigInt(seconds) * second, Buffer.alloc(60), { number })

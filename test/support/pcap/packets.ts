@@ -1,4 +1,5 @@
-// Capture files for tests of archives: real pcap files, written with selcap's own header, of packets that tcpdump can read.
+// Capture files for tests of archives: real pcap files, written with selcap's own header, of
+// packets that tcpdump can read.
 import { writeFileSync } from 'node:fs'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 

@@ -17,13 +17,18 @@ function recordOf({ atUs, original, data }: Packet): Buffer {
 }
 
 export function packetsIn(file: Buffer): Packet[] {
-  if (!file.subarray(0, 24).equals(header)) throw new Error('Cannot read pcap file: its header is another')
+  if (!file.subarray(0, 24).equals(header))
+    throw new Error('Cannot read pcap file: its header is another')
   const packets: Packet[] = []
   for (let at = 24; at < file.length; ) {
     const captured = file.readUInt32LE(at + 8)
     const data = file.subarray(at + 16, at + 16 + captured)
     if (data.length < captured) throw new Error('Cannot read pcap file: it ends within a record')
-    packets.push({ atUs: file.readUInt32LE(at) * 1_000_000 + file.readUInt32LE(at + 4), original: file.readUInt32LE(at + 12), data })
+    packets.push({
+      atUs: file.readUInt32LE(at) * 1_000_000 + file.readUInt32LE(at + 4),
+      original: file.readUInt32LE(at + 12),
+      data,
+    })
     at += 16 + captured
   }
   return packets

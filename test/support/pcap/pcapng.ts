@@ -1,9 +1,23 @@
-// Streams as tests write and read them, in plain code of their own: what a merge is given, and all that stands in what it gives.
+// Streams as tests write and read them, in plain code of their own: what a merge is given, and all
+// that stands in what it gives.
 import { interfaceBlock, sectionOf } from '../../../src/pcap/fileHeader.ts'
 
-export type StreamPacket = { readonly interface: number; readonly atNs: bigint; readonly bytes: Buffer }
-export type StreamInterface = { readonly name: string; readonly description: string; readonly comment: string; readonly filter: string }
-export type Counts = { readonly received: number; readonly dropped: number; readonly delivered: number }
+export type StreamPacket = {
+  readonly interface: number
+  readonly atNs: bigint
+  readonly bytes: Buffer
+}
+export type StreamInterface = {
+  readonly name: string
+  readonly description: string
+  readonly comment: string
+  readonly filter: string
+}
+export type Counts = {
+  readonly received: number
+  readonly dropped: number
+  readonly delivered: number
+}
 export type Read = {
   readonly sections: number
   readonly interfaces: readonly StreamInterface[]
@@ -13,11 +27,16 @@ export type Read = {
 
 /** Refuses what is not whole, and a block of an interface that was not told of before. */
 export function readStream(stream: Buffer): Read {
-  const [interfaces, packets, statistics]: [StreamInterface[], StreamPacket[], Map<number, Counts[]>] = [[], [], new Map()]
+  const [interfaces, packets, statistics]: [
+    StreamInterface[],
+    StreamPacket[],
+    Map<number, Counts[]>,
+  ] = [[], [], new Map()]
   let sections = 0
   for (let at = 0; at < stream.length; ) {
     const size = stream.readUInt32LE(at + 4)
-    if (at + size > stream.length || stream.readUInt32LE(at + size - 4) !== size) throw new Error(`the block at ${at} is not whole`)
+    if (at + size > stream.length || stream.readUInt32LE(at + size - 4) !== size)
+      throw new Error(`the block at ${at} is not whole`)
     const block = stream.subarray(at, at + size)
     at += size
     const type = block.readUInt32LE(0)
@@ -25,9 +44,18 @@ export function readStream(stream: Buffer): Read {
     else if (type === 1) interfaces.push(interfaceIn(block))
     else {
       const number = block.readUInt32LE(8)
-      if (number >= interfaces.length) throw new Error(`the block at ${at - size} is of interface ${number}, which was not told of`)
-      if (type === 6) packets.push({ interface: number, atNs: timeIn(block), bytes: block.subarray(28, 28 + block.readUInt32LE(20)) })
-      else if (type === 5) statistics.set(number, [...(statistics.get(number) ?? []), countsIn(block)])
+      if (number >= interfaces.length)
+        throw new Error(
+          `the block at ${at - size} is of interface ${number}, which was not told of`,
+        )
+      if (type === 6)
+        packets.push({
+          interface: number,
+          atNs: timeIn(block),
+          bytes: block.subarray(28, 28 + block.readUInt32LE(20)),
+        })
+      else if (type === 5)
+        statistics.set(number, [...(statistics.get(number) ?? []), countsIn(block)])
       else throw new Error(`the block at ${at - size} is of type ${type}`)
     }
   }
@@ -52,7 +80,11 @@ function countsIn(block: Buffer): Counts {
 
 function optionsIn(block: Buffer, from: number): Map<number, Buffer> {
   const options = new Map<number, Buffer>()
-  for (let at = from; block.readUInt16LE(at) !== 0; at += 4 + ((block.readUInt16LE(at + 2) + 3) & ~3))
+  for (
+    let at = from;
+    block.readUInt16LE(at) !== 0;
+    at += 4 + ((block.readUInt16LE(at + 2) + 3) & ~3)
+  )
     options.set(block.readUInt16LE(at), block.subarray(at + 4, at + 4 + block.readUInt16LE(at + 2)))
   return options
 }
@@ -62,15 +94,33 @@ export function header(interfaceName: string, endpoint = 'shop/web-0'): Buffer {
 }
 
 export function interfaceBlockFor(interfaceName: string, endpoint = 'shop/web-0'): Buffer {
-  return interfaceBlock({ snapLength: 262_144, interfaceName, endpoint, filter: 'udp' }, 'node node-0')
+  return interfaceBlock(
+    { snapLength: 262_144, interfaceName, endpoint, filter: 'udp' },
+    'node node-0',
+  )
 }
 
-/** An enhanced packet block as the addon writes it: flags, and a count of drops where there were any. */
-export function packetBlock(atNs: bigint, bytes: Uint8Array = Buffer.alloc(60), { number = 0, drops = 0 } = {}): Buffer {
+/**
+ * An enhanced packet block as the addon writes it: flags, and a count of drops where there were
+ * any.
+ */
+export function packetBlock(
+  atNs: bigint,
+  bytes: Uint8Array = Buffer.alloc(60),
+  { number = 0, drops = 0 } = {},
+): Buffer {
   const padded = (bytes.length + 3) & ~3
   const size = 28 + padded + 8 + (drops > 0 ? 12 : 0) + 8
   const block = Buffer.alloc(size)
-  const words = [6, size, number, Number(atNs >> 32n), Number(atNs & 0xffff_ffffn), bytes.length, bytes.length]
+  const words = [
+    6,
+    size,
+    number,
+    Number(atNs >> 32n),
+    Number(atNs & 0xffff_ffffn),
+    bytes.length,
+    bytes.length,
+  ]
   for (const [index, word] of words.entries()) block.writeUInt32LE(word, index * 4)
   block.set(bytes, 28)
   block.set([2, 0, 4, 0, 1], 28 + padded)

@@ -1,5 +1,6 @@
-// A user's directory with bin/ and examples/ in it, on a node of its own: a network namespace with the interfaces that
-// examples/workload-endpoints.yaml names, and a pod that sends. What a document says is typed here is typed here.
+// A user's directory with bin/ and examples/ in it, on a node of its own: a network namespace with
+// the interfaces that examples/workload-endpoints.yaml names, and a pod that sends. What a document
+// says is typed here is typed here.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -36,7 +37,8 @@ export class Place {
 
   async addNetwork(): Promise<void> {
     const [node, pod] = [await makeNamespace(this.t), await makeNamespace(this.t)]
-    for (const each of [node, pod]) await each.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
+    for (const each of [node, pod])
+      await each.run('sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6')
     await node.ip(`link add name ${interfaceName} type veth peer name eth0 netns ${pod.pid}`, `address add ${hostAddress}/30 dev ${interfaceName}`, `link set ${interfaceName} up`) // biome-ignore format: one line
     await pod.ip(`address add ${podAddress}/30 dev eth0`, 'link set eth0 up')
     this.#node = node
@@ -52,14 +54,17 @@ export class Place {
   /** Types a command that stays, until the test ends; resolves when it has said so. */
   async leave(command: string, said: string): Promise<ChildProcess> {
     const [enter, args] = this.#node ? ['nsenter', [`--net=${this.#node.path}`, 'sh']] : ['sh', []]
-    const left = spawn(enter, [...args, '-c', this.#typed(`exec ${command}`)], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const left = spawn(enter, [...args, '-c', this.#typed(`exec ${command}`)], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     this.t.teardown(() => left.kill('SIGKILL'))
     let log = ''
     left.stderr.setEncoding('utf8').on('data', (text: string) => {
       log += text
     })
     await until(`"${said}" of ${command}`, () => log.includes(said) || left.exitCode !== null)
-    if (left.exitCode !== null) throw new Error(`Cannot leave ${command}: it ended with ${left.exitCode}\n${log}`)
+    if (left.exitCode !== null)
+      throw new Error(`Cannot leave ${command}: it ended with ${left.exitCode}\n${log}`)
     return left
   }
 
@@ -77,7 +82,9 @@ export class Place {
 
   status(name = 'web'): PublishedCapture | undefined {
     try {
-      return parse(readFileSync(join(this.path, 'status', 'shop', `${name}.yaml`), 'utf8')) as PublishedCapture
+      return parse(
+        readFileSync(join(this.path, 'status', 'shop', `${name}.yaml`), 'utf8'),
+      ) as PublishedCapture
     } catch {
       return undefined
     }

@@ -1,4 +1,5 @@
-// `selcap standalone` in a test: its directories, its manifests, its log, and looks at what it wrote.
+// `selcap standalone` in a test: its directories, its manifests, its log, and looks at what it
+// wrote.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -30,7 +31,10 @@ export class Standalone {
   }
 
   async start(wrapper: readonly string[] = [], options: readonly string[] = []): Promise<void> {
-    const directories = ['manifests', 'captures', 'status'].flatMap(name => [`--${name}`, join(this.root, name)])
+    const directories = ['manifests', 'captures', 'status'].flatMap(name => [
+      `--${name}`,
+      join(this.root, name),
+    ])
     const [command = '', ...args] = [
       ...wrapper,
       selcap,
@@ -50,12 +54,16 @@ export class Standalone {
       rest = lines.pop() ?? ''
       this.log.push(...lines)
     })
-    await until('the start', () => this.log.some(line => line.includes('selcap started')) || started.exitCode !== null)
+    await until(
+      'the start',
+      () => this.log.some(line => line.includes('selcap started')) || started.exitCode !== null,
+    )
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const running = this.process
-    if (!running || running.exitCode !== null || running.signalCode !== null) return running?.exitCode ?? null
+    if (!running || running.exitCode !== null || running.signalCode !== null)
+      return running?.exitCode ?? null
     const ended = once(running, 'exit')
     running.kill(signal)
     await ended
@@ -63,12 +71,17 @@ export class Standalone {
   }
 
   write(name: string, ...documents: object[]): void {
-    writeFileSync(join(this.root, 'manifests', name), documents.map(document => stringify(document)).join('---\n'))
+    writeFileSync(
+      join(this.root, 'manifests', name),
+      documents.map(document => stringify(document)).join('---\n'),
+    )
   }
 
   status(name = 'web'): PublishedCapture | undefined {
     try {
-      return parse(readFileSync(join(this.root, 'status', 'shop', `${name}.yaml`), 'utf8')) as PublishedCapture
+      return parse(
+        readFileSync(join(this.root, 'status', 'shop', `${name}.yaml`), 'utf8'),
+      ) as PublishedCapture
     } catch {
       return undefined
     }
@@ -79,7 +92,10 @@ export class Standalone {
   }
 
   counts(packets: number, name = 'web'): Promise<void> {
-    return until(`${packets} packets of ${name}`, () => this.status(name)?.status?.packets === packets)
+    return until(
+      `${packets} packets of ${name}`,
+      () => this.status(name)?.status?.packets === packets,
+    )
   }
 
   files(name = 'web'): string[] {
@@ -94,7 +110,9 @@ export class Standalone {
 
   records(name = 'web'): number {
     return this.files(name).reduce(
-      (sum, file) => sum + readRecords(readFileSync(join(this.root, 'captures', 'shop', name, file)), 'pcap').length,
+      (sum, file) =>
+        sum +
+        readRecords(readFileSync(join(this.root, 'captures', 'shop', name, file)), 'pcap').length,
       0,
     )
   }

@@ -1,4 +1,5 @@
-// `selcap standalone` with two captures of the same packets, as the tests of disks need it, and looks at their status.
+// `selcap standalone` with two captures of the same packets, as the tests of disks need it, and
+// looks at their status.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -7,15 +8,20 @@ import { podWithPort } from '../net/podWithPort.ts'
 import { mountDisk } from '../net/smallDisk.ts'
 import { capture, endpoint, Standalone } from './standalone.ts'
 
-/** Two captures of the same packets; by name the younger one comes first. A disk of its own for the captures, or for all of it. */
+/**
+ * Two captures of the same packets; by name the younger one comes first. A disk of its own for the
+ * captures, or for all of it.
+ */
 export async function twoCaptures(
   t: ExecutionContext,
   settings: object = {},
   disk?: { readonly of: 'captures' | 'all'; readonly kibibytes: number },
 ) {
   const [{ pod, sender, port }, app] = [await podWithPort(t), new Standalone(t)]
-  if (disk) await mountDisk(t, disk.of === 'all' ? app.root : join(app.root, 'captures'), disk.kibibytes)
-  for (const name of ['manifests', 'captures', 'status']) mkdirSync(join(app.root, name), { recursive: true })
+  if (disk)
+    await mountDisk(t, disk.of === 'all' ? app.root : join(app.root, 'captures'), disk.kibibytes)
+  for (const name of ['manifests', 'captures', 'status'])
+    mkdirSync(join(app.root, name), { recursive: true })
   const config = join(app.root, 'config.yaml')
   writeFileSync(config, JSON.stringify(settings))
   app.write('endpoints.yaml', endpoint(pod.hostName))
@@ -39,7 +45,11 @@ export async function twoCaptures(
   }
 }
 
-export function createdAt(creationTimestamp: string, name: string, spec: PacketCaptureSpec = {}): object {
+export function createdAt(
+  creationTimestamp: string,
+  name: string,
+  spec: PacketCaptureSpec = {},
+): object {
   return { ...capture(spec, name), metadata: { name, namespace: 'shop', creationTimestamp } }
 }
 
@@ -52,6 +62,7 @@ export function packets(app: Standalone, name: string): number {
 }
 
 export function degraded(app: Standalone, name: string): string {
-  const { status, reason } = app.status(name)?.status?.conditions.find(({ type }) => type === 'Degraded') ?? {}
+  const { status, reason } =
+    app.status(name)?.status?.conditions.find(({ type }) => type === 'Degraded') ?? {}
   return `${status} ${reason}`
 }

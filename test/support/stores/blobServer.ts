@@ -41,18 +41,33 @@ export async function startBlobs(scope: Scope, tls?: CertificateFiles): Promise<
     command: [
       process.execPath,
       join(root, 'node_modules/azurite/dist/src/blob/main.js'),
-      ...['--blobPort', String(port), '--location', own, '--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+      ...[
+        '--blobPort',
+        String(port),
+        '--location',
+        own,
+        '--silent',
+        '--disableTelemetry',
+        '--skipApiVersionCheck',
+      ],
       ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
     ],
     env: { ...process.env, AZURITE_ACCOUNTS: `${account}:${key}` },
   }))
   const base = `${server.url}/${account}`
-  const client = new BlobServiceClient(base, asOwner(tls !== undefined)).getContainerClient(container)
+  const client = new BlobServiceClient(base, asOwner(tls !== undefined)).getContainerClient(
+    container,
+  )
   await client.create()
   return Object.assign(server, {
     container: `${base}/${container}`,
     blob: (name: string) => client.getBlockBlobClient(name),
-    signed: ({ may = 'rcw', at = server.url, in: containerName = container, isOver = false } = {}) => {
+    signed: ({
+      may = 'rcw',
+      at = server.url,
+      in: containerName = container,
+      isOver = false,
+    } = {}) => {
       const hour = 3_600_000
       const signature = generateBlobSASQueryParameters(
         {
@@ -74,6 +89,10 @@ function asOwner(isTls: boolean): Pipeline {
   const pipeline = newPipeline(credential)
   if (!isTls) return pipeline
   const agent = new Agent({ rejectUnauthorized: false })
-  pipeline.factories.push({ create: next => ({ sendRequest: request => next.sendRequest(Object.assign(request, { agent })) }) })
+  pipeline.factories.push({
+    create: next => ({
+      sendRequest: request => next.sendRequest(Object.assign(request, { agent })),
+    }),
+  })
   return pipeline
 }

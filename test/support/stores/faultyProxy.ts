@@ -1,4 +1,5 @@
-// A wire between an uploader and a server, which a test cuts, slows down and bends. It passes bytes on, unread, and counts them.
+// A wire between an uploader and a server, which a test cuts, slows down and bends. It passes bytes
+// on, unread, and counts them.
 //   const wire = await startWire(t, () => server.port)     gone with the test
 //   wire.sentBytes                                         towards the server
 //   wire.onBytes = total => total > 20e6 && wire.cut()     called as they pass

@@ -1,11 +1,16 @@
-// A server that is killed in the middle of an upload and started again: the same for all kinds. Out: what came of the upload.
+// A server that is killed in the middle of an upload and started again: the same for all kinds.
+// Out: what came of the upload.
 import { setTimeout as after } from 'node:timers/promises'
 import type { Wire } from './faultyProxy.ts'
 import type { TestServer } from './server.ts'
 
 const killedAtBytes = 18 * 1024 * 1024 // of those that go to it
 
-export async function putThroughKill<T>(server: TestServer, wire: Wire, put: () => Promise<T>): Promise<T> {
+export async function putThroughKill<T>(
+  server: TestServer,
+  wire: Wire,
+  put: () => Promise<T>,
+): Promise<T> {
   const killed = new Promise<void>(resolve => {
     wire.onBytes = sent => {
       if (sent < killedAtBytes) return

@@ -1,4 +1,5 @@
-// A real S3 server (versitygw over a directory) for tests. A bucket is a directory, an object a file in it.
+// A real S3 server (versitygw over a directory) for tests. A bucket is a directory, an object a
+// file in it.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { S3Target } from '../../../src/model/output.ts'
@@ -8,21 +9,31 @@ import type { CertificateFiles } from './authority.ts'
 import { startServer, type TestServer } from './server.ts'
 
 /** Words that nothing may show. */
-export const s3Secret = { 's3-access-key-id': 'canaryaccesskey17', 's3-secret-access-key': 'canary/secret+access=key/93847' }
+export const s3Secret = {
+  's3-access-key-id': 'canaryaccesskey17',
+  's3-secret-access-key': 'canary/secret+access=key/93847',
+}
 export const bucket = 'captures'
 
-/** `directory`: where the objects go, if that is a disk of the test's. `at`: an address of another network namespace. */
+/**
+ * `directory`: where the objects go, if that is a disk of the test's. `at`: an address of another
+ * network namespace.
+ */
 export type S3Place = {
   readonly directory?: string
   readonly at?: { readonly address: string; readonly netns: string }
   readonly tls?: CertificateFiles
 }
 
-export async function startS3(scope: Scope, { directory, at, tls }: S3Place = {}): Promise<TestServer & { readonly objects: string }> {
+export async function startS3(
+  scope: Scope,
+  { directory, at, tls }: S3Place = {},
+): Promise<TestServer & { readonly objects: string }> {
   const server = await startServer(
     scope,
     (own, port) => {
-      for (const name of [`data/${bucket}`, 'sidecar']) mkdirSync(join(own, name), { recursive: true })
+      for (const name of [`data/${bucket}`, 'sidecar'])
+        mkdirSync(join(own, name), { recursive: true })
       return {
         name: 'versitygw',
         ...(at && { netns: at.netns }),

@@ -1,5 +1,5 @@
-// A server of somebody else's in a test: a program on a free port of the loopback with a directory of its own, which a test
-// kills and starts again on the same port. Gone with the test.
+// A server of somebody else's in a test: a program on a free port of the loopback with a directory
+// of its own, which a test kills and starts again on the same port. Gone with the test.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -39,9 +39,17 @@ export class TestServer {
 
   async start(): Promise<void> {
     const { name, command, env = process.env, netns } = this.#program
-    const there = netns === undefined ? [] : ['nsenter', `--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--']
-    this.#child = startChild(name, [...there, ...command], { logFile: join(this.directory, 'log'), env })
-    await this.#child.ready(() => (netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port)))
+    const there =
+      netns === undefined
+        ? []
+        : ['nsenter', `--net=${netns}`, 'setpriv', '--pdeathsig', 'KILL', '--']
+    this.#child = startChild(name, [...there, ...command], {
+      logFile: join(this.directory, 'log'),
+      env,
+    })
+    await this.#child.ready(() =>
+      netns === undefined ? isOpen(this.port) : isOpenIn(netns, this.port),
+    )
   }
 
   /** It stands still, or goes on. */

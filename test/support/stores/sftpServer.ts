@@ -1,5 +1,6 @@
-// A real OpenSSH server for tests: on a free port of the loopback, with a key and a user of its own, in namespaces of mounts and
-// processes, so that it sees a password file of the test's and all of it ends at once. The machine's own files are not touched.
+// A real OpenSSH server for tests: on a free port of the loopback, with a key and a user of its
+// own, in namespaces of mounts and processes, so that it sees a password file of the test's and all
+// of it ends at once. The machine's own files are not touched.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +11,8 @@ import { startServer, type TestServer } from './server.ts'
 const user = 'uploader'
 /** Words that nothing may show. */
 export const password = 'canary-password-5521'
-const passwordHash = '$6$selcaptest$PG913U64wWVU4o2KtvLgs7pyePwSW3oEqXhI7ljBE4ESuzCz8r75U2yA.gTrIDrpIz9rXJrxMyOnJewmzci1R/'
+const passwordHash =
+  '$6$selcaptest$PG913U64wWVU4o2KtvLgs7pyePwSW3oEqXhI7ljBE4ESuzCz8r75U2yA.gTrIDrpIz9rXJrxMyOnJewmzci1R/'
 
 export type SftpServer = TestServer & {
   /** Where one gets to. */
@@ -31,13 +33,25 @@ mkdir -m 0755 /run/sshd
 exec "$@"`
 
 export async function startSftp(scope: Scope, directory?: string): Promise<SftpServer> {
-  const server = await startServer(scope, (own, port) => ({ name: 'sshd', command: layOut(own, port) }), directory)
-  const publicKey = () => readFileSync(join(server.directory, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
+  const server = await startServer(
+    scope,
+    (own, port) => ({ name: 'sshd', command: layOut(own, port) }),
+    directory,
+  )
+  const publicKey = () =>
+    readFileSync(join(server.directory, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
   return Object.assign(server, {
     files: join(server.directory, 'files'),
-    secret: { 'sftp-username': user, 'sftp-password': password, 'sftp-known-hosts': `[127.0.0.1]:${server.port} ${publicKey()}\n` },
+    secret: {
+      'sftp-username': user,
+      'sftp-password': password,
+      'sftp-known-hosts': `[127.0.0.1]:${server.port} ${publicKey()}\n`,
+    },
     privateKey: readFileSync(join(server.directory, 'user'), 'utf8'),
-    fingerprint: () => execFileSync('ssh-keygen', ['-lf', join(server.directory, 'host.pub')], { encoding: 'utf8' }).split(' ')[1] ?? '',
+    fingerprint: () =>
+      execFileSync('ssh-keygen', ['-lf', join(server.directory, 'host.pub')], {
+        encoding: 'utf8',
+      }).split(' ')[1] ?? '',
     changeKey: () => makeKey(join(server.directory, 'host')),
   })
 }
@@ -51,15 +65,27 @@ function layOut(own: string, port: number): string[] {
   for (const name of ['host', 'user']) makeKey(join(own, name))
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()]
   const known = readFileSync('/etc/passwd', 'utf8')
-  writeFileSync(join(own, 'passwd'), `${user}:x:${uid}:${gid}::${join(own, 'home')}:/bin/sh\n${known}`)
-  writeFileSync(join(own, 'shadow'), `${user}:${passwordHash}:20000:0:99999:7:::\n`, { mode: 0o600 })
+  writeFileSync(
+    join(own, 'passwd'),
+    `${user}:x:${uid}:${gid}::${join(own, 'home')}:/bin/sh\n${known}`,
+  )
+  writeFileSync(join(own, 'shadow'), `${user}:${passwordHash}:20000:0:99999:7:::\n`, {
+    mode: 0o600,
+  })
   copyFileSync(join(own, 'user.pub'), join(own, 'authorized_keys'))
   const config = [
     `ListenAddress 127.0.0.1:${port}`,
     `HostKey ${join(own, 'host')}`,
     `AuthorizedKeysFile ${join(own, 'authorized_keys')}`,
     `Subsystem sftp internal-sftp -d ${join(own, 'files')}`,
-    ...['PidFile none', 'UsePAM no', 'StrictModes no', 'PermitRootLogin yes', 'PasswordAuthentication yes', 'LogLevel VERBOSE'],
+    ...[
+      'PidFile none',
+      'UsePAM no',
+      'StrictModes no',
+      'PermitRootLogin yes',
+      'PasswordAuthentication yes',
+      'LogLevel VERBOSE',
+    ],
   ]
   writeFileSync(join(own, 'config'), `${config.join('\n')}\n`)
   const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', join(own, 'config')]

@@ -1,4 +1,5 @@
-// Files to upload in tests: bytes that are made when they are read, any number of them, the same each time.
+// Files to upload in tests: bytes that are made when they are read, any number of them, the same
+// each time.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { EndpointPolicy } from '../../../src/store/endpointPolicy.ts'
@@ -7,7 +8,11 @@ import type { FileSource, RetryEffort } from '../../../src/store/store.ts'
 const blockBytes = 65_536
 
 /** `asked`: the offsets it was read from. `seed` makes another file. */
-export type MadeSource = FileSource & { readonly bytes: number; readonly sha256: string; readonly asked: number[] }
+export type MadeSource = FileSource & {
+  readonly bytes: number
+  readonly sha256: string
+  readonly asked: number[]
+}
 
 export function madeSource(bytes: number, seed = 'a'): MadeSource {
   const hash = createHash('sha256')
@@ -36,10 +41,19 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 /** The loopback by plain HTTP, for servers of the tests. */
-export const testPolicy: EndpointPolicy = { isHttpAllowed: true, hostsAllowed: [], addressesAllowed: ['127.0.0.0/8'] }
+export const testPolicy: EndpointPolicy = {
+  isHttpAllowed: true,
+  hostsAllowed: [],
+  addressesAllowed: ['127.0.0.0/8'],
+}
 
 /** Small parts and short waits: tests upload little. */
-export const testEffort: Partial<RetryEffort> = { partBytes: 5 * 1024 * 1024, triesMax: 5, firstWaitMs: 50, longestWaitMs: 2_000 }
+export const testEffort: Partial<RetryEffort> = {
+  partBytes: 5 * 1024 * 1024,
+  triesMax: 5,
+  firstWaitMs: 50,
+  longestWaitMs: 2_000,
+}
 
 function* blocks(bytes: number, seed: string, from: number): Generator<Buffer> {
   for (let at = from - (from % blockBytes); at < bytes; at += blockBytes) {

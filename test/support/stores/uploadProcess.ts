@@ -1,5 +1,6 @@
-// A process that uploads one file and says what came of it: a test kills it on the way, or asks how much memory it took.
-// In: a job as JSON on standard input. Out: a line of JSON, with its greatest memory in KiB.
+// A process that uploads one file and says what came of it: a test kills it on the way, or asks how
+// much memory it took. In: a job as JSON on standard input. Out: a line of JSON, with its greatest
+// memory in KiB.
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { StoreTarget } from '../../../src/model/output.ts'
@@ -16,7 +17,13 @@ export type Job = {
   readonly policy?: EndpointPolicy
 }
 
-const { target, secret, bytes, isLarge = false, policy = testPolicy }: Job = JSON.parse(await text(process.stdin))
+const {
+  target,
+  secret,
+  bytes,
+  isLarge = false,
+  policy = testPolicy,
+}: Job = JSON.parse(await text(process.stdin))
 const opened = await openStore(target, secret, policy, { effort: isLarge ? {} : testEffort })
 if (!opened.ok) throw new Error(opened.reason)
 const put = await opened.store.put('web_1.pcap', madeSource(bytes), new AbortController().signal)

@@ -1,15 +1,40 @@
 // Builders for the documents of a world: what a test does not name has a plain default.
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type { PacketCapture, PacketCaptureSpec, WorkloadEndpoint, World } from '../../../src/model/world.ts'
+import type {
+  PacketCapture,
+  PacketCaptureSpec,
+  WorkloadEndpoint,
+  World,
+} from '../../../src/model/world.ts'
 
 export const node = 'node-0'
 export const noonMs = Date.UTC(2026, 5, 1, 12)
 
-type CaptureOptions = { readonly namespace?: string; readonly uid?: string; readonly generation?: number; readonly createdAtMs?: number }
+type CaptureOptions = {
+  readonly namespace?: string
+  readonly uid?: string
+  readonly generation?: number
+  readonly createdAtMs?: number
+}
 
-export function capture(name: string, spec: PacketCaptureSpec = {}, options: CaptureOptions = {}): PacketCapture {
-  const { namespace = 'default', uid = `uid-${name}`, generation = 1, createdAtMs = noonMs - 3_600_000 } = options
-  const metadata = { name, namespace, uid, generation, creationTimestamp: new Date(createdAtMs).toISOString() }
+export function capture(
+  name: string,
+  spec: PacketCaptureSpec = {},
+  options: CaptureOptions = {},
+): PacketCapture {
+  const {
+    namespace = 'default',
+    uid = `uid-${name}`,
+    generation = 1,
+    createdAtMs = noonMs - 3_600_000,
+  } = options
+  const metadata = {
+    name,
+    namespace,
+    uid,
+    generation,
+    creationTimestamp: new Date(createdAtMs).toISOString(),
+  }
   return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec }
 }
 
@@ -21,17 +46,38 @@ type EndpointOptions = {
   readonly address?: string
 }
 
-export function endpoint(name: string, labels: Readonly<Record<string, string>> = {}, options: EndpointOptions = {}): WorkloadEndpoint {
-  const { namespace = 'default', uid = `uid-${name}`, node: on = node, interfaceName = `cali${name}`, address = '10.0.0.1' } = options
+export function endpoint(
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+  options: EndpointOptions = {},
+): WorkloadEndpoint {
+  const {
+    namespace = 'default',
+    uid = `uid-${name}`,
+    node: on = node,
+    interfaceName = `cali${name}`,
+    address = '10.0.0.1',
+  } = options
   return {
     apiVersion: 'projectcalico.org/v3',
     kind: 'WorkloadEndpoint',
     metadata: { name: `${on}-k8s-${name}-eth0`, namespace, uid, labels },
-    spec: { node: on, orchestrator: 'k8s', pod: name, endpoint: 'eth0', interfaceName, ipNetworks: [`${address}/32`] },
+    spec: {
+      node: on,
+      orchestrator: 'k8s',
+      pod: name,
+      endpoint: 'eth0',
+      interfaceName,
+      ipNetworks: [`${address}/32`],
+    },
   }
 }
 
-export function world(captures: readonly PacketCapture[], endpoints: readonly WorkloadEndpoint[], options: Partial<World> = {}): World {
+export function world(
+  captures: readonly PacketCapture[],
+  endpoints: readonly WorkloadEndpoint[],
+  options: Partial<World> = {},
+): World {
   return {
     node,
     settings: defaultSettings,

@@ -8,12 +8,27 @@ import type { World } from '../../../src/model/world.ts'
 import { endpoint } from '../model/observations.ts'
 import { capture, node, noonMs, world } from './documents.ts'
 
-export const identity: NodeIdentity = { agentVersion: '0.1.0', startedAt: new Date(noonMs).toISOString(), address: node, port: 9_876 }
-export const budgets: Budgets = { diskBytesMax: 1e10, diskBytesUsed: 4_096, diskFreePercent: 61, ringBytesMax: 1e8, ringBytesUsed: 0 }
+export const identity: NodeIdentity = {
+  agentVersion: '0.1.0',
+  startedAt: new Date(noonMs).toISOString(),
+  address: node,
+  port: 9_876,
+}
+export const budgets: Budgets = {
+  diskBytesMax: 1e10,
+  diskBytesUsed: 4_096,
+  diskFreePercent: 61,
+  ringBytesMax: 1e8,
+  ringBytesUsed: 0,
+}
 
 export type Told = { readonly name: string; readonly element: CaptureStatusElement }
 
-export type Much = { readonly rows?: number; readonly files?: number; readonly state?: CaptureStateName }
+export type Much = {
+  readonly rows?: number
+  readonly files?: number
+  readonly state?: CaptureStateName
+}
 
 /** One capture on this node, with that many endpoints and files. */
 export function told(
@@ -25,7 +40,10 @@ export function told(
   const element = {
     node,
     directory: '/var/log/calico/pcap',
-    fileNames: Array.from({ length: files }, (_, index) => `web-0_cali0123456789a-${20_260_601_120_000 + index}.pcap`),
+    fileNames: Array.from(
+      { length: files },
+      (_, index) => `web-0_cali0123456789a-${20_260_601_120_000 + index}.pcap`,
+    ),
     state,
     ...counts,
     endpoints: Array.from({ length: rows }, (_, index) => endpoint(`web-${index}`, state)),
@@ -40,6 +58,8 @@ export function told(
 
 export function nodeReport(all: readonly Told[], change: Partial<World> = {}): NodeReport {
   const captures = all.map(({ name }) => capture(name))
-  const elements = new Map(all.map(({ name, element }) => [captureKey({ namespace: 'default', name }), element]))
+  const elements = new Map(
+    all.map(({ name, element }) => [captureKey({ namespace: 'default', name }), element]),
+  )
   return { world: world(captures, [], change), elements, nowMs: noonMs }
 }

@@ -1,5 +1,6 @@
-// decide() on the documents of a world, and the readers it uses. A WorkloadEndpoint document cannot say that its pod has finished
-// or is host-networked, as a pod in a cluster can: here an annotation does, so that such worlds can be written down too.
+// decide() on the documents of a world, and the readers it uses. A WorkloadEndpoint document cannot
+// say that its pod has finished or is host-networked, as a pod in a cluster can: here an annotation
+// does, so that such worlds can be written down too.
 
 import { parsePacketCapture } from '../../../src/api/packetcapture/spec.ts'
 import { readCapture } from '../../../src/api/read.ts'
@@ -13,14 +14,23 @@ import type { PacketCapture, WorkloadEndpoint, World } from '../../../src/model/
 import { world as worldOf } from './documents.ts'
 
 export function decide(world: World, actual: ActualState, nowMs: number): Decision {
-  if (world.endpoints.every(({ metadata }) => metadata.annotations === undefined)) return decideDocuments(world, actual, nowMs)
+  if (world.endpoints.every(({ metadata }) => metadata.annotations === undefined))
+    return decideDocuments(world, actual, nowMs)
   const read = world.captures.map(capture => readCapture(capture, world))
-  return decideIntents({ world, read, endpoints: world.endpoints.map(document => readEndpoint(document, world)) }, actual, nowMs)
+  return decideIntents(
+    { world, read, endpoints: world.endpoints.map(document => readEndpoint(document, world)) },
+    actual,
+    nowMs,
+  )
 }
 
 export function readEndpoint(document: WorkloadEndpoint, world: World = worldOf([], [])): Endpoint {
   const { annotations = {} } = document.metadata
-  return { ...toEndpoint(document, world), live: annotations.finished === undefined, hostNetwork: annotations.hostNetwork !== undefined }
+  return {
+    ...toEndpoint(document, world),
+    live: annotations.finished === undefined,
+    hostNetwork: annotations.hostNetwork !== undefined,
+  }
 }
 
 /** Throws on a rejection. */

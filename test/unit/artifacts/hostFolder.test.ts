@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -22,7 +30,9 @@ test('hostFolder() follows no link below the administrator’s directory, at any
   const [base, elsewhere] = [scratch(t), scratch(t)]
   symlinkSync(elsewhere, join(base, 'link'))
   for (const below of [['link'], ['link', 'deep']]) {
-    await t.throwsAsync(hostFolder({ base, below }), { message: /found a symbolic link or a file, expected a directory/ })
+    await t.throwsAsync(hostFolder({ base, below }), {
+      message: /found a symbolic link or a file, expected a directory/,
+    })
   }
   t.false(existsSync(join(elsewhere, 'deep')))
   writeFileSync(join(base, 'file'), '')
@@ -31,7 +41,9 @@ test('hostFolder() follows no link below the administrator’s directory, at any
 
 test('settle() takes the first free name and writes over nothing', async t => {
   const base = scratch(t)
-  const [temporary, first, second] = ['.part', 'a.tar.gz', 'a-uid.tar.gz'].map(name => join(base, name)) as [string, string, string]
+  const [temporary, first, second] = ['.part', 'a.tar.gz', 'a-uid.tar.gz'].map(name =>
+    join(base, name),
+  ) as [string, string, string]
   writeFileSync(first, 'another')
   writeFileSync(temporary, 'mine')
   t.is(await commitFile(temporary, [first, second]), second)

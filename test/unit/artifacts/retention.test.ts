@@ -1,4 +1,5 @@
-// Which single files stay on a node, which are compressed, and what a capture's result says of them then.
+// Which single files stay on a node, which are compressed, and what a capture's result says of them
+// then.
 import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -19,8 +20,16 @@ function add(directory: string, second: number): void {
   utimesSync(path, second, second)
 }
 
-/** A retention whose turns a test begins: turn() waits for the end of the first one, nextTurn() for that of one more. */
-function retention(t: ExecutionContext, directory: string, maxCaptureFiles: number, artifact?: ArtifactResult) {
+/**
+ * A retention whose turns a test begins: turn() waits for the end of the first one, nextTurn() for
+ * that of one more.
+ */
+function retention(
+  t: ExecutionContext,
+  directory: string,
+  maxCaptureFiles: number,
+  artifact?: ArtifactResult,
+) {
   let asleep = Promise.withResolvers<number>()
   let wake = (): void => undefined
   const clock: Clock = {
@@ -36,11 +45,16 @@ function retention(t: ExecutionContext, directory: string, maxCaptureFiles: numb
   const results: ArtifactResult[] = []
   let changes = 0
   const running = new ArtifactRetention({
-    captures: () => [{ key: 'web', uid: 'u', artifact: results.at(-1) ?? artifact } as ActualCapture],
+    captures: () => [
+      { key: 'web', uid: 'u', artifact: results.at(-1) ?? artifact } as ActualCapture,
+    ],
     setArtifactResult: (_, __, result) => void results.push(result),
     settings: () => ({ ...defaultSettings, packetCapturesDir: directory, maxCaptureFiles }),
     clock,
-    log: { info: () => undefined, warn: (fields: object) => t.fail(JSON.stringify(fields)) } as unknown as Logger,
+    log: {
+      info: () => undefined,
+      warn: (fields: object) => t.fail(JSON.stringify(fields)),
+    } as unknown as Logger,
     onChange: () => void changes++,
   })
   const turn = async () => {
@@ -62,7 +76,12 @@ test('ArtifactRetention keeps the newest files, so many as maxCaptureFiles, and 
   const { turn, running } = retention(t, directory, 3)
   await turn()
   await running[Symbol.asyncDispose]()
-  t.deepEqual(readdirSync(directory), ['notes.txt', `${nameOf(2)}.gz`, `${nameOf(3)}.gz`, nameOf(4)])
+  t.deepEqual(readdirSync(directory), [
+    'notes.txt',
+    `${nameOf(2)}.gz`,
+    `${nameOf(3)}.gz`,
+    nameOf(4),
+  ])
   t.is(`${gunzipSync(readFileSync(join(directory, `${nameOf(2)}.gz`)))}`, 'packets of 2')
 })
 
@@ -82,8 +101,14 @@ test('ArtifactRetention has a turn every minute, which counts files that came me
 test('ArtifactRetention updates the result of a capture whose files were compressed or deleted, and of no other', async t => {
   const directory = folder(t)
   for (const second of [1, 2, 3]) add(directory, second)
-  const files = [...[1, 2].map(second => ({ path: join(directory, nameOf(second)), bytes: 12 })), { path: '/elsewhere/a.pcap', bytes: 5 }]
-  const { turn, nextTurn, results, changes, running } = retention(t, directory, 2, { atMs: 1, files })
+  const files = [
+    ...[1, 2].map(second => ({ path: join(directory, nameOf(second)), bytes: 12 })),
+    { path: '/elsewhere/a.pcap', bytes: 5 },
+  ]
+  const { turn, nextTurn, results, changes, running } = retention(t, directory, 2, {
+    atMs: 1,
+    files,
+  })
   await turn()
   const path = join(directory, `${nameOf(2)}.gz`)
   t.deepEqual(results, [

@@ -11,7 +11,10 @@ const facts = {
 }
 
 function nameOf(name: string, form: 'pcap' | 'text'): string {
-  return fileNameOf({ capture: { api: 'PacketCaptureConfig', namespace: '', name, uid: 'u' }, facts }, form)
+  return fileNameOf(
+    { capture: { api: 'PacketCaptureConfig', namespace: '', name, uid: 'u' }, facts },
+    form,
+  )
 }
 
 test('fileNameOf() names the capture and when it began on the node', t => {

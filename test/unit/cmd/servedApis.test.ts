@@ -27,8 +27,11 @@ for (const [words, expected] of [
     ['PacketCapture', 'PacketCaptureConfig', 'Capture'],
   ],
 ] as const)
-  test(`--apis: "${words.join(' ')}" is ${expected}`, t => t.deepEqual(apisOf(...words), [...expected]))
+  test(`--apis: "${words.join(' ')}" is ${expected}`, t =>
+    t.deepEqual(apisOf(...words), [...expected]))
 
 test('--apis refuses another name, with those there are', t => {
-  t.throws(() => apisOf('--apis', 'retinas'), { message: /Found "retinas", expected retina or packetcaptureconfig/ })
+  t.throws(() => apisOf('--apis', 'retinas'), {
+    message: /Found "retinas", expected retina or packetcaptureconfig/,
+  })
 })

@@ -3,19 +3,36 @@ import { readSettings } from '../../../src/config/readSettings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 
 test('readSettings() gives the defaults when nothing is said', t => {
-  t.deepEqual(readSettings({}, undefined), { settings: defaultSettings, warnings: [], isReadable: true })
+  t.deepEqual(readSettings({}, undefined), {
+    settings: defaultSettings,
+    warnings: [],
+    isReadable: true,
+  })
 })
 
 test("readSettings() takes Felix's variables in any case", t => {
   const { settings } = readSettings(
-    { FELIX_CAPTUREDIR: '/x', Felix_CaptureMaxFiles: '7', FELIX_INTERFACEPREFIX: 'eni,veth', AGENT_PORT: '8080' },
+    {
+      FELIX_CAPTUREDIR: '/x',
+      Felix_CaptureMaxFiles: '7',
+      FELIX_INTERFACEPREFIX: 'eni,veth',
+      AGENT_PORT: '8080',
+    },
     undefined,
   )
-  t.like(settings, { captureDir: '/x', captureMaxFiles: 7, interfacePrefix: 'eni', agentPort: 8080 })
+  t.like(settings, {
+    captureDir: '/x',
+    captureMaxFiles: 7,
+    interfacePrefix: 'eni',
+    agentPort: 8080,
+  })
 })
 
 test('readSettings() lets the environment win over the file', t => {
-  const { settings } = readSettings({ FELIX_CAPTUREMAXFILES: '3' }, 'captureMaxFiles: 5\ncaptureRotationSeconds: 60\n')
+  const { settings } = readSettings(
+    { FELIX_CAPTUREMAXFILES: '3' },
+    'captureMaxFiles: 5\ncaptureRotationSeconds: 60\n',
+  )
   t.like(settings, { captureMaxFiles: 3, captureRotationSeconds: 60 })
 })
 

@@ -1,4 +1,5 @@
-// The settings of a node as its file changes under the watch of chokidar, in every way that files are changed.
+// The settings of a node as its file changes under the watch of chokidar, in every way that files
+// are changed.
 import { rmSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
@@ -25,7 +26,11 @@ function warningsOf(t: ExecutionContext, configuration: Configuration): string[]
 test('new Configuration() holds the file, the defaults for the rest, and what the command line says above all', t => {
   const file = new Directory(t).write('felix.yaml', 'captureMaxFiles: 9\ncaptureDir: /from/file\n')
   const { configuration } = open(t, file, { captureDir: '/from/option' })
-  t.deepEqual(configuration.settings, { ...defaultSettings, captureMaxFiles: 9, captureDir: '/from/option' })
+  t.deepEqual(configuration.settings, {
+    ...defaultSettings,
+    captureMaxFiles: 9,
+    captureDir: '/from/option',
+  })
 })
 
 test('new Configuration() holds the defaults when there is no file, and has nothing to warn of', t => {
@@ -56,7 +61,11 @@ const ways: Readonly<Record<string, Way>> = {
 for (const [way, put] of Object.entries(ways)) {
   test(`Configuration follows its file when it ${way}, again and again`, async t => {
     const directory = new Directory(t)
-    const { configuration, heard } = open(t, directory.write('felix.yaml', 'captureMaxFiles: 50\n'), { captureDir: '/from/option' })
+    const { configuration, heard } = open(
+      t,
+      directory.write('felix.yaml', 'captureMaxFiles: 50\n'),
+      { captureDir: '/from/option' },
+    )
     const seen = new Set<number>()
     configuration.onChange(() => {
       heard.count++
@@ -107,7 +116,10 @@ const broken: Readonly<Record<string, [(directory: Directory) => void, RegExp]>>
     directory => directory.replace('felix.yaml', '- captureMaxFiles\n'),
     /Cannot use the configuration file: expected settings by name/,
   ],
-  'is removed': [directory => rmSync(directory.in('felix.yaml')), /Cannot read the configuration file: ENOENT/],
+  'is removed': [
+    directory => rmSync(directory.in('felix.yaml')),
+    /Cannot read the configuration file: ENOENT/,
+  ],
 }
 for (const [what, [spoil, warning]] of Object.entries(broken)) {
   test(`Configuration keeps its last good settings and warns when the file ${what}, and follows it when it is whole again`, async t => {
@@ -134,8 +146,17 @@ test("Configuration follows a ConfigMap's volume with a file for each variable, 
   })
   const configuration = new Configuration(undefined, {}, directory.in('.'))
   t.teardown(() => configuration[Symbol.asyncDispose]())
-  t.like(configuration.settings, { maxCaptureFiles: 7, logLevel: 'warn', agentPort: 8_080, maxCaptureFileSizeMb: 10 })
-  directory.mountConfigMap({ MAX_CAPTURE_FILES: '3', MAX_CAPTURE_FILE_SIZE_MB: '2', LOG_LEVEL: 'DEBUG' })
+  t.like(configuration.settings, {
+    maxCaptureFiles: 7,
+    logLevel: 'warn',
+    agentPort: 8_080,
+    maxCaptureFileSizeMb: 10,
+  })
+  directory.mountConfigMap({
+    MAX_CAPTURE_FILES: '3',
+    MAX_CAPTURE_FILE_SIZE_MB: '2',
+    LOG_LEVEL: 'DEBUG',
+  })
   await until('the change', () => configuration.settings.maxCaptureFiles === 3)
   t.like(configuration.settings, { logLevel: 'debug', maxCaptureFileSizeMb: 2 })
 })

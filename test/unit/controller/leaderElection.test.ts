@@ -1,5 +1,6 @@
-// Terms as leader on a Lease in memory: when a controller begins, when it must stop, and what it leaves. Time is a test's own, also
-// performance.now(); how processes take over from one another is in test/integration/kube/controller.
+// Terms as leader on a Lease in memory: when a controller begins, when it must stop, and what it
+// leaves. Time is a test's own, also performance.now(); how processes take over from one another is
+// in test/integration/kube/controller.
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
@@ -8,7 +9,11 @@ import type { Kube } from '../../../src/kube/request.ts'
 import type { Logger } from '../../../src/runtime/log.ts'
 import { HandClock } from '../../support/handClock.ts'
 
-type Spec = { readonly holderIdentity: string; readonly renewTime?: string; readonly leaseTransitions?: number }
+type Spec = {
+  readonly holderIdentity: string
+  readonly renewTime?: string
+  readonly leaseTransitions?: number
+}
 
 /** An API server that has one Lease, and refuses to write over a newer one. */
 class LeaseServer {
@@ -31,9 +36,16 @@ class LeaseServer {
   }
 
   #answer(method: string, body: string): readonly [status: number, answer: object] {
-    if (method === 'GET') return this.spec ? [200, { metadata: { resourceVersion: `${this.#version}` }, spec: this.spec }] : [404, {}]
-    const { metadata, spec } = JSON.parse(body) as { readonly metadata: { readonly resourceVersion?: string }; readonly spec: Spec }
-    const isConflict = method === 'POST' ? this.spec !== undefined : metadata.resourceVersion !== `${this.#version}`
+    if (method === 'GET')
+      return this.spec
+        ? [200, { metadata: { resourceVersion: `${this.#version}` }, spec: this.spec }]
+        : [404, {}]
+    const { metadata, spec } = JSON.parse(body) as {
+      readonly metadata: { readonly resourceVersion?: string }
+      readonly spec: Spec
+    }
+    const isConflict =
+      method === 'POST' ? this.spec !== undefined : metadata.resourceVersion !== `${this.#version}`
     if (isConflict) return [409, { message: 'conflict' }]
     this.hold(spec)
     return [200, {}]
@@ -58,7 +70,9 @@ function candidate({ clock, server }: { clock: HandClock; server: LeaseServer },
   const deps = { kube: clock.through(server.kube), clock, log, namespace: 'selcap', holder }
   const done = runAsLeader(deps, stop.signal, async term => {
     terms.push(term)
-    await new Promise<void>(resolve => term.signal.addEventListener('abort', () => resolve(), { once: true }))
+    await new Promise<void>(resolve =>
+      term.signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
   })
   const end = async () => {
     stop.abort()
@@ -88,64 +102,80 @@ test.serial('runAsLeader() renews every 3 s, keeps one term and no new acquireTi
   await given.clock.pass(30_500)
   t.is(one.terms.length, 1)
   t.true(one.leads())
-  t.like(given.server.spec, { renewTime: '2026-01-01T00:00:30.000000Z', acquireTime: '2026-01-01T00:00:00.000000Z', leaseTransitions: 0 })
+  t.like(given.server.spec, {
+    renewTime: '2026-01-01T00:00:30.000000Z',
+    acquireTime: '2026-01-01T00:00:00.000000Z',
+    leaseTransitions: 0,
+  })
   t.is(one.terms[0]?.heldUntilMs(), given.startMs + 40_000)
   await one.end()
 })
 
-test.serial('runAsLeader() never begins while another holder renews, and begins when 15 s passed without a renewal', async t => {
-  const given = world(t)
-  const renew = () => given.server.hold({ holderIdentity: 'other', leaseTransitions: 4 })
-  renew()
-  const one = candidate(given, 'one')
-  for (let passed = 0; passed < 30_000; passed += 10_000) {
-    await given.clock.pass(10_000)
+test.serial(
+  'runAsLeader() never begins while another holder renews, and begins when 15 s passed without a renewal',
+  async t => {
+    const given = world(t)
+    const renew = () => given.server.hold({ holderIdentity: 'other', leaseTransitions: 4 })
     renew()
-  }
-  t.false(one.leads())
-  await given.clock.pass(15_000)
-  t.false(one.leads(), 'its last renewal is no older than 15 s')
-  await given.clock.pass(8_000)
-  t.true(one.leads())
-  t.like(given.server.spec, { holderIdentity: 'one', leaseTransitions: 5 })
-  await one.end()
-})
+    const one = candidate(given, 'one')
+    for (let passed = 0; passed < 30_000; passed += 10_000) {
+      await given.clock.pass(10_000)
+      renew()
+    }
+    t.false(one.leads())
+    await given.clock.pass(15_000)
+    t.false(one.leads(), 'its last renewal is no older than 15 s')
+    await given.clock.pass(8_000)
+    t.true(one.leads())
+    t.like(given.server.spec, { holderIdentity: 'one', leaseTransitions: 5 })
+    await one.end()
+  },
+)
 
-test.serial('runAsLeader() takes a lease that was released without waiting for its end', async t => {
-  const given = world(t)
-  given.server.hold({ holderIdentity: '', leaseTransitions: 1 })
-  const one = candidate(given, 'one')
-  await given.clock.pass(50)
-  t.true(one.leads())
-  await one.end()
-})
+test.serial(
+  'runAsLeader() takes a lease that was released without waiting for its end',
+  async t => {
+    const given = world(t)
+    given.server.hold({ holderIdentity: '', leaseTransitions: 1 })
+    const one = candidate(given, 'one')
+    await given.clock.pass(50)
+    t.true(one.leads())
+    await one.end()
+  },
+)
 
-test.serial('runAsLeader() ends the term 10 s after the last renewal when the API server is away, and begins another later', async t => {
-  const given = world(t)
-  const one = candidate(given, 'one')
-  await given.clock.pass(3_100)
-  given.server.isDown = true
-  await given.clock.pass(9_800)
-  t.true(one.leads(), '9.9 s after the renewal')
-  await given.clock.pass(200)
-  t.false(one.leads(), '10.1 s after it, and before another may begin')
-  given.server.isDown = false
-  await given.clock.pass(4_000)
-  t.is(one.terms.length, 2)
-  t.true(one.leads())
-  await one.end()
-})
+test.serial(
+  'runAsLeader() ends the term 10 s after the last renewal when the API server is away, and begins another later',
+  async t => {
+    const given = world(t)
+    const one = candidate(given, 'one')
+    await given.clock.pass(3_100)
+    given.server.isDown = true
+    await given.clock.pass(9_800)
+    t.true(one.leads(), '9.9 s after the renewal')
+    await given.clock.pass(200)
+    t.false(one.leads(), '10.1 s after it, and before another may begin')
+    given.server.isDown = false
+    await given.clock.pass(4_000)
+    t.is(one.terms.length, 2)
+    t.true(one.leads())
+    await one.end()
+  },
+)
 
-test.serial('runAsLeader() ends the term at the next renewal when another one holds the lease, and leaves it to that one', async t => {
-  const given = world(t)
-  const one = candidate(given, 'one')
-  await given.clock.pass(100)
-  given.server.hold({ holderIdentity: 'other' })
-  await given.clock.pass(3_000)
-  t.false(one.leads())
-  await one.end()
-  t.is(given.server.spec?.holderIdentity, 'other')
-})
+test.serial(
+  'runAsLeader() ends the term at the next renewal when another one holds the lease, and leaves it to that one',
+  async t => {
+    const given = world(t)
+    const one = candidate(given, 'one')
+    await given.clock.pass(100)
+    given.server.hold({ holderIdentity: 'other' })
+    await given.clock.pass(3_000)
+    t.false(one.leads())
+    await one.end()
+    t.is(given.server.spec?.holderIdentity, 'other')
+  },
+)
 
 test.serial('runAsLeader() releases the lease at its end, after the work of the term', async t => {
   const given = world(t)

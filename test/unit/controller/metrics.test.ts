@@ -1,4 +1,5 @@
-// The controller's figures as Prometheus gets them, of given counts; those of a controller at work are in test/integration/kube.
+// The controller's figures as Prometheus gets them, of given counts; those of a controller at work
+// are in test/integration/kube.
 import test from 'ava'
 import { controllerMetrics, zeroCounters } from '../../../src/controller/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'

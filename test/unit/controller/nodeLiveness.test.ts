@@ -1,4 +1,5 @@
-// Which nodes still report: clocks that are set, restarts, servers that were away. Times are told, so each case is a list of looks.
+// Which nodes still report: clocks that are set, restarts, servers that were away. Times are told,
+// so each case is a list of looks.
 import test from 'ava'
 import { NodeLiveness, type ReportTime, silentMs } from '../../../src/controller/nodeLiveness.ts'
 import { Stopwatch } from '../../../src/controller/stopwatch.ts'
@@ -36,7 +37,11 @@ test('silent() names those that do not report', t => {
   silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
   silence.observe([report('a', '2'), report('b', '1')], noonMs + minute, minute)
   t.deepEqual(
-    [silence.silentNodes(silentMs), silence.silentNodes(silentMs + 1), silence.silentNodes(silentMs + minute + 1)],
+    [
+      silence.silentNodes(silentMs),
+      silence.silentNodes(silentMs + 1),
+      silence.silentNodes(silentMs + minute + 1),
+    ],
     [[], ['b'], ['a', 'b']],
   )
 })
@@ -47,17 +52,29 @@ for (const hours of [-24, -1, 1, 24]) {
     silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
     const setMs = noonMs + hours * hour
     silence.observe([report('a', '1'), report('b', '2')], setMs + minute, minute)
-    t.deepEqual([silence.silentSince('a', minute), silence.silentSince('b', minute)], [undefined, undefined])
+    t.deepEqual(
+      [silence.silentSince('a', minute), silence.silentSince('b', minute)],
+      [undefined, undefined],
+    )
     t.is(silence.silentSince('a', silentMs + 1), noonMs)
     t.is(silence.silentSince('b', silentMs + 1), undefined)
     t.is(silence.silentSince('b', silentMs + minute + 1), setMs + minute)
   })
 }
 
-// After a restart the times in the reports are all there is: [what, written how long ago, whose node is silent at once]
-const restarts: readonly (readonly [what: string, agesMs: Readonly<Record<string, number>>, silent: readonly string[]])[] = [
+// After a restart the times in the reports are all there is: [what, written how long ago, whose
+// node is silent at once]
+const restarts: readonly (readonly [
+  what: string,
+  agesMs: Readonly<Record<string, number>>,
+  silent: readonly string[],
+])[] = [
   ['one node is long gone', { a: 10_000, b: 4 * minute, c: 50_000 }, ['b']],
-  ['all were cut off from the server for an hour', { a: hour, b: hour + 30_000, c: hour + minute }, []],
+  [
+    'all were cut off from the server for an hour',
+    { a: hour, b: hour + 30_000, c: hour + minute },
+    [],
+  ],
   ['one was gone before all were cut off', { a: hour, b: hour + 5 * minute }, ['b']],
   ["this machine's clock is ten minutes ahead", { a: 10 * minute, b: 11 * minute }, []],
   ["this machine's clock is ten minutes behind", { a: -10 * minute, b: -9 * minute }, []],
@@ -72,14 +89,20 @@ for (const [what, ages, silent] of restarts) {
       reports.map(({ name }) => name).filter(name => silence.silentSince(name, 0) !== undefined),
       silent,
     )
-    const allSilent = reports.filter(({ name }) => silence.silentSince(name, silentMs + 1) !== undefined)
+    const allSilent = reports.filter(
+      ({ name }) => silence.silentSince(name, silentMs + 1) !== undefined,
+    )
     t.is(allSilent.length, reports.length)
   })
 }
 
 test('look() takes a time that cannot be read for a node long gone, and a node met later for one that reports', t => {
   const silence = new NodeLiveness()
-  silence.observe([report('a', '1'), { name: 'b', resourceVersion: '1', reportedAt: '' }], noonMs, 0)
+  silence.observe(
+    [report('a', '1'), { name: 'b', resourceVersion: '1', reportedAt: '' }],
+    noonMs,
+    0,
+  )
   t.deepEqual([silence.silentSince('a', 0), silence.silentSince('b', 0)], [undefined, 0])
   silence.observe([report('a', '1'), report('c', '5', noonMs - hour)], noonMs, 0)
   t.deepEqual([silence.silentSince('b', 0), silence.silentSince('c', 0)], [undefined, undefined])

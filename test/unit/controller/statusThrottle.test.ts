@@ -26,20 +26,33 @@ for (const [nodes, stateMs, countsMs] of paces) {
 }
 
 const before = statusOf(1)
-const change = (file: object): PacketCaptureStatus => ({ ...before, files: before.files.map(each => ({ ...each, ...file })) })
+const change = (file: object): PacketCaptureStatus => ({
+  ...before,
+  files: before.files.map(each => ({ ...each, ...file })),
+})
 const endpoints = before.files[0]?.endpoints ?? []
 const changes: readonly (readonly [what: string, now: PacketCaptureStatus, wait: number])[] = [
-  ['counts of an endpoint', change({ endpoints: endpoints.map(row => ({ ...row, packets: 9, bytes: 900, dropped: 1 })) }), 1_000],
+  [
+    'counts of an endpoint',
+    change({ endpoints: endpoints.map(row => ({ ...row, packets: 9, bytes: 900, dropped: 1 })) }),
+    1_000,
+  ],
   ['names of files', change({ fileNames: ['a.pcap'] }), 1_000],
-  ['a state of an endpoint', change({ endpoints: endpoints.map(row => ({ ...row, state: 'Finished' })) }), 5],
+  [
+    'a state of an endpoint',
+    change({ endpoints: endpoints.map(row => ({ ...row, state: 'Finished' })) }),
+    5,
+  ],
   ['a message', change({ message: 'no interface' }), 5],
   ['a node that is gone', { ...before, files: [] }, 0],
 ]
 for (const [what, now, waitMs] of changes)
-  test(`nextWriteAtMs() waits ${waitMs} ms for ${what}`, t => t.is(nextWriteAtMs(before, now, times), noonMs + waitMs))
+  test(`nextWriteAtMs() waits ${waitMs} ms for ${what}`, t =>
+    t.is(nextWriteAtMs(before, now, times), noonMs + waitMs))
 
 test('nextWriteAtMs() writes a text that differs in its numbers only with the counts, and any other text as a state', t => {
-  const withMessage = (count: string) => change({ message: `${count} on the interfaces, none passed the filter "port 80"` })
+  const withMessage = (count: string) =>
+    change({ message: `${count} on the interfaces, none passed the filter "port 80"` })
   t.is(nextWriteAtMs(withMessage('2 packets'), withMessage('12 packets'), times), noonMs + 1_000)
   t.is(nextWriteAtMs(withMessage('2 packets'), withMessage('2 endpoints'), times), noonMs + 5)
 })
@@ -51,12 +64,21 @@ test('nextWriteAtMs() is at once when nothing was written yet', t => {
 test('nextWriteAtMs() does not mind in which order the server gives fields back', t => {
   const back = JSON.parse(JSON.stringify(before), (_, value) => {
     const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isPlain ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value
+    return isPlain
+      ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : value
   }) as PacketCaptureStatus
   t.notDeepEqual(JSON.stringify(back), JSON.stringify(before))
   t.is(nextWriteAtMs(back, before, times), never)
 })
 
 test('nextWriteAtMs() is now when the clock was set back behind the last write', t => {
-  t.is(nextWriteAtMs(before, { ...before, packets: 1 }, { writtenAtMs: noonMs + 3_600_000, nowMs: noonMs }), noonMs)
+  t.is(
+    nextWriteAtMs(
+      before,
+      { ...before, packets: 1 },
+      { writtenAtMs: noonMs + 3_600_000, nowMs: noonMs },
+    ),
+    noonMs,
+  )
 })

@@ -10,7 +10,11 @@ const shown = (resourceVersion: string, status?: KnownCapture['status']): KnownC
 })
 
 test('standing() is what the watch shows until something is written', t => {
-  t.deepEqual(new WriteCache().observed(shown('1', first)), { status: first, version: '1', writtenAtMs: 0 })
+  t.deepEqual(new WriteCache().observed(shown('1', first)), {
+    status: first,
+    version: '1',
+    writtenAtMs: 0,
+  })
 })
 
 test('standing() is what was written until the watch moves on, then what it shows', t => {
@@ -19,13 +23,21 @@ test('standing() is what was written until the watch moves on, then what it show
   t.like(ledger.observed(shown('1')), { status: first, version: '5', writtenAtMs: noonMs })
   ledger.recordWrite(shown('1'), { status: second, version: '6', writtenAtMs: noonMs + 1 })
   t.like(ledger.observed(shown('1')), { status: second, version: '6', writtenAtMs: noonMs + 1 })
-  t.deepEqual(ledger.observed(shown('6', second)), { status: second, version: '6', writtenAtMs: noonMs + 1 })
+  t.deepEqual(ledger.observed(shown('6', second)), {
+    status: second,
+    version: '6',
+    writtenAtMs: noonMs + 1,
+  })
 })
 
 test('standing() takes over what somebody else wrote, and keeps the time of the last write for the pace', t => {
   const ledger = new WriteCache()
   ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
-  t.deepEqual(ledger.observed(shown('9', foreign)), { status: foreign, version: '9', writtenAtMs: noonMs })
+  t.deepEqual(ledger.observed(shown('9', foreign)), {
+    status: foreign,
+    version: '9',
+    writtenAtMs: noonMs,
+  })
 })
 
 test('retryAtMs() doubles with each refusal up to a minute, and starts anew after a write', t => {

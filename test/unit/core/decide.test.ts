@@ -1,5 +1,5 @@
-// How the stages are joined: what makes a tap open, who is halted, what is made when a capture is over. Stories of many turns are in
-// test/worlds.
+// How the stages are joined: what makes a tap open, who is halted, what is made when a capture is
+// over. Stories of many turns are in test/worlds.
 import test from 'ava'
 import { decideIntents } from '../../../src/core/decide.ts'
 import type { ActualCapture, ActualState } from '../../../src/model/actualState.ts'
@@ -24,16 +24,28 @@ type Given = {
   readonly state?: Partial<ActualState>
 }
 
-function decide({ read = [web], pods = ['p'], isSynced = true, settings = {}, state = {} }: Given = {}): Decision {
+function decide({
+  read = [web],
+  pods = ['p'],
+  isSynced = true,
+  settings = {},
+  state = {},
+}: Given = {}): Decision {
   const world = { node, settings: { ...defaultSettings, ...settings }, isSynced }
-  return decideIntents({ world, read, endpoints: pods.map(pod => endpointOf(pod)) }, { ...emptyNode, ...state }, noonMs)
+  return decideIntents(
+    { world, read, endpoints: pods.map(pod => endpointOf(pod)) },
+    { ...emptyNode, ...state },
+    noonMs,
+  )
 }
 
 const actions = (decision: Decision) =>
   decision.actions.map(
-    action => `${action.kind} ${action.kind === 'forget' ? action.captureKey : 'id' in action ? action.id : action.spec.id}`,
+    action =>
+      `${action.kind} ${action.kind === 'forget' ? action.captureKey : 'id' in action ? action.id : action.spec.id}`,
   )
-const held = (change: Partial<ActualCapture> = {}) => new Map([[web.key, { ...freshFacts({ ...web, captureKey: web.key }, 1), ...change }]])
+const held = (change: Partial<ActualCapture> = {}) =>
+  new Map([[web.key, { ...freshFacts({ ...web, captureKey: web.key }, 1), ...change }]])
 const open = { taps: tapsOf(openTap(tapSpec('web', 'p'))), captures: held() }
 
 test('decideIntents() opens a tap on each endpoint that a capture matches', t => {
@@ -75,7 +87,10 @@ test('decideIntents() halts a capture when the disk is below its floor, and clos
 })
 
 test('decideIntents() closes the taps and removes the files of a capture that is gone, once the world has synced', t => {
-  t.deepEqual(actions(decide({ read: [], state: open })), ['close default/web/p', 'forget default/web'])
+  t.deepEqual(actions(decide({ read: [], state: open })), [
+    'close default/web/p',
+    'forget default/web',
+  ])
   t.deepEqual(actions(decide({ read: [], state: open, isSynced: false })), [])
 })
 
@@ -88,9 +103,15 @@ test('decideIntents() opens no tap over the files of an earlier capture before t
 test('decideIntents() makes the artifact when the capture is finished and its taps are closed', t => {
   const read = [{ ...over, artifact: printed }]
   t.deepEqual(decide({ read, state: open }).finish, [])
-  t.like(decide({ read, state: { captures: held() } }).finish, [{ key: web.key, artifact: printed }])
+  t.like(decide({ read, state: { captures: held() } }).finish, [
+    { key: web.key, artifact: printed },
+  ])
   const made = { atMs: 1, files: [] }
-  t.deepEqual(decide({ read, state: { captures: held({ artifact: made }) } }).finish, [], 'it is made once')
+  t.deepEqual(
+    decide({ read, state: { captures: held({ artifact: made }) } }).finish,
+    [],
+    'it is made once',
+  )
 })
 
 test('decideIntents() follows a capture whose packets are printed while it runs', t => {
@@ -101,8 +122,12 @@ test('decideIntents() follows a capture whose packets are printed while it runs'
 
 test('decideIntents() expires a finished capture when its ttl has passed, and wakes for one that is to pass', t => {
   const state = { captures: held() }
-  const after = (ttlMsAfterFinished: number) => decide({ read: [{ ...over, ttlMsAfterFinished }], state })
+  const after = (ttlMsAfterFinished: number) =>
+    decide({ read: [{ ...over, ttlMsAfterFinished }], state })
   t.deepEqual(after(10_000).expire, [web.key])
   t.like(after(10_001), { expire: [], wakeAtMs: noonMs + 1 })
-  t.deepEqual(decide({ read: [{ ...over, ttlMsAfterFinished: 0 }], state, isSynced: false }).expire, [])
+  t.deepEqual(
+    decide({ read: [{ ...over, ttlMsAfterFinished: 0 }], state, isSynced: false }).expire,
+    [],
+  )
 })

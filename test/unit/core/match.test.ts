@@ -1,4 +1,5 @@
-// Whom a selector may see: live endpoints of its own namespace on this node, host-networked ones counted only.
+// Whom a selector may see: live endpoints of its own namespace on this node, host-networked ones
+// counted only.
 import test from 'ava'
 import { candidatesOf, matchEndpoints } from '../../../src/core/match.ts'
 import type { Intent } from '../../../src/model/capture.ts'
@@ -28,7 +29,12 @@ function intent(selector = 'app == "web"', namespace = 'default'): Intent {
 
 type Counts = readonly [inNamespace: number, elsewhere: number, hostNetwork: number]
 
-const rows: readonly (readonly [name: string, endpoints: readonly Endpoint[], matched: readonly string[], counts: Counts])[] = [
+const rows: readonly (readonly [
+  name: string,
+  endpoints: readonly Endpoint[],
+  matched: readonly string[],
+  counts: Counts,
+])[] = [
   ['there are none', [], [], [0, 0, 0]],
   ['they match, in any order', [pod('b'), pod('a')], ['a', 'b'], [2, 0, 0]],
   ['labels differ', [pod('a'), pod('b', { labels: new Map([['app', 'db']]) })], ['a'], [2, 0, 0]],
@@ -36,7 +42,12 @@ const rows: readonly (readonly [name: string, endpoints: readonly Endpoint[], ma
   ['one is on another node', [pod('a'), pod('b', { node: 'node-1' })], ['a'], [1, 1, 0]],
   ['one has finished', [pod('a'), pod('b', { live: false })], ['a'], [1, 0, 0]],
   ['one is host-networked', [pod('a'), pod('b', { hostNetwork: true })], ['a'], [1, 0, 1]],
-  ['a finished and a live one share a name', [pod('a', { uid: '1', live: false }), pod('a', { uid: '2' })], ['a'], [1, 0, 0]],
+  [
+    'a finished and a live one share a name',
+    [pod('a', { uid: '1', live: false }), pod('a', { uid: '2' })],
+    ['a'],
+    [1, 0, 0],
+  ],
   ['two on two nodes share a name', [pod('a', { node: 'node-1' }), pod('a')], ['a'], [1, 0, 0]],
 ]
 
@@ -86,10 +97,18 @@ const all = [
 
 for (const [what, scope, matched] of [
   ['two namespaces', { kind: 'Namespaces', names: ['other', 'third'] }, ['other.a', 'third.b']],
-  ["its own and another's, whose name comes first", { kind: 'Namespaces', names: ['default', 'other'] }, ['a', 'other.a']],
+  [
+    "its own and another's, whose name comes first",
+    { kind: 'Namespaces', names: ['default', 'other'] },
+    ['a', 'other.a'],
+  ],
   ['no namespace', { kind: 'Namespaces', names: [] }, []],
   ['the host', { kind: 'Host' }, ['eth0', 'lo']],
-  ['one interface of the host, and one that is not there', { kind: 'Host', interfaces: ['eth0', 'eth9'] }, ['eth0']],
+  [
+    'one interface of the host, and one that is not there',
+    { kind: 'Host', interfaces: ['eth0', 'eth9'] },
+    ['eth0'],
+  ],
 ] as const) {
   test(`matchEndpoints() of a capture of ${what} finds [${matched}]`, t => {
     const found = matchEndpoints({ ...intent(), scope }, candidatesOf(all, 'node-0'), 'node-0')
@@ -102,8 +121,13 @@ for (const [what, scope, matched] of [
 
 test('matchEndpoints() asks of each endpoint by namespace and name', t => {
   const scope = { kind: 'Namespaces', names: ['default', 'other'] } as const
-  const matches: Intent['matches'] = (_, { namespace, name }) => namespace === 'other' && name === 'a'
-  const found = matchEndpoints({ ...intent(), scope, matches }, candidatesOf(all, 'node-0'), 'node-0')
+  const matches: Intent['matches'] = (_, { namespace, name }) =>
+    namespace === 'other' && name === 'a'
+  const found = matchEndpoints(
+    { ...intent(), scope, matches },
+    candidatesOf(all, 'node-0'),
+    'node-0',
+  )
   t.deepEqual(
     found.matched.map(({ name }) => name),
     ['other.a'],

@@ -4,7 +4,10 @@ import { CompiledFilters } from '../../../src/driver/compileCheck.ts'
 import { TapError } from '../../../src/model/errors.ts'
 import { filterKey } from '../../../src/model/tap.ts'
 
-function counting(max?: number): { readonly compiled: string[]; readonly filters: CompiledFilters } {
+function counting(max?: number): {
+  readonly compiled: string[]
+  readonly filters: CompiledFilters
+} {
   const compiled: string[] = []
   const compile = async (filter: string): Promise<number> => {
     compiled.push(filter)

@@ -1,4 +1,5 @@
-// The engine's turns over parts of our own making: what stands still while another thing ends must not be done twice.
+// The engine's turns over parts of our own making: what stands still while another thing ends must
+// not be done twice.
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import pino from 'pino'
@@ -13,7 +14,13 @@ import { HandClock } from '../../support/handClock.ts'
 const capture: OtherCapture = {
   apiVersion: 'retina.sh/v1alpha1',
   kind: 'Capture',
-  metadata: { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+  metadata: {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 1,
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
   spec: {
     captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
     outputConfiguration: { hostPath: 'a' },
@@ -66,7 +73,9 @@ function engineOf({ world, tapManager, publish = async () => {}, ...parts }: Sta
   })
 }
 
-/** With nothing to do, by a clock that the test moves, a look each second; it runs until `stop()`. */
+/**
+ * With nothing to do, by a clock that the test moves, a look each second; it runs until `stop()`.
+ */
 function runQuiet({ tapManager, publish }: Pick<Staged, 'tapManager' | 'publish'>) {
   const clock = new HandClock(1_800_000_000_000)
   const count = { turns: 0 }
@@ -93,7 +102,11 @@ test('an artifact that is made while a turn publishes is not made again at its e
   const state: { facts: ActualCapture } = {
     facts: { key, uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() },
   }
-  const [made, published, second] = [Promise.withResolvers<ArtifactResult>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const [made, published, second] = [
+    Promise.withResolvers<ArtifactResult>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+  ]
   const count = { made: 0, published: 0 }
   const engine = engineOf({
     world,
@@ -152,7 +165,9 @@ test('while nothing moves a turn is made each minute; at once when the change co
 
 test('a clock that is set back during a turn is noticed when the turn is over', async t => {
   const slow = Promise.withResolvers<void>()
-  const { clock, count, stop } = runQuiet({ publish: () => (count.turns === 0 ? slow.promise : Promise.resolve()) })
+  const { clock, count, stop } = runQuiet({
+    publish: () => (count.turns === 0 ? slow.promise : Promise.resolve()),
+  })
   await clock.pass(100)
   clock.set(-3_600_000)
   slow.resolve()
@@ -164,7 +179,8 @@ test('a clock that is set back during a turn is noticed when the turn is over', 
 test('what the file system says of the free space ends the engine in order, also between turns', async t => {
   const state = { isBroken: false }
   const changeCounter = () => {
-    if (state.isBroken) throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
+    if (state.isBroken)
+      throw Object.assign(new Error('i/o error'), { code: 'EIO', syscall: 'statfs' })
     return ''
   }
   const { clock, running } = runQuiet({ tapManager: { changeCounter } })
@@ -177,10 +193,21 @@ test('what the file system says of the free space ends the engine in order, also
 
 test('a turn that did something is followed by another, which sees what came of it', async t => {
   const state = { deeds: 0 }
-  const gone = { key: 'shop.a', uid: 'u', firstOpenedAtMs: 1, fileNames: [], fileBytes: 0, endpoints: new Map() } satisfies ActualCapture
+  const gone = {
+    key: 'shop.a',
+    uid: 'u',
+    firstOpenedAtMs: 1,
+    fileNames: [],
+    fileBytes: 0,
+    endpoints: new Map(),
+  } satisfies ActualCapture
   const { clock, count, stop } = runQuiet({
     tapManager: {
-      actualState: () => ({ taps: new Map(), captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []), disk }),
+      actualState: () => ({
+        taps: new Map(),
+        captures: new Map(state.deeds < 3 ? [[gone.key, gone]] : []),
+        disk,
+      }),
       apply: async (actions: readonly unknown[]) => (state.deeds += actions.length), // in vain, until the third time
     },
   })
@@ -193,7 +220,8 @@ test('a report that could not be published is published soon after', async t => 
   const state = { published: 0 }
   const { clock, stop } = runQuiet({
     publish: async () => {
-      if (++state.published < 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' })
+      if (++state.published < 3)
+        throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' })
     },
   })
   await clock.pass(20_000)

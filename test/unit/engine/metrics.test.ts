@@ -4,8 +4,13 @@ import { engineMetrics } from '../../../src/engine/metrics.ts'
 import type { ActualCapture } from '../../../src/model/actualState.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 
-function actual(...rows: readonly (readonly [packets: number, bytes: number, dropped: number, refused: number])[]): ActualCapture {
-  const endpoints = rows.map(([packets, bytes, dropped, refused], index) => [`p${index}`, { packets, bytes, dropped, refused }] as const)
+function actual(
+  ...rows: readonly (readonly [packets: number, bytes: number, dropped: number, refused: number])[]
+): ActualCapture {
+  const endpoints = rows.map(
+    ([packets, bytes, dropped, refused], index) =>
+      [`p${index}`, { packets, bytes, dropped, refused }] as const,
+  )
   return { endpoints: new Map(endpoints) } as unknown as ActualCapture
 }
 

@@ -1,4 +1,5 @@
-// What a turn says in the log: changes, once, with their values as fields; and nothing when nothing changed.
+// What a turn says in the log: changes, once, with their values as fields; and nothing when nothing
+// changed.
 import test, { type ExecutionContext } from 'ava'
 import { logTurn, type Turn } from '../../../src/engine/turnLog.ts'
 import type { CaptureStatusElement } from '../../../src/model/status.ts'
@@ -31,10 +32,19 @@ function element(change: Partial<CaptureStatusElement> = {}): CaptureStatusEleme
 type Elements = Readonly<Record<string, CaptureStatusElement>>
 
 /** What is said of a turn, without the time. */
-function said(t: ExecutionContext, actions: readonly Action[], before: Elements, now: Elements): Omit<LogLine, 'time'>[] {
+function said(
+  t: ExecutionContext,
+  actions: readonly Action[],
+  before: Elements,
+  now: Elements,
+): Omit<LogLine, 'time'>[] {
   const { log, lines } = new Directory(t).logger()
   const decision = { actions } as Turn['decision']
-  logTurn(log, { decision, before: new Map(Object.entries(before)), elements: new Map(Object.entries(now)) })
+  logTurn(log, {
+    decision,
+    before: new Map(Object.entries(before)),
+    elements: new Map(Object.entries(now)),
+  })
   return lines().map(({ time: _, ...line }) => line)
 }
 
@@ -49,7 +59,13 @@ const actions: readonly (readonly [Action, object])[] = [
   ],
   [
     { kind: 'adjust', spec },
-    { tap: 'shop/web/web-0', rotation: spec.rotation, limits: spec.limits, window: spec.window, msg: 'adjusting tap' },
+    {
+      tap: 'shop/web/web-0',
+      rotation: spec.rotation,
+      limits: spec.limits,
+      window: spec.window,
+      msg: 'adjusting tap',
+    },
   ],
   [
     { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },
@@ -82,37 +98,89 @@ test('logTurn() says the state of a capture that is new, and each state after it
       msg: 'capture state',
     },
   ])
-  t.deepEqual(said(t, [], { 'shop/web': element() }, { 'shop/web': element({ state: 'Capturing', ...counts }) }), [
-    { level: 'info', capture: 'shop/web', from: 'WaitingForTraffic', state: 'Capturing', ...counts, msg: 'capture state' },
-  ])
+  t.deepEqual(
+    said(
+      t,
+      [],
+      { 'shop/web': element() },
+      { 'shop/web': element({ state: 'Capturing', ...counts }) },
+    ),
+    [
+      {
+        level: 'info',
+        capture: 'shop/web',
+        from: 'WaitingForTraffic',
+        state: 'Capturing',
+        ...counts,
+        msg: 'capture state',
+      },
+    ],
+  )
 })
 
 test('logTurn() says an Error as an error, with its message', t => {
-  const [line] = said(t, [], { 'shop/web': element() }, { 'shop/web': element({ state: 'Error', message: 'selector: expected string' }) })
-  t.like(line, { level: 'error', state: 'Error', message: 'selector: expected string', msg: 'capture state' })
+  const [line] = said(
+    t,
+    [],
+    { 'shop/web': element() },
+    { 'shop/web': element({ state: 'Error', message: 'selector: expected string' }) },
+  )
+  t.like(line, {
+    level: 'error',
+    state: 'Error',
+    message: 'selector: expected string',
+    msg: 'capture state',
+  })
 })
 
 test('logTurn() says nothing of counts alone, nor of a message that counts in words', t => {
   const before = element({ state: 'Capturing', packets: 1, message: '1 packet' })
   t.deepEqual(
-    said(t, [], { 'shop/web': before }, { 'shop/web': { ...before, packets: 2, bytes: 9, dropped: 1, message: '2 packets' } }),
+    said(
+      t,
+      [],
+      { 'shop/web': before },
+      { 'shop/web': { ...before, packets: 2, bytes: 9, dropped: 1, message: '2 packets' } },
+    ),
     [],
   )
 })
 
 test('logTurn() says a problem when it begins, not while it lasts with other numbers, and again when it comes back', t => {
-  const dropping = (message: string) => element({ state: 'Capturing', problems: [{ reason: 'DroppedPackets', message }] })
+  const dropping = (message: string) =>
+    element({ state: 'Capturing', problems: [{ reason: 'DroppedPackets', message }] })
   const fine = element({ state: 'Capturing' })
-  const line = { level: 'warn', capture: 'shop/web', reason: 'DroppedPackets', problem: '1 packet dropped', msg: 'capture degraded' }
-  t.deepEqual(said(t, [], { 'shop/web': fine }, { 'shop/web': dropping('1 packet dropped') }), [line])
-  t.deepEqual(said(t, [], { 'shop/web': dropping('1 packet dropped') }, { 'shop/web': dropping('2 packets dropped') }), [])
+  const line = {
+    level: 'warn',
+    capture: 'shop/web',
+    reason: 'DroppedPackets',
+    problem: '1 packet dropped',
+    msg: 'capture degraded',
+  }
+  t.deepEqual(said(t, [], { 'shop/web': fine }, { 'shop/web': dropping('1 packet dropped') }), [
+    line,
+  ])
+  t.deepEqual(
+    said(
+      t,
+      [],
+      { 'shop/web': dropping('1 packet dropped') },
+      { 'shop/web': dropping('2 packets dropped') },
+    ),
+    [],
+  )
   t.deepEqual(said(t, [], { 'shop/web': dropping('x') }, { 'shop/web': fine }), [])
 })
 
 test('logTurn() says only the problem that is new beside one that lasts', t => {
   const old = { reason: 'DroppedPackets', message: '1 packet dropped' } as const
   const fresh = { reason: 'LostInterface', message: 'web-0: interface cali1 is gone' } as const
-  const lines = said(t, [], { 'shop/web': element({ problems: [old] }) }, { 'shop/web': element({ problems: [fresh, old] }) })
+  const lines = said(
+    t,
+    [],
+    { 'shop/web': element({ problems: [old] }) },
+    { 'shop/web': element({ problems: [fresh, old] }) },
+  )
   t.deepEqual(
     lines.map(({ reason }) => reason),
     ['LostInterface'],
@@ -120,7 +188,8 @@ test('logTurn() says only the problem that is new beside one that lasts', t => {
 })
 
 test('logTurn() says that a capture is gone', t => {
-  t.deepEqual(said(t, [], { 'shop/web': element(), 'shop/api': element() }, { 'shop/api': element() }), [
-    { level: 'info', capture: 'shop/web', msg: 'capture gone' },
-  ])
+  t.deepEqual(
+    said(t, [], { 'shop/web': element(), 'shop/api': element() }, { 'shop/api': element() }),
+    [{ level: 'info', capture: 'shop/web', msg: 'capture gone' }],
+  )
 })

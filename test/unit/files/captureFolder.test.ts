@@ -1,5 +1,13 @@
 // What one capture's folder keeps over restarts, and what it refuses to take for its own.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -67,7 +75,11 @@ test('readState() believes nothing of a state file of another shape', t => {
     { savedAtMs: '1' },
   ]) {
     writeFileSync(path, JSON.stringify({ ...whole, ...wrong }))
-    t.like(readState(folder.directory), { capture: { namespace: 'shop', name: 'web', uid: '' }, rows: [] }, JSON.stringify(wrong))
+    t.like(
+      readState(folder.directory),
+      { capture: { namespace: 'shop', name: 'web', uid: '' }, rows: [] },
+      JSON.stringify(wrong),
+    )
   }
 })
 
@@ -78,8 +90,13 @@ test('a directory with the state file of another capture is left alone', t => {
   const { found, others } = listFolders(directory)
   t.is(found.size, 0)
   t.deepEqual(others, [join(directory, 'shop', 'copy')])
-  const error = t.throws(() => CaptureFolder.create(directory, { ...capture, name: 'copy' }, 'node-0', 2))
-  t.regex(error?.message ?? '', /^Cannot keep files in ".*": its state file is that of "shop\/web"; move the directory away$/)
+  const error = t.throws(() =>
+    CaptureFolder.create(directory, { ...capture, name: 'copy' }, 'node-0', 2),
+  )
+  t.regex(
+    error?.message ?? '',
+    /^Cannot keep files in ".*": its state file is that of "shop\/web"; move the directory away$/,
+  )
 })
 
 test('ensure() makes a directory again that somebody removed, with all its counts', t => {
@@ -96,7 +113,8 @@ test('ensure() makes a directory again that somebody removed, with all its count
 test('rows are bounded: the oldest that ended go, and still count against the limits', async t => {
   const directory = captureDir(t)
   const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
-  for (let pod = 0; pod < 1_010; pod++) folder.end(`p${pod}`, { facts: facts(`p${pod}`, 2, pod), active }, 'unmatched')
+  for (let pod = 0; pod < 1_010; pod++)
+    folder.end(`p${pod}`, { facts: facts(`p${pod}`, 2, pod), active }, 'unmatched')
   const rows = folder.actualState().endpoints
   t.is(rows.size, 1_000)
   t.false(rows.has('p9'))

@@ -18,7 +18,11 @@ for (const format of formats) {
     test(`repairFiles() cuts off ${what} (${format})`, async t => {
       const directory = folder(t)
       const name = `a_b.${format}`
-      const whole = Buffer.concat([fileHeader({ ...facts, format }), record(format), record(format)])
+      const whole = Buffer.concat([
+        fileHeader({ ...facts, format }),
+        record(format),
+        record(format),
+      ])
       writeFileSync(join(directory, name), Buffer.concat([whole, tail(record(format))]))
       const [found] = await repairFiles(directory, [name])
       t.like(found?.scan, { records: 2, format, snapLength: 262_144 })
@@ -31,8 +35,14 @@ for (const format of formats) {
 test('repairFiles() leaves a file alone that is none of ours, and one without a whole header', async t => {
   const directory = folder(t)
   writeFileSync(join(directory, 'a_b.pcap'), 'hello, this is a text')
-  writeFileSync(join(directory, 'c_d.pcap'), fileHeader({ ...facts, format: 'pcap' }).subarray(0, 10))
-  t.deepEqual(await repairFiles(directory, ['a_b.pcap', 'c_d.pcap', 'missing.pcap', '.selcap.json']), [])
+  writeFileSync(
+    join(directory, 'c_d.pcap'),
+    fileHeader({ ...facts, format: 'pcap' }).subarray(0, 10),
+  )
+  t.deepEqual(
+    await repairFiles(directory, ['a_b.pcap', 'c_d.pcap', 'missing.pcap', '.selcap.json']),
+    [],
+  )
   t.is(readFileSync(join(directory, 'a_b.pcap'), 'utf8'), 'hello, this is a text')
 })
 
@@ -40,7 +50,10 @@ test('adoptWaitingFiles() gives a waiting file with packets its name, rotates th
   const directory = folder(t)
   const [header, packet] = [fileHeader({ ...facts, format: 'pcap' }), record('pcap')]
   writeFileSync(join(directory, 'a_b.pcap'), Buffer.concat([header, packet]))
-  writeFileSync(join(directory, '.a_b.pcap.next9'), Buffer.concat([header, packet, packet, packet.subarray(0, 9)]))
+  writeFileSync(
+    join(directory, '.a_b.pcap.next9'),
+    Buffer.concat([header, packet, packet, packet.subarray(0, 9)]),
+  )
   writeFileSync(join(directory, '.a_b.pcap.next10'), header)
   for (const name of ['.selcap.json', '.other']) writeFileSync(join(directory, name), '')
   await adoptWaitingFiles(directory)

@@ -30,7 +30,11 @@ test('FileRotation gives the next file the active name, keeps so many rotated on
     files.offer()
     files.moved(nothing, 5_000)
   }
-  t.deepEqual(readdirSync(directory), ['web_cali1-19700101T000005.002Z.pcap', 'web_cali1-19700101T000005.003Z.pcap', 'web_cali1.pcap'])
+  t.deepEqual(readdirSync(directory), [
+    'web_cali1-19700101T000005.002Z.pcap',
+    'web_cali1-19700101T000005.003Z.pcap',
+    'web_cali1.pcap',
+  ])
   files.close(nothing, 6_000)
 })
 
@@ -59,7 +63,16 @@ test('FileRotation gives the driver what is left of a file that is continued', t
   const path = join(directory, 'web_cali1.pcap')
   writeFileSync(path, Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')]))
   const files = series(directory, {
-    continues: { ...nothing, name: 'web_cali1.pcap', inode: 1, bytes: 100, packets: 1, recordBytes: 76, beganAtMs: 0, settings: 's' },
+    continues: {
+      ...nothing,
+      name: 'web_cali1.pcap',
+      inode: 1,
+      bytes: 100,
+      packets: 1,
+      recordBytes: 76,
+      beganAtMs: 0,
+      settings: 's',
+    },
   })
   t.like(files.sink, { bytesLeft: 900, isEmpty: false })
   files.close(nothing, 0)
@@ -70,8 +83,14 @@ test('FileRotation refuses a rotation without a next file as an expected failure
   const directory = folder(t)
   const files = series(directory)
   const { fd } = files.sink
-  t.throws(() => files.moved(nothing, 5_000), { instanceOf: ExpectedError, message: /moved on without a next file$/ })
-  t.notThrows(() => fstatSync(fd), 'closed here, its number could be another file by the time of release()')
+  t.throws(() => files.moved(nothing, 5_000), {
+    instanceOf: ExpectedError,
+    message: /moved on without a next file$/,
+  })
+  t.notThrows(
+    () => fstatSync(fd),
+    'closed here, its number could be another file by the time of release()',
+  )
   t.notThrows(() => files.release())
   t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
 })

@@ -7,13 +7,21 @@ import type { ActiveFile, StoredEndpoint } from '../../../src/files/storedTypes.
 import { actualCapture, fileSizesIn, totalOf, usedFiles } from '../../../src/files/usage.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 
-const endpoint = (name: string, packets: number, bytes: number) => ({ name, packets, bytes }) as ActualEndpoint
+const endpoint = (name: string, packets: number, bytes: number) =>
+  ({ name, packets, bytes }) as ActualEndpoint
 const activeFile = (name: string, bytes: number) => ({ name, bytes }) as ActiveFile
 
 test('fileSizesIn() has the capture files of the directory, but for hidden ones and files of other kinds', t => {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-usage-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  for (const name of ['a_eth0.pcap', 'b_eth0.pcapng', 'c_eth0.pcap', '.a_eth0.pcap.next0', '.selcap.json', 'note.txt'])
+  for (const name of [
+    'a_eth0.pcap',
+    'b_eth0.pcapng',
+    'c_eth0.pcap',
+    '.a_eth0.pcap.next0',
+    '.selcap.json',
+    'note.txt',
+  ])
     writeFileSync(join(directory, name), name)
   t.deepEqual(fileSizesIn(directory, new Set(['c_eth0.pcap'])), new Map([['a_eth0.pcap', 11], ['b_eth0.pcapng', 13]])) // biome-ignore format: one line
   t.deepEqual(fileSizesIn(join(directory, 'gone'), new Set()), new Map())
@@ -28,7 +36,10 @@ test('usedFiles() lists files by name, and of an active file the complete record
 })
 
 test('totalOf() counts what endpoints wrote that are no longer listed', t => {
-  t.deepEqual(totalOf([endpoint('a', 1, 10), endpoint('b', 2, 20)], { packets: 4, bytes: 40 }), { packets: 7, bytes: 70 })
+  t.deepEqual(totalOf([endpoint('a', 1, 10), endpoint('b', 2, 20)], { packets: 4, bytes: 40 }), {
+    packets: 7,
+    bytes: 70,
+  })
 })
 
 test('actualCapture() has the sizes of active files as counted, not as they are on the disk', t => {

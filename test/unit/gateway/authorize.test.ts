@@ -1,4 +1,5 @@
-// What a user gets who is not known, has no right, asks for too much, or names a capture that does not exist.
+// What a user gets who is not known, has no right, asks for too much, or names a capture that does
+// not exist.
 import test from 'ava'
 import fastify, { type LightMyRequestResponse } from 'fastify'
 import type { Reviews, Right } from '../../../src/auth/reviews.ts'
@@ -13,14 +14,29 @@ type Given = {
   readonly perMinute?: number
   readonly right?: Parameters<typeof withAuthorization>[3]
 }
-type Sent = { readonly path?: string; readonly headers?: Readonly<Record<string, string>>; readonly times?: number }
+type Sent = {
+  readonly path?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly times?: number
+}
 
 const paul = { authorization: 'Bearer paul-token' }
 const filesOfWeb = '/v1/namespaces/shop/packetcaptures/web/files'
 
-/** The last answer, and what was asked, counted and logged. "served" is the body of a request that passed. */
-async function answer(given: Given = {}, { path = filesOfWeb, headers = paul, times = 1 }: Sent = {}) {
-  const { may = true, captures = ['shop/web'], perMinute = 10, right = { verb: 'get', subresource: 'files' } as const } = given
+/**
+ * The last answer, and what was asked, counted and logged. "served" is the body of a request that
+ * passed.
+ */
+async function answer(
+  given: Given = {},
+  { path = filesOfWeb, headers = paul, times = 1 }: Sent = {},
+) {
+  const {
+    may = true,
+    captures = ['shop/web'],
+    perMinute = 10,
+    right = { verb: 'get', subresource: 'files' } as const,
+  } = given
   const [refused, rights, lines]: [string[], Right[], object[]] = [[], [], []]
   const reviews = {
     userOf: async (token: string) => (token === 'paul-token' ? { username: 'paul' } : undefined),
@@ -33,7 +49,8 @@ async function answer(given: Given = {}, { path = filesOfWeb, headers = paul, ti
     reviews,
     group: 'projectcalico.org',
     cluster: {
-      capture: (namespace: string, name: string) => (captures.includes(`${namespace}/${name}`) ? { metadata: { name } } : undefined),
+      capture: (namespace: string, name: string) =>
+        captures.includes(`${namespace}/${name}`) ? { metadata: { name } } : undefined,
     },
     rateLimiter: new RateLimiter({ atOncePerUser: 2, atOnce: 4, perMinute }),
     metrics: { refused: (reason: string) => void refused.push(reason) },
@@ -42,23 +59,40 @@ async function answer(given: Given = {}, { path = filesOfWeb, headers = paul, ti
   } as unknown as AuthorizeDeps
   const app = fastify()
   app.get<CaptureParams>('/v1/namespaces/:ns/:kind/:name/files', (request, reply) =>
-    withAuthorization(deps, request, reply, right, async ({ user }) => reply.send(`served ${user.username}`)),
+    withAuthorization(deps, request, reply, right, async ({ user }) =>
+      reply.send(`served ${user.username}`),
+    ),
   )
   let last: LightMyRequestResponse | undefined
   for (let sent = 0; sent < times; sent++) last = await app.inject({ path, headers })
   await app.close()
-  return { status: last?.statusCode, body: last?.body, headers: last?.headers, refused, rights, lines }
+  return {
+    status: last?.statusCode,
+    body: last?.body,
+    headers: last?.headers,
+    refused,
+    rights,
+    lines,
+  }
 }
 
 test('withAuthorization() serves a user who has the right, and asks for exactly that right', async t => {
   const { status, body, rights } = await answer()
   t.deepEqual([status, body], [200, 'served paul'])
-  const named = { group: 'projectcalico.org', resource: 'packetcaptures', namespace: 'shop', name: 'web' }
+  const named = {
+    group: 'projectcalico.org',
+    resource: 'packetcaptures',
+    namespace: 'shop',
+    name: 'web',
+  }
   t.deepEqual(rights, [{ verb: 'get', subresource: 'files', ...named }])
 })
 
 test('withAuthorization() takes the token of X-Selcap-Authorization when there is no other', async t => {
-  t.is((await answer({}, { headers: { 'x-selcap-authorization': 'Bearer paul-token' } })).status, 200)
+  t.is(
+    (await answer({}, { headers: { 'x-selcap-authorization': 'Bearer paul-token' } })).status,
+    200,
+  )
 })
 
 for (const [what, headers] of [
@@ -69,7 +103,10 @@ for (const [what, headers] of [
   test(`withAuthorization() answers 401 and says which headers it reads when ${what}`, async t => {
     const { status, body, headers: sent, refused, rights } = await answer({}, { headers })
     t.is(status, 401)
-    t.regex(body ?? '', /expected a valid bearer token, as kubectl has it, in the header Authorization or X-Selcap-Authorization\n$/)
+    t.regex(
+      body ?? '',
+      /expected a valid bearer token, as kubectl has it, in the header Authorization or X-Selcap-Authorization\n$/,
+    )
     t.is(sent?.['www-authenticate'], 'Bearer realm="selcap"')
     t.deepEqual([refused, rights], [['Unauthorized'], []])
   })
@@ -110,7 +147,10 @@ for (const [what, right, path, text] of [
 }
 
 test('withAuthorization() answers a user without the right alike, whether the capture exists or not', async t => {
-  const [there, missing] = [await answer({ may: false }), await answer({ may: false, captures: [] })]
+  const [there, missing] = [
+    await answer({ may: false }),
+    await answer({ may: false, captures: [] }),
+  ]
   t.deepEqual([there.status, there.body], [missing.status, missing.body])
 })
 

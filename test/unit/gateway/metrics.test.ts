@@ -14,7 +14,13 @@ test('GatewayMetrics counts requests by route and code, and those that have ende
   app.get('/v1/namespaces/:ns/:kind/:name/files', async () => 'list')
   app.get('/readyz', (_, reply) => reply.code(503).send('not yet'))
   app.get('/elsewhere', async () => 'other')
-  for (const path of ['/v1/namespaces/shop/packetcaptures/web/files', '/readyz', '/elsewhere', '/missing']) await app.inject(path)
+  for (const path of [
+    '/v1/namespaces/shop/packetcaptures/web/files',
+    '/readyz',
+    '/elsewhere',
+    '/missing',
+  ])
+    await app.inject(path)
   await app.close()
   const samples = await samplesOf(metrics)
   t.like(Object.fromEntries(samples), {
@@ -28,7 +34,8 @@ test('GatewayMetrics counts requests by route and code, and those that have ende
 
 test('GatewayMetrics has a zero for each refusal and each route with bytes before the first request', async t => {
   const samples = await samplesOf(new GatewayMetrics())
-  for (const reason of Object.keys(gatewayRefusals)) t.is(samples.get(`selcap_gateway_refused_total{reason="${reason}"}`), 0, reason)
+  for (const reason of Object.keys(gatewayRefusals))
+    t.is(samples.get(`selcap_gateway_refused_total{reason="${reason}"}`), 0, reason)
   for (const route of ['file', 'zip', 'stream']) {
     t.is(samples.get(`selcap_gateway_bytes_total{route="${route}"}`), 0)
     t.is(samples.get(`selcap_gateway_broken_off_total{route="${route}"}`), 0)
@@ -53,7 +60,8 @@ test('GatewayMetrics adds up refusals, failures and bytes, and tells each sum on
 
 test('GatewayMetrics keeps what a live stream lacked after its end, and counts an end once', async t => {
   const metrics = new GatewayMetrics()
-  const lost = async () => (await samplesOf(metrics)).get('selcap_gateway_stream_packets_dropped_total')
+  const lost = async () =>
+    (await samplesOf(metrics)).get('selcap_gateway_stream_packets_dropped_total')
   const stream = { lost: 3 }
   const end = metrics.streaming(stream)
   metrics.streaming({ lost: 4 })

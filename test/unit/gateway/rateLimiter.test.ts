@@ -4,14 +4,16 @@ import { type Permit, RateLimiter } from '../../../src/gateway/rateLimiter.ts'
 const limits = { atOncePerUser: 2, atOnce: 3, perMinute: 4 }
 const isIn = (entry: Permit): boolean => 'leave' in entry
 const leave = (entry: Permit): void => ('leave' in entry ? entry.leave() : undefined)
-const enter = (gate: RateLimiter, users: string, nowMs = 0): boolean[] => [...users].map(user => isIn(gate.admit(user, nowMs)))
+const enter = (gate: RateLimiter, users: string, nowMs = 0): boolean[] =>
+  [...users].map(user => isIn(gate.admit(user, nowMs)))
 
 for (const [users, expected, why] of [
   ['aaa', [true, true, false], 'so many of one user'],
   ['aabb', [true, true, true, false], 'so many of all'],
   ['aaab', [true, true, false, true], 'one user who is refused keeps no other out'],
 ] as const) {
-  test(`enter() lets in ${why} (${users})`, t => t.deepEqual(enter(new RateLimiter(limits), users), [...expected]))
+  test(`enter() lets in ${why} (${users})`, t =>
+    t.deepEqual(enter(new RateLimiter(limits), users), [...expected]))
 }
 
 test('enter() says whose limit it was', t => {

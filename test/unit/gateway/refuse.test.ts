@@ -7,6 +7,9 @@ test('refuse() sends the sentence with its status code and the header that marks
   const app = fastify()
   app.get('/', (_, reply) => refuse(reply, 409, 'Cannot stream a capture that is over'))
   const { statusCode, headers, body } = await app.inject('/')
-  t.deepEqual([statusCode, headers['x-selcap-refusal'], body], [409, 'sentence', 'Cannot stream a capture that is over\n'])
+  t.deepEqual(
+    [statusCode, headers['x-selcap-refusal'], body],
+    [409, 'sentence', 'Cannot stream a capture that is over\n'],
+  )
   await app.close()
 })

@@ -1,4 +1,5 @@
-// Which path of an agent a live stream is asked for at, and what the log has of agents that give none. No agent: its answers are ours.
+// Which path of an agent a live stream is asked for at, and what the log has of agents that give
+// none. No agent: its answers are ours.
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import test from 'ava'
@@ -8,11 +9,19 @@ import { openStream, type StreamDeps } from '../../../src/gateway/stream.ts'
 import type { Api } from '../../../src/model/captureRef.ts'
 import { HandClock } from '../../support/handClock.ts'
 
-/** A capture on one node, whose agent gives these answers one after the other, and then a stream without an end. */
+/**
+ * A capture on one node, whose agent gives these answers one after the other, and then a stream
+ * without an end.
+ */
 function streamOf(api: Api, answers: readonly (number | Error)[] = []) {
-  const capture = { kind: api, metadata: { namespace: 'shop', name: 'trace', uid: 'u-1' } } as unknown as GatewayCapture
+  const capture = {
+    kind: api,
+    metadata: { namespace: 'shop', name: 'trace', uid: 'u-1' },
+  } as unknown as GatewayCapture
   const place = { node: 'node-1', address: '192.0.2.1', port: 9_878 }
-  const nodes = [{ node: 'node-1', place, row: { file: { state: 'Capturing' } } }] as unknown as NodeFiles[]
+  const nodes = [
+    { node: 'node-1', place, row: { file: { state: 'Capturing' } } },
+  ] as unknown as NodeFiles[]
   const [paths, lines, left]: [string[], string[], (number | Error)[]] = [[], [], [...answers]]
   const request = async (_: unknown, { path, signal }: AgentRequest): Promise<IncomingMessage> => {
     paths.push(path)
@@ -23,8 +32,15 @@ function streamOf(api: Api, answers: readonly (number | Error)[] = []) {
     return (answer === undefined ? response : response.end()) as unknown as IncomingMessage
   }
   const clock = new HandClock(0)
-  const log = { info: ({ node, reason }: { node: string; reason: string }) => lines.push(`${node}: ${reason}`) } as unknown
-  const deps = { cluster: { nodesWithFiles: () => nodes, capture: () => capture }, agents: { request }, clock, log } as StreamDeps
+  const log = {
+    info: ({ node, reason }: { node: string; reason: string }) => lines.push(`${node}: ${reason}`),
+  } as unknown
+  const deps = {
+    cluster: { nodesWithFiles: () => nodes, capture: () => capture },
+    agents: { request },
+    clock,
+    log,
+  } as StreamDeps
   const live = openStream(deps, capture)
   return { paths, lines, clock, end: () => void live?.stream.destroy() }
 }
@@ -50,8 +66,18 @@ test('openStream() asks a node again that refuses, and logs the reason once', as
 })
 
 test('openStream() logs a node again when the reason is another one, or when it had given a stream', async t => {
-  const { lines, clock, end } = streamOf('PacketCapture', [429, new Error('no route'), new Error('no route'), 200, 429])
+  const { lines, clock, end } = streamOf('PacketCapture', [
+    429,
+    new Error('no route'),
+    new Error('no route'),
+    200,
+    429,
+  ])
   await clock.pass(15_000)
-  t.deepEqual(lines, ['node-1: the agent answered 429', 'node-1: no route', 'node-1: the agent answered 429'])
+  t.deepEqual(lines, [
+    'node-1: the agent answered 429',
+    'node-1: no route',
+    'node-1: the agent answered 429',
+  ])
   end()
 })

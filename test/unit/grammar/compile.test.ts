@@ -1,13 +1,26 @@
-// Each operator of a tree, asked with a label that fits, one that does not, and none; and how often labels are looked up.
+// Each operator of a tree, asked with a label that fits, one that does not, and none; and how often
+// labels are looked up.
 import test from 'ava'
 import { compile } from '../../../grammar/compile.ts'
 import type { Tree } from '../../../grammar/tree.ts'
 
-const valued = (kind: 'eq' | 'ne' | 'contains' | 'startsWith' | 'endsWith', value = 'web'): Tree => ({ kind, label: 'app', value })
-const among = (kind: 'in' | 'notIn', ...values: readonly string[]): Tree => ({ kind, label: 'app', values })
+const valued = (
+  kind: 'eq' | 'ne' | 'contains' | 'startsWith' | 'endsWith',
+  value = 'web',
+): Tree => ({ kind, label: 'app', value })
+const among = (kind: 'in' | 'notIn', ...values: readonly string[]): Tree => ({
+  kind,
+  label: 'app',
+  values,
+})
 const has = (label: string): Tree => ({ kind: 'has', label })
 
-type Row = readonly [operator: string, tree: Tree, yes: readonly (string | undefined)[], no: readonly (string | undefined)[]]
+type Row = readonly [
+  operator: string,
+  tree: Tree,
+  yes: readonly (string | undefined)[],
+  no: readonly (string | undefined)[],
+]
 
 const rows: readonly Row[] = [
   ['all()', { kind: 'all' }, ['web', undefined], []],
@@ -21,7 +34,12 @@ const rows: readonly Row[] = [
   ['app ends with "web"', valued('endsWith'), ['web', 'a-web'], ['web-0', '', undefined]],
   ['app in {"api", "web"}', among('in', 'api', 'web'), ['api', 'web'], ['db', '', undefined]],
   ['app in {}', among('in'), [], ['web', undefined]],
-  ['app not in {"api", "web"}', among('notIn', 'api', 'web'), ['db', '', undefined], ['api', 'web']],
+  [
+    'app not in {"api", "web"}',
+    among('notIn', 'api', 'web'),
+    ['db', '', undefined],
+    ['api', 'web'],
+  ],
   ['!has(app)', { kind: 'not', operand: has('app') }, [undefined], ['web', '']],
   ['!(app != "web")', { kind: 'not', operand: valued('ne') }, ['web'], ['api', undefined]],
   [
@@ -30,10 +48,24 @@ const rows: readonly Row[] = [
     ['web', 'wb'],
     ['w', 'b', undefined],
   ],
-  ['app == "web" || app == "api"', { kind: 'or', operands: [valued('eq'), valued('eq', 'api')] }, ['web', 'api'], ['db', undefined]],
+  [
+    'app == "web" || app == "api"',
+    { kind: 'or', operands: [valued('eq'), valued('eq', 'api')] },
+    ['web', 'api'],
+    ['db', undefined],
+  ],
   [
     '!(app == "web" || app starts with "a") && has(app)',
-    { kind: 'and', operands: [{ kind: 'not', operand: { kind: 'or', operands: [valued('eq'), valued('startsWith', 'a')] } }, has('app')] },
+    {
+      kind: 'and',
+      operands: [
+        {
+          kind: 'not',
+          operand: { kind: 'or', operands: [valued('eq'), valued('startsWith', 'a')] },
+        },
+        has('app'),
+      ],
+    },
     ['db', ''],
     ['web', 'api', undefined],
   ],

@@ -1,4 +1,5 @@
-// What must hold for every selector: it prints and reads back, and the compiled form agrees with a plain interpreter.
+// What must hold for every selector: it prints and reads back, and the compiled form agrees with a
+// plain interpreter.
 import test from 'ava'
 import fc from 'fast-check'
 import { compile } from '../../../grammar/compile.ts'
@@ -22,13 +23,28 @@ const { tree } = fc.letrec<{ tree: Tree }>(tie => ({
     fc.constantFrom<Tree>({ kind: 'all' }, { kind: 'global' }),
     fc.record({ kind: fc.constant('has' as const), label }),
     fc.record({
-      kind: fc.constantFrom('eq' as const, 'ne' as const, 'contains' as const, 'startsWith' as const, 'endsWith' as const),
+      kind: fc.constantFrom(
+        'eq' as const,
+        'ne' as const,
+        'contains' as const,
+        'startsWith' as const,
+        'endsWith' as const,
+      ),
       label,
       value,
     }),
-    fc.record({ kind: fc.constantFrom('in' as const, 'notIn' as const), label, values: fc.array(value, { maxLength: 4 }).map(setOf) }),
-    fc.record({ kind: fc.constant('not' as const), operand: tie('tree') }).filter(({ operand }) => operand.kind !== 'not'),
-    fc.record({ kind: fc.constantFrom('and' as const, 'or' as const), operands: fc.array(tie('tree'), { minLength: 2, maxLength: 3 }) }),
+    fc.record({
+      kind: fc.constantFrom('in' as const, 'notIn' as const),
+      label,
+      values: fc.array(value, { maxLength: 4 }).map(setOf),
+    }),
+    fc
+      .record({ kind: fc.constant('not' as const), operand: tie('tree') })
+      .filter(({ operand }) => operand.kind !== 'not'),
+    fc.record({
+      kind: fc.constantFrom('and' as const, 'or' as const),
+      operands: fc.array(tie('tree'), { minLength: 2, maxLength: 3 }),
+    }),
   ),
 }))
 const labels = fc.dictionary(label, value, { maxKeys: 4 })
@@ -56,11 +72,34 @@ test('compile() agrees with a plain interpreter for any tree and labels', t => {
 
 test('parseSelector() answers any text without a throw', t => {
   const piece = fc.oneof(
-    fc.constantFrom('(', ')', '{', '}', ',', '!', '&&', '||', '==', '!=', 'in', 'not in', 'has(', 'all()', '"', "'", ' ', 'a', '\n', '='),
+    fc.constantFrom(
+      '(',
+      ')',
+      '{',
+      '}',
+      ',',
+      '!',
+      '&&',
+      '||',
+      '==',
+      '!=',
+      'in',
+      'not in',
+      'has(',
+      'all()',
+      '"',
+      "'",
+      ' ',
+      'a',
+      '\n',
+      '=',
+    ),
     fc.string({ unit: 'binary', maxLength: 3 }),
   )
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 30 }), pieces => t.is(typeof parseSelector(pieces.join('')).ok, 'boolean')),
+    fc.property(fc.array(piece, { maxLength: 30 }), pieces =>
+      t.is(typeof parseSelector(pieces.join('')).ok, 'boolean'),
+    ),
     { numRuns: runs(5_000) },
   )
 })

@@ -11,7 +11,10 @@ function parsed(text: string): Selector {
 }
 
 for (const kind of ['match', 'nomatch']) {
-  for (const { number, selector, labels, expected } of casesOf<{ labels: Labels; expected: boolean }>(kind)) {
+  for (const { number, selector, labels, expected } of casesOf<{
+    labels: Labels
+    expected: boolean
+  }>(kind)) {
     test(`parseSelector() makes a selector that answers ${expected} when asked case ${number} of ${kind}`, t => {
       t.is(
         parsed(selector).matches(name => labels[name]),
@@ -21,7 +24,9 @@ for (const kind of ['match', 'nomatch']) {
   }
 }
 
-for (const { number, selector, expected, uid } of casesOf<{ expected: string; uid: string }>('canonical')) {
+for (const { number, selector, expected, uid } of casesOf<{ expected: string; uid: string }>(
+  'canonical',
+)) {
   test(`parseSelector() knows the canonical form and the id when it reads case ${number}`, t => {
     t.is(parsed(selector).canonical, expected)
     t.is(parsed(selector).uniqueId, uid)
@@ -40,9 +45,21 @@ const places: readonly (readonly [string, string, number])[] = [
   ['a ==', 'expected string', 4],
   ['', '', -1],
   ['a == "b" &&', 'unexpected token: TokEOF()', 11],
-  ['a == "b" c == "d"', 'unexpected content at end of selector [TokLabel(c) TokEq() TokStringLiteral(d) TokEOF()]', 9],
-  ['a == "b" (has(c))', 'unexpected content at end of selector [TokLParen() TokHas(c) TokRParen() TokEOF()]', 9],
-  ['has(a)) && (b', 'unexpected content at end of selector [TokRParen() TokAnd() TokLParen() TokLabel(b) TokEOF()]', 6],
+  [
+    'a == "b" c == "d"',
+    'unexpected content at end of selector [TokLabel(c) TokEq() TokStringLiteral(d) TokEOF()]',
+    9,
+  ],
+  [
+    'a == "b" (has(c))',
+    'unexpected content at end of selector [TokLParen() TokHas(c) TokRParen() TokEOF()]',
+    9,
+  ],
+  [
+    'has(a)) && (b',
+    'unexpected content at end of selector [TokRParen() TokAnd() TokLParen() TokLabel(b) TokEOF()]',
+    6,
+  ],
   [
     'has(a)) || b == "c"',
     'unexpected content at end of selector [TokRParen() TokOr() TokLabel(b) TokEq() TokStringLiteral(c) TokEOF()]',
@@ -66,7 +83,10 @@ const places: readonly (readonly [string, string, number])[] = [
 for (const [text, message, offset] of places) {
   test(`parseSelector() names the place when it reads ${JSON.stringify(text)}`, t => {
     const result = parseSelector(text)
-    t.deepEqual(result.ok ? ['', -1] : [result.error.message, result.error.offset], [message, offset])
+    t.deepEqual(result.ok ? ['', -1] : [result.error.message, result.error.offset], [
+      message,
+      offset,
+    ])
   })
 }
 
@@ -87,7 +107,10 @@ test('parseSelector() takes 500 open parentheses and refuses 501', t => {
   const nested = (depth: number) => parseSelector(`${'(!'.repeat(depth)}has(a)${')'.repeat(depth)}`)
   t.true(nested(500).ok)
   const refused = nested(501)
-  t.is(refused.ok ? '' : refused.error.message, 'selector nested too deeply: expected at most 500 open parentheses')
+  t.is(
+    refused.ok ? '' : refused.error.message,
+    'selector nested too deeply: expected at most 500 open parentheses',
+  )
   t.is(refused.ok ? 0 : refused.error.offset, 1_000)
 })
 
@@ -95,7 +118,10 @@ test('parseSelector() takes 64 KiB, in bytes, and refuses more', t => {
   const literal = (bytes: number) => `a == "${'é'.repeat((bytes - 8) / 2)}" `
   t.true(parseSelector(literal(65_536)).ok)
   const refused = parseSelector(literal(65_538))
-  t.is(refused.ok ? '' : refused.error.message, 'selector too long: 65538 bytes, expected at most 65536')
+  t.is(
+    refused.ok ? '' : refused.error.message,
+    'selector too long: 65538 bytes, expected at most 65536',
+  )
 })
 
 for (const [what, text] of [
@@ -114,7 +140,10 @@ for (const [what, text] of [
 ] as const) {
   test(`parseSelector() ends, without overflowing the stack, when it reads a long ${what}`, t => {
     const result = parseSelector(text)
-    t.true(result.ok || /too long/.test(result.error.message), result.ok ? '' : result.error.message.slice(0, 80))
+    t.true(
+      result.ok || /too long/.test(result.error.message),
+      result.ok ? '' : result.error.message.slice(0, 80),
+    )
     if (result.ok) t.is(typeof result.selector.matches(() => 'b'), 'boolean')
   })
 }

@@ -17,7 +17,10 @@ function tree(text: string): Tree {
 
 type Restricted = Readonly<Record<string, object>> | null
 
-for (const { number, selector, expected, alsoHoldsFor } of casesOf<{ expected: Restricted; alsoHoldsFor?: string }>('restrictions')) {
+for (const { number, selector, expected, alsoHoldsFor } of casesOf<{
+  expected: Restricted
+  alsoHoldsFor?: string
+}>('restrictions')) {
   for (const text of [selector, ...(alsoHoldsFor ? [alsoHoldsFor] : [])]) {
     test(`restrictionsOf() bounds the labels when it reads ${text || 'nothing'} (case ${number})`, t => {
       const found = [...restrictionsOf(tree(text))].map(([label, restriction]) => [
@@ -51,10 +54,17 @@ test('labelsOf() names every label in order', t => {
 })
 
 for (const { number, selector, expected } of casesOf<{ expected: string }>('printTree')) {
-  test(`printTree() draws as upstream when it reads case ${number}`, t => t.is(printTree(tree(selector)), expected))
+  test(`printTree() draws as upstream when it reads case ${number}`, t =>
+    t.is(printTree(tree(selector)), expected))
 }
 
-type Row = readonly [text: string, labels: Readonly<Record<string, string>>, match: boolean, decided: string, decidedAs: boolean]
+type Row = readonly [
+  text: string,
+  labels: Readonly<Record<string, string>>,
+  match: boolean,
+  decided: string,
+  decidedAs: boolean,
+]
 const explanations: readonly Row[] = [
   ['a == "x" && b == "y"', { a: 'x', b: 'z' }, false, 'b == "y"', false],
   ['a == "x" && b == "y"', { a: 'x', b: 'y' }, true, '(a == "x" && b == "y")', true],

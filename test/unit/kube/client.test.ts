@@ -1,7 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import test from 'ava'
-import { apply, applyBody, create, get, patch, refusalText, remove } from '../../../src/kube/client.ts'
+import {
+  apply,
+  applyBody,
+  create,
+  get,
+  patch,
+  refusalText,
+  remove,
+} from '../../../src/kube/client.ts'
 import type { Kube, KubeRequest } from '../../../src/kube/request.ts'
 import { ExpectedError } from '../../../src/model/errors.ts'
 
@@ -10,7 +18,10 @@ function serverOf(statusCode: number, body: unknown) {
   const requests: KubeRequest[] = []
   const kube: Kube = async request => {
     requests.push(request)
-    return Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), { statusCode, headers: {} }) as unknown as IncomingMessage
+    return Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), {
+      statusCode,
+      headers: {},
+    }) as unknown as IncomingMessage
   }
   return { kube, sent: () => ({ ...requests[0], signal: undefined }) }
 }
@@ -28,12 +39,18 @@ test('get() gives the status and the reason when the server refuses', async t =>
 })
 
 test('get() refuses an answer that is longer than bytesMax', async t => {
-  await t.throwsAsync(get(serverOf(200, { data: 'x'.repeat(100) }).kube, '/x', { bytesMax: 50 }), { message: /longer than 50 bytes/ })
+  await t.throwsAsync(get(serverOf(200, { data: 'x'.repeat(100) }).kube, '/x', { bytesMax: 50 }), {
+    message: /longer than 50 bytes/,
+  })
 })
 
 test('get() refuses an answer that breaks off or is no JSON with an expected error', async t => {
   const serverThatSends = (chunks: () => Generator<Buffer>): Kube => {
-    return async () => Object.assign(Readable.from(chunks()), { statusCode: 200, headers: {} }) as unknown as IncomingMessage
+    return async () =>
+      Object.assign(Readable.from(chunks()), {
+        statusCode: 200,
+        headers: {},
+      }) as unknown as IncomingMessage
   }
   const brokenOff = serverThatSends(function* () {
     yield Buffer.from('{')
@@ -42,14 +59,24 @@ test('get() refuses an answer that breaks off or is no JSON with an expected err
   const page = serverThatSends(function* () {
     yield Buffer.from('<html>')
   })
-  await t.throwsAsync(get(brokenOff, '/x'), { instanceOf: ExpectedError, message: 'Cannot read the answer: aborted' })
-  await t.throwsAsync(get(page, '/x'), { instanceOf: ExpectedError, message: /^Cannot read the answer: Unexpected token/ })
+  await t.throwsAsync(get(brokenOff, '/x'), {
+    instanceOf: ExpectedError,
+    message: 'Cannot read the answer: aborted',
+  })
+  await t.throwsAsync(get(page, '/x'), {
+    instanceOf: ExpectedError,
+    message: /^Cannot read the answer: Unexpected token/,
+  })
 })
 
 test('create() posts JSON', async t => {
   const { kube, sent } = serverOf(201, {})
   await create(kube, '/x', { kind: 'Lease' })
-  t.like(sent(), { method: 'POST', body: '{"kind":"Lease"}', headers: { 'content-type': 'application/json' } })
+  t.like(sent(), {
+    method: 'POST',
+    body: '{"kind":"Lease"}',
+    headers: { 'content-type': 'application/json' },
+  })
 })
 
 for (const [type, content] of [
@@ -64,7 +91,11 @@ for (const [type, content] of [
 
 test('apply() forces fields of its manager, and reads no object back', async t => {
   const { kube, sent } = serverOf(200, { kind: 'ConfigMap' })
-  t.deepEqual(await apply(kube, '/x', { object: {}, fieldManager: 'a' }), { ok: true, status: 200, body: undefined })
+  t.deepEqual(await apply(kube, '/x', { object: {}, fieldManager: 'a' }), {
+    ok: true,
+    status: 200,
+    body: undefined,
+  })
   t.like(sent(), { method: 'PATCH', query: { fieldManager: 'a', force: 'true' } })
 })
 

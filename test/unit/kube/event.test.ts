@@ -11,7 +11,13 @@ function event(name: string, message: string = told.message): Event {
   const capture = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'PacketCapture',
-    metadata: { name, namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+    metadata: {
+      name,
+      namespace: 'shop',
+      uid: 'u',
+      generation: 1,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
     spec: {},
   } as const
   return eventOn(capture, { ...told, message }, { component: 'selcap-gateway', nowMs: 0 }) as Event
@@ -35,7 +41,10 @@ test('eventOn() cuts a long message and leaves no half of a character', t => {
 
 test('eventRequest() posts the event to its namespace', t => {
   const { path, method, body } = eventRequest('shop', event('web'))
-  t.deepEqual([method, path, JSON.parse(body ?? '')], ['POST', '/api/v1/namespaces/shop/events', event('web')])
+  t.deepEqual(
+    [method, path, JSON.parse(body ?? '')],
+    ['POST', '/api/v1/namespaces/shop/events', event('web')],
+  )
 })
 
 const started = { reason: 'Started', type: 'Normal', message: 'Capturing' } as const
@@ -45,13 +54,23 @@ type NamedEvent = {
   readonly reason: string
 }
 const named = (name: string, change: object = {}, version = '1', nowMs = noonMs) =>
-  eventOn(capture(name), { ...started, ...change }, { component: 'selcap-controller', version, nowMs }) as NamedEvent
+  eventOn(
+    capture(name),
+    { ...started, ...change },
+    { component: 'selcap-controller', version, nowMs },
+  ) as NamedEvent
 
 test('eventOn() names what happened, to what, and when', t => {
   t.like(named('web'), {
     apiVersion: 'v1',
     kind: 'Event',
-    involvedObject: { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', namespace: 'default', name: 'web', uid: 'uid-web' },
+    involvedObject: {
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'PacketCapture',
+      namespace: 'default',
+      name: 'web',
+      uid: 'uid-web',
+    },
     reason: 'Started',
     type: 'Normal',
     message: 'Capturing',
@@ -63,13 +82,24 @@ test('eventOn() names what happened, to what, and when', t => {
 test('eventOn() makes one name of each change of one version of a capture, at any time', t => {
   const nameOf = (...given: Parameters<typeof named>): string => named(...given).metadata.name
   t.is(nameOf('web'), nameOf('web', { message: 'in other words' }, '1', noonMs + 3_600_000))
-  const others = [nameOf('web', { reason: 'Degraded' }), nameOf('db'), nameOf('web', { mark: 'a' }), nameOf('web', {}, '2')]
+  const others = [
+    nameOf('web', { reason: 'Degraded' }),
+    nameOf('db'),
+    nameOf('web', { mark: 'a' }),
+    nameOf('web', {}, '2'),
+  ]
   t.is(new Set([nameOf('web'), ...others]).size, 5)
 })
 
 // A name as Kubernetes takes it: DNS labels, 253 characters at most.
 const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
-for (const name of ['web', 'a'.repeat(253), `${'a'.repeat(199)}.${'b'.repeat(50)}`, `${'a'.repeat(198)}--.b`, `${'a'.repeat(198)}-b.c`]) {
+for (const name of [
+  'web',
+  'a'.repeat(253),
+  `${'a'.repeat(199)}.${'b'.repeat(50)}`,
+  `${'a'.repeat(198)}--.b`,
+  `${'a'.repeat(198)}-b.c`,
+]) {
   test(`eventOn() makes a valid name of one with ${name.length} characters that ends in ${name.slice(195, 205)}`, t => {
     const made = named(name).metadata.name
     t.regex(made, subdomain)
@@ -98,5 +128,10 @@ test('eventOn() holds nothing of the capture but its name and identity', t => {
     metadata: { ...metadata, annotations, labels: { key: 's3cret' } },
     spec: { selector: "token == 's3cret'" },
   }
-  t.notRegex(JSON.stringify(eventOn(secret, started, { component: 'selcap-controller', version: '1', nowMs: noonMs })), /s3cret/)
+  t.notRegex(
+    JSON.stringify(
+      eventOn(secret, started, { component: 'selcap-controller', version: '1', nowMs: noonMs }),
+    ),
+    /s3cret/,
+  )
 })

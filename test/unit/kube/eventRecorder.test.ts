@@ -42,7 +42,10 @@ test('record() writes one Event of a reason and mark within the interval', async
 test('record() after the clock was set back writes again', async t => {
   const { events } = recorder()
   await events.record(capture('web'), event('Degraded'), { nowMs: noonMs })
-  t.is(await events.record(capture('web'), event('Degraded'), { nowMs: noonMs - 60_000 }), 'written')
+  t.is(
+    await events.record(capture('web'), event('Degraded'), { nowMs: noonMs - 60_000 }),
+    'written',
+  )
 })
 
 test('record() tries an Event again that was not written', async t => {
@@ -54,7 +57,8 @@ test('record() tries an Event again that was not written', async t => {
 
 test('record() names an Event with a version itself, so that another process makes the same one', async t => {
   const [one, two, three] = [recorder(), recorder(), recorder()]
-  for (const { events } of [one, two]) await events.record(capture('web'), event('Started'), { nowMs: noonMs, version: '7' })
+  for (const { events } of [one, two])
+    await events.record(capture('web'), event('Started'), { nowMs: noonMs, version: '7' })
   await three.events.record(capture('web'), event('Started'), { nowMs: noonMs })
   t.deepEqual(one.bodies[0]?.metadata, two.bodies[0]?.metadata)
   t.true('name' in (one.bodies[0]?.metadata ?? {}))
@@ -63,7 +67,8 @@ test('record() names an Event with a version itself, so that another process mak
 
 test('retain() forgets the captures of other uids', async t => {
   const { events } = recorder()
-  for (const name of ['web', 'db']) await events.record(capture(name), event('Started'), { nowMs: noonMs })
+  for (const name of ['web', 'db'])
+    await events.record(capture(name), event('Started'), { nowMs: noonMs })
   events.retain(new Set([capture('web').metadata.uid]))
   t.is(await events.record(capture('web'), event('Started'), { nowMs: noonMs }), 'repeated')
   t.is(await events.record(capture('db'), event('Started'), { nowMs: noonMs }), 'written')

@@ -20,7 +20,8 @@ for (const [server, env, expected] of [
   ['https://127.0.0.1:6443', { HTTPS_PROXY: proxy }, undefined],
   ['https://[::1]:6443', { HTTPS_PROXY: proxy }, undefined],
 ] as const) {
-  test(`environmentProxy(${server}, ${JSON.stringify(env)}) is ${expected}`, t => t.is(environmentProxy(server, env), expected))
+  test(`environmentProxy(${server}, ${JSON.stringify(env)}) is ${expected}`, t =>
+    t.is(environmentProxy(server, env), expected))
 }
 
 for (const [server, NO_PROXY, isProxied] of [
@@ -50,6 +51,9 @@ for (const [server, NO_PROXY, isProxied] of [
   ['https://[fd00::1]:6443', '[fd00::1]:443', true],
 ] as const) {
   test(`environmentProxy(${server}) is ${isProxied ? 'the proxy' : 'none'} when NO_PROXY is "${NO_PROXY}"`, t => {
-    t.is(environmentProxy(server, { HTTPS_PROXY: proxy, no_proxy: NO_PROXY }), isProxied ? proxy : undefined)
+    t.is(
+      environmentProxy(server, { HTTPS_PROXY: proxy, no_proxy: NO_PROXY }),
+      isProxied ? proxy : undefined,
+    )
   })
 }

@@ -4,13 +4,26 @@ import type { InformerState } from '../../../src/kube/informer.ts'
 import { informerLog } from '../../../src/kube/informerLog.ts'
 import { Directory } from '../../support/directory.ts'
 
-const lost = (detail: string) => `warn: captures: cannot follow, tried again; the last state stays: ${detail}`
+const lost = (detail: string) =>
+  `warn: captures: cannot follow, tried again; the last state stays: ${detail}`
 const found = (detail: string) => `info: captures: followed again: ${detail}`
-const cases: readonly (readonly [what: string, states: readonly InformerState[], lines: readonly string[]])[] = [
+const cases: readonly (readonly [
+  what: string,
+  states: readonly InformerState[],
+  lines: readonly string[],
+])[] = [
   ['nothing while all is well', ['listed', 'watching', 'listed', 'watching'], []],
   ['a failure once, however often it is tried', ['failed', 'failed', 'failed'], [lost('0')]],
-  ['the first success after failures', ['listed', 'failed', 'failed', 'listed', 'watching'], [lost('1'), found('3')]],
-  ['each time anew', ['failed', 'watching', 'failed', 'watching'], [lost('0'), found('1'), lost('2'), found('3')]],
+  [
+    'the first success after failures',
+    ['listed', 'failed', 'failed', 'listed', 'watching'],
+    [lost('1'), found('3')],
+  ],
+  [
+    'each time anew',
+    ['failed', 'watching', 'failed', 'watching'],
+    [lost('0'), found('1'), lost('2'), found('3')],
+  ],
 ]
 for (const [what, states, expected] of cases) {
   test(`followLog() tells ${what}`, t => {

@@ -21,7 +21,8 @@ async function typesOf(events: AsyncIterable<WatchEvent>): Promise<string[]> {
   return types
 }
 
-const line = (type: string) => JSON.stringify({ type, object: { metadata: { name: 'a', uid: 'u', resourceVersion: '1' } } })
+const line = (type: string) =>
+  JSON.stringify({ type, object: { metadata: { name: 'a', uid: 'u', resourceVersion: '1' } } })
 
 test('watchStream() gives an event for each line, and ends with the response', async t => {
   const { events } = watchOf([line('ADDED'), line('BOOKMARK')])
@@ -38,7 +39,10 @@ test('watchStream() refuses a watch that is silent, though it had events before'
   const read = async () => {
     for await (const event of events) seen.push(event)
   }
-  await t.throwsAsync(read(), { instanceOf: SilentWatch, message: 'Cannot watch /x: nothing was heard for 20 ms' })
+  await t.throwsAsync(read(), {
+    instanceOf: SilentWatch,
+    message: 'Cannot watch /x: nothing was heard for 20 ms',
+  })
   t.is(seen.length, 1)
 })
 

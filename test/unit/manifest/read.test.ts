@@ -3,7 +3,8 @@ import test from 'ava'
 import { readDocuments } from '../../../src/manifest/read.ts'
 import { kinds, otherKinds } from '../../../src/manifest/schema.ts'
 
-const head = 'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
+const head =
+  'apiVersion: projectcalico.org/v3\nkind: PacketCapture\nmetadata: {name: a, namespace: shop}\n'
 
 function told(text: string): string[] {
   return readDocuments(text, 'file.yaml').problems.map(problem => problem.text)
@@ -22,12 +23,27 @@ test('readDocuments() reads many documents and fills the defaults in', t => {
       ['WorkloadEndpoint', 'default'],
     ],
   )
-  t.like(documents[0]?.spec, { selector: 'all()', snapLength: 262_144, payload: 'Full', format: 'pcap', vantage: 'Auto' })
+  t.like(documents[0]?.spec, {
+    selector: 'all()',
+    snapLength: 262_144,
+    payload: 'Full',
+    format: 'pcap',
+    vantage: 'Auto',
+  })
 })
 
 test('readDocuments() reads JSON and lists', t => {
-  const item = { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name: 'a' }, spec: {} }
-  t.is(readDocuments(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item, item] }), 'f').documents.length, 2)
+  const item = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata: { name: 'a' },
+    spec: {},
+  }
+  t.is(
+    readDocuments(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item, item] }), 'f')
+      .documents.length,
+    2,
+  )
 })
 
 test('readDocuments() leaves times as they are written', t => {
@@ -54,9 +70,21 @@ const refusals: readonly (readonly [what: string, text: string, words: RegExp])[
     `${head}spec: {startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T12:00:00Z'}\n`,
     /spec\.endTime: endTime must be after startTime$/,
   ],
-  ['a time that is none', `${head}spec: {startTime: yesterday}\n`, /spec\.startTime: found "yesterday", expected a time as in RFC 3339/],
-  ['an unknown kind', 'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n', /kind: found "Pod", expected PacketCapture or WorkloadEndpoint/],
-  ['a misspelt kind', 'apiVersion: projectcalico.org/v3\nkind: PacketCaptur\nmetadata: {name: a}\n', /did you mean "PacketCapture"/],
+  [
+    'a time that is none',
+    `${head}spec: {startTime: yesterday}\n`,
+    /spec\.startTime: found "yesterday", expected a time as in RFC 3339/,
+  ],
+  [
+    'an unknown kind',
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n',
+    /kind: found "Pod", expected PacketCapture or WorkloadEndpoint/,
+  ],
+  [
+    'a misspelt kind',
+    'apiVersion: projectcalico.org/v3\nkind: PacketCaptur\nmetadata: {name: a}\n',
+    /did you mean "PacketCapture"/,
+  ],
   [
     'another version',
     'apiVersion: projectcalico.org/v4\nkind: PacketCapture\nmetadata: {name: a}\n',
@@ -86,12 +114,28 @@ const refusals: readonly (readonly [what: string, text: string, words: RegExp])[
   ['YAML that is none', `${head}spec: {`, /file\.yaml:\d+:\d+: document 1/],
   ['NUL', `${head}spec: {}\0`, /found bytes that are no text/],
   ['bytes that are no UTF-8', `${head}spec: {}\uFFFD`, /found bytes that are no text/],
-  ['a number that is too large', `${head}spec: {snapLength: 262145}\n`, /spec\.snapLength: found 262145, expected at most 262144/],
-  ['a fraction', `${head}spec: {limits: {packets: 1.5}}\n`, /spec\.limits\.packets: found 1\.5, expected a whole number/],
-  ['an unknown word', `${head}spec: {payload: None}\n`, /spec\.payload: found "None", expected Full or Headers/],
+  [
+    'a number that is too large',
+    `${head}spec: {snapLength: 262145}\n`,
+    /spec\.snapLength: found 262145, expected at most 262144/,
+  ],
+  [
+    'a fraction',
+    `${head}spec: {limits: {packets: 1.5}}\n`,
+    /spec\.limits\.packets: found 1\.5, expected a whole number/,
+  ],
+  [
+    'an unknown word',
+    `${head}spec: {payload: None}\n`,
+    /spec\.payload: found "None", expected Full or Headers/,
+  ],
   ['a list in place of fields', `${head}spec: []\n`, /spec: found \[\], expected fields/],
   ['a text in place of a document', 'hello\n', /kind: found nothing, expected PacketCapture/],
-  ['a schedule without a duration', `${head}spec: {schedule: {cron: '0 2 * * *'}}\n`, /spec\.schedule\.durationSeconds: found nothing/],
+  [
+    'a schedule without a duration',
+    `${head}spec: {schedule: {cron: '0 2 * * *'}}\n`,
+    /spec\.schedule\.durationSeconds: found nothing/,
+  ],
   [
     'an interface name that is too long',
     'apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a}\nspec: {interfaceName: abcdefghijklmnop}\n',
@@ -106,12 +150,18 @@ for (const [what, text, words] of refusals) {
 }
 
 test('readDocuments() refuses a bomb of aliases, quickly', t => {
-  const levels = Array.from({ length: 9 }, (_, level) => `a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(',')}]`)
+  const levels = Array.from(
+    { length: 9 },
+    (_, level) => `a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(',')}]`,
+  )
   t.regex(told(`a0: &a0 [x]\n${levels.join('\n')}\n`).join(), /alias/i)
 })
 
 test('readDocuments() lets no document change what all objects have', t => {
-  readDocuments(`${head}spec: {__proto__: {polluted: true}, constructor: {prototype: {polluted: true}}}\n`, 'f')
+  readDocuments(
+    `${head}spec: {__proto__: {polluted: true}, constructor: {prototype: {polluted: true}}}\n`,
+    'f',
+  )
   t.is(({} as { polluted?: boolean }).polluted, undefined)
 })
 
@@ -119,12 +169,15 @@ test('readDocuments() refuses a text that is too large', t => {
   t.regex(told(`# ${'x'.repeat(5_000_000)}`).join(), /found 5000002 bytes, expected at most/)
 })
 
-for (const file of readdirSync(new URL('../../../examples', import.meta.url)).filter(name => name.endsWith('.yaml'))) {
+for (const file of readdirSync(new URL('../../../examples', import.meta.url)).filter(name =>
+  name.endsWith('.yaml'),
+)) {
   test(`readDocuments() takes examples/${file}`, t => {
-    const { documents, problems } = readDocuments(readFileSync(new URL(`../../../examples/${file}`, import.meta.url), 'utf8'), file, [
-      ...kinds,
-      ...otherKinds(),
-    ])
+    const { documents, problems } = readDocuments(
+      readFileSync(new URL(`../../../examples/${file}`, import.meta.url), 'utf8'),
+      file,
+      [...kinds, ...otherKinds()],
+    )
     t.deepEqual(problems, [])
     t.true(documents.length > 0)
   })

@@ -2,7 +2,14 @@
 import { statSync } from 'node:fs'
 import test from 'ava'
 import { BusyError } from '../../../src/auth/reviews.ts'
-import { CommandFailure, ExpectedError, isExpected, osErrorMessage, StreamError, TapError } from '../../../src/model/errors.ts'
+import {
+  CommandFailure,
+  ExpectedError,
+  isExpected,
+  osErrorMessage,
+  StreamError,
+  TapError,
+} from '../../../src/model/errors.ts'
 import { StoreError } from '../../../src/store/store.ts'
 
 const nothing = undefined as unknown as { readonly name: string }
@@ -32,6 +39,12 @@ test('isExpected() is true of a system call that failed, and osErrorMessage() is
 test('isExpected() is false of a bug, even one whose message begins like ours', t => {
   const bug = t.throws(() => nothing.name, { instanceOf: TypeError })
   t.regex(bug?.message ?? '', /^Cannot read /)
-  for (const error of [bug, new Error('Cannot go on: a library says so'), 'Cannot go on', undefined]) t.false(isExpected(error))
+  for (const error of [
+    bug,
+    new Error('Cannot go on: a library says so'),
+    'Cannot go on',
+    undefined,
+  ])
+    t.false(isExpected(error))
   t.throws(() => osErrorMessage(bug), { is: bug })
 })

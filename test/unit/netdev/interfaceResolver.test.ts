@@ -1,16 +1,34 @@
-// An endpoint's interface by its derived name, else by its address in a network namespace. The driver's lists are written out here.
+// An endpoint's interface by its derived name, else by its address in a network namespace. The
+// driver's lists are written out here.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Driver, Link } from '../../../src/driver/driver.ts'
 import { TapError } from '../../../src/model/errors.ts'
-import { type InterfaceMatch, InterfaceResolver, type WantedEndpoint } from '../../../src/netdev/interfaceResolver.ts'
+import {
+  type InterfaceMatch,
+  InterfaceResolver,
+  type WantedEndpoint,
+} from '../../../src/netdev/interfaceResolver.ts'
 
-type Node = { readonly host: readonly Link[]; readonly pods?: Readonly<Record<string, readonly Link[] | TapError>> }
+type Node = {
+  readonly host: readonly Link[]
+  readonly pods?: Readonly<Record<string, readonly Link[] | TapError>>
+}
 
 function link(name: string, index: number, more: Partial<Link> = {}): Link {
-  return { name, index, kind: 'veth', isUp: true, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [], ...more }
+  return {
+    name,
+    index,
+    kind: 'veth',
+    isUp: true,
+    mtu: 1_500,
+    gsoMaxBytes: 65_536,
+    peerIndex: undefined,
+    addresses: [],
+    ...more,
+  }
 }
 
 const wanted = (more: Partial<WantedEndpoint> = {}): WantedEndpoint =>
@@ -21,7 +39,11 @@ const wanted = (more: Partial<WantedEndpoint> = {}): WantedEndpoint =>
     ...more,
   }) as WantedEndpoint
 
-function find(t: ExecutionContext, { host, pods = {} }: Node, endpoint = wanted()): Promise<InterfaceMatch> {
+function find(
+  t: ExecutionContext,
+  { host, pods = {} }: Node,
+  endpoint = wanted(),
+): Promise<InterfaceMatch> {
   const directory = mkdtempSync(join(tmpdir(), 'selcap-netns-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
   for (const name of Object.keys(pods)) writeFileSync(join(directory, name), '')
@@ -38,7 +60,11 @@ const outside = link('veth9', 9, { peerIndex: 2 })
 
 test('find() takes the interface of the derived name, and reads no network namespace', async t => {
   const pods = { pod: new TapError('NOT_PERMITTED', 'must not be read') }
-  t.deepEqual(await find(t, { host: [link('cali1', 5)], pods }), { interfaceName: 'cali1', vantage: 'HostVeth', insideIsPod: false })
+  t.deepEqual(await find(t, { host: [link('cali1', 5)], pods }), {
+    interfaceName: 'cali1',
+    vantage: 'HostVeth',
+    insideIsPod: false,
+  })
 })
 
 test("find() takes the host's end of the interface that has the address", async t => {
@@ -47,26 +73,43 @@ test("find() takes the host's end of the interface that has the address", async 
 })
 
 test('find() takes the interface inside for PodNetns, and for a netkit pair with Auto', async t => {
-  const pod = await find(t, { host: [link('cali1', 9)], pods: { pod: [inside] } }, wanted({ vantage: 'PodNetns' }))
+  const pod = await find(
+    t,
+    { host: [link('cali1', 9)], pods: { pod: [inside] } },
+    wanted({ vantage: 'PodNetns' }),
+  )
   t.like(pod, { interfaceName: 'eth0', vantage: 'PodNetns', insideIsPod: true })
-  const netkit = { host: [link('cali1', 9, { kind: 'netkit' })], pods: { pod: [{ ...inside, kind: 'netkit' }] } }
+  const netkit = {
+    host: [link('cali1', 9, { kind: 'netkit' })],
+    pods: { pod: [{ ...inside, kind: 'netkit' }] },
+  }
   t.is((await find(t, netkit, wanted({ vantage: 'Auto' }))).vantage, 'PodNetns')
 })
 
 test('find() refuses an address that two network namespaces have: a capture must not hold another pod', async t => {
-  const error = await t.throwsAsync(find(t, { host: [outside], pods: { one: [inside], two: [inside] } }), { instanceOf: TapError })
+  const error = await t.throwsAsync(
+    find(t, { host: [outside], pods: { one: [inside], two: [inside] } }),
+    { instanceOf: TapError },
+  )
   t.is((error as TapError).code, 'NO_INTERFACE')
   t.regex(error.message, /is in network namespaces ".*one" and ".*two": expected one$/)
 })
 
 test('find() refuses a peer that does not name the interface back, or that two interfaces name', async t => {
-  await t.throwsAsync(find(t, { host: [{ ...outside, peerIndex: 3 }], pods: { pod: [inside] } }), { message: /no other end here$/ })
+  await t.throwsAsync(find(t, { host: [{ ...outside, peerIndex: 3 }], pods: { pod: [inside] } }), {
+    message: /no other end here$/,
+  })
   const other = { ...inside, addresses: ['10.0.0.3'] }
-  await t.throwsAsync(find(t, { host: [outside], pods: { pod: [inside], other: [other] } }), { message: /no other end here$/ })
+  await t.throwsAsync(find(t, { host: [outside], pods: { pod: [inside], other: [other] } }), {
+    message: /no other end here$/,
+  })
 })
 
 test('find() says which name and addresses it looked for, and which namespaces could not be read', async t => {
-  const pods = { pod: new TapError('NOT_PERMITTED', 'Cannot enter it'), other: [link('eth0', 2, { addresses: ['10.0.0.9'] })] }
+  const pods = {
+    pod: new TapError('NOT_PERMITTED', 'Cannot enter it'),
+    other: [link('eth0', 2, { addresses: ['10.0.0.9'] })],
+  }
   await t.throwsAsync(find(t, { host: [], pods }), {
     message:
       /found no interface "cali1", and looked for address 10\.0\.0\.2, 2 network namespaces .* 1 of them could not be: Cannot enter it$/,
@@ -74,7 +117,9 @@ test('find() says which name and addresses it looked for, and which namespaces c
 })
 
 test('find() compares IPv6 addresses however they are written', async t => {
-  const endpoint = wanted({ endpoint: { namespace: 'shop', name: 'web-0', uid: 'u', addresses: ['2001:DB8:0:0::2'] } })
+  const endpoint = wanted({
+    endpoint: { namespace: 'shop', name: 'web-0', uid: 'u', addresses: ['2001:DB8:0:0::2'] },
+  })
   const pod = [{ ...inside, addresses: ['2001:db8::2'] }]
   t.is((await find(t, { host: [outside], pods: { pod } }, endpoint)).interfaceName, 'veth9')
 })

@@ -1,10 +1,15 @@
-// Whole blocks come out of a stream however it is cut, and bytes that cannot be a block are a problem.
+// Whole blocks come out of a stream however it is cut, and bytes that cannot be a block are a
+// problem.
 import test from 'ava'
 import fc from 'fast-check'
 import { makeBlock } from '../../../src/pcap/block.ts'
 import { BlockReader } from '../../../src/pcap/blockReader.ts'
 
-const blocks = [makeBlock(6, Buffer.alloc(4, 1), []), makeBlock(5, Buffer.alloc(64, 2), []), makeBlock(1, Buffer.alloc(0), [])]
+const blocks = [
+  makeBlock(6, Buffer.alloc(4, 1), []),
+  makeBlock(5, Buffer.alloc(64, 2), []),
+  makeBlock(1, Buffer.alloc(0), []),
+]
 const stream = Buffer.concat(blocks)
 
 test('BlockReader gives each block once, whatever the chunks', t => {
@@ -20,7 +25,10 @@ test('BlockReader gives each block once, whatever the chunks', t => {
         if (read.problem !== undefined) return false
         at = Math.min(stream.length, at + size)
       }
-      return reader.rest.length === 0 && found.join() === blocks.map(block => block.toString('hex')).join()
+      return (
+        reader.rest.length === 0 &&
+        found.join() === blocks.map(block => block.toString('hex')).join()
+      )
     }),
   )
   t.pass()
@@ -44,7 +52,9 @@ for (const [what, bytes] of [
     t.is(whole.blocks.length, blocks.length)
     t.truthy(whole.problem)
     const reader = new BlockReader()
-    const problems = [...bad].map(byte => reader.read(Buffer.of(byte)).problem).filter(problem => problem !== undefined)
+    const problems = [...bad]
+      .map(byte => reader.read(Buffer.of(byte)).problem)
+      .filter(problem => problem !== undefined)
     t.is(problems[0], whole.problem)
   })
 }

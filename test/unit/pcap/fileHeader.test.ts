@@ -1,6 +1,11 @@
 // The bytes at the beginning and at the end of a capture file.
 import test from 'ava'
-import { fileHeader, fileTrailer, interfaceBlock, trailerBytes } from '../../../src/pcap/fileHeader.ts'
+import {
+  fileHeader,
+  fileTrailer,
+  interfaceBlock,
+  trailerBytes,
+} from '../../../src/pcap/fileHeader.ts'
 import { facts } from '../../support/captureDirectory.ts'
 
 const trailer = { received: 12, dropped: 3, packets: 9, fromMs: 1_000, toMs: 2_500 }
@@ -15,7 +20,8 @@ function blocksIn(bytes: Buffer, fixedBytes: readonly number[]) {
       fixed: bytes.subarray(at + 8, at + 8 + fixed),
       options: optionsIn(bytes.subarray(at + 8 + fixed, at + length - 4)),
     }
-    if (bytes.readUInt32LE(at + length - 4) !== length) throw new Error(`the block at ${at} ends with another length`)
+    if (bytes.readUInt32LE(at + length - 4) !== length)
+      throw new Error(`the block at ${at} ends with another length`)
     at += length
     return block
   })
@@ -32,10 +38,14 @@ function optionsIn(bytes: Buffer): ReadonlyMap<number, Buffer> {
 }
 
 /** Two halves, the high one first. */
-const nanoseconds = (bytes: Buffer | undefined) => bytes && (BigInt(bytes.readUInt32LE(0)) << 32n) + BigInt(bytes.readUInt32LE(4))
+const nanoseconds = (bytes: Buffer | undefined) =>
+  bytes && (BigInt(bytes.readUInt32LE(0)) << 32n) + BigInt(bytes.readUInt32LE(4))
 
 test('fileHeader() is that of pcap 2.4 with microseconds, Ethernet and the snap length when the format is pcap', t => {
-  t.is(fileHeader({ ...facts, format: 'pcap', snapLength: 96 }).toString('hex'), 'd4c3b2a1020004000000000000000000' + '6000000001000000')
+  t.is(
+    fileHeader({ ...facts, format: 'pcap', snapLength: 96 }).toString('hex'),
+    'd4c3b2a1020004000000000000000000' + '6000000001000000',
+  )
 })
 
 test('fileHeader() is a section and an interface that name capture, node, endpoint and filter when the format is pcapng', t => {
@@ -58,7 +68,11 @@ test('interfaceBlock() has no filter option when there is none or it is longer t
     t.is(face?.options.get(11), undefined)
     t.is(`${face?.options.get(2)}`, 'cali1')
   }
-  t.is(blocksIn(interfaceBlock({ ...facts, filter: 'x'.repeat(65_534) }), [8])[0]?.options.get(11)?.length, 65_535)
+  t.is(
+    blocksIn(interfaceBlock({ ...facts, filter: 'x'.repeat(65_534) }), [8])[0]?.options.get(11)
+      ?.length,
+    65_535,
+  )
 })
 
 test('interfaceBlock() has the comment of a live stream', t => {

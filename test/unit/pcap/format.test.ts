@@ -13,7 +13,9 @@ import {
 } from '../../../src/pcap/format.ts'
 
 test('formatOf() tells both formats by their first four bytes, little-endian only', t => {
-  const formats = ['d4c3b2a1', '0a0d0d0a', 'a1b2c3d4', '4d3cb2a1', '1f8b0800'].map(hex => formatOf(Buffer.from(hex, 'hex')))
+  const formats = ['d4c3b2a1', '0a0d0d0a', 'a1b2c3d4', '4d3cb2a1', '1f8b0800'].map(hex =>
+    formatOf(Buffer.from(hex, 'hex')),
+  )
   t.deepEqual(formats, ['pcap', 'pcapng', undefined, undefined, undefined])
 })
 
@@ -29,6 +31,17 @@ test('blockTypeAt() and blockLengthAt() read a pcapng block at its offset', t =>
 })
 
 test('a length is one of a record or block only within its bounds', t => {
-  t.deepEqual([15, 16, recordBytesMax, recordBytesMax + 1].map(isRecordLength), [false, true, true, false])
-  t.deepEqual([8, 12, 14, recordBytesMax, recordBytesMax + 4].map(isBlockLength), [false, true, false, true, false])
+  t.deepEqual([15, 16, recordBytesMax, recordBytesMax + 1].map(isRecordLength), [
+    false,
+    true,
+    true,
+    false,
+  ])
+  t.deepEqual([8, 12, 14, recordBytesMax, recordBytesMax + 4].map(isBlockLength), [
+    false,
+    true,
+    false,
+    true,
+    false,
+  ])
 })

@@ -1,4 +1,5 @@
-// What `payload: Headers` keeps of a frame, in TypeScript; and the addon's C code, which must agree on every frame.
+// What `payload: Headers` keeps of a frame, in TypeScript; and the addon's C code, which must agree
+// on every frame.
 
 import test from 'ava'
 import fc from 'fast-check'
@@ -10,7 +11,8 @@ const tag = { tpid: 0x8100, id: 5 }
 const service = { tpid: 0x88a8, id: 9 }
 const arp = Buffer.alloc(46, 1)
 const ip = (body: Buffer) => ethernet({ type: 0x0800, body })
-const ip6 = (nextHeader: number, body: Buffer) => ethernet({ type: 0x86dd, body: ipv6({ nextHeader, body }) })
+const ip6 = (nextHeader: number, body: Buffer) =>
+  ethernet({ type: 0x86dd, body: ipv6({ nextHeader, body }) })
 
 const rows: readonly (readonly [string, Buffer, number])[] = [
   ['UDP', ip(ipv4({ protocol: 17, body: udp(data) })), 42],
@@ -22,24 +24,50 @@ const rows: readonly (readonly [string, Buffer, number])[] = [
   ['a first fragment', ip(ipv4({ protocol: 17, moreFragments: true, body: udp(data) })), 42],
   ['a later fragment', ip(ipv4({ protocol: 17, fragmentOffset: 8, body: data })), 34],
   ['a tunnel', ip(ipv4({ protocol: 4, body: ipv4({ protocol: 17, body: udp(data) }) })), 34],
-  ['one VLAN tag', ethernet({ tags: [tag], type: 0x0800, body: ipv4({ protocol: 17, body: udp(data) }) }), 46],
-  ['two VLAN tags', ethernet({ tags: [service, tag], type: 0x86dd, body: ipv6({ nextHeader: 6, body: tcp(data) }) }), 82],
+  [
+    'one VLAN tag',
+    ethernet({ tags: [tag], type: 0x0800, body: ipv4({ protocol: 17, body: udp(data) }) }),
+    46,
+  ],
+  [
+    'two VLAN tags',
+    ethernet({
+      tags: [service, tag],
+      type: 0x86dd,
+      body: ipv6({ nextHeader: 6, body: tcp(data) }),
+    }),
+    82,
+  ],
   ['IPv6 with UDP', ip6(17, udp(data)), 62],
   ['IPv6 with ICMP', ip6(58, data), 62],
-  ['IPv6 with extension headers', ip6(0, extension(43, 0, extension(60, 3, extension(6, 1, tcp(data))))), 54 + 8 + 32 + 16 + 20],
+  [
+    'IPv6 with extension headers',
+    ip6(0, extension(43, 0, extension(60, 3, extension(6, 1, tcp(data))))),
+    54 + 8 + 32 + 16 + 20,
+  ],
   ['a first IPv6 fragment', ip6(44, extension(17, 0, udp(data))), 70],
-  ['a later IPv6 fragment', ip6(44, Buffer.concat([Buffer.from([17, 0, 0, 64, 0, 0, 0, 1]), data])), 62],
-  ['an IPv6 authentication header', ip6(51, Buffer.concat([Buffer.from([17, 4]), Buffer.alloc(22), udp(data)])), 86],
+  [
+    'a later IPv6 fragment',
+    ip6(44, Buffer.concat([Buffer.from([17, 0, 0, 64, 0, 0, 0, 1]), data])),
+    62,
+  ],
+  [
+    'an IPv6 authentication header',
+    ip6(51, Buffer.concat([Buffer.from([17, 4]), Buffer.alloc(22), udp(data)])),
+    86,
+  ],
   ['IPv6 without a next header', ip6(59, data), 54],
   ['ARP', ethernet({ type: 0x0806, body: arp }), 42],
   ['an unknown protocol', ethernet({ type: 0x88b5, body: data }), 14],
 ]
 
 for (const [name, frame, expected] of rows) {
-  test(`headersLength() keeps ${expected} bytes of ${name}`, t => t.is(headersLength(frame), expected))
+  test(`headersLength() keeps ${expected} bytes of ${name}`, t =>
+    t.is(headersLength(frame), expected))
 
   test(`headersLength() stays within the frame when ${name} is cut short`, t => {
-    for (let length = 0; length <= frame.length; length++) t.true(headersLength(frame.subarray(0, length)) <= Math.min(length, expected))
+    for (let length = 0; length <= frame.length; length++)
+      t.true(headersLength(frame.subarray(0, length)) <= Math.min(length, expected))
   })
 }
 

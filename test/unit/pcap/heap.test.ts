@@ -13,7 +13,10 @@ test('Heap gives its items in order', t => {
         heap.removeFirst()
         return first
       })
-      return heap.first === undefined && sorted.every((number, index) => number === numbers.toSorted((a, b) => a - b)[index])
+      return (
+        heap.first === undefined &&
+        sorted.every((number, index) => number === numbers.toSorted((a, b) => a - b)[index])
+      )
     }),
   )
   t.pass()

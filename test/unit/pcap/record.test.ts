@@ -2,7 +2,13 @@
 import test from 'ava'
 import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
 
-const packet = { seconds: 1_780_000_000, microseconds: 123_456, bytes: Buffer.from('abcde'), original: 60, droppedBefore: 0 }
+const packet = {
+  seconds: 1_780_000_000,
+  microseconds: 123_456,
+  bytes: Buffer.from('abcde'),
+  original: 60,
+  droppedBefore: 0,
+}
 
 test('writeRecord() writes a pcap record: seconds, microseconds, both lengths, the packet', t => {
   t.is(recordBytes('pcap', packet), 16 + 5)
@@ -19,7 +25,10 @@ test('writeRecord() writes a pcapng block with nanoseconds, padded to four bytes
   writeRecord('pcapng', packet, out, 0)
   t.is(bytes, 28 + 8 + 4)
   t.deepEqual([0, 4, 8, 20, 24, bytes - 4].map(at => out.readUInt32LE(at)), [6, bytes, 0, 5, 60, bytes]) // biome-ignore format: one line
-  t.is((BigInt(out.readUInt32LE(12)) << 32n) | BigInt(out.readUInt32LE(16)), 1_780_000_000_123_456_000n)
+  t.is(
+    (BigInt(out.readUInt32LE(12)) << 32n) | BigInt(out.readUInt32LE(16)),
+    1_780_000_000_123_456_000n,
+  )
   t.is(out.toString('latin1', 28, 36), 'abcde\0\0\0')
 })
 
@@ -35,5 +44,8 @@ test('writeRecord() keeps each microsecond of the last second that 32 bits of se
   const last = { ...packet, seconds: 0xffff_ffff, microseconds: 999_999 }
   const out = Buffer.alloc(recordBytes('pcapng', last))
   writeRecord('pcapng', last, out, 0)
-  t.is((BigInt(out.readUInt32LE(12)) << 32n) | BigInt(out.readUInt32LE(16)), 4_294_967_295_999_999_000n)
+  t.is(
+    (BigInt(out.readUInt32LE(12)) << 32n) | BigInt(out.readUInt32LE(16)),
+    4_294_967_295_999_999_000n,
+  )
 })

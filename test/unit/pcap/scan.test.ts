@@ -8,7 +8,14 @@ import { fileHeader, fileTrailer } from '../../../src/pcap/fileHeader.ts'
 import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
 import { type Scan, scanFile } from '../../../src/pcap/scan.ts'
 
-const header = { snapLength: 96, interfaceName: 'cali1', filter: '', node: 'node-1', endpoint: 'shop/web-0', capture: 'shop/web' }
+const header = {
+  snapLength: 96,
+  interfaceName: 'cali1',
+  filter: '',
+  node: 'node-1',
+  endpoint: 'shop/web-0',
+  capture: 'shop/web',
+}
 const numbers = { last: 0 }
 
 async function scanned(t: ExecutionContext, bytes: Buffer): Promise<Scan | undefined> {
@@ -20,7 +27,13 @@ async function scanned(t: ExecutionContext, bytes: Buffer): Promise<Scan | undef
 }
 
 function record(format: Format, length: number): Buffer {
-  const packet = { seconds: 1, microseconds: 2, bytes: Buffer.alloc(length, 1), original: length, droppedBefore: 0 }
+  const packet = {
+    seconds: 1,
+    microseconds: 2,
+    bytes: Buffer.alloc(length, 1),
+    original: length,
+    droppedBefore: 0,
+  }
   const out = Buffer.alloc(recordBytes(format, packet))
   writeRecord(format, packet, out, 0)
   return out
@@ -34,7 +47,13 @@ for (const format of ['pcap', 'pcapng'] as const) {
 
   test(`scanFile() counts the records of a whole ${format} file, its trailer apart`, async t => {
     const trailer = fileTrailer(format, { received: 2, dropped: 0, packets: 2, fromMs: 0, toMs: 1 })
-    const expected = { format, snapLength: 96, records: 2, recordBytes: recordsLength, wholeBytes: whole.length + trailer.length }
+    const expected = {
+      format,
+      snapLength: 96,
+      records: 2,
+      recordBytes: recordsLength,
+      wholeBytes: whole.length + trailer.length,
+    }
     t.deepEqual(await scanned(t, Buffer.concat([whole, trailer])), expected)
   })
 

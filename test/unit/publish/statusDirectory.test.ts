@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -11,15 +20,40 @@ import { world as worldOf } from '../../support/worlds/documents.ts'
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')
 
 function capture(name: string, uid = `uid-${name}`): PacketCapture {
-  const metadata = { name, namespace: 'shop', uid, generation: 3, creationTimestamp: '2026-02-03T04:00:00Z' }
-  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec: { selector: 'all()' } }
+  const metadata = {
+    name,
+    namespace: 'shop',
+    uid,
+    generation: 3,
+    creationTimestamp: '2026-02-03T04:00:00Z',
+  }
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata,
+    spec: { selector: 'all()' },
+  }
 }
 
-const world = (captures: readonly PacketCapture[], complete = true): World => worldOf(captures, [], { isSynced: complete })
+const world = (captures: readonly PacketCapture[], complete = true): World =>
+  worldOf(captures, [], { isSynced: complete })
 
-function element(packets: number, state: CaptureStatusElement['state'] = 'Capturing'): CaptureStatusElement {
+function element(
+  packets: number,
+  state: CaptureStatusElement['state'] = 'Capturing',
+): CaptureStatusElement {
   const counts = { packets, bytes: packets * 100, dropped: 0 }
-  const endpoints = [{ pod: 'web-0', uid: 'u', interface: 'cali1', vantage: 'HostVeth' as const, state, ...counts, gaps: [] }]
+  const endpoints = [
+    {
+      pod: 'web-0',
+      uid: 'u',
+      interface: 'cali1',
+      vantage: 'HostVeth' as const,
+      state,
+      ...counts,
+      gaps: [],
+    },
+  ]
   return {
     node: 'node-0',
     directory: '/c',
@@ -42,12 +76,24 @@ function directory(t: ExecutionContext): string {
 
 test('StatusDirectory.publish() writes the whole resource as kubectl prints it', async t => {
   const root = directory(t)
-  await (await StatusDirectory.open(root)).publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs })
+  await (await StatusDirectory.open(root)).publish({
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(7)]]),
+    nowMs,
+  })
   const text = readFileSync(join(root, 'shop', 'web.yaml'), 'utf8')
-  t.regex(text, /^apiVersion: projectcalico\.org\/v3\nkind: PacketCapture\nmetadata:\n {2}creationTimestamp: /)
+  t.regex(
+    text,
+    /^apiVersion: projectcalico\.org\/v3\nkind: PacketCapture\nmetadata:\n {2}creationTimestamp: /,
+  )
   t.regex(text, /\n {2}files:\n {2}- bytes: 700\n/)
   const { status } = parse(text) as {
-    status: { state: string; packets: number; observedGeneration: number; files: { fileNames: string[] }[] }
+    status: {
+      state: string
+      packets: number
+      observedGeneration: number
+      files: { fileNames: string[] }[]
+    }
   }
   t.is(status.state, 'Capturing')
   t.is(status.packets, 7)
@@ -58,7 +104,11 @@ test('StatusDirectory.publish() writes the whole resource as kubectl prints it',
 test('StatusDirectory.publish() does not touch a file whose text is the same', async t => {
   const root = directory(t)
   const publisher = await StatusDirectory.open(root)
-  const report = { world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs }
+  const report = {
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(7)]]),
+    nowMs,
+  }
   await publisher.publish(report)
   const before = statSync(join(root, 'shop', 'web.yaml')).ino
   await publisher.publish({ ...report, nowMs: nowMs + 60_000 })
@@ -70,7 +120,11 @@ test('StatusDirectory.publish() does not touch a file whose text is the same', a
 test('StatusDirectory.publish() removes what is gone, once the world is complete', async t => {
   const root = directory(t)
   const publisher = await StatusDirectory.open(root)
-  await publisher.publish({ world: world([capture('web'), capture('api')]), elements: new Map(), nowMs })
+  await publisher.publish({
+    world: world([capture('web'), capture('api')]),
+    elements: new Map(),
+    nowMs,
+  })
   await publisher.publish({ world: world([capture('web')], false), elements: new Map(), nowMs })
   t.deepEqual(readdirSync(join(root, 'shop')).toSorted(), ['api.yaml', 'web.yaml'])
   const restarted = await StatusDirectory.open(root)
@@ -87,15 +141,27 @@ test('StatusDirectory.publish() never lets a count go backwards, also after a re
     elements: new Map([['shop/web', element(70)]]),
     nowMs,
   })
-  await (await StatusDirectory.open(root)).publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs })
+  await (await StatusDirectory.open(root)).publish({
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(7)]]),
+    nowMs,
+  })
   t.is((await readStatusDirectory(root))[0]?.status?.packets, 70)
 })
 
 test('StatusDirectory.publish() starts afresh for a capture of another uid', async t => {
   const root = directory(t)
   const publisher = await StatusDirectory.open(root)
-  await publisher.publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(70)]]), nowMs })
-  await publisher.publish({ world: world([capture('web', 'another')]), elements: new Map([['shop/web', element(7)]]), nowMs })
+  await publisher.publish({
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(70)]]),
+    nowMs,
+  })
+  await publisher.publish({
+    world: world([capture('web', 'another')]),
+    elements: new Map([['shop/web', element(7)]]),
+    nowMs,
+  })
   t.is((await readStatusDirectory(root))[0]?.status?.packets, 7)
 })
 
@@ -120,9 +186,16 @@ for (const length of [246, 247, 248, 250, 251, 253]) {
     const root = directory(t)
     const name = 'n'.repeat(length)
     const publisher = await StatusDirectory.open(root)
-    await publisher.publish({ world: world([capture(name)]), elements: new Map([[`shop/${name}`, element(7)]]), nowMs })
+    await publisher.publish({
+      world: world([capture(name)]),
+      elements: new Map([[`shop/${name}`, element(7)]]),
+      nowMs,
+    })
     t.deepEqual(
-      (await readStatusDirectory(root)).map(({ metadata, status }) => [metadata.name, status?.packets]),
+      (await readStatusDirectory(root)).map(({ metadata, status }) => [
+        metadata.name,
+        status?.packets,
+      ]),
       [[name, 7]],
     )
     t.is(readdirSync(join(root, 'shop')).length, 1)
@@ -134,9 +207,20 @@ for (const length of [246, 247, 248, 250, 251, 253]) {
 test('readStatusDirectory() leaves out what is no capture: empty, cut off, or of another kind', async t => {
   const root = directory(t)
   const publisher = await StatusDirectory.open(root)
-  await publisher.publish({ world: world([capture('web')]), elements: new Map([['shop/web', element(7)]]), nowMs })
-  const others = { empty: '', cut: 'metadata:\n  name: [', other: 'kind: Pod\nmetadata: {name: x}\n', list: '- 1\n', text: 'PacketCapture' }
-  for (const [name, text] of Object.entries(others)) writeFileSync(join(root, 'shop', `${name}.yaml`), text)
+  await publisher.publish({
+    world: world([capture('web')]),
+    elements: new Map([['shop/web', element(7)]]),
+    nowMs,
+  })
+  const others = {
+    empty: '',
+    cut: 'metadata:\n  name: [',
+    other: 'kind: Pod\nmetadata: {name: x}\n',
+    list: '- 1\n',
+    text: 'PacketCapture',
+  }
+  for (const [name, text] of Object.entries(others))
+    writeFileSync(join(root, 'shop', `${name}.yaml`), text)
   t.deepEqual((await readStatusDirectory(root)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
   t.is((await StatusDirectory.open(root)) instanceof StatusDirectory, true)
 })

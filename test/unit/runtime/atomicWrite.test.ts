@@ -1,7 +1,20 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename } from 'node:path'
 import test from 'ava'
-import { atomicWrite, atomicWriteSync, fittingName, temporaryOf } from '../../../src/runtime/atomicWrite.ts'
+import {
+  atomicWrite,
+  atomicWriteSync,
+  fittingName,
+  temporaryOf,
+} from '../../../src/runtime/atomicWrite.ts'
 import { Directory } from '../../support/directory.ts'
 
 const longest = 'n'.repeat(253) // of a Kubernetes object
@@ -41,8 +54,12 @@ test('atomicWrite() keeps the old content and removes the temporary file when th
 test('atomicWrite() and atomicWriteSync() keep the old content when the new one cannot take its place', async t => {
   const directory = new Directory(t)
   mkdirSync(directory.in('a', 'inside'), { recursive: true })
-  await t.throwsAsync(atomicWrite(directory.in('a'), 'new', { isLasting: false }), { code: 'EISDIR' })
-  t.throws(() => atomicWriteSync(directory.in('a'), 'new', { isLasting: false }), { code: 'EISDIR' })
+  await t.throwsAsync(atomicWrite(directory.in('a'), 'new', { isLasting: false }), {
+    code: 'EISDIR',
+  })
+  t.throws(() => atomicWriteSync(directory.in('a'), 'new', { isLasting: false }), {
+    code: 'EISDIR',
+  })
   t.deepEqual(readdirSync(directory.path), ['a'])
 })
 
@@ -86,8 +103,14 @@ test('fittingName() changes no name that fits', t => {
 })
 
 test('fittingName() gives long names that fit and differ', t => {
-  const names = [longest, `${longest.slice(0, -1)}m`, 'ü'.repeat(253)].map(name => fittingName(name, '.yaml'))
-  t.true(names.every(name => Buffer.byteLength(name) <= 255 && name.endsWith('.yaml') && !name.includes('\uFFFD')))
+  const names = [longest, `${longest.slice(0, -1)}m`, 'ü'.repeat(253)].map(name =>
+    fittingName(name, '.yaml'),
+  )
+  t.true(
+    names.every(
+      name => Buffer.byteLength(name) <= 255 && name.endsWith('.yaml') && !name.includes('\uFFFD'),
+    ),
+  )
   t.is(new Set(names).size, names.length)
   t.deepEqual([fittingName(longest, '.yaml')], names.slice(0, 1))
 })

@@ -1,8 +1,11 @@
-// Sleeping while the wall clock is set. The clock's sources are the test's; time passes as waits are asked for.
+// Sleeping while the wall clock is set. The clock's sources are the test's; time passes as waits
+// are asked for.
 import test from 'ava'
 import { clockOf, systemClock } from '../../../src/runtime/clock.ts'
 
-/** A world whose steady time moves with each wait, and whose wall clock the test may set at a wait. */
+/**
+ * A world whose steady time moves with each wait, and whose wall clock the test may set at a wait.
+ */
 function world(setWall: (waits: number, wallMs: number) => number) {
   let [steadyMs, wallMs, waits] = [0, 1_000_000, 0]
   const clock = clockOf({

@@ -1,5 +1,6 @@
 // A directory and those above it are made; what stands in the way is refused.
-// test/integration/processes/standaloneRemoved.test.ts has the case of a working directory that was removed.
+// test/integration/processes/standaloneRemoved.test.ts has the case of a working directory that was
+// removed.
 import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -8,7 +8,12 @@ const none: ManifestFiles = new Map()
 
 /** Documents by file, as names. */
 function documentsOf(files: ManifestFiles): Record<string, string[]> {
-  return Object.fromEntries([...files].map(([file, { documents }]) => [file, documents.map(({ metadata }) => metadata.name)]))
+  return Object.fromEntries(
+    [...files].map(([file, { documents }]) => [
+      file,
+      documents.map(({ metadata }) => metadata.name),
+    ]),
+  )
 }
 
 function directory(t: ExecutionContext, files: Readonly<Record<string, string>>): Directory {
@@ -18,7 +23,11 @@ function directory(t: ExecutionContext, files: Readonly<Record<string, string>>)
 }
 
 test('readManifestFiles() reads YAML and JSON by name, many documents a file, and leaves the rest alone', async t => {
-  const json = JSON.stringify({ apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name: 'j', namespace: 'shop' } })
+  const json = JSON.stringify({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata: { name: 'j', namespace: 'shop' },
+  })
   const made = directory(t, {
     'b.yaml': `${captureText('b1')}---\n${captureText('b2')}---\n`,
     'a.yml': captureText('a'),
@@ -52,12 +61,21 @@ test('readManifestFiles() does not parse a file again whose text is the same', a
 const broken: Readonly<Record<string, [string, RegExp]>> = {
   'is not YAML': ['kind: [', /^bad\.yaml:/],
   'has a misspelt field': [captureText('a', '{selecter: all()}'), /did you mean "selector"/],
-  'has one bad document of two': [`${captureText('new')}---\n${captureText('a', '{ports: 1}')}`, /spec\.ports|"ports"/],
-  'describes what selcap does not know': ['apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n', /Pod/],
+  'has one bad document of two': [
+    `${captureText('new')}---\n${captureText('a', '{ports: 1}')}`,
+    /spec\.ports|"ports"/,
+  ],
+  'describes what selcap does not know': [
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n',
+    /Pod/,
+  ],
 }
 for (const [what, [text, problem]] of Object.entries(broken)) {
   test(`readManifestFiles() keeps the last good documents of a file that ${what}, and says what is wrong`, async t => {
-    const made = directory(t, { 'bad.yaml': captureText('good'), 'other.yaml': captureText('other') })
+    const made = directory(t, {
+      'bad.yaml': captureText('good'),
+      'other.yaml': captureText('other'),
+    })
     const good = await readManifestFiles(made.path, none)
     made.replace('bad.yaml', text)
     const bad = await readManifestFiles(made.path, good)
@@ -77,10 +95,17 @@ test('readManifestFiles() says of a file that never was good that it was not', a
   t.is(files.get('bad.yaml')?.problems.length, 1)
 })
 
-// Not by taking rights away: root, and whoever runs this within a user namespace, reads it all the same.
+// Not by taking rights away: root, and whoever runs this within a user namespace, reads it all the
+// same.
 const unreadable: Readonly<Record<string, [(made: Directory) => void, RegExp]>> = {
-  'a link to itself': [made => symlinkSync('a.yaml', made.in('a.yaml')), /^Cannot read ".*a\.yaml": ELOOP$/],
-  'a device': [made => symlinkSync('/dev/zero', made.in('a.yaml')), /^Cannot read ".*a\.yaml": it is .* a device, expected a file$/],
+  'a link to itself': [
+    made => symlinkSync('a.yaml', made.in('a.yaml')),
+    /^Cannot read ".*a\.yaml": ELOOP$/,
+  ],
+  'a device': [
+    made => symlinkSync('/dev/zero', made.in('a.yaml')),
+    /^Cannot read ".*a\.yaml": it is .* a device, expected a file$/,
+  ],
 }
 for (const [what, [put, problem]] of Object.entries(unreadable)) {
   test(`readManifestFiles() keeps the last good documents when a file becomes ${what}, and the other files go on`, async t => {

@@ -1,4 +1,5 @@
-// A world out of real directories under the watch of chokidar: files that come, change, break and go, as people do it.
+// A world out of real directories under the watch of chokidar: files that come, change, break and
+// go, as people do it.
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { defaultSettings } from '../../../src/model/settings.ts'
@@ -19,7 +20,10 @@ class Watched {
   readonly log: ReturnType<Directory['logger']>
   #manifests: ManifestSource | undefined
 
-  static async open(t: ExecutionContext, prepare: (files: Directory) => void = () => {}): Promise<Watched> {
+  static async open(
+    t: ExecutionContext,
+    prepare: (files: Directory) => void = () => {},
+  ): Promise<Watched> {
     const watched = new Watched(t)
     prepare(watched.files)
     await watched.reopen(t)
@@ -58,7 +62,8 @@ class Watched {
   }
 
   metadata(name: string): ObjectMeta | undefined {
-    return this.manifests.snapshot().captures.find(({ metadata }) => metadata.name === name)?.metadata
+    return this.manifests.snapshot().captures.find(({ metadata }) => metadata.name === name)
+      ?.metadata
   }
 
   uid(name: string): string | undefined {
@@ -119,7 +124,9 @@ test('Manifests keep a capture through an atomic replacement, and through a file
   watched.files.replace('a.yaml', captureTexts('a', 'b'))
   await watched.shows('a', 'b')
   watched.files.write('a.yaml', '')
-  await until('the empty file', () => watched.log.lines().some(({ file, documents }) => file === 'a.yaml' && documents === 0))
+  await until('the empty file', () =>
+    watched.log.lines().some(({ file, documents }) => file === 'a.yaml' && documents === 0),
+  )
   watched.files.write('a.yaml', captureTexts('a', 'c'))
   await watched.shows('a', 'c')
   rmSync(watched.files.in('a.yaml'))
@@ -170,7 +177,9 @@ test('Manifests are not complete while a file was never good, so that nothing of
 })
 
 test("Manifests follow a ConfigMap's volume", async t => {
-  const watched = await Watched.open(t, files => files.mountConfigMap({ 'all.yaml': captureTexts('a', 'b') }))
+  const watched = await Watched.open(t, files =>
+    files.mountConfigMap({ 'all.yaml': captureTexts('a', 'b') }),
+  )
   t.deepEqual(watched.names, ['a', 'b'])
   const uid = watched.uid('a')
   for (const name of ['c', 'd']) {
@@ -201,7 +210,10 @@ test('Manifests.expire() takes a capture out of the world until its manifest cha
   t.deepEqual(watched.names, ['b'])
   await watched.reopen(t)
   t.deepEqual(watched.names, ['b'])
-  watched.files.write('a.yaml', `${captureText('a', '{selector: has(x)}')}---\n${captureTexts('b')}`)
+  watched.files.write(
+    'a.yaml',
+    `${captureText('a', '{selector: has(x)}')}---\n${captureTexts('b')}`,
+  )
   await watched.shows('a', 'b')
   t.not(watched.uid('a'), uid)
 })

@@ -7,8 +7,16 @@ import { type CaptureManifest, StandaloneMeta } from '../../../src/source/standa
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')
 
-function written(spec: PacketCaptureSpec, metadata: Partial<CaptureManifest['metadata']> = {}): CaptureManifest {
-  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name: 'a', namespace: 'b', ...metadata }, spec }
+function written(
+  spec: PacketCaptureSpec,
+  metadata: Partial<CaptureManifest['metadata']> = {},
+): CaptureManifest {
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata: { name: 'a', namespace: 'b', ...metadata },
+    spec,
+  }
 }
 
 function file(t: ExecutionContext): string {
@@ -26,9 +34,12 @@ test('Identities.assign() gives uid, generation 1 and the creation time in whole
 
 test('Identities.assign() raises the generation when the spec changes, and only then', t => {
   const identities = new StandaloneMeta(file(t))
-  const generations = [written({}), written({}), written({ snapLength: 96 }), written({ snapLength: 96 }, { labels: { x: 'y' } })].map(
-    capture => identities.assign([capture], nowMs)[0]?.metadata,
-  )
+  const generations = [
+    written({}),
+    written({}),
+    written({ snapLength: 96 }),
+    written({ snapLength: 96 }, { labels: { x: 'y' } }),
+  ].map(capture => identities.assign([capture], nowMs)[0]?.metadata)
   t.deepEqual(
     generations.map(each => each?.generation),
     [1, 1, 2, 2],
@@ -86,5 +97,7 @@ test('Identities.assign() goes on when nothing can be stored, says why, and stor
 test('new Identities() refuses a file that is not its own', t => {
   const path = file(t)
   writeFileSync(path, 'not JSON')
-  t.throws(() => new StandaloneMeta(path), { message: /^Cannot read identities from ".*": expected what an earlier run wrote there/ })
+  t.throws(() => new StandaloneMeta(path), {
+    message: /^Cannot read identities from ".*": expected what an earlier run wrote there/,
+  })
 })

@@ -1,5 +1,11 @@
 import test from 'ava'
-import { isRetryableStatus, networkError, retryAfterMs, toFailure, withoutSecrets } from '../../../src/store/errorText.ts'
+import {
+  isRetryableStatus,
+  networkError,
+  retryAfterMs,
+  toFailure,
+  withoutSecrets,
+} from '../../../src/store/errorText.ts'
 import { permanentError, StoreError } from '../../../src/store/store.ts'
 
 const running = new AbortController().signal
@@ -14,8 +20,13 @@ test('withoutSecrets() leaves short values, which are parts of ordinary words', 
 })
 
 test('networkError() names the code of an error, also of its cause, and of nothing else', t => {
-  t.is(networkError(Object.assign(new Error('canary'), { code: 'ECONNREFUSED' }))?.message, 'the connection was refused (ECONNREFUSED)')
-  const wrapped = new Error('canary', { cause: Object.assign(new Error('canary'), { code: 'ENOTFOUND' }) })
+  t.is(
+    networkError(Object.assign(new Error('canary'), { code: 'ECONNREFUSED' }))?.message,
+    'the connection was refused (ECONNREFUSED)',
+  )
+  const wrapped = new Error('canary', {
+    cause: Object.assign(new Error('canary'), { code: 'ENOTFOUND' }),
+  })
   t.is(networkError(wrapped)?.message, 'the host is not known (ENOTFOUND)')
   t.is(networkError(new Error('canary')), undefined)
   t.is(networkError('canary'), undefined)
@@ -23,11 +34,16 @@ test('networkError() names the code of an error, also of its cause, and of nothi
 
 test('toFailure() makes a StoreError a value without secrets, and throws a bug on', t => {
   const error = permanentError('no key canary-key')
-  t.deepEqual(toFailure(new Error('wrapped', { cause: error }), 'Cannot upload "a"', running, { key: 'canary-key' }), {
-    ok: false,
-    isFinal: true,
-    reason: 'Cannot upload "a": no key ***',
-  })
+  t.deepEqual(
+    toFailure(new Error('wrapped', { cause: error }), 'Cannot upload "a"', running, {
+      key: 'canary-key',
+    }),
+    {
+      ok: false,
+      isFinal: true,
+      reason: 'Cannot upload "a": no key ***',
+    },
+  )
   const bug = new TypeError('bug')
   t.throws(() => toFailure(bug, 'Cannot upload "a"', running, {}), { is: bug })
 })
@@ -41,5 +57,10 @@ test('toFailure() says that an upload was stopped, whatever else was thrown', t 
 
 test('isRetryableStatus() and retryAfterMs() read what an answer says about a retry', t => {
   t.deepEqual([500, 503, 408, 429, 400, 403, 404].filter(isRetryableStatus), [500, 503, 408, 429])
-  t.deepEqual(['3', '0', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined].map(retryAfterMs), [3_000, 0, undefined, undefined])
+  t.deepEqual(['3', '0', 'Wed, 21 Oct 2026 07:28:00 GMT', undefined].map(retryAfterMs), [
+    3_000,
+    0,
+    undefined,
+    undefined,
+  ])
 })

@@ -172,6 +172,10 @@ test('Merge counts a packet that came in part, when its input ends, as lost', t 
     merging.push(a, at(1), at(2).subarray(0, bytes))
     merging.end(a)
     merging.take()
-    t.deepEqual(merging.read.statistics.get(0), [{ received: 2, dropped: 1, delivered: 1 }], `${bytes} bytes`)
+    t.deepEqual(
+      merging.read.statistics.get(0),
+      [{ received: 2, dropped: 1, delivered: 1 }],
+      `${bytes} bytes`,
+    )
   }
 })

@@ -8,11 +8,23 @@ const refusals: readonly [title: string, bytes: () => Buffer, reason: RegExp][] 
   ['a second section', () => Buffer.concat([header('cali1'), header('cali1')]), /second section/],
   ['no section', () => interfaceBlockFor('cali1'), /before the section/],
   ['a section of the other byte order', () => swapped(), /not little-endian/],
-  ['a packet of an unknown interface', () => Buffer.concat([header('cali1'), at(1, 3)]), /interface 3/],
+  [
+    'a packet of an unknown interface',
+    () => Buffer.concat([header('cali1'), at(1, 3)]),
+    /interface 3/,
+  ],
   ['a packet longer than its block', () => longer(), /longer than its block/],
   ['times in microseconds', () => Buffer.concat([sectionOf(''), plainInterface()]), /nanoseconds/],
-  ['a block of no size', () => Buffer.concat([header('cali1'), Buffer.alloc(12)]), /block of 0 bytes/],
-  ['a block without end', () => Buffer.concat([header('cali1'), Buffer.from([6, 0, 0, 0, 0, 0, 0, 0x40])]), /block of 1073741824 bytes/],
+  [
+    'a block of no size',
+    () => Buffer.concat([header('cali1'), Buffer.alloc(12)]),
+    /block of 0 bytes/,
+  ],
+  [
+    'a block without end',
+    () => Buffer.concat([header('cali1'), Buffer.from([6, 0, 0, 0, 0, 0, 0, 0x40])]),
+    /block of 1073741824 bytes/,
+  ],
   ['two sizes', () => twoSizes(), /two sizes/],
 ]
 for (const [title, bytes, reason] of refusals) {
@@ -38,7 +50,12 @@ test('push() refuses an interface too many', t => {
 test('push() refuses more interface blocks than may wait', t => {
   const merging = new Merging()
   const lane = merging.join('cali0')
-  const facts = { snapLength: 262_144, interfaceName: 'cali1', endpoint: 'shop/web-0', filter: 'x'.repeat(60_000) }
+  const facts = {
+    snapLength: 262_144,
+    interfaceName: 'cali1',
+    endpoint: 'shop/web-0',
+    filter: 'x'.repeat(60_000),
+  }
   const reasons = Array.from({ length: 100 }, () => merging.push(lane, interfaceBlock(facts)))
   t.deepEqual(reasons.filter(reason => reason !== undefined), ['interface blocks that nobody takes']) // biome-ignore format: one line
   t.true(merging.take() < 4.1 * 1024 * 1024)

@@ -19,8 +19,13 @@ function budgetBeside(fileBytes: number) {
       return { [Symbol.dispose]: () => void listeners.delete(listener) }
     },
   }
-  const budget = new StreamBudget({ turns, settings: () => ({ ...defaultSettings, captureRingBytesMax: 8 * mebibyte }), streamsMax: 1 })
-  const opening = (ringBytes: number) => Promise.all([...listeners].map(each => each.opening?.(ringBytes)))
+  const budget = new StreamBudget({
+    turns,
+    settings: () => ({ ...defaultSettings, captureRingBytesMax: 8 * mebibyte }),
+    streamsMax: 1,
+  })
+  const opening = (ringBytes: number) =>
+    Promise.all([...listeners].map(each => each.opening?.(ringBytes)))
   return { budget, opening, listeners }
 }
 
@@ -28,7 +33,10 @@ test('borrow() gives 2 MiB at most, less where less is left, and refuses below t
   const { budget } = budgetBeside(4.5 * mebibyte)
   const sizes = [1, 2, 3].map(() => budget.leaseRing(async () => {}).bytes / mebibyte)
   t.deepEqual(sizes, [2, 1, 0.5])
-  const error = t.throws(() => budget.leaseRing(async () => {}), { instanceOf: TapError, message: /4718592 .* 3670016 .* 8388608/ })
+  const error = t.throws(() => budget.leaseRing(async () => {}), {
+    instanceOf: TapError,
+    message: /4718592 .* 3670016 .* 8388608/,
+  })
   t.is(error?.code, 'RING_BUDGET')
 })
 
@@ -54,7 +62,10 @@ test('StreamBudget takes the newest loans back before files need them, no more t
 test('enter() lets streamsMax in, and again when one has left', t => {
   const { budget, listeners } = budgetBeside(0)
   const place = budget.reserveStream()
-  t.throws(() => budget.reserveStream(), { instanceOf: StreamError, message: /1 are open on this node, expected at most 1/ })
+  t.throws(() => budget.reserveStream(), {
+    instanceOf: StreamError,
+    message: /1 are open on this node, expected at most 1/,
+  })
   place[Symbol.dispose]()
   place[Symbol.dispose]()
   t.is(budget.streams, 0)

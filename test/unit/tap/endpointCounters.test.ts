@@ -1,7 +1,17 @@
-// Counters add up over the taps of an endpoint, and the time between two taps is a gap where the capture was wanted.
+// Counters add up over the taps of an endpoint, and the time between two taps is a gap where the
+// capture was wanted.
 import test from 'ava'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
-import { addGap, closeGap, ended, isInGap, noCounters, opened, withCounters, withoutMessage } from '../../../src/tap/endpointCounters.ts'
+import {
+  addGap,
+  closeGap,
+  ended,
+  isInGap,
+  noCounters,
+  opened,
+  withCounters,
+  withoutMessage,
+} from '../../../src/tap/endpointCounters.ts'
 
 const identity = { name: 'web-0', uid: 'u', interfaceName: 'cali1', vantage: 'HostVeth' } as const
 const first = opened(undefined, identity, 1_000, undefined)
@@ -12,15 +22,36 @@ test('opened() begins an endpoint with zero counters and no gap', t => {
 })
 
 test('withCounters() adds what the driver counts to what was counted before', t => {
-  const more = { ...noCounters, received: 5, packets: 3, bytes: 300, refused: 1, dropped: 1, truncated: 2 }
+  const more = {
+    ...noCounters,
+    received: 5,
+    packets: 3,
+    bytes: 300,
+    refused: 1,
+    dropped: 1,
+    truncated: 2,
+  }
   const twice = withCounters(withCounters(first, more), more)
-  t.deepEqual([twice.received, twice.packets, twice.bytes, twice.refused, twice.dropped, twice.truncated], [10, 6, 600, 2, 2, 4])
+  t.deepEqual(
+    [twice.received, twice.packets, twice.bytes, twice.refused, twice.dropped, twice.truncated],
+    [10, 6, 600, 2, 2, 4],
+  )
 })
 
 test('opened() after a close that the capture did not want is a gap, with the reason', t => {
-  const again = opened(ended(first, 2_000), { ...identity, interfaceName: 'cali2' }, 5_000, 'replaced')
-  t.deepEqual(again.gaps, [{ fromMs: 2_000, toMs: 5_000, reason: 'the pod or its interface was replaced' }])
-  t.deepEqual([again.interfaceName, again.startedAtMs, again.endedAtMs], ['cali2', 1_000, undefined])
+  const again = opened(
+    ended(first, 2_000),
+    { ...identity, interfaceName: 'cali2' },
+    5_000,
+    'replaced',
+  )
+  t.deepEqual(again.gaps, [
+    { fromMs: 2_000, toMs: 5_000, reason: 'the pod or its interface was replaced' },
+  ])
+  t.deepEqual(
+    [again.interfaceName, again.startedAtMs, again.endedAtMs],
+    ['cali2', 1_000, undefined],
+  )
 })
 
 test('opened() after the window ended is no gap', t => {
@@ -29,11 +60,16 @@ test('opened() after the window ended is no gap', t => {
 
 test('a gap never ends before it began, even if the clock was set back', t => {
   t.deepEqual(opened(ended(first, 2_000), identity, 500, 'changed').gaps.map(({ fromMs, toMs }) => [fromMs, toMs]), [[2_000, 2_000]]) // biome-ignore format: one line
-  t.deepEqual(closeGap([{ fromMs: 9, reason: 'down' }], 5), [{ fromMs: 9, toMs: 9, reason: 'down' }])
+  t.deepEqual(closeGap([{ fromMs: 9, reason: 'down' }], 5), [
+    { fromMs: 9, toMs: 9, reason: 'down' },
+  ])
 })
 
 test('addGap() closes the gap before and keeps the last hundred', t => {
-  const gaps = Array.from({ length: 150 }, (_, at) => at).reduce((all, at) => addGap(all, { fromMs: at, reason: 'down' }), first.gaps)
+  const gaps = Array.from({ length: 150 }, (_, at) => at).reduce(
+    (all, at) => addGap(all, { fromMs: at, reason: 'down' }),
+    first.gaps,
+  )
   t.is(gaps.length, 100)
   t.deepEqual(
     [gaps[0], gaps.at(-1)],

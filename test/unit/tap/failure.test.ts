@@ -18,8 +18,11 @@ test('failureOf() gives up after so many tries where they are counted, and waits
 })
 
 test('failureOf() does not try again what can only fail, and throws on what is a bug', t => {
-  for (const code of ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED'] as const) t.is(waitOf(1, {}, new TapError(code, code)), undefined)
-  t.throws(() => waitOf(1, {}, new TypeError('Cannot read properties of undefined')), { instanceOf: TypeError })
+  for (const code of ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED'] as const)
+    t.is(waitOf(1, {}, new TapError(code, code)), undefined)
+  t.throws(() => waitOf(1, {}, new TypeError('Cannot read properties of undefined')), {
+    instanceOf: TypeError,
+  })
   t.throws(() => waitOf(1, {}, new Error('Cannot go on: a library says so')))
   t.is(waitOf(1, {}, new ExpectedError('the file system is read-only')), 1_000)
 })

@@ -1,4 +1,5 @@
-// What an agent tells beside the files of captures: to whom, and what of a request reaches the disk.
+// What an agent tells beside the files of captures: to whom, and what of a request reaches the
+// disk.
 import { existsSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import test from 'ava'
@@ -11,7 +12,14 @@ test.serial('GET /health answers anybody, and nothing else does', async t => {
   const agent = await Agent.start(t, server())
   const { code, text } = await agent.ask({ path: '/health' })
   t.deepEqual([code, JSON.parse(text)], [200, { status: 'healthy', node: 'node-1' }])
-  for (const path of ['/captures', '/captures/uid-1/a.pcap', '/health?x', '/health/', '//health', '/Health'])
+  for (const path of [
+    '/captures',
+    '/captures/uid-1/a.pcap',
+    '/health?x',
+    '/health/',
+    '//health',
+    '/Health',
+  ])
     t.is((await agent.ask({ path })).code, 401, path)
 })
 
@@ -25,8 +33,16 @@ test.serial('GET /captures lists what was made, and its files, to the gateway', 
   const { code, text } = await agent.ask({ path: '/captures', token })
   t.is(code, 200)
   t.like(JSON.parse(text), { node: 'node-1', captures: [{ capture: 'shop/web', uid: 'uid-1', files: [{ name: 'a-20261121-100000.pcap.gz', bytes: 14 }] }] }) // biome-ignore format: one line
-  t.like(await agent.ask({ path: '/captures/uid-1/a-20261121-100000.pcap.gz', token }), { code: 200, text: 'packed packets' })
-  for (const wrong of ['uid-2/a-20261121-100000.pcap.gz', 'uid-1/other', 'uid-1/..%2Fother', 'uid-1/%2Fetc%2Fhostname'])
+  t.like(await agent.ask({ path: '/captures/uid-1/a-20261121-100000.pcap.gz', token }), {
+    code: 200,
+    text: 'packed packets',
+  })
+  for (const wrong of [
+    'uid-2/a-20261121-100000.pcap.gz',
+    'uid-1/other',
+    'uid-1/..%2Fother',
+    'uid-1/%2Fetc%2Fhostname',
+  ])
     t.is((await agent.ask({ path: `/captures/${wrong}`, token })).code, 404, wrong)
 })
 
@@ -37,10 +53,19 @@ test.serial('DELETE takes away what was made, that version and nothing else', as
   writeFileSync(path, 'an archive')
   agent.write('web_cali1.pcap', 'packets')
   agent.folder.setArtifactResult({ atMs: 1, files: [{ path, bytes: 10 }] })
-  const listed = JSON.parse((await agent.ask({ path: files, token })).text) as { files: { name: string; etag: string }[] }
+  const listed = JSON.parse((await agent.ask({ path: files, token })).text) as {
+    files: { name: string; etag: string }[]
+  }
   const tagOf = (end: string) => listed.files.find(({ name }) => name.endsWith(end))?.etag ?? ''
   const remove = async (name: string, etag: string) =>
-    (await agent.ask({ path: `${files}/${name}`, token, method: 'DELETE', headers: etag === '' ? {} : { 'if-match': etag } })).code
+    (
+      await agent.ask({
+        path: `${files}/${name}`,
+        token,
+        method: 'DELETE',
+        headers: etag === '' ? {} : { 'if-match': etag },
+      })
+    ).code
   const archive = basename(path)
   t.is(await remove(archive, ''), 412)
   t.is(await remove(archive, tagOf('.pcap')), 412)

@@ -1,4 +1,5 @@
-// Events that the recorder writes, on a real API server; the rules without one: test/unit/kube/eventRecorder.test.ts.
+// Events that the recorder writes, on a real API server; the rules without one:
+// test/unit/kube/eventRecorder.test.ts.
 import test from 'ava'
 import { type ApiWriterDeps, writeEvent } from '../../../../src/controller/apiWriter.ts'
 import { EventRecorder } from '../../../../src/kube/eventRecorder.ts'
@@ -11,12 +12,20 @@ const server = useServer()
 function recorder(kube = server().kube): EventRecorder {
   const term = { signal: new AbortController().signal, heldUntilMs: () => Number.POSITIVE_INFINITY }
   const deps: ApiWriterDeps = { kube, group: 'projectcalico.org', log: makeLogger('silent'), term }
-  return new EventRecorder({ component: 'selcap-controller', repeatAfterMs: 60_000, write: request => writeEvent(deps, request) })
+  return new EventRecorder({
+    component: 'selcap-controller',
+    repeatAfterMs: 60_000,
+    write: request => writeEvent(deps, request),
+  })
 }
 
 async function events(name: string): Promise<string[]> {
-  const { items } = JSON.parse(await server().api.kubectl('get', 'events', '-n', 'default', '-o', 'json'))
-  const own = items.filter((each: { involvedObject: { name: string } }) => each.involvedObject.name === name)
+  const { items } = JSON.parse(
+    await server().api.kubectl('get', 'events', '-n', 'default', '-o', 'json'),
+  )
+  const own = items.filter(
+    (each: { involvedObject: { name: string } }) => each.involvedObject.name === name,
+  )
   return own.map(({ reason }: { reason: string }) => reason).toSorted()
 }
 
@@ -35,7 +44,11 @@ test('record() makes one Event a minute of each reason, however often a state fl
 test('record() writes again what was not taken, and another process does not repeat it', async t => {
   const started = { reason: 'Started', type: 'Normal', message: 'Started' } as const
   t.is(
-    await recorder(() => Promise.reject(new Error('read ECONNRESET'))).record(capture('again'), started, { version: '7', nowMs: noonMs }),
+    await recorder(() => Promise.reject(new Error('read ECONNRESET'))).record(
+      capture('again'),
+      started,
+      { version: '7', nowMs: noonMs },
+    ),
     'failed',
   )
   for (const nowMs of [noonMs + 1_000, noonMs + 90_000])

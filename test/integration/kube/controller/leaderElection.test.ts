@@ -1,5 +1,6 @@
-// Who leads, with real processes and a real API server: never two at once, whatever is paused, killed or away. What proves it are
-// the leaders' own writes, in the order in which the server took them.
+// Who leads, with real processes and a real API server: never two at once, whatever is paused,
+// killed or away. What proves it are the leaders' own writes, in the order in which the server took
+// them.
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
@@ -26,7 +27,12 @@ function api(): ApiServer {
 }
 
 function start(holder: string): Child {
-  const command = [process.execPath, join(root, 'test/support/kube/candidate.ts'), api().kubeconfig, holder]
+  const command = [
+    process.execPath,
+    join(root, 'test/support/kube/candidate.ts'),
+    api().kubeconfig,
+    holder,
+  ]
   const child = startChild(holder, command, { logFile: join(api().directory, `${holder}.log`) })
   children.push(child)
   return child
@@ -35,35 +41,53 @@ function start(holder: string): Child {
 /** What it has said of leading, in order. */
 function saidBy(child: Child): string[] {
   const lines = child.tail(10_000).split('\n')
-  return lines.filter(line => line.startsWith('{')).map(line => (JSON.parse(line) as { msg: string }).msg)
+  return lines
+    .filter(line => line.startsWith('{'))
+    .map(line => (JSON.parse(line) as { msg: string }).msg)
 }
 
-const timesOf = (child: Child, said: string): number => saidBy(child).filter(each => each === said).length
+const timesOf = (child: Child, said: string): number =>
+  saidBy(child).filter(each => each === said).length
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + patienceMs()
   while (!(await isSo())) {
-    if (performance.now() > endMs) throw new Error(`Waited in vain for ${what}\n${children.map(child => child.tail(10)).join('\n--\n')}`)
+    if (performance.now() > endMs)
+      throw new Error(
+        `Waited in vain for ${what}\n${children.map(child => child.tail(10)).join('\n--\n')}`,
+      )
     await after(100)
   }
 }
 
-const untilSaid = (child: Child, said: string, times: number) => until(`${child.name}: ${said}`, () => timesOf(child, said) >= times)
+const untilSaid = (child: Child, said: string, times: number) =>
+  until(`${child.name}: ${said}`, () => timesOf(child, said) >= times)
 
 /** Who wrote, in the server's order, each stretch once. */
 async function reigns(): Promise<string[]> {
   type Listed = {
-    readonly items: readonly { readonly metadata: { readonly resourceVersion: string }; readonly reportingComponent: string }[]
+    readonly items: readonly {
+      readonly metadata: { readonly resourceVersion: string }
+      readonly reportingComponent: string
+    }[]
   }
-  const { items } = JSON.parse(await api().kubectl('get', '--raw=/api/v1/namespaces/default/events')) as Listed
-  const ordered = items.toSorted((a, b) => Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion))
-  const writers = ordered.map(({ reportingComponent }) => reportingComponent).filter(writer => /^(a|b|c)$/.test(writer))
+  const { items } = JSON.parse(
+    await api().kubectl('get', '--raw=/api/v1/namespaces/default/events'),
+  ) as Listed
+  const ordered = items.toSorted(
+    (a, b) => Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion),
+  )
+  const writers = ordered
+    .map(({ reportingComponent }) => reportingComponent)
+    .filter(writer => /^(a|b|c)$/.test(writer))
   return writers.filter((writer, index) => writer !== writers[index - 1])
 }
 
 async function holder(): Promise<string | undefined> {
   const { code, out } = await api().ask(['get', 'lease', 'selcap-controller', '-o', 'json'])
-  return code === 0 ? (JSON.parse(out) as { spec: { holderIdentity?: string } }).spec.holderIdentity : undefined
+  return code === 0
+    ? (JSON.parse(out) as { spec: { holderIdentity?: string } }).spec.holderIdentity
+    : undefined
 }
 
 test.serial('lead() lets one of two lead who start together', async t => {
@@ -74,20 +98,23 @@ test.serial('lead() lets one of two lead who start together', async t => {
   t.deepEqual(await reigns(), [await holder()])
 })
 
-test.serial('lead() is over for a leader that was paused for 30 s, before it writes again', async t => {
-  const first = await holder()
-  const paused = children.find(({ name }) => name === first)
-  const other = children.find(({ name }) => name !== first)
-  if (!paused || !other) throw new Error('expected two candidates')
-  process.kill(paused.pid, 'SIGSTOP')
-  await Promise.all([after(30_000), untilSaid(other, 'leading', 1)])
-  process.kill(paused.pid, 'SIGCONT')
-  await untilSaid(paused, 'no longer leading', 1)
-  await after(4_000)
-  t.deepEqual(await reigns(), [paused.name, other.name])
-  t.is(await holder(), other.name)
-  t.is(timesOf(paused, 'leading'), 1)
-})
+test.serial(
+  'lead() is over for a leader that was paused for 30 s, before it writes again',
+  async t => {
+    const first = await holder()
+    const paused = children.find(({ name }) => name === first)
+    const other = children.find(({ name }) => name !== first)
+    if (!paused || !other) throw new Error('expected two candidates')
+    process.kill(paused.pid, 'SIGSTOP')
+    await Promise.all([after(30_000), untilSaid(other, 'leading', 1)])
+    process.kill(paused.pid, 'SIGCONT')
+    await untilSaid(paused, 'no longer leading', 1)
+    await after(4_000)
+    t.deepEqual(await reigns(), [paused.name, other.name])
+    t.is(await holder(), other.name)
+    t.is(timesOf(paused, 'leading'), 1)
+  },
+)
 
 test.serial('lead() gives the lease back when told to stop, and the next takes over', async t => {
   const first = await holder()
@@ -102,35 +129,50 @@ test.serial('lead() gives the lease back when told to stop, and the next takes o
   t.deepEqual(await reigns(), [...before, other.name])
 })
 
-test.serial('lead() is over while the API server is away or hangs, and one leads when it is back', async t => {
-  const first = await holder()
-  const leader = children.find(({ name }) => name === first)
-  if (!leader) throw new Error('expected a leader')
-  const next = start('c')
-  const terms = timesOf(leader, 'no longer leading')
-  await api().interrupt('SIGKILL')
-  await untilSaid(leader, 'no longer leading', terms + 1)
-  await api().resume()
-  await until(
-    'a leader',
-    () => [leader, next].filter(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading')).length === 1,
-  )
-  await after(3_000)
-  const second = [leader, next].find(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'))
-  t.is(await holder(), second?.name)
-  const overs = second ? timesOf(second, 'no longer leading') : 0
-  process.kill(api().pid, 'SIGSTOP')
-  try {
-    await until('the leader to give up', () => second !== undefined && timesOf(second, 'no longer leading') > overs)
-  } finally {
-    process.kill(api().pid, 'SIGCONT')
-  }
-  await until('a leader', () => [leader, next].some(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading')))
-  await after(3_000)
-  const all = [leader, next].filter(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'))
-  t.deepEqual(
-    all.map(({ name }) => name),
-    [await holder()],
-  )
-  t.is((await reigns()).at(-1), all[0]?.name)
-})
+test.serial(
+  'lead() is over while the API server is away or hangs, and one leads when it is back',
+  async t => {
+    const first = await holder()
+    const leader = children.find(({ name }) => name === first)
+    if (!leader) throw new Error('expected a leader')
+    const next = start('c')
+    const terms = timesOf(leader, 'no longer leading')
+    await api().interrupt('SIGKILL')
+    await untilSaid(leader, 'no longer leading', terms + 1)
+    await api().resume()
+    await until(
+      'a leader',
+      () =>
+        [leader, next].filter(
+          child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
+        ).length === 1,
+    )
+    await after(3_000)
+    const second = [leader, next].find(
+      child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
+    )
+    t.is(await holder(), second?.name)
+    const overs = second ? timesOf(second, 'no longer leading') : 0
+    process.kill(api().pid, 'SIGSTOP')
+    try {
+      await until(
+        'the leader to give up',
+        () => second !== undefined && timesOf(second, 'no longer leading') > overs,
+      )
+    } finally {
+      process.kill(api().pid, 'SIGCONT')
+    }
+    await until('a leader', () =>
+      [leader, next].some(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading')),
+    )
+    await after(3_000)
+    const all = [leader, next].filter(
+      child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
+    )
+    t.deepEqual(
+      all.map(({ name }) => name),
+      [await holder()],
+    )
+    t.is((await reigns()).at(-1), all[0]?.name)
+  },
+)

@@ -1,9 +1,14 @@
-// The controller against a real API server, with real agents on two nodes: what users see of a capture.
+// The controller against a real API server, with real agents on two nodes: what users see of a
+// capture.
 import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import type { Child } from '../../../support/kube/child.ts'
 import { followFigures } from '../../../support/kube/metrics.ts'
-import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
+import {
+  packetCapture,
+  type SimulatedNode,
+  type SimulatedPod,
+} from '../../../support/kube/simulated.ts'
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { shared } from '../../../support/shared.ts'
@@ -11,7 +16,11 @@ import { patienceMs } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
-type Stage = { readonly nodes: readonly SimulatedNode[]; readonly pods: readonly SimulatedPod[]; readonly agents: readonly Child[] }
+type Stage = {
+  readonly nodes: readonly SimulatedNode[]
+  readonly pods: readonly SimulatedPod[]
+  readonly agents: readonly Child[]
+}
 let stage: Stage | undefined
 const controllers: Child[] = []
 
@@ -32,7 +41,9 @@ async function startController(name: string): Promise<Child> {
 const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const nodes = await Promise.all(['node-1', 'node-2'].map(name => cluster().addNode(name)))
-  const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
+  const pods = await Promise.all(
+    nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })),
+  )
   const agents = await Promise.all(nodes.map(node => node.startAgent()))
   await startController('a')
   stage = { nodes, pods, agents }
@@ -41,7 +52,11 @@ const onStage = shared(async (): Promise<Stage> => {
 
 const get = (name: string) => cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')
 
-async function untilStatus(name: string, what: string, isSo: (capture: PublishedCapture) => boolean): Promise<PublishedCapture> {
+async function untilStatus(
+  name: string,
+  what: string,
+  isSo: (capture: PublishedCapture) => boolean,
+): Promise<PublishedCapture> {
   const endMs = Date.now() + patienceMs()
   for (;;) {
     const capture = await get(name)
@@ -55,57 +70,131 @@ async function untilStatus(name: string, what: string, isSo: (capture: Published
 }
 
 const events = async (name: string): Promise<string[]> => {
-  const { items } = await cluster().get<{ items: { reason: string; involvedObject: { name: string } }[] }>('events', '-n', 'shop')
-  return items.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason }) => reason)
+  const { items } = await cluster().get<{
+    items: { reason: string; involvedObject: { name: string } }[]
+  }>('events', '-n', 'shop')
+  return items
+    .filter(({ involvedObject }) => involvedObject.name === name)
+    .map(({ reason }) => reason)
 }
 
-clusterTest('a capture shows the files and figures of every node, in the columns of kubectl', async t => {
-  const { pods } = await onStage()
-  await cluster().apply(packetCapture('web', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }] }))
-  await untilStatus('web', 'WaitingForTraffic', ({ status }) => status?.state === 'WaitingForTraffic' && status.nodes === 2)
-  for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 4 })
-  const { status } = await untilStatus('web', '8 packets', capture => capture.status?.packets === 8)
-  t.like(status, { state: 'Capturing', nodes: 2, endpoints: 2, dropped: 0, observedGeneration: 1 })
-  t.deepEqual(
-    status?.files.map(({ node, state, fileNames }) => [node, state, fileNames]),
-    pods.map((pod, index) => [`node-${index + 1}`, 'Capturing', [`web-${index}_${pod.hostName}.pcap`]]),
-  )
-  const [head = '', row = ''] = (await cluster().api.kubectl('get', 'packetcaptures', '-n', 'shop')).split('\n')
-  t.deepEqual(head.split(/ {2,}/).slice(0, 7), ['NAME', 'SELECTOR', 'STATE', 'NODES', 'ENDPOINTS', 'PACKETS', 'DROPPED'])
-  t.deepEqual(row.split(/ {2,}/).slice(0, 7), ['web', "app == 'web'", 'Capturing', '2', '2', '8', '0'])
-  t.deepEqual(await events('web'), ['Started'])
-})
+clusterTest(
+  'a capture shows the files and figures of every node, in the columns of kubectl',
+  async t => {
+    const { pods } = await onStage()
+    await cluster().apply(
+      packetCapture('web', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }] }),
+    )
+    await untilStatus(
+      'web',
+      'WaitingForTraffic',
+      ({ status }) => status?.state === 'WaitingForTraffic' && status.nodes === 2,
+    )
+    for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 4 })
+    const { status } = await untilStatus(
+      'web',
+      '8 packets',
+      capture => capture.status?.packets === 8,
+    )
+    t.like(status, {
+      state: 'Capturing',
+      nodes: 2,
+      endpoints: 2,
+      dropped: 0,
+      observedGeneration: 1,
+    })
+    t.deepEqual(
+      status?.files.map(({ node, state, fileNames }) => [node, state, fileNames]),
+      pods.map((pod, index) => [
+        `node-${index + 1}`,
+        'Capturing',
+        [`web-${index}_${pod.hostName}.pcap`],
+      ]),
+    )
+    const [head = '', row = ''] = (
+      await cluster().api.kubectl('get', 'packetcaptures', '-n', 'shop')
+    ).split('\n')
+    t.deepEqual(head.split(/ {2,}/).slice(0, 7), [
+      'NAME',
+      'SELECTOR',
+      'STATE',
+      'NODES',
+      'ENDPOINTS',
+      'PACKETS',
+      'DROPPED',
+    ])
+    t.deepEqual(row.split(/ {2,}/).slice(0, 7), [
+      'web',
+      "app == 'web'",
+      'Capturing',
+      '2',
+      '2',
+      '8',
+      '0',
+    ])
+    t.deepEqual(await events('web'), ['Started'])
+  },
+)
 
 clusterTest('kubectl wait knows the state and the conditions', async t => {
   await onStage()
   for (const what of ['jsonpath={.status.state}=Capturing', 'condition=Ready']) {
-    const said = await cluster().api.kubectl('wait', `--for=${what}`, 'packetcapture/web', '-n', 'shop', '--timeout=5s')
+    const said = await cluster().api.kubectl(
+      'wait',
+      `--for=${what}`,
+      'packetcapture/web',
+      '-n',
+      'shop',
+      '--timeout=5s',
+    )
     t.regex(said, /condition met/)
   }
 })
 
-clusterTest('a selector that does not parse is an Error that shows where, and an Event', async t => {
-  await onStage()
-  await cluster().apply(packetCapture('bad', { selector: "app == 'web' &&" }))
-  const { status } = await untilStatus('bad', 'Error', capture => capture.status?.state === 'Error')
-  t.regex(status?.conditions.find(({ type }) => type === 'Ready')?.message ?? '', /\^/)
-  t.is(status?.conditions.find(({ type }) => type === 'Ready')?.reason, 'Rejected')
-  t.deepEqual(await events('bad'), ['Failed'])
-})
+clusterTest(
+  'a selector that does not parse is an Error that shows where, and an Event',
+  async t => {
+    await onStage()
+    await cluster().apply(packetCapture('bad', { selector: "app == 'web' &&" }))
+    const { status } = await untilStatus(
+      'bad',
+      'Error',
+      capture => capture.status?.state === 'Error',
+    )
+    t.regex(status?.conditions.find(({ type }) => type === 'Ready')?.message ?? '', /\^/)
+    t.is(status?.conditions.find(({ type }) => type === 'Ready')?.reason, 'Rejected')
+    t.deepEqual(await events('bad'), ['Failed'])
+  },
+)
 
-clusterTest('an expression that does not compile is an Error in the words of the compiler', async t => {
-  await onStage()
-  await cluster().apply(packetCapture('filter', { expression: 'tcp and and' }))
-  const { status } = await untilStatus('filter', 'Error', capture => capture.status?.state === 'Error')
-  t.regex(status?.conditions[0]?.message ?? '', /syntax error/)
-})
+clusterTest(
+  'an expression that does not compile is an Error in the words of the compiler',
+  async t => {
+    await onStage()
+    await cluster().apply(packetCapture('filter', { expression: 'tcp and and' }))
+    const { status } = await untilStatus(
+      'filter',
+      'Error',
+      capture => capture.status?.state === 'Error',
+    )
+    t.regex(status?.conditions[0]?.message ?? '', /syntax error/)
+  },
+)
 
 clusterTest('a capture that matches nobody, or only host-networked pods, says so', async t => {
   const { nodes } = await onStage()
   await nodes[0]?.addPod('shop', 'proxy', { app: 'proxy' }, { spec: { hostNetwork: true } })
-  await cluster().apply(packetCapture('nobody', { selector: "app == 'nobody'" }), packetCapture('proxy', { selector: "app == 'proxy'" }))
-  const nobody = await untilStatus('nobody', 'a message', ({ status }) => /^No pod/.test(status?.conditions[0]?.message ?? ''))
-  t.is(nobody.status?.conditions[0]?.message, 'No pod in namespace "shop" matches the selector on any of 2 nodes')
+  await cluster().apply(
+    packetCapture('nobody', { selector: "app == 'nobody'" }),
+    packetCapture('proxy', { selector: "app == 'proxy'" }),
+  )
+  const nobody = await untilStatus('nobody', 'a message', ({ status }) =>
+    /^No pod/.test(status?.conditions[0]?.message ?? ''),
+  )
+  t.is(
+    nobody.status?.conditions[0]?.message,
+    'No pod in namespace "shop" matches the selector on any of 2 nodes',
+  )
   t.is(nobody.status?.conditions[0]?.reason, 'NoEndpoint')
   const proxy = await untilStatus('proxy', 'a word of host networking', ({ status }) =>
     /host-networked/.test(status?.conditions[0]?.message ?? ''),
@@ -113,27 +202,38 @@ clusterTest('a capture that matches nobody, or only host-networked pods, says so
   t.deepEqual(proxy.status?.files, [])
 })
 
-clusterTest('a window is Scheduled, then captured, then Finished, and its ttl removes it with its files', async t => {
-  const { nodes } = await onStage()
-  const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-  const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 8 }
-  await cluster().apply(packetCapture('window', spec))
-  await untilStatus('window', 'Scheduled', ({ status }) => status?.state === 'Scheduled')
-  await untilStatus('window', 'WaitingForTraffic', ({ status }) => status?.state === 'WaitingForTraffic')
-  const { status } = await untilStatus('window', 'Finished', capture => capture.status?.state === 'Finished')
-  t.is(status?.files.length, 2)
-  t.deepEqual((await events('window')).toSorted(), ['Finished', 'Started'])
-  const endMs = Date.now() + patienceMs()
-  while ((await cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])).code === 0) {
-    if (Date.now() > endMs) t.fail('the ttl has not removed it')
-    await after(200)
-  }
-  await after(1_000)
-  t.deepEqual(
-    nodes.map(node => node.files('shop', 'window')),
-    [[], []],
-  )
-})
+clusterTest(
+  'a window is Scheduled, then captured, then Finished, and its ttl removes it with its files',
+  async t => {
+    const { nodes } = await onStage()
+    const at = (ms: number) => new Date(Date.now() + ms).toISOString()
+    const spec = { startTime: at(3_000), endTime: at(6_000), ttlSecondsAfterFinished: 8 }
+    await cluster().apply(packetCapture('window', spec))
+    await untilStatus('window', 'Scheduled', ({ status }) => status?.state === 'Scheduled')
+    await untilStatus(
+      'window',
+      'WaitingForTraffic',
+      ({ status }) => status?.state === 'WaitingForTraffic',
+    )
+    const { status } = await untilStatus(
+      'window',
+      'Finished',
+      capture => capture.status?.state === 'Finished',
+    )
+    t.is(status?.files.length, 2)
+    t.deepEqual((await events('window')).toSorted(), ['Finished', 'Started'])
+    const endMs = Date.now() + patienceMs()
+    while ((await cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])).code === 0) {
+      if (Date.now() > endMs) t.fail('the ttl has not removed it')
+      await after(200)
+    }
+    await after(1_000)
+    t.deepEqual(
+      nodes.map(node => node.files('shop', 'window')),
+      [[], []],
+    )
+  },
+)
 
 clusterTest('/metrics of the controller tells what it did and what it sees', async t => {
   await onStage()
@@ -141,7 +241,12 @@ clusterTest('/metrics of the controller tells what it did and what it sees', asy
   const { items } = await cluster().get<{ items: unknown[] }>('packetcaptures', '-A')
   const figures = controller && (await (await followFigures(cluster(), controller))())
   const value = (name: string) => figures?.get(`selcap_controller_${name}`) ?? Number.NaN
-  t.deepEqual(['leads', 'captures', 'nodes_reporting', 'nodes_silent'].map(value), [1, items.length, 2, 0])
+  t.deepEqual(['leads', 'captures', 'nodes_reporting', 'nodes_silent'].map(value), [
+    1,
+    items.length,
+    2,
+    0,
+  ])
   const events = await cluster().get<{ items: { source: { component: string } }[] }>('events', '-A')
   const ours = events.items.filter(({ source }) => source.component === 'selcap-controller')
   t.is(value('events_total{result="written"}'), ours.length)
@@ -151,18 +256,21 @@ clusterTest('/metrics of the controller tells what it did and what it sees', asy
   t.true(value('turn_seconds_count') > 0)
 })
 
-clusterTest('a second controller takes over from one that is killed, and no count goes backwards', async t => {
-  const { pods } = await onStage()
-  const second = await startController('b')
-  const figures = await followFigures(cluster(), second)
-  const leads = async () => (await figures()).get('selcap_controller_leads')
-  t.is(await leads(), 0)
-  await controllers[0]?.stop('SIGKILL')
-  for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
-  await untilStatus('web', '10 packets', ({ status }) => status?.packets === 10)
-  t.deepEqual(await events('web'), ['Started'])
-  t.is(await leads(), 1)
-})
+clusterTest(
+  'a second controller takes over from one that is killed, and no count goes backwards',
+  async t => {
+    const { pods } = await onStage()
+    const second = await startController('b')
+    const figures = await followFigures(cluster(), second)
+    const leads = async () => (await figures()).get('selcap_controller_leads')
+    t.is(await leads(), 0)
+    await controllers[0]?.stop('SIGKILL')
+    for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 1 })
+    await untilStatus('web', '10 packets', ({ status }) => status?.packets === 10)
+    t.deepEqual(await events('web'), ['Started'])
+    t.is(await leads(), 1)
+  },
+)
 
 clusterTest('a controller that is stopped hands the lease over at once', async t => {
   await onStage()
@@ -170,7 +278,12 @@ clusterTest('a controller that is stopped hands the lease over at once', async t
   const atMs = Date.now()
   await controllers[1]?.stop('SIGTERM')
   await third.ready(() => Promise.resolve(third.tail(1_000).includes('"leading"')))
-  const { spec } = await cluster().get<{ spec: { leaseTransitions: number } }>('lease', 'selcap-controller', '-n', systemNamespace)
+  const { spec } = await cluster().get<{ spec: { leaseTransitions: number } }>(
+    'lease',
+    'selcap-controller',
+    '-n',
+    systemNamespace,
+  )
   t.true(spec.leaseTransitions >= 2, `after ${Date.now() - atMs} ms`)
 })
 

@@ -14,7 +14,12 @@ const server = useServer()
 const signal = AbortSignal.timeout(600_000)
 const createdAt = '2026-01-02T03:04:05Z'
 
-async function addPod(namespace: string, name: string, nodeName: string, labels: object): Promise<void> {
+async function addPod(
+  namespace: string,
+  name: string,
+  nodeName: string,
+  labels: object,
+): Promise<void> {
   const { api } = server()
   const document = {
     apiVersion: 'v1',
@@ -23,8 +28,20 @@ async function addPod(namespace: string, name: string, nodeName: string, labels:
     spec: { nodeName, containers: [{ name: 'm', image: 'i' }] },
   }
   await api.ask(['apply', '-f', '-'], { input: JSON.stringify(document) })
-  const status = JSON.stringify({ status: { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] } })
-  await api.kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '--type=merge', '-p', status)
+  const status = JSON.stringify({
+    status: { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] },
+  })
+  await api.kubectl(
+    'patch',
+    'pod',
+    name,
+    '-n',
+    namespace,
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    status,
+  )
 }
 
 test.serial.before(async () => {
@@ -32,7 +49,11 @@ test.serial.before(async () => {
   for (const name of ['bank', 'zoo']) await api.kubectl('create', 'namespace', name)
   await api.kubectl('label', 'namespace', 'shop', 'bank', 'team=x')
   for (const namespace of ['shop', 'bank', 'zoo']) {
-    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } }
+    const account = {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'default', namespace },
+    }
     await api.ask(['apply', '-f', '-'], { input: JSON.stringify(account) })
   }
   await addPod('shop', 'web-0', 'node-1', { app: 'web' })
@@ -42,10 +63,22 @@ test.serial.before(async () => {
 })
 
 function capture(captureTarget: object, more: Partial<ObjectMeta> = {}) {
-  const names = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: createdAt, resourceVersion: '1' }
+  const names = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 1,
+    creationTimestamp: createdAt,
+    resourceVersion: '1',
+  }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   const spec = { captureConfiguration, outputConfiguration: { hostPath: 'a' } }
-  return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata: { ...names, ...more }, spec } satisfies OtherCapture
+  return {
+    apiVersion: 'retina.sh/v1alpha1',
+    kind: 'Capture',
+    metadata: { ...names, ...more },
+    spec,
+  } satisfies OtherCapture
 }
 
 const waitsOn = (node: string, observedGeneration = 1): NodeObservation => {
@@ -68,7 +101,11 @@ function counting(limit: number, kube: Kube = server().kube) {
     metadata: { name, uid: name, resourceVersion: '1', labels: { name } },
   }))
   const look = (document: ReturnType<typeof capture>, rows: readonly NodeObservation[] = []) => {
-    const read = parseRetinaCapture(document, { settings, nodeLabels: {}, namespaceLabels: new Map() })
+    const read = parseRetinaCapture(document, {
+      settings,
+      nodeLabels: {},
+      namespaceLabels: new Map(),
+    })
     return quotas.sync({ capture: document, read, rows, nodes }, signal)
   }
   return { look, asked, now, quotas }
@@ -83,7 +120,12 @@ test.serial('without a limit nobody is asked for anything', async t => {
   t.deepEqual(asked, [])
 })
 
-const targets: readonly (readonly [what: string, target: object, nodes: readonly string[], asked: readonly string[]])[] = [
+const targets: readonly (readonly [
+  what: string,
+  target: object,
+  nodes: readonly string[],
+  asked: readonly string[],
+])[] = [
   ['pods of its own namespace', web, ['node-1', 'node-2'], [pods('shop')]],
   ['pods by name', { podNames: ['web-1'] }, ['node-2'], [pods('shop')]],
   [
@@ -94,7 +136,11 @@ const targets: readonly (readonly [what: string, target: object, nodes: readonly
   ],
   [
     'nodes',
-    { nodeSelector: { matchExpressions: [{ key: 'name', operator: 'In', values: ['node-2', 'node-4'] }] } },
+    {
+      nodeSelector: {
+        matchExpressions: [{ key: 'name', operator: 'In', values: ['node-2', 'node-4'] }],
+      },
+    },
     ['node-2', 'node-4'],
     [],
   ],
@@ -104,12 +150,20 @@ for (const [what, target, nodes, paths] of targets) {
     const { look, asked, now } = counting(4)
     const { state, annotations } = await look(capture(target, { annotations: { mine: 'too' } }))
     t.deepEqual(state, { through: new Set(nodes) })
-    t.deepEqual(annotations, annotationsWith({ mine: 'too' }, { uid: 'u', generation: 1, sinceMs: now.ms, nodes }))
+    t.deepEqual(
+      annotations,
+      annotationsWith({ mine: 'too' }, { uid: 'u', generation: 1, sinceMs: now.ms, nodes }),
+    )
     t.deepEqual(asked, paths)
     const over = await counting(nodes.length - 1).look(capture(target))
     t.deepEqual(
       over.state,
-      nodes.length === 1 ? undefined : { through: new Set(), exceeded: { count: nodes.length, limit: nodes.length - 1, leftOut: [] } },
+      nodes.length === 1
+        ? undefined
+        : {
+            through: new Set(),
+            exceeded: { count: nodes.length, limit: nodes.length - 1, leftOut: [] },
+          },
     )
     t.is(over.annotations, undefined)
   })
@@ -119,7 +173,11 @@ test.serial(
   'what was counted holds until the nodes that wait, the spec or the limit are others; then no more often than once a second',
   async t => {
     const { look, asked, now } = counting(1)
-    const countsAt = async (document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs: number) => {
+    const countsAt = async (
+      document: ReturnType<typeof capture>,
+      rows: readonly NodeObservation[],
+      afterMs: number,
+    ) => {
       now.ms += afterMs
       const { state, wakeAtMs } = await look(document, rows)
       return [asked.length, state?.exceeded?.count, wakeAtMs - now.ms]
@@ -129,32 +187,60 @@ test.serial(
     t.deepEqual(await countsAt(capture(web), [], 200_000), [2, 2, 300_000])
     t.deepEqual(await countsAt(capture(web), [waitsOn('node-1')], 300), [2, 2, 700])
     t.deepEqual(await countsAt(capture(web), [waitsOn('node-1')], 700), [3, 2, 300_000])
-    t.deepEqual(await countsAt(capture(web, { generation: 2 }), [waitsOn('node-1')], 400), [3, undefined, 600]) // not by the old count
-    t.deepEqual(await countsAt(capture(web, { generation: 2 }), [waitsOn('node-1')], 600), [4, 2, 300_000])
-    t.deepEqual(await countsAt(capture(web, { generation: 2 }), [waitsOn('node-9', 2)], 1_000), [5, 3, 300_000]) // it says so itself
+    t.deepEqual(await countsAt(capture(web, { generation: 2 }), [waitsOn('node-1')], 400), [
+      3,
+      undefined,
+      600,
+    ]) // not by the old count
+    t.deepEqual(
+      await countsAt(capture(web, { generation: 2 }), [waitsOn('node-1')], 600),
+      [4, 2, 300_000],
+    )
+    t.deepEqual(
+      await countsAt(capture(web, { generation: 2 }), [waitsOn('node-9', 2)], 1_000),
+      [5, 3, 300_000],
+    ) // it says so itself
   },
 )
 
-test.serial('one that was let through is counted no more; nodes that come later get the places that are left', async t => {
-  const { look, asked } = counting(2)
-  const pass = { uid: 'u', generation: 1, sinceMs: 5, nodes: ['node-1'] }
-  const passed = capture(web, { annotations: annotationsWith({}, pass) })
-  t.deepEqual(await look(passed), { state: { through: new Set(['node-1']) }, wakeAtMs: Number.POSITIVE_INFINITY })
-  const stale = { ...waitsOn('node-8', 0) } // of an earlier spec
-  const silent = { ...waitsOn('node-7'), silentSinceMs: 1 }
-  const { state, annotations } = await look(passed, [waitsOn('node-3'), stale, silent, waitsOn('node-2')])
-  t.deepEqual(state, { through: new Set(['node-1', 'node-2']), exceeded: { count: 3, limit: 2, leftOut: ['node-3'] } })
-  t.deepEqual(annotations, annotationsWith({}, { ...pass, nodes: ['node-1', 'node-2'] }))
-  t.deepEqual(asked, [])
-})
+test.serial(
+  'one that was let through is counted no more; nodes that come later get the places that are left',
+  async t => {
+    const { look, asked } = counting(2)
+    const pass = { uid: 'u', generation: 1, sinceMs: 5, nodes: ['node-1'] }
+    const passed = capture(web, { annotations: annotationsWith({}, pass) })
+    t.deepEqual(await look(passed), {
+      state: { through: new Set(['node-1']) },
+      wakeAtMs: Number.POSITIVE_INFINITY,
+    })
+    const stale = { ...waitsOn('node-8', 0) } // of an earlier spec
+    const silent = { ...waitsOn('node-7'), silentSinceMs: 1 }
+    const { state, annotations } = await look(passed, [
+      waitsOn('node-3'),
+      stale,
+      silent,
+      waitsOn('node-2'),
+    ])
+    t.deepEqual(state, {
+      through: new Set(['node-1', 'node-2']),
+      exceeded: { count: 3, limit: 2, leftOut: ['node-3'] },
+    })
+    t.deepEqual(annotations, annotationsWith({}, { ...pass, nodes: ['node-1', 'node-2'] }))
+    t.deepEqual(asked, [])
+  },
+)
 
 test.serial('nobody is let through while it cannot be counted, and the reason is told', async t => {
-  const elsewhere: Kube = request => server().kube({ ...request, path: request.path.replace('/pods', '/nothing') })
+  const elsewhere: Kube = request =>
+    server().kube({ ...request, path: request.path.replace('/pods', '/nothing') })
   const { look, asked, now } = counting(4, elsewhere)
   const { state, annotations, wakeAtMs } = await look(capture(web))
   t.is(annotations, undefined)
   t.is(state?.through.size, 0)
-  t.regex(state?.failure ?? '', /^Cannot count the nodes that the capture needs: Cannot read .*: the API server answered 404/)
+  t.regex(
+    state?.failure ?? '',
+    /^Cannot count the nodes that the capture needs: Cannot read .*: the API server answered 404/,
+  )
   t.is(wakeAtMs, now.ms + 10_000)
   now.ms += 10_000
   await look(capture(web))

@@ -1,4 +1,5 @@
-// The PacketCapture resource as users type it: the real kubectl against a real API server that serves crds/packetcapture.yaml.
+// The PacketCapture resource as users type it: the real kubectl against a real API server that
+// serves crds/packetcapture.yaml.
 import { join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
@@ -14,7 +15,12 @@ test.before(async () => {
   const server = await startApiServer()
   shared.api = server
   await server.kubectl('apply', '-f', join(root, 'crds', 'packetcapture.yaml'))
-  await server.kubectl('wait', '--for=condition=Established', 'crd/packetcaptures.projectcalico.org', '--timeout=30s')
+  await server.kubectl(
+    'wait',
+    '--for=condition=Established',
+    'crd/packetcaptures.projectcalico.org',
+    '--timeout=30s',
+  )
   await server.kubectl('create', 'namespace', namespace)
 })
 test.after.always(() => shared.api?.stop())
@@ -25,23 +31,41 @@ function api(): ApiServer {
 }
 
 const manifest = (name: string, spec: unknown): string =>
-  JSON.stringify({ apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata: { name, namespace }, spec })
+  JSON.stringify({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata: { name, namespace },
+    spec,
+  })
 
-const apply = (name: string, spec: unknown) => api().ask(['apply', '-f', '-'], { input: manifest(name, spec) })
+const apply = (name: string, spec: unknown) =>
+  api().ask(['apply', '-f', '-'], { input: manifest(name, spec) })
 
 test.serial('kubectl apply takes the documented sample with filters', async t => {
   const out = await api().kubectl('apply', '-f', fixture('calico-filters.yaml'))
   t.is(out, 'packetcapture.projectcalico.org/sample-capture created\n')
-  const { spec } = JSON.parse(await api().kubectl('get', 'packetcapture', 'sample-capture', '-n', namespace, '-o', 'json'))
+  const { spec } = JSON.parse(
+    await api().kubectl('get', 'packetcapture', 'sample-capture', '-n', namespace, '-o', 'json'),
+  )
   t.like(spec, { selector: 'k8s-app == "sample-app"', filters: [{ protocol: 'TCP', ports: [80] }] })
 })
 
-test.serial('kubectl apply takes the documented sample with a window, over the one with filters', async t => {
-  const out = await api().kubectl('apply', '-f', fixture('calico-window.yaml'))
-  t.is(out, 'packetcapture.projectcalico.org/sample-capture configured\n')
-  const { spec } = JSON.parse(await api().kubectl('get', 'packetcapture', 'sample-capture', '-n', namespace, '-o', 'json'))
-  t.like(spec, { selector: 'all()', startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T12:30:00Z', filters: undefined })
-})
+test.serial(
+  'kubectl apply takes the documented sample with a window, over the one with filters',
+  async t => {
+    const out = await api().kubectl('apply', '-f', fixture('calico-window.yaml'))
+    t.is(out, 'packetcapture.projectcalico.org/sample-capture configured\n')
+    const { spec } = JSON.parse(
+      await api().kubectl('get', 'packetcapture', 'sample-capture', '-n', namespace, '-o', 'json'),
+    )
+    t.like(spec, {
+      selector: 'all()',
+      startTime: '2021-08-26T12:00:00Z',
+      endTime: '2021-08-26T12:30:00Z',
+      filters: undefined,
+    })
+  },
+)
 
 const status = {
   observedGeneration: 2,
@@ -52,7 +76,13 @@ const status = {
   bytes: 4096,
   dropped: 7,
   files: [
-    { node: 'node-0', directory: '/var/log/calico/pcap', fileNames: ['web-0_cali1234567890a.pcap'], state: 'Capturing', message: 'fine' },
+    {
+      node: 'node-0',
+      directory: '/var/log/calico/pcap',
+      fileNames: ['web-0_cali1234567890a.pcap'],
+      state: 'Capturing',
+      message: 'fine',
+    },
   ],
 }
 
@@ -69,20 +99,41 @@ test.serial('kubectl wait returns when the status says Capturing', async t => {
     JSON.stringify({ status }),
   )
   t.regex(
-    await api().kubectl('wait', '-n', namespace, '--for=jsonpath={.status.state}=Capturing', 'pcap/sample-capture', '--timeout=10s'),
+    await api().kubectl(
+      'wait',
+      '-n',
+      namespace,
+      '--for=jsonpath={.status.state}=Capturing',
+      'pcap/sample-capture',
+      '--timeout=10s',
+    ),
     /condition met/,
   )
 })
 
 test.serial('kubectl get prints the columns of the specification', async t => {
-  const [header = '', row = ''] = (await api().kubectl('get', 'packetcaptures', '-n', namespace)).split('\n')
-  t.deepEqual(header.trim().split(/\s+/), ['NAME', 'SELECTOR', 'STATE', 'NODES', 'ENDPOINTS', 'PACKETS', 'DROPPED', 'AGE'])
+  const [header = '', row = ''] = (
+    await api().kubectl('get', 'packetcaptures', '-n', namespace)
+  ).split('\n')
+  t.deepEqual(header.trim().split(/\s+/), [
+    'NAME',
+    'SELECTOR',
+    'STATE',
+    'NODES',
+    'ENDPOINTS',
+    'PACKETS',
+    'DROPPED',
+    'AGE',
+  ])
   t.regex(row, /^sample-capture +all\(\) +Capturing +2 +3 +9007199254740991 +7 +\d+s$/)
 })
 
 test.serial('kubectl get -o wide adds times, bytes and the message', async t => {
-  const narrow = (await api().kubectl('get', 'pcap', '-n', namespace)).split('\n')[0]?.trim().split(/\s+/) ?? []
-  const [header = '', row = ''] = (await api().kubectl('get', 'pcap', '-n', namespace, '-o', 'wide')).split('\n')
+  const narrow =
+    (await api().kubectl('get', 'pcap', '-n', namespace)).split('\n')[0]?.trim().split(/\s+/) ?? []
+  const [header = '', row = ''] = (
+    await api().kubectl('get', 'pcap', '-n', namespace, '-o', 'wide')
+  ).split('\n')
   t.deepEqual(
     header
       .trim()
@@ -95,7 +146,9 @@ test.serial('kubectl get -o wide adds times, bytes and the message', async t => 
 
 test.serial('kubectl apply leaves the status as it is, and status leaves the spec', async t => {
   await apply('sample-capture', { selector: 'has(app)' })
-  const after = JSON.parse(await api().kubectl('get', 'pcap', 'sample-capture', '-n', namespace, '-o', 'json'))
+  const after = JSON.parse(
+    await api().kubectl('get', 'pcap', 'sample-capture', '-n', namespace, '-o', 'json'),
+  )
   t.like(after, { status: { state: 'Capturing', nodes: 2 }, spec: { selector: 'has(app)' } })
 })
 
@@ -112,7 +165,10 @@ for (const alias of [
   'packetcaptures.v3.projectcalico.org',
 ]) {
   test.serial(`kubectl get ${alias} finds the capture`, async t => {
-    t.is(await api().kubectl('get', alias, '-n', namespace, '-o', 'name'), 'packetcapture.projectcalico.org/sample-capture\n')
+    t.is(
+      await api().kubectl('get', alias, '-n', namespace, '-o', 'name'),
+      'packetcapture.projectcalico.org/sample-capture\n',
+    )
   })
 }
 
@@ -123,7 +179,9 @@ for (const [path, words] of [
   ['packetcapture.spec.startTime', /RFC 3339/],
   ['packetcapture.status.files', /FIELD: files/],
 ] as const) {
-  test.serial(`kubectl explain ${path} says what it is`, async t => t.regex(await api().kubectl('explain', path), words))
+  test.serial(`kubectl explain ${path} says what it is`, async t =>
+    t.regex(await api().kubectl('explain', path), words),
+  )
 }
 
 const taken: readonly (readonly [string, unknown])[] = [
@@ -132,8 +190,16 @@ const taken: readonly (readonly [string, unknown])[] = [
   ['a selector that does not parse', { selector: 'has(' }],
   ['a protocol by number', { filters: [{ protocol: 6 }] }],
   ['a protocol by number in quotes', { filters: [{ protocol: '6' }] }],
-  ['every protocol by name', { filters: ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'SCTP', 'UDPLite'].map(protocol => ({ protocol })) }],
-  ['ports as integers, text and ranges', { filters: [{ protocol: 'TCP', ports: [80, '8080', '1234:5678'] }] }],
+  [
+    'every protocol by name',
+    {
+      filters: ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'SCTP', 'UDPLite'].map(protocol => ({ protocol })),
+    },
+  ],
+  [
+    'ports as integers, text and ranges',
+    { filters: [{ protocol: 'TCP', ports: [80, '8080', '1234:5678'] }] },
+  ],
   ['an end without a start', { endTime: '2030-01-01T00:00:00Z' }],
   [
     'every addition',
@@ -151,22 +217,52 @@ const taken: readonly (readonly [string, unknown])[] = [
   ],
 ]
 for (const [index, [what, spec]] of taken.entries()) {
-  test.serial(`kubectl apply takes ${what}`, async t => t.like(await apply(`taken-${index}`, spec), { code: 0, err: '' }))
+  test.serial(`kubectl apply takes ${what}`, async t =>
+    t.like(await apply(`taken-${index}`, spec), { code: 0, err: '' }),
+  )
 }
 
 const refused: readonly (readonly [string, unknown, RegExp])[] = [
-  ['a misspelt field', { selectr: 'all()' }, /strict decoding error: unknown field "spec\.selectr"/],
-  ['a misspelt field of a filter', { filters: [{ protcol: 'TCP' }] }, /unknown field "spec\.filters\[0\]\.protcol"/],
-  ['an end before the start', { startTime: '2030-01-02T00:00:00Z', endTime: '2030-01-01T00:00:00Z' }, /endTime must be after startTime/],
-  ['an end that is the start', { startTime: '2030-01-01T00:00:00Z', endTime: '2030-01-01T00:00:00Z' }, /endTime must be after startTime/],
+  [
+    'a misspelt field',
+    { selectr: 'all()' },
+    /strict decoding error: unknown field "spec\.selectr"/,
+  ],
+  [
+    'a misspelt field of a filter',
+    { filters: [{ protcol: 'TCP' }] },
+    /unknown field "spec\.filters\[0\]\.protcol"/,
+  ],
+  [
+    'an end before the start',
+    { startTime: '2030-01-02T00:00:00Z', endTime: '2030-01-01T00:00:00Z' },
+    /endTime must be after startTime/,
+  ],
+  [
+    'an end that is the start',
+    { startTime: '2030-01-01T00:00:00Z', endTime: '2030-01-01T00:00:00Z' },
+    /endTime must be after startTime/,
+  ],
   ['a time that is none', { startTime: 'tomorrow' }, /spec\.startTime/],
   ['a protocol in lower case', { filters: [{ protocol: 'tcp' }] }, /spec\.filters\[0\]\.protocol/],
   ['protocol 0', { filters: [{ protocol: 0 }] }, /spec\.filters\[0\]\.protocol/],
   ['protocol 256', { filters: [{ protocol: 256 }] }, /spec\.filters\[0\]\.protocol/],
-  ['a named port', { filters: [{ protocol: 'TCP', ports: ['http'] }] }, /named ports are not supported/i],
+  [
+    'a named port',
+    { filters: [{ protocol: 'TCP', ports: ['http'] }] },
+    /named ports are not supported/i,
+  ],
   ['port 0', { filters: [{ protocol: 'TCP', ports: [0] }] }, /spec\.filters\[0\]\.ports\[0\]/],
-  ['port 65536', { filters: [{ protocol: 'TCP', ports: [65_536] }] }, /spec\.filters\[0\]\.ports\[0\]/],
-  ['a port range backwards', { filters: [{ protocol: 'TCP', ports: ['90:80'] }] }, /spec\.filters\[0\]\.ports/],
+  [
+    'port 65536',
+    { filters: [{ protocol: 'TCP', ports: [65_536] }] },
+    /spec\.filters\[0\]\.ports\[0\]/,
+  ],
+  [
+    'a port range backwards',
+    { filters: [{ protocol: 'TCP', ports: ['90:80'] }] },
+    /spec\.filters\[0\]\.ports/,
+  ],
   ['an expression of 1,025 characters', { expression: 'x'.repeat(1_025) }, /spec\.expression/],
   ['a format nobody knows', { format: 'erf' }, /spec\.format/],
 ]
@@ -180,7 +276,9 @@ for (const [index, [what, spec, words]] of refused.entries()) {
 
 test.serial("kubectl apply takes the schema's defaults where a field is missing", async t => {
   await apply('defaults', {})
-  const { spec } = JSON.parse(await api().kubectl('get', 'pcap', 'defaults', '-n', namespace, '-o', 'json'))
+  const { spec } = JSON.parse(
+    await api().kubectl('get', 'pcap', 'defaults', '-n', namespace, '-o', 'json'),
+  )
   t.is(spec.selector, 'all()')
 })
 
@@ -190,7 +288,12 @@ for (const file of under('examples').filter(name => name.endsWith('.yaml'))) {
     test.serial(`kubectl apply takes ${capture.metadata.name} of ${file}`, async t => {
       const { namespace: own = 'default' } = capture.metadata
       await api().ask(['create', 'namespace', own]) // there already, perhaps
-      t.like(await api().ask(['apply', '--dry-run=server', '-f', '-'], { input: JSON.stringify(capture) }), { code: 0, err: '' })
+      t.like(
+        await api().ask(['apply', '--dry-run=server', '-f', '-'], {
+          input: JSON.stringify(capture),
+        }),
+        { code: 0, err: '' },
+      )
     })
   }
 }

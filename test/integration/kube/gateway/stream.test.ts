@@ -4,7 +4,11 @@ import { writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { GatewayClient } from '../../../support/kube/gatewayClient.ts'
-import { packetCapture, type SimulatedNode, type SimulatedPod } from '../../../support/kube/simulated.ts'
+import {
+  packetCapture,
+  type SimulatedNode,
+  type SimulatedPod,
+} from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { shared } from '../../../support/shared.ts'
 import { until } from '../../../support/until.ts'
@@ -23,13 +27,25 @@ const path = '/v1/namespaces/shop/packetcaptures/live/stream'
 const onStage = shared(async (): Promise<Stage> => {
   await cluster().api.kubectl('create', 'namespace', 'shop')
   const nodes = await Promise.all(['node-1', 'node-2'].map(name => cluster().addNode(name)))
-  const pods = await Promise.all(nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })))
+  const pods = await Promise.all(
+    nodes.map((node, index) => node.addPod('shop', `web-${index}`, { app: 'web' })),
+  )
   await Promise.all(nodes.map(node => node.startAgent()))
   const gateway = await GatewayClient.start(cluster())
   await cluster().api.kubectl('create', 'serviceaccount', 'dev', '-n', 'shop')
-  await cluster().api.kubectl('create', 'rolebinding', 'dev', '-n', 'shop', '--clusterrole=selcap-files', '--serviceaccount=shop:dev')
+  await cluster().api.kubectl(
+    'create',
+    'rolebinding',
+    'dev',
+    '-n',
+    'shop',
+    '--clusterrole=selcap-files',
+    '--serviceaccount=shop:dev',
+  )
   const token = (await cluster().api.kubectl('create', 'token', 'dev', '-n', 'shop')).trim()
-  await cluster().apply(packetCapture('live', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }] }))
+  await cluster().apply(
+    packetCapture('live', { selector: "app == 'web'", filters: [{ protocol: 'UDP' }] }),
+  )
   await until('the taps', () => nodes.every(node => node.files('shop', 'live').length === 1))
   await gateway.reports(2)
   stage = { nodes, pods, gateway, token }
@@ -54,7 +70,8 @@ class Reader {
   get interfaces(): number {
     const all = Buffer.concat(this.#chunks)
     let count = 0
-    for (let at = 0; at + 8 <= all.length; at += all.readUInt32LE(at + 4)) if (all.readUInt32LE(at) === 1) count++
+    for (let at = 0; at + 8 <= all.length; at += all.readUInt32LE(at + 4))
+      if (all.readUInt32LE(at) === 1) count++
     return count
   }
 
@@ -63,10 +80,15 @@ class Reader {
     const file = join(cluster().directory, 'stream.pcapng')
     writeFileSync(file, Buffer.concat(this.#chunks))
     const fields = ['-T', 'fields', '-e', 'frame.interface_description', '-e', 'frame.time_epoch']
-    const lines = execFileSync('tshark', ['-r', file, ...fields], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const lines = execFileSync('tshark', ['-r', file, ...fields], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
       .trim()
       .split('\n')
-    return lines.filter(line => line !== '').map(line => ({ endpoint: line.split('\t')[0] ?? '', seconds: Number(line.split('\t')[1]) }))
+    return lines
+      .filter(line => line !== '')
+      .map(line => ({ endpoint: line.split('\t')[0] ?? '', seconds: Number(line.split('\t')[1]) }))
   }
 }
 
@@ -80,10 +102,14 @@ async function reading(): Promise<Reader> {
 clusterTest('a stream holds the packets of all nodes in time order, each with its pod', async t => {
   const { pods } = await onStage()
   const reader = await reading()
-  for (let round = 0; round < 5; round++) for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 2 })
+  for (let round = 0; round < 5; round++)
+    for (const pod of pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 2 })
   await until('20 packets', () => reader.packets().length === 20)
   const packets = reader.packets()
-  t.deepEqual(new Set(packets.map(({ endpoint }) => endpoint)), new Set(['shop/web-0', 'shop/web-1']))
+  t.deepEqual(
+    new Set(packets.map(({ endpoint }) => endpoint)),
+    new Set(['shop/web-0', 'shop/web-1']),
+  )
   const times = packets.map(({ seconds }) => seconds)
   t.deepEqual(
     times,
@@ -109,7 +135,10 @@ clusterTest('a node whose agent is killed comes back into the stream', async t =
   const reader = await reading()
   await nodes[0]?.stopAgent('SIGKILL')
   await pods[1]?.sender.udp({ to: pods[1].hostAddress, port: 9, count: 3 })
-  await until('the other node to go on', () => reader.packets().filter(({ endpoint }) => endpoint === 'shop/web-1').length === 3)
+  await until(
+    'the other node to go on',
+    () => reader.packets().filter(({ endpoint }) => endpoint === 'shop/web-1').length === 3,
+  )
   await nodes[0]?.startAgent()
   await until('it to be back', async () => {
     await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 1 })
@@ -123,8 +152,20 @@ clusterTest('a stream ends when the capture is over, and there is none of one th
   const { gateway, token } = await onStage()
   const reader = await reading()
   const patch = JSON.stringify({ spec: { endTime: new Date().toISOString() } })
-  await cluster().api.kubectl('patch', 'packetcapture', 'live', '-n', 'shop', '--type=merge', '-p', patch)
+  await cluster().api.kubectl(
+    'patch',
+    'packetcapture',
+    'live',
+    '-n',
+    'shop',
+    '--type=merge',
+    '-p',
+    patch,
+  )
   await until('the end', () => reader.isOver)
   t.true(reader.response.complete)
-  t.deepEqual([(await gateway.ask({ path, token })).code, (await gateway.ask({ path })).code], [409, 401])
+  t.deepEqual(
+    [(await gateway.ask({ path, token })).code, (await gateway.ask({ path })).code],
+    [409, 401],
+  )
 })

@@ -1,10 +1,19 @@
-// A ListWatch whose server refuses, is late or does not know the token any more; and how it ends and what it leaves behind.
+// A ListWatch whose server refuses, is late or does not know the token any more; and how it ends
+// and what it leaves behind.
 import { rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { apply, configMap, everything, unstarted, untilTrue, useApiServer, watching } from '../../../support/kube/informerFixture.ts'
+import {
+  apply,
+  configMap,
+  everything,
+  unstarted,
+  untilTrue,
+  useApiServer,
+  watching,
+} from '../../../support/kube/informerFixture.ts'
 import { startPassage, type Treatment } from '../../../support/kube/proxy.ts'
 import { until } from '../../../support/until.ts'
 
@@ -20,17 +29,24 @@ const refusals: readonly Treatment[] = [
 ]
 
 for (const treatment of refusals) {
-  test.serial(`the last copy stays while the server answers ${treatment.status}, and follows afterwards`, async t => {
-    const scene = await watching(t, api(), { random: () => 0.1 })
-    const before = scene.watch.objects.size
-    scene.proxy.next = () => treatment
-    scene.proxy.cut('reset')
-    await apply(api(), configMap(`status-${treatment.status}`))
-    await until('refusals', () => scene.states.filter(state => state.includes(`answered ${treatment.status}`)).length > 2)
-    t.is(scene.watch.objects.size, before)
-    scene.proxy.next = () => undefined
-    await untilTrue(scene, api())
-  })
+  test.serial(
+    `the last copy stays while the server answers ${treatment.status}, and follows afterwards`,
+    async t => {
+      const scene = await watching(t, api(), { random: () => 0.1 })
+      const before = scene.watch.objects.size
+      scene.proxy.next = () => treatment
+      scene.proxy.cut('reset')
+      await apply(api(), configMap(`status-${treatment.status}`))
+      await until(
+        'refusals',
+        () =>
+          scene.states.filter(state => state.includes(`answered ${treatment.status}`)).length > 2,
+      )
+      t.is(scene.watch.objects.size, before)
+      scene.proxy.next = () => undefined
+      await untilTrue(scene, api())
+    },
+  )
 }
 
 test.serial('Retry-After is honoured when the server answers 429', async t => {
@@ -43,16 +59,19 @@ test.serial('Retry-After is honoured when the server answers 429', async t => {
   t.is(scene.waits[0], 2_000)
 })
 
-test.serial('answers that come late come, and no request is sent twice because of them', async t => {
-  const scene = await unstarted(t, api())
-  scene.proxy.next = () => ({ lateMs: 3_000 })
-  scene.watch.start()
-  await apply(api(), configMap('late'))
-  await untilTrue(scene, api())
-  await until('the watch', () => scene.states.some(state => state.startsWith('watching')))
-  t.is(scene.proxy.asked.length, 2)
-  t.false(scene.states.some(state => state.startsWith('failed')))
-})
+test.serial(
+  'answers that come late come, and no request is sent twice because of them',
+  async t => {
+    const scene = await unstarted(t, api())
+    scene.proxy.next = () => ({ lateMs: 3_000 })
+    scene.watch.start()
+    await apply(api(), configMap('late'))
+    await untilTrue(scene, api())
+    await until('the watch', () => scene.states.some(state => state.startsWith('watching')))
+    t.is(scene.proxy.asked.length, 2)
+    t.false(scene.states.some(state => state.startsWith('failed')))
+  },
+)
 
 /** A token bound to a pod that this makes. */
 async function boundToken(pod: string): Promise<string> {
@@ -67,64 +86,89 @@ async function boundToken(pod: string): Promise<string> {
   return (await api().kubectl('create', 'token', 'reader', ...bound)).trim()
 }
 
-test.serial('a token that is not valid any more is answered with another one once its file holds it', async t => {
-  await api().kubectl('create', 'serviceaccount', 'reader')
-  await api().kubectl('create', 'clusterrole', 'reader', '--verb=list,watch', '--resource=configmaps')
-  await api().kubectl('create', 'clusterrolebinding', 'reader', '--clusterrole=reader', '--serviceaccount=default:reader')
-  const [old, young] = [await boundToken('old'), await boundToken('young')]
-  const passage = await startPassage(t, api())
-  writeFileSync(passage.tokenFile, old)
-  const scene = await unstarted(t, api(), { kube: passage.pod, random: () => 0.1 })
-  scene.watch.start()
-  await untilTrue(scene, api())
-  await api().kubectl('delete', 'pod', 'old', '--now')
-  await after(11_000) // a server believes a token for ten seconds without asking again
-  passage.reset()
-  await until('a refusal', () => scene.states.some(state => state.includes('answered 401')))
-  rmSync(passage.tokenFile)
-  await until('a file that is missing', () => scene.states.some(state => state.includes('ENOENT')))
-  writeFileSync(passage.tokenFile, young)
-  await apply(api(), configMap('after-rotation'))
-  await untilTrue(scene, api())
-  t.true(scene.watch.hasSynced)
-})
+test.serial(
+  'a token that is not valid any more is answered with another one once its file holds it',
+  async t => {
+    await api().kubectl('create', 'serviceaccount', 'reader')
+    await api().kubectl(
+      'create',
+      'clusterrole',
+      'reader',
+      '--verb=list,watch',
+      '--resource=configmaps',
+    )
+    await api().kubectl(
+      'create',
+      'clusterrolebinding',
+      'reader',
+      '--clusterrole=reader',
+      '--serviceaccount=default:reader',
+    )
+    const [old, young] = [await boundToken('old'), await boundToken('young')]
+    const passage = await startPassage(t, api())
+    writeFileSync(passage.tokenFile, old)
+    const scene = await unstarted(t, api(), { kube: passage.pod, random: () => 0.1 })
+    scene.watch.start()
+    await untilTrue(scene, api())
+    await api().kubectl('delete', 'pod', 'old', '--now')
+    await after(11_000) // a server believes a token for ten seconds without asking again
+    passage.reset()
+    await until('a refusal', () => scene.states.some(state => state.includes('answered 401')))
+    rmSync(passage.tokenFile)
+    await until('a file that is missing', () =>
+      scene.states.some(state => state.includes('ENOENT')),
+    )
+    writeFileSync(passage.tokenFile, young)
+    await apply(api(), configMap('after-rotation'))
+    await untilTrue(scene, api())
+    t.true(scene.watch.hasSynced)
+  },
+)
 
-const moments: Readonly<Record<string, (at: { readonly lateMs: number }) => Treatment | undefined>> = {
+const moments: Readonly<
+  Record<string, (at: { readonly lateMs: number }) => Treatment | undefined>
+> = {
   'a request is on its way': () => ({ lateMs: 60_000 }),
   'it waits after a refusal': () => ({ status: 429, headers: { 'retry-after': '60' } }),
   'it watches': () => undefined,
 }
 
 for (const [moment, treat] of Object.entries(moments)) {
-  test.serial(`it ends, with all its connections, when it is disposed of while ${moment}`, async t => {
-    const scene = await unstarted(t, api())
-    scene.proxy.next = () => treat({ lateMs: 0 })
-    scene.watch.start()
-    await until('a request', () => scene.proxy.asked.length > 0)
-    await after(300)
-    await Promise.all([scene.watch[Symbol.asyncDispose](), scene.watch[Symbol.asyncDispose]()])
-    const { length } = scene.proxy.asked
-    await until('the connections to end', () => scene.proxy.connections === 0)
-    scene.proxy.cut('reset')
-    await after(200)
-    t.is(scene.proxy.asked.length, length)
-    t.deepEqual(rejections, [])
-  })
+  test.serial(
+    `it ends, with all its connections, when it is disposed of while ${moment}`,
+    async t => {
+      const scene = await unstarted(t, api())
+      scene.proxy.next = () => treat({ lateMs: 0 })
+      scene.watch.start()
+      await until('a request', () => scene.proxy.asked.length > 0)
+      await after(300)
+      await Promise.all([scene.watch[Symbol.asyncDispose](), scene.watch[Symbol.asyncDispose]()])
+      const { length } = scene.proxy.asked
+      await until('the connections to end', () => scene.proxy.connections === 0)
+      scene.proxy.cut('reset')
+      await after(200)
+      t.is(scene.proxy.asked.length, length)
+      t.deepEqual(rejections, [])
+    },
+  )
 }
 
-test.serial('it ends when it is disposed of before it was started, and at once afterwards', async t => {
-  const { watch, proxy } = await unstarted(t, api())
-  await watch[Symbol.asyncDispose]()
-  watch.start()
-  await after(100)
-  const other = await unstarted(t, api())
-  other.watch.start()
-  await other.watch[Symbol.asyncDispose]() // between the request and its socket
-  await after(200)
-  t.is(proxy.asked.length, 0)
-  t.is(other.watch.objects.size, 0)
-  t.deepEqual(rejections, [])
-})
+test.serial(
+  'it ends when it is disposed of before it was started, and at once afterwards',
+  async t => {
+    const { watch, proxy } = await unstarted(t, api())
+    await watch[Symbol.asyncDispose]()
+    watch.start()
+    await after(100)
+    const other = await unstarted(t, api())
+    other.watch.start()
+    await other.watch[Symbol.asyncDispose]() // between the request and its socket
+    await after(200)
+    t.is(proxy.asked.length, 0)
+    t.is(other.watch.objects.size, 0)
+    t.deepEqual(rejections, [])
+  },
+)
 
 test.serial('neither memory nor connections grow over 200 reconnects', async t => {
   const scene = await watching(t, api(), { random: () => 0 })
@@ -132,7 +176,10 @@ test.serial('neither memory nor connections grow over 200 reconnects', async t =
     for (let index = 0; index < times; index++) {
       const count = scene.proxy.count(/watch=true/)
       scene.proxy.cut(index % 2 ? 'close' : 'reset')
-      await until('the next watch', () => scene.proxy.count(/watch=true/) > count && scene.proxy.connections > 0)
+      await until(
+        'the next watch',
+        () => scene.proxy.count(/watch=true/) > count && scene.proxy.connections > 0,
+      )
     }
   }
   await reconnect(50)

@@ -1,5 +1,6 @@
-// How little a ListWatch lets the server send: metadata alone, or specs without the status of a thousand nodes. And that
-// what it does not ask for is not missed: new generations, namesakes, what is gone when it comes to fetch it.
+// How little a ListWatch lets the server send: metadata alone, or specs without the status of a
+// thousand nodes. And that what it does not ask for is not missed: new generations, namesakes, what
+// is gone when it comes to fetch it.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -37,15 +38,28 @@ async function writeStatus(name: string, packets: number): Promise<void> {
 }
 
 function following(t: Parameters<typeof watching>[0]) {
-  const keep = ({ metadata, spec = {} }: Item): Item => ({ metadata: { ...metadata, managedFields: undefined } as Item['metadata'], spec })
-  return watching(t, api(), { path: captures, wanted: 'spec', isConsistent: true, keep, random: () => 0.1 })
+  const keep = ({ metadata, spec = {} }: Item): Item => ({
+    metadata: { ...metadata, managedFields: undefined } as Item['metadata'],
+    spec,
+  })
+  return watching(t, api(), {
+    path: captures,
+    wanted: 'spec',
+    isConsistent: true,
+    keep,
+    random: () => 0.1,
+  })
 }
 
 test.serial('metadata is all that is sent when metadata is wanted', async t => {
   await apply(api(), configMap('large', 'x'.repeat(500_000)))
   const scene = await watching(t, api(), { wanted: 'metadata' })
   t.true(scene.proxy.bytes < 10_000, `${scene.proxy.bytes}`)
-  await apply(api(), configMap('large', 'y'.repeat(500_000)), configMap('another', 'y'.repeat(500_000)))
+  await apply(
+    api(),
+    configMap('large', 'y'.repeat(500_000)),
+    configMap('another', 'y'.repeat(500_000)),
+  )
   await untilTrue(scene, api())
   t.true(scene.proxy.bytes < 15_000, `${scene.proxy.bytes}`)
   t.deepEqual(
@@ -54,22 +68,29 @@ test.serial('metadata is all that is sent when metadata is wanted', async t => {
   )
 })
 
-test.serial('a status of a thousand nodes costs less than 2 KB when it changes, and wakes nobody', async t => {
-  await apply(api(), capture('wide', 'all()'))
-  await writeStatus('wide', 1)
-  const scene = await following(t)
-  t.true(scene.proxy.bytes > 100_000, 'the first list is whole')
-  const [before, changes, version] = [scene.proxy.bytes, scene.changes(), versionOf(scene, 'wide')]
-  for (let packets = 2; packets <= 6; packets++) await writeStatus('wide', packets)
-  await untilTrue(scene, api(), captures)
-  t.not(versionOf(scene, 'wide'), version)
-  t.log(`${(scene.proxy.bytes - before) / 5} bytes a change`)
-  t.true((scene.proxy.bytes - before) / 5 < 2_000, `${(scene.proxy.bytes - before) / 5}`)
-  t.is(scene.changes(), changes)
-  t.is(scene.proxy.asked.length, 2)
-  await api().kubectl('label', 'packetcapture', 'wide', 'team=blue')
-  await until('the label', () => scene.changes() > changes)
-})
+test.serial(
+  'a status of a thousand nodes costs less than 2 KB when it changes, and wakes nobody',
+  async t => {
+    await apply(api(), capture('wide', 'all()'))
+    await writeStatus('wide', 1)
+    const scene = await following(t)
+    t.true(scene.proxy.bytes > 100_000, 'the first list is whole')
+    const [before, changes, version] = [
+      scene.proxy.bytes,
+      scene.changes(),
+      versionOf(scene, 'wide'),
+    ]
+    for (let packets = 2; packets <= 6; packets++) await writeStatus('wide', packets)
+    await untilTrue(scene, api(), captures)
+    t.not(versionOf(scene, 'wide'), version)
+    t.log(`${(scene.proxy.bytes - before) / 5} bytes a change`)
+    t.true((scene.proxy.bytes - before) / 5 < 2_000, `${(scene.proxy.bytes - before) / 5}`)
+    t.is(scene.changes(), changes)
+    t.is(scene.proxy.asked.length, 2)
+    await api().kubectl('label', 'packetcapture', 'wide', 'team=blue')
+    await until('the label', () => scene.changes() > changes)
+  },
+)
 
 test.serial('a new generation is fetched whole, once, whatever comes in between', async t => {
   await apply(api(), capture('edited', "app == 'a'"))
@@ -93,77 +114,106 @@ test.serial('one that is deleted and made again under its name is another one', 
   t.is(selectorOf(scene, 'again'), "app == 'b'")
 })
 
-test.serial('one that is gone, or another of its name, when it is fetched is no reason to stop', async t => {
-  const scene = await following(t)
-  scene.proxy.next = ({ url }) => (/\/(gone|namesake)/.test(url.pathname) ? { lateMs: 1_500 } : undefined)
-  await apply(api(), capture('gone', 'all()'), capture('namesake', "app == 'a'"))
-  await api().kubectl('delete', 'packetcapture', 'gone', 'namesake')
-  await apply(api(), capture('namesake', "app == 'b'"))
-  await until('the fetch', () => scene.proxy.count(/\/gone/) >= 1)
-  await untilTrue(scene, api(), captures)
-  t.is(uidOf(scene, 'gone'), undefined)
-  t.is(selectorOf(scene, 'namesake'), "app == 'b'")
-  t.deepEqual(
-    scene.states.filter(state => state.startsWith('failed')),
-    [],
-  )
-})
+test.serial(
+  'one that is gone, or another of its name, when it is fetched is no reason to stop',
+  async t => {
+    const scene = await following(t)
+    scene.proxy.next = ({ url }) =>
+      /\/(gone|namesake)/.test(url.pathname) ? { lateMs: 1_500 } : undefined
+    await apply(api(), capture('gone', 'all()'), capture('namesake', "app == 'a'"))
+    await api().kubectl('delete', 'packetcapture', 'gone', 'namesake')
+    await apply(api(), capture('namesake', "app == 'b'"))
+    await until('the fetch', () => scene.proxy.count(/\/gone/) >= 1)
+    await untilTrue(scene, api(), captures)
+    t.is(uidOf(scene, 'gone'), undefined)
+    t.is(selectorOf(scene, 'namesake'), "app == 'b'")
+    t.deepEqual(
+      scene.states.filter(state => state.startsWith('failed')),
+      [],
+    )
+  },
+)
 
-test.serial('an event whose object cannot be fetched is asked for again, and the object stays meanwhile', async t => {
-  await apply(api(), capture('hidden', "app == 'a'"))
-  const scene = await following(t)
-  const notHere = {
-    status: 404,
-    body: JSON.stringify({ kind: 'Status', code: 404, message: 'the server could not find the requested resource' }),
-  }
-  scene.proxy.next = ({ url }) => (url.pathname.endsWith('/hidden') ? notHere : undefined)
-  await apply(api(), capture('hidden', "app == 'b'"))
-  await until('three refusals', () => scene.proxy.count(/\/hidden/) >= 3)
-  t.is(selectorOf(scene, 'hidden'), "app == 'a'")
-  t.true(scene.proxy.connections <= 2, 'a watch that was left is closed')
-  scene.proxy.next = () => undefined
-  await untilTrue(scene, api(), captures)
-  t.is(selectorOf(scene, 'hidden'), "app == 'b'")
-})
+test.serial(
+  'an event whose object cannot be fetched is asked for again, and the object stays meanwhile',
+  async t => {
+    await apply(api(), capture('hidden', "app == 'a'"))
+    const scene = await following(t)
+    const notHere = {
+      status: 404,
+      body: JSON.stringify({
+        kind: 'Status',
+        code: 404,
+        message: 'the server could not find the requested resource',
+      }),
+    }
+    scene.proxy.next = ({ url }) => (url.pathname.endsWith('/hidden') ? notHere : undefined)
+    await apply(api(), capture('hidden', "app == 'b'"))
+    await until('three refusals', () => scene.proxy.count(/\/hidden/) >= 3)
+    t.is(selectorOf(scene, 'hidden'), "app == 'a'")
+    t.true(scene.proxy.connections <= 2, 'a watch that was left is closed')
+    scene.proxy.next = () => undefined
+    await untilTrue(scene, api(), captures)
+    t.is(selectorOf(scene, 'hidden'), "app == 'b'")
+  },
+)
 
-test.serial('what is known is not sent again when the server has forgotten what it told, only what is new', async t => {
-  for (const name of ['stays-1', 'stays-2', 'changes']) {
-    await apply(api(), capture(name, "app == 'a'"))
-    await writeStatus(name, 1)
-  }
-  const scene = await following(t)
-  scene.proxy.next = ({ url, isWatch }) => {
-    if (isWatch) url.searchParams.set('resourceVersion', '1')
-    return { ...(isWatch ? { url } : { lateMs: 300 }) }
-  }
-  const before = scene.proxy.bytes
-  scene.proxy.cut('close')
-  await apply(api(), capture('changes', "app == 'b'"))
-  await until('a list', () => scene.states.filter(state => state.startsWith('listed')).length >= 2)
-  scene.proxy.next = () => undefined
-  await untilTrue(scene, api(), captures)
-  t.is(selectorOf(scene, 'changes'), "app == 'b'")
-  t.is(selectorOf(scene, 'stays-1'), "app == 'a'")
-  t.is(scene.proxy.count(/\/stays/), 0)
-  t.is(scene.proxy.count(/\/changes/), 1)
-  t.true(scene.proxy.bytes - before < 400_000, `${scene.proxy.bytes - before}`)
-})
+test.serial(
+  'what is known is not sent again when the server has forgotten what it told, only what is new',
+  async t => {
+    for (const name of ['stays-1', 'stays-2', 'changes']) {
+      await apply(api(), capture(name, "app == 'a'"))
+      await writeStatus(name, 1)
+    }
+    const scene = await following(t)
+    scene.proxy.next = ({ url, isWatch }) => {
+      if (isWatch) url.searchParams.set('resourceVersion', '1')
+      return { ...(isWatch ? { url } : { lateMs: 300 }) }
+    }
+    const before = scene.proxy.bytes
+    scene.proxy.cut('close')
+    await apply(api(), capture('changes', "app == 'b'"))
+    await until(
+      'a list',
+      () => scene.states.filter(state => state.startsWith('listed')).length >= 2,
+    )
+    scene.proxy.next = () => undefined
+    await untilTrue(scene, api(), captures)
+    t.is(selectorOf(scene, 'changes'), "app == 'b'")
+    t.is(selectorOf(scene, 'stays-1'), "app == 'a'")
+    t.is(scene.proxy.count(/\/stays/), 0)
+    t.is(scene.proxy.count(/\/changes/), 1)
+    t.true(scene.proxy.bytes - before < 400_000, `${scene.proxy.bytes - before}`)
+  },
+)
 
-test.serial('a list that must be consistent comes in pages of one moment, and a page that is refused begins it anew', async t => {
-  await apply(api(), ...Array.from({ length: 50 }, (_, index) => capture(`many-${index}`, 'all()')))
-  const scene = await unstarted(t, api(), { path: captures, wanted: 'spec', isConsistent: true, random: () => 0.1 })
-  const isNext = (url: URL) => url.searchParams.has('continue')
-  scene.proxy.next = ({ url }) => (isNext(url) && scene.proxy.asked.length < 4 ? { status: 410 } : undefined)
-  scene.watch.start()
-  await until('the list', () => scene.watch.hasSynced)
-  await untilTrue(scene, api(), captures)
-  t.true(scene.watch.objects.size >= 50)
-  t.true(scene.proxy.asked.filter(({ url }) => isNext(url)).length >= 3)
-  t.is(scene.changes(), 1)
-  await api().kubectl('delete', 'packetcaptures', '--all')
-  await untilTrue(scene, api(), captures)
-  t.is(scene.watch.objects.size, 0)
-})
+test.serial(
+  'a list that must be consistent comes in pages of one moment, and a page that is refused begins it anew',
+  async t => {
+    await apply(
+      api(),
+      ...Array.from({ length: 50 }, (_, index) => capture(`many-${index}`, 'all()')),
+    )
+    const scene = await unstarted(t, api(), {
+      path: captures,
+      wanted: 'spec',
+      isConsistent: true,
+      random: () => 0.1,
+    })
+    const isNext = (url: URL) => url.searchParams.has('continue')
+    scene.proxy.next = ({ url }) =>
+      isNext(url) && scene.proxy.asked.length < 4 ? { status: 410 } : undefined
+    scene.watch.start()
+    await until('the list', () => scene.watch.hasSynced)
+    await untilTrue(scene, api(), captures)
+    t.true(scene.watch.objects.size >= 50)
+    t.true(scene.proxy.asked.filter(({ url }) => isNext(url)).length >= 3)
+    t.is(scene.changes(), 1)
+    await api().kubectl('delete', 'packetcaptures', '--all')
+    await untilTrue(scene, api(), captures)
+    t.is(scene.watch.objects.size, 0)
+  },
+)
 
 test.serial('bookmarks carry a watch on where only what it did not select changed', async t => {
   const scene = await unstarted(t, api(), { query: { fieldSelector: 'metadata.name=selected' } })
@@ -173,7 +223,9 @@ test.serial('bookmarks carry a watch on where only what it did not select change
   }
   scene.watch.start()
   const versions = () =>
-    scene.proxy.asked.filter(({ isWatch }) => isWatch).map(({ url }) => Number(url.searchParams.get('resourceVersion')))
+    scene.proxy.asked
+      .filter(({ isWatch }) => isWatch)
+      .map(({ url }) => Number(url.searchParams.get('resourceVersion')))
   await until('the watch', () => versions().length >= 1)
   for (const value of ['1', '2', '3']) await apply(api(), configMap('elsewhere', value))
   await until('a later version', () => (versions().at(-1) ?? 0) > (versions()[0] ?? 0))

@@ -1,4 +1,5 @@
-// `kubectl pcap` where all kinds of capture are installed: what it lists, describes and deletes, by name or by --api.
+// `kubectl pcap` where all kinds of capture are installed: what it lists, describes and deletes, by
+// name or by --api.
 import { delimiter, join } from 'node:path'
 import test from 'ava'
 import { parseAllDocuments } from 'yaml'
@@ -17,10 +18,13 @@ test.before(async () => {
   process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
   const api = await startApiServer()
   shared.api = api
-  for (const folder of ['', 'retina', 'packetcaptureconfig']) await api.kubectl('apply', '--server-side', '-k', join(root, 'crds', folder))
+  for (const folder of ['', 'retina', 'packetcaptureconfig'])
+    await api.kubectl('apply', '--server-side', '-k', join(root, 'crds', folder))
   await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s')
   await api.kubectl('create', 'namespace', 'shop')
-  const retina = parseAllDocuments(read('examples/retina/pods.yaml'))[0]?.toJS() as { metadata: object }
+  const retina = parseAllDocuments(read('examples/retina/pods.yaml'))[0]?.toJS() as {
+    metadata: object
+  }
   const documents = [
     packetCapture('own', {}),
     { ...retina, metadata: { name: 'trace', namespace: 'shop' } },
@@ -55,23 +59,40 @@ test.serial('list has a table for each kind, with names that kubectl takes', asy
       '',
     ],
   )
-  t.is((await pcap('list', '--api', 'packetcaptureconfig', '-o', 'name')).out, 'packetcaptureconfig.networking.packet.io/config\n')
+  t.is(
+    (await pcap('list', '--api', 'packetcaptureconfig', '-o', 'name')).out,
+    'packetcaptureconfig.networking.packet.io/config\n',
+  )
   t.deepEqual(
-    JSON.parse((await pcap('list', '-o', 'json')).out).items.map((item: { kind: string }) => item.kind),
+    JSON.parse((await pcap('list', '-o', 'json')).out).items.map(
+      (item: { kind: string }) => item.kind,
+    ),
     ['PacketCapture', 'Capture', 'PacketCaptureConfig'],
   )
 })
 
 test.serial('describe finds a capture of any kind by its name', async t => {
   t.regex((await pcap('describe', 'own')).out, /^Name: +own\n/)
-  t.regex((await pcap('describe', 'trace')).out, /^Name: trace\nNamespace: shop\nKind: Capture\n[\s\S]*app: checkout/)
-  t.regex((await pcap('describe', 'config')).out, /^Name: config\nKind: PacketCaptureConfig\n[\s\S]*targetIPs:\n +- 10\.0\.0\.1/)
+  t.regex(
+    (await pcap('describe', 'trace')).out,
+    /^Name: trace\nNamespace: shop\nKind: Capture\n[\s\S]*app: checkout/,
+  )
+  t.regex(
+    (await pcap('describe', 'config')).out,
+    /^Name: config\nKind: PacketCaptureConfig\n[\s\S]*targetIPs:\n +- 10\.0\.0\.1/,
+  )
   t.is((await pcap('describe', 'nothing')).code, exitCodes.notFound)
   t.is((await pcap('describe', 'trace', '--api', 'packetcapture')).code, exitCodes.notFound)
 })
 
 test.serial('delete removes what the name is of, and --all those of one kind', async t => {
-  t.is((await pcap('delete', 'config')).out, 'packetcaptureconfig.networking.packet.io "config" deleted\n')
-  t.is((await pcap('delete', '--all', '--api', 'retina')).out, 'capture.retina.sh "trace" deleted\n')
+  t.is(
+    (await pcap('delete', 'config')).out,
+    'packetcaptureconfig.networking.packet.io "config" deleted\n',
+  )
+  t.is(
+    (await pcap('delete', '--all', '--api', 'retina')).out,
+    'capture.retina.sh "trace" deleted\n',
+  )
   t.is((await pcap('list', '-o', 'name')).out, 'packetcapture.projectcalico.org/own\n')
 })

@@ -1,5 +1,5 @@
-// `kubectl pcap` over Retina's captures, as a user with rights in one namespace: made by flags, listed beside others, described,
-// fetched as the archives that the nodes made, deleted.
+// `kubectl pcap` over Retina's captures, as a user with rights in one namespace: made by flags,
+// listed beside others, described, fetched as the archives that the nodes made, deleted.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -14,7 +14,10 @@ import { until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onRetina = useRetina(cluster)
-type User = { readonly stage: RetinaStage; readonly pcap: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']> }
+type User = {
+  readonly stage: RetinaStage
+  readonly pcap: (...args: string[]) => ReturnType<RetinaStage['cluster']['api']['ask']>
+}
 
 const onStage = shared(async (): Promise<User> => {
   process.env.PATH = `${join(root, 'bin')}${delimiter}${process.env.PATH}`
@@ -31,7 +34,8 @@ const onStage = shared(async (): Promise<User> => {
       `--clusterrole=selcap-retina-${role}`,
       '--serviceaccount=shop:dev',
     )
-  const pcap: User['pcap'] = (...args) => cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
+  const pcap: User['pcap'] = (...args) =>
+    cluster().api.ask(['pcap', ...args, '--kubeconfig', kubeconfig], { timeoutMs: 180_000 })
   return { stage, pcap }
 })
 
@@ -50,7 +54,16 @@ clusterTest('create --api retina shows what it would make, as a node would read 
     '50MB',
     '--no-metadata',
   ]
-  const { code, out, err } = await pcap('create', 'shown', '--api', 'retina', ...flags, '--dry-run=server', '-o', 'json')
+  const { code, out, err } = await pcap(
+    'create',
+    'shown',
+    '--api',
+    'retina',
+    ...flags,
+    '--dry-run=server',
+    '-o',
+    'json',
+  )
   t.deepEqual([code, err], [0, ''])
   t.like(JSON.parse(out).spec, {
     captureConfiguration: {
@@ -63,128 +76,192 @@ clusterTest('create --api retina shows what it would make, as a node would read 
   })
 })
 
-clusterTest('create --api retina refuses what a Capture cannot say, and what a node would refuse', async t => {
-  const { pcap } = await onStage()
-  const refused: readonly (readonly [readonly string[], RegExp])[] = [
-    [['--api', 'retina', '--ttl', '1h'], /Cannot use --ttl with --api retina/],
-    [['--api', 'retina', '--selector', 'all()'], /Cannot use --selector with --api retina/],
-    [['--api', 'retina', '--include-filter', 'example.com'], /Cannot capture: invalid filter example\.com/],
-    [['--api', 'retina', '--host-path', '/etc'], /hostPath must be a relative subpath name/],
-    [['--api', 'retina', '--pod', 'web-0', '--pod-selectors', 'a=b'], /PodNames is not compatible with/],
-    [['--api', 'retina', '--pod-selectors', 'web'], /Cannot read label "web": expected name=value/],
-    [['--exclude-filter', '22'], /expected --api retina/],
-    [['--api', 'packetcaptureconfig'], /Cannot create a PacketCaptureConfig by flags/],
-    [['--api', 'pcap'], /Expected packetcapture, retina, packetcaptureconfig/],
-  ]
-  for (const [flags, words] of refused) {
-    const { code, err } = await pcap('create', 'refused', ...flags)
-    t.is(code, exitCodes.usage, err)
-    t.regex(err, words)
-  }
-  const { code, err } = await pcap('create', 'nodes', '--api', 'retina', '--node-selectors', 'kubernetes.io/os=linux', '--for', '1m')
-  t.is(code, exitCodes.notAllowed, err)
-  t.regex(err, /captures\/host/)
-})
+clusterTest(
+  'create --api retina refuses what a Capture cannot say, and what a node would refuse',
+  async t => {
+    const { pcap } = await onStage()
+    const refused: readonly (readonly [readonly string[], RegExp])[] = [
+      [['--api', 'retina', '--ttl', '1h'], /Cannot use --ttl with --api retina/],
+      [['--api', 'retina', '--selector', 'all()'], /Cannot use --selector with --api retina/],
+      [
+        ['--api', 'retina', '--include-filter', 'example.com'],
+        /Cannot capture: invalid filter example\.com/,
+      ],
+      [['--api', 'retina', '--host-path', '/etc'], /hostPath must be a relative subpath name/],
+      [
+        ['--api', 'retina', '--pod', 'web-0', '--pod-selectors', 'a=b'],
+        /PodNames is not compatible with/,
+      ],
+      [
+        ['--api', 'retina', '--pod-selectors', 'web'],
+        /Cannot read label "web": expected name=value/,
+      ],
+      [['--exclude-filter', '22'], /expected --api retina/],
+      [['--api', 'packetcaptureconfig'], /Cannot create a PacketCaptureConfig by flags/],
+      [['--api', 'pcap'], /Expected packetcapture, retina, packetcaptureconfig/],
+    ]
+    for (const [flags, words] of refused) {
+      const { code, err } = await pcap('create', 'refused', ...flags)
+      t.is(code, exitCodes.usage, err)
+      t.regex(err, words)
+    }
+    const { code, err } = await pcap(
+      'create',
+      'nodes',
+      '--api',
+      'retina',
+      '--node-selectors',
+      'kubernetes.io/os=linux',
+      '--for',
+      '1m',
+    )
+    t.is(code, exitCodes.notAllowed, err)
+    t.regex(err, /captures\/host/)
+  },
+)
 
-clusterTest('a Capture is made, waited for and fetched with one command, and is gone with another', async t => {
-  const { stage, pcap } = await onStage()
-  const made = pcap(
-    'create',
-    'trace',
-    '--api',
-    'retina',
-    '--pod',
-    'web-0,web-1',
-    '--protocol',
-    'udp',
-    '--for',
-    '20s',
-    '--no-metadata',
-    '--timeout',
-    '150s',
-    '--download',
-    join(cluster().directory, 'fetched'),
-  )
-  await stage.until(
-    'trace',
-    'open taps',
-    ({ files = [] }) => files.length === 2 && files.every(file => file.endpoints.every(row => row.startedAt)),
-    'shop',
-  )
-  await stage.send('web-0', { first: 700, count: 2 })
+clusterTest(
+  'a Capture is made, waited for and fetched with one command, and is gone with another',
+  async t => {
+    const { stage, pcap } = await onStage()
+    const made = pcap(
+      'create',
+      'trace',
+      '--api',
+      'retina',
+      '--pod',
+      'web-0,web-1',
+      '--protocol',
+      'udp',
+      '--for',
+      '20s',
+      '--no-metadata',
+      '--timeout',
+      '150s',
+      '--download',
+      join(cluster().directory, 'fetched'),
+    )
+    await stage.until(
+      'trace',
+      'open taps',
+      ({ files = [] }) =>
+        files.length === 2 && files.every(file => file.endpoints.every(row => row.startedAt)),
+      'shop',
+    )
+    await stage.send('web-0', { first: 700, count: 2 })
 
-  await cluster().apply(packetCapture('other', { selector: 'has(nothing)' }))
-  const list = await pcap('list')
-  t.regex(list.out, /^NAME +SELECTOR[\s\S]*\npacketcapture\.projectcalico\.org\/other /)
-  t.regex(list.out, /\n\nNAME +COMPLETE +ERROR +ACTIVE +SUCCEEDED +FAILED +AGE\ncapture\.retina\.sh\/trace +False +2 /)
-  t.is((await pcap('list', '--api', 'retina', '-o', 'name')).out, 'capture.retina.sh/trace\n')
-  const described = await pcap('describe', 'trace')
-  t.regex(described.out, /Kind: Capture[\s\S]*podNames:[\s\S]*complete: "?False, JobsInProgress: 2\/2 Capture jobs[\s\S]*Node node-1: /)
+    await cluster().apply(packetCapture('other', { selector: 'has(nothing)' }))
+    const list = await pcap('list')
+    t.regex(list.out, /^NAME +SELECTOR[\s\S]*\npacketcapture\.projectcalico\.org\/other /)
+    t.regex(
+      list.out,
+      /\n\nNAME +COMPLETE +ERROR +ACTIVE +SUCCEEDED +FAILED +AGE\ncapture\.retina\.sh\/trace +False +2 /,
+    )
+    t.is((await pcap('list', '--api', 'retina', '-o', 'name')).out, 'capture.retina.sh/trace\n')
+    const described = await pcap('describe', 'trace')
+    t.regex(
+      described.out,
+      /Kind: Capture[\s\S]*podNames:[\s\S]*complete: "?False, JobsInProgress: 2\/2 Capture jobs[\s\S]*Node node-1: /,
+    )
 
-  const { code, out, err } = await made
-  t.is(code, 0, err)
-  t.regex(out, /^capture\.retina\.sh\/trace created\nDownloaded 2 files, .*, verified, to /)
-  t.regex(err, /trace: All 2 Capture jobs are completed/)
-  const folder = join(cluster().directory, 'fetched', 'node-1')
-  const [archive = '', ...others] = readdirSync(folder)
-  t.deepEqual(others, [])
-  t.regex(archive, /^trace-node-1-\d{14}UTC\.tar\.gz$/)
-  t.regex(execFileSync('tar', ['-tzf', join(folder, archive)], { encoding: 'utf8' }), /UTC\.pcap\ntcpdump\.log\n$/)
-  t.is(
-    execFileSync('sha256sum', [join(folder, archive)], { encoding: 'utf8' }).split(' ')[0],
-    execFileSync('sha256sum', [stage.archive('node-1', 'trace')], { encoding: 'utf8' }).split(' ')[0],
-  )
+    const { code, out, err } = await made
+    t.is(code, 0, err)
+    t.regex(out, /^capture\.retina\.sh\/trace created\nDownloaded 2 files, .*, verified, to /)
+    t.regex(err, /trace: All 2 Capture jobs are completed/)
+    const folder = join(cluster().directory, 'fetched', 'node-1')
+    const [archive = '', ...others] = readdirSync(folder)
+    t.deepEqual(others, [])
+    t.regex(archive, /^trace-node-1-\d{14}UTC\.tar\.gz$/)
+    t.regex(
+      execFileSync('tar', ['-tzf', join(folder, archive)], { encoding: 'utf8' }),
+      /UTC\.pcap\ntcpdump\.log\n$/,
+    )
+    t.is(
+      execFileSync('sha256sum', [join(folder, archive)], { encoding: 'utf8' }).split(' ')[0],
+      execFileSync('sha256sum', [stage.archive('node-1', 'trace')], { encoding: 'utf8' }).split(
+        ' ',
+      )[0],
+    )
 
-  const merged = await pcap('download', 'trace', '--merge')
-  t.is(merged.code, exitCodes.usage)
-  t.regex(merged.err, /Cannot merge ".*\.tar\.gz": expected capture files alone/)
-  t.is((await pcap('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
-  t.is((await pcap('delete', 'trace')).code, exitCodes.notFound)
-  t.true(existsSync(join(folder, archive)))
-})
+    const merged = await pcap('download', 'trace', '--merge')
+    t.is(merged.code, exitCodes.usage)
+    t.regex(merged.err, /Cannot merge ".*\.tar\.gz": expected capture files alone/)
+    t.is((await pcap('delete', 'trace')).out, 'capture.retina.sh "trace" deleted\n')
+    t.is((await pcap('delete', 'trace')).code, exitCodes.notFound)
+    t.true(existsSync(join(folder, archive)))
+  },
+)
 
-/** Numbers of the packets that the test sent; the last packet may be torn while the file is written. */
+/**
+ * Numbers of the packets that the test sent; the last packet may be torn while the file is written.
+ */
 function numbersIn(file: string): Set<number> {
   const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0)
   const found = new Set<number>()
-  for (let at = bytes.indexOf('selcap'); at >= 0 && at + 10 <= bytes.length; at = bytes.indexOf('selcap', at + 1)) {
+  for (
+    let at = bytes.indexOf('selcap');
+    at >= 0 && at + 10 <= bytes.length;
+    at = bytes.indexOf('selcap', at + 1)
+  ) {
     const number = bytes.readUInt32BE(at + 6)
     if (number >= 800 && number < 1_000) found.add(number)
   }
   return found
 }
 
-clusterTest('stream has the packets of a Capture from all of its nodes, and needs the right on captures/stream', async t => {
-  const { stage, pcap } = await onStage()
-  const target = { captureTarget: { podSelector: { matchLabels: { app: 'web' } } }, captureOption: { duration: '1h', pcapFilter: 'udp' } }
-  const spec = { captureConfiguration: { ...target, includeMetadata: false }, outputConfiguration: { hostPath: 'live' } }
-  for (const namespace of ['shop', 'bank']) await stage.apply('live', spec, namespace)
-  await stage.open('live', ['node-1', 'node-2'])
-  const file = join(cluster().directory, 'live.pcapng')
-  const streaming = pcap('stream', 'live', '--write', file)
-  await until('packets of both nodes', async () => {
-    await stage.send('web-0', { first: 800, count: 1 })
-    await stage.send('web-1', { first: 900, count: 1 })
-    return [800, 900].every(number => numbersIn(file).has(number))
-  })
-  await stage.remove('live')
-  const { code, err } = await streaming
-  t.deepEqual([code, err], [0, ''])
-  t.deepEqual(numbersIn(file), new Set([800, 900]))
-  const refused = await pcap('stream', 'live', '-n', 'bank', '--api', 'retina', '--write', file)
-  t.is(refused.code, exitCodes.notAllowed, refused.err)
-  t.regex(refused.err, /may not get captures\/stream in group "retina\.sh" in the namespace "bank"/)
-  await stage.remove('live', 'bank')
-})
+clusterTest(
+  'stream has the packets of a Capture from all of its nodes, and needs the right on captures/stream',
+  async t => {
+    const { stage, pcap } = await onStage()
+    const target = {
+      captureTarget: { podSelector: { matchLabels: { app: 'web' } } },
+      captureOption: { duration: '1h', pcapFilter: 'udp' },
+    }
+    const spec = {
+      captureConfiguration: { ...target, includeMetadata: false },
+      outputConfiguration: { hostPath: 'live' },
+    }
+    for (const namespace of ['shop', 'bank']) await stage.apply('live', spec, namespace)
+    await stage.open('live', ['node-1', 'node-2'])
+    const file = join(cluster().directory, 'live.pcapng')
+    const streaming = pcap('stream', 'live', '--write', file)
+    await until('packets of both nodes', async () => {
+      await stage.send('web-0', { first: 800, count: 1 })
+      await stage.send('web-1', { first: 900, count: 1 })
+      return [800, 900].every(number => numbersIn(file).has(number))
+    })
+    await stage.remove('live')
+    const { code, err } = await streaming
+    t.deepEqual([code, err], [0, ''])
+    t.deepEqual(numbersIn(file), new Set([800, 900]))
+    const refused = await pcap('stream', 'live', '-n', 'bank', '--api', 'retina', '--write', file)
+    t.is(refused.code, exitCodes.notAllowed, refused.err)
+    t.regex(
+      refused.err,
+      /may not get captures\/stream in group "retina\.sh" in the namespace "bank"/,
+    )
+    await stage.remove('live', 'bank')
+  },
+)
 
 clusterTest('one name of two kinds is asked about, and --api tells', async t => {
   const { stage, pcap } = await onStage()
-  const target = { captureTarget: { podNames: ['db-0'] }, captureOption: { duration: '1h' }, includeMetadata: false }
-  await stage.apply('both', { captureConfiguration: target, outputConfiguration: { hostPath: 'both' } })
+  const target = {
+    captureTarget: { podNames: ['db-0'] },
+    captureOption: { duration: '1h' },
+    includeMetadata: false,
+  }
+  await stage.apply('both', {
+    captureConfiguration: target,
+    outputConfiguration: { hostPath: 'both' },
+  })
   await cluster().apply(packetCapture('both', {}))
   const { code, err } = await pcap('delete', 'both')
   t.is(code, exitCodes.usage)
-  t.regex(err, /found packetcapture\.projectcalico\.org\/both and capture\.retina\.sh\/both; expected --api/)
+  t.regex(
+    err,
+    /found packetcapture\.projectcalico\.org\/both and capture\.retina\.sh\/both; expected --api/,
+  )
   t.is((await pcap('delete', 'both', '--api', 'packetcapture')).code, 0)
   t.is((await pcap('delete', 'both')).out, 'capture.retina.sh "both" deleted\n')
 })
@@ -194,7 +271,10 @@ clusterTest("another namespace's archives are nobody's to fetch", async t => {
   await stage.apply(
     'vault',
     {
-      captureConfiguration: { captureTarget: { podSelector: {} }, captureOption: { duration: '1s' } },
+      captureConfiguration: {
+        captureTarget: { podSelector: {} },
+        captureOption: { duration: '1s' },
+      },
       outputConfiguration: { hostPath: 'v' },
     },
     'bank',

@@ -1,5 +1,5 @@
-// PacketCaptureConfigs that are printed: lines are in the agent's log while the capture runs, each once, also when the agent is killed,
-// and nothing is left running.
+// PacketCaptureConfigs that are printed: lines are in the agent's log while the capture runs, each
+// once, also when the agent is killed, and nothing is left running.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as after } from 'node:timers/promises'
 import { addressOf, config, framesOf, packetSockets, range, runsOn, startAgent, untilConfig, useStage } from '../../../support/kube/packetCaptureConfigs.ts' // biome-ignore format: one line
@@ -22,7 +22,9 @@ const send = ({ sender }: SimulatedPod, from: number, to: number): Promise<unkno
 
 function portsIn(node: SimulatedNode, first: number, count: number): number[] {
   const lines = node.agent.tail(100_000).split('\n').filter(line => line.startsWith('PACKET: ')) // biome-ignore format: one line
-  const ports = lines.map(line => Number(/> 192\.0\.2\.2\.(\d+): Flags .*, \d+ bytes$/.exec(line)?.[1]))
+  const ports = lines.map(line =>
+    Number(/> 192\.0\.2\.2\.(\d+): Flags .*, \d+ bytes$/.exec(line)?.[1]),
+  )
   return ports.filter(port => !(port < first || port >= first + count)) // one that is none stays, and is told of
 }
 
@@ -30,36 +32,52 @@ function decoders(node: SimulatedNode): string[] {
   const network = readlinkSync(`/proc/${node.namespace.pid}/ns/net`)
   return readdirSync('/proc').filter(pid => {
     try {
-      return /^tcpdump$/m.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) && readlinkSync(`/proc/${pid}/ns/net`) === network
+      return (
+        /^tcpdump$/m.test(readFileSync(`/proc/${pid}/comm`, 'utf8')) &&
+        readlinkSync(`/proc/${pid}/ns/net`) === network
+      )
     } catch {
       return false // it is no process, or ended
     }
   })
 }
 
-clusterTest('lines appear while the capture runs, and there are exactly as many as packets', async t => {
-  const { nodes, pods } = await onStage()
-  const [node, pod] = [nodes[0] ?? t.fail(), pods[0] ?? t.fail()]
-  await cluster().apply(printed('live', { maxPackets: 40 }))
-  await runsOn(cluster(), 'live', [1])
-  t.deepEqual(decoders(node), [])
-  const used = new Set<string>()
-  for (const number of range(5)) {
-    await send(pod, 1_000 + number, 1_001 + number)
-    await until(`line ${number}`, () => portsIn(node, 1_000, 100).length === number + 1)
-    for (const pid of decoders(node)) used.add(pid)
-  }
-  t.is(used.size, 1)
-  const { phase, captureFiles } = await untilConfig(cluster(), 'live', 'its run', now => now?.phase === 'Running')
-  t.is(phase, 'Running')
-  t.is(captureFiles[addressOf(1)]?.status, 'running')
-  await send(pod, 1_005, 1_060)
-  const done = await untilConfig(cluster(), 'live', 'completion', now => now?.phase === 'Completed')
-  t.deepEqual(done.captureFiles[addressOf(1)], { status: 'completed', output_file: 'Packet capture logs are in stdout format', file_size: 0 }) // biome-ignore format: one line
-  t.deepEqual(portsIn(node, 1_000, 100), range(40, 1_000))
-  await until('tcpdump to go', () => decoders(node).length === 0)
-  t.deepEqual(node.files('networking.packet.io', 'live'), [])
-})
+clusterTest(
+  'lines appear while the capture runs, and there are exactly as many as packets',
+  async t => {
+    const { nodes, pods } = await onStage()
+    const [node, pod] = [nodes[0] ?? t.fail(), pods[0] ?? t.fail()]
+    await cluster().apply(printed('live', { maxPackets: 40 }))
+    await runsOn(cluster(), 'live', [1])
+    t.deepEqual(decoders(node), [])
+    const used = new Set<string>()
+    for (const number of range(5)) {
+      await send(pod, 1_000 + number, 1_001 + number)
+      await until(`line ${number}`, () => portsIn(node, 1_000, 100).length === number + 1)
+      for (const pid of decoders(node)) used.add(pid)
+    }
+    t.is(used.size, 1)
+    const { phase, captureFiles } = await untilConfig(
+      cluster(),
+      'live',
+      'its run',
+      now => now?.phase === 'Running',
+    )
+    t.is(phase, 'Running')
+    t.is(captureFiles[addressOf(1)]?.status, 'running')
+    await send(pod, 1_005, 1_060)
+    const done = await untilConfig(
+      cluster(),
+      'live',
+      'completion',
+      now => now?.phase === 'Completed',
+    )
+    t.deepEqual(done.captureFiles[addressOf(1)], { status: 'completed', output_file: 'Packet capture logs are in stdout format', file_size: 0 }) // biome-ignore format: one line
+    t.deepEqual(portsIn(node, 1_000, 100), range(40, 1_000))
+    await until('tcpdump to go', () => decoders(node).length === 0)
+    t.deepEqual(node.files('networking.packet.io', 'live'), [])
+  },
+)
 
 clusterTest('an agent that is killed prints no line twice and loses none', async t => {
   const { nodes, pods } = await onStage()

@@ -1,4 +1,5 @@
-// The portable driver against the contract, without the addon; its limits are those that src/driver/libpcap/libpcapDriver.ts states.
+// The portable driver against the contract, without the addon; its limits are those that
+// src/driver/libpcap/libpcapDriver.ts states.
 import test from 'ava'
 import { readLinks } from '../../../../src/driver/libpcap/portableLinks.ts'
 import { TapError } from '../../../../src/model/errors.ts'

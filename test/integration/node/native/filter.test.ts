@@ -3,13 +3,16 @@ import { createRequire } from 'node:module'
 import test from 'ava'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 
-const hosts = (count: number): string => Array.from({ length: count }, (_, index) => `host 10.${index >> 8}.${index & 255}.1`).join(' or ')
+const hosts = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `host 10.${index >> 8}.${index & 255}.1`).join(' or ')
 
 test('compile() gives the same answer however many ask at once', async t => {
   const driver = ringDriver()
   const once = await driver.compile('tcp port 80 and host 10.0.0.1', 262_144)
   t.true(once > 5)
-  const all = await Promise.all(Array.from({ length: 500 }, () => driver.compile('tcp port 80 and host 10.0.0.1', 262_144)))
+  const all = await Promise.all(
+    Array.from({ length: 500 }, () => driver.compile('tcp port 80 and host 10.0.0.1', 262_144)),
+  )
   t.true(all.every(count => count === once))
 })
 
@@ -22,7 +25,10 @@ test('compile() refuses a program that is too long, with the number, before it o
 
 test('compile() refuses a text that is too long', async t => {
   const longer = (bytes: number) => `ip ${' '.repeat(bytes)}`
-  await t.throwsAsync(ringDriver().compile(longer(4_096), 262_144), { code: 'FILTER_TOO_LONG', message: /longer than 4096 bytes/ })
+  await t.throwsAsync(ringDriver().compile(longer(4_096), 262_144), {
+    code: 'FILTER_TOO_LONG',
+    message: /longer than 4096 bytes/,
+  })
   await t.throwsAsync(ringDriver().compile(longer(16_384), 262_144, 16_384), {
     code: 'FILTER_TOO_LONG',
     message: /longer than 16384 bytes/,
@@ -37,12 +43,15 @@ test("compile() passes libpcap's own words on", async t => {
 })
 
 test('compile() refuses a filter that holds NUL', async t => {
-  await t.throwsAsync(ringDriver().compile('ip\0or', 262_144), { instanceOf: TypeError, message: /without NUL/ })
+  await t.throwsAsync(ringDriver().compile('ip\0or', 262_144), {
+    instanceOf: TypeError,
+    message: /without NUL/,
+  })
 })
 
-const addon = createRequire(import.meta.url)('../../../../native/build/Release/selcap.node') as Readonly<
-  Record<string, (...args: unknown[]) => unknown>
->
+const addon = createRequire(import.meta.url)(
+  '../../../../native/build/Release/selcap.node',
+) as Readonly<Record<string, (...args: unknown[]) => unknown>>
 const sink = { fd: 1, bytesLeft: 1, isEmpty: true }
 const window = { fromMs: 0, untilMs: 1 }
 const options = {

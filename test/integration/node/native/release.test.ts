@@ -28,7 +28,10 @@ async function alive(references: readonly WeakRef<object>[]): Promise<number> {
   return references.filter(reference => reference.deref() !== undefined).length
 }
 
-async function openAndClose(driver: Driver, interfaceName: string): Promise<readonly WeakRef<object>[]> {
+async function openAndClose(
+  driver: Driver,
+  interfaceName: string,
+): Promise<readonly WeakRef<object>[]> {
   const fd = openSync('/dev/null', 'a')
   const onEvent = (_: TapEvent): void => {}
   const sink = { fd, bytesLeft: 1e9, isEmpty: true }
@@ -42,7 +45,8 @@ networkTest('native: close() leaves no reference to the tap and its listener', a
   const pod = await makePod(t)
   const driver = ringDriver()
   const references: WeakRef<object>[] = []
-  for (let count = 0; count < 5; count++) references.push(...(await openAndClose(driver, pod.hostName)))
+  for (let count = 0; count < 5; count++)
+    references.push(...(await openAndClose(driver, pod.hostName)))
   t.is(await alive(references), 0)
 })
 
@@ -60,36 +64,56 @@ test('native: a failed open() leaves no reference to the listener', async t => {
   t.is(await alive(references), 0)
 })
 
-const addon = createRequire(import.meta.url)('../../../../native/build/Release/selcap.node') as Addon
+const addon = createRequire(import.meta.url)(
+  '../../../../native/build/Release/selcap.node',
+) as Addon
 const call = 1_000_000_000 // of no call of the driver's
 
-/** Opens a tap whose filter takes long to compile, with a limit group that nothing else references. */
-function openWithLimit(interfaceName: string, fd: number, packets: number): { tap: number; group: WeakRef<object> } {
+/**
+ * Opens a tap whose filter takes long to compile, with a limit group that nothing else references.
+ */
+function openWithLimit(
+  interfaceName: string,
+  fd: number,
+  packets: number,
+): { tap: number; group: WeakRef<object> } {
   const group = addon.limitGroup()
   addon.setLimits(group, packets, -1)
   const hosts = Array.from({ length: 150 }, (_, index) => `host 10.9.${index}.1`).join(' or ')
   const { filter, ...spec } = { ...defaults, filter: `udp and not (${hosts})` }
   const tap = addon.open({
     ...{ call, interfaceName, netns: '', filter, snapLength: spec.snapLength, format: spec.format },
-    ...{ headersOnly: false, insideIsPod: false, ringBytes: 524_288, instructionsMax: filterInstructions.long, group },
-    ...{ sink: { fd, bytesLeft: 1e9, isEmpty: true }, window: { fromMs: 0, untilMs: Number.POSITIVE_INFINITY } },
+    ...{
+      headersOnly: false,
+      insideIsPod: false,
+      ringBytes: 524_288,
+      instructionsMax: filterInstructions.long,
+      group,
+    },
+    ...{
+      sink: { fd, bytesLeft: 1e9, isEmpty: true },
+      window: { fromMs: 0, untilMs: Number.POSITIVE_INFINITY },
+    },
   })
   return { tap, group: new WeakRef(group) }
 }
 
-networkTest('native: open() keeps its limit group while it opens the tap, though nothing else references the group', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  ringDriver() // starts the addon
-  const fd = openSync('/dev/null', 'a')
-  const { tap, group } = openWithLimit(pod.hostName, fd, 5)
-  t.is(await alive([group]), 0)
-  const counts = new Float64Array(7)
-  t.false(addon.counters(tap, counts), 'the tap was open before the group was collected')
-  await until('an open tap', () => addon.counters(tap, counts))
-  await sender.udp({ to: pod.hostAddress, port, count: 12 })
-  await until('all packets to be counted', () => addon.counters(tap, counts) && counts[0] === 12)
-  t.is(counts[2], 5)
-  addon.close(call + 1, tap)
-  await until('a closed tap', () => !addon.counters(tap, counts))
-  closeSync(fd)
-})
+networkTest(
+  'native: open() keeps its limit group while it opens the tap, though nothing else references the group',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    ringDriver() // starts the addon
+    const fd = openSync('/dev/null', 'a')
+    const { tap, group } = openWithLimit(pod.hostName, fd, 5)
+    t.is(await alive([group]), 0)
+    const counts = new Float64Array(7)
+    t.false(addon.counters(tap, counts), 'the tap was open before the group was collected')
+    await until('an open tap', () => addon.counters(tap, counts))
+    await sender.udp({ to: pod.hostAddress, port, count: 12 })
+    await until('all packets to be counted', () => addon.counters(tap, counts) && counts[0] === 12)
+    t.is(counts[2], 5)
+    addon.close(call + 1, tap)
+    await until('a closed tap', () => !addon.counters(tap, counts))
+    closeSync(fd)
+  },
+)

@@ -1,4 +1,5 @@
-// What a user does: a merged stream piped into Wireshark's own live capture, with an endpoint that joins, and losses told on the way.
+// What a user does: a merged stream piped into Wireshark's own live capture, with an endpoint that
+// joins, and losses told on the way.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -7,8 +8,14 @@ import { at, Merging } from '../../../support/pcap/merging.ts'
 import { until } from '../../../support/until.ts'
 
 test('tshark follows a stream that runs: an interface that joins, statistics in the middle, an interface that ends', async t => {
-  const fields = ['frame.interface_name', 'frame.interface_description', 'frame.time_epoch'].flatMap(field => ['-e', field])
-  const tshark = spawn('tshark', ['-n', '-l', '-i', '-', '-T', 'fields', ...fields], { stdio: ['pipe', 'pipe', 'ignore'] })
+  const fields = [
+    'frame.interface_name',
+    'frame.interface_description',
+    'frame.time_epoch',
+  ].flatMap(field => ['-e', field])
+  const tshark = spawn('tshark', ['-n', '-l', '-i', '-', '-T', 'fields', ...fields], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
   t.teardown(() => tshark.kill('SIGKILL'))
   const ended = once(tshark, 'exit')
   const lines: string[] = []

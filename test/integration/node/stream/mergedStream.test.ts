@@ -1,4 +1,5 @@
-// An merged as a gateway would use it: inputs that wait when told to lose nothing, and the stream ends when all have.
+// An merged as a gateway would use it: inputs that wait when told to lose nothing, and the stream
+// ends when all have.
 import { once } from 'node:events'
 import test from 'ava'
 import { sectionOf } from '../../../../src/pcap/fileHeader.ts'
@@ -12,9 +13,18 @@ const second = 1_000_000_000n
 const limits = { windowMs: 100, windowBytes: 100_000, bytesMax: 300_000 }
 const at = (number: number) => packetBlock(BigInt(number) * second, Buffer.alloc(1_000))
 
-function outletWith(onPressure: (isHigh: boolean) => void = () => {}): { readonly merged: MergedStream; readonly closed: Promise<void> } {
+function outletWith(onPressure: (isHigh: boolean) => void = () => {}): {
+  readonly merged: MergedStream
+  readonly closed: Promise<void>
+} {
   const closed = Promise.withResolvers<void>()
-  const merged = new MergedStream({ section: sectionOf(''), clock: systemClock, limits, onPressure, onClose: closed.resolve })
+  const merged = new MergedStream({
+    section: sectionOf(''),
+    clock: systemClock,
+    limits,
+    onPressure,
+    onClose: closed.resolve,
+  })
   return { merged, closed: closed.promise }
 }
 
@@ -31,7 +41,9 @@ test('MergedStream gives what waits for a silent input without being asked again
   for (const lane of [a, b]) merged.end(lane)
   merged.finish()
   await Promise.all([keeper.ended, closed])
-  t.deepEqual(readStream(keeper.bytes).statistics.get(0), [{ received: 1, dropped: 0, delivered: 1 }])
+  t.deepEqual(readStream(keeper.bytes).statistics.get(0), [
+    { received: 1, dropped: 0, delivered: 1 },
+  ])
 })
 
 test('MergedStream tells its inputs to wait while its reader does not take, and those that do lose nothing', async t => {
@@ -68,7 +80,11 @@ test('MergedStream drops and counts what is pushed nevertheless', async t => {
   await keeper.ended
   const { packets, statistics } = readStream(keeper.bytes)
   t.true(packets.length > 100 && packets.length < 500)
-  t.deepEqual(statistics.get(0)?.at(-1), { received: 1_000, dropped: 1_000 - packets.length, delivered: packets.length })
+  t.deepEqual(statistics.get(0)?.at(-1), {
+    received: 1_000,
+    dropped: 1_000 - packets.length,
+    delivered: packets.length,
+  })
 })
 
 test('MergedStream takes nothing more when its reader has gone, and says so once', async t => {

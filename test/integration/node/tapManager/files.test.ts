@@ -4,14 +4,27 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
-import { capturing, close, folder, holderIn, open, records, row, specFor } from '../../../support/net/tapManagerFixture.ts'
+import {
+  capturing,
+  close,
+  folder,
+  holderIn,
+  open,
+  records,
+  row,
+  specFor,
+} from '../../../support/net/tapManagerFixture.ts'
 import { until } from '../../../support/until.ts'
 
 networkTest('TapManager keeps two captures of one endpoint apart', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const directory = folder(t)
   const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName), specFor(pod.hostName, { name: 'other', limits: { packets: 3 } }))
+  await open(
+    holder,
+    specFor(pod.hostName),
+    specFor(pod.hostName, { name: 'other', limits: { packets: 3 } }),
+  )
   await sender.udp({ to: pod.hostAddress, port, count: 8 })
   await until('8 packets', () => row(holder).packets === 8)
   await until('3 packets', () => row(holder, 'shop/other').packets === 3)
@@ -23,103 +36,146 @@ networkTest('TapManager keeps two captures of one endpoint apart', async t => {
   t.deepEqual([...holder.actualState().captures.keys()], ['shop/web'])
 })
 
-networkTest('TapManager rotates a file that is old and holds packets, and no empty one', async t => {
-  const { holder, captured } = await capturing(t, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 } })
-  await captured(2)
-  await until('the rotation', () => {
-    holder.rotateDue()
-    return holder.actualState().captures.get('shop/web')?.fileNames.length === 2
-  })
-  for (let look = 0; look < 20; look++) holder.rotateDue()
-  await close(holder, 'shop/web/web-0', 'window')
-  t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
-})
+networkTest(
+  'TapManager rotates a file that is old and holds packets, and no empty one',
+  async t => {
+    const { holder, captured } = await capturing(t, {
+      rotation: { fileBytesMax: 1e7, fileAgeMsMax: 50, filesMax: 5 },
+    })
+    await captured(2)
+    await until('the rotation', () => {
+      holder.rotateDue()
+      return holder.actualState().captures.get('shop/web')?.fileNames.length === 2
+    })
+    for (let look = 0; look < 20; look++) holder.rotateDue()
+    await close(holder, 'shop/web/web-0', 'window')
+    t.is(holder.actualState().captures.get('shop/web')?.fileNames.length, 2)
+  },
+)
 
-networkTest('TapManager says why a tap is not open, and opens it when its interface appears', async t => {
-  const { pod } = await podWithPort(t)
-  const holder = await holderIn(t, folder(t))
-  let told = 0
-  holder.onChange(() => void told++)
-  await open(holder, specFor('nowhere0'), specFor(pod.hostName, { name: 'bad', filter: 'udp and and' }))
-  const missing = holder.actualState().taps.get('shop/web/web-0')
-  t.like(missing, { state: 'failed' })
-  t.regex(missing?.message ?? '', /nowhere0/)
-  const bad = holder.actualState().taps.get('shop/bad/web-0')
-  t.regex(bad?.message ?? '', /syntax error/)
-  t.is(bad?.retryAtMs, undefined)
-  execFileSync('ip', ['link', 'add', 'nowhere0', 'type', 'veth', 'peer', 'name', 'nowhere1'])
-  t.teardown(() => execFileSync('ip', ['link', 'delete', 'nowhere0']))
-  await until(
-    'the word that it is there',
-    () => told > 0 && (holder.actualState().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <= Date.now(),
-  )
-})
+networkTest(
+  'TapManager says why a tap is not open, and opens it when its interface appears',
+  async t => {
+    const { pod } = await podWithPort(t)
+    const holder = await holderIn(t, folder(t))
+    let told = 0
+    holder.onChange(() => void told++)
+    await open(
+      holder,
+      specFor('nowhere0'),
+      specFor(pod.hostName, { name: 'bad', filter: 'udp and and' }),
+    )
+    const missing = holder.actualState().taps.get('shop/web/web-0')
+    t.like(missing, { state: 'failed' })
+    t.regex(missing?.message ?? '', /nowhere0/)
+    const bad = holder.actualState().taps.get('shop/bad/web-0')
+    t.regex(bad?.message ?? '', /syntax error/)
+    t.is(bad?.retryAtMs, undefined)
+    execFileSync('ip', ['link', 'add', 'nowhere0', 'type', 'veth', 'peer', 'name', 'nowhere1'])
+    t.teardown(() => execFileSync('ip', ['link', 'delete', 'nowhere0']))
+    await until(
+      'the word that it is there',
+      () =>
+        told > 0 &&
+        (holder.actualState().taps.get('shop/web/web-0')?.retryAtMs ?? Number.POSITIVE_INFINITY) <=
+          Date.now(),
+    )
+  },
+)
 
-networkTest('TapManager follows no symbolic link, and one capture that cannot be kept harms no other', async t => {
-  const { pod } = await podWithPort(t)
-  const [directory, elsewhere] = [folder(t), folder(t)]
-  mkdirSync(join(directory, 'shop', 'file'), { recursive: true })
-  symlinkSync(elsewhere, join(directory, 'shop', 'link'))
-  symlinkSync(join(elsewhere, 'victim'), join(directory, 'shop', 'file', `web-0_${pod.hostName}.pcap`))
-  const holder = await holderIn(t, directory)
-  await open(holder, specFor(pod.hostName, { name: 'link' }), specFor(pod.hostName, { name: 'file' }), specFor(pod.hostName))
-  t.regex(holder.actualState().taps.get('shop/link/web-0')?.message ?? '', /symbolic link/)
-  t.is(holder.actualState().taps.get('shop/file/web-0')?.state, 'failed')
-  t.is(holder.actualState().taps.get('shop/web/web-0')?.state, 'open')
-  t.deepEqual(readdirSync(elsewhere), [])
-})
+networkTest(
+  'TapManager follows no symbolic link, and one capture that cannot be kept harms no other',
+  async t => {
+    const { pod } = await podWithPort(t)
+    const [directory, elsewhere] = [folder(t), folder(t)]
+    mkdirSync(join(directory, 'shop', 'file'), { recursive: true })
+    symlinkSync(elsewhere, join(directory, 'shop', 'link'))
+    symlinkSync(
+      join(elsewhere, 'victim'),
+      join(directory, 'shop', 'file', `web-0_${pod.hostName}.pcap`),
+    )
+    const holder = await holderIn(t, directory)
+    await open(
+      holder,
+      specFor(pod.hostName, { name: 'link' }),
+      specFor(pod.hostName, { name: 'file' }),
+      specFor(pod.hostName),
+    )
+    t.regex(holder.actualState().taps.get('shop/link/web-0')?.message ?? '', /symbolic link/)
+    t.is(holder.actualState().taps.get('shop/file/web-0')?.state, 'failed')
+    t.is(holder.actualState().taps.get('shop/web/web-0')?.state, 'open')
+    t.deepEqual(readdirSync(elsewhere), [])
+  },
+)
 
-networkTest('TapManager removes only a directory that carries the state file, and only of that uid', async t => {
-  const { directory, holder } = await capturing(t)
-  await holder.apply([{ kind: 'forget', captureKey: 'shop/web', uid: 'another' }])
-  t.true(readdirSync(join(directory, 'shop', 'web')).includes('.selcap.json'))
-  await close(holder, 'shop/web/web-0', 'deleted')
-  mkdirSync(join(directory, 'shop', 'mine'))
-  writeFileSync(join(directory, 'shop', 'mine', 'a_b.pcap'), 'x')
-  await holder.apply([
-    { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },
-    { kind: 'forget', captureKey: 'shop/mine', uid: '' },
-  ])
-  t.deepEqual(readdirSync(join(directory, 'shop')), ['mine'])
-})
+networkTest(
+  'TapManager removes only a directory that carries the state file, and only of that uid',
+  async t => {
+    const { directory, holder } = await capturing(t)
+    await holder.apply([{ kind: 'forget', captureKey: 'shop/web', uid: 'another' }])
+    t.true(readdirSync(join(directory, 'shop', 'web')).includes('.selcap.json'))
+    await close(holder, 'shop/web/web-0', 'deleted')
+    mkdirSync(join(directory, 'shop', 'mine'))
+    writeFileSync(join(directory, 'shop', 'mine', 'a_b.pcap'), 'x')
+    await holder.apply([
+      { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },
+      { kind: 'forget', captureKey: 'shop/mine', uid: '' },
+    ])
+    t.deepEqual(readdirSync(join(directory, 'shop')), ['mine'])
+  },
+)
 
-networkTest('TapManager keeps files whose state cannot be read, for the next capture of that name', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const first = await holderIn(t, directory)
-  await open(first, specFor(pod.hostName))
-  await sender.udp({ to: pod.hostAddress, port, count: 3 })
-  await until('3 packets', () => row(first).packets === 3)
-  await first.stop()
-  writeFileSync(join(directory, 'shop', 'web', '.selcap.json'), '{"version":')
-  const second = await holderIn(t, directory)
-  t.is(second.actualState().captures.size, 0)
-  await open(second, specFor(pod.hostName))
-  await second.stop()
-  t.is(records(directory), 3)
-})
+networkTest(
+  'TapManager keeps files whose state cannot be read, for the next capture of that name',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const directory = folder(t)
+    const first = await holderIn(t, directory)
+    await open(first, specFor(pod.hostName))
+    await sender.udp({ to: pod.hostAddress, port, count: 3 })
+    await until('3 packets', () => row(first).packets === 3)
+    await first.stop()
+    writeFileSync(join(directory, 'shop', 'web', '.selcap.json'), '{"version":')
+    const second = await holderIn(t, directory)
+    t.is(second.actualState().captures.size, 0)
+    await open(second, specFor(pod.hostName))
+    await second.stop()
+    t.is(records(directory), 3)
+  },
+)
 
-networkTest('TapManager goes on, with a gap, when somebody removes the directory of a capture', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const directory = folder(t)
-  const holder = await holderIn(t, directory)
-  const spec = specFor(pod.hostName, { rotation: { fileBytesMax: 1e7, fileAgeMsMax: 200, filesMax: 5 } })
-  await open(holder, spec)
-  rmSync(join(directory, 'shop'), { recursive: true })
-  await sender.udp({ to: pod.hostAddress, port, count: 2 })
-  await until('the word that it is gone', () => holder.actualState().taps.get(spec.id)?.state === 'failed')
-  await open(holder, spec)
-  await sender.udp({ to: pod.hostAddress, port, count: 3 })
-  await until('3 more packets', () => records(directory) === 3)
-  t.is(row(holder).packets, 5)
-  t.is(row(holder).gaps.length, 1)
-})
+networkTest(
+  'TapManager goes on, with a gap, when somebody removes the directory of a capture',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const directory = folder(t)
+    const holder = await holderIn(t, directory)
+    const spec = specFor(pod.hostName, {
+      rotation: { fileBytesMax: 1e7, fileAgeMsMax: 200, filesMax: 5 },
+    })
+    await open(holder, spec)
+    rmSync(join(directory, 'shop'), { recursive: true })
+    await sender.udp({ to: pod.hostAddress, port, count: 2 })
+    await until(
+      'the word that it is gone',
+      () => holder.actualState().taps.get(spec.id)?.state === 'failed',
+    )
+    await open(holder, spec)
+    await sender.udp({ to: pod.hostAddress, port, count: 3 })
+    await until('3 more packets', () => records(directory) === 3)
+    t.is(row(holder).packets, 5)
+    t.is(row(holder).gaps.length, 1)
+  },
+)
 
-networkTest('TapManager knows how many packets passed the interface while the filter let none pass', async t => {
-  const { pod, sender, port } = await podWithPort(t)
-  const holder = await holderIn(t, folder(t))
-  await open(holder, specFor(pod.hostName, { filter: 'tcp' }))
-  await sender.udp({ to: pod.hostAddress, port, count: 7 })
-  await until('the count', () => row(holder).interfacePackets === 7) // looked at every ten seconds
-  t.is(row(holder).packets, 0)
-})
+networkTest(
+  'TapManager knows how many packets passed the interface while the filter let none pass',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const holder = await holderIn(t, folder(t))
+    await open(holder, specFor(pod.hostName, { filter: 'tcp' }))
+    await sender.udp({ to: pod.hostAddress, port, count: 7 })
+    await until('the count', () => row(holder).interfacePackets === 7) // looked at every ten seconds
+    t.is(row(holder).packets, 0)
+  },
+)

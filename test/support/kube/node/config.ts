@@ -1,4 +1,5 @@
-// The configuration files of a node's programs, as text. In: where things lie. Out: what the programs read.
+// The configuration files of a node's programs, as text. In: where things lie. Out: what the
+// programs read.
 import { busyboxName, pauseName } from './image.ts'
 import { podNetwork } from './space.ts'
 
@@ -35,8 +36,16 @@ SystemdCgroup = false
 
 /** A point-to-point veth for each pod: nothing of its name can be derived. */
 export function networkConfig(): string {
-  const ipam = { type: 'host-local', ranges: [[{ subnet: podNetwork }]], routes: [{ dst: '0.0.0.0/0' }] }
-  return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [{ type: 'ptp', ipMasq: false, ipam }] })
+  const ipam = {
+    type: 'host-local',
+    ranges: [[{ subnet: podNetwork }]],
+    routes: [{ dst: '0.0.0.0/0' }],
+  }
+  return JSON.stringify({
+    cniVersion: '1.0.0',
+    name: 'pods',
+    plugins: [{ type: 'ptp', ipMasq: false, ipam }],
+  })
 }
 
 export function kubeletConfig(address: string, cgroup: string): string {
@@ -51,7 +60,12 @@ export function kubeletConfig(address: string, cgroup: string): string {
     cgroupsPerQOS: false,
     containerRuntimeEndpoint: `unix://${containerdSocket}`,
     enforceNodeAllocatable: [],
-    evictionHard: { 'memory.available': '1Mi', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%', 'imagefs.available': '0%' },
+    evictionHard: {
+      'memory.available': '1Mi',
+      'nodefs.available': '0%',
+      'nodefs.inodesFree': '0%',
+      'imagefs.available': '0%',
+    },
     failCgroupV1: false,
     failSwapOn: false,
     imageGCHighThresholdPercent: 100,
@@ -62,8 +76,23 @@ export function kubeletConfig(address: string, cgroup: string): string {
 }
 
 /** A pod that sleeps, or does what `command` says; with its labels. */
-export function busyboxPod(namespace: string, name: string, labels: Readonly<Record<string, string>>, command = 'sleep 1000000'): string {
-  const container = { name: 'main', image: busyboxName, imagePullPolicy: 'Never', command: ['/bin/sh', '-c', command] }
+export function busyboxPod(
+  namespace: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  command = 'sleep 1000000',
+): string {
+  const container = {
+    name: 'main',
+    image: busyboxName,
+    imagePullPolicy: 'Never',
+    command: ['/bin/sh', '-c', command],
+  }
   const spec = { containers: [container], terminationGracePeriodSeconds: 1 }
-  return JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name, labels }, spec })
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name, labels },
+    spec,
+  })
 }

@@ -1,5 +1,6 @@
-// Images without a registry: a docker-archive with one layer, made from files of this machine, for `ctr images import`.
-// In: a name, what to put where, and how to start it. Out: the archive's path, in a directory of the caller's.
+// Images without a registry: a docker-archive with one layer, made from files of this machine, for
+// `ctr images import`. In: a name, what to put where, and how to start it. Out: the archive's path,
+// in a directory of the caller's.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -24,7 +25,8 @@ export function makeImage(directory: string, spec: ImageSpec): string {
   mkdirSync(tree)
   for (const path of spec.directories ?? []) mkdirSync(join(tree, path), { recursive: true })
   for (const [to, from] of Object.entries(spec.files)) copy(from, join(tree, to))
-  for (const [to, target] of Object.entries(spec.links ?? {})) symlinkSync(target, parent(join(tree, to)))
+  for (const [to, target] of Object.entries(spec.links ?? {}))
+    symlinkSync(target, parent(join(tree, to)))
   const layer = join(folder, 'layer.tar')
   tar(tree, layer, ['.'])
   const { entrypoint, env = [], user = '' } = spec
@@ -33,11 +35,21 @@ export function makeImage(directory: string, spec: ImageSpec): string {
     JSON.stringify({
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       os: 'linux',
-      config: { Entrypoint: entrypoint, Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', ...env], User: user },
-      rootfs: { type: 'layers', diff_ids: [`sha256:${createHash('sha256').update(readFileSync(layer)).digest('hex')}`] },
+      config: {
+        Entrypoint: entrypoint,
+        Env: ['PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', ...env],
+        User: user,
+      },
+      rootfs: {
+        type: 'layers',
+        diff_ids: [`sha256:${createHash('sha256').update(readFileSync(layer)).digest('hex')}`],
+      },
     }),
   )
-  writeFileSync(join(folder, 'manifest.json'), JSON.stringify([{ Config: 'config.json', RepoTags: [spec.name], Layers: ['layer.tar'] }]))
+  writeFileSync(
+    join(folder, 'manifest.json'),
+    JSON.stringify([{ Config: 'config.json', RepoTags: [spec.name], Layers: ['layer.tar'] }]),
+  )
   const archive = `${folder}.tar`
   tar(folder, archive, ['manifest.json', 'config.json', 'layer.tar'])
   return archive
@@ -51,7 +63,11 @@ export function pauseImage(directory: string): string {
     '#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\nint main(void) { signal(SIGTERM, exit); for (;;) pause(); }\n',
   )
   execFileSync('gcc', ['-static', '-Os', '-s', '-o', join(directory, 'pause'), source])
-  return makeImage(directory, { name: pauseName, files: { '/pause': join(directory, 'pause') }, entrypoint: ['/pause'] })
+  return makeImage(directory, {
+    name: pauseName,
+    files: { '/pause': join(directory, 'pause') },
+    entrypoint: ['/pause'],
+  })
 }
 
 export const pauseName = 'selcap.test/pause:1'
@@ -83,5 +99,15 @@ function parent(path: string): string {
 }
 
 function tar(from: string, to: string, names: readonly string[]): void {
-  execFileSync('tar', ['--create', '--file', to, '--directory', from, '--owner=0', '--group=0', '--numeric-owner', ...names])
+  execFileSync('tar', [
+    '--create',
+    '--file',
+    to,
+    '--directory',
+    from,
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    ...names,
+  ])
 }

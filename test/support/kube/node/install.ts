@@ -1,4 +1,5 @@
-// selcap on a real node, as a user installs it: the image of the project's own file list, and `kubectl apply -k`.
+// selcap on a real node, as a user installs it: the image of the project's own file list, and
+// `kubectl apply -k`.
 //   await installSelcap(node)       resolves when agent, controllers and gateways are ready
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
@@ -16,7 +17,12 @@ const imageName = `docker.io/library/selcap:${JSON.parse(read('package.json')).v
 export async function installSelcap(node: Node): Promise<void> {
   await importSelcap(node)
   await node.kubectl('apply', '-k', join(root, 'daemonset', 'base'))
-  for (const part of ['daemonset/selcap-agent', 'deployment/selcap-controller', 'deployment/selcap-gateway']) await rolledOut(node, part)
+  for (const part of [
+    'daemonset/selcap-agent',
+    'deployment/selcap-controller',
+    'deployment/selcap-gateway',
+  ])
+    await rolledOut(node, part)
 }
 
 /** The image, by the name that the manifests have. */
@@ -24,12 +30,22 @@ export async function importSelcap(node: Node): Promise<void> {
   const tree = mkdtempSync(join(node.directory, 'selcap-'))
   execFileSync(process.execPath, [join(root, 'scripts', 'image.mjs'), tree])
   const entrypoint = ['/usr/local/bin/selcap']
-  await node.importImage(makeImage(node.directory, { name: imageName, files: { '/': tree }, entrypoint, user: '65532:65532' }))
+  await node.importImage(
+    makeImage(node.directory, {
+      name: imageName,
+      files: { '/': tree },
+      entrypoint,
+      user: '65532:65532',
+    }),
+  )
 }
 
 /** Refuses with what the pods and the cluster say. */
 async function rolledOut(node: Node, part: string): Promise<void> {
-  const { code } = await node.ask(['rollout', 'status', part, '-n', systemNamespace, '--timeout=50s'], { timeoutMs: 60_000 })
+  const { code } = await node.ask(
+    ['rollout', 'status', part, '-n', systemNamespace, '--timeout=50s'],
+    { timeoutMs: 60_000 },
+  )
   if (code === 0) return
   const said = await Promise.all([
     node.ask(['describe', 'pods', '-n', systemNamespace]),

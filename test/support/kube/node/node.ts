@@ -1,5 +1,6 @@
-// One real node with its control plane, in namespaces of its own: etcd, kube-apiserver, kube-controller-manager,
-// kube-scheduler, containerd, kubelet. Ready in about ten seconds. Needs root.
+// One real node with its control plane, in namespaces of its own: etcd, kube-apiserver,
+// kube-controller-manager, kube-scheduler, containerd, kubelet. Ready in about ten seconds. Needs
+// root.
 //   const node = await startNode()                    test.after.always(() => node.stop())
 //   await node.kubectl('get', 'pods', '-A')           node.ask(args, { input }) for refusals and standard input
 //   await node.importImage(makeImage(node.directory, …))
@@ -27,7 +28,8 @@ const controlPlane = ['kube-controller-manager', 'kube-scheduler'] as const
 // A line of bash that succeeds when the part is at work.
 const isAtWork: Readonly<Record<Part, () => string>> = {
   containerd: () => `${toolPath('ctr')} --address ${containerdSocket} --connect-timeout 1s version`,
-  kubelet: () => "exec 3<>/dev/tcp/127.0.0.1/10248; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q ' 200 OK' <&3",
+  kubelet: () =>
+    "exec 3<>/dev/tcp/127.0.0.1/10248; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -q ' 200 OK' <&3",
   'kube-controller-manager': () => 'true',
   'kube-scheduler': () => 'true',
 }
@@ -78,7 +80,17 @@ export class Node implements AsyncDisposable {
   }
 
   importImage(archive: string): Promise<string> {
-    return this.run(toolPath('ctr'), '--address', containerdSocket, '--namespace', 'k8s.io', 'images', 'import', '--local', archive)
+    return this.run(
+      toolPath('ctr'),
+      '--address',
+      containerdSocket,
+      '--namespace',
+      'k8s.io',
+      'images',
+      'import',
+      '--local',
+      archive,
+    )
   }
 
   /** Kills it and starts it again; resolves when it is at work. */
@@ -90,7 +102,8 @@ export class Node implements AsyncDisposable {
   async start(): Promise<void> {
     await this.#routeServices()
     await this.#start('containerd')
-    for (const archive of [pauseImage(this.directory), busyboxImage(this.directory)]) await this.importImage(archive)
+    for (const archive of [pauseImage(this.directory), busyboxImage(this.directory)])
+      await this.importImage(archive)
     await Promise.all(controlPlane.map(part => this.#start(part)))
     await this.#start('kubelet')
     await this.kubectl('wait', '--for=create', 'serviceaccount/default', '--timeout=30s')
@@ -142,7 +155,12 @@ const no = () => false
 export async function startNode(): Promise<Node> {
   const space = await makeSpace()
   try {
-    const api = await startApiServer({ address: space.address, port: apiPort, within: space.within, serviceAccounts: true })
+    const api = await startApiServer({
+      address: space.address,
+      port: apiPort,
+      within: space.within,
+      serviceAccounts: true,
+    })
     const node = new Node(space, api)
     await node.start().catch(async (error: unknown) => {
       await node.stop()
@@ -182,9 +200,16 @@ function commandsOf(
     'cert-dir': join(directory, 'kubelet-certificates'),
   }
   return {
-    containerd: [toolPath('containerd'), '--config', file('containerd.toml', containerdConfig(directory))],
+    containerd: [
+      toolPath('containerd'),
+      '--config',
+      file('containerd.toml', containerdConfig(directory)),
+    ],
     kubelet: [toolPath('kubelet'), ...asFlags(kubelet)],
     'kube-controller-manager': [toolPath('kube-controller-manager'), ...asFlags(manager)],
-    'kube-scheduler': [toolPath('kube-scheduler'), ...asFlags({ kubeconfig: admin, 'leader-elect': 'false' })],
+    'kube-scheduler': [
+      toolPath('kube-scheduler'),
+      ...asFlags({ kubeconfig: admin, 'leader-elect': 'false' }),
+    ],
   }
 }

@@ -1,5 +1,6 @@
-// Namespaces of a node's own: network, mounts, processes. Whatever happens inside, pods and their mounts included, is gone
-// with its first process, which goes with ours. Nothing of the machine is touched but a cgroup directory, removed at the end.
+// Namespaces of a node's own: network, mounts, processes. Whatever happens inside, pods and their
+// mounts included, is gone with its first process, which goes with ours. Nothing of the machine is
+// touched but a cgroup directory, removed at the end.
 //   const space = await makeSpace()
 //   spawn(...space.within, 'ip', 'link')     space.address: the node's address, on a veth pair that leads nowhere
 //   await space.close()
@@ -16,8 +17,9 @@ export const podNetwork = '10.244.0.0/24'
 const cgroups = '/sys/fs/cgroup'
 const prefix = 'selcap-node-'
 
-// /run/netns is shared, so that a pod that mounts it sees the namespaces of pods made later; what `ip netns` has mounted there on
-// the machine goes first, since containerd would still find it below. bash, because it buries the processes whose parents have died.
+// /run/netns is shared, so that a pod that mounts it sees the namespaces of pods made later; what
+// `ip netns` has mounted there on the machine goes first, since containerd would still find it
+// below. bash, because it buries the processes whose parents have died.
 const script = `set -e
 while umount /run/netns 2>/dev/null; do :; done
 mount -t tmpfs tmpfs /run
@@ -67,10 +69,21 @@ export class Space implements AsyncDisposable {
   run(command: string, ...args: string[]): Promise<string> {
     const [nsenter = '', ...rest] = [...this.within, command, ...args]
     return new Promise((resolve, reject) => {
-      execFile(nsenter, rest, { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 }, (error, out, err) => {
-        if (error) reject(new Error(`Cannot run ${command} ${args.join(' ')} on the node: ${err || error.message}`, { cause: error }))
-        else resolve(out)
-      })
+      execFile(
+        nsenter,
+        rest,
+        { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
+        (error, out, err) => {
+          if (error)
+            reject(
+              new Error(
+                `Cannot run ${command} ${args.join(' ')} on the node: ${err || error.message}`,
+                { cause: error },
+              ),
+            )
+          else resolve(out)
+        },
+      )
     })
   }
 
@@ -91,12 +104,28 @@ export class Space implements AsyncDisposable {
 
 export async function makeSpace(): Promise<Space> {
   for (const left of orphans()) await removeCgroups(left)
-  const flags = ['--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const holder = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'unshare', ...flags, 'bash', '-c', script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const flags = [
+    '--net',
+    '--mount',
+    '--propagation',
+    'private',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+  ]
+  const holder = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', '--', 'unshare', ...flags, 'bash', '-c', script],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const [said] = await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')])
-  if (String(said) !== 'held\n') throw new Error(`Cannot make namespaces for a node: unshare ended with ${said}; expected to be root`)
+  if (String(said) !== 'held\n')
+    throw new Error(
+      `Cannot make namespaces for a node: unshare ended with ${said}; expected to be root`,
+    )
   const space = new Space(holder, `${prefix}${process.pid}-${holder.pid}`)
   try {
     for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, space.cgroup))
@@ -131,7 +160,8 @@ async function removeCgroups(name: string): Promise<void> {
     .map(hierarchy => join(hierarchy, name))
     .filter(existsSync)) {
     while (!removeTree(path)) {
-      if (performance.now() > deadline) throw new Error(`Cannot remove ${path}: a process is still in it`)
+      if (performance.now() > deadline)
+        throw new Error(`Cannot remove ${path}: a process is still in it`)
       await after(20)
     }
   }

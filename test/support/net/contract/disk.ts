@@ -1,4 +1,5 @@
-// Contract: a full disk. Whole records stay, what is lost is counted, and retry() goes on where the file ends.
+// Contract: a full disk. Whole records stay, what is lost is counted, and retry() goes on where the
+// file ends.
 import { unlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,45 +13,60 @@ import type { Check } from './contract.ts'
 import { range } from './packets.ts'
 
 export function diskChecks(check: Check): void {
-  check('retry() goes on after writeFailed, and the file ends with a whole record in between, when a disk is full', async (t, driver) => {
-    const { pod, sender, port } = await podWithPort(t)
-    const directory = await smallDisk(t)
-    const filler = join(directory, 'filler')
-    fill(filler, 300_000)
-    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory })
-    await sender.udp({ to: pod.hostAddress, port, count: 300, bytes: 1_000 })
-    await capture.told('writeFailed')
-    const event = capture.events.find(({ kind }) => kind === 'writeFailed')
-    t.like(event, { kind: 'writeFailed', code: 'ENOSPC', fd: capture.files[0]?.fd ?? -1 })
-    await capture.settles(300)
-    const whole = capture.records().length
-    t.true(whole > 10 && whole < 300)
-    t.like(capture.tap.counters(), { packets: whole, refused: 300 - whole })
-    unlinkSync(filler)
-    capture.tap.retry()
-    await sender.udp({ to: pod.hostAddress, port, count: 10, first: 300 })
-    await capture.holds(whole + 10)
-    const counters = await capture.close()
-    t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), [...range(0, whole), ...range(300, 310)]) // biome-ignore format: one line
-    t.like(counters, { received: 310, packets: whole + 10, refused: 300 - whole })
-    t.is(counters?.bytes, capture.records().reduce((sum, { size }) => sum + size, 0)) // biome-ignore format: one line
-  })
+  check(
+    'retry() goes on after writeFailed, and the file ends with a whole record in between, when a disk is full',
+    async (t, driver) => {
+      const { pod, sender, port } = await podWithPort(t)
+      const directory = await smallDisk(t)
+      const filler = join(directory, 'filler')
+      fill(filler, 300_000)
+      const capture = await Capture.open(t, driver, {
+        interfaceName: pod.hostName,
+        filter: 'udp',
+        directory,
+      })
+      await sender.udp({ to: pod.hostAddress, port, count: 300, bytes: 1_000 })
+      await capture.told('writeFailed')
+      const event = capture.events.find(({ kind }) => kind === 'writeFailed')
+      t.like(event, { kind: 'writeFailed', code: 'ENOSPC', fd: capture.files[0]?.fd ?? -1 })
+      await capture.settles(300)
+      const whole = capture.records().length
+      t.true(whole > 10 && whole < 300)
+      t.like(capture.tap.counters(), { packets: whole, refused: 300 - whole })
+      unlinkSync(filler)
+      capture.tap.retry()
+      await sender.udp({ to: pod.hostAddress, port, count: 10, first: 300 })
+      await capture.holds(whole + 10)
+      const counters = await capture.close()
+      t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), [...range(0, whole), ...range(300, 310)]) // biome-ignore format: one line
+      t.like(counters, { received: 310, packets: whole + 10, refused: 300 - whole })
+      t.is(counters?.bytes, capture.records().reduce((sum, { size }) => sum + size, 0)) // biome-ignore format: one line
+    },
+  )
 
-  check('retry() gives the sink back what did not reach it, when a write failed', async (t, driver) => {
-    const { pod, sender, port } = await podWithPort(t)
-    const directory = await smallDisk(t)
-    const filler = join(directory, 'filler')
-    fill(filler, 350_000)
-    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory, bytesLeft: 200_000 })
-    await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
-    await capture.settles(150)
-    unlinkSync(filler)
-    capture.tap.retry()
-    await sender.udp({ to: pod.hostAddress, port, count: 250, bytes: 1_000 })
-    const full = Math.floor(200_000 / 1_058)
-    await capture.holds(full)
-    t.like(await capture.close(), { packets: full })
-  })
+  check(
+    'retry() gives the sink back what did not reach it, when a write failed',
+    async (t, driver) => {
+      const { pod, sender, port } = await podWithPort(t)
+      const directory = await smallDisk(t)
+      const filler = join(directory, 'filler')
+      fill(filler, 350_000)
+      const capture = await Capture.open(t, driver, {
+        interfaceName: pod.hostName,
+        filter: 'udp',
+        directory,
+        bytesLeft: 200_000,
+      })
+      await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
+      await capture.settles(150)
+      unlinkSync(filler)
+      capture.tap.retry()
+      await sender.udp({ to: pod.hostAddress, port, count: 250, bytes: 1_000 })
+      const full = Math.floor(200_000 / 1_058)
+      await capture.holds(full)
+      t.like(await capture.close(), { packets: full })
+    },
+  )
 
   check('setLeft() counts what is on disk only, when a write failed', async (t, driver) => {
     const { pod, sender, port } = await podWithPort(t)
@@ -59,7 +75,12 @@ export function diskChecks(check: Check): void {
     fill(filler, 350_000)
     const group = driver.group()
     group.setLeft({ packets: 200 })
-    const capture = await Capture.open(t, driver, { interfaceName: pod.hostName, filter: 'udp', directory, group })
+    const capture = await Capture.open(t, driver, {
+      interfaceName: pod.hostName,
+      filter: 'udp',
+      directory,
+      group,
+    })
     await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
     await capture.settles(150)
     const { packets } = capture.tap.counters()

@@ -1,4 +1,5 @@
-// Contract: packets are told by the time the kernel gave them. What is outside of the window is neither written nor counted.
+// Contract: packets are told by the time the kernel gave them. What is outside of the window is
+// neither written nor counted.
 import type { Driver } from '../../../../src/driver/driver.ts'
 import type { FileRecord } from '../../pcap/captureFile.ts'
 import { numberOf } from '../../pcap/frames.ts'
@@ -12,51 +13,68 @@ const clocksApartMs = 5 // two sockets do not give a packet quite the same time
 
 export function windowChecks(check: Check): void {
   for (const format of ['pcap', 'pcapng'] as const) {
-    check(`open() writes exactly the packets within its window, with others before and after (${format})`, async (t, driver) => {
-      const { pod, sender, port } = await podWithPort(t)
-      const wish: CaptureOptions = { interfaceName: pod.hostName, filter: 'udp', format }
-      const everything = await Capture.open(t, driver, wish)
-      const window = { fromMs: Date.now() + 2_500, untilMs: Date.now() + 3_500 }
-      const capture = await Capture.open(t, driver, { ...wish, window })
-      let sent = 0 // moves on with each batch, from before the window to after it
-      while (Date.now() < window.untilMs + 500) {
-        await sender.udp({ to: pod.hostAddress, port, count: 50, first: sent, gapMs: 1 })
-        sent += 50
-      }
-      await everything.holds(sent)
-      await everything.close()
-      const counters = await capture.close()
-      const numbers = capture.records().map(({ bytes }) => numberOf(bytes) ?? -1)
-      const [first = 0, last = 0] = [numbers[0], numbers.at(-1)]
-      t.true(first > 0 && last < sent - 1)
-      t.deepEqual(numbers, range(first, last + 1))
-      t.true(capture.records().every(record => isBetween(record, window.fromMs, window.untilMs)))
-      const surely = everything
-        .records()
-        .filter(record => isBetween(record, window.fromMs + clocksApartMs, window.untilMs - clocksApartMs))
-        .map(({ bytes }) => numberOf(bytes) ?? -1)
-      t.true(surely.length > 0)
-      t.true(surely.every(number => first <= number && number <= last))
-      t.like(counters, { received: numbers.length, packets: numbers.length, dropped: 0, refused: 0, truncated: 0 })
-    })
+    check(
+      `open() writes exactly the packets within its window, with others before and after (${format})`,
+      async (t, driver) => {
+        const { pod, sender, port } = await podWithPort(t)
+        const wish: CaptureOptions = { interfaceName: pod.hostName, filter: 'udp', format }
+        const everything = await Capture.open(t, driver, wish)
+        const window = { fromMs: Date.now() + 2_500, untilMs: Date.now() + 3_500 }
+        const capture = await Capture.open(t, driver, { ...wish, window })
+        let sent = 0 // moves on with each batch, from before the window to after it
+        while (Date.now() < window.untilMs + 500) {
+          await sender.udp({ to: pod.hostAddress, port, count: 50, first: sent, gapMs: 1 })
+          sent += 50
+        }
+        await everything.holds(sent)
+        await everything.close()
+        const counters = await capture.close()
+        const numbers = capture.records().map(({ bytes }) => numberOf(bytes) ?? -1)
+        const [first = 0, last = 0] = [numbers[0], numbers.at(-1)]
+        t.true(first > 0 && last < sent - 1)
+        t.deepEqual(numbers, range(first, last + 1))
+        t.true(capture.records().every(record => isBetween(record, window.fromMs, window.untilMs)))
+        const surely = everything
+          .records()
+          .filter(record =>
+            isBetween(record, window.fromMs + clocksApartMs, window.untilMs - clocksApartMs),
+          )
+          .map(({ bytes }) => numberOf(bytes) ?? -1)
+        t.true(surely.length > 0)
+        t.true(surely.every(number => first <= number && number <= last))
+        t.like(counters, {
+          received: numbers.length,
+          packets: numbers.length,
+          dropped: 0,
+          refused: 0,
+          truncated: 0,
+        })
+      },
+    )
   }
 
-  check('open() counts and tells nothing before its window, and setWindow() lets packets in', async (t, driver) => {
-    const { pod, sender, port } = await podWithPort(t)
-    const wish: CaptureOptions = { interfaceName: pod.hostName, filter: 'udp' }
-    const everything = await Capture.open(t, driver, wish)
-    const capture = await Capture.open(t, driver, { ...wish, window: { fromMs: Date.now() + 3_600_000 } })
-    await sender.udp({ to: pod.hostAddress, port, count: 20 })
-    await everything.holds(20)
-    t.like(capture.tap.counters(), { received: 0, packets: 0, dropped: 0, refused: 0 })
-    capture.tap.setWindow({ fromMs: Date.now(), untilMs: Date.now() + 3_600_000 })
-    await sender.udp({ to: pod.hostAddress, port, count: 20, first: 20 })
-    await capture.holds(20)
-    await capture.told('firstPacket') // the event arrives after the record is in the file
-    t.is(capture.events.filter(({ kind }) => kind === 'firstPacket').length, 1)
-    t.like(await capture.close(), { received: 20, packets: 20, dropped: 0, refused: 0 })
-    t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), range(20, 40)) // biome-ignore format: one line
-  })
+  check(
+    'open() counts and tells nothing before its window, and setWindow() lets packets in',
+    async (t, driver) => {
+      const { pod, sender, port } = await podWithPort(t)
+      const wish: CaptureOptions = { interfaceName: pod.hostName, filter: 'udp' }
+      const everything = await Capture.open(t, driver, wish)
+      const capture = await Capture.open(t, driver, {
+        ...wish,
+        window: { fromMs: Date.now() + 3_600_000 },
+      })
+      await sender.udp({ to: pod.hostAddress, port, count: 20 })
+      await everything.holds(20)
+      t.like(capture.tap.counters(), { received: 0, packets: 0, dropped: 0, refused: 0 })
+      capture.tap.setWindow({ fromMs: Date.now(), untilMs: Date.now() + 3_600_000 })
+      await sender.udp({ to: pod.hostAddress, port, count: 20, first: 20 })
+      await capture.holds(20)
+      await capture.told('firstPacket') // the event arrives after the record is in the file
+      t.is(capture.events.filter(({ kind }) => kind === 'firstPacket').length, 1)
+      t.like(await capture.close(), { received: 20, packets: 20, dropped: 0, refused: 0 })
+      t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), range(20, 40)) // biome-ignore format: one line
+    },
+  )
 
   check('setWindow() loses nothing when the end is moved while packets pass', async (t, driver) => {
     const { pod, sender, port } = await podWithPort(t)
@@ -66,7 +84,9 @@ export function windowChecks(check: Check): void {
       window: { untilMs: Date.now() + 3_600_000 },
     })
     const traffic = { isOver: false }
-    const sending = sender.udp({ to: pod.hostAddress, port, count: 2_000, gapMs: 0.5 }).then(() => Object.assign(traffic, { isOver: true }))
+    const sending = sender
+      .udp({ to: pod.hostAddress, port, count: 2_000, gapMs: 0.5 })
+      .then(() => Object.assign(traffic, { isOver: true }))
     await until('the end of the traffic', () => {
       capture.tap.setWindow({ untilMs: Date.now() + 3_600_000 })
       return traffic.isOver
@@ -92,11 +112,22 @@ export function windowChecks(check: Check): void {
   })
 }
 
-/** With a limit of five packets: what comes after these, within the window, is refused and counted. */
-function openLimited(scope: Parameters<typeof Capture.open>[0], driver: Driver, interfaceName: string): Promise<Capture> {
+/**
+ * With a limit of five packets: what comes after these, within the window, is refused and counted.
+ */
+function openLimited(
+  scope: Parameters<typeof Capture.open>[0],
+  driver: Driver,
+  interfaceName: string,
+): Promise<Capture> {
   const group = driver.group()
   group.setLeft({ packets: 5 })
-  return Capture.open(scope, driver, { interfaceName, filter: 'udp', group, window: { fromMs: Date.now() - 60_000 } })
+  return Capture.open(scope, driver, {
+    interfaceName,
+    filter: 'udp',
+    group,
+    window: { fromMs: Date.now() - 60_000 },
+  })
 }
 
 function isBetween({ atNs }: FileRecord, fromMs: number, untilMs: number): boolean {

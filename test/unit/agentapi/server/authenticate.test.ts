@@ -28,7 +28,10 @@ function agent(atOnce = 2) {
     return slow.promise
   })
   const ask = async (authorization?: string, url = '/files') => {
-    const { statusCode, body, headers } = await app.inject({ url, headers: authorization === undefined ? {} : { authorization } })
+    const { statusCode, body, headers } = await app.inject({
+      url,
+      headers: authorization === undefined ? {} : { authorization },
+    })
     return { status: statusCode, body, retryAfter: headers['retry-after'] }
   }
   return { ask, audiences, lines, slow, begun: begun.promise, close: () => app.close() }
@@ -39,7 +42,12 @@ const wrongToken = `Cannot answer: the token is not that of ${gateway} for the a
 for (const [what, authorization, status, body] of [
   ["the token is the gateway's", 'Bearer gateway-token', 200, 'files'],
   ['there is no token', undefined, 401, 'Cannot answer: expected a bearer token\n'],
-  ['the header is no bearer token', 'Basic gateway-token', 401, 'Cannot answer: expected a bearer token\n'],
+  [
+    'the header is no bearer token',
+    'Basic gateway-token',
+    401,
+    'Cannot answer: expected a bearer token\n',
+  ],
   ['the token is invalid', 'Bearer other', 401, wrongToken],
   ['the user is another one', 'Bearer paul-token', 403, wrongToken],
 ] as const) {

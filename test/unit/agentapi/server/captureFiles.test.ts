@@ -1,8 +1,13 @@
-// Files of a capture while they grow, are rotated or removed: which one a client gets, and how much of it.
+// Files of a capture while they grow, are rotated or removed: which one a client gets, and how much
+// of it.
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { captureFiles, OpenedFile, removeArtifactFile } from '../../../../src/agentapi/server/captureFiles.ts'
+import {
+  captureFiles,
+  OpenedFile,
+  removeArtifactFile,
+} from '../../../../src/agentapi/server/captureFiles.ts'
 import { CaptureFolder } from '../../../../src/files/captureFolder.ts'
 import { folder } from '../../../support/captureDirectory.ts'
 

@@ -2,7 +2,11 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type ByteRange, rangeOf } from '../../../../src/agentapi/server/range.ts'
 
-const rows: readonly (readonly [header: string | undefined, bytes: number, expected: ByteRange | 'whole' | 'none'])[] = [
+const rows: readonly (readonly [
+  header: string | undefined,
+  bytes: number,
+  expected: ByteRange | 'whole' | 'none',
+])[] = [
   [undefined, 10, 'whole'],
   ['bytes=0-', 10, { start: 0, end: 10 }],
   ['bytes=0-0', 10, { start: 0, end: 1 }],
@@ -25,11 +29,16 @@ const rows: readonly (readonly [header: string | undefined, bytes: number, expec
   [`bytes=${'9'.repeat(16)}-`, 10, 'whole'],
 ]
 for (const [header, bytes, expected] of rows) {
-  test(`rangeOf() of ${header} in ${bytes} bytes is ${JSON.stringify(expected)}`, t => t.deepEqual(rangeOf(header, bytes), expected))
+  test(`rangeOf() of ${header} in ${bytes} bytes is ${JSON.stringify(expected)}`, t =>
+    t.deepEqual(rangeOf(header, bytes), expected))
 }
 
 test('rangeOf() never leaves the file, whatever is asked for', t => {
-  const number = fc.oneof(fc.constant(''), fc.nat(2_000).map(String), fc.constant('999999999999999'))
+  const number = fc.oneof(
+    fc.constant(''),
+    fc.nat(2_000).map(String),
+    fc.constant('999999999999999'),
+  )
   const asked = fc.oneof(
     fc.tuple(number, number).map(([first, last]) => `bytes=${first}-${last}`),
     fc.string(),
@@ -37,7 +46,10 @@ test('rangeOf() never leaves the file, whatever is asked for', t => {
   fc.assert(
     fc.property(asked, fc.nat(1_000), (header, bytes) => {
       const range = rangeOf(header, bytes)
-      return typeof range === 'string' || (range.start >= 0 && range.start < range.end && range.end <= bytes)
+      return (
+        typeof range === 'string' ||
+        (range.start >= 0 && range.start < range.end && range.end <= bytes)
+      )
     }),
   )
   t.pass()

@@ -1,19 +1,34 @@
 // Which Events a change of status makes.
 import test from 'ava'
 import { eventsFor } from '../../../../src/api/packetcapture/events.ts'
-import type { CaptureStateName, Condition, PacketCaptureStatus } from '../../../../src/model/status.ts'
+import type {
+  CaptureStateName,
+  Condition,
+  PacketCaptureStatus,
+} from '../../../../src/model/status.ts'
 import { at, noonMs, statusOf } from '../../../support/model/observations.ts'
 
 type Status = Condition['status']
 
-function status(state: CaptureStateName, ready: Status, degraded: Status = 'False', message = ''): PacketCaptureStatus {
+function status(
+  state: CaptureStateName,
+  ready: Status,
+  degraded: Status = 'False',
+  message = '',
+): PacketCaptureStatus {
   const common = { lastTransitionTime: at(noonMs), observedGeneration: 1 }
   return statusOf(2, {
     state,
     packets: 5,
     conditions: [
       { type: 'Ready', status: ready, reason: state, message, ...common },
-      { type: 'Degraded', status: degraded, reason: degraded === 'False' ? 'AsExpected' : 'DiskFloor', message: 'a: disk', ...common },
+      {
+        type: 'Degraded',
+        status: degraded,
+        reason: degraded === 'False' ? 'AsExpected' : 'DiskFloor',
+        message: 'a: disk',
+        ...common,
+      },
     ],
   })
 }
@@ -51,7 +66,12 @@ const changes: readonly (readonly [
   ['room again', full, capturing, ['Recovered: All nodes capture as expected again']],
   ['a node that falls silent', capturing, silent, []],
   ['a node that speaks again', silent, capturing, []],
-  ['an old status without conditions', statusOf(2), capturing, ['Started: Capturing 2 endpoints on 2 nodes']],
+  [
+    'an old status without conditions',
+    statusOf(2),
+    capturing,
+    ['Started: Capturing 2 endpoints on 2 nodes'],
+  ],
 ]
 for (const [what, before, now, events] of changes) {
   test(`eventsFor() ${what}: ${events.length > 0 ? events.join() : 'none'}`, t => {

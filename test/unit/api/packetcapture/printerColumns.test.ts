@@ -36,22 +36,54 @@ const ages: readonly (readonly [seconds: number, age: string])[] = [
   [8 * year + 2 * hour, '8y'],
   [30 * year + 9 * day, '30y'],
 ]
-for (const [seconds, age] of ages) test(`ageOf() is ${age} when ${seconds} seconds have passed`, t => t.is(ageOf(seconds * 1_000), age))
+for (const [seconds, age] of ages)
+  test(`ageOf() is ${age} when ${seconds} seconds have passed`, t =>
+    t.is(ageOf(seconds * 1_000), age))
 
 test('columnNames() are the printer columns, with more of them when wide', t => {
-  t.deepEqual(columnNames(false), ['Selector', 'State', 'Nodes', 'Endpoints', 'Packets', 'Dropped', 'Age'])
+  t.deepEqual(columnNames(false), [
+    'Selector',
+    'State',
+    'Nodes',
+    'Endpoints',
+    'Packets',
+    'Dropped',
+    'Age',
+  ])
   t.deepEqual(columnNames(true), [...columnNames(false), 'Start', 'End', 'Bytes', 'Message'])
 })
 
 test('columnCells() are empty where there is nothing yet', t => {
-  t.deepEqual(columnCells(capture('web'), true, noonMs), ['all()', '', '', '', '', '', '60m', '', '', '', ''])
+  t.deepEqual(columnCells(capture('web'), true, noonMs), [
+    'all()',
+    '',
+    '',
+    '',
+    '',
+    '',
+    '60m',
+    '',
+    '',
+    '',
+    '',
+  ])
   t.deepEqual(columnCells(capture('web', { selector: '' }), false, noonMs)[0], 'all()')
 })
 
 test('columnCells() show the resource, a message on one line', t => {
-  const condition = { type: 'Ready', status: 'False', reason: 'Rejected', lastTransitionTime: '', observedGeneration: 1 } as const
+  const condition = {
+    type: 'Ready',
+    status: 'False',
+    reason: 'Rejected',
+    lastTransitionTime: '',
+    observedGeneration: 1,
+  } as const
   const shown = {
-    ...capture('web', { selector: 'app == "web"', startTime: '2026-06-01T12:00:00Z', endTime: '2026-06-01T13:00:00Z' }),
+    ...capture('web', {
+      selector: 'app == "web"',
+      startTime: '2026-06-01T12:00:00Z',
+      endTime: '2026-06-01T13:00:00Z',
+    }),
     status: {
       observedGeneration: 1,
       state: 'Error',

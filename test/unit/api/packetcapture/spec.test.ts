@@ -8,8 +8,19 @@ import { calicoFilters, legalExpressions } from '../../../support/model/filterSa
 import { runs } from '../../../support/runs.ts'
 
 function capture(spec: unknown): PacketCapture {
-  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:05Z' }
-  return { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture', metadata, spec: spec as PacketCapture['spec'] }
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 2,
+    creationTimestamp: '2026-01-02T03:04:05Z',
+  }
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'PacketCapture',
+    metadata,
+    spec: spec as PacketCapture['spec'],
+  }
 }
 
 function accepted(spec: unknown): Intent {
@@ -46,11 +57,22 @@ test('parsePacketCapture() fills in what the capture does not say', t => {
 })
 
 test("parsePacketCapture() takes Calico's samples", t => {
-  t.is(accepted({ selector: 'k8s-app == "sample-app"', filters: [{ protocol: 'TCP', ports: [80] }] }).filter, '(tcp and (port 80))')
-  t.deepEqual(accepted({ selector: 'all()', startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T12:30:00Z' }).window, {
-    startMs: Date.parse('2021-08-26T12:00:00Z'),
-    endMs: Date.parse('2021-08-26T12:30:00Z'),
-  })
+  t.is(
+    accepted({ selector: 'k8s-app == "sample-app"', filters: [{ protocol: 'TCP', ports: [80] }] })
+      .filter,
+    '(tcp and (port 80))',
+  )
+  t.deepEqual(
+    accepted({
+      selector: 'all()',
+      startTime: '2021-08-26T12:00:00Z',
+      endTime: '2021-08-26T12:30:00Z',
+    }).window,
+    {
+      startMs: Date.parse('2021-08-26T12:00:00Z'),
+      endMs: Date.parse('2021-08-26T12:30:00Z'),
+    },
+  )
 })
 
 for (const [rules, expression] of calicoFilters) {
@@ -61,7 +83,8 @@ for (const [rules, expression] of calicoFilters) {
 
 test('parsePacketCapture() ANDs filters and expression', t => {
   t.is(
-    accepted({ filters: [{ protocol: 'TCP' }], expression: 'host 10.0.0.1 or host 10.0.0.2' }).filter,
+    accepted({ filters: [{ protocol: 'TCP' }], expression: 'host 10.0.0.1 or host 10.0.0.2' })
+      .filter,
     '((tcp)) and (host 10.0.0.1 or host 10.0.0.2)',
   )
 })
@@ -103,8 +126,14 @@ const refusals: readonly (readonly [spec: unknown, words: RegExp])[] = [
   [{ filters: [{ protocol: 'tcp' }] }, /spec\.filters\[0\]\.protocol: found "tcp"/],
   [{ filters: [{ protocol: 256 }] }, /found 256/],
   [{ filters: [{ protocol: 'constructor' }] }, /found "constructor"/],
-  [{ filters: [{ protocol: 'ICMP', ports: [80] }] }, /spec\.filters\[0\]\.ports: found ports with protocol "ICMP"/],
-  [{ filters: [{ ports: ['http'] }] }, /spec\.filters\[0\]\.ports\[0\]: found "http".*named ports are not supported/],
+  [
+    { filters: [{ protocol: 'ICMP', ports: [80] }] },
+    /spec\.filters\[0\]\.ports: found ports with protocol "ICMP"/,
+  ],
+  [
+    { filters: [{ ports: ['http'] }] },
+    /spec\.filters\[0\]\.ports\[0\]: found "http".*named ports are not supported/,
+  ],
   [{ filters: [{ ports: ['9:3'] }] }, /found "9:3"/],
   [{ filters: [{ ports: [0] }] }, /found 0/],
   [{ filters: [{}] }, /found neither/],
@@ -112,26 +141,44 @@ const refusals: readonly (readonly [spec: unknown, words: RegExp])[] = [
   [{ startTime: '2021-08-26' }, /spec\.startTime/],
   [{ startTime: '2021-13-26T12:00:00Z' }, /spec\.startTime/],
   [{ startTime: '2016-12-31T23:59:60Z' }, /leap seconds/],
-  [{ startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T11:00:00Z' }, /endTime must be after startTime/],
+  [
+    { startTime: '2021-08-26T12:00:00Z', endTime: '2021-08-26T11:00:00Z' },
+    /endTime must be after startTime/,
+  ],
   [{ limits: { packets: 0 } }, /spec\.limits\.packets: found 0/],
   [{ snapLength: 1e9 }, /spec\.snapLength: found 1000000000/],
   [{ format: 'pcapNG' }, /spec\.format: found "pcapNG", expected pcap or pcapng/],
   [{ schedule: { cron: '0 2 * * *' } }, /spec\.schedule\.durationSeconds: found nothing/],
-  [{ schedule: { cron: '99 2 * * *', durationSeconds: 5 } }, /spec\.schedule\.cron: found "99 2 \* \* \*"/],
-  [{ schedule: { cron: '0 0 2 * * *', durationSeconds: 5 } }, /spec\.schedule\.cron: .*five fields/],
-  [{ schedule: { cron: '0 2 * * *', timeZone: 'Mars/Olympus', durationSeconds: 5 } }, /spec\.schedule\.timeZone: found "Mars\/Olympus"/],
+  [
+    { schedule: { cron: '99 2 * * *', durationSeconds: 5 } },
+    /spec\.schedule\.cron: found "99 2 \* \* \*"/,
+  ],
+  [
+    { schedule: { cron: '0 0 2 * * *', durationSeconds: 5 } },
+    /spec\.schedule\.cron: .*five fields/,
+  ],
+  [
+    { schedule: { cron: '0 2 * * *', timeZone: 'Mars/Olympus', durationSeconds: 5 } },
+    /spec\.schedule\.timeZone: found "Mars\/Olympus"/,
+  ],
 ]
 for (const [spec, words] of refusals) {
   test(`parsePacketCapture() refuses ${JSON.stringify(spec)}`, t => t.regex(refusal(spec), words))
 }
 
 test('parsePacketCapture() reads times with offsets and fractions', t => {
-  t.is(accepted({ startTime: '2021-08-26T14:00:00.250+02:00' }).window.startMs, Date.parse('2021-08-26T12:00:00.250Z'))
+  t.is(
+    accepted({ startTime: '2021-08-26T14:00:00.250+02:00' }).window.startMs,
+    Date.parse('2021-08-26T12:00:00.250Z'),
+  )
 })
 
 test("parsePacketCapture() keeps rotation within the node's disk budget, and says so", t => {
   const settings = { ...defaultSettings, captureDiskBytesMax: 30_000 }
-  const intent = parsePacketCapture(capture({ rotation: { maxSizeBytes: 50_000, maxFiles: 2 } }), settings)
+  const intent = parsePacketCapture(
+    capture({ rotation: { maxSizeBytes: 50_000, maxFiles: 2 } }),
+    settings,
+  )
   t.like(intent, { ok: true, rotation: { fileBytesMax: 10_000, filesMax: 2 } })
   t.regex(intent.ok ? (intent.notes[0] ?? '') : '', /rotation\.maxSizeBytes is 10000 here/)
 })
@@ -154,10 +201,18 @@ test('parsePacketCapture() never throws, whatever the spec', t => {
   )
   const spec = fc.oneof(
     fc.jsonValue(),
-    fc.dictionary(field, fc.oneof(fc.jsonValue(), fc.array(fc.dictionary(fc.constantFrom('protocol', 'ports'), fc.jsonValue())))),
+    fc.dictionary(
+      field,
+      fc.oneof(
+        fc.jsonValue(),
+        fc.array(fc.dictionary(fc.constantFrom('protocol', 'ports'), fc.jsonValue())),
+      ),
+    ),
   )
   fc.assert(
-    fc.property(spec, value => t.is(typeof parsePacketCapture(capture(value), defaultSettings).ok, 'boolean')),
+    fc.property(spec, value =>
+      t.is(typeof parsePacketCapture(capture(value), defaultSettings).ok, 'boolean'),
+    ),
     { numRuns: runs(2_000) },
   )
 })

@@ -9,9 +9,19 @@ for (const [text, iso] of [
 ] as const)
   test(`readTime() is ${iso} when the text is ${text}`, t => t.is(readTime(text), Date.parse(iso)))
 
-for (const value of ['2026-08-26', '2026-08-26T12:00:00', '2026-02-30T12:00:00Z', 'tomorrow', 5, undefined])
+for (const value of [
+  '2026-08-26',
+  '2026-08-26T12:00:00',
+  '2026-02-30T12:00:00Z',
+  'tomorrow',
+  5,
+  undefined,
+])
   test(`readTime() refuses ${JSON.stringify(value)}`, t => {
-    t.throws(() => readTime(value), { instanceOf: RangeError, message: /expected a time as in RFC 3339/ })
+    t.throws(() => readTime(value), {
+      instanceOf: RangeError,
+      message: /expected a time as in RFC 3339/,
+    })
   })
 
 test('readTime() refuses a leap second and says why', t => {
@@ -19,12 +29,20 @@ test('readTime() refuses a leap second and says why', t => {
 })
 
 test('readSchedule() is in UTC when no time zone is given', t => {
-  t.deepEqual(readSchedule('0 2 * * *', undefined, 600), { cron: '0 2 * * *', timeZone: 'UTC', durationMs: 600_000 })
+  t.deepEqual(readSchedule('0 2 * * *', undefined, 600), {
+    cron: '0 2 * * *',
+    timeZone: 'UTC',
+    durationMs: 600_000,
+  })
   t.is(readSchedule('0 2 * * *', 'Europe/Berlin', 600).timeZone, 'Europe/Berlin')
 })
 
 for (const [cron, timeZone, message] of [
-  ['0 2 * * *', 'Europe/Bern', /^timeZone: found "Europe\/Bern", expected a name of the IANA database/],
+  [
+    '0 2 * * *',
+    'Europe/Bern',
+    /^timeZone: found "Europe\/Bern", expected a name of the IANA database/,
+  ],
   ['0 0 2 * * *', 'UTC', /^cron: found "0 0 2 \* \* \*", expected five fields/],
   ['@daily', 'UTC', /expected five fields/],
   [7, 'UTC', /^cron: found 7, expected five fields/],

@@ -1,30 +1,60 @@
 // Which Events a change of a PacketCaptureConfig's status makes.
 import test from 'ava'
 import { configEventsFor } from '../../../../src/api/packetcaptureconfig/events.ts'
-import { deleted, type NodeFile, type PacketCaptureConfigStatus } from '../../../../src/api/packetcaptureconfig/status.ts'
+import {
+  deleted,
+  type NodeFile,
+  type PacketCaptureConfigStatus,
+} from '../../../../src/api/packetcaptureconfig/status.ts'
 
 type Status = PacketCaptureConfigStatus
 
-const file = (status: string, change: object = {}) => ({ status, output_file: '', ...change }) as NodeFile
-const status = (phase: Status['phase'], captureFiles: Readonly<Record<string, NodeFile>>, message = 'said') =>
-  ({ phase, message, captureFiles }) as Status
+const file = (status: string, change: object = {}) =>
+  ({ status, output_file: '', ...change }) as NodeFile
+const status = (
+  phase: Status['phase'],
+  captureFiles: Readonly<Record<string, NodeFile>>,
+  message = 'said',
+) => ({ phase, message, captureFiles }) as Status
 
 const running = status('Running', { '10.0.0.1': file('running') })
 const stored = file('completed', { output_file: '/a.pcap' })
 const completed = status('Completed', { '10.0.0.1': stored })
 
-const rows: readonly (readonly [what: string, before: Status | undefined, now: Status, events: readonly string[]])[] = [
+const rows: readonly (readonly [
+  what: string,
+  before: Status | undefined,
+  now: Status,
+  events: readonly string[],
+])[] = [
   ['nodes begin', undefined, running, ['CaptureStarted: Capturing on 1 node']],
   ['nodes go on', running, running, []],
   ['all are done', running, completed, ['CaptureCompleted: said']],
-  ['all were done before the first look', undefined, completed, ['CaptureStarted: Capturing on 1 node', 'CaptureCompleted: said']],
-  ['one failed', running, status('Failed', { '10.0.0.1': file('failed', { attempts: 1 }) }), ['CaptureFailed: said']],
-  ['it failed before a node began', undefined, status('Failed', { '10.0.0.1': file('failed') }), ['CaptureFailed: said']],
+  [
+    'all were done before the first look',
+    undefined,
+    completed,
+    ['CaptureStarted: Capturing on 1 node', 'CaptureCompleted: said'],
+  ],
+  [
+    'one failed',
+    running,
+    status('Failed', { '10.0.0.1': file('failed', { attempts: 1 }) }),
+    ['CaptureFailed: said'],
+  ],
+  [
+    'it failed before a node began',
+    undefined,
+    status('Failed', { '10.0.0.1': file('failed') }),
+    ['CaptureFailed: said'],
+  ],
   [
     'two attempts failed and another one follows',
     running,
     status('Running', { '10.0.0.1': file('running', { attempts: 2 }) }),
-    [1, 2].map(attempt => `CaptureRetrying: Attempt ${attempt} failed on 10.0.0.1, and is made again`),
+    [1, 2].map(
+      attempt => `CaptureRetrying: Attempt ${attempt} failed on 10.0.0.1, and is made again`,
+    ),
   ],
   [
     'a third attempt failed and none follows',
@@ -53,7 +83,10 @@ for (const [what, before, now, events] of rows)
     ))
 
 test('configEventsFor() makes warnings of failures, and marks each by its node', t => {
-  const failed = status('Failed', { a: file('running', { attempts: 1 }), b: file('running', { attempts: 1 }) })
+  const failed = status('Failed', {
+    a: file('running', { attempts: 1 }),
+    b: file('running', { attempts: 1 }),
+  })
   t.deepEqual(
     configEventsFor(running, failed).map(({ type, reason, mark }) => [type, reason, mark]),
     [

@@ -11,7 +11,11 @@ import {
 } from '../../../../src/api/packetcaptureconfig/status.ts'
 import { readCapture } from '../../../../src/api/read.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
-import type { ArtifactStatus, CaptureStateName, EndpointStatus } from '../../../../src/model/status.ts'
+import type {
+  ArtifactStatus,
+  CaptureStateName,
+  EndpointStatus,
+} from '../../../../src/model/status.ts'
 
 const createdAtMs = Date.parse('2026-11-21T10:00:00Z')
 const laterMs = createdAtMs + 70_000
@@ -22,14 +26,25 @@ const addresses = new Map([1, 2, 3].map(number => [`node-${number}`, `10.0.1.${n
 const path = '/var/lib/packet-captures/a-20261121-100000.pcap'
 
 function read(spec: object, generation = 1) {
-  const metadata = { name: 'a', namespace: '', uid: 'u', generation, creationTimestamp: '2026-11-21T10:00:00Z' }
+  const metadata = {
+    name: 'a',
+    namespace: '',
+    uid: 'u',
+    generation,
+    creationTimestamp: '2026-11-21T10:00:00Z',
+  }
   const document = {
     apiVersion: 'networking.packet.io/v1',
     kind: 'PacketCaptureConfig',
     metadata,
     spec: spec as Record<string, unknown>,
   } as const
-  return readCapture(document, { node: '', settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  return readCapture(document, {
+    node: '',
+    settings: defaultSettings,
+    nodeLabels: {},
+    namespaceLabels: new Map(),
+  })
 }
 
 function row(
@@ -38,16 +53,44 @@ function row(
   more: Partial<ConfigRow> & { endpoint?: Partial<EndpointStatus>; message?: string } = {},
 ): ConfigRow {
   const { endpoint, message, ...rest } = more
-  const began = state === 'Capturing' || state === 'Finished' ? { startedAt: '2026-11-21T10:00:01Z' } : {}
-  const endpoints = [{ pod: 'lo', uid: 'lo', state, packets: 0, bytes: 0, dropped: 0, gaps: [], ...began, ...endpoint }]
-  return { file: { node: `node-${number}`, state, endpoints, ...(message && { message }) }, isListed: true, isRejected: false, ...rest }
+  const began =
+    state === 'Capturing' || state === 'Finished' ? { startedAt: '2026-11-21T10:00:01Z' } : {}
+  const endpoints = [
+    {
+      pod: 'lo',
+      uid: 'lo',
+      state,
+      packets: 0,
+      bytes: 0,
+      dropped: 0,
+      gaps: [],
+      ...began,
+      ...endpoint,
+    },
+  ]
+  return {
+    file: { node: `node-${number}`, state, endpoints, ...(message && { message }) },
+    isListed: true,
+    isRejected: false,
+    ...rest,
+  }
 }
 
 const file: ArtifactStatus = { files: [{ path, bytes: 2_048 }], attempts: 1 }
 const done = (number: number) => row(number, 'Finished', { artifact: file })
 
-function stand(rows: readonly ConfigRow[], change: Partial<ConfigInput> = {}): PacketCaptureConfigStatus {
-  return packetCaptureConfigStatus({ read: read(ofHost), rows, addresses, previous: undefined, nowMs: laterMs, ...change }).status
+function stand(
+  rows: readonly ConfigRow[],
+  change: Partial<ConfigInput> = {},
+): PacketCaptureConfigStatus {
+  return packetCaptureConfigStatus({
+    read: read(ofHost),
+    rows,
+    addresses,
+    previous: undefined,
+    nowMs: laterMs,
+    ...change,
+  }).status
 }
 
 const failing = { tries: 3, isGivenUp: false, message: 'not permitted' }
@@ -84,8 +127,14 @@ for (const [what, status, phase, message, states] of table) {
 test('packetCaptureConfigStatus() waits ten seconds for nodes that may still answer, and looks again then', t => {
   const nowMs = createdAtMs + 5_000
   const input = { read: read(ofPods), rows: [done(1)], addresses, previous: undefined, nowMs }
-  t.like(packetCaptureConfigStatus(input), { status: { phase: 'Running' }, wakeAtMs: createdAtMs + 10_000 })
-  t.is(packetCaptureConfigStatus({ ...input, nowMs: createdAtMs + 10_000 }).status.phase, 'Completed')
+  t.like(packetCaptureConfigStatus(input), {
+    status: { phase: 'Running' },
+    wakeAtMs: createdAtMs + 10_000,
+  })
+  t.is(
+    packetCaptureConfigStatus({ ...input, nowMs: createdAtMs + 10_000 }).status.phase,
+    'Completed',
+  )
 })
 
 test('packetCaptureConfigStatus() tells files by the addresses of their nodes', t => {
@@ -98,7 +147,9 @@ test('packetCaptureConfigStatus() tells files by the addresses of their nodes', 
   const printed = stand([row(1, 'Finished', { artifact: { files: [], attempts: 1 } })], {
     read: read({ ...ofPods, outputFormat: 'stdout' }),
   })
-  t.deepEqual(printed.captureFiles, { '10.0.1.1': { status: 'completed', output_file: stdoutMessage, file_size: 0 } })
+  t.deepEqual(printed.captureFiles, {
+    '10.0.1.1': { status: 'completed', output_file: stdoutMessage, file_size: 0 },
+  })
   t.deepEqual(Object.keys(stand([done(1), done(2)], { read: read(ofPods), addresses: new Map([['node-1', 'x'], ['node-2', 'x']]) }).captureFiles), ['x', 'node-2']) // biome-ignore format: one line
 })
 
@@ -110,8 +161,10 @@ test('packetCaptureConfigStatus() stays as it ended, whatever becomes of the fil
   t.is(stand([], { previous, read: read(ofHost, 2) }).phase, 'Starting')
 })
 
-const reasons = (before: Partial<PacketCaptureConfigStatus> | undefined, now: PacketCaptureConfigStatus) =>
-  configEventsFor(before, now).map(({ reason }) => reason)
+const reasons = (
+  before: Partial<PacketCaptureConfigStatus> | undefined,
+  now: PacketCaptureConfigStatus,
+) => configEventsFor(before, now).map(({ reason }) => reason)
 const running = stand([1, 2, 3].map(each => row(each, 'Capturing')))
 const completed = stand([done(1), done(2), done(3)])
 

@@ -1,37 +1,74 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { addressExpression, allOf, checkUserFilter, systemExpression } from '../../../../src/api/retina/filters.ts'
+import {
+  addressExpression,
+  allOf,
+  checkUserFilter,
+  systemExpression,
+} from '../../../../src/api/retina/filters.ts'
 import { retinaEntries } from '../../../support/model/filterSamples.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 import { runs } from '../../../support/runs.ts'
 
-type Filters = { readonly name: string; readonly includes: readonly string[] | null; readonly excludes: readonly string[] | null }
+type Filters = {
+  readonly name: string
+  readonly includes: readonly string[] | null
+  readonly excludes: readonly string[] | null
+}
 type Case = Filters & { readonly expected?: string; readonly error?: boolean }
 
-for (const { name, includes: include, excludes: exclude, expected, error } of casesOf<Case>('includeExcludeToBpf')) {
+for (const { name, includes: include, excludes: exclude, expected, error } of casesOf<Case>(
+  'includeExcludeToBpf',
+)) {
   test(`includeExcludeToBpf: ${name}`, t => {
-    if (error) t.throws(() => systemExpression({ include, exclude }), { instanceOf: RangeError, message: /^invalid filter / })
+    if (error)
+      t.throws(() => systemExpression({ include, exclude }), {
+        instanceOf: RangeError,
+        message: /^invalid filter /,
+      })
     else t.is(systemExpression({ include, exclude }), expected ?? '')
   })
 }
 
 // Where it is decided otherwise than Retina does, and why.
 const otherwise: Readonly<Record<string, readonly [expected: string | RegExp, reason: string]>> = {
-  'any-port then specific port same IP': ['((host 192.168.0.1))', 'the order does not matter; Retina writes an expression that is none'],
-  '*:port after ip:port': ['((port 80) or (host 10.0.0.1 and port 80))', 'the order does not matter; both say the same'],
-  'ip:80,ip:443 then *:80': ['((port 80) or (host 10.0.0.1 and port 443) or (host 10.0.0.1 and port 80))', 'the order does not matter'],
+  'any-port then specific port same IP': [
+    '((host 192.168.0.1))',
+    'the order does not matter; Retina writes an expression that is none',
+  ],
+  '*:port after ip:port': [
+    '((port 80) or (host 10.0.0.1 and port 80))',
+    'the order does not matter; both say the same',
+  ],
+  'ip:80,ip:443 then *:80': [
+    '((port 80) or (host 10.0.0.1 and port 443) or (host 10.0.0.1 and port 80))',
+    'the order does not matter',
+  ],
   '*:*': [/invalid filter \*:\*/, 'it says nothing; Retina writes an expression that is none'],
   'colon only': [/invalid filter :/, 'it says nothing; Retina writes an expression that is none'],
-  'ipv6 loopback ::1': [/invalid filter ::1/, 'IPv6 stands in brackets; Retina takes the colons for those before a port'],
+  'ipv6 loopback ::1': [
+    /invalid filter ::1/,
+    'IPv6 stands in brackets; Retina takes the colons for those before a port',
+  ],
   'ipv4-mapped v6': [/invalid filter ::ffff:10\.0\.0\.1/, 'IPv6 stands in brackets'],
   'ipv6 bracketed': ['((host fd00::1 and port 80))', 'IPv6 is supported'],
   cidr: ['((net 10.0.0.0/8))', 'networks are supported'],
   'port range': ['((portrange 80-90))', 'ranges are supported'],
-  'extra colon segment': [/invalid filter 10\.0\.0\.1:80:90/, 'Retina leaves out what it does not understand'],
+  'extra colon segment': [
+    /invalid filter 10\.0\.0\.1:80:90/,
+    'Retina leaves out what it does not understand',
+  ],
   'plus sign port': [/invalid filter \+80/, 'pcap does not take it; Retina finds out on the node'],
-  'leading zero port': [/invalid filter 080/, 'pcap does not take it; Retina finds out on the node'],
+  'leading zero port': [
+    /invalid filter 080/,
+    'pcap does not take it; Retina finds out on the node',
+  ],
 }
-type Probe = Filters & { readonly podIPs: readonly string[]; readonly systemFilter: string; readonly error: string | null }
+type Probe = Filters & {
+  readonly podIPs: readonly string[]
+  readonly systemFilter: string
+  readonly error: string | null
+}
 const probes = casesOf<Probe>('derived_filterProbes').filter(
   ({ includes, excludes }) => (includes ?? []).length + (excludes ?? []).length > 0,
 )
@@ -39,10 +76,16 @@ const probes = casesOf<Probe>('derived_filterProbes').filter(
 for (const { name, includes: include, excludes: exclude, podIPs, systemFilter, error } of probes) {
   const [decided, reason] = otherwise[name] ?? [undefined, undefined]
   // Pods are taken by their interface: no address of theirs is ever ORed to what was asked for.
-  const upstream = podIPs.length === 0 ? systemFilter : systemFilter.replace(/ or \(host [^()]*\)$/, '')
-  const expected = decided ?? (error === null ? upstream : new RegExp(`^${error.replaceAll(/[.*+?^$[\]]/g, String.raw`\$&`)}$`))
+  const upstream =
+    podIPs.length === 0 ? systemFilter : systemFilter.replace(/ or \(host [^()]*\)$/, '')
+  const expected =
+    decided ??
+    (error === null
+      ? upstream
+      : new RegExp(`^${error.replaceAll(/[.*+?^$[\]]/g, String.raw`\$&`)}$`))
   test(`derived_filterProbes: ${name}${reason === undefined ? '' : `, decided otherwise: ${reason}`}`, t => {
-    if (expected instanceof RegExp) return void t.throws(() => systemExpression({ include, exclude }), { message: expected })
+    if (expected instanceof RegExp)
+      return void t.throws(() => systemExpression({ include, exclude }), { message: expected })
     const written = systemExpression({ include, exclude })
     t.is(written, expected)
   })
@@ -58,7 +101,10 @@ test('every case that is decided otherwise is one of them', t => {
 
 for (const [entry, expected] of retinaEntries) {
   test(`systemExpression() ${expected === '' ? 'refuses' : 'reads'} ${entry}`, t => {
-    if (expected === '') return void t.throws(() => systemExpression({ include: [entry] }), { message: `invalid filter ${entry}` })
+    if (expected === '')
+      return void t.throws(() => systemExpression({ include: [entry] }), {
+        message: `invalid filter ${entry}`,
+      })
     t.is(systemExpression({ include: [entry] }), expected)
   })
 }
@@ -82,17 +128,39 @@ for (const entry of [
   '１',
 ]) {
   test(`systemExpression() refuses ${entry}`, t => {
-    t.throws(() => systemExpression({ exclude: [entry] }), { instanceOf: RangeError, message: `invalid filter ${entry}` })
+    t.throws(() => systemExpression({ exclude: [entry] }), {
+      instanceOf: RangeError,
+      message: `invalid filter ${entry}`,
+    })
   })
 }
 
 test('systemExpression() does not depend on the order, nor on what is said twice', t => {
-  const entry = fc.constantFrom('10.0.0.1', '10.0.0.1:80', '*:80', '80-90', '[fd00::1]:80', '10.0.0.0/8', '10.0.0.1:443', '')
+  const entry = fc.constantFrom(
+    '10.0.0.1',
+    '10.0.0.1:80',
+    '*:80',
+    '80-90',
+    '[fd00::1]:80',
+    '10.0.0.0/8',
+    '10.0.0.1:443',
+    '',
+  )
   fc.assert(
-    fc.property(fc.array(entry, { maxLength: 8 }), fc.array(entry, { maxLength: 8 }), (include, exclude) => {
-      const expression = systemExpression({ include, exclude })
-      t.is(systemExpression({ include: [...include, ...include].toReversed(), exclude: exclude.toReversed() }), expression)
-    }),
+    fc.property(
+      fc.array(entry, { maxLength: 8 }),
+      fc.array(entry, { maxLength: 8 }),
+      (include, exclude) => {
+        const expression = systemExpression({ include, exclude })
+        t.is(
+          systemExpression({
+            include: [...include, ...include].toReversed(),
+            exclude: exclude.toReversed(),
+          }),
+          expression,
+        )
+      },
+    ),
   )
   t.pass()
 })
@@ -103,7 +171,10 @@ test('whatever is let through is made of words that the engine wrote itself', t 
     fc.property(characters, text => {
       try {
         const expression = systemExpression({ include: [text] })
-        t.regex(expression, /^$|^\(\((host|net|port|portrange) [0-9a-f.:/-]+( and (port|portrange) [0-9-]+)?\)\)$/)
+        t.regex(
+          expression,
+          /^$|^\(\((host|net|port|portrange) [0-9a-f.:/-]+( and (port|portrange) [0-9-]+)?\)\)$/,
+        )
       } catch (error) {
         t.is((error as Error).message, `invalid filter ${text}`)
       }
@@ -118,23 +189,34 @@ type Directed = {
   readonly destinationIPs: readonly string[]
   readonly expected: string
 }
-for (const { name, sourceIPs, destinationIPs, expected } of casesOf<Directed>('sourceDestinationBpf')) {
+for (const { name, sourceIPs, destinationIPs, expected } of casesOf<Directed>(
+  'sourceDestinationBpf',
+)) {
   const isInvalid = name === 'invalid IP entries are skipped' // the builder skips them; no capture gets that far, as its note says
   test(`sourceDestinationBpf: ${name}${isInvalid ? ', decided otherwise: refused where they are read' : ''}`, t => {
     if (isInvalid)
-      t.throws(() => addressExpression(sourceIPs, destinationIPs), { message: 'sourceIPs: "not-an-ip" is not a valid IP address' })
+      t.throws(() => addressExpression(sourceIPs, destinationIPs), {
+        message: 'sourceIPs: "not-an-ip" is not a valid IP address',
+      })
     else t.is(addressExpression(sourceIPs, destinationIPs), expected)
   })
 }
 
-for (const { ips, valid } of casesOf<{ readonly ips: readonly string[]; readonly valid: boolean }>('ipListValidationCR')) {
+for (const { ips, valid } of casesOf<{ readonly ips: readonly string[]; readonly valid: boolean }>(
+  'ipListValidationCR',
+)) {
   test(`ipListValidationCR: ${JSON.stringify(ips)} is ${valid ? 'taken' : 'refused'}`, t => {
     if (valid) t.notThrows(() => addressExpression([], ips))
-    else t.throws(() => addressExpression([], ips), { message: 'destinationIPs: "not-an-ip" is not a valid IP address' })
+    else
+      t.throws(() => addressExpression([], ips), {
+        message: 'destinationIPs: "not-an-ip" is not a valid IP address',
+      })
   })
 }
 
-for (const { name, a, b, expected } of casesOf<Record<'name' | 'a' | 'b' | 'expected', string>>('combineBpf')) {
+for (const { name, a, b, expected } of casesOf<Record<'name' | 'a' | 'b' | 'expected', string>>(
+  'combineBpf',
+)) {
   test(`combineBpf: ${name}`, t => t.is(allOf(a, b), expected))
 }
 
@@ -145,15 +227,34 @@ for (const [index, { filter, valid }] of casesOf<Tokens>('userFilterTokens').ent
     else t.throws(() => checkUserFilter(filter), { message: /contains flag "-n"/ })
   })
 }
-for (const [index, { value }] of casesOf<{ readonly value: string }>('userFilterWhitespace').entries()) {
+for (const [index, { value }] of casesOf<{ readonly value: string }>(
+  'userFilterWhitespace',
+).entries()) {
   test(`userFilterWhitespace ${index}: ${JSON.stringify(value)} is refused`, t => {
-    t.throws(() => checkUserFilter(value), { message: 'tcpdump filter cannot be empty or whitespace-only' })
+    t.throws(() => checkUserFilter(value), {
+      message: 'tcpdump filter cannot be empty or whitespace-only',
+    })
   })
 }
 
-for (const text of ['tcp) or (udp', 'tcp)', '(tcp', ')(', 'host my-svc', '--help', 'tcp -w/tmp/x']) {
-  test(`checkUserFilter() refuses ${JSON.stringify(text)}`, t => void t.throws(() => checkUserFilter(text), { instanceOf: RangeError }))
+for (const text of [
+  'tcp) or (udp',
+  'tcp)',
+  '(tcp',
+  ')(',
+  'host my-svc',
+  '--help',
+  'tcp -w/tmp/x',
+]) {
+  test(`checkUserFilter() refuses ${JSON.stringify(text)}`, t =>
+    void t.throws(() => checkUserFilter(text), { instanceOf: RangeError }))
 }
-for (const text of ['portrange 80-90', 'tcp[2:2] -1 = 5', 'ether host 02:00:00:00:00:01', '((tcp) or (udp port 53))']) {
-  test(`checkUserFilter() takes ${JSON.stringify(text)}`, t => void t.notThrows(() => checkUserFilter(text)))
+for (const text of [
+  'portrange 80-90',
+  'tcp[2:2] -1 = 5',
+  'ether host 02:00:00:00:00:01',
+  '((tcp) or (udp port 53))',
+]) {
+  test(`checkUserFilter() takes ${JSON.stringify(text)}`, t =>
+    void t.notThrows(() => checkUserFilter(text)))
 }

@@ -1,23 +1,47 @@
-// Which nodes are let through, as a table; and that whatever happens in whatever order, there are never more than the limit.
+// Which nodes are let through, as a table; and that whatever happens in whatever order, there are
+// never more than the limit.
 import test from 'ava'
 import { grantPass, isCounted, type PassInput } from '../../../../src/api/retina/grantPass.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
 const metadata = { uid: 'u', generation: 2, creationTimestamp: '2026-01-02T03:04:00Z' }
-const given = (generation: number, ...nodes: readonly string[]) => ({ uid: 'u', generation, sinceMs: 1_000, nodes })
+const given = (generation: number, ...nodes: readonly string[]) => ({
+  uid: 'u',
+  generation,
+  sinceMs: 1_000,
+  nodes,
+})
 
-function asked(change: Partial<PassInput> & { readonly limit?: number; readonly pass?: ReturnType<typeof given> }): PassInput {
+function asked(
+  change: Partial<PassInput> & {
+    readonly limit?: number
+    readonly pass?: ReturnType<typeof given>
+  },
+): PassInput {
   const { limit = 2, pass, ...more } = change
-  return { metadata, quota: { nodesMax: limit, ...(pass && { pass }) }, needed: undefined, waiting: [], nowMs, ...more }
+  return {
+    metadata,
+    quota: { nodesMax: limit, ...(pass && { pass }) },
+    needed: undefined,
+    waiting: [],
+    nowMs,
+    ...more,
+  }
 }
 
-for (const { nodes, limit, error } of casesOf<{ nodes: number; limit: number; error?: string }>('jobNumLimit')) {
+for (const { nodes, limit, error } of casesOf<{ nodes: number; limit: number; error?: string }>(
+  'jobNumLimit',
+)) {
   test(`${nodes} nodes and a limit of ${limit}: ${error ?? 'all are let through'}`, t => {
     const needed = Array.from({ length: nodes }, (_, index) => `node-${index}`)
     const { pass, exceeded } = grantPass(asked({ limit, needed }))
-    t.deepEqual(pass, error === undefined ? { uid: 'u', generation: 2, sinceMs: nowMs, nodes: needed } : undefined)
-    const found = exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
+    t.deepEqual(
+      pass,
+      error === undefined ? { uid: 'u', generation: 2, sinceMs: nowMs, nodes: needed } : undefined,
+    )
+    const found =
+      exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
     t.is(found, error)
   })
 }
@@ -32,15 +56,40 @@ const rows: readonly (readonly [
   ['nobody is needed', asked({ needed: [] }), undefined, undefined],
   ['one is needed', asked({ needed: ['a'] }), ['a'], undefined],
   ['one comes later', asked({ pass: given(2, 'a'), waiting: ['b'] }), ['a', 'b'], undefined],
-  ['more come later than there are places', asked({ pass: given(2, 'a'), waiting: ['d', 'b', 'c'] }), ['a', 'b'], ['c', 'd']],
+  [
+    'more come later than there are places',
+    asked({ pass: given(2, 'a'), waiting: ['d', 'b', 'c'] }),
+    ['a', 'b'],
+    ['c', 'd'],
+  ],
   ['all places are taken', asked({ pass: given(2, 'a', 'b'), waiting: ['c'] }), ['a', 'b'], ['c']],
-  ['it was edited and not counted again', asked({ pass: given(1, 'a'), waiting: ['b'] }), ['a'], undefined],
-  ['it was edited and needs others', asked({ pass: given(1, 'a'), needed: ['b', 'c'] }), ['b', 'c'], undefined],
-  ['it was edited and needs too many', asked({ pass: given(1, 'a'), needed: ['a', 'b', 'c'] }), [], []],
+  [
+    'it was edited and not counted again',
+    asked({ pass: given(1, 'a'), waiting: ['b'] }),
+    ['a'],
+    undefined,
+  ],
+  [
+    'it was edited and needs others',
+    asked({ pass: given(1, 'a'), needed: ['b', 'c'] }),
+    ['b', 'c'],
+    undefined,
+  ],
+  [
+    'it was edited and needs too many',
+    asked({ pass: given(1, 'a'), needed: ['a', 'b', 'c'] }),
+    [],
+    [],
+  ],
   ['it was edited and needs nobody', asked({ pass: given(1, 'a'), needed: [] }), [], undefined],
   [
     'it is being deleted',
-    asked({ metadata: { ...metadata, deletionTimestamp: '2026-01-02T03:05:00Z' }, pass: given(1, 'a'), waiting: ['b'], needed: ['b'] }),
+    asked({
+      metadata: { ...metadata, deletionTimestamp: '2026-01-02T03:05:00Z' },
+      pass: given(1, 'a'),
+      waiting: ['b'],
+      needed: ['b'],
+    }),
     ['a'],
     undefined,
   ],
@@ -54,7 +103,10 @@ for (const [what, input, nodes, leftOut] of rows) {
 
 test('time runs since the first was let through, whatever is edited; and not before the capture was there', t => {
   t.is(grantPass(asked({ pass: given(1, 'a'), needed: ['b'] })).pass?.sinceMs, 1_000)
-  t.is(grantPass(asked({ needed: ['b'], nowMs: 5 })).pass?.sinceMs, Date.parse(metadata.creationTimestamp))
+  t.is(
+    grantPass(asked({ needed: ['b'], nowMs: 5 })).pass?.sinceMs,
+    Date.parse(metadata.creationTimestamp),
+  )
 })
 
 test('grantPass() gives back the same pass when nothing changes: nothing is written', t => {
@@ -74,7 +126,9 @@ test('isCounted() is so of a pass for this spec, and of what is being deleted', 
 
 test('there are never more nodes than the limit, in any order of edits, counts and nodes that wait', t => {
   const nodes = ['a', 'b', 'c', 'd']
-  const subsets = Array.from({ length: 16 }, (_, bits) => nodes.filter((_node, index) => bits & (1 << index)))
+  const subsets = Array.from({ length: 16 }, (_, bits) =>
+    nodes.filter((_node, index) => bits & (1 << index)),
+  )
   const seen = new Set<string>()
   const open = [{ generation: 1, nodes: undefined as readonly string[] | undefined, of: 1 }]
   for (let next = open.pop(); next; next = open.pop()) {
@@ -89,7 +143,8 @@ test('there are never more nodes than the limit, in any order of edits, counts a
       grantPass(asked({ ...standing, waiting: some })),
       grantPass(asked({ ...standing, needed: some, waiting: some })),
     ])
-    for (const { pass: now } of results) open.push({ generation: next.generation, nodes: now?.nodes, of: now?.generation ?? 1 })
+    for (const { pass: now } of results)
+      open.push({ generation: next.generation, nodes: now?.nodes, of: now?.generation ?? 1 })
     if (next.generation < 3) open.push({ ...next, generation: next.generation + 1 })
   }
   t.true(seen.size > 50, `${seen.size} states`)

@@ -3,7 +3,8 @@ import { type LabelSelector, readLabelSelector } from '../../../../src/api/retin
 
 type Labels = Readonly<Record<string, string>>
 
-const matches = (selector: LabelSelector, labels: Labels): boolean => readLabelSelector(selector).matches(name => labels[name])
+const matches = (selector: LabelSelector, labels: Labels): boolean =>
+  readLabelSelector(selector).matches(name => labels[name])
 const one = (operator: string, values?: readonly string[]): LabelSelector => ({
   matchExpressions: [{ key: 'app', operator, ...(values && { values }) }],
 })
@@ -46,7 +47,10 @@ test('readLabelSelector() says in one line what was selected, in one order', t =
 })
 
 const wrong: readonly (readonly [LabelSelector, RegExp])[] = [
-  [one('Equals', ['a']), /matchExpressions\[0\]\.operator: "Equals" is not a valid label selector operator/],
+  [
+    one('Equals', ['a']),
+    /matchExpressions\[0\]\.operator: "Equals" is not a valid label selector operator/,
+  ],
   [one('In'), /matchExpressions\[0\]\.values: found none, expected at least one for In/],
   [one('NotIn', []), /values: found none/],
   [one('Exists', ['a']), /values: found \["a"\], expected none for Exists/],

@@ -23,19 +23,34 @@ const others: readonly (readonly [what: string, text: string])[] = [
   ["another resource's", JSON.stringify({ ...pass, uid: 'v' })],
 ]
 for (const [what, written] of others) {
-  test(`passIn() finds no pass in ${what}`, t => t.is(passIn({ uid: 'u', annotations: { 'selcap.dev/pass': written } }), undefined))
+  test(`passIn() finds no pass in ${what}`, t =>
+    t.is(passIn({ uid: 'u', annotations: { 'selcap.dev/pass': written } }), undefined))
 }
 
-test('passIn() finds none where there are no annotations', t => t.is(passIn({ uid: 'u' }), undefined))
+test('passIn() finds none where there are no annotations', t =>
+  t.is(passIn({ uid: 'u' }), undefined))
 
 function readWith(captureJobNumLimit: number, annotations: Readonly<Record<string, string>> = {}) {
   const createdAt = '2026-01-02T03:04:05Z'
-  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 3, creationTimestamp: createdAt, annotations }
-  const captureConfiguration = { captureTarget: { podSelector: {} }, captureOption: { duration: '10s' } }
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 3,
+    creationTimestamp: createdAt,
+    annotations,
+  }
+  const captureConfiguration = {
+    captureTarget: { podSelector: {} },
+    captureOption: { duration: '10s' },
+  }
   const spec = { captureConfiguration, outputConfiguration: { hostPath: 'capture' } }
   const settings = { ...defaultSettings, captureJobNumLimit }
   const place = { settings, nodeLabels: {}, namespaceLabels: new Map() }
-  const read = parseRetinaCapture({ apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec }, place)
+  const read = parseRetinaCapture(
+    { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec },
+    place,
+  )
   if (!read.ok) throw new Error(read.message)
   return { quota: read.quota, window: read.window }
 }
@@ -43,7 +58,10 @@ function readWith(captureJobNumLimit: number, annotations: Readonly<Record<strin
 test('without a limit there is no quota; with one the time runs since the capture was let through', t => {
   const createdAtMs = Date.parse('2026-01-02T03:04:05Z')
   const annotations = { 'selcap.dev/pass': text }
-  t.deepEqual(readWith(0, annotations), { quota: undefined, window: { endMs: createdAtMs + 40_000 } })
+  t.deepEqual(readWith(0, annotations), {
+    quota: undefined,
+    window: { endMs: createdAtMs + 40_000 },
+  })
   t.deepEqual(readWith(4), { quota: { nodesMax: 4 }, window: {} })
   t.deepEqual(readWith(2, annotations), { quota: { nodesMax: 2, pass }, window: { endMs: 41_000 } })
   t.deepEqual(readWith(1, annotations), { quota: { nodesMax: 1 }, window: {} }) // the limit was lowered

@@ -13,7 +13,15 @@ function capture(
   captureTarget: object = { podSelector: {} },
   more: Partial<ObjectMeta> = {},
 ): OtherCapture & { metadata: { resourceVersion: string } } {
-  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: createdAt, resourceVersion: '1', ...more }
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 1,
+    creationTimestamp: createdAt,
+    resourceVersion: '1',
+    ...more,
+  }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   return {
     apiVersion: 'retina.sh/v1alpha1',
@@ -23,25 +31,70 @@ function capture(
   }
 }
 
-type RowOptions = { readonly pod?: string; readonly generation?: number; readonly isPacked?: boolean; readonly silentSinceMs?: number }
+type RowOptions = {
+  readonly pod?: string
+  readonly generation?: number
+  readonly isPacked?: boolean
+  readonly silentSinceMs?: number
+}
 
-function row({ pod = 'web', generation = 1, isPacked = false, silentSinceMs }: RowOptions = {}): NodeObservation {
+function row({
+  pod = 'web',
+  generation = 1,
+  isPacked = false,
+  silentSinceMs,
+}: RowOptions = {}): NodeObservation {
   const counts = { packets: 0, bytes: 0, dropped: 0 }
   const state = isPacked ? 'Finished' : 'Capturing'
   const endpoint = { pod, uid: pod, state, ...counts, gaps: [], startedAt: createdAt } as const
-  const file = { node: 'n', directory: '/d', fileNames: [], state, ...counts, endpoints: [endpoint] } as const
+  const file = {
+    node: 'n',
+    directory: '/d',
+    fileNames: [],
+    state,
+    ...counts,
+    endpoints: [endpoint],
+  } as const
   const artifact = isPacked && { artifact: { files: [{ path: '/x', bytes: 1 }] } }
   const names = { api: 'Capture', namespace: 'shop', name: 'a', uid: 'u' } as const
   return {
-    row: { ...names, observedGeneration: generation, isListed: true, isRejected: false, problems: [], file, ...artifact },
+    row: {
+      ...names,
+      observedGeneration: generation,
+      isListed: true,
+      isRejected: false,
+      problems: [],
+      file,
+      ...artifact,
+    },
     ...(silentSinceMs !== undefined && { silentSinceMs }),
   }
 }
 
-function judged(document: ReturnType<typeof capture>, rows: readonly NodeObservation[], afterMs = 60_000, nodes = 2, quota?: QuotaState) {
-  const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
-  const addresses = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]))
-  return reconcileRetinaCapture({ capture: document, read, rows, addresses, previous: undefined, quota, nowMs: createdAtMs + afterMs })
+function judged(
+  document: ReturnType<typeof capture>,
+  rows: readonly NodeObservation[],
+  afterMs = 60_000,
+  nodes = 2,
+  quota?: QuotaState,
+) {
+  const read = parseRetinaCapture(document, {
+    settings: defaultSettings,
+    nodeLabels: {},
+    namespaceLabels: new Map(),
+  })
+  const addresses = new Map(
+    Array.from({ length: nodes }, (_, index) => [`node-${index}`, `10.0.0.${index}`]),
+  )
+  return reconcileRetinaCapture({
+    capture: document,
+    read,
+    rows,
+    addresses,
+    previous: undefined,
+    quota,
+    nowMs: createdAtMs + afterMs,
+  })
 }
 
 const messages = (verdict: ReturnType<typeof judged>) =>
@@ -51,7 +104,9 @@ test('reconcileRetinaCapture() waits a while for nodes to answer before it says 
   const soon = judged(capture(), [], 1_000)
   t.deepEqual(messages(soon), [])
   t.is(soon.wakeAtMs, createdAtMs + 10_000)
-  t.deepEqual(messages(judged(capture(), [])), ['no targets are selected by node selector, pod selector, or pod names'])
+  t.deepEqual(messages(judged(capture(), [])), [
+    'no targets are selected by node selector, pod selector, or pod names',
+  ])
   t.deepEqual(messages(judged(capture(), [], 60_000, 0)), []) // no node reports: nobody could know
 })
 
@@ -68,25 +123,50 @@ test('reconcileRetinaCapture() does not call a young capture complete before eve
 
 test('reconcileRetinaCapture() names the first pod that no node has', t => {
   const document = capture({ podNames: ['web', 'db'] })
-  t.deepEqual(messages(judged(document, [])), ['failed to get pod web in namespace shop: no node has a running pod of that name'])
-  t.true(messages(judged(document, [row()])).includes('failed to get pod db in namespace shop: no node has a running pod of that name'))
-  t.deepEqual(messages(judged(document, [row(), row({ pod: 'db' })])), ['2/2 Capture jobs are in progress, waiting for completion'])
+  t.deepEqual(messages(judged(document, [])), [
+    'failed to get pod web in namespace shop: no node has a running pod of that name',
+  ])
+  t.true(
+    messages(judged(document, [row()])).includes(
+      'failed to get pod db in namespace shop: no node has a running pod of that name',
+    ),
+  )
+  t.deepEqual(messages(judged(document, [row(), row({ pod: 'db' })])), [
+    '2/2 Capture jobs are in progress, waiting for completion',
+  ])
 })
 
 test('reconcileRetinaCapture() holds a capture with a finalizer, beside those of others, and a refused one not', t => {
   t.deepEqual(judged(capture(), []).finalizers, [finalizer])
   t.deepEqual(judged(capture({}, { finalizers: ['other/one'] }), []).finalizers, undefined)
-  t.deepEqual(judged(capture({ podSelector: {} }, { finalizers: ['other/one'] }), []).finalizers, ['other/one', finalizer])
+  t.deepEqual(judged(capture({ podSelector: {} }, { finalizers: ['other/one'] }), []).finalizers, [
+    'other/one',
+    finalizer,
+  ])
   t.is(judged(capture({ podSelector: {} }, { finalizers: [finalizer] }), []).finalizers, undefined)
 })
 
-const deleted = { generation: 2, finalizers: ['other/one', finalizer], deletionTimestamp: '2026-01-02T03:05:05Z' }
-const deletedRows: readonly (readonly [what: string, rows: readonly NodeObservation[], afterMs: number, mayGo: boolean])[] = [
+const deleted = {
+  generation: 2,
+  finalizers: ['other/one', finalizer],
+  deletionTimestamp: '2026-01-02T03:05:05Z',
+}
+const deletedRows: readonly (readonly [
+  what: string,
+  rows: readonly NodeObservation[],
+  afterMs: number,
+  mayGo: boolean,
+])[] = [
   ['nobody captured', [], 61_000, true],
   ['a node has not heard of it', [row({ isPacked: true })], 61_000, false],
   ['a node packs', [row({ generation: 2 }), row({ generation: 2, isPacked: true })], 61_000, false],
   ['all have packed', [row({ generation: 2, isPacked: true })], 61_000, true],
-  ['the one that packs is silent', [row({ silentSinceMs: createdAtMs }), row({ generation: 2, isPacked: true })], 61_000, true],
+  [
+    'the one that packs is silent',
+    [row({ silentSinceMs: createdAtMs }), row({ generation: 2, isPacked: true })],
+    61_000,
+    true,
+  ],
   ['half an hour is over', [row()], 60_000 + 1_800_000, true],
 ]
 for (const [what, rows, afterMs, mayGo] of deletedRows) {
@@ -100,7 +180,10 @@ for (const [what, rows, afterMs, mayGo] of deletedRows) {
 /** A row of a node that was not let through. */
 function waits(): NodeObservation {
   const { row: all } = row()
-  const endpoints = all.file.endpoints.map(({ startedAt: _, ...each }) => ({ ...each, state: 'Scheduled' as const }))
+  const endpoints = all.file.endpoints.map(({ startedAt: _, ...each }) => ({
+    ...each,
+    state: 'Scheduled' as const,
+  }))
   return { row: { ...all, file: { ...all.file, state: 'Scheduled', endpoints } } }
 }
 
@@ -111,7 +194,11 @@ test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who 
   t.like(verdict.status, { files: [], active: undefined })
   t.is(verdict.finalizers, undefined)
   t.deepEqual(verdict.events, [
-    { reason: 'ExceedJobNumLimit', type: 'Warning', message: 'the number of capture jobs 2 exceeds the limit 1' },
+    {
+      reason: 'ExceedJobNumLimit',
+      type: 'Warning',
+      message: 'the number of capture jobs 2 exceeds the limit 1',
+    },
   ])
   const deletedNow = judged(capture({ podSelector: {} }, deleted), [waits()], 61_000, 2, quota)
   t.deepEqual(deletedNow.finalizers, ['other/one'])
@@ -120,7 +207,10 @@ test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who 
 test('reconcileRetinaCapture() says nothing of nodes that wait to be counted, and why they could not be', t => {
   const through = new Set<string>()
   t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through })), [])
-  t.deepEqual(messages(judged(capture(), [waits()], 60_000, 2, { through, failure: 'Cannot count' })), ['Cannot count'])
+  t.deepEqual(
+    messages(judged(capture(), [waits()], 60_000, 2, { through, failure: 'Cannot count' })),
+    ['Cannot count'],
+  )
   t.deepEqual(messages(judged(capture(), [], 60_000, 2, { through })), [
     'no targets are selected by node selector, pod selector, or pod names',
   ])
@@ -129,12 +219,20 @@ test('reconcileRetinaCapture() says nothing of nodes that wait to be counted, an
 test('reconcileRetinaCapture() packs and tells of what had begun before it was no longer let through', t => {
   const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
   t.like(judged(capture(), [row()], 60_000, 2, quota).status, { active: 1 })
-  t.is(judged(capture({ podSelector: {} }, deleted), [row({ generation: 2 })], 61_000, 2, quota).finalizers, undefined) // it is held
+  t.is(
+    judged(capture({ podSelector: {} }, deleted), [row({ generation: 2 })], 61_000, 2, quota)
+      .finalizers,
+    undefined,
+  ) // it is held
 })
 
 test('reconcileRetinaCapture() tells each condition once', t => {
   const document = capture()
-  const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
+  const read = parseRetinaCapture(document, {
+    settings: defaultSettings,
+    nodeLabels: {},
+    namespaceLabels: new Map(),
+  })
   const input = {
     capture: document,
     read,
@@ -143,31 +241,75 @@ test('reconcileRetinaCapture() tells each condition once', t => {
     nowMs: createdAtMs,
   }
   const first = reconcileRetinaCapture({ ...input, previous: undefined })
-  t.deepEqual(first.events, [{ reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' }])
+  t.deepEqual(first.events, [
+    { reason: 'JobsCompleted', type: 'Normal', message: 'All 1 Capture jobs are completed' },
+  ])
   t.deepEqual(reconcileRetinaCapture({ ...input, previous: first.status }).events, [])
 })
 
 const uploaded = { file: 'x', output: 's3Upload', uploaded: 'https://s3.test/x', at: createdAt }
 const stored = (more: object = {}, node = 'n'): NodeObservation => {
   const { row: each } = row({ isPacked: true })
-  return { row: { ...each, file: { ...each.file, node, uploads: [uploaded] }, artifact: { files: [{ path: '/x', bytes: 1 }], ...more } } }
+  return {
+    row: {
+      ...each,
+      file: { ...each.file, node, uploads: [uploaded] },
+      artifact: { files: [{ path: '/x', bytes: 1 }], ...more },
+    },
+  }
 }
 const s3Upload = { bucket: 'b', secretName: 's', region: 'us-east-1' }
-const removals: readonly (readonly [what: string, rows: readonly NodeObservation[], spec: object, isRemoved: boolean])[] = [
-  ['all is stored and nothing left on the nodes', [stored({ removed: true }), stored({ removed: true }, 'm')], {}, true],
+const removals: readonly (readonly [
+  what: string,
+  rows: readonly NodeObservation[],
+  spec: object,
+  isRemoved: boolean,
+])[] = [
+  [
+    'all is stored and nothing left on the nodes',
+    [stored({ removed: true }), stored({ removed: true }, 'm')],
+    {},
+    true,
+  ],
   ['a node has its archive still', [stored({ removed: true }), stored({}, 'm')], {}, false],
-  ['a node has failed', [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')], {}, false],
+  [
+    'a node has failed',
+    [stored({ removed: true }), stored({ files: [], error: 'no' }, 'm')],
+    {},
+    false,
+  ],
   ['nobody asked for it', [stored({ removed: true })], { cleanUpAfterUpload: false }, false],
-  ['it goes nowhere', [stored({ removed: true })], { outputConfiguration: { hostPath: 'a' } }, false],
+  [
+    'it goes nowhere',
+    [stored({ removed: true })],
+    { outputConfiguration: { hostPath: 'a' } },
+    false,
+  ],
 ]
 for (const [what, rows, spec, isRemoved] of removals) {
   test(`reconcileRetinaCapture() ${isRemoved ? 'removes' : 'keeps'} a capture when ${what}`, t => {
     const asked = capture()
-    const document = { ...asked, spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec } }
-    const read = parseRetinaCapture(document, { settings: defaultSettings, nodeLabels: {}, namespaceLabels: new Map() })
-    const input = { capture: document, read, rows, addresses: new Map([['n', '10.0.0.1']]), nowMs: createdAtMs }
+    const document = {
+      ...asked,
+      spec: { ...asked.spec, outputConfiguration: { s3Upload }, cleanUpAfterUpload: true, ...spec },
+    }
+    const read = parseRetinaCapture(document, {
+      settings: defaultSettings,
+      nodeLabels: {},
+      namespaceLabels: new Map(),
+    })
+    const input = {
+      capture: document,
+      read,
+      rows,
+      addresses: new Map([['n', '10.0.0.1']]),
+      nowMs: createdAtMs,
+    }
     const first = reconcileRetinaCapture({ ...input, previous: undefined })
     t.is(first.expiresAtMs, Number.POSITIVE_INFINITY) // that it is complete is told first
-    t.is(reconcileRetinaCapture({ ...input, previous: first.status }).expiresAtMs <= createdAtMs, isRemoved)
+    t.is(
+      reconcileRetinaCapture({ ...input, previous: first.status }).expiresAtMs <= createdAtMs,
+      isRemoved,
+    )
   })
 }

@@ -12,10 +12,21 @@ import { read, root } from '../../../support/repository.ts'
 
 const createdAt = '2026-01-02T03:04:05Z'
 const createdAtMs = Date.parse(createdAt)
-const place = { settings: defaultSettings, nodeLabels: {} as Labels, namespaceLabels: new Map<string, Labels>() }
+const place = {
+  settings: defaultSettings,
+  nodeLabels: {} as Labels,
+  namespaceLabels: new Map<string, Labels>(),
+}
 
 function capture(spec: object, more: object = {}): OtherCapture {
-  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 2, creationTimestamp: createdAt, ...more }
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 2,
+    creationTimestamp: createdAt,
+    ...more,
+  }
   return { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture', metadata, spec: { ...spec } }
 }
 
@@ -24,11 +35,19 @@ const target = (captureTarget: object): object => ({
   outputConfiguration: { hostPath: 'capture' },
 })
 const option = (captureOption: object | undefined, more: object = {}): object => ({
-  captureConfiguration: { captureTarget: { podSelector: {} }, ...(captureOption && { captureOption }), ...more },
+  captureConfiguration: {
+    captureTarget: { podSelector: {} },
+    ...(captureOption && { captureOption }),
+    ...more,
+  },
   outputConfiguration: { hostPath: 'capture' },
 })
 
-function accepted(spec: object, surroundings: Partial<typeof place> = {}, more: object = {}): Intent {
+function accepted(
+  spec: object,
+  surroundings: Partial<typeof place> = {},
+  more: object = {},
+): Intent {
   const intent = parseRetinaCapture(capture(spec, more), { ...place, ...surroundings })
   if (!intent.ok) throw new Error(intent.message)
   return intent
@@ -52,7 +71,11 @@ test('parseRetinaCapture() fills in what the capture does not say', t => {
     filter: '',
     window: { endMs: createdAtMs + 40_000 },
     limits: { durationMs: 10_000, bytes: 104_857_600 },
-    rotation: { fileBytesMax: defaultSettings.captureDiskBytesMax, fileAgeMsMax: 3_153_600_000_000, filesMax: 1_000 },
+    rotation: {
+      fileBytesMax: defaultSettings.captureDiskBytesMax,
+      fileAgeMsMax: 3_153_600_000_000,
+      filesMax: 1_000,
+    },
     snapLength: 262_144,
     payload: 'Full',
     format: 'pcap',
@@ -68,7 +91,9 @@ test('parseRetinaCapture() fills in what the capture does not say', t => {
   })
 })
 
-const samples = parseAllDocuments(read('test/fixtures/retina-samples.yaml')).map(document => document.toJS() as { spec: object })
+const samples = parseAllDocuments(read('test/fixtures/retina-samples.yaml')).map(
+  document => document.toJS() as { spec: object },
+)
 const noTarget = 'neither NodeSelector, NamespaceSelector&PodSelector, nor PodNames is set'
 const absolute = (path: string): string =>
   `invalid OutputConfiguration.HostPath: hostPath must be a relative subpath name, not an absolute path: "${path}"`
@@ -84,16 +109,20 @@ for (const [index, expected] of [
     t.is(refusal(samples[index]?.spec ?? {}), expected))
 }
 
-for (const file of readdirSync(join(root, 'examples', 'retina')).filter(name => name.endsWith('.yaml'))) {
+for (const file of readdirSync(join(root, 'examples', 'retina')).filter(name =>
+  name.endsWith('.yaml'),
+)) {
   test(`parseRetinaCapture() takes ${file}`, t => {
-    for (const document of parseAllDocuments(read(`examples/retina/${file}`))) t.is(refusal((document.toJS() as { spec: object }).spec), '')
+    for (const document of parseAllDocuments(read(`examples/retina/${file}`)))
+      t.is(refusal((document.toJS() as { spec: object }).spec), '')
   })
 }
 
-type Target = { readonly name: string; readonly podNames: readonly string[]; readonly error: string | null } & Record<
-  'nodeSelector' | 'namespaceSelector' | 'podSelector',
-  boolean
->
+type Target = {
+  readonly name: string
+  readonly podNames: readonly string[]
+  readonly error: string | null
+} & Record<'nodeSelector' | 'namespaceSelector' | 'podSelector', boolean>
 for (const { name, error, podNames, ...selectors } of casesOf<Target>('targetSelector')) {
   test(`targetSelector: ${name} is ${error ?? 'taken'}`, t => {
     const present = Object.entries(selectors)
@@ -103,13 +132,27 @@ for (const { name, error, podNames, ...selectors } of casesOf<Target>('targetSel
   })
 }
 
-type Validation = { readonly name: string; readonly valid: boolean; readonly error?: string } & Readonly<Record<string, unknown>>
-for (const { name, valid, error, target: selected, hostPath = 'capture', tcpdumpFilter, ...captureOption } of casesOf<Validation>(
-  'captureValidation',
-)) {
+type Validation = {
+  readonly name: string
+  readonly valid: boolean
+  readonly error?: string
+} & Readonly<Record<string, unknown>>
+for (const {
+  name,
+  valid,
+  error,
+  target: selected,
+  hostPath = 'capture',
+  tcpdumpFilter,
+  ...captureOption
+} of casesOf<Validation>('captureValidation')) {
   test(`captureValidation: ${name}`, t => {
     const message = refusal({
-      captureConfiguration: { captureTarget: selected === null ? {} : { nodeSelector: {} }, captureOption, tcpdumpFilter },
+      captureConfiguration: {
+        captureTarget: selected === null ? {} : { nodeSelector: {} },
+        captureOption,
+        tcpdumpFilter,
+      },
       outputConfiguration: { hostPath },
     })
     t.is(message === '', valid, message)
@@ -126,7 +169,14 @@ type Environment = {
 }
 for (const { name, spec, env, error } of casesOf<Environment>('jobEnv')) {
   test(`jobEnv: ${name}`, t => {
-    const { hostPath, pvc: persistentVolumeClaim, blobUpload, includeMetadata = false, tcpdumpFilter, ...captureOption } = spec
+    const {
+      hostPath,
+      pvc: persistentVolumeClaim,
+      blobUpload,
+      includeMetadata = false,
+      tcpdumpFilter,
+      ...captureOption
+    } = spec
     const document = {
       captureConfiguration: {
         captureTarget: { podSelector: {} },
@@ -146,15 +196,21 @@ for (const { name, spec, env, error } of casesOf<Environment>('jobEnv')) {
     t.is(filter, env?.PCAP_FILTER ?? env?.TCPDUMP_RAW_FILTER ?? '')
     t.is(snapLength, Number(env?.CAPTURE_PACKET_SIZE ?? 262_144))
     if (env?.CAPTURE_FILE_COUNT)
-      t.like(rotation, { filesMax: Number(env.CAPTURE_FILE_COUNT) - 1, fileBytesMax: Number(env.CAPTURE_MAX_SIZE) * 1_000_000 })
+      t.like(rotation, {
+        filesMax: Number(env.CAPTURE_FILE_COUNT) - 1,
+        fileBytesMax: Number(env.CAPTURE_MAX_SIZE) * 1_000_000,
+      })
   })
 }
 
-type Nodes = { readonly name: string; readonly nodes?: readonly { readonly labels: Labels }[]; readonly expected?: object } & Record<
-  string,
-  unknown
->
-for (const { name, nodeSelector, nodes = [], expected } of casesOf<Nodes>('selectorToNodeTargets').filter(row => row.nodeSelector)) {
+type Nodes = {
+  readonly name: string
+  readonly nodes?: readonly { readonly labels: Labels }[]
+  readonly expected?: object
+} & Record<string, unknown>
+for (const { name, nodeSelector, nodes = [], expected } of casesOf<Nodes>(
+  'selectorToNodeTargets',
+).filter(row => row.nodeSelector)) {
   test(`selectorToNodeTargets: ${name}`, t => {
     const { scope } = accepted(target({ nodeSelector }), { nodeLabels: nodes[0]?.labels ?? {} })
     t.deepEqual(scope, expected ? { kind: 'Host' } : { kind: 'Namespaces', names: [] })
@@ -168,24 +224,51 @@ const namespaceLabels = new Map<string, Labels>([
 ])
 
 test('parseRetinaCapture() takes pods of the selected namespaces, and without a selector of its own alone', t => {
-  const namesOf = (captureTarget: object): unknown => accepted(target(captureTarget), { namespaceLabels }).scope
+  const namesOf = (captureTarget: object): unknown =>
+    accepted(target(captureTarget), { namespaceLabels }).scope
   t.deepEqual(namesOf({ podSelector: {} }), { kind: 'Namespaces', names: ['shop'] }) // Retina of that commit: "default"
   t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: { matchLabels: { team: 'a' } } }), {
     kind: 'Namespaces',
     names: ['bank', 'shop'],
   })
-  t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: {} }), { kind: 'Namespaces', names: ['bank', 'shop', 'zoo'] })
-  t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: { matchLabels: { team: 'c' } } }), { kind: 'Namespaces', names: [] })
+  t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: {} }), {
+    kind: 'Namespaces',
+    names: ['bank', 'shop', 'zoo'],
+  })
+  t.deepEqual(namesOf({ podSelector: {}, namespaceSelector: { matchLabels: { team: 'c' } } }), {
+    kind: 'Namespaces',
+    names: [],
+  })
   t.deepEqual(namesOf({ podNames: ['web'] }), { kind: 'Namespaces', names: ['shop'] })
 })
 
 test('parseRetinaCapture() matches pods by labels, or by name', t => {
   const labels: Labels = { app: 'web' }
   const label = (name: string): string | undefined => labels[name]
-  t.true(accepted(target({ podSelector: { matchLabels: { app: 'web' } } })).matches(label, { namespace: 'shop', name: 'web-0' }))
-  t.false(accepted(target({ podSelector: { matchLabels: { app: 'db' } } })).matches(label, { namespace: 'shop', name: 'web-0' }))
-  t.true(accepted(target({ podNames: ['db-0', 'web-0'] })).matches(label, { namespace: 'shop', name: 'web-0' }))
-  t.false(accepted(target({ podNames: ['db-0', 'web-0'] })).matches(label, { namespace: 'shop', name: 'web-1' }))
+  t.true(
+    accepted(target({ podSelector: { matchLabels: { app: 'web' } } })).matches(label, {
+      namespace: 'shop',
+      name: 'web-0',
+    }),
+  )
+  t.false(
+    accepted(target({ podSelector: { matchLabels: { app: 'db' } } })).matches(label, {
+      namespace: 'shop',
+      name: 'web-0',
+    }),
+  )
+  t.true(
+    accepted(target({ podNames: ['db-0', 'web-0'] })).matches(label, {
+      namespace: 'shop',
+      name: 'web-0',
+    }),
+  )
+  t.false(
+    accepted(target({ podNames: ['db-0', 'web-0'] })).matches(label, {
+      namespace: 'shop',
+      name: 'web-1',
+    }),
+  )
 })
 
 test("parseRetinaCapture() takes the node's interfaces by name, a file each; of pods it says that it does not", t => {
@@ -193,9 +276,13 @@ test("parseRetinaCapture() takes the node's interfaces by name, a file each; of 
     captureConfiguration: { captureTarget, captureOption: { duration: '1s', interfaces } },
     outputConfiguration: { hostPath: 'x' },
   })
-  const scopeOf = (interfaces: readonly string[]): unknown => accepted(spec({ nodeSelector: {} }, interfaces)).scope
+  const scopeOf = (interfaces: readonly string[]): unknown =>
+    accepted(spec({ nodeSelector: {} }, interfaces)).scope
   t.deepEqual(scopeOf([]), { kind: 'Host' })
-  t.deepEqual(scopeOf(['eth0', ' ', 'eth1', '', ' eth2 ']), { kind: 'Host', interfaces: ['eth0', 'eth1', 'eth2'] })
+  t.deepEqual(scopeOf(['eth0', ' ', 'eth1', '', ' eth2 ']), {
+    kind: 'Host',
+    interfaces: ['eth0', 'eth1', 'eth2'],
+  })
   t.deepEqual(scopeOf(['any']), { kind: 'Host' })
   t.is(accepted(spec({ nodeSelector: {} }, [])).vantage, 'HostVeth')
   t.deepEqual(accepted(spec({ podSelector: {} }, ['eth1'])).notes, [
@@ -212,8 +299,15 @@ test('parseRetinaCapture() ANDs everything that narrows, whatever the target', t
   )
 })
 
-type Precedence = { readonly pcapFilter: string; readonly tcpdumpFilter: string; readonly used?: string; readonly error?: string }
-for (const { pcapFilter, tcpdumpFilter, used, error } of casesOf<Precedence>('userFilterPrecedence')) {
+type Precedence = {
+  readonly pcapFilter: string
+  readonly tcpdumpFilter: string
+  readonly used?: string
+  readonly error?: string
+}
+for (const { pcapFilter, tcpdumpFilter, used, error } of casesOf<Precedence>(
+  'userFilterPrecedence',
+)) {
   test(`userFilterPrecedence: pcapFilter "${pcapFilter}" over tcpdumpFilter "${tcpdumpFilter}"`, t => {
     const spec = option({ duration: '1s', pcapFilter }, { tcpdumpFilter })
     if (error) return void t.regex(refusal(spec), /^pcapFilter: .*contains flag "-n"/)
@@ -228,8 +322,12 @@ for (const { pcapFilter, tcpdumpFilter, used, error } of casesOf<Precedence>('us
 
 test('a capture that is being deleted is over since then, whatever its duration', t => {
   const deleted = { deletionTimestamp: '2026-01-02T03:04:10Z' }
-  t.deepEqual(accepted(option({ duration: '1h' }), {}, deleted).window, { endMs: createdAtMs + 5_000 })
-  t.deepEqual(accepted(option({ maxCaptureSize: 1 }), {}, deleted).window, { endMs: createdAtMs + 5_000 })
+  t.deepEqual(accepted(option({ duration: '1h' }), {}, deleted).window, {
+    endMs: createdAtMs + 5_000,
+  })
+  t.deepEqual(accepted(option({ maxCaptureSize: 1 }), {}, deleted).window, {
+    endMs: createdAtMs + 5_000,
+  })
 })
 
 test('parseRetinaCapture() takes any of the outputs', t => {
@@ -240,7 +338,11 @@ test('parseRetinaCapture() takes any of the outputs', t => {
     cleanUpAfterUpload: true,
   })
   const stores = [{ kind: 's3', ...s3Upload } as const]
-  t.deepEqual(accepted(output({ s3Upload, persistentVolumeClaim: 'c' })).output, { stores, claim: 'c', isCleanedUp: true })
+  t.deepEqual(accepted(output({ s3Upload, persistentVolumeClaim: 'c' })).output, {
+    stores,
+    claim: 'c',
+    isCleanedUp: true,
+  })
   t.like(accepted(output({ blobUpload: 'sas' })).artifact, { place: undefined })
   t.is(refusal(output({})), 'At least one output configuration should be set')
   t.is(refusal(output({ hostPath: '' })), 'invalid OutputConfiguration.HostPath: hostPath is empty')

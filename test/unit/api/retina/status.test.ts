@@ -1,15 +1,40 @@
 import test from 'ava'
-import { type RetinaInput, type RetinaNode, retinaStatus } from '../../../../src/api/retina/status.ts'
+import {
+  type RetinaInput,
+  type RetinaNode,
+  retinaStatus,
+} from '../../../../src/api/retina/status.ts'
 import type { ArtifactStatus, CaptureStateName } from '../../../../src/model/status.ts'
 
 const nowMs = Date.parse('2026-01-02T03:04:05Z')
 const packed: ArtifactStatus = { files: [{ path: '/a.tar.gz', bytes: 1 }] }
 const endedAt = '2026-01-02T03:04:04.000Z'
 
-function node(name: string, state: CaptureStateName, artifact?: ArtifactStatus, message?: string): RetinaNode {
+function node(
+  name: string,
+  state: CaptureStateName,
+  artifact?: ArtifactStatus,
+  message?: string,
+): RetinaNode {
   const counts = { packets: 1, bytes: 1, dropped: 0 }
-  const endpoint = { pod: 'web', uid: 'u', state, ...counts, gaps: [], startedAt: '2026-01-02T03:04:00.000Z', endedAt }
-  const file = { node: name, directory: '/d', fileNames: [], state, ...counts, endpoints: [endpoint], ...(message && { message }) }
+  const endpoint = {
+    pod: 'web',
+    uid: 'u',
+    state,
+    ...counts,
+    gaps: [],
+    startedAt: '2026-01-02T03:04:00.000Z',
+    endedAt,
+  }
+  const file = {
+    node: name,
+    directory: '/d',
+    fileNames: [],
+    state,
+    ...counts,
+    endpoints: [endpoint],
+    ...(message && { message }),
+  }
   return { file, problems: [], isSilent: false, ...(artifact && { artifact }) }
 }
 
@@ -28,11 +53,14 @@ const statusOf = (input: Partial<RetinaInput>) =>
 
 const said = (input: Partial<RetinaInput>) => {
   const { conditions, active, succeeded, failed } = statusOf(input)
-  const lines = conditions.map(({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`)
+  const lines = conditions.map(
+    ({ type, status, reason, message }) => `${type}=${status} ${reason}: ${message}`,
+  )
   return [lines, [active, succeeded, failed]] as const
 }
 
-const progress = (text: string): string => `complete=False JobsInProgress: ${text} Capture jobs are in progress, waiting for completion`
+const progress = (text: string): string =>
+  `complete=False JobsInProgress: ${text} Capture jobs are in progress, waiting for completion`
 
 const rows: readonly (readonly [
   what: string,
@@ -67,8 +95,18 @@ const rows: readonly (readonly [
     ['error=True OtherError: no targets are selected'],
     [undefined, undefined, undefined],
   ],
-  ['begun', { nodes: [node('a', 'Capturing'), node('b', 'WaitingForTraffic')] }, [progress('2/2')], [2, undefined, undefined]],
-  ['packing', { nodes: [node('a', 'Finished', packed), node('b', 'Finished')] }, [progress('1/2')], [1, 1, undefined]],
+  [
+    'begun',
+    { nodes: [node('a', 'Capturing'), node('b', 'WaitingForTraffic')] },
+    [progress('2/2')],
+    [2, undefined, undefined],
+  ],
+  [
+    'packing',
+    { nodes: [node('a', 'Finished', packed), node('b', 'Finished')] },
+    [progress('1/2')],
+    [1, 1, undefined],
+  ],
   [
     'done',
     { nodes: [node('a', 'Finished', packed), node('b', 'Finished', packed)] },
@@ -77,14 +115,22 @@ const rows: readonly (readonly [
   ],
   [
     'failed on one of two nodes',
-    { nodes: [node('a', 'Finished', packed), node('b', 'Finished', { files: [], error: 'the disk is full' })] },
+    {
+      nodes: [
+        node('a', 'Finished', packed),
+        node('b', 'Finished', { files: [], error: 'the disk is full' }),
+      ],
+    },
     ['error=True RunJobFailed: 1 Capture jobs are in failed state; b: the disk is full'],
     [undefined, 1, 1],
   ],
   [
     'failed on one while another goes on',
     { nodes: [node('a', 'Capturing'), node('b', 'Error', undefined, 'Cannot open a tap')] },
-    [`${progress('1/2')}; b: Cannot open a tap`, 'error=True RunJobFailed: 1 Capture jobs are in failed state; b: Cannot open a tap'],
+    [
+      `${progress('1/2')}; b: Cannot open a tap`,
+      'error=True RunJobFailed: 1 Capture jobs are in failed state; b: Cannot open a tap',
+    ],
     [1, undefined, 1],
   ],
   [
@@ -116,7 +162,10 @@ const rows: readonly (readonly [
   [
     'failed on one node, and not uploaded from another: one condition tells both',
     {
-      nodes: [{ ...node('a', 'Finished', packed), uploadFailure: 'refused' }, node('b', 'Error', undefined, 'Cannot open a tap')],
+      nodes: [
+        { ...node('a', 'Finished', packed), uploadFailure: 'refused' },
+        node('b', 'Error', undefined, 'Cannot open a tap'),
+      ],
       outputs: ['s3Upload'],
     },
     [
@@ -127,7 +176,10 @@ const rows: readonly (readonly [
   ],
   [
     'noted upon',
-    { nodes: [node('a', 'Capturing')], notes: ['tcpdumpFilter is deprecated, use captureOption.pcapFilter'] },
+    {
+      nodes: [node('a', 'Capturing')],
+      notes: ['tcpdumpFilter is deprecated, use captureOption.pcapFilter'],
+    },
     [`${progress('1/1')}; tcpdumpFilter is deprecated, use captureOption.pcapFilter`],
     [1, undefined, undefined],
   ],
@@ -139,17 +191,34 @@ for (const [what, input, lines, counts] of rows) {
 
 test('a node that is over without ever having captured has failed: nobody waits for its archive', t => {
   const { file, ...rest } = node('a', 'Finished', undefined, 'Cannot open a tap')
-  const { startedAt: _, endedAt: __, ...never } = file.endpoints[0] as (typeof file.endpoints)[number]
-  t.deepEqual(said({ nodes: [{ ...rest, file: { ...file, endpoints: [never] } }] })[1], [undefined, undefined, 1])
+  const {
+    startedAt: _,
+    endedAt: __,
+    ...never
+  } = file.endpoints[0] as (typeof file.endpoints)[number]
+  t.deepEqual(said({ nodes: [{ ...rest, file: { ...file, endpoints: [never] } }] })[1], [
+    undefined,
+    undefined,
+    1,
+  ])
 })
 
 test('times stand as they were: the start, the first completion, and since when a condition holds', t => {
   const first = statusOf({ nodes: [node('a', 'Finished', packed)] })
   t.is(first.startTime, '2026-01-02T03:04:00.000Z')
   t.is(first.completionTime, endedAt)
-  const again = statusOf({ nodes: [node('a', 'Finished', packed)], previous: first, nowMs: nowMs + 60_000, createdAtMs: nowMs })
+  const again = statusOf({
+    nodes: [node('a', 'Finished', packed)],
+    previous: first,
+    nowMs: nowMs + 60_000,
+    createdAtMs: nowMs,
+  })
   t.deepEqual(again, first)
-  const resumed = statusOf({ nodes: [node('a', 'Capturing')], previous: first, nowMs: nowMs + 60_000 })
+  const resumed = statusOf({
+    nodes: [node('a', 'Capturing')],
+    previous: first,
+    nowMs: nowMs + 60_000,
+  })
   t.is(resumed.completionTime, endedAt)
   t.is(resumed.conditions[0]?.lastTransitionTime, '2026-01-02T03:05:05.000Z')
 })

@@ -2,16 +2,32 @@ import test from 'ava'
 import { archiveStem, packetFiles } from '../../../../src/artifacts/retina/names.ts'
 import { casesOf } from '../../../support/model/retinaCases.ts'
 
-type Name = { readonly captureName: string; readonly node: string; readonly timestamp: string | null; readonly expected: string }
-for (const [index, { captureName, node, timestamp, expected }] of casesOf<Name>('filename').entries()) {
+type Name = {
+  readonly captureName: string
+  readonly node: string
+  readonly timestamp: string | null
+  readonly expected: string
+}
+for (const [index, { captureName, node, timestamp, expected }] of casesOf<Name>(
+  'filename',
+).entries()) {
   test(`filename ${index}: ${expected}`, t => {
-    t.is(archiveStem(captureName, node, timestamp === null ? undefined : Date.parse(timestamp)), expected)
+    t.is(
+      archiveStem(captureName, node, timestamp === null ? undefined : Date.parse(timestamp)),
+      expected,
+    )
   })
 }
 
 const stem = 'c-n-20260101000000UTC'
-const entries = (files: readonly string[], endpoints: readonly string[], fileCount?: number): string[] =>
-  packetFiles({ stem, files, endpoints, fileCount }).map(({ file, entry, text }) => `${file} ${entry} ${text}`.replaceAll(stem, 'S'))
+const entries = (
+  files: readonly string[],
+  endpoints: readonly string[],
+  fileCount?: number,
+): string[] =>
+  packetFiles({ stem, files, endpoints, fileCount }).map(({ file, entry, text }) =>
+    `${file} ${entry} ${text}`.replaceAll(stem, 'S'),
+  )
 
 test('packetFiles() calls the file of one interface as Retina does', t => {
   t.deepEqual(entries(['web_cali1.pcap'], ['web']), ['web_cali1.pcap S.pcap S.txt'])
@@ -49,9 +65,13 @@ test('packetFiles() numbers rotated files by age', t => {
 })
 
 type Rotation = { readonly fileCount?: number; readonly names?: readonly string[] }
-for (const { fileCount = 0, names = [] } of casesOf<Rotation>('derived_tcpdumpBehaviour').filter(row => row.names)) {
+for (const { fileCount = 0, names = [] } of casesOf<Rotation>('derived_tcpdumpBehaviour').filter(
+  row => row.names,
+)) {
   test(`derived_tcpdumpBehaviour: ${fileCount} files are called as tcpdump calls them`, t => {
-    const files = names.map((_, index) => `web_cali1-20260101T0000${String(index).padStart(2, '0')}.000Z.pcap`).with(-1, 'web_cali1.pcap')
+    const files = names
+      .map((_, index) => `web_cali1-20260101T0000${String(index).padStart(2, '0')}.000Z.pcap`)
+      .with(-1, 'web_cali1.pcap')
     t.deepEqual(
       packetFiles({ stem: 'cap', files, endpoints: ['web'], fileCount }).map(({ entry }) => entry),
       [...names],

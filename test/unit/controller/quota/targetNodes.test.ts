@@ -1,14 +1,33 @@
 import test from 'ava'
-import { type NodeTargets, scopeOf, targetNodes } from '../../../../src/controller/quota/targetNodes.ts'
+import {
+  type NodeTargets,
+  scopeOf,
+  targetNodes,
+} from '../../../../src/controller/quota/targetNodes.ts'
 import type { Labels } from '../../../../src/model/labels.ts'
 import type { Pod } from '../../../../src/model/pod.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import type { OtherCapture } from '../../../../src/model/world.ts'
 
-type PodChange = { readonly labels?: Labels; readonly hostNetwork?: boolean; readonly phase?: string; readonly podIP?: string }
+type PodChange = {
+  readonly labels?: Labels
+  readonly hostNetwork?: boolean
+  readonly phase?: string
+  readonly podIP?: string
+}
 
-function pod(namespace: string, name: string, nodeName: string | undefined, change: PodChange = {}): Pod {
-  const { labels = { app: 'web' }, hostNetwork = false, phase = 'Running', podIP = '10.0.0.1' } = change
+function pod(
+  namespace: string,
+  name: string,
+  nodeName: string | undefined,
+  change: PodChange = {},
+): Pod {
+  const {
+    labels = { app: 'web' },
+    hostNetwork = false,
+    phase = 'Running',
+    podIP = '10.0.0.1',
+  } = change
   return {
     metadata: { name, namespace, uid: name, labels },
     spec: { hostNetwork, ...(nodeName && { nodeName }) },
@@ -43,7 +62,13 @@ const cluster: NodeTargets = {
 }
 
 function capture(captureTarget: object): OtherCapture {
-  const metadata = { name: 'a', namespace: 'shop', uid: 'u', generation: 1, creationTimestamp: '2026-01-02T03:04:05Z' }
+  const metadata = {
+    name: 'a',
+    namespace: 'shop',
+    uid: 'u',
+    generation: 1,
+    creationTimestamp: '2026-01-02T03:04:05Z',
+  }
   const captureConfiguration = { captureTarget, captureOption: { duration: '10s' } }
   return {
     apiVersion: 'retina.sh/v1alpha1',
@@ -55,26 +80,47 @@ function capture(captureTarget: object): OtherCapture {
 
 const web = { podSelector: { matchLabels: { app: 'web' } } }
 const rows: readonly (readonly [what: string, target: object, nodes: readonly string[]])[] = [
-  ['pods by labels, each node once, without pods that cannot be captured', web, ['node-1', 'node-2']],
+  [
+    'pods by labels, each node once, without pods that cannot be captured',
+    web,
+    ['node-1', 'node-2'],
+  ],
   ['all pods of the namespace', { podSelector: {} }, ['node-1', 'node-2', 'node-3']],
   ['pods by name', { podNames: ['web-2', 'nobody'] }, ['node-2']],
-  ['pods of several namespaces', { ...web, namespaceSelector: { matchLabels: { team: 'x' } } }, ['node-1', 'node-2', 'node-3']],
-  ['pods of all namespaces', { ...web, namespaceSelector: {} }, ['node-1', 'node-2', 'node-3', 'node-4']],
+  [
+    'pods of several namespaces',
+    { ...web, namespaceSelector: { matchLabels: { team: 'x' } } },
+    ['node-1', 'node-2', 'node-3'],
+  ],
+  [
+    'pods of all namespaces',
+    { ...web, namespaceSelector: {} },
+    ['node-1', 'node-2', 'node-3', 'node-4'],
+  ],
   ['nodes by labels', { nodeSelector: { matchLabels: { zone: 'a' } } }, ['node-1', 'node-2']],
   ['all nodes, with Node objects', { nodeSelector: {} }, ['node-1', 'node-2', 'node-3']],
   ['nobody', { podSelector: { matchLabels: { app: 'none' } } }, []],
   ['nothing that can be read', {}, []],
 ]
 for (const [what, target, nodes] of rows) {
-  test(`targetNodes() finds [${nodes}] for ${what}`, t => t.deepEqual(targetNodes(capture(target), cluster), nodes))
+  test(`targetNodes() finds [${nodes}] for ${what}`, t =>
+    t.deepEqual(targetNodes(capture(target), cluster), nodes))
 }
 
 test('scopeOf() tells what has to be asked for', t => {
   t.deepEqual(scopeOf(capture(web), cluster), { kind: 'Namespaces', names: ['shop'] })
-  t.deepEqual(scopeOf(capture({ ...web, namespaceSelector: { matchLabels: { team: 'x' } } }), cluster), {
-    kind: 'Namespaces',
-    names: ['bank', 'shop'],
+  t.deepEqual(
+    scopeOf(capture({ ...web, namespaceSelector: { matchLabels: { team: 'x' } } }), cluster),
+    {
+      kind: 'Namespaces',
+      names: ['bank', 'shop'],
+    },
+  )
+  t.deepEqual(scopeOf(capture({ nodeSelector: { matchLabels: { zone: 'b' } } }), cluster), {
+    kind: 'Host',
   })
-  t.deepEqual(scopeOf(capture({ nodeSelector: { matchLabels: { zone: 'b' } } }), cluster), { kind: 'Host' })
-  t.deepEqual(scopeOf(capture({ nodeSelector: { matchLabels: { zone: 'c' } } }), cluster), { kind: 'Namespaces', names: [] })
+  t.deepEqual(scopeOf(capture({ nodeSelector: { matchLabels: { zone: 'c' } } }), cluster), {
+    kind: 'Namespaces',
+    names: [],
+  })
 })

@@ -1,4 +1,5 @@
-// The pod that writes into a claim, for each kind of capture: what it runs, whose it is, what it mounts.
+// The pod that writes into a claim, for each kind of capture: what it runs, whose it is, what it
+// mounts.
 import test from 'ava'
 import { pvcPod } from '../../../../src/controller/uploads/pvcPod.ts'
 
@@ -28,8 +29,13 @@ for (const [api, apiVersion, word] of [
       metadata: { name: `selcap-claim-${capture.uid}`, namespace: 'shop' },
       spec: { serviceAccountName: 'selcap-claim', containers: [{ image: 'selcap:1', command }] },
     })
-    const { metadata, spec } = JSON.parse(JSON.stringify(pod)) as { metadata: { ownerReferences: object[] }; spec: { volumes: object[] } }
-    t.deepEqual(metadata.ownerReferences, [{ apiVersion, kind: api, name: 'web', uid: capture.uid }])
+    const { metadata, spec } = JSON.parse(JSON.stringify(pod)) as {
+      metadata: { ownerReferences: object[] }
+      spec: { volumes: object[] }
+    }
+    t.deepEqual(metadata.ownerReferences, [
+      { apiVersion, kind: api, name: 'web', uid: capture.uid },
+    ])
     t.deepEqual(spec.volumes, [{ name: 'claim', persistentVolumeClaim: { claimName: 'pcaps' } }])
   })
 }

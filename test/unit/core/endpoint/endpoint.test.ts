@@ -18,7 +18,10 @@ const world: World = {
   hostVeth: 'TwoSided',
 }
 
-function document(changes: Partial<WorkloadEndpoint['spec']> = {}, labels: Record<string, string> = {}): WorkloadEndpoint {
+function document(
+  changes: Partial<WorkloadEndpoint['spec']> = {},
+  labels: Record<string, string> = {},
+): WorkloadEndpoint {
   return {
     apiVersion: 'projectcalico.org/v3',
     kind: 'WorkloadEndpoint',
@@ -37,20 +40,39 @@ function pod(changes: { metadata?: object; spec?: object; status?: object } = {}
 
 test('toEndpoint() takes pod, interface and addresses from the document', t => {
   const made = toEndpoint(
-    document({ pod: 'web-7', interfaceName: 'cali1', ipNetworks: ['10.0.0.7/32', 'fd00::7/128'], node: 'node-9' }),
+    document({
+      pod: 'web-7',
+      interfaceName: 'cali1',
+      ipNetworks: ['10.0.0.7/32', 'fd00::7/128'],
+      node: 'node-9',
+    }),
     world,
   )
-  t.like(made, { name: 'web-7', interfaceName: 'cali1', node: 'node-9', uid: 'u1', live: true, hostNetwork: false })
+  t.like(made, {
+    name: 'web-7',
+    interfaceName: 'cali1',
+    node: 'node-9',
+    uid: 'u1',
+    live: true,
+    hostNetwork: false,
+  })
   t.deepEqual(made.addresses, ['10.0.0.7', 'fd00::7'])
 })
 
 test('toEndpoint() derives name, node and interface when they are not given', t => {
-  t.like(toEndpoint(document(), world), { name: 'web-0', node: 'node-0', interfaceName: 'calia4fc3c48bd8' })
+  t.like(toEndpoint(document(), world), {
+    name: 'web-0',
+    node: 'node-0',
+    interfaceName: 'calia4fc3c48bd8',
+  })
 })
 
 test('toEndpoint() lets nobody pretend to be in another namespace, or to have inherited a label', t => {
   const { labels } = toEndpoint(
-    document({ serviceAccountName: 'robot' }, { app: 'web', 'projectcalico.org/namespace': 'other', 'pcns.team': 'z', 'pcsa.tier': 'z' }),
+    document(
+      { serviceAccountName: 'robot' },
+      { app: 'web', 'projectcalico.org/namespace': 'other', 'pcns.team': 'z', 'pcsa.tier': 'z' },
+    ),
     world,
   )
   t.deepEqual(Object.fromEntries(labels), {
@@ -81,22 +103,35 @@ const rows: readonly Row[] = [
   ['has no address', { status: { podIP: '' } }, undefined],
   [
     'has its address in an annotation only',
-    { status: { podIP: '' }, metadata: { annotations: { 'cni.projectcalico.org/podIP': '10.1.1.1/32' } } },
+    {
+      status: { podIP: '' },
+      metadata: { annotations: { 'cni.projectcalico.org/podIP': '10.1.1.1/32' } },
+    },
     { live: true, addresses: ['10.1.1.1'] },
   ],
   [
     'has its addresses in annotations',
-    { status: { podIP: '' }, metadata: { annotations: { 'cni.projectcalico.org/podIPs': '10.1.1.1/32,fd00::1/128' } } },
+    {
+      status: { podIP: '' },
+      metadata: { annotations: { 'cni.projectcalico.org/podIPs': '10.1.1.1/32,fd00::1/128' } },
+    },
     { live: true, addresses: ['10.1.1.1', 'fd00::1'] },
   ],
   [
     'has its address from the cloud',
-    { status: { podIP: '' }, metadata: { annotations: { 'vpc.amazonaws.com/pod-ips': '10.2.2.2' } } },
+    {
+      status: { podIP: '' },
+      metadata: { annotations: { 'vpc.amazonaws.com/pod-ips': '10.2.2.2' } },
+    },
     { live: true, addresses: ['10.2.2.2'] },
   ],
   ['has failed', { status: { phase: 'Failed' } }, { live: false, addresses: [] }],
   ['has succeeded', { status: { phase: 'Succeeded' } }, { live: false, addresses: [] }],
-  ['is being deleted', { metadata: { deletionTimestamp: 'x' } }, { live: true, addresses: ['10.0.0.7'] }],
+  [
+    'is being deleted',
+    { metadata: { deletionTimestamp: 'x' } },
+    { live: true, addresses: ['10.0.0.7'] },
+  ],
   [
     'is being deleted and its address was released',
     { metadata: { deletionTimestamp: 'x', annotations: { 'cni.projectcalico.org/podIP': '' } } },
@@ -111,8 +146,12 @@ const rows: readonly Row[] = [
 for (const [what, changes, expected] of rows) {
   test(`podToEndpoint() follows upstream when the pod ${what}`, t => {
     const made = podToEndpoint(pod(changes), world)
-    t.deepEqual(made && { live: made.live, addresses: made.addresses }, expected as typeof expected & object)
+    t.deepEqual(
+      made && { live: made.live, addresses: made.addresses },
+      expected as typeof expected & object,
+    )
   })
 }
 
-test('podToEndpoint() marks a host-networked pod', t => t.true(podToEndpoint(pod({ spec: { hostNetwork: true } }), world)?.hostNetwork))
+test('podToEndpoint() marks a host-networked pod', t =>
+  t.true(podToEndpoint(pod({ spec: { hostNetwork: true } }), world)?.hostNetwork))

@@ -4,11 +4,26 @@ import { type AdmissionInput, admitTaps } from '../../../../src/core/plan/admit.
 import { defaultSettings } from '../../../../src/model/settings.ts'
 import { desiredTap, openTap, tapSpec, tapsOf } from '../../../support/model/taps.ts'
 
-const settings = { ...defaultSettings, captureDiskBytesMax: 1_000_000, captureDiskFreePercentMin: 15 } // 50,000 for each tap
+const settings = {
+  ...defaultSettings,
+  captureDiskBytesMax: 1_000_000,
+  captureDiskFreePercentMin: 15,
+} // 50,000 for each tap
 const rotation = { fileBytesMax: 10_000_000, fileAgeMsMax: 3_600_000, filesMax: 2 }
-const user = { key: 'default/web', generation: 1, taps: 3, openTaps: 0, rows: 0, fileBytes: 0, rotation }
+const user = {
+  key: 'default/web',
+  generation: 1,
+  taps: 3,
+  openTaps: 0,
+  rows: 0,
+  fileBytes: 0,
+  rotation,
+}
 
-function admitted(change: Partial<AdmissionInput> = {}, usedBytes = 0): { specs: string[]; refused: string[] } {
+function admitted(
+  change: Partial<AdmissionInput> = {},
+  usedBytes = 0,
+): { specs: string[]; refused: string[] } {
   const { specs, refused } = admitTaps({
     desiredTaps: ['a', 'b', 'c'].map(pod => desiredTap('web', pod)),
     taps: new Map(),
@@ -16,11 +31,17 @@ function admitted(change: Partial<AdmissionInput> = {}, usedBytes = 0): { specs:
     disk: { users: [user], disk: { usedBytes, freePercent: 80 }, settings },
     ...change,
   })
-  return { specs: [...specs.keys()], refused: [...refused].map(([id, { reason }]) => `${id} ${reason}`) }
+  return {
+    specs: [...specs.keys()],
+    refused: [...refused].map(([id, { reason }]) => `${id} ${reason}`),
+  }
 }
 
 test('admitTaps() admits every tap when each budget has room', t => {
-  t.deepEqual(admitted(), { specs: ['default/web/a', 'default/web/b', 'default/web/c'], refused: [] })
+  t.deepEqual(admitted(), {
+    specs: ['default/web/a', 'default/web/b', 'default/web/c'],
+    refused: [],
+  })
 })
 
 test('admitTaps() refuses the last taps when captureEndpointsMax is less than what is desired', t => {
@@ -50,10 +71,18 @@ test('admitTaps() refuses the last taps when the rings have no room', t => {
 })
 
 test('admitTaps() admits a tap that writes little when the ones before it had no room', t => {
-  const little = { ...user, key: 'default/little', taps: 1, rotation: { ...rotation, fileBytesMax: 1_000 } }
+  const little = {
+    ...user,
+    key: 'default/little',
+    taps: 1,
+    rotation: { ...rotation, fileBytesMax: 1_000 },
+  }
   const disk = { users: [user, little], disk: { usedBytes: 970_000, freePercent: 80 }, settings }
-  t.deepEqual(admitted({ desiredTaps: [desiredTap('web', 'a'), desiredTap('little', 'a')], disk }), {
-    specs: ['default/little/a'],
-    refused: ['default/web/a DiskBudget'],
-  })
+  t.deepEqual(
+    admitted({ desiredTaps: [desiredTap('web', 'a'), desiredTap('little', 'a')], disk }),
+    {
+      specs: ['default/little/a'],
+      refused: ['default/web/a DiskBudget'],
+    },
+  )
 })

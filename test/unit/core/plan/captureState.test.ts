@@ -20,11 +20,22 @@ import { readIntent } from '../../../support/worlds/reader.ts'
 
 const halt: Halt = { generation: 2, reason: 'DiskBudget', message: 'stopped', atMs: 1 }
 const intent = readIntent(capture('web', {}, { generation: 2 }))
-const facts = (change: Partial<ActualCapture>): ActualCapture => ({ ...freshFacts({ ...intent, captureKey: intent.key }, 1), ...change })
+const facts = (change: Partial<ActualCapture>): ActualCapture => ({
+  ...freshFacts({ ...intent, captureKey: intent.key }, 1),
+  ...change,
+})
 
 function state(change: Partial<CaptureState> = {}): CaptureState {
   const { matches, phase } = decisionOf('web', ['a', 'b'])
-  return { intent, actual: undefined, matches, phase, window: { untilMs: 9_000 }, wakeAtMs: 9_000, ...change }
+  return {
+    intent,
+    actual: undefined,
+    matches,
+    phase,
+    window: { untilMs: 9_000 },
+    wakeAtMs: 9_000,
+    ...change,
+  }
 }
 
 test('desiredTapsOf() is a tap for each matched endpoint, and none when the capture needs none', t => {
@@ -58,7 +69,10 @@ for (const [what, generation, expected] of [
 test('withHalt() makes a capture that needs taps Halted, without taps, and leaves any other as it is', t => {
   t.like(withHalt(state(), halt), { phase: { kind: 'Halted', halt }, window: undefined })
   t.deepEqual(desiredTapsOf([withHalt(state(), halt)]), [])
-  const over = state({ window: undefined, phase: { kind: 'Finished', cause: 'window', atMs: 1, message: '' } })
+  const over = state({
+    window: undefined,
+    phase: { kind: 'Finished', cause: 'window', atMs: 1, message: '' },
+  })
   t.is(withHalt(over, halt), over)
   const running = state()
   t.is(withHalt(running, undefined), running)
@@ -97,7 +111,13 @@ test('countOpen() counts the open taps of each capture', t => {
 
 test('captureDecisionOf() and rejectedDecisionOf() have the phase that a status is made of', t => {
   const { matches, phase } = state()
-  t.like(captureDecisionOf(state()), { key: 'default/web', generation: 2, phase, matches, filter: { filter: intent.filter } })
+  t.like(captureDecisionOf(state()), {
+    key: 'default/web',
+    generation: 2,
+    phase,
+    matches,
+    filter: { filter: intent.filter },
+  })
   const rejected = rejectedDecisionOf(rejectionOf(intent, 'Cannot read spec.selector'))
   t.deepEqual(rejected.phase, { kind: 'Rejected', message: 'Cannot read spec.selector' })
   t.deepEqual(rejected.matches.matched, [])

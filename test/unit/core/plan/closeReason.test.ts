@@ -1,34 +1,71 @@
-// Why a tap that is not desired closes, what stays before the world has synced, and whose files are removed.
+// Why a tap that is not desired closes, what stays before the world has synced, and whose files are
+// removed.
 import test from 'ava'
-import { closeReasonOf, keptWhileUnsynced, type Lookups, orphanedCaptures } from '../../../../src/core/plan/closeReason.ts'
+import {
+  closeReasonOf,
+  keptWhileUnsynced,
+  type Lookups,
+  orphanedCaptures,
+} from '../../../../src/core/plan/closeReason.ts'
 import type { Halt } from '../../../../src/model/actualState.ts'
 import type { CloseReason } from '../../../../src/model/codes.ts'
 import type { CaptureDecision, Phase, Refusal } from '../../../../src/model/decision.ts'
 import type { Endpoint } from '../../../../src/model/endpoint.ts'
-import { decisionOf, desiredTap, endpointOf, openTap, tapSpec, tapsOf } from '../../../support/model/taps.ts'
+import {
+  decisionOf,
+  desiredTap,
+  endpointOf,
+  openTap,
+  tapSpec,
+  tapsOf,
+} from '../../../support/model/taps.ts'
 import { freshFacts } from '../../../support/worlds/node.ts'
 
 const tap = openTap(tapSpec('web', 'p'))
 const live = endpointOf('p')
 const halt: Halt = { generation: 1, reason: 'DiskFloor', message: 'full', atMs: 1 }
-const lookups = (decision: CaptureDecision | undefined, endpoint: Endpoint | undefined = live): Lookups => ({
+const lookups = (
+  decision: CaptureDecision | undefined,
+  endpoint: Endpoint | undefined = live,
+): Lookups => ({
   decisionOf: key => (key === 'default/web' ? decision : undefined),
   endpointOf: (namespace, name) => (namespace === 'default' && name === 'p' ? endpoint : undefined),
 })
 const inPhase = (phase: Phase) => decisionOf('web', [], { phase })
-const refusing = (reason: Refusal['reason']) => decisionOf('web', ['p'], { refused: new Map([['p', { reason, message: '' }]]) })
+const refusing = (reason: Refusal['reason']) =>
+  decisionOf('web', ['p'], { refused: new Map([['p', { reason, message: '' }]]) })
 
 type Row = readonly [what: string, decision: CaptureDecision | undefined, reason: CloseReason]
 
 const rows: readonly Row[] = [
   ['the capture is gone', undefined, 'deleted'],
-  ['another capture has its name', decisionOf('web', [], { capture: { ...tap.spec.capture, uid: 'other' } }), 'deleted'],
+  [
+    'another capture has its name',
+    decisionOf('web', [], { capture: { ...tap.spec.capture, uid: 'other' } }),
+    'deleted',
+  ],
   ['the spec is rejected', inPhase({ kind: 'Rejected', message: '' }), 'changed'],
   ['the node has no pass', inPhase({ kind: 'Held', message: '' }), 'changed'],
-  ['the window is closed until the next one', inPhase({ kind: 'Scheduled', opensAtMs: 9, isPreparing: false }), 'window'],
-  ['the window is about to open', inPhase({ kind: 'Scheduled', opensAtMs: 9, isPreparing: true }), 'unmatched'],
-  ['the window has ended', inPhase({ kind: 'Finished', cause: 'window', atMs: 1, message: '' }), 'window'],
-  ['a limit was reached', inPhase({ kind: 'Finished', cause: 'limit', atMs: 1, message: '' }), 'limit'],
+  [
+    'the window is closed until the next one',
+    inPhase({ kind: 'Scheduled', opensAtMs: 9, isPreparing: false }),
+    'window',
+  ],
+  [
+    'the window is about to open',
+    inPhase({ kind: 'Scheduled', opensAtMs: 9, isPreparing: true }),
+    'unmatched',
+  ],
+  [
+    'the window has ended',
+    inPhase({ kind: 'Finished', cause: 'window', atMs: 1, message: '' }),
+    'window',
+  ],
+  [
+    'a limit was reached',
+    inPhase({ kind: 'Finished', cause: 'limit', atMs: 1, message: '' }),
+    'limit',
+  ],
   ['the capture is halted', inPhase({ kind: 'Halted', halt }), 'disk'],
   ['the selector matches no longer', decisionOf('web', []), 'unmatched'],
   ['the disk budget refuses the tap', refusing('DiskBudget'), 'disk'],
@@ -37,19 +74,32 @@ const rows: readonly Row[] = [
   ['the node has too many endpoints', refusing('EndpointsMax'), 'budget'],
 ]
 for (const [what, decision, reason] of rows)
-  test(`closeReasonOf() is ${reason} when ${what}`, t => t.is(closeReasonOf(tap, lookups(decision)), reason))
+  test(`closeReasonOf() is ${reason} when ${what}`, t =>
+    t.is(closeReasonOf(tap, lookups(decision)), reason))
 
 test('closeReasonOf() is finished when the pod has ended or is gone', t => {
-  t.is(closeReasonOf(tap, lookups(decisionOf('web', []), endpointOf('p', { live: false }))), 'finished')
-  t.is(closeReasonOf(tap, { ...lookups(decisionOf('web', [])), endpointOf: () => undefined }), 'finished')
+  t.is(
+    closeReasonOf(tap, lookups(decisionOf('web', []), endpointOf('p', { live: false }))),
+    'finished',
+  )
+  t.is(
+    closeReasonOf(tap, { ...lookups(decisionOf('web', [])), endpointOf: () => undefined }),
+    'finished',
+  )
 })
 
 test('keptWhileUnsynced() keeps open taps whose capture or endpoint is missing, and no others', t => {
-  const ids = (decision: CaptureDecision | undefined, ...desired: Parameters<typeof keptWhileUnsynced>[1]) =>
-    keptWhileUnsynced(tapsOf(tap), desired, lookups(decision)).map(({ spec }) => spec.id)
+  const ids = (
+    decision: CaptureDecision | undefined,
+    ...desired: Parameters<typeof keptWhileUnsynced>[1]
+  ) => keptWhileUnsynced(tapsOf(tap), desired, lookups(decision)).map(({ spec }) => spec.id)
   t.deepEqual(ids(undefined), ['default/web/p'])
   t.deepEqual(ids(decisionOf('web', [])), ['default/web/p'])
-  t.deepEqual(ids(inPhase({ kind: 'Finished', cause: 'window', atMs: 1, message: '' })), [], 'a written end counts at once')
+  t.deepEqual(
+    ids(inPhase({ kind: 'Finished', cause: 'window', atMs: 1, message: '' })),
+    [],
+    'a written end counts at once',
+  )
   t.deepEqual(ids(undefined, desiredTap('web', 'p')), [], 'what is desired needs not be kept')
   t.deepEqual(keptWhileUnsynced(tapsOf({ ...tap, state: 'failed' }), [], lookups(undefined)), [])
 })

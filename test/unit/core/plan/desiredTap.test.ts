@@ -18,7 +18,10 @@ const spec: PacketCaptureSpec = {
 
 test('desiredTapFor() hands every field of the capture that a tap needs to its spec', t => {
   const window = { fromMs: 1_000, untilMs: 2_000 }
-  const { spec: tap, isEarly } = desiredTapFor(readIntent(capture('web', spec)), endpointOf('p'), { window, isEarly: true })
+  const { spec: tap, isEarly } = desiredTapFor(readIntent(capture('web', spec)), endpointOf('p'), {
+    window,
+    isEarly: true,
+  })
   t.true(isEarly)
   t.deepEqual(tap, {
     id: 'default/web/p',
@@ -40,5 +43,8 @@ test('desiredTapFor() hands every field of the capture that a tap needs to its s
 
 test('desiredTapFor() has the longest program and the tries of the capture, if it has them', t => {
   const intent = { ...readIntent(capture('web')), filterInstructionsMax: 16_384, triesMax: 3 }
-  t.like(desiredTapFor(intent, endpointOf('p'), { window: {}, isEarly: false }).spec, { filterInstructionsMax: 16_384, triesMax: 3 })
+  t.like(desiredTapFor(intent, endpointOf('p'), { window: {}, isEarly: false }).spec, {
+    filterInstructionsMax: 16_384,
+    triesMax: 3,
+  })
 })

@@ -22,14 +22,16 @@ test('decide() refuses the newest capture beyond captureEndpointsMax, with the n
         'q',
         {
           reason: 'EndpointsMax',
-          message: 'Cannot open a tap on "q": 6 taps are wanted on this node and captureEndpointsMax is 4: the newest captures go without',
+          message:
+            'Cannot open a tap on "q": 6 taps are wanted on this node and captureEndpointsMax is 4: the newest captures go without',
         },
       ],
       [
         'r',
         {
           reason: 'EndpointsMax',
-          message: 'Cannot open a tap on "r": 6 taps are wanted on this node and captureEndpointsMax is 4: the newest captures go without',
+          message:
+            'Cannot open a tap on "r": 6 taps are wanted on this node and captureEndpointsMax is 4: the newest captures go without',
         },
       ],
     ],
@@ -51,13 +53,19 @@ test('decide() takes a ring from the newest for an older capture', t => {
 test('decide() halts the oldest capture, keeps it halted, and lets it go on when it is edited and there is room', t => {
   const both = world([old, young], pods.slice(0, 1))
   const running = turn(both, emptyNode, noonMs).actual
-  const full: ActualState = { ...running, disk: { usedBytes: defaultSettings.captureDiskBytesMax - 1_500_000, freePercent: 80 } }
+  const full: ActualState = {
+    ...running,
+    disk: { usedBytes: defaultSettings.captureDiskBytesMax - 1_500_000, freePercent: 80 },
+  }
   const halted = turn(both, full, noonMs)
   t.deepEqual(halted.decision.actions, [{ kind: 'close', id: 'default/old/p', reason: 'disk' }])
   t.is(halted.decision.captures.get('default/old')?.phase.kind, 'Halted')
   t.is(halted.actual.captures.get('default/old')?.halt?.reason, 'DiskBudget')
 
-  const edited = world([capture('old', {}, { createdAtMs: noonMs - 2_000, generation: 2 }), young], pods.slice(0, 1))
+  const edited = world(
+    [capture('old', {}, { createdAtMs: noonMs - 2_000, generation: 2 }), young],
+    pods.slice(0, 1),
+  )
   const refused = turn(edited, halted.actual, noonMs)
   t.deepEqual(ids(refused.actual), ['default/young/p'])
   t.is(refused.decision.captures.get('default/old')?.refused.get('p')?.reason, 'DiskBudget')
@@ -69,7 +77,10 @@ test('decide() halts the oldest capture, keeps it halted, and lets it go on when
 
 test('decide() lets a halted capture go on when a deletion made room', t => {
   const both = world([old, young], pods.slice(0, 1))
-  const low: ActualState = { ...turn(both, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 14.5 } }
+  const low: ActualState = {
+    ...turn(both, emptyNode, noonMs).actual,
+    disk: { usedBytes: 0, freePercent: 14.5 },
+  }
   const halted = turn(both, low, noonMs).actual
   t.deepEqual(ids(halted), ['default/young/p'])
   const { actual } = turn(both, { ...halted, disk: { usedBytes: 0, freePercent: 30 } }, noonMs)

@@ -12,15 +12,21 @@ const mib = 1_048_576
 const budget = 128 * mib
 
 const wishes: readonly DesiredTap[] = Array.from({ length: 400 }, (_, index) => {
-  return desiredTapFor(readIntent(capture('web')), readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)), {
-    window: {},
-    isEarly: false,
-  })
+  return desiredTapFor(
+    readIntent(capture('web')),
+    readEndpoint(endpoint(`p${String(index).padStart(3, '0')}`)),
+    {
+      window: {},
+      isEarly: false,
+    },
+  )
 })
 
 const fair = test.macro({
-  exec: (t, count: number, bytesMax: number, expected: number) => t.is(fairRingBytes(count, bytesMax), expected),
-  title: (_, count, bytesMax, expected) => `fairRingBytes() is ${expected} when ${count} taps share ${bytesMax}`,
+  exec: (t, count: number, bytesMax: number, expected: number) =>
+    t.is(fairRingBytes(count, bytesMax), expected),
+  title: (_, count, bytesMax, expected) =>
+    `fairRingBytes() is ${expected} when ${count} taps share ${bytesMax}`,
 })
 for (const [count, expected] of [
   [0, 4 * mib],
@@ -42,19 +48,31 @@ for (const [bytesMax, expected] of [
 ] as const)
   test(fair, 1, bytesMax, expected)
 
-/** The taps after each number of wishes, one after another; how many open taps were re-opened at each step. */
-function through(counts: readonly number[], bytesMax = budget): { taps: Map<string, ActualTap>; reopened: number[] } {
+/**
+ * The taps after each number of wishes, one after another; how many open taps were re-opened at
+ * each step.
+ */
+function through(
+  counts: readonly number[],
+  bytesMax = budget,
+): { taps: Map<string, ActualTap>; reopened: number[] } {
   return counts.reduce<{ taps: Map<string, ActualTap>; reopened: number[] }>(
     ({ taps, reopened }, count) => {
       const { specs } = shareRings(wishes.slice(0, count), taps, bytesMax)
-      const again = [...specs.values()].filter(({ id, ringBytes }) => taps.has(id) && taps.get(id)?.spec.ringBytes !== ringBytes)
-      return { taps: new Map([...specs].map(([id, spec]) => [id, { spec, state: 'open' }])), reopened: [...reopened, again.length] }
+      const again = [...specs.values()].filter(
+        ({ id, ringBytes }) => taps.has(id) && taps.get(id)?.spec.ringBytes !== ringBytes,
+      )
+      return {
+        taps: new Map([...specs].map(([id, spec]) => [id, { spec, state: 'open' }])),
+        reopened: [...reopened, again.length],
+      }
     },
     { taps: new Map(), reopened: [] },
   )
 }
 
-const sizesOf = (taps: ReadonlyMap<string, ActualTap>) => [...taps.values()].map(({ spec }) => spec.ringBytes)
+const sizesOf = (taps: ReadonlyMap<string, ActualTap>) =>
+  [...taps.values()].map(({ spec }) => spec.ringBytes)
 const sum = (sizes: readonly number[]) => sizes.reduce((total, bytes) => total + bytes, 0)
 
 test('shareRings() re-opens one tap when one more does not fit, and none when the number hovers at the border', t => {
@@ -96,18 +114,33 @@ test('shareRings() gives nothing when the budget is below one ring', t =>
 
 test('shareRings() keeps to the budget, opens all that fit, and is stable, whatever came before', t => {
   fc.assert(
-    fc.property(fc.array(fc.nat(400), { minLength: 1, maxLength: 8 }), fc.integer({ min: 0, max: 200 }), (counts, megabytes) => {
-      const bytesMax = megabytes * mib
-      const { taps } = through(counts, bytesMax)
-      const last = counts.at(-1) ?? 0
-      t.is(taps.size, Math.min(last, Math.floor(bytesMax / ringBytesFloor)))
-      t.true(sum(sizesOf(taps)) <= bytesMax)
-      t.true(sizesOf(taps).every(bytes => bytes >= ringBytesFloor && Number.isInteger(Math.log2(bytes))))
-      t.deepEqual(
-        sizesOf(new Map([...shareRings(wishes.slice(0, last), taps, bytesMax).specs].map(([id, spec]) => [id, { spec, state: 'open' }]))),
-        sizesOf(taps),
-      )
-    }),
+    fc.property(
+      fc.array(fc.nat(400), { minLength: 1, maxLength: 8 }),
+      fc.integer({ min: 0, max: 200 }),
+      (counts, megabytes) => {
+        const bytesMax = megabytes * mib
+        const { taps } = through(counts, bytesMax)
+        const last = counts.at(-1) ?? 0
+        t.is(taps.size, Math.min(last, Math.floor(bytesMax / ringBytesFloor)))
+        t.true(sum(sizesOf(taps)) <= bytesMax)
+        t.true(
+          sizesOf(taps).every(
+            bytes => bytes >= ringBytesFloor && Number.isInteger(Math.log2(bytes)),
+          ),
+        )
+        t.deepEqual(
+          sizesOf(
+            new Map(
+              [...shareRings(wishes.slice(0, last), taps, bytesMax).specs].map(([id, spec]) => [
+                id,
+                { spec, state: 'open' },
+              ]),
+            ),
+          ),
+          sizesOf(taps),
+        )
+      },
+    ),
     { numRuns: runs(200) },
   )
 })

@@ -11,11 +11,22 @@ import { readIntent } from '../../../support/worlds/reader.ts'
 const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, gaps: [] }
 
 function row(name: string, change: Partial<ActualEndpoint>): [string, ActualEndpoint] {
-  return [name, { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', ...none, ...change }]
+  return [
+    name,
+    { name, uid: name, interfaceName: `cali${name}`, vantage: 'HostVeth', ...none, ...change },
+  ]
 }
 
 function facts(change: Partial<ActualCapture>, ...rows: [string, ActualEndpoint][]): ActualCapture {
-  return { key: 'default/web', uid: 'uid-web', firstOpenedAtMs: 1_000, fileNames: [], fileBytes: 0, endpoints: new Map(rows), ...change }
+  return {
+    key: 'default/web',
+    uid: 'uid-web',
+    firstOpenedAtMs: 1_000,
+    fileNames: [],
+    fileBytes: 0,
+    endpoints: new Map(rows),
+    ...change,
+  }
 }
 
 const never = Number.POSITIVE_INFINITY
@@ -33,11 +44,35 @@ const cases: readonly (readonly [
   expected: object,
 ])[] = [
   ['there are none', {}, twoRows, 9_999, { kind: 'within', untilMs: never }],
-  ['nothing was opened yet', { durationMs: 50 }, undefined, 9_000, { kind: 'within', untilMs: 9_050 }],
+  [
+    'nothing was opened yet',
+    { durationMs: 50 },
+    undefined,
+    9_000,
+    { kind: 'within', untilMs: 9_050 },
+  ],
   ['time is not up', { durationMs: 50 }, twoRows, 1_049, { kind: 'within', untilMs: 1_050 }],
-  ['time is up', { durationMs: 50 }, twoRows, 1_050, { kind: 'reached', atMs: 1_050, message: 'Finished: duration limit 0.05 s reached' }],
-  ['the clock was set back before the first open', { durationMs: 50 }, twoRows, 10, { kind: 'within', untilMs: 1_050 }],
-  ['packets are fewer, over all endpoints', { packets: 1_001 }, twoRows, 1_800, { kind: 'within', untilMs: never }],
+  [
+    'time is up',
+    { durationMs: 50 },
+    twoRows,
+    1_050,
+    { kind: 'reached', atMs: 1_050, message: 'Finished: duration limit 0.05 s reached' },
+  ],
+  [
+    'the clock was set back before the first open',
+    { durationMs: 50 },
+    twoRows,
+    10,
+    { kind: 'within', untilMs: 1_050 },
+  ],
+  [
+    'packets are fewer, over all endpoints',
+    { packets: 1_001 },
+    twoRows,
+    1_800,
+    { kind: 'within', untilMs: never },
+  ],
   [
     'packets are as many, over all endpoints',
     { packets: 1_000 },
@@ -90,7 +125,8 @@ const cases: readonly (readonly [
 ]
 
 for (const [name, limits, known, nowMs, expected] of cases) {
-  test(`limitAt() answers when ${name}`, t => t.deepEqual(limitAt(limits, known, nowMs), expected as never))
+  test(`limitAt() answers when ${name}`, t =>
+    t.deepEqual(limitAt(limits, known, nowMs), expected as never))
 }
 
 function intent(spec: Parameters<typeof capture>[1]): Intent {
@@ -99,16 +135,27 @@ function intent(spec: Parameters<typeof capture>[1]): Intent {
 
 test('phaseAt() is Finished by whichever came first, window or limit', t => {
   const both = intent({ endTime: '1970-01-01T00:00:02Z', limits: { packets: 1_000 } })
-  t.like(phaseAt(both, twoRows, 5_000), { phase: { kind: 'Finished', cause: 'limit', atMs: 1_700 }, wakeAtMs: never })
+  t.like(phaseAt(both, twoRows, 5_000), {
+    phase: { kind: 'Finished', cause: 'limit', atMs: 1_700 },
+    wakeAtMs: never,
+  })
   const early = intent({ endTime: '1970-01-01T00:00:01.600Z', limits: { packets: 1_000 } })
   t.like(phaseAt(early, twoRows, 5_000), {
-    phase: { kind: 'Finished', cause: 'window', atMs: 1_600, message: 'Finished: the window ended at 1970-01-01T00:00:01.600Z' },
+    phase: {
+      kind: 'Finished',
+      cause: 'window',
+      atMs: 1_600,
+      message: 'Finished: the window ended at 1970-01-01T00:00:01.600Z',
+    },
   })
 })
 
 test('phaseAt() wakes at whichever comes first, window or limit', t => {
   const both = intent({ endTime: '1970-01-01T00:01:00Z', limits: { durationSeconds: 30 } })
-  t.deepEqual(phaseAt(both, twoRows, 2_000), { phase: { kind: 'Open', closesAtMs: 31_000 }, wakeAtMs: 31_000 })
+  t.deepEqual(phaseAt(both, twoRows, 2_000), {
+    phase: { kind: 'Open', closesAtMs: 31_000 },
+    wakeAtMs: 31_000,
+  })
   const later = intent({ startTime: '2999-01-01T00:00:00Z' })
   t.is(phaseAt(later, undefined, 2_000).wakeAtMs, Date.UTC(2999, 0))
 })

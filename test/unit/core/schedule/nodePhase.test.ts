@@ -8,7 +8,12 @@ import { readIntent } from '../../../support/worlds/reader.ts'
 
 const window = { startMs: 60_000, endMs: 90_000 }
 
-function phase(nowMs: number, nodes: readonly string[] | undefined, limits: Limits = {}, actual?: ActualCapture) {
+function phase(
+  nowMs: number,
+  nodes: readonly string[] | undefined,
+  limits: Limits = {},
+  actual?: ActualCapture,
+) {
   const quota = nodes && { nodesMax: 2, pass: { uid: 'uid-web', generation: 1, sinceMs: 0, nodes } }
   const intent: Intent = { ...readIntent(capture('web')), window, limits, ...(quota && { quota }) }
   return nodePhase({ intent, node: 'node-0', actual, nowMs })
@@ -31,5 +36,9 @@ test('nodePhase() says the limit when a capture is held, and wakes as if it were
     message: 'Waits to be let through: a capture may take no more nodes than captureJobNumLimit 2',
   })
   t.is(held.wakeAtMs, 90_000)
-  t.is(phase(70_000, [], { durationMs: 5_000 }).wakeAtMs, 90_000, 'a duration limit begins with the first packet')
+  t.is(
+    phase(70_000, [], { durationMs: 5_000 }).wakeAtMs,
+    90_000,
+    'a duration limit begins with the first packet',
+  )
 })

@@ -1,15 +1,45 @@
 // Ready and Degraded of a PacketCapture, from what its nodes report.
 import test from 'ava'
-import { type ConditionInput, conditionsOf, truncateMessage } from '../../../../src/core/status/conditions.ts'
-import type { CaptureStateName, CaptureStatusElement, Condition, Problem } from '../../../../src/model/status.ts'
+import {
+  type ConditionInput,
+  conditionsOf,
+  truncateMessage,
+} from '../../../../src/core/status/conditions.ts'
+import type {
+  CaptureStateName,
+  CaptureStatusElement,
+  Condition,
+  Problem,
+} from '../../../../src/model/status.ts'
 import { at, endpoint, noonMs } from '../../../support/model/observations.ts'
 
-function element(node: string, state: CaptureStateName, change: Partial<CaptureStatusElement> = {}): CaptureStatusElement {
-  return { node, problems: [], endpoints: [endpoint('p', state)], ...change } as CaptureStatusElement
+function element(
+  node: string,
+  state: CaptureStateName,
+  change: Partial<CaptureStatusElement> = {},
+): CaptureStatusElement {
+  return {
+    node,
+    problems: [],
+    endpoints: [endpoint('p', state)],
+    ...change,
+  } as CaptureStatusElement
 }
 
-function conditions(state: CaptureStateName, elements: readonly CaptureStatusElement[], change: Partial<ConditionInput> = {}) {
-  return conditionsOf({ state, elements, message: 'why', generation: 3, previous: [], nowMs: noonMs, ...change })
+function conditions(
+  state: CaptureStateName,
+  elements: readonly CaptureStatusElement[],
+  change: Partial<ConditionInput> = {},
+) {
+  return conditionsOf({
+    state,
+    elements,
+    message: 'why',
+    generation: 3,
+    previous: [],
+    nowMs: noonMs,
+    ...change,
+  })
 }
 
 const shown = ({ status, reason }: Condition) => `${status} ${reason}`
@@ -18,14 +48,44 @@ const dropped: Problem = { reason: 'DroppedPackets', message: '3 packets dropped
 const floor: Problem = { reason: 'DiskFloor', message: 'disk full' }
 const none = { endpoints: [] }
 
-type Row = readonly [what: string, state: CaptureStateName, elements: readonly CaptureStatusElement[], ready: string, degraded: string]
+type Row = readonly [
+  what: string,
+  state: CaptureStateName,
+  elements: readonly CaptureStatusElement[],
+  ready: string,
+  degraded: string,
+]
 
 const rows: readonly Row[] = [
-  ['a node captures', 'Capturing', [element('a', 'Capturing')], 'True Capturing', 'False AsExpected'],
-  ['a tap waits for traffic', 'WaitingForTraffic', [element('a', 'WaitingForTraffic')], 'True WaitingForTraffic', 'False AsExpected'],
-  ['nothing matches', 'WaitingForTraffic', [element('a', 'Finished', none)], 'False NoEndpoint', 'False AsExpected'],
+  [
+    'a node captures',
+    'Capturing',
+    [element('a', 'Capturing')],
+    'True Capturing',
+    'False AsExpected',
+  ],
+  [
+    'a tap waits for traffic',
+    'WaitingForTraffic',
+    [element('a', 'WaitingForTraffic')],
+    'True WaitingForTraffic',
+    'False AsExpected',
+  ],
+  [
+    'nothing matches',
+    'WaitingForTraffic',
+    [element('a', 'Finished', none)],
+    'False NoEndpoint',
+    'False AsExpected',
+  ],
   ['it is over', 'Finished', [element('a', 'Finished')], 'False Finished', 'False AsExpected'],
-  ['a node rejects it', 'Error', [element('a', 'Capturing', { isRejected: true })], 'False Rejected', 'False AsExpected'],
+  [
+    'a node rejects it',
+    'Error',
+    [element('a', 'Capturing', { isRejected: true })],
+    'False Rejected',
+    'False AsExpected',
+  ],
   [
     'a node may not have answered yet',
     'Scheduled',
@@ -50,7 +110,10 @@ const rows: readonly Row[] = [
   [
     'nodes have several problems',
     'Capturing',
-    [element('a', 'Capturing', { problems: [dropped] }), element('b', 'Capturing', { problems: [floor] })],
+    [
+      element('a', 'Capturing', { problems: [dropped] }),
+      element('b', 'Capturing', { problems: [floor] }),
+    ],
     'True Capturing',
     'True DiskFloor',
   ],
@@ -61,19 +124,30 @@ for (const [what, state, elements, ready, degraded] of rows)
 
 test('conditionsOf() says that other nodes may still begin when they are awaited', t => {
   const [ready] = conditions('Finished', [element('a', 'Finished')], { isAwaited: true })
-  t.like(ready, { status: 'False', reason: 'NotAnswered', message: 'why; other nodes may still begin' })
+  t.like(ready, {
+    status: 'False',
+    reason: 'NotAnswered',
+    message: 'why; other nodes may still begin',
+  })
 })
 
 test('conditionsOf() has the problems of all nodes in the message, the gravest first', t => {
-  const elements = [element('a', 'Capturing', { problems: [dropped] }), element('b', 'Capturing', { problems: [floor] })]
+  const elements = [
+    element('a', 'Capturing', { problems: [dropped] }),
+    element('b', 'Capturing', { problems: [floor] }),
+  ]
   t.is(conditions('Capturing', elements)[1]?.message, 'b: disk full; a: 3 packets dropped')
 })
 
 test('conditionsOf() changes lastTransitionTime when the status changes, and then alone', t => {
   const previous = conditions('WaitingForTraffic', [element('a', 'WaitingForTraffic')])
   const later = { previous, nowMs: noonMs + 60_000, generation: 4 }
-  const times = (now: readonly Condition[]) => now.map(({ lastTransitionTime }) => lastTransitionTime)
-  const [capturing, over] = [element('a', 'Capturing', { problems: [dropped] }), element('a', 'Finished')]
+  const times = (now: readonly Condition[]) =>
+    now.map(({ lastTransitionTime }) => lastTransitionTime)
+  const [capturing, over] = [
+    element('a', 'Capturing', { problems: [dropped] }),
+    element('a', 'Finished'),
+  ]
   t.deepEqual(times(conditions('Capturing', [capturing], later)), [at(noonMs), at(noonMs + 60_000)])
   t.deepEqual(times(conditions('Finished', [over], later)), [at(noonMs + 60_000), at(noonMs)])
   t.is(conditions('Finished', [over], later)[0]?.observedGeneration, 4)

@@ -1,8 +1,16 @@
 // Nodes' elements into one status: aggregation, totals, conditions that move only when they should.
 import test from 'ava'
 import fc from 'fast-check'
-import { aggregate, foldStatus, type PacketCaptureStatus } from '../../../../src/core/status/fold.ts'
-import type { CaptureStateName, CaptureStatusElement, EndpointStatus } from '../../../../src/model/status.ts'
+import {
+  aggregate,
+  foldStatus,
+  type PacketCaptureStatus,
+} from '../../../../src/core/status/fold.ts'
+import type {
+  CaptureStateName,
+  CaptureStatusElement,
+  EndpointStatus,
+} from '../../../../src/model/status.ts'
 
 const atMs = Date.UTC(2026, 5, 1, 12)
 const zero = { packets: 0, bytes: 0, dropped: 0 }
@@ -28,7 +36,11 @@ function element(node: string, change: Partial<CaptureStatusElement> = {}): Capt
   }
 }
 
-function fold(elements: readonly CaptureStatusElement[], previous?: PacketCaptureStatus, nowMs = atMs): PacketCaptureStatus {
+function fold(
+  elements: readonly CaptureStatusElement[],
+  previous?: PacketCaptureStatus,
+  nowMs = atMs,
+): PacketCaptureStatus {
   return foldStatus({ elements, generation: 7, nowMs, ...(previous && { previous }) })
 }
 
@@ -37,7 +49,13 @@ test('foldStatus() is exactly as the schema says', t => {
   const problems = [{ reason: 'DroppedPackets', message: '1 packets were dropped' }] as const
   const elements = [
     element('b'),
-    element('a', { state: 'Capturing', endpoints: [row('p', 'Capturing', counts)], ...counts, fileNames: ['p.pcap'], problems }),
+    element('a', {
+      state: 'Capturing',
+      endpoints: [row('p', 'Capturing', counts)],
+      ...counts,
+      fileNames: ['p.pcap'],
+      problems,
+    }),
   ]
   const transition = { lastTransitionTime: '2026-06-01T12:00:00.000Z', observedGeneration: 7 }
   t.deepEqual(fold(elements), {
@@ -48,7 +66,13 @@ test('foldStatus() is exactly as the schema says', t => {
     ...counts,
     conditions: [
       { type: 'Ready', status: 'True', reason: 'Capturing', message: '', ...transition },
-      { type: 'Degraded', status: 'True', reason: 'DroppedPackets', message: 'a: 1 packets were dropped', ...transition },
+      {
+        type: 'Degraded',
+        status: 'True',
+        reason: 'DroppedPackets',
+        message: 'a: 1 packets were dropped',
+        ...transition,
+      },
     ],
     files: [
       {
@@ -71,7 +95,10 @@ test('foldStatus() is exactly as the schema says', t => {
   })
 })
 
-const aggregates: readonly (readonly [states: readonly CaptureStateName[], state: CaptureStateName])[] = [
+const aggregates: readonly (readonly [
+  states: readonly CaptureStateName[],
+  state: CaptureStateName,
+])[] = [
   [['Finished', 'Capturing', 'Error'], 'Capturing'],
   [['Finished', 'WaitingForTraffic', 'Error'], 'WaitingForTraffic'],
   [['Scheduled', 'Error'], 'Scheduled'],
@@ -79,13 +106,17 @@ const aggregates: readonly (readonly [states: readonly CaptureStateName[], state
   [['Finished'], 'Finished'],
   [[], 'WaitingForTraffic'],
 ]
-for (const [states, state] of aggregates) test(`aggregate() is ${state} of [${states}]`, t => t.is(aggregate(states), state))
+for (const [states, state] of aggregates)
+  test(`aggregate() is ${state} of [${states}]`, t => t.is(aggregate(states), state))
 
 test('foldStatus() leaves out nodes without endpoints, unless there are no others to speak', t => {
   const empty = element('a', { endpoints: [], isListed: false, message: 'No endpoint matches' })
   const failed = element('b', { state: 'Error', message: 'no interface' })
   const { files, state, conditions } = fold([empty, failed])
-  t.deepEqual([files.map(({ node }) => node), state, conditions[0]?.message], [['b'], 'Error', 'no interface'])
+  t.deepEqual(
+    [files.map(({ node }) => node), state, conditions[0]?.message],
+    [['b'], 'Error', 'no interface'],
+  )
   const alone = fold([empty])
   t.deepEqual(
     [alone.files, alone.state, alone.conditions[0]?.reason, alone.conditions[0]?.message],
@@ -96,15 +127,30 @@ test('foldStatus() leaves out nodes without endpoints, unless there are no other
 
 test('foldStatus() tells a rejection once, however many nodes report it', t => {
   const rejected = ['a', 'b', 'c'].map(node =>
-    element(node, { state: 'Error', endpoints: [], isRejected: true, message: 'Cannot read selector' }),
+    element(node, {
+      state: 'Error',
+      endpoints: [],
+      isRejected: true,
+      message: 'Cannot read selector',
+    }),
   )
   const { files, state, conditions } = fold(rejected)
-  t.deepEqual([files.map(({ node, message }) => [node, message]), state], [[['a', 'Cannot read selector']], 'Error'])
-  t.like(conditions[0], { type: 'Ready', status: 'False', reason: 'Rejected', message: 'Cannot read selector' })
+  t.deepEqual(
+    [files.map(({ node, message }) => [node, message]), state],
+    [[['a', 'Cannot read selector']], 'Error'],
+  )
+  t.like(conditions[0], {
+    type: 'Ready',
+    status: 'False',
+    reason: 'Rejected',
+    message: 'Cannot read selector',
+  })
 })
 
 test('foldStatus() says each message once, with its nodes', t => {
-  const elements = ['a', 'b', 'c', 'd', 'e'].map((node, index) => element(node, { message: index === 0 ? 'one' : 'other' }))
+  const elements = ['a', 'b', 'c', 'd', 'e'].map((node, index) =>
+    element(node, { message: index === 0 ? 'one' : 'other' }),
+  )
   t.is(fold(elements).conditions[0]?.message, 'a: one; b and 3 other nodes: other')
 })
 
@@ -112,7 +158,8 @@ test('foldStatus() moves lastTransitionTime only with the status of the conditio
   const waiting = fold([element('a')])
   const capturing = fold([element('a', { state: 'Capturing' })], waiting, atMs + 1_000)
   const finished = fold([element('a', { state: 'Finished' })], capturing, atMs + 2_000)
-  const times = (status: PacketCaptureStatus) => status.conditions.map(({ lastTransitionTime }) => lastTransitionTime.slice(17))
+  const times = (status: PacketCaptureStatus) =>
+    status.conditions.map(({ lastTransitionTime }) => lastTransitionTime.slice(17))
   t.deepEqual([waiting, capturing, finished].map(times), [
     ['00.000Z', '00.000Z'],
     ['00.000Z', '00.000Z'],
@@ -124,7 +171,10 @@ test('foldStatus() moves lastTransitionTime only with the status of the conditio
 test('foldStatus() puts the gravest problem first and keeps the message short', t => {
   const dropped = element('a', { problems: [{ reason: 'DroppedPackets', message: 'dropped' }] })
   const floor = element('b', { problems: [{ reason: 'DiskFloor', message: 'disk' }] })
-  t.like(fold([dropped, floor]).conditions[1], { reason: 'DiskFloor', message: 'b: disk; a: dropped' })
+  t.like(fold([dropped, floor]).conditions[1], {
+    reason: 'DiskFloor',
+    message: 'b: disk; a: dropped',
+  })
   const many = Array.from({ length: 500 }, (_, index) =>
     element(`n${index}`, { problems: [{ reason: 'RingBudget', message: 'x'.repeat(50) }] }),
   )
@@ -139,22 +189,42 @@ test('foldStatus() drops the element of a node that is gone; totals do not go ba
     element('b', { endpoints: [row('q', 'Capturing', counts)] }),
   ])
   const one = fold([element('a', { endpoints: [row('p', 'Capturing', counts)] })], both)
-  t.deepEqual([one.files.length, one.nodes, one.packets, one.bytes, one.dropped], [1, 1, 20, 200, 4])
+  t.deepEqual(
+    [one.files.length, one.nodes, one.packets, one.bytes, one.dropped],
+    [1, 1, 20, 200, 4],
+  )
 })
 
 test('foldStatus() never lets a count go backwards, whatever the nodes report', t => {
-  const report = fc.array(fc.record({ node: fc.constantFrom('a', 'b'), packets: fc.nat(1_000), bytes: fc.nat(), dropped: fc.nat(9) }), {
-    maxLength: 2,
-  })
+  const report = fc.array(
+    fc.record({
+      node: fc.constantFrom('a', 'b'),
+      packets: fc.nat(1_000),
+      bytes: fc.nat(),
+      dropped: fc.nat(9),
+    }),
+    {
+      maxLength: 2,
+    },
+  )
   fc.assert(
     fc.property(fc.array(report, { maxLength: 6 }), reports => {
       reports.reduce<PacketCaptureStatus | undefined>((before, told) => {
         const elements = [
-          ...new Map(told.map(({ node, ...counts }) => [node, element(node, { endpoints: [row('p', 'Capturing', counts)] })])).values(),
+          ...new Map(
+            told.map(({ node, ...counts }) => [
+              node,
+              element(node, { endpoints: [row('p', 'Capturing', counts)] }),
+            ]),
+          ).values(),
         ]
         const now = fold(elements, before)
-        for (const name of ['packets', 'bytes', 'dropped'] as const) t.true(now[name] >= (before?.[name] ?? 0))
-        for (const file of now.files) t.true(file.packets >= (before?.files.find(({ node }) => node === file.node)?.packets ?? 0))
+        for (const name of ['packets', 'bytes', 'dropped'] as const)
+          t.true(now[name] >= (before?.[name] ?? 0))
+        for (const file of now.files)
+          t.true(
+            file.packets >= (before?.files.find(({ node }) => node === file.node)?.packets ?? 0),
+          )
         return now
       }, undefined)
     }),

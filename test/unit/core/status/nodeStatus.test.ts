@@ -1,4 +1,5 @@
-// A node's element: states, messages that explain, problems. The node is the one in memory, with counts as the test says.
+// A node's element: states, messages that explain, problems. The node is the one in memory, with
+// counts as the test says.
 import test from 'ava'
 import { type CaptureStatusElement, nodeStatuses } from '../../../../src/core/status/nodeStatus.ts'
 import type { ActualEndpoint, ActualState } from '../../../../src/model/actualState.ts'
@@ -25,10 +26,16 @@ type Known = {
 
 function known(actual: ActualState, { rows = {}, facts: more = {}, tap = {} }: Known): ActualState {
   const captures = [...actual.captures].map(([key, facts]) => {
-    const endpoints = [...facts.endpoints].map(([name, row]) => [name, { ...row, ...rows[name] }] as const)
+    const endpoints = [...facts.endpoints].map(
+      ([name, row]) => [name, { ...row, ...rows[name] }] as const,
+    )
     return [key, { ...facts, ...more, endpoints: new Map(endpoints) }] as const
   })
-  return { ...actual, captures: new Map(captures), taps: new Map([...actual.taps].map(([id, each]) => [id, { ...each, ...tap }])) }
+  return {
+    ...actual,
+    captures: new Map(captures),
+    taps: new Map([...actual.taps].map(([id, each]) => [id, { ...each, ...tap }])),
+  }
 }
 
 function element(actual: ActualState, now: World, nowMs = noonMs): CaptureStatusElement {
@@ -37,17 +44,30 @@ function element(actual: ActualState, now: World, nowMs = noonMs): CaptureStatus
   return found
 }
 
-function running(spec: PacketCaptureSpec, add: Known = {}, broken?: Breakage): CaptureStatusElement {
+function running(
+  spec: PacketCaptureSpec,
+  add: Known = {},
+  broken?: Breakage,
+): CaptureStatusElement {
   const now = world([capture('web', spec)], pods)
   return element(known(turn(now, emptyNode, noonMs, broken).actual, add), now)
 }
 
 test('nodeStatus() is exactly as the schema says, for a capture with packets', t => {
   const rows = {
-    p: { packets: 3, bytes: 300, dropped: 1, gaps: [{ fromMs: noonMs - 2_000, toMs: noonMs - 1_000, reason: 'interface gone' }] },
+    p: {
+      packets: 3,
+      bytes: 300,
+      dropped: 1,
+      gaps: [{ fromMs: noonMs - 2_000, toMs: noonMs - 1_000, reason: 'interface gone' }],
+    },
     q: { vantage: 'PodNetns' as const },
   }
-  const { problems: _, wording: __, ...published } = running({}, { rows, facts: { fileNames: ['q_b.pcap', 'p_a.pcap'] } })
+  const {
+    problems: _,
+    wording: __,
+    ...published
+  } = running({}, { rows, facts: { fileNames: ['q_b.pcap', 'p_a.pcap'] } })
   const row = { dropped: 0, packets: 0, bytes: 0, gaps: [], startedAt: '2026-06-01T12:00:00.000Z' }
   t.deepEqual(published, {
     node: 'node-0',
@@ -69,9 +89,22 @@ test('nodeStatus() is exactly as the schema says, for a capture with packets', t
         packets: 3,
         bytes: 300,
         dropped: 1,
-        gaps: [{ from: '2026-06-01T11:59:58.000Z', to: '2026-06-01T11:59:59.000Z', reason: 'interface gone' }],
+        gaps: [
+          {
+            from: '2026-06-01T11:59:58.000Z',
+            to: '2026-06-01T11:59:59.000Z',
+            reason: 'interface gone',
+          },
+        ],
       },
-      { ...row, pod: 'q', uid: 'uid-q', interface: 'caliq', vantage: 'PodNetns', state: 'WaitingForTraffic' },
+      {
+        ...row,
+        pod: 'q',
+        uid: 'uid-q',
+        interface: 'caliq',
+        vantage: 'PodNetns',
+        state: 'WaitingForTraffic',
+      },
     ],
     isListed: true,
     isRejected: false,
@@ -79,17 +112,38 @@ test('nodeStatus() is exactly as the schema says, for a capture with packets', t
   })
 })
 
-type Case = readonly [name: string, told: () => CaptureStatusElement, state: string, message: string]
+type Case = readonly [
+  name: string,
+  told: () => CaptureStatusElement,
+  state: string,
+  message: string,
+]
 const broken = (...names: string[]) => ({ interfaces: new Set(names.map(name => `cali${name}`)) })
-const only = (endpoints: World['endpoints'], spec: PacketCaptureSpec = { selector: 'app == "web"' }) =>
-  element(emptyNode, world([capture('web', spec)], endpoints))
+const only = (
+  endpoints: World['endpoints'],
+  spec: PacketCaptureSpec = { selector: 'app == "web"' },
+) => element(emptyNode, world([capture('web', spec)], endpoints))
 
 const cases: readonly Case[] = [
-  ['nothing was seen and there is no filter', () => running({}), 'WaitingForTraffic', 'No packet has passed the interfaces yet'],
-  ['nothing passed the filter', () => running({ expression: 'udp' }), 'WaitingForTraffic', 'No packet has passed the filter "udp" yet'],
+  [
+    'nothing was seen and there is no filter',
+    () => running({}),
+    'WaitingForTraffic',
+    'No packet has passed the interfaces yet',
+  ],
+  [
+    'nothing passed the filter',
+    () => running({ expression: 'udp' }),
+    'WaitingForTraffic',
+    'No packet has passed the filter "udp" yet',
+  ],
   [
     'the interfaces had packets, none passed the filter',
-    () => running({ expression: 'udp' }, { rows: { p: { interfacePackets: 70 }, q: { interfacePackets: 50 } } }),
+    () =>
+      running(
+        { expression: 'udp' },
+        { rows: { p: { interfacePackets: 70 }, q: { interfacePackets: 50 } } },
+      ),
     'WaitingForTraffic',
     '120 packets on the interfaces, none passed the filter "udp"',
   ],
@@ -142,7 +196,12 @@ const cases: readonly Case[] = [
     'WaitingForTraffic',
     'No packet has passed the interfaces yet; p: no interface "calip"',
   ],
-  ['all taps failed', () => running({}, {}, broken('p', 'q')), 'Error', 'p: no interface "calip"; q: no interface "caliq"'],
+  [
+    'all taps failed',
+    () => running({}, {}, broken('p', 'q')),
+    'Error',
+    'p: no interface "calip"; q: no interface "caliq"',
+  ],
   [
     'the interface is down',
     () => running({}, { rows: { p: { packets: 1 } }, tap: { message: 'interface is down' } }),
@@ -190,7 +249,10 @@ test('nodeStatus() is Finished with the reason when a limit was reached, and ref
     rows: { p: { packets: 1_000, received: 1_050, refused: 50 } },
   })
   const told = element(turn(now, hit, noonMs).actual, now)
-  t.deepEqual([told.state, told.message, told.problems], ['Finished', 'Finished: packets limit 1000 reached', []])
+  t.deepEqual(
+    [told.state, told.message, told.problems],
+    ['Finished', 'Finished: packets limit 1000 reached', []],
+  )
 })
 
 test('nodeStatus() tells refused endpoints and halted captures with the numbers', t => {
@@ -209,22 +271,41 @@ test('nodeStatus() tells refused endpoints and halted captures with the numbers'
   t.deepEqual(told.problems, [{ reason: 'RingBudget', message }])
 
   const now = world([capture('web')], pods)
-  const low: ActualState = { ...turn(now, emptyNode, noonMs).actual, disk: { usedBytes: 0, freePercent: 3 } }
+  const low: ActualState = {
+    ...turn(now, emptyNode, noonMs).actual,
+    disk: { usedBytes: 0, freePercent: 3 },
+  }
   const halted = element(turn(now, low, noonMs).actual, now)
-  const reason = 'Stopped by the node, the oldest capture first: 3 % of the disk is free and captureDiskFreePercentMin is 15'
-  t.deepEqual([halted.state, halted.message, halted.problems], ['Error', reason, [{ reason: 'DiskFloor', message: reason }]])
+  const reason =
+    'Stopped by the node, the oldest capture first: 3 % of the disk is free and captureDiskFreePercentMin is 15'
+  t.deepEqual(
+    [halted.state, halted.message, halted.problems],
+    ['Error', reason, [{ reason: 'DiskFloor', message: reason }]],
+  )
 })
 
 test('nodeStatus() tells a lost interface by its open gap', t => {
-  const told = running({}, { rows: { p: { gaps: [{ fromMs: noonMs, reason: 'interface gone' }] } } })
+  const told = running(
+    {},
+    { rows: { p: { gaps: [{ fromMs: noonMs, reason: 'interface gone' }] } } },
+  )
   t.deepEqual(told.problems, [{ reason: 'LostInterface', message: 'p: interface gone' }])
-  t.deepEqual(told.endpoints[0]?.gaps, [{ from: '2026-06-01T12:00:00.000Z', reason: 'interface gone' }])
+  t.deepEqual(told.endpoints[0]?.gaps, [
+    { from: '2026-06-01T12:00:00.000Z', reason: 'interface gone' },
+  ])
 })
 
 test('nodeStatus() tells a tap that cannot write as such, not as a lost interface', t => {
   const now = world([capture('web')], pods)
-  const actual = known(turn(now, emptyNode, noonMs).actual, { rows: { p: { received: 3, refused: 2, packets: 1 } } })
-  const taps = new Map([...actual.taps].map(([id, tap]) => [id, id.endsWith('/p') ? { ...tap, message: 'Cannot write: ENOSPC' } : tap]))
+  const actual = known(turn(now, emptyNode, noonMs).actual, {
+    rows: { p: { received: 3, refused: 2, packets: 1 } },
+  })
+  const taps = new Map(
+    [...actual.taps].map(([id, tap]) => [
+      id,
+      id.endsWith('/p') ? { ...tap, message: 'Cannot write: ENOSPC' } : tap,
+    ]),
+  )
   const { state, problems } = element({ ...actual, taps }, now)
   t.is(state, 'Capturing')
   t.deepEqual(problems, [
@@ -238,9 +319,15 @@ test('nodeStatus() tells a tap that cannot write as such, not as a lost interfac
 
 test('nodeStatus() has nothing of an earlier capture under the same name', t => {
   const { actual } = turn(world([capture('web')], pods), emptyNode, noonMs)
-  const again = world([capture('web', { startTime: '2026-06-01T13:00:00Z' }, { uid: 'again' })], pods)
+  const again = world(
+    [capture('web', { startTime: '2026-06-01T13:00:00Z' }, { uid: 'again' })],
+    pods,
+  )
   const told = element(known(actual, { rows: { p: { packets: 5 } } }), again)
-  t.deepEqual([told.state, told.packets, told.endpoints.map(({ state }) => state)], ['Scheduled', 0, ['Scheduled', 'Scheduled']])
+  t.deepEqual(
+    [told.state, told.packets, told.endpoints.map(({ state }) => state)],
+    ['Scheduled', 0, ['Scheduled', 'Scheduled']],
+  )
 })
 
 test('nodeStatus() keeps counts exact integers', t => {

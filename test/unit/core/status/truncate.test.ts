@@ -1,6 +1,12 @@
 // What goes first when a status or a report is too large, and what never does.
 import test from 'ava'
-import { boundedStatus, bytesOf, cut, stepCount, withinBytes } from '../../../../src/core/status/truncate.ts'
+import {
+  boundedStatus,
+  bytesOf,
+  cut,
+  stepCount,
+  withinBytes,
+} from '../../../../src/core/status/truncate.ts'
 import { at, endpoint, noonMs, row, statusOf } from '../../../support/model/observations.ts'
 
 const gaps = ['one', 'two'].map(reason => ({ from: at(noonMs), reason }))
@@ -12,7 +18,9 @@ const endpoints = [
 ]
 const fileNames = Array.from({ length: 200 }, (_, index) => `${index}.pcap`)
 const counts = { packets: 9, bytes: 900, dropped: 1 }
-const { file } = row('node-0', 'Capturing', { file: { endpoints, fileNames, ...counts, message: '😀'.repeat(3_000) } })
+const { file } = row('node-0', 'Capturing', {
+  file: { endpoints, fileNames, ...counts, message: '😀'.repeat(3_000) },
+})
 
 // [step, pods, names, gaps of the last pod, characters of the message]
 const steps = [

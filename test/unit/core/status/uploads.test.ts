@@ -4,7 +4,12 @@ import { isStored, withUploads } from '../../../../src/core/status/uploads.ts'
 import type { UploadStatus } from '../../../../src/model/status.ts'
 
 const at = (second: number) => new Date(second * 1_000).toISOString()
-const failed = (file: string, second: number): UploadStatus => ({ file, output: 's3Upload', error: 'no', at: at(second) })
+const failed = (file: string, second: number): UploadStatus => ({
+  file,
+  output: 's3Upload',
+  error: 'no',
+  at: at(second),
+})
 const stored = (file: string, second: number, output = 's3Upload'): UploadStatus => ({
   file,
   output,
@@ -12,11 +17,16 @@ const stored = (file: string, second: number, output = 's3Upload'): UploadStatus
   at: at(second),
 })
 
-test('withUploads() says nothing where nothing was uploaded', t => t.deepEqual(withUploads([], []), {}))
+test('withUploads() says nothing where nothing was uploaded', t =>
+  t.deepEqual(withUploads([], []), {}))
 
 test('withUploads() keeps the last word on each file and output', t => {
   const before = [failed('a', 1), stored('b', 2), stored('a', 3, 'sftp')]
-  t.deepEqual(withUploads(before, [stored('a', 4)]).uploads, [stored('b', 2), stored('a', 3, 'sftp'), stored('a', 4)])
+  t.deepEqual(withUploads(before, [stored('a', 4)]).uploads, [
+    stored('b', 2),
+    stored('a', 3, 'sftp'),
+    stored('a', 4),
+  ])
   t.deepEqual(withUploads(before, []).uploads, before)
 })
 

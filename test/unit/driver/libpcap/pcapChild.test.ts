@@ -10,7 +10,11 @@ function childThatSent(send: (out: MessageWriter) => void): Parameters<typeof fi
   const out = new MessageWriter(bytes => reader.push(Buffer.from(bytes)))
   send(out)
   out.flush()
-  return { reader, more: async () => false, earlyEnd: async what => new TapError('NOT_SUPPORTED', `Cannot ${what}: it ended`) }
+  return {
+    reader,
+    more: async () => false,
+    earlyEnd: async what => new TapError('NOT_SUPPORTED', `Cannot ${what}: it ended`),
+  }
 }
 
 test('firstMessage() gives the first message and leaves what follows it', async t => {
@@ -18,13 +22,20 @@ test('firstMessage() gives the first message and leaves what follows it', async 
     out.message({ kind: 'ready', linkType: 'LINKTYPE_ETHERNET' })
     out.message({ kind: 'down' })
   })
-  t.deepEqual(await firstMessage(child, 'open tap'), { kind: 'ready', linkType: 'LINKTYPE_ETHERNET' })
+  t.deepEqual(await firstMessage(child, 'open tap'), {
+    kind: 'ready',
+    linkType: 'LINKTYPE_ETHERNET',
+  })
   t.deepEqual(child.reader.peek(), { control: { kind: 'down' } })
 })
 
 test('firstMessage() refuses with the code that a refusal means, and with the reason of an early end', async t => {
-  const refused = (message: string) => childThatSent(out => out.message({ kind: 'refused', during: 'open', message }))
-  await t.throwsAsync(firstMessage(refused('eth9: No such device exists'), 'open tap'), { instanceOf: TapError, code: 'NO_INTERFACE' })
+  const refused = (message: string) =>
+    childThatSent(out => out.message({ kind: 'refused', during: 'open', message }))
+  await t.throwsAsync(firstMessage(refused('eth9: No such device exists'), 'open tap'), {
+    instanceOf: TapError,
+    code: 'NO_INTERFACE',
+  })
   await t.throwsAsync(
     firstMessage(
       childThatSent(() => {}),

@@ -1,22 +1,40 @@
-// Link watching without the addon: what is told when two looks differ. The looks themselves are in the contract.
+// Link watching without the addon: what is told when two looks differ. The looks themselves are in
+// the contract.
 import test from 'ava'
 import { differences, type SeenLink } from '../../../../src/driver/libpcap/portableLinks.ts'
 
 const eth0: SeenLink = { name: 'eth0', index: 4, kind: '', isUp: true, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [], carrierChanges: 2 } // biome-ignore format: one line
 
-const rows: readonly (readonly [string, readonly SeenLink[], readonly SeenLink[], readonly string[]])[] = [
+const rows: readonly (readonly [
+  string,
+  readonly SeenLink[],
+  readonly SeenLink[],
+  readonly string[],
+])[] = [
   ['nothing when nothing changed', [eth0], [{ ...eth0, mtu: 9_000 }], []],
   ['present when it is new', [], [eth0], ['present 4']],
   ['down when it is new and down', [], [{ ...eth0, isUp: false }], ['down 4']],
   ['gone', [eth0], [], ['gone 4']],
   ['down', [eth0], [{ ...eth0, isUp: false, carrierChanges: 3 }], ['down 4']],
-  ['down and present when it was away between two looks', [eth0], [{ ...eth0, carrierChanges: 4 }], ['down 4', 'present 4']],
-  ['gone and present when it was made again under its name', [eth0], [{ ...eth0, index: 9 }], ['gone 4', 'present 9']],
+  [
+    'down and present when it was away between two looks',
+    [eth0],
+    [{ ...eth0, carrierChanges: 4 }],
+    ['down 4', 'present 4'],
+  ],
+  [
+    'gone and present when it was made again under its name',
+    [eth0],
+    [{ ...eth0, index: 9 }],
+    ['gone 4', 'present 9'],
+  ],
 ]
 
 for (const [title, before, now, expected] of rows) {
   test(`differences() tells ${title}`, t => {
-    const told = differences(byName(before), byName(now)).map(({ kind, index }) => `${kind} ${index}`)
+    const told = differences(byName(before), byName(now)).map(
+      ({ kind, index }) => `${kind} ${index}`,
+    )
     t.deepEqual(told, expected)
   })
 }

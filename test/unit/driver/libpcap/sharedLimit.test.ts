@@ -2,7 +2,10 @@
 import test from 'ava'
 import { SharedLimit } from '../../../../src/driver/libpcap/sharedLimit.ts'
 
-function limitOf(left: { packets?: number; bytes?: number }): { limit: SharedLimit; reached: string[] } {
+function limitOf(left: { packets?: number; bytes?: number }): {
+  limit: SharedLimit
+  reached: string[]
+} {
   const limit = new SharedLimit()
   const reached: string[] = []
   for (const tap of ['a', 'b']) limit.join(kind => reached.push(`${tap} ${kind}`))

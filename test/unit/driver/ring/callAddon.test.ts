@@ -16,11 +16,21 @@ test('callAddon() returns what the addon returns', t => {
 
 test('callAddon() makes a TapError of an error that is not about the arguments, with its code in the message', t => {
   const full = Object.assign(new Error('Cannot make a pipe'), { code: 'EMFILE' })
-  t.throws(() => callAddon(throwing(full)), { instanceOf: TapError, code: 'NO_MEMORY', message: 'Cannot make a pipe: EMFILE' })
-  t.throws(() => callAddon(throwing(new Error('Cannot call the addon: out of memory'))), { instanceOf: TapError, code: 'NO_MEMORY' })
+  t.throws(() => callAddon(throwing(full)), {
+    instanceOf: TapError,
+    code: 'NO_MEMORY',
+    message: 'Cannot make a pipe: EMFILE',
+  })
+  t.throws(() => callAddon(throwing(new Error('Cannot call the addon: out of memory'))), {
+    instanceOf: TapError,
+    code: 'NO_MEMORY',
+  })
 })
 
 test('callAddon() rethrows what is wrong with the arguments: that is a bug', t => {
-  for (const bug of [new TypeError('Cannot call the addon: expected a number'), new RangeError('Cannot open tap: expected a snap length')])
+  for (const bug of [
+    new TypeError('Cannot call the addon: expected a number'),
+    new RangeError('Cannot open tap: expected a snap length'),
+  ])
     t.throws(() => callAddon(throwing(bug)), { is: bug })
 })

@@ -5,9 +5,22 @@ import { LinkWatch } from '../../../../src/driver/ring/linkWatch.ts'
 import { TapError } from '../../../../src/model/errors.ts'
 
 const link = (name: string, index: number, isUp = true): Link => ({
-  ...{ name, index, kind: 'veth', isUp, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [] },
+  ...{
+    name,
+    index,
+    kind: 'veth',
+    isUp,
+    mtu: 1_500,
+    gsoMaxBytes: 65_536,
+    peerIndex: undefined,
+    addresses: [],
+  },
 })
-const linkEvent = (name: string, index: number, rest: { isGone?: boolean; isUp?: boolean } = {}): NativeLinkEvent => ({
+const linkEvent = (
+  name: string,
+  index: number,
+  rest: { isGone?: boolean; isUp?: boolean } = {},
+): NativeLinkEvent => ({
   ...{ kind: 'link', name, index, isGone: false, isUp: true, ...rest },
 })
 
@@ -58,7 +71,11 @@ test('LinkWatch lists the links after a loss, and finds what is gone', async t =
 })
 
 test('LinkWatch lists again at the next event when the list after a loss failed', async t => {
-  const { send, changes, unanswered } = watch(new TapError('NOT_SUPPORTED', 'Cannot list interfaces'), [link('b', 2)], [])
+  const { send, changes, unanswered } = watch(
+    new TapError('NOT_SUPPORTED', 'Cannot list interfaces'),
+    [link('b', 2)],
+    [],
+  )
   await send(linkEvent('a', 1))
   await send({ kind: 'linksLost' })
   t.is(changes.length, 1)

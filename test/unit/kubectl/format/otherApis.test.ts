@@ -1,6 +1,11 @@
 // The columns of `list` for captures of other APIs, and what `describe` says before the nodes.
 import test from 'ava'
-import { artifactLines, type OtherApiRow, otherApiHead, otherApiTable } from '../../../../src/kubectl/format/otherApis.ts'
+import {
+  artifactLines,
+  type OtherApiRow,
+  otherApiHead,
+  otherApiTable,
+} from '../../../../src/kubectl/format/otherApis.ts'
 
 const createdMs = Date.UTC(2026, 5, 1, 12)
 const capture = (kind: string, status?: object, namespace = 'shop') =>
@@ -17,7 +22,10 @@ const conditions = [
 ]
 
 test('otherApiTable() has the columns of a Retina Capture', t => {
-  const rows = [capture('Capture', { conditions, active: 1, succeeded: 2, failed: 0 }), capture('Capture')]
+  const rows = [
+    capture('Capture', { conditions, active: 1, succeeded: 2, failed: 0 }),
+    capture('Capture'),
+  ]
   t.deepEqual(otherApiTable(rows, 'Capture', createdMs + 120_000), [
     ['NAME', 'COMPLETE', 'ERROR', 'ACTIVE', 'SUCCEEDED', 'FAILED', 'AGE'],
     ['web', 'False', 'RunJobFailed', '1', '2', '0', '2m'],
@@ -35,12 +43,18 @@ test('otherApiTable() has the columns of a PacketCaptureConfig, each in one line
 
 test('otherApiHead() has the spec, the conditions in words, and no files', t => {
   const text = otherApiHead(capture('Capture', { active: 1, conditions, files: [{ node: 'a' }] }))
-  t.regex(text, /^Name: web\nNamespace: shop\nKind: Capture\nCreated: 2026-06-01T12:00:00.000Z\nSpec:\n {2}duration: 1m\n/)
+  t.regex(
+    text,
+    /^Name: web\nNamespace: shop\nKind: Capture\nCreated: 2026-06-01T12:00:00.000Z\nSpec:\n {2}duration: 1m\n/,
+  )
   t.regex(
     text,
     /Status:\n {2}active: 1\nConditions:\n {2}- complete: "False, JobsInProgress: 1 of 2"\n {2}- error: "True, RunJobFailed: one failed"\n$/,
   )
-  t.notRegex(otherApiHead(capture('PacketCaptureConfig', undefined, '')), /Namespace|Status|Conditions/)
+  t.notRegex(
+    otherApiHead(capture('PacketCaptureConfig', undefined, '')),
+    /Namespace|Status|Conditions/,
+  )
 })
 
 test('artifactLines() are the paths of the files, then why some are missing', t => {

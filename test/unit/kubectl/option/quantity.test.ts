@@ -1,5 +1,10 @@
 import test from 'ava'
-import { readBytes, readSeconds, readWhen, whenMs } from '../../../../src/kubectl/option/quantity.ts'
+import {
+  readBytes,
+  readSeconds,
+  readWhen,
+  whenMs,
+} from '../../../../src/kubectl/option/quantity.ts'
 
 for (const [text, seconds] of [
   ['90s', 90],
@@ -10,8 +15,24 @@ for (const [text, seconds] of [
 ] as const)
   test(`readSeconds() reads "${text}"`, t => t.is(readSeconds(text), seconds))
 
-for (const text of ['', '0', '90', '0s', '-1', '-5m', '.5h', '1.5.5h', '0.5s', '10 m', '1w', 'm', '1h30', '99999999999999999'])
-  test(`readSeconds() refuses "${text}"`, t => t.throws(() => readSeconds(text), { message: /Expected a duration/ }))
+for (const text of [
+  '',
+  '0',
+  '90',
+  '0s',
+  '-1',
+  '-5m',
+  '.5h',
+  '1.5.5h',
+  '0.5s',
+  '10 m',
+  '1w',
+  'm',
+  '1h30',
+  '99999999999999999',
+])
+  test(`readSeconds() refuses "${text}"`, t =>
+    t.throws(() => readSeconds(text), { message: /Expected a duration/ }))
 
 for (const [text, bytes] of [
   ['1500', 1_500],
@@ -24,10 +45,13 @@ for (const [text, bytes] of [
   test(`readBytes() reads "${text}"`, t => t.is(readBytes(text), bytes))
 
 for (const text of ['', '0', 'MB', '1 MB', '-1', '1e9', '1i', '9999999TB'])
-  test(`readBytes() refuses "${text}"`, t => t.throws(() => readBytes(text), { message: /Expected a size/ }))
+  test(`readBytes() refuses "${text}"`, t =>
+    t.throws(() => readBytes(text), { message: /Expected a size/ }))
 
 test('readSeconds() asks for the unit of a number alone', t => {
-  t.throws(() => readSeconds('10'), { message: 'Expected a duration with its unit: 10s, 10m or 10h?' })
+  t.throws(() => readSeconds('10'), {
+    message: 'Expected a duration with its unit: 10s, 10m or 10h?',
+  })
 })
 
 test('readWhen() reads times of day and times from now', t => {

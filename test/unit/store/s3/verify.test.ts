@@ -21,16 +21,28 @@ test("ofParts() makes S3's composed checksums of the parts' digests", t => {
 
 test('agreesWith() takes the same length and SHA-256, with the number of parts or without', t => {
   t.is(agreesWith({ ContentLength: 14, ChecksumSHA256: expected.sha256 }, expected), undefined)
-  t.is(agreesWith({ ContentLength: 14, ChecksumSHA256: expected.sha256.replace(/-2$/, '') }, expected), undefined)
+  t.is(
+    agreesWith({ ContentLength: 14, ChecksumSHA256: expected.sha256.replace(/-2$/, '') }, expected),
+    undefined,
+  )
 })
 
 test('agreesWith() compares the ETag where there is no SHA-256', t => {
   t.is(agreesWith({ ContentLength: 14, ETag: `"${expected.etag}"` }, expected), undefined)
-  t.regex(agreesWith({ ContentLength: 14, ETag: '"another"' }, expected) ?? '', /no SHA-256 and the ETag another/)
+  t.regex(
+    agreesWith({ ContentLength: 14, ETag: '"another"' }, expected) ?? '',
+    /no SHA-256 and the ETag another/,
+  )
 })
 
 test('agreesWith() says which of both differs', t => {
-  t.is(agreesWith({ ContentLength: 13, ChecksumSHA256: expected.sha256 }, expected), 'the store has 13 bytes, expected 14')
-  t.regex(agreesWith({ ContentLength: 14, ChecksumSHA256: 'another' }, expected) ?? '', /the SHA-256 another, expected /)
+  t.is(
+    agreesWith({ ContentLength: 13, ChecksumSHA256: expected.sha256 }, expected),
+    'the store has 13 bytes, expected 14',
+  )
+  t.regex(
+    agreesWith({ ContentLength: 14, ChecksumSHA256: 'another' }, expected) ?? '',
+    /the SHA-256 another, expected /,
+  )
   t.is(agreesWith({}, expected), 'the store has no bytes, expected 14')
 })

@@ -9,10 +9,16 @@ function keyOf(type: string, text: string): Buffer {
   return Buffer.concat([length, Buffer.from(type), Buffer.from(text)])
 }
 
-const target: SftpTarget = { kind: 'sftp', host: 'Store.example.org', port: 22, secretName: 'store' }
+const target: SftpTarget = {
+  kind: 'sftp',
+  host: 'Store.example.org',
+  port: 22,
+  secretName: 'store',
+}
 const [key, other] = [keyOf('ssh-ed25519', 'one'), keyOf('ssh-ed25519', 'two')]
 const line = (hosts: string, each = key) => `${hosts} ssh-ed25519 ${each.toString('base64')}`
-const knows = (lines: string, at = target, each = key) => readHostKeys({ 'sftp-known-hosts': lines }, at).isKnown(each)
+const knows = (lines: string, at = target, each = key) =>
+  readHostKeys({ 'sftp-known-hosts': lines }, at).isKnown(each)
 
 test('typeOf() reads the type that a key names, and nothing from a short one', t => {
   t.is(typeOf(key), 'ssh-ed25519')
@@ -41,13 +47,21 @@ for (const [what, lines] of [
   ['that is a comment', `# ${line('store.example.org')}`],
 ] as const) {
   test(`readHostKeys() refuses a Secret whose only line is one ${what}`, t => {
-    t.throws(() => knows(lines), { name: 'StoreError', message: /expected sftp-known-hosts with a line for "store\.example\.org"/ })
+    t.throws(() => knows(lines), {
+      name: 'StoreError',
+      message: /expected sftp-known-hosts with a line for "store\.example\.org"/,
+    })
   })
 }
 
 test('readHostKeys() takes fingerprints as ssh-keygen shows them, and refuses others', t => {
-  const pinned = readHostKeys({ 'sftp-host-fingerprint': `${fingerprint(other)} ${fingerprint(key)}=` }, target)
+  const pinned = readHostKeys(
+    { 'sftp-host-fingerprint': `${fingerprint(other)} ${fingerprint(key)}=` },
+    target,
+  )
   t.true(pinned.isKnown(key) && pinned.isKnown(other))
   t.false(pinned.isKnown(keyOf('ssh-ed25519', 'three')))
-  t.throws(() => readHostKeys({ 'sftp-host-fingerprint': 'MD5:00:11' }, target), { message: /expected "SHA256:" and 43 characters/ })
+  t.throws(() => readHostKeys({ 'sftp-host-fingerprint': 'MD5:00:11' }, target), {
+    message: /expected "SHA256:" and 43 characters/,
+  })
 })
