@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 export type SyncWriteOptions = {
@@ -37,7 +37,7 @@ export async function atomicWrite(
   { isLasting, mode = defaultMode, exactMode, temporary = temporaryOf(path) }: WriteOptions,
 ): Promise<void> {
   try {
-    await rm(temporary, { force: true }) // of an earlier run: its owner, mode and other names must not become those of the new file
+    await removeLeftOver(temporary)
     await writeTemporary(temporary, content, { isLasting, mode, exactMode })
     await replaceFile(temporary, path, isLasting)
   } catch (error) {
@@ -64,6 +64,15 @@ async function writeTemporary(
     if (isLasting) await file.sync()
   } finally {
     await file.close()
+  }
+}
+
+/** A file of an earlier run: its owner, mode and other names must not become those of the new one. */
+async function removeLeftOver(temporary: string): Promise<void> {
+  try {
+    await unlink(temporary)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 

@@ -7,7 +7,7 @@ import { code, files, under } from './tree.ts'
 const refused: Readonly<Record<string, RegExp>> = {
   any: /(?::|<|\bas|\|)\s*any\b(?!\()/,
   enum: /^\s*(?:export\s+)?(?:const\s+)?enum\s/m,
-  namespace: /^\s*(?:export\s+)?(?:declare\s+)?namespace\s/m,
+  namespace: /^\s*(?:export\s+)?(?:declare\s+)?namespace\s+[\w.]+\s*\{/m,
   'export default': /^export default\b/m,
   '@ts-ignore': /@ts-(?:ignore|nocheck)/,
 }
