@@ -127,10 +127,15 @@ privilegeTest(
       const children = readdirSync('/proc/self/task').flatMap(id =>
         readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '),
       )
-      const status = children.filter(Boolean).map(pid => readFileSync(`/proc/${pid}/status`, 'utf8')).find(text => text.startsWith('Name:\ttcpdump')) // biome-ignore format: one line
-      t.regex(status ?? '', /^Uid:\t65534\t65534\t65534\t65534$/m)
-      for (const set of ['Prm', 'Eff', 'Amb'])
-        t.regex(status ?? '', new RegExp(`^Cap${set}:\\t0+$`, 'm'))
+      // Tests in other threads of this process have a tcpdump of their own: this one reads its input.
+      const ours = children
+        .filter(Boolean)
+        .find(pid =>
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('tcpdump\0-n\0-tttt\0-r\0-\0'),
+        )
+      const status = readFileSync(`/proc/${ours}/status`, 'utf8')
+      t.regex(status, /^Uid:\t65534\t65534\t65534\t65534$/m)
+      for (const set of ['Prm', 'Eff', 'Amb']) t.regex(status, new RegExp(`^Cap${set}:\\t0+$`, 'm'))
       break
     }
   },
