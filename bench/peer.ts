@@ -1,7 +1,7 @@
 // One capturing process of a bench, told apart by its first argument: `ring` is this project's driver, `package` the `pcap`
 // package with a JavaScript callback that writes the file. Prints `ready` when it captures, and its counters at the end of
 // its standard input.   node peer.ts ring|package INTERFACE FILE RING_BYTES
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { ringDriver } from '../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../src/pcap/fileHeader.ts'
 
@@ -40,7 +40,7 @@ async function captureByRing(): Promise<() => Promise<Result>> {
       insideIsPod: false,
       ringBytes: Number(ringBytes),
       group: undefined,
-      sink: { fd, bytesLeft: 1e15, isEmpty: true },
+      sink: { fd, bytesLeft: 1e15, isEmpty: true, device: fstatSync(fd).dev },
     },
     () => {},
   )

@@ -29,7 +29,7 @@ static void queue_event(void *context, struct event *event) {
   free_event(event); // the environment has ended
 }
 
-// offer(tap, { fd, bytesLeft, isEmpty })
+// offer(tap, { fd, bytesLeft, isEmpty, device })
 static napi_value offer(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
   double tap;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static bool fail(napi_env env, const char *expected) {
   char message[160];
@@ -90,7 +89,21 @@ bool get_group(napi_env env, napi_value value, struct limit_group **out) {
   return napi_get_value_external(env, value, (void **)out) == napi_ok || fail(env, "a limit group");
 }
 
-// { fd, bytesLeft, isEmpty }
+// A number or undefined. The answer is false if it is something else.
+static bool get_device(napi_env env, napi_value sink, struct sink *out) {
+  napi_value value;
+  napi_valuetype type;
+  double device;
+  if (!get_property(env, sink, "device", &value)) return false;
+  if (napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
+  if (napi_get_value_double(env, value, &device) != napi_ok)
+    return fail_property(env, "device", "a number or undefined");
+  out->is_file = true;
+  out->device = (uint64_t)device;
+  return true;
+}
+
+// { fd, bytesLeft, isEmpty, device }
 bool get_sink(napi_env env, napi_value value, struct sink **out) {
   double fd, bytes_left;
   bool is_empty;
@@ -102,8 +115,7 @@ bool get_sink(napi_env env, napi_value value, struct sink **out) {
   sink->fd = (int)fd;
   sink->bytes_left = bytes_left > 9e18 ? INT64_MAX : (int64_t)bytes_left;
   sink->is_empty = is_empty;
-  struct stat status;
-  sink->is_file = fstat(sink->fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (!get_device(env, value, sink)) return free(sink), false;
   *out = sink;
   return true;
 }

@@ -33,6 +33,7 @@ struct sink {
   struct sink *next;
   int fd;
   int64_t bytes_left;
+  uint64_t device; // of a file: st_dev
   bool is_empty, is_file;
 };
 

@@ -12,7 +12,17 @@ import type { TapWindow } from '../model/tapWindow.ts'
  * takes one record whatever its size; otherwise the size is checked before a record, and a record
  * that does not fit goes to the next sink. With no next sink the records wait in the ring.
  */
-export type Sink = { readonly fd: number; readonly bytesLeft: number; readonly isEmpty: boolean }
+export type Sink = {
+  readonly fd: number
+  readonly bytesLeft: number
+  readonly isEmpty: boolean
+  /**
+   * `st_dev` of the file system that holds the file, read where the descriptor was opened: fstat()
+   * may wait for a stalled disk. Sinks of one device wait for each other, others do not.
+   * undefined: a pipe, which waits for nothing.
+   */
+  readonly device: number | undefined
+}
 
 /**
  * A limit that all taps of a capture share. The packet that reaches `packets` is the last one
@@ -55,7 +65,7 @@ export type TapCounters = {
 
 export type TapEvent =
   | { readonly kind: 'firstPacket'; readonly atMs: number } // the first record went to a sink
-  | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // nothing more is written to this sink
+  | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // all of its records are written; nothing more is written to this sink
   | { readonly kind: 'limit'; readonly limit: 'packets' | 'bytes' } // of the group; every tap of the group has stopped writing
   | { readonly kind: 'writeFailed'; readonly fd: number; readonly code: string } // ENOSPC…; cut back to the last whole record; refusing until retry()
   | { readonly kind: 'down' } // the interface was set down or has gone; resumes by itself if it only was down
@@ -72,14 +82,17 @@ export interface DriverTap {
    * Moves to the next sink at the next record boundary, if anything was written to the present one.
    */
   rotate(): void
-  /** Changes what the present sink may still take. */
+  /**
+   * Changes what the present sink may still take, counted from the file's present size: the tap
+   * takes off what it has not written yet.
+   */
   setBytesLeft(bytesLeft: number): void
   /** Applies to every packet that was not read from the ring yet; the change loses none. */
   setWindow(window: TapWindow): void
   /** After writeFailed: writes again, to the same sink. */
   retry(): void
   /**
-   * Resolves when all records are written and counters are final. The caller then closes the sinks'
+   * Resolves when all records are written and counters are final, however long the disk takes. The caller then closes the sinks'
    * descriptors. Idempotent.
    */
   close(): Promise<TapCounters>

@@ -45,6 +45,7 @@ export type FileCounts = {
 
 type OpenFile = {
   readonly fd: number
+  readonly device: number
   readonly name: string
   readonly path: string
   readonly bytesMax: number
@@ -79,6 +80,7 @@ export class FileRotation {
       fd: this.#active.fd,
       bytesLeft: this.#room(size),
       isEmpty: size <= this.#header.length,
+      device: this.#active.device,
     }
   }
 
@@ -96,7 +98,8 @@ export class FileRotation {
   offer(): Sink {
     const file = this.#open(waitingName(this.#deps.name, this.#waitingCount++))
     this.#waiting.push(file)
-    return { fd: file.fd, bytesLeft: this.#room(this.#header.length), isEmpty: true }
+    const bytesLeft = this.#room(this.#header.length)
+    return { fd: file.fd, bytesLeft, isEmpty: true, device: file.device }
   }
 
   setRotation(rotation: Rotation): void {
@@ -208,17 +211,18 @@ export class FileRotation {
     const fd = openForAppend(path)
     try {
       // On a full disk the header may be written in part: such a file must not stay.
-      if (fstatSync(fd).size === 0 && !writeWhole(fd, this.#header))
+      const { dev: device, size } = fstatSync(fd)
+      if (size === 0 && !writeWhole(fd, this.#header))
         throw Object.assign(
           new ExpectedError(`Cannot write the header of "${path}": the disk is full`),
           { code: 'ENOSPC' },
         )
+      return { fd, device, name, path, bytesMax: this.#rotation.fileBytesMax }
     } catch (error) {
       closeSync(fd)
       rmSync(path, { force: true })
       throw error
     }
-    return { fd, name, path, bytesMax: this.#rotation.fileBytesMax }
   }
 
   #room(bytes: number): number {

@@ -50,7 +50,7 @@ export class StreamTap {
       read: new Socket({ fd: readFd, writable: false }),
       write: new Socket({ fd: writeFd, readable: false }),
     }
-    const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true }
+    const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true, device: undefined }
     const driverSpec = {
       interfaceName,
       ...filterOf(spec),

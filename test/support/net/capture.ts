@@ -1,7 +1,7 @@
 // An open tap in a test, with the files it writes: opens sinks, keeps the events, reads the records
 // back. Descriptors are closed as soon as a `moved` says that nothing more is written to them, so a
 // late write would fail.
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -85,7 +85,7 @@ export class Capture {
     const fd = openSync(path, 'ax')
     writeSync(fd, fileHeader(this.#format))
     this.files.push({ path, fd, bytesMax: bytesLeft, isOpen: true })
-    return { fd, bytesLeft, isEmpty: true }
+    return { fd, bytesLeft, isEmpty: true, device: fstatSync(fd).dev }
   }
 
   offer(bytesLeft?: number): void {

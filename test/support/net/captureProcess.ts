@@ -1,6 +1,6 @@
 // Run as a child by hazards.test.ts: writes what it captures to one file until it is killed.
 // Arguments: interface, file, format.
-import { openSync, writeSync } from 'node:fs'
+import { fstatSync, openSync, writeSync } from 'node:fs'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../pcap/captureFile.ts'
 
@@ -18,7 +18,7 @@ const tap = await ringDriver().open(
     insideIsPod: false,
     ringBytes: 2_097_152,
     group: undefined,
-    sink: { fd, bytesLeft: 1e12, isEmpty: true },
+    sink: { fd, bytesLeft: 1e12, isEmpty: true, device: fstatSync(fd).dev },
   },
   event => process.stdout.write(`${JSON.stringify(event)}\n`),
 )

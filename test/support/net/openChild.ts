@@ -5,7 +5,7 @@ import { type DriverName, makeNamedDriver } from './drivers.ts'
 
 const [name, interfaceName = ''] = process.argv.slice(2)
 await using driver = await makeNamedDriver(name as DriverName)
-const sink = { fd: 1, bytesLeft: 0, isEmpty: true }
+const sink = { fd: 1, bytesLeft: 0, isEmpty: true, device: undefined }
 const wish = {
   filter: '',
   snapLength: 64,

@@ -1,6 +1,6 @@
 // Run in a worker thread by hazards.test.ts: an environment of its own with an open tap on the
 // interface it is given.
-import { writeSync } from 'node:fs'
+import { fstatSync, writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 
@@ -20,7 +20,7 @@ await driver.open(
     insideIsPod: false,
     ringBytes: 524_288,
     group: undefined,
-    sink: { fd, bytesLeft: 1e12, isEmpty: true },
+    sink: { fd, bytesLeft: 1e12, isEmpty: true, device: fstatSync(fd).dev },
   },
   () => {},
 )

@@ -27,7 +27,7 @@ networkTest(
     } as const
     const events: TapEvent[] = []
     const tap = await driver.open(
-      { ...spec, sink: { fd: writeFd, bytesLeft: 1e15, isEmpty: true } },
+      { ...spec, sink: { fd: writeFd, bytesLeft: 1e15, isEmpty: true, device: undefined } },
       event => events.push(event),
     )
     const file = await Capture.open(t, driver, spec)

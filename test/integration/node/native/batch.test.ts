@@ -187,7 +187,7 @@ networkTest(
     ])
     const port = await listener.listenUdp('127.0.0.1')
     const { reading, writing } = await makePipe(t)
-    const sink = { fd: writing, bytesLeft: 1e9, isEmpty: true }
+    const sink = { fd: writing, bytesLeft: 1e9, isEmpty: true, device: undefined }
     const tap = await ringDriver().open(
       { ...defaults, interfaceName: 'lo', netns: pod.namespace.path, filter: 'udp', sink },
       () => {},

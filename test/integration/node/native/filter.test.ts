@@ -52,7 +52,7 @@ test('compile() refuses a filter that holds NUL', async t => {
 const addon = createRequire(import.meta.url)(
   '../../../../native/build/Release/selcap.node',
 ) as Readonly<Record<string, (...args: unknown[]) => unknown>>
-const sink = { fd: 1, bytesLeft: 1, isEmpty: true }
+const sink = { fd: 1, bytesLeft: 1, isEmpty: true, device: undefined }
 const window = { fromMs: 0, untilMs: 1 }
 const options = {
   call: 1,

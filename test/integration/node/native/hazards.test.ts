@@ -1,7 +1,7 @@
 // What only the native driver can do wrong: threads, environments, crashes, limits of the kernel.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -74,7 +74,7 @@ networkTest('native: 250 taps open and close at once and leave nothing behind', 
           ringBytes: 524_288,
           interfaceName: pod.hostName,
           filter: 'udp',
-          sink: { fd, bytesLeft: 1e9, isEmpty: true },
+          sink: { fd, bytesLeft: 1e9, isEmpty: true, device: fstatSync(fd).dev },
         },
         () => {},
       ),

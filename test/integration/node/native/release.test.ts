@@ -34,7 +34,7 @@ async function openAndClose(
 ): Promise<readonly WeakRef<object>[]> {
   const fd = openSync('/dev/null', 'a')
   const onEvent = (_: TapEvent): void => {}
-  const sink = { fd, bytesLeft: 1e9, isEmpty: true }
+  const sink = { fd, bytesLeft: 1e9, isEmpty: true, device: undefined }
   const tap = await driver.open({ ...defaults, ringBytes: 524_288, interfaceName, sink }, onEvent)
   await tap.close()
   closeSync(fd)
@@ -52,7 +52,7 @@ networkTest('native: close() leaves no reference to the tap and its listener', a
 
 async function failToOpen(t: ExecutionContext, driver: Driver): Promise<WeakRef<object>> {
   const onEvent = (_: TapEvent): void => {}
-  const sink = { fd: 1, bytesLeft: 1e9, isEmpty: true }
+  const sink = { fd: 1, bytesLeft: 1e9, isEmpty: true, device: undefined }
   await t.throwsAsync(driver.open({ ...defaults, interfaceName: 'selcap-none', sink }, onEvent))
   return new WeakRef(onEvent)
 }
@@ -91,7 +91,7 @@ function openWithLimit(
       group,
     },
     ...{
-      sink: { fd, bytesLeft: 1e9, isEmpty: true },
+      sink: { fd, bytesLeft: 1e9, isEmpty: true, device: undefined },
       window: { fromMs: 0, untilMs: Number.POSITIVE_INFINITY },
     },
   })

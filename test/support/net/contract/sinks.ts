@@ -184,7 +184,7 @@ export function sinkChecks(check: Check): void {
     await run('mkfifo', [fifo])
     const reading = readFile(fifo)
     const fd = await openFile(fifo, 'w')
-    const sink = { fd: fd.fd, bytesLeft: 1e9, isEmpty: true }
+    const sink = { fd: fd.fd, bytesLeft: 1e9, isEmpty: true, device: undefined }
     const tap = await driver.open(
       { ...defaults, interfaceName: pod.hostName, filter: 'udp', sink },
       () => {},
