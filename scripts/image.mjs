@@ -1,9 +1,9 @@
 // Lays out selcap's image: `node scripts/image.mjs DIRECTORY`. In: daemonset/files.txt and a
 // checkout that is set up. Out: a root file system without a shell or a package manager: the listed
 // files, tcpdump, which prints packets as text, the shared libraries that these need,
-// /usr/local/bin/selcap and what Node made of the sources (imageCache.mjs). The Dockerfile runs it,
-// and so do the tests: what they try is what the image holds. Refuses a line that finds nothing,
-// and a directory that is not empty.
+// /usr/local/bin/selcap and what Node made of the sources (imageCache.mjs). Node is stripped: stack
+// traces of its C++ code have no names. The Dockerfile runs it, and so do the tests: what they try
+// is what the image holds. Refuses a line that finds nothing, and a directory that is not empty.
 import { execFileSync } from 'node:child_process'
 import {
   copyFileSync,
@@ -57,6 +57,7 @@ function layOut(directory) {
     copyFileSync(library, parent(join(directory, library)))
   write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
   write(join(directory, 'etc/passwd'), users, 0o644)
+  execFileSync('strip', [join(directory, node)]) // names of Node's own functions, 18 MB
   execFileSync(join(directory, node), [
     option,
     join(root, 'scripts', 'imageCache.mjs'),
