@@ -20,7 +20,8 @@ export class TapCount {
     if (/^1\.\.\d+$/.test(line)) this.#hasPlan = true
     const result = /^(not )?ok \d+(?: - (.*?))?(?: # (SKIP|TODO)\b.*)?$/.exec(line)
     if (!result) return this.#isInFailure && line.startsWith('  ') ? line : undefined
-    const [, not, title = '(no title)', directive] = result
+    const [, not, whole = '(no title)', directive] = result
+    const title = whole.replace(/^.*? › (?=test\/\S+ › )/, '') // the name of a group of files
     this.#isInFailure = Boolean(not) && directive === undefined
     if (directive) this.skipped.push(directive === 'TODO' ? `${title} (to do)` : title)
     else if (not) this.failed++

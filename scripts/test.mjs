@@ -1,6 +1,7 @@
 // The test run: `node scripts/test.mjs [unit|integration] [arguments for AVA: files, --match …]`.
 // Closes with its slowest tests and the line `N passed, N failed`.
-//   unit         test/unit, test/worlds, test/repo: no set-up, right after `npm ci`; properties try fewer cases
+//   unit         test/unit, test/worlds, test/repo: no set-up, right after `npm ci`; properties try
+//                fewer cases, and a worker runs many files (unitGroups.mjs)
 //   integration  test/integration, after setting up and building the programs that the chosen tests need
 //   neither      everything
 // Root tests with real network namespaces; an ordinary user does the same inside a user namespace
@@ -14,6 +15,7 @@ import { nodeToRun, root } from './bundled.mjs'
 import { untrackedFiles } from './leftovers.mjs'
 import { searchPath } from './packages.mjs'
 import { TapCount } from './tap.mjs'
+import { makeUnitGroups } from './unitGroups.mjs'
 
 const sets = {
   unit: ['test/unit/**/*.test.ts', 'test/worlds/**/*.test.ts', 'test/repo/**/*.test.ts'],
@@ -24,6 +26,7 @@ const [first, ...others] = process.argv.slice(2)
 const set = Object.hasOwn(sets, first ?? '') ? first : undefined
 const args = set ? others : process.argv.slice(2)
 const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
+const isGrouped = set === 'unit' && args.length === 0
 const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
 const workers = [
   '--config',
@@ -40,19 +43,16 @@ if (set !== 'unit') {
 }
 const { prefix, env } = set === 'unit' ? { prefix: [], env: unitEnvironment() } : network()
 const count = new TapCount()
-await ava([...workers, ...args, ...(given.length > 0 ? [] : files)])
+await ava([...workers, ...args, ...(isGrouped ? makeUnitGroups() : given.length > 0 ? [] : files)])
 // Once more without worker threads: there the addon is loaded, and let go, by whole processes.
 const native = 'test/integration/node/native/**/*.test.ts'
 if (set !== 'unit' && args.length === 0) await ava([...workers, '--no-worker-threads', native])
 close()
 
-/**
- * What Node compiles is kept from run to run. Processes, ports and addons are refused
- * (test/support/unitGuard.ts).
- */
+/** What Node compiles is kept from run to run; properties try fewer cases. */
 function unitEnvironment() {
   const NODE_COMPILE_CACHE = join(root, 'node_modules', '.cache', 'selcap-tests')
-  return { NODE_COMPILE_CACHE, WORLDS: '100', ...process.env, SELCAP_UNIT: '1' }
+  return { NODE_COMPILE_CACHE, WORLDS: '100', ...process.env }
 }
 
 function prepare(node, script, ...rest) {

@@ -34,6 +34,11 @@ test('TapCount prints a failure with its details, and nothing of what follows', 
   t.deepEqual(printed, ['✘ a()', '  ---', '    name: E', '  ...'])
 })
 
+test('TapCount names the file of a test, not the group that ran it', t => {
+  const { printed } = counted(1, 'not ok 1 - repo › 1 › test/repo/a.test.ts › a › b', '1..1')
+  t.deepEqual(printed, ['✘ test/repo/a.test.ts › a › b'])
+})
+
 test('TapCount names what was skipped and what is still to do', t => {
   t.deepEqual(counted(0, 'ok 1 - a() # SKIP', 'not ok 2 - b() # TODO', '1..2'), {
     passed: 0,

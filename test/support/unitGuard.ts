@@ -1,6 +1,6 @@
-// What a unit test may not do: start a process or a thread, open a socket, load an addon. `npm run
-// test:unit` loads this file into each worker (scripts/ava.config.mjs); whoever tries is refused by
-// an exception that names what was tried. Tests of test/repo may run git.
+// What a test of test/unit or test/worlds may not do: start a process or a thread, open a socket,
+// load an addon. Each worker loads this file (scripts/ava.config.mjs); whoever tries is refused by
+// an exception that names what was tried.
 import childProcess from 'node:child_process'
 import dgram from 'node:dgram'
 import { syncBuiltinESMExports } from 'node:module'
@@ -14,7 +14,7 @@ function refuse(what: string): () => never {
   }
 }
 
-if (!test.meta.file.includes('/test/repo/')) {
+if (/\/test\/(?:unit|worlds)\//.test(test.meta.file)) {
   const start = refuse('start a process')
   Object.assign(childProcess, {
     spawn: start,

@@ -4,11 +4,14 @@
 import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { makeDirectory, makeDirectorySync } from '../../../src/runtime/makeDirectory.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'selcap-make-'))
-test.after.always(() => rmSync(root, { recursive: true, force: true }))
+function emptyDirectory(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'selcap-make-'))
+  t.teardown(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
 
 const ways = [
   ['makeDirectory', makeDirectory],
@@ -17,17 +20,18 @@ const ways = [
 
 for (const [name, make] of ways) {
   test(`${name}() makes every directory of the path with the mode, and leaves those that are there`, async t => {
-    const path = join(root, name, 'a', 'b')
+    const root = emptyDirectory(t)
+    const path = join(root, 'a', 'b')
     await make(path, 0o700)
     t.is(statSync(path).mode & 0o777, 0o700)
-    t.is(statSync(join(root, name, 'a')).mode & 0o777, 0o700)
+    t.is(statSync(join(root, 'a')).mode & 0o777, 0o700)
     chmodSync(path, 0o755)
     await make(path, 0o700)
     t.is(statSync(path).mode & 0o777, 0o755)
   })
 
   test(`${name}() takes a link to a directory for one, and refuses a file in the way`, async t => {
-    const base = join(root, `${name}-links`)
+    const base = join(emptyDirectory(t), 'links')
     await make(join(base, 'real'))
     symlinkSync(join(base, 'real'), join(base, 'link'))
     await make(join(base, 'link', 'below'))
