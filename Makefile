@@ -5,7 +5,7 @@ NAMESPACE ?= selcap-system
 OVERLAY := daemonset/overlays/packetcaptureconfig
 
 .DEFAULT_GOAL := help
-.PHONY: help setup unit test lint types bench fuzz check format demo deploy status logs-controller logs-agent restart destroy
+.PHONY: help setup unit test lint types bench fuzz endure check format demo deploy status logs-controller logs-agent restart destroy
 
 help: ## Show all commands
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -30,6 +30,9 @@ bench: ## Run all benches, on a quiet machine as root
 
 fuzz: ## Put changed bytes to every parser, for FUZZ_SECONDS (30)
 	npm run fuzz
+
+endure: ## Cause faults for ten minutes, and look for every packet after each; as root
+	npm run endure
 
 check: ## Run what continuous integration runs
 	npm run check

@@ -170,6 +170,7 @@ const spokenInContributing: Readonly<Record<string, Check>> = {
   'npm test': isScript,
   'npm run test:sanitize': isScript,
   'npm run fuzz': isScript,
+  'npm run endure -- --minutes 10': isScript,
   'npm run bench': isScript,
   'npm run coverage': isScript,
   'npm test -- test/unit/config/readSettings.test.ts': async (place, command) => {

@@ -1,0 +1,39 @@
+// Every fault of a campaign.
+import type { Fault } from '../fault.ts'
+import { frozen, full, immutable, readOnly, slow } from './disk.ts'
+import { brokenBeside, filterEdits, madeAnew, selectorEdits, windowEdits } from './edits.ts'
+import { cutActive, movedActive, oddEntries, removedActive, removedRotated } from './files.ts'
+import { down, flapping, moved, recreated, renamed } from './links.ts'
+import { ended, held, killed } from './process.ts'
+import { apiServerKilled, blockedLog, clockSteps, noDescriptors, none } from './surroundings.ts'
+
+export const faults: readonly Fault[] = [
+  none,
+  killed,
+  ended,
+  held,
+  frozen,
+  slow,
+  full,
+  readOnly,
+  immutable,
+  down,
+  flapping,
+  recreated,
+  renamed,
+  moved,
+  removedRotated,
+  removedActive,
+  movedActive,
+  cutActive,
+  oddEntries,
+  filterEdits,
+  selectorEdits,
+  windowEdits,
+  madeAnew,
+  brokenBeside,
+  blockedLog,
+  noDescriptors,
+  clockSteps,
+  apiServerKilled,
+]

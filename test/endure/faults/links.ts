@@ -1,0 +1,111 @@
+// Interfaces: down, up and down again, renamed, made anew, in another network namespace.
+import { setTimeout as after } from 'node:timers/promises'
+import { both, type Fault } from '../fault.ts'
+import type { Endpoint, Stage } from '../stage.ts'
+
+const interruption = { on: both, mayGap: true, mayDrop: false, isRestart: false } as const
+
+/** No packet passes between the two. */
+async function cut(
+  stage: Stage,
+  endpoint: Endpoint,
+  takeAway: () => Promise<void>,
+  bringBack: () => Promise<void>,
+  ms: number,
+): Promise<void> {
+  const isOver = stage.excuse([endpoint])
+  try {
+    await takeAway()
+    await after(ms)
+  } finally {
+    await bringBack()
+    isOver()
+  }
+}
+
+export const down: Fault = {
+  ...interruption,
+  name: 'down',
+  async cause(stage) {
+    const endpoint = stage.random.pick(stage.wanted)
+    const ms = stage.random.between(0, 2_500)
+    const { link } = endpoint
+    await cut(
+      stage,
+      endpoint,
+      () => link.setDown(),
+      () => link.setUp(),
+      ms,
+    )
+    return `interface of ${endpoint.name} down for ${ms} ms`
+  },
+}
+
+export const flapping: Fault = {
+  ...interruption,
+  name: 'flapping',
+  async cause(stage) {
+    const endpoint = stage.random.pick(stage.wanted)
+    const times = stage.random.between(3, 6)
+    const { link } = endpoint
+    for (let turn = 0; turn < times; turn++) {
+      const ms = stage.random.between(0, 60)
+      await cut(
+        stage,
+        endpoint,
+        () => link.setDown(),
+        () => link.setUp(),
+        ms,
+      )
+      await after(stage.random.between(0, 300))
+    }
+    return `interface of ${endpoint.name} down and up ${times} times`
+  },
+}
+
+export const recreated: Fault = {
+  ...interruption,
+  name: 'recreated',
+  async cause(stage) {
+    const endpoint = stage.random.pick(stage.wanted)
+    const ms = stage.random.between(0, 1_000)
+    const { link } = endpoint
+    await cut(
+      stage,
+      endpoint,
+      () => link.remove(),
+      () => link.create(),
+      ms,
+    )
+    return `interface of ${endpoint.name} made anew after ${ms} ms`
+  },
+}
+
+export const renamed: Fault = {
+  ...interruption,
+  name: 'renamed',
+  async cause({ random, wanted }) {
+    const { name, link } = random.pick(wanted)
+    const ms = random.between(100, 2_000)
+    await link.rename(link.hostName, 'renamed0') // up all the time: packets pass
+    try {
+      await after(ms)
+    } finally {
+      await link.rename('renamed0', link.hostName)
+    }
+    return `interface of ${name} has another name for ${ms} ms`
+  },
+}
+
+export const moved: Fault = {
+  ...interruption,
+  name: 'moved',
+  async cause(stage) {
+    const endpoint = stage.random.pick(stage.wanted)
+    const ms = stage.random.between(100, 1_500)
+    const { link } = endpoint
+    const [away, back] = [() => link.moveTo(stage.elsewhere), () => link.moveBack(stage.elsewhere)]
+    await cut(stage, endpoint, away, back, ms)
+    return `interface of ${endpoint.name} in another namespace for ${ms} ms`
+  },
+}

@@ -1,0 +1,219 @@
+// What the faults act on: a target, its disk, its endpoints with their senders, its captures, and
+// what is known of all packets. In: what a fault does. Out: facts for the audit.
+import { join } from 'node:path'
+import { samplesIn } from '../support/metricSamples.ts'
+import type { Namespace, Scope } from '../support/net/namespace.ts'
+import { inside } from '../support/net/run.ts'
+import { until } from '../support/until.ts'
+import type { CaptureFacts, Claim, Span } from './audit.ts'
+import { CaptureFiles } from './captureFiles.ts'
+import type { Disk } from './disk.ts'
+import type { Link } from './link.ts'
+import type { Random } from './random.ts'
+import type { EndlessSender, Rate } from './sender.ts'
+import { type CaptureClaim, type CaptureSpec, metricsPort, type Target } from './target.ts'
+
+export type Endpoint = {
+  readonly name: string
+  readonly link: Link
+  readonly sender: EndlessSender
+}
+
+type OpenSpan = { readonly fromMs: number; toMs: number | undefined }
+
+/** A capture, and what may be missing in it. */
+export type TrackedCapture = {
+  readonly name: string
+  readonly spec: CaptureSpec
+  readonly directory: string
+  readonly files: CaptureFiles
+  readonly firstNumbers: Map<string, number> // by endpoint
+  readonly excused: Map<string, OpenSpan[]> // by endpoint
+  readonly takenAway: Map<string, number[]> // by endpoint
+}
+
+export type StageParts = {
+  readonly scope: Scope
+  readonly target: Target
+  readonly disk: Disk
+  readonly endpoints: readonly Endpoint[] // in the order of the numbers in their packets
+  readonly wanted: readonly string[] // the names of those that the captures select
+  readonly elsewhere: Namespace
+  readonly random: Random
+}
+
+const beforeMs = 10 // a packet on its way when a cut begins
+const noClaim: Claim = { packets: 0, dropped: 0, gaps: [] }
+
+export class Stage {
+  readonly target: Target
+  readonly disk: Disk
+  readonly endpoints: readonly Endpoint[]
+  readonly elsewhere: Namespace
+  readonly random: Random
+  readonly captures: TrackedCapture[] = []
+  readonly #wanted: readonly string[]
+
+  constructor({ target, disk, endpoints, wanted, elsewhere, random }: StageParts) {
+    this.target = target
+    this.disk = disk
+    this.endpoints = endpoints
+    this.elsewhere = elsewhere
+    this.random = random
+    this.#wanted = wanted
+  }
+
+  /** Those that the captures select. */
+  get wanted(): Endpoint[] {
+    return this.endpoints.filter(({ name }) => this.#wanted.includes(name))
+  }
+
+  /** Resolves once it captures. The senders have to rest meanwhile. */
+  async addCapture(name: string, spec: CaptureSpec): Promise<void> {
+    const directory = join(this.target.captures, 'shop', name)
+    const names = this.endpoints.map(endpoint => endpoint.name)
+    const sent = this.endpoints.map(
+      endpoint => [endpoint.name, endpoint.sender.sent.beforeMs.length] as const,
+    )
+    this.captures.push({
+      name,
+      spec,
+      directory,
+      files: new CaptureFiles(directory, names),
+      firstNumbers: new Map(sent),
+      excused: new Map(),
+      takenAway: new Map(),
+    })
+    await this.target.apply(name, spec)
+    await this.settled()
+  }
+
+  /** Resolves once its files are gone. The senders have to rest meanwhile. */
+  async removeCapture({ name, files }: TrackedCapture): Promise<void> {
+    const at = this.captures.findIndex(capture => capture.name === name)
+    this.captures.splice(at, 1)
+    await this.target.remove(name)
+    await this.until(`the files of ${name} to go`, async () => files.names().length === 0)
+  }
+
+  async sendAll(rate: Rate): Promise<void> {
+    await Promise.all(this.endpoints.map(({ sender }) => sender.send(rate)))
+  }
+
+  async pauseAll(): Promise<void> {
+    await Promise.all(this.endpoints.map(({ sender }) => sender.pause()))
+  }
+
+  /** Packets of these endpoints may be missing in these captures until the result is called. */
+  excuse(
+    endpoints: readonly Endpoint[] = this.endpoints,
+    captures: readonly TrackedCapture[] = this.captures,
+  ): () => void {
+    const span: OpenSpan = { fromMs: Date.now() - beforeMs, toMs: undefined }
+    for (const { excused } of captures)
+      for (const { name } of endpoints) excused.set(name, [...(excused.get(name) ?? []), span])
+    return () => {
+      span.toMs = Date.now()
+    }
+  }
+
+  /**
+   * The campaign takes a file away: what it held just then is not looked for any more. What is
+   * written into it later is missing.
+   */
+  takeAway({ files, takenAway }: TrackedCapture, fileName: string, act: () => void): void {
+    const endpoint = files.endpointOf(fileName) ?? ''
+    let before = files.numbersIn(fileName)
+    for (let more = before; ; before = more) {
+      more = files.numbersIn(fileName) // until nothing came while it was read
+      if (more.length === before.length) break
+    }
+    act()
+    takenAway.set(endpoint, [...(takenAway.get(endpoint) ?? []), ...before])
+  }
+
+  /** Every capture has its taps open, and says nothing is wrong. */
+  async settled(): Promise<void> {
+    await this.until(
+      'all captures to be at work',
+      async () => (await this.whatIsWrong()) === undefined,
+      async () => this.whatIsWrong(),
+    )
+  }
+
+  async whatIsWrong(): Promise<string | undefined> {
+    const taps = (await this.figures()).get('selcap_taps_open')
+    const wanted = this.captures.length * this.#wanted.length
+    if (taps !== wanted) return `${taps} taps are open, expected ${wanted}`
+    for (const { name } of this.captures) {
+      const wrong = wrongIn(await this.target.claim(name), this.#wanted)
+      if (wrong !== undefined) return `${name}: ${wrong}`
+    }
+    return undefined
+  }
+
+  /** Metrics by name; none if it does not answer. */
+  async figures(): Promise<ReadonlyMap<string, number>> {
+    const url = `http://127.0.0.1:${metricsPort}/metrics`
+    const script = `import urllib.request as r; print(r.urlopen("${url}", timeout=5).read().decode())`
+    const command = ['-S', '-c', script]
+    return samplesIn(
+      await inside(this.target.host.path, 'python3', command).catch(() => ''), // told as: no tap is open
+    )
+  }
+
+  async claims(): Promise<ReadonlyMap<string, CaptureClaim>> {
+    const all: [string, CaptureClaim][] = []
+    for (const { name } of this.captures) {
+      const claim = await this.target.claim(name)
+      if (claim) all.push([name, claim])
+    }
+    return new Map(all)
+  }
+
+  /** The senders have to rest meanwhile. */
+  async facts(): Promise<CaptureFacts[]> {
+    const figures = await this.figures()
+    const claims = await this.claims()
+    return this.captures.map(capture => {
+      const { byEndpoint, faults } = capture.files.read()
+      const labels = `{namespace="shop",capture="${capture.name}"}`
+      return {
+        name: capture.name,
+        faults,
+        refused: figures.get(`selcap_packets_refused_total${labels}`) ?? 0,
+        endpoints: this.wanted.map(({ name, sender }) => ({
+          name,
+          sent: sender.sent,
+          firstNumber: capture.firstNumbers.get(name) ?? 0,
+          found: byEndpoint.get(name) ?? [],
+          takenAway: capture.takenAway.get(name) ?? [],
+          excused: (capture.excused.get(name) ?? []) as readonly Span[],
+          claim: claims.get(capture.name)?.rows.get(name) ?? noClaim,
+        })),
+      }
+    })
+  }
+
+  async until(
+    what: string,
+    isSo: () => Promise<boolean>,
+    found?: () => Promise<unknown>,
+  ): Promise<void> {
+    const log = { name: 'The program', tail: (lines?: number) => this.target.tail(lines) }
+    await until(what, isSo, { everyMs: 200, tails: [log], ...(found && { found }) })
+  }
+}
+
+function wrongIn(claim: CaptureClaim | undefined, wanted: readonly string[]): string | undefined {
+  if (!claim) return 'it says nothing'
+  for (const name of wanted) {
+    const row = claim.rows.get(name)
+    if (!row) return `it has no row of ${name}`
+    if (row.state !== 'Capturing' && row.state !== 'WaitingForTraffic')
+      return `${name} is ${row.state}`
+    if (row.message !== undefined) return `${name} says: ${row.message}`
+    if (row.gaps.some(({ toMs }) => toMs === undefined)) return `${name} is in a gap`
+  }
+  return undefined
+}
