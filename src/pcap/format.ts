@@ -70,5 +70,11 @@ export function isBlockLength(length: number): boolean {
   return length >= blockBytesMin && length <= recordBytesMax && length % 4 === 0
 }
 
+/** False: an enhanced packet block that is too short for its fields, or for the packet it claims. */
+export function holdsItsPacket(block: Buffer): boolean {
+  const packetBytesMax = block.length - packetHeaderBytes - 4 // the block's length comes again at its end
+  return packetBytesMax >= 0 && block.readUInt32LE(packetFields.captured) <= packetBytesMax
+}
+
 /** What isBlockLength() expects, for messages. */
 export const blockLengthExpected = `a multiple of 4 from ${blockBytesMin} to ${recordBytesMax}`

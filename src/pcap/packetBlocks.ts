@@ -1,6 +1,7 @@
 // Reads the packets of a capture file, pcap or pcapng, as pcapng packet blocks. In: the path of a
 // file as selcap writes it. Out: blocks with their times, a chunk of the file at a time. Refuses
-// with ExpectedError a file of another format, and one that ends within a packet.
+// with ExpectedError a file of another format, one that ends within a packet, and a block that is too
+// short for its packet.
 import { createReadStream } from 'node:fs'
 import type { Format } from '../model/capture.ts'
 import { ExpectedError } from '../model/errors.ts'
@@ -10,6 +11,7 @@ import {
   blockTypes,
   byteOrderMagic,
   formatOf,
+  holdsItsPacket,
   isBlockLength,
   isRecordLength,
   packetFields,
@@ -31,7 +33,7 @@ type RecordLayout = {
   readonly headerBytes: number
   readonly lengthAt: (data: Buffer, at: number) => number
   readonly isLength: (length: number) => boolean
-  readonly toBlock: (record: Buffer) => TimedBlock | undefined
+  readonly toBlock: (record: Buffer) => TimedBlock | 'broken' | undefined // undefined: no packet
 }
 
 const layouts: Readonly<Record<Format, RecordLayout>> = {
@@ -82,6 +84,8 @@ function cut(
       throw new ExpectedError(`Cannot merge ${file}: found a record of ${length} bytes`)
     if (data.length - at < length) break
     const block = toBlock(data.subarray(at, at + length))
+    if (block === 'broken')
+      throw new ExpectedError(`Cannot merge ${file}: found a packet that is longer than its block`)
     if (block) blocks.push(block)
     at += length
   }
@@ -108,8 +112,9 @@ function fromPcap(record: Buffer): TimedBlock {
   return timed(block)
 }
 
-function fromPcapng(block: Buffer): TimedBlock | undefined {
-  return blockTypeAt(block, 0) === blockTypes.packet ? timed(block) : undefined
+function fromPcapng(block: Buffer): TimedBlock | 'broken' | undefined {
+  if (blockTypeAt(block, 0) !== blockTypes.packet) return undefined
+  return holdsItsPacket(block) ? timed(block) : 'broken'
 }
 
 function timed(block: Buffer): TimedBlock {

@@ -8,7 +8,7 @@
 // wait, because the reader is slow, new packets are dropped and counted: a statistics block reports
 // them when something is taken again, and once more when the input has ended. Refuses an input that
 // is no such stream: the input ends, and push() returns the reason.
-import { blockTypes, byteOrderMagic, packetFields } from '../pcap/format.ts'
+import { blockTypes, byteOrderMagic, holdsItsPacket, packetFields } from '../pcap/format.ts'
 import { Heap } from '../pcap/heap.ts'
 import {
   type InterfaceCounts,
@@ -195,8 +195,14 @@ export class Merge {
     if (!input.hasSection) return 'a block before the section header'
     if (type === blockTypes.interface) return this.#addInterface(input, block)
     if (type === blockTypes.packet) return this.#addPacket(input, block, nowMs, isNearLimit)
-    if (type === blockTypes.statistics && block.length >= 24)
-      this.count(input, block.readUInt32LE(8), countsIn(block))
+    if (type === blockTypes.statistics && block.length >= 24) return this.#addCounts(input, block)
+    return undefined
+  }
+
+  #addCounts(input: MergeInput, block: Buffer): string | undefined {
+    const counts = countsIn(block)
+    if (typeof counts === 'string') return counts
+    this.count(input, block.readUInt32LE(8), counts)
     return undefined
   }
 
@@ -227,8 +233,7 @@ export class Merge {
     nowMs: number,
     isNearLimit: boolean,
   ): string | undefined {
-    if (block.length < 32 || block.readUInt32LE(packetFields.captured) > block.length - 32)
-      return 'a packet that is longer than its block'
+    if (!holdsItsPacket(block)) return 'a packet that is longer than its block'
     const from = input.interfaces[block.readUInt32LE(8)]
     if (!from) return `a packet of interface ${block.readUInt32LE(8)}, of which there is no block`
     if (this.#heldBytes + block.length > this.#limits.bytesMax) {

@@ -6,6 +6,7 @@ import { countBytes, makeBlock, option, timestampBytes } from '../pcap/block.ts'
 import { blockTypes } from '../pcap/format.ts'
 import { type InterfaceCounts, lostBy, type MergedInterface, receivedBy } from './mergeInput.ts'
 
+const countMax = BigInt(Number.MAX_SAFE_INTEGER)
 const codes = { received: 4, dropped: 5, droppedBySystem: 7, delivered: 8 } as const
 
 export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer {
@@ -18,17 +19,23 @@ export function statisticsBlock(merged: MergedInterface, nowMs: number): Buffer 
   ])
 }
 
-/** The counts of a statistics block. Files have the dropped packets in isb_osdrop. */
-export function countsIn(block: Buffer): InterfaceCounts {
+/**
+ * The counts of a statistics block, or a problem. Files have the dropped packets in isb_osdrop. A
+ * count beyond the safe integers is no count of packets: its sums would exceed the 64 bits of a block.
+ */
+export function countsIn(block: Buffer): InterfaceCounts | string {
   const values = new Map(optionsOf(block, 20).map(({ code, value }) => [code, value]))
-  const number = (code: number) => {
+  const counts = [codes.received, codes.dropped, codes.droppedBySystem].map(code => {
     const value = values.get(code)
-    return value?.length === 8 ? Number(value.readBigUInt64LE()) : undefined
-  }
-  return {
-    received: number(codes.received) ?? 0,
-    lost: number(codes.dropped) ?? number(codes.droppedBySystem) ?? 0,
-  }
+    return value?.length === 8 ? value.readBigUInt64LE() : undefined
+  })
+  const excessive = counts.find(count => count !== undefined && count > countMax)
+  if (excessive !== undefined)
+    return `a count of ${excessive} packets, expected at most ${countMax}`
+  const [received, dropped, droppedBySystem] = counts.map(count =>
+    count === undefined ? undefined : Number(count),
+  )
+  return { received: received ?? 0, lost: dropped ?? droppedBySystem ?? 0 }
 }
 
 /** if_tsresol of an interface block; 6, microseconds, if it is missing. */

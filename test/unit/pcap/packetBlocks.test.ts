@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Format } from '../../../src/model/capture.ts'
 import { ExpectedError } from '../../../src/model/errors.ts'
+import { makeBlock } from '../../../src/pcap/block.ts'
 import { fileHeader, fileTrailer } from '../../../src/pcap/fileHeader.ts'
+import { blockTypes, packetFields } from '../../../src/pcap/format.ts'
 import { readPacketBlocks, type TimedBlock } from '../../../src/pcap/packetBlocks.ts'
 import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
 
@@ -83,4 +85,16 @@ test('readPacketBlocks() refuses a file of another format', async t => {
     instanceOf: ExpectedError,
     message: /found 07070707$/,
   })
+})
+
+test('readPacketBlocks() refuses packet blocks that are too short for their packet', async t => {
+  const long = record('pcapng', 5)
+  long.writeUInt32LE(long.length - 31, packetFields.captured)
+  for (const broken of [makeBlock(blockTypes.packet, Buffer.alloc(0), []), long]) {
+    const file = Buffer.concat([fileHeader({ ...header, format: 'pcapng' }), broken])
+    await t.throwsAsync(blocksIn(t, file), {
+      instanceOf: ExpectedError,
+      message: /found a packet that is longer than its block$/,
+    })
+  }
 })

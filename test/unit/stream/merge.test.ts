@@ -1,4 +1,6 @@
 import test from 'ava'
+import { makeBlock, option } from '../../../src/pcap/block.ts'
+import { blockTypes } from '../../../src/pcap/format.ts'
 import { at, Merging } from '../../support/pcap/merging.ts'
 import { header, interfaceBlockFor } from '../../support/pcap/pcapng.ts'
 
@@ -179,3 +181,29 @@ test('Merge counts a packet that came in part, when its input ends, as lost', t 
     )
   }
 })
+
+for (const code of [4, 5, 7]) {
+  test(`Merge ends an input whose statistics block counts beyond any number of packets in option ${code}`, t => {
+    for (const [count, isBelieved] of [
+      [2n ** 53n - 1n, true],
+      [2n ** 53n, false],
+      [2n ** 64n - 1n, false],
+    ] as const) {
+      const merging = new Merging()
+      const [liar, honest] = [merging.join('cali1'), merging.join('cali2')]
+      merging.push(honest, at(1))
+      const problem = merging.push(liar, countBlock(code, count))
+      t.is(problem?.includes(`a count of ${count} packets`), isBelieved ? undefined : true)
+      merging.end(liar)
+      merging.end(honest)
+      while (merging.take() > 0) {}
+      t.deepEqual(merging.order, ['1:1'])
+    }
+  })
+}
+
+function countBlock(code: number, count: bigint): Buffer {
+  const value = Buffer.alloc(8)
+  value.writeBigUInt64LE(count)
+  return makeBlock(blockTypes.statistics, Buffer.alloc(12), [option(code, value)])
+}
