@@ -117,8 +117,10 @@ function pcapngTimes(told: Map<number, InterfaceCounts>): Times {
   const reader = new BlockReader()
   return bytes => {
     const { blocks } = reader.read(bytes)
-    for (const block of blocks)
-      if (block.readUInt32LE(0) === 5) told.set(block.readUInt32LE(8), countsIn(block))
+    for (const block of blocks.filter(block => block.readUInt32LE(0) === 5)) {
+      const counts = countsIn(block)
+      if (typeof counts !== 'string') told.set(block.readUInt32LE(8), counts)
+    }
     const packets = blocks.filter(block => block.readUInt32LE(0) === 6)
     return packets.map(
       block =>

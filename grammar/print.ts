@@ -1,6 +1,6 @@
-// Prints a tree. In: a tree. Out: the canonical form, the same for all equal selectors, and its
-// short id. An unbracketed nested negation is the one form that reads back differently (`!!has(a)`
-// is `has(a)`), as upstream.
+// Prints a tree. In: a tree. Out: the canonical form, the same for all equal selectors, which
+// reads back as itself, and its short id. A negation of a negation is left out: upstream prints
+// `!(!has(a))` as `!!has(a)`, which is another selector's text, and reads it as `has(a)`.
 import { createHash } from 'node:crypto'
 import type { Comparison, Tree } from './tree.ts'
 
@@ -23,7 +23,7 @@ export function print(tree: Tree): string {
     case 'notIn':
       return `${tree.label} ${tree.kind === 'in' ? 'in' : 'not in'} {${tree.values.map(quote).join(', ')}}`
     case 'not':
-      return `!${print(tree.operand)}`
+      return tree.operand.kind === 'not' ? print(tree.operand.operand) : `!${print(tree.operand)}`
     case 'and':
     case 'or':
       return `(${tree.operands.map(print).join(tree.kind === 'and' ? ' && ' : ' || ')})`

@@ -30,11 +30,20 @@ export function brokenRules(
 /** A rule that does not apply to the value's type holds: the schema itself refuses such a value. */
 function holds(rule: string, value: unknown): boolean {
   try {
-    return parse(rule)({ self: forCel(value) }) === true
+    return programOf(rule)({ self: forCel(value) }) === true
   } catch (error) {
     if (error instanceof EvaluationError) return true
     throw error
   }
+}
+
+// One for each rule of the schemas.
+const programs = new Map<string, ReturnType<typeof parse>>()
+
+function programOf(rule: string): ReturnType<typeof parse> {
+  const program = programs.get(rule) ?? parse(rule)
+  programs.set(rule, program)
+  return program
 }
 
 function found(value: unknown): string {

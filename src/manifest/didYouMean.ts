@@ -1,7 +1,9 @@
 // A hint for a mistyped name, as text to append to a message: the closest known name, or all known
 // names if none is close.
+const nameLengthMax = 100 // no known name is nearly as long; the distance takes the product of the lengths
+
 export function didYouMean(name: string, known: readonly string[]): string {
-  const [closest] = known
+  const [closest] = (name.length > nameLengthMax ? [] : known)
     .map(each => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance)
   return closest && closest.distance <= Math.max(1, Math.floor(name.length / 3))

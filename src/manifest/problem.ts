@@ -14,6 +14,8 @@ export type Problem = {
   readonly text: string // all of it on one line
 }
 
+const shownMax = 80
+
 export type DocumentPlace = Pick<Problem, 'file' | 'document' | 'line' | 'column'>
 
 export function problem(place: DocumentPlace, path: Path, message: string): Problem {
@@ -29,7 +31,7 @@ export function problem(place: DocumentPlace, path: Path, message: string): Prob
 
 export function showPath(path: Path): string {
   return path
-    .map(step => (typeof step === 'number' ? `[${step}]` : `.${step}`))
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${cut(step)}`))
     .join('')
     .replace(/^\./, '')
 }
@@ -70,15 +72,27 @@ export function explainError({
     }
   return {
     path,
-    message: `found ${show(data)}, expected ${expectation(keyword, schema, parentSchema as { description?: string; type?: unknown })}`,
+    message: `found ${show(data)}, expected ${expectation(keyword, schema)}`,
   }
 }
 
-function expectation(
-  keyword: string,
-  schema: unknown,
-  parent: { readonly description?: string; readonly type?: unknown },
-): string {
+/** What each pattern of a schema expects. */
+const patternWords: Readonly<Record<string, string>> = {
+  '^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$':
+    'a DNS name: at most 253 lower-case letters, digits, "-" and ".", a letter or digit first and last',
+  '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$':
+    'a DNS label: at most 63 lower-case letters, digits and "-", a letter or digit first and last',
+  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$':
+    'a DNS label: lower-case letters, digits and "-", a letter or digit first and last',
+  '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$':
+    'a DNS name: lower-case letters, digits and "-", in parts with "." between them',
+  '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$':
+    'at most 63 letters, digits, "-", "_" and ".", a letter or digit first and last',
+  '^[a-zA-Z0-9_.-]{1,15}$': '1 to 15 letters, digits, "-", "_" and "."',
+  '^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$': 'an IP address, or one with "/" and a prefix length',
+}
+
+function expectation(keyword: string, schema: unknown): string {
   switch (keyword) {
     case 'type':
       return Array.isArray(schema)
@@ -99,13 +113,17 @@ function expectation(
     case 'format':
       return 'a time as in RFC 3339, for example "2026-08-26T12:00:00Z"'
     case 'pattern':
-      return parent.description ?? `what fits ${schema}`
+      return patternWords[String(schema)] ?? `what fits ${schema}`
     default:
       return `${keyword} ${JSON.stringify(schema)}`
   }
 }
 
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+export function show(value: unknown): string {
+  const some = Array.isArray(value) ? value.slice(0, shownMax) : value
+  return cut(JSON.stringify(some) ?? String(some))
+}
+
+function cut(text: string): string {
+  return text.length > shownMax ? `${text.slice(0, shownMax)}…` : text
 }

@@ -2,20 +2,21 @@
 // documents, and all errors with their places; a document with an error is not among them. Accepts
 // any selector and expression, as an API server does: a wrong one becomes the capture's state
 // Error.
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  LineCounter,
-  parseAllDocuments,
-  visit,
-  type Document as YamlDocument,
-} from 'yaml'
+import { isAlias, isMap, isScalar, LineCounter, type Document as YamlDocument } from 'yaml'
 import type { OtherCapture, PacketCapture, WorkloadEndpoint } from '../model/world.ts'
 import { brokenRules } from './celRules.ts'
 import { didYouMean } from './didYouMean.ts'
-import { type DocumentPlace, explainError, type Path, type Problem, problem } from './problem.ts'
-import { type KnownKind, kinds, withDefaults } from './schema.ts'
+import { plainValue } from './plainValue.ts'
+import {
+  type DocumentPlace,
+  explainError,
+  type Path,
+  type Problem,
+  problem,
+  show,
+} from './problem.ts'
+import { type KnownKind, kinds, withDefaults, withoutNulls } from './schema.ts'
+import { type Refused, yamlDocuments } from './yamlDocuments.ts'
 
 type NamedDocument = {
   readonly name: string
@@ -39,7 +40,7 @@ export type ReadDocuments = {
 }
 
 const textBytesMax = 4_194_304
-const aliasesMax = 100
+const problemsMax = 100
 
 /** `served`: the kinds that are accepted. */
 export function readDocuments(
@@ -48,59 +49,62 @@ export function readDocuments(
   served: readonly KnownKind[] = kinds,
 ): ReadDocuments {
   const start: DocumentPlace = { file, document: 1, line: 1, column: 1 }
-  if (Buffer.byteLength(text) > textBytesMax)
-    return {
-      documents: [],
-      problems: [
-        problem(
-          start,
-          [],
-          `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`,
-        ),
-      ],
-    }
-  if (text.includes('\0') || text.includes('\uFFFD'))
-    return {
-      documents: [],
-      problems: [problem(start, [], 'found bytes that are no text, expected UTF-8')],
-    }
+  const refusal =
+    Buffer.byteLength(text) > textBytesMax
+      ? `found ${Buffer.byteLength(text)} bytes, expected at most ${textBytesMax}`
+      : text.includes('\0') || text.includes('\uFFFD')
+        ? 'found bytes that are no text, expected UTF-8'
+        : undefined
+  if (refusal !== undefined) return { documents: [], problems: [problem(start, [], refusal)] }
   const lines = new LineCounter()
-  const parsed = parseAllDocuments(text, {
-    lineCounter: lines,
-    uniqueKeys: true,
-    prettyErrors: false,
-  })
-  const results = (Array.isArray(parsed) ? parsed : []).map((document, index) =>
-    readDocument(document, new DocumentPlaces(document, lines, file, index + 1), served),
-  )
-  return {
-    documents: results.flatMap(({ documents }) => documents),
-    problems: results.flatMap(({ problems }) => problems),
+  const all = { documents: [] as Document[], problems: [] as Problem[] }
+  let number = 0 // of the current document
+  for (const document of yamlDocuments(text, lines)) {
+    const { documents, problems } = readDocument(document, lines, file, ++number, served)
+    all.documents.push(...documents)
+    all.problems.push(...problems)
+    if (all.problems.length < problemsMax) continue
+    const { line, column } = all.problems.at(-1) ?? start
+    all.problems.splice(problemsMax)
+    all.problems.push(
+      problem(
+        { file, document: number, line, column },
+        [],
+        `found ${problemsMax} problems, the rest of the file was not read`,
+      ),
+    )
+    break
   }
+  return all
 }
 
 function readDocument(
-  document: YamlDocument,
-  places: DocumentPlaces,
+  document: YamlDocument.Parsed | Refused,
+  lines: LineCounter,
+  file: string,
+  number: number,
   served: readonly KnownKind[],
 ): ReadDocuments {
+  const places = new DocumentPlaces(document, lines, file, number)
+  if ('message' in document) return refused(places, [document])
   if (document.errors.length > 0)
-    return {
-      documents: [],
-      problems: document.errors.map(error => problem(places.at(error.pos[0]), [], error.message)),
-    }
-  if (aliasesOf(document) > aliasesMax)
-    return {
-      documents: [],
-      problems: [problem(places.at(0), [], `found more than ${aliasesMax} aliases`)],
-    }
-  const value = plainValue(document)
-  if (value === undefined)
-    return {
-      documents: [],
-      problems: [problem(places.at(0), [], 'found aliases that stand for too much')],
-    }
+    return refused(
+      places,
+      document.errors
+        .slice(0, problemsMax)
+        .map(({ pos, message }) => ({ offset: pos[0], message })),
+    )
+  const plain = plainValue(document)
+  if ('message' in plain) return refused(places, [plain])
+  const { value } = plain
   return value === null ? { documents: [], problems: [] } : readObject(value, [], places, served) // null: an empty document
+}
+
+function refused(places: DocumentPlaces, found: readonly Refused[]): ReadDocuments {
+  return {
+    documents: [],
+    problems: found.map(({ offset, message }) => problem(places.at(offset), [], message)),
+  }
 }
 
 function readObject(
@@ -125,7 +129,7 @@ function readObject(
     problems: [
       places.problem(
         [...path, field],
-        `found ${JSON.stringify(found) ?? 'nothing'}, expected ${expected}`,
+        `found ${found === undefined ? 'nothing' : show(found)}, expected ${expected}`,
       ),
     ],
   })
@@ -143,9 +147,10 @@ function readObject(
       }`,
     )
   if (apiVersion !== known.apiVersion) return refuse('apiVersion', apiVersion, known.apiVersion)
-  const problems = problemsOf(known, value, path, places)
+  const given = withoutNulls(known.schema, value)
+  const problems = problemsOf(known, given, path, places)
   return {
-    documents: problems.length > 0 ? [] : [withDefaults(known.schema, value) as Document],
+    documents: problems.length > 0 ? [] : [withDefaults(known.schema, given) as Document],
     problems,
   }
 }
@@ -162,39 +167,31 @@ function problemsOf(
   places: DocumentPlaces,
 ): Problem[] {
   validate(value)
-  const errors = (validate.errors ?? [])
-    .filter(({ keyword }) => keyword !== 'propertyNames')
-    .map(explainError)
-  return [...errors, ...brokenRules(schema, value)].map(({ path: below, message }) =>
-    places.problem([...path, ...below], message),
-  )
-}
-
-/** undefined: its aliases would expand to too much. */
-function plainValue(document: YamlDocument): unknown {
-  try {
-    return (document.toJS({ maxAliasCount: aliasesMax }) as unknown) ?? null
-  } catch (error) {
-    if (error instanceof ReferenceError) return undefined
-    throw error
-  }
-}
-
-function aliasesOf(document: YamlDocument): number {
-  let count = 0
-  visit(document, { Alias: () => void count++ })
-  return count
+  const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames')
+  // As an API server does: the rules count on the sizes that the schema allows.
+  const areRulesSafe = !errors.some(({ keyword }) => keyword.startsWith('max'))
+  return [
+    ...errors.slice(0, problemsMax).map(explainError),
+    ...(areRulesSafe ? brokenRules(schema, value) : []),
+  ]
+    .slice(0, problemsMax)
+    .map(({ path: below, message }) => places.problem([...path, ...below], message))
 }
 
 /** Finds the place of a path in the file. */
 class DocumentPlaces {
-  readonly #document: YamlDocument
+  readonly #document: YamlDocument.Parsed | undefined
   readonly #lines: LineCounter
   readonly #file: string
   readonly #number: number
 
-  constructor(document: YamlDocument, lines: LineCounter, file: string, number: number) {
-    this.#document = document
+  constructor(
+    document: YamlDocument.Parsed | Refused,
+    lines: LineCounter,
+    file: string,
+    number: number,
+  ) {
+    this.#document = 'message' in document ? undefined : document
     this.#lines = lines
     this.#file = file
     this.#number = number
@@ -211,6 +208,7 @@ class DocumentPlaces {
 
   // The place of the field's key; if it is missing, the place of the object that should hold it.
   #offsetOf(path: Path): number {
+    if (this.#document === undefined) return 0
     const parent = this.#document.getIn(path.slice(0, -1), true)
     const pair = isMap(parent)
       ? parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1))

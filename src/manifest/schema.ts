@@ -47,6 +47,20 @@ export function otherKinds(): KnownKind[] {
   return [known('PacketCaptureConfig', 'networking.packet.io/v1', describedIn(file))]
 }
 
+/** Leaves out the fields of the schema that are null, as an API server does, in a copy of the value. */
+export function withoutNulls(schema: Schema, value: unknown): unknown {
+  if (Array.isArray(value))
+    return schema.items ? value.map(item => withoutNulls(schema.items as Schema, item)) : value
+  if (typeof value !== 'object' || value === null || !schema.properties) return value
+  const known = schema.properties
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]): [string, unknown][] => {
+      if (!Object.hasOwn(known, name)) return [[name, inner]]
+      return inner === null ? [] : [[name, withoutNulls(known[name] as Schema, inner)]]
+    }),
+  )
+}
+
 /** Fills in the schema's defaults for missing fields, in a copy of the value. */
 export function withDefaults(schema: Schema, value: unknown): unknown {
   if (Array.isArray(value))

@@ -4,8 +4,9 @@
 // reported once. manifestSource.ts watches.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { ManifestReader } from '../manifest/manifestReader.ts'
 import type { Document } from '../manifest/read.ts'
-import { readDocuments } from '../manifest/read.ts'
 
 export type FileState = {
   readonly text: string | undefined // undefined: it could not be read
@@ -30,21 +31,28 @@ export async function readManifestFiles(
     .filter(name => /^[^.].*\.(ya?ml|json)$/.test(name))
     .toSorted()
   const found = await Promise.all(names.map(name => readIfThere(join(directory, name))))
-  return new Map(
-    names.flatMap((name, index) => {
-      const read = found[index]
-      return read === undefined ? [] : [[name, stateOf(name, read, before.get(name))] as const]
-    }),
-  )
+  await using reader = new ManifestReader()
+  const files = new Map<string, FileState>()
+  for (const [index, name] of names.entries()) {
+    const read = found[index]
+    if (read !== undefined) files.set(name, await stateOf(name, read, before.get(name), reader))
+  }
+  return files
 }
 
-function stateOf(name: string, read: ReadFile, before: FileState | undefined): FileState {
+async function stateOf(
+  name: string,
+  read: ReadFile,
+  before: FileState | undefined,
+  reader: ManifestReader,
+): Promise<FileState> {
   if ('refusal' in read)
     return before?.problems[0] === read.refusal
       ? before
       : refused(undefined, [read.refusal], before)
   if (before?.text === read.text) return before
-  const { documents, problems } = readDocuments(read.text, name)
+  await setImmediate() // between files, what else is due goes on
+  const { documents, problems } = await reader.read(read.text, name)
   if (problems.length === 0) return { text: read.text, documents, problems: [], isGood: true }
   return refused(
     read.text,

@@ -4,7 +4,9 @@ import { CronExpressionParser } from 'cron-parser'
 import { DateTime, IANAZone } from 'luxon'
 import type { Window } from '../../model/capture.ts'
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/
+const rfc3339 =
+  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/
+const leapSecond = /[Tt]\d{2}:\d{2}:60/
 
 /** Milliseconds since the epoch. */
 export function readTime(value: unknown): number {
@@ -13,8 +15,7 @@ export function readTime(value: unknown): number {
     ? DateTime.fromISO(text.toUpperCase(), { setZone: true })
     : undefined
   if (time?.isValid) return time.toMillis()
-  const detail =
-    time && !time.isValid && text.includes(':60') ? '; leap seconds cannot be told' : ''
+  const detail = leapSecond.test(text) ? '; leap seconds cannot be told' : ''
   throw new RangeError(
     `found ${JSON.stringify(value) ?? String(value)}, expected a time as in RFC 3339, for example "2026-08-26T12:00:00Z"${detail}`,
   )
@@ -33,7 +34,7 @@ export function readSchedule(
     )
   if (typeof cron !== 'string' || cron.trim().split(/\s+/).length !== 5)
     throw new RangeError(
-      `cron: found ${JSON.stringify(cron)}, expected five fields: minute, hour, day of month, month, day of week`,
+      `cron: found ${JSON.stringify(cron)}, expected five fields: minute, hour, day of month, month, day of week; for @daily write 0 0 * * *`,
     )
   try {
     CronExpressionParser.parse(cron, { tz: zone })

@@ -60,6 +60,23 @@ test('print() of any tree parses to the same tree', t => {
   )
 })
 
+test('print() of any negations reads back as it is, and means the same', t => {
+  fc.assert(
+    fc.property(tree, fc.nat(4), labels, (inner, depth, given) => {
+      const look = (name: string) => (Object.hasOwn(given, name) ? given[name] : undefined)
+      const negated = Array.from({ length: depth }).reduce<Tree>(
+        operand => ({ kind: 'not', operand }),
+        inner,
+      )
+      const text = print({ kind: 'or', operands: [negated, { kind: 'has', label: 'z' }] })
+      const parsed = parseSelector(text)
+      t.is(parsed.ok ? parsed.selector.canonical : parsed.error.display, text)
+      t.is(parsed.ok && parsed.selector.matches(look), interpret(negated, look) || 'z' in given)
+    }),
+    { numRuns: runs(500) },
+  )
+})
+
 test('compile() agrees with a plain interpreter for any tree and labels', t => {
   fc.assert(
     fc.property(tree, labels, (each, given) => {

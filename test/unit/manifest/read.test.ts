@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'ava'
+import { explainError } from '../../../src/manifest/problem.ts'
 import { readDocuments } from '../../../src/manifest/read.ts'
 import { kinds, otherKinds } from '../../../src/manifest/schema.ts'
 
@@ -110,6 +111,26 @@ const refusals: readonly (readonly [what: string, text: string, words: RegExp])[
     'apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a, labels: {app: "a b"}}\nspec: {}\n',
     /metadata\.labels\.app: found "a b"/,
   ],
+  [
+    'an interface name with a blank',
+    'apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a}\nspec: {interfaceName: "a b"}\n',
+    /spec\.interfaceName: found "a b", expected 1 to 15 letters, digits/,
+  ],
+  [
+    'a word in place of five fields',
+    `${head}spec: {schedule: {cron: '@daily', durationSeconds: 1}}\n`,
+    /spec\.schedule\.cron: found "@daily", expected five fields: minute, hour, day of month, month, day of week; for @daily write 0 0 \* \* \*$/,
+  ],
+  ['an hour that no day has', `${head}spec: {startTime: '2026-08-26T24:00:00Z'}\n`, /RFC 3339/],
+  [
+    'an offset that no place has',
+    `${head}spec: {startTime: '2026-08-26T12:00:00+25:00'}\n`,
+    /RFC 3339/,
+  ],
+  ['an alias within its own value', '&a {kind: *a}', /alias \*a lies within what it stands for$/],
+  ['an alias of nothing', 'kind: *a', /alias \*a comes before its anchor &a, or without one$/],
+  ['a key that is no text', '? {a: b}\n: c', /keys must be strings/],
+  ['a port beyond all numbers', `${head}spec: {filters: [{ports: [1e300]}]}\n`, /expected a port/],
   ['a key twice', `${head}spec: {}\nspec: {}\n`, /unique/],
   ['YAML that is none', `${head}spec: {`, /file\.yaml:\d+:\d+: document 1/],
   ['NUL', `${head}spec: {}\0`, /found bytes that are no text/],
@@ -155,6 +176,48 @@ test('readDocuments() refuses a bomb of aliases, quickly', t => {
     (_, level) => `a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(',')}]`,
   )
   t.regex(told(`a0: &a0 [x]\n${levels.join('\n')}\n`).join(), /alias/i)
+})
+
+test('readDocuments() merges << and takes null for nothing, as a cluster does', t => {
+  const { documents, problems } = readDocuments(
+    `${head}spec: {<<: {format: pcapng, payload: Headers}, payload: Full, selector: null, filters: null}\n`,
+    'f',
+  )
+  t.deepEqual(problems, [])
+  const { filters, ...spec } = (documents[0]?.spec ?? {}) as Record<string, unknown>
+  t.like(spec, { format: 'pcapng', payload: 'Full', selector: 'all()' })
+  t.is(filters, undefined)
+})
+
+test('readDocuments() tells the first hundred problems and that there are more', t => {
+  const fields = Array.from({ length: 20_000 }, (_, index) => `  k${index}: v`).join('\n')
+  const problems = told(`${head}spec:\n${fields}\n`)
+  t.is(problems.length, 101)
+  t.regex(problems[99] ?? '', /^file\.yaml:104:3: document 1: spec\.k99: unknown field/)
+  t.regex(problems[100] ?? '', /found 100 problems, the rest of the file was not read$/)
+})
+
+test('readDocuments() takes as many labels as anybody writes', t => {
+  const labels = Array.from({ length: 5_000 }, (_, index) => `    k${index}: v`).join('\n')
+  const { documents, problems } = readDocuments(
+    `apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata:\n  name: w\n  labels:\n${labels}\nspec: {}\n`,
+    'f',
+  )
+  t.deepEqual(problems, [])
+  t.is(Object.keys(documents[0]?.metadata.labels ?? {}).length, 5_000)
+})
+
+test('explainError() has words for every pattern of the schemas', t => {
+  const patterns = [
+    ...JSON.stringify([...kinds, ...otherKinds()].map(({ schema }) => schema)).matchAll(
+      /(?<!"propertyNames":\{)"pattern":("(?:[^"\\]|\\.)*")/g,
+    ),
+  ].map(([, pattern = '']) => JSON.parse(pattern) as string)
+  t.true(patterns.length >= 6)
+  for (const schema of new Set(patterns)) {
+    const error = { keyword: 'pattern', instancePath: '', schemaPath: '', params: {}, schema }
+    t.notRegex(explainError({ ...error, parentSchema: {}, data: '' }).message, /what fits/, schema)
+  }
 })
 
 test('readDocuments() lets no document change what all objects have', t => {
