@@ -69,7 +69,7 @@ export const degradedReasons = {
 } as const satisfies Meanings
 export type DegradedReason = keyof typeof degradedReasons
 
-/** Reasons of a PacketCapture's condition Ready: mostly the capture's state. */
+/** Reasons of a PacketCapture's conditions Ready, Capturing and Stalled: mostly its state. */
 export const readyReasons = {
   Scheduled: 'its window is not open yet, or is closed until the next one',
   WaitingForTraffic: 'taps are open, and no packet has passed the filter yet',

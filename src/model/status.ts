@@ -92,7 +92,7 @@ export type CaptureStatusElement = FileStatus & {
 }
 
 export type Condition = {
-  readonly type: 'Ready' | 'Degraded'
+  readonly type: 'Ready' | 'Degraded' | 'Stalled' | 'Capturing'
   readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: ReadyReason | DegradedReason
   readonly message: string

@@ -1,10 +1,8 @@
 // Which Events a change of a PacketCapture's status makes. Pure. In: the status before and now.
 // Out: Events, one for each change.
 import type { CaptureEvent } from '../../model/event.ts'
-import type { CaptureStateName, PacketCaptureStatus } from '../../model/status.ts'
+import type { CaptureStateName, Condition, PacketCaptureStatus } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
-
-const live: readonly CaptureStateName[] = ['WaitingForTraffic', 'Capturing']
 
 export function eventsFor(
   before: PacketCaptureStatus | undefined,
@@ -12,14 +10,13 @@ export function eventsFor(
 ): CaptureEvent[] {
   const ready = conditionOf(now, 'Ready')
   const degraded = conditionOf(now, 'Degraded')
-  const wasReady = (conditionOf(before, 'Ready')?.status ?? 'False') !== 'False' // Unknown: its nodes are silent, which does not mean that it stopped
+  const wasCapturing = (conditionOf(before, 'Capturing')?.status ?? 'False') !== 'False' // Unknown: its nodes are silent, which does not mean that it stopped
   const wasDegraded = conditionOf(before, 'Degraded')?.status ?? 'False'
   const message = ready?.message ?? ''
   const isNew = (state: CaptureStateName) => now.state === state && before?.state !== state
   const events: (CaptureEvent | false)[] = [
-    live.includes(now.state) &&
-      ready?.status === 'True' &&
-      !wasReady && {
+    conditionOf(now, 'Capturing')?.status === 'True' &&
+      !wasCapturing && {
         reason: 'Started',
         type: 'Normal',
         message: `Capturing ${pluralize(now.endpoints, 'endpoint')} on ${pluralize(now.nodes, 'node')}`,
@@ -46,6 +43,6 @@ export function eventsFor(
   return events.filter(each => each !== false)
 }
 
-function conditionOf(status: PacketCaptureStatus | undefined, type: 'Ready' | 'Degraded') {
+function conditionOf(status: PacketCaptureStatus | undefined, type: Condition['type']) {
   return status?.conditions.find(condition => condition.type === type)
 }

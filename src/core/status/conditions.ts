@@ -1,8 +1,10 @@
-// The conditions of a PacketCapture: Ready while an endpoint is captured, Degraded while a node has
-// a problem. Pure. In: the folded state, the nodes' elements, the previous conditions, the time.
-// Out: both conditions; lastTransitionTime changes with the status only.
+// The conditions of a PacketCapture. Ready: the capture is as its spec says, now or in its window.
+// Degraded: a node has a problem. Stalled: it stays an error until somebody changes something.
+// Capturing: an endpoint is captured. Pure. In: the folded state, the nodes' elements, the previous
+// conditions, the time. Out: all conditions; lastTransitionTime changes with the status only.
+// Ready and Stalled follow kstatus, by which Flux, Helm and others wait for objects.
 
-import { type ProblemReason, problemMeanings } from '../../model/codes.ts'
+import { type ProblemReason, problemMeanings, type ReadyReason } from '../../model/codes.ts'
 import type { CaptureStateName, CaptureStatusElement, Condition } from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import { isoTime } from '../../model/time.ts'
@@ -18,7 +20,9 @@ export type ConditionInput = {
 }
 
 export function conditionsOf(input: ConditionInput): Condition[] {
-  return [ready(input), degraded(input)].map(condition => {
+  const { reason, message } = readiness(input)
+  const all = [ready(reason, message), degraded(input), stalled(reason, message), capturing(reason)]
+  return all.map(condition => {
     const before = input.previous.find(({ type }) => type === condition.type)
     const lastTransitionTime =
       before?.status === condition.status ? before.lastTransitionTime : isoTime(input.nowMs)
@@ -35,34 +39,52 @@ const conditionCharactersMax = 8_192 // the schema allows more
 
 type ConditionText = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>
 
-function ready({ state, elements, isAwaited = false, message }: ConditionInput): ConditionText {
+type Readiness = { readonly reason: ReadyReason; readonly message: string }
+
+function readiness({ state, elements, isAwaited = false, message }: ConditionInput): Readiness {
   const live = elements.filter(({ endpoints }) =>
     endpoints.some(row => row.state === 'Capturing' || row.state === 'WaitingForTraffic'),
   )
-  if (elements.some(({ isRejected }) => isRejected))
-    return { type: 'Ready', status: 'False', reason: 'Rejected', message }
+  if (elements.some(({ isRejected }) => isRejected)) return { reason: 'Rejected', message }
   const isSilent = live.every(({ problems }) =>
     problems.some(({ reason }) => reason === 'NodeSilent'),
   )
-  if (live.length > 0 && isSilent)
-    return { type: 'Ready', status: 'Unknown', reason: 'NodeSilent', message }
-  if (live.length > 0) return { type: 'Ready', status: 'True', reason: state, message }
-  if (elements.some(({ isUnanswered }) => isUnanswered))
-    return { type: 'Ready', status: 'False', reason: 'NotAnswered', message }
+  if (live.length > 0) return { reason: isSilent ? 'NodeSilent' : state, message }
+  if (elements.some(({ isUnanswered }) => isUnanswered)) return { reason: 'NotAnswered', message }
   if (isAwaited)
     return {
-      type: 'Ready',
-      status: 'False',
       reason: 'NotAnswered',
       message: truncateMessage([message, 'other nodes may still begin']),
     }
-  return {
-    type: 'Ready',
-    status: 'False',
-    reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state,
-    message,
-  }
+  return { reason: state === 'WaitingForTraffic' ? 'NoEndpoint' : state, message }
 }
+
+const statusOf: Partial<Record<ReadyReason, Condition['status']>> = {
+  NodeSilent: 'Unknown',
+  NotAnswered: 'False',
+  Error: 'False',
+  Rejected: 'False',
+}
+
+// A capture that waits or is over is as its spec says: a tool that waits for it would wait for ever.
+function ready(reason: ReadyReason, message: string): ConditionText {
+  return { type: 'Ready', status: statusOf[reason] ?? 'True', reason, message }
+}
+
+function stalled(reason: ReadyReason, message: string): ConditionText {
+  return reason === 'Error' || reason === 'Rejected'
+    ? { type: 'Stalled', status: 'True', reason, message }
+    : { type: 'Stalled', status: 'False', reason: 'AsExpected', message: '' }
+}
+
+function capturing(reason: ReadyReason): ConditionText {
+  const isOpen = capturingReasons.includes(reason)
+  const status = reason === 'NodeSilent' ? 'Unknown' : isOpen ? 'True' : 'False'
+  return { type: 'Capturing', status, reason, message: '' }
+}
+
+/** Reasons of Ready while an endpoint is captured. */
+const capturingReasons: readonly ReadyReason[] = ['Capturing', 'WaitingForTraffic']
 
 // The gravest reason first, over all nodes.
 const severityOf = Object.keys(problemMeanings) as ProblemReason[]

@@ -1,6 +1,6 @@
 // Builds the Kubernetes and the S3 server that tests run, once, from the Go modules pinned in
 // assets/, into a cache outside the tree. In: which set, `api` (etcd, kube-apiserver, kubectl),
-// `node` (the rest of one real node as well) or `stores`; or `for` and globs of test files: the
+// `node` (the rest of one real node as well), `stores` or `health`; or `for` and globs of test files: the
 // sets that these need. Out: the programs, each put in place whole, so that nobody ever runs half
 // of one. Two builders take turns.
 import { spawn } from 'node:child_process'
@@ -23,7 +23,7 @@ try {
 }
 
 function setNamed(name: string): ToolSet {
-  return name === 'node' || name === 'stores' ? name : 'api'
+  return name === 'node' || name === 'stores' || name === 'health' ? name : 'api'
 }
 
 /** A real node takes root: others have the API server alone. */

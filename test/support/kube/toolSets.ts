@@ -10,8 +10,12 @@ const needs: readonly (readonly [module: RegExp, set: ToolSet])[] = [
   [/^test\/support\/kube\/(?:apiServer|useServer|kubectl)\.ts$/, 'api'],
   [/^test\/support\/kube\/(?:node\/node|packetCaptureConfigs)\.ts$/, 'node'],
   [/^test\/support\/stores\/s3Server\.ts$/, 'stores'],
+  [/^test\/support\/kube\/health\.ts$/, 'health'],
 ]
-const ownManager = 'test/integration/deploy/aggregation.test.ts' // runs a controller manager of its own
+// They run a controller manager of their own.
+const ownManagers = ['aggregation', 'daemonSet'].map(
+  name => `test/integration/deploy/${name}.test.ts`,
+)
 
 export function toolSetsFor(patterns: readonly string[]): ToolSet[] {
   const sets = globSync([...patterns], { cwd: root })
@@ -25,5 +29,5 @@ function setsOf(file: string): ToolSet[] {
   const found = needs
     .filter(([module]) => loaded.some(target => module.test(target)))
     .map(([, set]) => set)
-  return file === ownManager ? [...found, 'node'] : found
+  return ownManagers.includes(file) ? [...found, 'node'] : found
 }

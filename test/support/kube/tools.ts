@@ -4,15 +4,19 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-type Module = 'kubernetes' | 'containerd' | 'versitygw'
+type Module = 'kubernetes' | 'containerd' | 'versitygw' | 'health'
 export type Tool = { readonly name: string; readonly module: Module; readonly path: string }
-/** What a test wants: the API server alone, all of one real node, or stores to upload to. */
-export type ToolSet = 'api' | 'node' | 'stores'
+/**
+ * What a test wants: the API server alone, all of one real node, stores to upload to, or what reads
+ * the health of objects.
+ */
+export type ToolSet = 'api' | 'node' | 'stores' | 'health'
 
 const names: Readonly<Record<Module, string>> = {
   kubernetes: 'k8s.io/kubernetes',
   containerd: 'github.com/containerd/containerd/v2',
   versitygw: 'github.com/versity/versitygw',
+  health: 'sigs.k8s.io/cli-utils', // the library whose version counts; the program is in the folder
 }
 const assets = join(import.meta.dirname, 'assets')
 /** Where each module's go.mod lies. */
@@ -20,12 +24,14 @@ export const folders: Readonly<Record<Module, string>> = {
   kubernetes: assets,
   containerd: join(assets, 'containerd'),
   versitygw: join(assets, 'versitygw'),
+  health: join(assets, 'health'),
 }
 /** Pinned versions, with their `v`. */
 export const pinned: Readonly<Record<Module, string>> = {
   kubernetes: pinOf('kubernetes'),
   containerd: pinOf('containerd'),
   versitygw: pinOf('versitygw'),
+  health: pinOf('health'),
 }
 
 const from = (module: Module, ...tools: readonly string[]): Tool[] =>
@@ -44,6 +50,7 @@ const sets: Readonly<Record<ToolSet, readonly Tool[]>> = {
   api,
   node,
   stores: from('versitygw', 'versitygw'),
+  health: [{ name: 'health', module: 'health', path: '.' }],
 }
 
 /**

@@ -1,8 +1,10 @@
 // The controller against a real API server, with real agents on two nodes: what users see of a
 // capture.
 import { setTimeout as after } from 'node:timers/promises'
+import type { CaptureStateName } from '../../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import type { Child } from '../../../support/kube/child.ts'
+import { healthOf } from '../../../support/kube/health.ts'
 import { followFigures } from '../../../support/kube/metrics.ts'
 import {
   packetCapture,
@@ -11,6 +13,8 @@ import {
 } from '../../../support/kube/simulated.ts'
 import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { blocksOf } from '../../../support/markdown.ts'
+import { read } from '../../../support/repository.ts'
 import { shared } from '../../../support/shared.ts'
 import { patienceMs } from '../../../support/until.ts'
 
@@ -138,7 +142,7 @@ clusterTest(
 
 clusterTest('kubectl wait knows the state and the conditions', async t => {
   await onStage()
-  for (const what of ['jsonpath={.status.state}=Capturing', 'condition=Ready']) {
+  for (const what of ['jsonpath={.status.state}=Capturing', 'condition=Capturing']) {
     const said = await cluster().api.kubectl(
       'wait',
       `--for=${what}`,
@@ -149,6 +153,69 @@ clusterTest('kubectl wait knows the state and the conditions', async t => {
     )
     t.regex(said, /condition met/)
   }
+})
+
+clusterTest('kstatus and Argo CD take a capture for healthy unless it is an error', async t => {
+  const { nodes } = await onStage()
+  const pod = await nodes[0]?.addPod('shop', 'health-0', { app: 'health' })
+  const fromNow = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString()
+  const selector = "app == 'health'"
+  const filters = [{ protocol: 'UDP' }]
+  const captures: Record<string, readonly [spec: object, state: CaptureStateName]> = {
+    tomorrow: [{ selector, startTime: fromNow(86_400), endTime: fromNow(90_000) }, 'Scheduled'],
+    nightly: [
+      {
+        selector,
+        schedule: {
+          cron: `0 ${new Date(Date.now() + 43_200_000).getUTCHours()} * * *`,
+          durationSeconds: 600,
+        },
+      },
+      'Scheduled',
+    ],
+    idle: [{ selector, filters: [{ protocol: 'UDP', ports: [7] }] }, 'WaitingForTraffic'],
+    running: [{ selector, filters }, 'Capturing'],
+    over: [{ selector, filters, limits: { packets: 3 } }, 'Finished'],
+    nobody: [{ selector: "app == 'none'" }, 'WaitingForTraffic'],
+    broken: [{ selector: "app = 'none'" }, 'Error'],
+  }
+  const names = Object.keys(captures)
+  await cluster().apply(...names.map(name => packetCapture(name, captures[name]?.[0] ?? {})))
+  for (const name of ['running', 'over'])
+    await untilStatus(name, 'open', ({ status }) => status?.nodes === 1)
+  await pod?.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+  const objects: PublishedCapture[] = []
+  for (const name of names)
+    objects.push(
+      await untilStatus(
+        name,
+        `the last state of ${name}`,
+        ({ status }) =>
+          status?.state === captures[name]?.[1] &&
+          !status?.conditions.some(({ reason }) => reason === 'NotAnswered'),
+      ),
+    )
+  const [script = ''] = blocksOf(read('docs/gitops.md'))
+    .filter(({ language }) => language === 'lua')
+    .map(({ text }) => text)
+  const health = healthOf(objects, script)
+  t.deepEqual(
+    health.map(({ kstatus, argo }, index) => [names[index], kstatus, argo]),
+    [
+      ['tomorrow', 'Current', 'Suspended'],
+      ['nightly', 'Current', 'Suspended'],
+      ['idle', 'Current', 'Healthy'],
+      ['running', 'Current', 'Healthy'],
+      ['over', 'Current', 'Healthy'],
+      ['nobody', 'Current', 'Healthy'],
+      ['broken', 'Failed', 'Degraded'],
+    ],
+  )
+  t.regex(health.at(-1)?.message ?? '', /spec\.selector/)
+  const [unseen] = healthOf([{ ...objects[0], status: {} }], script)
+  t.like(unseen, { argo: 'Progressing' })
+  for (const name of names)
+    await cluster().api.kubectl('delete', 'packetcapture', name, '-n', 'shop')
 })
 
 clusterTest(

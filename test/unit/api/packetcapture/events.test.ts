@@ -12,7 +12,7 @@ type Status = Condition['status']
 
 function status(
   state: CaptureStateName,
-  ready: Status,
+  capturing: Status,
   degraded: Status = 'False',
   message = '',
 ): PacketCaptureStatus {
@@ -21,7 +21,14 @@ function status(
     state,
     packets: 5,
     conditions: [
-      { type: 'Ready', status: ready, reason: state, message, ...common },
+      {
+        type: 'Ready',
+        status: state === 'Error' ? 'False' : 'True',
+        reason: state,
+        message,
+        ...common,
+      },
+      { type: 'Capturing', status: capturing, reason: state, message: '', ...common },
       {
         type: 'Degraded',
         status: degraded,

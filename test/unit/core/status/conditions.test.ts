@@ -1,4 +1,4 @@
-// Ready and Degraded of a PacketCapture, from what its nodes report.
+// Ready, Degraded, Stalled and Capturing of a PacketCapture, from what its nodes report.
 import test from 'ava'
 import {
   type ConditionInput,
@@ -75,10 +75,10 @@ const rows: readonly Row[] = [
     'nothing matches',
     'WaitingForTraffic',
     [element('a', 'Finished', none)],
-    'False NoEndpoint',
+    'True NoEndpoint',
     'False AsExpected',
   ],
-  ['it is over', 'Finished', [element('a', 'Finished')], 'False Finished', 'False AsExpected'],
+  ['it is over', 'Finished', [element('a', 'Finished')], 'True Finished', 'False AsExpected'],
   [
     'a node rejects it',
     'Error',
@@ -120,7 +120,49 @@ const rows: readonly Row[] = [
 ]
 for (const [what, state, elements, ready, degraded] of rows)
   test(`conditionsOf() is Ready ${ready} and Degraded ${degraded} when ${what}`, t =>
-    t.deepEqual(conditions(state, elements).map(shown), [ready, degraded]))
+    t.deepEqual(conditions(state, elements).slice(0, 2).map(shown), [ready, degraded]))
+
+const ends: readonly (readonly [
+  what: string,
+  state: CaptureStateName,
+  element: CaptureStatusElement,
+  stalled: string,
+  capturing: string,
+])[] = [
+  [
+    'it is rejected',
+    'Error',
+    element('a', 'Error', { isRejected: true }),
+    'True Rejected',
+    'False Rejected',
+  ],
+  ['it cannot be captured', 'Error', element('a', 'Error'), 'True Error', 'False Error'],
+  [
+    'a tap waits',
+    'WaitingForTraffic',
+    element('a', 'WaitingForTraffic'),
+    'False AsExpected',
+    'True WaitingForTraffic',
+  ],
+  [
+    'nothing matches',
+    'WaitingForTraffic',
+    element('a', 'Finished', none),
+    'False AsExpected',
+    'False NoEndpoint',
+  ],
+  ['it is over', 'Finished', element('a', 'Finished'), 'False AsExpected', 'False Finished'],
+  [
+    'it is silent',
+    'Capturing',
+    element('a', 'Capturing', { problems: [silent] }),
+    'False AsExpected',
+    'Unknown NodeSilent',
+  ],
+]
+for (const [what, state, one, stalled, capturing] of ends)
+  test(`conditionsOf() is Stalled ${stalled} and Capturing ${capturing} when ${what}`, t =>
+    t.deepEqual(conditions(state, [one]).slice(2).map(shown), [stalled, capturing]))
 
 test('conditionsOf() says that other nodes may still begin when they are awaited', t => {
   const [ready] = conditions('Finished', [element('a', 'Finished')], { isAwaited: true })
@@ -148,8 +190,9 @@ test('conditionsOf() changes lastTransitionTime when the status changes, and the
     element('a', 'Capturing', { problems: [dropped] }),
     element('a', 'Finished'),
   ]
-  t.deepEqual(times(conditions('Capturing', [capturing], later)), [at(noonMs), at(noonMs + 60_000)])
-  t.deepEqual(times(conditions('Finished', [over], later)), [at(noonMs + 60_000), at(noonMs)])
+  const [then, now] = [at(noonMs), at(noonMs + 60_000)]
+  t.deepEqual(times(conditions('Capturing', [capturing], later)), [then, now, then, then])
+  t.deepEqual(times(conditions('Finished', [over], later)), [then, then, then, now])
   t.is(conditions('Finished', [over], later)[0]?.observedGeneration, 4)
 })
 

@@ -73,6 +73,8 @@ test('foldStatus() is exactly as the schema says', t => {
         message: 'a: 1 packets were dropped',
         ...transition,
       },
+      { type: 'Stalled', status: 'False', reason: 'AsExpected', message: '', ...transition },
+      { type: 'Capturing', status: 'True', reason: 'Capturing', message: '', ...transition },
     ],
     files: [
       {
@@ -161,9 +163,9 @@ test('foldStatus() moves lastTransitionTime only with the status of the conditio
   const times = (status: PacketCaptureStatus) =>
     status.conditions.map(({ lastTransitionTime }) => lastTransitionTime.slice(17))
   t.deepEqual([waiting, capturing, finished].map(times), [
-    ['00.000Z', '00.000Z'],
-    ['00.000Z', '00.000Z'],
-    ['02.000Z', '00.000Z'],
+    ['00.000Z', '00.000Z', '00.000Z', '00.000Z'],
+    ['00.000Z', '00.000Z', '00.000Z', '00.000Z'],
+    ['00.000Z', '00.000Z', '00.000Z', '02.000Z'],
   ])
   t.is(capturing.conditions[0]?.reason, 'Capturing')
 })
