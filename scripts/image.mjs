@@ -27,6 +27,7 @@ const node = `${home}/node_modules/.bin/node`
 const option = '--no-concurrent-recompilation'
 const starter = `#!${node} ${option}
 process.on('SIGUSR1', () => {}) // it would open Node's debugger
+process.env.UV_THREADPOOL_SIZE ??= '16' // as bin/selcap has it; read when the first thread is needed
 process.noDeprecation = true
 require('node:module').enableCompileCache({ directory: '${home}/cache', portable: true })
 import('${home}/src/main.ts')

@@ -11,6 +11,8 @@ import type { Metrics } from '../runtime/metrics.ts'
 import { stopSignal } from '../runtime/process.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 
+const unfinishedMs = 5_000 // for what else is to be closed, such as the last report to the API server
+
 type EnginePlace = {
   readonly config?: string
   readonly settings?: string
@@ -61,6 +63,16 @@ export async function runEngine({
     engine.requestTurn()
   })
   await engine.run(stopSignal())
-  await tapManager.stop()
+  const unfinished = await tapManager.stop()
+  if (unfinished !== '') log.error({ unfinished }, 'stopping, although not all is on the disk')
   await engine.report()
+  if (unfinished !== '') endWithin(unfinishedMs)
+}
+
+/**
+ * Ends a process whose disk does not answer, if that has not come to its end by then. An ordinary
+ * exit would wait for the threads that the disk holds.
+ */
+function endWithin(ms: number): void {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), ms).unref()
 }

@@ -1,7 +1,7 @@
 // Retention in the directory of single files: compresses and deletes files after each new one, and
 // every minute. In: the captures of the node. Out: the directory in order, and each capture's
 // artifact result updated.
-import { lstatSync } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { ActualCapture } from '../model/actualState.ts'
@@ -9,13 +9,14 @@ import type { ArtifactResult } from '../model/artifact.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { ifThere } from '../runtime/ifThere.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import { tidyFiles } from './tidyDirectory.ts'
 
 export type RetentionDeps = {
   readonly captures: () => Iterable<ActualCapture>
-  readonly setArtifactResult: (key: string, uid: string, result: ArtifactResult) => void
+  readonly setArtifactResult: (key: string, uid: string, result: ArtifactResult) => Promise<void>
   readonly settings: () => Settings
   readonly clock: Clock
   readonly log: Logger
@@ -63,7 +64,7 @@ export class ArtifactRetention implements AsyncDisposable {
           { file: from, to: to?.path },
           to ? 'capture file compressed' : 'capture file deleted',
         )
-      if (this.#updateResults(packetCapturesDir)) onChange()
+      if (await this.#updateResults(packetCapturesDir)) onChange()
     } catch (error) {
       log.warn(
         { directory: packetCapturesDir, error: osErrorMessage(error) },
@@ -76,29 +77,28 @@ export class ArtifactRetention implements AsyncDisposable {
    * Updates the results of captures whose files were compressed or removed, by anybody. Returns
    * whether one changed.
    */
-  #updateResults(directory: string): boolean {
+  async #updateResults(directory: string): Promise<boolean> {
     const { captures, setArtifactResult } = this.#deps
-    const moved = [...captures()].flatMap(({ key, uid, artifact: before }) => {
-      const files = before?.files.flatMap(file =>
-        dirname(file.path) === directory ? currentFile(file) : file,
-      )
-      return before && files && !isDeepStrictEqual(files, before.files)
-        ? [{ key, uid, result: { ...before, files } }]
-        : []
-    })
-    for (const { key, uid, result } of moved) setArtifactResult(key, uid, result)
-    return moved.length > 0
+    let isChanged = false
+    for (const { key, uid, artifact: before } of [...captures()]) {
+      if (!before) continue
+      const files: RetainedFile[] = []
+      for (const file of before.files)
+        files.push(...(dirname(file.path) === directory ? await currentFile(file) : [file]))
+      if (isDeepStrictEqual(files, before.files)) continue
+      await setArtifactResult(key, uid, { ...before, files })
+      isChanged = true
+    }
+    return isChanged
   }
 }
 
 type RetainedFile = ArtifactResult['files'][number]
 
-function currentFile(file: RetainedFile): RetainedFile[] {
-  const found = [file.path, `${file.path}.gz`].map(path => ({
-    path,
-    bytes: lstatSync(path, { throwIfNoEntry: false })?.size,
-  }))
-  return found
-    .flatMap(({ path, bytes }) => (bytes === undefined ? [] : { path, bytes }))
-    .slice(0, 1)
+async function currentFile(file: RetainedFile): Promise<RetainedFile[]> {
+  for (const path of [file.path, `${file.path}.gz`]) {
+    const found = await ifThere(lstat(path))
+    if (found) return [{ path, bytes: found.size }]
+  }
+  return []
 }

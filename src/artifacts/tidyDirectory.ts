@@ -1,11 +1,12 @@
 // Tidies the directory of single files: compresses all but the newest, and deletes the oldest
 // beyond a limit. In: the directory and the limit. Out: the files that were compressed or deleted.
 // Ignores hidden files that are being written, and names of other programs.
-import { createReadStream, existsSync, lstatSync, readdirSync } from 'node:fs'
-import { rm, stat, utimes } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { lstat, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
+import { ifThere, namesIn } from '../runtime/ifThere.ts'
 import { temporarySuffix, writeWhole } from './singleFile.ts'
 
 /** No `to`: the file was deleted. */
@@ -22,9 +23,8 @@ export async function tidyFiles(
   filesMax: number,
   nowMs: number,
 ): Promise<MovedFile[]> {
-  if (!existsSync(directory)) return []
   await removeLeftOvers(directory, nowMs)
-  const [newest, ...others] = filesIn(directory)
+  const [newest, ...others] = await filesIn(directory)
   const kept = others.slice(0, Math.max(0, filesMax - 1))
   const moved: MovedFile[] = []
   for (const { path } of others.slice(kept.length)) {
@@ -38,15 +38,16 @@ export async function tidyFiles(
 type FoundFile = { readonly path: string; readonly changedMs: number; readonly isPacked: boolean }
 
 /** Newest first, by the time of completion. */
-function filesIn(directory: string): FoundFile[] {
-  const found = readdirSync(directory).flatMap((name): FoundFile[] => {
+async function filesIn(directory: string): Promise<FoundFile[]> {
+  const found: FoundFile[] = []
+  for (const name of await namesIn(directory)) {
     const { stamp, packed } = ownFile.exec(name)?.groups ?? {}
+    if (stamp === undefined || name.startsWith('.')) continue
     const path = join(directory, name)
-    const status = lstatSync(path, { throwIfNoEntry: false })
-    return stamp === undefined || !status?.isFile() || name.startsWith('.')
-      ? []
-      : [{ path, changedMs: status.mtimeMs, isPacked: packed !== undefined }]
-  })
+    const status = await ifThere(lstat(path))
+    if (status?.isFile())
+      found.push({ path, changedMs: status.mtimeMs, isPacked: packed !== undefined })
+  }
   return found.toSorted((a, b) => b.changedMs - a.changedMs || (a.path < b.path ? 1 : -1))
 }
 
@@ -54,7 +55,7 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
   const to = `${path}.gz`
   const source = createReadStream(path, { flags: 'r' })
   await pipeline(source, createGzip(), (chunks: AsyncIterable<Buffer>) => writeWhole(to, chunks))
-  if (!existsSync(path)) {
+  if (!(await ifThere(lstat(path)))) {
     await rm(to, { force: true }) // the capture was deleted meanwhile
     return { from: path }
   }
@@ -64,11 +65,11 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
 }
 
 async function removeLeftOvers(directory: string, nowMs: number): Promise<void> {
-  for (const name of readdirSync(directory).filter(
+  for (const name of (await namesIn(directory)).filter(
     each => each.startsWith('.') && each.endsWith(temporarySuffix),
   )) {
     const path = join(directory, name)
-    const status = lstatSync(path, { throwIfNoEntry: false })
+    const status = await ifThere(lstat(path))
     if (status && nowMs - status.mtimeMs > leftOverMs) await rm(path, { force: true })
   }
 }

@@ -31,7 +31,10 @@ export class ArtifactJobs {
     const actual = tapManager.actualState().captures.get(job.key)
     if (actual?.uid !== uid || actual.artifact !== job.facts.artifact) return // a result came after this turn's decision
     const stored = makeArtifact(job, signal)
-      .then(result => signal.aborted || tapManager.setArtifactResult(job.key, uid, result), onBug)
+      .then(async result => {
+        if (!signal.aborted) await tapManager.setArtifactResult(job.key, uid, result)
+      })
+      .catch(onBug)
       .finally(() => this.#running.delete(uid))
     this.#running.set(uid, stored.then(onDone))
   }

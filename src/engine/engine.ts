@@ -2,13 +2,14 @@
 // publishes the status and sleeps until something changes. In: a source of worlds, the tap manager,
 // a publisher, a clock. Out: open taps, files, a published report. Decides nothing itself. A turn
 // that throws is a bug and ends the process.
+import { setTimeout } from 'node:timers/promises'
 
 import { type CaptureStatusElement, nodeStatuses } from '../core/status/nodeStatus.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import type { ActualState } from '../model/actualState.ts'
 import { osErrorMessage } from '../model/errors.ts'
-import type { Publisher } from '../model/publisher.ts'
+import type { NodeReport, Publisher } from '../model/publisher.ts'
 import { type Action, type ActualTap, filterKey } from '../model/tap.ts'
 import { cutByLimit } from '../model/tapWindow.ts'
 import type { OpenCapture, TurnListener, TurnListeners } from '../model/turnListener.ts'
@@ -49,6 +50,10 @@ type PlannedSleep = {
 }
 
 const idleIntervalMs = 60_000 // longest sleep after a turn without actions
+const publishMs = 2_000 // a turn waits so long for its report, and goes on
+const lastReportMs = 3_000
+const artifactsMs = 5_000 // a stopping engine waits so long for what is being made
+const lateText = 'Cannot publish yet: the disk or the server has not answered'
 const busyIntervalMs = 5_000 // longest sleep after a turn with actions, or whose report was not published
 
 export class Engine implements TurnListeners {
@@ -63,6 +68,8 @@ export class Engine implements TurnListeners {
   #decisions: Decision['captures'] = new Map() // of the last turn
   readonly #listeners = new Set<TurnListener>()
   #publishError: string | undefined // of the last report
+  #report: NodeReport | undefined // to be published next
+  #publishing: Promise<void> | undefined
 
   constructor(deps: EngineDeps) {
     this.#deps = deps
@@ -89,7 +96,10 @@ export class Engine implements TurnListeners {
     signal.addEventListener('abort', () => this.#ended.resolve(), { once: true })
     this.requestTurn()
     await this.#ended.promise.finally(() => this.#stop.abort())
-    await this.#artifacts.finished()
+    await Promise.race([
+      this.#artifacts.finished(),
+      setTimeout(artifactsMs, undefined, { ref: false }),
+    ])
     await this.#nextTurn() // waits for a running turn; a stopped engine starts no other
     for (const listener of this.#listeners) listener.turned?.() // live streams see that no capture is open
   }
@@ -138,7 +148,9 @@ export class Engine implements TurnListeners {
   /** Publishes the current state without a change. */
   async report(): Promise<void> {
     const world = this.#deps.source.snapshot()
-    await this.#publish(world, evaluate(world, this.#actual(), this.#deps.clock.now()))
+    const decision = evaluate(world, this.#actual(), this.#deps.clock.now())
+    await this.#publish(world, { ...decision, actions: [] }) // nothing is opened or closed any more
+    await this.#isPublished(lastReportMs)
   }
 
   async #turn(): Promise<void> {
@@ -209,10 +221,30 @@ export class Engine implements TurnListeners {
     const elements = nodeStatuses(decision.captures, this.#actual(), place)
     logTurn(log, { decision, before: this.#elements, elements })
     this.#elements = elements
-    await publisher.publish({ world, elements, nowMs }).then(
-      () => this.#recordPublishError(undefined),
-      (error: unknown) => this.#recordPublishError(osErrorMessage(error)),
-    )
+    this.#report = { world, elements, nowMs }
+    this.#publishing ??= this.#publishReports(publisher)
+    if (!(await this.#isPublished(publishMs))) this.#recordPublishError(lateText)
+  }
+
+  /** One report at a time, and then the newest: a status directory's disk may not answer. */
+  async #publishReports(publisher: Publisher): Promise<void> {
+    for (let report = this.#report; report; report = this.#report) {
+      this.#report = undefined
+      await publisher.publish(report).then(
+        () => this.#recordPublishError(undefined),
+        (error: unknown) => this.#recordPublishError(osErrorMessage(error)),
+      )
+    }
+    this.#publishing = undefined
+  }
+
+  /** False: not yet. */
+  async #isPublished(waitMs: number): Promise<boolean> {
+    const over = new AbortController()
+    const late = setTimeout(waitMs, false, { signal: over.signal }).catch(() => false)
+    const isDone = await Promise.race([this.#publishing?.then(() => true) ?? true, late])
+    over.abort()
+    return isDone
   }
 
   // A full disk must not end the captures: the next turn publishes again.

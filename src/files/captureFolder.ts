@@ -1,15 +1,18 @@
 // One capture's directory on this node: its files, its endpoints, its limits, in memory and in the
 // state file. In: what the taps report. Out: the capture's actual state, which is cheap enough to
-// compute in each turn. Refuses with ExpectedError a directory that another capture owns. Opens no
-// tap and decides nothing.
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
+// compute in each turn and asks no disk. Refuses with ExpectedError a directory that another
+// capture owns. Opens no tap and decides nothing.
+import { lstat, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ActualCapture, Halt, LimitHit } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { Disk, DiskQueue } from '../runtime/disk.ts'
+import { ifThere } from '../runtime/ifThere.ts'
 import { makeFolder } from './directories.ts'
+import { FileList } from './fileList.ts'
 import { recounted } from './recount.ts'
 import { adoptWaitingFiles, repairFiles } from './repair.ts'
 import type { RotationDeps } from './rotation.ts'
@@ -17,16 +20,31 @@ import { readState, stateFileName, writeState } from './stateFile.ts'
 import type { StoredCapture, StoredEndpoint, WrittenTotal } from './storedTypes.ts'
 import {
   actualCapture,
-  type FileSizes,
-  fileSizesIn,
+  listFiles,
+  type ReadableFile,
   totalOf,
   type UsedFile,
   usedFiles,
 } from './usage.ts'
 
-/** An endpoint and its active file as its open tap counts them now. */
-export type LiveEndpoint = Required<Pick<StoredEndpoint, 'facts' | 'active'>>
+/** An endpoint and its active file as its tap left them. */
+export type EndedEndpoint = Required<Pick<StoredEndpoint, 'facts' | 'active'>>
+/** The same of an open tap now. `isMoving`: the disk has not followed the last rotation yet. */
+export type LiveEndpoint = EndedEndpoint & {
+  readonly readable: ReadableFile
+  readonly isMoving: boolean
+}
 
+export type NewFolder = {
+  readonly captureDir: string
+  readonly capture: CaptureRef
+  readonly node: string
+  readonly nowMs: number
+  readonly disk?: Disk // of captureDir
+}
+
+const clockTickMs = 20 // of a file system's times, with room to spare
+const listingRestFactor = 50 // a listing that takes 20 ms is made each second
 const endpointsMax = 1_000 // the oldest that ended are removed: pods may come and go for years
 
 export class CaptureFolder {
@@ -40,13 +58,19 @@ export class CaptureFolder {
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
   #artifact: ArtifactResult | undefined
-  #sizes: FileSizes | undefined // undefined: to be read from the directory
+  readonly queue: DiskQueue // of what changes the directory or the state file
+  readonly list = new FileList()
+  #listedMs = 0 // the directory's time of change when it was listed
+  #nextLookAtMs = 0
+  #looking: Promise<void> | undefined // queued, and not begun
   #unlisted: WrittenTotal // of endpoints that were removed from the list
   #savedText = ''
+  #saving: { readonly done: Promise<void>; isLasting: boolean; atMs: number } | undefined // queued, and not begun
 
-  private constructor(directory: string, state: StoredCapture) {
+  private constructor(directory: string, state: StoredCapture, queue: DiskQueue) {
     this.capture = state.capture
     this.directory = directory
+    this.queue = queue
     this.#node = state.node
     this.#endpoints = new Map(state.rows.map(endpoint => [endpoint.facts.name, endpoint]))
     this.#firstOpenedAtMs = state.firstOpenedAtMs
@@ -57,27 +81,25 @@ export class CaptureFolder {
   }
 
   /** For a new capture. Refuses a directory that holds files of another capture. */
-  static create(
-    captureDir: string,
-    capture: CaptureRef,
-    node: string,
-    nowMs: number,
-  ): CaptureFolder {
-    const directory = makeFolder(captureDir, capture)
-    const earlier = readState(directory)
+  static async create({
+    captureDir,
+    capture,
+    node,
+    nowMs,
+    disk = new Disk(),
+  }: NewFolder): Promise<CaptureFolder> {
+    const queue = new DiskQueue(disk)
+    const directory = await queue.run(() => makeFolder(captureDir, capture))
+    const earlier = await queue.run(() => readState(directory))
     if (earlier && captureKey(earlier.capture) !== captureKey(capture))
       throw new ExpectedError(
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
-    const folder = new CaptureFolder(directory, {
-      version: 1,
-      capture,
-      node,
-      savedAtMs: nowMs,
-      rows: [],
-    })
-    folder.save(nowMs, false)
+    const state: StoredCapture = { version: 1, capture, node, savedAtMs: nowMs, rows: [] }
+    const folder = new CaptureFolder(directory, state, queue)
+    await folder.save(nowMs, false)
     folder.#savedText = '' // the next save() writes it again, durably: that may take long
+    await folder.look()
     return folder
   }
 
@@ -89,23 +111,32 @@ export class CaptureFolder {
     directory: string,
     state: StoredCapture,
     node: string,
+    disk = new Disk(),
   ): Promise<CaptureFolder> {
-    await adoptWaitingFiles(directory)
-    // Without a readable state any file may be torn.
-    if (state.rows.length === 0) await repairFiles(directory, readdirSync(directory))
-    const rows = []
-    for (const endpoint of state.rows)
-      rows.push(await recounted(directory, endpoint, state.savedAtMs))
-    return new CaptureFolder(directory, { ...state, node, rows })
+    const queue = new DiskQueue(disk)
+    return queue.run(async () => {
+      const list = new FileList()
+      list.replace(await listFiles(directory, new Map()))
+      await adoptWaitingFiles(directory, list)
+      // Without a readable state any file may be torn.
+      if (state.rows.length === 0) await repairFiles(directory, list.names)
+      const rows = []
+      for (const endpoint of state.rows)
+        rows.push(await recounted(directory, list, endpoint, state.savedAtMs))
+      const folder = new CaptureFolder(directory, { ...state, node, rows }, queue)
+      folder.list.replace(await listFiles(directory, new Map()))
+      return folder
+    })
   }
 
   /** Makes the directory and the state file again if they were removed. */
-  ensure(captureDir: string, nowMs: number): void {
-    if (existsSync(join(this.directory, stateFileName))) return
-    makeFolder(captureDir, this.capture)
+  async ensure(captureDir: string, nowMs: number): Promise<void> {
+    const isThere = await this.queue.run(() => ifThere(lstat(join(this.directory, stateFileName))))
+    if (isThere) return
+    await this.queue.run(() => makeFolder(captureDir, this.capture))
     this.#savedText = ''
-    this.save(nowMs, true)
-    this.forgetFileSizes()
+    await this.save(nowMs, true)
+    await this.look()
   }
 
   get key(): string {
@@ -118,28 +149,29 @@ export class CaptureFolder {
   }
 
   /** Whether a tap may append to the active file of that name, or must begin another one. */
-  async continuation(
+  continuation(
     endpoint: string,
     name: string,
     settings: string,
   ): Promise<Pick<RotationDeps, 'continues' | 'isOldEmpty'>> {
-    const { size, ino: inode } =
-      statSync(join(this.directory, name), { throwIfNoEntry: false }) ?? {}
-    if (size === undefined || inode === undefined)
-      return { continues: undefined, isOldEmpty: false }
-    const active = this.#endpoints.get(endpoint)?.active
-    const isKnown = active?.name === name && active.settings === settings
-    if (isKnown && active.bytes === size)
-      return { continues: active, isOldEmpty: active.packets === 0 }
-    const [found] = await repairFiles(this.directory, [name])
-    const isOldEmpty = found?.scan.records === 0
-    if (!isKnown || !found) return { continues: undefined, isOldEmpty }
-    const { records: packets, recordBytes } = found.scan
-    const received = active.received + Math.max(0, packets - active.packets)
-    return {
-      continues: { ...active, inode, bytes: found.bytes, packets, recordBytes, received },
-      isOldEmpty,
-    }
+    return this.queue.run(async () => {
+      const { size, ino: inode } = (await ifThere(stat(join(this.directory, name)))) ?? {}
+      if (size === undefined || inode === undefined)
+        return { continues: undefined, isOldEmpty: false }
+      const active = this.#endpoints.get(endpoint)?.active
+      const isKnown = active?.name === name && active.settings === settings
+      if (isKnown && active.bytes === size)
+        return { continues: { ...active, inode }, isOldEmpty: active.packets === 0 }
+      const [found] = await repairFiles(this.directory, [name])
+      const isOldEmpty = found?.scan.records === 0
+      if (!isKnown || !found) return { continues: undefined, isOldEmpty }
+      const { records: packets, recordBytes } = found.scan
+      const received = active.received + Math.max(0, packets - active.packets)
+      return {
+        continues: { ...active, inode, bytes: found.bytes, packets, recordBytes, received },
+        isOldEmpty,
+      }
+    })
   }
 
   get limitHit(): LimitHit | undefined {
@@ -160,7 +192,6 @@ export class CaptureFolder {
 
   setArtifactResult(artifact: ArtifactResult): void {
     this.#artifact = artifact
-    this.forgetFileSizes()
   }
 
   get firstOpenedAtMs(): number | undefined {
@@ -170,13 +201,11 @@ export class CaptureFolder {
   /** A tap is about to open, or waits for its window: its new file is hidden until begin(). */
   prepare(name: string, file: string): void {
     if (this.#endpoints.get(name)?.active?.name !== file) this.#hidden.set(name, file)
-    this.forgetFileSizes()
   }
 
   /** The tap did not open, or closed before its window. */
   dismiss(name: string): void {
     this.#hidden.delete(name)
-    this.forgetFileSizes()
   }
 
   /** A tap and its window are open: from now on `live` gives the endpoint. */
@@ -184,14 +213,12 @@ export class CaptureFolder {
     this.#hidden.delete(name)
     this.#live.set(name, live)
     this.#firstOpenedAtMs ??= atMs
-    this.forgetFileSizes()
   }
 
-  end(name: string, endpoint: LiveEndpoint, closed: CloseReason): void {
+  end(name: string, endpoint: EndedEndpoint, closed: CloseReason): void {
     this.#live.delete(name)
     this.#endpoints.set(name, { ...endpoint, closed })
     this.#removeOldEndpoints()
-    this.forgetFileSizes()
   }
 
   /** What was written for all endpoints: it counts against the limits. */
@@ -209,35 +236,80 @@ export class CaptureFolder {
       ...(this.#halt && { halt: this.#halt }),
       ...(this.#artifact && { artifact: this.#artifact }),
     }
-    return actualCapture(state, this.#fileSizes(), this.#current())
+    return actualCapture(state, this.files(), this.#current())
   }
 
   /** What may be read of each file now: complete records. */
   files(): readonly UsedFile[] {
     return usedFiles(
-      this.#fileSizes(),
-      [...this.#live.values()].map(live => live().active),
+      this.list,
+      new Set(this.#hidden.values()),
+      [...this.#live.values()].map(live => live().readable),
     )
   }
 
+  /** Lists the directory anew if anybody made, renamed or removed a file in it. */
+  look(): Promise<void> {
+    this.#looking ??= this.queue.run(() => {
+      this.#looking = undefined
+      return this.#list()
+    })
+    return this.#looking
+  }
+
+  /** The same, less often the longer a listing takes. */
+  async lookIfDue(): Promise<void> {
+    if (performance.now() >= this.#nextLookAtMs) await this.look()
+  }
+
+  async #list(): Promise<void> {
+    const beganMs = performance.now()
+    const { mtimeMs = 0 } = (await ifThere(stat(this.directory))) ?? {}
+    if (mtimeMs === this.#listedMs && mtimeMs !== 0) return
+    this.list.replace(await listFiles(this.directory, this.list.sizes))
+    // A change within the same tick of the disk's clock may come after the listing.
+    this.#listedMs = Date.now() - mtimeMs > clockTickMs ? mtimeMs : 0
+    const endedMs = performance.now()
+    this.#nextLookAtMs = endedMs + (endedMs - beganMs) * listingRestFactor
+  }
+
   /** Removes all files but the active ones. Counts stay as they are. */
-  clean(): void {
-    for (const { name, isActive } of this.files())
-      if (!isActive) rmSync(join(this.directory, name), { force: true })
-    this.forgetFileSizes()
+  async clean(): Promise<void> {
+    const names = this.files().flatMap(({ name, isActive }) => (isActive ? [] : [name]))
+    for (const name of names) {
+      await this.queue.run(() => rm(join(this.directory, name), { force: true }))
+      this.list.delete(name)
+    }
   }
 
-  /**
-   * To be called after files came, went or were renamed: their sizes are read again when they are
-   * next needed.
-   */
-  forgetFileSizes(): void {
-    this.#sizes = undefined
+  /** Writes the state file if anything in it changed. Saves that wait become one. */
+  save(nowMs: number, isLasting: boolean): Promise<void> {
+    const waiting = this.#saving
+    if (waiting) {
+      waiting.isLasting ||= isLasting
+      waiting.atMs = nowMs
+      return waiting.done
+    }
+    if (JSON.stringify(this.#state()) === this.#savedText) return Promise.resolve()
+    const done = this.queue.run(() => this.#write())
+    this.#saving = { done, isLasting, atMs: nowMs }
+    return done
   }
 
-  /** Writes the state file if anything in it changed. */
-  save(nowMs: number, isLasting: boolean): void {
-    const state = {
+  async #write(): Promise<void> {
+    const { isLasting, atMs } = this.#saving ?? { isLasting: false, atMs: 0 }
+    this.#saving = undefined
+    // The files of that state are on the disk once the rotation is done; it is saved then.
+    if ([...this.#live.values()].some(live => live().isMoving)) return
+    const state = this.#state()
+    const text = JSON.stringify(state)
+    if (text === this.#savedText) return
+    await writeState(this.directory, { ...state, savedAtMs: atMs }, isLasting)
+    this.#savedText = text
+  }
+
+  #state(): Omit<StoredCapture, 'savedAtMs'> {
+    return {
       version: 1 as const,
       capture: this.capture,
       node: this.#node,
@@ -248,10 +320,6 @@ export class CaptureFolder {
       ...(this.#unlisted.packets > 0 && { goneRows: this.#unlisted }),
       rows: [...this.#current().values()],
     }
-    const text = JSON.stringify(state)
-    if (text === this.#savedText) return
-    writeState(this.directory, { ...state, savedAtMs: nowMs }, isLasting)
-    this.#savedText = text
   }
 
   #removeOldEndpoints(): void {
@@ -264,16 +332,14 @@ export class CaptureFolder {
     for (const { name } of old) this.#endpoints.delete(name)
   }
 
-  #fileSizes(): FileSizes {
-    this.#sizes ??= fileSizesIn(this.directory, new Set(this.#hidden.values()))
-    return this.#sizes
-  }
-
   /** All endpoints as they are now. */
   #current(): Map<string, StoredEndpoint> {
     return new Map<string, StoredEndpoint>([
       ...this.#endpoints,
-      ...[...this.#live].map(([name, live]): [string, StoredEndpoint] => [name, live()]),
+      ...[...this.#live].map(([name, live]): [string, StoredEndpoint] => {
+        const { facts, active } = live()
+        return [name, { facts, active }]
+      }),
     ])
   }
 }

@@ -2,22 +2,13 @@
 // captureDir and a capture's namespace and name. Out: directories made, listed and removed. Refuses
 // names that are no DNS names and symbolic links below captureDir, and removes only directories
 // with a state file.
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs'
+import { lstat, mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError } from '../model/errors.ts'
-import { makeDirectorySync } from '../runtime/makeDirectory.ts'
+import type { DiskQueue } from '../runtime/disk.ts'
+import { ifThere, namesIn } from '../runtime/ifThere.ts'
+import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { readState, stateFileName } from './stateFile.ts'
 import type { StoredCapture } from './storedTypes.ts'
 
@@ -42,15 +33,15 @@ export function folderOf(captureDir: string, capture: FolderOwner): string {
 /**
  * Makes the directory, 0750, if it does not exist. Refuses a symbolic link or a file of that name.
  */
-export function makeFolder(captureDir: string, capture: FolderOwner): string {
+export async function makeFolder(captureDir: string, capture: FolderOwner): Promise<string> {
   const folder = folderOf(captureDir, capture)
-  makeDirectorySync(captureDir, 0o750)
+  await makeDirectory(captureDir, 0o750)
   for (const each of [dirname(folder), folder]) {
     try {
-      mkdirSync(each, { mode: 0o750 })
+      await mkdir(each, { mode: 0o750 })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      mustBeDirectory(each)
+      await mustBeDirectory(each)
     }
   }
   return folder
@@ -60,16 +51,16 @@ export function makeFolder(captureDir: string, capture: FolderOwner): string {
  * Every directory under captureDir with a state file. `others`: those whose state file names
  * another capture, such as a copy.
  */
-export function listFolders(captureDir: string): {
+export async function listFolders(captureDir: string): Promise<{
   readonly found: ReadonlyMap<string, FoundFolder>
   readonly others: readonly string[]
-} {
+}> {
   const found = new Map<string, FoundFolder>()
   const others: string[] = []
-  for (const namespace of subdirectories(captureDir)) {
-    for (const name of subdirectories(join(captureDir, namespace))) {
+  for (const namespace of await subdirectories(captureDir)) {
+    for (const name of await subdirectories(join(captureDir, namespace))) {
       const directory = join(captureDir, namespace, name)
-      const state = readState(directory)
+      const state = await readState(directory)
       const key = captureKey({ namespace, name })
       if (state && captureKey(state.capture) === key) found.set(key, { directory, state })
       else if (state) others.push(directory)
@@ -80,63 +71,58 @@ export function listFolders(captureDir: string): {
 
 /**
  * Removes a capture's directory, if it has a state file, and the namespace's directory if that is
- * empty afterwards.
+ * empty afterwards. Each removal is an operation of its own: other captures get their turn.
  */
-export function removeFolder(captureDir: string, capture: FolderOwner): void {
+export async function removeFolder(
+  captureDir: string,
+  capture: FolderOwner,
+  queue: DiskQueue,
+): Promise<void> {
   const folder = folderOf(captureDir, capture)
-  if (
-    !isDirectory(folder) ||
-    !isDirectory(dirname(folder)) ||
-    !readdirSync(folder).includes(stateFileName)
-  )
-    return
-  const others = readdirSync(folder).filter(name => name !== stateFileName)
-  for (const name of others) rmSync(join(folder, name), { recursive: true, force: true }) // removes symbolic links, does not follow them
-  rmSync(folder, { recursive: true, force: true }) // the state file last: after a failure the directory is still known as the capture's
-  try {
-    rmdirSync(dirname(folder))
-  } catch (error) {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      throw error
-  }
+  const names = await queue.run(() => namesIfFolder(folder))
+  if (!names.includes(stateFileName)) return
+  const others = names.filter(name => name !== stateFileName)
+  for (const name of others)
+    await queue.run(() => rm(join(folder, name), { recursive: true, force: true })) // removes symbolic links, does not follow them
+  await queue.run(() => rm(folder, { recursive: true, force: true })) // the state file last: after a failure the directory is still known as the capture's
+  await queue.run(async () => {
+    try {
+      await rmdir(dirname(folder))
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        throw error
+    }
+  })
 }
 
-/** Opens a file of a capture for appending, 0640; never through a symbolic link. */
-export function openForAppend(file: string): number {
-  const fd = openSync(
-    file,
-    constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
-    0o640,
-  )
-  try {
-    fchmodSync(fd, 0o640) // regardless of the umask
-    return fd
-  } catch (error) {
-    closeSync(fd)
-    throw error
-  }
+/** None where it, or what holds it, is a symbolic link or no directory. */
+async function namesIfFolder(folder: string): Promise<readonly string[]> {
+  if (!(await isDirectory(folder)) || !(await isDirectory(dirname(folder)))) return []
+  return namesIn(folder)
 }
 
 /** How much of captureDir's file system an ordinary user may still write, in percent. */
-export function freePercent(captureDir: string): number {
-  const { bavail, blocks } = statfsSync(captureDir)
+export async function freePercent(captureDir: string): Promise<number> {
+  const found = await ifThere(statfs(captureDir))
+  if (!found) return 100 // nothing was captured yet
+  const { bavail, blocks } = found
   return blocks === 0 ? 100 : (bavail / blocks) * 100
 }
 
-function mustBeDirectory(path: string): void {
-  if (!isDirectory(path))
+async function mustBeDirectory(path: string): Promise<void> {
+  if (!(await isDirectory(path)))
     throw new ExpectedError(
       `Cannot keep files under "${path}": found a symbolic link or a file, expected a directory`,
     )
 }
 
-function isDirectory(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+async function isDirectory(path: string): Promise<boolean> {
+  return (await ifThere(lstat(path)))?.isDirectory() ?? false
 }
 
-function subdirectories(path: string): string[] {
-  if (!isDirectory(path)) return []
-  return readdirSync(path, { withFileTypes: true })
+async function subdirectories(path: string): Promise<string[]> {
+  if (!(await isDirectory(path))) return []
+  return (await readdir(path, { withFileTypes: true }))
     .filter(entry => entry.isDirectory() && dnsName.test(entry.name))
     .map(({ name }) => name)
 }

@@ -51,13 +51,20 @@ export function rotatedOf(active: string, names: readonly string[]): string[] {
  */
 export function rotatedName(active: string, atMs: number, names: readonly string[]): string {
   const last = rotatedOf(active, names).at(-1)
-  const stampMs = Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1)
+  return stampedName(
+    active,
+    Math.max(Math.round(atMs), last === undefined ? 0 : rotatedAtMs(last) + 1),
+  )
+}
+
+/** The same with a time in whole milliseconds that is known to sort after the others. */
+export function stampedName(active: string, stampMs: number): string {
   const stamp = new Date(stampMs).toISOString().replaceAll(/[-:]/g, '')
   return `${withoutFormat(active)}-${stamp}${active.slice(withoutFormat(active).length)}`
 }
 
 /** When a rotated file got its name, milliseconds since the epoch. */
-function rotatedAtMs(name: string): number {
+export function rotatedAtMs(name: string): number {
   const [, date, hours, minutes, seconds] =
     /-(\d{4}\d{2}\d{2})T(\d{2})(\d{2})(\d{2}\.\d{3})Z\.pcap(?:ng)?$/.exec(name) ?? []
   return date === undefined

@@ -1,9 +1,10 @@
 // Counts what an endpoint's files hold beyond the state file, after a crash. In: an endpoint as it
-// was stored. Out: the same with the counts of its files: records written after the last save are
-// in the file that was active then and in those that followed it. Repairs torn files on the way.
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { rotatedOf } from './names.ts'
+// was stored, and the files of its directory. Out: the same with the counts of its files: records
+// written after the last save are in the file that was active then and in those that followed it.
+// Repairs torn files on the way. Which file was active then is told by the times in the names, so
+// that a copy of the directory has the same counts.
+import type { FileList } from './fileList.ts'
+import { rotatedAtMs } from './names.ts'
 import { repairFiles } from './repair.ts'
 import type { StoredEndpoint } from './storedTypes.ts'
 
@@ -12,25 +13,20 @@ import type { StoredEndpoint } from './storedTypes.ts'
  */
 export async function recounted(
   directory: string,
+  list: FileList,
   endpoint: StoredEndpoint,
   savedAtMs: number,
 ): Promise<StoredEndpoint> {
   const { active, facts, closed } = endpoint
-  if (
-    !active ||
-    (closed !== undefined &&
-      statSync(join(directory, active.name), { throwIfNoEntry: false })?.size === active.bytes)
-  )
+  if (!active || (closed !== undefined && list.sizes.get(active.name) === active.bytes))
     return endpoint
-  const names = [...rotatedOf(active.name, readdirSync(directory)), active.name]
-  const inodeOf = (name: string) => statSync(join(directory, name), { throwIfNoEntry: false })?.ino
-  const counted = names.findIndex(name => inodeOf(name) === active.inode)
-  const repaired = await repairFiles(directory, names.slice(Math.max(0, counted)))
-  const total = (pick: 'records' | 'recordBytes') =>
-    repaired.reduce((sum, { scan }) => sum + scan[pick], 0)
-  const more = (pick: 'records' | 'recordBytes', before: number) =>
-    Math.max(0, total(pick) - (counted === -1 ? 0 : before))
+  // A file's rotated name has a later time than the one at which the file began.
+  const later = list.rotatedOf(active.name).filter(name => rotatedAtMs(name) > active.beganAtMs)
+  const repaired = await repairFiles(directory, [...later, active.name])
+  for (const { name, bytes } of repaired) list.set(name, bytes)
   if (closed !== undefined) return endpoint
+  const more = (pick: 'records' | 'recordBytes', before: number) =>
+    Math.max(0, repaired.reduce((sum, { scan }) => sum + scan[pick], 0) - before)
   const packets = more('records', active.packets)
   const grown = {
     packets: facts.packets + packets,

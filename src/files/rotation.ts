@@ -1,28 +1,27 @@
 // The files of one endpoint in one capture: the active file, waiting files that follow it, and
 // rotated ones. In: the driver's need for a sink, and its event that it moved to the next. Out:
 // files that are complete and readable at any time. Rotates by renaming; the driver decides by size
-// when, and src/tap by age.
-import {
-  closeSync,
-  fstatSync,
-  ftruncateSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+// when, and src/tap by age. What is counted changes at once; the disk follows in order, however
+// long it takes.
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Sink } from '../driver/driver.ts'
 import type { Rotation } from '../model/capture.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
-import { openForAppend } from './directories.ts'
-import { activeName, rotatedName, rotatedOf, type SeriesName, waitingName } from './names.ts'
+import type { DiskQueue } from '../runtime/disk.ts'
+import { ifThere } from '../runtime/ifThere.ts'
+import type { FileList } from './fileList.ts'
+import { activeName, type SeriesName, stampedName, waitingName } from './names.ts'
+import { adoptWaitingFiles } from './repair.ts'
 import type { ActiveFile } from './storedTypes.ts'
+import type { ReadableFile } from './usage.ts'
 
 export type RotationDeps = {
   readonly directory: string
+  readonly queue: DiskQueue // of the directory
+  readonly list: FileList // of the directory
   readonly name: SeriesName
   readonly header: HeaderOptions
   readonly settings: string // see ActiveFile
@@ -44,42 +43,77 @@ export type FileCounts = {
 }
 
 type OpenFile = {
-  readonly fd: number
+  readonly handle: FileHandle
   readonly device: number
-  readonly name: string
-  readonly path: string
+  readonly inode: number
+  readonly path: string // when it was opened: a waiting file gets the active file's path later
   readonly bytesMax: number
 }
+
+const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
+const openFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK
+const fileMode = 0o640 // regardless of the umask
 
 export class FileRotation {
   readonly #deps: RotationDeps
   readonly #header: Buffer
+  readonly #name: string // of the active file
+  readonly #path: string
   #rotation: Rotation
   #active: OpenFile
-  #waiting: OpenFile[] = []
+  #waiting: OpenFile[] = [] // the driver has them as sinks, in this order
   #waitingCount = 0
+  readonly #unnamed: ReadableFile[] = [] // under the active name until the next file has it, for each rotation that the disk has not done
   #before: ActiveFile // the active file's counts when this driver's tap began to write to it
+  #lastStampMs: number // in the name of the newest rotated file
   #isClosed = false
 
-  constructor(deps: RotationDeps) {
+  private constructor(deps: RotationDeps, active: OpenFile, before: ActiveFile) {
     this.#deps = deps
     this.#rotation = deps.rotation
     this.#header = fileHeader(deps.header)
-    const name = activeName(deps.name)
-    if (deps.isOldEmpty && !deps.continues) rmSync(join(deps.directory, name), { force: true })
-    const isFirst = !deps.continues && !this.#retire(join(deps.directory, name), deps.nowMs)
-    this.#active = this.#open(name)
-    this.#before = deps.continues ?? this.#fresh(name, deps.nowMs)
-    if (!isFirst) this.#retain()
+    this.#name = activeName(deps.name)
+    this.#path = join(deps.directory, this.#name)
+    this.#active = active
+    this.#before = before
+    this.#lastStampMs = deps.list.lastRotatedAtMs(this.#name)
   }
 
-  /** The driver's first sink: the active file. */
-  get sink(): Sink {
-    const { size } = fstatSync(this.#active.fd)
+  /** Opens the active file. What lies in its place and is not continued gets a rotated name. */
+  static open(deps: RotationDeps): Promise<FileRotation> {
+    return deps.queue.run(async () => {
+      const { directory, list, name, continues, isOldEmpty } = deps
+      const active = activeName(name)
+      const path = join(directory, active)
+      await adoptWaitingFiles(directory, list, active)
+      if (isOldEmpty && !continues) {
+        await rm(path, { force: true })
+        list.delete(active)
+      }
+      const lastMs = list.lastRotatedAtMs(active)
+      const beganAtMs = Math.max(Math.round(deps.nowMs), lastMs + 1)
+      if (!continues) await retire({ directory, list, active, stampMs: beganAtMs })
+      const file = await openFile(path, deps, continues !== undefined)
+      list.set(active, continues?.bytes ?? file.header)
+      const fresh = { ...none, name: active, bytes: file.header, settings: deps.settings }
+      const files = new FileRotation(
+        deps,
+        file.opened,
+        continues ?? { ...fresh, inode: file.opened.inode, beganAtMs },
+      )
+      await files.#retain()
+      return files
+    })
+  }
+
+  /** The driver's first sink: the active file, with what was counted since `before`. */
+  sink(counts: FileCounts = none): Sink {
+    const bytes = this.#before.bytes + counts.recordBytes
     return {
-      fd: this.#active.fd,
-      bytesLeft: this.#room(size),
-      isEmpty: size <= this.#header.length,
+      fd: this.#active.handle.fd,
+      bytesLeft: this.#room(bytes),
+      isEmpty: bytes <= this.#header.length,
       device: this.#active.device,
     }
   }
@@ -94,17 +128,29 @@ export class FileRotation {
     return this.#active.bytesMax !== this.#rotation.fileBytesMax
   }
 
-  /** A waiting file, for the driver to queue. */
-  offer(): Sink {
-    const file = this.#open(waitingName(this.#deps.name, this.#waitingCount++))
-    this.#waiting.push(file)
-    const bytesLeft = this.#room(this.#header.length)
-    return { fd: file.fd, bytesLeft, isEmpty: true, device: file.device }
+  /** The disk has not done every rotation yet. */
+  get isMoving(): boolean {
+    return this.#unnamed.length > 0
   }
 
-  setRotation(rotation: Rotation): void {
+  /** Opens a waiting file, for the driver to queue at once. */
+  offer(): Promise<Sink> {
+    const number = this.#waitingCount++
+    const { directory, queue, name } = this.#deps
+    const path = join(directory, waitingName(name, number))
+    return queue.run(async () => {
+      const options = { ...this.#deps, rotation: this.#rotation }
+      const { opened } = await openFile(path, options, false)
+      this.#waiting.push(opened)
+      const bytesLeft = this.#room(this.#header.length)
+      if (this.#isClosed) await this.#removeWaiting()
+      return { fd: opened.handle.fd, bytesLeft, isEmpty: true, device: opened.device }
+    })
+  }
+
+  setRotation(rotation: Rotation): Promise<void> {
     this.#rotation = rotation
-    this.#retain()
+    return this.#deps.queue.run(() => this.#retain())
   }
 
   noteFirstRecord(atMs: number): void {
@@ -113,72 +159,92 @@ export class FileRotation {
 
   /**
    * The driver writes to the next file now: the active file is rotated, and the next one gets its
-   * name. Without a next one the active file stays open, for release().
+   * name. Resolves when the disk has done so. Without a next one the active file stays open, for
+   * release().
    */
-  moved(counts: FileCounts, nowMs: number): void {
+  moved(counts: FileCounts, nowMs: number): Promise<void> {
     const next = this.#waiting.shift()
     if (!next)
       throw new ExpectedError(
-        `Cannot rotate "${this.#active.path}": the driver moved on without a next file`,
+        `Cannot rotate "${this.#path}": the driver moved on without a next file`,
       )
-    this.#complete(counts, nowMs)
-    closeSync(this.#active.fd)
-    const { name, path } = this.#active
-    this.#active = { ...next, name, path }
-    this.#retire(path, nowMs)
-    renameSync(next.path, path)
-    this.#before = this.#fresh(name, nowMs)
-    this.#retain()
+    const [done, facts] = [this.#active, this.with(counts)]
+    const stampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
+    this.#lastStampMs = stampMs
+    this.#unnamed.push({ name: this.#name, bytes: this.#before.bytes + counts.recordBytes })
+    this.#active = next
+    this.#before = this.#fresh(stampMs)
+    return this.#deps.queue.run(async () => {
+      const { directory, list } = this.#deps
+      const bytes = await this.#complete(done, facts, nowMs)
+      await done.handle.close()
+      list.set(this.#name, bytes)
+      await retire({ directory, list, active: this.#name, stampMs })
+      await rename(next.path, this.#path)
+      list.set(this.#name, this.#header.length)
+      this.#unnamed.shift()
+      await this.#retain()
+    })
   }
 
   /**
    * The driver's tap is closed. The active file is completed and keeps its name, even without a
    * packet.
    */
-  close(counts: FileCounts, nowMs: number): ActiveFile {
-    if (!this.#isClosed) {
-      this.#complete(counts, nowMs)
-      this.continue(counts)
-      closeSync(this.#active.fd)
-      this.dropWaiting()
-    }
+  async close(counts: FileCounts, nowMs: number): Promise<ActiveFile> {
+    if (this.#isClosed) return this.#before
     this.#isClosed = true
+    const facts = this.with(counts)
+    await this.#deps.queue.run(async () => {
+      const bytes = await this.#complete(this.#active, facts, nowMs)
+      this.#before = { ...facts, bytes }
+      this.#deps.list.set(this.#name, bytes)
+      await this.#active.handle.close()
+      await this.#removeWaiting()
+    })
     return this.#before
   }
 
   /** The tap could not be opened: removes what it made. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    const isUnused = fstatSync(this.#active.fd).size <= this.#header.length
-    closeSync(this.#active.fd)
-    if (isUnused) rmSync(this.#active.path, { force: true })
-    this.dropWaiting()
+    await this.#deps.queue.run(async () => {
+      const { size } = await this.#active.handle.stat()
+      await this.#active.handle.close()
+      if (size <= this.#header.length) {
+        await rm(this.#path, { force: true })
+        this.#deps.list.delete(this.#name)
+      }
+      await this.#removeWaiting()
+    })
   }
 
   /**
    * Closes the descriptors and changes nothing on disk: the directory may belong to another capture
    * by now.
    */
-  release(): void {
+  async release(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const { fd } of [this.#active, ...this.#waiting]) closeSync(fd)
+    const files = [this.#active, ...this.#waiting]
     this.#waiting = []
+    await this.#deps.queue.run(async () => {
+      for (const { handle } of files) await handle.close()
+    })
   }
 
-  /** Removes the waiting files: another driver's tap will begin with the active file. */
-  dropWaiting(): void {
-    for (const { fd, path } of this.#waiting) {
-      closeSync(fd)
-      rmSync(path, { force: true })
-    }
-    this.#waiting = []
-  }
-
-  /** Another driver's tap begins with the active file as it is now. */
-  continue(counts: FileCounts): void {
-    this.#before = { ...this.with(counts), bytes: fstatSync(this.#active.fd).size }
+  /**
+   * The driver's tap is closed, and another one may begin with the active file as it is now: the
+   * waiting files go.
+   */
+  async continue(counts: FileCounts): Promise<void> {
+    this.#before = { ...this.with(counts), bytes: this.#before.bytes + counts.recordBytes }
+    await this.#deps.queue.run(async () => {
+      const { size: bytes } = await this.#active.handle.stat()
+      this.#before = { ...this.#before, bytes }
+      await this.#removeWaiting()
+    })
   }
 
   /** The active file's counts with what was counted since. */
@@ -193,80 +259,104 @@ export class FileRotation {
     }
   }
 
-  #fresh(name: string, beganAtMs: number): ActiveFile {
-    const inode = fstatSync(this.#active.fd).ino
-    const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
-    return {
-      name,
-      inode,
-      bytes: this.#header.length,
-      ...none,
-      beganAtMs,
-      settings: this.#deps.settings,
-    }
+  /** What may be read under the active file's name now. */
+  readable({ recordBytes }: FileCounts): ReadableFile {
+    const [unnamed] = this.#unnamed
+    return unnamed ?? { name: this.#name, bytes: this.#before.bytes + recordBytes }
   }
 
-  #open(name: string): OpenFile {
-    const path = join(this.#deps.directory, name)
-    const fd = openForAppend(path)
-    try {
-      // On a full disk the header may be written in part: such a file must not stay.
-      const { dev: device, size } = fstatSync(fd)
-      if (size === 0 && !writeWhole(fd, this.#header))
-        throw Object.assign(
-          new ExpectedError(`Cannot write the header of "${path}": the disk is full`),
-          { code: 'ENOSPC' },
-        )
-      return { fd, device, name, path, bytesMax: this.#rotation.fileBytesMax }
-    } catch (error) {
-      closeSync(fd)
-      rmSync(path, { force: true })
-      throw error
-    }
+  #fresh(beganAtMs: number): ActiveFile {
+    const { inode } = this.#active
+    const { settings } = this.#deps
+    return { ...none, name: this.#name, inode, bytes: this.#header.length, beganAtMs, settings }
   }
 
   #room(bytes: number): number {
     return Math.max(0, this.#rotation.fileBytesMax - bytes - trailerBytes(this.#deps.header.format))
   }
 
-  #complete(counts: FileCounts, toMs: number): void {
-    const { packets, received, dropped, beganAtMs: fromMs } = this.with(counts)
-    const trailer = fileTrailer(this.#deps.header.format, {
-      packets,
-      received,
-      dropped,
-      fromMs,
-      toMs,
-    })
-    if (trailer.length === 0) return
-    const { size } = fstatSync(this.#active.fd)
-    if (!writeWhole(this.#active.fd, trailer)) ftruncateSync(this.#active.fd, size) // a full disk: the records stay, without statistics
+  /** Returns the size of the file. */
+  async #complete({ handle }: OpenFile, facts: ActiveFile, toMs: number): Promise<number> {
+    const { packets, received, dropped, beganAtMs: fromMs } = facts
+    const { format } = this.#deps.header
+    const trailer = fileTrailer(format, { packets, received, dropped, fromMs, toMs })
+    const { size } = await handle.stat()
+    if (trailer.length === 0) return size
+    if (await writeWhole(handle, trailer)) return size + trailer.length
+    await handle.truncate(size) // a full disk: the records stay, without statistics
+    return size
   }
 
-  // Gives the file its rotated name. False: there is no such file.
-  #retire(path: string, atMs: number): boolean {
-    if (!statSync(path, { throwIfNoEntry: false })) return false
-    renameSync(
-      path,
-      join(
-        this.#deps.directory,
-        rotatedName(activeName(this.#deps.name), atMs, readdirSync(this.#deps.directory)),
-      ),
-    )
-    return true
+  async #retain(): Promise<void> {
+    const { directory, list } = this.#deps
+    const rotated = list.rotatedOf(this.#name)
+    const old = rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax))
+    for (const name of old) {
+      await rm(join(directory, name), { force: true })
+      list.delete(name)
+    }
   }
 
-  #retain(): void {
-    const rotated = rotatedOf(activeName(this.#deps.name), readdirSync(this.#deps.directory))
-    for (const name of rotated.slice(0, Math.max(0, rotated.length - this.#rotation.filesMax)))
-      rmSync(join(this.#deps.directory, name), { force: true })
+  async #removeWaiting(): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { handle, path } of waiting) {
+      await handle.close()
+      await rm(path, { force: true })
+    }
+  }
+}
+
+type Retired = {
+  readonly directory: string
+  readonly list: FileList
+  readonly active: string
+  readonly stampMs: number
+}
+
+/** Gives the active file its rotated name, if there is one. */
+async function retire({ directory, list, active, stampMs }: Retired): Promise<void> {
+  const name = stampedName(active, stampMs)
+  const isThere = await ifThere(
+    rename(join(directory, active), join(directory, name)).then(() => true),
+  )
+  const bytes = list.sizes.get(active) ?? 0
+  list.delete(active)
+  if (isThere) list.addRotated(active, name, bytes)
+}
+
+type OpenOptions = Pick<RotationDeps, 'header' | 'rotation'>
+
+/** A new file with its header, or one that is there. `header`: its length. */
+async function openFile(
+  path: string,
+  { header: options, rotation }: OpenOptions,
+  isThere: boolean,
+): Promise<{ readonly opened: OpenFile; readonly header: number }> {
+  const header = fileHeader(options)
+  const handle = await open(path, isThere ? openFlags : openFlags | O_CREAT | O_EXCL, fileMode)
+  try {
+    await handle.chmod(fileMode)
+    const { dev: device, ino: inode } = await handle.stat()
+    // On a full disk the header may be written in part: such a file must not stay.
+    if (!isThere && !(await writeWhole(handle, header)))
+      throw Object.assign(
+        new ExpectedError(`Cannot write the header of "${path}": the disk is full`),
+        { code: 'ENOSPC' },
+      )
+    const opened = { handle, device, inode, path, bytesMax: rotation.fileBytesMax }
+    return { opened, header: header.length }
+  } catch (error) {
+    await handle.close()
+    if (!isThere) await rm(path, { force: true })
+    throw error
   }
 }
 
 /** False: the disk is full, or the file reached a size limit. */
-function writeWhole(fd: number, bytes: Buffer): boolean {
+async function writeWhole(handle: FileHandle, bytes: Buffer): Promise<boolean> {
   try {
-    return writeSync(fd, bytes) === bytes.length
+    return (await handle.write(bytes)).bytesWritten === bytes.length
   } catch (error) {
     if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? ''))
       return false

@@ -1,10 +1,11 @@
 // Reads and writes the state file of a capture's directory: whose the files are, counters, gaps,
 // limits. In: a directory, a state. Out: a file that is replaced as a whole by renaming, or the
 // state it holds. Follows no symbolic link. Believes no file of another shape (stateSchema.ts).
-import { closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CaptureRef } from '../model/captureRef.ts'
-import { atomicWriteSync } from '../runtime/atomicWrite.ts'
+import { atomicWrite } from '../runtime/atomicWrite.ts'
 import { hasStoredShape } from './stateSchema.ts'
 import type { StoredCapture } from './storedTypes.ts'
 
@@ -14,24 +15,26 @@ export const stateFileName = '.selcap.json'
  * undefined: there is none. A file that cannot be parsed gives a state without uid, so that the
  * capture's files are kept.
  */
-export function readState(directory: string): StoredCapture | undefined {
-  const text = readText(join(directory, stateFileName))
+export async function readState(directory: string): Promise<StoredCapture | undefined> {
+  const text = await readText(join(directory, stateFileName))
   return text === undefined ? undefined : asState(text, directory)
 }
 
 /** `isLasting`: returns when the state would also survive a power cut. */
-export function writeState(directory: string, state: StoredCapture, isLasting: boolean): void {
-  atomicWriteSync(join(directory, stateFileName), JSON.stringify(state), { isLasting, mode: 0o640 })
+export async function writeState(
+  directory: string,
+  state: StoredCapture,
+  isLasting: boolean,
+): Promise<void> {
+  const text = JSON.stringify(state)
+  await atomicWrite(join(directory, stateFileName), text, { isLasting, mode: 0o640 })
 }
 
-function readText(path: string): string | undefined {
+async function readText(path: string): Promise<string | undefined> {
+  const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
   try {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
-    try {
-      return readFileSync(fd, 'utf8')
-    } finally {
-      closeSync(fd)
-    }
+    await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    return await file.readFile('utf8')
   } catch (error) {
     if (['ENOENT', 'ELOOP', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
       return undefined

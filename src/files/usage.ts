@@ -1,39 +1,49 @@
 // What one capture uses on this node's disk, and its actual state. In: its directory, the state of
 // its endpoints and the counts of their active files. Out: file sizes, totals, ActualCapture.
-// Changes nothing on disk. A file that is gone counts as empty.
-import { existsSync, readdirSync, statSync } from 'node:fs'
+// Changes nothing on disk. A directory that is gone has no files.
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
+import { ifThere, namesIn } from '../runtime/ifThere.ts'
+import type { FileList, FileSizes } from './fileList.ts'
 import { isCaptureFile } from './names.ts'
-import type { ActiveFile, StoredEndpoint, WrittenTotal } from './storedTypes.ts'
+import type { StoredEndpoint, WrittenTotal } from './storedTypes.ts'
 
-/** By name. */
-export type FileSizes = ReadonlyMap<string, number>
 export type UsedFile = { readonly name: string; readonly bytes: number; readonly isActive: boolean }
 
-/** The capture files of a directory, but for the hidden ones. */
-export function fileSizesIn(directory: string, hidden: ReadonlySet<string>): FileSizes {
-  const names = existsSync(directory)
-    ? readdirSync(directory).filter(name => isCaptureFile(name) && !hidden.has(name))
-    : []
-  return new Map(
-    names.map(name => [
-      name,
-      statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0,
-    ]),
-  )
+/** The capture files of a directory. Sizes that are known are not read again. */
+export async function listFiles(directory: string, known: FileSizes): Promise<FileSizes> {
+  const names = (await namesIn(directory)).filter(isCaptureFile)
+  const sizes = new Map<string, number>()
+  for (const name of names) {
+    const bytes = known.get(name) ?? (await sizeOf(join(directory, name)))
+    if (bytes !== undefined) sizes.set(name, bytes)
+  }
+  return sizes
 }
 
+/** undefined: it is gone, or it is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await ifThere(lstat(path))
+  return found?.isFile() ? found.size : undefined
+}
+
+/** How much of an active file may be read under its name: complete records. */
+export type ReadableFile = { readonly name: string; readonly bytes: number }
+
 /** How much of each file may be read: of an active file only complete records. By name. */
-export function usedFiles(sizes: FileSizes, activeFiles: readonly ActiveFile[]): UsedFile[] {
+export function usedFiles(
+  { names, sizes }: Pick<FileList, 'names' | 'sizes'>,
+  hidden: ReadonlySet<string>,
+  activeFiles: readonly ReadableFile[],
+): UsedFile[] {
   const active = new Map(activeFiles.map(({ name, bytes }) => [name, bytes]))
-  return [...sizes]
-    .map(([name, bytes]) => ({
-      name,
-      bytes: active.get(name) ?? bytes,
-      isActive: active.has(name),
-    }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const shown = hidden.size === 0 ? names : names.filter(name => !hidden.has(name))
+  return shown.map(name => ({
+    name,
+    bytes: active.get(name) ?? sizes.get(name) ?? 0,
+    isActive: active.has(name),
+  }))
 }
 
 /** Packets and record bytes written for all endpoints, also those that are no longer listed. */
@@ -51,13 +61,9 @@ type CaptureState = Omit<ActualCapture, 'fileNames' | 'fileBytes' | 'endpoints'>
 
 export function actualCapture(
   state: CaptureState,
-  sizes: FileSizes,
+  files: readonly UsedFile[],
   endpoints: ReadonlyMap<string, StoredEndpoint>,
 ): ActualCapture {
-  const files = usedFiles(
-    sizes,
-    [...endpoints.values()].flatMap(({ active }) => active ?? []),
-  )
   return {
     ...state,
     fileNames: files.map(({ name }) => name),

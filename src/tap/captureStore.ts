@@ -8,9 +8,12 @@ import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
 import { listFolders, removeFolder } from '../files/directories.ts'
 import type { ActualCapture } from '../model/actualState.ts'
+import type { ArtifactResult } from '../model/artifact.ts'
+import type { CaptureRef } from '../model/captureRef.ts'
 import { ExpectedError, isExpected } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { Disk, DiskQueue } from '../runtime/disk.ts'
 import type { Logger } from '../runtime/log.ts'
 
 export type CaptureHandle = { readonly folder: CaptureFolder; readonly group: LimitGroup }
@@ -25,7 +28,11 @@ type CaptureStoreDeps = {
 export class CaptureStore {
   readonly #deps: CaptureStoreDeps
   readonly #captureDir: string
+  readonly disk = new Disk() // of captureDir
+  readonly #artifactDisk = new Disk(1) // of directories elsewhere
   readonly #captures = new Map<string, CaptureHandle>() // by capture key
+  readonly #creating = new Map<string, Promise<CaptureHandle>>() // by capture key
+  readonly #removing = new Map<string, Promise<void>>() // by capture uid
   readonly #unsaved = new Set<CaptureFolder>() // their state file would not survive a power cut yet
 
   private constructor(deps: CaptureStoreDeps, captureDir: string) {
@@ -38,7 +45,7 @@ export class CaptureStore {
    */
   static async open(deps: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
     const captures = new CaptureStore(deps, captureDir)
-    const { found, others } = listFolders(captureDir)
+    const { found, others } = await listFolders(captureDir)
     for (const directory of others)
       deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
     for (const [key, { directory, state }] of found) {
@@ -48,7 +55,7 @@ export class CaptureStore {
           'state file not readable, its files stay and belong to the next capture of that name',
         )
       captures.#captures.set(key, {
-        folder: await CaptureFolder.adopt(directory, state, deps.node),
+        folder: await CaptureFolder.adopt(directory, state, deps.node, captures.disk),
         group: deps.driver.group(),
       })
     }
@@ -66,19 +73,28 @@ export class CaptureStore {
   }
 
   /** For a tap that opens. */
-  open({ capture, captureKey }: TapSpec): CaptureHandle {
+  async open({ capture, captureKey }: TapSpec): Promise<CaptureHandle> {
+    // Whoever asked first gets the error, and the next one tries again.
+    while (this.#creating.has(captureKey)) await this.#creating.get(captureKey)?.catch(() => {})
     const stored = this.#captures.get(captureKey)
-    const nowMs = this.#deps.clock.now()
     if (stored?.folder.capture.uid === capture.uid) {
-      stored.folder.ensure(this.#captureDir, nowMs)
+      await stored.folder.ensure(this.#captureDir, this.#deps.clock.now())
       return stored
     }
     if (stored && stored.folder.capture.uid !== '')
       throw new ExpectedError(
         `Cannot open a tap of "${captureKey}": files of an earlier capture of that name are still there`,
       )
-    const folder = CaptureFolder.create(this.#captureDir, capture, this.#deps.node, nowMs)
-    const made = { folder, group: this.#deps.driver.group() }
+    const creating = this.#create(captureKey, capture)
+    this.#creating.set(captureKey, creating)
+    return creating.finally(() => this.#creating.delete(captureKey))
+  }
+
+  async #create(captureKey: string, capture: CaptureRef): Promise<CaptureHandle> {
+    const { node, clock, driver } = this.#deps
+    const place = { captureDir: this.#captureDir, node, nowMs: clock.now(), disk: this.disk }
+    const folder = await CaptureFolder.create({ ...place, capture })
+    const made = { folder, group: driver.group() }
     this.#captures.set(captureKey, made)
     this.#unsaved.add(folder)
     return made
@@ -99,16 +115,23 @@ export class CaptureStore {
    * Removes a deleted capture's directory and artifact. A directory that cannot be removed stays
    * known, so that the next turn tries again.
    */
-  remove(key: string, uid: string): void {
+  remove(key: string, uid: string): Promise<void> {
     const folder = this.folder(key)
-    if (folder?.capture.uid !== uid) return
+    if (folder?.capture.uid !== uid) return Promise.resolve()
+    const removing =
+      this.#removing.get(uid) ?? this.#remove(key, folder).finally(() => this.#removing.delete(uid))
+    this.#removing.set(uid, removing)
+    return removing
+  }
+
+  async #remove(key: string, folder: CaptureFolder): Promise<void> {
     try {
-      removeArtifactFiles(folder.actualState().artifact)
-      removeFolder(this.#captureDir, folder.capture)
+      await this.removeArtifact(folder.artifact)
+      await removeFolder(this.#captureDir, folder.capture, new DiskQueue(this.disk))
       this.#captures.delete(key)
     } catch (error) {
       if (!isExpected(error)) throw error
-      folder.forgetFileSizes()
+      await folder.look().catch(() => {}) // the next look tells why
       this.#deps.log.warn(
         { capture: key, error: error.message },
         'directory not removed, tried again',
@@ -116,16 +139,37 @@ export class CaptureStore {
     }
   }
 
+  removeArtifact(artifact: ArtifactResult | undefined): Promise<void> {
+    return this.#artifactDisk.run(() => removeArtifactFiles(artifact))
+  }
+
+  /** Sees what others did in the directories of these captures. */
+  async look(keys: Iterable<string>): Promise<void> {
+    const folders = [...new Set(keys)].flatMap(key => this.folder(key) ?? [])
+    await Promise.all(folders.map(folder => this.#lookAt(folder)))
+  }
+
+  async #lookAt(folder: CaptureFolder): Promise<void> {
+    try {
+      await folder.lookIfDue()
+    } catch (error) {
+      if (!isExpected(error)) throw error // a directory that cannot be listed: its taps say so
+    }
+  }
+
   /** `isLasting`: also after a power cut. */
-  save(isLasting: boolean): void {
-    for (const { folder } of this.#captures.values())
-      this.saveOne(folder, this.#unsaved.delete(folder) || isLasting)
+  async save(isLasting: boolean): Promise<void> {
+    await Promise.all(
+      [...this.#captures.values()].map(({ folder }) =>
+        this.saveOne(folder, this.#unsaved.delete(folder) || isLasting),
+      ),
+    )
   }
 
   /** A full disk does not end the capture: the state file lags behind until there is room. */
-  saveOne(folder: CaptureFolder, isLasting: boolean): void {
+  async saveOne(folder: CaptureFolder, isLasting: boolean): Promise<void> {
     try {
-      folder.save(this.#deps.clock.now(), isLasting)
+      await folder.save(this.#deps.clock.now(), isLasting)
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#deps.log.warn({ capture: folder.key, error: error.message }, 'state not stored')

@@ -117,11 +117,9 @@ export class EndpointRecord {
     this.#message = undefined
   }
 
-  end(spec: TimedSpec, active: ActiveFile, reason: CloseReason): void {
-    const endMs = Math.min(
-      this.#deps.clock.now(),
-      this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY,
-    )
+  /** `atMs`: when the tap began to close; its files may be complete much later. */
+  end(spec: TimedSpec, active: ActiveFile, reason: CloseReason, atMs: number): void {
+    const endMs = Math.min(atMs, this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
     this.#deps.folder.end(this.#state.name, { facts: ended(this.#state, endMs), active }, reason)
   }
 

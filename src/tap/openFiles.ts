@@ -33,8 +33,10 @@ export async function openRotation(
     capture: `${capture.namespace}/${capture.name}`,
   }
   const nowMs = Math.max(clock.now(), window.fromMs ?? Number.NEGATIVE_INFINITY) // no packet is older
-  return new FileRotation({
+  return FileRotation.open({
     directory: folder.directory,
+    queue: folder.queue,
+    list: folder.list,
     name,
     header,
     settings,

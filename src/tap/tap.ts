@@ -14,6 +14,7 @@ import type {
   TapEvent,
 } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
+import type { FileRotation } from '../files/rotation.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
@@ -49,30 +50,36 @@ export class Tap {
   readonly #reopening = new ReopenSchedule()
   #steps: Promise<unknown> = Promise.resolve()
 
-  private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: TapFiles) {
+  private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: FileRotation) {
     const { name, uid } = spec.endpoint
     const identity = { name, uid, interfaceName: match.interfaceName, vantage: match.vantage }
     this.#deps = deps
     this.#spec = spec
     this.#match = match
-    this.files = files
-    this.record = new EndpointRecord({ ...deps, identity, live: () => this.live() }, files.name)
+    this.files = new TapFiles(files, {
+      rotation: spec.rotation,
+      now: () => deps.clock.now(),
+      onMoved: () => {
+        deps.onMoved()
+        deps.onChange()
+      },
+      onBroken: error => this.#breakDown(error),
+    })
+    this.record = new EndpointRecord(
+      { ...deps, identity, live: () => this.live() },
+      this.files.name,
+    )
   }
 
   static async open(deps: TapDeps, spec: TapSpec): Promise<Tap> {
     const match = await deps.resolve(spec)
     const files = await openRotation(deps, spec, match.interfaceName)
-    const tap = new Tap(
-      deps,
-      spec,
-      match,
-      new TapFiles(files, spec.rotation, () => deps.clock.now()),
-    )
+    const tap = new Tap(deps, spec, match, files)
     try {
       await tap.#openDriver()
     } catch (error) {
       await tap.#driverTap?.close()
-      tap.files.abandon()
+      await tap.files.abandon()
       tap.record.dismiss()
       throw error
     }
@@ -107,6 +114,16 @@ export class Tap {
     return this.record.message ?? this.files.message
   }
 
+  get folder(): CaptureFolder {
+    return this.#deps.folder
+  }
+
+  /** By this tap: dropped by the kernel, or refused. */
+  get lostPackets(): number {
+    const { dropped, refused } = this.record.with(this.#driverTap?.counters() ?? noCounters)
+    return dropped + refused
+  }
+
   /** A number that changes with every counted packet. */
   get changeCounter(): number {
     return this.record.changeCounter(this.#driverTap?.counters() ?? noCounters)
@@ -114,20 +131,25 @@ export class Tap {
 
   live(): LiveEndpoint {
     const counters = this.#driverTap?.counters() ?? noCounters
-    return { facts: this.record.with(counters), active: this.files.active(counters) }
+    return {
+      facts: this.record.with(counters),
+      active: this.files.active(counters),
+      readable: this.files.readable(counters),
+      isMoving: this.files.isMoving,
+    }
   }
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
     this.#driverTap?.setWindow(this.record.windowOf(spec))
-    this.#guard(() => this.files.adjust(spec.rotation))
+    this.files.adjust(spec.rotation)
   }
 
   /**
    * To be called each second: rotates by age, retries a failed write, looks for a lost interface.
    */
   tick(nowMs: number): void {
-    this.#guard(() => this.files.tick(nowMs) && this.#deps.onChange())
+    if (this.files.tick(nowMs)) this.#deps.onChange()
     if (this.#driverTap || !this.#reopening.isDue(nowMs)) return
     this.#reopening.queued(nowMs)
     this.#enqueue(() => this.#resume())
@@ -147,10 +169,11 @@ export class Tap {
     this.startIfDue()
     this.#stop.abort()
     await this.#steps
+    const atMs = this.#deps.clock.now()
     await this.#closeDriver()
-    if (this.record.hasBegun) this.record.end(this.#spec, this.files.close(), reason)
+    if (this.record.hasBegun) this.record.end(this.#spec, await this.files.close(), reason, atMs)
     else {
-      this.files.abandon()
+      await this.files.abandon()
       this.record.dismiss()
     }
   }
@@ -164,7 +187,7 @@ export class Tap {
     await this.#steps
     const counters = (await this.#driverTap?.close()) ?? noCounters
     const active = this.files.active(counters)
-    this.files.release()
+    await this.files.release()
     this.record.add(counters)
     this.record.endInGap(reason, active)
   }
@@ -182,15 +205,6 @@ export class Tap {
       .then(() => !this.#stop.signal.aborted && step())
       .then(isChanged => isChanged && this.#deps.onChange())
       .catch(error => this.#breakDown(error))
-  }
-
-  /** Calls what works on the files; an expected error breaks the tap down. */
-  #guard(act: () => unknown): void {
-    try {
-      if (!this.#stop.signal.aborted) act()
-    } catch (error) {
-      this.#breakDown(error)
-    }
   }
 
   #breakDown(error: unknown): void {
@@ -221,18 +235,18 @@ export class Tap {
   }
 
   async #closeDriver(): Promise<void> {
-    const counters = await this.#driverTap?.close()
-    if (!counters) return
+    if (!this.#driverTap) return
+    const counters = await this.#deps.folder.queue.disk.watch(this.#driverTap.close()) // the driver writes what it holds
     this.record.add(counters)
-    this.files.detach(counters)
     this.#driverTap = undefined
+    await this.files.detach(counters)
   }
 
   #handle(event: TapEvent): void {
     switch (event.kind) {
       case 'firstPacket':
         this.#begin() // even if the clock was set back to before the window
-        this.#guard(() => this.files.firstPacket(event.atMs))
+        this.files.firstPacket(event.atMs)
         return this.#deps.onChange()
       case 'moved':
         return this.#filesMoved(event.counters)
@@ -252,11 +266,8 @@ export class Tap {
     try {
       this.files.moved(counters)
     } catch (error) {
-      return this.#breakDown(error)
+      this.#breakDown(error)
     }
-    this.#deps.folder.forgetFileSizes()
-    this.#deps.onMoved()
-    this.#deps.onChange()
   }
 
   // The driver reported the interface down. Another namespace has no link events, and in the host's

@@ -1,11 +1,12 @@
 // The files of one open tap, over all driver's taps that write to them. In: the driver's events and
 // the time. Out: sinks, queued ahead of need; the active file's counts; a message while writes
-// fail. Rotates by age and retries after a failed write. Throws what is not a lack of room, such as
-// a directory that was removed.
+// fail. Rotates by age and retries after a failed write. Waits for no disk. Tells onBroken what is
+// not a lack of room, such as a directory that was removed.
 
 import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
 import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
+import type { ReadableFile } from '../files/usage.ts'
 import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 
@@ -21,9 +22,16 @@ type FileFailure = {
   readonly retriedAtMs?: number
 }
 
+type TapFilesDeps = {
+  readonly rotation: Rotation
+  readonly now: () => number
+  readonly onMoved: () => void // the disk has done a rotation
+  readonly onBroken: (error: unknown) => void // the files cannot be kept
+}
+
 export class TapFiles {
   readonly #files: FileRotation
-  readonly #now: () => number
+  readonly #deps: TapFilesDeps
   #rotation: Rotation
   #tap: DriverTap | undefined
   #countersAtBegin: TapCounters = noCounters // of the driver's tap, when it began the active file
@@ -31,10 +39,10 @@ export class TapFiles {
   #rotationAskedAtMs: number | undefined
   #failure: FileFailure | undefined
 
-  constructor(files: FileRotation, rotation: Rotation, now: () => number) {
+  constructor(files: FileRotation, deps: TapFilesDeps) {
     this.#files = files
-    this.#rotation = rotation
-    this.#now = now
+    this.#rotation = deps.rotation
+    this.#deps = deps
   }
 
   get name(): string {
@@ -42,7 +50,16 @@ export class TapFiles {
   }
 
   get sink(): Sink {
-    return this.#files.sink
+    return this.#files.sink()
+  }
+
+  /** The disk has not done every rotation yet. */
+  get isMoving(): boolean {
+    return this.#files.isMoving
+  }
+
+  readable(counters: TapCounters): ReadableFile {
+    return this.#files.readable(this.#added(counters))
   }
 
   /** Why nothing is written. */
@@ -75,19 +92,19 @@ export class TapFiles {
   }
 
   /** The driver's tap is closed; another one may follow. */
-  detach(counters: TapCounters): void {
+  async detach(counters: TapCounters): Promise<void> {
     this.#noteFirstRecord(counters)
-    this.#files.continue(this.#added(counters))
-    this.#files.dropWaiting()
+    const added = this.#added(counters)
     this.#queued = 0
     this.#countersAtBegin = noCounters
     this.#tap = undefined
+    await this.#files.continue(added)
   }
 
   adjust(rotation: Rotation): void {
     this.#rotation = rotation
-    this.#files.setRotation(rotation)
-    this.#tap?.setBytesLeft(this.#files.sink.bytesLeft)
+    this.#files.setRotation(rotation).catch(this.#deps.onBroken)
+    this.#setBytesLeft()
   }
 
   firstPacket(atMs: number): void {
@@ -95,19 +112,25 @@ export class TapFiles {
   }
 
   moved(counters: TapCounters): void {
-    const nowMs = this.#now()
+    const nowMs = this.#deps.now()
     const isQuick = nowMs - this.#files.before.beganAtMs < quickMs
-    this.#files.moved(this.#added(counters), nowMs)
+    this.#files
+      .moved(this.#added(counters), nowMs)
+      .then(this.#deps.onMoved)
+      .catch(this.#deps.onBroken)
     this.#countersAtBegin = counters
     this.#rotationAskedAtMs = undefined
     this.#queued--
-    if (this.#files.isOfOtherSize) this.#tap?.setBytesLeft(this.#files.sink.bytesLeft)
+    if (this.#files.isOfOtherSize) this.#setBytesLeft()
     this.#offer(isQuick ? queueLength.quick : queueLength.usual)
   }
 
   writeFailed(code: string): void {
     const message = `Cannot write to "${this.#files.before.name}": ${code}; packets are refused, tried again every ${retryDelayMs / 1_000} s`
-    this.#failure = { message, retryAtMs: this.#failure?.retryAtMs ?? this.#now() + retryDelayMs }
+    this.#failure = {
+      message,
+      retryAtMs: this.#failure?.retryAtMs ?? this.#deps.now() + retryDelayMs,
+    }
   }
 
   rotateIfDue(nowMs: number): void {
@@ -126,16 +149,21 @@ export class TapFiles {
   }
 
   /** The driver's tap is closed. */
-  close(): ActiveFile {
-    return this.#files.close(this.#added(this.#countersAtBegin), this.#now())
+  close(): Promise<ActiveFile> {
+    return this.#files.close(this.#added(this.#countersAtBegin), this.#deps.now())
   }
 
-  abandon(): void {
-    this.#files.abandon()
+  abandon(): Promise<void> {
+    return this.#files.abandon()
   }
 
-  release(): void {
-    this.#files.release()
+  release(): Promise<void> {
+    return this.#files.release()
+  }
+
+  #setBytesLeft(): void {
+    const counters = this.#tap?.counters()
+    if (counters) this.#tap?.setBytesLeft(this.#files.sink(this.#added(counters)).bytesLeft)
   }
 
   #added({ packets, bytes, received, dropped }: TapCounters): FileCounts {
@@ -152,7 +180,7 @@ export class TapFiles {
   // means that the clock was set back.
   #noteFirstRecord({ packets, lastPacketMs }: TapCounters): void {
     const { firstRecordAtMs } = this.#files.before
-    const nowMs = this.#now()
+    const nowMs = this.#deps.now()
     const isUnknown = firstRecordAtMs === undefined && packets > this.#countersAtBegin.packets
     if (isUnknown || (firstRecordAtMs ?? 0) > nowMs)
       this.#files.noteFirstRecord(Math.min(nowMs, lastPacketMs ?? nowMs))
@@ -173,13 +201,21 @@ export class TapFiles {
     this.#tap?.retry()
   }
 
-  // A full disk refuses the header of the next file too: none is queued until there is room.
   #offer(count: number): void {
+    for (; this.#tap && this.#queued < count; this.#queued++)
+      this.#offerTo(this.#tap).catch(this.#deps.onBroken)
+  }
+
+  // A full disk refuses the header of the next file too: none is queued until there is room.
+  async #offerTo(tap: DriverTap): Promise<void> {
     try {
-      for (; this.#tap && this.#queued < count; this.#queued++) this.#tap.offer(this.#files.offer())
+      const sink = await this.#files.offer()
+      if (this.#tap === tap) tap.offer(sink)
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (!noRoomCodes.includes(code)) throw error
+      if (this.#tap !== tap) return
+      this.#queued--
       this.writeFailed(code)
     }
   }

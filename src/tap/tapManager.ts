@@ -1,19 +1,22 @@
 // Owns all taps and the folders of their captures. In: the actions of a turn. Out: open and closed
 // taps, and the actual state for the next turn. Closes taps before it opens others, all at once. A
 // tap that does not open becomes a failed tap with a reason and a retry time. Decides nothing: an
-// event only asks the engine for another turn.
+// event only asks the engine for another turn. A disk that does not answer holds no turn up: what
+// it has not done yet goes on beside the next turns, in order.
 
 import type { Driver, LinkChange } from '../driver/driver.ts'
-import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/directories.ts'
 import type { ActualState, Halt } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { isExpected } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, TapSpec } from '../model/tap.ts'
+import { isoTime } from '../model/time.ts'
 import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { DiskLook } from '../runtime/disk.ts'
 import type { Logger } from '../runtime/log.ts'
 import { CaptureStore } from './captureStore.ts'
 import { type FailedTap, failureOf } from './failure.ts'
@@ -31,25 +34,41 @@ export type TapManagerDeps = {
 const saveIntervalMs = 10_000 // of the counters; a change of state is saved at once
 const tickMs = 1_000 // and when a file reaches its maximum age
 const tickMsMin = 20
+const lookMs = 1_000 // between two looks at the disk
+const stopGraceMs = 10_000 // for a disk that does not answer while the process stops
+
+/** An action of an earlier turn that the disk has not done yet. */
+type PendingAction = {
+  readonly action: Extract<Action, { kind: 'close' | 'open' | 'adjust' }>
+  readonly sinceMs: number
+}
 
 export class TapManager implements AsyncDisposable {
   readonly #deps: TapManagerDeps
-  readonly #captureDir: string
   readonly #store: CaptureStore
   readonly #taps = new Map<string, Tap>() // by spec id
   readonly #notBegun = new Set<Tap>() // of these, those whose window was not open in the last turn
   readonly #failed = new Map<string, FailedTap>() // by spec id
+  readonly #unsaved = new Set<CaptureFolder>() // their state is saved at the next tick
+  readonly #lost = new WeakMap<Tap, number>() // packets dropped and refused, when the state was last saved for them
   readonly #knownLinks = new Set<number>() // by interface index
+  #closing = 0
+  #nextLookAtMs = 0
+  #looking: Promise<unknown> | undefined
+  #stopped: Promise<string> | undefined
   #releasing: Promise<unknown> = Promise.resolve() // of taps that broke down: they own their files until they are closed
   readonly #interfaceCounters: InterfaceCounters
   readonly #links: Disposable
+  readonly #space: DiskLook<number> // how much of the disk is free, in percent
+  readonly #pending = new Map<string, PendingAction>() // by spec id
+  #applying: Promise<unknown> = Promise.resolve() // the actions of all turns, one turn after the other
   readonly #stop = new AbortController()
   #listener: () => void = () => {}
 
-  private constructor(deps: TapManagerDeps, captureDir: string, store: CaptureStore) {
+  private constructor(deps: TapManagerDeps, store: CaptureStore, space: DiskLook<number>) {
     this.#deps = deps
-    this.#captureDir = captureDir
     this.#store = store
+    this.#space = space
     this.#interfaceCounters = new InterfaceCounters(deps.driver)
     this.#links = deps.driver.watchLinks(change => this.#linkChanged(change))
     void this.#tickAndSave()
@@ -60,7 +79,9 @@ export class TapManager implements AsyncDisposable {
    */
   static async open(deps: TapManagerDeps): Promise<TapManager> {
     const { captureDir } = deps.settings()
-    return new TapManager(deps, captureDir, await CaptureStore.open(deps, captureDir))
+    const store = await CaptureStore.open(deps, captureDir)
+    const readSpace = () => store.disk.run(() => freePercent(captureDir))
+    return new TapManager(deps, store, new DiskLook(await readSpace(), readSpace))
   }
 
   onChange(listener: () => void): void {
@@ -69,31 +90,40 @@ export class TapManager implements AsyncDisposable {
 
   actualState(): Omit<ActualState, 'filterErrors'> {
     const captures = this.#store.actualCaptures()
-    const open = [...this.#taps].map(
-      ([id, tap]) =>
-        [
-          id,
-          {
-            spec: tap.spec,
-            state: 'open',
-            ...(tap.message !== undefined && { message: tap.message }),
-          },
-        ] as const,
-    )
-    const failed = [...this.#failed].map(
-      ([id, { spec, message, tries, retryAtMs }]) =>
-        [
-          id,
-          { spec, state: 'failed', message, tries, ...(retryAtMs !== undefined && { retryAtMs }) },
-        ] as const,
-    )
+    const taps = new Map<string, ActualTap>()
+    for (const [id, { spec, message }] of this.#taps)
+      taps.set(id, { spec, state: 'open', ...(message !== undefined && { message }) })
+    for (const [id, { spec, message, tries, retryAtMs }] of this.#failed)
+      taps.set(id, {
+        spec,
+        state: 'failed',
+        message,
+        tries,
+        ...(retryAtMs !== undefined && { retryAtMs }),
+      })
+    for (const [id, pending] of this.#pending) this.#showPending(taps, id, pending)
     return {
-      taps: new Map<string, ActualTap>([...open, ...failed]),
+      taps,
       captures,
       disk: {
         usedBytes: [...captures.values()].reduce((bytes, { fileBytes }) => bytes + fileBytes, 0),
-        freePercent: this.#freePercent(),
+        freePercent: this.#space.value,
       },
+    }
+  }
+
+  /** A turn must not ask again for what is being done. */
+  #showPending(taps: Map<string, ActualTap>, id: string, { action, sinceMs }: PendingAction): void {
+    const before = taps.get(id)
+    switch (action.kind) {
+      case 'close':
+        return void taps.delete(id)
+      case 'adjust':
+        return void (before && taps.set(id, { ...before, spec: action.spec }))
+      case 'open': {
+        const message = `Cannot open the tap yet: the disk of the capture files has not answered since ${isoTime(sinceMs)}`
+        return void taps.set(id, { spec: action.spec, state: 'failed', message })
+      }
     }
   }
 
@@ -103,26 +133,53 @@ export class TapManager implements AsyncDisposable {
    */
   changeCounter(): string {
     const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
-    return `${counted} ${Math.floor(this.#freePercent() * 10)}`
+    return `${counted} ${Math.floor(this.#space.value * 10)}`
   }
 
-  /** Carries out a turn's actions; resolves when all are done. */
+  /**
+   * Carries out a turn's actions. Resolves when all are done, or when the disk does not answer: the
+   * actions go on then, and the listener hears of their end.
+   */
   async apply(actions: readonly Action[]): Promise<void> {
     if (actions.length === 0) return
+    const pending = this.#note(actions)
+    const applied = this.#applying.then(() => this.#applyAll(actions))
+    this.#applying = applied.finally(() => this.#forget(pending)).catch(() => {}) // whoever waits for `applied` gets the error
+    if (await this.#store.disk.answered(this.#applying)) return applied
+    applied.then(() => this.#listener(), this.#fail)
+  }
+
+  async #applyAll(actions: readonly Action[]): Promise<void> {
     await this.#releasing
     const scan = new InterfaceResolver(this.#deps.driver)
     await Promise.all(
       actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)),
     )
     for (const action of actions)
-      if (action.kind === 'forget') this.#store.remove(action.captureKey, action.uid)
+      if (action.kind === 'forget') await this.#store.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     await Promise.all(
       actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)),
     )
-    this.#store.save(false)
+    await this.#store.save(false)
     if (actions.some(action => action.kind === 'open'))
       await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
+  }
+
+  #note(actions: readonly Action[]): readonly (readonly [string, PendingAction])[] {
+    const sinceMs = this.#deps.clock.now()
+    const noted = actions.flatMap(action => {
+      if (action.kind === 'forget') return []
+      const id = action.kind === 'close' ? action.id : action.spec.id
+      return [[id, { action, sinceMs }] as const]
+    })
+    for (const [id, pending] of noted) this.#pending.set(id, pending)
+    return noted
+  }
+
+  #forget(done: readonly (readonly [string, PendingAction])[]): void {
+    for (const [id, pending] of done)
+      if (this.#pending.get(id) === pending) this.#pending.delete(id)
   }
 
   /** Shows the endpoints of taps whose window has opened. */
@@ -132,7 +189,7 @@ export class TapManager implements AsyncDisposable {
     const begun = notBegun.filter(tap => tap.record.hasBegun)
     for (const tap of begun) this.#notBegun.delete(tap)
     if (begun.length === 0) return
-    this.#store.save(false)
+    void this.#store.save(false)
     void this.#interfaceCounters.refresh(begun) // the first reading
   }
 
@@ -145,19 +202,24 @@ export class TapManager implements AsyncDisposable {
   halt(key: string, halt: Halt | undefined): void {
     const folder = this.#store.folder(key)
     folder?.setHalt(halt)
-    if (folder) this.#store.saveOne(folder, false)
+    if (folder) void this.#store.saveOne(folder, false)
   }
 
   /**
    * Stores what became of a capture's artifact and removes the files it was made of. Without the
    * capture the artifact is removed.
    */
-  setArtifactResult(key: string, uid: string, artifact: ArtifactResult): void {
+  async setArtifactResult(key: string, uid: string, artifact: ArtifactResult): Promise<void> {
     const folder = this.folderOf(key, uid)
-    if (!folder) return removeArtifactFiles(artifact)
-    folder.setArtifactResult(artifact)
-    this.#store.saveOne(folder, true)
-    if (artifact.error === undefined) folder.clean()
+    folder?.setArtifactResult(artifact)
+    if (folder) await this.#store.saveOne(folder, true)
+    try {
+      if (!folder) await this.#store.removeArtifact(artifact)
+      else if (artifact.error === undefined) await folder.clean()
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.#deps.log.warn({ capture: key, error: error.message }, 'files not removed')
+    }
   }
 
   /** Rotates files of maximum age and retries whatever is due. */
@@ -165,15 +227,27 @@ export class TapManager implements AsyncDisposable {
     for (const tap of [...this.#taps.values()]) tap.tick(this.#deps.clock.now())
   }
 
-  /** Closes every tap; resolves when files are complete and counts final. */
-  async stop(): Promise<void> {
+  /**
+   * Closes every tap. Resolves when files are complete and counts final, to ''; or when the disk
+   * does not answer, to what is not done.
+   */
+  stop(): Promise<string> {
+    this.#stopped ??= this.#stopAll()
+    return this.#stopped
+  }
+
+  async #stopAll(): Promise<string> {
     this.#stop.abort()
     this.#links[Symbol.dispose]()
-    await Promise.all([
-      this.#releasing,
-      ...[...this.#taps.keys()].map(id => this.#close(id, 'stopping')),
-    ])
-    this.#store.save(true)
+    const closed = this.#applying
+      .then(() => this.#releasing)
+      .then(() => Promise.all([...this.#taps.keys()].map(id => this.#close(id, 'stopping'))))
+      .then(() => this.#store.save(true))
+    const { disk } = this.#store
+    if (await disk.answered(closed, stopGraceMs)) return ''
+    closed.catch(this.#fail)
+    const seconds = Math.round(disk.silentMs / 1_000)
+    return `the disk of the capture files has not answered for ${seconds} s: ${disk.pending} of its operations and the files of ${this.#taps.size + this.#closing} taps are not complete`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -182,7 +256,7 @@ export class TapManager implements AsyncDisposable {
 
   async #open(spec: TapSpec, scan: InterfaceResolver): Promise<void> {
     try {
-      const { folder, group } = this.#store.open(spec)
+      const { folder, group } = await this.#store.open(spec)
       const isCounting = [...this.#taps.values()].some(
         tap => tap.spec.captureKey === spec.captureKey,
       )
@@ -197,7 +271,7 @@ export class TapManager implements AsyncDisposable {
           resolve: wanted =>
             (wanted === spec ? scan : new InterfaceResolver(this.#deps.driver)).find(wanted),
           onChange: () => this.#listener(),
-          onMoved: () => this.#store.saveOne(folder, false),
+          onMoved: () => void this.#unsaved.add(folder),
           onLimit: limit => this.#limitReached(spec, limit),
           onBroken: error => this.#broken(spec.id, error),
         },
@@ -234,8 +308,17 @@ export class TapManager implements AsyncDisposable {
     this.#failed.delete(id)
     const tap = this.#taps.get(id)
     this.#taps.delete(id)
-    if (tap) this.#notBegun.delete(tap)
-    await tap?.close(reason)
+    if (!tap) return
+    this.#notBegun.delete(tap)
+    this.#closing++
+    try {
+      await tap.close(reason)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.#deps.log.warn({ tap: id, error: error.message }, 'files not completed')
+    } finally {
+      this.#closing--
+    }
   }
 
   /** Releases a tap whose files cannot be kept; it is opened again like a tap that failed. */
@@ -267,7 +350,7 @@ export class TapManager implements AsyncDisposable {
     const limit = (this.#taps.get(id)?.spec.limits ?? limits)[kind] // the tap may still be opening
     if (!folder || limit === undefined) return
     folder.setLimitHit({ kind, limit, atMs: this.#deps.clock.now() })
-    this.#store.saveOne(folder, false)
+    void this.#store.saveOne(folder, false)
     this.#listener()
   }
 
@@ -286,15 +369,6 @@ export class TapManager implements AsyncDisposable {
     if (missing.length > 0) this.#listener()
   }
 
-  #freePercent(): number {
-    try {
-      return freePercent(this.#captureDir)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 100 // nothing was captured yet
-      throw error
-    }
-  }
-
   async #tickAndSave(): Promise<void> {
     const { clock } = this.#deps
     let savedAtMs = clock.now() // of the last save
@@ -305,10 +379,48 @@ export class TapManager implements AsyncDisposable {
         this.#stop.signal,
       )
       this.rotateDue()
+      this.#saveChanged()
+      this.#look()
       if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()
-      this.#store.save(false)
+      void this.#store.save(false)
       if (await this.#interfaceCounters.refresh(this.#taps.values())) this.#listener()
     }
+  }
+
+  /**
+   * Saves what no file holds: a file says how many packets it has, and not how many were lost. At
+   * most once a tick for each capture, however often its files are rotated.
+   */
+  #saveChanged(): void {
+    for (const tap of this.#taps.values()) {
+      const lost = tap.lostPackets
+      if (lost === (this.#lost.get(tap) ?? 0)) continue
+      this.#lost.set(tap, lost)
+      this.#unsaved.add(tap.folder)
+    }
+    for (const folder of this.#unsaved) void this.#store.saveOne(folder, false)
+    this.#unsaved.clear()
+  }
+
+  /** Looks at the disk, without waiting for it. A disk that does not answer is asked only once. */
+  #look(): void {
+    if (performance.now() < this.#nextLookAtMs || this.#looking) return
+    this.#nextLookAtMs = performance.now() + lookMs
+    const keys = this.#taps.values().map(({ spec }) => spec.captureKey)
+    this.#looking = Promise.all([this.#space.refresh(), this.#store.look(keys)])
+      .catch(error => {
+        if (!isExpected(error)) throw error // the last value stays
+      })
+      .finally(() => {
+        this.#looking = undefined
+      })
+  }
+
+  /** A bug in work that no turn waits for ends the process. */
+  readonly #fail = (error: unknown): void => {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }

@@ -8,31 +8,53 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { ActualCapture } from '../../model/actualState.ts'
+import { ExpectedError } from '../../model/errors.ts'
+import type { Disk } from '../../runtime/disk.ts'
 import { agentRoutes } from '../paths.ts'
+import { readsOf } from './captureFiles.ts'
 
 export type ArtifactDeps = {
   readonly node: string
   readonly captures: () => Iterable<ActualCapture>
 }
 
+const chunkBytes = 65_536
+
 type ArtifactParams = { readonly Params: { readonly uid: string; readonly file: string } }
 
 export function serveArtifacts(app: FastifyInstance, { node, captures }: ArtifactDeps): void {
+  const reads = readsOf()
   app.get(agentRoutes.health, async () => ({ status: 'healthy', node }))
   app.get(agentRoutes.captures, async () => ({ node, captures: [...captures()].map(listed) }))
   app.get<ArtifactParams>(agentRoutes.artifact, async ({ params }, reply) => {
     const capture = [...captures()].find(({ uid }) => uid === params.uid)
     const artifact = capture?.artifact?.files.find(({ path }) => basename(path) === params.file)
-    const file = artifact && (await openIfThere(artifact.path))
+    const file = artifact && (await reads.run(() => openIfThere(artifact.path)))
     if (!file) return reply.code(404).send('Cannot find the file here\n')
-    const { size } = await file.stat()
+    const { size } = await reads.run(() => file.stat())
     return reply
       .type('application/octet-stream')
       .header('content-length', size)
-      .send(file.createReadStream({ end: Math.max(0, size - 1) }))
+      .send(Readable.from(chunksOf(file, size, reads)))
   })
+}
+
+/** Closes the file. */
+async function* chunksOf(file: FileHandle, end: number, reads: Disk): AsyncGenerator<Buffer> {
+  try {
+    for (let at = 0; at < end; ) {
+      const buffer = Buffer.alloc(Math.min(chunkBytes, end - at))
+      const { bytesRead } = await reads.run(() => file.read(buffer, 0, buffer.length, at))
+      if (bytesRead === 0) throw new ExpectedError(`Cannot read the file: it ends at ${at}`)
+      yield buffer.subarray(0, bytesRead)
+      at += bytesRead
+    }
+  } finally {
+    await file.close()
+  }
 }
 
 /** undefined: the file is gone, or a symbolic link lies in its place. */

@@ -3,11 +3,13 @@
 // identity fixed at that moment. A file keeps its identity when it is rotated; a new file under its
 // old name has another.
 import { createHash } from 'node:crypto'
-import { constants, lstatSync, rmSync, type Stats } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { CaptureFolder } from '../../files/captureFolder.ts'
 import { ExpectedError } from '../../model/errors.ts'
+import { Disk } from '../../runtime/disk.ts'
+import { ifThere } from '../../runtime/ifThere.ts'
 import type { CaptureFile } from '../types.ts'
 
 type PlacedFile = CaptureFile & { readonly path: string }
@@ -18,41 +20,60 @@ export type FileVersion = { readonly bytes: number; readonly etag: string }
 const chunkBytes = 131_072
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
 
+/** What all requests together may ask of the disk at a time. */
+export const readsOf = (): Disk => new Disk(4)
+
 /** Capture files and artifacts, without their paths. */
-export function captureFiles(folder: CaptureFolder): CaptureFile[] {
-  return placedFiles(folder).map(({ path: _, ...file }) => file)
+export async function captureFiles(
+  folder: CaptureFolder,
+  reads = readsOf(),
+): Promise<CaptureFile[]> {
+  return (await placedFiles(folder, reads)).map(({ path: _, ...file }) => file)
 }
 
-function placedFiles(folder: CaptureFolder): PlacedFile[] {
+async function placedFiles(folder: CaptureFolder, reads: Disk): Promise<PlacedFile[]> {
+  await folder.look()
   const captured = folder
     .files()
     .map(file => ({ ...file, path: join(folder.directory, file.name) }))
   const artifacts =
     folder.artifact?.files.map(({ path }) => ({
       name: basename(path),
-      bytes: undefined,
+      bytes: 0,
       isActive: false,
       path,
     })) ?? []
-  return [...captured, ...artifacts].flatMap(({ bytes: knownBytes, ...file }) => {
-    const stats = lstatSync(file.path, { throwIfNoEntry: false })
-    const bytes = knownBytes ?? stats?.size ?? 0
-    return stats?.isFile() ? [{ ...file, bytes, etag: tagOf(stats, bytes) }] : []
+  const all = [...captured, ...artifacts]
+  const found = await reads.run(async () => {
+    const stats: (Stats | undefined)[] = []
+    for (const { path } of all) stats.push(await ifThere(lstat(path)))
+    return stats
+  })
+  return all.flatMap(({ bytes: knownBytes, ...file }, index) => {
+    const stats = found[index]
+    if (!stats?.isFile()) return []
+    const bytes = file.isActive ? Math.min(knownBytes, stats.size) : stats.size
+    return [{ ...file, bytes, etag: tagOf(stats, bytes) }]
   })
 }
 
 /** Removes an artifact of that version only. False: there is none. */
-export function removeArtifactFile(
+export async function removeArtifactFile(
   folder: CaptureFolder,
   name: string,
   etag: string | undefined,
-): boolean {
+  reads = readsOf(),
+): Promise<boolean> {
   const { artifact } = folder
   const isArtifact = artifact?.files.some(({ path }) => basename(path) === name)
-  const found = placedFiles(folder).find(file => file.name === name && file.etag === etag)
+  const placed = await placedFiles(folder, reads)
+  const found = placed.find(file => file.name === name && file.etag === etag)
   if (!artifact || !isArtifact || !found) return false
-  rmSync(found.path)
-  const isRemoved = artifact.files.every(({ path }) => !lstatSync(path, { throwIfNoEntry: false }))
+  const isRemoved = await reads.run(async () => {
+    await rm(found.path)
+    for (const { path } of artifact.files) if (await ifThere(lstat(path))) return false
+    return true
+  })
   folder.setArtifactResult({ ...artifact, ...(isRemoved && { isRemoved }) })
   return true
 }
@@ -62,9 +83,11 @@ export class OpenedFile implements AsyncDisposable {
   readonly bytes: number
   readonly etag: string
   readonly #handle: FileHandle
+  readonly #reads: Disk
 
-  private constructor(handle: FileHandle, { bytes, etag }: FileVersion) {
+  private constructor(handle: FileHandle, { bytes, etag }: FileVersion, reads: Disk) {
     this.#handle = handle
+    this.#reads = reads
     this.bytes = bytes
     this.etag = etag
   }
@@ -76,20 +99,24 @@ export class OpenedFile implements AsyncDisposable {
     folder: CaptureFolder,
     name: string,
     etag?: string,
+    reads = readsOf(),
   ): Promise<OpenedFile | undefined> {
-    const files = placedFiles(folder)
+    const files = await placedFiles(folder, reads)
     const named = files.find(file => file.name === name)
     const isSameFile = etag === undefined || (named !== undefined && isLater(named.etag, etag))
     const found = isSameFile ? named : (files.find(file => isLater(file.etag, etag)) ?? named)
-    return found && OpenedFile.#open(found)
+    return found && reads.run(() => OpenedFile.#open(found, reads))
   }
 
-  static async #open({ path, etag, bytes }: PlacedFile): Promise<OpenedFile | undefined> {
+  static async #open(
+    { path, etag, bytes }: PlacedFile,
+    reads: Disk,
+  ): Promise<OpenedFile | undefined> {
     try {
       const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
       const stats = await handle.stat()
       if (versionTagOf(stats) === versionTagIn(etag) && stats.size >= bytes)
-        return new OpenedFile(handle, { bytes, etag })
+        return new OpenedFile(handle, { bytes, etag }, reads)
       await handle.close() // renamed between the list and open()
       return undefined
     } catch (error) {
@@ -111,12 +138,8 @@ export class OpenedFile implements AsyncDisposable {
   async *read(start: number, end: number): AsyncGenerator<Buffer> {
     const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(chunkBytes, end - start)))
     for (let at = start; at < end; ) {
-      const { bytesRead } = await this.#handle.read(
-        buffer,
-        0,
-        Math.min(buffer.length, end - at),
-        at,
-      )
+      const length = Math.min(buffer.length, end - at)
+      const { bytesRead } = await this.#reads.run(() => this.#handle.read(buffer, 0, length, at))
       if (bytesRead === 0)
         throw new ExpectedError(`Cannot read the file: it ends at ${at}, expected ${end} bytes`)
       yield buffer.subarray(0, bytesRead)

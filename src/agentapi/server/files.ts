@@ -8,7 +8,7 @@ import type { CaptureFolder } from '../../files/captureFolder.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { agentRoutes, keyOf } from '../paths.ts'
 import type { FileList } from '../types.ts'
-import { captureFiles, OpenedFile, removeArtifactFile } from './captureFiles.ts'
+import { captureFiles, OpenedFile, readsOf, removeArtifactFile } from './captureFiles.ts'
 import { Digests } from './digests.ts'
 import { rangeOf } from './range.ts'
 import { sendSteadily } from './sendFile.ts'
@@ -33,26 +33,27 @@ export function serveFiles(
   { folderOf, onRemoved, log }: FileRouteDeps,
 ): void {
   const digests = new Digests()
+  const reads = readsOf()
   const folderIn = ({ params }: FastifyRequest<FileParams>) => folderOf(keyOf(params), params.uid)
 
   app.get<FileParams>(agentRoutes.files, async (request, reply): Promise<FileList> => {
     const folder = folderIn(request)
     return folder
-      ? { files: captureFiles(folder) }
+      ? { files: await captureFiles(folder, reads) }
       : reply.code(404).send('Cannot find the capture here\n')
   })
   app.delete<FileParams>(agentRoutes.files, async (request, reply) => {
     const folder = folderIn(request)
     if (folder?.files().some(({ isActive }) => isActive))
       return reply.code(409).send('Cannot remove files: one is being written to\n')
-    folder?.clean()
+    await folder?.clean()
     onRemoved()
     return reply.code(204).send()
   })
   app.delete<FileParams>(agentRoutes.file, async (request, reply) => {
     const folder = folderIn(request)
-    const isRemoved =
-      folder && removeArtifactFile(folder, request.params.file, request.headers['if-match'])
+    const { 'if-match': etag } = request.headers
+    const isRemoved = folder && (await removeArtifactFile(folder, request.params.file, etag, reads))
     if (isRemoved) onRemoved()
     return isRemoved
       ? reply.code(204).send()
@@ -63,7 +64,7 @@ export function serveFiles(
   app.get<FileParams>(agentRoutes.file, async (request, reply) => {
     const folder = folderIn(request)
     const file =
-      folder && (await OpenedFile.find(folder, request.params.file, conditionOf(request)))
+      folder && (await OpenedFile.find(folder, request.params.file, conditionOf(request), reads))
     if (!file) return reply.code(404).send('Cannot find the file here\n')
     try {
       return await sendVersion(file, request, reply, { digests, log })

@@ -58,7 +58,7 @@ async function pack(
   const { artifact, capture } = job
   const stem = archiveStem(capture.name, deps.node, artifact.createdAtMs)
   const folder = artifact.place ? await hostFolder(artifact.place) : deps.folder
-  const free = freePercent(folder)
+  const free = await freePercent(folder)
   if (free < deps.settings.captureDiskFreePercentMin)
     throw new ExpectedError(
       `Cannot write an archive to "${folder}": ${Math.floor(free)} % of the disk are free, below captureDiskFreePercentMin`,

@@ -35,7 +35,7 @@ export async function printPackets(
 ): Promise<void> {
   const over = new AbortController()
   const both = AbortSignal.any([signal, over.signal])
-  using printed = PrintOffset.open(folder)
+  await using printed = await PrintOffset.open(folder)
   const fed: End[] = [] // ends of records whose lines tcpdump has not printed
   const records = growing
     ? growingRecords(printed, fed, both, growing)
@@ -80,7 +80,7 @@ async function* passOn(
   signal: AbortSignal,
 ): Records {
   let count = 0
-  for await (const record of recordsOf(printed.unread(readTo))) {
+  for await (const record of recordsOf(await printed.unread(readTo))) {
     if (signal.aborted) throw printerStopped()
     const { file, endAt } = record
     readTo.set(file, endAt)
@@ -129,7 +129,7 @@ class Page {
     ;[this.#lines, this.#bytes, this.#ends] = [[], 0, new Map()]
     const { print, printed, signal, onUnsaved } = this.#deps
     await print(text, signal)
-    const error = printed.note(ends)
+    const error = await printed.note(ends)
     if (error !== undefined && !this.#isUnsaved) onUnsaved?.(error)
     this.#isUnsaved = error !== undefined
   }

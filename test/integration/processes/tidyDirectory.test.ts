@@ -109,7 +109,7 @@ test('ArtifactRetention tells each capture what became of its file, also when so
     }))
   await using keeper = new ArtifactRetention({
     captures: facts,
-    setArtifactResult: (key, _, each) => void made.set(key, each),
+    setArtifactResult: async (key, _, each) => void made.set(key, each),
     settings: () => ({ ...defaultSettings, packetCapturesDir: directory, maxCaptureFiles: 2 }),
     clock: systemClock,
     log: makeLogger('silent'),

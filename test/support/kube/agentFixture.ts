@@ -79,12 +79,12 @@ export class Agent {
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
     const config = join(directory, 'kubeconfig')
     writeFileSync(config, kubeconfig(api.url, api.caFile, api.token), { mode: 0o600 })
-    const folder = CaptureFolder.create(
-      join(directory, 'captures'),
-      { api: 'PacketCapture', namespace: 'shop', name: 'web', uid },
+    const folder = await CaptureFolder.create({
+      captureDir: join(directory, 'captures'),
+      capture: { api: 'PacketCapture', namespace: 'shop', name: 'web', uid },
       node,
-      0,
-    )
+      nowMs: 0,
+    })
     const time = { nowMs: 0 }
     const clock = { now: () => time.nowMs, sleepUntil: async () => {} }
     const said: string[] = []
@@ -116,7 +116,6 @@ export class Agent {
 
   write(name: string, bytes: Buffer | string): void {
     writeFileSync(join(this.folder.directory, name), bytes)
-    this.folder.forgetFileSizes()
   }
 
   open({ path, token, method = 'GET', headers = {} }: Request): Promise<IncomingMessage> {

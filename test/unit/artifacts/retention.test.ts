@@ -48,7 +48,7 @@ function retention(
     captures: () => [
       { key: 'web', uid: 'u', artifact: results.at(-1) ?? artifact } as ActualCapture,
     ],
-    setArtifactResult: (_, __, result) => void results.push(result),
+    setArtifactResult: async (_, __, result) => void results.push(result),
     settings: () => ({ ...defaultSettings, packetCapturesDir: directory, maxCaptureFiles }),
     clock,
     log: {

@@ -17,6 +17,7 @@ import { readState, stateFileName } from '../../../src/files/stateFile.ts'
 import type { ActiveFile } from '../../../src/files/storedTypes.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CaptureRef } from '../../../src/model/captureRef.ts'
+import { Disk, DiskQueue } from '../../../src/runtime/disk.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
 
@@ -25,6 +26,13 @@ function captureDir(t: ExecutionContext): string {
   t.teardown(() => rmSync(directory, { recursive: true }))
   return directory
 }
+
+function create(captureDir: string, nowMs: number, changed = capture): Promise<CaptureFolder> {
+  return CaptureFolder.create({ captureDir, capture: changed, node: 'node-0', nowMs })
+}
+
+const remove = (captureDir: string, { namespace, name }: Pick<CaptureRef, 'namespace' | 'name'>) =>
+  removeFolder(captureDir, { namespace, name }, new DiskQueue(new Disk()))
 
 function facts(name: string, packets: number, endedAtMs: number): ActualEndpoint {
   const none = { dropped: 0, refused: 0, truncated: 0, gaps: [] }
@@ -54,18 +62,18 @@ const active: ActiveFile = {
   settings: 's',
 }
 
-test('readState() gives back what save() stored', t => {
+test('readState() gives back what save() stored', async t => {
   const directory = captureDir(t)
-  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  const folder = await create(directory, 1)
   folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
-  folder.save(10, true)
-  const [row] = readState(folder.directory)?.rows ?? []
+  await folder.save(10, true)
+  const [row] = (await readState(folder.directory))?.rows ?? []
   t.deepEqual(row, { facts: facts('web-0', 3, 9), active, closed: 'window' })
 })
 
-test('readState() believes nothing of a state file of another shape', t => {
+test('readState() believes nothing of a state file of another shape', async t => {
   const directory = captureDir(t)
-  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  const folder = await create(directory, 1)
   const path = join(folder.directory, stateFileName)
   const whole = JSON.parse(readFileSync(path, 'utf8'))
   for (const wrong of [
@@ -76,43 +84,41 @@ test('readState() believes nothing of a state file of another shape', t => {
   ]) {
     writeFileSync(path, JSON.stringify({ ...whole, ...wrong }))
     t.like(
-      readState(folder.directory),
+      await readState(folder.directory),
       { capture: { namespace: 'shop', name: 'web', uid: '' }, rows: [] },
       JSON.stringify(wrong),
     )
   }
 })
 
-test('a directory with the state file of another capture is left alone', t => {
+test('a directory with the state file of another capture is left alone', async t => {
   const directory = captureDir(t)
-  CaptureFolder.create(directory, capture, 'node-0', 1)
+  await create(directory, 1)
   renameSync(join(directory, 'shop', 'web'), join(directory, 'shop', 'copy'))
-  const { found, others } = listFolders(directory)
+  const { found, others } = await listFolders(directory)
   t.is(found.size, 0)
   t.deepEqual(others, [join(directory, 'shop', 'copy')])
-  const error = t.throws(() =>
-    CaptureFolder.create(directory, { ...capture, name: 'copy' }, 'node-0', 2),
-  )
+  const error = await t.throwsAsync(create(directory, 2, { ...capture, name: 'copy' }))
   t.regex(
     error?.message ?? '',
     /^Cannot keep files in ".*": its state file is that of "shop\/web"; move the directory away$/,
   )
 })
 
-test('ensure() makes a directory again that somebody removed, with all its counts', t => {
+test('ensure() makes a directory again that somebody removed, with all its counts', async t => {
   const directory = captureDir(t)
-  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  const folder = await create(directory, 1)
   folder.end('web-0', { facts: facts('web-0', 3, 9), active }, 'window')
   rmSync(join(directory, 'shop'), { recursive: true })
-  folder.forgetFileSizes()
+  await folder.look()
   t.deepEqual(folder.actualState().fileNames, [])
-  folder.ensure(directory, 20)
-  t.is(readState(folder.directory)?.rows[0]?.facts.packets, 3)
+  await folder.ensure(directory, 20)
+  t.is((await readState(folder.directory))?.rows[0]?.facts.packets, 3)
 })
 
 test('rows are bounded: the oldest that ended go, and still count against the limits', async t => {
   const directory = captureDir(t)
-  const folder = CaptureFolder.create(directory, capture, 'node-0', 1)
+  const folder = await create(directory, 1)
   for (let pod = 0; pod < 1_010; pod++)
     folder.end(`p${pod}`, { facts: facts(`p${pod}`, 2, pod), active }, 'unmatched')
   const rows = folder.actualState().endpoints
@@ -120,24 +126,24 @@ test('rows are bounded: the oldest that ended go, and still count against the li
   t.false(rows.has('p9'))
   t.true(rows.has('p10'))
   t.deepEqual(folder.written(), { packets: 2_020, bytes: 20_200 })
-  folder.save(2_000, false)
-  const state = readState(folder.directory)
+  await folder.save(2_000, false)
+  const state = await readState(folder.directory)
   t.deepEqual(state?.goneRows, { packets: 20, bytes: 200 })
   const adopted = state && (await CaptureFolder.adopt(folder.directory, state, 'node-0'))
   t.deepEqual(adopted?.written(), { packets: 2_020, bytes: 20_200 })
 })
 
-test('removeFolder() removes the directory and an empty namespace, and nothing without a state file', t => {
+test('removeFolder() removes the directory and an empty namespace, and nothing without a state file', async t => {
   const directory = captureDir(t)
-  CaptureFolder.create(directory, capture, 'node-0', 1)
+  await create(directory, 1)
   mkdirSync(join(directory, 'shop', 'mine'))
-  removeFolder(directory, { namespace: 'shop', name: 'mine' })
+  await remove(directory, { namespace: 'shop', name: 'mine' })
   t.true(existsSync(join(directory, 'shop', 'mine')))
-  removeFolder(directory, capture)
+  await remove(directory, capture)
   t.false(existsSync(join(directory, 'shop', 'web')))
-  removeFolder(directory, capture)
+  await remove(directory, capture)
   rmSync(join(directory, 'shop', 'mine'), { recursive: true })
-  CaptureFolder.create(directory, capture, 'node-0', 1)
-  removeFolder(directory, capture)
+  await create(directory, 1)
+  await remove(directory, capture)
   t.false(existsSync(join(directory, 'shop')))
 })

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { FileList } from '../../../src/files/fileList.ts'
 import { adoptWaitingFiles, repairFiles } from '../../../src/files/repair.ts'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 import { facts, folder, formats, record } from '../../support/captureDirectory.ts'
@@ -56,7 +57,7 @@ test('adoptWaitingFiles() gives a waiting file with packets its name, rotates th
   )
   writeFileSync(join(directory, '.a_b.pcap.next10'), header)
   for (const name of ['.selcap.json', '.other']) writeFileSync(join(directory, name), '')
-  await adoptWaitingFiles(directory)
+  await adoptWaitingFiles(directory, new FileList())
   const names = readdirSync(directory).toSorted()
   t.deepEqual(
     names.map(name => name.replace(/-\d{8}T\d{6}\.\d{3}Z/, '-TIME')),

@@ -102,7 +102,9 @@ networkTest(
       specFor(pod.hostName),
     )
     t.regex(holder.actualState().taps.get('shop/link/web-0')?.message ?? '', /symbolic link/)
-    t.is(holder.actualState().taps.get('shop/file/web-0')?.state, 'failed')
+    t.is(holder.actualState().taps.get('shop/file/web-0')?.state, 'open')
+    const names = readdirSync(join(directory, 'shop', 'file')).filter(name => /^web/.test(name))
+    t.is(names.length, 2, 'what lay in the place of the active file has a name of its own')
     t.is(holder.actualState().taps.get('shop/web/web-0')?.state, 'open')
     t.deepEqual(readdirSync(elsewhere), [])
   },
