@@ -10,6 +10,8 @@ export type NameKind =
   | 'service'
   | 'namespace'
   | 'context'
+  | 'cluster'
+  | 'user'
   | 'node'
 
 /**
@@ -33,9 +35,20 @@ const kinds: readonly string[] = [
   'service',
   'namespace',
   'context',
+  'cluster',
+  'user',
   'node',
 ]
-const files: readonly string[] = ['kubeconfig', 'dest', 'write', 'file', 'dir']
+const files: readonly string[] = [
+  'kubeconfig',
+  'certificateAuthority',
+  'clientCertificate',
+  'clientKey',
+  'dest',
+  'write',
+  'file',
+  'dir',
+]
 const nothing: Completion = { candidates: [] }
 
 type ReadNames = {

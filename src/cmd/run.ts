@@ -1,7 +1,7 @@
 // Runs one program's command line. In: the program, its subcommands, the arguments. Out: the
 // subcommand's work, an exit code. Refuses nothing itself: an expected error becomes a message and
 // an exit code, any other is a bug and keeps its stack.
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 import { exitCodes } from '../model/codes.ts'
 import { CommandFailure, ExpectedError } from '../model/errors.ts'
 
@@ -21,10 +21,34 @@ export async function run({ program, commands, args, complete }: RunOptions): Pr
   try {
     if (args[0] === '__complete')
       return await complete(await withCommands(program, commands, ''), args.slice(1))
-    await (await withCommands(program, commands, args[0] ?? '')).parseAsync(args, { from: 'user' })
+    const [name = '', ...rest] = args
+    const whole = await withCommands(program, commands, name)
+    const command = whole.commands.find(each => each.name() === name)
+    const words = command ? [name, ...plainFlags(command.options, rest)] : args
+    await whole.parseAsync(words, { from: 'user' })
   } catch (error) {
     process.exitCode = exitCodeOf(error)
   }
+}
+
+/**
+ * The flags as commander reads them: kubectl also takes `-n=shop`, `--all-namespaces=true`, and
+ * `=false` for a flag that is not set.
+ */
+export function plainFlags(options: readonly Option[], words: readonly string[]): string[] {
+  const find = (flag: string) => options.find(({ short, long }) => flag === short || flag === long)
+  const isValue = (before: string | undefined) =>
+    before !== undefined && !before.includes('=') && find(before)?.required === true
+  const end = words.indexOf('--') < 0 ? words.length : words.indexOf('--')
+  const plain = words.slice(0, end).flatMap((word, index) => {
+    const [, flag = '', value = ''] = /^(-[A-Za-z]|--[\w-]+)=(.*)$/s.exec(word) ?? []
+    const option = flag === '' || isValue(words[index - 1]) ? undefined : find(flag)
+    if (!option) return [word]
+    if (!option.isBoolean()) return flag === option.short ? [flag, value] : [word]
+    if (/^(1|t|true)$/i.test(value)) return [flag]
+    return /^(0|f|false)$/i.test(value) ? [] : [word]
+  })
+  return [...plain, ...words.slice(end)]
 }
 
 // The reader closed the pipe, as `head` does: exit successfully. A command that can be interrupted

@@ -7,7 +7,7 @@ export type KubeRequest = {
   readonly path: string
   readonly method?: string
   readonly query?: Readonly<Record<string, string>>
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: string
   readonly mayBeSent?: () => boolean // called just before the request is sent, on an open connection
   readonly signal: AbortSignal

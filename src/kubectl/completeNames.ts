@@ -46,9 +46,9 @@ async function namesOf(
   kind: NameKind,
   options: Readonly<Record<string, string>>,
 ): Promise<Candidate[]> {
-  if (kind === 'context') {
-    const { contextNames } = await import('../kube/connect.ts')
-    return (await contextNames(options.kubeconfig)).map(text => ({ text }))
+  if (kind === 'context' || kind === 'cluster' || kind === 'user') {
+    const { namesIn } = await import('../kube/kubeconfig/connect.ts')
+    return (await namesIn(options.kubeconfig, `${kind}s`)).map(text => ({ text }))
   }
   const { request, capturesPath, openSession } = await import('./client/session.ts')
   const session = await openSession(options)

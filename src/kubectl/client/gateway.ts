@@ -146,7 +146,7 @@ async function throughPortForward(
   proxied: GatewayRefusal | undefined,
 ): Promise<GatewayRoute> {
   const forward = new PortForward({
-    ...session.options,
+    options: session.options,
     namespace,
     service: gatewayService,
     port: 443,

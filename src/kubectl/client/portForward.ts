@@ -4,9 +4,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { ExpectedError } from '../../model/errors.ts'
-import type { ClusterOptions } from './session.ts'
+import { type ClusterOptions, kubectlFlags } from './session.ts'
 
-export type PortForwardDeps = Pick<ClusterOptions, 'context' | 'kubeconfig'> & {
+export type PortForwardDeps = {
+  readonly options: ClusterOptions
   readonly namespace: string
   readonly service: string
   readonly port: number
@@ -43,15 +44,11 @@ export class PortForward {
   }
 
   async #start(): Promise<OpenPortForward> {
-    const { namespace, service, port, context, kubeconfig } = this.#deps
-    const access = [
-      ...(context === undefined ? [] : [`--context=${context}`]),
-      ...(kubeconfig === undefined ? [] : [`--kubeconfig=${kubeconfig}`]),
-    ]
+    const { namespace, service, port, options } = this.#deps
     const args = [
       'port-forward',
       `--namespace=${namespace}`,
-      ...access,
+      ...kubectlFlags(options),
       '--address=127.0.0.1',
       `service/${service}`,
       `:${port}`,

@@ -26,8 +26,8 @@ export async function userToken(
   return token
 }
 
-async function ownToken({ token }: Session): Promise<string> {
-  const found = await token()
+async function ownToken({ access }: Session): Promise<string> {
+  const found = await access.token()
   if (found !== undefined) return found
   throw new CommandFailure(
     'notAllowed',

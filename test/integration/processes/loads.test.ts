@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 
-const unwanted = /undici|client-node|@aws-sdk|@azure|ssh2|opentelemetry|yazl/
+const unwanted = /undici|kubeconfig|hpagent|socks-proxy|@aws-sdk|@azure|ssh2|opentelemetry|yazl/
 
 for (const program of ['agent/run', 'agent/standalone']) {
   test(`src/${program}.ts loads nothing at its start that takes megabytes and is rarely needed`, t => {

@@ -54,7 +54,14 @@ export const session: Session = {
   namespace: 'shop',
   group: 'projectcalico.org',
   api: 'PacketCapture',
-  token: () => Promise.resolve(token),
+  access: {
+    kube: () => Promise.reject(new Error('there is no API server here')),
+    server: '',
+    namespace: 'shop',
+    impersonation: undefined,
+    token: () => Promise.resolve(token),
+    renewedToken: () => Promise.resolve(undefined),
+  },
   nowMs: () => Date.now(),
   options: {},
 }

@@ -2,7 +2,7 @@
 // cuts connections, keeps them open in silence, is late, refuses. What it passes on is the server's
 // own. It knows what was asked and counts bytes.
 //   const proxy = await startProxy(t, api)          gone with the test (or what stands for `t`)
-//   proxy.kube()                                    as the administrator; proxy.kube(config) as somebody else
+//   proxy.kube()                                    as the administrator
 //   proxy.next = request => ({ status: 429 })       what to do with a request; undefined: pass it on
 //   proxy.cut('reset'); proxy.stall()               the connections there are
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { connectWith } from '../../../src/kube/connect.ts'
 import type { Kube } from '../../../src/kube/request.ts'
+import { sendRequest } from '../../../src/kube/send.ts'
 import type { Scope } from '../net/namespace.ts'
 import type { ApiServer } from './apiServer.ts'
 import { kubeOf } from './kube.ts'
@@ -82,8 +83,12 @@ export class ApiProxy {
     return this.asked.filter(({ url }) => pattern.test(`${url.pathname}${url.search}`)).length
   }
 
-  kube(user: object = { token: this.target.token }): Kube {
-    return connected(this.target, { server: this.url, 'insecure-skip-tls-verify': true }, user)
+  /** Not by a kubeconfig, which sends no token without TLS. */
+  kube(): Kube {
+    return request =>
+      sendRequest(this.url, request, {
+        headers: { authorization: `Bearer ${this.target.token}` },
+      })
   }
 
   cut(how: 'close' | 'reset'): void {
