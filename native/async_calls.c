@@ -39,6 +39,7 @@ static void run_compile(void *argument) {
   struct async_call *call = argument;
   struct event event = {.kind = EVENT_FAILED, .id = call->request};
   struct program program;
+  call->spec.link_type = LINK_ETHERNET;
   if (compile_filter(call->spec.filter, &call->spec, NULL, &program, &event.failed)) {
     event.kind = EVENT_COMPILED;
     event.compiled.instructions = program.count;
@@ -124,6 +125,20 @@ static bool get_interface(napi_env env, napi_value options, struct tap_spec *spe
   return false;
 }
 
+// netnsId "": any; index 0: any; linkType: LINKTYPE_*.
+static bool get_identity(napi_env env, napi_value options, struct tap_spec *spec) {
+  double index, link_type;
+  char *netns_id;
+  if (!get_number_property(env, options, "index", &index)) return false;
+  if (!get_number_property(env, options, "linkType", &link_type)) return false;
+  if (!get_text_property(env, options, "netnsId", &netns_id)) return false;
+  snprintf(spec->netns_id, sizeof spec->netns_id, "%s", netns_id);
+  free(netns_id);
+  spec->index = (int)index;
+  spec->link_type = (enum link_type)link_type;
+  return true;
+}
+
 static bool get_format(napi_env env, napi_value options, struct tap_spec *spec) {
   char *format;
   if (!get_text_property(env, options, "format", &format)) return false;
@@ -150,6 +165,7 @@ static bool get_spec(napi_env env, napi_value options, struct tap_spec *spec) {
   char *netns;
   napi_value window;
   if (!get_interface(env, options, spec) || !get_format(env, options, spec)) return false;
+  if (!get_identity(env, options, spec)) return false;
   if (!get_numbers(env, options, spec)) return false;
   if (!get_bool_property(env, options, "headersOnly", &spec->headers_only)) return false;
   if (!get_bool_property(env, options, "insideIsPod", &spec->inside_is_pod)) return false;
@@ -175,7 +191,7 @@ static bool get_owners(napi_env env, napi_value options, struct async_call *call
   return get_sink(env, sink, &call->sink);
 }
 
-// open({ call, interfaceName, netns or '', filter, snapLength, format, headersOnly, insideIsPod,
+// open({ call, interfaceName, index, linkType, netns or '', netnsId, filter, snapLength, format, headersOnly, insideIsPod,
 // ringBytes, instructionsMax, group or null, sink, window }) → the tap's number, EVENT_OPENED
 napi_value open_tap(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);

@@ -80,7 +80,7 @@ static void read_frame(const struct tap *tap, const struct tpacket3_hdr *header,
 static uint32_t captured_length(const struct tap *tap, const struct frame *frame) {
   uint32_t length = frame->captured;
   // The kernel stripped the tag from the data, so the headers are measured without it.
-  if (tap->headers_only) length = headers_length(frame->data, frame->captured);
+  if (tap->headers_only) length = headers_length(tap->link_type, frame->data, frame->captured);
   if (frame->has_tag) length += 4;
   return length < tap->snap_length ? length : tap->snap_length;
 }

@@ -24,12 +24,15 @@ static bool fail(struct failure *failure, const char *code, const char *text, co
 // handle.
 static bool mentions_vlan(const char *text) { return strstr(text, "vlan") != NULL; }
 
-static pcap_t *open_handle(const char *text, uint32_t snap_length, const char *live_interface) {
-  if (!live_interface || !mentions_vlan(text)) return pcap_open_dead(DLT_EN10MB, (int)snap_length);
+static pcap_t *open_handle(const char *text, const struct tap_spec *limits,
+                           const char *live_interface) {
+  int snap_length = (int)limits->snap_length;
+  if (limits->link_type == LINK_RAW_IP) return pcap_open_dead(DLT_RAW, snap_length);
+  if (!live_interface || !mentions_vlan(text)) return pcap_open_dead(DLT_EN10MB, snap_length);
   char detail[PCAP_ERRBUF_SIZE];
   pcap_t *live = pcap_create(live_interface, detail);
   if (!live) return NULL;
-  pcap_set_snaplen(live, (int)snap_length);
+  pcap_set_snaplen(live, snap_length);
   pcap_set_buffer_size(live, 65536 * 4);
   if (pcap_activate(live) >= 0) return live;
   pcap_close(live);
@@ -74,7 +77,7 @@ static bool compile_text(const char *text, const struct tap_spec *limits,
   char detail[200];
   snprintf(detail, sizeof detail, "its text is longer than %u bytes", text_max);
   if (strlen(text) > text_max) return fail(failure, "FILTER_TOO_LONG", text, detail);
-  pcap_t *handle = open_handle(text, limits->snap_length, live_interface);
+  pcap_t *handle = open_handle(text, limits, live_interface);
   if (!handle)
     return fail(failure, "BAD_FILTER", text, "a handle that knows VLAN tags cannot be opened");
   struct bpf_program program;
@@ -92,21 +95,24 @@ static struct {
   pthread_mutex_t lock;
   char *text;
   uint32_t snap_length;
+  enum link_type link_type;
   struct program program;
 } cached = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool is_cached(const char *text, const struct tap_spec *limits) {
   return cached.text && strcmp(cached.text, text) == 0 &&
-         cached.snap_length == limits->snap_length &&
+         cached.snap_length == limits->snap_length && cached.link_type == limits->link_type &&
          cached.program.count <= limits->instructions_max;
 }
 
-static void cache_program(const char *text, uint32_t snap_length, const struct program *program) {
+static void cache_program(const char *text, const struct tap_spec *limits,
+                          const struct program *program) {
   free(cached.text);
   free(cached.program.instructions);
   cached.program = (struct program){0};
   cached.text = strdup(text);
-  cached.snap_length = snap_length;
+  cached.snap_length = limits->snap_length;
+  cached.link_type = limits->link_type;
   if (cached.text && copy_program(program->instructions, program->count, &cached.program)) return;
   free(cached.text);
   cached.text = NULL;
@@ -123,7 +129,7 @@ bool compile_filter(const char *text, const struct tap_spec *limits, const char 
               fail(failure, "NO_MEMORY", text, "out of memory");
   } else {
     is_good = compile_text(text, limits, live_interface, out, failure);
-    if (is_good) cache_program(text, limits->snap_length, out);
+    if (is_good) cache_program(text, limits, out);
   }
   pthread_mutex_unlock(&cached.lock);
   return is_good;

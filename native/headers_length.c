@@ -1,4 +1,4 @@
-// The length of a frame's headers: Ethernet with VLAN tags, IPv4 with options or IPv6 with
+// The length of a frame's headers: Ethernet with VLAN tags (none in front of raw IP), IPv4 with options or IPv6 with
 // extension headers, and the transport header. An unknown protocol ends the headers, so that no
 // payload is written by mistake.
 #include "selcap.h"
@@ -62,7 +62,14 @@ static uint32_t ipv6_end(const uint8_t *frame, uint32_t at, uint32_t length) {
   return at;
 }
 
-uint32_t headers_length(const uint8_t *frame, uint32_t length) {
+static uint32_t raw_ip_end(const uint8_t *frame, uint32_t length) {
+  uint8_t version = length > 0 ? frame[0] >> 4 : 0;
+  if (version == 4) return ipv4_end(frame, 0, length);
+  return version == 6 ? ipv6_end(frame, 0, length) : 0;
+}
+
+uint32_t headers_length(enum link_type link_type, const uint8_t *frame, uint32_t length) {
+  if (link_type == LINK_RAW_IP) return raw_ip_end(frame, length);
   uint32_t at = 12;
   for (int tags = 0; at + 2 <= length; tags++) {
     uint16_t type = be16(frame + at);

@@ -180,6 +180,18 @@ static napi_value make_addresses(napi_env env, const struct links *links, int in
   return out;
 }
 
+static napi_value make_names(napi_env env, const struct links *links, int index) {
+  napi_value out;
+  uint32_t count = 0;
+  CHECK(napi_create_array(env, &out));
+  for (size_t i = 0; i < links->name_count; i++) {
+    const struct alternative_name *name = &links->names[i];
+    if (name->index != index) continue;
+    napi_set_element(env, out, count++, make_text(env, name->text));
+  }
+  return out;
+}
+
 static napi_value make_link(napi_env env, const struct links *links, const struct link *link) {
   napi_value out;
   CHECK(napi_create_object(env, &out));
@@ -191,6 +203,9 @@ static napi_value make_link(napi_env env, const struct links *links, const struc
   set_number(env, out, "gsoMaxBytes", link->gso_max);
   set_number(env, out, "packets", (double)link->packets);
   if (link->peer_index) set_number(env, out, "peerIndex", link->peer_index);
+  set_number(env, out, "hardwareType", link->hardware_type);
+  set_number(env, out, "linkType", link->link_type);
+  set(env, out, "alternativeNames", make_names(env, links, link->index));
   set(env, out, "addresses", make_addresses(env, links, link->index));
   return out;
 }
@@ -206,13 +221,20 @@ static napi_value make_links(napi_env env, const struct links *links) {
 static const char *const kinds[] = {
   [EVENT_FIRST_PACKET] = "firstPacket", [EVENT_MOVED] = "moved",
   [EVENT_LIMIT] = "limit",              [EVENT_WRITE_FAILED] = "writeFailed",
-  [EVENT_DOWN] = "down",                [EVENT_LINK] = "link",
+  [EVENT_DOWN] = "down",                [EVENT_UP] = "up",
+  [EVENT_LINK] = "link",
   [EVENT_LINKS_LOST] = "linksLost",     [EVENT_COMPILED] = "compiled",
   [EVENT_LISTED] = "listed",            [EVENT_OPENED] = "opened",
   [EVENT_CLOSED] = "closed",            [EVENT_FAILED] = "failed",
 };
 
 static const char *id_name(enum event_kind kind) { return kind < EVENT_LINK ? "tap" : "call"; }
+
+static const char *const link_states[] = {
+  [LINK_UP] = "up",           [LINK_DOWN] = "down",
+  [LINK_GONE] = "gone",       [LINK_RENAMED] = "renamed",
+  [LINK_NETNS_GONE] = "namespaceGone",
+};
 
 static void set_link(napi_env env, napi_value out, const struct link_event *link) {
   set_text(env, out, "name", link->name);
@@ -253,6 +275,10 @@ static void set_members(napi_env env, napi_value out, const struct event *event)
     set_text(env, out, "message", event->failed.message);
     return;
   case EVENT_DOWN:
+    set_text(env, out, "state", link_states[event->down.state]);
+    set_number(env, out, "sinceMs", (double)event->down.since_ns / 1e6);
+    return;
+  case EVENT_UP:
   case EVENT_LINKS_LOST: return;
   }
 }

@@ -1,30 +1,73 @@
-// Interfaces and network namespaces that appear and disappear.
-// In: messages of the netlink socket, and the paths of the taps' namespaces. Out: events.
+// Interfaces and network namespaces that appear, change and disappear.
+// In: messages of the netlink socket; by time, the interface of each tap. Out: events.
 #include "reader_state.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-// Emits EVENT_DOWN once for each tap whose network namespace was deleted.
-void scan_namespaces(struct reader *reader) {
-  for (struct tap *tap = reader->taps; tap; tap = tap->next) {
-    if (!tap->netns || access(tap->netns, F_OK) == 0) continue;
-    free(tap->netns);
-    tap->netns = NULL;
-    emit(reader, (struct event){.kind = EVENT_DOWN, .id = tap->id});
+// Whether the tap's socket is bound to the interface that was opened, under its name. The calls on
+// the socket answer for its network namespace, so this thread need not enter it.
+static enum link_state link_state_of(const struct tap *tap) {
+  char id[NETNS_ID_BYTES];
+  bool has_netns = !tap->netns || (read_netns_id(tap->netns, id) && !strcmp(id, tap->netns_id));
+  if (!has_netns) return LINK_NETNS_GONE;
+  struct sockaddr_ll bound = {0};
+  socklen_t size = sizeof bound;
+  if (getsockname(tap->fd, (struct sockaddr *)&bound, &size) < 0) return LINK_GONE;
+  if (bound.sll_ifindex != tap->index) return LINK_GONE; // -1 once the interface left its namespace
+  struct ifreq request = {.ifr_ifindex = tap->index};
+  if (ioctl(tap->fd, SIOCGIFNAME, &request) < 0) return LINK_GONE;
+  if (strncmp(request.ifr_name, tap->interface, sizeof request.ifr_name) != 0) return LINK_RENAMED;
+  if (ioctl(tap->fd, SIOCGIFFLAGS, &request) < 0) return LINK_GONE;
+  return request.ifr_flags & IFF_UP ? LINK_UP : LINK_DOWN;
+}
+
+// `is_told`: by the kernel, so that it happened now and not at some time since the last look.
+static void note_link_state(struct reader *reader, struct tap *tap, enum link_state state,
+                            bool is_told) {
+  uint64_t last_ns = tap->counters.last_ns, seen_ns = tap->link_seen_ns, now_ns = wall_ns();
+  if (state == LINK_UP) tap->link_seen_ns = now_ns;
+  if (state == tap->link_state) return;
+  tap->link_state = state;
+  struct event event = {.kind = state == LINK_UP ? EVENT_UP : EVENT_DOWN, .id = tap->id};
+  if (state != LINK_UP) {
+    event.down.state = state;
+    event.down.since_ns = is_told ? now_ns : last_ns > seen_ns ? last_ns : seen_ns;
   }
+  // Another interface or namespace is meant now: no packet of this one may follow.
+  if (state > LINK_DOWN) stop_receiving(tap);
+  emit(reader, event);
 }
 
-// Links in other namespaces and stalled taps have no netlink event: poll them every 500 ms.
-bool needs_polling(const struct reader *reader) {
-  for (const struct tap *tap = reader->taps; tap; tap = tap->next)
-    if (tap->netns || tap->is_stalled) return true;
-  return false;
+static void look_at_interface(struct reader *reader, struct tap *tap, bool is_told) {
+  if (tap->link_state > LINK_DOWN || tap->is_closing) return;
+  note_link_state(reader, tap, link_state_of(tap), is_told);
 }
+
+// The socket's error tells that it was set down: since the last time, and maybe up again by now.
+// Netlink may have told the same before.
+void note_link_down(struct reader *reader, struct tap *tap) {
+  if (tap->link_state > LINK_DOWN || tap->is_closing) return;
+  enum link_state now = link_state_of(tap);
+  bool is_known = now == LINK_DOWN && tap->link_state == LINK_DOWN;
+  if (is_known && !tap->netns && reader->link_fd >= 0) return;
+  if (now <= LINK_DOWN) {
+    note_link_state(reader, tap, LINK_UP, true);
+    note_link_state(reader, tap, LINK_DOWN, true);
+  }
+  note_link_state(reader, tap, now, true);
+}
+
+void look_at_interfaces(struct reader *reader) {
+  for (struct tap *tap = reader->taps; tap; tap = tap->next) look_at_interface(reader, tap, false);
+}
+
+// Netlink tells of this namespace only, and may lose messages: look at each tap every 500 ms.
+bool needs_polling(const struct reader *reader) { return reader->taps != NULL; }
 
 // Counts the drops of taps that wait for a sink: drain() does not run for them.
 void count_pending(struct reader *reader) {
@@ -47,6 +90,8 @@ static void emit_link_event(struct reader *reader, const struct nlmsghdr *messag
   for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
     if (at->rta_type == IFLA_IFNAME)
       snprintf(link.name, sizeof link.name, "%s", (char *)RTA_DATA(at));
+  for (struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (!tap->netns && tap->index == link.index) look_at_interface(reader, tap, true);
   emit(reader, (struct event){.kind = EVENT_LINK, .link = link});
 }
 

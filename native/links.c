@@ -1,16 +1,21 @@
-// Lists the interfaces of a network namespace with their addresses, and opens the netlink socket
-// whose messages link_events.c reads. In: a namespace's path. Out: links, or a failure.
+// Lists the interfaces of a network namespace with names, link types and addresses, and opens the
+// netlink socket whose messages link_events.c reads. In: a namespace's path. Out: links, or a failure.
 #include "selcap.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifndef ARPHRD_IP6GRE
+#define ARPHRD_IP6GRE 823 // net/if_arp.h of glibc ends before it
+#endif
 
 int open_link_socket(void) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
@@ -40,6 +45,24 @@ static void read_kind(struct link *link, struct rtattr *info) {
       snprintf(link->kind, sizeof link->kind, "%.*s", (int)RTA_PAYLOAD(at), (char *)RTA_DATA(at));
 }
 
+// What a packet socket gives for it. A tunnel with one other end gives the inner packets; GRE
+// without one (also external) gives the outer header in front of them, and is not supported.
+static enum link_type link_type_of(const struct ifinfomsg *info) {
+  bool has_one_end = (info->ifi_flags & (IFF_POINTOPOINT | IFF_BROADCAST)) == IFF_POINTOPOINT;
+  switch (info->ifi_type) {
+  case ARPHRD_ETHER:
+  case ARPHRD_LOOPBACK: return LINK_ETHERNET; // loopback has an Ethernet header of zeros
+  case ARPHRD_NONE: // tun, WireGuard
+  case ARPHRD_RAWIP:
+  case ARPHRD_TUNNEL:
+  case ARPHRD_TUNNEL6:
+  case ARPHRD_SIT: return LINK_RAW_IP;
+  case ARPHRD_IPGRE:
+  case ARPHRD_IP6GRE: return has_one_end ? LINK_RAW_IP : LINK_UNSUPPORTED;
+  default: return LINK_UNSUPPORTED;
+  }
+}
+
 static void read_attribute(struct link *link, struct rtattr *at) {
   switch (at->rta_type) {
   case IFLA_IFNAME: snprintf(link->name, sizeof link->name, "%s", (char *)RTA_DATA(at)); return;
@@ -51,13 +74,33 @@ static void read_attribute(struct link *link, struct rtattr *at) {
   }
 }
 
+static bool add_name(struct links *out, int index, const struct rtattr *at) {
+  struct alternative_name name = {.index = index};
+  snprintf(name.text, sizeof name.text, "%.*s", (int)RTA_PAYLOAD(at), (const char *)RTA_DATA(at));
+  struct alternative_name *names = grow(out->names, out->name_count, sizeof name);
+  if (!names) return false;
+  out->names = names;
+  names[out->name_count++] = name;
+  return true;
+}
+
+static bool add_names(struct links *out, int index, struct rtattr *list) {
+  int left = (int)RTA_PAYLOAD(list);
+  for (struct rtattr *at = RTA_DATA(list); RTA_OK(at, left); at = RTA_NEXT(at, left))
+    if (at->rta_type == IFLA_ALT_IFNAME && !add_name(out, index, at)) return false;
+  return true;
+}
+
 static bool add_link(struct links *out, const struct nlmsghdr *message) {
   const struct ifinfomsg *info = NLMSG_DATA(message);
   struct link link = {.index = info->ifi_index, .gso_max = 65536};
+  link.hardware_type = info->ifi_type;
+  link.link_type = link_type_of(info);
   link.is_up = (info->ifi_flags & IFF_UP) != 0;
   int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof *info);
   for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
-    read_attribute(&link, at);
+    if ((at->rta_type & NLA_TYPE_MASK) != IFLA_PROP_LIST) read_attribute(&link, at);
+    else if (!add_names(out, info->ifi_index, at)) return false;
   struct link *links = grow(out->links, out->link_count, sizeof link);
   if (!links) return false;
   out->links = links;
@@ -87,7 +130,10 @@ enum { LIST_ERROR = -1, LIST_MORE, LIST_DONE };
 static int add_messages(struct links *out, struct nlmsghdr *message, size_t left) {
   for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
     if (message->nlmsg_type == NLMSG_DONE) return LIST_DONE;
-    if (message->nlmsg_type == NLMSG_ERROR) return LIST_ERROR;
+    if (message->nlmsg_type == NLMSG_ERROR) {
+      errno = -((const struct nlmsgerr *)NLMSG_DATA(message))->error;
+      return LIST_ERROR;
+    }
     if (message->nlmsg_type == RTM_NEWLINK && !add_link(out, message)) return LIST_ERROR;
     if (message->nlmsg_type == RTM_NEWADDR && !add_address(out, message)) return LIST_ERROR;
   }
@@ -122,6 +168,7 @@ static void fail(struct failure *failure, const char *code, const char *netns) {
 
 void free_links(struct links *links) {
   free(links->links);
+  free(links->names);
   free(links->addresses);
   *links = (struct links){0};
 }
@@ -131,7 +178,7 @@ bool read_links(const char *netns, struct links *out, struct failure *failure) {
   int previous_fd;
   bool is_read = false;
   const char *code = netns ? "NO_NAMESPACE" : "NOT_SUPPORTED";
-  if (enter_netns(netns, &previous_fd) == 0) {
+  if (enter_netns(netns, NULL, &previous_fd) == 0) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     is_read = fd >= 0 && request_links(fd, RTM_GETLINK, 0, out) &&
               request_links(fd, RTM_GETADDR, 0, out);
@@ -141,17 +188,22 @@ bool read_links(const char *netns, struct links *out, struct failure *failure) {
     errno = saved;
   } else if (errno == EPERM) code = "NOT_PERMITTED";
   if (is_read) return true;
+  // No answer, so it says nothing about the namespace.
+  bool lacks = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
+  if (lacks) code = "NO_MEMORY";
   fail(failure, code, netns);
   free_links(out);
   return false;
 }
 
-uint32_t gso_max_of(int index) {
+bool read_link(int index, struct link *out) {
   struct links found = {0};
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   bool is_found = fd >= 0 && request_links(fd, RTM_GETLINK, index, &found);
-  uint32_t gso_max = is_found ? found.links[0].gso_max : 65536;
+  int saved = errno;
+  if (is_found) *out = found.links[0];
   if (fd >= 0) close(fd);
   free_links(&found);
-  return gso_max;
+  errno = saved;
+  return is_found;
 }

@@ -50,7 +50,7 @@ static void handle_epoll_event(struct reader *reader, const struct epoll_event *
     int error = 0;
     socklen_t size = sizeof error;
     getsockopt(tap->fd, SOL_SOCKET, SO_ERROR, &error, &size); // reading the error clears it
-    if (error == ENETDOWN) emit(reader, (struct event){.kind = EVENT_DOWN, .id = tap->id});
+    if (error == ENETDOWN) note_link_down(reader, tap);
   }
   if (!tap->is_stalled) drain(reader, tap);
 }
@@ -80,7 +80,7 @@ static void *run_reader(void *argument) {
     poll_once(reader);
     if (now_ms() - polled_ms < POLL_MS) continue;
     polled_ms = now_ms();
-    scan_namespaces(reader);
+    look_at_interfaces(reader);
     count_pending(reader);
   }
   close_all(reader);

@@ -36,6 +36,7 @@ enum event_kind {
   EVENT_LIMIT,
   EVENT_WRITE_FAILED,
   EVENT_DOWN,
+  EVENT_UP,
   // Of an interface of this network namespace.
   EVENT_LINK,
   EVENT_LINKS_LOST,
@@ -53,7 +54,7 @@ struct link_event {
   bool is_gone, is_up;
 };
 
-// The union's member is named after the kind; DOWN and LINKS_LOST have none.
+// The union's member is named after the kind; UP and LINKS_LOST have none.
 struct event {
   enum event_kind kind;
   uint32_t id; // of the tap, or of the call that is answered
@@ -62,6 +63,7 @@ struct event {
     struct { int fd; struct counters counters; } moved;
     struct { bool is_bytes; } limit;
     struct { int fd; char code[20]; } write_failed; // code: the errno's name
+    struct { enum link_state state; uint64_t since_ns; } down; // since: it was last known to be up
     struct link_event link;
     struct { unsigned instructions; } compiled;
     struct { struct links links; } listed;

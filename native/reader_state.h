@@ -66,7 +66,8 @@ bool has_commands(struct reader *reader);
 void run_commands(struct reader *reader);
 
 // link_events.c
-void scan_namespaces(struct reader *reader);
+void look_at_interfaces(struct reader *reader);
+void note_link_down(struct reader *reader, struct tap *tap);
 bool needs_polling(const struct reader *reader);
 void count_pending(struct reader *reader);
 void read_link_events(struct reader *reader);

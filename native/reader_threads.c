@@ -72,6 +72,7 @@ static void add_tap(struct reader *reader, const char *interface, struct limit_g
   struct tap_spec spec = {
     .filter = filter, .snap_length = 262144, .format = FORMAT_PCAPNG,
     .ring_bytes = 1 << 19, .instructions_max = 1500, .window = {0, UINT64_MAX},
+    .link_type = LINK_ETHERNET,
   };
   struct failure failure;
   strcpy(spec.interface, interface);

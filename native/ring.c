@@ -62,7 +62,7 @@ static bool fail_errno(struct failure *failure, const struct tap_spec *spec, con
   return fail(failure, spec, code, detail);
 }
 
-static uint64_t wall_ns(void) {
+uint64_t wall_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
@@ -136,6 +136,23 @@ static bool map_ring(struct tap *tap, const struct tap_spec *spec, struct failur
   return fail_errno(failure, spec, "mapping the ring");
 }
 
+// Whether the interface is still the one that was asked for. The file's header says its link type.
+static bool is_as_asked(const struct link *link, const struct tap_spec *spec,
+                        struct failure *failure) {
+  char detail[200];
+  if (spec->index && link->index != spec->index)
+    return fail(failure, spec, "NO_INTERFACE", "another interface has its name now");
+  if (link->link_type == LINK_UNSUPPORTED) {
+    snprintf(detail, sizeof detail,
+             "its link type (ARPHRD %u) is not supported, expected Ethernet, loopback or IP without "
+             "a link header",
+             link->hardware_type);
+    return fail(failure, spec, "NOT_SUPPORTED", detail);
+  }
+  return link->link_type == spec->link_type ||
+         fail(failure, spec, "NO_INTERFACE", "its link type is another now");
+}
+
 static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
   // With protocol 0 the socket receives nothing before the bind, so the filter sees each packet.
   tap->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -144,8 +161,13 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
   memcpy(request.ifr_name, spec->interface, sizeof request.ifr_name);
   if (ioctl(tap->fd, SIOCGIFINDEX, &request) < 0)
     return fail_errno(failure, spec, "looking it up");
+  struct link link;
+  if (!read_link(request.ifr_ifindex, &link)) return fail_errno(failure, spec, "looking it up");
+  if (!is_as_asked(&link, spec, failure)) return false;
   if (!attach_filter(tap, spec, failure)) return false;
-  set_ring_size(tap, spec, gso_max_of(request.ifr_ifindex));
+  tap->index = link.index;
+  memcpy(tap->interface, link.name, sizeof tap->interface);
+  set_ring_size(tap, spec, link.gso_max);
   if (!map_ring(tap, spec, failure)) return false;
   struct sockaddr_ll address = {
     .sll_family = AF_PACKET,
@@ -157,8 +179,11 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
 }
 
 static bool fail_namespace(struct failure *failure, const struct tap_spec *spec) {
-  if (errno == EPERM) return fail_errno(failure, spec, "entering its network namespace");
+  if (errno == EPERM || errno == EMFILE || errno == ENFILE)
+    return fail_errno(failure, spec, "entering its network namespace");
   char detail[380];
+  if (errno == ESTALE)
+    return fail(failure, spec, "NO_NAMESPACE", "another network namespace has its name now");
   snprintf(detail, sizeof detail,
            "the network namespace %.250s cannot be entered (%s); the pod may be gone", spec->netns,
            strerrorname_np(errno));
@@ -170,17 +195,19 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure) {
   if (!tap) return fail(failure, spec, "NO_MEMORY", "out of memory"), NULL;
   tap->fd = -1;
   tap->format = spec->format;
+  tap->link_type = spec->link_type;
   tap->headers_only = spec->headers_only;
   tap->inside_is_pod = spec->inside_is_pod;
   tap->snap_length = spec->snap_length;
   tap->window = spec->window;
-  tap->statistics_read_ns = wall_ns();
+  tap->statistics_read_ns = tap->link_seen_ns = wall_ns();
   int previous_fd;
-  if (enter_netns(spec->netns, &previous_fd) < 0) {
+  if (enter_netns(spec->netns, spec->netns_id, &previous_fd) < 0) {
     fail_namespace(failure, spec);
     free(tap);
     return NULL;
   }
+  if (spec->netns) read_netns_id("/proc/thread-self/ns/net", tap->netns_id);
   bool is_open = open_socket(tap, spec, failure);
   leave_netns(previous_fd);
   tap->netns = spec->netns ? strdup(spec->netns) : NULL;

@@ -8,6 +8,14 @@
 #include <stdint.h>
 
 #define INTERFACE_NAME_BYTES 16 // IFNAMSIZ, the NUL included
+#define ALTERNATIVE_NAME_BYTES 128 // ALTIFNAMSIZ
+#define NETNS_ID_BYTES 44          // device:inode
+
+// Of a file's header (LINKTYPE_*): what a frame begins with.
+enum link_type { LINK_UNSUPPORTED = 0, LINK_ETHERNET = 1, LINK_RAW_IP = 101 };
+
+// What became of the interface of a tap. After LINK_DOWN comes LINK_UP again; the others are final.
+enum link_state { LINK_UP, LINK_DOWN, LINK_GONE, LINK_RENAMED, LINK_NETNS_GONE };
 
 enum format { FORMAT_PCAP, FORMAT_PCAPNG };
 
@@ -39,7 +47,10 @@ struct sink {
 
 struct tap_spec {
   char interface[INTERFACE_NAME_BYTES];
-  char *netns;  // NULL: the network namespace of this process
+  int index;                     // 0: any
+  enum link_type link_type;      // that its file's header says
+  char *netns;                   // NULL: the network namespace of this process
+  char netns_id[NETNS_ID_BYTES]; // "": any
   char *filter; // "" for everything
   uint32_t snap_length;
   enum format format;
@@ -69,6 +80,7 @@ struct tap {
   uint32_t block_packets_done;              // packets of that block that were drained
   uint8_t *next_packet;                     // in that block
   enum format format;
+  enum link_type link_type;
   bool headers_only, inside_is_pod;
   uint32_t snap_length;
   struct limit_group *group;
@@ -89,7 +101,13 @@ struct tap {
   bool has_written, is_stalled, is_write_failed, is_closing;
   uint64_t close_by_ms;
   uint32_t close_request;
-  char *netns; // polled: a namespace that was deleted must not be kept alive
+  // What was opened: looked at every 500 ms and at each netlink message (link_events.c).
+  char interface[INTERFACE_NAME_BYTES];
+  int index;
+  char *netns; // a namespace that was deleted must not be kept alive
+  char netns_id[NETNS_ID_BYTES];
+  enum link_state link_state;
+  uint64_t link_seen_ns; // when it was last found up, by the wall clock
 };
 
 // filter.c
@@ -99,8 +117,10 @@ bool compile_filter(const char *text, const struct tap_spec *limits, const char 
 bool matches_program(const struct program *program, const uint8_t *frame, uint32_t original,
                      uint32_t captured);
 
-// netns.c: moves this thread into another network namespace and back; -1 with errno.
-int enter_netns(const char *path, int *previous_fd);
+// netns.c: moves this thread into another network namespace and back; -1 with errno. `expected_id`:
+// NULL or "" for any; ESTALE if the path leads to another namespace.
+int enter_netns(const char *path, const char *expected_id, int *previous_fd);
+bool read_netns_id(const char *path, char id[NETNS_ID_BYTES]);
 void leave_netns(int previous_fd);
 
 // ring.c
@@ -109,6 +129,7 @@ void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
 bool may_overlap_window(const struct tap *tap);
+uint64_t wall_ns(void);
 
 // limit_group.c
 struct limit_group *create_group(void);
@@ -116,7 +137,7 @@ struct limit_group *retain_group(struct limit_group *group);
 void release_group(struct limit_group *group); // NULL is ignored
 
 // headers_length.c: bytes up to the end of the transport header, at most `length`.
-uint32_t headers_length(const uint8_t *frame, uint32_t length);
+uint32_t headers_length(enum link_type link_type, const uint8_t *frame, uint32_t length);
 
 // encode.c
 struct frame {
@@ -143,7 +164,9 @@ size_t encoded_record_bytes(enum format format, const uint8_t *record);
 // links.c
 struct link {
   char name[INTERFACE_NAME_BYTES], kind[16];
-  int index, peer_index; // 0: none
+  int index, peer_index;  // 0: none
+  uint16_t hardware_type; // ARPHRD_*
+  enum link_type link_type;
   uint32_t mtu, gso_max;
   uint64_t packets; // received and sent since the interface was created
   bool is_up;
@@ -152,13 +175,20 @@ struct address {
   int index;
   char text[46];
 };
+struct alternative_name {
+  int index;
+  char text[ALTERNATIVE_NAME_BYTES];
+};
 struct links {
   struct link *links;
   size_t link_count;
+  struct alternative_name *names;
+  size_t name_count;
   struct address *addresses;
   size_t address_count;
 };
 bool read_links(const char *netns, struct links *out, struct failure *failure);
 void free_links(struct links *links);
-uint32_t gso_max_of(int index); // of this thread's namespace; 65536 if the kernel does not say
+// Of this thread's namespace. False with errno.
+bool read_link(int index, struct link *out);
 int open_link_socket(void);

@@ -4,6 +4,7 @@
 // and deletes no file, writes no file header or trailer, and knows no capture: src/tap and
 // src/files do. test/support/net/contract/contract.ts tests both drivers against this contract.
 import type { Format, Payload } from '../model/capture.ts'
+import type { LinkType } from '../model/linkType.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 
 /**
@@ -35,7 +36,10 @@ export interface LimitGroup {
 
 export type DriverSpec = {
   readonly interfaceName: string
+  readonly index?: number // refused if the interface of that name has another one
+  readonly linkType?: LinkType // that the file's header says, refused if it is another; Ethernet if it is missing
   readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed
+  readonly netnsId?: string // namespaceId(); refused if the path leads to another namespace
   readonly filter: string // pcap expression, '' for everything
   readonly filterInstructionsMax?: number // of its program; filterInstructions.most if it is missing
   readonly snapLength: number
@@ -68,7 +72,18 @@ export type TapEvent =
   | { readonly kind: 'moved'; readonly fd: number; readonly counters: TapCounters } // all of its records are written; nothing more is written to this sink
   | { readonly kind: 'limit'; readonly limit: 'packets' | 'bytes' } // of the group; every tap of the group has stopped writing
   | { readonly kind: 'writeFailed'; readonly fd: number; readonly code: string } // ENOSPC…; cut back to the last whole record; refusing until retry()
-  | { readonly kind: 'down' } // the interface was set down or has gone; resumes by itself if it only was down
+  | InterfaceLoss
+  | { readonly kind: 'up' } // after `down` in the state `down`: packets come again
+
+/**
+ * The interface is not, or not any more, the one that was opened. It resumes by itself if it only
+ * is `down`; otherwise no packet follows. `sinceMs`: when it was last known to be up.
+ */
+export type InterfaceLoss = {
+  readonly kind: 'down'
+  readonly state: 'down' | 'gone' | 'renamed' | 'namespaceGone'
+  readonly sinceMs: number
+}
 
 export interface DriverTap {
   readonly ringBytes: number // the memory it takes
@@ -112,6 +127,9 @@ export type Link = {
   readonly packets?: number // in both directions since it was created; missing: unknown
   readonly peerIndex: number | undefined
   readonly addresses: readonly string[]
+  readonly alternativeNames: readonly string[]
+  readonly hardwareType: number // ARPHRD_*
+  readonly linkType: LinkType | undefined // undefined: not supported
 }
 
 export type LinkChange = {

@@ -8,6 +8,7 @@ export type Endpoint = {
   readonly uid: string // changes when the pod is replaced under the same name
   readonly node: string
   readonly interfaceName: string | undefined // host interface; undefined: src/netdev finds it by address
+  readonly isInterfaceGiven?: boolean // by name in its document, so that no address leads to another
   readonly addresses: readonly string[] // without prefix length
   readonly labels: ReadonlyMap<string, string> // effective: own, then inherited from namespace and service account
   readonly live: boolean // false once the pod has finished: its capture ends, its row stays

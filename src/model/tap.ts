@@ -36,6 +36,7 @@ export type TapSpec = FilterSpec & {
     readonly name: string
     readonly uid: string
     readonly addresses: readonly string[]
+    readonly isInterfaceGiven?: boolean // interfaceName was not derived: no address leads to another
   }
   readonly interfaceName: string | undefined // as derived; undefined: src/netdev finds it by address
   readonly vantage: Vantage | 'Auto'

@@ -1,22 +1,28 @@
 // Resolves an endpoint to the interface to tap.
 // In: a tap's spec, and the interfaces of this node, which one InterfaceResolver reads once for many specs of a turn.
 // Out: an interface, its network namespace, and from which side it sees the pod.
-// 1. By the derived name (Calico's), if an interface of this namespace has it.
-// 2. Else by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
+// 1. By name, given or derived (Calico's), if an interface of this namespace has it.
+// 2. Else, if the name was derived, by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
 //    its peer is the host's end. Works with any CNI. Reads namespaces only if a spec needs it.
 // Refuses with TapError NO_INTERFACE, also for an address in two namespaces: a capture must not
-// hold another pod's packets.
+// hold another pod's packets; NOT_SUPPORTED for a link type that no file of ours can hold. NO_MEMORY:
+// some namespaces could not be read, so the answer is not known.
 
 import type { Driver, Link } from '../driver/driver.ts'
 import type { Vantage } from '../model/capture.ts'
+import type { TapErrorCode } from '../model/codes.ts'
 import { TapError } from '../model/errors.ts'
+import type { LinkType } from '../model/linkType.ts'
 import type { TapSpec } from '../model/tap.ts'
 import { type NamespaceAddresses, NamespaceScan, normalAddress } from './namespaceScan.ts'
 
 export type WantedEndpoint = Pick<TapSpec, 'interfaceName' | 'vantage' | 'endpoint'>
 export type InterfaceMatch = {
   readonly interfaceName: string
+  readonly index: number
+  readonly linkType: LinkType
   readonly netns?: string
+  readonly netnsId?: string
   readonly vantage: Vantage
   readonly insideIsPod: boolean
 }
@@ -33,10 +39,15 @@ export class InterfaceResolver {
   }
 
   async find(wanted: WantedEndpoint): Promise<InterfaceMatch> {
-    const derived = (await this.#here()).find(({ name }) => name === wanted.interfaceName)
+    const here = await this.#here()
+    const derived =
+      here.find(({ name }) => name === wanted.interfaceName) ??
+      here.find(({ alternativeNames }) => alternativeNames.includes(wanted.interfaceName ?? ''))
     const prefersInside =
       wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
     if (derived && !prefersInside) return atHost(derived)
+    if (wanted.endpoint.isInterfaceGiven && !prefersInside)
+      throw refused(wanted, `found no interface "${wanted.interfaceName}"`)
     const inside = await this.#byAddress(wanted)
     if (prefersInside) return within(inside)
     const peer = await this.#peerOf(inside)
@@ -60,7 +71,8 @@ export class InterfaceResolver {
     const scanned = await this.#namespaces.addresses()
     const [first, second] = scanned.withAddress(addresses)
     if (first && !second) return first
-    if (!first) throw refused(wanted, `${describeWanted(wanted)}, ${scanned.summary}`)
+    if (!first)
+      throw refused(wanted, `${describeWanted(wanted)}, ${scanned.summary}`, scanned.refusal?.code)
     throw refused(
       wanted,
       `${addresses.join(', ')} is in network namespaces "${first.netns}" and "${second?.netns}": expected one`,
@@ -80,17 +92,44 @@ export class InterfaceResolver {
   }
 }
 
-function atHost({ name }: Link): InterfaceMatch {
-  return { interfaceName: name, vantage: 'HostVeth', insideIsPod: false }
+/** Whether both are one interface, and not only of one name. */
+export function isSameInterface(one: InterfaceMatch, other: InterfaceMatch): boolean {
+  return (
+    one.interfaceName === other.interfaceName &&
+    one.index === other.index &&
+    one.linkType === other.linkType &&
+    one.netnsId === other.netnsId
+  )
 }
 
-function within({ link, netns }: NamespaceAddresses): InterfaceMatch {
-  return { interfaceName: link.name, netns, vantage: 'PodNetns', insideIsPod: true }
+function atHost(link: Link): InterfaceMatch {
+  return { ...identityOf(link), vantage: 'HostVeth', insideIsPod: false }
 }
 
-function refused({ endpoint }: WantedEndpoint, detail: string): TapError {
+function within({ link, netns, netnsId }: NamespaceAddresses): InterfaceMatch {
+  return { ...identityOf(link), netns, netnsId, vantage: 'PodNetns', insideIsPod: true }
+}
+
+function identityOf({
+  name,
+  index,
+  linkType,
+  hardwareType,
+}: Link): Pick<InterfaceMatch, 'interfaceName' | 'index' | 'linkType'> {
+  if (linkType !== undefined) return { interfaceName: name, index, linkType }
+  throw new TapError(
+    'NOT_SUPPORTED',
+    `Cannot open tap on "${name}": its link type (ARPHRD ${hardwareType}) is not supported, expected Ethernet, loopback or IP without a link header`,
+  )
+}
+
+function refused(
+  { endpoint }: WantedEndpoint,
+  detail: string,
+  code: TapErrorCode = 'NO_INTERFACE',
+): TapError {
   return new TapError(
-    'NO_INTERFACE',
+    code,
     `Cannot find the interface of endpoint "${endpoint.namespace}/${endpoint.name}": ${detail}`,
   )
 }

@@ -2,14 +2,19 @@
 // interfaces. In: a driver's links() and the directory. Out: interfaces by address, and a summary
 // for an error message. A namespace that disappears during the scan, or cannot be entered, is left
 // out and counted in the summary.
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import type { Driver, Link } from '../driver/driver.ts'
-import { osErrorMessage, TapError } from '../model/errors.ts'
+import { namespaceId } from '../driver/namespaceId.ts'
+import { TapError } from '../model/errors.ts'
 
 /** An interface inside a network namespace. */
-export type NamespaceAddresses = { readonly netns: string; readonly link: Link }
+export type NamespaceAddresses = {
+  readonly netns: string
+  readonly netnsId: string
+  readonly link: Link
+}
 
 const concurrentScans = 16
 
@@ -35,10 +40,10 @@ export class NamespaceScan {
     const found: NamespaceAddresses[] = []
     const refusals: TapError[] = []
     const worker = async () => {
-      for (const netns of waiting) {
+      for (const { path: netns, id: netnsId } of waiting) {
         const links = await this.#linksOf(netns)
         if (links instanceof TapError) refusals.push(links)
-        else found.push(...links.map(link => ({ netns, link })))
+        else found.push(...links.map(link => ({ netns, netnsId, link })))
       }
     }
     await Promise.all(Array.from({ length: concurrentScans }, worker))
@@ -46,6 +51,7 @@ export class NamespaceScan {
     return new ScannedNamespaces(
       inOrder,
       `${paths.length} network namespaces under "${this.#directory}" were looked into${refusalText(refusals)}`,
+      refusals.find(({ code }) => code === 'NO_MEMORY'),
     )
   }
 
@@ -62,10 +68,13 @@ export class NamespaceScan {
 /** The result of a scan. */
 export class ScannedNamespaces {
   readonly summary: string
+  /** Memory or descriptors lacked: what was not found may be there. */
+  readonly refusal: TapError | undefined
   readonly #byAddress: ReadonlyMap<string, readonly NamespaceAddresses[]>
   readonly #claims: ReadonlyMap<string, number>
 
-  constructor(found: readonly NamespaceAddresses[], summary: string) {
+  constructor(found: readonly NamespaceAddresses[], summary: string, refusal?: TapError) {
+    this.refusal = refusal
     const reachable = found.flatMap(inside =>
       inside.link.addresses
         .filter(isOwn)
@@ -113,13 +122,15 @@ function claimAddresses({ index, peerIndex }: Link): string {
  * Files of the directory that are network namespaces, each namespace once, this process's own left
  * out.
  */
-async function namespacesIn(directory: string): Promise<readonly string[]> {
+async function namespacesIn(
+  directory: string,
+): Promise<readonly { readonly path: string; readonly id: string }[]> {
   const paths = (await namesIn(directory)).toSorted().map(name => join(directory, name))
-  const own = await identity('/proc/self/ns/net')
-  const found = await Promise.all(paths.map(async path => ({ path, id: await identity(path) })))
-  const others = found.filter(({ id }) => id !== undefined && id !== own)
-  return [...Map.groupBy(others, ({ id }) => id).values()].flatMap(([row]) =>
-    row ? [row.path] : [],
+  const own = await namespaceId('/proc/self/ns/net')
+  const found = await Promise.all(paths.map(async path => ({ path, id: await namespaceId(path) })))
+  const byId = Map.groupBy(found, ({ id }) => id)
+  return [...byId].flatMap(([id, [row]]) =>
+    row && id !== undefined && id !== own ? [{ path: row.path, id }] : [],
   )
 }
 
@@ -129,16 +140,6 @@ async function namesIn(directory: string): Promise<string[]> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] // no pod was started yet
     throw error
-  }
-}
-
-async function identity(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino } = await stat(path)
-    return `${dev}:${ino}`
-  } catch (error) {
-    osErrorMessage(error)
-    return undefined // it was removed since, or is a dangling link
   }
 }
 

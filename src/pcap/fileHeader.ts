@@ -1,17 +1,19 @@
 // Makes the header of a capture file of either format, and the statistics block that closes a
-// pcapng file. In: what the headers name, and the counters of the file. Out: bytes, link type
-// Ethernet, one section and one interface a file. Refuses nothing; a filter longer than a pcapng
+// pcapng file. In: what the headers name, and the counters of the file. Out: bytes, one section
+// and one interface a file. Refuses nothing; a filter longer than a pcapng
 // option is left out.
 import { release } from 'node:os'
 import type { Format } from '../model/capture.ts'
+import { type LinkType, linkTypeNumbers } from '../model/linkType.ts'
 import { countBytes, makeBlock, option, textOption, timestampBytes } from './block.ts'
-import { blockTypes, byteOrderMagic, ethernet, pcapHeaderBytes, pcapMagic } from './format.ts'
+import { blockTypes, byteOrderMagic, pcapHeaderBytes, pcapMagic } from './format.ts'
 
 const optionBytesMax = 65_535
 
 export type HeaderOptions = {
   readonly format: Format
   readonly snapLength: number
+  readonly linkType?: LinkType // Ethernet if it is missing
   readonly interfaceName: string
   readonly endpoint: string // namespace/pod
   readonly capture: string // namespace/name
@@ -20,18 +22,18 @@ export type HeaderOptions = {
 }
 
 export function fileHeader(options: HeaderOptions): Buffer {
-  const { format, snapLength, capture, node } = options
-  if (format === 'pcap') return pcapHeader(snapLength)
+  const { format, snapLength, linkType, capture, node } = options
+  if (format === 'pcap') return pcapHeader(snapLength, linkType)
   return Buffer.concat([sectionOf(`capture ${capture} on node ${node}`), interfaceBlock(options)])
 }
 
-export function pcapHeader(snapLength: number): Buffer {
+export function pcapHeader(snapLength: number, linkType: LinkType = 'Ethernet'): Buffer {
   const header = Buffer.alloc(pcapHeaderBytes)
   header.writeUInt32LE(pcapMagic, 0)
   header.writeUInt16LE(2, 4)
   header.writeUInt16LE(4, 6)
   header.writeUInt32LE(snapLength, 16)
-  header.writeUInt32LE(ethernet, 20)
+  header.writeUInt32LE(linkTypeNumbers[linkType], 20)
   return header
 }
 
@@ -51,6 +53,7 @@ export function sectionOf(comment: string): Buffer {
 export function interfaceBlock(
   {
     snapLength,
+    linkType = 'Ethernet',
     interfaceName,
     endpoint,
     filter,
@@ -58,7 +61,7 @@ export function interfaceBlock(
   comment?: string,
 ): Buffer {
   const body = Buffer.alloc(8)
-  body.writeUInt16LE(ethernet, 0)
+  body.writeUInt16LE(linkTypeNumbers[linkType], 0)
   body.writeUInt32LE(snapLength, 4)
   const text = Buffer.concat([Buffer.of(0), Buffer.from(filter)])
   const filters = filter === '' || text.length > optionBytesMax ? [] : [option(11, text)]

@@ -5,7 +5,6 @@
 
 import { type Format, recordBytesMax } from '../model/capture.ts'
 
-export const ethernet = 1 // the link type of every file
 export const pcapHeaderBytes = 24
 export const recordHeaderBytes = 16 // before each packet of a pcap file
 export const blockHeaderBytes = 8 // a pcapng block's type and length

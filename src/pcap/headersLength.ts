@@ -1,10 +1,12 @@
-// Computes how much of an Ethernet frame `payload: Headers` keeps: everything up to the end of the
-// transport header. In: the frame's first bytes, as captured. Out: a length within them. The addon
+// Computes how much of a frame `payload: Headers` keeps: everything up to the end of the transport
+// header. In: the frame's first bytes, as captured. Out: a length within them. The addon
 // has the same rules, and the driver contract's test compares both drivers with this file.
 // Understood are up to four VLAN tags; IPv4 with options; IPv6 with hop-by-hop, routing, fragment,
 // destination, authentication, mobility, HIP and shim6 headers; TCP with options; UDP and ICMP (8
 // bytes), SCTP (12). ARP is cut after 28 bytes, because the padding after them may hold anything. A
 // later fragment, a tunnel or an unknown protocol is cut after the last header that was understood.
+
+import type { LinkType } from '../model/linkType.ts'
 
 const vlanTypes: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100])
 const fixedHeaders: ReadonlyMap<number, number> = new Map([
@@ -30,11 +32,16 @@ const extensions: ReadonlySet<number> = new Set([
 const tagsMax = 4
 const extensionsMax = 16
 
-export function headersLength(frame: Uint8Array): number {
-  return Math.min(
-    frame.length,
-    wantedLength(new DataView(frame.buffer, frame.byteOffset, frame.byteLength)),
-  )
+export function headersLength(frame: Uint8Array, linkType: LinkType = 'Ethernet'): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  return Math.min(frame.length, linkType === 'RawIp' ? rawIpLength(view) : wantedLength(view))
+}
+
+// What is neither IPv4 nor IPv6 may hold anything: nothing of it is kept.
+function rawIpLength(packet: DataView): number {
+  const version = byte(packet, 0) >> 4
+  if (version === 4) return ipv4(packet, 0)
+  return version === 6 ? ipv6(packet, 0) : 0
 }
 
 // Each step returns where the headers end as far as it understands them; headersLength() limits

@@ -6,12 +6,11 @@
 // again.
 import type { Readable } from 'node:stream'
 import type { Driver } from '../driver/driver.ts'
-import { linksIfThere } from '../driver/linksIfThere.ts'
-import { isExpected, StreamError } from '../model/errors.ts'
+import { isExpected, StreamError, TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { TurnListeners } from '../model/turnListener.ts'
-import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
-import { interfaceBlock, sectionOf } from '../pcap/fileHeader.ts'
+import { InterfaceResolver, isSameInterface } from '../netdev/interfaceResolver.ts'
+import { type HeaderOptions, interfaceBlock, sectionOf } from '../pcap/fileHeader.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
@@ -56,6 +55,7 @@ type OpenTap = { readonly tap: StreamTap; readonly input: MergeInput; readonly l
 // out of order.
 const defaultLimits = { windowMs: 200 } as const
 const tickMs = 1_000
+const lookTicks = 4
 const pipesBytesMax = 16 * 1024 * 1024
 const pipeBytes = { least: 65_536, most: 1_048_576 } as const
 
@@ -134,14 +134,14 @@ class NodeStreamSession implements NodeStream {
     try {
       const match = await scan.find(spec)
       lease = budget.leaseRing(() => this.#evict(spec))
-      const onDown = () => void this.#checkInterface(spec.id)
+      const onLost = () => void this.#reopen(spec.id)
       const tap = await StreamTap.open({
         driver,
         spec,
         match,
         ringBytes: lease.bytes,
         pipeBytes,
-        onDown,
+        onLost,
       })
       this.#retries.succeeded(spec.id)
       this.#follow({ tap, input: this.#merged.join(), lease })
@@ -154,7 +154,7 @@ class NodeStreamSession implements NodeStream {
 
   #follow(open: OpenTap): void {
     const { tap, input } = open
-    this.#merged.push(input, this.#header(tap.spec, tap.match.interfaceName))
+    this.#merged.push(input, this.#header(tap.spec, tap.match))
     this.#taps.set(tap.spec.id, open)
     tap.read({
       onBytes: bytes => void this.#merged.push(input, bytes),
@@ -193,16 +193,29 @@ class NodeStreamSession implements NodeStream {
     this.#failed(spec, 'Cannot go on: the ring memory is needed for files')
   }
 
-  // The driver reported the interface down. One that is only down resumes by itself; one that is
-  // gone is looked for again.
-  async #checkInterface(id: string): Promise<void> {
+  // The interface is gone or is another one: it is looked for again.
+  async #reopen(id: string): Promise<void> {
     const open = this.#taps.get(id)
     if (!open) return
-    const { netns, interfaceName } = open.tap.match
-    const links = await linksIfThere(this.#deps.driver, netns)
-    if (links.some(({ name, isUp }) => name === interfaceName && !isUp)) return
     await this.#close(open)
     void this.#syncAgain()
+  }
+
+  /** By time, as src/tap does for files. Without an answer all stays as it is. */
+  async #lookAtInterfaces(): Promise<void> {
+    const scan = new InterfaceResolver(this.#deps.driver)
+    await Promise.all(
+      Array.from(this.#taps.values(), async ({ tap }) => {
+        const isSame = await scan.find(tap.spec).then(
+          found => isSameInterface(found, tap.match),
+          (error: unknown) => {
+            if (!(error instanceof TapError)) throw error
+            return error.code !== 'NO_INTERFACE'
+          },
+        )
+        if (!isSame) await this.#reopen(tap.spec.id)
+      }),
+    )
   }
 
   #failed(spec: TapSpec, message: string): void {
@@ -213,13 +226,16 @@ class NodeStreamSession implements NodeStream {
       'endpoint not streamed',
     )
     const input = this.#merged.join()
-    this.#merged.push(input, this.#header(spec, spec.interfaceName ?? 'unknown', message))
+    this.#merged.push(
+      input,
+      this.#header(spec, { interfaceName: spec.interfaceName ?? 'unknown' }, message),
+    )
     this.#merged.end(input)
   }
 
   #header(
     { endpoint, snapLength, filter }: TapSpec,
-    interfaceName: string,
+    { interfaceName, linkType }: Pick<HeaderOptions, 'interfaceName' | 'linkType'>,
     trouble?: string,
   ): Buffer {
     const comment = `node ${this.#deps.node}${trouble === undefined ? '' : `; not in this stream: ${trouble}`}`
@@ -227,6 +243,7 @@ class NodeStreamSession implements NodeStream {
       snapLength,
       filter,
       interfaceName,
+      ...(linkType && { linkType }),
       endpoint: `${endpoint.namespace}/${endpoint.name}`,
     }
     return Buffer.concat([sectionOf(''), interfaceBlock(header, comment)])
@@ -244,8 +261,9 @@ class NodeStreamSession implements NodeStream {
 
   async #tick(): Promise<void> {
     const { clock } = this.#deps
-    while (!this.#stop.signal.aborted) {
+    for (let ticks = 1; !this.#stop.signal.aborted; ticks++) {
       await clock.sleepUntil(clock.now() + tickMs, this.#stop.signal)
+      if (ticks % lookTicks === 0) await this.#lookAtInterfaces()
       for (const open of this.#taps.values()) this.#count(open)
       if (this.#retries.hasDue(clock.now())) void this.#syncAgain()
     }

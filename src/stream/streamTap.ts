@@ -14,7 +14,7 @@ export type StreamTapDeps = {
   readonly match: InterfaceMatch
   readonly ringBytes: number
   readonly pipeBytes: number
-  readonly onDown: () => void
+  readonly onLost: () => void // the interface is gone or is another one
 }
 
 export type Reader = { readonly onBytes: (bytes: Buffer) => void; readonly onEnd: () => void }
@@ -42,9 +42,9 @@ export class StreamTap {
   }
 
   static async open(deps: StreamTapDeps): Promise<StreamTap> {
-    const { driver, spec, match, ringBytes, pipeBytes, onDown } = deps
+    const { driver, spec, match, ringBytes, pipeBytes, onLost } = deps
     const { snapLength, payload, window } = spec
-    const { interfaceName, netns, insideIsPod } = match
+    const { vantage: _, ...source } = match
     const { readFd, writeFd } = driver.pipe(pipeBytes)
     const ends = {
       read: new Socket({ fd: readFd, writable: false }),
@@ -52,12 +52,11 @@ export class StreamTap {
     }
     const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true, device: undefined }
     const driverSpec = {
-      interfaceName,
+      ...source,
       ...filterOf(spec),
       snapLength,
       payload,
       format: 'pcapng',
-      insideIsPod,
       ringBytes,
       group: undefined,
       sink,
@@ -65,8 +64,8 @@ export class StreamTap {
     } as const
     try {
       const tap = await driver.open(
-        { ...driverSpec, ...(netns !== undefined && { netns }) },
-        ({ kind }) => kind === 'down' && onDown(),
+        driverSpec,
+        event => event.kind === 'down' && event.state !== 'down' && onLost(),
       )
       return new StreamTap(deps, tap, ends)
     } catch (error) {

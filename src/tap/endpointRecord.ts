@@ -104,11 +104,11 @@ export class EndpointRecord {
   }
 
   /** True: the reason is another than the one known. */
-  interrupt(reason: string): boolean {
+  interrupt(reason: string, sinceMs: number): boolean {
     const message = `Nothing is captured: ${reason}; goes on when it is back`
     const isChanged = message !== this.#message
     this.#message = message
-    if (!this.isInGap) this.#addGap(reason, this.#deps.clock.now())
+    if (!this.isInGap) this.#addGap(reason, Math.max(sinceMs, this.#state.startedAtMs ?? 0))
     return isChanged
   }
 

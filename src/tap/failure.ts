@@ -7,8 +7,8 @@ import { isExpected, TapError } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 
 /**
- * `isMissing`: the interface does not exist; a link event reports it when it does. No retryAtMs:
- * not before the spec changes.
+ * `isMissing`: the interface does not exist, or not with a link type that is supported; a link
+ * event reports it when it does. No retryAtMs: not before the spec changes or a link event.
  */
 export type FailedTap = {
   readonly spec: TapSpec
@@ -21,7 +21,7 @@ export type FailedTap = {
 
 const retryDelayMs = { first: 1_000, most: 30_000 } as const
 const shortRetryDelayMs = { first: 1_000, most: 60_000 } as const // where tries are counted
-const missingCodes: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE']
+const linkCodes: readonly TapErrorCode[] = ['NO_INTERFACE', 'NO_NAMESPACE', 'NOT_SUPPORTED']
 const permanentCodes: readonly TapErrorCode[] = ['BAD_FILTER', 'FILTER_TOO_LONG', 'NOT_SUPPORTED']
 
 export function failureOf({
@@ -37,7 +37,7 @@ export function failureOf({
 }): FailedTap {
   if (!isExpected(error)) throw error
   const code = error instanceof TapError ? error.code : undefined
-  const isMissing = code !== undefined && missingCodes.includes(code)
+  const isMissing = code !== undefined && linkCodes.includes(code)
   const waitMs = doubledMs(tries, spec.triesMax === undefined ? retryDelayMs : shortRetryDelayMs)
   const isFinal =
     tries >= (spec.triesMax ?? tries + 1) || (code !== undefined && permanentCodes.includes(code))

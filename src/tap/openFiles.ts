@@ -6,6 +6,7 @@ import type { CaptureFolder } from '../files/captureFolder.ts'
 import { activeName } from '../files/names.ts'
 import { FileRotation } from '../files/rotation.ts'
 import type { TapSpec } from '../model/tap.ts'
+import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 
 export type RotationSource = {
@@ -17,15 +18,17 @@ export type RotationSource = {
 export async function openRotation(
   { folder, clock, node }: RotationSource,
   spec: TapSpec,
-  interfaceName: string,
+  { interfaceName, linkType }: Pick<InterfaceMatch, 'interfaceName' | 'linkType'>,
 ): Promise<FileRotation> {
   const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
   const name = { pod: endpoint.name, interfaceName, format }
-  const settings = JSON.stringify([filter, snapLength, payload, format])
+  const ofLink = linkType === 'Ethernet' ? [] : [linkType] // files of earlier versions have none
+  const settings = JSON.stringify([filter, snapLength, payload, format, ...ofLink])
   const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
   const header = {
     format,
     snapLength,
+    linkType,
     interfaceName,
     filter,
     node,

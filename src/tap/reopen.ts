@@ -4,7 +4,7 @@
 
 import { doubledMs } from '../model/backoff.ts'
 
-const retryDelayMs = { first: 1_000, most: 30_000 } as const
+const retryDelayMs = { first: 1_000, most: 5_000 } as const
 
 export class ReopenSchedule {
   #tries = 0 // since the interface was lost

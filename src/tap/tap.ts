@@ -1,13 +1,15 @@
 // One open tap: an endpoint's files and, while its interface exists, a driver's tap that writes to
 // them. In: the spec, link changes, the time, the driver's events. Out: files, the endpoint's
-// record, callbacks to the manager. When the interface is gone it closes the driver's tap and
-// begins a gap; when it is back it opens another one on the same files. A tap opened before its
+// record, callbacks to the manager. When the interface is gone or is another one (by name, index or
+// namespace) it closes the driver's tap and begins a gap; then it opens another one on the same
+// files. A tap opened before its
 // window shows no endpoint and hides its files until the window opens. Steps run one at a time.
 // Refuses with TapError, ExpectedError or the error of a system call.
 
 import type {
   Driver,
   DriverTap,
+  InterfaceLoss,
   LimitGroup,
   LinkChange,
   TapCounters,
@@ -18,7 +20,7 @@ import type { FileRotation } from '../files/rotation.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { filterOf, type TapSpec } from '../model/tap.ts'
-import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
+import { type InterfaceMatch, isSameInterface } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { noCounters } from './endpointCounters.ts'
 import { EndpointRecord } from './endpointRecord.ts'
@@ -26,13 +28,15 @@ import { openRotation } from './openFiles.ts'
 import { ReopenSchedule } from './reopen.ts'
 import { TapFiles } from './tapFiles.ts'
 
+export type ResolveInterface = (spec: TapSpec) => Promise<InterfaceMatch>
+
 export type TapDeps = {
   readonly driver: Driver
   readonly clock: Clock
   readonly folder: CaptureFolder
   readonly group: LimitGroup
   readonly node: string
-  readonly resolve: (spec: TapSpec) => Promise<InterfaceMatch>
+  readonly resolve: ResolveInterface // anew at each call
   readonly onChange: () => void
   readonly onMoved: () => void // to another file: the state file must follow
   readonly onLimit: (limit: 'packets' | 'bytes') => void
@@ -47,6 +51,8 @@ export class Tap {
   #match: InterfaceMatch
   readonly record: EndpointRecord
   #driverTap: DriverTap | undefined // while the interface exists
+  #isDown = false // the driver's tap is open, and goes on when the interface is up
+  #seenAtMs = 0 // when the interface was last the right one
   readonly #reopening = new ReopenSchedule()
   #steps: Promise<unknown> = Promise.resolve()
 
@@ -71,9 +77,8 @@ export class Tap {
     )
   }
 
-  static async open(deps: TapDeps, spec: TapSpec): Promise<Tap> {
-    const match = await deps.resolve(spec)
-    const files = await openRotation(deps, spec, match.interfaceName)
+  static async open(deps: TapDeps, spec: TapSpec, match: InterfaceMatch): Promise<Tap> {
+    const files = await openRotation(deps, spec, match)
     const tap = new Tap(deps, spec, match, files)
     try {
       await tap.#openDriver()
@@ -148,21 +153,31 @@ export class Tap {
   /**
    * To be called each second: rotates by age, retries a failed write, looks for a lost interface.
    */
-  tick(nowMs: number): void {
+  tick(nowMs: number, resolve: ResolveInterface): void {
     if (this.files.tick(nowMs)) this.#deps.onChange()
     if (this.#driverTap || !this.#reopening.isDue(nowMs)) return
     this.#reopening.queued(nowMs)
-    this.#enqueue(() => this.#resume())
+    this.#enqueue(() => this.#resume(resolve))
+  }
+
+  /** Being told is quicker; by time nothing is missed, such as an address that moved. */
+  look(resolve: ResolveInterface): void {
+    const seen = this.#match
+    this.#enqueue(async () => this.#match === seen && this.#lookAgain(resolve))
   }
 
   /** An interface of the host's namespace changed. */
-  linkChanged({ kind, name }: LinkChange): void {
-    const isOurs = this.#match.netns === undefined && name === this.#match.interfaceName
-    if (isOurs && kind === 'gone')
+  linkChanged({ kind, name, index }: LinkChange): void {
+    const { netns, interfaceName } = this.#match
+    const isOurs =
+      netns === undefined && (index === 0 ? name === interfaceName : index === this.#match.index)
+    if (isOurs && kind !== 'gone' && name !== interfaceName)
+      this.#enqueue(() => this.#loseInterface(`interface ${interfaceName} was renamed`))
+    else if (isOurs && kind === 'gone')
       this.#enqueue(() => this.#loseInterface(`interface ${name} is gone`))
     else if (isOurs && kind === 'down')
-      this.#enqueue(async () => this.record.interrupt(`interface ${name} is down`))
-    else if (kind === 'present') this.#enqueue(() => this.#resume(isOurs))
+      this.#enqueue(async () => this.#interrupt(`interface ${name} is down`))
+    if (kind === 'present') this.#enqueue(() => this.#resume(undefined, isOurs))
   }
 
   async close(reason: CloseReason): Promise<void> {
@@ -213,9 +228,8 @@ export class Tap {
   }
 
   async #openDriver(): Promise<void> {
-    const { interfaceName, netns, insideIsPod } = this.#match
+    const { vantage: _, ...source } = this.#match
     const { snapLength, payload, format, ringBytes } = this.#spec
-    const source = { interfaceName, insideIsPod, ...(netns !== undefined && { netns }) }
     const target = {
       group: this.#deps.group,
       sink: this.files.sink,
@@ -231,15 +245,18 @@ export class Tap {
       ...target,
     }
     this.#driverTap = await this.#deps.driver.open(spec, event => this.#handle(event))
+    this.#isDown = false
+    this.#seenAtMs = this.#deps.clock.now()
     this.files.attach(this.#driverTap)
   }
 
-  async #closeDriver(): Promise<void> {
-    if (!this.#driverTap) return
+  async #closeDriver(): Promise<TapCounters> {
+    if (!this.#driverTap) return noCounters
     const counters = await this.#deps.folder.queue.disk.watch(this.#driverTap.close()) // the driver writes what it holds
     this.record.add(counters)
     this.#driverTap = undefined
     await this.files.detach(counters)
+    return counters
   }
 
   #handle(event: TapEvent): void {
@@ -256,7 +273,9 @@ export class Tap {
         this.files.writeFailed(event.code)
         return this.#deps.onChange()
       case 'down':
-        return this.#enqueue(() => this.#checkInterface())
+        return this.#enqueue(() => this.#interfaceLost(event))
+      case 'up':
+        return this.#enqueue(() => this.#resume(undefined, true))
     }
   }
 
@@ -270,39 +289,75 @@ export class Tap {
     }
   }
 
-  // The driver reported the interface down. Another namespace has no link events, and in the host's
-  // one may be missed.
-  async #checkInterface(): Promise<boolean> {
-    const { netns, interfaceName } = this.#match
-    if (netns !== undefined)
-      return this.#loseInterface('its network namespace or interface is gone')
-    const link = (await this.#deps.driver.links()).find(({ name }) => name === interfaceName)
-    if (!link) return this.#loseInterface(`interface ${interfaceName} is gone`)
-    return !link.isUp && this.record.interrupt(`interface ${interfaceName} is down`)
+  async #interfaceLost({ state, sinceMs }: InterfaceLoss): Promise<boolean> {
+    const { interfaceName, netns } = this.#match
+    const reasons = {
+      down: `interface ${interfaceName} is down`,
+      gone: `interface ${interfaceName} is gone`,
+      renamed: `interface ${interfaceName} was renamed`,
+      namespaceGone: `its network namespace ${netns} is gone, or its name was given to another`,
+    }
+    return state === 'down'
+      ? this.#interrupt(reasons.down, sinceMs)
+      : this.#loseInterface(reasons[state], sinceMs)
   }
 
-  async #loseInterface(reason: string): Promise<boolean> {
-    const isChanged = this.record.interrupt(reason)
-    await this.#closeDriver()
+  #interrupt(reason: string, sinceMs = this.#deps.clock.now()): boolean {
+    if (!this.#driverTap) return false
+    this.#isDown = true
+    return this.record.interrupt(reason, sinceMs)
+  }
+
+  // The gap begins after the last packet that was taken, and then ones from the ring may follow.
+  async #loseInterface(reason: string, sinceMs = this.#deps.clock.now()): Promise<boolean> {
+    if (!this.#driverTap) return false
+    const { lastPacketMs = sinceMs } = await this.#closeDriver()
+    const isChanged = this.record.interrupt(reason, Math.max(sinceMs, lastPacketMs))
     this.#reopening.lost(this.#deps.clock.now())
     return isChanged
   }
 
+  // Without an answer all stays as it is. An interface that is down may lack its addresses.
+  async #lookAgain(resolve: ResolveInterface): Promise<boolean> {
+    if (!this.#driverTap || this.#isDown) return false
+    const found = await this.#find(resolve)
+    if (found === undefined) return false
+    const sinceMs = this.#seenAtMs
+    this.#seenAtMs = this.#deps.clock.now()
+    if (found !== 'missing' && isSameInterface(found, this.#match)) return false
+    const isChanged = await this.#loseInterface(lookedReason(this.#match, found), sinceMs)
+    return (await this.#resume()) || isChanged
+  }
+
+  /** undefined: that cannot be told now. */
+  async #find(resolve: ResolveInterface): Promise<InterfaceMatch | 'missing' | undefined> {
+    try {
+      return await resolve(this.#spec)
+    } catch (error) {
+      if (!(error instanceof TapError)) throw error
+      return error.code === 'NO_INTERFACE' ? 'missing' : undefined
+    }
+  }
+
   // `isUp`: this interface is up again. Any other new interface ends the gap only of a tap without
   // a driver's tap.
-  async #resume(isUp = false): Promise<boolean> {
+  async #resume(resolve = this.#deps.resolve, isUp = false): Promise<boolean> {
     if (!this.record.isInGap || (this.#driverTap && !isUp)) return false
-    if (!this.#driverTap && !(await this.#reopen())) return false
+    if (!this.#driverTap && !(await this.#reopen(resolve))) return false
+    this.#isDown = false
     this.record.resume()
     return true
   }
 
-  async #reopen(): Promise<boolean> {
+  async #reopen(resolve: ResolveInterface): Promise<boolean> {
     this.#reopening.trying(this.#deps.clock.now())
     try {
-      const match = await this.#deps.resolve(this.#spec)
+      const match = await resolve(this.#spec)
+      // Files are named after the interface, and their headers say the link type.
       if (match.interfaceName !== this.#match.interfaceName)
         throw new ExpectedError(`Cannot go on: the interface is "${match.interfaceName}" now`)
+      if (match.linkType !== this.#match.linkType)
+        throw new ExpectedError(`Cannot go on: the link type of "${match.interfaceName}" changed`)
       this.#match = match
       await this.#openDriver()
       return true
@@ -311,4 +366,14 @@ export class Tap {
       throw error
     }
   }
+}
+
+function lookedReason(
+  { interfaceName }: InterfaceMatch,
+  found: InterfaceMatch | 'missing',
+): string {
+  if (found === 'missing') return `interface ${interfaceName} does not have its address, or is gone`
+  return found.interfaceName === interfaceName
+    ? `another interface ${interfaceName} is its own now`
+    : `its interface is ${found.interfaceName} now`
 }

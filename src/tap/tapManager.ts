@@ -32,6 +32,7 @@ export type TapManagerDeps = {
 }
 
 const saveIntervalMs = 10_000 // of the counters; a change of state is saved at once
+const lookIntervalMs = 4_000 // at the interfaces of all taps
 const tickMs = 1_000 // and when a file reaches its maximum age
 const tickMsMin = 20
 const lookMs = 1_000 // between two looks at the disk
@@ -224,7 +225,9 @@ export class TapManager implements AsyncDisposable {
 
   /** Rotates files of maximum age and retries whatever is due. */
   rotateDue(): void {
-    for (const tap of [...this.#taps.values()]) tap.tick(this.#deps.clock.now())
+    const scan = new InterfaceResolver(this.#deps.driver) // one for all taps that look for an interface
+    for (const tap of [...this.#taps.values()])
+      tap.tick(this.#deps.clock.now(), spec => scan.find(spec))
   }
 
   /**
@@ -268,14 +271,14 @@ export class TapManager implements AsyncDisposable {
           folder,
           group,
           node: this.#deps.node,
-          resolve: wanted =>
-            (wanted === spec ? scan : new InterfaceResolver(this.#deps.driver)).find(wanted),
+          resolve: wanted => new InterfaceResolver(this.#deps.driver).find(wanted),
           onChange: () => this.#listener(),
           onMoved: () => void this.#unsaved.add(folder),
           onLimit: limit => this.#limitReached(spec, limit),
           onBroken: error => this.#broken(spec.id, error),
         },
         spec,
+        await scan.find(spec),
       )
       tap.startIfDue()
       this.#taps.set(spec.id, tap)
@@ -369,9 +372,16 @@ export class TapManager implements AsyncDisposable {
     if (missing.length > 0) this.#listener()
   }
 
+  /** Compares what each tap is open on with what its spec leads to now. */
+  #lookAtInterfaces(): void {
+    const scan = new InterfaceResolver(this.#deps.driver)
+    for (const tap of [...this.#taps.values()]) tap.look(spec => scan.find(spec))
+  }
+
   async #tickAndSave(): Promise<void> {
     const { clock } = this.#deps
     let savedAtMs = clock.now() // of the last save
+    let lookedAtMs = clock.now()
     while (!this.#stop.signal.aborted) {
       const dueAtMs = Math.min(...[...this.#taps.values()].map(tap => tap.files.dueAtMs))
       await clock.sleepUntil(
@@ -381,6 +391,10 @@ export class TapManager implements AsyncDisposable {
       this.rotateDue()
       this.#saveChanged()
       this.#look()
+      if (Math.abs(clock.now() - lookedAtMs) >= lookIntervalMs) {
+        lookedAtMs = clock.now()
+        this.#lookAtInterfaces()
+      }
       if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()
       void this.#store.save(false)

@@ -21,6 +21,7 @@ export function toEndpoint({ metadata, spec }: WorkloadEndpoint, world: Endpoint
     node: spec.node ?? world.node,
     interfaceName:
       spec.interfaceName ?? hostInterfaceName(namespace, name, world.settings.interfacePrefix),
+    ...(spec.interfaceName !== undefined && { isInterfaceGiven: true }),
     addresses: (spec.ipNetworks ?? []).map(withoutLength),
     labels: effectiveLabels({
       own: metadata.labels ?? {},

@@ -16,12 +16,12 @@ export function desiredTapFor(
   endpoint: Endpoint,
   { window, isEarly }: { window: TapWindow; isEarly: boolean },
 ): DesiredTap {
-  const { namespace, name, uid, addresses } = endpoint
+  const { namespace, name, uid, addresses, isInterfaceGiven = false } = endpoint
   const spec = {
     id: tapId(intent.key, name),
     capture: intent.capture,
     captureKey: intent.key,
-    endpoint: { namespace, name, uid, addresses },
+    endpoint: { namespace, name, uid, addresses, ...(isInterfaceGiven && { isInterfaceGiven }) },
     interfaceName: endpoint.interfaceName,
     vantage: intent.vantage,
     ...filterOf(intent),

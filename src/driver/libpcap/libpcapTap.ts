@@ -3,10 +3,21 @@
 // TapError. An interface that is set down and up again resumes by itself; one that is removed gives
 // `down`, and the session ends.
 import { snapLengthMax } from '../../model/capture.ts'
+import { TapError } from '../../model/errors.ts'
+import type { LinkType } from '../../model/linkType.ts'
 import { isWithin, type TapWindow } from '../../model/tapWindow.ts'
 import { headersLength } from '../../pcap/headersLength.ts'
-import type { Driver, DriverSpec, DriverTap, Sink, TapCounters, TapEvent } from '../driver.ts'
+import type {
+  Driver,
+  DriverSpec,
+  DriverTap,
+  InterfaceLoss,
+  Sink,
+  TapCounters,
+  TapEvent,
+} from '../driver.ts'
 import { linksIfThere } from '../linksIfThere.ts'
+import { namespaceId } from '../namespaceId.ts'
 import { firstMessage, PcapChild } from './pcapChild.ts'
 import type { ChildMessage, Packet } from './pcapMessage.ts'
 import { RecordWriter, type WriterEvent } from './recordWriter.ts'
@@ -15,6 +26,12 @@ import { SharedLimit } from './sharedLimit.ts'
 const blockBytes = 262_144 // libpcap makes TPACKET_V3 rings of whole blocks of the greatest snap length
 
 const pollIntervalMs = 500 // the session reads its drop counter at least that often
+
+/** As the package names what libpcap found. */
+const sessionLinkTypes: Readonly<Record<LinkType, string>> = {
+  Ethernet: 'LINKTYPE_ETHERNET',
+  RawIp: 'LINKTYPE_RAW',
+}
 
 type Links = Pick<Driver, 'links' | 'watchLinks'>
 
@@ -114,8 +131,35 @@ export class LibpcapTap implements DriverTap {
   }
 
   async #start(): Promise<void> {
-    await firstMessage(this.#child, this.#what)
+    const ready = await firstMessage(this.#child, this.#what)
+    await this.#checkIdentity()
+    if (ready.kind === 'ready') this.#checkLinkType(ready.linkType)
     this.#running = this.#drain()
+  }
+
+  // The header of the file was written before.
+  #checkLinkType(found: string): void {
+    const expected = sessionLinkTypes[this.#spec.linkType ?? 'Ethernet']
+    if (found !== expected)
+      throw new TapError(
+        'NOT_SUPPORTED',
+        `Cannot ${this.#what}: its link type is ${found}, expected ${expected}`,
+      )
+  }
+
+  /** The session is open: whether on the interface and in the namespace that were asked for. */
+  async #checkIdentity(): Promise<void> {
+    const { interfaceName, index = 0, netns, netnsId } = this.#spec
+    if (netns !== undefined && netnsId !== undefined && (await namespaceId(netns)) !== netnsId)
+      throw new TapError(
+        'NO_NAMESPACE',
+        `Cannot ${this.#what}: another network namespace has the name "${netns}" now`,
+      )
+    if (index === 0) return
+    const links = await linksIfThere(this.#links, netns)
+    const found = links.find(({ name }) => name === interfaceName)
+    if (found && found.index !== 0 && found.index !== index)
+      throw new TapError('NO_INTERFACE', `Cannot ${this.#what}: another interface has its name now`)
   }
 
   /**
@@ -140,7 +184,7 @@ export class LibpcapTap implements DriverTap {
     if (packet.bytes.length < wanted) this.#truncated++
     const bytes =
       this.#spec.payload === 'Headers'
-        ? packet.bytes.subarray(0, headersLength(packet.bytes))
+        ? packet.bytes.subarray(0, headersLength(packet.bytes, this.#spec.linkType))
         : packet.bytes
     const record = {
       seconds,
@@ -151,12 +195,12 @@ export class LibpcapTap implements DriverTap {
     }
     while (!this.#writer.accept(record)) await this.#writer.room()
     this.#droppedWritten = this.#dropped
-    this.#isDown = false
+    this.#reportUp()
   }
 
   #handle(message: ChildMessage): void {
     if (message.kind === 'dropped') this.#countDrops(message.dropped)
-    if (message.kind === 'down') this.#reportDown()
+    if (message.kind === 'down') this.#reportDown('gone')
     if (message.kind === 'paused') void this.#checkInterface()
   }
 
@@ -174,13 +218,18 @@ export class LibpcapTap implements DriverTap {
   async #checkInterface(): Promise<void> {
     this.#watch()
     const links = await linksIfThere(this.#links, this.#spec.netns)
-    if (!links.some(({ name, isUp }) => isUp && name === this.#spec.interfaceName))
-      this.#reportDown()
+    const link = links.find(({ name }) => name === this.#spec.interfaceName)
+    if (!link?.isUp) this.#reportDown(link ? 'down' : 'gone')
   }
 
-  #reportDown(): void {
-    if (!this.#isDown) this.#emit({ kind: 'down' })
+  #reportDown(state: InterfaceLoss['state']): void {
+    if (!this.#isDown) this.#emit({ kind: 'down', state, sinceMs: Date.now() })
     this.#isDown = true
+  }
+
+  #reportUp(): void {
+    if (this.#isDown) this.#emit({ kind: 'up' })
+    this.#isDown = false
   }
 
   /**
@@ -191,8 +240,8 @@ export class LibpcapTap implements DriverTap {
     if (this.#spec.netns !== undefined || this.#watching) return
     this.#watching = this.#links.watchLinks(({ kind, name }) => {
       if (name !== this.#spec.interfaceName || this.#closed) return
-      if (kind === 'present') this.#isDown = false
-      else this.#reportDown()
+      if (kind === 'present') this.#reportUp()
+      else this.#reportDown(kind)
     })
   }
 

@@ -5,10 +5,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { osErrorMessage } from '../../model/errors.ts'
+import type { LinkType } from '../../model/linkType.ts'
 import type { Link, LinkChange } from '../driver.ts'
 
 export type SeenLink = Link & { readonly carrierChanges: number }
-type Details = Omit<SeenLink, 'name' | 'addresses' | 'gsoMaxBytes'>
+type Details = Omit<SeenLink, 'name' | 'addresses' | 'alternativeNames' | 'gsoMaxBytes'>
 
 const pollIntervalMs = 500
 const gsoMaxBytes = 65_536 // /sys does not show BIG TCP
@@ -19,7 +20,17 @@ const unknown: Details = Object.freeze({
   mtu: 0,
   peerIndex: undefined,
   carrierChanges: 0,
+  hardwareType: 0,
+  linkType: 'Ethernet', // the session tells another one when it opens
 })
+
+// include/uapi/linux/if_arp.h; native/links.c has the same
+const hardwareTypes = {
+  ethernet: [1, 772], // 772: loopback
+  rawIp: [0xfffe, 519, 768, 769, 776], // none (tun, WireGuard), raw IP, IP in IP, IP in IPv6, SIT
+  gre: [778, 823],
+}
+const flagBits = { up: 0x1, broadcast: 0x2, pointToPoint: 0x10 }
 
 /** Of the namespace this process runs in. Addresses are those of interfaces that are up. */
 export function readLinks(): readonly SeenLink[] {
@@ -34,6 +45,7 @@ export function readLinks(): readonly SeenLink[] {
     gsoMaxBytes,
     ...(sysfsIsOurs ? sysfs(name) : unknown),
     addresses: (addresses[name] ?? []).map(({ address }) => address),
+    alternativeNames: [], // /sys does not show them
   }))
 }
 
@@ -96,16 +108,29 @@ function sysfsLinks(): number {
 function sysfs(name: string): Details {
   const index = sysfsNumber(name, 'ifindex')
   const linked = sysfsNumber(name, 'iflink')
-  const isUp = (sysfsNumber(name, 'flags') & 1) === 1
+  const flags = sysfsNumber(name, 'flags')
+  const hardwareType = sysfsNumber(name, 'type')
   const carrierChanges = sysfsNumber(name, 'carrier_changes')
   return {
     index,
     kind: '',
-    isUp,
+    isUp: (flags & flagBits.up) !== 0,
     mtu: sysfsNumber(name, 'mtu'),
     peerIndex: linked === index ? undefined : linked,
     carrierChanges,
+    hardwareType,
+    linkType: linkTypeOfHardware(hardwareType, flags),
   }
+}
+
+/** GRE without one other end shows the outer header, and is not supported. */
+export function linkTypeOfHardware(hardwareType: number, flags: number): LinkType | undefined {
+  if (hardwareTypes.ethernet.includes(hardwareType)) return 'Ethernet'
+  const hasOneEnd = (flags & flagBits.pointToPoint) !== 0 && (flags & flagBits.broadcast) === 0
+  const isRawIp =
+    hardwareTypes.rawIp.includes(hardwareType) ||
+    (hasOneEnd && hardwareTypes.gre.includes(hardwareType))
+  return isRawIp ? 'RawIp' : undefined
 }
 
 function sysfsNumber(name: string, attribute: string): number {

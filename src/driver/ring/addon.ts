@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Format } from '../../model/capture.ts'
 import type { TapErrorCode } from '../../model/codes.ts'
 import { TapError } from '../../model/errors.ts'
-import type { Link, Sink, TapCounters } from '../driver.ts'
+import type { InterfaceLoss, Link, Sink, TapCounters } from '../driver.ts'
 import { callAddon } from './callAddon.ts'
 
 export type NativeLimitGroup = { readonly isLimitGroup: true } // opaque: a limit that taps share
@@ -27,7 +27,8 @@ export type NativeTapEvent =
       readonly fd: number
       readonly code: string
     }
-  | { readonly kind: 'down'; readonly tap: number }
+  | (InterfaceLoss & { readonly tap: number })
+  | { readonly kind: 'up'; readonly tap: number }
 
 export type NativeLinkEvent =
   | {
@@ -39,9 +40,11 @@ export type NativeLinkEvent =
     }
   | { readonly kind: 'linksLost' } // the kernel had more changes than the socket could hold
 
+export type NativeLink = Omit<Link, 'linkType'> & { readonly linkType: number } // 0: not supported
+
 export type NativeAnswer =
   | { readonly kind: 'compiled'; readonly call: number; readonly instructions: number }
-  | { readonly kind: 'listed'; readonly call: number; readonly links: readonly Link[] }
+  | { readonly kind: 'listed'; readonly call: number; readonly links: readonly NativeLink[] }
   | { readonly kind: 'opened'; readonly call: number; readonly ringBytes: number }
   | { readonly kind: 'closed'; readonly call: number; readonly counters: TapCounters }
 
@@ -57,7 +60,10 @@ type NativeEvent = NativeTapEvent | NativeLinkEvent | NativeAnswer | NativeFailu
 export type OpenOptions = {
   readonly call: number
   readonly interfaceName: string
+  readonly index: number // 0: any
+  readonly linkType: number
   readonly netns: string // '': the network namespace of this process
+  readonly netnsId: string // '': any
   readonly filter: string
   readonly snapLength: number
   readonly format: Format
@@ -167,6 +173,7 @@ export class AddonBinding {
       case 'limit':
       case 'writeFailed':
       case 'down':
+      case 'up':
         return this.#tapListeners.get(event.tap)?.(event)
     }
   }

@@ -1,5 +1,6 @@
 // The TPACKET_V3 driver. In: the calls of the Driver interface. Out: calls of the addon, whose
 // reader thread does the work (native/README.md). Refuses where the addon is not built.
+import { linkTypeNumbers, linkTypeOf } from '../../model/linkType.ts'
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import type {
@@ -193,7 +194,8 @@ class RingDriver implements Driver {
 
   async links(netns?: string): Promise<readonly Link[]> {
     const { addon } = this.#binding
-    return (await this.#binding.call('listed', call => addon.links(call, netns ?? ''))).links
+    const answer = await this.#binding.call('listed', call => addon.links(call, netns ?? ''))
+    return answer.links.map(link => ({ ...link, linkType: linkTypeOf(link.linkType) }))
   }
 
   watchLinks(onChange: (change: LinkChange) => void): Disposable {
@@ -215,7 +217,10 @@ function openOptions(call: number, spec: DriverSpec): OpenOptions {
   return {
     call,
     interfaceName,
+    index: spec.index ?? 0,
+    linkType: linkTypeNumbers[spec.linkType ?? 'Ethernet'],
     netns: spec.netns ?? '',
+    netnsId: spec.netnsId ?? '',
     filter,
     snapLength,
     format,
@@ -244,7 +249,9 @@ function tapEvent(event: NativeTapEvent): TapEvent {
     case 'writeFailed':
       return { kind: 'writeFailed', fd: event.fd, code: event.code }
     case 'down':
-      return { kind: 'down' }
+      return { kind: 'down', state: event.state, sinceMs: event.sinceMs }
+    case 'up':
+      return { kind: 'up' }
   }
 }
 

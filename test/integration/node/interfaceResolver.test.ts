@@ -170,6 +170,9 @@ const eth0: Link = {
   gsoMaxBytes: 65_536,
   peerIndex: 16,
   addresses: ['10.0.0.1'],
+  alternativeNames: [],
+  hardwareType: 1,
+  linkType: 'Ethernet',
 }
 const host: Link = { ...eth0, name: 'cali1', index: 16, peerIndex: 2, addresses: [] }
 

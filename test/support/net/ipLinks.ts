@@ -11,6 +11,8 @@ type Shown = {
   readonly flags: readonly string[]
   readonly mtu: number
   readonly gso_max_size: number
+  readonly link_type: string
+  readonly altnames?: readonly string[]
   readonly link_index?: number
   readonly linkinfo?: { readonly info_kind?: string }
   readonly addr_info: readonly { readonly local: string }[]
@@ -30,5 +32,12 @@ export async function ipLinks(netns?: string): Promise<Link[]> {
     gsoMaxBytes: link.gso_max_size,
     peerIndex: link.link_index,
     addresses: link.addr_info.map(({ local }) => local),
+    alternativeNames: link.altnames ?? [],
+    ...linkTypeOf(link.link_type),
   }))
+}
+
+function linkTypeOf(shown: string): Pick<Link, 'hardwareType' | 'linkType'> {
+  if (shown === 'none') return { hardwareType: 0xfffe, linkType: 'RawIp' }
+  return { hardwareType: shown === 'loopback' ? 772 : 1, linkType: 'Ethernet' }
 }

@@ -19,6 +19,9 @@ function driver() {
         gsoMaxBytes: 0,
         peerIndex: undefined,
         addresses: [],
+        alternativeNames: [],
+        hardwareType: 1,
+        linkType: 'Ethernet' as const,
       }))
     },
     watchLinks: (onChange: (change: LinkChange) => void) => {

@@ -9,6 +9,7 @@ import { TapError } from '../../../src/model/errors.ts'
 import {
   type InterfaceMatch,
   InterfaceResolver,
+  isSameInterface,
   type WantedEndpoint,
 } from '../../../src/netdev/interfaceResolver.ts'
 
@@ -27,6 +28,9 @@ function link(name: string, index: number, more: Partial<Link> = {}): Link {
     gsoMaxBytes: 65_536,
     peerIndex: undefined,
     addresses: [],
+    alternativeNames: [],
+    hardwareType: 1,
+    linkType: 'Ethernet',
     ...more,
   }
 }
@@ -62,6 +66,8 @@ test('find() takes the interface of the derived name, and reads no network names
   const pods = { pod: new TapError('NOT_PERMITTED', 'must not be read') }
   t.deepEqual(await find(t, { host: [link('cali1', 5)], pods }), {
     interfaceName: 'cali1',
+    index: 5,
+    linkType: 'Ethernet',
     vantage: 'HostVeth',
     insideIsPod: false,
   })
@@ -69,7 +75,13 @@ test('find() takes the interface of the derived name, and reads no network names
 
 test("find() takes the host's end of the interface that has the address", async t => {
   const found = await find(t, { host: [link('lo', 1), outside], pods: { pod: [inside] } })
-  t.deepEqual(found, { interfaceName: 'veth9', vantage: 'HostVeth', insideIsPod: false })
+  t.deepEqual(found, {
+    interfaceName: 'veth9',
+    index: 9,
+    linkType: 'Ethernet',
+    vantage: 'HostVeth',
+    insideIsPod: false,
+  })
 })
 
 test('find() takes the interface inside for PodNetns, and for a netkit pair with Auto', async t => {
@@ -122,4 +134,36 @@ test('find() compares IPv6 addresses however they are written', async t => {
   })
   const pod = [{ ...inside, addresses: ['2001:db8::2'] }]
   t.is((await find(t, { host: [outside], pods: { pod } }, endpoint)).interfaceName, 'veth9')
+})
+
+test('find() takes an interface by its alternative name, after one of that name', async t => {
+  const other = link('eth9', 9, { alternativeNames: ['cali1', 'uplink'] })
+  t.like(await find(t, { host: [other] }), { interfaceName: 'eth9', index: 9 })
+  t.like(await find(t, { host: [other, link('cali1', 5)] }), { interfaceName: 'cali1', index: 5 })
+})
+
+test('find() does not look for an address when the name was given and no interface has it', async t => {
+  const { endpoint } = wanted()
+  const given = wanted({ endpoint: { ...endpoint, isInterfaceGiven: true } })
+  const node = { host: [outside], pods: { pod: [inside] } }
+  t.is((await find(t, node)).interfaceName, 'veth9')
+  await t.throwsAsync(find(t, node, given), { code: 'NO_INTERFACE', message: /found no interface "cali1"$/ }) // biome-ignore format: one line
+  t.is((await find(t, node, { ...given, vantage: 'PodNetns' })).interfaceName, 'eth0')
+})
+
+test('find() refuses a link type that is not supported, with the name of the interface', async t => {
+  const wireless = link('cali1', 5, { linkType: undefined, hardwareType: 803 })
+  await t.throwsAsync(find(t, { host: [wireless] }), { code: 'NOT_SUPPORTED', message: /"cali1".*ARPHRD 803/ }) // biome-ignore format: one line
+})
+
+test('find() does not say that an address is nowhere when a namespace could not be read for want of memory', async t => {
+  const pods = { pod: new TapError('NO_MEMORY', 'no descriptor is left') }
+  await t.throwsAsync(find(t, { host: [], pods }), { code: 'NO_MEMORY' })
+})
+
+test('isSameInterface() tells interfaces of one name apart by index, namespace and link type', async t => {
+  const one = await find(t, { host: [link('cali1', 5)] })
+  t.true(isSameInterface(one, { ...one }))
+  for (const other of [{ index: 6 }, { netnsId: '4:1' }, { linkType: 'RawIp' }, { interfaceName: 'x' }] as const) // biome-ignore format: one line
+    t.false(isSameInterface(one, { ...one, ...other }))
 })

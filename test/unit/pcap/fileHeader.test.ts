@@ -97,3 +97,10 @@ test('fileTrailer() is empty when the format is pcap', t => {
   t.is(fileTrailer('pcap', trailer).length, 0)
   t.is(trailerBytes('pcap'), 0)
 })
+
+test('fileHeader() says the link type in both formats', t => {
+  const rawIp = { ...facts, linkType: 'RawIp' } as const
+  t.is(fileHeader({ ...rawIp, format: 'pcap' }).readUInt32LE(20), 101)
+  const [, face] = blocksIn(fileHeader({ ...rawIp, format: 'pcapng' }), [16, 8])
+  t.is(face?.fixed.readUInt16LE(0), 101)
+})

@@ -79,3 +79,16 @@ test('headersLength() stays within any bytes', t => {
     }),
   )
 })
+
+for (const [name, frame, expected] of rows.filter(([, frame]) =>
+  [0x0800, 0x86dd].includes(frame.readUInt16BE(12)),
+))
+  test(`headersLength() keeps as much of ${name} when there is no link header`, t => {
+    const packet = frame.subarray(14)
+    t.is(headersLength(packet, 'RawIp'), expected - 14)
+    for (let length = 0; length <= packet.length; length++)
+      t.true(headersLength(packet.subarray(0, length), 'RawIp') <= Math.min(length, expected - 14))
+  })
+
+test('headersLength() keeps nothing of what is neither IPv4 nor IPv6 when there is no link header', t =>
+  t.is(headersLength(Buffer.alloc(40, 0x75), 'RawIp'), 0))

@@ -84,6 +84,9 @@ function openWithLimit(
   const tap = addon.open({
     ...{ call, interfaceName, netns: '', filter, snapLength: spec.snapLength, format: spec.format },
     ...{
+      index: 0,
+      linkType: 1,
+      netnsId: '',
       headersOnly: false,
       insideIsPod: false,
       ringBytes: 524_288,

@@ -59,6 +59,11 @@ test('toEndpoint() takes pod, interface and addresses from the document', t => {
   t.deepEqual(made.addresses, ['10.0.0.7', 'fd00::7'])
 })
 
+test('toEndpoint() says whether the document gives the interface, or it was derived', t => {
+  t.is(toEndpoint(document({ pod: 'web-7', interfaceName: 'cali1' }), world).isInterfaceGiven, true)
+  t.is(toEndpoint(document({ pod: 'web-7' }), world).isInterfaceGiven, undefined)
+})
+
 test('toEndpoint() derives name, node and interface when they are not given', t => {
   t.like(toEndpoint(document(), world), {
     name: 'web-0',

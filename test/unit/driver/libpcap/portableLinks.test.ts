@@ -1,9 +1,13 @@
 // Link watching without the addon: what is told when two looks differ. The looks themselves are in
 // the contract.
 import test from 'ava'
-import { differences, type SeenLink } from '../../../../src/driver/libpcap/portableLinks.ts'
+import {
+  differences,
+  linkTypeOfHardware,
+  type SeenLink,
+} from '../../../../src/driver/libpcap/portableLinks.ts'
 
-const eth0: SeenLink = { name: 'eth0', index: 4, kind: '', isUp: true, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [], carrierChanges: 2 } // biome-ignore format: one line
+const eth0: SeenLink = { name: 'eth0', index: 4, kind: '', isUp: true, mtu: 1_500, gsoMaxBytes: 65_536, peerIndex: undefined, addresses: [], alternativeNames: [], hardwareType: 1, linkType: 'Ethernet', carrierChanges: 2 } // biome-ignore format: one line
 
 const rows: readonly (readonly [
   string,
@@ -42,3 +46,17 @@ for (const [title, before, now, expected] of rows) {
 function byName(links: readonly SeenLink[]): ReadonlyMap<string, SeenLink> {
   return new Map(links.map(link => [link.name, link]))
 }
+
+const [pointToPoint, broadcast] = [0x10, 0x2]
+for (const [name, hardwareType, flags, expected] of [
+  ['Ethernet', 1, broadcast, 'Ethernet'],
+  ['loopback', 772, 0, 'Ethernet'],
+  ['tun and WireGuard', 0xfffe, pointToPoint, 'RawIp'],
+  ['IP in IP', 768, 0, 'RawIp'],
+  ['GRE with one other end', 778, pointToPoint, 'RawIp'],
+  ['GRE with many other ends', 778, 0, undefined],
+  ['GRE to a group', 778, broadcast, undefined],
+  ['wireless monitoring', 803, broadcast, undefined],
+] as const)
+  test(`linkTypeOfHardware() is ${expected} for ${name}`, t =>
+    t.is(linkTypeOfHardware(hardwareType, flags), expected))

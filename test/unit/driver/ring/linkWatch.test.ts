@@ -14,6 +14,9 @@ const link = (name: string, index: number, isUp = true): Link => ({
     gsoMaxBytes: 65_536,
     peerIndex: undefined,
     addresses: [],
+    alternativeNames: [],
+    hardwareType: 1,
+    linkType: 'Ethernet',
   },
 })
 const linkEvent = (
