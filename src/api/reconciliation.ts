@@ -4,7 +4,7 @@
 import type { ReportedCapture } from '../core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { CaptureEvent } from '../model/event.ts'
-import type { UploadStatus } from '../model/status.ts'
+import type { AgentlessNode, UploadStatus } from '../model/status.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
 /**
@@ -61,6 +61,7 @@ export type ReconcileInput = {
   readonly addresses: ReadonlyMap<string, string> // by node, of all nodes that report
   readonly previous: object | undefined // the status as cachedCapture() completed it
   readonly uploads?: UploadResults | undefined
+  readonly agentless?: readonly AgentlessNode[] // with pods that the capture matches
   readonly quota?: QuotaState | undefined // undefined: the number of nodes is not limited
   readonly nowMs: number
 }

@@ -5,11 +5,10 @@
 import type { Results } from '../api/reconciliation.ts'
 import { type ApiAnswer, applyBody, call } from '../kube/client.ts'
 import type { Kube, KubeRequest } from '../kube/request.ts'
-import { objectPath } from '../kube/resources.ts'
+import { objectPath, reportPath } from '../kube/resources.ts'
 import type { Labels } from '../model/labels.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { CaptureDocument } from '../model/world.ts'
-import { reportPath } from '../publish/reportWriter.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { Leadership } from './leaderElection.ts'
 

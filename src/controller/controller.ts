@@ -12,6 +12,7 @@ import { never } from '../model/time.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
+import { AgentlessPods } from './agentlessPods.ts'
 import { type ApiWriterDeps, removeReport, writeEvent } from './apiWriter.ts'
 import type { CachedReport } from './cachedReport.ts'
 import { Caches } from './caches.ts'
@@ -52,6 +53,7 @@ export class Controller implements AsyncDisposable {
   readonly #missingNodes = new Map<string, number>() // node → since when it has no Node object
   readonly #specs: SpecCache
   readonly #quotas: Quotas
+  readonly #agentless: AgentlessPods
   readonly #counters = zeroCounters()
   readonly #uploads: UploadQueue | undefined
   #term: Leadership | undefined
@@ -62,6 +64,7 @@ export class Controller implements AsyncDisposable {
     this.#deps = deps
     this.#specs = new SpecCache(deps)
     this.#quotas = new Quotas({ ...deps, settings: this.#specs.settings })
+    this.#agentless = new AgentlessPods({ ...deps, settings: this.#specs.settings })
     const onChange = () => this.#wake.abort()
     this.#uploads = deps.uploads?.(onChange)
     this.#caches = new Caches({
@@ -134,13 +137,14 @@ export class Controller implements AsyncDisposable {
       write: request => writeEvent(writer, request),
     })
     const counters = this.#counters
-    const [specs, quotas, uploads, writes] = [
+    const [specs, quotas, agentless, uploads, writes] = [
       this.#specs,
       this.#quotas,
+      this.#agentless,
       this.#uploads,
       this.#writes,
     ]
-    return { writer, events, clock, namespace, specs, quotas, uploads, writes, counters }
+    return { writer, events, clock, namespace, specs, quotas, agentless, uploads, writes, counters }
   }
 
   /** Returns when the next turn is due. */
@@ -165,6 +169,9 @@ export class Controller implements AsyncDisposable {
       if (await removeReport(sync.writer, report.metadata)) this.#counters.removals.report++
       else wakes.push(nowMs + retryDelayMs)
     }
+    const silent = new Set(this.#liveness.silentNodes(followedMs))
+    const reporting = present.map(({ metadata }) => metadata.name).filter(name => !silent.has(name))
+    this.#agentless.observe(nodes, new Set(reporting), nowMs)
     const snapshot = {
       observations: this.#observationsByUid(present, followedMs),
       addresses: new Map(present.map(({ metadata, report }) => [metadata.name, report.address])),

@@ -8,6 +8,7 @@ import type { KubeObject } from '../kube/informer.ts'
 import type { Labels } from '../model/labels.ts'
 import { never } from '../model/time.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { AgentlessPods } from './agentlessPods.ts'
 import {
   type ApiWriterDeps,
   removeCapture,
@@ -33,6 +34,7 @@ export type SyncDeps = {
   readonly namespace: string // for results of captures that have no namespace
   readonly specs: SpecCache
   readonly quotas: Quotas
+  readonly agentless: AgentlessPods
   readonly uploads: UploadQueue | undefined
   readonly writes: WriteCache
   readonly counters: ControllerCounters
@@ -114,6 +116,11 @@ async function desiredState(
     nowMs,
   }
   const quota = await quotas.sync({ ...input, capture, nodes }, signal)
+  const reported = new Set(input.rows.map(({ row }) => row.file.node))
+  const agentless =
+    capture.kind === 'PacketCapture'
+      ? await sync.agentless.matching(read, reported, signal)
+      : { nodes: [], wakeAtMs: never }
   const uploading = syncUploads(uploads, input, signal)
   const reconciliation = reconcile({
     ...input,
@@ -121,8 +128,11 @@ async function desiredState(
     addresses,
     uploads: uploading.uploads,
     quota: quota.state,
+    agentless: agentless.nodes,
   })
-  const wakeAtMs = Math.min(reconciliation.wakeAtMs, uploading.wakeAtMs, quota.wakeAtMs)
+  const wakeAtMs = Math.min(
+    ...[reconciliation, uploading, quota, agentless].map(each => each.wakeAtMs),
+  )
   return {
     ...reconciliation,
     wakeAtMs,

@@ -3,6 +3,8 @@ import { type Api, apis } from '../model/captureRef.ts'
 
 type ResourcePlace = { readonly namespace: string; readonly name: string }
 
+export const reportPath = '/apis/selcap.dev/v1alpha1/nodecapturereports'
+
 /** `group` is PacketCapture's: selcap.dev where Calico serves its own resource. */
 export function listPath(api: Api, group: string): string {
   return `${root(api, group)}/${plural(api)}`

@@ -52,6 +52,7 @@ export const problemMeanings = {
   DiskBudget: 'capture files used up `captureDiskBytesMax`',
   RingBudget: '`captureRingBytesMax` holds no ring for some endpoints',
   EndpointsMax: 'the node has more taps to open than `captureEndpointsMax`',
+  NoAgent: 'matching pods are on a node without an agent, so nothing of them is captured',
   LostInterface: 'an interface that was captured is down or gone',
   TapFailed: 'no tap of an endpoint could be opened yet',
   WriteFailed: 'packets arrived that could not be written',
@@ -77,7 +78,7 @@ export const readyReasons = {
   Finished: 'its window or a limit ended it',
   Error: 'a node or an endpoint cannot be captured; the message says why',
   Rejected: 'the spec cannot be carried out; the message says why',
-  NoEndpoint: 'no endpoint matches the selector now',
+  NoEndpoint: 'no endpoint that can be captured matches the selector now',
   NotAnswered: 'nodes that may have endpoints have not reported yet',
   NodeSilent: 'every node that captured has not reported for three minutes',
 } as const satisfies Meanings

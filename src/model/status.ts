@@ -100,6 +100,13 @@ export type Condition = {
   readonly observedGeneration: number
 }
 
+/** A node without an agent, and the matching pods there, which nobody can capture. */
+export type AgentlessNode = {
+  readonly node: string
+  readonly kind: 'Linux' | 'Windows' | 'Fargate' | 'Virtual'
+  readonly pods: readonly string[]
+}
+
 export type PacketCaptureStatus = Counts & {
   readonly observedGeneration: number
   readonly state: CaptureStateName
@@ -107,4 +114,5 @@ export type PacketCaptureStatus = Counts & {
   readonly endpoints: number
   readonly conditions: readonly Condition[]
   readonly files: readonly FileStatus[]
+  readonly withoutAgent?: readonly AgentlessNode[] // missing: none
 }

@@ -13,6 +13,7 @@ import {
 } from '../core/status/nodeReport.ts'
 import { apply, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
+import { reportPath } from '../kube/resources.ts'
 import { doubledMs } from '../model/backoff.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import { accounts } from '../model/wellKnown.ts'
@@ -29,8 +30,6 @@ export type ReportWriterDeps = {
   readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
 }
-
-export const reportPath = '/apis/selcap.dev/v1alpha1/nodecapturereports'
 
 const countersMs = 10_000
 const heartbeatMs = 60_000 // readers take a node for silent after three of them

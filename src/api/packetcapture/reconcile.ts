@@ -5,10 +5,15 @@
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
+import { agentlessMessage, truncateMessage } from '../../core/status/conditions.ts'
 import { foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
-import type { CaptureStatusElement, PacketCaptureStatus } from '../../model/status.ts'
+import type {
+  AgentlessNode,
+  CaptureStatusElement,
+  PacketCaptureStatus,
+} from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import { isoTime, never } from '../../model/time.ts'
 import { firstReportMs, type NodeObservation, type UploadResults } from '../reconciliation.ts'
@@ -19,6 +24,7 @@ export type PacketCaptureInput = {
   readonly nodes: number // number of nodes that report
   readonly previous: PacketCaptureStatus | undefined
   readonly uploads?: UploadResults | undefined
+  readonly agentless?: readonly AgentlessNode[]
   readonly nowMs: number
 }
 
@@ -34,6 +40,7 @@ export function reconcilePacketCapture({
   nodes,
   previous,
   uploads,
+  agentless = [],
   nowMs,
 }: PacketCaptureInput): PacketCaptureReconciliation {
   const elements = rows
@@ -43,8 +50,9 @@ export function reconcilePacketCapture({
   const isShown = elements.some(({ isListed }) => isListed)
   const answeredAtMs = read.ok ? read.createdAtMs + firstReportMs : -never
   const status = foldStatus({
-    elements: isShown ? elements : [elementOfNoNode(read, elements, nodes, nowMs)],
+    elements: isShown ? elements : [elementOfNoNode(read, elements, { nodes, agentless, nowMs })],
     isAwaited: scheduled?.phase.kind === 'Open' && rows.length < nodes && nowMs < answeredAtMs,
+    agentless,
     generation: Math.min(read.generation, ...rows.map(({ row }) => row.observedGeneration)),
     nowMs,
     ...(previous && { previous }),
@@ -88,8 +96,7 @@ function withFailure(
 function elementOfNoNode(
   read: Intent | Rejection,
   elements: readonly CaptureStatusElement[],
-  nodes: number,
-  nowMs: number,
+  { nodes, agentless, nowMs }: Pick<Required<PacketCaptureInput>, 'nodes' | 'agentless' | 'nowMs'>,
 ): CaptureStatusElement {
   const none = {
     node: '',
@@ -105,7 +112,10 @@ function elementOfNoNode(
   const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
-  const reason = hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs)
+  const reason =
+    agentless.length > 0
+      ? agentlessReason(agentless)
+      : (hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs))
   if (phase.kind === 'Scheduled')
     return {
       ...common,
@@ -120,8 +130,13 @@ function elementOfNoNode(
       message: `${phase.message}; ${reason}`,
       isRejected: false,
     }
-  const isUnanswered = nodes > 0 && !hostNetworked && isNew(read.createdAtMs, nowMs)
+  const isUnanswered =
+    nodes > 0 && !hostNetworked && agentless.length === 0 && isNew(read.createdAtMs, nowMs)
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
+}
+
+function agentlessReason(agentless: readonly AgentlessNode[]): string {
+  return `Every pod that matches is on a node without an agent: ${truncateMessage(agentless.map(each => `${each.node}: ${agentlessMessage(each)}`))}`
 }
 
 function isNew(createdAtMs: number, nowMs: number): boolean {

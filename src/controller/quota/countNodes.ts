@@ -1,15 +1,13 @@
 // Counts the nodes that a capture needs now: lists the pods that it may select, anew each time. In:
 // a capture, the cluster's nodes. Out: names of nodes. Throws the API server's errors.
-import type { IncomingMessage } from 'node:http'
-import { apiRefusalOf } from '../../kube/apiError.ts'
 import type { Labelled } from '../../kube/informer.ts'
-import { readPagedList } from '../../kube/pagedList.ts'
 import type { Kube } from '../../kube/request.ts'
 import { trimPod } from '../../kube/trimPod.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { CaptureDocument } from '../../model/world.ts'
+import { listObjects } from '../listObjects.ts'
 import { scopeOf, targetNodes } from './targetNodes.ts'
 
 export type CountNodesDeps = {
@@ -18,10 +16,7 @@ export type CountNodesDeps = {
   readonly signal: AbortSignal
 }
 
-type Query = Readonly<Record<string, string>>
-
 const countTimeoutMs = 30_000
-const pageObjects = '250'
 const listsMax = 8 // of single namespaces; for more namespaces all pods are listed
 
 export async function countNodes(
@@ -52,34 +47,17 @@ async function podsIn(deps: CountNodesDeps, names: readonly string[]): Promise<P
       ? ['/api/v1/pods']
       : names.map(name => `/api/v1/namespaces/${name}/pods`)
   const lists: Pod[][] = []
-  for (const path of paths) lists.push(await list(deps, path, 'application/json', trimPod)) // one list after the other, so that one page is in memory at a time
+  for (const path of paths) lists.push(await listObjects(deps, { path }, trimPod)) // one list after the other, so that one page is in memory at a time
   return lists.flat()
 }
 
 async function namespaces(deps: CountNodesDeps): Promise<Map<string, Labels>> {
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
   return new Map(
-    await list(
+    await listObjects(
       deps,
-      '/api/v1/namespaces',
-      accept,
+      { path: '/api/v1/namespaces', accept },
       ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const,
     ),
   )
-}
-
-async function list<T, K>(
-  { kube, signal }: CountNodesDeps,
-  path: string,
-  accept: string,
-  keep: (object: T) => K,
-): Promise<K[]> {
-  const request = async (query: Query): Promise<IncomingMessage> => {
-    const paged = 'limit' in query ? { ...query, limit: pageObjects } : query
-    const response = await kube({ path, query: paged, headers: { accept }, signal })
-    if (response.statusCode === 200) return response
-    throw await apiRefusalOf(response, path)
-  }
-  const { items } = await readPagedList<T, K>(request, {}, keep)
-  return [...items]
 }

@@ -5,13 +5,19 @@
 // Ready and Stalled follow kstatus, by which Flux, Helm and others wait for objects.
 
 import { type ProblemReason, problemMeanings, type ReadyReason } from '../../model/codes.ts'
-import type { CaptureStateName, CaptureStatusElement, Condition } from '../../model/status.ts'
+import type {
+  AgentlessNode,
+  CaptureStateName,
+  CaptureStatusElement,
+  Condition,
+} from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import { isoTime } from '../../model/time.ts'
 
 export type ConditionInput = {
   readonly state: CaptureStateName
   readonly elements: readonly CaptureStatusElement[]
+  readonly agentless?: readonly AgentlessNode[]
   readonly isAwaited?: boolean // other nodes may still begin, though all that reported are done
   readonly message: string
   readonly generation: number
@@ -89,11 +95,16 @@ const capturingReasons: readonly ReadyReason[] = ['Capturing', 'WaitingForTraffi
 // The gravest reason first, over all nodes.
 const severityOf = Object.keys(problemMeanings) as ProblemReason[]
 
-function degraded({ elements }: ConditionInput): ConditionText {
-  const problems = elements.flatMap(({ node, problems: here }) =>
-    here.map(problem => ({ ...problem, node })),
+function degraded({ elements, agentless = [] }: ConditionInput): ConditionText {
+  const here = elements.flatMap(({ node, problems }) =>
+    problems.map(problem => ({ ...problem, node })),
   )
-  const sorted = problems.toSorted(
+  const missing = agentless.map(each => ({
+    node: each.node,
+    reason: 'NoAgent' as const,
+    message: agentlessMessage(each),
+  }))
+  const sorted = [...here, ...missing].toSorted(
     (a, b) => severityOf.indexOf(a.reason) - severityOf.indexOf(b.reason),
   )
   const [first] = sorted
@@ -105,6 +116,21 @@ function degraded({ elements }: ConditionInput): ConditionText {
     message: truncateMessage(sorted.map(({ node, message }) => `${node}: ${message}`)),
   }
 }
+
+const podsShown = 3
+
+export function agentlessMessage({ kind, pods }: AgentlessNode): string {
+  const why = kind === 'Linux' ? 'no agent runs there' : `no agent runs on ${whyOf[kind]}`
+  const rest = pods.length - podsShown
+  const names = pods.slice(0, podsShown).join(', ')
+  return `${why}, so nothing is captured of ${names}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+const whyOf = {
+  Windows: 'a Windows node',
+  Fargate: 'a Fargate node',
+  Virtual: 'a virtual node',
+} as const
 
 const messageCharactersMax = 1_024
 

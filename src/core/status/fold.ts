@@ -3,6 +3,7 @@
 // a report leaves status.files, but the totals never decrease.
 
 import type {
+  AgentlessNode,
   CaptureStateName,
   CaptureStatusElement,
   EndpointStatus,
@@ -20,6 +21,7 @@ export type { PacketCaptureStatus } from '../../model/status.ts'
 export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number
+  readonly agentless?: readonly AgentlessNode[] // with matching pods
   readonly isAwaited?: boolean // other nodes may still begin, so the capture is not finished
   readonly previous?: PacketCaptureStatus
   readonly uploads?: ReadonlyMap<string, readonly UploadStatus[]> // results by node, since this controller leads
@@ -29,6 +31,7 @@ export type FoldInput = {
 export function foldStatus({
   elements,
   generation,
+  agentless = [],
   isAwaited = false,
   previous,
   uploads,
@@ -58,6 +61,7 @@ export function foldStatus({
     conditions: conditionsOf({
       state,
       elements: counted,
+      agentless,
       isAwaited: isHeld,
       message,
       generation,
@@ -65,7 +69,16 @@ export function foldStatus({
       nowMs,
     }),
     files,
+    ...(agentless.length > 0 && { withoutAgent: boundedNodes(agentless) }),
   }
+}
+
+const agentlessMax = { nodes: 100, pods: 20 } as const
+
+function boundedNodes(nodes: readonly AgentlessNode[]): AgentlessNode[] {
+  return nodes
+    .slice(0, agentlessMax.nodes)
+    .map(each => ({ ...each, pods: each.pods.slice(0, agentlessMax.pods) }))
 }
 
 /**

@@ -7,10 +7,13 @@ import { explain } from '../../../grammar/explain.ts'
 import { parseSelector } from '../../../grammar/selector.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
 import { effectiveLabels } from '../../core/endpoint/labels.ts'
+import { call } from '../../kube/client.ts'
+import { reportPath } from '../../kube/resources.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import { defaultSettings } from '../../model/settings.ts'
+import type { AgentlessNode } from '../../model/status.ts'
 import { request, requestIfAllowed, type Session } from './session.ts'
 
 /** `isTaken`: the pod would be captured; otherwise `why` is the reason. */
@@ -33,7 +36,12 @@ type InheritedLabels = {
 }
 type NamedObject = { readonly metadata: { readonly name: string; readonly labels?: Labels } }
 
-export async function podMatches(session: Session, selector: string): Promise<PodMatches> {
+/** `withoutAgent`: of the capture's status, where reports may not be listed. */
+export async function podMatches(
+  session: Session,
+  selector: string,
+  withoutAgent: readonly AgentlessNode[] = [],
+): Promise<PodMatches> {
   const { kube, namespace } = session
   const parsed = parseSelector(selector)
   if (!parsed.ok)
@@ -43,8 +51,9 @@ export async function podMatches(session: Session, selector: string): Promise<Po
     what: 'list pods',
   })
   const inherited = await inheritedLabels(session, parsed.selector.canonical)
+  const hasAgent = await agentsOf(session, withoutAgent)
   const pods = items.map(pod =>
-    podMatchOf(pod, inherited, label => explain(parsed.selector.tree, label)),
+    podMatchOf(pod, inherited, hasAgent, label => explain(parsed.selector.tree, label)),
   )
   return {
     pods: pods.toSorted(
@@ -58,9 +67,10 @@ export async function podMatches(session: Session, selector: string): Promise<Po
 export async function podMatchesOrReason(
   session: Session,
   selector: string,
+  withoutAgent: readonly AgentlessNode[] = [],
 ): Promise<PodMatches | { readonly reason: string }> {
   try {
-    return await podMatches(session, selector)
+    return await podMatches(session, selector, withoutAgent)
   } catch (error) {
     if (error instanceof CommandFailure) return { reason: error.message }
     throw error
@@ -89,6 +99,22 @@ async function inheritedLabels(
   }
 }
 
+/** Every node with an agent has a report. */
+async function agentsOf(
+  { kube }: Session,
+  withoutAgent: readonly AgentlessNode[],
+): Promise<(node: string) => boolean> {
+  const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+  const reports = await call<{ readonly items: readonly NamedObject[] }>(kube, {
+    path: reportPath,
+    headers: { accept },
+  })
+  const items = reports.ok ? reports.body.items : [] // a user of one namespace may not list them
+  const agents = new Set(items.map(({ metadata }) => metadata.name))
+  const missing = new Set(withoutAgent.map(({ node }) => node))
+  return node => !missing.has(node) && (agents.size === 0 || agents.has(node))
+}
+
 function warningsOf(selector: string, { namespaceLabels, accounts }: InheritedLabels): string[] {
   return [
     ...(selector.includes('pcns.') && !namespaceLabels
@@ -103,6 +129,7 @@ function warningsOf(selector: string, { namespaceLabels, accounts }: InheritedLa
 function podMatchOf(
   pod: Pod,
   inherited: InheritedLabels,
+  hasAgent: (node: string) => boolean,
   evaluate: (label: (name: string) => string | undefined) => ReturnType<typeof explain>,
 ): PodMatch {
   const { name, namespace, labels: own = {} } = pod.metadata
@@ -123,7 +150,7 @@ function podMatchOf(
       ? `, label ${label.name} is absent`
       : `, label ${label.name} is ${JSON.stringify(label.value)}`
     : ''
-  const obstacle = match ? obstacleOf(pod) : undefined
+  const obstacle = match ? obstacleOf(pod, hasAgent) : undefined
   return {
     pod: name,
     node: pod.spec.nodeName ?? '',
@@ -134,7 +161,7 @@ function podMatchOf(
 }
 
 /** The reason why a matching pod is not captured. */
-function obstacleOf(pod: Pod): string | undefined {
+function obstacleOf(pod: Pod, hasAgent: (node: string) => boolean): string | undefined {
   if (pod.spec.hostNetwork)
     return "it is host-networked: it shares the node's interfaces and is not captured"
   if (!pod.spec.nodeName) return 'it is on no node yet'
@@ -146,5 +173,6 @@ function obstacleOf(pod: Pod): string | undefined {
   }
   const endpoint = podToEndpoint(pod, world)
   if (!endpoint) return 'it has no address yet'
+  if (endpoint.live && !hasAgent(pod.spec.nodeName)) return 'no agent runs on its node'
   return endpoint.live ? undefined : `it has finished (${pod.status?.phase ?? 'going'})`
 }

@@ -59,7 +59,7 @@ async function unreportedPods(session: Session, capture: ShownCapture): Promise<
   const { spec, status } = capture
   if (!status || !isOpen(capture, session.nowMs())) return []
   const reported = new Set(status.files.flatMap(({ endpoints }) => endpoints.map(({ pod }) => pod)))
-  const matches = await podMatchesOrReason(session, spec.selector ?? 'all()')
+  const matches = await podMatchesOrReason(session, spec.selector ?? 'all()', status.withoutAgent)
   if ('reason' in matches) return []
   const taken = matches.pods.filter(({ isTaken }) => isTaken).map(({ pod }) => pod)
   if (status.endpoints >= taken.length) return [] // the status of a very large capture omits rows but keeps totals

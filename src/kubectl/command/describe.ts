@@ -176,11 +176,12 @@ function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
 
 async function podsOf(
   session: Session,
-  { spec, metadata }: ShownCapture,
+  { spec, metadata, status }: ShownCapture,
 ): Promise<Omit<Described, 'capture'>> {
   const matches = await podMatchesOrReason(
     { ...session, namespace: metadata.namespace },
     spec.selector ?? 'all()',
+    status?.withoutAgent,
   )
   return 'reason' in matches ? { podsUnknown: matches.reason } : { pods: matches.pods }
 }

@@ -37,11 +37,9 @@ async function explainPods(name: string | undefined, options: ExplainOptions): P
       'Cannot explain: expected either the name of a capture, or --selector, --pod, --deployment or --service',
     )
   const session = await openSession(options)
-  const selector =
-    (name === undefined
-      ? await selectorOf(session, options)
-      : (await getCapture(session, name)).spec.selector) ?? 'all()'
-  const { pods, warnings } = await podMatches(session, selector)
+  const capture = name === undefined ? undefined : await getCapture(session, name)
+  const selector = (capture ? capture.spec.selector : await selectorOf(session, options)) ?? 'all()'
+  const { pods, warnings } = await podMatches(session, selector, capture?.status?.withoutAgent)
   for (const warning of warnings)
     process.stderr.write(`${coloured('yellow', warning, process.stderr)}\n`)
   if (options.output === 'name')

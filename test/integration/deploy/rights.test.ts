@@ -43,6 +43,7 @@ const controllerRights = sorted(
   ),
   each('patch', 'projectcalico.org/packetcaptures/status'),
   each('get list watch', '/nodes'),
+  each('list', '/pods', '/namespaces', '/serviceaccounts'), // of nodes without an agent
   each('create', '/events'),
   each('get', '/secrets'), // of outputs, by name: it cannot list them
 )

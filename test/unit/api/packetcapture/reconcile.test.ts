@@ -369,6 +369,30 @@ test('reconcilePacketCapture() keeps a status small enough to be stored, with th
   t.true(condition(status, 'Ready')?.message.endsWith(said))
 })
 
+const fargate = { node: 'far', kind: 'Fargate', pods: ['a', 'b', 'c', 'd'] } as const
+const linux = { node: 'tainted', kind: 'Linux', pods: ['e'] } as const
+const missed =
+  'far: no agent runs on a Fargate node, so nothing is captured of a, b, c and 1 more; ' +
+  'tainted: no agent runs there, so nothing is captured of e'
+
+test('reconcilePacketCapture() tells of pods on nodes without an agent when no other pod matches', t => {
+  const { status } = verdict({ agentless: [fargate, linux] })
+  t.deepEqual(status.withoutAgent, [fargate, linux])
+  t.like(condition(status, 'Degraded'), { status: 'True', reason: 'NoAgent', message: missed })
+  t.like(condition(status, 'Ready'), {
+    reason: 'NoEndpoint',
+    message: `Every pod that matches is on a node without an agent: ${missed}`,
+  })
+})
+
+test('reconcilePacketCapture() tells of pods on nodes without an agent beside those that are captured', t => {
+  const { status } = verdict({ rows: reporting(row('a', 'Capturing')), agentless: [linux] })
+  t.deepEqual([status.nodes, status.withoutAgent], [1, [linux]])
+  t.is(condition(status, 'Ready')?.reason, 'Capturing')
+  t.is(condition(status, 'Degraded')?.reason, 'NoAgent')
+  t.is(verdict({ rows: reporting(row('a', 'Capturing')) }).status.withoutAgent, undefined)
+})
+
 const states = [
   'Scheduled',
   'WaitingForTraffic',

@@ -1,0 +1,183 @@
+// Finds matching pods that nobody can capture, because no agent runs on their node. In: the nodes
+// and who reports, a capture's intent. Out: such pods by node, and when to look again. Pods are
+// listed only while a node has no agent, and then at intervals. Nodes get a while to start an
+// agent. Where pods may not be listed, none are found, and the log says so.
+
+import { podToEndpoint } from '../core/endpoint/endpoint.ts'
+import { candidatesOf, matchEndpoints } from '../core/match.ts'
+import { phaseAt } from '../core/schedule/phase.ts'
+import type { KubeObject, Labelled } from '../kube/informer.ts'
+import type { Kube } from '../kube/request.ts'
+import { trimPod } from '../kube/trimPod.ts'
+import type { Intent, Rejection } from '../model/capture.ts'
+import type { Endpoint } from '../model/endpoint.ts'
+import type { Labels } from '../model/labels.ts'
+import type { Pod } from '../model/pod.ts'
+import type { Settings } from '../model/settings.ts'
+import type { AgentlessNode } from '../model/status.ts'
+import { compareText } from '../model/text.ts'
+import { never } from '../model/time.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/log.ts'
+import { listObjects } from './listObjects.ts'
+
+export type AgentlessPodsDeps = {
+  readonly kube: Kube
+  readonly clock: Clock
+  readonly log: Logger
+  readonly settings: () => Settings
+}
+
+type FoundPods = { readonly nodes: readonly AgentlessNode[]; readonly wakeAtMs: number }
+type Lists = {
+  readonly endpoints: readonly Endpoint[]
+  readonly atMs: number
+  readonly for: string
+}
+type Inherited = {
+  readonly namespaceLabels: ReadonlyMap<string, Labels>
+  readonly serviceAccountLabels: ReadonlyMap<string, Labels>
+}
+
+const startMs = 15_000 // in which a new node's agent makes its first report
+const intervalMs = { few: 30_000, many: 120_000 } as const
+const listsMax = 8 // of single nodes; for more nodes all pods of the namespace are listed
+const timeoutMs = 30_000
+
+export class AgentlessPods {
+  readonly #deps: AgentlessPodsDeps
+  readonly #sinceMs = new Map<string, number>() // by node, without a report
+  readonly #lists = new Map<string, Lists>() // by namespace and the labels that are needed
+  #nodes = new Map<string, Labels>() // without an agent now
+  #nextMs = never // when another node counts as one
+
+  constructor(deps: AgentlessPodsDeps) {
+    this.#deps = deps
+  }
+
+  /** Called once a turn. A node whose agent fell silent has none. */
+  observe(nodes: readonly KubeObject[], reporting: ReadonlySet<string>, nowMs: number): void {
+    const without = nodes.filter(({ metadata }) => !reporting.has(metadata.name))
+    const names = new Set(without.map(({ metadata }) => metadata.name))
+    for (const name of this.#sinceMs.keys()) if (!names.has(name)) this.#sinceMs.delete(name)
+    for (const name of names)
+      this.#sinceMs.set(name, Math.min(nowMs, this.#sinceMs.get(name) ?? nowMs))
+    const countsAtMs = (name: string) => (this.#sinceMs.get(name) ?? nowMs) + startMs
+    this.#nodes = new Map(
+      without
+        .filter(({ metadata }) => countsAtMs(metadata.name) <= nowMs)
+        .map(({ metadata }) => [metadata.name, (metadata as Labelled['metadata']).labels ?? {}]),
+    )
+    const later = [...names].map(countsAtMs).filter(atMs => atMs > nowMs)
+    this.#nextMs = later.reduce((least, atMs) => Math.min(least, atMs), never)
+    if (this.#nodes.size === 0) this.#lists.clear()
+  }
+
+  /** `reported`: nodes with a row of the capture, which tell of their pods themselves. */
+  async matching(
+    read: Intent | Rejection,
+    reported: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<FoundPods> {
+    const nowMs = this.#deps.clock.now()
+    if (!read.ok || read.scope.kind !== 'Namespaces') return { nodes: [], wakeAtMs: never }
+    if (phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
+      return { nodes: [], wakeAtMs: never }
+    if (this.#nodes.size === 0) return { nodes: [], wakeAtMs: this.#nextMs }
+    const endpoints: Endpoint[] = []
+    for (const namespace of read.scope.names)
+      endpoints.push(...(await this.#endpointsIn(namespace, read.selector, nowMs, signal)))
+    const byNode = Map.groupBy(endpoints, ({ node }) => node)
+    const nodes = [...byNode].flatMap(([node, all]): AgentlessNode[] => {
+      const { matched } = matchEndpoints(read, candidatesOf(all, node), node)
+      const labels = this.#nodes.get(node)
+      if (matched.length === 0 || !labels || reported.has(node)) return []
+      return [{ node, kind: kindOf(labels), pods: matched.map(({ name }) => name) }]
+    })
+    return {
+      nodes: nodes.toSorted((a, b) => compareText(a.node, b.node)),
+      wakeAtMs: Math.min(this.#nextMs, nowMs + this.#intervalMs),
+    }
+  }
+
+  get #intervalMs(): number {
+    return this.#nodes.size > listsMax ? intervalMs.many : intervalMs.few
+  }
+
+  async #endpointsIn(
+    namespace: string,
+    selector: string,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly Endpoint[]> {
+    const prefixes = ['pcns.', 'pcsa.'].filter(prefix => selector.includes(prefix))
+    const key = [namespace, ...prefixes].join(' ')
+    const nodes = [...this.#nodes.keys()].toSorted(compareText)
+    const before = this.#lists.get(key)
+    const isFresh =
+      before &&
+      before.for === nodes.join() &&
+      before.atMs <= nowMs &&
+      nowMs < before.atMs + this.#intervalMs
+    if (isFresh) return before.endpoints
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const endpoints = await this.#list(namespace, prefixes, nodes, limited).catch(
+      (error: Error) => {
+        this.#deps.log.warn({ namespace, error: error.message }, 'pods without an agent not listed')
+        return before?.endpoints ?? []
+      },
+    )
+    this.#lists.set(key, { endpoints, atMs: nowMs, for: nodes.join() })
+    return endpoints
+  }
+
+  async #list(
+    namespace: string,
+    prefixes: readonly string[],
+    nodes: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Endpoint[]> {
+    const deps = { kube: this.#deps.kube, signal }
+    const path = `/api/v1/namespaces/${namespace}/pods`
+    const queries =
+      nodes.length > listsMax
+        ? [{}]
+        : nodes.map(node => ({ fieldSelector: `spec.nodeName=${node}` }))
+    const pods: Pod[] = []
+    for (const query of queries) pods.push(...(await listObjects(deps, { path, query }, trimPod)))
+    const here = pods.filter(({ spec }) => this.#nodes.has(spec.nodeName ?? ''))
+    const inherited = here.length > 0 ? await inheritedLabels(deps, namespace, prefixes) : none
+    const context = { ...inherited, node: '', settings: this.#deps.settings() }
+    return here.flatMap(pod => podToEndpoint(pod, context) ?? [])
+  }
+}
+
+const none: Inherited = { namespaceLabels: new Map(), serviceAccountLabels: new Map() }
+
+async function inheritedLabels(
+  deps: { readonly kube: Kube; readonly signal: AbortSignal },
+  namespace: string,
+  prefixes: readonly string[],
+): Promise<Inherited> {
+  const labels = ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const
+  const query = { fieldSelector: `metadata.name=${namespace}` }
+  const namespaces = prefixes.includes('pcns.')
+    ? await listObjects(deps, { path: '/api/v1/namespaces', query }, labels)
+    : []
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
+  const accounts = prefixes.includes('pcsa.') ? await listObjects(deps, { path }, labels) : []
+  return {
+    namespaceLabels: new Map(namespaces),
+    serviceAccountLabels: new Map(
+      accounts.map(([name, own]) => [`${namespace}/${name}`, own] as const),
+    ),
+  }
+}
+
+/** Why no agent runs there, as far as the node's labels say. */
+function kindOf(labels: Labels): AgentlessNode['kind'] {
+  if (labels['kubernetes.io/os'] === 'windows') return 'Windows'
+  if (labels['eks.amazonaws.com/compute-type'] === 'fargate') return 'Fargate'
+  const isVirtual = ['virtual-kubelet', 'kwok'].includes(labels.type ?? '')
+  return isVirtual || labels['liqo.io/type'] === 'virtual-node' ? 'Virtual' : 'Linux'
+}

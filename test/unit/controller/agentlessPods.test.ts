@@ -1,0 +1,128 @@
+// Which matching pods are on nodes without an agent, and which requests are sent to find them.
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import test from 'ava'
+import pino from 'pino'
+import { AgentlessPods } from '../../../src/controller/agentlessPods.ts'
+import type { KubeRequest } from '../../../src/kube/request.ts'
+import { defaultSettings } from '../../../src/model/settings.ts'
+import type { PacketCaptureSpec } from '../../../src/model/world.ts'
+import { noonMs, read } from '../../support/model/observations.ts'
+
+const signal = new AbortController().signal
+const node = (name: string, labels: Readonly<Record<string, string>> = {}) => ({
+  metadata: { name, uid: name, resourceVersion: '1', labels },
+})
+const pod = (name: string, nodeName: string, more: object = {}) => ({
+  metadata: { name, namespace: 'default', uid: name, resourceVersion: '1', labels: { app: 'web' } },
+  spec: { nodeName, serviceAccountName: 'robot', ...more },
+  status: { phase: 'Running', podIP: '10.0.0.1' },
+})
+
+function answer(statusCode: number, body: object): IncomingMessage {
+  const stream = Readable.from([Buffer.from(JSON.stringify(body))])
+  return Object.assign(stream, { statusCode, headers: {} }) as unknown as IncomingMessage
+}
+
+function world(objects: (request: KubeRequest) => readonly object[] | undefined) {
+  const asked: string[] = []
+  const clock = { nowMs: noonMs }
+  const pods = new AgentlessPods({
+    clock: { now: () => clock.nowMs, sleepUntil: async () => {} },
+    log: pino({ enabled: false }),
+    settings: () => defaultSettings,
+    kube: async request => {
+      const { fieldSelector = '' } = request.query ?? {}
+      asked.push(`${request.path} ${fieldSelector}`.trim())
+      const items = objects(request)
+      return items
+        ? answer(200, { metadata: { resourceVersion: '1' }, items })
+        : answer(403, { message: 'forbidden' })
+    },
+  })
+  const matching = (spec: PacketCaptureSpec = {}, reported: readonly string[] = []) =>
+    pods.matching(read(spec), new Set(reported), signal)
+  return { asked, clock, pods, matching }
+}
+
+const nodes = [
+  node('has'),
+  node('far', { 'eks.amazonaws.com/compute-type': 'fargate' }),
+  node('aci', { type: 'virtual-kubelet' }),
+]
+const on = (request: KubeRequest) => request.query?.fieldSelector?.split('=')[1] ?? ''
+
+test('nothing is asked while every node reports, nor before a node had its time', async t => {
+  const { pods, matching, asked, clock } = world(() => [])
+  pods.observe(nodes, new Set(['has', 'far', 'aci']), noonMs)
+  t.deepEqual(await matching(), { nodes: [], wakeAtMs: Number.POSITIVE_INFINITY })
+  pods.observe(nodes, new Set(['has']), noonMs)
+  t.deepEqual(await matching(), { nodes: [], wakeAtMs: noonMs + 15_000 })
+  t.deepEqual(asked, [])
+  clock.nowMs += 15_000
+  pods.observe(nodes, new Set(['has']), clock.nowMs)
+  t.is((await matching()).wakeAtMs, clock.nowMs + 30_000)
+  t.true(asked.length > 0)
+})
+
+function late(objects: (request: KubeRequest) => readonly object[] | undefined) {
+  const made = world(objects)
+  made.pods.observe(nodes, new Set(['has']), noonMs)
+  made.clock.nowMs += 15_000
+  made.pods.observe(nodes, new Set(['has']), made.clock.nowMs)
+  return made
+}
+
+test('matching pods are found by node; host-networked, ended and other pods are not', async t => {
+  const { matching, asked } = late(request => [
+    pod(`web-${on(request)}`, on(request)),
+    pod('host', on(request), { hostNetwork: true }),
+    { ...pod('over', on(request)), status: { phase: 'Succeeded' } },
+    { ...pod('db', on(request)), metadata: { ...pod('db', '').metadata, labels: { app: 'db' } } },
+  ])
+  const web = { selector: "app == 'web'" }
+  t.deepEqual((await matching(web)).nodes, [
+    { node: 'aci', kind: 'Virtual', pods: ['web-aci'] },
+    { node: 'far', kind: 'Fargate', pods: ['web-far'] },
+  ])
+  t.deepEqual(
+    (await matching(web, ['aci'])).nodes.map(each => each.node),
+    ['far'],
+  )
+  const path = '/api/v1/namespaces/default/pods'
+  t.deepEqual(asked, [`${path} spec.nodeName=aci`, `${path} spec.nodeName=far`]) // once for both
+})
+
+test('pods are listed again after a while', async t => {
+  const { matching, asked, clock } = late(() => [])
+  await matching()
+  clock.nowMs += 29_999
+  await matching()
+  t.is(asked.length, 2)
+  clock.nowMs += 1
+  await matching()
+  t.is(asked.length, 4)
+})
+
+test('labels of the namespace and of service accounts count where the selector reads them', async t => {
+  const { matching, asked } = late(({ path }) => {
+    if (path.endsWith('/pods')) return [pod('web', 'far')]
+    const name = path.endsWith('/namespaces') ? 'default' : 'robot'
+    return [{ metadata: { name, labels: { tier: 'a' } } }]
+  })
+  const selector = "pcns.tier == 'a' && pcsa.tier == 'a'"
+  t.deepEqual((await matching({ selector })).nodes, [
+    { node: 'far', kind: 'Fargate', pods: ['web'] },
+  ])
+  t.deepEqual(asked.slice(2), [
+    '/api/v1/namespaces metadata.name=default',
+    '/api/v1/namespaces/default/serviceaccounts',
+  ])
+})
+
+test('a capture that is over asks for nothing, and a refusal finds nothing', async t => {
+  const { matching, asked } = late(() => undefined)
+  t.deepEqual((await matching({ endTime: '2020-01-01T00:00:00Z' })).nodes, [])
+  t.deepEqual(asked, [])
+  t.deepEqual((await matching()).nodes, [])
+})
