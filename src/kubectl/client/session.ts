@@ -191,6 +191,13 @@ async function servedGroup(kube: Kube): Promise<string> {
     : captureGroups.calico
 }
 
+/** No answer of the API server has begun. */
+export class UnreachedFailure extends CommandFailure {
+  constructor(error: NodeJS.ErrnoException) {
+    super('failed', `Cannot reach the API server: ${error.message || error.code}`, error)
+  }
+}
+
 function reaching(kube: Kube): Kube {
   return async request => {
     try {
@@ -201,11 +208,7 @@ function reaching(kube: Kube): Kube {
         (request.signal.reason as Error | undefined)?.name !== 'TimeoutError'
       )
         throw error
-      throw new CommandFailure(
-        'failed',
-        `Cannot reach the API server: ${(error as Error).message || (error as { code?: string }).code}`,
-        error,
-      )
+      throw new UnreachedFailure(error as NodeJS.ErrnoException)
     }
   }
 }

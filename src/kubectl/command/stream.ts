@@ -9,8 +9,8 @@ import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
-import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
+import { captureGroups } from '../../model/wellKnown.ts'
 import {
   failureOf,
   type Gateway,
@@ -19,7 +19,13 @@ import {
   withGateway,
 } from '../client/gateway.ts'
 import { gatewayPath } from '../client/gatewayPaths.ts'
-import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+import {
+  type ClusterOptions,
+  openSession,
+  type Session,
+  UnreachedFailure,
+  withCluster,
+} from '../client/session.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
 
 type StreamOptions = ClusterOptions &
@@ -66,13 +72,11 @@ async function stream(name: string, options: StreamOptions): Promise<void> {
 // A gateway with an address of its own may be reached where the API server is not. Then a name
 // without --api is a PacketCapture's.
 async function sessionOf(name: string, options: StreamOptions): Promise<Session> {
-  const session = await openSession(options)
   try {
-    return await sessionFor(session, name)
+    return await sessionFor(await openSession(options), name)
   } catch (error) {
-    const isUnreached = error instanceof CommandFailure && error.exitCode === exitCodes.failed
-    if (!isUnreached || options.gateway === undefined) throw error
-    return session
+    if (!(error instanceof UnreachedFailure) || options.gateway === undefined) throw error
+    return await openSession({ ...options, apiGroup: captureGroups.calico }) // a gateway asks for no group
   }
 }
 

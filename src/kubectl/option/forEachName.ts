@@ -1,7 +1,7 @@
 // Runs a command for each name of a command line, and goes on after a failure, as kubectl does.
 
-import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
+import { UnreachedFailure } from '../client/session.ts'
 
 /**
  * Prints each failure but the last, which is thrown at the end. An unreachable server or a bug is
@@ -16,7 +16,7 @@ export async function forEachName(
     try {
       await act(name)
     } catch (error) {
-      if (!(error instanceof CommandFailure) || error.exitCode === exitCodes.failed) throw error
+      if (!(error instanceof CommandFailure) || error instanceof UnreachedFailure) throw error
       const [before] = failures.splice(0, 1, error)
       if (before) process.stderr.write(`${before.message}\n`)
     }

@@ -164,12 +164,25 @@ test('the certificate of a gateway that is named has to be a good one', async t 
   )
 })
 
-test('kubectl pcap stream takes a name for that of a PacketCapture when it reaches the gateway alone', async t => {
+for (const [what, left] of [
+  ['its kind', ['--api', 'packetcapture']],
+  ['its kind or group', ['--api', 'packetcapture', '--api-group', 'projectcalico.org']],
+] as const)
+  test(`kubectl pcap stream takes a name without ${what} for that of a PacketCapture when it reaches the gateway alone`, async t => {
+    const { args, paths } = await scene(t, response => response.end(bytes))
+    const words: readonly string[] = left
+    const { code, out, err } = await run(args().filter(word => !words.includes(word)))
+    t.is(code, 0, err)
+    t.deepEqual(out, bytes)
+    t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])
+  })
+
+test('kubectl pcap stream fails when it reaches no API server, and no gateway is named', async t => {
   const { args, paths } = await scene(t, response => response.end(bytes))
-  const { code, out, err } = await run(
-    args().filter(word => !['--api', 'packetcapture'].includes(word)),
-  )
-  t.is(code, 0, err)
-  t.deepEqual(out, bytes)
-  t.deepEqual(paths, ['/v1/namespaces/shop/packetcaptures/web/stream'])
+  const words = args()
+  const at = words.indexOf('--gateway')
+  const { code, err } = await run(words.filter((_, index) => index !== at && index !== at + 1))
+  t.is(code, 1)
+  t.regex(err, /^Cannot reach the API server: /)
+  t.deepEqual(paths, [])
 })
