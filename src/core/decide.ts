@@ -4,7 +4,6 @@
 // world and the time alone, except for the size of rings and while the disk is full.
 
 import type { ActualCapture, ActualState, Halt } from '../model/actualState.ts'
-import { retryAtMs } from '../model/artifact.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
 import type { ArtifactJob, CaptureDecision, Decision, FollowedCapture } from '../model/decision.ts'
 import type { Endpoint } from '../model/endpoint.ts'
@@ -34,6 +33,7 @@ import {
 import type { DesiredTap } from './plan/desiredTap.ts'
 import { changeHalts, type DiskInput } from './plan/diskBudget.ts'
 import { plan } from './plan/plan.ts'
+import { retryAtMs } from './schedule/artifactRetry.ts'
 import { expiresAt } from './schedule/expiry.ts'
 import { nodePhase } from './schedule/nodePhase.ts'
 import { tapDemandAt } from './schedule/tapDemand.ts'

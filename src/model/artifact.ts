@@ -2,8 +2,6 @@
 // or one merged file. Plain data: the artifact that a spec asks for, and the result. src/api reads
 // the spec, src/artifacts makes it, src/core reports the result.
 
-import { doubledMs } from './backoff.ts'
-
 /** The artifact that a capture asks for. Each kind has one maker in src/artifacts. */
 export type Artifact = SingleFile | RetinaArchive
 
@@ -43,18 +41,4 @@ export type ArtifactResult = {
   readonly isKept?: boolean // the files stay after the capture is deleted
   readonly isRemoved?: boolean // removed from the node after all files were uploaded
   readonly attempts?: number // so far; missing: there is no retry
-}
-
-export const attemptsMax = 6 // the first, and five more
-const retryDelayMs = { first: 1_000, most: 60_000 } as const
-
-/** When a failed artifact is made again; undefined: never. */
-export function retryAtMs({
-  atMs,
-  error,
-  attempts = attemptsMax,
-}: ArtifactResult): number | undefined {
-  return error === undefined || attempts >= attemptsMax
-    ? undefined
-    : atMs + doubledMs(attempts, retryDelayMs)
 }

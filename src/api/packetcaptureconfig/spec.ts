@@ -3,7 +3,8 @@
 // captured on their own interfaces, which carry exactly the packets of their addresses, so the
 // filter does not contain these.
 import { isIPv4, isIPv6 } from 'node:net'
-import { attemptsMax, type SingleFile } from '../../model/artifact.ts'
+import { attemptsMax } from '../../core/schedule/artifactRetry.ts'
+import type { SingleFile } from '../../model/artifact.ts'
 import {
   type Intent,
   type Rejection,

@@ -4,9 +4,10 @@
 // phase (Scheduled, Finished); then a failure that left no tap open is Error.
 
 import type { ActualState } from '../../model/actualState.ts'
-import { type ArtifactResult, retryAtMs } from '../../model/artifact.ts'
+import type { ArtifactResult } from '../../model/artifact.ts'
 import type { CaptureDecision, Phase } from '../../model/decision.ts'
 import type { ArtifactStatus, CaptureStateName, CaptureStatusElement } from '../../model/status.ts'
+import { retryAtMs } from '../schedule/artifactRetry.ts'
 import { addCounts, joinTexts, plainText } from './counters.ts'
 import { problemsOf } from './degraded.ts'
 import { type EndpointRow, type HeldEndpoint, rowsOf } from './endpointStatus.ts'

@@ -1,6 +1,6 @@
 // When an artifact that failed is made again: after 1 s, doubling, five times more.
 import test from 'ava'
-import { retryAtMs } from '../../../src/model/artifact.ts'
+import { retryAtMs } from '../../../../src/core/schedule/artifactRetry.ts'
 
 test('retryAtMs() doubles from a second, five times, and is not for what is made or counts nothing', t => {
   const waits = [1, 2, 3, 4, 5, 6, 7].map(attempts =>
