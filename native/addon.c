@@ -91,8 +91,9 @@ static napi_value set_window(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// counters(tap, Float64Array of 7: received, dropped, packets, bytes, refused, truncated, time of
-// the last packet in ms or 0) → whether the tap is open. Called each second for each tap: numbers
+// counters(tap, Float64Array of 9: received, dropped, packets, bytes, refused, truncated, time of
+// the last packet in ms or 0, bytes that wait for the disk, for how many ms) → whether the tap is
+// open. Called each second for each tap: numbers
 // in an array cost less than an object with named properties.
 static napi_value counters(napi_env env, napi_callback_info info) {
   ARGUMENTS(2);
@@ -100,19 +101,22 @@ static napi_value counters(napi_env env, napi_callback_info info) {
   size_t length;
   napi_typedarray_type type;
   struct counters found;
+  struct waiting waiting;
   if (!get_number(env, argv[0], &tap)) return NULL;
   napi_status status =
     napi_get_typedarray_info(env, argv[1], &type, &length, (void **)&out, NULL, NULL);
-  if (status != napi_ok || type != napi_float64_array || length < 7)
+  if (status != napi_ok || type != napi_float64_array || length < 9)
     return napi_throw_type_error(
-             env, NULL, "Cannot call the addon: expected a Float64Array of 7"), NULL;
-  bool is_open = read_counters(instance->reader, (uint32_t)tap, &found);
+             env, NULL, "Cannot call the addon: expected a Float64Array of 9"), NULL;
+  bool is_open = read_counters(instance->reader, (uint32_t)tap, &found, &waiting);
   if (is_open) {
     const uint64_t counts[] = {
       found.received, found.dropped, found.packets, found.bytes, found.refused, found.truncated,
     };
     for (size_t i = 0; i < 6; i++) out[i] = (double)counts[i];
     out[6] = (double)found.last_ns / 1e6;
+    out[7] = (double)waiting.bytes;
+    out[8] = (double)waiting.oldest_ms;
   }
   napi_value answer;
   CHECK(napi_get_boolean(env, is_open, &answer));
@@ -165,6 +169,29 @@ static napi_value set_limits(napi_env env, napi_callback_info info) {
   command.bytes = (int64_t)bytes;
   post_command(instance->reader, command);
   return NULL;
+}
+
+// setBufferBytesMax(bytes)
+static napi_value set_buffer_bytes_max(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  double bytes;
+  if (!get_number(env, argv[0], &bytes)) return NULL;
+  struct command command = {.kind = COMMAND_SET_BUFFER_MAX};
+  command.bytes = (int64_t)bytes;
+  post_command(instance->reader, command);
+  return NULL;
+}
+
+// buffer() → { bytes, highWaterBytes, devices: [{ device, bytes, oldestMs }] }, which wait for disks
+static napi_value buffer(napi_env env, napi_callback_info info) {
+  ARGUMENTS(0);
+  (void)argv;
+  struct buffer_use use;
+  if (!read_buffer_use(instance->reader, &use))
+    return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
+  napi_value out = make_buffer_use(env, &use);
+  free(use.devices);
+  return out;
 }
 
 // watchLinks()
@@ -236,6 +263,7 @@ NAPI_MODULE_INIT() {
     FUNCTION("setBytesLeft", set_bytes_left), FUNCTION("setWindow", set_window),
     FUNCTION("counters", counters), FUNCTION("close", close_tap),
     FUNCTION("limitGroup", make_limit_group), FUNCTION("setLimits", set_limits),
+    FUNCTION("setBufferBytesMax", set_buffer_bytes_max), FUNCTION("buffer", buffer),
     FUNCTION("watchLinks", watch_links), FUNCTION("pipe", make_pipe),
   };
   CHECK(napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));

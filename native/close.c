@@ -35,6 +35,12 @@ static void release_tap(struct reader *reader, struct tap *tap) {
   count_undrained(tap);
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_DEL, tap->fd, NULL);
   release_group(tap->group);
+  if (reader->batch && reader->batch->tap == tap) reader->batch->tap = NULL;
+  while (tap->sink) {
+    struct sink *next = tap->sink->next;
+    free_sink(reader, tap->sink);
+    tap->sink = next;
+  }
   struct close_call *call = malloc(sizeof *call);
   if (!call) abort();
   struct event event = {.kind = EVENT_CLOSED, .id = tap->close_request};
@@ -51,14 +57,14 @@ void start_close(struct reader *reader, struct tap *tap, uint32_t request) {
   resume_drain(reader, tap);
 }
 
-// Every packet the kernel took was drained, or the time for it is over.
-static bool is_drained(struct reader *reader, struct tap *tap) {
-  drain(reader, tap);
+// Every packet the kernel took was drained, or the time for it is over. Packets that wait for room
+// in the store have no time.
+static bool is_ring_empty(struct reader *reader, struct tap *tap) {
   pthread_mutex_lock(&reader->lock);
   read_statistics(tap);
   bool is_all = tap->kernel_packets - tap->kernel_drops <= tap->drained_packets;
   pthread_mutex_unlock(&reader->lock);
-  return is_all || now_ms() >= tap->close_by_ms;
+  return is_all || (now_ms() >= tap->close_by_ms && !tap->waits_for_room);
 }
 
 // Removes and releases every tap for which `is_selected` returns true.
@@ -77,13 +83,16 @@ static void release_taps(struct reader *reader,
   }
 }
 
-static bool is_closing_and_drained(struct reader *reader, struct tap *tap) {
-  return tap->is_closing && is_drained(reader, tap);
+// Its records are written, too.
+static bool is_done(struct reader *reader, struct tap *tap) {
+  const struct job *batch = reader->batch;
+  bool has_batch = batch && batch->tap == tap && batch->filled > 0;
+  return tap->is_drained && !has_batch && !tap->first_job;
 }
 
-bool is_any_closing(const struct reader *reader) {
+bool is_any_draining(const struct reader *reader) {
   for (const struct tap *tap = reader->taps; tap; tap = tap->next)
-    if (tap->is_closing) return true;
+    if (tap->is_closing && !tap->is_drained) return true;
   return false;
 }
 
@@ -93,9 +102,18 @@ static bool stop_any(struct reader *reader, struct tap *tap) {
   return true;
 }
 
-void close_drained(struct reader *reader) { release_taps(reader, is_closing_and_drained); }
-
-void close_all(struct reader *reader) {
-  flush_held(reader);
-  release_taps(reader, stop_any);
+// False: a write took long, and another thread is the reader now.
+bool close_drained(struct reader *reader) {
+  bool is_any = false;
+  for (struct tap *tap = reader->taps; tap; tap = tap->next) {
+    if (!tap->is_closing) continue;
+    is_any = true;
+    if (tap->is_drained) continue;
+    if (!drain_and_write(reader, tap)) return false;
+    tap->is_drained = is_ring_empty(reader, tap);
+  }
+  if (is_any) release_taps(reader, is_done);
+  return true;
 }
+
+void close_all(struct reader *reader) { release_taps(reader, stop_any); }

@@ -9,6 +9,7 @@
 
 #define PREFETCH_BYTES 2048
 #define CACHE_LINE 64
+#define FAST_BYTES_PER_US 64 // fills a ring of 4 MiB in 65 ms
 
 #ifndef TP_STATUS_GSO_TCP
 #define TP_STATUS_GSO_TCP (1 << 8) // Linux 5.14; older headers do not define it
@@ -24,21 +25,23 @@ void update_counters(struct reader *reader, struct tap *tap) {
   tap->pending_refused = tap->pending_truncated = 0;
 }
 
+// EVENT_MOVED follows once all that was queued for the sink is written.
 void next_sink(struct reader *reader, struct tap *tap) {
-  flush(reader, tap);
-  struct sink *done = tap->sink;
+  queue_batch(reader);
+  struct sink *done = tap->sink, **last = &tap->left_sinks;
   tap->sink = done->next;
+  done->next = NULL;
+  while (*last) last = &(*last)->next;
+  *last = done;
   update_counters(reader, tap);
-  struct event event = {.kind = EVENT_MOVED, .id = tap->id};
-  event.moved.fd = done->fd;
-  event.moved.counters = tap->counters;
-  emit(reader, event);
-  free(done);
+  emit_moved(reader, tap);
 }
 
-static void reach_limit(struct reader *reader, struct tap *tap, bool is_bytes) {
+static void reach_limit(struct tap *tap, bool is_bytes) {
   tap->group->is_reached = true;
-  emit(reader, (struct event){.kind = EVENT_LIMIT, .id = tap->id, .limit = {is_bytes}});
+  tap->group->is_told = false;
+  tap->group->reached_by = tap->id;
+  tap->group->is_bytes_reached = is_bytes;
 }
 
 // The sink that takes a record of this size: the present one or the next. NULL: there is none.
@@ -48,6 +51,10 @@ static struct sink *sink_with_room(struct reader *reader, struct tap *tap, size_
   if (!tap->sink->next) return NULL;
   next_sink(reader, tap);
   return tap->sink;
+}
+
+static struct tpacket_block_desc *block_at(const struct tap *tap, uint32_t block) {
+  return (struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
 }
 
 static void read_tag(const struct tpacket3_hdr *header, uint8_t *out) {
@@ -85,10 +92,13 @@ static uint32_t captured_length(const struct tap *tap, const struct frame *frame
   return length < tap->snap_length ? length : tap->snap_length;
 }
 
-// Encodes one frame, or counts it as refused. False: no sink has room; the frame stays in the ring.
-static bool take_frame(struct reader *reader, struct tap *tap, const struct tpacket3_hdr *header) {
+enum taken { TAKEN, NO_SINK, BATCH_FULL };
+
+// Encodes one frame, or counts it as refused. Otherwise the frame stays in the ring.
+static enum taken take_frame(struct reader *reader, struct tap *tap,
+                             const struct tpacket3_hdr *header) {
   struct limit_group *group = tap->group;
-  if (tap->is_write_failed || (group && group->is_reached)) return tap->pending_refused++, true;
+  if (tap->is_write_failed || (group && group->is_reached)) return tap->pending_refused++, TAKEN;
   struct frame frame;
   read_frame(tap, header, &frame);
   uint32_t captured = captured_length(tap, &frame);
@@ -96,28 +106,27 @@ static bool take_frame(struct reader *reader, struct tap *tap, const struct tpac
   if (tap->format == FORMAT_PCAP) frame.drops = 0;
   size_t size = record_bytes(tap->format, captured, frame.drops > 0);
   if (group && group->bytes_left >= 0 && (int64_t)size > group->bytes_left) {
-    reach_limit(reader, tap, true);
-    return tap->pending_refused++, true;
+    reach_limit(tap, true);
+    return tap->pending_refused++, TAKEN;
   }
   struct sink *sink = sink_with_room(reader, tap, size);
-  if (!sink) return tap->is_closing ? (tap->pending_refused++, true) : false;
+  if (!sink) return tap->is_closing ? (tap->pending_refused++, TAKEN) : NO_SINK;
+  if (reader->batch->filled > 0 && !has_room(reader, tap, size)) return BATCH_FULL;
   if (header->tp_snaplen < header->tp_len && header->tp_snaplen < tap->snap_length)
     tap->pending_truncated++;
-  if (!has_room(reader, sink, size)) flush(reader, tap);
-  if (tap->is_write_failed) return tap->pending_refused++, true;
   tap->drops_reported += frame.drops;
   sink->is_empty = false;
   sink->bytes_left -= (int64_t)size;
   uint64_t time_ns = frame_ns(&frame);
-  if (tap->pending_packets++ == 0) tap->pending_first_ns = time_ns;
-  tap->pending_bytes += size;
-  tap->pending_last_ns = time_ns;
+  struct job *batch = reader->batch;
+  if (batch->packets++ == 0) batch->first_ns = time_ns;
+  batch->last_ns = time_ns;
   if (group && group->bytes_left >= 0 && (group->bytes_left -= (int64_t)size) == 0)
-    reach_limit(reader, tap, true);
+    reach_limit(tap, true);
   if (group && group->packets_left > 0 && --group->packets_left == 0)
-    reach_limit(reader, tap, false);
+    reach_limit(tap, false);
   add_record(reader, tap, &frame, captured, original, size);
-  return true;
+  return TAKEN;
 }
 
 // Another processor wrote the frames: loads a few frames ahead into the cache while this one is
@@ -149,21 +158,22 @@ static bool is_plain(const struct tap *tap, const struct tpacket3_hdr *header) {
 // 0: the next frame goes through take_frame().
 static size_t run_room(const struct reader *reader, const struct tap *tap) {
   const struct limit_group *group = tap->group;
-  if (tap->pending_packets == 0 || tap->is_write_failed || tap->program.count > 0) return 0;
+  if (reader->batch->packets == 0 || tap->is_write_failed || tap->program.count > 0) return 0;
   bool has_limits =
     group && (group->is_reached || group->packets_left >= 0 || group->bytes_left >= 0);
   bool has_drops_to_report =
     tap->format == FORMAT_PCAPNG && tap->drops_reported != tap->counters.dropped;
   if (has_limits || has_drops_to_report || !tap->sink->is_file) return 0;
   if (tap->sink->bytes_left <= 0) return 0;
-  size_t room = BUFFER_BYTES - reader->batch.filled;
+  size_t room = BUFFER_BYTES - reader->batch->filled;
   return (uint64_t)tap->sink->bytes_left < room ? (size_t)tap->sink->bytes_left : room;
 }
 
-static void count_run(struct tap *tap, uint32_t packets, size_t bytes, uint64_t last_ns) {
+static void count_run(struct job *batch, struct tap *tap, uint32_t packets, size_t bytes,
+                      uint64_t last_ns) {
   tap->block_packets_done += packets;
   tap->drained_packets += packets, tap->matched_packets += packets;
-  tap->pending_packets += packets, tap->pending_bytes += bytes, tap->pending_last_ns = last_ns;
+  batch->packets += packets, batch->filled += bytes, batch->last_ns = last_ns;
   tap->sink->bytes_left -= (int64_t)bytes;
 }
 
@@ -175,7 +185,7 @@ static void take_run(struct reader *reader, struct tap *tap,
   size_t room = run_room(reader, tap);
   if (room == 0) return;
   const uint8_t *end = (const uint8_t *)block + tap->block_bytes;
-  uint8_t *const start = reader->batch.buffer + reader->batch.filled, *out = start;
+  uint8_t *const start = reader->batch->buffer + reader->batch->filled, *out = start;
   uint32_t packets = 0;
   uint64_t last_ns = 0;
   for (; tap->block_packets_done + packets < block->hdr.bh1.num_pkts; packets++) {
@@ -194,60 +204,114 @@ static void take_run(struct reader *reader, struct tap *tap,
     last_ns = frame_ns(&frame);
     tap->next_packet += header->tp_next_offset;
   }
-  reader->batch.filled += (size_t)(out - start);
-  if (packets > 0) count_run(tap, packets, (size_t)(out - start), last_ns);
+  if (packets > 0) count_run(reader->batch, tap, packets, (size_t)(out - start), last_ns);
 }
 
-// False: a frame stays in the block, because no sink has room for it.
-static bool drain_block(struct reader *reader, struct tap *tap, struct tpacket_block_desc *block) {
-  if (tap->block_packets_done == 0) {
-    tap->next_packet = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
-    if (block->hdr.bh1.block_status & TP_STATUS_LOSING) update_counters(reader, tap);
-  }
+void release_blocks(struct tap *tap, uint32_t block, uint32_t count) {
+  for (; count > 0; count--, block = (block + 1) % tap->block_count)
+    __atomic_store_n(&block_at(tap, block)->hdr.bh1.block_status, TP_STATUS_KERNEL,
+                     __ATOMIC_RELEASE);
+}
+
+// Parts of the batch may lie in this block or an earlier one: then it is held until they are
+// written.
+static void end_block(struct reader *reader, struct tap *tap) {
+  struct job *batch = reader->batch;
+  tap->block_packets_done = 0;
+  if (batch->ring_bytes == 0) release_blocks(tap, tap->block, 1);
+  else if (batch->held_blocks++ == 0) batch->held_block = tap->block;
+  tap->block = (tap->block + 1) % tap->block_count;
+}
+
+// The time from the first to the last packet tells how soon a stall would fill the ring.
+static bool is_fast_block(const struct tap *tap, const struct tpacket_block_desc *block) {
+  const struct tpacket_bd_ts *first = &block->hdr.bh1.ts_first_pkt;
+  const struct tpacket_bd_ts *last = &block->hdr.bh1.ts_last_pkt;
+  uint64_t ns = (last->ts_sec - first->ts_sec) * 1000000000ull + last->ts_nsec - first->ts_nsec;
+  return ns < (uint64_t)tap->block_bytes * 1000 / FAST_BYTES_PER_US;
+}
+
+static void begin_block(struct reader *reader, struct tap *tap,
+                        const struct tpacket_block_desc *block) {
+  tap->next_packet = (uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
+  uint32_t status = block->hdr.bh1.block_status;
+  tap->is_fast = !(status & TP_STATUS_BLK_TMO) && is_fast_block(tap, block);
+  if (status & TP_STATUS_LOSING) update_counters(reader, tap);
+}
+
+static enum taken drain_block(struct reader *reader, struct tap *tap,
+                              struct tpacket_block_desc *block) {
+  if (tap->block_packets_done == 0) begin_block(reader, tap, block);
   while (tap->block_packets_done < block->hdr.bh1.num_pkts) {
     struct tpacket3_hdr *header = (struct tpacket3_hdr *)tap->next_packet;
     prefetch(tap->next_packet, header->tp_next_offset);
     if (is_matching(tap, header)) {
-      if (!take_frame(reader, tap, header)) return false;
+      enum taken taken = take_frame(reader, tap, header);
+      if (taken != TAKEN) return taken;
       tap->matched_packets++;
     }
     tap->drained_packets++, tap->block_packets_done++;
     tap->next_packet += header->tp_next_offset;
     take_run(reader, tap, block);
   }
-  tap->block_packets_done = 0;
-  if (reader->batch.ring_bytes > 0) flush(reader, tap); // those parts lie in this block
-  __atomic_store_n(&block->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-  tap->block = (tap->block + 1) % tap->block_count;
-  return true;
+  end_block(reader, tap);
+  const struct job *batch = reader->batch;
+  bool is_much = batch->ring_bytes >= BUFFER_BYTES || batch->held_blocks > tap->block_count / 2;
+  return is_much ? BATCH_FULL : TAKEN;
 }
 
-static struct tpacket_block_desc *block_at(const struct tap *tap, uint32_t block) {
-  return (struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
+static void stall(struct tap *tap, struct reader *reader, bool waits_for_room) {
+  tap->is_stalled = true;
+  tap->waits_for_room = waits_for_room;
+  watch_tap(reader, tap, 0);
 }
 
-// Drains at most one round of the ring, so that other taps get their turn. Stops when a command
-// arrives: it applies to the packets after it.
-void drain(struct reader *reader, struct tap *tap) {
-  bool is_busy = false;
-  begin_batch(reader, tap);
-  for (uint32_t blocks = 0; blocks < tap->block_count; blocks++) {
+// Drains at most `*blocks_left`, one round of the ring, so that other taps get their turn. Stops
+// when a command arrives: it applies to the packets after it. True: the batch is full and more
+// packets wait.
+static bool drain_blocks(struct reader *reader, struct tap *tap, uint32_t *blocks_left,
+                         bool *is_busy) {
+  for (; *blocks_left > 0; --*blocks_left) {
     struct tpacket_block_desc *block = block_at(tap, tap->block);
     uint32_t status = __atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE);
-    if (!(status & TP_STATUS_USER) || has_commands(reader)) break;
-    is_busy = !(status & TP_STATUS_BLK_TMO);
-    if (drain_block(reader, tap, block)) continue;
-    tap->is_stalled = true;
-    watch_tap(reader, tap, 0);
-    break;
+    if (!(status & TP_STATUS_USER) || has_commands(reader)) return false;
+    *is_busy = !(status & TP_STATUS_BLK_TMO);
+    if (!has_store_room(reader, tap)) return stall(tap, reader, true), false;
+    enum taken taken = drain_block(reader, tap, block);
+    if (taken == NO_SINK) return stall(tap, reader, false), false;
+    if (taken == BATCH_FULL) return true;
   }
-  end_batch(reader, tap, is_busy);
-  update_counters(reader, tap);
+  return false;
 }
 
-// After a stall: a sink was offered, or the present one got more room.
+bool drain(struct reader *reader, struct tap *tap, uint32_t *blocks_left) {
+  bool is_busy = false;
+  begin_batch(reader, tap);
+  bool is_full = drain_blocks(reader, tap, blocks_left, &is_busy);
+  if (is_full) reader->batch->is_due = true;
+  else end_batch(reader, tap, is_busy);
+  update_counters(reader, tap);
+  tell_limit(reader, tap->group);
+  return is_full;
+}
+
+// Without a write on this thread: between commands.
+void drain_into_queue(struct reader *reader, struct tap *tap) {
+  uint32_t blocks_left = tap->block_count;
+  while (drain(reader, tap, &blocks_left)) queue_batch(reader);
+}
+
+// Only the loop of the reader calls it. False: another thread is the reader now.
+bool drain_and_write(struct reader *reader, struct tap *tap) {
+  if (reader->batch && reader->batch->tap != tap && !write_batch(reader)) return false;
+  uint32_t blocks_left = tap->block_count;
+  while (drain(reader, tap, &blocks_left))
+    if (!write_due(reader)) return false;
+  return write_due(reader);
+}
+
+// After a stall: a sink was offered, the present one or the store has room. The loop drains it.
 void resume_drain(struct reader *reader, struct tap *tap) {
   if (tap->is_stalled) watch_tap(reader, tap, EPOLLIN);
-  tap->is_stalled = false;
-  drain(reader, tap);
+  tap->is_stalled = tap->waits_for_room = false;
 }

@@ -99,7 +99,7 @@ static bool get_device(napi_env env, napi_value sink, struct sink *out) {
   if (napi_get_value_double(env, value, &device) != napi_ok)
     return fail_property(env, "device", "a number or undefined");
   out->is_file = true;
-  out->device = (uint64_t)device;
+  out->device_id = (uint64_t)device;
   return true;
 }
 
@@ -152,6 +152,27 @@ static void set_text(napi_env env, napi_value object, const char *name, const ch
 
 static void set_bool(napi_env env, napi_value object, const char *name, bool value) {
   set(env, object, name, make_bool(env, value));
+}
+
+static napi_value make_device_use(napi_env env, const struct device_use *use) {
+  napi_value out;
+  CHECK(napi_create_object(env, &out));
+  set_number(env, out, "device", (double)use->id);
+  set_number(env, out, "bytes", (double)use->waiting.bytes);
+  set_number(env, out, "oldestMs", (double)use->waiting.oldest_ms);
+  return out;
+}
+
+napi_value make_buffer_use(napi_env env, const struct buffer_use *use) {
+  napi_value out, devices;
+  CHECK(napi_create_object(env, &out));
+  CHECK(napi_create_array(env, &devices));
+  set_number(env, out, "bytes", (double)use->bytes);
+  set_number(env, out, "highWaterBytes", (double)use->high_water_bytes);
+  for (size_t i = 0; i < use->device_count; i++)
+    napi_set_element(env, devices, (uint32_t)i, make_device_use(env, &use->devices[i]));
+  set(env, out, "devices", devices);
+  return out;
 }
 
 static napi_value make_counters(napi_env env, const struct counters *counters) {

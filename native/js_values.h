@@ -19,4 +19,5 @@ bool get_text_property(napi_env env, napi_value object, const char *name, char *
 
 // To JavaScript. NULL: an exception is pending.
 napi_value make_number(napi_env env, double value);
+napi_value make_buffer_use(napi_env env, const struct buffer_use *use);
 napi_value make_event(napi_env env, const struct event *event);

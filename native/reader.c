@@ -38,13 +38,14 @@ void watch_tap(struct reader *reader, struct tap *tap, uint32_t events) {
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_MOD, tap->fd, &event);
 }
 
-static void handle_epoll_event(struct reader *reader, const struct epoll_event *event) {
+// False: a write took long, and another thread is the reader now.
+static bool handle_epoll_event(struct reader *reader, const struct epoll_event *event) {
   if (event->data.ptr == &reader->wake_fd) {
     uint64_t ignored; // the commands are in the list
-    if (read(reader->wake_fd, &ignored, sizeof ignored) < 0) return;
-    return;
+    if (read(reader->wake_fd, &ignored, sizeof ignored) < 0) return true;
+    return true;
   }
-  if (event->data.ptr == &reader->link_fd) return read_link_events(reader);
+  if (event->data.ptr == &reader->link_fd) return read_link_events(reader), true;
   struct tap *tap = event->data.ptr;
   if (event->events & (EPOLLERR | EPOLLHUP)) {
     int error = 0;
@@ -52,39 +53,52 @@ static void handle_epoll_event(struct reader *reader, const struct epoll_event *
     getsockopt(tap->fd, SOL_SOCKET, SO_ERROR, &error, &size); // reading the error clears it
     if (error == ENETDOWN) note_link_down(reader, tap);
   }
-  if (!tap->is_stalled) drain(reader, tap);
+  return tap->is_stalled || drain_and_write(reader, tap);
 }
 
 // A command may have arrived after the last run_commands(): the reader must not sleep then.
 static int poll_timeout_ms(struct reader *reader) {
   if (has_commands(reader)) return 0;
-  if (is_any_closing(reader)) return CLOSE_POLL_MS;
-  uint64_t now = now_ms(), write_by = reader->batch.write_by_ms;
+  if (is_any_draining(reader)) return CLOSE_POLL_MS;
+  uint64_t now = now_ms(), write_by = reader->batch ? reader->batch->write_by_ms : 0;
   if (write_by) return write_by > now ? (int)(write_by - now) : 0;
   return needs_polling(reader) ? POLL_MS : -1;
 }
 
-static void poll_once(struct reader *reader) {
+// False: a write took long, and another thread is the reader now.
+static bool poll_once(struct reader *reader) {
   struct epoll_event events[EPOLL_EVENTS];
   int count = epoll_wait(reader->epoll_fd, events, EPOLL_EVENTS, poll_timeout_ms(reader));
-  if (has_commands(reader)) run_commands(reader);
-  for (int i = 0; i < count; i++) handle_epoll_event(reader, &events[i]);
-  if (reader->batch.write_by_ms && now_ms() >= reader->batch.write_by_ms) flush_held(reader);
-  close_drained(reader);
+  finish_completed(reader);
+  if (has_commands(reader)) {
+    if (!write_batch(reader)) return false;
+    run_commands(reader);
+    if (!write_due(reader)) return false;
+  }
+  for (int i = 0; i < count; i++)
+    if (!handle_epoll_event(reader, &events[i])) return false;
+  const struct job *batch = reader->batch;
+  bool is_late = batch && batch->write_by_ms && now_ms() >= batch->write_by_ms;
+  if (is_late && !write_batch(reader)) return false;
+  return close_drained(reader);
 }
 
-static void *run_reader(void *argument) {
-  struct reader *reader = argument;
-  uint64_t polled_ms = now_ms();
+// True: the end. False: another thread reads now.
+bool read_rings(struct reader *reader) {
   while (!reader->is_stopping) {
-    poll_once(reader);
-    if (now_ms() - polled_ms < POLL_MS) continue;
-    polled_ms = now_ms();
+    if (!poll_once(reader)) return false;
+    if (now_ms() - reader->polled_ms < POLL_MS) continue;
+    reader->polled_ms = now_ms();
     look_at_interfaces(reader);
     count_pending(reader);
   }
-  close_all(reader);
-  return NULL;
+  return write_batch(reader) && write_due(reader);
+}
+
+static void close_descriptors(struct reader *reader) {
+  const int descriptors[] = {reader->link_fd, reader->epoll_fd, reader->wake_fd, reader->guard_fd};
+  for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
+    if (descriptors[i] >= 0) close(descriptors[i]);
 }
 
 struct reader *start_reader(emit_function *emit, void *context) {
@@ -93,32 +107,40 @@ struct reader *start_reader(emit_function *emit, void *context) {
   reader->emit = emit;
   reader->context = context;
   reader->last_command = &reader->first_command;
-  reader->link_fd = -1;
+  reader->last_completed = &reader->completed;
+  reader->store_bytes_max = STORE_BYTES_MAX;
+  reader->polled_ms = now_ms();
+  reader->link_fd = reader->guard_fd = -1;
   pthread_mutex_init(&reader->lock, NULL);
   pthread_cond_init(&reader->no_workers, NULL);
+  pthread_cond_init(&reader->no_threads, NULL);
   reader->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   reader->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = &reader->wake_fd};
   bool is_ready = reader->epoll_fd >= 0 && reader->wake_fd >= 0 &&
                   epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, reader->wake_fd, &event) == 0;
-  if (is_ready && pthread_create(&reader->thread, NULL, run_reader, reader) == 0) return reader;
-  if (reader->epoll_fd >= 0) close(reader->epoll_fd);
-  if (reader->wake_fd >= 0) close(reader->wake_fd);
+  if (is_ready && start_threads(reader)) return reader;
+  close_descriptors(reader);
   free(reader);
   return NULL;
 }
 
 void stop_reader(struct reader *reader) {
   post_command(reader, (struct command){.kind = COMMAND_STOP});
-  pthread_join(reader->thread, NULL);
+  end_threads(reader);
   wait_for_workers(reader);
   run_commands(reader); // adds a tap that was opened meanwhile
+  write_rest(reader);
   close_all(reader);
   wait_for_workers(reader);
-  if (reader->link_fd >= 0) close(reader->link_fd);
-  close(reader->epoll_fd);
-  close(reader->wake_fd);
+  close_descriptors(reader);
+  free_job(reader->batch);
   free(reader);
+}
+
+void wake_reader(struct reader *reader) {
+  uint64_t one = 1;
+  if (write(reader->wake_fd, &one, sizeof one) < 0) return; // EAGAIN: the reader is awake already
 }
 
 void post_command(struct reader *reader, struct command command) {
@@ -130,14 +152,14 @@ void post_command(struct reader *reader, struct command command) {
   __atomic_store_n(reader->last_command, copy, __ATOMIC_RELEASE); // has_commands() takes no lock
   reader->last_command = &copy->next;
   pthread_mutex_unlock(&reader->lock);
-  uint64_t one = 1;
-  if (write(reader->wake_fd, &one, sizeof one) < 0) return; // EAGAIN: the reader is awake already
+  wake_reader(reader);
 }
 
-bool read_counters(struct reader *reader, uint32_t id, struct counters *out) {
+bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
+                   struct waiting *waiting) {
   pthread_mutex_lock(&reader->lock);
   struct tap *tap = find_tap(reader, id);
-  if (tap) *out = tap->counters;
+  if (tap) *out = tap->counters, *waiting = waiting_of(tap->waiting_bytes, tap->first_job);
   pthread_mutex_unlock(&reader->lock);
   return tap != NULL;
 }

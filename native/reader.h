@@ -14,6 +14,7 @@ enum command_kind {
   COMMAND_SET_LIMITS,
   COMMAND_RELEASE_GROUP,
   COMMAND_WATCH_LINKS,
+  COMMAND_SET_BUFFER_MAX,
   COMMAND_STOP,
 };
 
@@ -73,6 +74,22 @@ struct event {
   };
 };
 
+// Records that were handed over and are not in a file yet.
+struct waiting {
+  uint64_t bytes, oldest_ms; // for how long the oldest of them waits
+};
+
+struct device_use {
+  uint64_t id; // st_dev
+  struct waiting waiting;
+};
+
+struct buffer_use {
+  uint64_t bytes, high_water_bytes; // high water: since the start
+  struct device_use *devices;
+  size_t device_count;
+};
+
 typedef void emit_function(void *context, struct event *event); // takes ownership of the event
 
 struct reader;
@@ -81,5 +98,7 @@ void stop_reader(struct reader *reader);
 void post_command(struct reader *reader, struct command command);
 void emit(struct reader *reader, struct event event);
 void free_event(struct event *event);
-bool read_counters(struct reader *reader, uint32_t id, struct counters *out);
+bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
+                   struct waiting *waiting);
+bool read_buffer_use(struct reader *reader, struct buffer_use *out); // the caller frees `devices`
 bool run_on_worker(struct reader *reader, void (*run)(void *), void *argument);

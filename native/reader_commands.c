@@ -14,10 +14,13 @@ static void offer_sink(struct reader *reader, struct tap *tap, struct sink *sink
   struct sink **last = &tap->sink;
   while (*last) last = &(*last)->next;
   *last = sink;
+  retain_device(reader, sink);
   resume_drain(reader, tap);
 }
 
 static void add_tap(struct reader *reader, struct tap *tap) {
+  tap->last_job = &tap->first_job;
+  retain_device(reader, tap->sink);
   pthread_mutex_lock(&reader->lock);
   tap->next = reader->taps;
   reader->taps = tap;
@@ -26,10 +29,17 @@ static void add_tap(struct reader *reader, struct tap *tap) {
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, tap->fd, &event);
 }
 
+// What may be taken besides what is queued.
+static int64_t less_queued(int64_t left, int64_t queued) {
+  return left > queued ? left - queued : left < 0 ? left : 0;
+}
+
 static void set_limits(struct limit_group *group, int64_t packets, int64_t bytes) {
-  group->packets_left = packets;
-  group->bytes_left = bytes;
-  group->is_reached = packets == 0 || bytes == 0;
+  group->packets_left = less_queued(packets, group->queued_packets);
+  group->bytes_left = less_queued(bytes, group->queued_bytes);
+  group->is_reached = group->packets_left == 0 || group->bytes_left == 0;
+  group->is_bytes_reached = group->packets_left != 0;
+  group->is_told = packets == 0 || bytes == 0;
 }
 
 // The new window applies to packets that still lie in the ring, the old one to the drops so far.
@@ -46,13 +56,13 @@ static void watch_links(struct reader *reader) {
 }
 
 static void rotate(struct reader *reader, struct tap *tap) {
-  drain(reader, tap);
+  drain_into_queue(reader, tap);
   if (tap->sink && !tap->sink->is_empty && tap->sink->next) next_sink(reader, tap);
 }
 
 static void set_bytes_left(struct reader *reader, struct tap *tap, int64_t bytes) {
   if (!tap->sink) return;
-  tap->sink->bytes_left = bytes;
+  tap->sink->bytes_left = bytes - tap->sink->queued_bytes;
   resume_drain(reader, tap);
 }
 
@@ -77,6 +87,7 @@ static void run_command(struct reader *reader, const struct command *command) {
   case COMMAND_ADD_TAP: return add_tap(reader, command->tap);
   case COMMAND_SET_LIMITS: return set_limits(command->group, command->packets, command->bytes);
   case COMMAND_RELEASE_GROUP: return release_group(command->group);
+  case COMMAND_SET_BUFFER_MAX: reader->store_bytes_max = (uint64_t)command->bytes; return;
   case COMMAND_WATCH_LINKS: return watch_links(reader);
   case COMMAND_STOP: reader->is_stopping = true; return;
   default:
@@ -91,7 +102,7 @@ bool has_commands(struct reader *reader) {
 }
 
 void run_commands(struct reader *reader) {
-  flush_held(reader);
+  queue_batch(reader);
   pthread_mutex_lock(&reader->lock);
   struct command *command = reader->first_command;
   __atomic_store_n(&reader->first_command, NULL, __ATOMIC_RELAXED);

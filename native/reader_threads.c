@@ -1,6 +1,7 @@
 // Only for `npm run test:sanitize`, built with ThreadSanitizer and without Node: posts commands and
-// reads counters on one thread while the reader drains a ring of the loopback interface.
-// In: an empty network namespace. Out: exit code 0 if the tap was closed with consistent counters.
+// reads counters on one thread while the reader drains two rings of the loopback interface. One
+// tap's disk is a pipe that is read now and then: its writes wait, so readers and writers change.
+// In: an empty network namespace. Out: exit code 0 if the taps were closed with consistent counters.
 #include "reader.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -15,22 +16,25 @@
 
 #define ROUNDS 400
 #define PACKETS_PER_ROUND 40
-#define TAP 1
-#define CLOSE_REQUEST 2
+#define FILE_TAP 1
+#define SLOW_TAP 2
+#define TAPS 2
+#define CLOSE_REQUEST 0 // and the tap's number
+#define STORE_BYTES (4 << 20)
 
 static struct {
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  bool is_closed;
-  struct counters counters;
+  int count;
+  struct counters counters[TAPS + 1];
 } closed = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void take_event(void *context, struct event *event) {
   (void)context;
   if (event->kind == EVENT_CLOSED) {
     pthread_mutex_lock(&closed.lock);
-    closed.is_closed = true;
-    closed.counters = event->closed.counters;
+    closed.count++;
+    closed.counters[event->id - CLOSE_REQUEST] = event->closed.counters;
     pthread_cond_signal(&closed.changed);
     pthread_mutex_unlock(&closed.lock);
   }
@@ -59,15 +63,17 @@ static void send_packets(int fd, int count) {
     sendto(fd, payload, sizeof payload, 0, (struct sockaddr *)&to, sizeof to); // nobody listens
 }
 
+// The descriptor stands for the device, too.
 static struct sink *make_sink(int fd, int64_t bytes_left) {
   struct sink *sink = calloc(1, sizeof *sink);
   if (!sink) fail("calloc");
   *sink = (struct sink){.fd = fd, .bytes_left = bytes_left, .is_empty = true, .is_file = true};
+  sink->device_id = (uint64_t)fd;
   return sink;
 }
 
-static void add_tap(struct reader *reader, const char *interface, struct limit_group *group,
-                    int fd) {
+static void add_tap(struct reader *reader, uint32_t id, struct limit_group *group, int fd,
+                    int64_t bytes_left) {
   char filter[] = "udp";
   struct tap_spec spec = {
     .filter = filter, .snap_length = 262144, .format = FORMAT_PCAPNG,
@@ -75,61 +81,87 @@ static void add_tap(struct reader *reader, const char *interface, struct limit_g
     .link_type = LINK_ETHERNET,
   };
   struct failure failure;
-  strcpy(spec.interface, interface);
+  strcpy(spec.interface, "lo");
   struct tap *tap = open_ring(&spec, &failure);
   if (!tap) {
     fprintf(stderr, "%s\n", failure.message);
     exit(1);
   }
-  tap->id = TAP;
+  tap->id = id;
   tap->group = retain_group(group);
-  tap->sink = make_sink(fd, 100000);
+  tap->sink = make_sink(fd, bytes_left);
   post_command(reader, (struct command){.kind = COMMAND_ADD_TAP, .tap = tap});
 }
 
 // Few sinks, so that the ring overflows now and then and the tap is resumed.
 static void run_round(struct reader *reader, struct limit_group *group, int fd, int round) {
   struct counters counters;
+  struct waiting waiting;
   struct command limits = {.kind = COMMAND_SET_LIMITS, .group = group, .packets = -1, .bytes = -1};
-  struct command window = {.kind = COMMAND_SET_WINDOW, .id = TAP, .window = {0, UINT64_MAX}};
-  struct command offer = {.kind = COMMAND_OFFER_SINK, .id = TAP};
+  struct command window = {.kind = COMMAND_SET_WINDOW, .id = FILE_TAP, .window = {0, UINT64_MAX}};
+  struct command offer = {.kind = COMMAND_OFFER_SINK, .id = FILE_TAP};
   post_command(reader, limits);
   post_command(reader, window);
-  read_counters(reader, TAP, &counters);
+  read_counters(reader, FILE_TAP, &counters, &waiting);
   if (round % 8 == 0) {
     offer.sink = make_sink(fd, 400000);
     post_command(reader, offer);
   }
-  if (round % 5 == 0) post_command(reader, (struct command){.kind = COMMAND_ROTATE, .id = TAP});
+  struct command rotate = {.kind = COMMAND_ROTATE, .id = FILE_TAP};
+  if (round % 5 == 0) post_command(reader, rotate);
   nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   if (counters.received < counters.packets) fail("fewer packets received than written");
 }
 
-static void close_tap(struct reader *reader) {
-  struct command command = {.kind = COMMAND_CLOSE, .id = TAP, .request = CLOSE_REQUEST};
+// A disk that answers now and then.
+static void *read_slowly(void *argument) {
+  static char buffer[1 << 16];
+  const int *fd = argument;
+  while (read(*fd, buffer, sizeof buffer) > 0)
+    nanosleep(&(struct timespec){.tv_nsec = 9000000}, NULL);
+  return NULL;
+}
+
+static void close_tap(struct reader *reader, uint32_t id) {
+  struct command command = {.kind = COMMAND_CLOSE, .id = id, .request = CLOSE_REQUEST + id};
   post_command(reader, command);
-  pthread_mutex_lock(&closed.lock);
-  while (!closed.is_closed) pthread_cond_wait(&closed.changed, &closed.lock);
-  pthread_mutex_unlock(&closed.lock);
+}
+
+static bool is_even(uint32_t id) {
+  const struct counters *sum = &closed.counters[id];
+  printf("tap %u: received %lu, written %lu, dropped %lu, refused %lu\n", id, sum->received,
+         sum->packets, sum->dropped, sum->refused);
+  return sum->received == sum->packets + sum->dropped + sum->refused && sum->packets > 0;
 }
 
 int main(void) {
-  int sender = set_up("lo"), fd = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600);
-  if (fd < 0) fail("opening a file");
+  pthread_t disk;
+  int ends[2], sender = set_up("lo"), fd = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600);
+  if (fd < 0 || pipe(ends) < 0) fail("opening a file");
   struct limit_group *group = create_group();
   struct reader *reader = start_reader(take_event, NULL);
   if (!group || !reader) fail("starting the reader");
-  add_tap(reader, "lo", group, fd);
+  if (pthread_create(&disk, NULL, read_slowly, &ends[0]) != 0) fail("pthread_create");
+  post_command(reader, (struct command){.kind = COMMAND_SET_BUFFER_MAX, .bytes = STORE_BYTES});
+  add_tap(reader, FILE_TAP, group, fd, 100000);
+  add_tap(reader, SLOW_TAP, group, ends[1], INT64_MAX);
   for (int round = 0; round < ROUNDS; round++) {
     send_packets(sender, PACKETS_PER_ROUND);
     run_round(reader, group, fd, round);
   }
-  close_tap(reader);
+  struct buffer_use use;
+  if (!read_buffer_use(reader, &use)) fail("read_buffer_use");
+  free(use.devices);
+  close_tap(reader, FILE_TAP);
+  close_tap(reader, SLOW_TAP);
+  pthread_mutex_lock(&closed.lock);
+  while (closed.count < TAPS) pthread_cond_wait(&closed.changed, &closed.lock);
+  pthread_mutex_unlock(&closed.lock);
   post_command(reader, (struct command){.kind = COMMAND_RELEASE_GROUP, .group = group});
   stop_reader(reader);
-  struct counters *sum = &closed.counters;
-  printf("received %lu, written %lu, dropped %lu, refused %lu\n", sum->received, sum->packets,
-         sum->dropped, sum->refused);
-  bool is_even = sum->received == sum->packets + sum->dropped + sum->refused;
-  return is_even && sum->packets > 0 && sum->dropped > 0 ? 0 : 1;
+  close(ends[1]);
+  pthread_join(disk, NULL);
+  bool has_waited = use.high_water_bytes > STORE_BYTES / 4;
+  bool are_even = is_even(FILE_TAP) && is_even(SLOW_TAP);
+  return are_even && has_waited && closed.counters[FILE_TAP].dropped > 0 ? 0 : 1;
 }

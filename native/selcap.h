@@ -25,11 +25,14 @@ struct counters {
 };
 
 // A limit that the taps of one capture share. Negative: no limit. Only the reader thread counts it
-// down; `references` is atomic (limit_group.c).
+// down; `references` is atomic (limit_group.c). What a record takes is given back if its write
+// fails, so EVENT_LIMIT waits until nothing is queued.
 struct limit_group {
   int references;
   int64_t packets_left, bytes_left;
-  bool is_reached;
+  int64_t queued_packets, queued_bytes; // of jobs: taken off the limit and not yet written
+  uint32_t reached_by;                  // the tap whose packet reached it
+  bool is_reached, is_bytes_reached, is_told;
 };
 
 // Packets count if from_ns <= kernel time < until_ns, both since the epoch.
@@ -41,8 +44,12 @@ struct sink {
   struct sink *next;
   int fd;
   int64_t bytes_left;
-  uint64_t device; // of a file: st_dev
+  uint64_t device_id; // of a file: st_dev
   bool is_empty, is_file;
+  struct device *device; // of a file, once a tap has the sink
+  struct job *last_job;  // queued and not yet completed, or NULL: it may grow
+  uint32_t jobs;         // not yet completed
+  int64_t queued_bytes;  // of these
 };
 
 struct tap_spec {
@@ -85,6 +92,9 @@ struct tap {
   uint32_t snap_length;
   struct limit_group *group;
   struct sink *sink; // the present one, then those offered
+  struct sink *left_sinks; // the tap moved on from them, and they have jobs that are not completed
+  struct job *first_job, **last_job; // not yet completed, the oldest first; guarded by the lock
+  uint64_t waiting_bytes;            // of these; guarded by the lock
   struct counters counters;
   struct program program; // count 0: the kernel filters; else the reader applies it to each packet
   struct window window;
@@ -93,12 +103,12 @@ struct tap {
   uint64_t drained_packets;              // taken from the ring
   uint64_t matched_packets;              // of those, within the window and matched by the program
   uint64_t drops_reported;               // of counters.dropped, already written into a record
-  // Encoded and not yet written.
-  uint64_t pending_packets, pending_bytes, pending_first_ns, pending_last_ns;
   uint64_t pending_refused, pending_truncated; // not yet in the counters
   uint8_t *partial_record; // the rest of a record of which a pipe took the beginning
   size_t partial_bytes;
-  bool has_written, is_stalled, is_write_failed, is_closing;
+  bool has_written, is_stalled, is_write_failed, is_closing, is_drained;
+  bool is_fast; // its present block was filled in a moment
+  bool waits_for_room; // in the store; is_stalled is set, too
   uint64_t close_by_ms;
   uint32_t close_request;
   // What was opened: looked at every 500 ms and at each netlink message (link_events.c).

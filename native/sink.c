@@ -1,5 +1,5 @@
 // Writes encoded records to a file or a pipe: each whole or not at all.
-// In: parts of whole records. Out: how many were written. Cuts a file back after a failed write.
+// In: a job. Out: how many of its records were written. Cuts a file back after a failed write.
 #include "sink.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -37,68 +37,83 @@ static void copy_out(const struct iovec *parts, size_t from, size_t length, uint
   }
 }
 
-static size_t record_bytes_at(const struct tap *tap, const struct iovec *parts, size_t at) {
-  uint8_t head[12];
-  copy_out(parts, at, sizeof head, head);
-  return encoded_record_bytes(tap->format, head);
+void copy_parts(const struct job *job, uint8_t *out) {
+  copy_out(job->parts, 0, job_bytes(job), out);
 }
 
-// Counts the whole records in the first `done` bytes and returns their length.
-static size_t whole_records(const struct tap *tap, const struct iovec *parts, size_t done,
-                            uint64_t *records) {
+static size_t record_bytes_at(const struct job *job, size_t at) {
+  uint8_t head[12];
+  copy_out(job->parts, at, sizeof head, head);
+  return encoded_record_bytes(job->format, head);
+}
+
+// Counts the whole records in the first `done` bytes.
+static void count_whole(struct job *job, size_t done) {
   size_t at = 0;
-  for (*records = 0; at < done; ++*records) {
-    size_t size = record_bytes_at(tap, parts, at);
+  for (job->written_packets = 0; at < done; job->written_packets++) {
+    size_t size = record_bytes_at(job, at);
     if (at + size > done) break;
     at += size;
   }
-  return at;
+  job->written_bytes = at;
+}
+
+static bool is_all_written(struct job *job, size_t done) {
+  if (done != job_bytes(job)) return false;
+  job->written_packets = job->packets;
+  job->written_bytes = done;
+  job->error = 0;
+  return true;
+}
+
+void write_file(struct job *job) {
+  size_t done = write_all(job->fd, job->parts, job->count);
+  job->error = errno;
+  if (is_all_written(job, done)) return;
+  count_whole(job, done);
+  off_t torn = (off_t)(done - job->written_bytes);
+  struct stat status;
+  if (torn == 0) return;
+  bool is_cut = fstat(job->fd, &status) == 0 && ftruncate(job->fd, status.st_size - torn) == 0;
+  if (!is_cut) job->error = errno;
 }
 
 // A pipe cannot be cut back: the rest of a record it took the beginning of is written first.
-static bool finish_partial_record(struct tap *tap) {
+static bool finish_partial_record(struct tap *tap, int fd) {
   if (tap->partial_bytes == 0) return true;
   struct iovec rest = {tap->partial_record, tap->partial_bytes};
-  size_t done = write_all(tap->sink->fd, &rest, 1);
+  size_t done = write_all(fd, &rest, 1);
   tap->partial_bytes -= done;
   memmove(tap->partial_record, tap->partial_record + done, tap->partial_bytes);
   return tap->partial_bytes == 0;
 }
 
-static bool keep_partial_record(struct tap *tap, const struct iovec *parts, size_t from,
+static bool keep_partial_record(struct tap *tap, const struct job *job, size_t from,
                                 size_t length) {
   uint8_t *rest = realloc(tap->partial_record, length);
   if (!rest) return false;
-  copy_out(parts, from, length, rest);
+  copy_out(job->parts, from, length, rest);
   tap->partial_record = rest;
   tap->partial_bytes = length;
   return true;
 }
 
-bool write_records(struct tap *tap, const struct iovec *parts, int count, size_t length,
-                   uint64_t *records, uint64_t *bytes) {
-  int fd = tap->sink->fd;
-  *records = *bytes = 0;
-  // EAGAIN: the reader of the pipe is slow. The parts are refused; the write did not fail.
-  if (!finish_partial_record(tap)) return errno == EAGAIN;
-  size_t done = write_all(fd, parts, count);
-  int error = errno;
-  if (done == length) return *records = tap->pending_packets, *bytes = length, true;
-  size_t kept = whole_records(tap, parts, done, records);
-  *bytes = kept;
-  struct stat status;
-  bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-  off_t torn = (off_t)(done - kept);
-  if (is_file && torn > 0 && ftruncate(fd, status.st_size - torn) < 0) error = errno;
-  if (!is_file && error == EAGAIN) {
-    if (torn == 0) return true;
-    size_t size = record_bytes_at(tap, parts, kept);
-    if (keep_partial_record(tap, parts, done, kept + size - done)) {
-      ++*records;
-      *bytes += size;
-      return true;
-    }
+// EAGAIN: the reader of the pipe is slow. Records are refused; the write did not fail.
+void write_pipe(struct tap *tap, struct job *job) {
+  job->written_packets = job->written_bytes = 0;
+  if (!finish_partial_record(tap, job->fd)) {
+    job->error = errno == EAGAIN ? 0 : errno;
+    return;
   }
-  errno = error;
-  return false;
+  size_t done = write_all(job->fd, job->parts, job->count);
+  job->error = errno;
+  if (is_all_written(job, done)) return;
+  count_whole(job, done);
+  if (job->error != EAGAIN) return;
+  size_t kept = job->written_bytes;
+  size_t size = done > kept ? record_bytes_at(job, kept) : 0;
+  if (size > 0 && !keep_partial_record(tap, job, done, kept + size - done)) return;
+  job->error = 0;
+  job->written_packets += size > 0;
+  job->written_bytes += size;
 }

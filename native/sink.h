@@ -1,12 +1,9 @@
-// Writing encoded records to the sink of a tap.
+// Writing encoded records to a file or a pipe.
 #pragma once
-#include "selcap.h"
-#include <sys/uio.h>
+#include "store.h"
 
-#define PARTS_MAX 64
+// Write a job and set its answer. A file is cut back to its last whole record after a failed write.
+void write_file(struct job *job);
+void write_pipe(struct tap *tap, struct job *job);
 
-// Writes the parts, which are whole records and together `length` long, to the tap's present sink.
-// False: the write failed (errno) and the file was cut back to the last whole record.
-// `*records` and `*bytes`: what was written.
-bool write_records(struct tap *tap, const struct iovec *parts, int count, size_t length,
-                   uint64_t *records, uint64_t *bytes);
+void copy_parts(const struct job *job, uint8_t *out);

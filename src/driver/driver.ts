@@ -85,9 +85,24 @@ export type InterfaceLoss = {
   readonly sinceMs: number
 }
 
+/** Records that were taken from rings and are not in a file yet. */
+export type Waiting = {
+  readonly bytes: number
+  readonly oldestMs: number // for how long the oldest of them waits
+}
+
+/** The memory between the rings and the disks. `device` is `st_dev`. */
+export type BufferUse = {
+  readonly bytes: number
+  readonly highWaterBytes: number // since the start
+  readonly devices: readonly (Waiting & { readonly device: number })[]
+}
+
 export interface DriverTap {
   readonly ringBytes: number // the memory it takes
   counters(): TapCounters
+  /** What waits for this tap's disk. */
+  waiting(): Waiting
   /**
    * Queues the sink to move to when the present one is full or rotate() is called. Several may be
    * queued.
@@ -146,6 +161,13 @@ export type Pipe = { readonly readFd: number; readonly writeFd: number }
 
 export interface Driver extends AsyncDisposable {
   readonly name: 'ring' | 'libpcap'
+  /**
+   * The most that may wait for disks. Beyond it packets stay in their ring, which fills, and the
+   * kernel drops and counts. Each disk has an equal part; on it, a tap may hold three times what is
+   * free.
+   */
+  setBufferBytesMax(bytes: number): void
+  buffer(): BufferUse
   /**
    * Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number
    * of instructions). Resolves to the number of instructions.

@@ -41,6 +41,8 @@ export function libpcapDriver(preferred: PreferredDriver = portable): Driver {
     links: netns => preferred.links(netns),
     watchLinks: onChange => preferred.watchLinks(onChange),
     group: () => new SharedLimit(),
+    setBufferBytesMax() {}, // each tap has one batch of 64 KiB, and packets wait in the session's ring
+    buffer: () => ({ bytes: 0, highWaterBytes: 0, devices: [] }),
     pipe() {
       throw new TapError(
         'NOT_SUPPORTED',

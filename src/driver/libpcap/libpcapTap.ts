@@ -15,6 +15,7 @@ import type {
   Sink,
   TapCounters,
   TapEvent,
+  Waiting,
 } from '../driver.ts'
 import { linksIfThere } from '../linksIfThere.ts'
 import { namespaceId } from '../namespaceId.ts'
@@ -94,6 +95,10 @@ export class LibpcapTap implements DriverTap {
     const written = this.#writer.written
     const received = written.packets + written.refused + this.#dropped
     return { ...written, dropped: this.#dropped, truncated: this.#truncated, received }
+  }
+
+  waiting(): Waiting {
+    return { bytes: 0, oldestMs: 0 } // it writes before it reads on
   }
 
   offer(sink: Sink): void {

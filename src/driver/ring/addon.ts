@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Format } from '../../model/capture.ts'
 import type { TapErrorCode } from '../../model/codes.ts'
 import { TapError } from '../../model/errors.ts'
-import type { InterfaceLoss, Link, Sink, TapCounters } from '../driver.ts'
+import type { BufferUse, InterfaceLoss, Link, Sink, TapCounters } from '../driver.ts'
 import { callAddon } from './callAddon.ts'
 
 export type NativeLimitGroup = { readonly isLimitGroup: true } // opaque: a limit that taps share
@@ -91,12 +91,14 @@ export interface Addon {
   setBytesLeft(tap: number, bytesLeft: number): void
   setWindow(tap: number, window: NativeWindow): void
   /**
-   * Into `out`, of 7: as TapCounters has them, the time 0 before the first packet. False once the
-   * tap is closed.
+   * Into `out`, of 9: as TapCounters has them, the time 0 before the first packet, then what waits
+   * for the disk: bytes, and milliseconds of the oldest. False once the tap is closed.
    */
   counters(tap: number, out: Float64Array): boolean
   limitGroup(): NativeLimitGroup
   setLimits(group: NativeLimitGroup, packets: number, bytes: number): void
+  setBufferBytesMax(bytes: number): void
+  buffer(): BufferUse
   watchLinks(): void
   pipe(bytes: number): readonly [read: number, write: number]
 }

@@ -4,6 +4,7 @@ import { linkTypeNumbers, linkTypeOf } from '../../model/linkType.ts'
 import { filterInstructions } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 import type {
+  BufferUse,
   Driver,
   DriverSpec,
   DriverTap,
@@ -14,6 +15,7 @@ import type {
   Sink,
   TapCounters,
   TapEvent,
+  Waiting,
 } from '../driver.ts'
 import {
   type Addon,
@@ -26,7 +28,9 @@ import {
 import { callAddon } from './callAddon.ts'
 import { LinkWatch } from './linkWatch.ts'
 
-const counts = new Float64Array(7) // filled by addon.counters()
+const counts = new Float64Array(9) // filled by addon.counters()
+
+const nothingWaits: Waiting = { bytes: 0, oldestMs: 0 }
 
 export function ringDriver(): Driver {
   return new RingDriver(bindingForThisThread())
@@ -102,6 +106,12 @@ class RingTap implements DriverTap {
     return this.#counters
   }
 
+  waiting(): Waiting {
+    const isOpen = this.#binding.addon.counters(this.#number, counts)
+    if (!isOpen || counts[7] === 0) return nothingWaits
+    return { bytes: counts[7] ?? 0, oldestMs: counts[8] ?? 0 }
+  }
+
   offer(sink: Sink): void {
     callAddon(() => this.#binding.addon.offer(this.#number, sink))
   }
@@ -147,6 +157,14 @@ class RingDriver implements Driver {
   constructor(binding: AddonBinding) {
     this.#binding = binding
     this.#watch = new LinkWatch(binding, () => this.links())
+  }
+
+  setBufferBytesMax(bytes: number): void {
+    this.#binding.addon.setBufferBytesMax(bytes)
+  }
+
+  buffer(): BufferUse {
+    return callAddon(() => this.#binding.addon.buffer())
   }
 
   async compile(

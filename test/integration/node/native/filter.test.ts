@@ -95,7 +95,7 @@ const wrong: readonly (readonly [name: string, args: readonly unknown[], message
   ['close', [1]],
   ['setWindow', [1, {}], /"fromMs" to be a number/],
   ['counters', [{}]],
-  ['counters', [1, new Float64Array(6)], /Float64Array of 7/],
+  ['counters', [1, new Float64Array(8)], /Float64Array of 9/],
   ['setLimits', [1, 2, 3], /a limit group/],
   ['links', [1, 5]],
   ['start', [() => {}]],

@@ -109,7 +109,7 @@ networkTest(
     const fd = openSync('/dev/null', 'a')
     const { tap, group } = openWithLimit(pod.hostName, fd, 5)
     t.is(await alive([group]), 0)
-    const counts = new Float64Array(7)
+    const counts = new Float64Array(9)
     t.false(addon.counters(tap, counts), 'the tap was open before the group was collected')
     await until('an open tap', () => addon.counters(tap, counts))
     await sender.udp({ to: pod.hostAddress, port, count: 12 })
