@@ -40,7 +40,7 @@ import { tapDemandAt } from './schedule/tapDemand.ts'
 
 /** The world after its documents were read. */
 export type DecideInput = {
-  readonly world: Pick<World, 'node' | 'settings' | 'isSynced'>
+  readonly world: Pick<World, 'node' | 'settings' | 'isSynced' | 'isComplete'>
   readonly read: readonly (Intent | Rejection)[]
   readonly endpoints: readonly Endpoint[]
 }
@@ -73,7 +73,7 @@ export function decideIntents(
   const { actions, wakeAtMs } = plan({
     desired: admission.specs,
     actual: state.taps,
-    removals: world.isSynced ? orphanedCaptures(state.captures, lookups.decisionOf) : [],
+    removals: world.isSynced ? removable(state.captures, lookups.decisionOf, world) : [],
     reasonOf: tap => closeReasonOf(tap, lookupsOf(captures, candidates)),
     nowMs,
   })
@@ -191,6 +191,16 @@ function lookupsOf(
         ?.find(({ endpoint }) => endpoint.name === name || `${namespace}.${endpoint.name}` === name)
         ?.endpoint,
   }
+}
+
+/** A capture that is missing from the world may be described by what could not be read. */
+function removable(
+  captures: ActualState['captures'],
+  decisionOf: Lookups['decisionOf'],
+  { isComplete = true }: Pick<World, 'isComplete'>,
+): ReturnType<typeof orphanedCaptures> {
+  const orphaned = orphanedCaptures(captures, decisionOf)
+  return isComplete ? orphaned : orphaned.filter(({ captureKey }) => decisionOf(captureKey))
 }
 
 /**

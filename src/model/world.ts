@@ -95,4 +95,5 @@ export type World = {
   readonly serviceAccountLabels: ReadonlyMap<string, Labels> // by namespace/name
   readonly hostVeth: 'TwoSided' | 'OneSided' // OneSided: an eBPF data plane bypasses the host's end, so Auto captures inside the pod
   readonly isSynced: boolean // false until the first complete lists: no tap is closed and no file removed before
+  readonly isComplete?: boolean // false: a document that was never read may describe what is missing, so no file is removed
 }

@@ -53,7 +53,7 @@ export class StatusDirectory implements Publisher {
     const refusals: unknown[] = []
     for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
     if (refusals.length > 0) throw refusals[0] // after the other captures were written
-    if (world.isSynced) await this.#removeAllBut(captures)
+    if (world.isSynced && world.isComplete !== false) await this.#removeAllBut(captures)
   }
 
   #fileOf({ metadata }: PublishedCapture): string {

@@ -1,4 +1,4 @@
-// Reads the manifests of one directory: every *.yaml, *.yml and *.json file. Symbolic links are
+// Reads the manifests of one directory: every *.yaml, *.yml and *.json file, also in capitals. Symbolic links are
 // followed, because a ConfigMap's volume consists of them; names that begin with a dot are
 // skipped. A file that cannot be read, parsed or validated keeps its last good documents and is
 // reported once. manifestSource.ts watches.
@@ -19,6 +19,18 @@ export type ManifestFiles = ReadonlyMap<string, FileState>
 
 type ReadFile = { readonly text: string } | { readonly refusal: string }
 
+const hasManifestEnding = (name: string) => /\.(ya?ml|json)$/i.test(name)
+
+export function isManifestName(name: string): boolean {
+  return hasManifestEnding(name) && !name.startsWith('.')
+}
+
+/** Names that would be manifests if they did not begin with a dot. */
+export async function ignoredManifests(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory)
+  return names.filter(name => hasManifestEnding(name) && !isManifestName(name)).toSorted()
+}
+
 /**
  * Reads the directory again; files whose text did not change are not parsed again. Refuses a
  * directory that cannot be read.
@@ -27,9 +39,7 @@ export async function readManifestFiles(
   directory: string,
   before: ManifestFiles,
 ): Promise<ManifestFiles> {
-  const names = (await readdir(directory))
-    .filter(name => /^[^.].*\.(ya?ml|json)$/.test(name))
-    .toSorted()
+  const names = (await readdir(directory)).filter(isManifestName).toSorted()
   const found = await Promise.all(names.map(name => readIfThere(join(directory, name))))
   await using reader = new ManifestReader()
   const files = new Map<string, FileState>()

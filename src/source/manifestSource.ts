@@ -1,10 +1,10 @@
 // A world from a directory of manifests: PacketCapture and WorkloadEndpoint documents, several per
-// file. A file system event only starts another read (chokidar: atomic replacement, symbolic
-// links, ConfigMaps). A broken file keeps its last good documents and is reported
-// (manifestFiles.ts). A missing document counts as deleted after a second (deletionGrace.ts).
-// standaloneMeta.ts assigns uids. While the directory cannot be read, the last state stays.
+// file. manifestWatch.ts only starts another read. A broken file keeps its last good documents and is
+// reported (manifestFiles.ts). A missing document counts as deleted after a second
+// (deletionGrace.ts): its capture stops. While a file was never good, no files of captures are
+// removed: it may describe them. standaloneMeta.ts assigns uids. While the directory cannot be
+// read, the last state stays.
 import { readdir } from 'node:fs/promises'
-import { type FSWatcher, watch } from 'chokidar'
 import type { Document } from '../manifest/read.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
@@ -13,7 +13,8 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
 import { type RetainedDocument, retainMissing } from './deletionGrace.ts'
-import { type ManifestFiles, readManifestFiles } from './manifestFiles.ts'
+import { ignoredManifests, type ManifestFiles, readManifestFiles } from './manifestFiles.ts'
+import { ManifestWatch } from './manifestWatch.ts'
 import type { Source } from './source.ts'
 import type { CaptureManifest, StandaloneMeta } from './standaloneMeta.ts'
 
@@ -28,10 +29,11 @@ export type ManifestSourceDeps = {
 
 export class ManifestSource implements Source {
   readonly #deps: ManifestSourceDeps
-  readonly #watcher: FSWatcher
+  #watch: ManifestWatch | undefined
   readonly #stop = new AbortController()
   readonly #requestRead: () => Promise<void>
   #files: ManifestFiles = new Map()
+  #ignored: ReadonlySet<string> = new Set() // files that were told of
   #retained: ReadonlyMap<string, RetainedDocument> = new Map()
   #captures: readonly PacketCapture[] = []
   #wake = new AbortController() // ends the wait for a missing document's grace
@@ -41,18 +43,13 @@ export class ManifestSource implements Source {
   private constructor(deps: ManifestSourceDeps) {
     this.#deps = deps
     this.#requestRead = singleFlight(() => this.#read())
-    this.#watcher = watch(deps.directory, { ignoreInitial: true, depth: 1 })
   }
 
   /** Resolves after the first read. Refuses a directory that cannot be read. */
   static async open(deps: ManifestSourceDeps): Promise<ManifestSource> {
     await readdir(deps.directory)
     const manifests = new ManifestSource(deps)
-    manifests.#watcher.on('error', error =>
-      deps.log.error({ err: error, directory: deps.directory }, 'watching manifests failed'),
-    )
-    await new Promise<void>(resolve => manifests.#watcher.once('ready', resolve))
-    manifests.#watcher.on('all', () => void manifests.#requestRead())
+    manifests.#watch = await ManifestWatch.open(deps, () => void manifests.#requestRead())
     await manifests.#requestRead()
     return manifests
   }
@@ -81,14 +78,14 @@ export class ManifestSource implements Source {
       nodeLabels: {},
       hostInterfaces: [],
       hostVeth: 'TwoSided',
-      // A file that was never valid may describe a capture whose packets are on disk.
-      isSynced: [...this.#files.values()].every(file => file.isGood),
+      isSynced: true, // the first read was done, and what is missing from a file was withdrawn
+      isComplete: this.#isComplete,
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.#watcher.close()
+    await this.#watch?.[Symbol.asyncDispose]()
   }
 
   async #read(): Promise<void> {
@@ -118,8 +115,10 @@ export class ManifestSource implements Source {
 
   /** Why the manifests cannot be read; undefined: they were read. */
   async #readFiles(): Promise<string | undefined> {
+    const { directory } = this.#deps
     try {
-      this.#files = await readManifestFiles(this.#deps.directory, this.#files)
+      this.#files = await readManifestFiles(directory, this.#files)
+      this.#logIgnored(await ignoredManifests(directory))
       return undefined
     } catch (error) {
       return osErrorMessage(error)
@@ -130,7 +129,13 @@ export class ManifestSource implements Source {
     this.#captures = this.#deps.identities.assign(
       this.#documents('PacketCapture') as unknown as CaptureManifest[],
       this.#deps.clock.now(),
+      this.#isComplete,
     )
+  }
+
+  // A file that was never good may describe a capture whose packets are on disk.
+  get #isComplete(): boolean {
+    return [...this.#files.values()].every(file => file.isGood)
   }
 
   #documents(kind: Document['kind']): Document[] {
@@ -157,6 +162,13 @@ export class ManifestSource implements Source {
     for (const [message, error] of this.#troubles)
       if (before.get(message) !== error)
         this.#deps.log.error({ error, directory: this.#deps.directory }, message)
+  }
+
+  #logIgnored(names: readonly string[]): void {
+    for (const file of names)
+      if (!this.#ignored.has(file))
+        this.#deps.log.warn({ file }, 'manifest ignored: its name begins with a dot')
+    this.#ignored = new Set(names)
   }
 
   #logProblems(before: ManifestFiles): void {

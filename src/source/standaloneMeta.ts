@@ -43,18 +43,18 @@ export class StandaloneMeta {
 
   /**
    * Completes the metadata of all captures, without expired ones. Forgets the identity of every
-   * other capture.
+   * other capture, unless `isComplete` is false: a file that cannot be read may describe it.
    */
-  assign(captures: readonly CaptureManifest[], nowMs: number): PacketCapture[] {
-    const next = new Map(
+  assign(captures: readonly CaptureManifest[], nowMs: number, isComplete = true): PacketCapture[] {
+    const found = new Map(
       captures.map(capture => [
         captureKey(capture.metadata),
         assignMeta(capture, this.#known.get(captureKey(capture.metadata)), nowMs),
       ]),
     )
-    this.#replace(next)
+    this.#replace(isComplete ? found : new Map([...this.#known, ...found]))
     return captures.flatMap(capture => {
-      const known = next.get(captureKey(capture.metadata))
+      const known = found.get(captureKey(capture.metadata))
       if (!known || known.isExpired) return []
       const { uid, generation, creationTimestamp } = known
       return [{ ...capture, metadata: { ...capture.metadata, uid, generation, creationTimestamp } }]

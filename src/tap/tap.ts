@@ -250,13 +250,12 @@ export class Tap {
     this.files.attach(this.#driverTap)
   }
 
-  async #closeDriver(): Promise<TapCounters> {
-    if (!this.#driverTap) return noCounters
+  async #closeDriver(): Promise<void> {
+    if (!this.#driverTap) return
     const counters = await this.#deps.folder.queue.disk.watch(this.#driverTap.close()) // the driver writes what it holds
     this.record.add(counters)
     this.#driverTap = undefined
     await this.files.detach(counters)
-    return counters
   }
 
   #handle(event: TapEvent): void {
@@ -308,11 +307,11 @@ export class Tap {
     return this.record.interrupt(reason, sinceMs)
   }
 
-  // The gap begins after the last packet that was taken, and then ones from the ring may follow.
+  // Told before the driver's tap closes, which waits for the disk.
   async #loseInterface(reason: string, sinceMs = this.#deps.clock.now()): Promise<boolean> {
     if (!this.#driverTap) return false
-    const { lastPacketMs = sinceMs } = await this.#closeDriver()
-    const isChanged = this.record.interrupt(reason, Math.max(sinceMs, lastPacketMs))
+    const isChanged = this.record.interrupt(reason, sinceMs)
+    await this.#closeDriver()
     this.#reopening.lost(this.#deps.clock.now())
     return isChanged
   }

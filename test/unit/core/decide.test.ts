@@ -20,6 +20,7 @@ type Given = {
   readonly read?: Parameters<typeof decideIntents>[0]['read']
   readonly pods?: readonly string[]
   readonly isSynced?: boolean
+  readonly isComplete?: boolean
   readonly settings?: Partial<Settings>
   readonly state?: Partial<ActualState>
 }
@@ -28,10 +29,11 @@ function decide({
   read = [web],
   pods = ['p'],
   isSynced = true,
+  isComplete = true,
   settings = {},
   state = {},
 }: Given = {}): Decision {
-  const world = { node, settings: { ...defaultSettings, ...settings }, isSynced }
+  const world = { node, settings: { ...defaultSettings, ...settings }, isSynced, isComplete }
   return decideIntents(
     { world, read, endpoints: pods.map(pod => endpointOf(pod)) },
     { ...emptyNode, ...state },
@@ -92,6 +94,17 @@ test('decideIntents() closes the taps and removes the files of a capture that is
     'forget default/web',
   ])
   t.deepEqual(actions(decide({ read: [], state: open, isSynced: false })), [])
+})
+
+test('decideIntents() stops a capture that is gone, and keeps its files while a document was never read', t => {
+  t.deepEqual(actions(decide({ read: [], state: open, isComplete: false })), [
+    'close default/web/p',
+  ])
+  const state = { captures: held({ uid: 'earlier' }) }
+  t.deepEqual(actions(decide({ state, isComplete: false })), [
+    'forget default/web',
+    'open default/web/p',
+  ])
 })
 
 test('decideIntents() opens no tap over the files of an earlier capture before the world has synced', t => {

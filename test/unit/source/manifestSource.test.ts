@@ -160,20 +160,46 @@ test('Manifests keep the last good state of a broken file, say so once, and stay
   const refused = watched.log.lines().filter(({ msg }) => msg.startsWith('manifest refused'))
   t.is(refused.length, 1)
   t.like(refused[0], { level: 'error', file: 'a.yaml' })
-  t.true(watched.manifests.snapshot().isSynced)
+  t.like(watched.manifests.snapshot(), { isSynced: true, isComplete: true })
   watched.files.write('a.yaml', captureTexts('c'))
   await watched.shows('b', 'c')
 })
 
-test('Manifests are not complete while a file was never good, so that nothing of it is deleted', async t => {
+test('Manifests are not complete while a file was never good; what is withdrawn beside it is gone at once', async t => {
   const watched = await Watched.open(t, files => {
-    files.write('a.yaml', captureTexts('a'))
+    files.write('a.yaml', captureTexts('a', 'b'))
     files.write('bad.yaml', 'kind: [')
   })
-  t.false(watched.manifests.snapshot().isSynced)
-  t.deepEqual(watched.names, ['a'])
+  t.like(watched.manifests.snapshot(), { isSynced: true, isComplete: false })
+  t.deepEqual(watched.names, ['a', 'b'])
+  watched.files.write('a.yaml', captureTexts('a'))
+  await watched.shows('a')
   rmSync(watched.files.in('bad.yaml'))
-  await until('the whole', () => watched.manifests.snapshot().isSynced)
+  await until('the whole', () => watched.manifests.snapshot().isComplete === true)
+})
+
+test('Manifests keep the uid of a capture whose file cannot be read at the start', async t => {
+  const watched = await Watched.open(t, files => files.write('a.yaml', captureTexts('a')))
+  const uid = watched.uid('a')
+  watched.files.write('a.yaml', 'kind: [')
+  await watched.reopen(t)
+  t.deepEqual(watched.names, [])
+  watched.files.write('a.yaml', captureTexts('a'))
+  await watched.shows('a')
+  t.is(watched.uid('a'), uid)
+})
+
+test('Manifests have names in capitals too, and say once which are ignored for their dot', async t => {
+  const watched = await Watched.open(t, files => {
+    files.write('A.YAML', captureTexts('a'))
+    files.write('B.Yml', captureTexts('b'))
+    files.write('.hidden.yaml', captureTexts('c'))
+  })
+  t.deepEqual(watched.names, ['a', 'b'])
+  watched.files.write('d.yaml', captureTexts('d'))
+  await watched.shows('a', 'b', 'd')
+  const said = watched.log.lines().filter(({ msg }) => /begins with a dot/.test(msg))
+  t.deepEqual(said.map(({ file }) => file), ['.hidden.yaml']) // biome-ignore format: one line
 })
 
 test("Manifests follow a ConfigMap's volume", async t => {
