@@ -8,6 +8,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { filePath } from '../agentapi/paths.ts'
 import { BusyError } from '../auth/reviews.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { streamAlive } from '../model/wellKnown.ts'
 import type { BufferGc } from '../runtime/bufferGc.ts'
 import { type AuditDeps, audit } from './audit.ts'
 import type { NodeFiles } from './captureCache.ts'
@@ -174,7 +175,11 @@ export async function sendStream(
   const live = openStream(deps, access.capture)
   if (!live) return refuse(reply, 409, 'Cannot stream a capture that is over on every node')
   reply.hijack()
-  reply.raw.writeHead(200, { ...commonHeaders(reply), 'content-type': 'application/x-pcapng' })
+  reply.raw.writeHead(200, {
+    ...commonHeaders(reply),
+    'content-type': 'application/x-pcapng',
+    [streamAlive.header]: String(streamAlive.seconds),
+  })
   reply.raw.flushHeaders()
   request.raw.socket.setKeepAlive(true, 30_000) // hours may pass without a packet
   const meter = new PassThrough()

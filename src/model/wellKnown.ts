@@ -27,6 +27,12 @@ export const ports = Object.freeze({
 })
 
 /**
+ * A live stream without packets has a block each so many seconds, or a proxy on the way would end
+ * it. The gateway says so in this header.
+ */
+export const streamAlive = Object.freeze({ seconds: 10, header: 'x-selcap-alive-seconds' })
+
+/**
  * API groups of PacketCapture: Calico's, or selcap's own beside Calico
  * (daemonset/overlays/own-group).
  */

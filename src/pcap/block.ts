@@ -1,7 +1,7 @@
 // Makes pcapng blocks and their options, for file headers and live streams. In: a block's type,
 // body and options. Out: bytes, little-endian, times in nanoseconds. Refuses nothing.
 
-import { blockHeaderBytes } from './format.ts'
+import { blockHeaderBytes, blockTypes } from './format.ts'
 
 export function makeBlock(type: number, body: Buffer, options: readonly Buffer[]): Buffer {
   const total = 12 + body.length + options.reduce((bytes, each) => bytes + each.length, 4)
@@ -22,6 +22,15 @@ export function option(code: number, value: Buffer): Buffer {
 
 export function textOption(code: number, text: string): Buffer {
   return option(code, Buffer.from(text))
+}
+
+/**
+ * A block of names without a name, with a comment or nothing: readers pass over it, and it needs no
+ * interface. It keeps a live stream alive, and tells of what is missing.
+ */
+export function noteBlock(comment?: string): Buffer {
+  const end = Buffer.alloc(4) // of the names
+  return makeBlock(blockTypes.names, end, comment === undefined ? [] : [textOption(1, comment)])
 }
 
 /** Nanoseconds, the high half first. */

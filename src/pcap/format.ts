@@ -9,7 +9,13 @@ export const pcapHeaderBytes = 24
 export const recordHeaderBytes = 16 // before each packet of a pcap file
 export const blockHeaderBytes = 8 // a pcapng block's type and length
 export const packetHeaderBytes = 28 // of an enhanced packet block, before the packet
-export const blockTypes = { section: 0x0a0d0d0a, interface: 1, statistics: 5, packet: 6 } as const
+export const blockTypes = {
+  section: 0x0a0d0d0a,
+  interface: 1,
+  names: 4, // name resolution
+  statistics: 5,
+  packet: 6,
+} as const
 export const pcapMagic = 0xa1b2c3d4
 export const byteOrderMagic = 0x1a2b3c4d // in a section header block
 

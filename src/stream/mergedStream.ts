@@ -1,8 +1,11 @@
 // A merge as a Readable with backpressure, for a node's stream and for the gateway's stream of
 // several nodes. In: the inputs' bytes and counts. Out: a Readable, and a call when the inputs
-// should pause because the reader is slow. Drops and counts packets beyond the limits; the stream
+// should pause because the reader is slow. A stream without packets has an empty block from time to
+// time, which keeps its connections open. Drops and counts packets beyond the limits; the stream
 // itself refuses nothing.
 import { Readable } from 'node:stream'
+import { streamAlive } from '../model/wellKnown.ts'
+import { noteBlock } from '../pcap/block.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { defaultMergeLimits, Merge, type MergeLimits } from './merge.ts'
 import type { InterfaceCounts, MergeInput } from './mergeInput.ts'
@@ -33,6 +36,7 @@ export class MergedStream {
   #isFinishing = false
   #isEnded = false
   #sleepsUntilMs = Number.POSITIVE_INFINITY
+  #isSilent = true // since the last look
 
   constructor(deps: MergedStreamDeps) {
     this.#deps = deps
@@ -50,6 +54,7 @@ export class MergedStream {
         done(error)
       },
     })
+    void this.#keepAlive()
   }
 
   get isHigh(): boolean {
@@ -94,6 +99,7 @@ export class MergedStream {
     while (this.#isReading) {
       const bytes = this.#merge.take(this.#deps.clock.now())
       if (bytes.length === 0) break
+      this.#isSilent = false
       this.#isReading = this.stream.push(bytes)
     }
     this.#reportPressure()
@@ -101,6 +107,17 @@ export class MergedStream {
     if (!this.#isFinishing || !this.#merge.isEmpty) return
     this.#isEnded = true
     this.stream.push(null)
+  }
+
+  async #keepAlive(): Promise<void> {
+    const { clock } = this.#deps
+    while (!this.#stop.signal.aborted) {
+      await clock.sleepUntil(clock.now() + streamAlive.seconds * 1_000, this.#stop.signal)
+      if (this.stream.destroyed || this.#isEnded) return
+      // A reader that has no room has bytes to read.
+      if (this.#isSilent && this.#isReading) this.#isReading = this.stream.push(noteBlock())
+      this.#isSilent = true
+    }
   }
 
   // The pause begins halfway between windowBytes and the limit where packets are dropped, and ends

@@ -90,8 +90,9 @@ async function follow(
   const session = await openSession({ ...given, namespace })
   await interruptibly(async signal => {
     await using gateway = await openGateway(session, given)
+    const first = await openStream(gateway, session, name, signal)
     await pipePackets(
-      await openStream(gateway, session, name, signal),
+      { gateway, session, name, first },
       createWriteStream(fifo, { flags: 'r+' }),
       signal,
     )

@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
+import { noteBlock } from '../../../src/pcap/block.ts'
 import { serve, token } from '../../support/kube/fakeGateway.ts'
 
+const filler = Buffer.concat(Array.from({ length: 4_096 }, () => noteBlock()))
 const plugin = fileURLToPath(new URL('../../../bin/kubectl-pcap', import.meta.url))
 const bytes = Buffer.from('0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000', 'hex')
 
@@ -99,7 +101,7 @@ test('kubectl pcap stream --wireshark starts it on its standard input, and ends 
 
 test('kubectl pcap stream ends quietly when its reader has enough', async t => {
   const { args } = await scene(t, response => {
-    const more = setInterval(() => response.write(Buffer.alloc(65_536)), 1)
+    const more = setInterval(() => response.write(filler), 1)
     response.on('close', () => clearInterval(more))
   })
   const child = spawn(plugin, args(), { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -108,9 +110,46 @@ test('kubectl pcap stream ends quietly when its reader has enough', async t => {
   t.deepEqual([child.exitCode, err], [0, ''])
 })
 
-test('kubectl pcap stream exits 8 when the stream breaks off', async t => {
-  const { args } = await scene(t, response => response.write(bytes, () => response.destroy()))
+test('kubectl pcap stream goes on when the stream breaks off, and tells what is missing', async t => {
+  const interfaceBlock = Buffer.from('0100000014000000010000000000000014000000', 'hex')
+  const packet = (id: number) => {
+    const block = Buffer.alloc(36)
+    block.writeUInt32LE(6, 0)
+    for (const at of [4, 32]) block.writeUInt32LE(36, at)
+    block.writeUInt32LE(id, 8)
+    return block
+  }
+  let tries = 0
+  const { args } = await scene(t, response => {
+    tries++
+    if (tries === 2) response.writeHead(503).end('not ready yet\n')
+    else response.write(Buffer.concat([bytes, interfaceBlock, packet(0)]))
+    if (tries === 3) response.end()
+    if (tries === 1) response.write(packet(0).subarray(0, 20), () => response.destroy()) // within a block
+  })
   const { code, out, err } = await run(args())
+  t.is(code, 0, err)
+  t.regex(err, /^The stream broke off \(.+\): packets from \S+Z to \S+Z are missing\n$/)
+  const missing = /packets from .* are missing/.exec(err)?.[0] ?? ''
+  const expected = [bytes, interfaceBlock, packet(0), noteBlock(missing), interfaceBlock, packet(1)]
+  t.deepEqual(out, Buffer.concat(expected))
+})
+
+test('kubectl pcap stream exits 8 when it may not have the rest', async t => {
+  let tries = 0
+  const { args } = await scene(t, response => {
+    tries++
+    if (tries === 1) response.write(bytes, () => response.destroy())
+    else response.writeHead(403).end('may not get packetcaptures/stream\n')
+  })
+  const { code, err } = await run(args())
+  t.is(code, 8, err)
+  t.is(err, 'Cannot stream any longer: Cannot stream shop/web: may not get packetcaptures/stream\n')
+})
+
+test('kubectl pcap stream exits 8 when the stream breaks off, and is not to be taken up again', async t => {
+  const { args } = await scene(t, response => response.write(bytes, () => response.destroy()))
+  const { code, out, err } = await run(args('--reconnect', '0'))
   t.is(code, 8, err)
   t.deepEqual(out, bytes)
   t.regex(err, /^Cannot stream any longer: /)
