@@ -1,11 +1,14 @@
 // `list`: prints the captures of one or all namespaces. In: kinds and a format. Out: a table per
-// kind with kubectl's columns, or objects.
+// kind with kubectl's columns, or objects. A kind that the user may not list is left out with a note.
 import { Command } from 'commander'
 import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { table } from '../../cmd/table.ts'
+import type { Api } from '../../model/captureRef.ts'
+import { exitCodes } from '../../model/codes.ts'
+import { CommandFailure } from '../../model/errors.ts'
 import { type ListedCapture, listOf } from '../client/captures.ts'
-import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
 import { captureTable } from '../format/captureTable.ts'
 import { type OtherApiRow, otherApiTable } from '../format/otherApis.ts'
 import { type OutputFormat, outputOption, printList } from '../format/printer.ts'
@@ -27,12 +30,7 @@ export function listCommand(): Command {
 async function list(options: ListOptions): Promise<void> {
   const session = await openSession(options)
   const apis = options.api ? [options.api] : await servedApis(session)
-  const found = await Promise.all(
-    apis.map(async api => ({
-      api,
-      items: await listOf({ ...session, api }, options.allNamespaces === true),
-    })),
-  )
+  const found = await listEach(session, apis, options.allNamespaces === true)
   const kinds = found.filter(({ items }) => items.length > 0)
   const all = kinds.flatMap(({ items }) => items)
   if (options.output === 'json' || options.output === 'yaml')
@@ -65,6 +63,32 @@ async function list(options: ListOptions): Promise<void> {
     )
   })
   process.stdout.write(tables.join('\n'))
+}
+
+type Listed = { readonly api: Api; readonly items: readonly ListedCapture[] }
+
+/** A kind that the user may not list is left out with a note, unless it is every kind. */
+async function listEach(
+  session: Session,
+  apis: readonly Api[],
+  isEverywhere: boolean,
+): Promise<readonly Listed[]> {
+  const listed = await Promise.all(
+    apis.map(async api => ({
+      api,
+      items: await listOf({ ...session, api }, isEverywhere).catch(refusalOf),
+    })),
+  )
+  const refused = listed.flatMap(({ items }) => (items instanceof CommandFailure ? [items] : []))
+  const [first] = refused
+  if (first && refused.length === apis.length) throw first
+  for (const { message } of refused) process.stderr.write(`Left out: ${message}\n`)
+  return listed.flatMap(({ api, items }) => (items instanceof CommandFailure ? [] : [{ api, items }])) // biome-ignore format: one line
+}
+
+function refusalOf(error: unknown): CommandFailure {
+  if (error instanceof CommandFailure && error.exitCode === exitCodes.notAllowed) return error
+  throw error
 }
 
 function withName<T extends ListedCapture>(capture: T, name: string): T {

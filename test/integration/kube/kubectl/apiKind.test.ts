@@ -71,6 +71,29 @@ test.serial('list has a table for each kind, with names that kubectl takes', asy
   )
 })
 
+test.serial(
+  'list leaves out a kind that one may not list, with a note, and fails where that is every kind',
+  async t => {
+    const { api } = shared
+    const apply = (document: object) => api?.ask(['apply', '-f', '-'], { input: JSON.stringify(document) }) // biome-ignore format: one line
+    await apply({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'captures', namespace: 'shop' },
+      rules: [
+        { apiGroups: ['projectcalico.org'], resources: ['packetcaptures'], verbs: ['list', 'get'] },
+      ],
+    })
+    await api?.kubectl('create', 'rolebinding', 'captures', '-n', 'shop', '--role=captures', '--user=namespaced') // biome-ignore format: one line
+    const mine = await pcap('list', '-o', 'name', '--as', 'namespaced')
+    t.deepEqual([mine.code, mine.out], [0, 'packetcapture.projectcalico.org/own\n'])
+    t.regex(mine.err, /^Left out: Cannot list captures: captures\.retina\.sh is forbidden: .*\nLeft out: .*packetcaptureconfigs\.networking\.packet\.io is forbidden: .* at the cluster scope\n$/) // biome-ignore format: one line
+    const named = await pcap('list', '--api', 'packetcaptureconfig', '--as', 'namespaced')
+    t.is(named.code, exitCodes.notAllowed)
+    t.is((await pcap('list', '--as', 'nobody')).code, exitCodes.notAllowed)
+  },
+)
+
 test.serial('describe finds a capture of any kind by its name', async t => {
   t.regex((await pcap('describe', 'own')).out, /^Name: +own\n/)
   t.regex(
