@@ -13,7 +13,7 @@ import type { Namespace } from '../support/net/namespace.ts'
 import { claimOf } from './claim.ts'
 import { clockEnvironment } from './standalone.ts'
 import { type CaptureClaim, type CaptureSpec, metricsPort, prefer, type Target } from './target.ts'
-import { writeWhole } from './writeWhole.ts'
+import { writeClock } from './writeWhole.ts'
 
 export class AgentTarget implements Target {
   readonly name = 'agent'
@@ -39,6 +39,10 @@ export class AgentTarget implements Target {
 
   get pid(): number {
     return this.#node.agent.pid
+  }
+
+  get isRunning(): boolean {
+    return this.#node.agent.isRunning
   }
 
   async start(): Promise<void> {
@@ -67,7 +71,7 @@ export class AgentTarget implements Target {
     const { report } = JSON.parse(out) as { readonly report?: NodeReportStatus }
     if (!report || Date.parse(report.startedAt) < this.#startedMs) return undefined
     const found = report.captures.find(each => each.name === name)
-    return found && claimOf(found.file)
+    return found && claimOf(found.uid, found.file)
   }
 
   tail(lines?: number): string {
@@ -78,6 +82,6 @@ export class AgentTarget implements Target {
   readonly resumeApiServer = (): Promise<void> => this.#cluster.api.resume()
 
   setClock(offsetMs: number): void {
-    writeWhole(this.#clockFile, String(offsetMs))
+    writeClock(this.#clockFile, offsetMs)
   }
 }

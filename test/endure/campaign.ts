@@ -5,7 +5,6 @@ import { setTimeout as after } from 'node:timers/promises'
 import { addSums, audit, type CaptureFacts, noSums, type Sums } from './audit.ts'
 import type { Fault } from './fault.ts'
 import { faults as allFaults } from './faults/all.ts'
-import { madeAnew } from './faults/edits.ts'
 import { grown, type Resources, resourcesOf } from './resources.ts'
 import type { Stage } from './stage.ts'
 import type { CaptureClaim } from './target.ts'
@@ -140,9 +139,10 @@ class CampaignRun {
 
   #backwards(now: ReadonlyMap<string, CaptureClaim>): string[] {
     const findings: string[] = []
-    for (const [name, { rows }] of now)
+    for (const [name, { uid, rows }] of now)
       for (const [endpoint, row] of rows) {
-        const before = this.#claims.get(name)?.rows.get(endpoint)
+        const known = this.#claims.get(name)
+        const before = known?.uid === uid ? known.rows.get(endpoint) : undefined
         if (before && (row.packets < before.packets || row.dropped < before.dropped))
           findings.push(
             `${name}: counts of ${endpoint} went backwards: ${before.packets} packets, ${before.dropped} dropped; then ${row.packets}, ${row.dropped}`,
@@ -204,7 +204,8 @@ class CampaignRun {
     this.#sums = addSums(this.#sums, this.#now)
     try {
       await stage.pauseAll()
-      for (const _ of [...stage.captures]) await madeAnew.cause(stage)
+      if (!stage.target.isRunning) await stage.target.start()
+      for (const capture of [...stage.captures]) await stage.makeAnew(capture)
     } catch (error) {
       this.#options.say(`    cannot go on: ${textOf(error)}`)
       this.isAble = false

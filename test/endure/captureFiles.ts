@@ -10,11 +10,12 @@ export type FoundPackets = {
 }
 
 type KnownFile = { at: number; readonly numbers: number[]; readonly foreign: string[] }
+type ReadFile = KnownFile & { readonly fault: string | undefined }
 
 export class CaptureFiles {
   readonly #directory: string
   readonly #endpoints: readonly string[] // by the number in their packets
-  readonly #known = new Map<number, KnownFile>() // by inode
+  readonly #known = new Map<string, KnownFile>() // by inode and birth: a removed file's inode is used again
 
   constructor(directory: string, endpoints: readonly string[]) {
     this.#directory = directory
@@ -32,9 +33,9 @@ export class CaptureFiles {
     }
   }
 
-  /** The packets in one file, as it is now. */
-  numbersIn(name: string): number[] {
-    return [...this.#read(name).numbers]
+  /** The packets in one open file of that name, as it is now. */
+  numbersIn(fd: number, name: string): number[] {
+    return [...this.#readOpen(fd, name).numbers]
   }
 
   endpointOf(name: string): string | undefined {
@@ -58,24 +59,29 @@ export class CaptureFiles {
     return { byEndpoint, faults }
   }
 
-  #read(name: string): KnownFile & { readonly fault: string | undefined } {
+  #read(name: string): ReadFile {
     const fd = openSync(join(this.#directory, name), 'r')
     try {
-      const { ino, size } = fstatSync(fd)
-      const before = this.#known.get(ino)
-      const known =
-        before && before.at <= size ? before : { at: 0, numbers: [], foreign: [] as string[] }
-      this.#known.set(ino, known)
-      const rest = Buffer.alloc(size - known.at)
-      readSync(fd, rest, 0, rest.length, known.at)
-      const owner = this.#endpoints.indexOf(this.endpointOf(name) ?? '')
-      const { length, frames, fault } = framesIn(rest, name.endsWith('ng'), known.at === 0)
-      known.at += length
-      for (const frame of frames) this.#take(frame, owner, known)
-      return { ...known, fault }
+      return this.#readOpen(fd, name)
     } finally {
       closeSync(fd)
     }
+  }
+
+  #readOpen(fd: number, name: string): ReadFile {
+    const { ino, birthtimeNs, size: bytes } = fstatSync(fd, { bigint: true })
+    const [size, key] = [Number(bytes), `${ino} ${birthtimeNs}`]
+    const before = this.#known.get(key)
+    const known =
+      before && before.at <= size ? before : { at: 0, numbers: [], foreign: [] as string[] }
+    this.#known.set(key, known)
+    const rest = Buffer.alloc(size - known.at)
+    readSync(fd, rest, 0, rest.length, known.at)
+    const owner = this.#endpoints.indexOf(this.endpointOf(name) ?? '')
+    const { length, frames, fault } = framesIn(rest, name.endsWith('ng'), known.at === 0)
+    known.at += length
+    for (const frame of frames) this.#take(frame, owner, known)
+    return { ...known, fault }
   }
 
   #take(frame: Buffer, owner: number, known: KnownFile): void {

@@ -2,7 +2,7 @@
 import type { FileStatus } from '../../src/model/status.ts'
 import type { CaptureClaim } from './target.ts'
 
-export function claimOf(file: FileStatus): CaptureClaim {
+export function claimOf(uid: string, file: FileStatus): CaptureClaim {
   const rows = file.endpoints.map(({ pod, packets, dropped, gaps, state, message }) => {
     const told = gaps.map(({ from, to, reason }) => ({
       fromMs: Date.parse(from),
@@ -11,5 +11,5 @@ export function claimOf(file: FileStatus): CaptureClaim {
     }))
     return [pod, { packets, dropped, gaps: told, state, message }] as const
   })
-  return { rows: new Map(rows) }
+  return { uid, rows: new Map(rows) }
 }

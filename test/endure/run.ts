@@ -2,7 +2,7 @@
 // and says how it ended. Started by it alone.
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { addSums, noSums } from './audit.ts'
 import { campaign, type Result } from './campaign.ts'
 import { Guard } from './guard.ts'
@@ -19,6 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => process.exit(130))
 
 const directory = mkdtempSync(join(tmpdir(), 'selcap-endure-'))
+say(`Runs in ${basename(directory)}`)
 const guard = await Guard.start(directory)
 const beganMs = Date.now()
 const results: Result[] = []

@@ -1,5 +1,6 @@
 // What the faults act on: a target, its disk, its endpoints with their senders, its captures, and
 // what is known of all packets. In: what a fault does. Out: facts for the audit.
+import { closeSync, ftruncateSync, openSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { samplesIn } from '../support/metricSamples.ts'
 import type { Namespace, Scope } from '../support/net/namespace.ts'
@@ -42,6 +43,7 @@ export type StageParts = {
   readonly random: Random
 }
 
+const limitMs = () => 60_000 // an agent comes back up to half a minute after its API server
 const beforeMs = 10 // a packet on its way when a cut begins
 const noClaim: Claim = { packets: 0, dropped: 0, gaps: [] }
 
@@ -96,6 +98,12 @@ export class Stage {
     await this.until(`the files of ${name} to go`, async () => files.names().length === 0)
   }
 
+  /** The same capture by name and spec, and another one to the program. */
+  async makeAnew(capture: TrackedCapture): Promise<void> {
+    await this.removeCapture(capture)
+    await this.addCapture(capture.name, capture.spec)
+  }
+
   async sendAll(rate: Rate): Promise<void> {
     await Promise.all(this.endpoints.map(({ sender }) => sender.send(rate)))
   }
@@ -118,18 +126,42 @@ export class Stage {
   }
 
   /**
-   * The campaign takes a file away: what it held just then is not looked for any more. What is
-   * written into it later is missing.
+   * Moves a file of a capture to another name: what it held just then is not looked for any more.
+   * What is written into it later is missing.
    */
-  takeAway({ files, takenAway }: TrackedCapture, fileName: string, act: () => void): void {
-    const endpoint = files.endpointOf(fileName) ?? ''
-    let before = files.numbersIn(fileName)
-    for (let more = before; ; before = more) {
-      more = files.numbersIn(fileName) // until nothing came while it was read
-      if (more.length === before.length) break
+  moveAway(capture: TrackedCapture, fileName: string, to: string): void {
+    renameSync(join(capture.directory, fileName), to)
+    const fd = openSync(to, 'r')
+    try {
+      this.#noteTakenAway(capture, fileName, capture.files.numbersIn(fd, fileName))
+    } finally {
+      closeSync(fd)
     }
-    act()
-    takenAway.set(endpoint, [...(takenAway.get(endpoint) ?? []), ...before])
+  }
+
+  /** Cuts a file of a capture to nothing. */
+  cut(capture: TrackedCapture, fileName: string): void {
+    const fd = openSync(join(capture.directory, fileName), 'r+')
+    try {
+      let numbers = capture.files.numbersIn(fd, fileName)
+      for (let more = numbers; ; numbers = more) {
+        more = capture.files.numbersIn(fd, fileName) // until nothing came while it was read
+        if (more.length === numbers.length) break
+      }
+      ftruncateSync(fd)
+      this.#noteTakenAway(capture, fileName, numbers)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  #noteTakenAway(
+    { files, takenAway }: TrackedCapture,
+    fileName: string,
+    numbers: readonly number[],
+  ): void {
+    const endpoint = files.endpointOf(fileName) ?? ''
+    takenAway.set(endpoint, [...(takenAway.get(endpoint) ?? []), ...numbers])
   }
 
   /** Every capture has its taps open, and says nothing is wrong. */
@@ -201,7 +233,12 @@ export class Stage {
     found?: () => Promise<unknown>,
   ): Promise<void> {
     const log = { name: 'The program', tail: (lines?: number) => this.target.tail(lines) }
-    await until(what, isSo, { everyMs: 200, tails: [log], ...(found && { found }) })
+    const asked = async () => {
+      if (!this.target.isRunning)
+        throw new Error(`the program has ended. It said last:\n${this.target.tail(15)}`)
+      return isSo()
+    }
+    await until(what, asked, { everyMs: 200, tails: [log], ...(found && { found }), limitMs })
   }
 }
 

@@ -19,7 +19,7 @@ import { run } from '../support/net/run.ts'
 import { capture, selcap } from '../support/processes/standalone.ts'
 import { claimOf } from './claim.ts'
 import { type CaptureClaim, type CaptureSpec, metricsPort, prefer, type Target } from './target.ts'
-import { writeWhole } from './writeWhole.ts'
+import { writeClock, writeWhole } from './writeWhole.ts'
 
 export type StandaloneEndpoint = {
   readonly name: string
@@ -83,6 +83,10 @@ export class StandaloneTarget implements Target {
     return this.#child?.pid ?? 0
   }
 
+  get isRunning(): boolean {
+    return this.#child?.isRunning === true
+  }
+
   async start(): Promise<void> {
     const directories = ['manifests', 'captures', 'status'].flatMap(name => [
       `--${name}`,
@@ -121,9 +125,9 @@ export class StandaloneTarget implements Target {
 
   async claim(name: string): Promise<CaptureClaim | undefined> {
     const all = await readStatusDirectory(join(this.#root, 'status'))
-    const { status } = all.find(({ metadata }) => metadata.name === name) ?? {}
-    const file: FileStatus | undefined = status?.files[0]
-    return file && claimOf(file)
+    const found = all.find(({ metadata }) => metadata.name === name)
+    const file: FileStatus | undefined = found?.status?.files[0]
+    return found && file && claimOf(found.metadata.uid, file)
   }
 
   tail(lines?: number): string {
@@ -141,7 +145,7 @@ export class StandaloneTarget implements Target {
   }
 
   setClock(offsetMs: number): void {
-    writeWhole(this.#clockFile, String(offsetMs))
+    writeClock(this.#clockFile, offsetMs)
   }
 
   readonly manifestBeside = (text: string | undefined): void => {

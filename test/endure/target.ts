@@ -10,7 +10,10 @@ export type TargetName = 'standalone' | 'agent'
 export type CaptureSpec = Readonly<Record<string, unknown>>
 
 /** What a capture says of itself. */
-export type CaptureClaim = { readonly rows: ReadonlyMap<string, RowClaim> }
+export type CaptureClaim = {
+  readonly uid: string // another one: another capture of that name
+  readonly rows: ReadonlyMap<string, RowClaim>
+}
 
 /** `message`: what is wrong with it now. */
 export type RowClaim = Claim & { readonly state: string; readonly message: string | undefined }
@@ -20,6 +23,7 @@ export interface Target {
   readonly captures: string // its directory
   readonly host: Namespace
   readonly pid: number
+  readonly isRunning: boolean
   start(): Promise<void>
   /** Resolves when it has ended. */
   end(signal: NodeJS.Signals): Promise<void>

@@ -71,8 +71,7 @@ export const madeAnew: Fault = {
   async cause(stage) {
     const capture = stage.random.pick(stage.captures)
     await stage.pauseAll()
-    await stage.removeCapture(capture)
-    await stage.addCapture(capture.name, capture.spec)
+    await stage.makeAnew(capture)
     return `${capture.name} deleted and made anew`
   },
 }

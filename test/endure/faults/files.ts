@@ -1,5 +1,5 @@
 // Files that others remove, move away or cut, and entries that are none.
-import { mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { run } from '../../support/net/run.ts'
@@ -8,16 +8,26 @@ import type { Stage, TrackedCapture } from '../stage.ts'
 
 const removal = { on: both, mayGap: true, mayDrop: false, isRestart: false } as const
 
-type Chosen = { readonly capture: TrackedCapture; readonly name: string; readonly path: string }
+type Chosen = { readonly capture: TrackedCapture; readonly name: string }
 
 function choose({ captures, random }: Stage, isActive: boolean): Chosen | undefined {
   const all = captures.flatMap(capture =>
     capture.files
       .names()
       .filter(name => /-\d{8}T\d{6}\.\d{3}Z\./.test(name) !== isActive)
-      .map(name => ({ capture, name, path: join(capture.directory, name) })),
+      .map(name => ({ capture, name })),
   )
   return all.length > 0 ? random.pick(all) : undefined
+}
+
+function remove(stage: Stage, { capture, name }: Chosen): void {
+  const away = awayOf(stage)
+  stage.moveAway(capture, name, away)
+  rmSync(away)
+}
+
+function awayOf({ target }: Stage): string {
+  return join(target.captures, '.moved-away')
 }
 
 export const removedRotated: Fault = {
@@ -26,7 +36,7 @@ export const removedRotated: Fault = {
   async cause(stage) {
     const file = choose(stage, false)
     if (!file) return 'no rotated file to remove'
-    stage.takeAway(file.capture, file.name, () => rmSync(file.path))
+    remove(stage, file)
     return `removed ${file.name} of ${file.capture.name}`
   },
 }
@@ -37,7 +47,7 @@ export const removedActive: Fault = {
   async cause(stage) {
     const file = choose(stage, true)
     if (!file) return 'no file to remove'
-    stage.takeAway(file.capture, file.name, () => rmSync(file.path))
+    remove(stage, file)
     await after(stage.random.between(0, 2_000))
     return `removed ${file.name} of ${file.capture.name}, which is written`
   },
@@ -49,8 +59,8 @@ export const movedActive: Fault = {
   async cause(stage) {
     const file = choose(stage, true)
     if (!file) return 'no file to move'
-    const away = join(stage.target.captures, '.moved-away')
-    stage.takeAway(file.capture, file.name, () => renameSync(file.path, away))
+    const away = awayOf(stage)
+    stage.moveAway(file.capture, file.name, away)
     await after(stage.random.between(0, 2_000))
     rmSync(away)
     return `moved ${file.name} of ${file.capture.name} away, which is written`
@@ -63,7 +73,7 @@ export const cutActive: Fault = {
   async cause(stage) {
     const file = choose(stage, true)
     if (!file) return 'no file to cut'
-    stage.takeAway(file.capture, file.name, () => truncateSync(file.path))
+    stage.cut(file.capture, file.name)
     await after(stage.random.between(0, 2_000))
     return `cut ${file.name} of ${file.capture.name} to nothing, which is written`
   },
