@@ -33,8 +33,10 @@ export async function recounted(
     bytes: facts.bytes + more('recordBytes', active.recordBytes),
     received: facts.received + packets,
   }
+  // What was captured after the last save is in the files: the gap begins at the last record.
+  const lastMs = Math.max(savedAtMs, ...repaired.map(({ scan }) => scan.lastRecordAtMs ?? 0))
   return {
-    facts: { ...facts, ...grown, endedAtMs: facts.endedAtMs ?? savedAtMs },
+    facts: { ...facts, ...grown, endedAtMs: facts.endedAtMs ?? lastMs },
     active,
     closed: 'stopping',
   }

@@ -10,7 +10,10 @@ import {
   formatOf,
   isBlockLength,
   isRecordLength,
+  packetFields,
+  packetHeaderBytes,
   pcapHeaderBytes,
+  recordHeaderAt,
   recordHeaderBytes,
   recordLengthAt,
 } from './format.ts'
@@ -21,6 +24,7 @@ export type Scan = {
   readonly wholeBytes: number // up to the end of the last complete record
   readonly records: number
   readonly recordBytes: number
+  readonly lastRecordAtMs?: number // by the kernel's time; missing: there is none
 }
 
 const chunkBytes = 1_048_576
@@ -37,6 +41,7 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
   const fileHeader = await reader.at(0, pcapHeaderBytes)
   if (!fileHeader) return undefined
   let [at, records] = [pcapHeaderBytes, 0]
+  let lastRecordAtMs: number | undefined
   for (
     let header = await reader.at(at, recordHeaderBytes);
     header;
@@ -48,6 +53,8 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
       break
     at += length
     records++
+    const { seconds, microseconds } = recordHeaderAt(header, 0)
+    lastRecordAtMs = seconds * 1_000 + microseconds / 1_000
   }
   return {
     format: 'pcap',
@@ -55,11 +62,13 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
     wholeBytes: at,
     records,
     recordBytes: at - pcapHeaderBytes,
+    ...(lastRecordAtMs !== undefined && { lastRecordAtMs }),
   }
 }
 
 async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
   let [at, records, recordBytes, snapLength] = [0, 0, 0, 0]
+  let lastAt: number | undefined // of the last record
   // The snap length of an interface block is within its first 16 bytes; no block that selcap writes
   // is shorter.
   for (let header = await reader.at(at, 16); header; header = await reader.at(at, 16)) {
@@ -71,12 +80,25 @@ async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
     if (type === blockTypes.packet) {
       records++
       recordBytes += length
+      lastAt = at
     }
     at += length
   }
-  return snapLength === 0
-    ? undefined
-    : { format: 'pcapng', snapLength, wholeBytes: at, records, recordBytes }
+  if (snapLength === 0) return undefined
+  const last = lastAt === undefined ? undefined : await reader.at(lastAt, packetHeaderBytes)
+  return {
+    format: 'pcapng',
+    snapLength,
+    wholeBytes: at,
+    records,
+    recordBytes,
+    ...(last && { lastRecordAtMs: blockTimeMs(last) }),
+  }
+}
+
+function blockTimeMs(header: Buffer): number {
+  const { timeHigh, timeLow } = packetFields
+  return (header.readUInt32LE(timeHigh) * 2 ** 32 + header.readUInt32LE(timeLow)) / 1e6
 }
 
 class ChunkReader {

@@ -52,6 +52,7 @@ for (const format of ['pcap', 'pcapng'] as const) {
       snapLength: 96,
       records: 2,
       recordBytes: recordsLength,
+      lastRecordAtMs: 1_000.002,
       wholeBytes: whole.length + trailer.length,
     }
     t.deepEqual(await scanned(t, Buffer.concat([whole, trailer])), expected)
