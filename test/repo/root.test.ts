@@ -17,6 +17,7 @@ const wanted: Readonly<Record<string, string>> = {
   'SECURITY.md': 'how to report a vulnerability',
   bench: 'benchmarks',
   bin: 'the programs',
+  charts: 'the Helm chart',
   'biome.json': 'format and lint',
   crds: 'custom resource definitions',
   daemonset: 'manifests of an installation, and the image',

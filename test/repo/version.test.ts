@@ -35,6 +35,7 @@ const places: Readonly<Record<string, () => unknown>> = {
   'native/package.json': () => JSON.parse(read('native/package.json')).version,
   'daemonset/base/kustomization.yaml': () =>
     parse(read('daemonset/base/kustomization.yaml')).images[0].newTag,
+  'charts/selcap/Chart.yaml': () => parse(read('charts/selcap/Chart.yaml')).appVersion,
   'krew/pcap.yaml': () => parse(read('krew/pcap.yaml')).spec.version.slice(1),
   'docs/cluster.md': () => /-t selcap:(\S+) /.exec(read('docs/cluster.md'))?.[1],
 }

@@ -1,6 +1,6 @@
-// Builds the Kubernetes and the S3 server that tests run, once, from the Go modules pinned in
+// Builds Kubernetes, the S3 server and Helm, which tests run, once, from the Go modules pinned in
 // assets/, into a cache outside the tree. In: which set, `api` (etcd, kube-apiserver, kubectl),
-// `node` (the rest of one real node as well), `stores` or `health`; or `for` and globs of test files: the
+// `node` (the rest of one real node as well), `stores`, `health` or `helm`; or `for` and globs of test files: the
 // sets that these need. Out: the programs, each put in place whole, so that nobody ever runs half
 // of one. Two builders take turns.
 import { spawn } from 'node:child_process'
@@ -12,6 +12,7 @@ import { goCommand } from './go.ts'
 import { toolSetsFor } from './toolSets.ts'
 import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
 
+const sets: readonly ToolSet[] = ['api', 'node', 'stores', 'health', 'helm']
 const [asked = 'api', ...rest] = process.argv.slice(2)
 try {
   if (rest[0] === 'locked') await buildAll(missingTools(setNamed(asked)))
@@ -23,7 +24,7 @@ try {
 }
 
 function setNamed(name: string): ToolSet {
-  return name === 'node' || name === 'stores' || name === 'health' ? name : 'api'
+  return sets.find(each => each === name) ?? 'api'
 }
 
 /** A real node takes root: others have the API server alone. */

@@ -11,6 +11,7 @@ const needs: readonly (readonly [module: RegExp, set: ToolSet])[] = [
   [/^test\/support\/kube\/(?:node\/node|packetCaptureConfigs)\.ts$/, 'node'],
   [/^test\/support\/stores\/s3Server\.ts$/, 'stores'],
   [/^test\/support\/kube\/health\.ts$/, 'health'],
+  [/^test\/support\/kube\/helm\.ts$/, 'helm'],
 ]
 // They run a controller manager of their own.
 const ownManagers = ['aggregation', 'daemonSet'].map(

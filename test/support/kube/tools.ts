@@ -4,19 +4,20 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-type Module = 'kubernetes' | 'containerd' | 'versitygw' | 'health'
+type Module = 'kubernetes' | 'containerd' | 'versitygw' | 'health' | 'helm'
 export type Tool = { readonly name: string; readonly module: Module; readonly path: string }
 /**
- * What a test wants: the API server alone, all of one real node, stores to upload to, or what reads
- * the health of objects.
+ * What a test wants: the API server alone, all of one real node, stores to upload to, what reads the
+ * health of objects, or Helm.
  */
-export type ToolSet = 'api' | 'node' | 'stores' | 'health'
+export type ToolSet = 'api' | 'node' | 'stores' | 'health' | 'helm'
 
 const names: Readonly<Record<Module, string>> = {
   kubernetes: 'k8s.io/kubernetes',
   containerd: 'github.com/containerd/containerd/v2',
   versitygw: 'github.com/versity/versitygw',
   health: 'sigs.k8s.io/cli-utils', // the library whose version counts; the program is in the folder
+  helm: 'helm.sh/helm/v3',
 }
 const assets = join(import.meta.dirname, 'assets')
 /** Where each module's go.mod lies. */
@@ -25,6 +26,7 @@ export const folders: Readonly<Record<Module, string>> = {
   containerd: join(assets, 'containerd'),
   versitygw: join(assets, 'versitygw'),
   health: join(assets, 'health'),
+  helm: join(assets, 'helm'),
 }
 /** Pinned versions, with their `v`. */
 export const pinned: Readonly<Record<Module, string>> = {
@@ -32,6 +34,7 @@ export const pinned: Readonly<Record<Module, string>> = {
   containerd: pinOf('containerd'),
   versitygw: pinOf('versitygw'),
   health: pinOf('health'),
+  helm: pinOf('helm'),
 }
 
 const from = (module: Module, ...tools: readonly string[]): Tool[] =>
@@ -51,6 +54,7 @@ const sets: Readonly<Record<ToolSet, readonly Tool[]>> = {
   node,
   stores: from('versitygw', 'versitygw'),
   health: [{ name: 'health', module: 'health', path: '.' }],
+  helm: from('helm', 'helm'),
 }
 
 /**
