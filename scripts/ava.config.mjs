@@ -1,10 +1,12 @@
-// How scripts/test.mjs runs AVA: as package.json has it, and each test's duration goes to the TAP
-// stream as a comment that tap.mjs reads. Every worker refuses what a unit test may not do.
+// How scripts/test.mjs runs AVA: as package.json has it, and each test's duration and result go to
+// the TAP stream as a comment that tap.mjs reads. Every worker refuses what a unit test may not do.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { groupFiles } from './unitGroups.mjs'
 
 const { ava } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+const results = new Set(['test-passed', 'test-failed', 'hook-failed'])
 
 export default {
   ...ava,
@@ -12,10 +14,10 @@ export default {
   require: ['./test/support/unitGuard.ts'],
   nonSemVerExperiments: { observeRunsFromConfig: true },
   async observeRun({ events }) {
-    for await (const { duration, testFile, title } of events)
-      if (duration !== undefined)
+    for await (const { type, duration, testFile, title } of events)
+      if (results.has(type))
         process.stdout.write(
-          `# took ${JSON.stringify({ ms: duration, ...namesOf(testFile, title) })}\n`,
+          `# took ${JSON.stringify({ ms: duration, ...namesOf(testFile, title), isPassed: type === 'test-passed' })}\n`,
         )
   },
 }

@@ -1,9 +1,12 @@
 export type Duration = { readonly ms: number; readonly testFile: string; readonly title: string }
+export type Result = Duration & { readonly isPassed: boolean }
 export class TapCount {
   passed: number
   failed: number
   skipped: string[]
   take(line: string): string | undefined
   end(exitCode: number | string): string | undefined
+  readonly failures: Result[]
+  replace(testFiles: readonly string[], again: TapCount): Result[]
   slowest(count: number): Duration[]
 }

@@ -1,20 +1,20 @@
 // Counts the results in a TAP stream. In: its lines, one at a time. Out: what to print of them
 // (failures in full, with what follows them; nothing of the rest), and at the end the counts, the
 // names of what was skipped and the slowest tests.
-const took = '# took ' // a comment of ava.config.mjs: how long one test took
+const took = '# took ' // a comment of ava.config.mjs: how long one test took, and whether it passed
 
 export class TapCount {
   passed = 0
   failed = 0
   skipped = []
-  #durations = []
+  #results = []
   #isInFailure = false
   #hasPlan = false
 
   /** The part of this line worth a person's eye; undefined: nothing. */
   take(line) {
     if (line.startsWith(took)) {
-      this.#durations.push(JSON.parse(line.slice(took.length)))
+      this.#results.push(JSON.parse(line.slice(took.length)))
       return undefined
     }
     if (/^1\.\.\d+$/.test(line)) this.#hasPlan = true
@@ -41,13 +41,33 @@ export class TapCount {
     return `✘ The test runner ended with ${exitCode}${hadPlan ? '' : ' before its last test'}`
   }
 
+  /** The tests and hooks that failed, each with its file. Not what failed without either. */
+  get failures() {
+    return this.#results.filter(({ isPassed }) => !isPassed)
+  }
+
+  /**
+   * Takes the place of what was counted of these files: `again` ran them once more, alone.
+   * Returns the failures that are gone.
+   */
+  replace(testFiles, again) {
+    const isOf = ({ testFile }) => testFiles.includes(testFile)
+    const before = this.#results.filter(isOf)
+    const failed = before.filter(({ isPassed }) => !isPassed)
+    this.passed += again.passed - (before.length - failed.length)
+    this.failed += again.failed - failed.length
+    this.#results = [...this.#results.filter(each => !isOf(each)), ...again.#results]
+    const stays = new Set(again.failures.map(({ testFile, title }) => `${testFile}\n${title}`))
+    return failed.filter(({ testFile, title }) => !stays.has(`${testFile}\n${title}`))
+  }
+
   /**
    * The slowest tests, one a file: tests of one file run at once, so each of them takes as long as
    * all.
    */
   slowest(count) {
     const byFile = new Map()
-    for (const each of this.#durations.toSorted((a, b) => b.ms - a.ms))
+    for (const each of this.#results.toSorted((a, b) => b.ms - a.ms))
       if (!byFile.has(each.testFile)) byFile.set(each.testFile, each)
     return [...byFile.values()].slice(0, count)
   }

@@ -84,3 +84,22 @@ test('TapCount.slowest() gives the slowest test of each file, the slowest first,
   ])
   t.deepEqual(count.slowest(9).map(({ title }) => title), ['y', 'w', 'z']) // biome-ignore format: one line
 })
+
+test('TapCount.replace() puts the second run of a file in the place of the first, and names what passes now', t => {
+  const run = (
+    ...results: readonly (readonly [testFile: string, title: string, isPassed: boolean])[]
+  ) => {
+    const count = new TapCount()
+    for (const [testFile, title, isPassed] of results) {
+      count.take(`${isPassed ? 'ok' : 'not ok'} 1 - ${title}`)
+      count.take(`# took ${JSON.stringify({ ms: 1, testFile, title, isPassed })}`)
+    }
+    return count
+  }
+  const first = run(['a', 'w', true], ['a', 'x', false], ['a', 'y', false], ['b', 'z', true])
+  t.deepEqual(first.failures.map(({ title }) => title), ['x', 'y']) // biome-ignore format: one line
+  const gone = first.replace(['a'], run(['a', 'w', true], ['a', 'x', true], ['a', 'y', false]))
+  t.deepEqual(gone.map(({ title }) => title), ['x']) // biome-ignore format: one line
+  t.deepEqual([first.passed, first.failed], [3, 1])
+  t.deepEqual(first.slowest(9).map(({ testFile }) => testFile).toSorted(), ['a', 'b']) // biome-ignore format: one line
+})

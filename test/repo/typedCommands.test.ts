@@ -12,6 +12,7 @@ const typedBy: Readonly<Record<string, readonly string[]>> = {
     'test/integration/processes/readme.test.ts',
     'test/integration/kube/node/readme.test.ts',
   ],
+  'charts/selcap/README.md': ['test/integration/deploy/chart.test.ts'],
   'docs/cluster.md': [
     'test/integration/kube/node/readme.test.ts',
     'test/integration/kube/readme.test.ts',

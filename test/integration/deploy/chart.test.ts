@@ -10,7 +10,8 @@ import { chartVariants, makeChart } from '../../../scripts/chart.ts'
 import { startApiServer } from '../../support/kube/apiServer.ts'
 import { askHelm, runHelm } from '../../support/kube/helm.ts'
 import { toolPath } from '../../support/kube/tools.ts'
-import { root } from '../../support/repository.ts'
+import { commandsOf } from '../../support/markdown.ts'
+import { read, root } from '../../support/repository.ts'
 
 type Manifest = {
   readonly kind: string
@@ -19,6 +20,8 @@ type Manifest = {
 }
 
 const chart = join(root, 'charts', 'selcap')
+const installation =
+  'helm install selcap charts/selcap --namespace selcap-system --create-namespace --set image.repository=NAME'
 const namespace = 'selcap-system'
 const image = { name: 'registry.example.org/selcap', tag: '1.2.3' }
 // How a value switches on what the component of that name brings.
@@ -67,6 +70,10 @@ function withClaimImage(objects: readonly Manifest[]): Manifest[] {
   )
   return JSON.parse(text)
 }
+
+test('every command of the README is typed below', t => {
+  t.deepEqual(commandsOf(read('charts/selcap/README.md')), [installation])
+})
 
 test('the chart is what `npm run chart` makes of the manifests', t => {
   const folder = mkdtempSync(join(tmpdir(), 'selcap-chart-'))
@@ -134,8 +141,8 @@ test.serial(
     await using api = await startApiServer()
     const helm = (...args: readonly string[]): Promise<string> =>
       runHelm([...args, '--namespace', namespace], api.kubeconfig)
-    await api.kubectl('create', 'namespace', namespace)
-    await helm('install', 'selcap', chart)
+    const [, ...words] = installation.replace('charts/selcap', chart).split(' ')
+    await runHelm(words, api.kubeconfig)
     const capture = {
       apiVersion: 'projectcalico.org/v3',
       kind: 'PacketCapture',

@@ -1,6 +1,6 @@
 // Runs many unit test files in one worker: a worker for each would spend its time on starting. In:
 // the files. Out: their tests, file after file and one at a time, titled `FILE › title`. Refuses
-// what fileTest.ts refuses. `npm test`, and a file that is named, run in a worker of their own.
+// what fileTest.ts refuses. A file that is named runs in a worker of its own.
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
