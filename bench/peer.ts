@@ -1,50 +1,62 @@
 // One capturing process of a bench, told apart by its first argument: `ring` is this project's driver, `package` the `pcap`
 // package with a JavaScript callback that writes the file. Prints `ready` when it captures, and its counters at the end of
 // its standard input.   node peer.ts ring|package INTERFACE FILE RING_BYTES
+// `ring` takes several interfaces and as many files, with commas between them.
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs'
 import { ringDriver } from '../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../src/pcap/fileHeader.ts'
 
-const [kind, interfaceName = '', file = '', ringBytes = '2097152'] = process.argv.slice(2)
-const fd = openSync(file, 'a')
-writeSync(
-  fd,
-  fileHeader({
-    format: 'pcap',
-    snapLength: 262_144,
-    interfaceName,
-    endpoint: '',
-    capture: '',
-    node: '',
-    filter: '',
-  }),
-)
+const [kind, names = '', files = '', ringBytes = '2097152'] = process.argv.slice(2)
+const interfaceNames = names.split(',')
+const [interfaceName = ''] = interfaceNames
+const fds = files.split(',').map((file, index) => openFile(file, interfaceNames[index] ?? ''))
+const [fd = -1] = fds
 const done = kind === 'ring' ? await captureByRing() : await captureByPackage()
 process.stdout.write('ready\n')
 process.stdin.resume().once('end', async () => {
   process.stdout.write(`${JSON.stringify(await done())}\n`)
-  closeSync(fd)
+  for (const each of fds) closeSync(each)
   process.exit()
 })
 
 type Result = { readonly packets: number; readonly dropped: number }
 
-async function captureByRing(): Promise<() => Promise<Result>> {
-  const tap = await ringDriver().open(
-    {
-      interfaceName,
-      filter: '',
-      snapLength: 262_144,
-      payload: 'Full',
-      format: 'pcap',
-      insideIsPod: false,
-      ringBytes: Number(ringBytes),
-      group: undefined,
-      sink: { fd, bytesLeft: 1e15, isEmpty: true, device: fstatSync(fd).dev },
-    },
-    () => {},
+function openFile(file: string, name: string): number {
+  const opened = openSync(file, 'a')
+  const none = { endpoint: '', capture: '', node: '', filter: '' }
+  writeSync(
+    opened,
+    fileHeader({ format: 'pcap', snapLength: 262_144, interfaceName: name, ...none }),
   )
-  return async () => tap.close()
+  return opened
+}
+
+async function captureByRing(): Promise<() => Promise<Result>> {
+  const driver = ringDriver()
+  const taps = await Promise.all(
+    fds.map((each, index) =>
+      driver.open(
+        {
+          interfaceName: interfaceNames[index] ?? '',
+          filter: '',
+          snapLength: 262_144,
+          payload: 'Full',
+          format: 'pcap',
+          insideIsPod: false,
+          ringBytes: Number(ringBytes),
+          group: undefined,
+          sink: { fd: each, bytesLeft: 1e15, isEmpty: true, device: fstatSync(each).dev },
+        },
+        () => {},
+      ),
+    ),
+  )
+  return async () => {
+    const counters = await Promise.all(taps.map(tap => tap.close()))
+    const sum = (of: 'packets' | 'dropped'): number =>
+      counters.reduce((total, each) => total + each[of], 0)
+    return { packets: sum('packets'), dropped: sum('dropped') }
+  }
 }
 
 async function captureByPackage(): Promise<() => Promise<Result>> {

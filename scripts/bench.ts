@@ -15,6 +15,7 @@ const all = [
   'selector',
   'cpu',
   'loss',
+  'observed',
   'stream',
   'memory',
   'latency',
