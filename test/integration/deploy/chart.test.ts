@@ -112,7 +112,7 @@ test('helm lint finds nothing', async t => {
 test('in a namespace of another name nothing names selcap-system', async t => {
   const text = await runHelm(['template', ...rendered, '--namespace', 'captures'])
   t.false(text.includes('selcap-system'))
-  t.regex(text, /^  namespace: captures$/m)
+  t.regex(text, /^ {2}namespace: captures$/m)
 })
 
 test('a value that the chart does not have, or of another type, is refused by its name', async t => {
