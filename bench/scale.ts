@@ -32,6 +32,10 @@ const budgets = {
   diskFreePercent: 50,
   ringBytesMax: 134_217_728,
   ringBytesUsed: 0,
+  bufferBytesMax: 67_108_864,
+  bufferBytesUsed: 0,
+  bufferHighWaterBytes: 0,
+  bufferWaitMilliseconds: 0,
 }
 
 const served = {

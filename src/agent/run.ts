@@ -252,15 +252,19 @@ function openRetention({
 
 function budgetsOf(
   engine: Engine,
-  { captureDiskBytesMax, captureRingBytesMax }: Settings,
+  { captureDiskBytesMax, captureRingBytesMax, captureBufferBytesMax }: Settings,
 ): Budgets {
-  const { diskUsedBytes, diskFreePercent, ringBytes } = engine.state
+  const { diskUsedBytes, diskFreePercent, ringBytes, buffer } = engine.state
   return {
     diskBytesMax: captureDiskBytesMax,
     diskBytesUsed: diskUsedBytes,
     diskFreePercent: Math.floor(diskFreePercent),
     ringBytesMax: captureRingBytesMax,
     ringBytesUsed: ringBytes,
+    bufferBytesMax: captureBufferBytesMax,
+    bufferBytesUsed: buffer.bytes,
+    bufferHighWaterBytes: buffer.highWaterBytes,
+    bufferWaitMilliseconds: Math.round(buffer.oldestMs),
   }
 }
 

@@ -17,6 +17,7 @@ const settings: Readonly<Record<keyof Settings, Setting>> = {
   captureDiskBytesMax: integer(1),
   captureDiskFreePercentMin: integer(0, 99),
   captureRingBytesMax: integer(524_288),
+  captureBufferBytesMax: integer(4_194_304),
   captureEndpointsMax: integer(1),
   captureHostPathBaseDir: {
     read: text => (text.startsWith('/') ? text : undefined),

@@ -113,6 +113,7 @@ export class Engine implements TurnListeners {
       states: new Map([...this.#elements].map(([key, element]) => [key, element.state])),
       openTaps: open.length,
       ringBytes: ringBytesOf(taps),
+      buffer: this.#deps.tapManager.buffer(),
       diskUsedBytes: disk.usedBytes,
       diskFreePercent: disk.freePercent,
     }

@@ -10,6 +10,11 @@ export type EngineState = {
   readonly states: ReadonlyMap<string, string> // capture key → state
   readonly openTaps: number
   readonly ringBytes: number
+  readonly buffer: {
+    readonly bytes: number
+    readonly highWaterBytes: number
+    readonly oldestMs: number
+  }
   readonly diskUsedBytes: number
   readonly diskFreePercent: number
 }
@@ -59,6 +64,21 @@ export function engineMetrics(state: () => EngineState): Metrics {
       'selcap_ring_bytes',
       'Kernel memory held by capture rings',
       (now: EngineState) => now.ringBytes,
+    ],
+    [
+      'selcap_buffer_bytes',
+      'Bytes of packets that wait for a disk',
+      (now: EngineState) => now.buffer.bytes,
+    ],
+    [
+      'selcap_buffer_high_water_bytes',
+      'The most that has waited for a disk since the start',
+      (now: EngineState) => now.buffer.highWaterBytes,
+    ],
+    [
+      'selcap_buffer_wait_seconds',
+      'For how long the oldest packet waits for a disk',
+      (now: EngineState) => now.buffer.oldestMs / 1_000,
     ],
     [
       'selcap_disk_used_bytes',

@@ -55,6 +55,7 @@ export const problemMeanings = {
   NoAgent: 'matching pods are on a node without an agent, so nothing of them is captured',
   LostInterface: 'an interface that was captured is down or gone',
   TapFailed: 'no tap of an endpoint could be opened yet',
+  DiskStalled: 'the disk has taken no packet for two seconds; they wait in memory',
   WriteFailed: 'packets arrived that could not be written',
   DroppedPackets: 'the kernel dropped packets because a ring was full',
   TruncatedPackets: 'packets were cut to the size of a ring block',

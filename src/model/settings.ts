@@ -10,6 +10,7 @@ export type Settings = {
   readonly captureDiskBytesMax: number
   readonly captureDiskFreePercentMin: number
   readonly captureRingBytesMax: number
+  readonly captureBufferBytesMax: number // of all taps together
   readonly captureEndpointsMax: number
   readonly captureHostPathBaseDir: string // hostPath of Retina's Captures lies below it
   readonly captureJobNumLimit: number // nodes that one of Retina's Captures may take; 0: any number
@@ -33,6 +34,7 @@ export const defaultSettings: Settings = Object.freeze({
   captureDiskBytesMax: 10_737_418_240,
   captureDiskFreePercentMin: 15,
   captureRingBytesMax: 134_217_728,
+  captureBufferBytesMax: 67_108_864,
   captureEndpointsMax: 1_000,
   captureHostPathBaseDir: '/var/log/retina/captures',
   captureJobNumLimit: 0,

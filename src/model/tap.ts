@@ -54,11 +54,17 @@ export function tapId(captureKey: string, endpointName: string): string {
   return `${captureKey}/${endpointName}`
 }
 
+/** Packets that the disk has not taken for `diskStalledMs`. */
+export type WaitingForDisk = { readonly sinceMs: number; readonly bytes: number }
+
+export const diskStalledMs = 2_000
+
 /** What became of a tap that src/core/plan asked to open. */
 export type ActualTap = {
   readonly spec: TapSpec
   readonly state: 'open' | 'failed'
   readonly message?: string // why it failed, or receives nothing now
+  readonly waiting?: WaitingForDisk // of an open tap whose disk does not answer
   readonly tries?: number // of a failed tap
   readonly retryAtMs?: number // of a failed tap; undefined: not until the spec changes
 }

@@ -19,7 +19,7 @@ import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { FileRotation } from '../files/rotation.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
-import { filterOf, type TapSpec } from '../model/tap.ts'
+import { diskStalledMs, filterOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'
 import { type InterfaceMatch, isSameInterface } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { noCounters } from './endpointCounters.ts'
@@ -117,6 +117,13 @@ export class Tap {
   /** Why no packet arrives, or none is written. */
   get message(): string | undefined {
     return this.record.message ?? this.files.message
+  }
+
+  /** Packets that the disk has not taken for a while. */
+  get waiting(): WaitingForDisk | undefined {
+    const waiting = this.#driverTap?.waiting()
+    if (!waiting || waiting.oldestMs < diskStalledMs) return undefined
+    return { sinceMs: this.#deps.clock.now() - waiting.oldestMs, bytes: waiting.bytes }
   }
 
   get folder(): CaptureFolder {

@@ -53,6 +53,7 @@ export class TapManager implements AsyncDisposable {
   readonly #unsaved = new Set<CaptureFolder>() // their state is saved at the next tick
   readonly #lost = new WeakMap<Tap, number>() // packets dropped and refused, when the state was last saved for them
   readonly #knownLinks = new Set<number>() // by interface index
+  #bufferBytesMax: number | undefined // as the driver has it
   #closing = 0
   #nextLookAtMs = 0
   #looking: Promise<unknown> | undefined
@@ -92,8 +93,13 @@ export class TapManager implements AsyncDisposable {
   actualState(): Omit<ActualState, 'filterErrors'> {
     const captures = this.#store.actualCaptures()
     const taps = new Map<string, ActualTap>()
-    for (const [id, { spec, message }] of this.#taps)
-      taps.set(id, { spec, state: 'open', ...(message !== undefined && { message }) })
+    for (const [id, { spec, message, waiting }] of this.#taps)
+      taps.set(id, {
+        spec,
+        state: 'open',
+        ...(message !== undefined && { message }),
+        ...(waiting && { waiting }),
+      })
     for (const [id, { spec, message, tries, retryAtMs }] of this.#failed)
       taps.set(id, {
         spec,
@@ -128,13 +134,32 @@ export class TapManager implements AsyncDisposable {
     }
   }
 
+  // The setting may change while the process runs.
+  #applyBufferBytesMax(): void {
+    const { captureBufferBytesMax } = this.#deps.settings()
+    if (captureBufferBytesMax === this.#bufferBytesMax) return
+    this.#bufferBytesMax = captureBufferBytesMax
+    this.#deps.driver.setBufferBytesMax(captureBufferBytesMax)
+  }
+
+  /** The packets of all taps that wait for a disk. */
+  buffer(): { readonly bytes: number; readonly highWaterBytes: number; readonly oldestMs: number } {
+    const { bytes, highWaterBytes, devices } = this.#deps.driver.buffer()
+    return {
+      bytes,
+      highWaterBytes,
+      oldestMs: Math.max(0, ...devices.map(({ oldestMs }) => oldestMs)),
+    }
+  }
+
   /**
-   * A text that changes with every counted packet and with the disk's free space; far cheaper than
+   * A text that changes with every counted packet, with a disk that answers or not, and with the disk's free space; far cheaper than
    * actualState().
    */
   changeCounter(): string {
     const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
-    return `${counted} ${Math.floor(this.#space.value * 10)}`
+    const stalled = this.#taps.values().filter(tap => tap.waiting !== undefined)
+    return `${counted} ${[...stalled].length} ${Math.floor(this.#space.value * 10)}`
   }
 
   /**
@@ -185,6 +210,7 @@ export class TapManager implements AsyncDisposable {
 
   /** Shows the endpoints of taps whose window has opened. */
   startDue(): void {
+    this.#applyBufferBytesMax()
     const notBegun = [...this.#notBegun]
     for (const tap of notBegun) tap.startIfDue()
     const begun = notBegun.filter(tap => tap.record.hasBegun)

@@ -4,6 +4,8 @@
 import type { ActualEndpoint } from '../../model/actualState.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
+import { pluralize } from '../../model/text.ts'
+import { isoTime } from '../../model/time.ts'
 import { type CountedText, joinTexts, packetsText, plainText } from './counters.ts'
 import type { EndpointRow, HeldEndpoint } from './endpointStatus.ts'
 
@@ -39,6 +41,7 @@ export function problemsOf(
       'TapFailed',
       never.map(({ name, tap }) => plainText(`${name}: ${tap?.message ?? 'not opened'}`)),
     ),
+    stalledOf(rows),
     problemOf('WriteFailed', [
       ...counted(unwritten, 'received but not written'),
       ...unwritable.map(({ name, tap }) => plainText(`${name}: ${tap?.message}`)),
@@ -52,6 +55,17 @@ export function problemsOf(
       counted(total(rows, 'truncated'), 'cut to the size of a ring block'),
     ),
   ].filter(({ message }) => message !== '')
+}
+
+/** Since the oldest packet of any endpoint, to the second: the disk is the same for most. */
+function stalledOf(rows: readonly EndpointRow[]): Problem {
+  const waiting = rows.flatMap(({ tap }) => tap?.waiting ?? [])
+  if (waiting.length === 0) return problemOf('DiskStalled', [])
+  const sinceMs = Math.min(...waiting.map(row => row.sinceMs))
+  const since = isoTime(Math.floor(sinceMs / 1_000) * 1_000)
+  const bytes = waiting.reduce((sum, row) => sum + row.bytes, 0)
+  const text = `the disk has taken no packet since ${since}; ${pluralize(bytes, 'byte')} wait in memory`
+  return problemOf('DiskStalled', [{ text, wording: 'the disk takes no packet' }])
 }
 
 // An open tap whose interface is down or gone has a gap without an end.

@@ -34,6 +34,10 @@ export type Budgets = {
   readonly diskFreePercent: number
   readonly ringBytesMax: number
   readonly ringBytesUsed: number
+  readonly bufferBytesMax: number
+  readonly bufferBytesUsed: number // packets that wait for a disk
+  readonly bufferHighWaterBytes: number // the most since the start
+  readonly bufferWaitMilliseconds: number // of the oldest
 }
 
 export type NodeIdentity = {

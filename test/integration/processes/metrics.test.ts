@@ -19,6 +19,7 @@ const nothing: EngineState = {
   states: new Map(),
   openTaps: 0,
   ringBytes: 0,
+  buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
   diskUsedBytes: 0,
   diskFreePercent: 100,
 }
@@ -89,6 +90,7 @@ test('GET /metrics tells every figure of the node, when asked', async t => {
     states,
     openTaps: 2,
     ringBytes: 4_194_304,
+    buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
     diskUsedBytes: 790,
     diskFreePercent: 41.5,
   }
@@ -122,7 +124,7 @@ test('GET /metrics says of each metric what it is and of which type', async t =>
     Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]),
   )
   for (const [name, type] of Object.entries(types)) t.is(type, name === 'selcap_turn_seconds' ? 'histogram' : name?.endsWith('_total') ? 'counter' : 'gauge') // biome-ignore format: one line
-  t.is(Object.keys(types).length, 10)
+  t.is(Object.keys(types).length, 13)
   t.deepEqual(Array.from(text.matchAll(/^# HELP (\S+) .+$/gm), ([, name]) => name), Object.keys(types)) // biome-ignore format: one line
 })
 

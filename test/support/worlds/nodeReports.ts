@@ -20,6 +20,10 @@ export const budgets: Budgets = {
   diskFreePercent: 61,
   ringBytesMax: 1e8,
   ringBytesUsed: 0,
+  bufferBytesMax: 67_108_864,
+  bufferBytesUsed: 0,
+  bufferHighWaterBytes: 0,
+  bufferWaitMilliseconds: 0,
 }
 
 export type Told = { readonly name: string; readonly element: CaptureStatusElement }

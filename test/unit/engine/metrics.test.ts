@@ -28,6 +28,7 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
     ]),
     openTaps: 2,
     ringBytes: 4_096,
+    buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
     diskUsedBytes: 300,
     diskFreePercent: 61.5,
   }
@@ -35,6 +36,9 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
   observeTurn(0.01)
   await registry.metrics()
   t.like(Object.fromEntries(samplesIn(await registry.metrics())), {
+    selcap_buffer_bytes: 100,
+    selcap_buffer_high_water_bytes: 200,
+    selcap_buffer_wait_seconds: 2.5,
     'selcap_packets_total{namespace="shop",capture="web"}': 3,
     'selcap_bytes_total{namespace="shop",capture="web"}': 300,
     'selcap_packets_dropped_total{namespace="shop",capture="web"}': 2,
@@ -61,6 +65,7 @@ test('engineMetrics() has no series of a capture that is gone', async t => {
     states: new Map(),
     openTaps: 0,
     ringBytes: 0,
+    buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
     diskUsedBytes: 0,
     diskFreePercent: 9,
   }))

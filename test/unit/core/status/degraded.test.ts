@@ -45,6 +45,17 @@ const table: readonly (readonly [
 ])[] = [
   ['all is well', [row('p', { actual: { dropped: 0 } })], []],
   [
+    'the disk of two taps does not answer',
+    [
+      row('p', { tap: { waiting: { sinceMs: 61_500, bytes: 300 } } }),
+      row('q', { tap: { waiting: { sinceMs: 60_500, bytes: 200 } } }),
+      row('r', { actual: {} }),
+    ],
+    [
+      'DiskStalled: the disk has taken no packet since 1970-01-01T00:01:00.000Z; 500 bytes wait in memory',
+    ],
+  ],
+  [
     'an interface is down',
     [row('p', { actual: { gaps: [gap] } })],
     ['LostInterface: p: interface is down'],
