@@ -72,7 +72,7 @@ class LightAgent implements AsyncDisposable {
       clock: systemClock,
       log,
       node,
-      identity,
+      identity: () => identity,
       budgets: () => budgets,
       clockOffsetMs: () => 0,
     })

@@ -8,6 +8,7 @@ import {
   agentLimits,
   agentServer,
   listen,
+  listenLater,
 } from '../agentapi/server/server.ts'
 import { makeArtifact } from '../artifacts/make.ts'
 import { ArtifactRetention } from '../artifacts/retention.ts'
@@ -153,7 +154,7 @@ async function openCluster({
 async function serveFiles(
   context: AgentContext,
   openStream: AgentServerDeps['openStream'],
-): Promise<NodeIdentity> {
+): Promise<() => NodeIdentity> {
   const { options, settings, log, kube, tapManager, resources, requestTurn } = context
   const certificate = await makeCertificateInChild(options.node)
   const server = agentServer({
@@ -171,19 +172,32 @@ async function serveFiles(
     log,
   })
   resources.defer(() => server.close())
-  const port = await listen(
-    server,
-    portOf(options.agentPort, settings().agentPort, '--agent-port'),
-    log,
-  )
-  return identityOf(options.node, port, settings(), certificate)
+  const wanted = portOf(options.agentPort, settings().agentPort, '--agent-port')
+  const identity = (port: number | undefined) =>
+    identityOf({ node: options.node, wanted, port, startedAt, certificate })
+  const startedAt = new Date().toISOString()
+  let current = identity(await listen(server, wanted, log))
+  if (current.certificateFingerprint === undefined) {
+    const stop = new AbortController()
+    const later = listenLater(server, wanted, { clock: systemClock, log, signal: stop.signal })
+    const published = later.then(port => {
+      if (port === undefined) return
+      current = identity(port)
+      requestTurn()
+    })
+    resources.defer(() => {
+      stop.abort()
+      return published
+    })
+  }
+  return () => current
 }
 
 /** The engine, what publishes its reports, and what makes artifacts of finished captures. */
 function openEngine(
   context: AgentContext,
   source: ClusterSource,
-  identity: NodeIdentity,
+  identity: () => NodeIdentity,
 ): ReturnType<typeof makeEngine> {
   const { options, settings, log, kube, clockSkew, driver, tapManager, resources } = context
   const { node } = options
@@ -268,19 +282,19 @@ function budgetsOf(
   }
 }
 
-function identityOf(
-  node: string,
-  port: number | undefined,
-  { agentPort }: Settings,
-  { fingerprint }: Certificate,
-): NodeIdentity {
+type Served = {
+  readonly node: string
+  readonly wanted: number // the port to listen on
+  readonly port: number | undefined // none: it cannot be listened on
+  readonly startedAt: string
+  readonly certificate: Certificate
+}
+
+/** Without a fingerprint nobody asks this agent for files. */
+function identityOf({ node, wanted, port, startedAt, certificate }: Served): NodeIdentity {
   const { POD_IP: address = node } = process.env
-  const identity = {
-    agentVersion: version(),
-    startedAt: new Date().toISOString(),
-    address,
-    port: port ?? agentPort,
-  }
+  const identity = { agentVersion: version(), startedAt, address, port: port ?? wanted }
+  const { fingerprint } = certificate
   return port === undefined ? identity : { ...identity, certificateFingerprint: fingerprint }
 }
 

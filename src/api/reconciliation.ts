@@ -12,8 +12,15 @@ import type { CaptureDocument } from '../model/world.ts'
  */
 export const firstReportMs = 10_000
 
-/** One node's report of the capture. `silentSinceMs`: when its agent stopped reporting. */
-export type NodeObservation = { readonly row: ReportedCapture; readonly silentSinceMs?: number }
+/**
+ * One node's report of the capture. `silentSinceMs`: when its agent stopped reporting. `takenPort`:
+ * the port that its agent cannot listen on.
+ */
+export type NodeObservation = {
+  readonly row: ReportedCapture
+  readonly silentSinceMs?: number
+  readonly takenPort?: number
+}
 
 /**
  * Uploads of this capture's files, by node, since this process leads. `failures`: why some files

@@ -197,7 +197,11 @@ export class Controller implements AsyncDisposable {
     const observations = reports.flatMap(({ metadata, report }) => {
       const silentSinceMs = this.#liveness.silentSince(metadata.name, followedMs)
       return report.captures.map(
-        (row): NodeObservation => ({ row, ...(silentSinceMs !== undefined && { silentSinceMs }) }),
+        (row): NodeObservation => ({
+          row,
+          ...(silentSinceMs !== undefined && { silentSinceMs }),
+          ...(report.certificateFingerprint === undefined && { takenPort: report.port }),
+        }),
       )
     })
     return Map.groupBy(observations, ({ row }) => row.uid)

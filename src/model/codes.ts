@@ -60,6 +60,7 @@ export const problemMeanings = {
   DroppedPackets: 'the kernel dropped packets because a ring was full',
   TruncatedPackets: 'packets were cut to the size of a ring block',
   UploadFailed: 'a file could not be stored; the upload is tried again',
+  PortTaken: 'the agent cannot listen on its port, so nobody can have its files; it tries again',
   NodeSilent: 'the node has not reported for three minutes',
 } as const satisfies Meanings
 export type ProblemReason = keyof typeof problemMeanings

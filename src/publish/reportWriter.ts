@@ -25,7 +25,7 @@ export type ReportWriterDeps = {
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
-  readonly identity: NodeIdentity
+  readonly identity: () => NodeIdentity // changes when a port that was taken is free
   readonly budgets: () => Budgets
   readonly clockOffsetMs: () => number | undefined
   readonly random?: () => number
@@ -57,7 +57,8 @@ export class ReportWriter implements Publisher, AsyncDisposable {
 
   async publish(report: NodeReport): Promise<void> {
     if (!report.world.isSynced) return // a capture that is missing here may still be captured: the last report stays
-    const { identity, budgets, clockOffsetMs } = this.#deps
+    const { budgets, clockOffsetMs } = this.#deps
+    const identity = this.#deps.identity()
     const status = reportOf(report, { ...identity, ...clockOf(clockOffsetMs()) }, budgets())
     this.#latest = { status, state: reportState(report, identity) }
     if (this.#isUrgent()) this.#wake.abort()

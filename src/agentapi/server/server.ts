@@ -11,6 +11,7 @@
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Certificate } from '../../auth/selfSignedCertificate.ts'
+import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { type ArtifactDeps, serveArtifacts } from './artifacts.ts'
 import { type AuthenticateDeps, authenticateRequests } from './authenticate.ts'
@@ -81,18 +82,48 @@ export async function listen(
   port: number,
   log: Logger,
 ): Promise<number | undefined> {
+  const bound = await tryListen(server, port)
+  if (typeof bound === 'number') return bound
+  log.error(
+    { port, error: bound.message },
+    'files cannot be had from this node: the port cannot be listened on',
+  )
+  return undefined
+}
+
+export type LaterDeps = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly retryMs?: number
+}
+
+/** Tries again and again, until the port is free. undefined: the signal was aborted before. */
+export async function listenLater(
+  server: FastifyInstance,
+  port: number,
+  { clock, log, signal, retryMs = 5_000 }: LaterDeps,
+): Promise<number | undefined> {
+  for (;;) {
+    await clock.sleepUntil(clock.now() + retryMs, signal)
+    if (signal.aborted) return undefined
+    const bound = await tryListen(server, port)
+    if (typeof bound !== 'number') continue
+    log.info({ port: bound }, 'files can be had from this node now')
+    return bound
+  }
+}
+
+async function tryListen(server: FastifyInstance, port: number): Promise<number | Error> {
+  let failure = new Error('no address to listen on')
   for (const host of ['::', '0.0.0.0']) {
     try {
       await server.listen({ host, port })
       return (server.server.address() as AddressInfo).port
     } catch (error) {
-      if (host === '::' && (error as NodeJS.ErrnoException).code === 'EAFNOSUPPORT') continue
-      log.error(
-        { port, error: (error as Error).message },
-        'files cannot be had from this node: the port cannot be listened on',
-      )
-      return undefined
+      failure = error as Error
+      if ((error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') break
     }
   }
-  return undefined
+  return failure
 }

@@ -13,6 +13,7 @@ import type {
   AgentlessNode,
   CaptureStatusElement,
   PacketCaptureStatus,
+  Problem,
 } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import { isoTime, never } from '../../model/time.ts'
@@ -71,8 +72,9 @@ export function reconcilePacketCapture({
   }
 }
 
-function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElement {
-  const { file, isListed, isRejected, problems } = row
+function elementOf({ row, silentSinceMs, takenPort }: NodeObservation): CaptureStatusElement {
+  const { file, isListed, isRejected } = row
+  const problems = [...row.problems, ...(takenPort === undefined ? [] : [portProblem(takenPort)])]
   const element = { ...file, isListed, isRejected, isHostNetworked: !isListed, problems }
   if (silentSinceMs === undefined) return element
   const message = `Unknown: no report since ${isoTime(silentSinceMs)}, these are its last figures`
@@ -81,6 +83,11 @@ function elementOf({ row, silentSinceMs }: NodeObservation): CaptureStatusElemen
     message: [message, file.message].filter(text => text).join('; '),
     problems: [...problems, { reason: 'NodeSilent', message }],
   }
+}
+
+function portProblem(port: number): Problem {
+  const message = `the agent captures, and cannot listen on port ${port}: files and streams cannot be had from this node until the port is free`
+  return { reason: 'PortTaken', message }
 }
 
 function withFailure(

@@ -30,7 +30,7 @@ class Bench {
       clock: this.clock,
       log,
       node,
-      identity,
+      identity: () => identity,
       budgets: () => budgets,
       clockOffsetMs: () => undefined,
     }
@@ -257,7 +257,7 @@ test.serial(
       kube: kubeOf(file),
       log: makeLogger('silent'),
       node,
-      identity,
+      identity: () => identity,
       budgets: () => budgets,
       clockOffsetMs: () => undefined,
     }

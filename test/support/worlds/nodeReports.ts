@@ -13,6 +13,7 @@ export const identity: NodeIdentity = {
   startedAt: new Date(noonMs).toISOString(),
   address: node,
   port: 9_876,
+  certificateFingerprint: 'ab'.repeat(32),
 }
 export const budgets: Budgets = {
   diskBytesMax: 1e10,

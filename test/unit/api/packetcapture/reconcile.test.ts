@@ -393,6 +393,13 @@ test('reconcilePacketCapture() tells of pods on nodes without an agent beside th
   t.is(verdict({ rows: reporting(row('a', 'Capturing')) }).status.withoutAgent, undefined)
 })
 
+test('reconcilePacketCapture() says that the files of a node cannot be had when its port is taken', t => {
+  const { status } = verdict({ rows: [{ row: row('a', 'Capturing'), takenPort: 9_876 }] })
+  t.is(condition(status, 'Ready')?.status, 'True')
+  t.like(condition(status, 'Degraded'), { status: 'True', reason: 'PortTaken' })
+  t.regex(condition(status, 'Degraded')?.message ?? '', /^a: .* cannot listen on port 9876: /)
+})
+
 const states = [
   'Scheduled',
   'WaitingForTraffic',
