@@ -1,7 +1,9 @@
 // How long tests wait for what has to happen, and what they say when it does not: the one place
 // that knows.
 //   await until('the agent to listen', () => agent.isListening, { tails: [agent] })
-// In: what is waited for, and a question asked again and again. Out: nothing, or an Error that
+//   const row = await untilFound('the row', () => rows.get(name))
+//   await remains('no request', 500, () => asked.length === 0)
+// In: what is waited for, and a question asked again and again. Out: an answer, or an Error that
 // tells what was waited for, what `found` says, and the last lines of the processes involved.
 import { availableParallelism, loadavg } from 'node:os'
 import { setTimeout as after } from 'node:timers/promises'
@@ -27,13 +29,45 @@ export function patienceMs(): number {
 
 export async function until(
   what: string,
-  isSo: () => boolean | Promise<boolean>,
-  { everyMs = 10, tails = [], found, limitMs = patienceMs }: Waiting = {},
+  isSo: () => unknown,
+  waiting: Waiting = {},
 ): Promise<void> {
+  await untilFound(what, async () => (await isSo()) || undefined, waiting)
+}
+
+/** Looks until there is something, and gives it. */
+export async function untilFound<T>(
+  what: string,
+  look: () => T | undefined | Promise<T | undefined>,
+  { everyMs = 10, tails = [], found, limitMs = patienceMs }: Waiting = {},
+): Promise<T> {
   const beganMs = performance.now()
-  while (!(await isSo())) {
+  for (;;) {
+    const seen = await look()
+    if (seen !== undefined) return seen
     const waitedMs = performance.now() - beganMs
     if (waitedMs > limitMs()) throw new Error(await inVain(what, waitedMs, tails, found))
+    await after(everyMs)
+  }
+}
+
+/** For what must not happen: asks again and again for so long, and fails at the first no. */
+export async function remains(
+  what: string,
+  forMs: number,
+  isSo: () => unknown,
+  { everyMs = 50, found }: Pick<Waiting, 'everyMs' | 'found'> = {},
+): Promise<void> {
+  const beganMs = performance.now()
+  for (;;) {
+    const passedMs = performance.now() - beganMs
+    if (!(await isSo())) {
+      const told = found === undefined ? '' : `; found ${JSON.stringify(await found())}`
+      throw new Error(
+        `Expected ${what} for ${forMs} ms, not after ${Math.round(passedMs)} ms${told}`,
+      )
+    }
+    if (passedMs >= forMs) return
     await after(everyMs)
   }
 }

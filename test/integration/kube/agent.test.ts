@@ -1,7 +1,6 @@
 // Agents of three nodes against a real API server: who captures what, what they report, and what
 // they do while the server is away. Real processes, real packets, each with the rights of its
 // manifests.
-import { setTimeout as after } from 'node:timers/promises'
 import type { NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import type { Child } from '../../support/kube/child.ts'
 import {
@@ -12,7 +11,7 @@ import {
 } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { shared } from '../../support/shared.ts'
-import { patienceMs, until } from '../../support/until.ts'
+import { remains, until } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -49,16 +48,8 @@ async function row(node: string, capture: string) {
   return (await report(node))?.captures.find(({ name }) => name === capture)
 }
 
-const untilAsync = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
-  const endMs = Date.now() + patienceMs() // an agent comes back up to half a minute after its server
-  while (!(await isSo())) {
-    if (Date.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}\n${stage?.agents.map(agent => agent.tail(10)).join('\n--\n')}`,
-      )
-    await after(100)
-  }
-}
+const untilAsync = (what: string, isSo: () => Promise<boolean>): Promise<void> =>
+  until(what, isSo, { everyMs: 100, tails: stage?.agents ?? [] })
 
 clusterTest('agents capture the pods of their own node that match, and report it', async t => {
   const { nodes, pods } = await onStage()
@@ -111,12 +102,13 @@ clusterTest(
   async t => {
     const { nodes, pods } = await onStage()
     const startMs = Date.now() + 8_000
+    const endMs = startMs + 4_000
     const at = (ms: number) => new Date(startMs + ms).toISOString()
     await cluster().apply(
       packetCapture('window', {
         filters: [{ protocol: 'UDP' }],
         startTime: at(0),
-        endTime: at(4_000),
+        endTime: new Date(endMs).toISOString(),
       }),
     )
     await untilAsync(
@@ -127,10 +119,10 @@ clusterTest(
     await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 5 })
     await until('5 more packets', () => nodes[0]?.records('shop', 'web') === 8)
     await until('the window to be prepared', () => nodes[0]?.files('shop', 'window').length === 1)
-    await after(Math.max(0, startMs + 500 - Date.now()))
+    await until('the window to begin', () => Date.now() > startMs)
     await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 1 })
     await until('a packet of the window', () => nodes[0]?.records('shop', 'window') === 1)
-    await after(5_000)
+    await until('the window to end', () => Date.now() > endMs)
     await pods[0]?.sender.udp({ to: pods[0].hostAddress, port: 9, count: 1 })
     await cluster().api.resume()
     await untilAsync(
@@ -207,12 +199,16 @@ clusterTest(
 )
 
 clusterTest('an agent that has nothing to say writes nothing but a sign of life', async t => {
-  await onStage()
-  await after(11_000) // the last counters
+  const { nodes } = await onStage()
+  const row3 = async () => (await row('node-3', 'web'))?.file.packets
+  await until('the last counters', async () => (await row3()) === nodes[2]?.records('shop', 'web'))
   const writes = async () =>
     (await cluster().get<{ metadata: { generation: number } }>('nodecapturereport', 'node-3'))
       .metadata.generation
   const before = await writes()
-  await after(25_000)
-  t.true((await writes()) - before <= 1) // a sign of life comes once a minute
+  // A sign of life comes once a minute.
+  await remains('one write at most', 25_000, async () => (await writes()) - before <= 1, {
+    everyMs: 1_000,
+  })
+  t.pass()
 })

@@ -3,11 +3,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { startApiServer } from '../../support/kube/apiServer.ts'
 import { pinned } from '../../support/kube/tools.ts'
-import { patienceMs } from '../../support/until.ts'
+import { until } from '../../support/until.ts'
 
 test('startApiServer() gives two servers of the pinned version that know nothing of each other', async t => {
   const [one, two] = await Promise.all([startApiServer(), startApiServer()])
@@ -46,11 +45,7 @@ test('startApiServer() leaves no process behind when its own is killed', async t
   t.is(processesOf(directory).length, 2)
   child.kill('SIGKILL')
   await once(child, 'exit')
-  for (
-    const deadline = performance.now() + patienceMs();
-    processesOf(directory).length > 0 && performance.now() < deadline;
-  )
-    await after(20)
+  await until('its processes to end', () => processesOf(directory).length === 0)
   t.deepEqual(processesOf(directory), [])
 })
 

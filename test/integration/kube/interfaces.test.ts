@@ -1,12 +1,11 @@
 // Agents on nodes whose pods' interfaces have names that say nothing: found by address, through the
 // network namespaces under /var/run/netns, whatever plugin made them. And on a node whose data
 // plane passes packets by the host's end.
-import { setTimeout as after } from 'node:timers/promises'
 import type { NodeReportStatus, ReportedCapture } from '../../../src/core/status/nodeReport.ts'
 import { felix, felixDefinition } from '../../support/kube/felixConfiguration.ts'
 import { packetCapture, type Resource, type SimulatedNode } from '../../support/kube/simulated.ts'
 import { useSimulated } from '../../support/kube/useSimulated.ts'
-import { patienceMs } from '../../support/until.ts'
+import { until } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const nodes = new Map<string, Promise<SimulatedNode>>()
@@ -31,14 +30,6 @@ async function row(node: string, capture: string): Promise<ReportedCapture | und
   if (code !== 0) return undefined
   const { report } = JSON.parse(out) as Resource & { readonly report: NodeReportStatus }
   return report.captures?.find(({ name }) => name === capture)
-}
-
-async function until(what: string, isSo: () => unknown): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  while (!(await isSo())) {
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}`)
-    await after(100)
-  }
 }
 
 /**

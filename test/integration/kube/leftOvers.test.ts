@@ -3,7 +3,6 @@
 // asked for on the node stay, and are looked at elsewhere.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { collectGarbage, packetSockets } from '../../support/kube/packetCaptureConfigs.ts'
 import { type SimulatedNode, serverAddress } from '../../support/kube/simulated.ts'
@@ -12,7 +11,7 @@ import { inside } from '../../support/net/run.ts'
 import { root } from '../../support/repository.ts'
 import { shared } from '../../support/shared.ts'
 import { bucket, s3Secret, startS3 } from '../../support/stores/s3Server.ts'
-import { patienceMs } from '../../support/until.ts'
+import { remains, until } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -117,19 +116,6 @@ function filesBelow(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : []
 }
 
-async function until(
-  what: string,
-  isSo: () => Promise<boolean>,
-  why: () => unknown,
-): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  while (!(await isSo())) {
-    if (Date.now() > endMs)
-      throw new Error(`Waited in vain for ${what}: ${JSON.stringify(await why())}`)
-    await after(200)
-  }
-}
-
 async function nothingLeft(): Promise<void> {
   const { nodes, isCollected, before } = await onStage()
   const news = async () => {
@@ -139,7 +125,10 @@ async function nothingLeft(): Promise<void> {
       ...before.filter(line => !now.includes(line)).map(line => `no ${line}`),
     ]
   }
-  await until('nothing to be left', async () => (await news()).length === 0, news)
+  await until('nothing to be left', async () => (await news()).length === 0, {
+    everyMs: 200,
+    found: news,
+  })
 }
 
 type Status = Readonly<Record<string, unknown>> & {
@@ -164,7 +153,10 @@ async function reaches(
   isSo: (status: Status) => boolean,
 ): Promise<void> {
   const get = () => cluster().get<Shown>(resource, name, '-n', 'shop')
-  await until(`${name} to get there`, async () => isSo((await get()).status ?? {}), get)
+  await until(`${name} to get there`, async () => isSo((await get()).status ?? {}), {
+    everyMs: 200,
+    found: get,
+  })
 }
 
 async function send(): Promise<void> {
@@ -177,7 +169,7 @@ async function hangs(): Promise<void> {
   const { s3 } = await onStage()
   const open = () =>
     inside(cluster().networkPath, 'ss', ['-Htn', 'state', 'established', `dport = :${s3.port}`])
-  await until('an upload', async () => (await open()) !== '', open)
+  await until('an upload', async () => (await open()) !== '')
 }
 
 const endpoint = async () => `http://${serverAddress}:${(await onStage()).s3.port}`
@@ -326,8 +318,10 @@ clusterTest(
     await remove(resource, 'sent')
     await nothingLeft()
     s3.pause(false)
-    await after(3_000) // what hung goes on, or not
-    await nothingLeft()
+    await remains('nothing left, though what hung may go on', 3_000, async () => {
+      await nothingLeft()
+      return true
+    })
     t.pass()
   },
 )
@@ -349,10 +343,11 @@ clusterTest(
     await reaches(resource, 'sent', status => files(status).every(({ packets }) => packets === 5))
     await remove(resource, 'sent', '--wait=false')
     await hangs()
-    await after(2_000)
-    const { metadata } = await cluster().get<Shown>(resource, 'sent', '-n', 'shop')
-    t.truthy(metadata.deletionTimestamp)
-    t.deepEqual(metadata.finalizers, ['kappio.io/capture-cleanup'])
+    await remains('the finalizer', 2_000, async () => {
+      const { metadata } = await cluster().get<Shown>(resource, 'sent', '-n', 'shop')
+      t.truthy(metadata.deletionTimestamp)
+      return metadata.finalizers?.join() === 'kappio.io/capture-cleanup'
+    })
     s3.pause(false)
     await nothingLeft()
     const archives = readdirSync(join(s3.objects, 'retina')).map(name =>

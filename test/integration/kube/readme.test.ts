@@ -12,7 +12,7 @@ import type { SimulatedNode, SimulatedPod } from '../../support/kube/simulated.t
 import { useSimulated } from '../../support/kube/useSimulated.ts'
 import { blocksOf, commandsOf, sectionOf, spokenCommandsOf } from '../../support/markdown.ts'
 import { read } from '../../support/repository.ts'
-import { patienceMs } from '../../support/until.ts'
+import { until as untilSo } from '../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const section = sectionOf(read('docs/cluster.md'), 'Captures of other tools')
@@ -54,12 +54,8 @@ async function until<T>(
   name: string,
   isSo: (status: T | undefined) => boolean,
 ): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
-    const { status } = await cluster().get<{ status?: T }>(kind, name)
-    if (isSo(status)) return
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}`)
-  }
+  const status = async () => (await cluster().get<{ status?: T }>(kind, name)).status
+  await untilSo(what, async () => isSo(await status()), { everyMs: 100, found: status })
 }
 
 /** Goes on until the command that waits is done. */

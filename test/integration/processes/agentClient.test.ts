@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { type Server as PlainServer, createServer as plainServer, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setTimeout as after } from 'node:timers/promises'
 import { createServer, type TLSSocket } from 'node:tls'
 import test, { type ExecutionContext } from 'ava'
 import { Agents } from '../../../src/agentapi/client/agents.ts'
 import { type Certificate, makeCertificate } from '../../../src/auth/selfSignedCertificate.ts'
+import { remains } from '../../support/until.ts'
 
 const [ours, theirs] = await Promise.all([
   makeCertificate('node-1', []),
@@ -177,6 +177,6 @@ test('ask() waits for a slow reader: the agent has done its part', async t => {
     signal,
   })
   await once(response, 'readable')
-  await after(2_500) // longer than an agent may be quiet
+  await remains('the answer, longer than an agent may be quiet', 2_500, () => !response.destroyed)
   t.is((await text(response)).length, body.length)
 })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { fetchFile } from '../../../src/kubectl/client/fetchFile.ts'
 import { serveGateway } from '../../support/kube/fakeGateway.ts'
+import { until } from '../../support/until.ts'
 
 type Behaviour = (request: IncomingMessage, response: ServerResponse) => boolean
 type Scene = {
@@ -168,8 +169,10 @@ test('fetchFile() holds what was there before it to the checksum as well', async
   )
   const stop = new AbortController()
   const fetching = fetch(stop.signal)
-  while (!existsSync(`${target}.part`) || statSync(`${target}.part`).size === 0)
-    await new Promise(resolve => setTimeout(resolve, 5))
+  await until(
+    'a part of the file',
+    () => (statSync(`${target}.part`, { throwIfNoEntry: false })?.size ?? 0) > 0,
+  )
   stop.abort()
   await t.throwsAsync(fetching)
   writeFileSync(`${target}.part`, Buffer.alloc(500_000))

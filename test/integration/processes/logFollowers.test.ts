@@ -2,14 +2,13 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import pino from 'pino'
 import { LogFollowers } from '../../../src/artifacts/text/logFollowers.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { pcapFile } from '../../support/pcap/pcap.ts'
-import { until } from '../../support/until.ts'
+import { remains, until } from '../../support/until.ts'
 
 const capture = { api: 'PacketCaptureConfig', namespace: '', name: 'live', uid: 'u' } as const
 const followed = { key: 'networking.packet.io/live', capture }
@@ -22,11 +21,14 @@ function stage(t: ExecutionContext) {
   const folder = join(root, 'live')
   const printed: string[] = []
   const warnings: { readonly capture?: string; readonly error?: string }[] = []
-  const state = { isThere: false, refusals: 0 }
+  const state = { isThere: false, refusals: 0, looks: 0 }
   const printers = new LogFollowers({
     clock: systemClock,
     log: pino({}, { write: line => warnings.push(JSON.parse(line)) }),
-    folderOf: (_, uid) => (state.isThere && uid === 'u' ? folder : undefined),
+    folderOf: (_, uid) => {
+      state.looks++
+      return state.isThere && uid === 'u' ? folder : undefined
+    },
     print: async text => {
       if (state.refusals-- > 0)
         throw Object.assign(new Error('EIO: i/o error, write'), { syscall: 'write' })
@@ -49,10 +51,10 @@ function stage(t: ExecutionContext) {
 }
 
 test('LivePrinters print from when there are files until the capture is left', async t => {
-  const { printers, open, add, times } = stage(t)
+  const { printers, open, add, times, state } = stage(t)
   printers.follow([followed])
   printers.follow([followed])
-  await after(300)
+  await until('a look in vain', () => state.looks > 0)
   open()
   add(0)
   await until('the first line', () => times().length === 1)
@@ -60,7 +62,7 @@ test('LivePrinters print from when there are files until the capture is left', a
   await until('the second line', () => times().length === 2)
   await printers.stop('u')
   add(2)
-  await after(600)
+  await remains('two lines', 600, () => times().length === 2)
   t.deepEqual(times(), [0, 1])
   printers.follow([followed])
   await until('the third line', () => times().length === 3)
@@ -89,7 +91,7 @@ test('LivePrinters end with a capture whose files are gone, without a word', asy
   await until('the line', () => times().length === 1)
   rmSync(folder, { recursive: true })
   state.isThere = false
-  await after(600)
+  await remains('no warning', 600, () => warnings.length === 0)
   printers.follow([])
   await printers.stop('u')
   t.deepEqual(warnings, [])

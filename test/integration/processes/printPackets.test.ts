@@ -11,14 +11,13 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { type GrowingFile, printPackets } from '../../../src/artifacts/text/printPackets.ts'
 import type { LinePrinter } from '../../../src/artifacts/text/stdoutWriter.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { ethernet, ipv4, numbered, udp } from '../../support/pcap/frames.ts'
 import { type Packet, pcapFile } from '../../support/pcap/pcap.ts'
-import { patienceMs } from '../../support/until.ts'
+import { remains, until } from '../../support/until.ts'
 
 const beganUs = 1_800_000_000_000_000
 const headBytes = 24
@@ -61,14 +60,6 @@ function stage(t: ExecutionContext) {
   }
 }
 
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  while (!isSo()) {
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}`)
-    await after(20)
-  }
-}
-
 const decoders = (): string[] =>
   readdirSync('/proc/self/task')
     .flatMap(id => readFileSync(`/proc/self/task/${id}/children`, 'utf8').trim().split(' '))
@@ -80,8 +71,7 @@ test.serial(
     const { begin, add, numbers, run, stop } = stage(t)
     begin('a_eth0.pcap')
     const running = run({})
-    await after(500)
-    t.deepEqual(decoders(), []) // for nothing none is started
+    await remains('no tcpdump, for nothing', 500, () => decoders().length === 0)
     const seen = new Set<string>()
     for (const number of range(0, 5)) {
       add('a_eth0.pcap', [number])
@@ -110,7 +100,7 @@ test.serial(
     const torn = bytesOf([11])
     appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(0, 30))
     await until('the end of the renamed one', () => numbers().length === 11)
-    await after(600)
+    await remains('half a packet unprinted', 600, () => numbers().length === 11)
     t.deepEqual(numbers(), range(0, 11))
     appendFileSync(join(folder, 'a_eth0.pcap'), torn.subarray(30))
     begin('b_eth0.pcap')
@@ -168,8 +158,7 @@ test.serial('printPackets() waits for a slow reader, and prints the rest then', 
     printed.push(text)
   })
   await until('the first line', () => asked > 0)
-  await after(500)
-  t.is(asked, 1) // what comes is left in the files
+  await remains('one line: the rest is left in the files', 500, () => asked === 1)
   free()
   await running
   t.deepEqual(numbers(), range(0, 20_000))

@@ -2,10 +2,9 @@
 // waiting for what becomes of it.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { RetinaStatus } from '../../../src/api/retina/status.ts'
 import { root } from '../repository.ts'
-import { patienceMs } from '../until.ts'
+import { untilFound } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 
@@ -78,11 +77,7 @@ export async function found<T>(
   look: () => Promise<T | undefined>,
   controller: Child,
 ): Promise<T> {
-  for (const endMs = Date.now() + patienceMs(); Date.now() < endMs; await after(200)) {
-    const it = await look()
-    if (it !== undefined) return it
-  }
-  throw new Error(`Waited in vain for ${what}\n${controller.tail(20)}`)
+  return untilFound(what, look, { everyMs: 200, tails: [controller] })
 }
 
 export function untilStatus(

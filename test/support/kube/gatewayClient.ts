@@ -63,7 +63,7 @@ export class GatewayClient {
     await child.ready(() => Promise.resolve(child.tail(1_000).includes('selcap gateway started')))
     const socket = join(cluster.directory, `gateway-${port}.sock`)
     cluster.forward(`forward-${port}`, socket, String(port))
-    while (!existsSync(socket)) await after(20)
+    await until('the forwarding socket', () => existsSync(socket), { tails: [child] })
     const client = new GatewayClient(cluster, child, socket)
     await until(
       'the gateway to be ready',

@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs'
 import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { setTimeout as after } from 'node:timers/promises'
 import { samplesIn } from '../metricSamples.ts'
+import { until } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster } from './simulated.ts'
 
@@ -19,7 +19,7 @@ export async function followFigures(cluster: SimulatedCluster, child: Child): Pr
   await child.ready(() => Promise.resolve(served() !== undefined))
   const socket = join(cluster.directory, `figures-${child.pid}.sock`)
   cluster.forward(`figures-${child.pid}`, socket, served() ?? '')
-  while (!existsSync(socket)) await after(20)
+  await until('the forwarding socket', () => existsSync(socket), { tails: [child] })
   return async () => samplesIn(await text(await answerOf(socket)))
 }
 

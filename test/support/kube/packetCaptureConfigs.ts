@@ -3,14 +3,13 @@
 // of its own, frames as a test wants them.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { PacketCaptureConfigStatus } from '../../../src/api/packetcaptureconfig/status.ts'
 import type { Scope } from '../net/namespace.ts'
 import { ethernet, ipv4, numbered, numberOf, tcp, udp } from '../pcap/frames.ts'
 import { packetsIn } from '../pcap/pcap.ts'
 import { root } from '../repository.ts'
 import { shared } from '../shared.ts'
-import { patienceMs } from '../until.ts'
+import { untilFound } from '../until.ts'
 import { asFlags } from './apiServer.ts'
 import { type Child, startChild } from './child.ts'
 import type { Resource, SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
@@ -131,19 +130,27 @@ export async function untilConfig(
   what: string,
   isSo: (status: Config['status']) => boolean,
 ): Promise<NonNullable<Config['status']>> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
-    const { status } = await cluster.get<Config>('pcc', name)
-    if (status && isSo(status)) return status
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}`)
-    await after(200)
+  const seen: { status?: Config['status'] } = {}
+  const look = async () => {
+    seen.status = (await cluster.get<Config>('pcc', name)).status
+    return seen.status && isSo(seen.status) ? seen.status : undefined
   }
+  return untilFound(what, look, { everyMs: 200, found: () => seen.status })
 }
 
 /** Taps are open on a node when its kernel has packet sockets. */
 export function packetSockets(node: SimulatedNode): number {
-  const lines = readFileSync(`/proc/${node.namespace.pid}/net/packet`, 'utf8').trim().split('\n')
-  return lines.length - 1
+  return socketLines(node).length
+}
+
+/** Those that are bound to an interface: packets from now on are theirs. */
+export function boundPacketSockets(node: SimulatedNode): number {
+  return socketLines(node).filter(line => line.trim().split(/\s+/)[5] === '1').length
+}
+
+function socketLines(node: SimulatedNode): readonly string[] {
+  const path = `/proc/${node.namespace.pid}/net/packet`
+  return readFileSync(path, 'utf8').trim().split('\n').slice(1)
 }
 
 /**

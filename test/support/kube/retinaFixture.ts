@@ -6,7 +6,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import type { RetinaStatus } from '../../../src/api/retina/status.ts'
 import type { Scope } from '../net/namespace.ts'
@@ -14,7 +13,7 @@ import { makeSender } from '../net/sender.ts'
 import { numberOf } from '../pcap/frames.ts'
 import { root } from '../repository.ts'
 import { shared } from '../shared.ts'
-import { patienceMs } from '../until.ts'
+import { untilFound } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 
@@ -69,16 +68,17 @@ export class RetinaStage {
     isSo: (status: Partial<RetinaStatus>) => boolean,
     namespace = 'shop',
   ): Promise<RetinaCapture> {
-    const endMs = Date.now() + patienceMs()
-    for (;;) {
-      const capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
-      if (capture && isSo(capture.status ?? {})) return capture
-      if (Date.now() > endMs)
-        throw new Error(
-          `Waited in vain for ${what} of ${name}: ${JSON.stringify(capture)}\n${this.nodes['node-1'].agent.tail(20)}`,
-        )
-      await after(150)
+    const seen: { capture?: RetinaCapture | undefined } = {}
+    const look = async () => {
+      seen.capture = await this.get(name, namespace).catch(() => undefined) // not made yet, perhaps
+      return seen.capture && isSo(seen.capture.status ?? {}) ? seen.capture : undefined
     }
+    const tails = [this.nodes['node-1'].agent]
+    return untilFound(`${what} of ${name}`, look, {
+      everyMs: 150,
+      tails,
+      found: () => seen.capture,
+    })
   }
 
   /** From the pod to its node, where somebody listens: no answer. Without a port to that one. */

@@ -7,8 +7,7 @@
 //   pod.podName,  pod.podAddress,  pod.podAddress6   the end in pod.namespace
 //   await pod.setDown(); await pod.setUp()           the host end
 //   await pod.remove(); await pod.create()           the pair, again under the same name (addresses change)
-import { setTimeout as wait } from 'node:timers/promises'
-import { patienceMs } from '../until.ts'
+import { until } from '../until.ts'
 import { makeNamespace, type Namespace, type Scope, sweep, uniqueName } from './namespace.ts'
 import { inside, ip, run } from './run.ts'
 
@@ -124,16 +123,12 @@ export class Pod {
   // What is sent before the kernel has taken note of the carrier, up to a second after it came, is
   // lost without a word.
   async #carries(): Promise<void> {
-    const endMs = Date.now() + patienceMs()
-    while (
-      !(
+    await until(
+      `a carrier on "${this.hostName}"`,
+      async () =>
         (await isOperational(this.hostName)) &&
-        (await isOperational(this.podName, this.namespace.path))
-      )
-    ) {
-      if (Date.now() > endMs) throw new Error(`Waited in vain for a carrier on "${this.hostName}"`)
-      await wait(20)
-    }
+        (await isOperational(this.podName, this.namespace.path)),
+    )
   }
 
   async remove(): Promise<void> {

@@ -1,6 +1,7 @@
 // A server that is killed in the middle of an upload and started again: the same for all kinds.
 // Out: what came of the upload.
-import { setTimeout as after } from 'node:timers/promises'
+
+import { until } from '../until.ts'
 import type { Wire } from './faultyProxy.ts'
 import type { TestServer } from './server.ts'
 
@@ -20,7 +21,8 @@ export async function putThroughKill<T>(
   })
   const done = put()
   await killed
-  await after(1_000) // some tries meet nobody
+  const { connections } = wire
+  await until('a try that meets nobody', () => wire.connections > connections)
   await server.start()
   return done
 }

@@ -1,13 +1,12 @@
 // The settings of a node as its file changes under the watch of chokidar, in every way that files
 // are changed.
-import { rmSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
+import { readFileSync, rmSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { Configuration } from '../../../src/config/watchSettings.ts'
 import type { Settings } from '../../../src/model/settings.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import { Directory } from '../../support/directory.ts'
-import { until } from '../../support/until.ts'
+import { remains, until } from '../../support/until.ts'
 
 function open(t: ExecutionContext, file: string | undefined, overrides: Partial<Settings> = {}) {
   const configuration = new Configuration(file, overrides)
@@ -50,7 +49,9 @@ const ways: Readonly<Record<string, Way>> = {
   'is replaced atomically': replace,
   'is truncated and then written': async (directory, text) => {
     directory.write('felix.yaml', '')
-    await after(100) // long enough for the watch to see the empty file
+    // Long enough for the watch to see the empty file.
+    const isEmpty = () => readFileSync(directory.in('felix.yaml'), 'utf8') === ''
+    await remains('the empty file', 100, isEmpty)
     directory.write('felix.yaml', text)
   },
   'is removed and made again': (directory, text) => {

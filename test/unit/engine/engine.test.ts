@@ -1,6 +1,5 @@
 // The engine's turns over parts of our own making: what stands still while another thing ends must
 // not be done twice.
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import pino from 'pino'
 import { Engine, type EngineDeps } from '../../../src/engine/engine.ts'
@@ -10,6 +9,7 @@ import { defaultSettings } from '../../../src/model/settings.ts'
 import type { OtherCapture, World } from '../../../src/model/world.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
 import { HandClock } from '../../support/handClock.ts'
+import { until } from '../../support/until.ts'
 
 const capture: OtherCapture = {
   apiVersion: 'retina.sh/v1alpha1',
@@ -128,14 +128,11 @@ test('an artifact that is made while a turn publishes is not made again at its e
   })
   const stop = new AbortController()
   const running = engine.run(stop.signal)
-  const until = async (isSo: () => boolean) => {
-    while (!isSo()) await Promise.race([running, after(5)]) // a turn that throws ends both
-  }
-  await until(() => count.made === 1)
+  await until('the artifact to be begun', () => count.made === 1)
   engine.requestTurn()
   await second.promise
   made.resolve({ atMs: 1, files: [{ path: '/x', bytes: 1 }] })
-  await until(() => state.facts.artifact !== undefined)
+  await until('the artifact', () => state.facts.artifact !== undefined)
   published.resolve()
   await engine.report() // a turn of its own, behind that one
   stop.abort()

@@ -2,7 +2,6 @@
 // same bytes and not before, and the capture goes when both have.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, installRetina, isOpenOn, isThere, untilGone, untilStatus } from '../../../support/kube/archives.ts' // biome-ignore format: one line
 import { serverAddress } from '../../../support/kube/simulated.ts'
@@ -10,7 +9,7 @@ import { systemNamespace } from '../../../support/kube/systemNamespace.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
-import { until } from '../../../support/until.ts'
+import { remains, until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -111,9 +110,14 @@ clusterTest(
       await untilStatus(cluster(), 'here', 'completion', isComplete, controller),
     )
     t.is(kept.length, 2)
-    await after(15_000)
-    t.true(kept.every(path => readFileSync(path).length > 0))
-    t.true(await isThere(cluster(), 'here'))
+    await remains(
+      'the archives and the capture',
+      15_000,
+      async () =>
+        kept.every(path => existsSync(path) && readFileSync(path).length > 0) &&
+        (await isThere(cluster(), 'here')),
+      { everyMs: 500 },
+    )
   },
 )
 

@@ -1,6 +1,6 @@
 // The controller in this process against a real API server, with reports that no agent wrote:
 // hundreds of nodes, nodes that come and go, and what nobody should write.
-import { setTimeout as after } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import { Controller } from '../../../../src/controller/controller.ts'
 import type { ReportedCapture } from '../../../../src/core/status/nodeReport.ts'
@@ -12,7 +12,7 @@ import { makeLogger } from '../../../../src/runtime/log.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { endpoint, row } from '../../../support/model/observations.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { remains, untilFound, until as waitUntil } from '../../../support/until.ts'
 import { budgets, identity } from '../../../support/worlds/nodeReports.ts'
 
 const server = useServer()
@@ -69,16 +69,12 @@ async function until(
   what: string,
   isSo: (capture: PublishedCapture) => boolean,
 ): Promise<PublishedCapture> {
-  const endMs = performance.now() + patienceMs()
-  for (;;) {
+  const look = async () => {
     const capture = await get(name)
-    if (isSo(capture)) return capture
-    if (performance.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}: ${JSON.stringify(capture.status).slice(0, 1_000)}`,
-      )
-    await after(100)
+    return isSo(capture) ? capture : undefined
   }
+  const found = async () => JSON.stringify((await get(name)).status).slice(0, 1_000)
+  return untilFound(what, look, { everyMs: 100, found })
 }
 
 /** One that leads for the length of a test. */
@@ -212,8 +208,12 @@ test.serial(
         { spec: { endTime: at(3_600_000) } },
         'application/merge-patch+json',
       )
-      await after(13_000) // the ttl of before is over
-      t.is((await get('resumed')).status?.observedGeneration, 1)
+      // Longer than the ttl of before.
+      const generation = async () => (await get('resumed')).status?.observedGeneration
+      await remains('its first status', 13_000, async () => (await generation()) === 1, {
+        everyMs: 500,
+      })
+      t.pass()
     })
   },
 )
@@ -319,13 +319,18 @@ test.serial(
 test.serial('run() writes nothing when nothing changes', async t => {
   await withController(async () => {
     await until('many', 'its status', each => each.status?.state === 'Capturing')
-    await after(3_000)
     const versions = async () =>
       ((await ask(captures)) as { items: { metadata: { resourceVersion: string } }[] }).items.map(
         ({ metadata }) => metadata.resourceVersion,
       )
-    const before = await versions()
-    await after(5_000)
-    t.deepEqual(await versions(), before)
+    const last = { versions: await versions(), atMs: performance.now() }
+    const isQuiet = async () => {
+      const now = await versions()
+      if (!isDeepStrictEqual(now, last.versions))
+        Object.assign(last, { versions: now, atMs: performance.now() })
+      return performance.now() - last.atMs > 5_000
+    }
+    await waitUntil('five seconds without a write', isQuiet, { everyMs: 200 })
+    t.pass()
   })
 })

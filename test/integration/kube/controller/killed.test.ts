@@ -6,7 +6,7 @@ import type { PublishedCapture } from '../../../../src/publish/statusDirectory.t
 import type { Child } from '../../../support/kube/child.ts'
 import { packetCapture, type SimulatedPod } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { until as untilSo } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const rounds = 3
@@ -30,16 +30,8 @@ const isLeading = (child: Child): boolean => child.isRunning && /"leading"/.test
 const statusOf = async (name: string) =>
   (await cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')).status
 
-async function until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  while (!(await isSo())) {
-    if (Date.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`,
-      )
-    await after(100)
-  }
-}
+const until = (what: string, isSo: () => Promise<boolean> | boolean): Promise<void> =>
+  untilSo(what, isSo, { everyMs: 100, tails: controllers })
 
 type Seen = { readonly name: string; readonly status: PacketCaptureStatus }
 

@@ -2,12 +2,11 @@
 // killed or away. What proves it are the leaders' own writes, in the order in which the server took
 // them.
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { type ApiServer, startApiServer } from '../../../support/kube/apiServer.ts'
 import { type Child, startChild } from '../../../support/kube/child.ts'
 import { root } from '../../../support/repository.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { remains, until as untilSo } from '../../../support/until.ts'
 
 const servers: ApiServer[] = []
 const children: Child[] = []
@@ -49,16 +48,8 @@ function saidBy(child: Child): string[] {
 const timesOf = (child: Child, said: string): number =>
   saidBy(child).filter(each => each === said).length
 
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + patienceMs()
-  while (!(await isSo())) {
-    if (performance.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}\n${children.map(child => child.tail(10)).join('\n--\n')}`,
-      )
-    await after(100)
-  }
-}
+const until = (what: string, isSo: () => boolean | Promise<boolean>): Promise<void> =>
+  untilSo(what, isSo, { everyMs: 100, tails: children })
 
 const untilSaid = (child: Child, said: string, times: number) =>
   until(`${child.name}: ${said}`, () => timesOf(child, said) >= times)
@@ -93,8 +84,8 @@ async function holder(): Promise<string | undefined> {
 test.serial('lead() lets one of two lead who start together', async t => {
   const both = [start('a'), start('b')]
   await until('a leader', () => both.some(child => timesOf(child, 'leading') > 0))
-  await after(5_000)
-  t.is(both.filter(child => timesOf(child, 'leading') > 0).length, 1)
+  const leaders = () => both.filter(child => timesOf(child, 'leading') > 0)
+  await remains('one leader', 5_000, () => leaders().length === 1)
   t.deepEqual(await reigns(), [await holder()])
 })
 
@@ -106,13 +97,15 @@ test.serial(
     const other = children.find(({ name }) => name !== first)
     if (!paused || !other) throw new Error('expected two candidates')
     process.kill(paused.pid, 'SIGSTOP')
-    await Promise.all([after(30_000), untilSaid(other, 'leading', 1)])
+    await Promise.all([
+      remains('one term of the paused', 30_000, () => timesOf(paused, 'leading') === 1),
+      untilSaid(other, 'leading', 1),
+    ])
     process.kill(paused.pid, 'SIGCONT')
     await untilSaid(paused, 'no longer leading', 1)
-    await after(4_000)
+    await remains('one term of the paused', 4_000, () => timesOf(paused, 'leading') === 1)
     t.deepEqual(await reigns(), [paused.name, other.name])
     t.is(await holder(), other.name)
-    t.is(timesOf(paused, 'leading'), 1)
   },
 )
 
@@ -140,17 +133,13 @@ test.serial(
     await api().interrupt('SIGKILL')
     await untilSaid(leader, 'no longer leading', terms + 1)
     await api().resume()
-    await until(
-      'a leader',
-      () =>
-        [leader, next].filter(
-          child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
-        ).length === 1,
-    )
-    await after(3_000)
-    const second = [leader, next].find(
-      child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
-    )
+    const leading = () =>
+      [leader, next].filter(
+        child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
+      )
+    await until('a leader', () => leading().length === 1)
+    await remains('one leader', 3_000, () => leading().length === 1)
+    const [second] = leading()
     t.is(await holder(), second?.name)
     const overs = second ? timesOf(second, 'no longer leading') : 0
     process.kill(api().pid, 'SIGSTOP')
@@ -162,17 +151,10 @@ test.serial(
     } finally {
       process.kill(api().pid, 'SIGCONT')
     }
-    await until('a leader', () =>
-      [leader, next].some(child => timesOf(child, 'leading') > timesOf(child, 'no longer leading')),
-    )
-    await after(3_000)
-    const all = [leader, next].filter(
-      child => timesOf(child, 'leading') > timesOf(child, 'no longer leading'),
-    )
-    t.deepEqual(
-      all.map(({ name }) => name),
-      [await holder()],
-    )
-    t.is((await reigns()).at(-1), all[0]?.name)
+    await until('a leader', () => leading().length > 0)
+    await remains('one leader', 3_000, () => leading().length === 1)
+    const [last] = leading()
+    t.is(await holder(), last?.name)
+    t.is((await reigns()).at(-1), last?.name)
   },
 )

@@ -1,6 +1,5 @@
 // The controller against a real API server, with real agents on two nodes: what users see of a
 // capture.
-import { setTimeout as after } from 'node:timers/promises'
 import type { CaptureStateName } from '../../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import type { Child } from '../../../support/kube/child.ts'
@@ -16,7 +15,7 @@ import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { blocksOf } from '../../../support/markdown.ts'
 import { read } from '../../../support/repository.ts'
 import { shared } from '../../../support/shared.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { until, untilFound } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
@@ -61,16 +60,12 @@ async function untilStatus(
   what: string,
   isSo: (capture: PublishedCapture) => boolean,
 ): Promise<PublishedCapture> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
+  const look = async () => {
     const capture = await get(name)
-    if (isSo(capture)) return capture
-    if (Date.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}: ${JSON.stringify(capture.status)}\n${controllers.map(child => child.tail(10)).join('\n--\n')}`,
-      )
-    await after(100)
+    return isSo(capture) ? capture : undefined
   }
+  const found = async () => (await get(name)).status
+  return untilFound(what, look, { everyMs: 100, tails: controllers, found })
 }
 
 const events = async (name: string): Promise<string[]> => {
@@ -289,15 +284,10 @@ clusterTest(
     )
     t.is(status?.files.length, 2)
     t.deepEqual((await events('window')).toSorted(), ['Finished', 'Started'])
-    const endMs = Date.now() + patienceMs()
-    while ((await cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])).code === 0) {
-      if (Date.now() > endMs) t.fail('the ttl has not removed it')
-      await after(200)
-    }
-    await after(1_000)
-    t.deepEqual(
-      nodes.map(node => node.files('shop', 'window')),
-      [[], []],
+    const get = () => cluster().api.ask(['get', 'packetcapture', 'window', '-n', 'shop'])
+    await until('its ttl to remove it', async () => (await get()).code !== 0, { everyMs: 200 })
+    await until('its files to go', () =>
+      nodes.every(node => node.files('shop', 'window').length === 0),
     )
   },
 )

@@ -3,7 +3,6 @@
 // with the token that the pod would have; and its end is told by hand.
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { UploadStatus } from '../../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import type { Child } from '../../../support/kube/child.ts'
@@ -15,23 +14,12 @@ import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { commandsOf, sectionOf } from '../../../support/markdown.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { read, root } from '../../../support/repository.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { remains, untilFound } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 
-async function until<T>(
-  what: string,
-  look: () => Promise<T | undefined>,
-  child?: Child,
-): Promise<T> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    if (Date.now() > endMs) throw new Error(`Waited in vain for ${what}\n${child?.tail(20)}`)
-    await after(200)
-  }
-}
+const until = <T>(what: string, look: () => Promise<T | undefined>, child?: Child): Promise<T> =>
+  untilFound(what, look, { everyMs: 200, tails: [child] })
 
 const statusOf = async (name: string) =>
   (await cluster().get<PublishedCapture>('packetcapture', name, '-n', 'shop')).status
@@ -127,8 +115,7 @@ clusterTest(
       async () => ((await pods()).length === 0 ? true : undefined),
       controller,
     )
-    await after(6_000) // and no other comes
-    t.deepEqual(await pods(), [])
+    await remains('no other pod', 6_000, async () => (await pods()).length === 0, { everyMs: 200 })
   },
 )
 

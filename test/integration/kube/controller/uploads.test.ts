@@ -2,7 +2,6 @@
 // rights and policies, a real S3 server.
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { UploadStatus } from '../../../../src/model/status.ts'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
@@ -20,7 +19,7 @@ import { type Authority, makeAuthority } from '../../../support/stores/authority
 import { bucket, s3Secret, startS3 } from '../../../support/stores/s3Server.ts'
 import type { TestServer } from '../../../support/stores/server.ts'
 import { sha256Of } from '../../../support/stores/source.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { until, untilFound } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const cleanUps: (() => unknown)[] = []
@@ -96,16 +95,12 @@ async function untilStatus(
   what: string,
   isSo: (capture: PublishedCapture) => boolean,
 ): Promise<PublishedCapture> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
+  const look = async () => {
     const capture = await get(name)
-    if (isSo(capture)) return capture
-    if (Date.now() > endMs)
-      throw new Error(
-        `Waited in vain for ${what}: ${JSON.stringify(capture.status)}\n${controllers.map(each => each.tail(10)).join('\n')}`,
-      )
-    await after(200)
+    return isSo(capture) ? capture : undefined
   }
+  const found = async () => (await get(name)).status
+  return untilFound(what, look, { everyMs: 200, tails: controllers, found })
 }
 
 function capture(
@@ -333,12 +328,8 @@ clusterTest(
     )
     t.is(here.node.records('shop', 'waiting'), 10) // its ttl is over, and waits
     await addSecret('later')
-    const endMs = Date.now() + patienceMs()
-    while (
-      (await cluster().api.ask(['get', 'packetcapture', 'waiting', '-n', 'shop'])).code === 0 &&
-      Date.now() < endMs
-    )
-      await after(200)
+    const get = () => cluster().api.ask(['get', 'packetcapture', 'waiting', '-n', 'shop'])
+    await until('its ttl to remove it', async () => (await get()).code !== 0, { everyMs: 200 })
     const objects = readdirSync(join(here.s3.objects, 'pcaps', 'shop', 'waiting'), {
       recursive: true,
       encoding: 'utf8',

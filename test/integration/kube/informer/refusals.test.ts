@@ -1,7 +1,6 @@
 // A ListWatch whose server refuses, is late or does not know the token any more; and how it ends
 // and what it leaves behind.
 import { rmSync, writeFileSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
@@ -15,7 +14,7 @@ import {
   watching,
 } from '../../../support/kube/informerFixture.ts'
 import { startPassage, type Treatment } from '../../../support/kube/proxy.ts'
-import { until } from '../../../support/until.ts'
+import { remains, until } from '../../../support/until.ts'
 
 const api = useApiServer()
 const rejections: unknown[] = []
@@ -111,9 +110,12 @@ test.serial(
     scene.watch.start()
     await untilTrue(scene, api())
     await api().kubectl('delete', 'pod', 'old', '--now')
-    await after(11_000) // a server believes a token for ten seconds without asking again
-    passage.reset()
-    await until('a refusal', () => scene.states.some(state => state.includes('answered 401')))
+    // A server believes a token for ten seconds without asking again.
+    const isRefused = () => {
+      passage.reset()
+      return scene.states.some(state => state.includes('answered 401'))
+    }
+    await until('a refusal', isRefused, { everyMs: 1_000 })
     rmSync(passage.tokenFile)
     await until('a file that is missing', () =>
       scene.states.some(state => state.includes('ENOENT')),
@@ -125,29 +127,30 @@ test.serial(
   },
 )
 
-const moments: Readonly<
-  Record<string, (at: { readonly lateMs: number }) => Treatment | undefined>
-> = {
-  'a request is on its way': () => ({ lateMs: 60_000 }),
-  'it waits after a refusal': () => ({ status: 429, headers: { 'retry-after': '60' } }),
-  'it watches': () => undefined,
+type Moment = readonly [treatment: Treatment | undefined, state: string | undefined]
+const moments: Readonly<Record<string, Moment>> = {
+  'a request is on its way': [{ lateMs: 60_000 }, undefined],
+  'it waits after a refusal': [{ status: 429, headers: { 'retry-after': '60' } }, 'failed'],
+  'it watches': [undefined, 'watching'],
 }
 
-for (const [moment, treat] of Object.entries(moments)) {
+for (const [moment, [treatment, awaited]] of Object.entries(moments)) {
   test.serial(
     `it ends, with all its connections, when it is disposed of while ${moment}`,
     async t => {
       const scene = await unstarted(t, api())
-      scene.proxy.next = () => treat({ lateMs: 0 })
+      scene.proxy.next = () => treatment
       scene.watch.start()
       await until('a request', () => scene.proxy.asked.length > 0)
-      await after(300)
+      await until(
+        'its state',
+        () => awaited === undefined || scene.states.some(state => state.startsWith(awaited)),
+      )
       await Promise.all([scene.watch[Symbol.asyncDispose](), scene.watch[Symbol.asyncDispose]()])
       const { length } = scene.proxy.asked
       await until('the connections to end', () => scene.proxy.connections === 0)
       scene.proxy.cut('reset')
-      await after(200)
-      t.is(scene.proxy.asked.length, length)
+      await remains('no request', 200, () => scene.proxy.asked.length === length)
       t.deepEqual(rejections, [])
     },
   )
@@ -159,13 +162,15 @@ test.serial(
     const { watch, proxy } = await unstarted(t, api())
     await watch[Symbol.asyncDispose]()
     watch.start()
-    await after(100)
+    await remains('no request', 100, () => proxy.asked.length === 0)
     const other = await unstarted(t, api())
     other.watch.start()
     await other.watch[Symbol.asyncDispose]() // between the request and its socket
-    await after(200)
-    t.is(proxy.asked.length, 0)
-    t.is(other.watch.objects.size, 0)
+    await remains(
+      'no request and no object',
+      200,
+      () => proxy.asked.length === 0 && other.watch.objects.size === 0,
+    )
     t.deepEqual(rejections, [])
   },
 )

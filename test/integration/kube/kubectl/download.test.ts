@@ -5,7 +5,6 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import { kubeconfig } from '../../../support/kube/credentials.ts'
 import {
   addGateway,
@@ -289,10 +288,16 @@ clusterTest('kubectl pcap create --download waits for the end and has the files'
     stage.nodes.every(node => node.files('shop', 'short').length === 1),
   )
   // A file is there a moment before its interface is listened to: sent until both have had enough.
-  const isOver = creating.then(() => true)
-  do for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
-  while (!(await Promise.race([isOver, after(500, false)])))
-  const { code, err } = await creating
+  const ended: { isSo?: true } = {}
+  const over = creating.finally(() => {
+    ended.isSo = true
+  })
+  const send = async () => {
+    for (const pod of stage.pods) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 5 })
+    return ended.isSo
+  }
+  await until('the end', send, { everyMs: 500 })
+  const { code, err } = await over
   t.is(code, 0, err)
   t.regex(err, /short is Finished: 2 nodes, 2 endpoints, 6 packets\n/)
   t.deepEqual(

@@ -2,14 +2,12 @@
 // PacketCapture, and what is captured compared packet by packet with tcpdump on the same veth; then
 // everything that happens to a node in its life.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { PublishedCapture } from '../../../../src/publish/statusDirectory.ts'
 import { busyboxPod } from '../../../support/kube/node/config.ts'
 import { installSelcap, systemNamespace } from '../../../support/kube/node/install.ts'
 import { useNode } from '../../../support/kube/node/useNode.ts'
-import { patienceMs, until } from '../../../support/until.ts'
+import { until, untilFound } from '../../../support/until.ts'
 
 const { node, nodeTest } = useNode()
 const captureDir = '/var/log/calico/pcap'
@@ -26,14 +24,12 @@ async function untilStatus(
   isSo: (status: Status) => boolean,
   place = 'shop',
 ): Promise<Status> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
+  const look = async () => {
     const { status } = await get(name, place)
-    if (status && isSo(status)) return status
-    if (Date.now() > endMs)
-      throw new Error(`Waited in vain for ${what}: ${JSON.stringify(status)}\n${await logs()}`)
-    await after(200)
+    return status && isSo(status) ? status : undefined
   }
+  const found = async () => ({ status: (await get(name, place)).status, logs: await logs() })
+  return untilFound(what, look, { everyMs: 200, found })
 }
 
 const logs = () =>
@@ -107,17 +103,21 @@ nodeTest('a capture holds the same packets as tcpdump on the same veth', async t
     'tcp port 80',
   ]
   const tcpdump = spawn(nsenter, rest, { stdio: ['ignore', 'ignore', 'pipe'] })
-  await once(tcpdump.stderr, 'data')
-  await after(500)
+  const said: string[] = []
+  tcpdump.stderr.on('data', chunk => said.push(String(chunk)))
+  await until('tcpdump to listen', () => said.join('').includes('listening on'))
   for (let round = 0; round < 5; round++) t.is(await fetchPage(), 'hello\n')
   await untilStatus('the packets', 'web', ({ packets }) => packets >= 50)
-  await after(1_500)
-  await node().run('pkill', '--full', '--signal', 'INT', 'w /run/reference.pcap')
   const [file = ''] = (await get('web')).status?.files[0]?.fileNames ?? []
-  const [ours, theirs] = [
-    await read(join(captureDir, 'shop', 'web', file)),
-    await read('/run/reference.pcap'),
-  ]
+  const both = async () =>
+    [await read(join(captureDir, 'shop', 'web', file)), await read('/run/reference.pcap')] as const
+  const isSame = async () => {
+    const [ours, theirs] = await both()
+    return ours.length === theirs.length
+  }
+  await until('both to have the last packet', isSame, { everyMs: 200, found: both })
+  await node().run('pkill', '--full', '--signal', 'INT', 'w /run/reference.pcap')
+  const [ours, theirs] = await both()
   t.deepEqual(
     ours.map(({ text }) => text),
     theirs.map(({ text }) => text),
@@ -148,13 +148,28 @@ nodeTest(
 
 nodeTest("a container that is restarted keeps its pod's capture undisturbed", async t => {
   const before = (await get('web')).status?.files[0]?.endpoints[0]
+  const restarts = async () =>
+    Number(
+      await node().kubectl(
+        'get',
+        'pod',
+        'web-0',
+        '-n',
+        'shop',
+        '-o',
+        'jsonpath={.status.containerStatuses[0].restartCount}',
+      ),
+    )
+  const restartsBefore = await restarts()
   await node()
     .kubectl('exec', '-n', 'shop', 'web-0', '--', 'kill', '1')
     .catch(() => '')
   await node()
     .kubectl('exec', '-n', 'shop', 'web-0', '--', 'killall', 'httpd')
     .catch(() => '')
-  await after(2_000)
+  await until('the container to be another', async () => (await restarts()) > restartsBefore, {
+    everyMs: 200,
+  })
   await ready()
   const { packets = 0 } = (await get('web')).status ?? {}
   await fetchPage()
@@ -248,12 +263,9 @@ nodeTest('every alias of the resource is understood, and explain helps', async t
 
 nodeTest('deleting a capture removes its files from the node, and no other', async t => {
   await node().kubectl('delete', 'packetcapture', 'window', '-n', 'shop')
-  const endMs = Date.now() + patienceMs()
-  while ((await node().run('ls', `${captureDir}/shop`)).includes('window')) {
-    if (Date.now() > endMs) t.fail('the files are still there')
-    await after(200)
-  }
-  t.is((await node().run('ls', `${captureDir}/shop`)).trim(), 'web')
+  const folders = () => node().run('ls', `${captureDir}/shop`)
+  await until('its files to go', async () => !(await folders()).includes('window'))
+  t.is((await folders()).trim(), 'web')
 })
 
 function capture(name: string, spec: object): string {

@@ -2,11 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
 import test from 'ava'
 import { makeSpace, nodeAddress } from '../../../support/kube/node/space.ts'
 import { type NodeTest, nodeRefusal } from '../../../support/kube/node/useNode.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { until } from '../../../support/until.ts'
 
 const spaceTest: NodeTest = (title, implementation) =>
   nodeRefusal === undefined
@@ -44,12 +43,7 @@ spaceTest(
     const holder = Number(cgroup.split('-').at(-1))
     child.kill('SIGKILL')
     await once(child, 'exit')
-    for (
-      const deadline = performance.now() + patienceMs();
-      existsSync(`/proc/${holder}`) && performance.now() < deadline;
-    )
-      await after(20)
-    t.false(existsSync(`/proc/${holder}`))
+    await until('its process to end', () => !existsSync(`/proc/${holder}`))
     await (await makeSpace()).close()
     t.deepEqual(
       readdirSync('/sys/fs/cgroup').filter(name => existsSync(`/sys/fs/cgroup/${name}/${cgroup}`)),

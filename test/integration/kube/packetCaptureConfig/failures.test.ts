@@ -1,10 +1,10 @@
 // PacketCaptureConfigs on three nodes where not all goes well: a filter that is too long for the
 // kernel, a file that cannot be made, a spec that cannot be read, and deletions in every phase.
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import {
   addressOf,
+  boundPacketSockets,
   collectGarbage,
   config,
   type Events,
@@ -87,8 +87,7 @@ clusterTest(
     await node.stopAgent('SIGKILL')
     await until('its taps to go', () => packetSockets(node) === 0)
     await startAgent(cluster(), node)
-    await until('its taps to be back', () => packetSockets(node) > 0)
-    await after(2_000) // they are bound
+    await until('its taps to be back', () => boundPacketSockets(node) > 0)
     await pod.sender.frames('eth0', framesOf({ port: 80 }, 25, 10))
     const { captureFiles } = await untilConfig(
       cluster(),

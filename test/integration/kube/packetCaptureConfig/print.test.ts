@@ -1,8 +1,8 @@
 // PacketCaptureConfigs that are printed: lines are in the agent's log while the capture runs, each
 // once, also when the agent is killed, and nothing is left running.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { setTimeout as after } from 'node:timers/promises'
-import { addressOf, config, framesOf, packetSockets, range, runsOn, startAgent, untilConfig, useStage } from '../../../support/kube/packetCaptureConfigs.ts' // biome-ignore format: one line
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { addressOf, boundPacketSockets, config, framesOf, packetSockets, range, runsOn, startAgent, untilConfig, useStage } from '../../../support/kube/packetCaptureConfigs.ts' // biome-ignore format: one line
 import type { SimulatedNode, SimulatedPod } from '../../../support/kube/simulated.ts'
 import { until } from '../../../support/until.ts'
 
@@ -39,6 +39,16 @@ function decoders(node: SimulatedNode): string[] {
     } catch {
       return false // it is no process, or ended
     }
+  })
+}
+
+/** Whether the next agent would begin behind all that is in the files. */
+function isNoted(node: SimulatedNode, name: string): boolean {
+  const folder = join(node.captures, 'networking.packet.io', name)
+  const notes = readFileSync(join(folder, '.printed'), 'utf8').trimEnd().split('\n')
+  return node.files('networking.packet.io', name).every(file => {
+    const { ino, size } = statSync(join(folder, file))
+    return notes.includes(`${ino} ${size}`)
   })
 }
 
@@ -86,13 +96,12 @@ clusterTest('an agent that is killed prints no line twice and loses none', async
   await runsOn(cluster(), 'killed', [1])
   await send(pod, 2_000, 2_010)
   await until('ten lines', () => portsIn(node, 2_000, 100).length === 10)
-  await after(1_000) // and they are noted
+  await until('them to be noted', () => isNoted(node, 'killed'))
   await node.stopAgent('SIGKILL')
   await until('its taps to go', () => packetSockets(node) === 0)
   await until('its tcpdump to go', () => decoders(node).length === 0)
   await startAgent(cluster(), node)
-  await until('its taps to be back', () => packetSockets(node) > 0)
-  await after(2_000) // they are bound
+  await until('its taps to be back', () => boundPacketSockets(node) > 0)
   await send(pod, 2_010, 2_020)
   await until('twenty lines', () => portsIn(node, 2_000, 100).length >= 20)
   t.deepEqual(portsIn(node, 2_000, 100), range(20, 2_000))

@@ -4,7 +4,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { RetinaStatus } from '../../../../src/api/retina/status.ts'
 import {
@@ -14,6 +13,7 @@ import {
   useRetina,
 } from '../../../support/kube/retinaFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
+import { remains } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onStage = useRetina(cluster, 'captureJobNumLimit: 1\n')
@@ -87,8 +87,10 @@ clusterTest(
       t.is(metadata.finalizers, undefined)
     }
     await stage.send('web-0', { first: 10, count: 3 })
-    await after(3_000)
-    for (const name of ['pods', 'nodes']) nothingBegan(t, stage, name, before)
+    await remains('nothing begun', 3_000, () => {
+      for (const name of ['pods', 'nodes']) nothingBegan(t, stage, name, before)
+      return true
+    })
     const { status } = await stage.get('pods')
     t.deepEqual(told(status ?? {}), [exceeds(2, 1)])
     await stage.remove('nodes')
@@ -224,14 +226,15 @@ clusterTest(
     const before = sockets(stage)
     await stage.controller?.stop('SIGKILL')
     await stage.apply('waits', spec(web, '5s'))
-    await after(6_000)
+    const isUntouched = async () => {
+      t.is((await stage.get('waits')).status, undefined)
+      nothingBegan(t, stage, 'waits', before)
+      return true
+    }
+    await remains('nothing begun', 6_000, isUntouched, { everyMs: 500 }) // longer than it would last
     await stage.nodes['node-1'].stopAgent('SIGKILL') // nor one that comes later
     await stage.startAgent('node-1')
-    await after(3_000)
-    t.is((await stage.get('waits')).status, undefined)
-    nothingBegan(t, stage, 'waits', before)
-    await after(30_000) // longer than it would have lasted
-    nothingBegan(t, stage, 'waits', before)
+    await remains('nothing begun', 10_000, isUntouched, { everyMs: 500 })
     await stage.startController()
     await stage.open('waits', ['node-1', 'node-2'])
     await stage.send('web-1', { first: 400, count: 2 })

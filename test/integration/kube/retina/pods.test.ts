@@ -1,11 +1,10 @@
 // Whose packets a Capture takes, on three nodes with real packets: never another namespace's,
 // whatever is asked for together; pods are waited for and followed. And what is left when one is
 // deleted, in each phase: nothing but finished archives.
-import { setTimeout as after } from 'node:timers/promises'
 import type { RetinaStatus } from '../../../../src/api/retina/status.ts'
 import { nodeNames, type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
-import { patienceMs } from '../../../support/until.ts'
+import { remains, until } from '../../../support/until.ts'
 
 const { cluster, clusterTest } = useSimulated()
 const onStage = useRetina(cluster)
@@ -175,8 +174,8 @@ clusterTest(
       ...waiting,
     })
     await stage.send('db-0', { first: 900, count: 3 }) // on the same node
-    await after(2_000)
-    t.is((await stage.get('later')).status?.files.length, 1)
+    const files = async () => (await stage.get('later')).status?.files.length
+    await remains('the files of one node', 2_000, async () => (await files()) === 1)
     await cluster().api.kubectl(
       'delete',
       'pod',
@@ -262,12 +261,9 @@ clusterTest('a capture that is deleted in any other phase leaves nothing either'
 })
 
 async function nothingLeft(stage: RetinaStage, name: string): Promise<void> {
-  const endMs = Date.now() + patienceMs()
-  for (;;) {
-    const left = await stage.leftOvers(name)
-    if (left.length === 0) return
-    if (Date.now() > endMs)
-      throw new Error(`Waited in vain for ${name} to leave nothing: ${left.join(', ')}`)
-    await after(200)
-  }
+  const left = () => stage.leftOvers(name)
+  await until(`${name} to leave nothing`, async () => (await left()).length === 0, {
+    everyMs: 200,
+    found: left,
+  })
 }

@@ -1,6 +1,5 @@
 // A cluster's world for one node, from a real API server: when it may be believed, what is asked
 // for and what is not.
-import { setTimeout as after } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { defaultSettings } from '../../../../src/model/settings.ts'
@@ -15,7 +14,7 @@ import {
   useApiServer,
 } from '../../../support/kube/informerFixture.ts'
 import { type ApiProxy, startProxy, type Treatment } from '../../../support/kube/proxy.ts'
-import { until } from '../../../support/until.ts'
+import { remains, until } from '../../../support/until.ts'
 
 const api = useApiServer(async server => {
   await installPacketCapture(server)
@@ -239,6 +238,6 @@ test.serial('nothing is asked any more after the end, and no connection stays', 
   await scene.cluster[Symbol.asyncDispose]()
   await until('the connections to end', () => scene.proxy.connections === 0)
   const { length } = scene.proxy.asked
-  await after(500)
-  t.is(scene.proxy.asked.length, length)
+  await remains('no request', 500, () => scene.proxy.asked.length === length)
+  t.pass()
 })

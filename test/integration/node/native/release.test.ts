@@ -2,7 +2,7 @@
 // A driver lives as long as the agent, so a few hundred bytes for each tap add up.
 import { closeSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as afterOthers } from 'node:timers/promises'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import test, { type ExecutionContext } from 'ava'
@@ -22,7 +22,7 @@ const collectGarbage = vm.runInNewContext('gc') as () => void
 /** The number of objects that are still referenced after several collections. */
 async function alive(references: readonly WeakRef<object>[]): Promise<number> {
   for (let round = 0; round < 5; round++) {
-    await wait(0) // a WeakRef keeps its object until the end of the job that made it
+    await afterOthers() // a WeakRef keeps its object until the end of the job that made it
     collectGarbage()
   }
   return references.filter(reference => reference.deref() !== undefined).length

@@ -8,8 +8,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as after } from 'node:timers/promises'
-import { patienceMs } from '../../until.ts'
+import { until } from '../../until.ts'
 
 export const nodeAddress = '198.18.0.1' // of the network set aside for tests (RFC 2544)
 export const podNetwork = '10.244.0.0/24'
@@ -155,16 +154,10 @@ function orphans(): string[] {
 
 /** Processes that were killed take a moment to leave their cgroup. */
 async function removeCgroups(name: string): Promise<void> {
-  const deadline = performance.now() + patienceMs()
   for (const path of hierarchies()
     .map(hierarchy => join(hierarchy, name))
-    .filter(existsSync)) {
-    while (!removeTree(path)) {
-      if (performance.now() > deadline)
-        throw new Error(`Cannot remove ${path}: a process is still in it`)
-      await after(20)
-    }
-  }
+    .filter(existsSync))
+    await until(`the last process to leave ${path}`, () => removeTree(path))
 }
 
 function removeTree(path: string): boolean {
