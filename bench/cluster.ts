@@ -60,15 +60,26 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
     await ask(kube, 'DELETE', `${captures}/${name}`)
     while (existsSync(join(node.captures, 'shop', name))) await after(20)
   }
-  for (const [what, seen] of [
-    ['capture applied', applied],
-    ['pod has an address', appeared],
-  ] as const) {
-    const [captured, readable] = [seen.map(each => each.captured), seen.map(each => each.readable)]
-    process.stdout.write(
-      `${what}: first packet captured after ${median(captured)} ms (99th percentile ${highest(captured)}), in the file after ${median(readable)} ms (${highest(readable)})\n`,
-    )
+  const results = {
+    applied: show('capture applied', applied),
+    appeared: show('pod has an address', appeared),
   }
+  process.stdout.write(`${JSON.stringify({ bench: 'cluster', results })}\n`)
+}
+
+function show(what: string, seen: readonly Seen[]) {
+  const captured = seen.map(each => each.captured)
+  const readable = seen.map(each => each.readable)
+  const figures = {
+    capturedMs: median(captured),
+    capturedP99Ms: highest(captured),
+    readableMs: median(readable),
+    readableP99Ms: highest(readable),
+  }
+  process.stdout.write(
+    `${what}: first packet captured after ${figures.capturedMs} ms (99th percentile ${figures.capturedP99Ms}), in the file after ${figures.readableMs} ms (${figures.readableP99Ms})\n`,
+  )
+  return figures
 }
 
 async function firstPacket(node: SimulatedNode, name: string, startMs: number): Promise<Seen> {

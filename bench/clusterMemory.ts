@@ -45,15 +45,19 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
     '/apis/projectcalico.org/v3/namespaces/shop/packetcaptures',
     packetCapture('all', {}),
   )
-  const ringKib = await report('agent', [agent.pid])
+  const ours = await report('agent', [agent.pid])
   await agent.stop('SIGTERM')
 
-  const peers = pods.map((_, index) => startTcpdump(node, interfaces[index] ?? '', ringKib))
+  const peers = pods.map((_, index) =>
+    startTcpdump(node, interfaces[index] ?? '', Math.round((ours.ringsMib * 1_024) / count)),
+  )
   try {
-    await report(
+    const theirs = await report(
       'tcpdump',
       peers.map(({ pid }) => pid ?? 0),
     )
+    const results = { pods: count, agent: ours, tcpdump: theirs }
+    process.stdout.write(`${JSON.stringify({ bench: 'clusterMemory', results })}\n`)
   } finally {
     const ended = peers.map(each => once(each, 'exit'))
     for (const each of peers) each.kill('SIGINT')
@@ -74,8 +78,7 @@ async function addPod(kube: Kube, name: string, address: string): Promise<void> 
   await ask(kube, 'PATCH', `/api/v1/namespaces/shop/pods/${name}/status`, { status })
 }
 
-/** The size of a ring, KiB. */
-async function report(what: string, pids: readonly number[]): Promise<number> {
+async function report(what: string, pids: readonly number[]) {
   while (pids.reduce((open, pid) => open + ringsOf(pid), 0) < count) await after(200)
   await after(quietMs)
   const idle = await cpuPercent(pids)
@@ -83,7 +86,7 @@ async function report(what: string, pids: readonly number[]): Promise<number> {
   process.stdout.write(
     `${count} ${what}: RSS without rings ${mib(rss)} MiB (Pss ${mib(pss)}), rings ${mib(rings)} MiB, idle ${idle.toFixed(2)} %\n`,
   )
-  return rings / count
+  return { rssMib: mib(rss), pssMib: mib(pss), ringsMib: mib(rings), idlePercent: idle }
 }
 
 function startTcpdump(node: SimulatedNode, interfaceName: string, ringKib: number): ChildProcess {

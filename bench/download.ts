@@ -32,10 +32,22 @@ async function main(cluster: SimulatedCluster, scope: Scope): Promise<void> {
   for (let pair = 0; pair < pairs; pair++)
     rows.push({ ours: speed(cluster, ours, stage.dev), theirs: speed(cluster, theirs) })
   const ratios = rows.map(row => row.theirs / row.ours)
+  const [gatewayMbs, nginxMbs] = [
+    rows.map(row => row.ours / 1e6),
+    rows.map(row => row.theirs / 1e6),
+  ]
   process.stdout.write(
     `${bytes / 1_048_576} MiB: gateway ${shown(rows.map(row => row.ours))} MB/s (the first time ${Math.round(first / 1e6)}: its checksum is made), ` +
       `nginx ${shown(rows.map(row => row.theirs))} MB/s; nginx is ${median(ratios).toFixed(2)} times as fast (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})\n`,
   )
+  const results = {
+    mebibytes: bytes / 1_048_576,
+    firstMbs: first / 1e6,
+    gatewayMbs: median(gatewayMbs),
+    nginxMbs: median(nginxMbs),
+    ratio: median(ratios),
+  }
+  process.stdout.write(`${JSON.stringify({ bench: 'download', results })}\n`)
 }
 
 type Site = { readonly netns: string; readonly directory: string }

@@ -160,7 +160,7 @@ async function settled(read: () => Promise<boolean>): Promise<void> {
     if (Date.now() > endMs) throw new Error('Cannot go on: not settled within 300 s')
 }
 
-async function measure(nodes: number): Promise<void> {
+async function measure(nodes: number) {
   await using api = await startApiServer()
   await api.kubectl('apply', '--server-side', '-k', 'crds')
   await api.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
@@ -233,6 +233,7 @@ async function measure(nodes: number): Promise<void> {
   stop.abort()
   await Promise.all([working, ...agents.map(agent => agent[Symbol.asyncDispose]())])
   print(nodes, idle, apply, shownMs)
+  return { idle, apply, shownMs }
 }
 
 function print(nodes: number, idle: Counts, apply: Counts, shownMs: number): void {
@@ -258,4 +259,7 @@ function print(nodes: number, idle: Counts, apply: Counts, shownMs: number): voi
 }
 
 const asked = process.argv.slice(2).map(Number)
-for (const nodes of asked.length > 0 ? asked : [10, 100, 300]) await measure(nodes)
+const results: Record<string, unknown> = {}
+for (const nodes of asked.length > 0 ? asked : [10, 100, 300])
+  results[`${nodes} nodes`] = await measure(nodes)
+process.stdout.write(`${JSON.stringify({ bench: 'scale', results })}\n`)
