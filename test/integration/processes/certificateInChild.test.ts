@@ -3,7 +3,7 @@ import test from 'ava'
 import { makeCertificateInChild } from '../../../src/auth/certificateInChild.ts'
 import { fingerprintOf } from '../../../src/auth/selfSignedCertificate.ts'
 
-test('makeCertificateElsewhere() gives a key, its certificate and the fingerprint, of another key each time', async t => {
+test('makeCertificateInChild() gives a key, its certificate and the fingerprint, of another key each time', async t => {
   const [one, other] = await Promise.all([
     makeCertificateInChild('node-0'),
     makeCertificateInChild('node-0'),

@@ -22,7 +22,7 @@ function stage(t: ExecutionContext) {
   const printed: string[] = []
   const warnings: { readonly capture?: string; readonly error?: string }[] = []
   const state = { isThere: false, refusals: 0, looks: 0 }
-  const printers = new LogFollowers({
+  const followers = new LogFollowers({
     clock: systemClock,
     log: pino({}, { write: line => warnings.push(JSON.parse(line)) }),
     folderOf: (_, uid) => {
@@ -36,7 +36,7 @@ function stage(t: ExecutionContext) {
     },
   })
   t.teardown(async () => {
-    await printers[Symbol.asyncDispose]()
+    await followers[Symbol.asyncDispose]()
     rmSync(root, { recursive: true, force: true })
   })
   const open = () => {
@@ -47,34 +47,34 @@ function stage(t: ExecutionContext) {
   const add = (number: number) => appendFileSync(join(folder, 'a_eth0.pcap'), record(number))
   const times = () =>
     Array.from(printed.join('').matchAll(/^PACKET: \S+ 08:00:00\.(\d+) /gm), ([, us]) => Number(us))
-  return { printers, folder, printed, warnings, state, open, add, times }
+  return { followers, folder, printed, warnings, state, open, add, times }
 }
 
-test('LivePrinters print from when there are files until the capture is left', async t => {
-  const { printers, open, add, times, state } = stage(t)
-  printers.follow([followed])
-  printers.follow([followed])
+test('LogFollowers print from when there are files until the capture is left', async t => {
+  const { followers, open, add, times, state } = stage(t)
+  followers.follow([followed])
+  followers.follow([followed])
   await until('a look in vain', () => state.looks > 0)
   open()
   add(0)
   await until('the first line', () => times().length === 1)
   add(1)
   await until('the second line', () => times().length === 2)
-  await printers.stop('u')
+  await followers.stop('u')
   add(2)
   await remains('two lines', 600, () => times().length === 2)
   t.deepEqual(times(), [0, 1])
-  printers.follow([followed])
+  followers.follow([followed])
   await until('the third line', () => times().length === 3)
   t.deepEqual(times(), [0, 1, 2])
 })
 
-test('LivePrinters try again what fails, say so once, and repeat and lose nothing', async t => {
-  const { printers, open, add, times, warnings, state } = stage(t)
+test('LogFollowers try again what fails, say so once, and repeat and lose nothing', async t => {
+  const { followers, open, add, times, warnings, state } = stage(t)
   state.refusals = 2
   open()
   for (const number of [0, 1, 2]) add(number)
-  printers.follow([followed])
+  followers.follow([followed])
   await until('the lines', () => times().length === 3)
   add(3)
   await until('one more', () => times().length === 4)
@@ -83,16 +83,16 @@ test('LivePrinters try again what fails, say so once, and repeat and lose nothin
   t.like(warnings[0], { capture: followed.key, error: 'EIO: i/o error, write' })
 })
 
-test('LivePrinters end with a capture whose files are gone, without a word', async t => {
-  const { printers, open, add, times, warnings, state, folder } = stage(t)
+test('LogFollowers end with a capture whose files are gone, without a word', async t => {
+  const { followers, open, add, times, warnings, state, folder } = stage(t)
   open()
   add(0)
-  printers.follow([followed])
+  followers.follow([followed])
   await until('the line', () => times().length === 1)
   rmSync(folder, { recursive: true })
   state.isThere = false
   await remains('no warning', 600, () => warnings.length === 0)
-  printers.follow([])
-  await printers.stop('u')
+  followers.follow([])
+  await followers.stop('u')
   t.deepEqual(warnings, [])
 })

@@ -39,7 +39,7 @@ test('hostFolder() follows no link below the administrator’s directory, at any
   await t.throwsAsync(hostFolder({ base, below: ['file'] }), { message: /expected a directory/ })
 })
 
-test('settle() takes the first free name and writes over nothing', async t => {
+test('commitFile() takes the first free name and writes over nothing', async t => {
   const base = scratch(t)
   const [temporary, first, second] = ['.part', 'a.tar.gz', 'a-uid.tar.gz'].map(name =>
     join(base, name),

@@ -12,53 +12,53 @@ function report(name: string, resourceVersion: string, writtenMs = noonMs): Repo
   return { name, resourceVersion, reportedAt: at(writtenMs) }
 }
 
-test('since() is undefined until three minutes have passed without a new version', t => {
-  const silence = new NodeLiveness()
-  silence.observe([report('a', '1')], noonMs, 0)
-  t.is(silence.silentSince('a', silentMs), undefined)
-  t.is(silence.silentSince('a', silentMs + 1), noonMs)
-  t.is(silence.nextSilentInMs(silentMs), 1)
-  t.is(silence.nextSilentInMs(silentMs + 1), Number.POSITIVE_INFINITY)
-  silence.observe([report('a', '2')], noonMs + silentMs + minute, silentMs + minute)
-  t.is(silence.silentSince('a', silentMs + minute), undefined)
-  t.is(silence.nextSilentInMs(silentMs + minute), silentMs + 1)
+test('silentSince() is undefined until three minutes have passed without a new version', t => {
+  const liveness = new NodeLiveness()
+  liveness.observe([report('a', '1')], noonMs, 0)
+  t.is(liveness.silentSince('a', silentMs), undefined)
+  t.is(liveness.silentSince('a', silentMs + 1), noonMs)
+  t.is(liveness.nextSilentInMs(silentMs), 1)
+  t.is(liveness.nextSilentInMs(silentMs + 1), Number.POSITIVE_INFINITY)
+  liveness.observe([report('a', '2')], noonMs + silentMs + minute, silentMs + minute)
+  t.is(liveness.silentSince('a', silentMs + minute), undefined)
+  t.is(liveness.nextSilentInMs(silentMs + minute), silentMs + 1)
 })
 
 test('nextSilentInMs() is of the node that falls silent first', t => {
-  const silence = new NodeLiveness()
-  silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
-  silence.observe([report('a', '1'), report('b', '2')], noonMs + minute, minute)
-  t.is(silence.nextSilentInMs(minute), silentMs + 1 - minute)
-  t.is(silence.nextSilentInMs(silentMs + 1), minute)
+  const liveness = new NodeLiveness()
+  liveness.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  liveness.observe([report('a', '1'), report('b', '2')], noonMs + minute, minute)
+  t.is(liveness.nextSilentInMs(minute), silentMs + 1 - minute)
+  t.is(liveness.nextSilentInMs(silentMs + 1), minute)
 })
 
-test('silent() names those that do not report', t => {
-  const silence = new NodeLiveness()
-  silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
-  silence.observe([report('a', '2'), report('b', '1')], noonMs + minute, minute)
+test('silentNodes() names those that do not report', t => {
+  const liveness = new NodeLiveness()
+  liveness.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  liveness.observe([report('a', '2'), report('b', '1')], noonMs + minute, minute)
   t.deepEqual(
     [
-      silence.silentNodes(silentMs),
-      silence.silentNodes(silentMs + 1),
-      silence.silentNodes(silentMs + minute + 1),
+      liveness.silentNodes(silentMs),
+      liveness.silentNodes(silentMs + 1),
+      liveness.silentNodes(silentMs + minute + 1),
     ],
     [[], ['b'], ['a', 'b']],
   )
 })
 
 for (const hours of [-24, -1, 1, 24]) {
-  test(`since() makes nobody silent, and saves nobody, when the clock is set by ${hours} h`, t => {
-    const silence = new NodeLiveness()
-    silence.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  test(`silentSince() makes nobody silent, and saves nobody, when the clock is set by ${hours} h`, t => {
+    const liveness = new NodeLiveness()
+    liveness.observe([report('a', '1'), report('b', '1')], noonMs, 0)
     const setMs = noonMs + hours * hour
-    silence.observe([report('a', '1'), report('b', '2')], setMs + minute, minute)
+    liveness.observe([report('a', '1'), report('b', '2')], setMs + minute, minute)
     t.deepEqual(
-      [silence.silentSince('a', minute), silence.silentSince('b', minute)],
+      [liveness.silentSince('a', minute), liveness.silentSince('b', minute)],
       [undefined, undefined],
     )
-    t.is(silence.silentSince('a', silentMs + 1), noonMs)
-    t.is(silence.silentSince('b', silentMs + 1), undefined)
-    t.is(silence.silentSince('b', silentMs + minute + 1), setMs + minute)
+    t.is(liveness.silentSince('a', silentMs + 1), noonMs)
+    t.is(liveness.silentSince('b', silentMs + 1), undefined)
+    t.is(liveness.silentSince('b', silentMs + minute + 1), setMs + minute)
   })
 }
 
@@ -81,71 +81,51 @@ const restarts: readonly (readonly [
   ['nobody reports', {}, []],
 ]
 for (const [what, ages, silent] of restarts) {
-  test(`look() meets nodes for the first time when ${what}`, t => {
-    const silence = new NodeLiveness()
+  test(`observe() meets nodes for the first time when ${what}`, t => {
+    const liveness = new NodeLiveness()
     const reports = Object.entries(ages).map(([name, ageMs]) => report(name, '7', noonMs - ageMs))
-    silence.observe(reports, noonMs, 0)
+    liveness.observe(reports, noonMs, 0)
     t.deepEqual(
-      reports.map(({ name }) => name).filter(name => silence.silentSince(name, 0) !== undefined),
+      reports.map(({ name }) => name).filter(name => liveness.silentSince(name, 0) !== undefined),
       silent,
     )
     const allSilent = reports.filter(
-      ({ name }) => silence.silentSince(name, silentMs + 1) !== undefined,
+      ({ name }) => liveness.silentSince(name, silentMs + 1) !== undefined,
     )
     t.is(allSilent.length, reports.length)
   })
 }
 
-test('look() takes a time that cannot be read for a node long gone, and a node met later for one that reports', t => {
-  const silence = new NodeLiveness()
-  silence.observe(
+test('observe() takes a time that cannot be read for a node long gone, and a node met later for one that reports', t => {
+  const liveness = new NodeLiveness()
+  liveness.observe(
     [report('a', '1'), { name: 'b', resourceVersion: '1', reportedAt: '' }],
     noonMs,
     0,
   )
-  t.deepEqual([silence.silentSince('a', 0), silence.silentSince('b', 0)], [undefined, 0])
-  silence.observe([report('a', '1'), report('c', '5', noonMs - hour)], noonMs, 0)
-  t.deepEqual([silence.silentSince('b', 0), silence.silentSince('c', 0)], [undefined, undefined])
+  t.deepEqual([liveness.silentSince('a', 0), liveness.silentSince('b', 0)], [undefined, 0])
+  liveness.observe([report('a', '1'), report('c', '5', noonMs - hour)], noonMs, 0)
+  t.deepEqual([liveness.silentSince('b', 0), liveness.silentSince('c', 0)], [undefined, undefined])
 })
 
-test('since() forgets a node whose report went, and meets it anew', t => {
-  const silence = new NodeLiveness()
-  silence.observe([report('a', '1')], noonMs, 0)
-  silence.observe([], noonMs, silentMs + 1)
-  t.is(silence.silentSince('a', silentMs + 1), undefined)
-  silence.observe([report('a', '1')], noonMs, silentMs + 1)
-  t.is(silence.silentSince('a', silentMs + 1), undefined)
+test('silentSince() forgets a node whose report went, and meets it anew', t => {
+  const liveness = new NodeLiveness()
+  liveness.observe([report('a', '1')], noonMs, 0)
+  liveness.observe([], noonMs, silentMs + 1)
+  t.is(liveness.silentSince('a', silentMs + 1), undefined)
+  liveness.observe([report('a', '1')], noonMs, silentMs + 1)
+  t.is(liveness.silentSince('a', silentMs + 1), undefined)
 })
 
-test('elapsedMs() counts what lies between start() and stop(), however often they are called', t => {
-  const watch = new Stopwatch()
-  t.is(watch.elapsedMs(100), 0)
-  watch.start(100)
-  watch.start(150)
-  t.is(watch.elapsedMs(200), 100)
-  watch.stop(300)
-  watch.stop(400)
-  t.is(watch.elapsedMs(1_000), 200)
-  watch.start(1_000)
-  t.is(watch.elapsedMs(1_010), 210)
-})
-
-test('stop() may lie in the past: what came after it was a pause', t => {
-  const watch = new Stopwatch()
-  watch.start(100)
-  watch.stop(50)
-  t.is(watch.elapsedMs(500), 0)
-})
-
-test('since() does not count an hour in which the reports could not be followed', t => {
-  const silence = new NodeLiveness()
+test('silentSince() does not count an hour in which the reports could not be followed', t => {
+  const liveness = new NodeLiveness()
   const watch = new Stopwatch()
   watch.start(0)
-  silence.observe([report('a', '1')], noonMs, watch.elapsedMs(0))
+  liveness.observe([report('a', '1')], noonMs, watch.elapsedMs(0))
   watch.stop(minute)
   watch.start(hour)
-  silence.observe([report('a', '1')], noonMs + hour, watch.elapsedMs(hour))
-  t.is(silence.silentSince('a', watch.elapsedMs(hour)), undefined)
-  t.is(silence.silentSince('a', watch.elapsedMs(hour + silentMs - minute)), undefined)
-  t.is(silence.silentSince('a', watch.elapsedMs(hour + silentMs - minute + 1)), noonMs)
+  liveness.observe([report('a', '1')], noonMs + hour, watch.elapsedMs(hour))
+  t.is(liveness.silentSince('a', watch.elapsedMs(hour)), undefined)
+  t.is(liveness.silentSince('a', watch.elapsedMs(hour + silentMs - minute)), undefined)
+  t.is(liveness.silentSince('a', watch.elapsedMs(hour + silentMs - minute + 1)), noonMs)
 })

@@ -9,7 +9,7 @@ const shown = (resourceVersion: string, status?: KnownCapture['status']): KnownC
   ...(status && { status }),
 })
 
-test('standing() is what the watch shows until something is written', t => {
+test('observed() is what the watch shows until something is written', t => {
   t.deepEqual(new WriteCache().observed(shown('1', first)), {
     status: first,
     version: '1',
@@ -17,23 +17,23 @@ test('standing() is what the watch shows until something is written', t => {
   })
 })
 
-test('standing() is what was written until the watch moves on, then what it shows', t => {
-  const ledger = new WriteCache()
-  ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
-  t.like(ledger.observed(shown('1')), { status: first, version: '5', writtenAtMs: noonMs })
-  ledger.recordWrite(shown('1'), { status: second, version: '6', writtenAtMs: noonMs + 1 })
-  t.like(ledger.observed(shown('1')), { status: second, version: '6', writtenAtMs: noonMs + 1 })
-  t.deepEqual(ledger.observed(shown('6', second)), {
+test('observed() is what was written until the watch moves on, then what it shows', t => {
+  const cache = new WriteCache()
+  cache.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
+  t.like(cache.observed(shown('1')), { status: first, version: '5', writtenAtMs: noonMs })
+  cache.recordWrite(shown('1'), { status: second, version: '6', writtenAtMs: noonMs + 1 })
+  t.like(cache.observed(shown('1')), { status: second, version: '6', writtenAtMs: noonMs + 1 })
+  t.deepEqual(cache.observed(shown('6', second)), {
     status: second,
     version: '6',
     writtenAtMs: noonMs + 1,
   })
 })
 
-test('standing() takes over what somebody else wrote, and keeps the time of the last write for the pace', t => {
-  const ledger = new WriteCache()
-  ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
-  t.deepEqual(ledger.observed(shown('9', foreign)), {
+test('observed() takes over what somebody else wrote, and keeps the time of the last write for the pace', t => {
+  const cache = new WriteCache()
+  cache.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
+  t.deepEqual(cache.observed(shown('9', foreign)), {
     status: foreign,
     version: '9',
     writtenAtMs: noonMs,
@@ -41,30 +41,30 @@ test('standing() takes over what somebody else wrote, and keeps the time of the 
 })
 
 test('retryAtMs() doubles with each refusal up to a minute, and starts anew after a write', t => {
-  const ledger = new WriteCache()
+  const cache = new WriteCache()
   const waits = Array.from({ length: 8 }, () => {
-    ledger.recordConflict('u', noonMs)
-    return ledger.retryAtMs('u', noonMs) - noonMs
+    cache.recordConflict('u', noonMs)
+    return cache.retryAtMs('u', noonMs) - noonMs
   })
   t.deepEqual(waits, [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000])
-  t.true(ledger.retryAtMs('other', noonMs) < noonMs)
-  ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
-  t.true(ledger.retryAtMs('u', noonMs) < noonMs)
+  t.true(cache.retryAtMs('other', noonMs) < noonMs)
+  cache.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
+  t.true(cache.retryAtMs('u', noonMs) < noonMs)
 })
 
 test('retryAtMs() holds nothing up when the clock was set back', t => {
-  const ledger = new WriteCache()
-  ledger.recordConflict('u', noonMs)
-  t.true(ledger.retryAtMs('u', noonMs - 3_600_000) < noonMs - 3_600_000)
+  const cache = new WriteCache()
+  cache.recordConflict('u', noonMs)
+  t.true(cache.retryAtMs('u', noonMs - 3_600_000) < noonMs - 3_600_000)
 })
 
 test('retain() forgets captures that are gone, clear() all', t => {
-  const ledger = new WriteCache()
-  ledger.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
-  ledger.recordConflict('u', noonMs)
-  ledger.retain(new Set(['u']))
-  t.is(ledger.observed(shown('1')).version, '5')
-  ledger.retain(new Set(['other']))
-  t.is(ledger.observed(shown('1')).version, '1')
-  t.true(ledger.retryAtMs('u', noonMs) < noonMs)
+  const cache = new WriteCache()
+  cache.recordWrite(shown('1'), { status: first, version: '5', writtenAtMs: noonMs })
+  cache.recordConflict('u', noonMs)
+  cache.retain(new Set(['u']))
+  t.is(cache.observed(shown('1')).version, '5')
+  cache.retain(new Set(['other']))
+  t.is(cache.observed(shown('1')).version, '1')
+  t.true(cache.retryAtMs('u', noonMs) < noonMs)
 })

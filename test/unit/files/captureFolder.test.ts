@@ -1,23 +1,14 @@
 // What one capture's folder keeps over restarts, and what it refuses to take for its own.
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { CaptureFolder } from '../../../src/files/captureFolder.ts'
-import { listFolders, removeFolder } from '../../../src/files/directories.ts'
+import { listFolders } from '../../../src/files/directories.ts'
 import { readState, stateFileName } from '../../../src/files/stateFile.ts'
 import type { ActiveFile } from '../../../src/files/storedTypes.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CaptureRef } from '../../../src/model/captureRef.ts'
-import { Disk, DiskQueue } from '../../../src/runtime/disk.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
 
@@ -30,9 +21,6 @@ function captureDir(t: ExecutionContext): string {
 function create(captureDir: string, nowMs: number, changed = capture): Promise<CaptureFolder> {
   return CaptureFolder.create({ captureDir, capture: changed, node: 'node-0', nowMs })
 }
-
-const remove = (captureDir: string, { namespace, name }: Pick<CaptureRef, 'namespace' | 'name'>) =>
-  removeFolder(captureDir, { namespace, name }, new DiskQueue(new Disk()))
 
 function facts(name: string, packets: number, endedAtMs: number): ActualEndpoint {
   const none = { dropped: 0, refused: 0, truncated: 0, gaps: [] }
@@ -131,19 +119,4 @@ test('rows are bounded: the oldest that ended go, and still count against the li
   t.deepEqual(state?.goneRows, { packets: 20, bytes: 200 })
   const adopted = state && (await CaptureFolder.adopt(folder.directory, state, 'node-0'))
   t.deepEqual(adopted?.written(), { packets: 2_020, bytes: 20_200 })
-})
-
-test('removeFolder() removes the directory and an empty namespace, and nothing without a state file', async t => {
-  const directory = captureDir(t)
-  await create(directory, 1)
-  mkdirSync(join(directory, 'shop', 'mine'))
-  await remove(directory, { namespace: 'shop', name: 'mine' })
-  t.true(existsSync(join(directory, 'shop', 'mine')))
-  await remove(directory, capture)
-  t.false(existsSync(join(directory, 'shop', 'web')))
-  await remove(directory, capture)
-  rmSync(join(directory, 'shop', 'mine'), { recursive: true })
-  await create(directory, 1)
-  await remove(directory, capture)
-  t.false(existsSync(join(directory, 'shop')))
 })

@@ -12,11 +12,11 @@ for (const [users, expected, why] of [
   ['aabb', [true, true, true, false], 'so many of all'],
   ['aaab', [true, true, false, true], 'one user who is refused keeps no other out'],
 ] as const) {
-  test(`enter() lets in ${why} (${users})`, t =>
+  test(`admit() lets in ${why} (${users})`, t =>
     t.deepEqual(enter(new RateLimiter(limits), users), [...expected]))
 }
 
-test('enter() says whose limit it was', t => {
+test('admit() says whose limit it was', t => {
   const gate = new RateLimiter(limits)
   enter(gate, 'aa')
   t.deepEqual(gate.admit('a', 0), { waitSeconds: 5, reason: 'TooManyOfUser' })
@@ -24,7 +24,7 @@ test('enter() says whose limit it was', t => {
   t.deepEqual(gate.admit('c', 0), { waitSeconds: 5, reason: 'TooManyOfAll' })
 })
 
-test('enter() lets in again whoever has left, once for each', t => {
+test('admit() lets in again whoever has left, once for each', t => {
   const gate = new RateLimiter(limits)
   const first = gate.admit('a', 0)
   t.deepEqual(enter(gate, 'aa'), [true, false])
@@ -33,7 +33,7 @@ test('enter() lets in again whoever has left, once for each', t => {
   t.deepEqual(enter(gate, 'aa'), [true, false])
 })
 
-test('enter() counts the last minute, and says how long to wait', t => {
+test('admit() counts the last minute, and says how long to wait', t => {
   const gate = new RateLimiter(limits)
   for (const atMs of [0, 1_000, 2_000, 3_000]) leave(gate.admit('a', atMs))
   t.deepEqual(gate.admit('a', 4_000), { waitSeconds: 56, reason: 'TooOften' })
@@ -43,14 +43,14 @@ test('enter() counts the last minute, and says how long to wait', t => {
   t.deepEqual(gate.admit('a', 60_000), { waitSeconds: 1, reason: 'TooOften' })
 })
 
-test('enter() shuts nobody out when the clock is set back', t => {
+test('admit() shuts nobody out when the clock is set back', t => {
   const gate = new RateLimiter(limits)
   for (const atMs of [1e9, 1e9, 1e9, 1e9]) leave(gate.admit('a', atMs))
   t.false(isIn(gate.admit('a', 1e9)))
   t.true(isIn(gate.admit('a', 0)))
 })
 
-test('enter() holds the limit for as many users as there are', t => {
+test('admit() holds the limit for as many users as there are', t => {
   const gate = new RateLimiter({ atOncePerUser: 1, atOnce: 10_000, perMinute: 1 })
   const entries = Array.from({ length: 3_000 }, (_, index) => gate.admit(`user-${index}`, 0))
   t.true(entries.every(isIn))

@@ -26,7 +26,7 @@ const cases: readonly (readonly [
   ],
 ]
 for (const [what, states, expected] of cases) {
-  test(`followLog() tells ${what}`, t => {
+  test(`informerLog() tells ${what}`, t => {
     const { log, lines } = new Directory(t).logger()
     const onState = informerLog(log, 'captures')
     for (const [index, state] of states.entries()) onState(state, String(index))

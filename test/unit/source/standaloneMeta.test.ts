@@ -25,14 +25,14 @@ function file(t: ExecutionContext): string {
   return join(directory, 'identities.json')
 }
 
-test('Identities.assign() gives uid, generation 1 and the creation time in whole seconds', t => {
+test('StandaloneMeta.assign() gives uid, generation 1 and the creation time in whole seconds', t => {
   const [capture] = new StandaloneMeta(file(t)).assign([written({})], nowMs)
   t.regex(capture?.metadata.uid ?? '', /^[0-9a-f-]{36}$/)
   t.is(capture?.metadata.generation, 1)
   t.is(capture?.metadata.creationTimestamp, '2026-02-03T04:05:06Z')
 })
 
-test('Identities.assign() raises the generation when the spec changes, and only then', t => {
+test('StandaloneMeta.assign() raises the generation when the spec changes, and only then', t => {
   const identities = new StandaloneMeta(file(t))
   const generations = [
     written({}),
@@ -47,20 +47,20 @@ test('Identities.assign() raises the generation when the spec changes, and only 
   t.is(new Set(generations.map(each => each?.uid)).size, 1)
 })
 
-test('Identities.assign() gives a new uid to a capture that was gone in between', t => {
+test('StandaloneMeta.assign() gives a new uid to a capture that was gone in between', t => {
   const identities = new StandaloneMeta(file(t))
   const before = identities.assign([written({})], nowMs)[0]?.metadata.uid
   identities.assign([], nowMs)
   t.not(identities.assign([written({})], nowMs)[0]?.metadata.uid, before)
 })
 
-test('Identities.assign() remembers across a restart', t => {
+test('StandaloneMeta.assign() remembers across a restart', t => {
   const path = file(t)
   const before = new StandaloneMeta(path).assign([written({})], nowMs)
   t.deepEqual(new StandaloneMeta(path).assign([written({})], nowMs + 1e6), before)
 })
 
-test('Identities.assign() takes a uid that is given, and another one is another capture', t => {
+test('StandaloneMeta.assign() takes a uid that is given, and another one is another capture', t => {
   const identities = new StandaloneMeta(file(t))
   t.is(identities.assign([written({}, { uid: 'one' })], nowMs)[0]?.metadata.uid, 'one')
   const [second] = identities.assign([written({ snapLength: 5 }, { uid: 'two' })], nowMs)
@@ -68,7 +68,7 @@ test('Identities.assign() takes a uid that is given, and another one is another 
   t.is(second?.metadata.generation, 1)
 })
 
-test('Identities.expire() keeps the capture away, also after a restart, until its spec changes', t => {
+test('StandaloneMeta.expire() keeps the capture away, also after a restart, until its spec changes', t => {
   const path = file(t)
   const identities = new StandaloneMeta(path)
   const before = identities.assign([written({})], nowMs)[0]?.metadata.uid
@@ -79,7 +79,7 @@ test('Identities.expire() keeps the capture away, also after a restart, until it
   t.not(restarted.assign([written({ snapLength: 1 })], nowMs)[0]?.metadata.uid, before)
 })
 
-test('Identities.assign() goes on when nothing can be stored, says why, and stores it at the next time it can', t => {
+test('StandaloneMeta.assign() goes on when nothing can be stored, says why, and stores it at the next time it can', t => {
   const path = file(t)
   const identities = new StandaloneMeta(path)
   identities.assign([], nowMs)
@@ -94,7 +94,7 @@ test('Identities.assign() goes on when nothing can be stored, says why, and stor
   t.deepEqual(new StandaloneMeta(path).assign([written({})], nowMs + 1e6), before)
 })
 
-test('new Identities() refuses a file that is not its own', t => {
+test('new StandaloneMeta() refuses a file that is not its own', t => {
   const path = file(t)
   writeFileSync(path, 'not JSON')
   t.throws(() => new StandaloneMeta(path), {

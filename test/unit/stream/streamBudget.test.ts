@@ -29,7 +29,7 @@ function budgetBeside(fileBytes: number) {
   return { budget, opening, listeners }
 }
 
-test('borrow() gives 2 MiB at most, less where less is left, and refuses below the least', t => {
+test('leaseRing() gives 2 MiB at most, less where less is left, and refuses below the least', t => {
   const { budget } = budgetBeside(4.5 * mebibyte)
   const sizes = [1, 2, 3].map(() => budget.leaseRing(async () => {}).bytes / mebibyte)
   t.deepEqual(sizes, [2, 1, 0.5])
@@ -59,7 +59,7 @@ test('StreamBudget takes the newest loans back before files need them, no more t
   t.is(budget.ringBytes, 0)
 })
 
-test('enter() lets streamsMax in, and again when one has left', t => {
+test('reserveStream() lets streamsMax in, and again when one has left', t => {
   const { budget, listeners } = budgetBeside(0)
   const place = budget.reserveStream()
   t.throws(() => budget.reserveStream(), {

@@ -1,6 +1,5 @@
-// How a PacketCaptureConfig stands on all nodes, by table; and what is told of its changes.
+// How a PacketCaptureConfig stands on all nodes, by table.
 import test from 'ava'
-import { configEventsFor } from '../../../../src/api/packetcaptureconfig/events.ts'
 import {
   type ConfigInput,
   type ConfigRow,
@@ -159,35 +158,4 @@ test('packetCaptureConfigStatus() stays as it ended, whatever becomes of the fil
   t.is(gone.phase, 'Completed')
   t.is(gone.captureFiles['10.0.1.2']?.output_file, deleted)
   t.is(stand([], { previous, read: read(ofHost, 2) }).phase, 'Starting')
-})
-
-const reasons = (
-  before: Partial<PacketCaptureConfigStatus> | undefined,
-  now: PacketCaptureConfigStatus,
-) => configEventsFor(before, now).map(({ reason }) => reason)
-const running = stand([1, 2, 3].map(each => row(each, 'Capturing')))
-const completed = stand([done(1), done(2), done(3)])
-
-test('configEventsFor() tells of the start and the end, once each', t => {
-  t.deepEqual(reasons(undefined, stand([])), [])
-  t.deepEqual(reasons(stand([]), running), ['CaptureStarted'])
-  t.deepEqual(reasons(running, running), [])
-  t.deepEqual(reasons(running, completed), ['CaptureStarted', 'CaptureCompleted'].slice(1))
-  t.deepEqual(reasons(undefined, completed), ['CaptureStarted', 'CaptureCompleted'])
-  t.deepEqual(reasons(completed, completed), [])
-})
-
-test('configEventsFor() tells of each attempt that is made again, and of the failure', t => {
-  const tried = (tries: number, isGivenUp = false) => stand([row(1, 'Error', { failing: { tries, isGivenUp, message: 'no' } })], { read: read(ofPods) }) // biome-ignore format: one line
-  t.deepEqual(reasons(tried(1), tried(3)), ['CaptureRetrying', 'CaptureRetrying'])
-  t.deepEqual(reasons(tried(5), tried(6, true)), ['CaptureFailed'])
-  const marks = configEventsFor(tried(0), tried(5)).map(({ mark }) => mark)
-  t.is(new Set(marks).size, 5)
-})
-
-test('configEventsFor() tells of each file that was deleted', t => {
-  const without = stand([done(1), row(2, 'Finished', { artifact: { files: [] } }), done(3)])
-  const [told] = configEventsFor(completed, without)
-  t.like(told, { reason: 'FileDeleted', message: `File ${path} was deleted on 10.0.1.2` })
-  t.deepEqual(reasons(without, without), [])
 })

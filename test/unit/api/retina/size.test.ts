@@ -43,7 +43,7 @@ function refusal(document: OtherCapture): string {
   return intent.ok ? '' : intent.message
 }
 
-test('parseRetinaCapture() bounds what nothing bounds', t => {
+test('readSize() bounds what nothing bounds', t => {
   t.is(
     refusal(option({ maxCaptureSize: 0 })),
     'Neither duration nor maxCaptureSize is set to stop the capture',
@@ -68,7 +68,7 @@ test('parseRetinaCapture() bounds what nothing bounds', t => {
   )
 })
 
-test('parseRetinaCapture() keeps rotated files within the disk budget, and says so', t => {
+test('readSize() keeps rotated files within the disk budget, and says so', t => {
   const { rotation, notes } = accepted(option({ maxCaptureSize: 5_000, fileCount: 10 }))
   t.deepEqual(rotation, {
     fileBytesMax: 1_073_741_824,

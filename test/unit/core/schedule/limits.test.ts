@@ -1,12 +1,8 @@
-// Limits, phases, expiry and timers.
+// When a limit is reached, and by which of them.
 import test from 'ava'
 import { limitAt } from '../../../../src/core/schedule/limits.ts'
-import { phaseAt } from '../../../../src/core/schedule/phase.ts'
 import type { ActualCapture, ActualEndpoint } from '../../../../src/model/actualState.ts'
 import type { Intent } from '../../../../src/model/capture.ts'
-import { timerMs, timerMsMax } from '../../../../src/runtime/timer.ts'
-import { capture } from '../../../support/worlds/documents.ts'
-import { readIntent } from '../../../support/worlds/reader.ts'
 
 const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0, gaps: [] }
 
@@ -128,43 +124,3 @@ for (const [name, limits, known, nowMs, expected] of cases) {
   test(`limitAt() answers when ${name}`, t =>
     t.deepEqual(limitAt(limits, known, nowMs), expected as never))
 }
-
-function intent(spec: Parameters<typeof capture>[1]): Intent {
-  return readIntent(capture('web', spec, { createdAtMs: 0 }))
-}
-
-test('phaseAt() is Finished by whichever came first, window or limit', t => {
-  const both = intent({ endTime: '1970-01-01T00:00:02Z', limits: { packets: 1_000 } })
-  t.like(phaseAt(both, twoRows, 5_000), {
-    phase: { kind: 'Finished', cause: 'limit', atMs: 1_700 },
-    wakeAtMs: never,
-  })
-  const early = intent({ endTime: '1970-01-01T00:00:01.600Z', limits: { packets: 1_000 } })
-  t.like(phaseAt(early, twoRows, 5_000), {
-    phase: {
-      kind: 'Finished',
-      cause: 'window',
-      atMs: 1_600,
-      message: 'Finished: the window ended at 1970-01-01T00:00:01.600Z',
-    },
-  })
-})
-
-test('phaseAt() wakes at whichever comes first, window or limit', t => {
-  const both = intent({ endTime: '1970-01-01T00:01:00Z', limits: { durationSeconds: 30 } })
-  t.deepEqual(phaseAt(both, twoRows, 2_000), {
-    phase: { kind: 'Open', closesAtMs: 31_000 },
-    wakeAtMs: 31_000,
-  })
-  const later = intent({ startTime: '2999-01-01T00:00:00Z' })
-  t.is(phaseAt(later, undefined, 2_000).wakeAtMs, Date.UTC(2999, 0))
-})
-
-test('timerMs() cuts what a timer cannot hold', t => {
-  t.is(timerMs(Number.POSITIVE_INFINITY, 0), undefined)
-  t.is(timerMs(1_500, 1_000), 500)
-  t.is(timerMs(1_000.2, 1_000), 1)
-  t.is(timerMs(500, 1_000), 0)
-  t.is(timerMs(timerMsMax + 1, 0), timerMsMax)
-  t.is(timerMs(Date.UTC(2999, 0), 0), 2_147_483_647)
-})

@@ -66,7 +66,7 @@ test('boundedStatus() leaves out nodes when nothing else helps, those at work la
   t.deepEqual(new Set(left.files.map(({ state }) => state)), new Set(['Capturing']))
 })
 
-test('fitting() keeps the lowest ranks in the order they had', t => {
+test('withinBytes() keeps the lowest ranks in the order they had', t => {
   const room = (items: readonly number[]) => bytesOf(items) // brackets more than it needs
   const rank = (item: number) => -item
   t.deepEqual(withinBytes([3, 9, 1, 8], rank, room([9, 8])), [9, 8])

@@ -2,11 +2,7 @@
 // before anything is sent.
 import test from 'ava'
 import { readOutput } from '../../../../src/api/output.ts'
-import type { ShownCapture } from '../../../../src/api/packetcapture/printerColumns.ts'
-import { describeCapture } from '../../../../src/kubectl/command/describe.ts'
 import { outputOf, type UploadOptions } from '../../../../src/kubectl/option/output.ts'
-import { row, statusOf } from '../../../support/model/observations.ts'
-import { capture } from '../../../support/worlds/documents.ts'
 
 const uploadSecret = 'keys'
 const region = { uploadRegion: 'eu-central-1' }
@@ -86,20 +82,3 @@ for (const [options, message] of [
   test(`outputOf() refuses ${JSON.stringify(options)}`, t =>
     t.throws(() => outputOf(options), { message }))
 }
-
-test('describeCapture() tells of each file where it went, or why not', t => {
-  const at = '2026-11-21T12:00:00Z'
-  const uploads = [
-    { file: 'a.pcap', output: 's3Upload', uploaded: 's3://captures/a.pcap', at },
-    { file: 'b.pcap', output: 's3Upload', error: 'no such bucket', at },
-  ]
-  const { file } = row('node-1', 'Finished', { file: { uploads } })
-  const text = describeCapture({
-    ...capture('web'),
-    status: statusOf(1, { files: [file] }),
-  } as ShownCapture)
-  t.regex(
-    text,
-    /\n {2}a\.pcap uploaded to s3:\/\/captures\/a\.pcap\n {2}b\.pcap not uploaded: no such bucket\n/,
-  )
-})

@@ -77,7 +77,7 @@ test('fromService() refuses a service without a selector', t => {
   })
 })
 
-test('unmeant() names the other pods', t => {
+test('unintendedPods() names the other pods', t => {
   const pods = ['a', 'b', 'c'].map(each => ({
     metadata: { name: each, labels: { app: each === 'c' ? 'other' : 'web' } },
   }))
