@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { parseSelector } from '../grammar/selector.ts'
 import { rangeOf } from '../src/agentapi/server/range.ts'
-import { checkExpression, hasBalancedBrackets } from '../src/api/filterExpression.ts'
+import { readExpression } from '../src/api/filterExpression.ts'
 import { readGoDuration } from '../src/api/retina/duration.ts'
 import { readSettings } from '../src/config/readSettings.ts'
 import { readState, stateFileName } from '../src/files/stateFile.ts'
@@ -88,9 +88,7 @@ const targets: Readonly<Record<string, Target>> = {
   selector: { seeds: corpus('selector'), run: text(parseSelector) },
   expression: {
     seeds: corpus('expression'),
-    run: text(
-      expression => refusable(() => checkExpression(expression)) && hasBalancedBrackets(expression),
-    ),
+    run: text(expression => refusable(() => readExpression(expression))),
   },
   quantity: {
     seeds: corpus('quantity'),

@@ -30,7 +30,7 @@ import { accounts, accountUser } from '../model/wellKnown.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
 import { ReportWriter } from '../publish/reportWriter.ts'
 import { systemClock } from '../runtime/clock.ts'
-import type { Logger } from '../runtime/log.ts'
+import type { Logger, ProcessLog } from '../runtime/log.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { portOf, serveMetricsOf } from '../runtime/process.ts'
 import { ClusterSource } from '../source/clusterSource.ts'
@@ -63,6 +63,7 @@ type AgentContext = {
   readonly options: AgentOptions
   readonly settings: () => Settings
   readonly log: Logger
+  readonly logLinesDropped: ProcessLog['logLinesDropped']
   readonly kube: Kube
   readonly clockSkew: ClockSkew
   readonly driver: Driver
@@ -76,7 +77,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const kube = clockSkew.watching(await connectKube(options.kubeconfig))
   await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
-  const log = configuredLogger(configuration)
+  const { log, logLinesDropped } = configuredLogger(configuration)
   await using resources = new AsyncDisposableStack()
   const driver = resources.use(await openDriver(options.driver))
   const tapManager = resources.use(
@@ -88,6 +89,7 @@ export async function runAgent(options: AgentOptions): Promise<void> {
     options,
     settings,
     log,
+    logLinesDropped,
     kube,
     clockSkew,
     driver,
@@ -216,6 +218,7 @@ function openEngine(
     publisher,
     driver,
     log,
+    logLinesDropped: context.logLinesDropped,
     counterMs,
     onExpired: () => {}, // the controller removes the resource: other nodes may not have finished
     makeArtifact: async (job, signal) => {

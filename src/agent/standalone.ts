@@ -31,7 +31,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await mustBeDirectory('--manifests', options.manifests)
   await using configuration = openConfiguration(options)
   const settings = (): Settings => configuration.settings
-  const log = configuredLogger(configuration)
+  const { log, logLinesDropped } = configuredLogger(configuration)
   await makeDirectory(options.status)
 
   await using driver = await openDriver(options.driver)
@@ -58,6 +58,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     publisher,
     driver,
     log,
+    logLinesDropped,
     counterMs,
     onExpired: key => manifests.expire(key),
   })

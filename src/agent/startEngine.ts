@@ -6,8 +6,8 @@ import type { Driver } from '../driver/driver.ts'
 import { Engine, type EngineDeps } from '../engine/engine.ts'
 import { engineMetrics } from '../engine/metrics.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Logger, makeLogger } from '../runtime/log.ts'
-import type { Metrics } from '../runtime/metrics.ts'
+import { type Logger, openLog, type ProcessLog } from '../runtime/log.ts'
+import { addLogMetric, type Metrics } from '../runtime/metrics.ts'
 import { stopSignal } from '../runtime/process.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 
@@ -25,19 +25,21 @@ export function openConfiguration({ config, captures, settings }: EnginePlace): 
 }
 
 /** Logs at the configured level, and warns of settings that cannot be used. */
-export function configuredLogger(configuration: Configuration): Logger {
-  const log = makeLogger(configuration.settings.logLevel)
-  configuration.warnTo(log)
-  return log
+export function configuredLogger(configuration: Configuration): ProcessLog {
+  const made = openLog(configuration.settings.logLevel)
+  configuration.warnTo(made.log)
+  return made
 }
 
-type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> & { readonly driver: Driver }
+type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> &
+  Pick<ProcessLog, 'logLinesDropped'> & { readonly driver: Driver }
 
-export function makeEngine({ driver, ...deps }: StartDeps): {
+export function makeEngine({ driver, logLinesDropped, ...deps }: StartDeps): {
   readonly engine: Engine
   readonly metrics: Metrics
 } {
   const metrics = engineMetrics(() => engine.state)
+  addLogMetric(metrics.registry, logLinesDropped)
   const compile: Driver['compile'] = (...filter) => driver.compile(...filter)
   const engine = new Engine({ ...deps, clock: systemClock, compile, onTurn: metrics.observeTurn })
   return { engine, metrics }

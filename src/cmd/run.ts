@@ -18,6 +18,7 @@ export type RunOptions = {
 
 export async function run({ program, commands, args, complete }: RunOptions): Promise<void> {
   process.stdout.on('error', endWithReader)
+  process.stderr.on('error', () => {}) // nobody reads the messages: the exit code tells
   try {
     if (args[0] === '__complete')
       return await complete(await withCommands(program, commands, ''), args.slice(1))

@@ -13,7 +13,8 @@ import { CommandFailure } from '../model/errors.ts'
 import { defaultSettings } from '../model/settings.ts'
 import { accounts, ports } from '../model/wellKnown.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { makeLogger } from '../runtime/log.ts'
+import { openLog } from '../runtime/log.ts'
+import { addLogMetric } from '../runtime/metrics.ts'
 import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
 import { Controller } from './controller.ts'
 import { runAsLeader } from './leaderElection.ts'
@@ -42,7 +43,7 @@ const account = accounts.controller
 export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
-  const log = makeLogger(options.logLevel)
+  const { log, logLinesDropped } = openLog(options.logLevel)
   await using configuration = new Configuration(options.config, {}, options.settings)
   const apply = () => {
     if (options.settings !== undefined) log.level = configuration.settings.logLevel
@@ -89,6 +90,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
     controller.requestSync()
   })
   const metrics = controllerMetrics(() => controller.state)
+  addLogMetric(metrics.registry, logLinesDropped)
   const place = {
     port: portOf(options.metricsPort, ports.metrics),
     host: options.metricsHost,

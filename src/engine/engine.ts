@@ -10,7 +10,7 @@ import type { Driver } from '../driver/driver.ts'
 import type { ActualState } from '../model/actualState.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
-import { type Action, type ActualTap, filterKey } from '../model/tap.ts'
+import { type Action, type ActualTap, type FilterSpec, filterKey } from '../model/tap.ts'
 import { cutByLimit } from '../model/tapWindow.ts'
 import type { OpenCapture, TurnListener, TurnListeners } from '../model/turnListener.ts'
 import type { World } from '../model/world.ts'
@@ -49,6 +49,7 @@ type PlannedSleep = {
   readonly longestMs: number
 }
 
+const compileWaitMs = 250 // ordinary filters compile in a few milliseconds
 const idleIntervalMs = 60_000 // longest sleep after a turn without actions
 const publishMs = 2_000 // a turn waits so long for its report, and goes on
 const lastReportMs = 3_000
@@ -161,8 +162,7 @@ export class Engine implements TurnListeners {
     this.#wake.abort()
     tapManager.startDue()
     const [turnMs, changes] = [clock.now(), tapManager.changeCounter()] // taken before the decision, so that later changes wake the engine
-    const world = source.snapshot()
-    const decision = await this.#decide(world)
+    const { world, decision } = await this.#decide(source.snapshot())
     for (const [key, halt] of decision.halts) tapManager.halt(key, halt)
     await this.#apply(decision)
     this.#deps.onFollow?.(decision.follow)
@@ -194,17 +194,43 @@ export class Engine implements TurnListeners {
 
   /**
    * Decides a second time when filters are new: compiling is not pure, so its results are an input
-   * of the decision.
+   * of the decision. A filter that takes long holds no other capture up: the turn goes on without
+   * its capture, whose taps and files stay as they are, and a later turn has it.
    */
-  async #decide(world: World): Promise<Decision> {
+  async #decide(world: World): Promise<{ readonly world: World; readonly decision: Decision }> {
     this.#filters.trim()
-    const decision = evaluate(world, this.#actual(), this.#deps.clock.now())
+    const decide = (known: World) => ({
+      world: known,
+      decision: evaluate(known, this.#actual(), this.#deps.clock.now()),
+    })
+    const first = decide(world)
     const filters = new Map(
-      [...decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]),
+      [...first.decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]),
     )
-    if (filters.values().every(filter => this.#filters.has(filter))) return decision
-    await Promise.all(filters.values().map(filter => this.#filters.errorOf(filter)))
-    return evaluate(world, this.#actual(), this.#deps.clock.now())
+    const unknown = [...filters.values()].filter(filter => !this.#filters.has(filter))
+    if (unknown.length === 0) return first
+    if (await this.#compileFor(compileWaitMs, unknown)) return decide(world)
+    const pending = new Set(
+      [...first.decision.captures.values()]
+        .filter(({ filter }) => this.#filters.isCompiling(filter))
+        .map(({ capture }) => capture.uid),
+    )
+    const captures = world.captures.filter(({ metadata }) => !pending.has(metadata.uid))
+    return decide({ ...world, captures, isSynced: false })
+  }
+
+  /** True: all are compiled. False: the time is over, and a turn is requested when they are. */
+  async #compileFor(waitMs: number, filters: readonly FilterSpec[]): Promise<boolean> {
+    const { clock } = this.#deps
+    const compiling = Promise.all(filters.map(filter => this.#filters.errorOf(filter)))
+    const waited = new AbortController()
+    const isCompiled = await Promise.race([
+      compiling.then(() => true),
+      clock.sleepUntil(clock.now() + waitMs, waited.signal).then(() => false),
+    ])
+    waited.abort()
+    if (!isCompiled) compiling.then(() => this.requestTurn()).catch(this.#ended.reject)
+    return isCompiled
   }
 
   #actual(): ActualState {

@@ -9,7 +9,8 @@ import type { Api } from '../model/captureRef.ts'
 import { accounts, ports } from '../model/wellKnown.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { makeLogger } from '../runtime/log.ts'
+import { openLog } from '../runtime/log.ts'
+import { addLogMetric } from '../runtime/metrics.ts'
 import { portOf, serveMetricsOf, stopSignal } from '../runtime/process.ts'
 import { recordEvents } from './audit.ts'
 import { CaptureCache } from './captureCache.ts'
@@ -37,7 +38,7 @@ export type GatewayOptions = {
 
 export async function runGateway(options: GatewayOptions): Promise<void> {
   const { apiGroup: group, apis, certificates, namespace } = options
-  const log = makeLogger(options.logLevel)
+  const { log, logLinesDropped } = openLog(options.logLevel)
   const kube = await connectKube(options.kubeconfig)
   const clock = systemClock
   await using cluster = new CaptureCache({ kube, clock, apis, group, log })
@@ -49,6 +50,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     ...(options.pod !== undefined && { pod: options.pod }),
   })
   const metrics = new GatewayMetrics()
+  addLogMetric(metrics.registry, logLinesDropped)
   using agents = new Agents(node => tokens.for(node), {
     onFailure: (node, path, { message: reason }) => {
       metrics.agentFailed(node)

@@ -39,6 +39,19 @@ export function addGauges<T>(
   }
 }
 
+/** Of every program: what its log lacks. */
+export function addLogMetric(registry: PromClient.Registry, dropped: () => number): void {
+  new Counter({
+    name: 'selcap_log_lines_dropped_total',
+    help: 'Lines that the log lacks because nobody took them, or its disk was full',
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(dropped())
+    },
+  })
+}
+
 export type MetricsAddress = {
   readonly port: number
   readonly host?: string

@@ -15,7 +15,7 @@ import { type CaptureRef, captureKey } from '../../model/captureRef.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { PacketCapture } from '../../model/world.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'
-import { checkExpression } from '../filterExpression.ts'
+import { readExpression } from '../filterExpression.ts'
 import { readOutput } from '../output.ts'
 import { filtersExpression } from './filters.ts'
 import { readSchedule, readTime } from './time.ts'
@@ -81,8 +81,8 @@ function readFilter({ filters, expression }: Fields): string {
   if (expression === undefined || expression === null) return rules
   if (typeof expression !== 'string')
     throw new RangeError(`expression: found ${show(expression)}, expected a pcap expression`)
-  at('expression', () => checkExpression(expression))
-  return rules === '' ? expression : `(${rules}) and (${expression})`
+  const read = at('expression', () => readExpression(expression))
+  return rules === '' ? read : `(${rules}) and (${read})`
 }
 
 function readWindow({ startTime, endTime, schedule }: Fields): Window {

@@ -17,7 +17,7 @@ import type { Settings } from '../../model/settings.ts'
 import { filterInstructions } from '../../model/tap.ts'
 import type { OtherCapture } from '../../model/world.ts'
 import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../fields.ts'
-import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
+import { readExpression } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
 const nameMax = 200 // the name becomes part of a file name
@@ -160,12 +160,7 @@ function readFilter(value: unknown): string {
   if (!isGiven(value) || value === '') return ''
   if (typeof value !== 'string')
     throw new RangeError(`filter: found ${show(value)}, expected a pcap expression`)
-  at('filter', () => checkExpression(value))
-  if (!hasBalancedBrackets(value))
-    throw new RangeError(
-      `filter: found ${show(value)}, expected as many closing brackets as opening ones`,
-    )
-  return value
+  return at('filter', () => readExpression(value))
 }
 
 function list(value: unknown, field: string, most: number): readonly unknown[] {

@@ -3,7 +3,7 @@
 // Entries are parsed, sorted and printed anew, so that neither their order nor their spelling
 // matters. Throws RangeError, in Retina's words where Retina has some.
 import { isIPv4, isIPv6 } from 'node:net'
-import { checkExpression, hasBalancedBrackets } from '../filterExpression.ts'
+import { hasBalancedBrackets, readExpression } from '../filterExpression.ts'
 import { maskedNet } from '../maskedNet.ts'
 
 export type RetinaFilters = {
@@ -33,17 +33,17 @@ export function allOf(first: string, second: string): string {
   return first === '' || second === '' ? first + second : `(${first}) and (${second})`
 }
 
-/** Checks a filter in pcap's language as the user wrote it. */
-export function checkUserFilter(text: string): void {
+/** A filter in pcap's language as the user wrote it, for libpcap. */
+export function readUserFilter(text: string): string {
   if (text.trim() === '') throw new RangeError('tcpdump filter cannot be empty or whitespace-only')
   const flag = text.split(/\s+/).find(token => /^--?[A-Za-z]/.test(token))
   if (flag !== undefined)
     throw new RangeError(
       `tcpdump filter contains flag "${flag}", filter contains flags which are not allowed: expected an expression`,
     )
-  checkExpression(text)
   if (!hasBalancedBrackets(text))
     throw new RangeError('invalid BPF filter syntax: the brackets do not match')
+  return readExpression(text)
 }
 
 function directed(direction: 'src' | 'dst', field: string, addresses: readonly string[]): string {

@@ -12,8 +12,8 @@ import { readGoDuration } from './duration.ts'
 import {
   addressExpression,
   allOf,
-  checkUserFilter,
   type RetinaFilters,
+  readUserFilter,
   systemExpression,
 } from './filters.ts'
 import { hostPlace } from './hostPath.ts'
@@ -176,8 +176,11 @@ function readFilter({
   const [pcap, deprecated] = [pcapFilter ?? '', tcpdumpFilter ?? '']
   const addresses = addressLists(sourceIPs ?? [], destinationIPs ?? [], deprecated)
   const system = systemExpression(filters ?? {})
-  const user = pcap === '' ? deprecated : pcap
-  if (user !== '') at(pcap === '' ? 'tcpdumpFilter' : 'pcapFilter', () => checkUserFilter(user))
+  const given = pcap === '' ? deprecated : pcap
+  const user =
+    given === ''
+      ? ''
+      : at(pcap === '' ? 'tcpdumpFilter' : 'pcapFilter', () => readUserFilter(given))
   const ignored = pcap === '' ? '' : ', and is not looked at where pcapFilter is given'
   const notes =
     deprecated === '' ? [] : [`tcpdumpFilter is deprecated, use captureOption.pcapFilter${ignored}`]

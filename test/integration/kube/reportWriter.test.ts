@@ -255,7 +255,7 @@ test.serial(
     const clock = new HandClock(Date.now())
     const parts = {
       kube: kubeOf(file),
-      log: makeLogger('silent'),
+      log: makeLogger('silent', '/dev/null'),
       node,
       identity: () => identity,
       budgets: () => budgets,

@@ -112,7 +112,7 @@ test('ArtifactRetention tells each capture what became of its file, also when so
     setArtifactResult: async (key, _, each) => void made.set(key, each),
     settings: () => ({ ...defaultSettings, packetCapturesDir: directory, maxCaptureFiles: 2 }),
     clock: systemClock,
-    log: makeLogger('silent'),
+    log: makeLogger('silent', '/dev/null'),
     onChange: () => {},
   })
   await until(

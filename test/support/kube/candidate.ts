@@ -6,7 +6,7 @@ import { writeEvent } from '../../../src/controller/apiWriter.ts'
 import { type Leadership, runAsLeader } from '../../../src/controller/leaderElection.ts'
 import { eventRequest } from '../../../src/kube/event.ts'
 import { systemClock } from '../../../src/runtime/clock.ts'
-import { makeLogger } from '../../../src/runtime/log.ts'
+import { openLog } from '../../../src/runtime/log.ts'
 import { stopSignal } from '../../../src/runtime/process.ts'
 import { kubeOf } from './kube.ts'
 
@@ -14,7 +14,7 @@ const [kubeconfig, holder = ''] = process.argv.slice(2)
 const parts = {
   kube: kubeOf(kubeconfig ?? ''),
   clock: systemClock,
-  log: makeLogger('info'),
+  log: openLog('info').log,
   namespace: 'default',
   holder,
 }

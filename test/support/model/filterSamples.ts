@@ -53,6 +53,15 @@ export const legalExpressions = [
   'ip[2:2] > 576 + 4',
   'icmp6[icmp6type] = icmp6-echo',
   'tcp src port 80 and dst net 10.1.0.0/16',
+  'llc',
+  'llc i or llc rr',
+  'ifindex 3',
+  'portrange 80-90 or 8000-8080',
+  'ether host aa-bb-cc-dd-ee-ff',
+  'ether host a.b.c.d.e.f',
+  'host ::ffff:10.0.0.1',
+  'ip[0:1] - 4 > 0x3',
+  'len - 4 > 60',
 ]
 
 /** A PacketCaptureConfig's spec → expression. */

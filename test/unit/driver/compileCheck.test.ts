@@ -4,7 +4,7 @@ import { CompiledFilters } from '../../../src/driver/compileCheck.ts'
 import { TapError } from '../../../src/model/errors.ts'
 import { filterKey } from '../../../src/model/tap.ts'
 
-function counting(max?: number): {
+function counting(charactersMax?: number): {
   readonly compiled: string[]
   readonly filters: CompiledFilters
 } {
@@ -16,7 +16,7 @@ function counting(max?: number): {
     if (filter === 'icmp6' && compiled.length < 2) throw new TapError('NO_MEMORY', 'out of memory')
     return 1
   }
-  return { compiled, filters: new CompiledFilters(compile, max) }
+  return { compiled, filters: new CompiledFilters(compile, charactersMax) }
 }
 
 test("errorOf() returns the compiler's message, and compiles each filter once", async t => {
@@ -32,14 +32,32 @@ test("errorOf() returns the compiler's message, and compiles each filter once", 
   t.deepEqual([...filters.errors], [[filterKey({ filter: 'and and' }), 'syntax error']])
 })
 
-test('trim() forgets the filters when they are more than the limit', async t => {
-  const { compiled, filters } = counting(2)
+test('trim() forgets the filters when their text is longer than the limit', async t => {
+  const { compiled, filters } = counting(6)
   for (const filter of ['tcp', 'udp']) await filters.errorOf({ filter })
   filters.trim()
   await filters.errorOf({ filter: 'icmp' })
   filters.trim()
   await filters.errorOf({ filter: 'tcp' })
   t.deepEqual(compiled, ['tcp', 'udp', 'icmp', 'tcp'])
+})
+
+test('errorOf() refuses a filter that is too long without compiling it, and says how long it is', async t => {
+  const { compiled, filters } = counting()
+  const filter = Array.from({ length: 200 }, (_, index) => `port ${index}`).join(' or ')
+  t.regex(
+    (await filters.errorOf({ filter })) ?? '',
+    /^Cannot compile filter "port 0 or .{100,}…": it takes at least 10400 instructions, expected at most 1500; fewer hosts/,
+  )
+  t.is(await filters.errorOf({ filter, filterInstructionsMax: 16_384 }), undefined)
+  t.deepEqual(compiled, [filter])
+})
+
+test('errorOf() compiles a filter once although it is asked twice meanwhile', async t => {
+  const { compiled, filters } = counting()
+  const both = [filters.errorOf({ filter: 'tcp' }), filters.errorOf({ filter: 'tcp' })]
+  t.deepEqual(await Promise.all(both), [undefined, undefined])
+  t.deepEqual(compiled, ['tcp'])
 })
 
 test("errorOf() throws on an error that is not the filter's", async t => {

@@ -43,10 +43,12 @@ const world: World = {
 
 const disk = { usedBytes: 0, freePercent: 100 }
 
-type Staged = Partial<Pick<EngineDeps, 'clock' | 'counterMs' | 'onTurn' | 'makeArtifact'>> & {
+type Staged = Partial<
+  Pick<EngineDeps, 'clock' | 'compile' | 'counterMs' | 'onTurn' | 'makeArtifact'>
+> & {
   readonly world: World
   readonly tapManager?: object
-  readonly publish?: () => Promise<void>
+  readonly publish?: EngineDeps['publisher']['publish']
 }
 
 function engineOf({ world, tapManager, publish = async () => {}, ...parts }: Staged): Engine {
@@ -224,4 +226,35 @@ test('a report that could not be published is published soon after', async t => 
   await clock.pass(20_000)
   t.is(state.published, 3)
   await stop()
+})
+
+test('a filter that takes long to compile holds no other capture up, and its own comes when it is compiled', async t => {
+  const clock = new HandClock(1_800_000_000_000)
+  const slow = Promise.withResolvers<number>()
+  const reports: { readonly keys: string[]; readonly isSynced: boolean }[] = []
+  const document = (name: string, expression: string) => ({
+    apiVersion: 'projectcalico.org/v3' as const,
+    kind: 'PacketCapture' as const,
+    metadata: { ...capture.metadata, name, uid: name },
+    spec: { selector: 'all()', expression },
+  })
+  const engine = engineOf({
+    world: { ...world, captures: [document('slow', 'port 1'), document('quick', 'port 2')] },
+    tapManager: { actualState: () => ({ taps: new Map(), captures: new Map(), disk }) },
+    publish: async report => {
+      reports.push({ keys: [...report.elements.keys()], isSynced: report.world.isSynced })
+    },
+    compile: filter => (filter === 'port 1' ? slow.promise : Promise.resolve(1)),
+    clock,
+  })
+  const end = new AbortController()
+  const running = engine.run(end.signal)
+  await clock.pass(300)
+  await until('the first report', () => reports.length > 0)
+  t.deepEqual(reports[0], { keys: ['shop/quick'], isSynced: false })
+  slow.resolve(1)
+  await until('the second report', () => reports.length > 1)
+  t.deepEqual(reports[1], { keys: ['shop/quick', 'shop/slow'], isSynced: true })
+  end.abort()
+  await running
 })

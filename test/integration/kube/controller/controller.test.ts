@@ -90,7 +90,7 @@ async function withController(
     group: 'projectcalico.org',
     namespace: 'selcap-system',
     clock: systemClock,
-    log: makeLogger('silent'),
+    log: makeLogger('silent', '/dev/null'),
     compile,
   } as const
   await using controller = new Controller(parts)

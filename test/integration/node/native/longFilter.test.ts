@@ -1,5 +1,6 @@
 // A program that the kernel refuses is applied by the reader: the same packets, the same counts.
 import test from 'ava'
+import { leastInstructions } from '../../../../src/driver/filterSize.ts'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import { filterInstructions } from '../../../../src/model/tap.ts'
 import { Capture } from '../../../support/net/capture.ts'
@@ -32,6 +33,37 @@ test('compile() bears the longest text of many hosts', async t => {
     code: 'FILTER_TOO_LONG',
   })
 })
+
+const primitives = [
+  ...['', 'src ', 'dst ', 'src or dst ', 'tcp ', 'udp src ', 'sctp dst '].flatMap(before => [
+    `${before}port 80`,
+    `${before}portrange 80-90`,
+  ]),
+  ...['', 'src ', 'ip ', 'ip dst ', 'arp '].flatMap(before => [
+    `${before}host 10.0.0.1`,
+    `${before}net 10.0.0.0/8`,
+  ]),
+  ...['', 'src ', 'ip6 ', 'ip6 src '].flatMap(before => [
+    `${before}host ::1`,
+    `${before}net 2001:db8::/32`,
+  ]),
+  'ether host 1:2:3:4:5:6',
+  'ether src 1:2:3:4:5:6',
+  ...['tcp', 'udp', 'sctp', 'esp', 'ah', 'pim', 'icmp6', 'l1', 'ip', 'arp', 'llc'],
+  ...['len > 5', 'ip[0] = 1', 'ip multicast', 'ip proto 5', 'vlan 5'],
+]
+for (const primitive of primitives) {
+  test(`leastInstructions() is not more than libpcap makes of ${primitive}, and not much less`, async t => {
+    // More than what is optimised, and no more: compiling takes the square of the length.
+    const count = Math.ceil(1_900 / (leastInstructions(primitive) || 4))
+    const whole = Array.from({ length: count }, () => primitive).join(' or ')
+    const made = await ringDriver().compile(whole, 262_144, 1_000_000)
+    const least = leastInstructions(whole)
+    t.true(least <= made, `${least} of ${made}`)
+    if (/port|host|net|^(tcp|udp|sctp|esp|ah|pim)$/.test(primitive))
+      t.true(least * 4 >= made, `${least} of ${made}`)
+  })
+}
 
 for (const format of ['pcap', 'pcapng'] as const) {
   networkTest(

@@ -102,7 +102,7 @@ const illegal: readonly (readonly [expression: string, words: RegExp])[] = [
   ['net mynet', /found the name "mynet"/],
   ['gateway router', /found "gateway"/],
   ['ip protochain 6', /found "protochain"/],
-  ['ip proto \\tcp', /found "\\\\"/],
+  ['host \\tcp', /found "\\tcp", expected "proto"/],
   ['host 1password.com', /found the name "1password\.com"/],
   ['host a-b', /found the name "a-b"/],
   ['ip; rm -rf /', /found ";"/],

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import {
   addressExpression,
   allOf,
-  checkUserFilter,
+  readUserFilter,
   systemExpression,
 } from '../../../../src/api/retina/filters.ts'
 import { retinaEntries } from '../../../support/model/filterSamples.ts'
@@ -223,15 +223,15 @@ for (const { name, a, b, expected } of casesOf<Record<'name' | 'a' | 'b' | 'expe
 type Tokens = { readonly filter: string; readonly valid: boolean }
 for (const [index, { filter, valid }] of casesOf<Tokens>('userFilterTokens').entries()) {
   test(`userFilterTokens ${index}: ${JSON.stringify(filter)} is ${valid ? 'taken' : 'refused'}`, t => {
-    if (valid) t.notThrows(() => checkUserFilter(filter))
-    else t.throws(() => checkUserFilter(filter), { message: /contains flag "-n"/ })
+    if (valid) t.notThrows(() => readUserFilter(filter))
+    else t.throws(() => readUserFilter(filter), { message: /contains flag "-n"/ })
   })
 }
 for (const [index, { value }] of casesOf<{ readonly value: string }>(
   'userFilterWhitespace',
 ).entries()) {
   test(`userFilterWhitespace ${index}: ${JSON.stringify(value)} is refused`, t => {
-    t.throws(() => checkUserFilter(value), {
+    t.throws(() => readUserFilter(value), {
       message: 'tcpdump filter cannot be empty or whitespace-only',
     })
   })
@@ -246,8 +246,8 @@ for (const text of [
   '--help',
   'tcp -w/tmp/x',
 ]) {
-  test(`checkUserFilter() refuses ${JSON.stringify(text)}`, t =>
-    void t.throws(() => checkUserFilter(text), { instanceOf: RangeError }))
+  test(`readUserFilter() refuses ${JSON.stringify(text)}`, t =>
+    void t.throws(() => readUserFilter(text), { instanceOf: RangeError }))
 }
 for (const text of [
   'portrange 80-90',
@@ -255,6 +255,6 @@ for (const text of [
   'ether host 02:00:00:00:00:01',
   '((tcp) or (udp port 53))',
 ]) {
-  test(`checkUserFilter() takes ${JSON.stringify(text)}`, t =>
-    void t.notThrows(() => checkUserFilter(text)))
+  test(`readUserFilter() takes ${JSON.stringify(text)}`, t =>
+    void t.notThrows(() => readUserFilter(text)))
 }
