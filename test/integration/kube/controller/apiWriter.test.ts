@@ -31,7 +31,12 @@ function parts(
   signal = new AbortController().signal,
 ): ApiWriterDeps {
   const term = { signal, heldUntilMs: () => heldUntilMs }
-  return { kube: server().kube, group: 'projectcalico.org', log: makeLogger('silent', '/dev/null'), term }
+  return {
+    kube: server().kube,
+    group: 'projectcalico.org',
+    log: makeLogger('silent', '/dev/null'),
+    term,
+  }
 }
 
 const request = (capture: CaptureDocument, event: CaptureEvent, version: string, nowMs: number) =>

@@ -11,7 +11,12 @@ const server = useServer()
 
 function recorder(kube = server().kube): EventRecorder {
   const term = { signal: new AbortController().signal, heldUntilMs: () => Number.POSITIVE_INFINITY }
-  const deps: ApiWriterDeps = { kube, group: 'projectcalico.org', log: makeLogger('silent', '/dev/null'), term }
+  const deps: ApiWriterDeps = {
+    kube,
+    group: 'projectcalico.org',
+    log: makeLogger('silent', '/dev/null'),
+    term,
+  }
   return new EventRecorder({
     component: 'selcap-controller',
     repeatAfterMs: 60_000,
