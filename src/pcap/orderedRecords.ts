@@ -1,6 +1,7 @@
 // Reads the records of one or several pcap files, merged in the order of their times. In: paths of
 // pcap files as selcap writes them, whole or a range of bytes. Out: records with their headers, and
-// where each ends. Holds a few kilobytes of each file. Refuses a symbolic link; an incomplete
+// where each ends; packets without a link header get an Ethernet one, so that all fit one file.
+// Holds a few kilobytes of each file. Refuses a symbolic link; an incomplete
 // record ends its file.
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -13,6 +14,7 @@ import {
   recordLengthAt,
 } from './format.ts'
 import { Heap } from './heap.ts'
+import { linkTypeOfFile, withEthernetHeader } from './linkHeader.ts'
 
 /** `bytes`: header and packet, valid until the next record is read. */
 export type PcapRecord = RecordHeader & {
@@ -104,6 +106,7 @@ class RecordReader {
   #from = 0 // the unread bytes of the buffer: from here
   #to = 0 // to here
   #at: number // offset in the file of the byte after them
+  #isRawIp: boolean | undefined // undefined: not looked at yet
 
   constructor(file: FileHandle, part: FilePart, bytes: number) {
     this.#file = file
@@ -117,7 +120,9 @@ class RecordReader {
     if (!(await this.#fill(recordHeaderBytes))) return false
     const size = recordLengthAt(this.#buffer, this.#from)
     if (!isRecordLength(size) || !(await this.#fill(size))) return false
-    const bytes = this.#buffer.subarray(this.#from, this.#from + size)
+    const record = this.#buffer.subarray(this.#from, this.#from + size)
+    this.#isRawIp ??= (await linkTypeOfFile(this.#file)) === 'RawIp'
+    const bytes = this.#isRawIp ? withEthernetHeader(record) : record
     this.#from += size
     this.record = {
       ...recordHeaderAt(bytes, 0),

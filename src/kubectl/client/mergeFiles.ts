@@ -1,13 +1,16 @@
 // Merges capture files by packet time into one pcapng file, with one interface per endpoint, named
-// after its pod. Reads all endpoints at once and each endpoint's files in order, and holds one
+// after its pod; one more for each other link type of its files. Reads all endpoints at once and each endpoint's files in order, and holds one
 // chunk per endpoint. The order of packets within an endpoint is kept, and so are directions and
 // drop counts.
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { snapLengthMax } from '../../model/capture.ts'
 import { CommandFailure, ExpectedError } from '../../model/errors.ts'
+import type { LinkType } from '../../model/linkType.ts'
 import { fileHeader } from '../../pcap/fileHeader.ts'
 import { blockLengthAt, packetFields } from '../../pcap/format.ts'
+import { linkTypeOfFile } from '../../pcap/linkHeader.ts'
 import { readPacketBlocks, type TimedBlock } from '../../pcap/packetBlocks.ts'
 
 /** One endpoint's files, oldest first. */
@@ -16,6 +19,7 @@ export type FileSeries = {
   readonly interfaceName: string
   readonly endpoint: string
   readonly files: readonly string[]
+  readonly linkType?: LinkType
 }
 export type MergeOptions = {
   readonly capture: string
@@ -57,19 +61,35 @@ export async function mergeFiles(
   failed.catch(() => {}) // write() and the end below race with it and report its error
   const write = async (bytes: Buffer) =>
     void (file.write(bytes) || (await Promise.race([once(file, 'drain'), failed])))
-  await write(Buffer.concat([...headersOf(series, capture)]))
-  const packets = await mergeInputs(await mergeInputsOf(series), write)
+  const alike = (await Promise.all(series.map(splitByLinkType))).flat()
+  await write(Buffer.concat([...headersOf(alike, capture)]))
+  const packets = await mergeInputs(await mergeInputsOf(alike), write)
   await Promise.race([new Promise<void>(resolve => file.end(resolve)), failed])
   return packets
+}
+
+async function splitByLinkType(series: FileSeries): Promise<FileSeries[]> {
+  const linkTypes = await Promise.all(series.files.map(linkTypeAt))
+  return [...new Set(linkTypes)].map(linkType => ({
+    ...series,
+    linkType,
+    files: series.files.filter((_, index) => linkTypes[index] === linkType),
+  }))
+}
+
+async function linkTypeAt(path: string): Promise<LinkType> {
+  await using file = await open(path)
+  return await linkTypeOfFile(file)
 }
 
 /** Writes one section header, then one interface per series, in their order. */
 function* headersOf(series: readonly FileSeries[], capture: string): Generator<Buffer> {
   const node = [...new Set(series.map(each => each.node))].join(', ')
-  for (const [index, { interfaceName, endpoint }] of series.entries()) {
+  for (const [index, { interfaceName, endpoint, linkType = 'Ethernet' }] of series.entries()) {
     const header = fileHeader({
       format: 'pcapng',
       snapLength: snapLengthMax,
+      linkType,
       interfaceName,
       endpoint,
       capture,

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { mergeFiles, seriesOf } from '../../../src/kubectl/client/mergeFiles.ts'
 import type { Format } from '../../../src/model/capture.ts'
+import type { LinkType } from '../../../src/model/linkType.ts'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 import { recordBytes, writeRecord } from '../../../src/pcap/record.ts'
 
@@ -21,10 +22,17 @@ function directory(t: ExecutionContext): string {
   return made
 }
 
-function write(folder: string, node: string, file: string, packets: readonly Packet[]): Given {
+function write(
+  folder: string,
+  node: string,
+  file: string,
+  packets: readonly Packet[],
+  linkType: LinkType = 'Ethernet',
+): Given {
   const format: Format = file.endsWith('ng') ? 'pcapng' : 'pcap'
   const facts = {
     format,
+    linkType,
     snapLength: 262_144,
     interfaceName: 'x',
     endpoint: 'y',
@@ -178,3 +186,18 @@ for (const [what, bytes, said] of [
     })
   })
 }
+
+for (const ending of ['pcap', 'pcapng'])
+  test(`mergeFiles() keeps the link type of each file, also of one endpoint (${ending})`, async t => {
+    const folder = directory(t)
+    const ip = '\x45\0\0\x14\0\0\0\0\x40\x3b\0\0\x0a\0\0\x01\x0a\0\0\x02' // no next header
+    const files = [
+      write(folder, 'n', `a_tun0-20260101T000000.000Z.${ending}`, [{ atMicros: 1, text: 'Ethernet frame' }]), // biome-ignore format: one line
+      write(folder, 'n', `a_tun0.${ending}`, [{ atMicros: 2, text: ip }], 'RawIp'),
+    ]
+    const { out, count } = await merged(folder, files)
+    t.is(count, 2)
+    const args = ['-r', out, '-T', 'fields', '-e', 'frame.protocols']
+    const text = execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }) // biome-ignore format: one line
+    t.deepEqual(text.trimEnd().split('\n').map(line => line.split(':')[0]), ['eth', 'raw']) // biome-ignore format: one line
+  })
