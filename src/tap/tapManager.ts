@@ -29,6 +29,7 @@ export type TapManagerDeps = {
   readonly node: string
   readonly settings: () => Settings
   readonly log: Logger
+  readonly netnsDirectory?: string // of the pods' namespaces, for tests
 }
 
 const saveIntervalMs = 10_000 // of the counters; a change of state is saved at once
@@ -177,7 +178,7 @@ export class TapManager implements AsyncDisposable {
 
   async #applyAll(actions: readonly Action[]): Promise<void> {
     await this.#releasing
-    const scan = new InterfaceResolver(this.#deps.driver)
+    const scan = this.#resolver()
     await Promise.all(
       actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)),
     )
@@ -251,7 +252,7 @@ export class TapManager implements AsyncDisposable {
 
   /** Rotates files of maximum age and retries whatever is due. */
   rotateDue(): void {
-    const scan = new InterfaceResolver(this.#deps.driver) // one for all taps that look for an interface
+    const scan = this.#resolver() // one for all taps that look for an interface
     for (const tap of [...this.#taps.values()])
       tap.tick(this.#deps.clock.now(), spec => scan.find(spec))
   }
@@ -297,7 +298,7 @@ export class TapManager implements AsyncDisposable {
           folder,
           group,
           node: this.#deps.node,
-          resolve: wanted => new InterfaceResolver(this.#deps.driver).find(wanted),
+          resolve: wanted => this.#resolver().find(wanted),
           onChange: () => this.#listener(),
           onMoved: () => void this.#unsaved.add(folder),
           onLimit: limit => this.#limitReached(spec, limit),
@@ -398,9 +399,14 @@ export class TapManager implements AsyncDisposable {
     if (missing.length > 0) this.#listener()
   }
 
+  /** A new one sees the interfaces as they are now. */
+  #resolver(): InterfaceResolver {
+    return new InterfaceResolver(this.#deps.driver, this.#deps.netnsDirectory)
+  }
+
   /** Compares what each tap is open on with what its spec leads to now. */
   #lookAtInterfaces(): void {
-    const scan = new InterfaceResolver(this.#deps.driver)
+    const scan = this.#resolver()
     for (const tap of [...this.#taps.values()]) tap.look(spec => scan.find(spec))
   }
 

@@ -25,6 +25,7 @@ export async function holderIn(
   t: ExecutionContext,
   captureDir: string,
   log: Logger = pino({ level: 'silent' }),
+  netnsDirectory?: string,
 ): Promise<TapManager> {
   const holder = await TapManager.open({
     driver: ringDriver(),
@@ -32,6 +33,7 @@ export async function holderIn(
     node: 'node-0',
     settings: () => ({ ...defaultSettings, captureDir }),
     log,
+    ...(netnsDirectory !== undefined && { netnsDirectory }),
   })
   t.teardown(() => holder.stop())
   return holder
