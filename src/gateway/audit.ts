@@ -28,25 +28,35 @@ export function recordEvents(kube: Kube, clock: Clock, log: Logger): RecordEvent
 
 export function audit(
   { log, recordEvent }: AuditDeps,
-  { user, capture, from }: AuthorizedRequest,
+  { user, by, capture, from }: AuthorizedRequest,
   { what, bytes, result }: AuditEntry,
 ): void {
   const { namespace, name } = capture.metadata
+  const who = by === undefined ? user.username : `${by} as ${user.username}`
   log.info(
-    { user: user.username, from, namespace, name, what, bytes, result },
+    {
+      user: user.username,
+      ...(by !== undefined && { by }),
+      from,
+      namespace,
+      name,
+      what,
+      bytes,
+      result,
+    },
     what === 'clean' ? 'files cleaned' : 'files handed over',
   )
   const cleaned = {
     reason: 'Cleaned' as const,
-    message: `${user.username} removed the files (${result})`,
+    message: `${who} removed the files (${result})`,
   }
   const downloaded = {
     reason: 'Downloaded' as const,
-    message: `${user.username} had ${what}, ${bytes} bytes (${result})`,
+    message: `${who} had ${what}, ${bytes} bytes (${result})`,
   }
   recordEvent(capture, {
     type: 'Normal',
-    mark: user.username,
+    mark: who,
     ...(what === 'clean' ? cleaned : downloaded),
   })
 }

@@ -1,13 +1,15 @@
-// Authenticates, rate-limits and authorizes a request. In: a request. Out: the user with the
-// capture, or a refusal with 401, 403, 404 or 429. A missing capture and a forbidden one get the
+// Authenticates, rate-limits and authorizes a request. In: a request. Out: the user, or whom the user
+// acts as, with the capture, or a refusal with 401, 403, 404 or 429. A missing capture and a forbidden one get the
 // same answer, until the user's right is confirmed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Reviews, Right, User } from '../auth/reviews.ts'
 import { apiFromPathSegment, resourceOf } from '../kube/resources.ts'
 import type { GatewayRefusal } from '../model/codes.ts'
+import { actingHeader, gatewayRealm } from '../model/refusalHeader.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import type { CaptureCache } from './captureCache.ts'
+import { actingUser, impersonated } from './impersonation.ts'
 import type { RateLimiter } from './rateLimiter.ts'
 import { refuse } from './refuse.ts'
 import type { AuthorizedRequest, CaptureParams } from './types.ts'
@@ -47,14 +49,25 @@ export async function withAuthorization(
   const api = apiFromPathSegment(kind)
   if (api === undefined) return reply.code(404).send('Not found\n')
   const namespace = api === 'PacketCaptureConfig' ? '' : ns
-  const user = await userOf(request, reviews)
-  if (!user) {
+  const sender = await userOf(request, reviews)
+  if (!sender) {
     metrics.refused('Unauthorized')
     return sendUnauthorized(reply)
   }
-  const fields = { user: user.username, from: request.ip, method: request.method, namespace, name }
-  const busy = admit(deps, user, reply, fields)
+  const wanted = actingUser(request.raw.headersDistinct)
+  const about = { from: request.ip, method: request.method, namespace, name }
+  const busy = admit(deps, sender, reply, { user: sender.username, ...about })
   if (busy) return busy
+  const acting = wanted && ('refused' in wanted ? wanted : await impersonated(sender, wanted, reviews)) // biome-ignore format: one line
+  if (acting && 'refused' in acting) {
+    metrics.refused('Forbidden')
+    log.info({ user: sender.username, ...about, result: 403, reason: acting.refused }, 'refused')
+    return refuse(reply, 403, acting.refused)
+  }
+  const user = acting?.user ?? sender
+  if (acting) reply.header(actingHeader, encodeURIComponent(user.username))
+  const by = acting ? { by: sender.username } : {}
+  const fields = { user: user.username, ...by, ...about }
   const forbidden = await forbiddenMessage(
     user,
     { ...right, ...resourceOf(api, group), namespace, name },
@@ -68,7 +81,7 @@ export async function withAuthorization(
   const capture = cluster.capture(namespace, name, api)
   if (!capture)
     return refuse(reply, 404, `Cannot find a capture "${name}" in the namespace "${namespace}"`)
-  return serve({ user, capture, from: request.ip })
+  return serve({ user, ...by, capture, from: request.ip })
 }
 
 /**
@@ -117,7 +130,7 @@ async function forbiddenMessage(
 
 function sendUnauthorized(reply: FastifyReply): FastifyReply {
   return refuse(
-    reply.header('www-authenticate', 'Bearer realm="selcap"'),
+    reply.header('www-authenticate', gatewayRealm),
     401,
     'Cannot tell who is asking: expected a valid bearer token, as kubectl has it, in the header Authorization or X-Selcap-Authorization',
   )

@@ -14,11 +14,12 @@ export type CaptureParams = {
 }
 
 /**
- * A request whose user has the right to it, and the capture it names. `from`: the address it came
- * from.
+ * A request whose user has the right to it, and the capture it names. `by`: who acts as the user.
+ * `from`: the address it came from.
  */
 export type AuthorizedRequest = {
   readonly user: User
+  readonly by?: string
   readonly capture: GatewayCapture
   readonly from: string
 }

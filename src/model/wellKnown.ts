@@ -41,6 +41,7 @@ export const captureGroups = Object.freeze({ calico: 'projectcalico.org', own: '
 export const annotations = Object.freeze({
   pass: 'selcap.dev/pass', // on a Retina Capture: the nodes that may begin
   capture: 'selcap.dev/capture', // on a pod that copies files into a PVC: the capture's key
+  forUsers: 'selcap.dev/for-users', // a label of a service account whose tokens the plugin may ask for
   podIp: 'cni.projectcalico.org/podIP', // on a pod, by Calico
   podIps: 'cni.projectcalico.org/podIPs', // on a pod, by Calico
   awsPodIps: 'vpc.amazonaws.com/pod-ips', // on a pod, by the AWS VPC CNI

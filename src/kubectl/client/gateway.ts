@@ -8,13 +8,14 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import { impersonationHeaders } from '../../kube/kubeconfig/headers.ts'
 import { apiErrorMessage } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
-import { refusalHeader } from '../../model/refusalHeader.ts'
+import { actingHeader, gatewayRealm, refusalHeader } from '../../model/refusalHeader.ts'
 import { accounts, systemNamespace } from '../../model/wellKnown.ts'
 import { PortForward } from './portForward.ts'
 import { reasonOf, type Session } from './session.ts'
-import { userToken } from './userToken.ts'
+import { type Identity, UserIdentity } from './userToken.ts'
 
 export type GatewayClientOptions = {
   readonly gatewayNamespace: string
@@ -31,7 +32,7 @@ export type GatewayRequest = {
   readonly signal: AbortSignal
 }
 
-type Send = (request: GatewayRequest) => Promise<IncomingMessage>
+type Send = (request: GatewayRequest, identity: Identity) => Promise<IncomingMessage>
 type GatewayRoute = { readonly name: string; readonly send: Send; close(): Promise<void> }
 type GatewayRefusal = { readonly refusal: string; readonly status: number }
 
@@ -59,26 +60,34 @@ export function withGateway(command: Command): Command {
 /** Sends requests until disposed. Refuses with CommandFailure. */
 export class Gateway implements AsyncDisposable {
   readonly #way: GatewayRoute
+  readonly #identity: UserIdentity
 
-  constructor(way: GatewayRoute) {
+  constructor(way: GatewayRoute, identity: UserIdentity) {
     this.#way = way
+    this.#identity = identity
   }
 
   get way(): string {
     return this.#way.name
   }
 
-  /** Waits and repeats the request, up to triesMax times, when the gateway answers 429. */
+  /**
+   * Waits and repeats the request, up to triesMax times, when the gateway answers 429; with another
+   * token, if there is one, when it answers 401.
+   */
   async request(request: GatewayRequest): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
-      const response = await this.#way.send(request)
-      if (response.statusCode !== 429 || tries === triesMax) return response
+      const identity = await this.#identity.current()
+      const response = await this.#way.send(request, identity)
+      const { statusCode, headers } = response
+      if (isUnknown(response) && tries < triesMax && (await this.#identity.replace(identity))) {
+        response.resume()
+        continue
+      }
+      if (statusCode !== 429 || tries === triesMax) return asWanted(response, identity)
       response.resume()
-      await after(
-        1_000 * Math.min(60, Math.max(1, Number(response.headers['retry-after']) || 1)),
-        undefined,
-        { signal: request.signal },
-      )
+      const seconds = Math.min(60, Math.max(1, Number(headers['retry-after']) || 1))
+      await after(1_000 * seconds, undefined, { signal: request.signal })
     }
   }
 
@@ -87,24 +96,42 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
+/** The gateway itself says so, not the API server on the way. */
+function isUnknown({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 401 && headers['www-authenticate'] === gatewayRealm
+}
+
+/** A gateway that passes impersonation over would hand out what the sender may have. */
+function asWanted(response: IncomingMessage, { acting }: Identity): IncomingMessage {
+  const isServed = (response.statusCode ?? 0) < 300
+  const name = acting && encodeURIComponent(acting.user)
+  if (!acting || !isServed || response.headers[actingHeader] === name) return response
+  response.destroy()
+  throw new CommandFailure(
+    'notAllowed',
+    `Cannot act as "${acting.user}": the gateway is of an older version, which knows no impersonation; expected a newer one, or --service-account`,
+  )
+}
+
 export async function openGateway(
   session: Session,
   options: GatewayClientOptions,
 ): Promise<Gateway> {
-  const token = await userToken(session, options.serviceAccount)
+  const identity = await UserIdentity.open(session, options.serviceAccount)
   if (options.gateway !== undefined)
-    return new Gateway(direct(new URL(options.gateway), options.gatewayCa, token))
+    return new Gateway(direct(new URL(options.gateway), options.gatewayCa), identity)
   const proxied =
     options.via === 'port-forward'
       ? undefined
-      : await throughProxy(session, options.gatewayNamespace, token)
-  if (proxied && 'send' in proxied) return new Gateway(proxied)
+      : await throughProxy(session, options.gatewayNamespace)
+  if (proxied && 'send' in proxied) return new Gateway(proxied, identity)
   if (proxied && (options.via === 'proxy' || proxied.status === 404))
     throw new CommandFailure(
       reasonOf(proxied.status),
       `Cannot reach the gateway: ${proxied.refusal}`,
     )
-  return new Gateway(await throughPortForward(session, options.gatewayNamespace, token, proxied))
+  const forwarded = await throughPortForward(session, options.gatewayNamespace, proxied)
+  return new Gateway(forwarded, identity)
 }
 
 /**
@@ -122,7 +149,6 @@ export async function failureOf(response: IncomingMessage, what: string): Promis
 async function throughProxy(
   { kube }: Session,
   namespace: string,
-  token: () => Promise<string>,
 ): Promise<GatewayRoute | GatewayRefusal> {
   const base = `/api/v1/namespaces/${namespace}/services/https:${gatewayService}:443/proxy`
   const response = await kube({ path: `${base}/healthz`, signal: AbortSignal.timeout(probeMs) })
@@ -130,11 +156,15 @@ async function throughProxy(
   if (status !== 200) return { status, refusal: await apiErrorMessage(response) }
   response.resume()
   // The API server's proxy removes the Authorization header.
-  const send: Send = async ({ path, headers, ...request }) =>
+  const send: Send = ({ path, headers, ...request }, { token, acting }) =>
     kube({
       ...request,
       path: `${base}${path}`,
-      headers: { ...headers, 'x-selcap-authorization': `Bearer ${await token()}` },
+      headers: {
+        ...headers,
+        'x-selcap-authorization': `Bearer ${token}`,
+        ...actingHeaders(acting),
+      },
     })
   return { name: 'service proxy', send, close: async () => {} }
 }
@@ -142,7 +172,6 @@ async function throughProxy(
 async function throughPortForward(
   session: Session,
   namespace: string,
-  token: () => Promise<string>,
   proxied: GatewayRefusal | undefined,
 ): Promise<GatewayRoute> {
   const forward = new PortForward({
@@ -164,12 +193,12 @@ async function throughPortForward(
     throw new CommandFailure(reason, `Cannot reach the gateway: ${both}${message}`, error)
   }
   const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
-  const send: Send = async request =>
-    sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, await token())
+  const send: Send = async (request, identity) =>
+    sendTo(new URL(`https://127.0.0.1:${await forward.port()}`), agent, request, identity)
   return { name: 'port-forward', send, close: () => forward.close() }
 }
 
-function direct(url: URL, caFile: string | undefined, token: () => Promise<string>): GatewayRoute {
+function direct(url: URL, caFile: string | undefined): GatewayRoute {
   if (url.protocol !== 'https:')
     throw new CommandFailure(
       'usage',
@@ -178,7 +207,7 @@ function direct(url: URL, caFile: string | undefined, token: () => Promise<strin
   const agent = new Agent({ ...(caFile !== undefined && { ca: readCa(caFile) }), keepAlive: true })
   return {
     name: url.origin,
-    send: async request => sendTo(url, agent, request, await token()),
+    send: (request, identity) => sendTo(url, agent, request, identity),
     close: async () => agent.destroy(),
   }
 }
@@ -187,13 +216,13 @@ async function sendTo(
   base: URL,
   agent: Agent,
   { path, method = 'GET', headers, signal }: GatewayRequest,
-  token: string,
+  { token, acting }: Identity,
 ): Promise<IncomingMessage> {
   const sent = httpsRequest(new URL(path, base), {
     agent,
     method,
     signal,
-    headers: { ...headers, authorization: `Bearer ${token}` },
+    headers: { ...headers, authorization: `Bearer ${token}`, ...actingHeaders(acting) },
   })
   sent.on('error', () => {}) // once() reports the first error; later errors are expected and ignored
   sent.end()
@@ -207,6 +236,10 @@ async function sendTo(
       error,
     )
   }
+}
+
+function actingHeaders(acting: Identity['acting']): ReturnType<typeof impersonationHeaders> {
+  return acting ? impersonationHeaders(acting, 'x-selcap-impersonate') : {}
 }
 
 function readCa(file: string): string {
