@@ -3,6 +3,7 @@
 // src/engine/evaluate.ts.
 import type { Api } from './captureRef.ts'
 import type { Labels } from './labels.ts'
+import type { PacketCaptureSpec } from './packetCaptureSpec.ts'
 import type { Pod } from './pod.ts'
 import type { Settings } from './settings.ts'
 
@@ -35,38 +36,6 @@ export type OtherCapture = {
 }
 
 export type CaptureDocument = PacketCapture | OtherCapture
-
-export type PacketCaptureSpec = {
-  readonly selector?: string
-  readonly filters?: readonly {
-    readonly protocol?: string | number
-    readonly ports?: readonly (string | number)[]
-  }[]
-  readonly startTime?: string
-  readonly endTime?: string
-  readonly expression?: string
-  readonly limits?: {
-    readonly durationSeconds?: number
-    readonly packets?: number
-    readonly bytes?: number
-  }
-  readonly rotation?: {
-    readonly maxSizeBytes?: number
-    readonly seconds?: number
-    readonly maxFiles?: number
-  }
-  readonly snapLength?: number
-  readonly payload?: 'Full' | 'Headers'
-  readonly format?: 'pcap' | 'pcapng'
-  readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
-  readonly schedule?: {
-    readonly cron: string
-    readonly timeZone?: string
-    readonly durationSeconds: number
-  }
-  readonly ttlSecondsAfterFinished?: number
-  readonly output?: Readonly<Record<string, unknown>>
-}
 
 export type WorkloadEndpoint = {
   readonly apiVersion: string

@@ -3,7 +3,7 @@
 // and services into selectors.
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '../../model/errors.ts'
-import type { PacketCaptureSpec } from '../../model/world.ts'
+import type { PacketCaptureSpec } from '../../model/packetCaptureSpec.ts'
 import { outputOf, type UploadOptions, withUpload } from './output.ts'
 import {
   readBytes,

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { stringify } from 'yaml'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { podWithPort } from '../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../support/net/privilege.ts'
 import { capture, endpoint, Standalone, selcap } from '../../support/processes/standalone.ts'

@@ -2,13 +2,13 @@
 import { parsePacketCapture } from '../../../src/api/packetcapture/spec.ts'
 import type { ReportedCapture } from '../../../src/core/status/nodeReport.ts'
 import type { Intent, Rejection } from '../../../src/model/capture.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import type {
   CaptureStateName,
   EndpointStatus,
   PacketCaptureStatus,
 } from '../../../src/model/status.ts'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { capture, noonMs } from '../worlds/documents.ts'
 
 export { noonMs } from '../worlds/documents.ts'

@@ -2,8 +2,8 @@
 import { type DesiredTap, desiredTapFor } from '../../../src/core/plan/desiredTap.ts'
 import type { CaptureDecision } from '../../../src/model/decision.ts'
 import type { Endpoint } from '../../../src/model/endpoint.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import type { ActualTap, TapSpec } from '../../../src/model/tap.ts'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { capture, endpoint } from '../worlds/documents.ts'
 import { readEndpoint, readIntent } from '../worlds/reader.ts'
 

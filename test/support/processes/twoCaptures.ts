@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { podWithPort } from '../net/podWithPort.ts'
 import { mountDisk } from '../net/smallDisk.ts'
 import { capture, endpoint, Standalone } from './standalone.ts'

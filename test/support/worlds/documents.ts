@@ -1,11 +1,8 @@
 // Builders for the documents of a world: what a test does not name has a plain default.
+
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type {
-  PacketCapture,
-  PacketCaptureSpec,
-  WorkloadEndpoint,
-  World,
-} from '../../../src/model/world.ts'
+import type { PacketCapture, WorkloadEndpoint, World } from '../../../src/model/world.ts'
 
 export const node = 'node-0'
 export const noonMs = Date.UTC(2026, 5, 1, 12)

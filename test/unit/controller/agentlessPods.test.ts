@@ -5,8 +5,8 @@ import test from 'ava'
 import pino from 'pino'
 import { AgentlessPods } from '../../../src/controller/agentlessPods.ts'
 import type { KubeRequest } from '../../../src/kube/request.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
 import { noonMs, read } from '../../support/model/observations.ts'
 
 const signal = new AbortController().signal

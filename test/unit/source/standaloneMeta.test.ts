@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { PacketCaptureSpec } from '../../../src/model/world.ts'
+import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { type CaptureManifest, StandaloneMeta } from '../../../src/source/standaloneMeta.ts'
 
 const nowMs = Date.parse('2026-02-03T04:05:06.789Z')

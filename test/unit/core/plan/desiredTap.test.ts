@@ -1,7 +1,7 @@
 // Which fields of a capture reach its taps.
 import test from 'ava'
 import { desiredTapFor } from '../../../../src/core/plan/desiredTap.ts'
-import type { PacketCaptureSpec } from '../../../../src/model/world.ts'
+import type { PacketCaptureSpec } from '../../../../src/model/packetCaptureSpec.ts'
 import { endpointOf } from '../../../support/model/taps.ts'
 import { capture } from '../../../support/worlds/documents.ts'
 import { readIntent } from '../../../support/worlds/reader.ts'
