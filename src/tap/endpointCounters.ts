@@ -16,9 +16,10 @@ export const noCounters: TapCounters = {
 
 /**
  * Close reasons after which the capture is still wanted: the time until the next tap opens is a
- * gap.
+ * gap. A pod that is made again under its name is the same endpoint.
  */
 const gapReasons: Partial<Record<CloseReason, string>> = {
+  finished: 'no pod of that name ran on this node',
   replaced: 'the pod or its interface was replaced',
   changed: 'the capture was edited',
   resized: 'the ring was made smaller',
@@ -47,6 +48,7 @@ export function opened(
   now: Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
   atMs: number,
   closed: CloseReason | undefined,
+  windowFromMs = 0, // nothing was wanted before
 ): ActualEndpoint {
   if (!before)
     return {
@@ -62,15 +64,28 @@ export function opened(
     }
   const { endedAtMs, message: _, ...rest } = before
   const reason = closed && gapReasons[closed]
+  const fromMs = endedAtMs === undefined ? undefined : Math.max(endedAtMs, windowFromMs)
+  const isWanted = windowFromMs === 0 || atMs > windowFromMs
   const gaps =
-    reason && endedAtMs !== undefined
-      ? addGap(before.gaps, { fromMs: endedAtMs, toMs: Math.max(endedAtMs, atMs), reason })
+    reason && fromMs !== undefined && isWanted
+      ? addGap(before.gaps, { fromMs, toMs: Math.max(fromMs, atMs), reason })
       : closeGap(before.gaps, atMs)
   return { ...rest, ...now, startedAtMs: before.startedAtMs ?? atMs, gaps }
 }
 
 export function ended(endpoint: ActualEndpoint, atMs: number): ActualEndpoint {
   return { ...endpoint, endedAtMs: atMs, gaps: closeGap(endpoint.gaps, atMs) }
+}
+
+const downBeforeGoneMs = 2_000 // a node sets an interface down, and then removes it
+
+/** The pod ended, and its interface with it: what followed is no gap. */
+export function endedWithInterface(endpoint: ActualEndpoint, goneAtMs: number): ActualEndpoint {
+  const open = endpoint.gaps.find(({ toMs }) => toMs === undefined)
+  const isRemoval = open !== undefined && goneAtMs - open.fromMs <= downBeforeGoneMs
+  return isRemoval
+    ? ended({ ...endpoint, gaps: endpoint.gaps.filter(gap => gap !== open) }, open.fromMs)
+    : ended(endpoint, goneAtMs)
 }
 
 export function addGap(gaps: readonly Gap[], gap: Gap): Gap[] {

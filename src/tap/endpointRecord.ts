@@ -11,7 +11,15 @@ import type { CloseReason } from '../model/codes.ts'
 import type { TapSpec } from '../model/tap.ts'
 import { cutByLimit, type TapWindow } from '../model/tapWindow.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { addGap, closeGap, ended, isInGap, opened, withCounters } from './endpointCounters.ts'
+import {
+  addGap,
+  closeGap,
+  ended,
+  endedWithInterface,
+  isInGap,
+  opened,
+  withCounters,
+} from './endpointCounters.ts'
 
 type EndpointIdentity = Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>
 type EndpointRecordDeps = {
@@ -27,6 +35,7 @@ export class EndpointRecord {
   #state: ActualEndpoint
   #message: string | undefined
   #openedAtMs: number | undefined
+  #lostAtMs: number | undefined // the interface is gone, and has not come back
   #hasBegun = false
 
   constructor(deps: EndpointRecordDeps, fileName: string) {
@@ -77,7 +86,7 @@ export class EndpointRecord {
     const { folder, clock, identity, live } = this.#deps
     const atMs = Math.max(window.fromMs ?? 0, this.#openedAtMs ?? clock.now())
     const openGap = this.#state.gaps.find(({ toMs }) => toMs === undefined)
-    this.#state = this.#stateAt(atMs)
+    this.#state = this.#stateAt(atMs, window.fromMs)
     if (openGap) this.#addGap(openGap.reason, atMs)
     folder.begin(identity.name, live, atMs)
   }
@@ -112,7 +121,14 @@ export class EndpointRecord {
     return isChanged
   }
 
+  /** As interrupt(): the interface is gone, or is another one. */
+  lose(reason: string, sinceMs: number): boolean {
+    this.#lostAtMs = sinceMs
+    return this.interrupt(reason, sinceMs)
+  }
+
   resume(): void {
+    this.#lostAtMs = undefined
     this.#state = { ...this.#state, gaps: closeGap(this.#state.gaps, this.#deps.clock.now()) }
     this.#message = undefined
   }
@@ -120,7 +136,11 @@ export class EndpointRecord {
   /** `atMs`: when the tap began to close; its files may be complete much later. */
   end(spec: TimedSpec, active: ActiveFile, reason: CloseReason, atMs: number): void {
     const endMs = Math.min(atMs, this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
-    this.#deps.folder.end(this.#state.name, { facts: ended(this.#state, endMs), active }, reason)
+    const facts =
+      reason === 'finished' && this.#lostAtMs !== undefined
+        ? endedWithInterface(this.#state, Math.min(endMs, this.#lostAtMs))
+        : ended(this.#state, endMs)
+    this.#deps.folder.end(this.#state.name, { facts, active }, reason)
   }
 
   /** Ends the endpoint with a gap that lasts until another tap opens. */
@@ -141,9 +161,9 @@ export class EndpointRecord {
   }
 
   /** The endpoint's state if it begins at that time. */
-  #stateAt(atMs: number): ActualEndpoint {
+  #stateAt(atMs: number, windowFromMs?: number): ActualEndpoint {
     const before = this.#deps.folder.storedEndpoint(this.#deps.identity.name)
-    return opened(before?.facts, this.#deps.identity, atMs, before?.closed)
+    return opened(before?.facts, this.#deps.identity, atMs, before?.closed, windowFromMs)
   }
 
   #addGap(reason: string, fromMs: number): void {

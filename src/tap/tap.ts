@@ -317,7 +317,7 @@ export class Tap {
   // Told before the driver's tap closes, which waits for the disk.
   async #loseInterface(reason: string, sinceMs = this.#deps.clock.now()): Promise<boolean> {
     if (!this.#driverTap) return false
-    const isChanged = this.record.interrupt(reason, sinceMs)
+    const isChanged = this.record.lose(reason, sinceMs)
     await this.#closeDriver()
     this.#reopening.lost(this.#deps.clock.now())
     return isChanged

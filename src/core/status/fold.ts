@@ -101,12 +101,23 @@ function onceRejected(elements: readonly CaptureStatusElement[]): CaptureStatusE
 }
 
 function messageOf(elements: readonly CaptureStatusElement[]): string {
-  const withMessage = elements.filter(({ message }) => message !== undefined)
+  const withMessage = tellingOf(elements).filter(({ message }) => message !== undefined)
   if (elements.length === 1) return withMessage[0]?.message ?? ''
   return truncateMessage(
     [...Map.groupBy(withMessage, ({ message }) => message)].map(
       ([message, all]) => `${nodesOf(all)}: ${message}`,
     ),
+  )
+}
+
+/** A node whose endpoints are gone has nothing to say while others capture. */
+function tellingOf(elements: readonly CaptureStatusElement[]): readonly CaptureStatusElement[] {
+  const isLive = ({ endpoints }: CaptureStatusElement) =>
+    endpoints.some(({ state }) => state === 'Capturing' || state === 'WaitingForTraffic')
+  if (!elements.some(isLive)) return elements
+  return elements.filter(
+    element =>
+      isLive(element) || element.problems.length > 0 || element.state !== 'WaitingForTraffic',
   )
 }
 

@@ -6,6 +6,7 @@ import {
   addGap,
   closeGap,
   ended,
+  endedWithInterface,
   isInGap,
   noCounters,
   opened,
@@ -56,6 +57,26 @@ test('opened() after a close that the capture did not want is a gap, with the re
 
 test('opened() after the window ended is no gap', t => {
   t.deepEqual(opened(ended(first, 2_000), identity, 5_000, 'window').gaps, [])
+})
+
+test('opened() after the pod ended is a gap: a pod of its name was made again', t => {
+  const reason = 'no pod of that name ran on this node'
+  const again = { ...identity, uid: 'other', interfaceName: 'cali2' }
+  const gapsOf = (windowFromMs?: number) =>
+    opened(ended(first, 2_000), again, 5_000, 'finished', windowFromMs).gaps
+  t.deepEqual(gapsOf(), [{ fromMs: 2_000, toMs: 5_000, reason }])
+  t.deepEqual(gapsOf(3_000), [{ fromMs: 3_000, toMs: 5_000, reason }]) // its window opened meanwhile
+  t.deepEqual(gapsOf(5_000), [])
+})
+
+test('endedWithInterface() ends without a gap when the interface goes with its pod', t => {
+  const down = { ...first, gaps: [{ fromMs: 2_000, reason: 'interface cali1 is down' }] }
+  t.deepEqual(endedWithInterface(down, 2_100), { ...first, endedAtMs: 2_000 })
+  t.deepEqual(endedWithInterface(first, 2_100), { ...first, endedAtMs: 2_100 })
+  // It was down for long before.
+  t.deepEqual(endedWithInterface(down, 60_000).gaps, [
+    { fromMs: 2_000, toMs: 60_000, reason: 'interface cali1 is down' },
+  ])
 })
 
 test('a gap never ends before it began, even if the clock was set back', t => {

@@ -156,6 +156,22 @@ test('foldStatus() says each message once, with its nodes', t => {
   t.is(fold(elements).conditions[0]?.message, 'a: one; b and 3 other nodes: other')
 })
 
+test('foldStatus() leaves out the message of a node whose pod is gone while another captures', t => {
+  const left = element('a', {
+    endpoints: [row('p', 'Finished')],
+    message: 'No endpoint matches the selector: 0 endpoints',
+  })
+  const live = element('b', { state: 'Capturing', endpoints: [row('p', 'Capturing')] })
+  t.is(fold([left, live]).conditions[0]?.message, '')
+  t.is(fold([left]).conditions[0]?.message, left.message)
+  const limited = element('c', {
+    state: 'Finished',
+    endpoints: [row('q', 'Finished')],
+    message: 'limit',
+  })
+  t.is(fold([limited, live]).conditions[0]?.message, 'c: limit')
+})
+
 test('foldStatus() moves lastTransitionTime only with the status of the condition', t => {
   const waiting = fold([element('a')])
   const capturing = fold([element('a', { state: 'Capturing' })], waiting, atMs + 1_000)
