@@ -2,22 +2,41 @@
 // beside it, and the memory.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { LimitGroup } from '../../../../src/driver/driver.ts'
 import { ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
 import { Capture, defaults } from '../../../support/net/capture.ts'
-import { type FrozenDisk, frozenDiskTest, makeFrozenDisk } from '../../../support/net/frozenDisk.ts'
+import { freezableDisk, freezeRefusal } from '../../../support/net/freezableDisk.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
+import { serialNetworkTest } from '../../../support/net/privilege.ts'
 import { numberOf } from '../../../support/pcap/frames.ts'
 import { until } from '../../../support/until.ts'
 
 const mebibyte = 1024 * 1024
 
+const refusal = await freezeRefusal()
+
+/** One after another: all taps of a process share one store. */
+const frozenDiskTest: typeof serialNetworkTest = (title, body) =>
+  serialNetworkTest(title, async t => {
+    if (refusal === undefined) await body(t)
+    else t.pass(`no disk can be frozen here: ${refusal}`)
+  })
+
+async function makeDisk(t: ExecutionContext) {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-stall-'))
+  t.teardown(() => rmSync(directory, { recursive: true }))
+  return { directory, ...(await freezableDisk(t, directory, 256)) }
+}
+
+type Disk = Awaited<ReturnType<typeof makeDisk>>
+
 frozenDiskTest('ring: a disk that stalls for seconds at 200 packets/s loses none', async t => {
-  const disk = await makeFrozenDisk(t)
+  const disk = await makeDisk(t)
   const { capture, send, numbers } = await slowCapture(t, disk)
   await send(20)
   await capture.holds(20)
@@ -36,7 +55,7 @@ frozenDiskTest('ring: a disk that stalls for seconds at 200 packets/s loses none
 frozenDiskTest(
   'ring: a stalled disk costs a tap of another disk and a pipe nothing, not even when the store is full',
   async t => {
-    const [stalled, other] = await Promise.all([makeFrozenDisk(t), makeFrozenDisk(t)])
+    const [stalled, other] = await Promise.all([makeDisk(t), makeDisk(t)])
     const { capture, pod, send } = await slowCapture(t, stalled)
     const beside = await Capture.open(t, ringDriver(), {
       interfaceName: pod.hostName,
@@ -64,7 +83,7 @@ frozenDiskTest(
 )
 
 frozenDiskTest('ring: what a full store costs is counted exactly', async t => {
-  const disk = await makeFrozenDisk(t)
+  const disk = await makeDisk(t)
   const { capture, send, numbers } = await slowCapture(t, disk)
   setBufferBytesMax(t, 16 * mebibyte)
   await send(10)
@@ -90,7 +109,7 @@ frozenDiskTest('ring: what a full store costs is counted exactly', async t => {
 })
 
 frozenDiskTest('ring: memory that a stall took is given back to the system', async t => {
-  const disk = await makeFrozenDisk(t)
+  const disk = await makeDisk(t)
   const { pod, sender, port } = await podWithPort(t)
   const path = join(disk.directory, 'file.pcap')
   const script = new URL('../../../support/net/captureProcess.ts', import.meta.url).pathname
@@ -115,7 +134,7 @@ function residentBytes(pid: number | undefined): number {
 }
 
 frozenDiskTest('ring: close() and moved wait for the writes of a stalled disk', async t => {
-  const disk = await makeFrozenDisk(t)
+  const disk = await makeDisk(t)
   const { capture, send, numbers } = await slowCapture(t, disk)
   await send(10)
   await capture.holds(10)
@@ -136,7 +155,7 @@ frozenDiskTest('ring: close() and moved wait for the writes of a stalled disk', 
 })
 
 frozenDiskTest('ring: a limit counts what a stalled disk has not taken yet', async t => {
-  const disk = await makeFrozenDisk(t)
+  const disk = await makeDisk(t)
   const group = ringDriver().group()
   group.setLeft({ packets: 100 })
   const { capture, send, numbers } = await slowCapture(t, disk, group)
@@ -184,7 +203,7 @@ async function openStream(t: ExecutionContext, interfaceName: string) {
   }
 }
 
-async function slowCapture(t: ExecutionContext, disk: FrozenDisk, group?: LimitGroup) {
+async function slowCapture(t: ExecutionContext, disk: Disk, group?: LimitGroup) {
   const { pod, sender, port } = await podWithPort(t)
   const capture = await Capture.open(t, ringDriver(), {
     interfaceName: pod.hostName,
