@@ -174,8 +174,13 @@ export function cpuMs(pid: number): number {
   )
 }
 
-export async function send(size: number, count: number, perSecond = 0): Promise<void> {
-  const sender = spawn(senderPath, ['bench1', String(size), String(count), String(perSecond)], {
+export async function send(
+  size: number,
+  count: number,
+  perSecond = 0,
+  from = 'bench1',
+): Promise<void> {
+  const sender = spawn(senderPath, [from, String(size), String(count), String(perSecond)], {
     stdio: 'inherit',
   })
   await once(sender, 'exit')
