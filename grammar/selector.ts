@@ -1,5 +1,6 @@
 // The entry of the selector language. In: a text. Out: a selector, or a syntax error. The texts
-// used last are cached, so each is parsed once. Independent of Kubernetes.
+// used last are cached, within a limit of characters: a selector takes about twelve bytes for each.
+// Independent of Kubernetes.
 import { compile, type Matcher } from './compile.ts'
 import { parseTokens } from './parser.ts'
 import { print, uniqueId } from './print.ts'
@@ -21,19 +22,45 @@ export type Parsed =
 
 const textBytesMax = 65_536
 const depthMax = 500 // of brackets; a recursive parser must stop before the stack overflows
-const remembered = 2_048
-const recent = new Map<string, Parsed>()
+
+export class SelectorCache {
+  readonly #charactersMax: number
+  readonly #recent = new Map<string, Parsed>()
+  #characters = 0
+
+  constructor(charactersMax: number) {
+    this.#charactersMax = charactersMax
+  }
+
+  /** Of the selectors that are cached. */
+  get characters(): number {
+    return this.#characters
+  }
+
+  parse(text: string): Parsed {
+    const known = this.#recent.get(text)
+    const parsed = known ?? parse(text)
+    if (known === undefined) this.#characters += costOf(text)
+    this.#recent.delete(text)
+    this.#recent.set(text, parsed) // the most recently used
+    for (const oldest of this.#recent.keys()) {
+      if (this.#characters <= this.#charactersMax) break
+      this.#recent.delete(oldest)
+      this.#characters -= costOf(oldest)
+    }
+    return parsed
+  }
+}
+
+const cache = new SelectorCache(2_097_152)
 
 export function parseSelector(text: string): Parsed {
-  const known = recent.get(text)
-  recent.delete(text)
-  const parsed = known ?? parse(text)
-  recent.set(text, parsed) // the most recently used
-  for (const oldest of recent.keys()) {
-    if (recent.size <= remembered) break
-    recent.delete(oldest)
-  }
-  return parsed
+  return cache.parse(text)
+}
+
+/** An entry of a short text costs more than its characters. */
+function costOf(text: string): number {
+  return 200 + text.length
 }
 
 /** Ignores white space around the text; a text that does not parse is returned trimmed. */

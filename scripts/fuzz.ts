@@ -9,16 +9,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { parseSelector } from '../grammar/selector.ts'
+import { readFileList } from '../src/agentapi/client/files.ts'
 import { rangeOf } from '../src/agentapi/server/range.ts'
 import { readExpression } from '../src/api/filterExpression.ts'
 import { readGoDuration } from '../src/api/retina/duration.ts'
+import { displayFlags } from '../src/api/retina/tcpdumpFlags.ts'
 import { readSettings } from '../src/config/readSettings.ts'
 import { readState, stateFileName } from '../src/files/stateFile.ts'
+import { hasStoredShape } from '../src/files/stateSchema.ts'
 import { readBytes, readSeconds, readWhen } from '../src/kubectl/option/quantity.ts'
 import { readDocuments } from '../src/manifest/read.ts'
 import { ExpectedError } from '../src/model/errors.ts'
 import { BlockReader } from '../src/pcap/blockReader.ts'
 import { fileHeader, fileTrailer, sectionOf } from '../src/pcap/fileHeader.ts'
+import { blockTypes } from '../src/pcap/format.ts'
 import { headersLength } from '../src/pcap/headersLength.ts'
 import { recordsInOrder } from '../src/pcap/orderedRecords.ts'
 import { readPacketBlocks } from '../src/pcap/packetBlocks.ts'
@@ -26,6 +30,7 @@ import { recordBytes, writeRecord } from '../src/pcap/record.ts'
 import { RecordCounter } from '../src/pcap/recordCounter.ts'
 import { scanFile } from '../src/pcap/scan.ts'
 import { Merge } from '../src/stream/merge.ts'
+import { countsIn } from '../src/stream/statistics.ts'
 import { ethernet, ipv4, ipv6, numbered, tcp, udp } from '../test/support/pcap/frames.ts'
 import { read } from '../test/support/repository.ts'
 
@@ -111,6 +116,19 @@ const targets: Readonly<Record<string, Target>> = {
     seeds: corpus('state'),
     run: input => readState(written(stateFileName, input).directory),
   },
+  rows: { seeds: corpus('state'), run: text(rows) },
+  listing: {
+    seeds: corpus('listing'),
+    run: text(answer => refusable(() => readFileList(parsed(answer)))),
+  },
+  flags: {
+    seeds: corpus('flags'),
+    run: text(options => refusable(() => displayFlags(Object(parsed(options))))),
+  },
+  statistics: {
+    seeds: captures.flatMap(capture => blocksOf(capture, blockTypes.statistics)),
+    run: input => (input.length >= 24 ? countsIn(input) : undefined),
+  },
   frame: { seeds: frames, run: input => inRange(headersLength(input), input) },
   blocks: { seeds: captures, run: input => inPieces(input, new BlockReader()) },
   records: { seeds: captures, run: input => inPieces(input, countingReader()) },
@@ -124,6 +142,30 @@ const targets: Readonly<Record<string, Target>> = {
     run: input => drained(recordsInOrder([written('a.pcap', input).path])),
   },
   merge: { seeds: captures, run: merge },
+}
+
+/** What the statistics of a stored capture's files are made of. */
+function rows(json: string): void {
+  const state: unknown = parsed(json)
+  if (!hasStoredShape(state)) return
+  for (const { active } of state.rows)
+    if (active)
+      fileTrailer('pcapng', { ...active, fromMs: active.beganAtMs, toMs: state.savedAtMs })
+}
+
+/** undefined: no JSON. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function blocksOf(capture: Buffer, type: number): Buffer[] {
+  if (capture.readUInt32LE(0) !== blockTypes.section) return []
+  return new BlockReader().read(capture).blocks.filter(block => block.readUInt32LE(0) === type)
 }
 
 function countingReader(): { readonly read: (chunk: Buffer) => unknown } {
@@ -193,9 +235,18 @@ function isCommander(error: unknown): boolean {
 }
 
 const change = fc.record({
-  kind: fc.constantFrom('set', 'insert', 'remove', 'repeat', 'cut'),
+  kind: fc.constantFrom('number', 'set', 'insert', 'remove', 'repeat', 'cut'),
   at: fc.nat(100_000),
-  bytes: fc.uint8Array({ minLength: 1, maxLength: 8 }),
+  // The least and the greatest numbers of every size come as often as all others.
+  bytes: fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 8 }),
+    fc
+      .tuple(fc.constantFrom(1, 2, 4, 8), fc.constantFrom(0x00, 0x7f, 0x80, 0xff))
+      .map(([length, value]) => new Uint8Array(length).fill(value)),
+    fc
+      .constantFrom('-1', '1.5', '1e300', '9007199254740993', 'null', '""', '[]', '{}')
+      .map(value => Buffer.from(value)),
+  ),
 })
 
 function changed(
@@ -205,12 +256,37 @@ function changed(
   return changes.reduce((input, { kind, at: anywhere, bytes }) => {
     const at = input.length === 0 ? 0 : anywhere % input.length
     const [head, tail] = [input.subarray(0, at), input.subarray(at)]
+    if (kind === 'number') return withNumber(input, anywhere)
     if (kind === 'insert') return Buffer.concat([head, bytes, tail])
     if (kind === 'remove') return Buffer.concat([head, tail.subarray(bytes.length)])
     if (kind === 'repeat') return Buffer.concat([head, tail.subarray(0, 64), tail])
     if (kind === 'cut') return head
     return Buffer.concat([head, bytes, tail.subarray(bytes.length)])
   }, seed)
+}
+
+const unlikely = [
+  '-1',
+  '1.5',
+  '1e300',
+  '9007199254740993',
+  '18446744073709551615',
+  'null',
+  '""',
+  '[]',
+]
+
+/** One of the numbers of a text becomes one that hardly anybody writes. */
+function withNumber(input: Buffer, choice: number): Buffer {
+  const found = [...input.toString('latin1').matchAll(/\d+/g)]
+  const number = found[choice % found.length]
+  if (!number) return input
+  const value = unlikely[Math.floor(choice / found.length) % unlikely.length] ?? ''
+  return Buffer.concat([
+    input.subarray(0, number.index),
+    Buffer.from(value),
+    input.subarray(number.index + number[0].length),
+  ])
 }
 
 const chosen = process.argv.slice(2)

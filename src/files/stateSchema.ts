@@ -4,9 +4,11 @@ import { Ajv, type JSONSchemaType } from 'ajv'
 import { apis } from '../model/captureRef.ts'
 import type { StoredCapture } from './storedTypes.ts'
 
-const number = { type: 'number' } as const
+/** Counts and times go into 64 bits of a file's statistics, times as nanoseconds. */
+const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
+const time = { type: 'number', minimum: 0, maximum: 18_446_744_073_709 } as const
 const text = { type: 'string' } as const
-const counts = { packets: number, bytes: number }
+const counts = { packets: count, bytes: count }
 
 function record(required: Record<string, object>, optional: Record<string, object> = {}): object {
   return {
@@ -16,7 +18,7 @@ function record(required: Record<string, object>, optional: Record<string, objec
   }
 }
 
-const gap = record({ fromMs: number, reason: text }, { toMs: number })
+const gap = record({ fromMs: time, reason: text }, { toMs: time })
 const facts = record(
   {
     name: text,
@@ -24,51 +26,51 @@ const facts = record(
     interfaceName: text,
     vantage: { enum: ['HostVeth', 'PodNetns'] },
     ...counts,
-    received: number,
-    dropped: number,
-    refused: number,
-    truncated: number,
+    received: count,
+    dropped: count,
+    refused: count,
+    truncated: count,
     gaps: { type: 'array', items: gap },
   },
-  { startedAtMs: number, endedAtMs: number, message: text, interfacePackets: number },
+  { startedAtMs: time, endedAtMs: time, message: text, interfacePackets: count },
 )
 const active = record(
   {
     name: text,
-    inode: number,
+    inode: { type: 'number' }, // some file systems have greater ones than a number holds exactly
     ...counts,
-    recordBytes: number,
-    received: number,
-    dropped: number,
-    beganAtMs: number,
+    recordBytes: count,
+    received: count,
+    dropped: count,
+    beganAtMs: time,
     settings: text,
   },
-  { firstRecordAtMs: number },
+  { firstRecordAtMs: time },
 )
 const schema = record(
   {
     version: { const: 1 },
     capture: record({ api: { enum: apis }, namespace: text, name: text, uid: text }),
     node: text,
-    savedAtMs: number,
+    savedAtMs: time,
     rows: { type: 'array', items: record({ facts }, { active, closed: text }) },
   },
   {
-    firstOpenedAtMs: number,
-    limitHit: record({ kind: { enum: ['packets', 'bytes'] }, limit: number, atMs: number }),
+    firstOpenedAtMs: time,
+    limitHit: record({ kind: { enum: ['packets', 'bytes'] }, limit: count, atMs: time }),
     halt: record({
-      generation: number,
+      generation: count,
       reason: { enum: ['DiskBudget', 'DiskFloor'] },
       message: text,
-      atMs: number,
+      atMs: time,
     }),
     goneRows: record(counts),
     made: record(
-      { atMs: number, files: { type: 'array', items: record({ path: text, bytes: number }) } },
+      { atMs: time, files: { type: 'array', items: record({ path: text, bytes: count }) } },
       {
         error: text,
         note: text,
-        attempts: number,
+        attempts: count,
         isKept: { type: 'boolean' },
         isRemoved: { type: 'boolean' },
       },

@@ -103,3 +103,13 @@ test('TapCount.replace() puts the second run of a file in the place of the first
   t.deepEqual([first.passed, first.failed], [3, 1])
   t.deepEqual(first.slowest(9).map(({ testFile }) => testFile).toSorted(), ['a', 'b']) // biome-ignore format: one line
 })
+
+test('a failure whose error has no frames, or fields without a value, is named', async t => {
+  await import('../../scripts/ava.config.mjs' as string)
+  const reporter = (await import('supertap' as string)) as {
+    readonly test: (title: string, result: object) => string
+  }
+  const error = Object.assign(new Error('none'), { stack: 'Error: none', field: undefined })
+  const text = reporter.test('a()', { passed: false, index: 1, error })
+  t.regex(text, /^not ok 1 - a\(\)\n {2}---\n[\s\S]*message: none/)
+})

@@ -29,7 +29,15 @@ export async function listFiles(
   const response = await agents.request(place, { path, signal: AbortSignal.timeout(apiTimeoutMs) })
   if (response.statusCode !== 200)
     throw new ExpectedError(`the agent answered ${response.statusCode}`)
-  const { files } = (await readBounded(response, listBytesMax)) as FileList
+  return readFileList(await readBounded(response, listBytesMax))
+}
+
+/** What an agent answered, as JSON. Refuses with ExpectedError what is no list. */
+export function readFileList(answer: unknown): {
+  readonly files: readonly CaptureFile[]
+  readonly others: number
+} {
+  const { files } = Object(answer) as Partial<FileList>
   if (!Array.isArray(files)) throw new ExpectedError('the agent did not list files')
   const ours = new Map(files.filter(isFile).map(file => [file.name, file]))
   return { files: [...ours.values()], others: files.length - ours.size }

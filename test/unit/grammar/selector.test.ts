@@ -1,5 +1,10 @@
 import test from 'ava'
-import { normalise, parseSelector, type Selector } from '../../../grammar/selector.ts'
+import {
+  normalise,
+  parseSelector,
+  type Selector,
+  SelectorCache,
+} from '../../../grammar/selector.ts'
 import { casesOf } from '../../support/grammar/fixtures.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -161,4 +166,19 @@ test('parseSelector() forgets the text used longest ago', t => {
 test('normalise() trims, and returns what does not parse as it was', t => {
   t.is(normalise(" \n a=='b' \n"), 'a == "b"')
   t.is(normalise(' a = b \n'), 'a = b')
+})
+
+test('SelectorCache parses a text once, and forgets those used longest ago beyond its limit', t => {
+  const cache = new SelectorCache(10_000)
+  const long = (name: string) => `${name} == "${'x'.repeat(3_000)}"`
+  const [a, b] = [cache.parse(long('a')), cache.parse(long('b'))]
+  t.is(cache.parse(long('a')), a)
+  for (const name of ['c', 'd']) cache.parse(long(name))
+  t.not(cache.parse(long('b')), b)
+  t.true(cache.characters <= 10_000)
+  for (let number = 0; number < 500; number++) cache.parse(`has(k${number})`)
+  t.true(cache.characters <= 10_000)
+  t.not(cache.parse(long('a')), a)
+  cache.parse(`(${'x'.repeat(20_000)}`)
+  t.is(cache.characters, 0)
 })
