@@ -88,7 +88,7 @@ const patternWords: Readonly<Record<string, string>> = {
     'a DNS name: lower-case letters, digits and "-", in parts with "." between them',
   '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$':
     'at most 63 letters, digits, "-", "_" and ".", a letter or digit first and last',
-  '^[a-zA-Z0-9_.-]{1,15}$': '1 to 15 letters, digits, "-", "_" and "."',
+  '^[a-zA-Z0-9_.-]{1,127}$': '1 to 127 letters, digits, "-", "_" and "."',
   '^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$': 'an IP address, or one with "/" and a prefix length',
 }
 

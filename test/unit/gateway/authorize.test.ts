@@ -58,6 +58,11 @@ async function answer(
     log: { info: (fields: object) => void lines.push(fields) },
   } as unknown as AuthorizeDeps
   const app = fastify()
+  // A real request has this, an injected one has not.
+  app.addHook('onRequest', async request => {
+    const distinct = Object.entries(request.headers).map(([name, value]) => [name, [value].flat()])
+    Object.assign(request.raw, { headersDistinct: Object.fromEntries(distinct) })
+  })
   app.get<CaptureParams>('/v1/namespaces/:ns/:kind/:name/files', (request, reply) =>
     withAuthorization(deps, request, reply, right, async ({ user }) =>
       reply.send(`served ${user.username}`),

@@ -114,7 +114,7 @@ const refusals: readonly (readonly [what: string, text: string, words: RegExp])[
   [
     'an interface name with a blank',
     'apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a}\nspec: {interfaceName: "a b"}\n',
-    /spec\.interfaceName: found "a b", expected 1 to 15 letters, digits/,
+    /spec\.interfaceName: found "a b", expected 1 to 127 letters, digits/,
   ],
   [
     'a word in place of five fields',
@@ -159,7 +159,7 @@ const refusals: readonly (readonly [what: string, text: string, words: RegExp])[
   ],
   [
     'an interface name that is too long',
-    'apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a}\nspec: {interfaceName: abcdefghijklmnop}\n',
+    `apiVersion: projectcalico.org/v3\nkind: WorkloadEndpoint\nmetadata: {name: a}\nspec: {interfaceName: ${'a'.repeat(128)}}\n`,
     /spec\.interfaceName/,
   ],
 ]

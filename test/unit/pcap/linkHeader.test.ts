@@ -56,7 +56,7 @@ test('withEthernetHeader() puts a header of zeros with the type of the IP versio
   }
 })
 
-test('recordsInOrder() makes packets of files with other link types Ethernet frames', async t => {
+test('withEthernetHeader() is what recordsInOrder() uses for files of other link types', async t => {
   const frame = ethernet({ type: 0x0800, body: packet4 })
   const raw = save(t, 'raw', fileHeader({ ...facts, format: 'pcap', linkType: 'RawIp' }), record(packet4, 1), record(packet6, 3)) // biome-ignore format: one line
   const whole = save(t, 'whole', fileHeader({ ...facts, format: 'pcap' }), record(frame, 2))
