@@ -143,10 +143,13 @@ export class EndpointRecord {
     this.#deps.folder.end(this.#state.name, { facts, active }, reason)
   }
 
-  /** Ends the endpoint with a gap that lasts until another tap opens. */
-  endInGap(reason: string, active: ActiveFile): void {
+  /**
+   * Ends the endpoint with a gap that lasts until another tap opens. `fromMs`: when the tap began to
+   * close.
+   */
+  endInGap(reason: string, active: ActiveFile, fromMs: number): void {
     const nowMs = this.#deps.clock.now()
-    this.#addGap(reason, nowMs)
+    this.#addGap(reason, fromMs)
     if (!this.#hasBegun) return this.dismiss()
     this.#deps.folder.end(
       this.#state.name,

@@ -207,11 +207,12 @@ export class Tap {
   async release(reason: string): Promise<void> {
     this.#stop.abort()
     await this.#steps
+    const atMs = this.#deps.clock.now()
     const counters = (await this.#driverTap?.close()) ?? noCounters
     const active = this.files.active(counters)
     await this.files.release()
     this.record.add(counters)
-    this.record.endInGap(reason, active)
+    this.record.endInGap(reason, active, atMs)
   }
 
   #begin(): void {

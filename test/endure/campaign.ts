@@ -33,8 +33,12 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   const run = new CampaignRun(stage, options)
   const usable = allFaults
     .filter(({ on }) => on.includes(target.name))
-    .filter(({ name }) => options.chosen.length === 0 || options.chosen.includes(name))
+    .filter(({ name, pending }) =>
+      options.chosen.length === 0 ? pending === undefined : options.chosen.includes(name),
+    )
   await run.warmUp()
+  for (const { name, pending } of options.chosen.length === 0 ? allFaults : [])
+    if (pending !== undefined) options.say(`left out: ${name}, ${pending}`)
   let order: Fault[] = []
   while (Date.now() < options.endMs && usable.length > 0) {
     if (order.length === 0) order = random.shuffled(usable)

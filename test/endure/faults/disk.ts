@@ -34,7 +34,6 @@ export const full: Fault = {
   on: both,
   mayGap: true, // a capture that is stopped because of the disk
   mayDrop: true,
-  isRestart: false,
   name: 'full',
   async cause({ disk, random }) {
     const ms = random.between(1_000, 4_000)
@@ -43,11 +42,11 @@ export const full: Fault = {
   },
 }
 
+/** Linux makes no file system read-only while a file is open for writing. */
 export const readOnly: Fault = {
   on: both,
   mayGap: true,
   mayDrop: true,
-  isRestart: true, // Linux makes no file system read-only while a file is open for writing
   name: 'readOnly',
   async cause({ target, disk, random }) {
     const ms = random.between(500, 3_000)

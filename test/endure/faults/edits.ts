@@ -4,7 +4,7 @@ import { both, type Fault, harmless } from '../fault.ts'
 import type { Stage, TrackedCapture } from '../stage.ts'
 import type { CaptureSpec } from '../target.ts'
 
-const edit = { on: both, mayGap: true, mayDrop: false, isRestart: false } as const
+const edit = { on: both, mayGap: true, mayDrop: false } as const
 
 /** All of these match every packet that is sent. */
 const filters: readonly CaptureSpec[] = [

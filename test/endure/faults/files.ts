@@ -6,7 +6,7 @@ import { run } from '../../support/net/run.ts'
 import { both, type Fault, harmless } from '../fault.ts'
 import type { Stage, TrackedCapture } from '../stage.ts'
 
-const removal = { on: both, mayGap: true, mayDrop: false, isRestart: false } as const
+const removal = { on: both, mayGap: true, mayDrop: false } as const
 
 type Chosen = { readonly capture: TrackedCapture; readonly name: string }
 
@@ -83,7 +83,6 @@ export const oddEntries: Fault = {
   on: both,
   mayGap: true,
   mayDrop: true,
-  isRestart: true,
   name: 'oddEntries',
   async cause({ target, captures, random }) {
     const { directory } = random.pick(captures)

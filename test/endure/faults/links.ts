@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { both, type Fault } from '../fault.ts'
 import type { Endpoint, Stage } from '../stage.ts'
 
-const interruption = { on: both, mayGap: true, mayDrop: false, isRestart: false } as const
+const interruption = { on: both, mayGap: true, mayDrop: false } as const
 
 /** No packet passes between the two. */
 async function cut(

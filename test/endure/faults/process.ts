@@ -2,7 +2,7 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { both, type Fault, harmless } from '../fault.ts'
 
-const restart = { on: both, mayGap: true, mayDrop: true, isRestart: true } as const
+const restart = { on: both, mayGap: true, mayDrop: true } as const
 
 export const killed: Fault = {
   ...restart,
