@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
+import { readOptions } from '../../endure/options.ts'
 import { files } from '../../repo/tree.ts'
 import { blocksOf, commandsOf, spokenCommandsOf } from '../../support/markdown.ts'
 import { networkTest } from '../../support/net/privilege.ts'
@@ -30,6 +31,20 @@ const checks: Readonly<Record<string, Check>> = {
   'sudo npm run demo:cluster -- --keep': async (place, command) => {
     await isScript(place, command.replace('sudo ', ''))
     place.t.regex(read('scripts/demoCluster.ts'), /'--keep'/)
+  },
+  'npm run endure': isScript,
+  'npm run endure -- --minutes 2 --seed 9 --only standalone --faults frozen,killed': async (
+    place,
+    command,
+  ) => {
+    await isScript(place, command)
+    place.t.deepEqual(readOptions(command.split(' -- ')[1]?.split(' ') ?? []), {
+      minutes: 2,
+      seed: 9,
+      targets: ['standalone'],
+      faults: ['frozen', 'killed'],
+      isPlanted: false,
+    })
   },
   'npm run setup': isScript,
   'npm version --no-git-tag-version 0.2.0': async (place, command) => {
