@@ -36,6 +36,7 @@ export class EndpointRecord {
   #message: string | undefined
   #openedAtMs: number | undefined
   #lostAtMs: number | undefined // the interface is gone, and has not come back
+  #isHandedOver = false
   #hasBegun = false
 
   constructor(deps: EndpointRecordDeps, fileName: string) {
@@ -73,8 +74,10 @@ export class EndpointRecord {
     )
   }
 
-  noteOpened(): void {
-    this.#openedAtMs = this.#deps.clock.now()
+  /** `aheadMs`: since when the driver's tap was open before the former one was closed: no gap. */
+  noteOpened(aheadMs?: number): void {
+    this.#openedAtMs = aheadMs ?? this.#deps.clock.now()
+    this.#isHandedOver = aheadMs !== undefined
   }
 
   isDue({ window }: TimedSpec): boolean {
@@ -166,7 +169,8 @@ export class EndpointRecord {
   /** The endpoint's state if it begins at that time. */
   #stateAt(atMs: number, windowFromMs?: number): ActualEndpoint {
     const before = this.#deps.folder.storedEndpoint(this.#deps.identity.name)
-    return opened(before?.facts, this.#deps.identity, atMs, before?.closed, windowFromMs)
+    const closed = this.#isHandedOver ? undefined : before?.closed
+    return opened(before?.facts, this.#deps.identity, atMs, closed, windowFromMs)
   }
 
   #addGap(reason: string, fromMs: number): void {

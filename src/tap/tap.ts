@@ -20,12 +20,14 @@ import type { FileRotation } from '../files/rotation.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { diskStalledMs, filterOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'
+import type { TapWindow } from '../model/tapWindow.ts'
 import { type InterfaceMatch, isSameInterface } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { noCounters } from './endpointCounters.ts'
 import { EndpointRecord } from './endpointRecord.ts'
 import { openRotation } from './openFiles.ts'
 import { ReopenSchedule } from './reopen.ts'
+import type { TapAhead } from './tapAhead.ts'
 import { TapFiles } from './tapFiles.ts'
 
 export type ResolveInterface = (spec: TapSpec) => Promise<InterfaceMatch>
@@ -51,6 +53,7 @@ export class Tap {
   #match: InterfaceMatch
   readonly record: EndpointRecord
   #driverTap: DriverTap | undefined // while the interface exists
+  #ahead: TapAhead | undefined // which the driver's tap was
   #isDown = false // the driver's tap is open, and goes on when the interface is up
   #seenAtMs = 0 // when the interface was last the right one
   readonly #reopening = new ReopenSchedule()
@@ -77,18 +80,25 @@ export class Tap {
     )
   }
 
-  static async open(deps: TapDeps, spec: TapSpec, match: InterfaceMatch): Promise<Tap> {
+  /** `ahead`: its driver's tap is open already. */
+  static async open(
+    deps: TapDeps,
+    spec: TapSpec,
+    match: InterfaceMatch,
+    ahead?: TapAhead,
+  ): Promise<Tap> {
     const files = await openRotation(deps, spec, match)
     const tap = new Tap(deps, spec, match, files)
     try {
-      await tap.#openDriver()
+      if (ahead) tap.#takeOver(ahead)
+      else await tap.#openDriver()
     } catch (error) {
       await tap.#driverTap?.close()
       await tap.files.abandon()
       tap.record.dismiss()
       throw error
     }
-    tap.record.noteOpened()
+    tap.record.noteOpened(ahead?.openedAtMs)
     return tap
   }
 
@@ -153,7 +163,7 @@ export class Tap {
 
   adjust(spec: TapSpec): void {
     this.#spec = spec
-    this.#driverTap?.setWindow(this.record.windowOf(spec))
+    this.#driverTap?.setWindow(this.#window)
     this.files.adjust(spec.rotation)
   }
 
@@ -187,17 +197,24 @@ export class Tap {
     if (kind === 'present') this.#enqueue(() => this.#resume(undefined, isOurs))
   }
 
-  async close(reason: CloseReason): Promise<void> {
+  /** Resolves to the time of the last packet that its driver's tap took. */
+  async close(reason: CloseReason): Promise<number | undefined> {
     this.startIfDue()
     this.#stop.abort()
     await this.#steps
     const atMs = this.#deps.clock.now()
-    await this.#closeDriver()
+    const lastPacketMs = await this.#closeDriver()
     if (this.record.hasBegun) this.record.end(this.#spec, await this.files.close(), reason, atMs)
     else {
       await this.files.abandon()
       this.record.dismiss()
     }
+    return lastPacketMs
+  }
+
+  /** Whether packets come now. */
+  get isTaking(): boolean {
+    return this.#driverTap !== undefined && !this.#isDown
   }
 
   /**
@@ -218,8 +235,7 @@ export class Tap {
   #begin(): void {
     if (this.record.hasBegun) return
     this.record.begin(this.#spec)
-    if (this.#spec.limits.durationMs !== undefined)
-      this.#driverTap?.setWindow(this.record.windowOf(this.#spec))
+    if (this.#spec.limits.durationMs !== undefined) this.#driverTap?.setWindow(this.#window)
   }
 
   // A step resolves to whether it changed the tap's actual state.
@@ -241,7 +257,7 @@ export class Tap {
     const target = {
       group: this.#deps.group,
       sink: this.files.sink,
-      window: this.record.windowOf(this.#spec),
+      window: this.#window,
     }
     const spec = {
       ...filterOf(this.#spec),
@@ -252,18 +268,34 @@ export class Tap {
       ...source,
       ...target,
     }
-    this.#driverTap = await this.#deps.driver.open(spec, event => this.#handle(event))
+    this.#follow(await this.#deps.driver.open(spec, event => this.#handle(event)))
+  }
+
+  #takeOver(ahead: TapAhead): void {
+    this.#ahead = ahead
+    const window = this.record.windowOf(this.#spec)
+    this.#follow(ahead.begin(this.files.sink, window, event => this.#handle(event)))
+  }
+
+  get #window(): TapWindow {
+    const window = this.record.windowOf(this.#spec)
+    return this.#ahead?.windowOf(window) ?? window
+  }
+
+  #follow(tap: DriverTap): void {
+    this.#driverTap = tap
     this.#isDown = false
     this.#seenAtMs = this.#deps.clock.now()
     this.files.attach(this.#driverTap)
   }
 
-  async #closeDriver(): Promise<void> {
-    if (!this.#driverTap) return
+  async #closeDriver(): Promise<number | undefined> {
+    if (!this.#driverTap) return undefined
     const counters = await this.#deps.folder.queue.disk.watch(this.#driverTap.close()) // the driver writes what it holds
     this.record.add(counters)
     this.#driverTap = undefined
     await this.files.detach(counters)
+    return counters.lastPacketMs
   }
 
   #handle(event: TapEvent): void {

@@ -22,6 +22,7 @@ import { CaptureStore } from './captureStore.ts'
 import { type FailedTap, failureOf } from './failure.ts'
 import { InterfaceCounters } from './interfaceCounters.ts'
 import { Tap } from './tap.ts'
+import { editedTaps, inPortions, TapAhead } from './tapAhead.ts'
 
 export type TapManagerDeps = {
   readonly driver: Driver
@@ -179,15 +180,24 @@ export class TapManager implements AsyncDisposable {
   async #applyAll(actions: readonly Action[]): Promise<void> {
     await this.#releasing
     const scan = this.#resolver()
+    const edited = new Map(editedTaps(actions).filter(([id]) => this.#taps.get(id)?.isTaking))
     await Promise.all(
-      actions.map(action => action.kind === 'close' && this.#close(action.id, action.reason)),
+      actions.map(
+        action =>
+          action.kind === 'close' &&
+          !edited.has(action.id) &&
+          this.#close(action.id, action.reason),
+      ),
     )
     for (const action of actions)
       if (action.kind === 'forget') await this.#store.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
-    await Promise.all(
-      actions.map(action => action.kind === 'open' && this.#open(action.spec, scan)),
-    )
+    const opens = actions.flatMap(action => (action.kind === 'open' ? [action.spec] : []))
+    for (const specs of inPortions(opens.filter(({ id }) => edited.has(id))))
+      await Promise.all(
+        specs.map(spec => this.#handOver(spec, edited.get(spec.id) ?? 'changed', scan)),
+      )
+    await Promise.all(opens.map(spec => !edited.has(spec.id) && this.#open(spec, scan)))
     await this.#store.save(false)
     if (actions.some(action => action.kind === 'open'))
       await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
@@ -284,7 +294,28 @@ export class TapManager implements AsyncDisposable {
     await this.stop()
   }
 
-  async #open(spec: TapSpec, scan: InterfaceResolver): Promise<void> {
+  /** Opens the new ring before the old one is closed; if that fails, after it. */
+  async #handOver(spec: TapSpec, reason: CloseReason, scan: InterfaceResolver): Promise<void> {
+    const ahead = await this.#openAhead(spec, scan)
+    const lastPacketMs = await this.#close(spec.id, reason)
+    ahead?.follow(lastPacketMs)
+    await this.#open(spec, scan, ahead)
+    if (this.#failed.has(spec.id)) await ahead?.dismiss()
+  }
+
+  async #openAhead(spec: TapSpec, scan: InterfaceResolver): Promise<TapAhead | undefined> {
+    const { driver, clock } = this.#deps
+    try {
+      const match = await scan.find(spec)
+      const { group } = await this.#store.open(spec)
+      return await TapAhead.open({ driver, group, now: () => clock.now() }, spec, match)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      return undefined // opening it after the close says why
+    }
+  }
+
+  async #open(spec: TapSpec, scan: InterfaceResolver, ahead?: TapAhead): Promise<void> {
     try {
       const { folder, group } = await this.#store.open(spec)
       const isCounting = [...this.#taps.values()].some(
@@ -305,7 +336,8 @@ export class TapManager implements AsyncDisposable {
           onBroken: error => this.#broken(spec.id, error),
         },
         spec,
-        await scan.find(spec),
+        ahead?.match ?? (await scan.find(spec)),
+        ahead,
       )
       tap.startIfDue()
       this.#taps.set(spec.id, tap)
@@ -334,18 +366,20 @@ export class TapManager implements AsyncDisposable {
     }
   }
 
-  async #close(id: string, reason: CloseReason): Promise<void> {
+  /** Resolves to the time of the last packet that was taken. */
+  async #close(id: string, reason: CloseReason): Promise<number | undefined> {
     this.#failed.delete(id)
     const tap = this.#taps.get(id)
     this.#taps.delete(id)
-    if (!tap) return
+    if (!tap) return undefined
     this.#notBegun.delete(tap)
     this.#closing++
     try {
-      await tap.close(reason)
+      return await tap.close(reason)
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#deps.log.warn({ tap: id, error: error.message }, 'files not completed')
+      return undefined
     } finally {
       this.#closing--
     }

@@ -239,3 +239,28 @@ networkTest(
     t.regex(messageOf(holder) ?? '', new RegExp(`"${tun.name}".*link type \\(ARPHRD 801\\) is not supported`)) // biome-ignore format: one line
   },
 )
+
+networkTest(
+  'TapManager writes every packet once while the filter is edited under traffic, and states no gap',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const directory = folder(t)
+    const holder = await holderIn(t, directory)
+    let spec = specFor(pod.hostName, { rotation: { fileBytesMax: 10_000_000, fileAgeMsMax: 3.6e6, filesMax: 20 } }) // biome-ignore format: one line
+    await open(holder, spec)
+    const traffic = sender.udp({ to: pod.hostAddress, port, count: 3_000, gapMs: 1 })
+    for (let edits = 1; edits <= 5; edits++) {
+      const before = row(holder).packets
+      await until('traffic', () => row(holder).packets > before + 100)
+      const next = { ...spec, filter: `udp and not port ${edits}` }
+      await holder.apply([{ kind: 'close', id: spec.id, reason: 'changed' }, { kind: 'open', spec: next }]) // biome-ignore format: one line
+      spec = next
+    }
+    await traffic
+    await until('all packets', () => row(holder).packets >= 3_000)
+    await close(holder, spec.id, 'deleted')
+    t.deepEqual(numbersIn(directory).toSorted((a = 0, b = 0) => a - b), Array.from({ length: 3_000 }, (_, number) => number)) // biome-ignore format: one line
+    t.deepEqual(row(holder).gaps, [])
+    t.is(row(holder).dropped, 0)
+  },
+)
