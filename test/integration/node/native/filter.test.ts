@@ -221,7 +221,10 @@ const window = { fromMs: 0, untilMs: 1 }
 const options = {
   call: 1,
   interfaceName: 'lo',
+  index: 0,
+  linkType: 1,
   netns: '',
+  netnsId: '',
   filter: '',
   snapLength: 1,
   format: 'pcap',
@@ -255,6 +258,7 @@ const wrong: readonly (readonly [name: string, args: readonly unknown[], message
   ['offer', [1, { ...sink, isEmpty: 'x' }], /"isEmpty" to be a boolean/],
   ['rotate', ['x']],
   ['retry', []],
+  ['setBufferBytesMax', []],
   ['setBytesLeft', [1, {}]],
   ['close', [1]],
   ['setWindow', [1, {}], /"fromMs" to be a number/],
