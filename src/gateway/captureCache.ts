@@ -1,6 +1,6 @@
 // Caches captures and the nodes' reports. In: watches of the API server. Out: a capture by name,
 // and the nodes that have files of it, each with its agent's address and its reported status. Keeps
-// its last state while the API server does not answer.
+// its last state while the API server does not answer, and for a while a report that was deleted.
 
 import type { AgentAddress } from '../agentapi/client/agents.ts'
 import type { ReportedCapture } from '../core/status/nodeReport.ts'
@@ -12,6 +12,7 @@ import type { Api } from '../model/captureRef.ts'
 import type { CaptureDocument } from '../model/world.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
+import { LastReports } from './lastReports.ts'
 
 type NodeReportSummary = KubeObject & {
   readonly report: Omit<AgentAddress, 'node'> & { readonly captures?: readonly ReportedCapture[] }
@@ -36,8 +37,11 @@ export type CaptureCacheDeps = {
 export class CaptureCache implements AsyncDisposable {
   readonly #captures: ReadonlyMap<Api, Informer<GatewayCapture>>
   readonly #reports: Informer<NodeReportSummary>
+  readonly #last = new LastReports<NodeReportSummary>()
+  readonly #clock: Clock
 
   constructor({ kube, clock, apis, group, log }: CaptureCacheDeps) {
+    this.#clock = clock
     const follow = (api: Api) =>
       new Informer<GatewayCapture>({
         kube,
@@ -58,7 +62,11 @@ export class CaptureCache implements AsyncDisposable {
       kube,
       clock,
       path: reportPath,
-      keep: ({ metadata, report }) => ({ metadata, report }),
+      keep: ({ metadata, report }) => {
+        const kept = { metadata, report }
+        this.#last.seen(kept, clock.now())
+        return kept
+      },
       onState: informerLog(log, 'reports'),
     })
     for (const informer of this.#all) informer.start()
@@ -80,7 +88,8 @@ export class CaptureCache implements AsyncDisposable {
 
   /** By node. */
   nodesWithFiles({ metadata: { uid } }: GatewayCapture): NodeFiles[] {
-    const all = [...this.#reports.objects.values()].flatMap(({ metadata, report }) => {
+    const reports = this.#last.withGone(this.#reports.objects.values(), this.#clock.now())
+    const all = reports.flatMap(({ metadata, report }) => {
       const row = report.captures?.find(each => each.uid === uid)
       return row?.isListed
         ? [{ node: metadata.name, place: { ...report, node: metadata.name }, row }]

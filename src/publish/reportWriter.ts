@@ -1,5 +1,6 @@
 // Writes a node's report to the API server. In: a report each turn. Out: one NodeCaptureReport,
-// named after the node: changes of state at once, counters every 10 s, a heartbeat every minute. An
+// named after the node: changes of state at once, counters every 10 s, a heartbeat every minute; one
+// that somebody deleted within 10 s. An
 // unreachable API server never delays a turn: the newest report is written when the server answers
 // again.
 
@@ -11,10 +12,11 @@ import {
   reportOf,
   reportState,
 } from '../core/status/nodeReport.ts'
-import { apply, refusalText } from '../kube/client.ts'
+import { apply, call, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
 import { reportPath } from '../kube/resources.ts'
 import { doubledMs } from '../model/backoff.ts'
+import { isExpected } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -103,6 +105,26 @@ export class ReportWriter implements Publisher, AsyncDisposable {
         Math.min(atMs, clock.now() + countersMs),
         AbortSignal.any([this.#wake.signal, this.#stop.signal]),
       )
+      if (!isCounted && !this.#isUrgent() && (await this.#isGone())) this.#written = undefined
+    }
+  }
+
+  // Somebody deleted it: without a look it would be missing until the next heartbeat.
+  async #isGone(): Promise<boolean> {
+    if (!this.#written || this.#stop.signal.aborted) return false
+    const { kube, node } = this.#deps
+    const options = {
+      query: { resourceVersion: '0' }, // of the server's cache
+      signal: this.#stop.signal,
+      timeoutMs: apiTimeoutMs,
+    }
+    const headers = { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' }
+    try {
+      const answer = await call(kube, { path: `${reportPath}/${node}`, headers }, options)
+      return !answer.ok && answer.status === 404
+    } catch (error) {
+      if (!isExpected(error) && !this.#stop.signal.aborted) throw error
+      return false // the next write says so
     }
   }
 

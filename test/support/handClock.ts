@@ -1,5 +1,5 @@
-// A clock that a test moves by hand, and a list of the requests that were sent meanwhile, each with
-// the time of that clock. The requests are real: time stands still until they are answered.
+// A clock that a test moves by hand, and a list of the requests that were sent meanwhile and are no
+// mere reads, each with the time of that clock. The requests are real: time stands still until they are answered.
 import { setImmediate as afterOthers } from 'node:timers/promises'
 import type { Kube } from '../../src/kube/request.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
@@ -46,8 +46,10 @@ export class HandClock implements Clock {
   through(kube: Kube): Kube {
     return async request => {
       const atMs = this.#nowMs - this.#startMs
-      const note = (status: number | undefined) =>
-        void this.sent.push({ atMs, status, body: request.body ?? '' })
+      const note = (status: number | undefined) => {
+        const { method = 'GET', body = '' } = request
+        if (method !== 'GET') this.sent.push({ atMs, status, body })
+      }
       this.#pending++
       try {
         const response = await kube(request)

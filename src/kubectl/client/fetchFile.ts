@@ -6,13 +6,13 @@ import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import { doubledMs } from '../../model/backoff.ts'
 import { CommandFailure, ExpectedError } from '../../model/errors.ts'
-import { replaceFile } from '../../runtime/atomicWrite.ts'
+import { fittingName, replaceFile } from '../../runtime/atomicWrite.ts'
 import { makeDirectory } from '../../runtime/makeDirectory.ts'
 import { failureOf, type Gateway } from './gateway.ts'
 
@@ -103,7 +103,7 @@ async function receive(
   await pipeline(
     response,
     counter,
-    createWriteStream(`${target}.part`, { flags: isRest ? 'a' : 'w', mode: 0o600 }),
+    createWriteStream(partPath(target), { flags: isRest ? 'a' : 'w', mode: 0o600 }),
     { signal },
   )
   if (bytes < now.bytes) throw new BrokenOff(`it broke off after ${bytes} of ${now.bytes} bytes`)
@@ -112,15 +112,15 @@ async function receive(
 
 /** The checksum is of the whole file, whichever bytes came in this run. */
 async function finish(target: string, { digest, bytes }: PartFile): Promise<Fetched> {
-  const sha256 = await sha256Of(`${target}.part`)
+  const sha256 = await sha256Of(partPath(target))
   if (digest !== '' && digest !== sha256) {
-    await Promise.all([rm(`${target}.part`), rm(stateOf(target))])
+    await Promise.all([rm(partPath(target)), rm(stateOf(target))])
     throw new CommandFailure(
       'incomplete',
       `Cannot trust ${target}: its SHA-256 is ${sha256}, expected ${digest}; it was removed`,
     )
   }
-  await replaceFile(`${target}.part`, target, false) // written over several runs, so atomicWrite() does not fit
+  await replaceFile(partPath(target), target, false) // written over several runs, so atomicWrite() does not fit
   await rm(stateOf(target))
   return { bytes, sha256, isNew: true }
 }
@@ -147,7 +147,7 @@ async function unchanged({
  * resumed.
  */
 async function partOf(target: string): Promise<(PartFile & { readonly here: number }) | undefined> {
-  const here = await sizeOf(`${target}.part`)
+  const here = await sizeOf(partPath(target))
   if (here === undefined || (await sizeOf(stateOf(target))) === undefined) return undefined
   try {
     return { ...(JSON.parse(await readFile(stateOf(target), 'utf8')) as PartFile), here }
@@ -193,8 +193,12 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex')
 }
 
+function partPath(target: string): string {
+  return join(dirname(target), fittingName(basename(target), '.part'))
+}
+
 function stateOf(target: string): string {
-  return `${target}.part.json`
+  return join(dirname(target), fittingName(basename(target), '.part.json'))
 }
 
 class BrokenOff extends ExpectedError {

@@ -141,7 +141,10 @@ export async function request<T>(
   )
   const answer = await asked.catch(error => failWith(error, what))
   if (answer.ok) return answer.body
-  throw new CommandFailure(reasonOf(answer.status), `Cannot ${what}: ${answer.message}`)
+  throw new CommandFailure(
+    reasonOf(answer.status, answer.message),
+    `Cannot ${what}: ${answer.message}`,
+  )
 }
 
 /** Like request(), but undefined for a missing or forbidden object. */
@@ -172,7 +175,10 @@ export function capturesPath(
   return name === undefined ? path.slice(0, -1) : path
 }
 
-export function reasonOf(status: number): ExitReason {
+/** `message`: the server's. A quota and a namespace that is terminating are no missing right. */
+export function reasonOf(status: number, message = ''): ExitReason {
+  if (status === 403 && /: exceeded quota: | because it is being terminated$/.test(message))
+    return 'failed'
   if (status === 401 || status === 403) return 'notAllowed'
   if (status === 404) return 'notFound'
   if (status === 409) return 'conflict'

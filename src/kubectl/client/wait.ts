@@ -32,7 +32,7 @@ export async function waitFor(
     const { status, metadata } = capture
     if (status && status.observedGeneration >= metadata.generation) {
       missing = goal === 'capturing' ? [] : await unreportedPods(session, capture)
-      if (isReached[goal].includes(status.state) && !isUnanswered(status) && missing.length === 0)
+      if (isReached[goal].includes(status.state) && !isUnanswered(capture) && missing.length === 0)
         return capture
       if (status.state === 'Error')
         throw new CommandFailure('captureError', `Cannot capture "${name}": ${messageOf(capture)}`)
@@ -46,9 +46,10 @@ export async function waitFor(
   }
 }
 
-// No node has reported yet whether any pod matches.
-function isUnanswered({ conditions }: NonNullable<ShownCapture['status']>): boolean {
-  return conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
+/** No node has reported yet whether any pod matches, or the controller has not seen the capture. */
+export function isUnanswered({ status }: Pick<ShownCapture, 'status'>): boolean {
+  if (!status) return true
+  return status.conditions.some(({ type, reason }) => type === 'Ready' && reason === 'NotAnswered')
 }
 
 /**

@@ -4,10 +4,12 @@
 import { rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Command, Option } from 'commander'
+import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { isCaptureFile } from '../../files/names.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { pluralize } from '../../model/text.ts'
+import { fittingName } from '../../runtime/atomicWrite.ts'
 import { type Downloaded, downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
 import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
@@ -17,7 +19,15 @@ import {
   type RemoteFile,
   type WantedFiles,
 } from '../client/remoteFiles.ts'
-import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import {
+  type ClusterOptions,
+  capturesPath,
+  openSession,
+  requestIfAllowed,
+  type Session,
+  withCluster,
+} from '../client/session.ts'
+import { isUnanswered, messageOf } from '../client/wait.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { sizeText } from '../format/sizes.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
@@ -61,6 +71,7 @@ export async function download(
     await using gateway = await openGateway(session, options)
     const { namespace, api } = session
     const { files, missing } = await listRemoteFiles(gateway, namespace, name, { ...options, api })
+    if (files.length === 0 && missing.length === 0) await refuseUnanswered(session, name)
     const isMerged = options.merge !== undefined
     const other = files.find(({ file }) => !isCaptureFile(file))
     if (isMerged && other)
@@ -87,11 +98,25 @@ export async function download(
           options.output,
         ),
       )
-    else if (!isMerged) say.write(`${summaryOf(done, folder)}\n`)
+    else if (!isMerged || done.length === 0) say.write(`${summaryOf(done, folder)}\n`)
     refuseMissing(missing)
     if (options.proof !== undefined)
       await (await import('../client/copyManifest.ts')).writeCopyManifest(options.proof, done)
   })
+}
+
+/** No list of a node is no list without files: refuses where no node has answered yet. */
+async function refuseUnanswered(session: Session, name: string): Promise<void> {
+  if (session.api !== 'PacketCapture') return
+  const capture = await requestIfAllowed<ShownCapture>(session.kube, {
+    path: capturesPath(session, session.namespace, name),
+    what: `get capture "${name}"`,
+  })
+  if (!capture || !isUnanswered(capture)) return
+  throw new CommandFailure(
+    'incomplete',
+    `Cannot tell whether "${name}" has files: ${messageOf(capture) || 'the controller has not seen it yet'}`,
+  )
 }
 
 export type DownloadPaths = { readonly folder: string; readonly out: string }
@@ -104,10 +129,13 @@ export function downloadPaths(
   name: string,
   { dest, merge }: Pick<DownloadOptions, 'dest' | 'merge'>,
 ): DownloadPaths {
-  const file = typeof merge === 'string' ? merge : `${name}.pcapng`
+  const file = typeof merge === 'string' ? merge : fittingName(name, '.pcapng')
   const out = isAbsolute(file) ? file : join(dest ?? '.', file)
   return {
-    folder: merge === undefined ? (dest ?? name) : join(dest ?? dirname(out), `.${name}.parts`),
+    folder:
+      merge === undefined
+        ? (dest ?? name)
+        : join(dest ?? dirname(out), fittingName(`.${name}`, '.parts')),
     out,
   }
 }

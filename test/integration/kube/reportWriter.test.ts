@@ -113,6 +113,15 @@ test.serial('publish() of the same again is no write but a sign of life each min
     t.true(Math.abs(ms - index * 60_000) <= 2_000, `${bench.timesMs}`)
 })
 
+test.serial('a report that somebody deleted is written again within seconds', async t => {
+  const bench = new Bench(t)
+  await bench.publish(packets(3))
+  await bench.clock.pass(1_000)
+  await server().api.kubectl('delete', 'nodecapturereport', node)
+  await bench.clock.pass(11_000)
+  t.deepEqual([await storedPackets(), bench.clock.sent.at(-1)?.status], [[3], 201])
+})
+
 test.serial('publish() says nothing of a world that is not complete', async t => {
   const bench = new Bench(t)
   await bench.publish(packets(7))

@@ -36,3 +36,9 @@ const rows: readonly (readonly [
 for (const [when, options, folder, out] of rows)
   test(`downloadPaths() puts parts beside the destination when ${when}`, t =>
     t.deepEqual(downloadPaths('web', options), { folder, out }))
+
+test('downloadPaths() cuts the names of a capture whose own is as long as a name may be', t => {
+  const { folder, out } = downloadPaths('a'.repeat(253), { merge: true })
+  for (const each of [folder, out]) t.true(Buffer.byteLength(each) <= 255, each)
+  t.regex(out, /^a+_[0-9a-f]+\.pcapng$/)
+})
