@@ -4,9 +4,11 @@
 // when, and src/tap by age. What is counted changes at once; the disk follows in order, however
 // long it takes.
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { Sink } from '../driver/driver.ts'
+import { type LostFileReason, lostFileReasons } from '../model/actualState.ts'
 import type { Rotation } from '../model/capture.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
@@ -50,6 +52,7 @@ type OpenFile = {
   readonly bytesMax: number
 }
 
+const movedMs = 200 // at most, from a driver's move to its event
 const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
 const openFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK
@@ -257,6 +260,53 @@ export class FileRotation {
       received: before.received + received,
       dropped: before.dropped + dropped,
     }
+  }
+
+  /**
+   * What others did to the active file; undefined: it is the one that is listed, and holds what was
+   * counted. Asks nothing while the disk still has to follow a rotation.
+   */
+  async check({ recordBytes }: FileCounts): Promise<LostFileReason | undefined> {
+    const active = this.#active
+    const bytes = this.#before.bytes + recordBytes
+    const found = await this.#compare(active, bytes)
+    if (found !== lostFileReasons.truncated) return found
+    // The last records may be in the next file already, and the word of that on its way.
+    await setTimeout(movedMs)
+    return this.#compare(active, bytes)
+  }
+
+  #compare(active: OpenFile, bytes: number): Promise<LostFileReason | undefined> {
+    return this.#deps.queue.run(async () => {
+      if (this.#isClosed || this.isMoving || this.#active !== active) return undefined
+      const { dev, ino, nlink, size } = await active.handle.stat()
+      const found = await ifThere(lstat(this.#path))
+      if (!found) return nlink === 0 ? lostFileReasons.removed : lostFileReasons.moved
+      if (found.dev !== dev || found.ino !== ino) return lostFileReasons.replaced
+      return size < bytes ? lostFileReasons.truncated : undefined
+    })
+  }
+
+  /** The driver's tap is closed, and others touched the active file: another one begins. */
+  replace(reason: LostFileReason, nowMs: number): Promise<void> {
+    const beganAtMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
+    return this.#deps.queue.run(async () => {
+      const { directory, list } = this.#deps
+      await this.#active.handle.close()
+      await this.#removeWaiting()
+      // Records without the header that was cut off: nobody can read them.
+      if (reason === lostFileReasons.truncated) await rm(this.#path, { force: true })
+      await retire({ directory, list, active: this.#name, stampMs: beganAtMs })
+      this.#lastStampMs = beganAtMs
+      const { opened } = await openFile(
+        this.#path,
+        { ...this.#deps, rotation: this.#rotation },
+        false,
+      )
+      this.#active = opened
+      this.#before = this.#fresh(beganAtMs)
+      list.set(this.#name, this.#header.length)
+    })
   }
 
   /** What may be read under the active file's name now. */

@@ -57,6 +57,7 @@ export const problemMeanings = {
   TapFailed: 'no tap of an endpoint could be opened yet',
   DiskStalled: 'the disk has taken no packet for two seconds; they wait in memory',
   WriteFailed: 'packets arrived that could not be written',
+  LostFile: 'others removed, moved or truncated the file that was being written',
   DroppedPackets: 'the kernel dropped packets because a ring was full',
   TruncatedPackets: 'packets were cut to the size of a ring block',
   UploadFailed: 'a file could not be stored; the upload is tried again',

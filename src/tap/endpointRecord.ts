@@ -130,6 +130,11 @@ export class EndpointRecord {
     return this.interrupt(reason, sinceMs)
   }
 
+  /** Packets are in no file since that time. */
+  beginGap(reason: string, fromMs: number): void {
+    this.#addGap(reason, fromMs)
+  }
+
   resume(): void {
     this.#lostAtMs = undefined
     this.#state = { ...this.#state, gaps: closeGap(this.#state.gaps, this.#deps.clock.now()) }
@@ -152,7 +157,7 @@ export class EndpointRecord {
    */
   endInGap(reason: string, active: ActiveFile, fromMs: number): void {
     const nowMs = this.#deps.clock.now()
-    this.#addGap(reason, fromMs)
+    if (!this.isInGap) this.#addGap(reason, fromMs)
     if (!this.#hasBegun) return this.dismiss()
     this.#deps.folder.end(
       this.#state.name,

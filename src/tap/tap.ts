@@ -17,6 +17,7 @@ import type {
 } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { FileRotation } from '../files/rotation.ts'
+import type { LostFileReason } from '../model/actualState.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { diskStalledMs, filterOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'
@@ -45,6 +46,8 @@ export type TapDeps = {
   readonly onBroken: (error: Error) => void // its files cannot be kept: release() it
 }
 
+const neverChecked = { counters: noCounters, atMs: 0 }
+
 export class Tap {
   readonly #deps: TapDeps
   readonly files: TapFiles
@@ -57,6 +60,8 @@ export class Tap {
   #isDown = false // the driver's tap is open, and goes on when the interface is up
   #seenAtMs = 0 // when the interface was last the right one
   readonly #reopening = new ReopenSchedule()
+  #checked: { readonly counters: TapCounters; readonly atMs: number } = neverChecked // when its records were last seen to be in the file that is listed
+  #shown: TapCounters = noCounters // the last counters that were told: counts never go backwards
   #steps: Promise<unknown> = Promise.resolve()
 
   private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: FileRotation) {
@@ -153,6 +158,7 @@ export class Tap {
 
   live(): LiveEndpoint {
     const counters = this.#driverTap?.counters() ?? noCounters
+    this.#shown = counters
     return {
       facts: this.record.with(counters),
       active: this.files.active(counters),
@@ -181,6 +187,17 @@ export class Tap {
   look(resolve: ResolveInterface): void {
     const seen = this.#match
     this.#enqueue(async () => this.#match === seen && this.#lookAgain(resolve))
+  }
+
+  /** To be called each second: compares the file that is written with the one that is listed. */
+  async checkFile(): Promise<void> {
+    const driverTap = this.#driverTap
+    if (!driverTap || this.#stop.signal.aborted) return
+    const checked = { counters: driverTap.counters(), atMs: this.#deps.clock.now() }
+    const reason = await this.files.check(checked.counters)
+    if (driverTap !== this.#driverTap) return
+    if (reason === undefined) this.#checked = checked
+    else this.#enqueue(() => this.#replaceFile(driverTap, reason))
   }
 
   /** An interface of the host's namespace changed. */
@@ -286,7 +303,34 @@ export class Tap {
     this.#driverTap = tap
     this.#isDown = false
     this.#seenAtMs = this.#deps.clock.now()
+    this.#checked = { counters: noCounters, atMs: this.#deps.clock.now() }
+    this.#shown = noCounters
     this.files.attach(this.#driverTap)
+  }
+
+  /**
+   * The file is not the one that is listed any more. What was counted since the last look is in no
+   * file that anybody finds: refused, not written, as far as it was not told yet.
+   */
+  async #replaceFile(driverTap: DriverTap, reason: LostFileReason): Promise<boolean> {
+    if (driverTap !== this.#driverTap) return false
+    const { counters: checked, atMs } = this.#checked
+    const counters = await this.#deps.folder.queue.disk.watch(driverTap.close())
+    const kept = checked.packets >= this.#shown.packets ? checked : this.#shown
+    const lost = counters.packets - kept.packets
+    this.record.beginGap(reason, atMs)
+    this.record.add({
+      ...counters,
+      packets: kept.packets,
+      bytes: kept.bytes,
+      refused: counters.refused + lost,
+    })
+    this.#driverTap = undefined
+    await this.files.replace(reason)
+    await this.#openDriver()
+    this.record.resume()
+    this.#deps.onMoved()
+    return true
   }
 
   async #closeDriver(): Promise<number | undefined> {

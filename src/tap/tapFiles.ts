@@ -7,6 +7,7 @@ import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
 import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ReadableFile } from '../files/usage.ts'
+import type { LostFileReason } from '../model/actualState.ts'
 import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 
@@ -146,6 +147,19 @@ export class TapFiles {
     const before = this.message
     if (this.#failure) this.#checkFailure(this.#failure, nowMs)
     return this.message !== before
+  }
+
+  /** See FileRotation. */
+  check(counters: TapCounters): Promise<LostFileReason | undefined> {
+    return this.#files.check(this.#added(counters))
+  }
+
+  /** The driver's tap is closed without detach(): its last records are in no file that is listed. */
+  replace(reason: LostFileReason): Promise<void> {
+    this.#queued = 0
+    this.#countersAtBegin = noCounters
+    this.#tap = undefined
+    return this.#files.replace(reason, this.#deps.now())
   }
 
   /** The driver's tap is closed. */

@@ -487,8 +487,10 @@ export class TapManager implements AsyncDisposable {
   #look(): void {
     if (performance.now() < this.#nextLookAtMs || this.#looking) return
     this.#nextLookAtMs = performance.now() + lookMs
-    const keys = this.#taps.values().map(({ spec }) => spec.captureKey)
-    this.#looking = Promise.all([this.#space.refresh(), this.#store.look(keys)])
+    const taps = [...this.#taps.values()]
+    const keys = taps.map(({ spec }) => spec.captureKey)
+    const checks = taps.map(tap => tap.checkFile())
+    this.#looking = Promise.all([this.#space.refresh(), this.#store.look(keys), ...checks])
       .catch(error => {
         if (!isExpected(error)) throw error // the last value stays
       })

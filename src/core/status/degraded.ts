@@ -1,7 +1,7 @@
 // The problems of a capture on this node, each a reason of the Degraded condition. Pure. In: the
 // capture's decision and its rows. Out: problems, the gravest kind first. A rejection is not among
 // them: it is the capture's Error.
-import type { ActualEndpoint } from '../../model/actualState.ts'
+import { type ActualEndpoint, lostFileReasons } from '../../model/actualState.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
@@ -46,6 +46,7 @@ export function problemsOf(
       ...counted(unwritten, 'received but not written'),
       ...unwritable.map(({ name, tap }) => plainText(`${name}: ${tap?.message}`)),
     ]),
+    problemOf('LostFile', rows.flatMap(lostFileMessages)),
     problemOf(
       'DroppedPackets',
       counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full'),
@@ -66,6 +67,14 @@ function stalledOf(rows: readonly EndpointRow[]): Problem {
   const bytes = waiting.reduce((sum, row) => sum + row.bytes, 0)
   const text = `the disk has taken no packet since ${since}; ${pluralize(bytes, 'byte')} wait in memory`
   return problemOf('DiskStalled', [{ text, wording: 'the disk takes no packet' }])
+}
+
+const lostFile: ReadonlySet<string> = new Set(Object.values(lostFileReasons))
+
+// Packets are missing, so it lasts as long as the gap is told.
+function lostFileMessages({ name, actual }: EndpointRow): CountedText[] {
+  const gap = actual?.gaps.findLast(({ reason }) => lostFile.has(reason))
+  return gap ? [plainText(`${name}: ${gap.reason} at ${isoTime(gap.fromMs)}`)] : []
 }
 
 // An open tap whose interface is down or gone has a gap without an end.

@@ -1,7 +1,17 @@
 // What TapManager keeps, refuses and removes on disk.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { lostFileReasons } from '../../../../src/model/actualState.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import {
@@ -9,11 +19,13 @@ import {
   close,
   folder,
   holderIn,
+  isBalanced,
   open,
   records,
   row,
   specFor,
 } from '../../../support/net/tapManagerFixture.ts'
+import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { until } from '../../../support/until.ts'
 
 networkTest('TapManager keeps two captures of one endpoint apart', async t => {
@@ -165,10 +177,37 @@ networkTest(
     await open(holder, spec)
     await sender.udp({ to: pod.hostAddress, port, count: 3 })
     await until('3 more packets', () => records(directory) === 3)
-    t.is(row(holder).packets, 5)
+    t.is(row(holder).received, 5)
     t.is(row(holder).gaps.length, 1)
   },
 )
+
+const touched: Readonly<Record<keyof typeof lostFileReasons, (path: string) => void>> = {
+  removed: path => rmSync(path),
+  moved: path => renameSync(path, `${path}.shipped`),
+  replaced: path => {
+    renameSync(path, `${path}.shipped`)
+    writeFileSync(path, 'of somebody else')
+  },
+  truncated: path => truncateSync(path),
+}
+for (const how of ['removed', 'moved', 'replaced', 'truncated'] as const)
+  networkTest(
+    `TapManager begins another file, with a gap, when the active one is ${how} by others`,
+    async t => {
+      const { pod, directory, holder, captured } = await capturing(t)
+      await captured(3)
+      touched[how](join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`))
+      await until('the gap', () => row(holder).gaps.some(({ toMs }) => toMs !== undefined))
+      t.is(row(holder).gaps[0]?.reason, lostFileReasons[how])
+      await captured(4, 7)
+      await holder.stop()
+      t.true(isBalanced(row(holder)))
+      t.is(row(holder).gaps.length, 1)
+      const active = readFileSync(join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`))
+      t.is(readRecords(active, 'pcap').length, 4)
+    },
+  )
 
 networkTest(
   'TapManager knows how many packets passed the interface while the filter let none pass',

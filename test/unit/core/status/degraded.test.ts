@@ -3,6 +3,7 @@ import test from 'ava'
 import { problemsOf } from '../../../../src/core/status/degraded.ts'
 import type { EndpointRow } from '../../../../src/core/status/endpointStatus.ts'
 import type { ActualCapture, ActualEndpoint } from '../../../../src/model/actualState.ts'
+import { lostFileReasons } from '../../../../src/model/actualState.ts'
 import type { CaptureDecision } from '../../../../src/model/decision.ts'
 import type { ActualTap } from '../../../../src/model/tap.ts'
 import { decisionOf } from '../../../support/model/taps.ts'
@@ -85,6 +86,11 @@ const table: readonly (readonly [
     'packets were dropped by the kernel',
     [row('p', { actual: { dropped: 2 } }), row('q', { actual: { dropped: 3 } })],
     ['DroppedPackets: 5 packets dropped by the kernel because the ring was full'],
+  ],
+  [
+    'others removed a file that was being written',
+    [row('p', { actual: { gaps: [{ fromMs: 0, toMs: 9, reason: lostFileReasons.removed }] } })],
+    ['LostFile: p: its file was removed by others at 1970-01-01T00:00:00.000Z'],
   ],
   [
     'packets were cut',
