@@ -120,10 +120,15 @@ export class CaptureFolder {
       await adoptWaitingFiles(directory, list)
       // Without a readable state any file may be torn.
       if (state.rows.length === 0) await repairFiles(directory, list.names)
+      const { listed, unlisted } = bounded(state)
       const rows = []
-      for (const endpoint of state.rows)
+      for (const endpoint of listed)
         rows.push(await recounted(directory, list, endpoint, state.savedAtMs))
-      const folder = new CaptureFolder(directory, { ...state, node, rows }, queue)
+      const folder = new CaptureFolder(
+        directory,
+        { ...state, node, rows, goneRows: unlisted },
+        queue,
+      )
       folder.list.replace(await listFiles(directory, new Map()))
       return folder
     })
@@ -342,4 +347,16 @@ export class CaptureFolder {
       }),
     ])
   }
+}
+
+/** The newest endpoints of a state file, and what the others wrote. Any file may be longer. */
+function bounded({ rows, goneRows = { packets: 0, bytes: 0 } }: StoredCapture): {
+  readonly listed: readonly StoredEndpoint[]
+  readonly unlisted: WrittenTotal
+} {
+  if (rows.length <= endpointsMax) return { listed: rows, unlisted: goneRows }
+  const endOf = ({ facts }: StoredEndpoint) => facts.endedAtMs ?? Number.POSITIVE_INFINITY
+  const newest = rows.toSorted((a, b) => (endOf(a) === endOf(b) ? 0 : endOf(b) - endOf(a)))
+  const old = newest.slice(endpointsMax).map(({ facts }) => facts)
+  return { listed: newest.slice(0, endpointsMax), unlisted: totalOf(old, goneRows) }
 }

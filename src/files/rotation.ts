@@ -64,6 +64,7 @@ export class FileRotation {
   readonly #name: string // of the active file
   readonly #path: string
   #rotation: Rotation
+  #floorBytes = 0
   #active: OpenFile
   #waiting: OpenFile[] = [] // the driver has them as sinks, in this order
   #waitingCount = 0
@@ -97,12 +98,12 @@ export class FileRotation {
       const lastMs = list.lastRotatedAtMs(active)
       const beganAtMs = Math.max(Math.round(deps.nowMs), lastMs + 1)
       if (!continues) await retire({ directory, list, active, stampMs: beganAtMs })
-      const file = await openFile(path, deps, continues !== undefined)
+      const file = await openFile(path, deps.header, continues !== undefined)
       list.set(active, continues?.bytes ?? file.header)
       const fresh = { ...none, name: active, bytes: file.header, settings: deps.settings }
       const files = new FileRotation(
         deps,
-        file.opened,
+        { ...file.opened, bytesMax: deps.rotation.fileBytesMax },
         continues ?? { ...fresh, inode: file.opened.inode, beganAtMs },
       )
       await files.#retain()
@@ -128,7 +129,17 @@ export class FileRotation {
 
   /** The driver got the active file with another size limit than the present one. */
   get isOfOtherSize(): boolean {
-    return this.#active.bytesMax !== this.#rotation.fileBytesMax
+    return this.#active.bytesMax !== this.#fileBytesMax
+  }
+
+  /** Files that the driver fills may be this large even if the rotation says less. */
+  setFloor(bytes: number): void {
+    this.#floorBytes = bytes
+    this.#active = { ...this.#active, bytesMax: this.#fileBytesMax }
+  }
+
+  get #fileBytesMax(): number {
+    return Math.max(this.#rotation.fileBytesMax, this.#floorBytes)
   }
 
   /** The disk has not done every rotation yet. */
@@ -142,8 +153,7 @@ export class FileRotation {
     const { directory, queue, name } = this.#deps
     const path = join(directory, waitingName(name, number))
     return queue.run(async () => {
-      const options = { ...this.#deps, rotation: this.#rotation }
-      const { opened } = await openFile(path, options, false)
+      const opened = await this.#openNew(path)
       this.#waiting.push(opened)
       const bytesLeft = this.#room(this.#header.length)
       if (this.#isClosed) await this.#removeWaiting()
@@ -267,7 +277,7 @@ export class FileRotation {
    * counted. Asks nothing while the disk still has to follow a rotation.
    */
   async check({ recordBytes }: FileCounts): Promise<LostFileReason | undefined> {
-    const active = this.#active
+    const { handle: active } = this.#active
     const bytes = this.#before.bytes + recordBytes
     const found = await this.#compare(active, bytes)
     if (found !== lostFileReasons.truncated) return found
@@ -276,10 +286,10 @@ export class FileRotation {
     return this.#compare(active, bytes)
   }
 
-  #compare(active: OpenFile, bytes: number): Promise<LostFileReason | undefined> {
+  #compare(active: FileHandle, bytes: number): Promise<LostFileReason | undefined> {
     return this.#deps.queue.run(async () => {
-      if (this.#isClosed || this.isMoving || this.#active !== active) return undefined
-      const { dev, ino, nlink, size } = await active.handle.stat()
+      if (this.#isClosed || this.isMoving || this.#active.handle !== active) return undefined
+      const { dev, ino, nlink, size } = await active.stat()
       const found = await ifThere(lstat(this.#path))
       if (!found) return nlink === 0 ? lostFileReasons.removed : lostFileReasons.moved
       if (found.dev !== dev || found.ino !== ino) return lostFileReasons.replaced
@@ -298,12 +308,7 @@ export class FileRotation {
       if (reason === lostFileReasons.truncated) await rm(this.#path, { force: true })
       await retire({ directory, list, active: this.#name, stampMs: beganAtMs })
       this.#lastStampMs = beganAtMs
-      const { opened } = await openFile(
-        this.#path,
-        { ...this.#deps, rotation: this.#rotation },
-        false,
-      )
-      this.#active = opened
+      this.#active = await this.#openNew(this.#path)
       this.#before = this.#fresh(beganAtMs)
       list.set(this.#name, this.#header.length)
     })
@@ -315,6 +320,11 @@ export class FileRotation {
     return unnamed ?? { name: this.#name, bytes: this.#before.bytes + recordBytes }
   }
 
+  async #openNew(path: string): Promise<OpenFile> {
+    const { opened } = await openFile(path, this.#deps.header, false)
+    return { ...opened, bytesMax: this.#fileBytesMax }
+  }
+
   #fresh(beganAtMs: number): ActiveFile {
     const { inode } = this.#active
     const { settings } = this.#deps
@@ -322,7 +332,7 @@ export class FileRotation {
   }
 
   #room(bytes: number): number {
-    return Math.max(0, this.#rotation.fileBytesMax - bytes - trailerBytes(this.#deps.header.format))
+    return Math.max(0, this.#fileBytesMax - bytes - trailerBytes(this.#deps.header.format))
   }
 
   /** Returns the size of the file. */
@@ -375,14 +385,12 @@ async function retire({ directory, list, active, stampMs }: Retired): Promise<vo
   if (isThere) list.addRotated(active, name, bytes)
 }
 
-type OpenOptions = Pick<RotationDeps, 'header' | 'rotation'>
-
 /** A new file with its header, or one that is there. `header`: its length. */
 async function openFile(
   path: string,
-  { header: options, rotation }: OpenOptions,
+  options: HeaderOptions,
   isThere: boolean,
-): Promise<{ readonly opened: OpenFile; readonly header: number }> {
+): Promise<{ readonly opened: Omit<OpenFile, 'bytesMax'>; readonly header: number }> {
   const header = fileHeader(options)
   const handle = await open(path, isThere ? openFlags : openFlags | O_CREAT | O_EXCL, fileMode)
   try {
@@ -394,8 +402,7 @@ async function openFile(
         new ExpectedError(`Cannot write the header of "${path}": the disk is full`),
         { code: 'ENOSPC' },
       )
-    const opened = { handle, device, inode, path, bytesMax: rotation.fileBytesMax }
-    return { opened, header: header.length }
+    return { opened: { handle, device, inode, path }, header: header.length }
   } catch (error) {
     await handle.close()
     if (!isThere) await rm(path, { force: true })

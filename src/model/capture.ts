@@ -106,3 +106,9 @@ export function rejectionOf(
 ): Rejection {
   return { ok: false, capture, key, generation, message }
 }
+
+/**
+ * Files smaller than `bytes` are rotated so many at once, and then one each second: in between they
+ * grow up to that size.
+ */
+export const smallFile = { bytes: 1_048_576, atOnce: 10 } as const

@@ -83,6 +83,7 @@ export const readyReasons = {
   Rejected: 'the spec cannot be carried out; the message says why',
   NoEndpoint: 'no endpoint that can be captured matches the selector now',
   NotAnswered: 'nodes that may have endpoints have not reported yet',
+  Stopped: 'selcap has stopped, and captures nothing until it runs again',
   NodeSilent: 'every node that captured has not reported for three minutes',
 } as const satisfies Meanings
 export type ReadyReason = keyof typeof readyReasons

@@ -10,6 +10,7 @@ import type { ReadableFile } from '../files/usage.ts'
 import type { LostFileReason } from '../model/actualState.ts'
 import type { Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
+import { RotationRate } from './rotationRate.ts'
 
 const retryDelayMs = 5_000 // after a failed write
 const retryProbationMs = 2_000 // a write that fails again after a retry fails sooner
@@ -38,12 +39,15 @@ export class TapFiles {
   #countersAtBegin: TapCounters = noCounters // of the driver's tap, when it began the active file
   #queued = 0
   #rotationAskedAtMs: number | undefined
+  readonly #rate: RotationRate
+  #floorBytes = 0
   #failure: FileFailure | undefined
 
   constructor(files: FileRotation, deps: TapFilesDeps) {
     this.#files = files
     this.#rotation = deps.rotation
     this.#deps = deps
+    this.#rate = new RotationRate(deps.now())
   }
 
   get name(): string {
@@ -122,7 +126,9 @@ export class TapFiles {
     this.#countersAtBegin = counters
     this.#rotationAskedAtMs = undefined
     this.#queued--
-    if (this.#files.isOfOtherSize) this.#setBytesLeft()
+    this.#rate.rotated(nowMs)
+    const floorBytes = this.#rate.floorBytes(nowMs)
+    if (floorBytes !== this.#floorBytes || this.#files.isOfOtherSize) this.#setFloor(floorBytes)
     this.#offer(isQuick ? queueLength.quick : queueLength.usual)
   }
 
@@ -144,6 +150,8 @@ export class TapFiles {
   /** To be called each second. True: the message changed. */
   tick(nowMs: number): boolean {
     this.rotateIfDue(nowMs)
+    const floorBytes = this.#rate.floorBytes(nowMs)
+    if (floorBytes !== this.#floorBytes) this.#setFloor(floorBytes)
     const before = this.message
     if (this.#failure) this.#checkFailure(this.#failure, nowMs)
     return this.message !== before
@@ -173,6 +181,12 @@ export class TapFiles {
 
   release(): Promise<void> {
     return this.#files.release()
+  }
+
+  #setFloor(bytes: number): void {
+    this.#floorBytes = bytes
+    this.#files.setFloor(bytes)
+    this.#setBytesLeft()
   }
 
   #setBytesLeft(): void {

@@ -8,6 +8,8 @@ import {
   type Rejection,
   type Rotation,
   rejectionOf,
+  smallFile,
+  smallFile,
   snapLengthMax,
   type Window,
 } from '../../model/capture.ts'
@@ -144,5 +146,9 @@ function readRotation(
           `rotation.maxSizeBytes is ${fileBytesMax} here: ${files + 1} files of ${bytes} bytes are more than captureDiskBytesMax ${settings.captureDiskBytesMax}`,
         ]
       : []
+  if (fileBytesMax < smallFile.bytes)
+    notes.push(
+      `files of ${fileBytesMax} bytes are rotated ${smallFile.atOnce} at once and then one each second, and grow up to ${smallFile.bytes} bytes in between`,
+    )
   return { rotation: { fileBytesMax, fileAgeMsMax: seconds * 1_000, filesMax }, notes }
 }

@@ -55,6 +55,8 @@ function readiness({ state, elements, isAwaited = false, message }: ConditionInp
   const isSilent = live.every(({ problems }) =>
     problems.some(({ reason }) => reason === 'NodeSilent'),
   )
+  if (live.length > 0 && live.every(({ isStopped }) => isStopped))
+    return { reason: 'Stopped', message }
   if (live.length > 0) return { reason: isSilent ? 'NodeSilent' : state, message }
   if (elements.some(({ isUnanswered }) => isUnanswered)) return { reason: 'NotAnswered', message }
   if (isAwaited)
@@ -68,6 +70,7 @@ function readiness({ state, elements, isAwaited = false, message }: ConditionInp
 const statusOf: Partial<Record<ReadyReason, Condition['status']>> = {
   NodeSilent: 'Unknown',
   NotAnswered: 'False',
+  Stopped: 'False',
   Error: 'False',
   Rejected: 'False',
 }

@@ -14,6 +14,7 @@ export type HeldEndpoint = {
   readonly decision: CaptureDecision
   readonly actual: ActualCapture | undefined
   readonly taps: ReadonlyMap<string, ActualTap>
+  readonly isStopped?: boolean // the process is about to end, and its taps are closed
 }
 
 /** Decision, actual state and status of one endpoint of one capture. */
@@ -26,7 +27,8 @@ export type EndpointRow = {
   readonly status: EndpointStatus
 }
 
-export function rowsOf({ decision, actual, taps }: HeldEndpoint): EndpointRow[] {
+export function rowsOf(held: HeldEndpoint): EndpointRow[] {
+  const { decision, actual, taps } = held
   const endpoints = new Map(decision.matches.matched.map(endpoint => [endpoint.name, endpoint]))
   const names = [...new Set([...endpoints.keys(), ...(actual?.endpoints.keys() ?? [])])].toSorted()
   return names.map(name => {
@@ -36,7 +38,7 @@ export function rowsOf({ decision, actual, taps }: HeldEndpoint): EndpointRow[] 
       endpoint: endpoints.get(name),
       tap: tapOf(taps, decision, name),
     }
-    return { ...row, isLive: row.tap?.state === 'open', status: statusOf(row, decision) }
+    return { ...row, isLive: row.tap?.state === 'open', status: statusOf(row, held) }
   })
 }
 
@@ -51,9 +53,10 @@ function tapOf(
 
 function statusOf(
   row: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>,
-  decision: CaptureDecision,
+  held: HeldEndpoint,
 ): EndpointStatus {
   const { name, actual, endpoint, tap } = row
+  const { decision } = held
   const interfaceName = actual?.interfaceName ?? endpoint?.interfaceName
   const message = tap?.message ?? decision.refused.get(name)?.message ?? actual?.message
   return {
@@ -61,7 +64,7 @@ function statusOf(
     uid: tap?.spec.endpoint.uid ?? actual?.uid ?? endpoint?.uid ?? '',
     ...(interfaceName !== undefined && { interface: interfaceName }),
     ...(actual && { vantage: actual.vantage }),
-    state: stateOf(row, decision),
+    state: stateOf(row, held),
     ...addCounts(actual ? [actual] : []),
     ...(actual?.startedAtMs !== undefined && { startedAt: isoTime(actual.startedAtMs) }),
     ...(actual?.endedAtMs !== undefined && { endedAt: isoTime(actual.endedAtMs) }),
@@ -72,12 +75,15 @@ function statusOf(
 
 function stateOf(
   { name, actual, endpoint, tap }: Pick<EndpointRow, 'name' | 'actual' | 'endpoint' | 'tap'>,
-  decision: CaptureDecision,
+  { decision, isStopped = false }: HeldEndpoint,
 ): CaptureStateName {
   if (tap?.state === 'open') return (actual?.packets ?? 0) > 0 ? 'Capturing' : 'WaitingForTraffic'
   if (!endpoint) return 'Finished'
   if (tap?.state === 'failed' || decision.refused.has(name)) return 'Error'
-  return stateWithoutTap(decision.phase)
+  const state = stateWithoutTap(decision.phase)
+  // The last status says what the run held.
+  const isHeld = isStopped && state === 'WaitingForTraffic' && (actual?.packets ?? 0) > 0
+  return isHeld ? 'Capturing' : state
 }
 
 function stateWithoutTap(phase: Phase): CaptureStateName {

@@ -40,11 +40,13 @@ export function nodeStatus(
   all: HeldEndpoint,
   { node, directory, isStopped = false }: NodeContext,
 ): CaptureStatusElement {
-  const held = isBefore(all.decision.phase) ? beforeWindow(all) : all
+  const held = { ...(isBefore(all.decision.phase) ? beforeWindow(all) : all), isStopped }
   const rows = rowsOf(held)
   const state = stateOf(held.decision, rows)
   const problems = problemsOf(held, rows)
-  const isCutShort = isStopped && rows.some(({ status }) => status.state === 'WaitingForTraffic')
+  const isCutShort =
+    isStopped &&
+    rows.some(({ status }) => ['WaitingForTraffic', 'Capturing'].includes(status.state))
   const stopped = isCutShort
     ? [`selcap has stopped on node "${node}": nothing is captured here until it runs again`]
     : []
@@ -66,6 +68,7 @@ export function nodeStatus(
     endpoints: rows.map(({ status }) => status),
     isListed: rows.length > 0 || isRejected,
     isRejected,
+    ...(isCutShort && { isStopped: true }),
     isHostNetworked:
       held.decision.matches.matched.length === 0 && held.decision.matches.hostNetwork > 0,
     problems,
@@ -121,6 +124,9 @@ function stateOf({ phase }: CaptureDecision, rows: readonly EndpointRow[]): Capt
     case 'Halted':
       return 'Error'
     case 'Open':
-      return rows.some(({ status }) => status.state === 'Error') ? 'Error' : 'WaitingForTraffic'
+      if (rows.some(({ status }) => status.state === 'Error')) return 'Error'
+      return rows.find(({ status }) => status.state === 'Capturing')
+        ? 'Capturing'
+        : 'WaitingForTraffic'
   }
 }
