@@ -11,15 +11,6 @@ import type { ActualTap } from './tap.ts'
  */
 export type Gap = { readonly fromMs: number; readonly toMs?: number; readonly reason: string }
 
-/** The reasons of gaps after others touched the file that was being written. */
-export const lostFileReasons = {
-  removed: 'its file was removed by others',
-  moved: 'its file was moved by others',
-  replaced: 'its file was replaced by others',
-  truncated: 'its file was truncated by others',
-} as const
-export type LostFileReason = (typeof lostFileReasons)[keyof typeof lostFileReasons]
-
 /**
  * One row per endpoint name and capture, kept after its tap closed and across restarts. Counts
  * never go backwards.

@@ -112,3 +112,12 @@ export function rejectionOf(
  * grow up to that size.
  */
 export const smallFile = { bytes: 1_048_576, atOnce: 10 } as const
+
+/** The reasons of gaps after others touched the file that was being written. */
+export const lostFileReasons = {
+  removed: 'its file was removed by others',
+  moved: 'its file was moved by others',
+  replaced: 'its file was replaced by others',
+  truncated: 'its file was truncated by others',
+} as const
+export type LostFileReason = (typeof lostFileReasons)[keyof typeof lostFileReasons]

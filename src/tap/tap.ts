@@ -17,7 +17,7 @@ import type {
 } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { FileRotation } from '../files/rotation.ts'
-import type { LostFileReason } from '../model/actualState.ts'
+import type { LostFileReason } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
 import { diskStalledMs, filterOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'

@@ -9,7 +9,6 @@ import {
   type Rotation,
   rejectionOf,
   smallFile,
-  smallFile,
   snapLengthMax,
   type Window,
 } from '../../model/capture.ts'

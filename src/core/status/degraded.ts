@@ -1,7 +1,8 @@
 // The problems of a capture on this node, each a reason of the Degraded condition. Pure. In: the
 // capture's decision and its rows. Out: problems, the gravest kind first. A rejection is not among
 // them: it is the capture's Error.
-import { type ActualEndpoint, lostFileReasons } from '../../model/actualState.ts'
+import type { ActualEndpoint } from '../../model/actualState.ts'
+import { lostFileReasons } from '../../model/capture.ts'
 import type { ProblemReason } from '../../model/codes.ts'
 import type { Problem } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
