@@ -157,12 +157,6 @@ test('parseSelector() parses each distinct text once', t => {
   t.is(parsed('once == "only"'), parsed('once == "only"'))
 })
 
-test('parseSelector() forgets the text used longest ago', t => {
-  const first = parsed('forgotten == "soon"')
-  for (let each = 0; each < 3_000; each++) parseSelector(`n${each} == "v"`)
-  t.not(parsed('forgotten == "soon"'), first)
-})
-
 test('normalise() trims, and returns what does not parse as it was', t => {
   t.is(normalise(" \n a=='b' \n"), 'a == "b"')
   t.is(normalise(' a = b \n'), 'a = b')
