@@ -106,6 +106,11 @@ for (const set of sets) {
       ])
         t.deepEqual(names, [...new Set(names)])
     }
+    const agent = find(documents, 'DaemonSet', 'selcap-agent').spec?.template.spec
+    t.is(
+      agent?.containers[0].volumeMounts.some(({ mountPath }) => mountPath === '/var/run/netns'),
+      !set.includes('host-interfaces'),
+    )
     if (!set.includes('claims')) return
     const group = set.includes('own-group') ? 'selcap.dev' : 'projectcalico.org'
     t.deepEqual(

@@ -1,6 +1,8 @@
 // Agents of three nodes against a real API server: who captures what, what they report, and what
 // they do while the server is away. Real processes, real packets, each with the rights of its
 // manifests.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { NodeReportStatus } from '../../../src/core/status/nodeReport.ts'
 import type { Child } from '../../support/kube/child.ts'
 import {
@@ -212,3 +214,45 @@ clusterTest('an agent that has nothing to say writes nothing but a sign of life'
   })
   t.pass()
 })
+
+clusterTest(
+  'a pod that is made again under its name has one gap: the time without a pod',
+  async t => {
+    const { nodes } = await onStage()
+    const [, , node] = nodes
+    if (!node) throw new Error('Cannot test: the stage has no third node')
+    const endpointOf = async () => (await row(node.name, 'again'))?.file.endpoints[0]
+    const untilState = (state: string) =>
+      untilAsync(`the state ${state}`, async () => (await endpointOf())?.state === state)
+    const selector = "app == 'again'"
+    await cluster().apply(
+      packetCapture('again', { selector, filters: [{ protocol: 'UDP', ports: [7] }] }),
+    )
+    const first = await node.addPod('shop', 'again', { app: 'again' })
+    await untilState('WaitingForTraffic')
+    // The interface goes first, as a kubelet does it.
+    await node.namespace.ip(`link delete dev ${first.hostName}`)
+    rmSync(join(node.netns, 'cni-again'))
+    await cluster().api.kubectl(
+      'delete',
+      'pod',
+      'again',
+      '-n',
+      'shop',
+      '--force',
+      '--grace-period=0',
+    )
+    await untilState('Finished')
+    const over = await endpointOf()
+    t.deepEqual(over?.gaps, [])
+    await node.addPod('shop', 'again', { app: 'again' })
+    await untilState('WaitingForTraffic')
+    const again = await endpointOf()
+    t.not(again?.uid, over?.uid)
+    t.deepEqual(
+      again?.gaps.map(({ from, reason }) => [from, reason]),
+      [[over?.endedAt, 'no pod of that name ran on this node']],
+    )
+    t.true(Date.parse(again?.gaps[0]?.to ?? '') >= Date.parse(over?.endedAt ?? ''))
+  },
+)
