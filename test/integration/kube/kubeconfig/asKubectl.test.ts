@@ -10,13 +10,16 @@ import { toolPath } from '../../../support/kube/tools.ts'
 import { useServer } from '../../../support/kube/useServer.ts'
 import { root } from '../../../support/repository.ts'
 import { shared } from '../../../support/shared.ts'
+import { until } from '../../../support/until.ts'
 
 const server = useServer()
 const cleanUps: (() => unknown)[] = []
-const recording = shared(
-  (): Promise<Recorder> =>
-    startRecorder({ teardown: cleanUp => void cleanUps.push(cleanUp) }, server().api),
-)
+const recording = shared(async (): Promise<Recorder> => {
+  const { api } = server()
+  const isServed = async () => (await api.ask(['get', 'packetcaptures', '-A'])).code === 0
+  await until('captures to be served', isServed) // a new kind answers 429 at first
+  return startRecorder({ teardown: cleanUp => void cleanUps.push(cleanUp) }, api)
+})
 test.after.always(async () => {
   for (const cleanUp of cleanUps) await cleanUp()
 })
@@ -709,6 +712,29 @@ for (const [title, make] of Object.entries(cases))
     if (asked && askedToo) same(t, askedToo, asked)
     if (said) t.regex(plugin.err, said)
   })
+
+test.serial(
+  'a plugin whose token is revoked is asked once more, and no more than once',
+  async t => {
+    const facts = { recorder: await recording(), directory: '', token: server().api.token }
+    const directory = mkdtempSync(join(server().api.directory, 'kubeconfigs-'))
+    write(directory, 'config', config(clusterOf(facts), exec('./plugin.sh')))
+    const env = { ...process.env, HOME: directory, KUBECONFIG: join(directory, 'config') }
+    const list = () =>
+    run(join(root, 'bin', 'kubectl-pcap'), ['list', '--api', 'PacketCapture', '--api-group', 'projectcalico.org'], env) // biome-ignore format: one line
+    const count = 'echo x >>$(dirname "$0")/calls'
+    const second = `${count}; [ $(wc -l <$(dirname "$0")/calls) = 1 ] && token=revoked || token=${facts.token}` // biome-ignore format: one line
+    write(directory, 'plugin.sh', plugin("'$token'", second).replace(`'"$token"'`, '$token'))
+    facts.recorder.take()
+    const renewed = await list()
+    t.is(renewed.code, 0, renewed.err)
+    t.deepEqual(facts.recorder.take().map(({ authorization }) => authorization), ['Bearer revoked', `Bearer ${facts.token}`]) // biome-ignore format: one line
+    write(directory, 'plugin.sh', plugin('revoked', count))
+    const refused = await list()
+    t.is(refused.code, 4, refused.err)
+    t.is(facts.recorder.take().length, 2)
+  },
+)
 
 function works(files: Case['files'], path = 'config', flags: readonly string[] = []): Case {
   return { files, flags, expected: 'works', env: { KUBECONFIG: inDirectory(path) } }
