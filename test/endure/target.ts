@@ -52,5 +52,13 @@ const priority = -10
  * program come before others.
  */
 export function prefer(pid: number): void {
-  for (const task of readdirSync(`/proc/${pid}/task`)) setPriority(Number(task), priority)
+  for (const task of readdirSync(`/proc/${pid}/task`)) preferThread(Number(task))
+}
+
+function preferThread(task: number): void {
+  try {
+    setPriority(task, priority)
+  } catch {
+    // it has ended since it was listed
+  }
 }
