@@ -89,7 +89,7 @@ const planted: Readonly<
     { ...threeMissing, claim: { ...claim, gaps: [{ ...gap, ...span(10, 30) }] } },
   ],
   'the status counts what is in no file': [
-    /web-0: 101 packets by the status, 100 in files/,
+    /web-0: 101 packets by the status, 100 in files, 0 taken away/,
     { claim: { ...claim, packets: 101 } },
   ],
   'a packet was never sent': [
