@@ -52,6 +52,7 @@ void queue_batch(struct reader *reader) {
   else write_batch_to_pipe(reader, batch);
   release_blocks(batch->tap, batch->held_block, batch->held_blocks);
   reset_batch(batch);
+  tell_limit(reader, batch->tap->group);
 }
 
 // Writes the batch on this thread if nothing waits for its device. Only the loop of the reader
@@ -65,6 +66,7 @@ bool write_batch(struct reader *reader) {
   if (!write_inline(reader, batch)) return false;
   finish_job(reader, batch);
   reset_batch(batch);
+  tell_limit(reader, batch->tap->group); // not before: the batch held the records that reach it
   return true;
 }
 

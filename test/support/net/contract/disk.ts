@@ -93,6 +93,35 @@ export function diskChecks(check: Check): void {
     t.is(capture.tap.counters().packets, 200)
     t.is(capture.records().length, 200)
   })
+
+  check(
+    'setLeft() tells of no limit that packets of a full disk would have reached',
+    async (t, driver) => {
+      const { pod, sender, port } = await podWithPort(t)
+      const directory = await smallDisk(t)
+      const filler = join(directory, 'filler')
+      fill(filler, 350_000)
+      const group = driver.group()
+      group.setLeft({ packets: 100 })
+      const capture = await Capture.open(t, driver, {
+        interfaceName: pod.hostName,
+        filter: 'udp',
+        directory,
+        group,
+      })
+      await sender.udp({ to: pod.hostAddress, port, count: 100, bytes: 1_000 })
+      await capture.settles(100)
+      t.true(capture.tap.counters().packets < 100)
+      unlinkSync(filler)
+      capture.tap.retry()
+      await sender.udp({ to: pod.hostAddress, port, count: 10 })
+      await capture.settles(110)
+      t.false(capture.has('limit'))
+      await sender.udp({ to: pod.hostAddress, port, count: 100 })
+      await capture.told('limit')
+      t.is(capture.records().length, 100)
+    },
+  )
 }
 
 /** A file system of 400 KiB. */
