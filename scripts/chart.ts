@@ -28,6 +28,7 @@ export const chartVariants: readonly Variant[] = [
   { component: 'packetcaptureconfig', condition: '.Values.apis.packetcaptureconfig' },
   { component: 'claims', condition: '.Values.claims.enabled' },
   { component: 'store-authority', condition: '.Values.storeAuthority.enabled' },
+  { component: 'host-interfaces', condition: 'not .Values.agent.podNamespaces' },
 ]
 
 // Objects that a release may go without.

@@ -1,6 +1,7 @@
 // From an object and what components make of it to a template of Helm.
 // In: the object as a tree and alternatives, each with the condition under which it holds. Out:
-// YAML with Helm's actions. An alternative may change a scalar, add keys, and append to a list.
+// YAML with Helm's actions. An alternative may change a scalar, add keys, append to a list, and take
+// items out of one.
 // Refuses one that takes a key away, or changes a tree into something else.
 import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
@@ -95,18 +96,22 @@ function entry(
 }
 
 function listLines(list: readonly unknown[], alternatives: readonly Alternative[], pad: string) {
-  const lists = alternatives.map(({ condition, node }) => {
-    if (!Array.isArray(node) || node.length < list.length)
-      throw new Error(`Cannot make the chart: where ${condition}, a list is shorter than without`)
-    return { condition, items: node as readonly unknown[] }
-  })
-  const known = list.flatMap((item, index) =>
-    itemLines(
+  const lists = alternatives.map(({ condition, node }) => ({
+    condition,
+    items: itemsBeside(list, node as readonly unknown[], condition),
+  }))
+  const known = list.flatMap((item, index) => {
+    const others = lists.map(({ condition, items }) => ({ condition, node: items[index] }))
+    const without = others.filter(({ node }) => node === isGone)
+    const lines = itemLines(
       item,
-      lists.map(({ condition, items }) => ({ condition, node: items[index] })),
+      others.filter(({ node }) => node !== isGone),
       pad,
-    ),
-  )
+    )
+    return without.length === 0
+      ? lines
+      : guarded([{ condition: `not (${anyOf(without)})`, lines }], pad)
+  })
   const added = lists.flatMap(({ condition, items }) =>
     items.slice(list.length).map(node => ({ condition, node })),
   )
@@ -121,6 +126,25 @@ function listLines(list: readonly unknown[], alternatives: readonly Alternative[
       pad,
     ),
   ]
+}
+
+const isGone = Symbol('is gone')
+
+/** An item for each of `list`, then those that were appended. What was taken out is marked. */
+function itemsBeside(
+  list: readonly unknown[],
+  found: readonly unknown[],
+  condition: string,
+): readonly unknown[] {
+  if (found.length >= list.length) return found
+  const items = list.map(item =>
+    found.some(other => isDeepStrictEqual(other, item)) ? item : isGone,
+  )
+  if (items.filter(item => item !== isGone).length !== found.length)
+    throw new Error(
+      `Cannot make the chart: where ${condition}, a list is shorter and has new items`,
+    )
+  return items
 }
 
 function itemLines(item: unknown, alternatives: readonly Alternative[], pad: string): Lines {

@@ -33,6 +33,7 @@ const switches: Readonly<Record<string, string>> = {
   packetcaptureconfig: 'apis.packetcaptureconfig=true',
   claims: 'claims.enabled=true',
   'store-authority': 'storeAuthority.enabled=true',
+  'host-interfaces': 'agent.podNamespaces=false',
 }
 const components = chartVariants.map(({ component }) => component)
 const sets = [
