@@ -16,6 +16,7 @@ const all = [
   'cpu',
   'loss',
   'observed',
+  'stall',
   'stream',
   'memory',
   'latency',
