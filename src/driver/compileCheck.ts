@@ -2,10 +2,10 @@
 // once. In: pcap expressions. Out: the compiler's message for a filter that does not compile. The
 // cache forgets what says nothing about the filter, such as a lack of memory. A bug throws.
 
-import { snapLengthMax } from '../model/capture.ts'
+import { type FilterSpec, snapLengthMax } from '../model/capture.ts'
 import type { TapErrorCode } from '../model/codes.ts'
 import { TapError } from '../model/errors.ts'
-import { type FilterSpec, filterInstructions, filterKey } from '../model/tap.ts'
+import { filterInstructions, filterKey } from '../model/tap.ts'
 import type { Driver } from './driver.ts'
 import { leastInstructions } from './filterSize.ts'
 

@@ -3,7 +3,7 @@
 // records on the descriptor, counters, events. Refuses with TapError. A driver opens, names, closes
 // and deletes no file, writes no file header or trailer, and knows no capture: src/tap and
 // src/files do. test/support/net/contract/contract.ts tests both drivers against this contract.
-import type { Format, Payload } from '../model/capture.ts'
+import type { RecordOptions } from '../model/capture.ts'
 import type { LinkType } from '../model/linkType.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 
@@ -34,17 +34,16 @@ export interface LimitGroup {
   setLeft(left: { readonly packets?: number; readonly bytes?: number }): void
 }
 
-export type DriverSpec = {
+/**
+ * Records are pcap's (microseconds) or pcapng's enhanced packet blocks (nanoseconds, interface 0,
+ * little-endian).
+ */
+export type DriverSpec = RecordOptions & {
   readonly interfaceName: string
   readonly index?: number // refused if the interface of that name has another one
   readonly linkType?: LinkType // that the file's header says, refused if it is another; Ethernet if it is missing
   readonly netns?: string // path of another network namespace; the tap must not keep it alive once it is closed
   readonly netnsId?: string // namespaceId(); refused if the path leads to another namespace
-  readonly filter: string // pcap expression, '' for everything
-  readonly filterInstructionsMax?: number // of its program; filterInstructions.most if it is missing
-  readonly snapLength: number
-  readonly payload: Payload // Headers: nothing after the transport header is written; the original length stays true
-  readonly format: Format // of records: pcap (microseconds) or pcapng enhanced packet blocks (nanoseconds, interface 0, little-endian)
   readonly insideIsPod: boolean // true in the pod's namespace: outgoing frames are outbound; on a host veth it is the other way round
   readonly ringBytes: number
   readonly group: LimitGroup | undefined

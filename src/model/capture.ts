@@ -53,11 +53,20 @@ export type Scope =
 
 type NamedCapture = { readonly namespace: string; readonly name: string }
 
+/** A pcap expression, '' for everything, and the longest program it may have; missing: a user's. */
+export type FilterSpec = { readonly filter: string; readonly filterInstructionsMax?: number }
+
+/** Which packets a record is made of, how much of each, and in which form: down to the driver. */
+export type RecordOptions = FilterSpec & {
+  readonly snapLength: number
+  readonly payload: Payload // Headers: nothing after the transport header; the original length stays true
+  readonly format: Format
+}
+
 /**
- * One accepted capture. `matches` is the compiled selector; `filter` a pcap expression, '' for
- * everything.
+ * One accepted capture. `matches` is the compiled selector.
  */
-export type Intent = {
+export type Intent = RecordOptions & {
   readonly ok: true
   readonly capture: CaptureRef
   readonly key: string // captureKey(capture)
@@ -66,14 +75,9 @@ export type Intent = {
   readonly scope: Scope
   readonly selector: string // canonical
   readonly matches: (label: (name: string) => string | undefined, endpoint: NamedCapture) => boolean // within the scope
-  readonly filter: string
-  readonly filterInstructionsMax?: number // of its program; missing: the limit of a user's filter
   readonly window: Window
   readonly limits: Limits
   readonly rotation: Rotation
-  readonly snapLength: number
-  readonly payload: Payload
-  readonly format: Format
   readonly vantage: Vantage | 'Auto'
   readonly ttlMsAfterFinished?: number
   readonly triesMax?: number // to open a tap; missing: no limit

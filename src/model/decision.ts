@@ -4,10 +4,11 @@
 
 import type { ActualCapture, Halt } from './actualState.ts'
 import type { Artifact } from './artifact.ts'
+import type { FilterSpec } from './capture.ts'
 import type { CaptureRef } from './captureRef.ts'
 import type { ProblemReason } from './codes.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Action, FilterSpec } from './tap.ts'
+import type { Action } from './tap.ts'
 
 /** Why a matching endpoint gets no tap although its capture is open. */
 export type Refusal = {

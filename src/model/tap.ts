@@ -1,6 +1,6 @@
 // A tap: one capture on one endpoint's interface. TapSpec is the desired tap as data, ActualTap
 // what became of it.
-import type { Format, Limits, Payload, Rotation, Vantage } from './capture.ts'
+import type { FilterSpec, Limits, RecordOptions, Rotation, Vantage } from './capture.ts'
 import type { CaptureRef } from './captureRef.ts'
 import type { CloseReason } from './codes.ts'
 import type { TapWindow } from './tapWindow.ts'
@@ -11,9 +11,6 @@ import type { TapWindow } from './tapWindow.ts'
  * packet.
  */
 export const filterInstructions = { most: 1_500, long: 16_384 } as const
-
-/** A filter and the longest program it may have; missing: filterInstructions.most. */
-export type FilterSpec = { readonly filter: string; readonly filterInstructionsMax?: number }
 
 export function filterOf({ filter, filterInstructionsMax: most }: FilterSpec): FilterSpec {
   return most === undefined ? { filter } : { filter, filterInstructionsMax: most }
@@ -27,7 +24,12 @@ export function filterKey({ filter, filterInstructionsMax: most }: FilterSpec): 
   return most === undefined ? filter : `${most}\0${filter}`
 }
 
-export type TapSpec = FilterSpec & {
+export function recordOptionsOf(from: RecordOptions): RecordOptions {
+  const { snapLength, payload, format } = from
+  return { ...filterOf(from), snapLength, payload, format }
+}
+
+export type TapSpec = RecordOptions & {
   readonly id: string // tapId(capture key, endpoint name)
   readonly capture: CaptureRef
   readonly captureKey: string
@@ -40,9 +42,6 @@ export type TapSpec = FilterSpec & {
   }
   readonly interfaceName: string | undefined // as derived; undefined: src/netdev finds it by address
   readonly vantage: Vantage | 'Auto'
-  readonly snapLength: number
-  readonly payload: Payload
-  readonly format: Format
   readonly ringBytes: number // the share of the node's ring budget
   readonly rotation: Rotation
   readonly triesMax?: number // missing: no limit

@@ -4,7 +4,7 @@
 // the error of a system call.
 import { Socket } from 'node:net'
 import type { Driver, DriverTap, TapCounters } from '../driver/driver.ts'
-import { filterOf, type TapSpec } from '../model/tap.ts'
+import { recordOptionsOf, type TapSpec } from '../model/tap.ts'
 import { sameWindow } from '../model/tapWindow.ts'
 import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 
@@ -43,7 +43,6 @@ export class StreamTap {
 
   static async open(deps: StreamTapDeps): Promise<StreamTap> {
     const { driver, spec, match, ringBytes, pipeBytes, onLost } = deps
-    const { snapLength, payload, window } = spec
     const { vantage: _, ...source } = match
     const { readFd, writeFd } = driver.pipe(pipeBytes)
     const ends = {
@@ -53,14 +52,12 @@ export class StreamTap {
     const sink = { fd: writeFd, bytesLeft: unlimitedBytes, isEmpty: true, device: undefined }
     const driverSpec = {
       ...source,
-      ...filterOf(spec),
-      snapLength,
-      payload,
+      ...recordOptionsOf(spec),
       format: 'pcapng',
       ringBytes,
       group: undefined,
       sink,
-      window,
+      window: spec.window,
     } as const
     try {
       const tap = await driver.open(

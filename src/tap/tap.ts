@@ -20,7 +20,7 @@ import type { FileRotation } from '../files/rotation.ts'
 import type { LostFileReason } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
-import { diskStalledMs, filterOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'
+import { diskStalledMs, recordOptionsOf, type TapSpec, type WaitingForDisk } from '../model/tap.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 import { type InterfaceMatch, isSameInterface } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -270,21 +270,13 @@ export class Tap {
 
   async #openDriver(): Promise<void> {
     const { vantage: _, ...source } = this.#match
-    const { snapLength, payload, format, ringBytes } = this.#spec
+    const { ringBytes } = this.#spec
     const target = {
       group: this.#deps.group,
       sink: this.files.sink,
       window: this.#window,
     }
-    const spec = {
-      ...filterOf(this.#spec),
-      snapLength,
-      payload,
-      format,
-      ringBytes,
-      ...source,
-      ...target,
-    }
+    const spec = { ...recordOptionsOf(this.#spec), ringBytes, ...source, ...target }
     this.#follow(await this.#deps.driver.open(spec, event => this.#handle(event)))
   }
 

@@ -5,7 +5,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Driver, DriverTap, LimitGroup, Sink, TapEvent } from '../driver/driver.ts'
 import type { CloseReason } from '../model/codes.ts'
-import { type Action, filterOf, type TapSpec } from '../model/tap.ts'
+import { type Action, recordOptionsOf, type TapSpec } from '../model/tap.ts'
 import type { TapWindow } from '../model/tapWindow.ts'
 import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 
@@ -37,10 +37,10 @@ export class TapAhead {
   }
 
   static async open(deps: AheadDeps, spec: TapSpec, match: InterfaceMatch): Promise<TapAhead> {
-    const { snapLength, payload, format, ringBytes, window } = spec
+    const { ringBytes, window } = spec
     const { vantage: _, ...source } = match
     const fd = openSync('/dev/null', 'a')
-    const form = { ...filterOf(spec), snapLength, payload, format, ringBytes, window }
+    const form = { ...recordOptionsOf(spec), ringBytes, window }
     const sink = { fd, bytesLeft: 0, isEmpty: false, device: undefined }
     const early: TapEvent[] = []
     let ahead: TapAhead | undefined

@@ -3,7 +3,7 @@
 // captures: budgets refuse from the end, so the newest capture is refused first.
 import type { Intent } from '../../model/capture.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
-import { filterOf, type TapSpec, tapId } from '../../model/tap.ts'
+import { recordOptionsOf, type TapSpec, tapId } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
 export type DesiredTap = {
@@ -24,10 +24,7 @@ export function desiredTapFor(
     endpoint: { namespace, name, uid, addresses, ...(isInterfaceGiven && { isInterfaceGiven }) },
     interfaceName: endpoint.interfaceName,
     vantage: intent.vantage,
-    ...filterOf(intent),
-    snapLength: intent.snapLength,
-    payload: intent.payload,
-    format: intent.format,
+    ...recordOptionsOf(intent),
     rotation: intent.rotation,
     ...(intent.triesMax !== undefined && { triesMax: intent.triesMax }),
     limits: intent.limits,

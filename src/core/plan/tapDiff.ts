@@ -2,7 +2,7 @@
 // Pure. In: two specs of one id. Out: the reason to reopen, if any; whether they differ in what can
 // be adjusted.
 import type { CloseReason } from '../../model/codes.ts'
-import type { TapSpec } from '../../model/tap.ts'
+import { recordOptionsOf, type TapSpec } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
 /** undefined: it may stay open. */
@@ -28,15 +28,8 @@ function whereOf({ interfaceName, endpoint }: TapSpec): string {
   return interfaceName ?? endpoint.addresses.join(' ')
 }
 
-function whatOf({
-  filter,
-  filterInstructionsMax,
-  snapLength,
-  payload,
-  format,
-  vantage,
-}: TapSpec): string {
-  return JSON.stringify([filter, filterInstructionsMax, snapLength, payload, format, vantage])
+function whatOf(spec: TapSpec): string {
+  return JSON.stringify([recordOptionsOf(spec), spec.vantage])
 }
 
 function adjustableOf({ rotation, limits, window, endpoint }: TapSpec): string {
