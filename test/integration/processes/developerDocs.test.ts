@@ -57,6 +57,7 @@ const checks: Readonly<Record<string, Check>> = {
       JSON.parse(readFileSync(join(folder, file), 'utf8')).version
     place.t.deepEqual(['package.json', 'package-lock.json'].map(versionOf), ['0.2.0', '0.2.0'])
   },
+  'npm run chart': isScript, // test/integration/deploy/chart.test.ts compares what it makes
   'npm run check': isScript,
   'npm run bundle -- --address=https://releases.example.com/selcap/v0.2.0': async (
     place,
