@@ -35,6 +35,7 @@ static void seal_batch(struct job *batch) {
   batch->device = tap->sink->device;
   batch->fd = tap->sink->fd;
   batch->format = tap->format;
+  batch->is_in_open_block = batch->ring_bytes > 0 && tap->block_packets_done > 0;
 }
 
 static void write_batch_to_pipe(struct reader *reader, struct job *batch) {
@@ -76,9 +77,11 @@ bool write_due(struct reader *reader) {
 }
 
 // A copy of a long frame costs as much as the kernel's own. But what stays in the ring while a
-// write waits holds the ring up, so only a tap does so whose ring a stall would fill at once.
+// write waits holds the ring up, so only a tap does so whose ring a stall would fill at once, and
+// only one of its jobs at a time.
 static bool is_kept_in_ring(const struct tap *tap, size_t size) {
-  return size >= LONG_BYTES && tap->is_fast && tap->sink->is_file && is_idle(tap->sink->device);
+  if (size < LONG_BYTES || !tap->is_fast || !tap->sink->is_file || tap->first_job) return false;
+  return is_idle(tap->sink->device);
 }
 
 bool has_room(const struct reader *reader, const struct tap *tap, size_t size) {

@@ -213,12 +213,20 @@ void release_blocks(struct tap *tap, uint32_t block, uint32_t count) {
                      __ATOMIC_RELEASE);
 }
 
+// An earlier batch with parts in this block, which another thread still writes.
+static struct job *job_in_block(const struct tap *tap) {
+  return tap->first_job && tap->first_job->is_in_open_block ? tap->first_job : NULL;
+}
+
 // Parts of the batch may lie in this block or an earlier one: then it is held until they are
 // written.
 static void end_block(struct reader *reader, struct tap *tap) {
-  struct job *batch = reader->batch;
+  struct job *batch = reader->batch, *earlier = job_in_block(tap);
   tap->block_packets_done = 0;
-  if (batch->ring_bytes == 0) release_blocks(tap, tap->block, 1);
+  if (earlier) {
+    earlier->is_in_open_block = false;
+    if (earlier->held_blocks++ == 0) earlier->held_block = tap->block;
+  } else if (batch->ring_bytes == 0) release_blocks(tap, tap->block, 1);
   else if (batch->held_blocks++ == 0) batch->held_block = tap->block;
   tap->block = (tap->block + 1) % tap->block_count;
 }

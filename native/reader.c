@@ -58,7 +58,7 @@ static bool handle_epoll_event(struct reader *reader, const struct epoll_event *
 
 // A command may have arrived after the last run_commands(): the reader must not sleep then.
 static int poll_timeout_ms(struct reader *reader) {
-  if (has_commands(reader)) return 0;
+  if (has_commands(reader) || __atomic_load_n(&reader->completed, __ATOMIC_RELAXED)) return 0;
   if (is_any_draining(reader)) return CLOSE_POLL_MS;
   uint64_t now = now_ms(), write_by = reader->batch ? reader->batch->write_by_ms : 0;
   if (write_by) return write_by > now ? (int)(write_by - now) : 0;
@@ -68,8 +68,11 @@ static int poll_timeout_ms(struct reader *reader) {
 // False: a write took long, and another thread is the reader now.
 static bool poll_once(struct reader *reader) {
   struct epoll_event events[EPOLL_EVENTS];
+  // What another thread left when it began to wait, and what was queued while its device was busy.
+  if (!write_due(reader)) return false;
   int count = epoll_wait(reader->epoll_fd, events, EPOLL_EVENTS, poll_timeout_ms(reader));
   finish_completed(reader);
+  resume_waiting(reader);
   if (has_commands(reader)) {
     if (!write_batch(reader)) return false;
     run_commands(reader);

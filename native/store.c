@@ -71,9 +71,17 @@ bool is_idle(const struct device *device) {
   return !__atomic_load_n(&device->is_busy, __ATOMIC_ACQUIRE) && !device->first_job;
 }
 
+// Another thread still writes what lies in that block of the ring, which was drained before.
+static bool is_held(const struct tap *tap, uint32_t block) {
+  const struct job *job = tap->first_job; // no later one has parts in the ring
+  if (!job || job->held_blocks == 0) return false;
+  return (block + tap->block_count - job->held_block) % tap->block_count < job->held_blocks;
+}
+
 // Each device has an equal part of the store, so that a stalled one takes nothing from the others.
 // On a device, a tap may hold SHARE times what is free: there is always room for another tap.
 bool has_store_room(const struct reader *reader, const struct tap *tap) {
+  if (is_held(tap, tap->block)) return false;
   const struct device *of = tap->sink ? tap->sink->device : NULL;
   if (!of || is_idle(of)) return true;
   uint64_t devices = 0;
@@ -266,7 +274,7 @@ void finish_job(struct reader *reader, struct job *job) {
   if (job != reader->batch) free_job(job);
 }
 
-static void resume_waiting(struct reader *reader) {
+void resume_waiting(struct reader *reader) {
   for (struct tap *tap = reader->taps; tap; tap = tap->next)
     if (tap->waits_for_room && has_store_room(reader, tap)) resume_drain(reader, tap);
 }
@@ -283,7 +291,6 @@ void finish_completed(struct reader *reader) {
     next = job->next;
     finish_job(reader, job);
   }
-  resume_waiting(reader);
 }
 
 // Under the lock. `oldest`: NULL where nothing waits.

@@ -23,6 +23,7 @@ struct job {
   size_t part_start, filled;
   size_t ring_bytes;                // of the parts that lie in the ring
   uint32_t held_block, held_blocks; // of the ring, until the parts in them are written
+  bool is_in_open_block;            // parts lie in the block that the reader still drains
   int count;
   struct iovec parts[PARTS_MAX];
   uint8_t *buffer;
@@ -57,6 +58,7 @@ void queue_job(struct reader *reader, struct job *job);
 void account_job(struct reader *reader, struct job *job);
 void finish_job(struct reader *reader, struct job *job);
 void finish_completed(struct reader *reader);
+void resume_waiting(struct reader *reader);
 void emit_moved(struct reader *reader, struct tap *tap);
 struct waiting waiting_of(uint64_t bytes, const struct job *oldest);
 void tell_limit(struct reader *reader, struct limit_group *group);

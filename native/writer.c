@@ -10,7 +10,9 @@
 
 #define GUARD_MS 4
 
+// Under the lock. At the end the standby must wake, whatever is written meanwhile.
 static void set_guard(struct reader *reader, long ms) {
+  if (reader->is_ending) ms = 1;
   struct itimerspec at = {.it_value = {.tv_nsec = ms * 1000000}};
   timerfd_settime(reader->guard_fd, 0, &at, NULL);
 }
@@ -94,7 +96,7 @@ static void write_queue(struct reader *reader, struct device *device) {
     struct job *job = take_job(device);
     if (!job) __atomic_store_n(&device->is_busy, false, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&reader->lock);
-    if (!job) return;
+    if (!job) return wake_reader(reader); // a tap may wait for the device to be idle
     write_file(job);
     complete(reader, job);
   }
@@ -160,19 +162,23 @@ bool write_inline(struct reader *reader, struct job *job) {
   return false;
 }
 
-// Jobs that were queued for devices without a writer, between commands or at a change of file.
+// NULL: no job waits for a device without a writer.
+static struct job *take_waiting_job(struct reader *reader) {
+  struct device *device = reader->devices;
+  while (device && (__atomic_load_n(&device->is_busy, __ATOMIC_ACQUIRE) || !device->first_job))
+    device = device->next;
+  if (!device) return NULL;
+  pthread_mutex_lock(&reader->lock);
+  struct job *job = take_job(device);
+  pthread_mutex_unlock(&reader->lock);
+  return job;
+}
+
+// Jobs that were queued for devices without a writer, between commands or at a change of file. A
+// device may be freed with the sink of its last job, so each search begins anew.
 bool write_queues(struct reader *reader) {
-  for (struct device *device = reader->devices; device; device = device->next) {
-    while (!__atomic_load_n(&device->is_busy, __ATOMIC_ACQUIRE) && device->first_job) {
-      pthread_mutex_lock(&reader->lock);
-      struct job *job = take_job(device);
-      pthread_mutex_unlock(&reader->lock);
-      if (!write_inline(reader, job)) return false;
-      bool is_last = device->sinks == 1; // the device may be freed with the job's sink
-      finish_job(reader, job);
-      if (is_last) return write_queues(reader);
-    }
-  }
+  for (struct job *job; (job = take_waiting_job(reader)); finish_job(reader, job))
+    if (!write_inline(reader, job)) return false;
   return true;
 }
 

@@ -13,10 +13,10 @@ import { Disk, DiskQueue } from '../runtime/disk.ts'
 import { ifThere } from '../runtime/ifThere.ts'
 import { makeFolder } from './directories.ts'
 import { FileList } from './fileList.ts'
-import { recounted } from './recount.ts'
+import { recounted, restored } from './recount.ts'
 import { adoptWaitingFiles, repairFiles } from './repair.ts'
 import type { RotationDeps } from './rotation.ts'
-import { readState, stateFileName, writeState } from './stateFile.ts'
+import { type FoundState, keepAside, readState, stateFileName, writeState } from './stateFile.ts'
 import type { StoredCapture, StoredEndpoint, WrittenTotal } from './storedTypes.ts'
 import {
   actualCapture,
@@ -58,6 +58,7 @@ export class CaptureFolder {
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
   #artifact: ArtifactResult | undefined
+  readonly #unreadable: string | undefined
   readonly queue: DiskQueue // of what changes the directory or the state file
   readonly list = new FileList()
   #listedMs = 0 // the directory's time of change when it was listed
@@ -65,6 +66,7 @@ export class CaptureFolder {
   #looking: Promise<void> | undefined // queued, and not begun
   #unlisted: WrittenTotal // of endpoints that were removed from the list
   #savedText = ''
+  #lastingText = '' // of the last save that survives a power cut
   #saving: { readonly done: Promise<void>; isLasting: boolean; atMs: number } | undefined // queued, and not begun
 
   private constructor(directory: string, state: StoredCapture, queue: DiskQueue) {
@@ -77,6 +79,7 @@ export class CaptureFolder {
     this.#limitHit = state.limitHit
     this.#halt = state.halt
     this.#artifact = state.made
+    this.#unreadable = state.unreadable
     this.#unlisted = state.goneRows ?? { packets: 0, bytes: 0 }
   }
 
@@ -95,8 +98,12 @@ export class CaptureFolder {
       throw new ExpectedError(
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
-    const state: StoredCapture = { version: 1, capture, node, savedAtMs: nowMs, rows: [] }
-    const folder = new CaptureFolder(directory, state, queue)
+    const fresh: StoredCapture = { version: 1, capture, node, savedAtMs: nowMs, rows: [] }
+    // Where nothing says whose files these are, what they hold counts for this capture.
+    const isOurs = earlier && ['', capture.uid].includes(earlier.capture.uid)
+    const folder = isOurs
+      ? await CaptureFolder.adopt(directory, { ...earlier, capture }, node, disk)
+      : new CaptureFolder(directory, fresh, queue)
     await folder.save(nowMs, false)
     folder.#savedText = '' // the next save() writes it again, durably: that may take long
     await folder.look()
@@ -109,7 +116,7 @@ export class CaptureFolder {
    */
   static async adopt(
     directory: string,
-    state: StoredCapture,
+    found: FoundState,
     node: string,
     disk = new Disk(),
   ): Promise<CaptureFolder> {
@@ -118,8 +125,7 @@ export class CaptureFolder {
       const list = new FileList()
       list.replace(await listFiles(directory, new Map()))
       await adoptWaitingFiles(directory, list)
-      // Without a readable state any file may be torn.
-      if (state.rows.length === 0) await repairFiles(directory, list.names)
+      const state = found.isRestored ? await restoredState(directory, list, found) : found
       const { listed, unlisted } = bounded(state)
       const rows = []
       for (const endpoint of listed)
@@ -240,6 +246,7 @@ export class CaptureFolder {
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
       ...(this.#artifact && { artifact: this.#artifact }),
+      ...(this.#unreadable !== undefined && { unreadable: this.#unreadable }),
     }
     return actualCapture(state, this.files(), this.#current())
   }
@@ -295,7 +302,7 @@ export class CaptureFolder {
       waiting.atMs = nowMs
       return waiting.done
     }
-    if (JSON.stringify(this.#state()) === this.#savedText) return Promise.resolve()
+    if (this.#isSaved(JSON.stringify(this.#state()), isLasting)) return Promise.resolve()
     const done = this.queue.run(() => this.#write())
     this.#saving = { done, isLasting, atMs: nowMs }
     return done
@@ -308,9 +315,14 @@ export class CaptureFolder {
     if ([...this.#live.values()].some(live => live().isMoving)) return
     const state = this.#state()
     const text = JSON.stringify(state)
-    if (text === this.#savedText) return
+    if (this.#isSaved(text, isLasting)) return
     await writeState(this.directory, { ...state, savedAtMs: atMs }, isLasting)
     this.#savedText = text
+    if (isLasting) this.#lastingText = text
+  }
+
+  #isSaved(text: string, isLasting: boolean): boolean {
+    return text === this.#savedText && (!isLasting || text === this.#lastingText)
   }
 
   #state(): Omit<StoredCapture, 'savedAtMs'> {
@@ -322,6 +334,7 @@ export class CaptureFolder {
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
       ...(this.#artifact && { made: this.#artifact }),
+      ...(this.#unreadable !== undefined && { unreadable: this.#unreadable }),
       ...(this.#unlisted.packets > 0 && { goneRows: this.#unlisted }),
       rows: [...this.#current().values()],
     }
@@ -346,6 +359,23 @@ export class CaptureFolder {
         return [name, { facts, active }]
       }),
     ])
+  }
+}
+
+/** The state that could not be read is kept aside; what was captured is counted from the files. */
+async function restoredState(
+  directory: string,
+  list: FileList,
+  found: FoundState,
+): Promise<StoredCapture> {
+  const { isRestored: _, ...state } = found
+  const notKept = await keepAside(directory)
+  const { rows, ...times } = await restored(directory, list, state)
+  return {
+    ...times,
+    ...state,
+    rows,
+    ...(notKept !== undefined && { unreadable: `${state.unreadable}; not kept aside: ${notKept}` }),
   }
 }
 

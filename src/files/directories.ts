@@ -9,12 +9,11 @@ import { ExpectedError } from '../model/errors.ts'
 import type { DiskQueue } from '../runtime/disk.ts'
 import { ifThere, namesIn } from '../runtime/ifThere.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
-import { readState, stateFileName } from './stateFile.ts'
-import type { StoredCapture } from './storedTypes.ts'
+import { type FoundState, isStateFile, readState, stateFileName } from './stateFile.ts'
 
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 
-export type FoundFolder = { readonly directory: string; readonly state: StoredCapture }
+export type FoundFolder = { readonly directory: string; readonly state: FoundState }
 
 type FolderOwner = Parameters<typeof captureKey>[0]
 
@@ -80,7 +79,7 @@ export async function removeFolder(
 ): Promise<void> {
   const folder = folderOf(captureDir, capture)
   const names = await queue.run(() => namesIfFolder(folder))
-  if (!names.includes(stateFileName)) return
+  if (!names.some(isStateFile)) return
   const others = names.filter(name => name !== stateFileName)
   for (const name of others)
     await queue.run(() => rm(join(folder, name), { recursive: true, force: true })) // removes symbolic links, does not follow them

@@ -63,6 +63,13 @@ export function stampedName(active: string, stampMs: number): string {
   return `${withoutFormat(active)}-${stamp}${active.slice(withoutFormat(active).length)}`
 }
 
+/** Whose file it is, as far as its name tells: a long pod's name is cut. */
+export function endpointOf(name: string): Omit<SeriesName, 'format'> {
+  const series = withoutFormat(name).replace(/-\d{8}T\d{6}\.\d{3}Z$/, '')
+  const [pod = '', ...interfaceName] = series.split('_')
+  return { pod, interfaceName: interfaceName.join('_') }
+}
+
 /** When a rotated file got its name, milliseconds since the epoch. */
 export function rotatedAtMs(name: string): number {
   const [, date, hours, minutes, seconds] =

@@ -3,10 +3,11 @@
 // written after the last save are in the file that was active then and in those that followed it.
 // Repairs torn files on the way. Which file was active then is told by the times in the names, so
 // that a copy of the directory has the same counts.
+import type { ActualEndpoint } from '../model/actualState.ts'
 import type { FileList } from './fileList.ts'
-import { rotatedAtMs } from './names.ts'
-import { repairFiles } from './repair.ts'
-import type { StoredEndpoint } from './storedTypes.ts'
+import { endpointOf, rotatedAtMs } from './names.ts'
+import { type Repaired, repairFiles } from './repair.ts'
+import type { StoredCapture, StoredEndpoint } from './storedTypes.ts'
 
 /**
  * An endpoint whose tap was closed, and whose file has the size of that time, is returned as it is.
@@ -39,5 +40,68 @@ export async function recounted(
     facts: { ...facts, ...grown, endedAtMs: facts.endedAtMs ?? lastMs },
     active,
     closed: 'stopping',
+  }
+}
+
+/**
+ * The endpoints of a state that could not be read: those of its copy, which may be old, and those
+ * that the names of files tell. Each has at least what its files hold.
+ */
+export async function restored(
+  directory: string,
+  list: FileList,
+  { rows, savedAtMs }: StoredCapture,
+): Promise<Pick<StoredCapture, 'rows' | 'firstOpenedAtMs'>> {
+  const files = await repairFiles(directory, list.names)
+  for (const { name, bytes } of files) list.set(name, bytes)
+  const byPod = Map.groupBy(files, ({ name }) => endpointOf(name).pod)
+  const endpoints = new Map<string, StoredEndpoint>()
+  for (const row of rows) {
+    const held = byPod.get(row.facts.name) ?? []
+    const counted = await recounted(directory, list, asOpen(row, list), savedAtMs)
+    endpoints.set(row.facts.name, { ...counted, facts: atLeast(counted.facts, held) })
+  }
+  for (const [pod, held] of byPod)
+    if (!endpoints.has(pod)) endpoints.set(pod, endpointOfFiles(pod, held))
+  const times = files.flatMap(({ scan }) => scan.firstRecordAtMs ?? [])
+  return {
+    rows: [...endpoints.values()],
+    ...(times.length > 0 && { firstOpenedAtMs: Math.min(...times) }),
+  }
+}
+
+/** A copy may say closed of an endpoint that was opened again. */
+function asOpen(endpoint: StoredEndpoint, list: FileList): StoredEndpoint {
+  const { closed: _, ...open } = endpoint
+  const { active } = endpoint
+  return active && list.sizes.get(active.name) !== active.bytes ? open : endpoint
+}
+
+function endpointOfFiles(pod: string, files: readonly Repaired[]): StoredEndpoint {
+  const [{ name } = { name: '' }] = files
+  const first = files.flatMap(({ scan }) => scan.firstRecordAtMs ?? [])
+  const last = files.flatMap(({ scan }) => scan.lastRecordAtMs ?? [])
+  const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
+  const facts: ActualEndpoint = {
+    name: pod,
+    uid: '',
+    interfaceName: endpointOf(name).interfaceName,
+    vantage: 'HostVeth', // no file says it; the next tap does
+    ...none,
+    gaps: [],
+    ...(first.length > 0 && { startedAtMs: Math.min(...first), endedAtMs: Math.max(...last) }),
+  }
+  return { facts: atLeast(facts, files), closed: 'stopping' }
+}
+
+function atLeast(facts: ActualEndpoint, files: readonly Repaired[]): ActualEndpoint {
+  const packets = files.reduce((sum, { scan }) => sum + scan.records, 0)
+  const bytes = files.reduce((sum, { scan }) => sum + scan.recordBytes, 0)
+  const more = Math.max(0, packets - facts.packets)
+  return {
+    ...facts,
+    packets: facts.packets + more,
+    received: facts.received + more,
+    bytes: Math.max(facts.bytes, bytes),
   }
 }

@@ -64,6 +64,7 @@ const schema = record(
       message: text,
       atMs: time,
     }),
+    unreadable: text,
     goneRows: record(counts),
     made: record(
       { atMs: time, files: { type: 'array', items: record({ path: text, bytes: count }) } },

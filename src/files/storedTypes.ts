@@ -37,6 +37,7 @@ export type StoredCapture = {
   readonly halt?: Halt
   readonly made?: ArtifactResult
   readonly rows: readonly StoredEndpoint[]
+  readonly unreadable?: string // why an earlier state could not be read: counts are those of a copy and of the files
   readonly goneRows?: WrittenTotal // of endpoints that are no longer in `rows`: they still count against the limits
 }
 

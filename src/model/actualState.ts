@@ -59,6 +59,7 @@ export type ActualCapture = {
   readonly limitHit?: LimitHit
   readonly halt?: Halt
   readonly artifact?: ArtifactResult // missing: none was made yet
+  readonly unreadable?: string // why what was stored of it could not be read
   readonly fileNames: readonly string[] // sorted, active and rotated
   readonly fileBytes: number // on disk now
   readonly endpoints: ReadonlyMap<string, ActualEndpoint> // by endpoint name

@@ -58,6 +58,8 @@ export const problemMeanings = {
   DiskStalled: 'the disk has taken no packet for two seconds; they wait in memory',
   WriteFailed: 'packets arrived that could not be written',
   LostFile: 'others removed, moved or truncated the file that was being written',
+  LostState:
+    'what the node had stored of the capture could not be read; counts are those of a copy and of the files',
   DroppedPackets: 'the kernel dropped packets because a ring was full',
   TruncatedPackets: 'packets were cut to the size of a ring block',
   UploadFailed: 'a file could not be stored; the upload is tried again',

@@ -24,7 +24,8 @@ export type Scan = {
   readonly wholeBytes: number // up to the end of the last complete record
   readonly records: number
   readonly recordBytes: number
-  readonly lastRecordAtMs?: number // by the kernel's time; missing: there is none
+  readonly firstRecordAtMs?: number // by the kernel's time; missing: there is none
+  readonly lastRecordAtMs?: number
 }
 
 const chunkBytes = 1_048_576
@@ -41,6 +42,7 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
   const fileHeader = await reader.at(0, pcapHeaderBytes)
   if (!fileHeader) return undefined
   let [at, records] = [pcapHeaderBytes, 0]
+  let firstRecordAtMs: number | undefined
   let lastRecordAtMs: number | undefined
   for (
     let header = await reader.at(at, recordHeaderBytes);
@@ -55,6 +57,7 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
     records++
     const { seconds, microseconds } = recordHeaderAt(header, 0)
     lastRecordAtMs = seconds * 1_000 + microseconds / 1_000
+    firstRecordAtMs ??= lastRecordAtMs
   }
   return {
     format: 'pcap',
@@ -62,13 +65,15 @@ async function scanPcap(reader: ChunkReader): Promise<Scan | undefined> {
     wholeBytes: at,
     records,
     recordBytes: at - pcapHeaderBytes,
+    ...(firstRecordAtMs !== undefined && { firstRecordAtMs }),
     ...(lastRecordAtMs !== undefined && { lastRecordAtMs }),
   }
 }
 
 async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
   let [at, records, recordBytes, snapLength] = [0, 0, 0, 0]
-  let lastAt: number | undefined // of the last record
+  let firstAt: number | undefined // of the first record
+  let lastAt: number | undefined
   // The snap length of an interface block is within its first 16 bytes; no block that selcap writes
   // is shorter.
   for (let header = await reader.at(at, 16); header; header = await reader.at(at, 16)) {
@@ -80,23 +85,28 @@ async function scanPcapng(reader: ChunkReader): Promise<Scan | undefined> {
     if (type === blockTypes.packet) {
       records++
       recordBytes += length
+      firstAt ??= at
       lastAt = at
     }
     at += length
   }
   if (snapLength === 0) return undefined
-  const last = lastAt === undefined ? undefined : await reader.at(lastAt, packetHeaderBytes)
+  const last = lastAt === undefined ? undefined : await timeAt(reader, lastAt)
+  const first = firstAt === undefined ? undefined : await timeAt(reader, firstAt)
   return {
     format: 'pcapng',
     snapLength,
     wholeBytes: at,
     records,
     recordBytes,
-    ...(last && { lastRecordAtMs: blockTimeMs(last) }),
+    ...(first !== undefined && { firstRecordAtMs: first }),
+    ...(last !== undefined && { lastRecordAtMs: last }),
   }
 }
 
-function blockTimeMs(header: Buffer): number {
+async function timeAt(reader: ChunkReader, offset: number): Promise<number | undefined> {
+  const header = await reader.at(offset, packetHeaderBytes)
+  if (!header) return undefined
   const { timeHigh, timeLow } = packetFields
   return (header.readUInt32LE(timeHigh) * 2 ** 32 + header.readUInt32LE(timeLow)) / 1e6
 }

@@ -49,10 +49,15 @@ export class CaptureStore {
     for (const directory of others)
       deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
     for (const [key, { directory, state }] of found) {
+      if (state.isRestored)
+        deps.log.error(
+          { capture: key, directory, error: state.unreadable },
+          'state file not readable',
+        )
       if (state.capture.uid === '')
         deps.log.error(
           { capture: key, directory },
-          'state file not readable, its files stay and belong to the next capture of that name',
+          'nothing says whose the files are, they stay and belong to the next capture of that name',
         )
       captures.#captures.set(key, {
         folder: await CaptureFolder.adopt(directory, state, deps.node, captures.disk),

@@ -414,7 +414,7 @@ export class TapManager implements AsyncDisposable {
     const limit = (this.#taps.get(id)?.spec.limits ?? limits)[kind] // the tap may still be opening
     if (!folder || limit === undefined) return
     folder.setLimitHit({ kind, limit, atMs: this.#deps.clock.now() })
-    void this.#store.saveOne(folder, false)
+    void this.#store.saveOne(folder, true)
     this.#listener()
   }
 

@@ -48,6 +48,7 @@ export function problemsOf(
       ...unwritable.map(({ name, tap }) => plainText(`${name}: ${tap?.message}`)),
     ]),
     problemOf('LostFile', rows.flatMap(lostFileMessages)),
+    problemOf('LostState', actual?.unreadable ? [plainText(actual.unreadable)] : []),
     problemOf(
       'DroppedPackets',
       counted(total(rows, 'dropped'), 'dropped by the kernel because the ring was full'),

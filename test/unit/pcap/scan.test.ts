@@ -52,6 +52,7 @@ for (const format of ['pcap', 'pcapng'] as const) {
       snapLength: 96,
       records: 2,
       recordBytes: recordsLength,
+      firstRecordAtMs: 1_000.002,
       lastRecordAtMs: 1_000.002,
       wholeBytes: whole.length + trailer.length,
     }

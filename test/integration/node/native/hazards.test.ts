@@ -59,6 +59,23 @@ networkTest(
   },
 )
 
+networkTest('native: an environment ends while its tap writes what arrives', async t => {
+  const { pod, sender, port } = await podWithPort(t)
+  const directory = folder(t)
+  const notify = join(directory, 'notify')
+  const notifyFd = openSync(notify, 'a')
+  const path = join(directory, 'file')
+  const sending = sender.udp({ to: pod.hostAddress, port, count: 60_000 })
+  const worker = new Worker(new URL('../../../support/net/worker.ts', import.meta.url), {
+    workerData: { interfaceName: pod.hostName, fd: openSync(path, 'a'), notifyFd },
+  })
+  await until('an open tap', () => readFileSync(notify, 'utf8') !== '')
+  await until('records', () => readFileSync(path).length > 0)
+  await worker.terminate()
+  t.is(sockets(pod.hostIndex), 0)
+  await sending
+})
+
 networkTest('native: 250 taps open and close at once and leave nothing behind', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const driver = ringDriver()

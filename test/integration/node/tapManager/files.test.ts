@@ -140,19 +140,25 @@ networkTest(
 )
 
 networkTest(
-  'TapManager keeps files whose state cannot be read, for the next capture of that name',
+  'TapManager keeps files whose state cannot be read, for the next capture of that name, which has not more than its limit',
   async t => {
     const { pod, sender, port } = await podWithPort(t)
     const directory = folder(t)
     const first = await holderIn(t, directory)
-    await open(first, specFor(pod.hostName))
-    await sender.udp({ to: pod.hostAddress, port, count: 3 })
+    const spec = specFor(pod.hostName, { limits: { packets: 3 } })
+    await open(first, spec)
+    await sender.udp({ to: pod.hostAddress, port, count: 4 })
     await until('3 packets', () => row(first).packets === 3)
     await first.stop()
-    writeFileSync(join(directory, 'shop', 'web', '.selcap.json'), '{"version":')
+    for (const name of ['.selcap.json', '.selcap.json.copy'])
+      writeFileSync(join(directory, 'shop', 'web', name), '{"version":')
     const second = await holderIn(t, directory)
     t.is(second.actualState().captures.size, 0)
-    await open(second, specFor(pod.hostName))
+    await open(second, spec)
+    await sender.udp({ to: pod.hostAddress, port, count: 4 })
+    await until('refusals', () => row(second).refused === 4)
+    t.is(row(second).packets, 3)
+    t.regex(second.actualState().captures.get('shop/web')?.unreadable ?? '', /expected JSON/)
     await second.stop()
     t.is(records(directory), 3)
   },

@@ -112,6 +112,10 @@ test('problemsOf() takes packets that came after a limit for no failure to write
   t.deepEqual(problems(rows, {}, { limitHit: { kind: 'packets', limit: 5, atMs: 1 } }), [])
 })
 
+test('problemsOf() tells of a state that could not be read', t => {
+  t.deepEqual(problems([], {}, { unreadable: 'expected JSON' }), ['LostState: expected JSON'])
+})
+
 test('problemsOf() has a halt first, then refusals by their reason', t => {
   const halt = { generation: 1, reason: 'DiskFloor', message: 'Stopped', atMs: 1 } as const
   const refused = new Map(
