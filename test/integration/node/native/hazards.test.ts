@@ -65,7 +65,7 @@ networkTest('native: an environment ends while its tap writes what arrives', asy
   const notify = join(directory, 'notify')
   const notifyFd = openSync(notify, 'a')
   const path = join(directory, 'file')
-  const sending = sender.udp({ to: pod.hostAddress, port, count: 60_000 })
+  const sending = sender.udp({ to: pod.hostAddress, port, count: 200_000 })
   const worker = new Worker(new URL('../../../support/net/worker.ts', import.meta.url), {
     workerData: { interfaceName: pod.hostName, fd: openSync(path, 'a'), notifyFd },
   })
