@@ -105,8 +105,13 @@ export class FileRotation {
         { ...file.opened, bytesMax: deps.rotation.fileBytesMax },
         continues ?? { ...fresh, inode: file.opened.inode, beganAtMs },
       )
-      await files.#retain()
-      return files
+      try {
+        await files.#retain()
+        return files
+      } catch (error) {
+        await file.opened.handle.close()
+        throw error
+      }
     })
   }
 
@@ -188,8 +193,7 @@ export class FileRotation {
     this.#before = this.#fresh(stampMs)
     return this.#deps.queue.run(async () => {
       const { directory, list } = this.#deps
-      const bytes = await this.#complete(done, facts, nowMs)
-      await done.handle.close()
+      const bytes = await this.#complete(done, facts, nowMs).finally(() => done.handle.close())
       list.set(this.#name, bytes)
       await retire({ directory, list, active: this.#name, stampMs })
       await rename(next.path, this.#path)
@@ -208,11 +212,13 @@ export class FileRotation {
     this.#isClosed = true
     const facts = this.with(counts)
     await this.#deps.queue.run(async () => {
-      const bytes = await this.#complete(this.#active, facts, nowMs)
-      this.#before = { ...facts, bytes }
-      this.#deps.list.set(this.#name, bytes)
-      await this.#active.handle.close()
-      await this.#removeWaiting()
+      try {
+        const bytes = await this.#complete(this.#active, facts, nowMs)
+        this.#before = { ...facts, bytes }
+        this.#deps.list.set(this.#name, bytes)
+      } finally {
+        await this.#active.handle.close().finally(() => this.#removeWaiting())
+      }
     })
     return this.#before
   }
@@ -222,8 +228,8 @@ export class FileRotation {
     if (this.#isClosed) return
     this.#isClosed = true
     await this.#deps.queue.run(async () => {
-      const { size } = await this.#active.handle.stat()
-      await this.#active.handle.close()
+      const { handle } = this.#active
+      const { size } = await handle.stat().finally(() => handle.close())
       if (size <= this.#header.length) {
         await rm(this.#path, { force: true })
         this.#deps.list.delete(this.#name)
@@ -359,10 +365,8 @@ export class FileRotation {
   async #removeWaiting(): Promise<void> {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { handle, path } of waiting) {
-      await handle.close()
-      await rm(path, { force: true })
-    }
+    for (const { handle } of waiting) await handle.close()
+    for (const { path } of waiting) await rm(path, { force: true })
   }
 }
 

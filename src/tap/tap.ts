@@ -17,6 +17,7 @@ import type {
 } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { FileRotation } from '../files/rotation.ts'
+import type { ActiveFile } from '../files/storedTypes.ts'
 import type { LostFileReason } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError, isExpected, TapError } from '../model/errors.ts'
@@ -98,7 +99,7 @@ export class Tap {
       if (ahead) tap.#takeOver(ahead)
       else await tap.#openDriver()
     } catch (error) {
-      await tap.#driverTap?.close()
+      if (tap.#driverTap) await deps.folder.queue.disk.watch(tap.#driverTap.close())
       await tap.files.abandon()
       tap.record.dismiss()
       throw error
@@ -220,13 +221,24 @@ export class Tap {
     this.#stop.abort()
     await this.#steps
     const atMs = this.#deps.clock.now()
-    const lastPacketMs = await this.#closeDriver()
-    if (this.record.hasBegun) this.record.end(this.#spec, await this.files.close(), reason, atMs)
-    else {
-      await this.files.abandon()
-      this.record.dismiss()
+    try {
+      const lastPacketMs = await this.#closeDriver()
+      if (this.record.hasBegun) this.#end(reason, atMs, await this.files.close())
+      else {
+        await this.files.abandon()
+        this.record.dismiss()
+      }
+      return lastPacketMs
+    } catch (error) {
+      this.#end(reason, atMs, this.files.active(noCounters)) // the disk refused something: the tap has ended all the same
+      await this.files.release()
+      throw error
     }
-    return lastPacketMs
+  }
+
+  #end(reason: CloseReason, atMs: number, active: ActiveFile): void {
+    if (this.record.hasBegun) this.record.end(this.#spec, active, reason, atMs)
+    else this.record.dismiss()
   }
 
   /** Whether packets come now. */
@@ -242,7 +254,8 @@ export class Tap {
     this.#stop.abort()
     await this.#steps
     const atMs = this.#deps.clock.now()
-    const counters = (await this.#driverTap?.close()) ?? noCounters
+    const { disk } = this.#deps.folder.queue
+    const counters = this.#driverTap ? await disk.watch(this.#driverTap.close()) : noCounters
     const active = this.files.active(counters)
     await this.files.release()
     this.record.add(counters)

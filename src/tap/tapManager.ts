@@ -395,10 +395,17 @@ export class TapManager implements AsyncDisposable {
       id,
       failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#deps.clock.now() }),
     )
-    this.#releasing = Promise.all([
-      this.#releasing,
-      tap.release(error.message).then(() => this.#listener()),
-    ])
+    this.#releasing = Promise.all([this.#releasing, this.#release(id, tap, error.message)])
+    this.#listener()
+  }
+
+  async #release(id: string, tap: Tap, reason: string): Promise<void> {
+    try {
+      await tap.release(reason)
+    } catch (error) {
+      if (!isExpected(error)) throw error
+      this.#deps.log.warn({ tap: id, error: error.message }, 'files not completed')
+    }
     this.#listener()
   }
 

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { isWaiting } from '../../../../src/files/names.ts'
 import { lostFileReasons } from '../../../../src/model/capture.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
@@ -47,6 +49,31 @@ networkTest('TapManager keeps two captures of one endpoint apart', async t => {
   t.deepEqual(readdirSync(join(directory, 'shop')), ['web'])
   t.deepEqual([...holder.actualState().captures.keys()], ['shop/web'])
 })
+
+networkTest('TapManager ends an endpoint whose files cannot be completed', async t => {
+  const { directory, holder, captured } = await capturing(t)
+  await captured(3)
+  const of = join(directory, 'shop', 'web')
+  const waiting = () => readdirSync(of).find(isWaiting)
+  await until('a waiting file', () => waiting() !== undefined)
+  const path = join(of, waiting() ?? '')
+  rmSync(path)
+  mkdirSync(path)
+  await close(holder, 'shop/web/web-0', 'finished')
+  t.like(row(holder), { packets: 3, gaps: [] })
+  t.is(typeof row(holder).endedAtMs, 'number')
+  t.false(openPaths().some(target => target.startsWith(of)))
+})
+
+/** What the descriptors of this process lead to. */
+const openPaths = (): readonly string[] =>
+  readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      return [readlinkSync(join('/proc/self/fd', fd))]
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
 
 networkTest(
   'TapManager rotates a file that is old and holds packets, and no empty one',
