@@ -70,12 +70,12 @@ networkTest(
     await open(
       holder,
       specFor(pod.hostName, {
-        rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 },
+        rotation: { fileBytesMax: 150_000, fileAgeMsMax: 3.6e6, filesMax: 3 },
       }),
       specFor(pod.hostName, {
         name: 'ng',
         format: 'pcapng',
-        rotation: { fileBytesMax: 20_000, fileAgeMsMax: 3.6e6, filesMax: 3 },
+        rotation: { fileBytesMax: 150_000, fileAgeMsMax: 3.6e6, filesMax: 3 },
       }),
     )
     const traffic = sender.udp({ to: pod.hostAddress, port, count: 4_000, bytes: 200, gapMs: 0.4 })
@@ -104,7 +104,7 @@ networkTest(
       const files = readdirSync(join(directory, 'shop', name)).filter(file => !file.startsWith('.'))
       t.is(files.length, 4, files.join())
       t.is(row(holder).dropped, 0)
-      t.true(files.every(file => statSync(join(directory, 'shop', name, file)).size <= 20_000))
+      t.true(files.every(file => statSync(join(directory, 'shop', name, file)).size <= 150_000))
     }
   },
 )
