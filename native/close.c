@@ -31,8 +31,18 @@ static void count_undrained(struct tap *tap) {
   counters->refused += counters->received - accounted;
 }
 
+// The event about the limit may wait for records of another tap: JavaScript does not hear of this
+// one any more.
+static void pass_limit_on(const struct reader *reader, const struct tap *tap) {
+  if (!tap->group || tap->group->reached_by != tap->id) return;
+  struct tap *other = reader->taps;
+  while (other && other->group != tap->group) other = other->next;
+  if (other) tap->group->reached_by = other->id;
+}
+
 static void release_tap(struct reader *reader, struct tap *tap) {
   count_undrained(tap);
+  pass_limit_on(reader, tap);
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_DEL, tap->fd, NULL);
   release_group(tap->group);
   if (reader->batch && reader->batch->tap == tap) reader->batch->tap = NULL;

@@ -56,7 +56,7 @@ export class TapManager implements AsyncDisposable {
   readonly #lost = new WeakMap<Tap, number>() // packets dropped and refused, when the state was last saved for them
   readonly #knownLinks = new Set<number>() // by interface index
   #bufferBytesMax: number | undefined // as the driver has it
-  #closing = 0
+  readonly #closing = new Map<Tap, Promise<unknown>>() // their last counts are not known yet
   #nextLookAtMs = 0
   #looking: Promise<unknown> | undefined
   #stopped: Promise<string> | undefined
@@ -287,7 +287,7 @@ export class TapManager implements AsyncDisposable {
     if (await disk.answered(closed, stopGraceMs)) return ''
     closed.catch(this.#fail)
     const seconds = Math.round(disk.silentMs / 1_000)
-    return `the disk of the capture files has not answered for ${seconds} s: ${disk.pending} of its operations and the files of ${this.#taps.size + this.#closing} taps are not complete`
+    return `the disk of the capture files has not answered for ${seconds} s: ${disk.pending} of its operations and the files of ${this.#taps.size + this.#closing.size} taps are not complete`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -317,6 +317,10 @@ export class TapManager implements AsyncDisposable {
 
   async #open(spec: TapSpec, scan: InterfaceResolver, ahead?: TapAhead): Promise<void> {
     try {
+      const ofCapture = [...this.#closing].filter(
+        ([tap]) => tap.spec.captureKey === spec.captureKey,
+      )
+      await Promise.all(ofCapture.map(([, closed]) => closed)) // what they wrote counts against the limits
       const { folder, group } = await this.#store.open(spec)
       const isCounting = [...this.#taps.values()].some(
         tap => tap.spec.captureKey === spec.captureKey,
@@ -373,15 +377,19 @@ export class TapManager implements AsyncDisposable {
     this.#taps.delete(id)
     if (!tap) return undefined
     this.#notBegun.delete(tap)
-    this.#closing++
+    const closed = this.#complete(id, tap.close(reason))
+    this.#closing.set(tap, closed)
+    return closed.finally(() => this.#closing.delete(tap))
+  }
+
+  /** A disk that refuses what a tap does last costs its files, and nothing else. */
+  async #complete<T>(id: string, closed: Promise<T>): Promise<T | undefined> {
     try {
-      return await tap.close(reason)
+      return await closed
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#deps.log.warn({ tap: id, error: error.message }, 'files not completed')
       return undefined
-    } finally {
-      this.#closing--
     }
   }
 
@@ -395,17 +403,10 @@ export class TapManager implements AsyncDisposable {
       id,
       failureOf({ spec: tap.spec, error, tries: 1, nowMs: this.#deps.clock.now() }),
     )
-    this.#releasing = Promise.all([this.#releasing, this.#release(id, tap, error.message)])
-    this.#listener()
-  }
-
-  async #release(id: string, tap: Tap, reason: string): Promise<void> {
-    try {
-      await tap.release(reason)
-    } catch (error) {
-      if (!isExpected(error)) throw error
-      this.#deps.log.warn({ tap: id, error: error.message }, 'files not completed')
-    }
+    this.#releasing = Promise.all([
+      this.#releasing,
+      this.#complete(id, tap.release(error.message)).then(() => this.#listener()),
+    ])
     this.#listener()
   }
 
