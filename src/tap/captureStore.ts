@@ -118,15 +118,15 @@ export class CaptureStore {
 
   /**
    * Removes a deleted capture's directory and artifact. A directory that cannot be removed stays
-   * known, so that the next turn tries again.
+   * known, so that the next turn tries again. Does not wait for an artifact's disk that is stalled.
    */
-  remove(key: string, uid: string): Promise<void> {
+  async remove(key: string, uid: string): Promise<void> {
     const folder = this.folder(key)
-    if (folder?.capture.uid !== uid) return Promise.resolve()
+    if (folder?.capture.uid !== uid) return
     const removing =
       this.#removing.get(uid) ?? this.#remove(key, folder).finally(() => this.#removing.delete(uid))
     this.#removing.set(uid, removing)
-    return removing
+    await (folder.artifact ? this.#artifactDisk.answered(removing) : removing)
   }
 
   async #remove(key: string, folder: CaptureFolder): Promise<void> {
@@ -144,8 +144,13 @@ export class CaptureStore {
     }
   }
 
-  removeArtifact(artifact: ArtifactResult | undefined): Promise<void> {
-    return this.#artifactDisk.run(() => removeArtifactFiles(artifact))
+  /** What a process that ends would wait for. */
+  get isRemovingStalled(): boolean {
+    return this.#artifactDisk.isStalled
+  }
+
+  async removeArtifact(artifact: ArtifactResult | undefined): Promise<void> {
+    if (artifact) await this.#artifactDisk.run(() => removeArtifactFiles(artifact))
   }
 
   /** Sees what others did in the directories of these captures. */

@@ -284,7 +284,8 @@ export class TapManager implements AsyncDisposable {
       .then(() => Promise.all([...this.#taps.keys()].map(id => this.#close(id, 'stopping'))))
       .then(() => this.#store.save(true))
     const { disk } = this.#store
-    if (await disk.answered(closed, stopGraceMs)) return ''
+    if (await disk.answered(closed, stopGraceMs))
+      return this.#store.isRemovingStalled ? 'the disk of an artifact does not answer' : ''
     closed.catch(this.#fail)
     const seconds = Math.round(disk.silentMs / 1_000)
     return `the disk of the capture files has not answered for ${seconds} s: ${disk.pending} of its operations and the files of ${this.#taps.size + this.#closing.size} taps are not complete`

@@ -1,6 +1,7 @@
 // What TapManager keeps, refuses and removes on disk.
 import { execFileSync } from 'node:child_process'
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,6 +15,7 @@ import {
 import { join } from 'node:path'
 import { isWaiting } from '../../../../src/files/names.ts'
 import { lostFileReasons } from '../../../../src/model/capture.ts'
+import { freezableDisk, freezeRefusal } from '../../../support/net/freezableDisk.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
 import {
@@ -29,6 +31,8 @@ import {
 } from '../../../support/net/tapManagerFixture.ts'
 import { readRecords } from '../../../support/pcap/captureFile.ts'
 import { until } from '../../../support/until.ts'
+
+const refusal = await freezeRefusal()
 
 networkTest('TapManager keeps two captures of one endpoint apart', async t => {
   const { pod, sender, port } = await podWithPort(t)
@@ -74,6 +78,30 @@ const openPaths = (): readonly string[] =>
       return [] // closed meanwhile
     }
   })
+
+networkTest('TapManager waits for no stalled disk that holds an artifact', async t => {
+  if (refusal !== undefined) {
+    t.pass(`no disk can be frozen here: ${refusal}`)
+    return
+  }
+  const elsewhere = folder(t)
+  const disk = await freezableDisk(t, elsewhere)
+  const { pod, directory, holder, captured } = await capturing(t)
+  await captured(1)
+  const path = join(elsewhere, 'web.tar')
+  writeFileSync(path, 'made of the files')
+  await holder.setArtifactResult('shop/web', 'u1', { atMs: 0, files: [{ path, bytes: 17 }] })
+  await disk.freeze()
+  await holder.apply([
+    { kind: 'close', id: 'shop/web/web-0', reason: 'deleted' },
+    { kind: 'forget', captureKey: 'shop/web', uid: 'u1' },
+  ])
+  await open(holder, specFor(pod.hostName, { name: 'other' }))
+  t.is(holder.actualState().taps.get('shop/other/web-0')?.state, 'open')
+  await disk.thaw()
+  await until('the directory to be removed', () => !existsSync(join(directory, 'shop', 'web')))
+  t.false(existsSync(path))
+})
 
 networkTest(
   'TapManager rotates a file that is old and holds packets, and no empty one',
