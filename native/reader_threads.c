@@ -1,7 +1,9 @@
 // Only for `npm run test:sanitize`, built with ThreadSanitizer and without Node: posts commands and
 // reads counters on one thread while the reader drains two rings of the loopback interface. One
 // tap's disk is a pipe that is read now and then: its writes wait, so readers and writers change.
-// In: an empty network namespace. Out: exit code 0 if the taps were closed with consistent counters.
+// Then readers end while a tap is open and writes.
+// In: an empty network namespace. Out: exit code 0 if the taps were closed with consistent counters
+// and the pipe took whole records, none of them twice.
 #include "reader.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,6 +18,9 @@
 
 #define ROUNDS 400
 #define PACKETS_PER_ROUND 40
+#define PAYLOAD_BYTES 17000 // long frames, which stay in the ring until they are written
+#define HEADERS_BYTES (28 + 14 + 20 + 8) // block, Ethernet, IPv4, UDP
+#define ENDS 5
 #define FILE_TAP 1
 #define SLOW_TAP 2
 #define TAPS 2
@@ -55,12 +60,17 @@ static int set_up(const char *interface) {
   return fd;
 }
 
+static uint32_t sent;
+
 static void send_packets(int fd, int count) {
-  static const char payload[4000];
+  static uint8_t payload[PAYLOAD_BYTES];
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  for (int i = 0; i < count; i++)
+  for (int i = 0; i < count; i++, sent++) {
+    memset(payload, (int)(sent & 255), sizeof payload);
+    memcpy(payload, &sent, sizeof sent);
     sendto(fd, payload, sizeof payload, 0, (struct sockaddr *)&to, sizeof to); // nobody listens
+  }
 }
 
 // The descriptor stands for the device, too.
@@ -113,13 +123,36 @@ static void run_round(struct reader *reader, struct limit_group *group, int fd, 
   if (counters.received < counters.packets) fail("fewer packets received than written");
 }
 
+static struct { uint8_t *data; size_t bytes; } taken;
+
 // A disk that answers now and then.
 static void *read_slowly(void *argument) {
-  static char buffer[1 << 16];
   const int *fd = argument;
-  while (read(*fd, buffer, sizeof buffer) > 0)
+  for (ssize_t got = 1; got > 0; taken.bytes += (size_t)got) {
+    taken.data = realloc(taken.data, taken.bytes + (1 << 16));
+    if (!taken.data) fail("realloc");
+    got = read(*fd, taken.data + taken.bytes, 1 << 16);
+    if (got < 0) fail("reading the pipe");
     nanosleep(&(struct timespec){.tv_nsec = 9000000}, NULL);
+  }
   return NULL;
+}
+
+// Each record holds one packet, and each packet is there at most twice: loopback gives it so.
+static bool is_all_whole(void) {
+  static uint8_t seen[ROUNDS * PACKETS_PER_ROUND];
+  size_t at = 0;
+  while (at < taken.bytes) {
+    const uint8_t *payload = taken.data + at + HEADERS_BYTES;
+    uint32_t number;
+    memcpy(&number, payload, sizeof number);
+    bool is_whole = number < sizeof seen && ++seen[number] <= 2;
+    for (size_t i = sizeof number; is_whole && i < PAYLOAD_BYTES; i++)
+      is_whole = payload[i] == (number & 255);
+    if (!is_whole) return false;
+    at += encoded_record_bytes(FORMAT_PCAPNG, taken.data + at);
+  }
+  return at == taken.bytes;
 }
 
 static void close_tap(struct reader *reader, uint32_t id) {
@@ -132,6 +165,21 @@ static bool is_even(uint32_t id) {
   printf("tap %u: received %lu, written %lu, dropped %lu, refused %lu\n", id, sum->received,
          sum->packets, sum->dropped, sum->refused);
   return sum->received == sum->packets + sum->dropped + sum->refused && sum->packets > 0;
+}
+
+static void end_while_writing(int sender, int fd) {
+  struct counters counters = {0};
+  struct waiting waiting;
+  struct limit_group *group = create_group();
+  struct reader *reader = start_reader(take_event, NULL);
+  if (!group || !reader) fail("starting the reader");
+  add_tap(reader, FILE_TAP, group, fd, INT64_MAX);
+  while (counters.packets == 0) {
+    send_packets(sender, PACKETS_PER_ROUND);
+    read_counters(reader, FILE_TAP, &counters, &waiting);
+  }
+  stop_reader(reader);
+  release_group(group);
 }
 
 int main(void) {
@@ -162,6 +210,7 @@ int main(void) {
   close(ends[1]);
   pthread_join(disk, NULL);
   bool has_waited = use.high_water_bytes > STORE_BYTES / 4;
-  bool are_even = is_even(FILE_TAP) && is_even(SLOW_TAP);
+  for (int end = 0; end < ENDS; end++) end_while_writing(sender, fd);
+  bool are_even = is_even(FILE_TAP) && is_even(SLOW_TAP) && is_all_whole();
   return are_even && has_waited && closed.counters[FILE_TAP].dropped > 0 ? 0 : 1;
 }
