@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { openDriver } from '../driver/openDriver.ts'
 import { CommandFailure } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
-import { StatusDirectory } from '../publish/statusDirectory.ts'
+import { readStatusDirectory, StatusDirectory } from '../publish/statusDirectory.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { portOf, serveMetricsOf } from '../runtime/process.ts'
@@ -42,7 +42,11 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     settings,
     log,
   })
-  const identities = new StandaloneMeta(join(options.status, '.identities.json'))
+  const tell = (message: string) => log.error({ error: message }, 'status not readable')
+  const published = await readStatusDirectory(options.status, tell)
+  const identities = await StandaloneMeta.open(join(options.status, '.identities.json'), published)
+  if (identities.unreadable !== undefined)
+    log.error({ error: identities.unreadable }, 'identities taken from the status')
   await using manifests = await ManifestSource.open({
     directory: options.manifests,
     node: options.node,
@@ -51,7 +55,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     clock: systemClock,
     log,
   })
-  const publisher = await StatusDirectory.open(options.status)
+  const publisher = new StatusDirectory(options.status, published)
   const { engine, metrics } = makeEngine({
     source: manifests,
     tapManager,

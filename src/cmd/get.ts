@@ -50,7 +50,12 @@ async function get(kind: string, name: string | undefined, options: GetOptions):
       'usage',
       `Cannot get "${name}" in all namespaces: expected a name or --all-namespaces, not both`,
     )
-  const read = () => readSelected(name, options)
+  const told = new Set<string>() // once, while it watches
+  const tell = (message: string) => {
+    if (!told.has(message)) process.stderr.write(`${message}\n`)
+    told.add(message)
+  }
+  const read = () => readSelected(name, options, tell)
   if (options.watch) return watch(read, options)
   const captures = await read()
   if (name !== undefined && captures.length === 0)
@@ -69,8 +74,9 @@ async function get(kind: string, name: string | undefined, options: GetOptions):
 async function readSelected(
   name: string | undefined,
   { status, namespace, allNamespaces }: GetOptions,
+  tell: (message: string) => void,
 ): Promise<PublishedCapture[]> {
-  const captures = await readStatusDirectory(status).catch((error: NodeJS.ErrnoException) => {
+  const captures = await readStatusDirectory(status, tell).catch((error: NodeJS.ErrnoException) => {
     throw new CommandFailure(
       'usage',
       `Cannot read --status "${status}": ${error.code ?? error.message}, expected the status directory of selcap standalone`,

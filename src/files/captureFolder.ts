@@ -11,12 +11,13 @@ import type { CloseReason } from '../model/codes.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { Disk, DiskQueue } from '../runtime/disk.ts'
 import { ifThere } from '../runtime/ifThere.ts'
+import { keepAside } from '../runtime/keepAside.ts'
 import { makeFolder } from './directories.ts'
 import { FileList } from './fileList.ts'
 import { recounted, restored } from './recount.ts'
 import { adoptWaitingFiles, repairFiles } from './repair.ts'
 import type { RotationDeps } from './rotation.ts'
-import { type FoundState, keepAside, readState, stateFileName, writeState } from './stateFile.ts'
+import { type FoundState, readState, stateFileName, writeState } from './stateFile.ts'
 import type { StoredCapture, StoredEndpoint, WrittenTotal } from './storedTypes.ts'
 import {
   actualCapture,
@@ -369,7 +370,7 @@ async function restoredState(
   found: FoundState,
 ): Promise<StoredCapture> {
   const { isRestored: _, ...state } = found
-  const notKept = await keepAside(directory)
+  const notKept = await keepAside(join(directory, stateFileName))
   const { rows, ...times } = await restored(directory, list, state)
   return {
     ...times,

@@ -5,7 +5,7 @@
 import { lstat, mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
-import { ExpectedError } from '../model/errors.ts'
+import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import type { DiskQueue } from '../runtime/disk.ts'
 import { ifThere, namesIn } from '../runtime/ifThere.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
@@ -48,24 +48,34 @@ export async function makeFolder(captureDir: string, capture: FolderOwner): Prom
 
 /**
  * Every directory under captureDir with a state file. `others`: those whose state file names
- * another capture, such as a copy.
+ * another capture, such as a copy. `unlisted`: those that cannot be looked at, with the reason.
  */
 export async function listFolders(captureDir: string): Promise<{
   readonly found: ReadonlyMap<string, FoundFolder>
   readonly others: readonly string[]
+  readonly unlisted: ReadonlyMap<string, string>
 }> {
   const found = new Map<string, FoundFolder>()
   const others: string[] = []
-  for (const namespace of await subdirectories(captureDir)) {
-    for (const name of await subdirectories(join(captureDir, namespace))) {
+  const unlisted = new Map<string, string>()
+  const look = async <T>(directory: string, read: (path: string) => Promise<T>) => {
+    try {
+      return await read(directory)
+    } catch (error) {
+      unlisted.set(directory, osErrorMessage(error))
+      return undefined
+    }
+  }
+  for (const namespace of (await look(captureDir, subdirectories)) ?? []) {
+    for (const name of (await look(join(captureDir, namespace), subdirectories)) ?? []) {
       const directory = join(captureDir, namespace, name)
-      const state = await readState(directory)
+      const state = await look(directory, readState)
       const key = captureKey({ namespace, name })
       if (state && captureKey(state.capture) === key) found.set(key, { directory, state })
       else if (state) others.push(directory)
     }
   }
-  return { found, others }
+  return { found, others, unlisted }
 }
 
 /**

@@ -69,9 +69,10 @@ const notWritableCodes = ['EROFS', 'EACCES', 'EPERM', 'ETXTBSY']
 async function repairFile(directory: string, name: string): Promise<Repaired | undefined> {
   try {
     await using file = await openToRepair(join(directory, name))
-    const { size } = await file.handle.stat()
+    const found = await file.handle.stat()
+    if (!found.isFile()) return undefined
     const scan = await scanFile(file.handle)
-    if (scan && scan.wholeBytes < size && file.isWritable)
+    if (scan && scan.wholeBytes < found.size && file.isWritable)
       await file.handle.truncate(scan.wholeBytes)
     return scan && { name, bytes: scan.wholeBytes, scan }
   } catch (error) {

@@ -51,6 +51,7 @@ type OpenFile = {
   readonly bytesMax: number
 }
 
+const triesMax = 20 // of names for a waiting file
 const movedMs = 200 // at most, from a driver's move to its event
 const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } = constants
@@ -153,11 +154,8 @@ export class FileRotation {
 
   /** Opens a waiting file, for the driver to queue at once. */
   offer(): Promise<Sink> {
-    const number = this.#waitingCount++
-    const { directory, queue, name } = this.#deps
-    const path = join(directory, waitingName(name, number))
-    return queue.run(async () => {
-      const opened = await this.#openNew(path)
+    return this.#deps.queue.run(async () => {
+      const opened = await this.#openWaiting()
       this.#waiting.push(opened)
       const bytesLeft = this.#room(this.#header.length)
       if (this.#isClosed) await this.#removeWaiting()
@@ -323,6 +321,18 @@ export class FileRotation {
   readable({ recordBytes }: FileCounts): ReadableFile {
     const [unnamed] = this.#unnamed
     return unnamed ?? { name: this.#name, bytes: this.#before.bytes + recordBytes }
+  }
+
+  /** What others put in its place is left there. */
+  async #openWaiting(): Promise<OpenFile> {
+    const { directory, name } = this.#deps
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#openNew(join(directory, waitingName(name, this.#waitingCount++)))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || tries === triesMax) throw error
+      }
+    }
   }
 
   async #openNew(path: string): Promise<OpenFile> {

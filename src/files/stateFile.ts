@@ -4,18 +4,18 @@
 // waits for no pipe, and believes no file of another shape (stateSchema.ts). A file that cannot be
 // read is no new capture's: the copy stands for it, or a state without a uid.
 import { constants } from 'node:fs'
-import { link, lstat, open, rename } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CaptureRef } from '../model/captureRef.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import { atomicWrite } from '../runtime/atomicWrite.ts'
-import { ifThere, namesIn } from '../runtime/ifThere.ts'
+import { namesIn } from '../runtime/ifThere.ts'
+import { isKeptAside } from '../runtime/keepAside.ts'
 import { hasStoredShape } from './stateSchema.ts'
 import type { StoredCapture } from './storedTypes.ts'
 
 export const stateFileName = '.selcap.json'
 const copyName = `${stateFileName}.copy`
-const asideName = `${stateFileName}.unreadable`
 const bytesMax = 268_435_456 // 100,000 rows have a fifth of it
 const mode = 0o640
 const passingCodes = ['EMFILE', 'ENFILE', 'ENOMEM', 'EINTR'] // they say nothing of the file
@@ -25,7 +25,7 @@ export type FoundState = StoredCapture & { readonly isRestored?: true }
 
 /** The name of a file that only a capture's directory has. */
 export function isStateFile(name: string): boolean {
-  return name === stateFileName || name === copyName || name.startsWith(asideName)
+  return name === stateFileName || name === copyName || isKeptAside(name, stateFileName)
 }
 
 /** undefined: there is none, and there was none. */
@@ -66,24 +66,6 @@ export async function writeState(
   const text = JSON.stringify(state)
   await atomicWrite(join(directory, stateFileName), text, { isLasting, mode })
   if (isLasting) await atomicWrite(join(directory, copyName), text, { isLasting, mode })
-}
-
-/**
- * Gives a state file that cannot be read a second name, so that the next state does not replace it.
- * Returns the reason where that fails.
- */
-export async function keepAside(directory: string): Promise<string | undefined> {
-  const path = join(directory, stateFileName)
-  try {
-    const found = await ifThere(lstat(path))
-    if (!found) return undefined
-    const aside = join(directory, `${asideName}-${Math.floor(found.mtimeMs)}`)
-    if (found.isDirectory()) await rename(path, aside)
-    else if (!(await ifThere(lstat(aside)))) await link(path, aside)
-    return undefined
-  } catch (error) {
-    return osErrorMessage(error)
-  }
 }
 
 /** undefined: it is not there. A text: why it cannot be read. */

@@ -2,17 +2,23 @@
 // it, and reads such a directory back for `selcap get`. A file is replaced atomically and only when
 // its text changes; the file of a deleted capture is removed. Touches nothing else in the
 // directory.
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
 import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
 import { captureKey } from '../model/captureRef.ts'
+import { ExpectedError, isExpected } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { atomicWrite, fittingName } from '../runtime/atomicWrite.ts'
+import { ifThere, namesIn } from '../runtime/ifThere.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
+
+/** What is left out, and why. */
+type Tell = (message: string) => void
 
 // JSON takes a tenth of the time of YAML: comparing it each turn shows that nothing changed.
 type WrittenFile = { readonly json: string; readonly text: string }
@@ -22,16 +28,11 @@ export class StatusDirectory implements Publisher {
   readonly #written = new Map<string, WrittenFile>() // by file: its content
   readonly #statuses = new Map<string, PacketCaptureStatus>() // uid → last, for the conditions' transition times
 
-  private constructor(directory: string, published: readonly PublishedCapture[]) {
+  /** `published`: what an earlier run published. */
+  constructor(directory: string, published: readonly PublishedCapture[]) {
     this.#directory = directory
     for (const capture of published)
       this.#remember(capture, { json: JSON.stringify(capture), text: toYaml(capture) })
-  }
-
-  /** Reads what an earlier run published. */
-  static async open(directory: string): Promise<StatusDirectory> {
-    await makeDirectory(directory)
-    return new StatusDirectory(directory, await readStatusDirectory(directory))
   }
 
   async publish({ world, elements, nowMs }: NodeReport): Promise<void> {
@@ -52,8 +53,8 @@ export class StatusDirectory implements Publisher {
     })
     const refusals: unknown[] = []
     for (const capture of captures) await this.#write(capture).catch(error => refusals.push(error))
-    if (refusals.length > 0) throw refusals[0] // after the other captures were written
-    if (world.isSynced && world.isComplete !== false) await this.#removeAllBut(captures)
+    if (world.isSynced && world.isComplete !== false) await this.#removeAllBut(captures, refusals)
+    if (refusals.length > 0) throw refusals[0] // after all others were written and removed
   }
 
   #fileOf({ metadata }: PublishedCapture): string {
@@ -79,31 +80,64 @@ export class StatusDirectory implements Publisher {
     this.#remember(capture, { json, text })
   }
 
-  async #removeAllBut(captures: readonly PublishedCapture[]): Promise<void> {
+  async #removeAllBut(captures: readonly PublishedCapture[], refusals: unknown[]): Promise<void> {
     const files = new Set(captures.map(capture => this.#fileOf(capture)))
     const uids = new Set(captures.map(({ metadata }) => metadata.uid))
     for (const uid of this.#statuses.keys()) if (!uids.has(uid)) this.#statuses.delete(uid)
     for (const file of [...this.#written.keys()].filter(known => !files.has(known))) {
-      await rm(file, { force: true })
-      await rmdir(dirname(file)).catch(ignoreNotEmpty)
-      this.#written.delete(file)
+      try {
+        await ifThere(unlink(file))
+        this.#written.delete(file)
+        await rmdir(dirname(file)).catch(ignoreNotEmpty)
+      } catch (error) {
+        refusals.push(error)
+      }
     }
   }
 }
 
 /**
  * Every capture of a status directory, by namespace and name. A file that is being replaced is read
- * whole, before or after; one without a capture (a power cut may leave it empty) is omitted.
+ * whole, before or after; one without a capture (a power cut may leave it empty) is omitted. What
+ * cannot be read is told and omitted.
  */
-export async function readStatusDirectory(directory: string): Promise<PublishedCapture[]> {
-  const files = await readdir(directory, { recursive: true })
+export async function readStatusDirectory(
+  directory: string,
+  tell: Tell,
+): Promise<PublishedCapture[]> {
+  const namespaces = (await readdir(directory, { withFileTypes: true }))
+    .filter(entry => entry.isDirectory())
+    .map(({ name }) => join(directory, name))
+  const names = await Promise.all(
+    namespaces.map(async path => {
+      const found = await ifReadable(path, tell, () => namesIn(path))
+      return (found ?? []).filter(name => name.endsWith('.yaml')).map(name => join(path, name))
+    }),
+  )
   const texts = await Promise.all(
-    files
-      .filter(file => file.endsWith('.yaml'))
+    names
+      .flat()
       .toSorted()
-      .map(file => readIfThere(join(directory, file))),
+      .map(path => ifReadable(path, tell, () => ifThere(readText(path)))),
   )
   return texts.map(text => readCapture(text ?? '')).filter(capture => capture !== undefined)
+}
+
+/** Waits for no writer of a pipe. */
+async function readText(path: string): Promise<string> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  if (!(await file.stat()).isFile()) throw new ExpectedError('it is no file')
+  return await file.readFile('utf8')
+}
+
+async function ifReadable<T>(path: string, tell: Tell, read: () => Promise<T>) {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isExpected(error)) throw error
+    tell(`Cannot read "${path}": ${error.message}`)
+    return undefined
+  }
 }
 
 function readCapture(text: string): PublishedCapture | undefined {
@@ -122,15 +156,6 @@ export function toYaml(value: unknown): string {
     lineWidth: 0,
     aliasDuplicateObjects: false,
   })
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 function ignoreNotEmpty(error: NodeJS.ErrnoException): void {

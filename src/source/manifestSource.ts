@@ -86,6 +86,7 @@ export class ManifestSource implements Source {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#watch?.[Symbol.asyncDispose]()
+    await this.#deps.identities.stored()
   }
 
   async #read(): Promise<void> {
@@ -102,7 +103,7 @@ export class ManifestSource implements Source {
     this.#identify()
     const troubles = {
       'manifests not readable, all stays as it is': unread,
-      'identities not stored': this.#deps.identities.unstored,
+      'identities not stored': await this.#deps.identities.stored(),
     }
     this.#logTroubles(troubles)
     this.#wakeAt(

@@ -6,11 +6,11 @@
 import type { Driver, LimitGroup } from '../driver/driver.ts'
 import { removeArtifactFiles } from '../files/artifactFiles.ts'
 import { CaptureFolder } from '../files/captureFolder.ts'
-import { listFolders, removeFolder } from '../files/directories.ts'
+import { type FoundFolder, listFolders, removeFolder } from '../files/directories.ts'
 import type { ActualCapture } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import type { CaptureRef } from '../model/captureRef.ts'
-import { ExpectedError, isExpected } from '../model/errors.ts'
+import { ExpectedError, isExpected, osErrorMessage } from '../model/errors.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { Disk, DiskQueue } from '../runtime/disk.ts'
@@ -45,26 +45,29 @@ export class CaptureStore {
    */
   static async open(deps: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
     const captures = new CaptureStore(deps, captureDir)
-    const { found, others } = await listFolders(captureDir)
+    const { found, others, unlisted } = await listFolders(captureDir)
+    for (const [directory, error] of unlisted)
+      deps.log.error({ directory, error }, 'directory not readable, it is left alone')
     for (const directory of others)
       deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
-    for (const [key, { directory, state }] of found) {
-      if (state.isRestored)
-        deps.log.error(
-          { capture: key, directory, error: state.unreadable },
-          'state file not readable',
-        )
-      if (state.capture.uid === '')
-        deps.log.error(
-          { capture: key, directory },
-          'nothing says whose the files are, they stay and belong to the next capture of that name',
-        )
-      captures.#captures.set(key, {
-        folder: await CaptureFolder.adopt(directory, state, deps.node, captures.disk),
-        group: deps.driver.group(),
-      })
-    }
+    for (const [key, folder] of found) await captures.#adopt(key, folder)
     return captures
+  }
+
+  /** A directory that cannot be adopted costs its own capture: its taps try again, and say why. */
+  async #adopt(key: string, { directory, state }: FoundFolder): Promise<void> {
+    const { driver, node, log } = this.#deps
+    const place = { capture: key, directory }
+    if (state.isRestored)
+      log.error({ ...place, error: state.unreadable }, 'state file not readable')
+    if (state.capture.uid === '')
+      log.error(place, 'its files stay and belong to the next capture of that name')
+    try {
+      const folder = await CaptureFolder.adopt(directory, state, node, this.disk)
+      this.#captures.set(key, { folder, group: driver.group() })
+    } catch (error) {
+      log.error({ ...place, error: osErrorMessage(error) }, 'files not adopted')
+    }
   }
 
   folder(key: string): CaptureFolder | undefined {

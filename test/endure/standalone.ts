@@ -124,7 +124,7 @@ export class StandaloneTarget implements Target {
   }
 
   async claim(name: string): Promise<CaptureClaim | undefined> {
-    const all = await readStatusDirectory(join(this.#root, 'status'))
+    const all = await readStatusDirectory(join(this.#root, 'status'), () => {})
     const found = all.find(({ metadata }) => metadata.name === name)
     const file: FileStatus | undefined = found?.status?.files[0]
     return found && file && claimOf(found.metadata.uid, file)

@@ -59,14 +59,14 @@ export class TestNode {
     }
     const holder = await TapManager.open(parts)
     t.teardown(() => holder.stop())
-    const identities = new StandaloneMeta(join(root, 'status', '.identities.json'))
+    const identities = await StandaloneMeta.open(join(root, 'status', '.identities.json'))
     const source = await ManifestSource.open({
       ...parts,
       directory: join(root, 'manifests'),
       identities,
     })
     t.teardown(() => source[Symbol.asyncDispose]())
-    const publisher = await StatusDirectory.open(join(root, 'status'))
+    const publisher = new StatusDirectory(join(root, 'status'), [])
     const compile = (filter: string, snapLength: number) => parts.driver.compile(filter, snapLength)
     const engine = new Engine({
       ...parts,

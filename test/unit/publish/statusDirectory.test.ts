@@ -6,6 +6,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -74,9 +75,15 @@ function directory(t: ExecutionContext): string {
   return made
 }
 
+const told = (message: string) => {
+  throw new Error(message)
+}
+const open = async (root: string) =>
+  new StatusDirectory(root, await readStatusDirectory(root, told))
+
 test('StatusDirectory.publish() writes the whole resource as kubectl prints it', async t => {
   const root = directory(t)
-  await (await StatusDirectory.open(root)).publish({
+  await (await open(root)).publish({
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(7)]]),
     nowMs,
@@ -103,7 +110,7 @@ test('StatusDirectory.publish() writes the whole resource as kubectl prints it',
 
 test('StatusDirectory.publish() does not touch a file whose text is the same', async t => {
   const root = directory(t)
-  const publisher = await StatusDirectory.open(root)
+  const publisher = await open(root)
   const report = {
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(7)]]),
@@ -119,7 +126,7 @@ test('StatusDirectory.publish() does not touch a file whose text is the same', a
 
 test('StatusDirectory.publish() removes what is gone, once the world is complete', async t => {
   const root = directory(t)
-  const publisher = await StatusDirectory.open(root)
+  const publisher = await open(root)
   await publisher.publish({
     world: world([capture('web'), capture('api')]),
     elements: new Map(),
@@ -127,7 +134,7 @@ test('StatusDirectory.publish() removes what is gone, once the world is complete
   })
   await publisher.publish({ world: world([capture('web')], false), elements: new Map(), nowMs })
   t.deepEqual(readdirSync(join(root, 'shop')).toSorted(), ['api.yaml', 'web.yaml'])
-  const restarted = await StatusDirectory.open(root)
+  const restarted = await open(root)
   await restarted.publish({ world: world([capture('web')]), elements: new Map(), nowMs })
   t.deepEqual(readdirSync(join(root, 'shop')), ['web.yaml'])
   await restarted.publish({ world: world([]), elements: new Map(), nowMs })
@@ -136,22 +143,22 @@ test('StatusDirectory.publish() removes what is gone, once the world is complete
 
 test('StatusDirectory.publish() never lets a count go backwards, also after a restart', async t => {
   const root = directory(t)
-  await (await StatusDirectory.open(root)).publish({
+  await (await open(root)).publish({
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(70)]]),
     nowMs,
   })
-  await (await StatusDirectory.open(root)).publish({
+  await (await open(root)).publish({
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(7)]]),
     nowMs,
   })
-  t.is((await readStatusDirectory(root))[0]?.status?.packets, 70)
+  t.is((await readStatusDirectory(root, told))[0]?.status?.packets, 70)
 })
 
 test('StatusDirectory.publish() starts afresh for a capture of another uid', async t => {
   const root = directory(t)
-  const publisher = await StatusDirectory.open(root)
+  const publisher = await open(root)
   await publisher.publish({
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(70)]]),
@@ -162,12 +169,12 @@ test('StatusDirectory.publish() starts afresh for a capture of another uid', asy
     elements: new Map([['shop/web', element(7)]]),
     nowMs,
   })
-  t.is((await readStatusDirectory(root))[0]?.status?.packets, 7)
+  t.is((await readStatusDirectory(root, told))[0]?.status?.packets, 7)
 })
 
 test('StatusDirectory.publish() refuses what cannot be written, writes the others, and the next one writes it too', async t => {
   const root = directory(t)
-  const publisher = await StatusDirectory.open(root)
+  const publisher = await open(root)
   mkdirSync(join(root, 'shop', 'api.yaml.tmp'), { recursive: true }) // in the way of what is written there
   const elements = new Map([
     ['shop/api', element(3)],
@@ -175,24 +182,24 @@ test('StatusDirectory.publish() refuses what cannot be written, writes the other
   ])
   const report = { world: world([capture('api'), capture('web')]), elements, nowMs }
   await t.throwsAsync(publisher.publish(report), { code: 'EISDIR' })
-  t.deepEqual((await readStatusDirectory(root)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
+  t.deepEqual((await readStatusDirectory(root, told)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
   rmdirSync(join(root, 'shop', 'api.yaml.tmp'))
   await publisher.publish(report)
-  t.deepEqual((await readStatusDirectory(root)).map(({ status }) => status?.packets), [3, 7]) // biome-ignore format: one line
+  t.deepEqual((await readStatusDirectory(root, told)).map(({ status }) => status?.packets), [3, 7]) // biome-ignore format: one line
 })
 
 for (const length of [246, 247, 248, 250, 251, 253]) {
   test(`StatusDirectory.publish() writes, reads back and removes a capture whose name has ${length} characters`, async t => {
     const root = directory(t)
     const name = 'n'.repeat(length)
-    const publisher = await StatusDirectory.open(root)
+    const publisher = await open(root)
     await publisher.publish({
       world: world([capture(name)]),
       elements: new Map([[`shop/${name}`, element(7)]]),
       nowMs,
     })
     t.deepEqual(
-      (await readStatusDirectory(root)).map(({ metadata, status }) => [
+      (await readStatusDirectory(root, told)).map(({ metadata, status }) => [
         metadata.name,
         status?.packets,
       ]),
@@ -206,7 +213,7 @@ for (const length of [246, 247, 248, 250, 251, 253]) {
 
 test('readStatusDirectory() leaves out what is no capture: empty, cut off, or of another kind', async t => {
   const root = directory(t)
-  const publisher = await StatusDirectory.open(root)
+  const publisher = await open(root)
   await publisher.publish({
     world: world([capture('web')]),
     elements: new Map([['shop/web', element(7)]]),
@@ -221,6 +228,33 @@ test('readStatusDirectory() leaves out what is no capture: empty, cut off, or of
   }
   for (const [name, text] of Object.entries(others))
     writeFileSync(join(root, 'shop', `${name}.yaml`), text)
-  t.deepEqual((await readStatusDirectory(root)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
-  t.is((await StatusDirectory.open(root)) instanceof StatusDirectory, true)
+  t.deepEqual((await readStatusDirectory(root, told)).map(({ metadata }) => metadata.name), ['web']) // biome-ignore format: one line
+  t.is((await open(root)) instanceof StatusDirectory, true)
+})
+
+test('StatusDirectory reads, writes and removes what it can beside what cannot be read', async t => {
+  const root = directory(t)
+  const elements = new Map([
+    ['shop/api', element(3)],
+    ['shop/web', element(7)],
+  ])
+  const publisher = await open(root)
+  await publisher.publish({
+    world: world([capture('api'), capture('old'), capture('web')]),
+    elements,
+    nowMs,
+  })
+  rmSync(join(root, 'shop', 'api.yaml'))
+  mkdirSync(join(root, 'shop', 'api.yaml'))
+  symlinkSync('/dev/zero', join(root, 'shop', 'endless.yaml'))
+  writeFileSync(join(root, 'stray'), '')
+  const messages: string[] = []
+  const found = await readStatusDirectory(root, message => messages.push(message))
+  t.deepEqual(found.map(({ metadata }) => metadata.name), ['old', 'web']) // biome-ignore format: one line
+  t.deepEqual(messages, [
+    `Cannot read "${join(root, 'shop', 'api.yaml')}": it is no file`,
+    `Cannot read "${join(root, 'shop', 'endless.yaml')}": it is no file`,
+  ])
+  await t.throwsAsync(publisher.publish({ world: world([capture('web')]), elements, nowMs }))
+  t.deepEqual(readdirSync(join(root, 'shop')).toSorted(), ['api.yaml', 'endless.yaml', 'web.yaml'])
 })

@@ -38,7 +38,7 @@ class Watched {
 
   async reopen(t: ExecutionContext): Promise<void> {
     await this.#manifests?.[Symbol.asyncDispose]()
-    const identities = new StandaloneMeta(this.beside.in('identities.json'))
+    const identities = await StandaloneMeta.open(this.beside.in('identities.json'))
     const parts = {
       directory: this.files.path,
       node: 'node-0',
@@ -103,7 +103,7 @@ test('Manifests tell their listener of a new file, a changed one and one that is
   watched.manifests.onChange(() => told++)
   watched.files.write('a.yaml', captureTexts('a'))
   await watched.shows('a')
-  t.true(told > 0)
+  await until('the listener to be told', () => told > 0)
   watched.files.write('b.yaml', captureTexts('b'))
   await watched.shows('a', 'b')
   const uid = watched.uid('a')
@@ -113,7 +113,7 @@ test('Manifests tell their listener of a new file, a changed one and one that is
   told = 0
   rmSync(watched.files.in('a.yaml'))
   await watched.shows('b')
-  t.true(told > 0)
+  await until('the listener to be told', () => told > 0)
 })
 
 test('Manifests keep a capture through an atomic replacement, and through a file that is written in steps', async t => {
