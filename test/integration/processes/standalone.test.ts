@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -209,6 +210,33 @@ networkTest(
     t.true(packets >= counted && packets > 0, `${packets} after ${counted}`)
     await sender.udp({ to: pod.hostAddress, port, count: 10 })
     await app.counts(packets + 10)
+  },
+)
+
+networkTest(
+  'selcap standalone, killed after the kernel dropped packets, says so at its next start',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const app = new Standalone(t)
+    app.write('all.yaml', endpoint(pod.hostName), capture())
+    await app.start()
+    await app.reaches('WaitingForTraffic')
+    await sender.udp({ to: pod.hostAddress, port, count: 10 })
+    await app.counts(10)
+    const state = join(app.root, 'captures', 'shop', 'web', '.selcap.json')
+    const dropped = () => JSON.parse(readFileSync(state, 'utf8')).rows[0]?.facts.dropped ?? 0
+    app.process?.kill('SIGSTOP') // nobody reads the ring
+    await sender.udp({ to: pod.hostAddress, port, count: 20_000, bytes: 1_400 })
+    app.process?.kill('SIGCONT')
+    await until('drops in the state file', () => dropped() > 0)
+    await app.stop('SIGKILL')
+    const before = dropped()
+    rmSync(join(app.root, 'status', 'shop'), { recursive: true }) // it tells nothing of the last run
+    app.log.length = 0
+    await app.start()
+    await app.reaches('Capturing')
+    const row = app.status()?.status?.files[0]?.endpoints[0]
+    t.is(row?.dropped, before)
   },
 )
 

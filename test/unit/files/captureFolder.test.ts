@@ -1,5 +1,5 @@
 // What one capture's folder keeps over restarts, and what it refuses to take for its own.
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -9,6 +9,8 @@ import { readState, stateFileName } from '../../../src/files/stateFile.ts'
 import type { ActiveFile } from '../../../src/files/storedTypes.ts'
 import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import type { CaptureRef } from '../../../src/model/captureRef.ts'
+import { fileHeader } from '../../../src/pcap/fileHeader.ts'
+import { facts as header, record } from '../../support/captureDirectory.ts'
 
 const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
 
@@ -102,6 +104,57 @@ test('ensure() makes a directory again that somebody removed, with all its count
   t.deepEqual(folder.actualState().fileNames, [])
   await folder.ensure(directory, 20)
   t.is((await readState(folder.directory))?.rows[0]?.facts.packets, 3)
+})
+
+test('after a crash a copy of the directory has the same counts as the directory', async t => {
+  const directory = captureDir(t)
+  const folder = await create(directory, 1)
+  const head = fileHeader({ ...header, format: 'pcap' })
+  const one = record('pcap')
+  const counts = { packets: 1, recordBytes: one.length, received: 1, dropped: 0 }
+  const name = 'web-0_cali1.pcap'
+  const file = { ...active, ...counts, name, bytes: head.length + one.length }
+  const live = () => ({
+    facts: { ...facts('web-0', 1, 0), bytes: one.length, endedAtMs: undefined } as never,
+    active: file,
+    readable: file,
+    isMoving: false,
+  })
+  folder.begin('web-0', live, 1_000)
+  await folder.save(10, false)
+  // The file that was active then was rotated, another one too, and a third was written.
+  for (const [at, records] of [
+    ['-20260101T000000.000Z', 2],
+    ['-20260101T000001.000Z', 3],
+    ['', 4],
+  ] as const)
+    writeFileSync(
+      join(folder.directory, `web-0_cali1${at}.pcap`),
+      Buffer.concat([head, ...Array.from({ length: records }, () => one)]),
+    )
+  const copied = captureDir(t)
+  cpSync(directory, copied, { recursive: true, preserveTimestamps: true })
+  for (const captures of [directory, copied]) {
+    const found = (await listFolders(captures)).found.get('shop/web')
+    const adopted = found && (await CaptureFolder.adopt(found.directory, found.state, 'node-0'))
+    t.deepEqual(adopted?.written(), { packets: 9, bytes: 9 * one.length }, captures)
+  }
+})
+
+test('a state file of 100,000 rows is adopted, and every row counts against the limits', async t => {
+  const directory = captureDir(t)
+  const folder = await create(directory, 1)
+  const path = join(folder.directory, stateFileName)
+  const rows = Array.from({ length: 100_000 }, (_, pod) => ({
+    facts: facts(`p${pod}`, 2, pod),
+    active: { ...active, name: `p${pod}_cali1.pcapng` },
+  }))
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), rows }))
+  const found = (await listFolders(directory)).found.get('shop/web')
+  const adopted = found && (await CaptureFolder.adopt(found.directory, found.state, 'node-0'))
+  t.is(adopted?.actualState().endpoints.size, 1_000)
+  t.deepEqual(adopted?.written(), { packets: 200_000, bytes: 2_000_000 })
+  t.is(adopted?.actualState().unreadable, undefined)
 })
 
 test('rows are bounded: the oldest that ended go, and still count against the limits', async t => {

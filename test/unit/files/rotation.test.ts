@@ -55,6 +55,23 @@ test('FileRotation leaves no waiting file behind when it is closed', async t => 
   t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
 })
 
+test('FileRotation continues no waiting file of an earlier run or of others as if it were empty', async t => {
+  const directory = folder(t)
+  const waiting = join(directory, '.web_cali1.pcap.next0')
+  const left = Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')])
+  writeFileSync(waiting, left)
+  const files = await series(directory) // it had become the active file: it is rotated like one
+  const rotated = 'web_cali1-19700101T000000.001Z.pcap'
+  t.deepEqual(readdirSync(directory), [rotated, 'web_cali1.pcap'])
+  writeFileSync(waiting, left) // meanwhile
+  const { fd } = await files.offer()
+  t.is(fstatSync(fd).size, 24)
+  await files.moved(nothing, 5_000)
+  t.is(statSync(join(directory, 'web_cali1.pcap')).size, 24)
+  t.is(statSync(waiting).size, left.length)
+  await files.close(nothing, 6_000)
+})
+
 test('FileRotation never overwrites: what is not continued is rotated, an empty file goes', async t => {
   const directory = folder(t)
   const path = join(directory, 'web_cali1.pcap')
