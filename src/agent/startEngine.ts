@@ -67,8 +67,9 @@ export async function runEngine({
   await engine.run(stopSignal())
   const unfinished = await tapManager.stop()
   if (unfinished !== '') log.error({ unfinished }, 'stopping, although not all is on the disk')
-  await engine.report()
-  if (unfinished !== '') endWithin(unfinishedMs)
+  const isPublished = await engine.report()
+  if (!isPublished) log.error({}, 'stopping, although the last status is not published')
+  if (unfinished !== '' || !isPublished) endWithin(unfinishedMs)
 }
 
 /**

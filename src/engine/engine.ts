@@ -148,12 +148,12 @@ export class Engine implements TurnListeners {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  /** Publishes the current state without a change. */
-  async report(): Promise<void> {
+  /** Publishes the current state without a change. False: not within some seconds. */
+  async report(): Promise<boolean> {
     const world = this.#deps.source.snapshot()
     const decision = evaluate(world, this.#actual(), this.#deps.clock.now())
     await this.#publish(world, { ...decision, actions: [] }) // nothing is opened or closed any more
-    await this.#isPublished(lastReportMs)
+    return this.#isPublished(lastReportMs)
   }
 
   async #turn(): Promise<void> {

@@ -17,10 +17,10 @@ const frozenTest: typeof networkTest = (title, body) =>
   })
 
 /** Captures so many packets on a disk of its own. */
-async function capturing(t: ExecutionContext, count: number) {
+async function capturing(t: ExecutionContext, count: number, frozen = 'captures') {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
-  const disk = await freezableDisk(t, join(app.root, 'captures'))
+  const disk = await freezableDisk(t, join(app.root, frozen))
   app.write('endpoints.yaml', endpoint(pod.hostName))
   app.write('web.yaml', capture())
   await app.start()
@@ -89,6 +89,25 @@ frozenTest(
     await disk.thaw() // the kernel keeps a process until the system calls of its threads return
     await stopped
     t.pass()
+  },
+)
+
+frozenTest(
+  'a frozen disk of the status directory stops no capture, and SIGTERM is heeded',
+  async t => {
+    const { app, disk, send } = await capturing(t, 10, 'status')
+    await disk.freeze()
+    app.write('second.yaml', capture({}, 'second'))
+    const says = (text: string) => until(text, () => app.log.some(line => line.includes(text)))
+    await says('the disk of the status directory does not answer')
+    await says('"tap":"shop/second/web-0"')
+    await send(20)
+    await until('30 and 20 packets', () => app.records() === 30 && app.records('second') === 20)
+    const stopped = app.stop()
+    await says('the last status is not published')
+    await disk.thaw() // the kernel keeps a process until the system calls of its threads return
+    await stopped
+    t.is(app.records(), 30)
   },
 )
 
