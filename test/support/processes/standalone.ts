@@ -87,8 +87,14 @@ export class Standalone {
     }
   }
 
+  /** By the process that runs now: the last status of one that has stopped keeps its state. */
   reaches(state: string, name = 'web'): Promise<void> {
-    return until(`${name} to be ${state}`, () => this.status(name)?.status?.state === state)
+    return until(`${name} to be ${state}`, () => {
+      const status = this.status(name)?.status
+      return (
+        status?.state === state && status.conditions.every(({ reason }) => reason !== 'Stopped')
+      )
+    })
   }
 
   counts(packets: number, name = 'web'): Promise<void> {

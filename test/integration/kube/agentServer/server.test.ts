@@ -189,8 +189,9 @@ test.serial(
       (await agent.ask({ path: files.replace('uid-1', 'uid-2'), token, method: 'DELETE' })).code,
       204,
     )
-    t.is(agent.folder.files().length, 1)
     agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
+    await agent.folder.look()
+    t.is(agent.folder.files().length, 2)
     const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveEndpoint
     agent.folder.begin('web', () => row, 0)
     const before = agent.removals
