@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava'
 import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { podWithPort } from '../net/podWithPort.ts'
 import { mountDisk } from '../net/smallDisk.ts'
+import { until } from '../until.ts'
 import { capture, endpoint, Standalone } from './standalone.ts'
 
 /**
@@ -34,6 +35,9 @@ export async function twoCaptures(
     start: async (state = 'WaitingForTraffic') => {
       app.log.length = 0
       await app.start([], ['--config', config])
+      // The status may still be that of the run before.
+      const opened = () => app.log.filter(line => line.includes('"opening tap"')).length
+      await until('both taps', () => opened() >= 2)
       for (const name of ['old', 'new']) await app.reaches(state, name)
     },
     send,
