@@ -29,8 +29,7 @@ const set = Object.hasOwn(sets, first ?? '') ? first : undefined
 const args = set ? others : process.argv.slice(2)
 const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
 const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
-// Integration tests wait for other programs a third of the time: one worker more keeps the cores busy.
-const atOnce = Math.min(4, availableParallelism() + (set === 'unit' ? 0 : 1))
+const atOnce = Math.min(4, availableParallelism())
 const workers = ['--config', 'scripts/ava.config.mjs', '--concurrency', String(atOnce)]
 const beganMs = Date.now()
 const untracked = new Set(untrackedFiles())

@@ -105,11 +105,12 @@ async function agentsOf(
   withoutAgent: readonly AgentlessNode[],
 ): Promise<(node: string) => boolean> {
   const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
-  const reports = await call<{ readonly items: readonly NamedObject[] }>(kube, {
+  // The server writes an empty list of this kind as null.
+  const reports = await call<{ readonly items: readonly NamedObject[] | null }>(kube, {
     path: reportPath,
     headers: { accept },
   })
-  const items = reports.ok ? reports.body.items : [] // a user of one namespace may not list them
+  const items = (reports.ok && reports.body.items) || [] // a user of one namespace may not list them
   const agents = new Set(items.map(({ metadata }) => metadata.name))
   const missing = new Set(withoutAgent.map(({ node }) => node))
   return node => !missing.has(node) && (agents.size === 0 || agents.has(node))

@@ -192,7 +192,8 @@ test.serial(
     agent.write('web_cali1-20260101T000000.000Z.pcap', 'rotated')
     await agent.folder.look()
     t.is(agent.folder.files().length, 2)
-    const row = { facts: { name: 'web' }, active: { name, bytes: 7 } } as unknown as LiveEndpoint
+    const readable = { name, bytes: 7 }
+    const row = { facts: { name: 'web' }, active: readable, readable } as unknown as LiveEndpoint
     agent.folder.begin('web', () => row, 0)
     const before = agent.removals
     t.is((await agent.ask({ path: files, token, method: 'DELETE' })).code, 409)

@@ -43,8 +43,8 @@ export async function importSelcap(node: Node): Promise<void> {
 /** Refuses with what the pods and the cluster say. */
 async function rolledOut(node: Node, part: string): Promise<void> {
   const { code } = await node.ask(
-    ['rollout', 'status', part, '-n', systemNamespace, '--timeout=50s'],
-    { timeoutMs: 60_000 },
+    ['rollout', 'status', part, '-n', systemNamespace, '--timeout=240s'],
+    { timeoutMs: 250_000 },
   )
   if (code === 0) return
   const said = await Promise.all([
