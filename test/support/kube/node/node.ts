@@ -106,9 +106,9 @@ export class Node implements AsyncDisposable {
       await this.importImage(archive)
     await Promise.all(controlPlane.map(part => this.#start(part)))
     await this.#start('kubelet')
-    await this.kubectl('wait', '--for=create', 'serviceaccount/default', '--timeout=30s')
-    await this.kubectl('wait', '--for=create', `node/${nodeName}`, '--timeout=30s')
-    await this.kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=30s')
+    await this.kubectl('wait', '--for=create', 'serviceaccount/default', '--timeout=120s')
+    await this.kubectl('wait', '--for=create', `node/${nodeName}`, '--timeout=120s')
+    await this.kubectl('wait', '--for=condition=Ready', `node/${nodeName}`, '--timeout=120s')
   }
 
   /** All at once, by taking the namespaces away. Twice is fine. */

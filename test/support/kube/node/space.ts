@@ -71,7 +71,7 @@ export class Space implements AsyncDisposable {
       execFile(
         nsenter,
         rest,
-        { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 },
+        { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 },
         (error, out, err) => {
           if (error)
             reject(
