@@ -1,6 +1,6 @@
 // Which single files stay on a node, which are compressed, and what a capture's result says of them
 // then.
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -123,5 +123,22 @@ test('ArtifactRetention updates the result of a capture whose files were compres
   t.is(changes(), 1)
   await nextTurn()
   t.is(changes(), 1, 'nothing moved since')
+  await running[Symbol.asyncDispose]()
+})
+
+test('ArtifactRetention keeps the result of a capture while the directory is away, or a file in its place', async t => {
+  const directory = folder(t)
+  add(directory, 1)
+  const files = [{ path: join(directory, nameOf(1)), bytes: 12 }]
+  renameSync(directory, `${directory}-away`)
+  t.teardown(() => rmSync(`${directory}-away`, { recursive: true, force: true }))
+  const { turn, nextTurn, results, running } = retention(t, directory, 2, { atMs: 1, files })
+  await turn()
+  writeFileSync(directory, 'a file')
+  await nextTurn()
+  rmSync(directory)
+  renameSync(`${directory}-away`, directory)
+  await nextTurn()
+  t.deepEqual(results, [])
   await running[Symbol.asyncDispose]()
 })
