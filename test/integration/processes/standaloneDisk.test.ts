@@ -1,7 +1,14 @@
 // `selcap standalone` on disks that are short of room or full, for real: what it stops, what it
 // says, how it goes on.
 import { execFileSync } from 'node:child_process'
-import { readFileSync, renameSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { serialNetworkTest as networkTest } from '../../support/net/privilege.ts'
@@ -115,6 +122,11 @@ networkTest(
     writeFileSync(late, stringify(createdAt('2026-01-03T00:00:00Z', 'late')))
     fill(filler, 16_000_000)
     await until('both to stop', () => said('"reason":"disk"') === 2)
+    const waiting = (name: string): string[] =>
+      readdirSync(join(app.root, 'captures', 'shop', name)).filter(file => file.includes('.next'))
+    await until('their waiting files to go', () =>
+      ['old', 'new'].every(name => waiting(name).length === 0),
+    )
     fill(filler, 16_000_000) // what they let go
     renameSync(late, join(app.root, 'manifests', 'late.yaml'))
     await until(
