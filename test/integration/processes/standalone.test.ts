@@ -250,7 +250,7 @@ networkTest('selcap standalone takes a changed configuration without a restart',
   await app.reaches('WaitingForTraffic')
   await sender.udp({ to: pod.hostAddress, port, count: 200, gapMs: 1 })
   await app.counts(200)
-  t.is(app.files().length, 9 + 1)
+  await until('nine files that were rotated', () => app.files().length === 9 + 1)
   writeFileSync(`${config}.new`, 'captureMaxFiles: 2\ncaptureMaxSizeBytes: nonsense\n')
   renameSync(`${config}.new`, config)
   await until('the fewer files', () => app.files().length === 2 + 1)

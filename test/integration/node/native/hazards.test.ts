@@ -72,8 +72,9 @@ networkTest('native: an environment ends while its tap writes what arrives', asy
   await until('an open tap', () => readFileSync(notify, 'utf8') !== '')
   await until('records', () => readFileSync(path).length > 0)
   await worker.terminate()
-  t.is(sockets(pod.hostIndex), 0)
+  await until('its socket to go', () => sockets(pod.hostIndex) === 0)
   await sending
+  t.pass()
 })
 
 networkTest('native: 250 taps open and close at once and leave nothing behind', async t => {
