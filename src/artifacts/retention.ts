@@ -1,7 +1,7 @@
 // Retention in the directory of single files: compresses and deletes files after each new one, and
 // every minute. In: the captures of the node. Out: the directory in order, and each capture's
 // artifact result updated.
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { ActualCapture } from '../model/actualState.ts'
@@ -80,7 +80,7 @@ export class ArtifactRetention implements AsyncDisposable {
   async #updateResults(directory: string): Promise<boolean> {
     const { captures, setArtifactResult } = this.#deps
     // A directory that is away may come back, and its files with it.
-    if (!(await ifThere(readdir(directory)))) return false
+    if (!(await ifThere(stat(directory)))?.isDirectory()) return false
     let isChanged = false
     for (const { key, uid, artifact: before } of [...captures()]) {
       if (!before) continue

@@ -23,8 +23,9 @@ export async function tidyFiles(
   filesMax: number,
   nowMs: number,
 ): Promise<MovedFile[]> {
-  await removeLeftOvers(directory, nowMs)
-  const [newest, ...others] = await filesIn(directory)
+  const names = await namesIn(directory)
+  await removeLeftOvers(directory, names, nowMs)
+  const [newest, ...others] = await filesIn(directory, names)
   const kept = others.slice(0, Math.max(0, filesMax - 1))
   const moved: MovedFile[] = []
   for (const { path } of others.slice(kept.length)) {
@@ -38,9 +39,9 @@ export async function tidyFiles(
 type FoundFile = { readonly path: string; readonly changedMs: number; readonly isPacked: boolean }
 
 /** Newest first, by the time of completion. */
-async function filesIn(directory: string): Promise<FoundFile[]> {
+async function filesIn(directory: string, names: readonly string[]): Promise<FoundFile[]> {
   const found: FoundFile[] = []
-  for (const name of await namesIn(directory)) {
+  for (const name of names) {
     const { stamp, packed } = ownFile.exec(name)?.groups ?? {}
     if (stamp === undefined || name.startsWith('.')) continue
     const path = join(directory, name)
@@ -64,10 +65,12 @@ async function pack({ path, changedMs }: FoundFile): Promise<MovedFile> {
   return { from: path, to: { path: to, bytes: (await stat(to)).size } }
 }
 
-async function removeLeftOvers(directory: string, nowMs: number): Promise<void> {
-  for (const name of (await namesIn(directory)).filter(
-    each => each.startsWith('.') && each.endsWith(temporarySuffix),
-  )) {
+async function removeLeftOvers(
+  directory: string,
+  names: readonly string[],
+  nowMs: number,
+): Promise<void> {
+  for (const name of names.filter(each => each.startsWith('.') && each.endsWith(temporarySuffix))) {
     const path = join(directory, name)
     const status = await ifThere(lstat(path))
     if (status && nowMs - status.mtimeMs > leftOverMs) await rm(path, { force: true })

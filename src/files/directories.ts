@@ -2,12 +2,12 @@
 // captureDir and a capture's namespace and name. Out: directories made, listed and removed. Refuses
 // names that are no DNS names and symbolic links below captureDir, and removes only directories
 // with a state file.
-import { lstat, mkdir, readdir, rm, rmdir, statfs } from 'node:fs/promises'
+import { lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { captureKey } from '../model/captureRef.ts'
 import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import type { DiskQueue } from '../runtime/disk.ts'
-import { ifThere, namesIn } from '../runtime/ifThere.ts'
+import { ifThere, namesIn, removeIfEmpty } from '../runtime/ifThere.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 import { type FoundState, isStateFile, readState, stateFileName } from './stateFile.ts'
 
@@ -94,14 +94,7 @@ export async function removeFolder(
   for (const name of others)
     await queue.run(() => rm(join(folder, name), { recursive: true, force: true })) // removes symbolic links, does not follow them
   await queue.run(() => rm(folder, { recursive: true, force: true })) // the state file last: after a failure the directory is still known as the capture's
-  await queue.run(async () => {
-    try {
-      await rmdir(dirname(folder))
-    } catch (error) {
-      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
-        throw error
-    }
-  })
+  await queue.run(() => removeIfEmpty(dirname(folder)))
 }
 
 /** None where it, or what holds it, is a symbolic link or no directory. */

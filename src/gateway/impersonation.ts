@@ -88,6 +88,6 @@ function keyOf(escaped: string): string {
   try {
     return decodeURIComponent(escaped)
   } catch {
-    return escaped
+    return escaped // no percent-encoding: the key as it stands
   }
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { ApiRefusal, apiRefusalOf, waitMsAfter } from './apiError.ts'
 import { readPagedList, type WholeList } from './pagedList.ts'
 import { type Kube, readJson } from './request.ts'
+import { partialMetadata } from './resources.ts'
 import { SilentWatch, type WatchEvent, watchStream } from './watchStream.ts'
 
 export type KubeObject = {
@@ -117,7 +118,7 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
 
   #read(isPartial: boolean): Promise<WholeList<T>> {
     const { path } = this.#options
-    const accept = isPartial ? partial('PartialObjectMetadataList') : 'application/json'
+    const accept = isPartial ? partialMetadata('PartialObjectMetadataList') : 'application/json'
     const ask = (query: ListQuery) => this.#get(path, query, accept, AbortSignal.timeout(60_000))
     return readPagedList<T>(ask, this.#freshness(), object => this.#kept(object))
   }
@@ -148,7 +149,8 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
       resourceVersion: this.#resourceVersion ?? '',
       timeoutSeconds: String(Math.round(270 + 60 * random())),
     }
-    const accept = wanted === 'whole' ? 'application/json' : partial('PartialObjectMetadata')
+    const accept =
+      wanted === 'whole' ? 'application/json' : partialMetadata('PartialObjectMetadata')
     const open = async (signal: AbortSignal) => {
       const response = await this.#get(path, query, accept, signal)
       this.#options.onState?.('watching', `from ${this.#resourceVersion}`)
@@ -249,10 +251,6 @@ export class Informer<T extends KubeObject> implements AsyncDisposable {
     if (!this.#isGone) this.#failures = 0
     this.#isGone = true
   }
-}
-
-function partial(kind: string): string {
-  return `application/json;as=${kind};g=meta.k8s.io;v=v1`
 }
 
 /** True if the objects differ only in their version. */

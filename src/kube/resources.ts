@@ -5,6 +5,13 @@ type ResourcePlace = { readonly namespace: string; readonly name: string }
 
 export const reportPath = '/apis/selcap.dev/v1alpha1/nodecapturereports'
 
+/** The media type by which the API server leaves out all of an object but its metadata. */
+export function partialMetadata(
+  kind: 'PartialObjectMetadata' | 'PartialObjectMetadataList',
+): string {
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`
+}
+
 /** `group` is PacketCapture's: selcap.dev where Calico serves its own resource. */
 export function listPath(api: Api, group: string): string {
   return `${root(api, group)}/${plural(api)}`

@@ -14,7 +14,7 @@ import {
 } from '../core/status/nodeReport.ts'
 import { apply, call, refusalText } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
-import { reportPath } from '../kube/resources.ts'
+import { partialMetadata, reportPath } from '../kube/resources.ts'
 import { doubledMs } from '../model/backoff.ts'
 import { isExpected } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
@@ -118,7 +118,7 @@ export class ReportWriter implements Publisher, AsyncDisposable {
       signal: this.#stop.signal,
       timeoutMs: apiTimeoutMs,
     }
-    const headers = { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' }
+    const headers = { accept: partialMetadata('PartialObjectMetadata') }
     try {
       const answer = await call(kube, { path: `${reportPath}/${node}`, headers }, options)
       return !answer.ok && answer.status === 404

@@ -3,7 +3,7 @@
 // its text changes; the file of a deleted capture is removed. Touches nothing else in the
 // directory.
 import { constants } from 'node:fs'
-import { open, readdir, rmdir, unlink } from 'node:fs/promises'
+import { open, readdir, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument, stringify } from 'yaml'
 import { foldStatus, type PacketCaptureStatus } from '../core/status/fold.ts'
@@ -12,7 +12,7 @@ import { ExpectedError, isExpected } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import type { PacketCapture } from '../model/world.ts'
 import { atomicWrite, fittingName } from '../runtime/atomicWrite.ts'
-import { ifThere, namesIn } from '../runtime/ifThere.ts'
+import { ifThere, namesIn, removeIfEmpty } from '../runtime/ifThere.ts'
 import { makeDirectory } from '../runtime/makeDirectory.ts'
 
 export type PublishedCapture = PacketCapture & { readonly status?: PacketCaptureStatus }
@@ -88,7 +88,7 @@ export class StatusDirectory implements Publisher {
       try {
         await ifThere(unlink(file))
         this.#written.delete(file)
-        await rmdir(dirname(file)).catch(ignoreNotEmpty)
+        await removeIfEmpty(dirname(file))
       } catch (error) {
         refusals.push(error)
       }
@@ -156,8 +156,4 @@ export function toYaml(value: unknown): string {
     lineWidth: 0,
     aliasDuplicateObjects: false,
   })
-}
-
-function ignoreNotEmpty(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error
 }

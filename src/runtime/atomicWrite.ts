@@ -18,11 +18,11 @@ import { basename, dirname, join } from 'node:path'
 export type SyncWriteOptions = {
   readonly isLasting: boolean // the new content survives a power cut, at the price of two fsync calls
   readonly mode?: number // less the umask
+  readonly temporary?: string // path of the temporary file; default: temporaryOf()
 }
 
 export type WriteOptions = SyncWriteOptions & {
   readonly exactMode?: number // whatever the umask is
-  readonly temporary?: string // path of the temporary file; default: temporaryOf()
 }
 
 const nameBytesMax = 255 // of one file name, on every file system of Linux
@@ -90,9 +90,8 @@ export async function replaceFile(
 export function atomicWriteSync(
   path: string,
   content: string,
-  { isLasting, mode = defaultMode }: SyncWriteOptions,
+  { isLasting, mode = defaultMode, temporary = temporaryOf(path) }: SyncWriteOptions,
 ): void {
-  const temporary = temporaryOf(path)
   const fd = openSync(temporary, flags | constants.O_TRUNC, mode)
   try {
     writeAndClose(fd, content, isLasting)

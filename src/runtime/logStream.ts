@@ -127,6 +127,6 @@ function nonBlocking(fd: number): number | undefined {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   } catch {
-    return undefined
+    return undefined // closed, or not to be opened again: written aside
   }
 }

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
-import { osErrorMessage } from '../model/errors.ts'
+import { isExpected, osErrorMessage } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
 import { isManifestName } from './manifestFiles.ts'
@@ -108,7 +108,7 @@ async function entriesOf(directory: string): Promise<string | undefined> {
       ? names.map((name, index) => `${name} ${entries[index]?.text}`).join('\n')
       : undefined
   } catch (error) {
-    osErrorMessage(error)
+    if (!isExpected(error)) throw error
     return undefined // the read that follows says why
   }
 }

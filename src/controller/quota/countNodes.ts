@@ -2,6 +2,7 @@
 // a capture, the cluster's nodes. Out: names of nodes. Throws the API server's errors.
 import type { Labelled } from '../../kube/informer.ts'
 import type { Kube } from '../../kube/request.ts'
+import { partialMetadata } from '../../kube/resources.ts'
 import { trimPod } from '../../kube/trimPod.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
@@ -52,7 +53,7 @@ async function podsIn(deps: CountNodesDeps, names: readonly string[]): Promise<P
 }
 
 async function namespaces(deps: CountNodesDeps): Promise<Map<string, Labels>> {
-  const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+  const accept = partialMetadata('PartialObjectMetadataList')
   return new Map(
     await listObjects(
       deps,

@@ -79,7 +79,7 @@ function serverOf(named: Cluster, flags: ConnectionFlags, env: NodeJS.ProcessEnv
     if (protocol === 'http:' || protocol === 'https:')
       return `${origin}${pathname.replace(/\/+$/, '')}`
   } catch {
-    // below
+    // refused below, with what is no address of this kind
   }
   refuse(`the server "${given}" is no address: expected https://name:port`)
 }

@@ -3,13 +3,14 @@
 // into the kubeconfig, since a provider may take the old refresh token back. Refuses with
 // ExpectedError a provider that gives none.
 import { once } from 'node:events'
-import { readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { dirname, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { isMap, isSeq, parseDocument } from 'yaml'
 import { ExpectedError, osErrorMessage } from '../../model/errors.ts'
+import { atomicWriteSync } from '../../runtime/atomicWrite.ts'
 import type { AuthProvider, User } from './parse.ts'
 
 type Tokens = { readonly id_token?: string; readonly refresh_token?: string }
@@ -134,22 +135,15 @@ export function persistTokens(
     if (index < 0) refuse(`"${file}" has no user "${userName}" any more`)
     for (const key of ['id-token', 'refresh-token'])
       document.setIn(['users', index, 'user', 'auth-provider', 'config', key], config[key])
-    replaceFile(file, document.toString())
+    const target = targetOf(file)
+    atomicWriteSync(target, document.toString(), {
+      isLasting: false,
+      mode: statSync(target).mode & 0o777,
+      temporary: `${target}.${process.pid}.tmp`, // two commands at once write one each
+    })
   } catch (error) {
     if (error instanceof ExpectedError) throw error
     refuse(`the new tokens cannot be kept: ${osErrorMessage(error)}`)
-  }
-}
-
-/** In one step: two commands at once must not leave half a kubeconfig. */
-function replaceFile(file: string, content: string): void {
-  const target = targetOf(file)
-  const temporary = `${target}.${process.pid}.tmp`
-  try {
-    writeFileSync(temporary, content, { mode: statSync(target).mode & 0o777 })
-    renameSync(temporary, target)
-  } finally {
-    rmSync(temporary, { force: true })
   }
 }
 

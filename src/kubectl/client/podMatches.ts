@@ -8,7 +8,7 @@ import { parseSelector } from '../../../grammar/selector.ts'
 import { podToEndpoint } from '../../core/endpoint/endpoint.ts'
 import { effectiveLabels } from '../../core/endpoint/labels.ts'
 import { call } from '../../kube/client.ts'
-import { reportPath } from '../../kube/resources.ts'
+import { partialMetadata, reportPath } from '../../kube/resources.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
@@ -104,7 +104,7 @@ async function agentsOf(
   { kube }: Session,
   withoutAgent: readonly AgentlessNode[],
 ): Promise<(node: string) => boolean> {
-  const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+  const accept = partialMetadata('PartialObjectMetadataList')
   // The server writes an empty list of this kind as null.
   const reports = await call<{ readonly items: readonly NamedObject[] | null }>(kube, {
     path: reportPath,
