@@ -2,9 +2,8 @@
 // callback that writes the file. Same ring, snap length and file system, alternating in one run;
 // medians of the ratios of each pair.
 //   node bench/cpu.ts
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { capture, inNamespace, interfaceName, type Kind, send } from './harness.ts'
+import { capture, inNamespace, interfaceName, ip, type Kind, send } from './harness.ts'
+import { holdNamespace, iperf } from './iperf.ts'
 import { median } from './median.ts'
 
 const pairs = 11
@@ -49,35 +48,14 @@ async function compare(peer: Kind, what: string, traffic: () => Promise<void>): 
 
 // A TCP stream over the same veth: its frames are as long as segmentation offload makes them.
 async function bulk(): Promise<number> {
-  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo held; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  await once(holder.stdout, 'data')
-  const inside = (...args: string[]) =>
-    execFileSync('nsenter', [`--net=/proc/${holder.pid}/ns/net`, ...args])
-  execFileSync('ip', ['link', 'set', 'bench1', 'netns', String(holder.pid)])
-  inside('ip', 'address', 'add', '10.9.9.2/24', 'dev', 'bench1')
-  inside('ip', 'link', 'set', 'bench1', 'up')
-  execFileSync('ip', ['address', 'add', '10.9.9.1/24', 'dev', interfaceName])
+  const inside = await holdNamespace()
+  inside.take('bench1', '10.9.9.2/24')
+  ip('address', 'add', '10.9.9.1/24', 'dev', interfaceName)
   try {
     return await compare('tcpdump', 'bulk TCP', async () => {
-      const listening = spawn(
-        'nsenter',
-        [`--net=/proc/${holder.pid}/ns/net`, 'timeout', '20', 'iperf3', '-s', '-1', '--forceflush'],
-        {
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      )
-      const ended = once(listening, 'exit')
-      await once(listening.stdout.resume(), 'data')
-      await once(
-        spawn('timeout', ['15', 'iperf3', '-c', '10.9.9.2', '-n', '400M'], { stdio: 'ignore' }),
-        'exit',
-      )
-      listening.kill()
-      await ended
+      await iperf(inside, '10.9.9.2', '-n', '400M')
     })
   } finally {
-    holder.stdin.end()
+    inside.end()
   }
 }

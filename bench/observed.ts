@@ -4,14 +4,14 @@
 // capture each. A figure is the median, over the rounds, of the traffic beside that of the same
 // round without a capture.
 //   node bench/observed.ts
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { directory, inNamespace, ip } from './harness.ts'
+import { type HeldNamespace, holdNamespace, iperf } from './iperf.ts'
 import { median } from './median.ts'
 
 const rounds = 5
@@ -19,7 +19,11 @@ const seconds = 4
 const ringBytes = 2_097_152
 const startMs = 500 // tcpdump says that it listens a little before it does
 
-type Pod = { readonly index: number; readonly holder: ChildProcess; readonly interfaceName: string }
+type Pod = {
+  readonly index: number
+  readonly inside: HeldNamespace
+  readonly interfaceName: string
+}
 type Capture = 'none' | 'selcap' | 'tcpdump'
 type Scene = { readonly name: string; readonly pods: number; readonly capturesEach: number }
 
@@ -37,7 +41,7 @@ await inNamespace(async () => {
     for (const scene of scenes) Object.assign(ratios, await compare(scene, pods))
     process.stdout.write(`${JSON.stringify({ bench: 'observed', ratios })}\n`)
   } finally {
-    for (const { holder } of pods) holder.stdin?.end()
+    for (const { inside } of pods) inside.end()
   }
 })
 
@@ -101,39 +105,20 @@ async function end(program: ChildProcess): Promise<void> {
   await ended
 }
 
-async function rateTo({ index, holder }: Pod): Promise<number> {
-  const server = spawn(
-    'nsenter',
-    [`--net=/proc/${holder.pid}/ns/net`, 'timeout', '30', 'iperf3', '-s', '-1', '--forceflush'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const ended = once(server, 'exit')
-  await once(server.stdout.resume(), 'data')
-  const client = spawn(
-    'timeout',
-    ['30', 'iperf3', '-c', `10.9.${index}.2`, '-t', String(seconds), '-J'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const report = JSON.parse(await text(client.stdout)) as {
+async function rateTo({ index, inside }: Pod): Promise<number> {
+  const said = await iperf(inside, `10.9.${index}.2`, '-t', String(seconds), '-J')
+  const report = JSON.parse(said) as {
     readonly end: { readonly sum_received: { readonly bits_per_second: number } }
   }
-  await ended
   return report.end.sum_received.bits_per_second
 }
 
 async function makePod(index: number): Promise<Pod> {
-  const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo held; exec cat'], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  await once(holder.stdout, 'data')
-  const [interfaceName, inside] = [`pod${index}`, `inside${index}`]
-  const within = (...args: string[]) =>
-    execFileSync('nsenter', [`--net=/proc/${holder.pid}/ns/net`, 'ip', ...args])
-  ip('link', 'add', interfaceName, 'type', 'veth', 'peer', 'name', inside)
-  ip('link', 'set', inside, 'netns', String(holder.pid))
-  within('address', 'add', `10.9.${index}.2/24`, 'dev', inside)
-  within('link', 'set', inside, 'up')
+  const inside = await holdNamespace()
+  const [interfaceName, peer] = [`pod${index}`, `inside${index}`]
+  ip('link', 'add', interfaceName, 'type', 'veth', 'peer', 'name', peer)
+  inside.take(peer, `10.9.${index}.2/24`)
   ip('address', 'add', `10.9.${index}.1/24`, 'dev', interfaceName)
   ip('link', 'set', interfaceName, 'up')
-  return { index, holder, interfaceName }
+  return { index, inside, interfaceName }
 }

@@ -12,6 +12,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { DriverTap } from '../src/driver/driver.ts'
 import { ringDriver } from '../src/driver/ring/ringDriver.ts'
 import { pcapHeader } from '../src/pcap/fileHeader.ts'
+import { freezableDisk } from '../test/support/net/freezableDisk.ts'
 import { directory, inNamespace, ip, send } from './harness.ts'
 
 const ringBytes = 4_194_304
@@ -157,39 +158,16 @@ function startPeer(name: string, interfaceName: string, path: string) {
   }
 }
 
-// A guard thaws the disk when this process ends, and after a minute in any case.
 async function mountDisk(name: string) {
   const path = join(directory, `disk-${name}`)
-  const image = `${path}.image`
   mkdirSync(path)
-  run('truncate', '-s', '2G', image)
-  run('mkfs.ext4', '-q', '-F', image)
-  run('mount', '-o', 'loop', image, path)
-  const guards: ChildProcess[] = []
-  const thaw = async (): Promise<void> => {
-    for (const guard of guards.splice(0)) {
-      const ended = once(guard, 'exit')
-      guard.stdin?.end()
-      await ended
-    }
-  }
+  const closers: (() => unknown)[] = []
+  const disk = await freezableDisk({ teardown: close => closers.unshift(close) }, path, 2_048)
   return {
     path,
-    thaw,
-    async freeze(): Promise<void> {
-      const script = 'fsfreeze -f "$0"; timeout 60 cat; fsfreeze -u "$0"'
-      guards.push(
-        spawn('setsid', ['sh', '-c', script, path], { stdio: ['pipe', 'ignore', 'inherit'] }),
-      )
-    },
+    ...disk,
     async [Symbol.asyncDispose](): Promise<void> {
-      await thaw()
-      run('umount', '--lazy', path)
+      for (const close of closers) await close()
     },
   }
-}
-
-function run(command: string, ...args: string[]): void {
-  const { status, stderr } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`Cannot run ${command}: ${stderr}`)
 }
