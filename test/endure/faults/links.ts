@@ -23,20 +23,19 @@ async function cut(
   }
 }
 
+function cutDown(stage: Stage, endpoint: Endpoint, ms: number): Promise<void> {
+  const { link } = endpoint
+  const [takeAway, bringBack] = [() => link.setDown(), () => link.setUp()]
+  return cut(stage, endpoint, takeAway, bringBack, ms)
+}
+
 export const down: Fault = {
   ...interruption,
   name: 'down',
   async cause(stage) {
     const endpoint = stage.random.pick(stage.wanted)
     const ms = stage.random.between(0, 2_500)
-    const { link } = endpoint
-    await cut(
-      stage,
-      endpoint,
-      () => link.setDown(),
-      () => link.setUp(),
-      ms,
-    )
+    await cutDown(stage, endpoint, ms)
     return `interface of ${endpoint.name} down for ${ms} ms`
   },
 }
@@ -47,16 +46,8 @@ export const flapping: Fault = {
   async cause(stage) {
     const endpoint = stage.random.pick(stage.wanted)
     const times = stage.random.between(3, 6)
-    const { link } = endpoint
     for (let turn = 0; turn < times; turn++) {
-      const ms = stage.random.between(0, 60)
-      await cut(
-        stage,
-        endpoint,
-        () => link.setDown(),
-        () => link.setUp(),
-        ms,
-      )
+      await cutDown(stage, endpoint, stage.random.between(0, 60))
       await after(stage.random.between(0, 300))
     }
     return `interface of ${endpoint.name} down and up ${times} times`

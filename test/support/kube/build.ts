@@ -10,9 +10,16 @@ import { runLocked } from '../../../scripts/lock.mjs'
 import { installPackages, missingPackages } from '../../../scripts/packages.mjs'
 import { goCommand } from './go.ts'
 import { toolSetsFor } from './toolSets.ts'
-import { cacheOf, folders, missingTools, pinned, type Tool, type ToolSet } from './tools.ts'
+import {
+  cacheOf,
+  folders,
+  missingTools,
+  pinned,
+  type Tool,
+  type ToolSet,
+  toolSets,
+} from './tools.ts'
 
-const sets: readonly ToolSet[] = ['api', 'node', 'stores', 'health', 'helm']
 const [asked = 'api', ...rest] = process.argv.slice(2)
 try {
   if (rest[0] === 'locked') await buildAll(missingTools(setNamed(asked)))
@@ -24,7 +31,7 @@ try {
 }
 
 function setNamed(name: string): ToolSet {
-  return sets.find(each => each === name) ?? 'api'
+  return toolSets.find(each => each === name) ?? 'api'
 }
 
 /** A real node takes root: others have the API server alone. */

@@ -57,6 +57,8 @@ const sets: Readonly<Record<ToolSet, readonly Tool[]>> = {
   helm: from('helm', 'helm'),
 }
 
+export const toolSets = Object.keys(sets) as readonly ToolSet[]
+
 /**
  * The folder that keeps what one module builds; its name carries the version, so a new pin starts
  * afresh.

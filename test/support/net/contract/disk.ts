@@ -4,6 +4,7 @@ import { unlinkSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Driver, LimitGroup } from '../../../../src/driver/driver.ts'
 import { numberOf } from '../../pcap/frames.ts'
 import { Capture } from '../capture.ts'
 import type { Scope } from '../namespace.ts'
@@ -16,16 +17,8 @@ export function diskChecks(check: Check): void {
   check(
     'retry() goes on after writeFailed, and the file ends with a whole record in between, when a disk is full',
     async (t, driver) => {
-      const { pod, sender, port } = await podWithPort(t)
-      const directory = await smallDisk(t)
-      const filler = join(directory, 'filler')
-      fill(filler, 300_000)
-      const capture = await Capture.open(t, driver, {
-        interfaceName: pod.hostName,
-        filter: 'udp',
-        directory,
-      })
-      await sender.udp({ to: pod.hostAddress, port, count: 300, bytes: 1_000 })
+      const { capture, send, makeRoom } = await captureOnFullDisk(t, driver, 300_000)
+      await send({ count: 300, bytes: 1_000 })
       await capture.told('writeFailed')
       const event = capture.events.find(({ kind }) => kind === 'writeFailed')
       t.like(event, { kind: 'writeFailed', code: 'ENOSPC', fd: capture.files[0]?.fd ?? -1 })
@@ -33,9 +26,8 @@ export function diskChecks(check: Check): void {
       const whole = capture.records().length
       t.true(whole > 10 && whole < 300)
       t.like(capture.tap.counters(), { packets: whole, refused: 300 - whole })
-      unlinkSync(filler)
-      capture.tap.retry()
-      await sender.udp({ to: pod.hostAddress, port, count: 10, first: 300 })
+      makeRoom()
+      await send({ count: 10, first: 300 })
       await capture.holds(whole + 10)
       const counters = await capture.close()
       t.deepEqual(capture.records().map(({ bytes }) => numberOf(bytes)), [...range(0, whole), ...range(300, 310)]) // biome-ignore format: one line
@@ -47,21 +39,13 @@ export function diskChecks(check: Check): void {
   check(
     'retry() gives the sink back what did not reach it, when a write failed',
     async (t, driver) => {
-      const { pod, sender, port } = await podWithPort(t)
-      const directory = await smallDisk(t)
-      const filler = join(directory, 'filler')
-      fill(filler, 350_000)
-      const capture = await Capture.open(t, driver, {
-        interfaceName: pod.hostName,
-        filter: 'udp',
-        directory,
+      const { capture, send, makeRoom } = await captureOnFullDisk(t, driver, 350_000, {
         bytesLeft: 200_000,
       })
-      await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
+      await send({ count: 150, bytes: 1_000 })
       await capture.settles(150)
-      unlinkSync(filler)
-      capture.tap.retry()
-      await sender.udp({ to: pod.hostAddress, port, count: 250, bytes: 1_000 })
+      makeRoom()
+      await send({ count: 250, bytes: 1_000 })
       const full = Math.floor(200_000 / 1_058)
       await capture.holds(full)
       t.like(await capture.close(), { packets: full })
@@ -69,25 +53,15 @@ export function diskChecks(check: Check): void {
   )
 
   check('setLeft() counts what is on disk only, when a write failed', async (t, driver) => {
-    const { pod, sender, port } = await podWithPort(t)
-    const directory = await smallDisk(t)
-    const filler = join(directory, 'filler')
-    fill(filler, 350_000)
     const group = driver.group()
     group.setLeft({ packets: 200 })
-    const capture = await Capture.open(t, driver, {
-      interfaceName: pod.hostName,
-      filter: 'udp',
-      directory,
-      group,
-    })
-    await sender.udp({ to: pod.hostAddress, port, count: 150, bytes: 1_000 })
+    const { capture, send, makeRoom } = await captureOnFullDisk(t, driver, 350_000, { group })
+    await send({ count: 150, bytes: 1_000 })
     await capture.settles(150)
     const { packets } = capture.tap.counters()
     t.true(packets > 0 && packets < 150)
-    unlinkSync(filler)
-    capture.tap.retry()
-    await sender.udp({ to: pod.hostAddress, port, count: 250 })
+    makeRoom()
+    await send({ count: 250 })
     await capture.told('limit')
     await capture.settles(400)
     t.is(capture.tap.counters().packets, 200)
@@ -97,31 +71,50 @@ export function diskChecks(check: Check): void {
   check(
     'setLeft() tells of no limit that packets of a full disk would have reached',
     async (t, driver) => {
-      const { pod, sender, port } = await podWithPort(t)
-      const directory = await smallDisk(t)
-      const filler = join(directory, 'filler')
-      fill(filler, 350_000)
       const group = driver.group()
       group.setLeft({ packets: 100 })
-      const capture = await Capture.open(t, driver, {
-        interfaceName: pod.hostName,
-        filter: 'udp',
-        directory,
-        group,
-      })
-      await sender.udp({ to: pod.hostAddress, port, count: 100, bytes: 1_000 })
+      const { capture, send, makeRoom } = await captureOnFullDisk(t, driver, 350_000, { group })
+      await send({ count: 100, bytes: 1_000 })
       await capture.settles(100)
       t.true(capture.tap.counters().packets < 100)
-      unlinkSync(filler)
-      capture.tap.retry()
-      await sender.udp({ to: pod.hostAddress, port, count: 10 })
+      makeRoom()
+      await send({ count: 10 })
       await capture.settles(110)
       t.false(capture.has('limit'))
-      await sender.udp({ to: pod.hostAddress, port, count: 100 })
+      await send({ count: 100 })
       await capture.told('limit')
       t.is(capture.records().length, 100)
     },
   )
+}
+
+/** A capture into a file system of which so many bytes are taken. */
+async function captureOnFullDisk(
+  scope: Scope,
+  driver: Driver,
+  taken: number,
+  options: { readonly bytesLeft?: number; readonly group?: LimitGroup } = {},
+) {
+  const { pod, sender, port } = await podWithPort(scope)
+  const directory = await smallDisk(scope)
+  const filler = join(directory, 'filler')
+  fill(filler, taken)
+  const interfaceName = pod.hostName
+  const capture = await Capture.open(scope, driver, {
+    interfaceName,
+    filter: 'udp',
+    directory,
+    ...options,
+  })
+  return {
+    capture,
+    send: (packets: Omit<Parameters<typeof sender.udp>[0], 'to' | 'port'>) =>
+      sender.udp({ to: pod.hostAddress, port, ...packets }),
+    makeRoom(): void {
+      unlinkSync(filler)
+      capture.tap.retry()
+    },
+  }
 }
 
 /** A file system of 400 KiB. */
