@@ -1,6 +1,6 @@
 // The agent's HTTPS server: files, live streams and artifacts of the node's captures, for the
 // gateway and the controller. In: a request with a service-account token made for this node. Out:
-// an answer of one of the routes. Refuses every other user (authenticate.ts): a token for this node
+// an answer of one of the routes. Refuses every other user (admitRequests.ts): a token for this node
 // is useless at any other, and the API server says whose it is. A capture is named with its uid, a
 // file by the name that the list gives: no text of a request becomes a path.
 //   GET    /v1/captures/{key}/{uid}/files              the list of files
@@ -13,8 +13,8 @@ import fastify, { type FastifyInstance } from 'fastify'
 import type { Certificate } from '../../auth/selfSignedCertificate.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Logger } from '../../runtime/log.ts'
+import { type AdmitDeps, admitRequests } from './admitRequests.ts'
 import { type ArtifactDeps, serveArtifacts } from './artifacts.ts'
-import { type AuthenticateDeps, authenticateRequests } from './authenticate.ts'
 import { type FileRouteDeps, serveFiles } from './files.ts'
 import { type StreamRouteDeps, serveStream } from './stream.ts'
 
@@ -34,7 +34,7 @@ export const agentLimits: AgentLimits = Object.freeze({
 })
 
 export type AgentServerDeps = ArtifactDeps &
-  AuthenticateDeps &
+  AdmitDeps &
   FileRouteDeps &
   StreamRouteDeps & {
     readonly certificate: Certificate
@@ -57,7 +57,7 @@ export function agentServer(deps: AgentServerDeps): FastifyInstance {
     connectionTimeout: limits.stallMs,
   })
   app.server.maxConnections = limits.connectionsMax
-  authenticateRequests(app, deps)
+  admitRequests(app, deps)
   app.setErrorHandler(async (error: Error & { statusCode?: number }, request, reply) => {
     if ((error.statusCode ?? 500) < 500)
       return reply.code(error.statusCode ?? 400).send(`${error.message}\n`)

@@ -2,7 +2,7 @@
 import test from 'ava'
 import fastify from 'fastify'
 import { agentRoutes } from '../../../../src/agentapi/paths.ts'
-import { authenticateRequests } from '../../../../src/agentapi/server/authenticate.ts'
+import { admitRequests } from '../../../../src/agentapi/server/admitRequests.ts'
 import type { Reviews } from '../../../../src/auth/reviews.ts'
 import type { Logger } from '../../../../src/runtime/log.ts'
 
@@ -19,7 +19,7 @@ function agent(atOnce = 2) {
   } as unknown as Reviews
   const log = { warn: (fields: object) => void lines.push(fields) } as unknown as Logger
   const app = fastify()
-  authenticateRequests(app, { node: 'node-1', reviews, users: [gateway], limits: { atOnce }, log })
+  admitRequests(app, { node: 'node-1', reviews, users: [gateway], limits: { atOnce }, log })
   app.get(agentRoutes.health, async () => 'ok')
   app.get('/files', async () => 'files')
   const [slow, begun] = [Promise.withResolvers<string>(), Promise.withResolvers<void>()]
@@ -51,14 +51,14 @@ for (const [what, authorization, status, body] of [
   ['the token is invalid', 'Bearer other', 401, wrongToken],
   ['the user is another one', 'Bearer paul-token', 403, wrongToken],
 ] as const) {
-  test(`authenticateRequests() answers ${status} when ${what}`, async t => {
+  test(`admitRequests() answers ${status} when ${what}`, async t => {
     const { ask, close } = agent()
     t.like(await ask(authorization), { status, body })
     await close()
   })
 }
 
-test('authenticateRequests() takes tokens for the audience of this node alone, and logs whom it refuses', async t => {
+test('admitRequests() takes tokens for the audience of this node alone, and logs whom it refuses', async t => {
   const { ask, audiences, lines, close } = agent()
   await ask('Bearer paul-token')
   t.deepEqual(audiences, [['selcap-agent:node-1']])
@@ -66,14 +66,14 @@ test('authenticateRequests() takes tokens for the audience of this node alone, a
   await close()
 })
 
-test('authenticateRequests() asks for no token when the path is that of the health check', async t => {
+test('admitRequests() asks for no token when the path is that of the health check', async t => {
   const { ask, audiences, close } = agent()
   t.like(await ask(undefined, agentRoutes.health), { status: 200, body: 'ok' })
   t.deepEqual(audiences, [])
   await close()
 })
 
-test('authenticateRequests() answers 503 while so many requests are open, and serves again after them', async t => {
+test('admitRequests() answers 503 while so many requests are open, and serves again after them', async t => {
   const { ask, slow, begun, close } = agent(1)
   const first = ask('Bearer gateway-token', '/slow')
   await begun

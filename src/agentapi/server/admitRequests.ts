@@ -8,7 +8,7 @@ import { retrySeconds } from '../../runtime/http.ts'
 import type { Logger } from '../../runtime/log.ts'
 import { agentRoutes } from '../paths.ts'
 
-export type AuthenticateDeps = {
+export type AdmitDeps = {
   readonly node: string
   readonly reviews: Reviews
   readonly users: readonly string[] // system:serviceaccount:…
@@ -16,9 +16,9 @@ export type AuthenticateDeps = {
   readonly log: Logger
 }
 
-export function authenticateRequests(
+export function admitRequests(
   app: FastifyInstance,
-  { node, reviews, users, limits, log }: AuthenticateDeps,
+  { node, reviews, users, limits, log }: AdmitDeps,
 ): void {
   const audience = agentAudience(node)
   let open = 0 // requests that are being answered
