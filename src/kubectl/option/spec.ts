@@ -4,7 +4,6 @@
 import { type Command, Option } from 'commander'
 import { CommandFailure } from '../../model/errors.ts'
 import type { PacketCaptureSpec } from '../../model/packetCaptureSpec.ts'
-import { outputOf, type UploadOptions, withUpload } from './output.ts'
 import {
   readBytes,
   readCount,
@@ -14,6 +13,7 @@ import {
   type TimeOrSpan,
   whenMs,
 } from './quantity.ts'
+import { outputOf, type UploadOptions, withUpload } from './upload.ts'
 
 export type SpecOptions = UploadOptions & {
   readonly selector?: string

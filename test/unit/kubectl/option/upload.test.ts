@@ -2,7 +2,7 @@
 // before anything is sent.
 import test from 'ava'
 import { readOutput } from '../../../../src/api/output.ts'
-import { outputOf, type UploadOptions } from '../../../../src/kubectl/option/output.ts'
+import { outputOf, type UploadOptions } from '../../../../src/kubectl/option/upload.ts'
 
 const uploadSecret = 'keys'
 const region = { uploadRegion: 'eu-central-1' }
