@@ -20,7 +20,7 @@ import { Controller } from './controller.ts'
 import { runAsLeader } from './leaderElection.ts'
 import { controllerMetrics } from './metrics.ts'
 import { preflightFailure } from './preflight.ts'
-import { endpointPolicyOf } from './uploads/endpointPolicy.ts'
+import { policyFromSettings } from './uploads/policyFromSettings.ts'
 import { UploadQueue } from './uploads/queue.ts'
 import { logTrustedCAs } from './uploads/trustedCAs.ts'
 
@@ -58,7 +58,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const pod = options.pod === undefined ? {} : { pod: options.pod }
   const tokens = new AgentTokens({ kube, clock: systemClock, namespace, account, ...pod })
   using agents = new Agents(node => tokens.for(node))
-  const policy = () => endpointPolicyOf(configuration.settings)
+  const policy = () => policyFromSettings(configuration.settings)
   await using driver = await openDriver('ring') // only to compile filters
   await using controller = new Controller({
     kube,

@@ -8,7 +8,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { isIP, type LookupFunction, type Socket, connect as tcpConnect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { blockedAddressReason } from './blockedAddresses.ts'
-import { blockedHostReason, type EndpointPolicy, plainHost } from './endpointPolicy.ts'
+import { blockedHostReason, type DestinationPolicy, plainHost } from './destinationPolicy.ts'
 import { RefusedError, StoreError } from './store.ts'
 
 /** As dns.lookup() with all addresses. */
@@ -28,7 +28,7 @@ const connectMs = 15_000
 const socketsMax = 8
 
 export function makeGuard(
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   resolve: Resolve = systemLookup as Resolve,
 ): EgressGuard {
   const options = {
@@ -59,7 +59,11 @@ export async function guardedSocket(
     policy,
     signal,
     resolve = systemLookup as Resolve,
-  }: { readonly policy: EndpointPolicy; readonly signal: AbortSignal; readonly resolve?: Resolve },
+  }: {
+    readonly policy: DestinationPolicy
+    readonly signal: AbortSignal
+    readonly resolve?: Resolve
+  },
 ): Promise<Socket> {
   const refused = connectRefusal(host, policy)
   if (refused) throw refused
@@ -94,7 +98,7 @@ export async function guardedSocket(
 type GuardOptions = { readonly host?: string | null | undefined }
 type Done = (error: Error | null, stream: Duplex) => void
 
-function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
+function guarded<T extends HttpAgent>(agent: T, policy: DestinationPolicy): T {
   const make = agent.createConnection.bind(agent)
   agent.createConnection = (options: GuardOptions, done?: Done) =>
     watched(policy, options, done, () => make(options as object, done))
@@ -102,7 +106,7 @@ function guarded<T extends HttpAgent>(agent: T, policy: EndpointPolicy): T {
 }
 
 function watched(
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   { host }: GuardOptions,
   done: Done | undefined,
   make: () => Duplex | null | undefined,
@@ -123,7 +127,7 @@ function watched(
  * Checks a host that is an address, which is never looked up. guardedLookup() checks the addresses
  * of a name.
  */
-function connectRefusal(host: string, policy: EndpointPolicy): StoreError | undefined {
+function connectRefusal(host: string, policy: DestinationPolicy): StoreError | undefined {
   const name = plainHost(host)
   const why = blockedHostReason(name, policy)
   if (why) return new RefusedError(why)
@@ -134,7 +138,7 @@ function connectRefusal(host: string, policy: EndpointPolicy): StoreError | unde
 }
 
 export function guardedLookup(
-  { addressesAllowed }: EndpointPolicy,
+  { addressesAllowed }: DestinationPolicy,
   resolve: Resolve,
 ): LookupFunction {
   return (host, options, done) => {

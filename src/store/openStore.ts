@@ -4,8 +4,8 @@
 import type { StoreTarget } from '../model/output.ts'
 import { BufferGc } from '../runtime/bufferGc.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { blockedHostReason, type DestinationPolicy } from './destinationPolicy.ts'
 import { makeGuard, type Resolve } from './egressGuard.ts'
-import { blockedHostReason, type EndpointPolicy } from './endpointPolicy.ts'
 import { toFailure } from './errorText.ts'
 import {
   defaultEffort,
@@ -28,7 +28,7 @@ export type OpenedStore = { readonly ok: true; readonly store: Store }
 export async function openStore(
   target: StoreTarget,
   secret: SecretValues,
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   options: OpenStoreOptions = {},
 ): Promise<OpenedStore | StoreFailure> {
   try {
@@ -41,7 +41,7 @@ export async function openStore(
 async function load(
   target: StoreTarget,
   secret: SecretValues,
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   options: OpenStoreOptions,
 ): Promise<Store> {
   const common = {

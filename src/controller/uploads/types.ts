@@ -3,12 +3,12 @@
 import type { Agents } from '../../agentapi/client/agents.ts'
 import type { Kube } from '../../kube/request.ts'
 import type { UploadStatus } from '../../model/status.ts'
-import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
+import type { DestinationPolicy } from '../../store/destinationPolicy.ts'
 
 export type UploadDeps = {
   readonly kube: Kube
   readonly agents: Agents
-  readonly policy: () => EndpointPolicy
+  readonly policy: () => DestinationPolicy
   readonly nowMs: () => number
   readonly group: string // of PacketCapture
   readonly claimImage?: string | undefined // image of the pods that write into PVCs; missing: PVC uploads are refused

@@ -8,8 +8,8 @@ import {
   type RequestPolicyFactory,
 } from '@azure/storage-blob'
 import type { BlobTarget } from '../../model/output.ts'
+import { type DestinationPolicy, readStoreUrl } from '../destinationPolicy.ts'
 import type { EgressGuard } from '../egressGuard.ts'
-import { type EndpointPolicy, readEndpoint } from '../endpointPolicy.ts'
 import { permanentError, type SecretValues } from '../store.ts'
 
 export type Container = {
@@ -21,14 +21,14 @@ export type Container = {
 export function openContainer(
   { secretName }: BlobTarget,
   secret: SecretValues,
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   guard: EgressGuard,
 ): Container {
   const field = `blob-upload-url of Secret "${secretName}"`
   const text = trimmed(secret['blob-upload-url'] ?? '')
   if (text === '')
     throw permanentError(`Cannot use Secret "${secretName}": expected the key blob-upload-url`)
-  const url = readEndpoint(field, text, policy)
+  const url = readStoreUrl(field, text, policy)
   if (url.pathname === '/')
     throw permanentError(
       `Cannot use ${field} "${url.origin}/": expected the name of a container behind the host`,

@@ -3,8 +3,8 @@
 // cannot work, with its field.
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3Target } from '../../model/output.ts'
+import { blockedHostReason, type DestinationPolicy, readStoreUrl } from '../destinationPolicy.ts'
 import type { EgressGuard } from '../egressGuard.ts'
-import { blockedHostReason, type EndpointPolicy, readEndpoint } from '../endpointPolicy.ts'
 import { permanentError, type SecretValues } from '../store.ts'
 
 export type Bucket = {
@@ -16,7 +16,7 @@ export type Bucket = {
 export function openBucket(
   target: S3Target,
   secret: SecretValues,
-  policy: EndpointPolicy,
+  policy: DestinationPolicy,
   guard: EgressGuard,
 ): Bucket {
   const {
@@ -37,7 +37,7 @@ export function openBucket(
   const base =
     endpoint === undefined
       ? amazon(region, policy)
-      : readEndpoint('s3Upload.endpoint', endpoint, policy)
+      : readStoreUrl('s3Upload.endpoint', endpoint, policy)
   if (base.search !== '' || base.hash !== '')
     throw permanentError(
       `Cannot use s3Upload.endpoint "${base.origin}${base.pathname}": expected nothing behind the path`,
@@ -59,7 +59,7 @@ export function openBucket(
 }
 
 /** Explicit, so that no variable of the environment sets another endpoint. */
-function amazon(region: string, policy: EndpointPolicy): URL {
+function amazon(region: string, policy: DestinationPolicy): URL {
   const url = new URL(`https://s3.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`)
   const refused = blockedHostReason(url.hostname, policy)
   if (refused) throw permanentError(`Cannot use s3Upload.region "${region}": ${refused}`)

@@ -3,7 +3,7 @@
 // server can be impersonated. Ignores lines of certificate authorities.
 import { createHash, createHmac } from 'node:crypto'
 import type { SftpTarget } from '../../model/output.ts'
-import { plainHost } from '../endpointPolicy.ts'
+import { plainHost } from '../destinationPolicy.ts'
 import { permanentError, type SecretValues } from '../store.ts'
 
 export type HostKeys = {

@@ -3,8 +3,8 @@
 // whose key is not pinned before it sends a secret.
 import ssh2, { type SFTPWrapper } from 'ssh2'
 import type { SftpTarget } from '../../model/output.ts'
+import type { DestinationPolicy } from '../destinationPolicy.ts'
 import { guardedSocket, type Resolve } from '../egressGuard.ts'
-import type { EndpointPolicy } from '../endpointPolicy.ts'
 import { permanentError, type RetryEffort, type SecretValues, StoreError } from '../store.ts'
 import { fingerprint, type HostKeys, readHostKeys, typeOf } from './hostKeys.ts'
 
@@ -19,7 +19,7 @@ export type SftpAccess = { readonly login: Login; readonly hostKeys: HostKeys }
 export type SftpSessionDeps = {
   readonly target: SftpTarget
   readonly access: SftpAccess
-  readonly policy: EndpointPolicy
+  readonly policy: DestinationPolicy
   readonly effort: Pick<RetryEffort, 'requestMs'>
   readonly resolve?: Resolve | undefined
 }

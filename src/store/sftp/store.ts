@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import type { SftpTarget } from '../../model/output.ts'
-import { plainHost } from '../endpointPolicy.ts'
+import { plainHost } from '../destinationPolicy.ts'
 import { toFailure } from '../errorText.ts'
 import { readSteadily } from '../multipart.ts'
 import { storeKey } from '../objectKey.ts'

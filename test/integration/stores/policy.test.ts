@@ -5,8 +5,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { StoreTarget } from '../../../src/model/output.ts'
+import { type DestinationPolicy, strictPolicy } from '../../../src/store/destinationPolicy.ts'
 import type { Resolve } from '../../../src/store/egressGuard.ts'
-import { type EndpointPolicy, strictPolicy } from '../../../src/store/endpointPolicy.ts'
 import { openStore } from '../../../src/store/openStore.ts'
 import type { SecretValues } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
@@ -21,7 +21,7 @@ type Case = readonly [
   what: string,
   target: StoreTarget,
   secret: SecretValues,
-  policy: Partial<EndpointPolicy>,
+  policy: Partial<DestinationPolicy>,
   reason: RegExp,
 ]
 const url = (text: string): SecretValues => ({ 'blob-upload-url': text })

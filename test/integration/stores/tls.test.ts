@@ -8,7 +8,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import test from 'ava'
 import type { StoreTarget } from '../../../src/model/output.ts'
-import { type EndpointPolicy, strictPolicy } from '../../../src/store/endpointPolicy.ts'
+import { type DestinationPolicy, strictPolicy } from '../../../src/store/destinationPolicy.ts'
 import type { SecretValues, StoredFile, StoreFailure } from '../../../src/store/store.ts'
 import type { Scope } from '../../support/net/namespace.ts'
 import { type CertificateFiles, makeAuthority, type Wish } from '../../support/stores/authority.ts'
@@ -20,7 +20,7 @@ import { startUpload } from '../../support/stores/startUpload.ts'
 
 const mebibyte = 1024 * 1024
 const bytes = 30 * mebibyte
-const policy: EndpointPolicy = { ...strictPolicy, addressesAllowed: ['127.0.0.0/8'] } // https alone
+const policy: DestinationPolicy = { ...strictPolicy, addressesAllowed: ['127.0.0.0/8'] } // https alone
 
 type Place = {
   readonly target: StoreTarget
@@ -46,7 +46,7 @@ const blobTarget: StoreTarget = { kind: 'blob', secretName: 'store-url' }
 type Job = {
   readonly target: StoreTarget
   readonly secret: SecretValues
-  readonly policy?: EndpointPolicy
+  readonly policy?: DestinationPolicy
 }
 
 async function upload(

@@ -2,7 +2,7 @@
 // each time.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import type { EndpointPolicy } from '../../../src/store/endpointPolicy.ts'
+import type { DestinationPolicy } from '../../../src/store/destinationPolicy.ts'
 import type { FileSource, RetryEffort } from '../../../src/store/store.ts'
 
 const blockBytes = 65_536
@@ -41,7 +41,7 @@ export async function sha256Of(path: string): Promise<string> {
 }
 
 /** The loopback by plain HTTP, for servers of the tests. */
-export const testPolicy: EndpointPolicy = {
+export const testPolicy: DestinationPolicy = {
   isHttpAllowed: true,
   hostsAllowed: [],
   addressesAllowed: ['127.0.0.0/8'],

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { StoreTarget } from '../../../src/model/output.ts'
-import type { EndpointPolicy } from '../../../src/store/endpointPolicy.ts'
+import type { DestinationPolicy } from '../../../src/store/destinationPolicy.ts'
 import { openStore } from '../../../src/store/openStore.ts'
 import type { SecretValues } from '../../../src/store/store.ts'
 import { madeSource, testEffort, testPolicy } from './source.ts'
@@ -14,7 +14,7 @@ export type Job = {
   readonly secret: SecretValues
   readonly bytes: number
   readonly isLarge?: boolean
-  readonly policy?: EndpointPolicy
+  readonly policy?: DestinationPolicy
 }
 
 const {

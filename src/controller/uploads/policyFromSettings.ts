@@ -1,12 +1,12 @@
-// The administrator's policy for upload endpoints, from the settings.
+// The administrator's policy for destinations of uploads, from the settings.
 import type { Settings } from '../../model/settings.ts'
-import type { EndpointPolicy } from '../../store/endpointPolicy.ts'
+import type { DestinationPolicy } from '../../store/destinationPolicy.ts'
 
-export function endpointPolicyOf({
+export function policyFromSettings({
   outputHttp,
   outputHostsAllowed,
   outputAddressesAllowed,
-}: Settings): EndpointPolicy {
+}: Settings): DestinationPolicy {
   return {
     isHttpAllowed: outputHttp === 'Allowed',
     hostsAllowed: outputHostsAllowed.split(',').filter(host => host !== ''),

@@ -1,10 +1,10 @@
-// What the administrator allows as an endpoint: https, the hosts of a list, and no address that
+// What the administrator allows as a destination: https, the hosts of a list, and no address that
 // leads back into the node. In: a URL or a host. Out: why it is refused. Names are checked when a
 // target is opened, addresses when a connection is made (egressGuard.ts), so a name that resolves
 // differently the second time is still checked.
 import { permanentError } from './store.ts'
 
-export type EndpointPolicy = {
+export type DestinationPolicy = {
   readonly isHttpAllowed: boolean
   /**
    * `store.example.org`, `*.example.org` for all its subdomains, or an address. Empty: every host.
@@ -14,7 +14,7 @@ export type EndpointPolicy = {
   readonly addressesAllowed: readonly string[]
 }
 
-export const strictPolicy: EndpointPolicy = Object.freeze({
+export const strictPolicy: DestinationPolicy = Object.freeze({
   isHttpAllowed: false,
   hostsAllowed: [],
   addressesAllowed: [],
@@ -24,7 +24,7 @@ export const strictPolicy: EndpointPolicy = Object.freeze({
  * `field`: where the URL was read. Throws a StoreError that shows the URL without user, password
  * and query.
  */
-export function readEndpoint(field: string, text: string, policy: EndpointPolicy): URL {
+export function readStoreUrl(field: string, text: string, policy: DestinationPolicy): URL {
   const url = URL.parse(text)
   if (!url?.host)
     throw permanentError(`Cannot use ${field}: expected a URL such as https://store.example.org`) // the text may be a secret
@@ -45,7 +45,7 @@ export function readEndpoint(field: string, text: string, policy: EndpointPolicy
 /** Why a host is refused, or undefined. Does not check its addresses. */
 export function blockedHostReason(
   host: string,
-  { hostsAllowed }: EndpointPolicy,
+  { hostsAllowed }: DestinationPolicy,
 ): string | undefined {
   const name = plainHost(host)
   if (hostsAllowed.length === 0 || hostsAllowed.some(pattern => fits(name, plainHost(pattern))))
