@@ -19,7 +19,8 @@ import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../field
 import { readExpression } from '../filterExpression.ts'
 import { readOutput } from '../output.ts'
 import { filtersExpression } from './filters.ts'
-import { readSchedule, readTime } from './time.ts'
+import { readSchedule } from './schedule.ts'
+import { readTime } from './time.ts'
 
 export function parsePacketCapture(
   document: PacketCapture,
