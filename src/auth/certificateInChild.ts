@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Certificate } from './selfSignedCertificate.ts'
 
-const program = fileURLToPath(new URL('certificateChild.ts', import.meta.url))
+const program = fileURLToPath(new URL('certificateProcess.ts', import.meta.url))
 const run = promisify(execFile)
 
 export async function makeCertificateInChild(commonName: string): Promise<Certificate> {

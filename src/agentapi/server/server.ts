@@ -1,8 +1,8 @@
 // The agent's HTTPS server: files, live streams and artifacts of the node's captures, for the
 // gateway and the controller. In: a request with a service-account token made for this node. Out:
-// an answer of one of the routes. Refuses every other user (admitRequests.ts): a token for this node
-// is useless at any other, and the API server says whose it is. A capture is named with its uid, a
-// file by the name that the list gives: no text of a request becomes a path.
+// an answer of one of the routes. Refuses every other user (admitRequests.ts): a token for this
+// node is useless at any other, and the API server says whose it is. A capture is named with its
+// uid, a file by the name that the list gives: no text of a request becomes a path.
 //   GET    /v1/captures/{key}/{uid}/files              the list of files
 //   GET    /v1/captures/{key}/{uid}/files/{file}       one file, or a range of it; HEAD too
 //   DELETE /v1/captures/{key}/{uid}/files              all files, unless one is being written (409)

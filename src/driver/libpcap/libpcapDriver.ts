@@ -20,7 +20,7 @@ import { TapError } from '../../model/errors.ts'
 import { pcapHeader } from '../../pcap/fileHeader.ts'
 import type { Driver, DriverSpec, DriverTap, Link, TapEvent } from '../driver.ts'
 import { LibpcapTap } from './libpcapTap.ts'
-import { firstMessage, PcapChild } from './pcapChild.ts'
+import { firstMessage, PcapProcessHandle } from './pcapProcessHandle.ts'
 import { readLinks, watchReadLinks } from './portableLinks.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
@@ -65,14 +65,14 @@ export function libpcapDriver(preferred: PreferredDriver = portable): Driver {
 const emptyFile = pcapHeader(snapLengthMax)
 
 async function compile(filter: string): Promise<number> {
-  await using child = new PcapChild({ act: 'file', path: '-', filter })
+  await using child = new PcapProcessHandle({ act: 'file', path: '-', filter })
   child.end(emptyFile)
   await firstMessage(child, `compile filter "${filter}"`)
   return 0
 }
 
 async function linksWithin(netns: string): Promise<readonly Link[]> {
-  await using child = new PcapChild({ act: 'links' }, netns)
+  await using child = new PcapProcessHandle({ act: 'links' }, netns)
   const what = 'list interfaces'
   const control = await firstMessage(child, what)
   if (control.kind !== 'links')

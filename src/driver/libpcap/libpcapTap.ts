@@ -19,8 +19,8 @@ import type {
 } from '../driver.ts'
 import { linksIfThere } from '../linksIfThere.ts'
 import { namespaceId } from '../namespaceId.ts'
-import { firstMessage, PcapChild } from './pcapChild.ts'
 import type { ChildMessage, Packet } from './pcapMessage.ts'
+import { firstMessage, PcapProcessHandle } from './pcapProcessHandle.ts'
 import { RecordWriter, type WriterEvent } from './recordWriter.ts'
 import { SharedLimit } from './sharedLimit.ts'
 
@@ -43,7 +43,7 @@ export class LibpcapTap implements DriverTap {
   readonly #emit: (event: TapEvent) => void
   readonly #writer: RecordWriter
   readonly #membership: Disposable
-  readonly #child: PcapChild
+  readonly #child: PcapProcessHandle
   #isDown = false
   #watching: Disposable | undefined
   #window: TapWindow
@@ -85,7 +85,7 @@ export class LibpcapTap implements DriverTap {
     this.ringBytes = Math.max(2, Math.ceil(spec.ringBytes / blockBytes)) * blockBytes
     const { interfaceName, filter, netns } = spec
     const snapLength = Math.min(spec.snapLength, snapLengthMax)
-    this.#child = new PcapChild(
+    this.#child = new PcapProcessHandle(
       { act: 'live', interfaceName, filter, snapLength, ringBytes: this.ringBytes },
       netns,
     )

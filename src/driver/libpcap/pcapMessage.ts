@@ -1,6 +1,6 @@
 // The messages on the pipe from the process with a libpcap session (pcapProcess.ts) to its parent
-// (pcapChild.ts). In: a packet or a ChildMessage. Out: bytes, and from bytes the same again. Trusts
-// the process at the other end.
+// (pcapProcessHandle.ts). In: a packet or a ChildMessage. Out: bytes, and from bytes the same again.
+// Trusts the process at the other end.
 //   0      4         8         12         16         20
 //   | kind | seconds | microseconds | captured | original | captured bytes |      little-endian; control: JSON in the bytes
 import type { Link } from '../driver.ts'

@@ -1,10 +1,10 @@
-// The program with one session of the `pcap` package, started by pcapChild.ts. In: the request as
-// its argument; the end of standard input asks it to finish. Out: messages (pcapMessage.ts) on
-// standard output, written synchronously, so that packets wait in the ring for a slow reader.
-// Refuses with a message of the kind `refused`. It is a process of its own because only the end of
-// a process frees what the package holds: a closed session on an idle interface keeps its ring and
-// its handle in the event loop until the next packet, a refused filter leaks a ring, and a worker
-// thread that opened a session aborts the process when it ends.
+// The program with one session of the `pcap` package; its parent starts it by pcapProcessHandle.ts.
+// In: the request as its argument; the end of standard input asks it to finish. Out: messages
+// (pcapMessage.ts) on standard output, written synchronously, so that packets wait in the ring for
+// a slow reader. Refuses with a message of the kind `refused`. It is a process of its own because
+// only the end of a process frees what the package holds: a closed session on an idle interface
+// keeps its ring and its handle in the event loop until the next packet, a refused filter leaks a
+// ring, and a worker thread that opened a session aborts the process when it ends.
 import { writeSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import pcap, { type PacketWithHeader } from 'pcap'

@@ -4,7 +4,7 @@
 // ends within a record, after the packets before it.
 import { resolve } from 'node:path'
 import { ExpectedError } from '../../model/errors.ts'
-import { firstMessage, PcapChild } from './pcapChild.ts'
+import { firstMessage, PcapProcessHandle } from './pcapProcessHandle.ts'
 
 /**
  * `atMs` has microseconds as decimals; `captured` bytes of the packet's `original` are in `bytes`.
@@ -24,7 +24,7 @@ export async function* readSavedFile(
   filter = '',
 ): AsyncGenerator<SavedPacket, void, undefined> {
   const what = `read capture file "${path}"`
-  await using child = new PcapChild({ act: 'file', path: resolve(path), filter })
+  await using child = new PcapProcessHandle({ act: 'file', path: resolve(path), filter })
   const { reader } = child
   await firstMessage(child, what)
   do {

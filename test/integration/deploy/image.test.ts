@@ -84,7 +84,7 @@ networkTest('selcap explain works from the image alone', async t => {
 })
 
 networkTest('every module of selcap finds what it imports in the image', async t => {
-  const programs = ['main.ts', 'driver/libpcap/pcapProcess.ts', 'auth/certificateChild.ts'] // these do something when they are loaded
+  const programs = ['main.ts', 'driver/libpcap/pcapProcess.ts', 'auth/certificateProcess.ts'] // these do something when they are loaded
   const modules = globSync('**/*.ts', { cwd: join(root, 'src') }).filter(
     name => !programs.includes(name),
   )

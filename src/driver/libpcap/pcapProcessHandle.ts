@@ -1,7 +1,7 @@
-// Starts a process with a libpcap session (pcapProcess.ts) and reads its messages. In: a request,
-// and optionally the path of a network namespace, which nsenter of util-linux enters. Out:
-// messages. Refuses with TapError and libpcap's message. When this process dies, the child reads
-// the end of its input and ends.
+// The parent's side of a process with a libpcap session (pcapProcess.ts): starts it and reads its
+// messages. In: a request, and optionally the path of a network namespace, which nsenter of
+// util-linux enters. Out: messages. Refuses with TapError and libpcap's message. When this process
+// dies, the child reads the end of its input and ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -19,7 +19,7 @@ type Process = ChildProcess & {
   readonly stderr: Readable
 }
 
-export class PcapChild implements AsyncDisposable {
+export class PcapProcessHandle implements AsyncDisposable {
   readonly reader = new MessageReader()
   readonly #process: Process
   readonly #exited: Promise<void>
@@ -102,7 +102,7 @@ export class PcapChild implements AsyncDisposable {
  * again.
  */
 export async function firstMessage(
-  child: Pick<PcapChild, 'reader' | 'more' | 'earlyEnd'>,
+  child: Pick<PcapProcessHandle, 'reader' | 'more' | 'earlyEnd'>,
   what: string,
 ): Promise<ChildMessage> {
   while (!child.reader.peek()) {

@@ -1,7 +1,7 @@
 // What the first message of a libpcap process may be.
 import test from 'ava'
-import { firstMessage } from '../../../../src/driver/libpcap/pcapChild.ts'
 import { MessageReader, MessageWriter } from '../../../../src/driver/libpcap/pcapMessage.ts'
+import { firstMessage } from '../../../../src/driver/libpcap/pcapProcessHandle.ts'
 import { ExpectedError, TapError } from '../../../../src/model/errors.ts'
 
 /** A process that has sent what `send` writes, and then ended. */
