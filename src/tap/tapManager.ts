@@ -18,7 +18,7 @@ import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { DiskLook } from '../runtime/disk.ts'
 import type { Logger } from '../runtime/log.ts'
-import { CaptureStore } from './captureStore.ts'
+import { CaptureFolders } from './captureFolders.ts'
 import { type FailedTap, failureOf } from './failure.ts'
 import { InterfaceCounters } from './interfaceCounters.ts'
 import { Tap } from './tap.ts'
@@ -48,7 +48,7 @@ type PendingAction = {
 
 export class TapManager implements AsyncDisposable {
   readonly #deps: TapManagerDeps
-  readonly #store: CaptureStore
+  readonly #folders: CaptureFolders
   readonly #taps = new Map<string, Tap>() // by spec id
   readonly #notBegun = new Set<Tap>() // of these, those whose window was not open in the last turn
   readonly #failed = new Map<string, FailedTap>() // by spec id
@@ -69,9 +69,9 @@ export class TapManager implements AsyncDisposable {
   readonly #stop = new AbortController()
   #listener: () => void = () => {}
 
-  private constructor(deps: TapManagerDeps, store: CaptureStore, space: DiskLook<number>) {
+  private constructor(deps: TapManagerDeps, folders: CaptureFolders, space: DiskLook<number>) {
     this.#deps = deps
-    this.#store = store
+    this.#folders = folders
     this.#space = space
     this.#interfaceCounters = new InterfaceCounters(deps.driver)
     this.#links = deps.driver.watchLinks(change => this.#linkChanged(change))
@@ -83,9 +83,9 @@ export class TapManager implements AsyncDisposable {
    */
   static async open(deps: TapManagerDeps): Promise<TapManager> {
     const { captureDir } = deps.settings()
-    const store = await CaptureStore.open(deps, captureDir)
-    const readSpace = () => store.disk.run(() => freePercent(captureDir))
-    return new TapManager(deps, store, new DiskLook(await readSpace(), readSpace))
+    const folders = await CaptureFolders.open(deps, captureDir)
+    const readSpace = () => folders.disk.run(() => freePercent(captureDir))
+    return new TapManager(deps, folders, new DiskLook(await readSpace(), readSpace))
   }
 
   onChange(listener: () => void): void {
@@ -93,7 +93,7 @@ export class TapManager implements AsyncDisposable {
   }
 
   actualState(): Omit<ActualState, 'filterErrors'> {
-    const captures = this.#store.actualCaptures()
+    const captures = this.#folders.actualCaptures()
     const taps = new Map<string, ActualTap>()
     for (const [id, { spec, message, waiting }] of this.#taps)
       taps.set(id, {
@@ -173,7 +173,7 @@ export class TapManager implements AsyncDisposable {
     const pending = this.#note(actions)
     const applied = this.#applying.then(() => this.#applyAll(actions))
     this.#applying = applied.finally(() => this.#forget(pending)).catch(() => {}) // whoever waits for `applied` gets the error
-    if (await this.#store.disk.answered(this.#applying)) return applied
+    if (await this.#folders.disk.answered(this.#applying)) return applied
     applied.then(() => this.#listener(), this.#fail)
   }
 
@@ -190,7 +190,7 @@ export class TapManager implements AsyncDisposable {
       ),
     )
     for (const action of actions)
-      if (action.kind === 'forget') await this.#store.remove(action.captureKey, action.uid)
+      if (action.kind === 'forget') await this.#folders.remove(action.captureKey, action.uid)
     for (const action of actions) if (action.kind === 'adjust') this.#adjust(action.spec)
     const opens = actions.flatMap(action => (action.kind === 'open' ? [action.spec] : []))
     for (const specs of inPortions(opens.filter(({ id }) => edited.has(id))))
@@ -198,7 +198,7 @@ export class TapManager implements AsyncDisposable {
         specs.map(spec => this.#handOver(spec, edited.get(spec.id) ?? 'changed', scan)),
       )
     await Promise.all(opens.map(spec => !edited.has(spec.id) && this.#open(spec, scan)))
-    await this.#store.save(false)
+    await this.#folders.save(false)
     if (actions.some(action => action.kind === 'open'))
       await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
   }
@@ -227,20 +227,20 @@ export class TapManager implements AsyncDisposable {
     const begun = notBegun.filter(tap => tap.record.hasBegun)
     for (const tap of begun) this.#notBegun.delete(tap)
     if (begun.length === 0) return
-    void this.#store.save(false)
+    void this.#folders.save(false)
     void this.#interfaceCounters.refresh(begun) // the first reading
   }
 
   /** The folder of a capture; undefined: there is none of that uid. */
   folderOf(key: string, uid: string): CaptureFolder | undefined {
-    const folder = this.#store.folder(key)
+    const folder = this.#folders.folder(key)
     return folder?.capture.uid === uid ? folder : undefined
   }
 
   halt(key: string, halt: Halt | undefined): void {
-    const folder = this.#store.folder(key)
+    const folder = this.#folders.folder(key)
     folder?.setHalt(halt)
-    if (folder) void this.#store.saveOne(folder, false)
+    if (folder) void this.#folders.saveOne(folder, false)
   }
 
   /**
@@ -250,9 +250,9 @@ export class TapManager implements AsyncDisposable {
   async setArtifactResult(key: string, uid: string, artifact: ArtifactResult): Promise<void> {
     const folder = this.folderOf(key, uid)
     folder?.setArtifactResult(artifact)
-    if (folder) await this.#store.saveOne(folder, true)
+    if (folder) await this.#folders.saveOne(folder, true)
     try {
-      if (!folder) await this.#store.removeArtifact(artifact)
+      if (!folder) await this.#folders.removeArtifact(artifact)
       else if (artifact.error === undefined) await folder.clean()
     } catch (error) {
       if (!isExpected(error)) throw error
@@ -282,10 +282,10 @@ export class TapManager implements AsyncDisposable {
     const closed = this.#applying
       .then(() => this.#releasing)
       .then(() => Promise.all([...this.#taps.keys()].map(id => this.#close(id, 'stopping'))))
-      .then(() => this.#store.save(true))
-    const { disk } = this.#store
+      .then(() => this.#folders.save(true))
+    const { disk } = this.#folders
     if (await disk.answered(closed, stopGraceMs))
-      return this.#store.isRemovingStalled ? 'the disk of an artifact does not answer' : ''
+      return this.#folders.isRemovingStalled ? 'the disk of an artifact does not answer' : ''
     closed.catch(this.#fail)
     const seconds = Math.round(disk.silentMs / 1_000)
     return `the disk of the capture files has not answered for ${seconds} s: ${disk.pending} of its operations and the files of ${this.#taps.size + this.#closing.size} taps are not complete`
@@ -308,7 +308,7 @@ export class TapManager implements AsyncDisposable {
     const { driver, clock } = this.#deps
     try {
       const match = await scan.find(spec)
-      const { group } = await this.#store.open(spec)
+      const { group } = await this.#folders.open(spec)
       return await TapAhead.open({ driver, group, now: () => clock.now() }, spec, match)
     } catch (error) {
       if (!isExpected(error)) throw error
@@ -322,11 +322,11 @@ export class TapManager implements AsyncDisposable {
         ([tap]) => tap.spec.captureKey === spec.captureKey,
       )
       await Promise.all(ofCapture.map(([, closed]) => closed)) // what they wrote counts against the limits
-      const { folder, group } = await this.#store.open(spec)
+      const { folder, group } = await this.#folders.open(spec)
       const isCounting = [...this.#taps.values()].some(
         tap => tap.spec.captureKey === spec.captureKey,
       )
-      if (!isCounting) this.#store.limit(spec)
+      if (!isCounting) this.#folders.limit(spec)
       const tap = await Tap.open(
         {
           driver: this.#deps.driver,
@@ -415,15 +415,15 @@ export class TapManager implements AsyncDisposable {
     const tap = this.#taps.get(spec.id)
     const { packets, bytes } = tap?.spec.limits ?? {}
     tap?.adjust(spec)
-    if (packets !== spec.limits.packets || bytes !== spec.limits.bytes) this.#store.limit(spec)
+    if (packets !== spec.limits.packets || bytes !== spec.limits.bytes) this.#folders.limit(spec)
   }
 
   #limitReached({ id, captureKey, limits }: TapSpec, kind: 'packets' | 'bytes'): void {
-    const folder = this.#store.folder(captureKey)
+    const folder = this.#folders.folder(captureKey)
     const limit = (this.#taps.get(id)?.spec.limits ?? limits)[kind] // the tap may still be opening
     if (!folder || limit === undefined) return
     folder.setLimitHit({ kind, limit, atMs: this.#deps.clock.now() })
-    void this.#store.saveOne(folder, true)
+    void this.#folders.saveOne(folder, true)
     this.#listener()
   }
 
@@ -472,7 +472,7 @@ export class TapManager implements AsyncDisposable {
       }
       if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()
-      void this.#store.save(false)
+      void this.#folders.save(false)
       if (await this.#interfaceCounters.refresh(this.#taps.values())) this.#listener()
     }
   }
@@ -488,7 +488,7 @@ export class TapManager implements AsyncDisposable {
       this.#lost.set(tap, lost)
       this.#unsaved.add(tap.folder)
     }
-    for (const folder of this.#unsaved) void this.#store.saveOne(folder, false)
+    for (const folder of this.#unsaved) void this.#folders.saveOne(folder, false)
     this.#unsaved.clear()
   }
 
@@ -499,7 +499,7 @@ export class TapManager implements AsyncDisposable {
     const taps = [...this.#taps.values()]
     const keys = taps.map(({ spec }) => spec.captureKey)
     const checks = taps.map(tap => tap.checkFile())
-    this.#looking = Promise.all([this.#space.refresh(), this.#store.look(keys), ...checks])
+    this.#looking = Promise.all([this.#space.refresh(), this.#folders.look(keys), ...checks])
       .catch(error => {
         if (!isExpected(error)) throw error // the last value stays
       })

@@ -18,15 +18,15 @@ import type { Logger } from '../runtime/log.ts'
 
 export type CaptureHandle = { readonly folder: CaptureFolder; readonly group: LimitGroup }
 
-type CaptureStoreDeps = {
+type CaptureFoldersDeps = {
   readonly driver: Driver
   readonly clock: Clock
   readonly node: string
   readonly log: Logger
 }
 
-export class CaptureStore {
-  readonly #deps: CaptureStoreDeps
+export class CaptureFolders {
+  readonly #deps: CaptureFoldersDeps
   readonly #captureDir: string
   readonly disk = new Disk() // of captureDir
   readonly #artifactDisk = new Disk(1) // of directories elsewhere
@@ -35,7 +35,7 @@ export class CaptureStore {
   readonly #removing = new Map<string, Promise<void>>() // by capture uid
   readonly #unsaved = new Set<CaptureFolder>() // their state file would not survive a power cut yet
 
-  private constructor(deps: CaptureStoreDeps, captureDir: string) {
+  private constructor(deps: CaptureFoldersDeps, captureDir: string) {
     this.#deps = deps
     this.#captureDir = captureDir
   }
@@ -43,15 +43,15 @@ export class CaptureStore {
   /**
    * Adopts the captures of an earlier run under captureDir: repairs files and continues counters.
    */
-  static async open(deps: CaptureStoreDeps, captureDir: string): Promise<CaptureStore> {
-    const captures = new CaptureStore(deps, captureDir)
+  static async open(deps: CaptureFoldersDeps, captureDir: string): Promise<CaptureFolders> {
+    const folders = new CaptureFolders(deps, captureDir)
     const { found, others, unlisted } = await listFolders(captureDir)
     for (const [directory, error] of unlisted)
       deps.log.error({ directory, error }, 'directory not readable, it is left alone')
     for (const directory of others)
       deps.log.warn({ directory }, 'state file of another capture, the directory is left alone')
-    for (const [key, folder] of found) await captures.#adopt(key, folder)
-    return captures
+    for (const [key, folder] of found) await folders.#adopt(key, folder)
+    return folders
   }
 
   /** A directory that cannot be adopted costs its own capture: its taps try again, and say why. */
