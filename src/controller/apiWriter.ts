@@ -2,7 +2,7 @@
 // Event, a removal of a capture or report. In: an object and the version that the write was decided
 // upon. Out: whether it was written. A write is conditional on that version, so it touches neither
 // a newer object nor a namesake, and none is sent after the lease has expired.
-import type { Results } from '../api/reconciliation.ts'
+import type { Results } from '../api/reconcilerTypes.ts'
 import { type ApiAnswer, applyBody, call } from '../kube/client.ts'
 import type { Kube, KubeRequest } from '../kube/request.ts'
 import { objectPath, reportPath } from '../kube/resources.ts'

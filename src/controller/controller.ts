@@ -2,7 +2,7 @@
 // synchronizes every capture's status. In: a term as leader. Out: statuses, Events and removals.
 // All state is recomputed from the cluster, so a controller that is killed and started again
 // continues where it was.
-import type { NodeObservation } from '../api/reconciliation.ts'
+import type { NodeObservation } from '../api/reconcilerTypes.ts'
 import type { Driver } from '../driver/driver.ts'
 import { EventRecorder } from '../kube/eventRecorder.ts'
 import type { Kube } from '../kube/request.ts'

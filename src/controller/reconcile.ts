@@ -11,7 +11,7 @@ import {
   type PacketCaptureConfigStatus,
   packetCaptureConfigStatus,
 } from '../api/packetcaptureconfig/status.ts'
-import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconciliation.ts'
+import type { NodeObservation, ReconcileInput, Reconciliation } from '../api/reconcilerTypes.ts'
 import { reconcileRetinaCapture } from '../api/retina/reconcile.ts'
 import { isoTime, never } from '../model/time.ts'
 import type { CachedCapture } from './cachedCapture.ts'

@@ -2,7 +2,7 @@
 // In: the capture and a snapshot of what the nodes report. Out: at most one status, its Events and
 // results, or a removal; when the capture is due again.
 import { setImmediate as yieldToTimers } from 'node:timers/promises'
-import type { NodeObservation, Reconciliation } from '../api/reconciliation.ts'
+import type { NodeObservation, Reconciliation } from '../api/reconcilerTypes.ts'
 import type { EventRecorder } from '../kube/eventRecorder.ts'
 import type { KubeObject } from '../kube/informer.ts'
 import type { Labels } from '../model/labels.ts'

@@ -6,7 +6,7 @@
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
 import { agentlessMessage, truncateMessage } from '../../core/status/conditions.ts'
-import { foldStatus } from '../../core/status/fold.ts'
+import { firstReportMs, foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type {
@@ -17,7 +17,7 @@ import type {
 } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import { isoTime, never } from '../../model/time.ts'
-import { firstReportMs, type NodeObservation, type UploadResults } from '../reconciliation.ts'
+import type { NodeObservation, UploadResults } from '../reconcilerTypes.ts'
 
 export type PacketCaptureInput = {
   readonly read: Intent | Rejection

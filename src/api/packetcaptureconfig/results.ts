@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { labels as wellKnown } from '../../model/wellKnown.ts'
 import type { CaptureDocument } from '../../model/world.ts'
-import type { Results } from '../reconciliation.ts'
+import type { Results } from '../reconcilerTypes.ts'
 import type { PacketCaptureConfigStatus } from './status.ts'
 
 const objectNameMax = 253

@@ -3,11 +3,11 @@
 // status changes by itself. A final phase stays, also when files are deleted later. A node without
 // a report is waited for while it can still begin.
 
+import { firstReportMs } from '../../core/status/fold.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { ArtifactStatus, FileStatus, RetryState } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import { isoTime, never } from '../../model/time.ts'
-import { firstReportMs } from '../reconciliation.ts'
 
 export type ConfigPhase = 'Starting' | 'Running' | 'Completed' | 'Failed'
 type NodeState = Lowercase<ConfigPhase>

@@ -6,7 +6,7 @@
 // therefore never names more nodes than the limit.
 import type { Pass, Quota } from '../../model/quota.ts'
 import type { ObjectMeta } from '../../model/world.ts'
-import type { Exceeded } from '../reconciliation.ts'
+import type { Exceeded } from '../reconcilerTypes.ts'
 
 export type PassInput = {
   readonly metadata: Pick<

@@ -3,17 +3,17 @@
 // reconciliation. A finalizer keeps a deleted capture until its nodes have packed their files: for
 // a bounded time, and not for silent nodes.
 
+import { firstReportMs } from '../../core/status/fold.ts'
 import { withUploads } from '../../core/status/uploads.ts'
 import { claimField, outputFields } from '../../model/output.ts'
 import { never } from '../../model/time.ts'
 import { retinaFinalizer as finalizer } from '../../model/wellKnown.ts'
-import {
-  firstReportMs,
-  type NodeObservation,
-  type ReconcileInput,
-  type Reconciliation,
-  type UploadResults,
-} from '../reconciliation.ts'
+import type {
+  NodeObservation,
+  ReconcileInput,
+  Reconciliation,
+  UploadResults,
+} from '../reconcilerTypes.ts'
 import { retinaEventsFor } from './events.ts'
 import {
   type RetinaCondition,

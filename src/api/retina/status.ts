@@ -9,7 +9,7 @@ import type { RetinaReason } from '../../model/codes.ts'
 import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import { isoTime } from '../../model/time.ts'
-import type { Exceeded } from '../reconciliation.ts'
+import type { Exceeded } from '../reconcilerTypes.ts'
 
 export type RetinaNode = {
   readonly file: FileStatus

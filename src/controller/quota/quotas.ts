@@ -3,7 +3,7 @@
 // when to sync again. Without a limit no request is sent. Nodes are counted anew when the spec, the
 // limit or the waiting nodes change. Only counts are cached: a new controller counts again.
 
-import type { NodeObservation, QuotaState } from '../../api/reconciliation.ts'
+import type { NodeObservation, QuotaState } from '../../api/reconcilerTypes.ts'
 import { grantPass, isCounted } from '../../api/retina/grantPass.ts'
 import { annotationsWith } from '../../api/retina/passAnnotation.ts'
 import type { KubeObject, Labelled } from '../../kube/informer.ts'

@@ -3,7 +3,7 @@
 // periodically; failures are retried with back-off. Nothing is persisted: the next leader finds in
 // the status and in the stores which files are there.
 
-import type { UploadResults } from '../../api/reconciliation.ts'
+import type { UploadResults } from '../../api/reconcilerTypes.ts'
 import { doubledMs } from '../../model/backoff.ts'
 import type { UploadStatus } from '../../model/status.ts'
 import { never } from '../../model/time.ts'

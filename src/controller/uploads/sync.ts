@@ -2,7 +2,7 @@
 // the agents' addresses, the status. Out: each file's result, when to sync again, how long a ttl
 // waits for files that are not stored yet.
 
-import type { NodeObservation, UploadResults } from '../../api/reconciliation.ts'
+import type { NodeObservation, UploadResults } from '../../api/reconcilerTypes.ts'
 import { nameIn } from '../../core/status/uploads.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { Output } from '../../model/output.ts'

@@ -18,6 +18,11 @@ import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from '../../model/status.ts'
 
+/**
+ * A node with a pod of a new capture reports it within this time; a node without one never does.
+ */
+export const firstReportMs = 10_000
+
 export type FoldInput = {
   readonly elements: readonly CaptureStatusElement[]
   readonly generation: number

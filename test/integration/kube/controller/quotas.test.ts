@@ -1,6 +1,6 @@
 // Counting against a real API server: what is asked for, how often, and what follows from it.
 import test from 'ava'
-import type { NodeObservation } from '../../../../src/api/reconciliation.ts'
+import type { NodeObservation } from '../../../../src/api/reconcilerTypes.ts'
 import { annotationsWith } from '../../../../src/api/retina/passAnnotation.ts'
 import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import { Quotas } from '../../../../src/controller/quota/quotas.ts'

@@ -6,7 +6,7 @@ import {
   type PacketCaptureInput,
   reconcilePacketCapture,
 } from '../../../../src/api/packetcapture/reconcile.ts'
-import type { NodeObservation } from '../../../../src/api/reconciliation.ts'
+import type { NodeObservation } from '../../../../src/api/reconcilerTypes.ts'
 import { bytesOf } from '../../../../src/core/status/truncate.ts'
 import type { CaptureStateName, PacketCaptureStatus } from '../../../../src/model/status.ts'
 import { at, endpoint, finished, noonMs, read, row } from '../../../support/model/observations.ts'

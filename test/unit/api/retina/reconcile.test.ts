@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { NodeObservation, QuotaState } from '../../../../src/api/reconciliation.ts'
+import type { NodeObservation, QuotaState } from '../../../../src/api/reconcilerTypes.ts'
 import { reconcileRetinaCapture } from '../../../../src/api/retina/reconcile.ts'
 import { parseRetinaCapture } from '../../../../src/api/retina/spec.ts'
 import { defaultSettings } from '../../../../src/model/settings.ts'

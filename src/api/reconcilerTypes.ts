@@ -8,11 +8,6 @@ import type { AgentlessNode, UploadStatus } from '../model/status.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
 /**
- * A node with a pod of a new capture reports it within this time; a node without one never does.
- */
-export const firstReportMs = 10_000
-
-/**
  * One node's report of the capture. `silentSinceMs`: when its agent stopped reporting. `takenPort`:
  * the port that its agent cannot listen on.
  */
