@@ -1,6 +1,6 @@
 // The API server's word, kept for a while: what is asked, how often, and what is made of the
 // answers. The server's side is ours here, an answer a row; tokens that a real server judges are in
-// test/integration/kube/agentServer/access.test.ts.
+// test/integration/kube/agentapi/access.test.ts.
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import test from 'ava'
