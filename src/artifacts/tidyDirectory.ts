@@ -20,13 +20,13 @@ const leftOverMs = 3_600_000 // a temporary file of this age was left by a crash
 
 export async function tidyFiles(
   directory: string,
-  filesMax: number,
+  keptFilesMax: number,
   nowMs: number,
 ): Promise<MovedFile[]> {
   const names = await namesIn(directory)
   await removeLeftOvers(directory, names, nowMs)
   const [newest, ...others] = await filesIn(directory, names)
-  const kept = others.slice(0, Math.max(0, filesMax - 1))
+  const kept = others.slice(0, Math.max(0, keptFilesMax - 1))
   const moved: MovedFile[] = []
   for (const { path } of others.slice(kept.length)) {
     await rm(path, { force: true })
