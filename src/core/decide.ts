@@ -16,12 +16,10 @@ import {
   type CaptureState,
   captureDecisionOf,
   countOpen,
-  desiredTapsOf,
   diskUserOf,
   haltOf,
   rejectedDecisionOf,
   staleHalts,
-  wantsTaps,
   withHalt,
 } from './plan/captureState.ts'
 import {
@@ -30,7 +28,7 @@ import {
   type Lookups,
   orphanedCaptures,
 } from './plan/closeReason.ts'
-import type { DesiredTap } from './plan/desiredTap.ts'
+import { type DesiredTap, desiredTapsOf, wantsTaps } from './plan/desiredTap.ts'
 import { changeHalts, type DiskInput } from './plan/diskBudget.ts'
 import { plan } from './plan/plan.ts'
 import { retryAtMs } from './schedule/artifactRetry.ts'

@@ -1,37 +1,17 @@
 // The state of an accepted capture in one turn, and the views of it that other stages need. Pure.
-// In: the results of match and schedule. Out: desired taps, disk use, the capture's decision, halts
-// that no longer hold.
+// In: the results of match and schedule. Out: disk use, the capture's decision, halts that no longer
+// hold. desiredTap.ts makes its desired taps.
 
 import type { ActualCapture, Halt } from '../../model/actualState.ts'
-import type { Intent, Rejection } from '../../model/capture.ts'
-import type { CaptureDecision, MatchCounts, Phase } from '../../model/decision.ts'
+import type { Rejection } from '../../model/capture.ts'
+import type { CaptureDecision, MatchCounts } from '../../model/decision.ts'
 import { type ActualTap, filterOf } from '../../model/tap.ts'
-import type { TapWindow } from '../../model/tapWindow.ts'
-import { type DesiredTap, desiredTapFor } from './desiredTap.ts'
+import { type DesiredTapInput, wantsTaps } from './desiredTap.ts'
 import type { DiskUser } from './diskBudget.ts'
 
-export type CaptureState = {
-  readonly intent: Intent
+export type CaptureState = DesiredTapInput & {
   readonly actual: ActualCapture | undefined // of the same uid
-  readonly matches: MatchCounts
-  readonly phase: Phase
-  readonly window: TapWindow | undefined // of its taps; undefined: it needs no taps now
   readonly wakeAtMs: number
-}
-
-export function wantsTaps({ window }: CaptureState): boolean {
-  return window !== undefined
-}
-
-/** In the order of the captures, then of endpoint names. */
-export function desiredTapsOf(captureStates: readonly CaptureState[]): DesiredTap[] {
-  return captureStates.flatMap(({ intent, matches, phase, window }) =>
-    window
-      ? matches.matched.map(endpoint =>
-          desiredTapFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' }),
-        )
-      : [],
-  )
 }
 
 /** A halt holds until the capture is edited. */

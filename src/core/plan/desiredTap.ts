@@ -1,7 +1,8 @@
-// A desired tap, before budgets are applied. Pure. In: a capture that needs taps and an endpoint it
-// matched. Out: the tap's spec without a ring. Desired taps are ordered by the age of their
-// captures: budgets refuse from the end, so the newest capture is refused first.
+// Desired taps, before budgets are applied. Pure. In: captures with the endpoints they matched, and
+// whether they need taps now. Out: the taps' specs without a ring. Desired taps are ordered by the
+// age of their captures: budgets refuse from the end, so the newest capture is refused first.
 import type { Intent } from '../../model/capture.ts'
+import type { MatchCounts, Phase } from '../../model/decision.ts'
 import type { Endpoint } from '../../model/endpoint.ts'
 import { recordOptionsOf, type TapSpec, tapId } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
@@ -9,6 +10,28 @@ import type { TapWindow } from '../../model/tapWindow.ts'
 export type DesiredTap = {
   readonly spec: Omit<TapSpec, 'ringBytes'> // ringBudget.ts adds it
   readonly isEarly: boolean // before the window opens
+}
+
+export type DesiredTapInput = {
+  readonly intent: Intent
+  readonly matches: MatchCounts
+  readonly phase: Phase
+  readonly window: TapWindow | undefined // of its taps; undefined: it needs no taps now
+}
+
+export function wantsTaps({ window }: Pick<DesiredTapInput, 'window'>): boolean {
+  return window !== undefined
+}
+
+/** In the order of the captures, then of endpoint names. */
+export function desiredTapsOf(captures: readonly DesiredTapInput[]): DesiredTap[] {
+  return captures.flatMap(({ intent, matches, phase, window }) =>
+    window
+      ? matches.matched.map(endpoint =>
+          desiredTapFor(intent, endpoint, { window, isEarly: phase.kind !== 'Open' }),
+        )
+      : [],
+  )
 }
 
 export function desiredTapFor(

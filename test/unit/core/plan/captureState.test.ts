@@ -4,13 +4,13 @@ import {
   type CaptureState,
   captureDecisionOf,
   countOpen,
-  desiredTapsOf,
   diskUserOf,
   haltOf,
   rejectedDecisionOf,
   staleHalts,
   withHalt,
 } from '../../../../src/core/plan/captureState.ts'
+import { desiredTapsOf } from '../../../../src/core/plan/desiredTap.ts'
 import type { ActualCapture, Halt } from '../../../../src/model/actualState.ts'
 import { rejectionOf } from '../../../../src/model/capture.ts'
 import { decisionOf, openTap, tapSpec, tapsOf } from '../../../support/model/taps.ts'
@@ -37,22 +37,6 @@ function state(change: Partial<CaptureState> = {}): CaptureState {
     ...change,
   }
 }
-
-test('desiredTapsOf() is a tap for each matched endpoint, and none when the capture needs none', t => {
-  t.deepEqual(
-    desiredTapsOf([state()]).map(({ spec, isEarly }) => [spec.id, spec.window, isEarly]),
-    [
-      ['default/web/a', { untilMs: 9_000 }, false],
-      ['default/web/b', { untilMs: 9_000 }, false],
-    ],
-  )
-  t.deepEqual(desiredTapsOf([state({ window: undefined })]), [])
-})
-
-test('desiredTapsOf() are early taps when the window is not open yet', t => {
-  const phase = { kind: 'Scheduled', opensAtMs: 8_000, isPreparing: true } as const
-  t.true(desiredTapsOf([state({ phase })]).every(({ isEarly }) => isEarly))
-})
 
 for (const [what, generation, expected] of [
   ['of this generation', 2, { ...halt, generation: 2 }],

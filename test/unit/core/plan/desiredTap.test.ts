@@ -1,8 +1,13 @@
-// Which fields of a capture reach its taps.
+// Which taps a capture needs, and which of its fields reach them.
 import test from 'ava'
-import { desiredTapFor } from '../../../../src/core/plan/desiredTap.ts'
+import {
+  type DesiredTapInput,
+  desiredTapFor,
+  desiredTapsOf,
+  wantsTaps,
+} from '../../../../src/core/plan/desiredTap.ts'
 import type { PacketCaptureSpec } from '../../../../src/model/packetCaptureSpec.ts'
-import { endpointOf } from '../../../support/model/taps.ts'
+import { decisionOf, endpointOf } from '../../../support/model/taps.ts'
 import { capture } from '../../../support/worlds/documents.ts'
 import { readIntent } from '../../../support/worlds/reader.ts'
 
@@ -53,4 +58,35 @@ test('desiredTapFor() has the longest program and the tries of the capture, if i
     filterInstructionsMax: 16_384,
     triesMax: 3,
   })
+})
+
+function input(change: Partial<DesiredTapInput> = {}): DesiredTapInput {
+  const { matches, phase } = decisionOf('web', ['a', 'b'])
+  return {
+    intent: readIntent(capture('web')),
+    matches,
+    phase,
+    window: { untilMs: 9_000 },
+    ...change,
+  }
+}
+
+test('desiredTapsOf() is a tap for each matched endpoint, and none when the capture needs none', t => {
+  t.deepEqual(
+    desiredTapsOf([input()]).map(({ spec, isEarly }) => [spec.id, spec.window, isEarly]),
+    [
+      ['default/web/a', { untilMs: 9_000 }, false],
+      ['default/web/b', { untilMs: 9_000 }, false],
+    ],
+  )
+  t.deepEqual(desiredTapsOf([input({ window: undefined })]), [])
+})
+
+test('wantsTaps() is whether the capture has a window for taps', t => {
+  t.deepEqual([wantsTaps(input()), wantsTaps(input({ window: undefined }))], [true, false])
+})
+
+test('desiredTapsOf() are early taps when the window is not open yet', t => {
+  const phase = { kind: 'Scheduled', opensAtMs: 8_000, isPreparing: true } as const
+  t.true(desiredTapsOf([input({ phase })]).every(({ isEarly }) => isEarly))
 })
