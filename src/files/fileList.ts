@@ -10,6 +10,12 @@ export class FileList {
   readonly #sizes = new Map<string, number>() // by name
   readonly #rotated = new Map<string, string[]>() // by the active file's name: the oldest first
   #names: readonly string[] | undefined // sorted; undefined: to be sorted
+  #found = 0
+
+  /** Grows with each listing that has other files than were known. */
+  get found(): number {
+    return this.#found
+  }
 
   get sizes(): FileSizes {
     return this.#sizes
@@ -44,6 +50,8 @@ export class FileList {
 
   /** What a new listing found. */
   replace(found: FileSizes): void {
+    const known = this.#sizes
+    if (found.size !== known.size || !found.keys().every(name => known.has(name))) this.#found++
     this.#sizes.clear()
     this.#rotated.clear()
     for (const [name, bytes] of found) this.#sizes.set(name, bytes)

@@ -25,6 +25,8 @@ type CaptureFoldersDeps = {
   readonly log: Logger
 }
 
+const restLooks = 2 // at captures without an open tap, in each look
+
 export class CaptureFolders {
   readonly #deps: CaptureFoldersDeps
   readonly #captureDir: string
@@ -34,6 +36,8 @@ export class CaptureFolders {
   readonly #creating = new Map<string, Promise<CaptureHandle>>() // by capture key
   readonly #removing = new Map<string, Promise<void>>() // by capture uid
   readonly #unsaved = new Set<CaptureFolder>() // their state file would not survive a power cut yet
+
+  #nextLook = 0 // in the captures without an open tap
 
   private constructor(deps: CaptureFoldersDeps, captureDir: string) {
     this.#deps = deps
@@ -156,9 +160,22 @@ export class CaptureFolders {
     if (artifact) await this.#artifactDisk.run(() => removeArtifactFiles(artifact))
   }
 
-  /** Sees what others did in the directories of these captures. */
+  /** Grows when a look found that others made or removed files. */
+  get found(): number {
+    return this.#captures.values().reduce((sum, { folder }) => sum + folder.list.found, 0)
+  }
+
+  /**
+   * Sees what others did in the directories of these captures, and of a few others: their turn
+   * comes with the next calls.
+   */
   async look(keys: Iterable<string>): Promise<void> {
-    const folders = [...new Set(keys)].flatMap(key => this.folder(key) ?? [])
+    const asked = new Set(keys)
+    const rest = [...this.#captures.keys()].filter(key => !asked.has(key))
+    this.#nextLook = this.#nextLook < rest.length ? this.#nextLook : 0
+    const further = rest.slice(this.#nextLook, this.#nextLook + restLooks)
+    this.#nextLook += restLooks
+    const folders = [...asked, ...further].flatMap(key => this.folder(key) ?? [])
     await Promise.all(folders.map(folder => this.#lookAt(folder)))
   }
 

@@ -155,13 +155,13 @@ export class TapManager implements AsyncDisposable {
   }
 
   /**
-   * A text that changes with every counted packet, with a disk that answers or not, and with the disk's free space; far cheaper than
-   * actualState().
+   * A text that changes with every counted packet, with files that others made or removed, with a
+   * disk that answers or not, and with its free space; far cheaper than actualState().
    */
   changeCounter(): string {
     const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
     const stalled = this.#taps.values().filter(tap => tap.waiting !== undefined)
-    return `${counted} ${[...stalled].length} ${Math.floor(this.#space.value * 10)}`
+    return `${counted} ${this.#folders.found} ${[...stalled].length} ${Math.floor(this.#space.value * 10)}`
   }
 
   /**

@@ -1,10 +1,13 @@
-// `selcap standalone` on relative directories, and somebody removes the working directory that
-// holds them.
+// `selcap standalone` when somebody removes what it works on: the working directory of relative
+// paths, files of captures.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import { stringify } from 'yaml'
+import { podWithPort } from '../../support/net/podWithPort.ts'
+import { networkTest } from '../../support/net/privilege.ts'
 import { capture, endpoint, Standalone } from '../../support/processes/standalone.ts'
 import { until } from '../../support/until.ts'
 
@@ -31,3 +34,29 @@ test('standalone goes on, tries again and stops when asked after its working dir
   t.true(app.log.some(line => line.includes('tap not opened') && line.includes('ENOENT')))
   t.is(await app.stop(), 0)
 })
+
+networkTest(
+  'files that somebody removes leave the status without a packet, also of a finished capture',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const app = new Standalone(t)
+    const rotation = { maxSizeBytes: 2_000, maxFiles: 5 }
+    app.write('endpoints.yaml', endpoint(pod.hostName))
+    app.write('web.yaml', capture({ rotation }))
+    app.write('over.yaml', capture({ rotation, limits: { packets: 60 } }, 'over'))
+    await app.start()
+    for (const name of ['web', 'over']) await app.reaches('WaitingForTraffic', name)
+    await sender.udp({ to: pod.hostAddress, port, count: 60, gapMs: 2 })
+    await app.counts(60)
+    await app.reaches('Finished', 'over')
+    for (const name of ['web', 'over']) {
+      const listed = () => app.status(name)?.status?.files[0]?.fileNames
+      await until('the list', () => isDeepStrictEqual(listed(), app.files(name)))
+      const removed = app.files(name)[0] ?? ''
+      t.regex(removed, /Z\.pcap$/)
+      rmSync(join(app.root, 'captures', 'shop', name, removed))
+      await until('the shorter list', () => isDeepStrictEqual(listed(), app.files(name)))
+    }
+    t.is(await app.stop(), 0)
+  },
+)

@@ -26,3 +26,15 @@ test('FileList has after replace() what the listing found, and nothing else', t 
   t.deepEqual([list.names, [...list.rotatedOf(active)]], [[active], []])
   t.is(list.sizes.get(active), 2)
 })
+
+test('FileList grows in found() only when a listing has other files than were known', t => {
+  const list = new FileList()
+  list.set(active, 1)
+  list.addRotated(active, rotated(1), 10)
+  list.replace(new Map([[active, 2], [rotated(1), 10]])) // biome-ignore format: one line
+  t.is(list.found, 0)
+  list.replace(new Map([[active, 2]]))
+  t.is(list.found, 1)
+  list.replace(new Map([[rotated(2), 2]]))
+  t.is(list.found, 2)
+})
