@@ -1,7 +1,7 @@
 // `selcap agent`: the engine of one node of a cluster. In: options; captures and pods from the API
 // server. Out: capture files and a NodeCaptureReport. Runs until SIGTERM or SIGINT, then closes the
 // taps, completes the files and writes the last report.
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   type AgentServerDeps,
@@ -75,7 +75,7 @@ type AgentContext = {
 export async function runAgent(options: AgentOptions): Promise<void> {
   const clockSkew = new ClockSkew(systemClock)
   const kube = clockSkew.watching(await connectKube(options.kubeconfig))
-  await using configuration = openConfiguration(options)
+  await using configuration = await openConfiguration(options)
   const settings = (): Settings => configuration.settings
   const { log, logLinesDropped } = configuredLogger(configuration)
   await using resources = new AsyncDisposableStack()
@@ -176,7 +176,8 @@ async function serveFiles(
   resources.defer(() => server.close())
   const wanted = portOf(options.agentPort, settings().agentPort, '--agent-port')
   const identity = (port: number | undefined) =>
-    identityOf({ node: options.node, wanted, port, startedAt, certificate })
+    identityOf({ node: options.node, wanted, port, agentVersion, startedAt, certificate })
+  const agentVersion = await ownVersion()
   const startedAt = new Date().toISOString()
   let current = identity(await listen(server, wanted, log))
   if (current.certificateFingerprint === undefined) {
@@ -289,23 +290,22 @@ type Served = {
   readonly node: string
   readonly wanted: number // the port to listen on
   readonly port: number | undefined // none: it cannot be listened on
+  readonly agentVersion: string
   readonly startedAt: string
   readonly certificate: Certificate
 }
 
 /** Without a fingerprint nobody asks this agent for files. */
-function identityOf({ node, wanted, port, startedAt, certificate }: Served): NodeIdentity {
+function identityOf(served: Served): NodeIdentity {
+  const { node, wanted, port, agentVersion, startedAt, certificate } = served
   const { POD_IP: address = node } = process.env
-  const identity = { agentVersion: version(), startedAt, address, port: port ?? wanted }
+  const identity = { agentVersion, startedAt, address, port: port ?? wanted }
   const { fingerprint } = certificate
   return port === undefined ? identity : { ...identity, certificateFingerprint: fingerprint }
 }
 
-function version(): string {
-  const { version: text } = JSON.parse(
-    readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
-  ) as {
-    readonly version: string
-  }
-  return text
+async function ownVersion(): Promise<string> {
+  const file = join(import.meta.dirname, '..', '..', 'package.json')
+  const { version } = JSON.parse(await readFile(file, 'utf8')) as { readonly version: string }
+  return version
 }

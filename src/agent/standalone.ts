@@ -29,7 +29,7 @@ export type StandaloneOptions = {
 
 export async function runStandalone(options: StandaloneOptions): Promise<void> {
   await mustBeDirectory('--manifests', options.manifests)
-  await using configuration = openConfiguration(options)
+  await using configuration = await openConfiguration(options)
   const settings = (): Settings => configuration.settings
   const { log, logLinesDropped } = configuredLogger(configuration)
   await makeDirectory(options.status)

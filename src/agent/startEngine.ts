@@ -20,8 +20,13 @@ type EnginePlace = {
 }
 
 /** `captures` overrides captureDir. Refuses a configuration file that cannot be read. */
-export function openConfiguration({ config, captures, settings }: EnginePlace): Configuration {
-  return new Configuration(config, captures === undefined ? {} : { captureDir: captures }, settings)
+export function openConfiguration({
+  config: file,
+  captures: captureDir,
+  settings: directory,
+}: EnginePlace): Promise<Configuration> {
+  const overrides = captureDir === undefined ? {} : { captureDir }
+  return Configuration.open({ file, directory, overrides })
 }
 
 /** Logs at the configured level, and warns of settings that cannot be used. */

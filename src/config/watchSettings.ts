@@ -3,33 +3,42 @@
 // one of them changes. A value that cannot be used is replaced by the default (readSettings.ts),
 // with a warning after every change. A file that cannot be read any more changes nothing: fewer
 // rotated files, for example, would delete packets.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type FSWatcher, watch } from 'chokidar'
 import type { Settings } from '../model/settings.ts'
+import { ifThere } from '../runtime/ifThere.ts'
 import type { Logger } from '../runtime/log.ts'
+import { singleFlight } from '../runtime/singleFlight.ts'
 import { type ReadSettings, readSettings } from './readSettings.ts'
 
+/** `overrides`: what the command line says; it wins. `directory`: of a ConfigMap. */
+type SettingsPlaces = {
+  readonly file: string | undefined
+  readonly directory?: string | undefined
+  readonly overrides: Partial<Settings>
+}
+
 export class Configuration implements AsyncDisposable {
-  readonly #file: string | undefined
-  readonly #directory: string | undefined
-  readonly #overrides: Partial<Settings>
+  readonly #places: SettingsPlaces
   readonly #watchers: readonly FSWatcher[]
+  readonly #readAgain = singleFlight(() => this.#take())
   #settings: Settings
   #warnings: readonly string[]
   #listener: () => void = () => {}
 
-  /** `overrides`: what the command line says; it wins. Refuses a file that cannot be read. */
-  constructor(file: string | undefined, overrides: Partial<Settings>, directory?: string) {
-    this.#file = file
-    this.#directory = directory
-    this.#overrides = overrides
-    const { settings, warnings } = this.#read()
+  private constructor(places: SettingsPlaces, { settings, warnings }: ReadSettings) {
+    this.#places = places
     this.#settings = settings
     this.#warnings = warnings
-    this.#watchers = [file, directory]
+    this.#watchers = [places.file, places.directory]
       .filter(path => path !== undefined)
       .map(path => this.#watch(path))
+  }
+
+  /** Refuses a file that cannot be read. */
+  static async open(places: SettingsPlaces): Promise<Configuration> {
+    return new Configuration(places, await readPlaces(places))
   }
 
   get settings(): Settings {
@@ -39,7 +48,7 @@ export class Configuration implements AsyncDisposable {
   /** Logs what could not be used, now and after every change. */
   warnTo(log: Logger): void {
     for (const warning of this.#warnings)
-      log.warn({ file: this.#file, warning }, 'setting not usable')
+      log.warn({ file: this.#places.file, warning }, 'setting not usable')
   }
 
   onChange(listener: () => void): void {
@@ -56,11 +65,12 @@ export class Configuration implements AsyncDisposable {
       ignoreInitial: true,
       awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 },
     })
-    return watcher.on('all', () => this.#readAgain()).on('ready', () => this.#readAgain()) // it may have changed before
+    const readAgain = () => void this.#readAgain()
+    return watcher.on('all', readAgain).on('ready', readAgain) // it may have changed before
   }
 
-  #readAgain(): void {
-    const { settings, warnings, isReadable } = this.#readIfThere()
+  async #take(): Promise<void> {
+    const { settings, warnings, isReadable } = await this.#readIfThere()
     const isNew =
       JSON.stringify(isReadable ? settings : this.#settings) !== JSON.stringify(this.#settings)
     const hasNewWarnings = JSON.stringify(warnings) !== JSON.stringify(this.#warnings)
@@ -69,9 +79,9 @@ export class Configuration implements AsyncDisposable {
     if (isNew || hasNewWarnings) this.#listener()
   }
 
-  #readIfThere(): ReadSettings {
+  async #readIfThere(): Promise<ReadSettings> {
     try {
-      return this.#read()
+      return await readPlaces(this.#places)
     } catch (error) {
       return {
         settings: this.#settings,
@@ -80,19 +90,21 @@ export class Configuration implements AsyncDisposable {
       }
     }
   }
-
-  #read(): ReadSettings {
-    const text = this.#file === undefined ? undefined : readFileSync(this.#file, 'utf8')
-    const read = readSettings({ ...variablesIn(this.#directory), ...process.env }, text)
-    return { ...read, settings: { ...read.settings, ...this.#overrides } }
-  }
 }
 
-function variablesIn(directory: string | undefined): Readonly<Record<string, string>> {
-  if (directory === undefined) return {}
-  // A key that was taken out of the ConfigMap leaves its name behind for a moment.
-  const names = readdirSync(directory).filter(
-    name => /^[A-Z][A-Z0-9_]*$/.test(name) && existsSync(join(directory, name)),
-  )
-  return Object.fromEntries(names.map(name => [name, readFileSync(join(directory, name), 'utf8')]))
+async function readPlaces({ file, directory, overrides }: SettingsPlaces): Promise<ReadSettings> {
+  const text = file === undefined ? undefined : await readFile(file, 'utf8')
+  const variables = directory === undefined ? {} : await variablesIn(directory)
+  const read = readSettings({ ...variables, ...process.env }, text)
+  return { ...read, settings: { ...read.settings, ...overrides } }
+}
+
+async function variablesIn(directory: string): Promise<Readonly<Record<string, string>>> {
+  const names = (await readdir(directory)).filter(name => /^[A-Z][A-Z0-9_]*$/.test(name))
+  const found: Record<string, string> = {}
+  for (const name of names) {
+    const text = await ifThere(readFile(join(directory, name), 'utf8'))
+    if (text !== undefined) found[name] = text // a key that was taken out leaves its name for a moment
+  }
+  return found
 }

@@ -44,7 +44,8 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const { apiGroup: group, apis, namespace } = options
   const kube = await connectKube(options.kubeconfig)
   const { log, logLinesDropped } = openLog(options.logLevel)
-  await using configuration = new Configuration(options.config, {}, options.settings)
+  const { config: file, settings: directory } = options
+  await using configuration = await Configuration.open({ file, directory, overrides: {} })
   const apply = () => {
     if (options.settings !== undefined) log.level = configuration.settings.logLevel
     configuration.warnTo(log)

@@ -3,13 +3,14 @@
 // Refuses a key that is not the certificate's: at the start with an error, later it logs and keeps
 // the pair it has.
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { makeCertificate } from '../auth/selfSignedCertificate.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { Logger } from '../runtime/log.ts'
+import { singleFlight } from '../runtime/singleFlight.ts'
 
 export type KeyPair = { readonly key: string; readonly cert: string }
 
@@ -20,7 +21,7 @@ export async function keyPair(
   hosts: readonly string[],
   log: Logger,
 ): Promise<KeyPair> {
-  const pair = directory === undefined ? undefined : read(directory)
+  const pair = directory === undefined ? undefined : await read(directory)
   if (pair) return pair
   const { key, cert, fingerprint } = await makeCertificate(accounts.gateway, hosts)
   log.warn(
@@ -37,9 +38,9 @@ export function followKeyPair(
   log: Logger,
 ): { close(): Promise<void> } {
   let last = ''
-  return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => {
+  const readAgain = singleFlight(async () => {
     try {
-      const pair = read(directory)
+      const pair = await read(directory)
       if (!pair || JSON.stringify(pair) === last) return
       last = JSON.stringify(pair)
       onChange(pair)
@@ -50,14 +51,15 @@ export function followKeyPair(
       )
     }
   })
+  return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => void readAgain())
 }
 
-function read(directory: string): KeyPair | undefined {
+async function read(directory: string): Promise<KeyPair | undefined> {
   try {
-    const [key, cert] = [
-      readFileSync(join(directory, names.key), 'utf8'),
-      readFileSync(join(directory, names.cert), 'utf8'),
-    ]
+    const [key, cert] = await Promise.all([
+      readFile(join(directory, names.key), 'utf8'),
+      readFile(join(directory, names.cert), 'utf8'),
+    ])
     if (!key || !cert) return undefined
     if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { key, cert }
     throw new ExpectedError(

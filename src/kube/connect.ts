@@ -2,7 +2,8 @@
 // function that sends requests with the current credentials (tokens rotate in their file). Refuses
 // a kubeconfig that cannot be used. What reads kubeconfigs is loaded only for one: an agent in a
 // pod needs none of it.
-import { readFileSync, statSync } from 'node:fs'
+import type { Stats } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import type { Kube } from './request.ts'
@@ -32,17 +33,21 @@ export function connectWith({ server, tokenFile, caFile }: Account): Kube {
   )
   return async request =>
     sendRequest(server, request, {
-      agent: agent(),
-      headers: { authorization: `Bearer ${token()}` },
+      agent: await agent(),
+      headers: { authorization: `Bearer ${await token()}` },
     })
 }
 
-function readWhenChanged<T>(file: string, read: (text: string) => T): () => T {
+function readWhenChanged<T>(file: string, make: (text: string) => T): () => Promise<T> {
   let known: { readonly mtimeMs: number; readonly ino: number; readonly value: T } | undefined
-  return () => {
-    const { mtimeMs, ino } = statSync(file)
-    if (known?.mtimeMs !== mtimeMs || known.ino !== ino)
-      known = { mtimeMs, ino, value: read(readFileSync(file, 'utf8')) }
+  const isKnown = (found: Pick<Stats, 'mtimeMs' | 'ino'>) =>
+    known?.mtimeMs === found.mtimeMs && known.ino === found.ino
+  return async () => {
+    const { mtimeMs, ino } = await stat(file)
+    if (known && isKnown({ mtimeMs, ino })) return known.value
+    const text = await readFile(file, 'utf8')
+    // Requests at the same time read the file more than once, and share what is made of it.
+    if (!known || !isKnown({ mtimeMs, ino })) known = { mtimeMs, ino, value: make(text) }
     return known.value
   }
 }

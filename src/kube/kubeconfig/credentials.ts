@@ -3,6 +3,7 @@
 // each request, and new ones where the API server refused the last. Sends none without TLS, as
 // kubectl. Refuses with ExpectedError what gives no credentials.
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { ExpectedError, osErrorMessage } from '../../model/errors.ts'
 import { environmentProxy } from '../httpProxy.ts'
 import type { Chosen } from './choose.ts'
@@ -46,7 +47,7 @@ export class CredentialSource {
     if (!this.#isSent) return { certificate: {} }
     if (this.#plugin) return ofPlugin(await this.#plugin.credentials())
     if (this.#provider) return { token: await this.#provider.token(), certificate: {} }
-    const token = tokenOf(this.#chosen.user)
+    const token = await tokenOf(this.#chosen.user)
     const basic = basicOf(this.#chosen.user)
     return {
       certificate: this.#certificate,
@@ -87,10 +88,10 @@ function ofPlugin(given: PluginCredentials): Credentials {
 }
 
 // A file that is there goes before the token beside it: so does client-go.
-function tokenOf({ token, tokenFile }: User): string | undefined {
+async function tokenOf({ token, tokenFile }: User): Promise<string | undefined> {
   if (!tokenFile) return token
   try {
-    const found = readFileSync(tokenFile, 'utf8').trim()
+    const found = (await readFile(tokenFile, 'utf8')).trim()
     if (found) return found
     if (token) return token
     throw new ExpectedError(`Cannot use the token file "${tokenFile}": it is empty`)

@@ -83,7 +83,10 @@ async function setStage() {
 }
 
 clusterTest('an agent whose disk does not answer goes on with all else', async t => {
-  if (refusal !== undefined) return t.pass(`no disk can be frozen here: ${refusal}`)
+  if (refusal !== undefined) {
+    t.pass(`no disk can be frozen here: ${refusal}`)
+    return
+  }
   const { node, pod, controller, gateway, token } = await setStage()
   const disk = await freezableDisk(t, node.captures)
   await node.startAgent()

@@ -8,8 +8,12 @@ import { defaultSettings } from '../../../src/model/settings.ts'
 import { Directory } from '../../support/directory.ts'
 import { remains, until } from '../../support/until.ts'
 
-function open(t: ExecutionContext, file: string | undefined, overrides: Partial<Settings> = {}) {
-  const configuration = new Configuration(file, overrides)
+async function open(
+  t: ExecutionContext,
+  file: string | undefined,
+  overrides: Partial<Settings> = {},
+) {
+  const configuration = await Configuration.open({ file, overrides })
   t.teardown(() => configuration[Symbol.asyncDispose]())
   const heard = { count: 0 }
   configuration.onChange(() => heard.count++)
@@ -22,9 +26,9 @@ function warningsOf(t: ExecutionContext, configuration: Configuration): string[]
   return lines().map(line => `${line.level}: ${line.warning}`)
 }
 
-test('new Configuration() holds the file, the defaults for the rest, and what the command line says above all', t => {
+test('Configuration.open() holds the file, the defaults for the rest, and what the command line says above all', async t => {
   const file = new Directory(t).write('felix.yaml', 'captureMaxFiles: 9\ncaptureDir: /from/file\n')
-  const { configuration } = open(t, file, { captureDir: '/from/option' })
+  const { configuration } = await open(t, file, { captureDir: '/from/option' })
   t.deepEqual(configuration.settings, {
     ...defaultSettings,
     captureMaxFiles: 9,
@@ -32,14 +36,15 @@ test('new Configuration() holds the file, the defaults for the rest, and what th
   })
 })
 
-test('new Configuration() holds the defaults when there is no file, and has nothing to warn of', t => {
-  const { configuration } = open(t, undefined)
+test('Configuration.open() holds the defaults when there is no file, and has nothing to warn of', async t => {
+  const { configuration } = await open(t, undefined)
   t.deepEqual(configuration.settings, defaultSettings)
   t.deepEqual(warningsOf(t, configuration), [])
 })
 
-test('new Configuration() refuses a file that is not there', t => {
-  t.throws(() => new Configuration(new Directory(t).in('none.yaml'), {}), { code: 'ENOENT' })
+test('Configuration.open() refuses a file that is not there', async t => {
+  const file = new Directory(t).in('none.yaml')
+  await t.throwsAsync(Configuration.open({ file, overrides: {} }), { code: 'ENOENT' })
 })
 
 type Way = (directory: Directory, text: string) => unknown
@@ -62,7 +67,7 @@ const ways: Readonly<Record<string, Way>> = {
 for (const [way, put] of Object.entries(ways)) {
   test(`Configuration follows its file when it ${way}, again and again`, async t => {
     const directory = new Directory(t)
-    const { configuration, heard } = open(
+    const { configuration, heard } = await open(
       t,
       directory.write('felix.yaml', 'captureMaxFiles: 50\n'),
       { captureDir: '/from/option' },
@@ -85,7 +90,7 @@ for (const [way, put] of Object.entries(ways)) {
 test("Configuration follows a ConfigMap's volume", async t => {
   const directory = new Directory(t)
   directory.mountConfigMap({ 'felix.yaml': 'captureMaxFiles: 50\n' })
-  const { configuration } = open(t, directory.in('felix.yaml'))
+  const { configuration } = await open(t, directory.in('felix.yaml'))
   for (const captureMaxFiles of [51, 52, 53]) {
     directory.mountConfigMap({ 'felix.yaml': `captureMaxFiles: ${captureMaxFiles}\n` })
     await until('the change', () => configuration.settings.captureMaxFiles === captureMaxFiles)
@@ -96,7 +101,7 @@ test("Configuration follows a ConfigMap's volume", async t => {
 test('Configuration tells of a value that cannot be used, though the settings stay the same, and of its repair', async t => {
   const directory = new Directory(t)
   const file = directory.write('felix.yaml', 'logLevel: warn\n')
-  const { configuration, heard } = open(t, file)
+  const { configuration, heard } = await open(t, file)
   directory.replace('felix.yaml', 'logLevel: warn\ncaptureMaxFiles: many\n')
   await until('the warning', () => heard.count === 1)
   t.deepEqual(warningsOf(t, configuration), [
@@ -125,7 +130,10 @@ const broken: Readonly<Record<string, [(directory: Directory) => void, RegExp]>>
 for (const [what, [spoil, warning]] of Object.entries(broken)) {
   test(`Configuration keeps its last good settings and warns when the file ${what}, and follows it when it is whole again`, async t => {
     const directory = new Directory(t)
-    const { configuration, heard } = open(t, directory.write('felix.yaml', 'captureMaxFiles: 50\n'))
+    const { configuration, heard } = await open(
+      t,
+      directory.write('felix.yaml', 'captureMaxFiles: 50\n'),
+    )
     spoil(directory)
     await until('the warning', () => heard.count === 1)
     t.is(configuration.settings.captureMaxFiles, 50)
@@ -145,7 +153,11 @@ test("Configuration follows a ConfigMap's volume with a file for each variable, 
     MAX_CAPTURE_FILE_SIZE_MB: '10',
     'not-a-variable': 'x',
   })
-  const configuration = new Configuration(undefined, {}, directory.in('.'))
+  const configuration = await Configuration.open({
+    file: undefined,
+    directory: directory.in('.'),
+    overrides: {},
+  })
   t.teardown(() => configuration[Symbol.asyncDispose]())
   t.like(configuration.settings, {
     maxCaptureFiles: 7,
