@@ -7,23 +7,15 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { setTimeout as after } from 'node:timers/promises'
-import { type Command, Option } from 'commander'
 import { impersonationHeaders } from '../../kube/kubeconfig/headers.ts'
 import { apiErrorMessage } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { actingHeader, gatewayRealm, refusalHeader } from '../../model/refusalHeader.ts'
-import { accounts, systemNamespace } from '../../model/wellKnown.ts'
+import { accounts } from '../../model/wellKnown.ts'
+import type { GatewayClientOptions } from '../option/gateway.ts'
 import { PortForward } from './portForward.ts'
 import { reasonOf, type Session } from './session.ts'
 import { type Identity, UserIdentity } from './userToken.ts'
-
-export type GatewayClientOptions = {
-  readonly gatewayNamespace: string
-  readonly via?: 'proxy' | 'port-forward'
-  readonly gateway?: string
-  readonly gatewayCa?: string
-  readonly serviceAccount?: string
-}
 
 export type GatewayRequest = {
   readonly path: string
@@ -39,23 +31,6 @@ type GatewayRefusal = { readonly refusal: string; readonly status: number }
 export const gatewayService = accounts.gateway
 const probeMs = 10_000
 const triesMax = 20 // of one request; each waits for the gateway's Retry-After
-
-export function withGateway(command: Command): Command {
-  return command
-    .option('--gateway-namespace <namespace>', 'where selcap is installed', systemNamespace)
-    .addOption(
-      new Option('--via <way>', 'how the gateway is reached; default: what works').choices([
-        'proxy',
-        'port-forward',
-      ]),
-    )
-    .option('--gateway <url>', 'the address of the gateway, where it has one of its own')
-    .option('--gateway-ca <file>', 'who signed its certificate, with --gateway')
-    .option(
-      '--service-account <name>',
-      "ask with a short token of this account of the capture's namespace, if the kubeconfig has no token",
-    )
-}
 
 /** Sends requests until disposed. Refuses with CommandFailure. */
 export class Gateway implements AsyncDisposable {

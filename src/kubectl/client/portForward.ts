@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { ExpectedError } from '../../model/errors.ts'
-import { type ClusterOptions, kubectlFlags } from './session.ts'
+import { type ClusterOptions, kubectlFlags } from '../option/cluster.ts'
 
 export type PortForwardDeps = {
   readonly options: ClusterOptions

@@ -7,15 +7,11 @@ import { exitHelp, interruptibly } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { listCaptures } from '../client/captures.ts'
 import { downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
-import {
-  failureOf,
-  type Gateway,
-  type GatewayClientOptions,
-  openGateway,
-  withGateway,
-} from '../client/gateway.ts'
+import { failureOf, type Gateway, openGateway } from '../client/gateway.ts'
 import { listRemoteFiles, type MissingFile, type RemoteFile } from '../client/remoteFiles.ts'
-import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+import { openSession, type Session } from '../client/session.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
+import { type GatewayClientOptions, withGateway } from '../option/gateway.ts'
 
 type CopyOptions = ClusterOptions &
   GatewayClientOptions & { readonly allNamespaces?: boolean; readonly dest: string }

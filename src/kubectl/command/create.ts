@@ -9,23 +9,18 @@ import { CommandFailure } from '../../model/errors.ts'
 import { defaultSettings } from '../../model/settings.ts'
 import { pluralize } from '../../model/text.ts'
 import type { PacketCapture } from '../../model/world.ts'
-import { type GatewayClientOptions, withGateway } from '../client/gateway.ts'
 import { podMatchesOrReason } from '../client/podMatches.ts'
-import {
-  type ClusterOptions,
-  capturesPath,
-  openSession,
-  request,
-  type Session,
-  withCluster,
-} from '../client/session.ts'
+import { capturesPath, openSession, request, type Session } from '../client/session.ts'
 import { messageOf, type WaitGoal, waitFor, waitGoals } from '../client/wait.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { apiKindOf, withApi } from '../option/apiKind.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
+import { type GatewayClientOptions, withGateway } from '../option/gateway.ts'
 import { readMore, readSeconds } from '../option/quantity.ts'
+import { type RetinaOptions, withRetina } from '../option/retina.ts'
 import { type SpecOptions, specOf, withSpec } from '../option/spec.ts'
 import { selectorOf, type TargetSelector } from '../option/targets.ts'
-import { type RetinaOptions, retinaDocument, waitForRetina, withRetina } from './createRetina.ts'
+import { retinaDocument, waitForRetina } from './createRetina.ts'
 import { download } from './download.ts'
 
 const waitSeconds = 60

@@ -2,7 +2,6 @@
 // it. Refuses a flag that a Capture has no field for. Reports an invalid value before sending,
 // with the message of the agent.
 import { setTimeout as after } from 'node:timers/promises'
-import type { Command } from 'commander'
 import { filtersExpression } from '../../api/packetcapture/filters.ts'
 import { allOf } from '../../api/retina/filters.ts'
 import { parseRetinaCapture } from '../../api/retina/spec.ts'
@@ -12,51 +11,9 @@ import type { OtherCapture } from '../../model/world.ts'
 import type { Session } from '../client/session.ts'
 import { getCapture, type WaitGoal } from '../client/wait.ts'
 import { conditionOf, type OtherApiRow } from '../format/otherApis.ts'
-import { readMore } from '../option/quantity.ts'
+import type { RetinaOptions } from '../option/retina.ts'
 import { filtersOf, type SpecOptions } from '../option/spec.ts'
 import type { TargetSelector } from '../option/targets.ts'
-
-export type RetinaOptions = {
-  readonly nodeSelectors?: readonly string[]
-  readonly podSelectors?: readonly string[]
-  readonly namespaceSelectors?: readonly string[]
-  readonly includeFilter?: readonly string[]
-  readonly excludeFilter?: readonly string[]
-  readonly interfaces?: readonly string[]
-  readonly hostPath?: string
-  readonly metadata?: boolean
-}
-
-export function withRetina(command: Command): Command {
-  return command
-    .option(
-      '--node-selectors <labels>',
-      'with --api retina: nodes of these labels, name=value; their own interfaces',
-      readMore,
-    )
-    .option('--pod-selectors <labels>', 'with --api retina: pods of these labels', readMore)
-    .option(
-      '--namespace-selectors <labels>',
-      'with --api retina: pods of the namespaces of these labels',
-      readMore,
-    )
-    .option(
-      '--include-filter <entries>',
-      'with --api retina: addresses, networks, ports, or both with a colon',
-      readMore,
-    )
-    .option('--exclude-filter <entries>', 'with --api retina: the same, left out', readMore)
-    .option(
-      '--interfaces <names>',
-      'with --api retina: these interfaces of the nodes, a file each',
-      readMore,
-    )
-    .option(
-      '--host-path <path>',
-      "with --api retina: where on the nodes, below the administrator's directory; default: the name",
-    )
-    .option('--no-metadata', 'with --api retina: without what the network of the node looks like')
-}
 
 const unsetOptions = [
   'selector',

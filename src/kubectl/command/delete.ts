@@ -3,15 +3,10 @@ import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { listOf } from '../client/captures.ts'
-import {
-  type ClusterOptions,
-  capturesPath,
-  openSession,
-  request,
-  withCluster,
-} from '../client/session.ts'
+import { capturesPath, openSession, request } from '../client/session.ts'
 import { outputOption } from '../format/printer.ts'
 import { apiKindOf, kindWord, sessionFor, withApi } from '../option/apiKind.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
 import { forEachName } from '../option/forEachName.ts'
 
 type DeleteOptions = ClusterOptions & { readonly all?: boolean; readonly output?: 'name' }

@@ -11,7 +11,7 @@ import { CommandFailure } from '../../model/errors.ts'
 import { pluralize } from '../../model/text.ts'
 import { fittingName } from '../../runtime/atomicWrite.ts'
 import { type Downloaded, downloadFiles, refuseMissing } from '../client/downloadFiles.ts'
-import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
+import { openGateway } from '../client/gateway.ts'
 import { mergeFiles, seriesOf } from '../client/mergeFiles.ts'
 import {
   listRemoteFiles,
@@ -19,18 +19,13 @@ import {
   type RemoteFile,
   type WantedFiles,
 } from '../client/remoteFiles.ts'
-import {
-  type ClusterOptions,
-  capturesPath,
-  openSession,
-  requestIfAllowed,
-  type Session,
-  withCluster,
-} from '../client/session.ts'
+import { capturesPath, openSession, requestIfAllowed, type Session } from '../client/session.ts'
 import { isUnanswered, messageOf } from '../client/wait.ts'
 import { outputOption, printObject } from '../format/printer.ts'
 import { sizeText } from '../format/sizes.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
+import { type GatewayClientOptions, withGateway } from '../option/gateway.ts'
 import { readMore } from '../option/quantity.ts'
 
 export type DownloadOptions = ClusterOptions &

@@ -8,8 +8,10 @@ import type { ShownCapture } from '../../api/packetcapture/printerColumns.ts'
 import { interruptibly } from '../../cmd/exitCodes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { listCaptures } from '../client/captures.ts'
-import { type GatewayClientOptions, openGateway, withGateway } from '../client/gateway.ts'
-import { type ClusterOptions, openSession, withCluster } from '../client/session.ts'
+import { openGateway } from '../client/gateway.ts'
+import { openSession } from '../client/session.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
+import { type GatewayClientOptions, withGateway } from '../option/gateway.ts'
 import { openStream, pipePackets } from './stream.ts'
 
 type ExtcapOptions = ClusterOptions &

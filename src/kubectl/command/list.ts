@@ -8,11 +8,12 @@ import type { Api } from '../../model/captureRef.ts'
 import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { type ListedCapture, listOf } from '../client/captures.ts'
-import { type ClusterOptions, openSession, type Session, withCluster } from '../client/session.ts'
+import { openSession, type Session } from '../client/session.ts'
 import { captureTable } from '../format/captureTable.ts'
 import { type OtherApiRow, otherApiTable } from '../format/otherApis.ts'
 import { type OutputFormat, outputOption, printList } from '../format/printer.ts'
 import { apiKindOf, servedApis, withApi } from '../option/apiKind.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
 
 type ListOptions = ClusterOptions & {
   readonly allNamespaces?: boolean

@@ -2,16 +2,10 @@
 // time, because the end must come after the start.
 import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
-import {
-  type ClusterOptions,
-  capturesPath,
-  openSession,
-  request,
-  type Session,
-  withCluster,
-} from '../client/session.ts'
+import { capturesPath, openSession, request, type Session } from '../client/session.ts'
 import { getCapture } from '../client/wait.ts'
 import { nameOf, outputOption } from '../format/printer.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
 import { forEachName } from '../option/forEachName.ts'
 
 type StopOptions = ClusterOptions & { readonly output?: 'name' }

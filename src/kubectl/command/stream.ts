@@ -13,23 +13,12 @@ import { CommandFailure } from '../../model/errors.ts'
 import { captureGroups } from '../../model/wellKnown.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { followStream, type Reopened } from '../client/followStream.ts'
-import {
-  failureOf,
-  type Gateway,
-  type GatewayClientOptions,
-  type GatewayRequest,
-  openGateway,
-  withGateway,
-} from '../client/gateway.ts'
+import { failureOf, type Gateway, type GatewayRequest, openGateway } from '../client/gateway.ts'
 import { gatewayPath } from '../client/gatewayPaths.ts'
-import {
-  type ClusterOptions,
-  openSession,
-  type Session,
-  UnreachedFailure,
-  withCluster,
-} from '../client/session.ts'
+import { openSession, type Session, UnreachedFailure } from '../client/session.ts'
 import { sessionFor, withApi } from '../option/apiKind.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
+import { type GatewayClientOptions, withGateway } from '../option/gateway.ts'
 import { readSeconds } from '../option/quantity.ts'
 
 type StreamOptions = ClusterOptions &

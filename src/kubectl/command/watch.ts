@@ -13,16 +13,11 @@ import { Informer, type KubeObject } from '../../kube/informer.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { listCaptures } from '../client/captures.ts'
-import {
-  type ClusterOptions,
-  capturesPath,
-  openSession,
-  type Session,
-  withCluster,
-} from '../client/session.ts'
+import { capturesPath, openSession, type Session } from '../client/session.ts'
 import { getCapture, messageOf } from '../client/wait.ts'
 import { liveTable } from '../format/liveTable.ts'
 import { nameOf, outputOption, printObject } from '../format/printer.ts'
+import { type ClusterOptions, withCluster } from '../option/cluster.ts'
 
 type WatchOptions = ClusterOptions & {
   readonly allNamespaces?: boolean
