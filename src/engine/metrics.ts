@@ -44,6 +44,11 @@ export function engineMetrics(state: () => EngineState): Metrics {
       'Packets received but not written: full disk, or a limit',
       (row: ActualEndpoint) => row.refused,
     ],
+    [
+      'selcap_packets_lost_total',
+      'Packets written to files that others removed, moved or truncated meanwhile',
+      (row: ActualEndpoint) => row.lost ?? 0,
+    ],
   ] as const
   for (const [name, help, value] of perCapture) {
     new Counter({

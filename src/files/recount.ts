@@ -29,10 +29,14 @@ export async function recounted(
   const more = (pick: 'records' | 'recordBytes', before: number) =>
     Math.max(0, repaired.reduce((sum, { scan }) => sum + scan[pick], 0) - before)
   const packets = more('records', active.packets)
+  const held = repaired.reduce((sum, { scan }) => sum + scan.records, 0)
+  // With rotated files it may have been captureMaxFiles that removed the one that was active then.
+  const lost = later.length === 0 ? Math.max(0, active.packets - held) : 0
   const grown = {
     packets: facts.packets + packets,
     bytes: facts.bytes + more('recordBytes', active.recordBytes),
     received: facts.received + packets,
+    ...(lost > 0 && { lost: (facts.lost ?? 0) + lost }),
   }
   // What was captured after the last save is in the files: the gap begins at the last record.
   const lastMs = Math.max(savedAtMs, ...repaired.map(({ scan }) => scan.lastRecordAtMs ?? 0))

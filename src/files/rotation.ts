@@ -2,13 +2,19 @@
 // rotated ones. In: the driver's need for a sink, and its event that it moved to the next. Out:
 // files that are complete and readable at any time. Rotates by renaming; the driver decides by size
 // when, and src/tap by age. What is counted changes at once; the disk follows in order, however
-// long it takes.
+// long it takes. Whenever a file is left, it is compared with the one that is listed: others may
+// have removed, moved or truncated it.
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Sink } from '../driver/driver.ts'
-import { type LostFileReason, lostFileReasons, type Rotation } from '../model/capture.ts'
+import {
+  type LostFile,
+  type LostFileReason,
+  lostFileReasons,
+  type Rotation,
+} from '../model/capture.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { fileHeader, fileTrailer, type HeaderOptions, trailerBytes } from '../pcap/fileHeader.ts'
 import type { DiskQueue } from '../runtime/disk.ts'
@@ -51,6 +57,13 @@ type OpenFile = {
   readonly bytesMax: number
 }
 
+type LeftFile = {
+  readonly facts: ActiveFile
+  readonly writtenBytes: number
+  readonly nowMs: number
+  readonly stampMs: number // of its rotated name
+}
+
 const triesMax = 20 // of names for a waiting file
 const movedMs = 200 // at most, from a driver's move to its event
 const none = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
@@ -71,6 +84,7 @@ export class FileRotation {
   readonly #unnamed: ReadableFile[] = [] // under the active name until the next file has it, for each rotation that the disk has not done
   #before: ActiveFile // the active file's counts when this driver's tap began to write to it
   #lastStampMs: number // in the name of the newest rotated file
+  #seenAtMs: number // when the active file was last the one that is listed, and whole
   #isClosed = false
 
   private constructor(deps: RotationDeps, active: OpenFile, before: ActiveFile) {
@@ -82,6 +96,7 @@ export class FileRotation {
     this.#active = active
     this.#before = before
     this.#lastStampMs = deps.list.lastRotatedAtMs(this.#name)
+    this.#seenAtMs = deps.nowMs
   }
 
   /** Opens the active file. What lies in its place and is not continued gets a rotated name. */
@@ -147,6 +162,11 @@ export class FileRotation {
     return Math.max(this.#rotation.fileBytesMax, this.#floorBytes)
   }
 
+  /** When the active file was last the one that is listed, and whole. */
+  get seenAtMs(): number {
+    return this.#seenAtMs
+  }
+
   /** The disk has not done every rotation yet. */
   get isMoving(): boolean {
     return this.#unnamed.length > 0
@@ -174,31 +194,46 @@ export class FileRotation {
 
   /**
    * The driver writes to the next file now: the active file is rotated, and the next one gets its
-   * name. Resolves when the disk has done so. Without a next one the active file stays open, for
-   * release().
+   * name. Resolves when the disk has done so, to what others had taken away. Without a next one the
+   * active file stays open, for release().
    */
-  moved(counts: FileCounts, nowMs: number): Promise<void> {
+  moved(counts: FileCounts, nowMs: number): Promise<LostFile | undefined> {
     const next = this.#waiting.shift()
     if (!next)
       throw new ExpectedError(
         `Cannot rotate "${this.#path}": the driver moved on without a next file`,
       )
-    const [done, facts] = [this.#active, this.with(counts)]
+    const [done, facts, fromMs] = [this.#active, this.with(counts), this.#seenAtMs]
+    const writtenBytes = this.#before.bytes + counts.recordBytes
     const stampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
     this.#lastStampMs = stampMs
-    this.#unnamed.push({ name: this.#name, bytes: this.#before.bytes + counts.recordBytes })
+    this.#unnamed.push({ name: this.#name, bytes: writtenBytes })
     this.#active = next
     this.#before = this.#fresh(stampMs)
+    this.#seenAtMs = nowMs
     return this.#deps.queue.run(async () => {
-      const { directory, list } = this.#deps
-      const bytes = await this.#complete(done, facts, nowMs).finally(() => done.handle.close())
-      list.set(this.#name, bytes)
-      await retire({ directory, list, active: this.#name, stampMs })
-      await rename(next.path, this.#path)
-      list.set(this.#name, this.#header.length)
+      const left = { facts, writtenBytes, nowMs, stampMs }
+      const reason = await this.#leave(done, left).finally(() => done.handle.close())
+      await ifThere(rename(next.path, this.#path)) // others may have removed it: the next look tells
+      this.#deps.list.set(this.#name, this.#header.length)
       this.#unnamed.shift()
       await this.#retain()
+      return reason && { reason, packets: facts.packets, fromMs }
     })
+  }
+
+  /** Completes a file and gives it its rotated name. What others touched is none any more. */
+  async #leave(
+    done: OpenFile,
+    { facts, writtenBytes, nowMs, stampMs }: LeftFile,
+  ): Promise<LostFileReason | undefined> {
+    const { list } = this.#deps
+    const reason = await this.#compare(done, writtenBytes)
+    if (reason === undefined) list.set(this.#name, await this.#complete(done, facts, nowMs))
+    // Records without the header that was cut off: nobody can read them.
+    if (reason === lostFileReasons.truncated) await rm(this.#path, { force: true })
+    const isThere = await retire({ ...this.#deps, active: this.#name, stampMs })
+    return reason ?? (isThere ? undefined : lostFileReasons.removed)
   }
 
   /**
@@ -238,28 +273,48 @@ export class FileRotation {
 
   /**
    * Closes the descriptors and changes nothing on disk: the directory may belong to another capture
-   * by now.
+   * by now. Resolves to what others took away.
    */
-  async release(): Promise<void> {
-    if (this.#isClosed) return
+  async release(counts: FileCounts): Promise<LostFile | undefined> {
+    if (this.#isClosed) return undefined
     this.#isClosed = true
-    const files = [this.#active, ...this.#waiting]
+    const [active, { packets }] = [this.#active, this.with(counts)]
+    const files = [active, ...this.#waiting]
     this.#waiting = []
-    await this.#deps.queue.run(async () => {
+    return this.#deps.queue.run(async () => {
+      const reason = await this.#compare(active, this.#before.bytes + counts.recordBytes)
       for (const { handle } of files) await handle.close()
+      return reason && { reason, packets, fromMs: this.#seenAtMs }
     })
   }
 
   /**
-   * The driver's tap is closed, and another one may begin with the active file as it is now: the
-   * waiting files go.
+   * The driver's tap is closed, and another one may begin with the active file as it is now, or with
+   * a new one if others touched it: resolves to what they took away. The waiting files go.
    */
-  async continue(counts: FileCounts): Promise<void> {
+  async continue(counts: FileCounts, nowMs: number): Promise<LostFile | undefined> {
     this.#before = { ...this.with(counts), bytes: this.#before.bytes + counts.recordBytes }
-    await this.#deps.queue.run(async () => {
-      const { size: bytes } = await this.#active.handle.stat()
-      this.#before = { ...this.#before, bytes }
+    return this.#deps.queue.run(async () => {
+      const facts = this.#before
+      const writtenBytes = facts.bytes
       await this.#removeWaiting()
+      const reason = await this.#compare(this.#active, writtenBytes)
+      if (reason === undefined) {
+        const { size: bytes } = await this.#active.handle.stat()
+        this.#before = { ...facts, bytes }
+        return undefined
+      }
+      const stampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
+      this.#lastStampMs = stampMs
+      const { handle } = this.#active
+      await this.#leave(this.#active, { facts, writtenBytes, nowMs, stampMs })
+      this.#active = await this.#openNew(this.#path) // else release() tells what is lost
+      await handle.close()
+      const lost = { reason, packets: facts.packets, fromMs: this.#seenAtMs }
+      this.#before = this.#fresh(stampMs)
+      this.#seenAtMs = nowMs
+      this.#deps.list.set(this.#name, this.#header.length)
+      return lost
     })
   }
 
@@ -279,42 +334,31 @@ export class FileRotation {
    * What others did to the active file; undefined: it is the one that is listed, and holds what was
    * counted. Asks nothing while the disk still has to follow a rotation.
    */
-  async check({ recordBytes }: FileCounts): Promise<LostFileReason | undefined> {
+  async check({ recordBytes }: FileCounts, nowMs: number): Promise<LostFileReason | undefined> {
     const { handle: active } = this.#active
     const bytes = this.#before.bytes + recordBytes
-    const found = await this.#compare(active, bytes)
+    const found = await this.#look(active, bytes, nowMs)
     if (found !== lostFileReasons.truncated) return found
     // The last records may be in the next file already, and the word of that on its way.
     await setTimeout(movedMs)
-    return this.#compare(active, bytes)
+    return this.#look(active, bytes, nowMs)
   }
 
-  #compare(active: FileHandle, bytes: number): Promise<LostFileReason | undefined> {
+  #look(active: FileHandle, bytes: number, nowMs: number): Promise<LostFileReason | undefined> {
     return this.#deps.queue.run(async () => {
       if (this.#isClosed || this.isMoving || this.#active.handle !== active) return undefined
-      const { dev, ino, nlink, size } = await active.stat()
-      const found = await ifThere(lstat(this.#path))
-      if (!found) return nlink === 0 ? lostFileReasons.removed : lostFileReasons.moved
-      if (found.dev !== dev || found.ino !== ino) return lostFileReasons.replaced
-      return size < bytes ? lostFileReasons.truncated : undefined
+      const found = await this.#compare(this.#active, bytes)
+      if (found === undefined && this.#active.handle === active) this.#seenAtMs = nowMs
+      return found
     })
   }
 
-  /** The driver's tap is closed, and others touched the active file: another one begins. */
-  replace(reason: LostFileReason, nowMs: number): Promise<void> {
-    const beganAtMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
-    return this.#deps.queue.run(async () => {
-      const { directory, list } = this.#deps
-      await this.#active.handle.close()
-      await this.#removeWaiting()
-      // Records without the header that was cut off: nobody can read them.
-      if (reason === lostFileReasons.truncated) await rm(this.#path, { force: true })
-      await retire({ directory, list, active: this.#name, stampMs: beganAtMs })
-      this.#lastStampMs = beganAtMs
-      this.#active = await this.#openNew(this.#path)
-      this.#before = this.#fresh(beganAtMs)
-      list.set(this.#name, this.#header.length)
-    })
+  async #compare({ handle }: OpenFile, bytes: number): Promise<LostFileReason | undefined> {
+    const { dev, ino, nlink, size } = await handle.stat()
+    const found = await ifThere(lstat(this.#path))
+    if (!found) return nlink === 0 ? lostFileReasons.removed : lostFileReasons.moved
+    if (found.dev !== dev || found.ino !== ino) return lostFileReasons.replaced
+    return size < bytes ? lostFileReasons.truncated : undefined
   }
 
   /** What may be read under the active file's name now. */
@@ -387,8 +431,8 @@ type Retired = {
   readonly stampMs: number
 }
 
-/** Gives the active file its rotated name, if there is one. */
-async function retire({ directory, list, active, stampMs }: Retired): Promise<void> {
+/** Gives the active file its rotated name. False: there is none. */
+async function retire({ directory, list, active, stampMs }: Retired): Promise<boolean> {
   const name = stampedName(active, stampMs)
   const isThere = await ifThere(
     rename(join(directory, active), join(directory, name)).then(() => true),
@@ -396,6 +440,7 @@ async function retire({ directory, list, active, stampMs }: Retired): Promise<vo
   const bytes = list.sizes.get(active) ?? 0
   list.delete(active)
   if (isThere) list.addRotated(active, name, bytes)
+  return isThere === true
 }
 
 /** A new file with its header, or one that is there. `header`: its length. */

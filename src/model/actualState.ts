@@ -21,6 +21,7 @@ export type ActualEndpoint = {
   readonly interfaceName: string
   readonly vantage: Vantage
   readonly packets: number // records written
+  readonly lost?: number // of these, in files that others took away while they were written; missing: none
   readonly bytes: number // record bytes written, record headers included
   readonly received: number // by the kernel's filter; received = packets + dropped + refused
   readonly dropped: number // lost in the kernel

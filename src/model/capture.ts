@@ -125,3 +125,13 @@ export const lostFileReasons = {
   truncated: 'its file was truncated by others',
 } as const
 export type LostFileReason = (typeof lostFileReasons)[keyof typeof lostFileReasons]
+
+/**
+ * What others took away with the file that was being written. `packets`: all that were written to
+ * it. `fromMs`: when it was last seen to be the file that is listed.
+ */
+export type LostFile = {
+  readonly reason: LostFileReason
+  readonly packets: number
+  readonly fromMs: number
+}

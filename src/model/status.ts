@@ -21,6 +21,7 @@ export type EndpointStatus = Counts & {
   readonly interface?: string // missing until it is known
   readonly vantage?: Vantage
   readonly state: CaptureStateName
+  readonly lost?: number // of the packets: in files that others took away; missing: none
   readonly startedAt?: string
   readonly endedAt?: string
   readonly gaps: readonly GapStatus[]

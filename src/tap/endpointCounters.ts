@@ -92,6 +92,13 @@ export function addGap(gaps: readonly Gap[], gap: Gap): Gap[] {
   return [...closeGap(gaps, gap.fromMs), gap].slice(-gapsMax)
 }
 
+/** A gap that is over; one that lasts goes on. */
+export function insertGap(gaps: readonly Gap[], gap: Required<Gap>): Gap[] {
+  const lasting = gaps.filter(({ toMs }) => toMs === undefined)
+  const over = gaps.filter(each => !lasting.includes(each))
+  return [...over, gap, ...lasting].slice(-gapsMax)
+}
+
 export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
   return gaps.map(gap =>
     gap.toMs === undefined ? { ...gap, toMs: Math.max(gap.fromMs, atMs) } : gap,

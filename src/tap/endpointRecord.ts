@@ -7,6 +7,7 @@ import type { TapCounters } from '../driver/driver.ts'
 import type { CaptureFolder, LiveEndpoint } from '../files/captureFolder.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ActualEndpoint } from '../model/actualState.ts'
+import type { LostFile } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
 import type { TapSpec } from '../model/tap.ts'
 import { cutByLimit, type TapWindow } from '../model/tapWindow.ts'
@@ -16,6 +17,7 @@ import {
   closeGap,
   ended,
   endedWithInterface,
+  insertGap,
   isInGap,
   opened,
   withCounters,
@@ -133,6 +135,17 @@ export class EndpointRecord {
   /** Packets are in no file since that time. */
   beginGap(reason: string, fromMs: number): void {
     this.#addGap(reason, fromMs)
+  }
+
+  /** What was written went with a file, and is in none since it was last seen. */
+  noteLost({ reason, packets, fromMs }: LostFile): void {
+    const { lost = 0, gaps } = this.#state
+    const isTold = gaps.some(gap => gap.toMs === undefined && gap.reason === reason)
+    this.#state = {
+      ...this.#state,
+      ...(packets > 0 && { lost: lost + packets }),
+      gaps: isTold ? gaps : insertGap(gaps, { fromMs, toMs: this.#deps.clock.now(), reason }),
+    }
   }
 
   resume(): void {

@@ -47,8 +47,6 @@ export type TapDeps = {
   readonly onBroken: (error: Error) => void // its files cannot be kept: release() it
 }
 
-const neverChecked = { counters: noCounters, atMs: 0 }
-
 export class Tap {
   readonly #deps: TapDeps
   readonly files: TapFiles
@@ -61,8 +59,6 @@ export class Tap {
   #isDown = false // the driver's tap is open, and goes on when the interface is up
   #seenAtMs = 0 // when the interface was last the right one
   readonly #reopening = new ReopenSchedule()
-  #checked: { readonly counters: TapCounters; readonly atMs: number } = neverChecked // when its records were last seen to be in the file that is listed
-  #shown: TapCounters = noCounters // the last counters that were told: counts never go backwards
   #steps: Promise<unknown> = Promise.resolve()
 
   private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: FileRotation) {
@@ -78,6 +74,7 @@ export class Tap {
         deps.onMoved()
         deps.onChange()
       },
+      onLost: lost => this.record.noteLost(lost),
       onBroken: error => this.#breakDown(error),
     })
     this.record = new EndpointRecord(
@@ -146,10 +143,14 @@ export class Tap {
     return this.#deps.folder
   }
 
-  /** By this tap: dropped by the kernel, or refused. */
-  get lostPackets(): number {
-    const { dropped, refused } = this.record.with(this.#driverTap?.counters() ?? noCounters)
-    return dropped + refused
+  /** Of this endpoint: dropped by the kernel, refused, or gone with a file. */
+  get missingPackets(): number {
+    const {
+      dropped,
+      refused,
+      lost = 0,
+    } = this.record.with(this.#driverTap?.counters() ?? noCounters)
+    return dropped + refused + lost
   }
 
   /** A number that changes with every counted packet. */
@@ -159,7 +160,6 @@ export class Tap {
 
   live(): LiveEndpoint {
     const counters = this.#driverTap?.counters() ?? noCounters
-    this.#shown = counters
     return {
       facts: this.record.with(counters),
       active: this.files.active(counters),
@@ -194,11 +194,8 @@ export class Tap {
   async checkFile(): Promise<void> {
     const driverTap = this.#driverTap
     if (!driverTap || this.#stop.signal.aborted) return
-    const checked = { counters: driverTap.counters(), atMs: this.#deps.clock.now() }
-    const reason = await this.files.check(checked.counters)
-    if (driverTap !== this.#driverTap) return
-    if (reason === undefined) this.#checked = checked
-    else this.#enqueue(() => this.#replaceFile(driverTap, reason))
+    const reason = await this.files.check(driverTap.counters())
+    if (reason !== undefined) this.#enqueue(() => this.#replaceFile(driverTap, reason))
   }
 
   /** An interface of the host's namespace changed. */
@@ -231,7 +228,7 @@ export class Tap {
       return lastPacketMs
     } catch (error) {
       this.#end(reason, atMs, this.files.active(noCounters)) // the disk refused something: the tap has ended all the same
-      await this.files.release()
+      await this.files.release(noCounters)
       throw error
     }
   }
@@ -257,8 +254,9 @@ export class Tap {
     const { disk } = this.#deps.folder.queue
     const counters = this.#driverTap ? await disk.watch(this.#driverTap.close()) : noCounters
     const active = this.files.active(counters)
-    await this.files.release()
+    const lost = await this.files.release(counters)
     this.record.add(counters)
+    if (lost) this.record.noteLost(lost)
     this.record.endInGap(reason, active, atMs)
   }
 
@@ -308,30 +306,14 @@ export class Tap {
     this.#driverTap = tap
     this.#isDown = false
     this.#seenAtMs = this.#deps.clock.now()
-    this.#checked = { counters: noCounters, atMs: this.#deps.clock.now() }
-    this.#shown = noCounters
     this.files.attach(this.#driverTap)
   }
 
-  /**
-   * The file is not the one that is listed any more. What was counted since the last look is in no
-   * file that anybody finds: refused, not written, as far as it was not told yet.
-   */
+  /** The file is not the one that is listed any more. Another one begins, with a gap. */
   async #replaceFile(driverTap: DriverTap, reason: LostFileReason): Promise<boolean> {
-    if (driverTap !== this.#driverTap) return false
-    const { counters: checked, atMs } = this.#checked
-    const counters = await this.#deps.folder.queue.disk.watch(driverTap.close())
-    const kept = checked.packets >= this.#shown.packets ? checked : this.#shown
-    const lost = counters.packets - kept.packets
-    this.record.beginGap(reason, atMs)
-    this.record.add({
-      ...counters,
-      packets: kept.packets,
-      bytes: kept.bytes,
-      refused: counters.refused + lost,
-    })
-    this.#driverTap = undefined
-    await this.files.replace(reason)
+    if (driverTap !== this.#driverTap || this.#isDown) return false
+    this.record.beginGap(reason, this.files.seenAtMs)
+    await this.#closeDriver()
     await this.#openDriver()
     this.record.resume()
     this.#deps.onMoved()
@@ -343,7 +325,8 @@ export class Tap {
     const counters = await this.#deps.folder.queue.disk.watch(this.#driverTap.close()) // the driver writes what it holds
     this.record.add(counters)
     this.#driverTap = undefined
-    await this.files.detach(counters)
+    const lost = await this.files.detach(counters)
+    if (lost) this.record.noteLost(lost)
     return counters.lastPacketMs
   }
 

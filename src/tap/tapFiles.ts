@@ -7,7 +7,7 @@ import type { DriverTap, Sink, TapCounters } from '../driver/driver.ts'
 import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ReadableFile } from '../files/usage.ts'
-import type { LostFileReason, Rotation } from '../model/capture.ts'
+import type { LostFile, LostFileReason, Rotation } from '../model/capture.ts'
 import { noCounters } from './endpointCounters.ts'
 import { RotationRate } from './rotationRate.ts'
 
@@ -27,6 +27,7 @@ type TapFilesDeps = {
   readonly rotation: Rotation
   readonly now: () => number
   readonly onMoved: () => void // the disk has done a rotation
+  readonly onLost: (lost: LostFile) => void // others touched a file before it was rotated
   readonly onBroken: (error: unknown) => void // the files cannot be kept
 }
 
@@ -55,6 +56,11 @@ export class TapFiles {
 
   get sink(): Sink {
     return this.#files.sink()
+  }
+
+  /** When the active file was last the one that is listed, and whole. */
+  get seenAtMs(): number {
+    return this.#files.seenAtMs
   }
 
   /** The disk has not done every rotation yet. */
@@ -95,14 +101,14 @@ export class TapFiles {
     this.#offer(queueLength.usual)
   }
 
-  /** The driver's tap is closed; another one may follow. */
-  async detach(counters: TapCounters): Promise<void> {
+  /** The driver's tap is closed; another one may follow. Resolves to what others took away. */
+  async detach(counters: TapCounters): Promise<LostFile | undefined> {
     this.#noteFirstRecord(counters)
     const added = this.#added(counters)
     this.#queued = 0
     this.#countersAtBegin = noCounters
     this.#tap = undefined
-    await this.#files.continue(added)
+    return this.#files.continue(added, this.#deps.now())
   }
 
   adjust(rotation: Rotation): void {
@@ -120,7 +126,10 @@ export class TapFiles {
     const isQuick = nowMs - this.#files.before.beganAtMs < quickMs
     this.#files
       .moved(this.#added(counters), nowMs)
-      .then(this.#deps.onMoved)
+      .then(lost => {
+        if (lost) this.#deps.onLost(lost)
+        this.#deps.onMoved()
+      })
       .catch(this.#deps.onBroken)
     this.#countersAtBegin = counters
     this.#rotationAskedAtMs = undefined
@@ -158,15 +167,7 @@ export class TapFiles {
 
   /** See FileRotation. */
   check(counters: TapCounters): Promise<LostFileReason | undefined> {
-    return this.#files.check(this.#added(counters))
-  }
-
-  /** The driver's tap is closed without detach(): its last records are in no file that is listed. */
-  replace(reason: LostFileReason): Promise<void> {
-    this.#queued = 0
-    this.#countersAtBegin = noCounters
-    this.#tap = undefined
-    return this.#files.replace(reason, this.#deps.now())
+    return this.#files.check(this.#added(counters), this.#deps.now())
   }
 
   /** The driver's tap is closed. */
@@ -178,8 +179,9 @@ export class TapFiles {
     return this.#files.abandon()
   }
 
-  release(): Promise<void> {
-    return this.#files.release()
+  /** See FileRotation. `counters`: the last ones of the driver's tap. */
+  release(counters: TapCounters): Promise<LostFile | undefined> {
+    return this.#files.release(this.#added(counters))
   }
 
   #setFloor(bytes: number): void {

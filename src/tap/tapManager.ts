@@ -483,7 +483,7 @@ export class TapManager implements AsyncDisposable {
    */
   #saveChanged(): void {
     for (const tap of this.#taps.values()) {
-      const lost = tap.lostPackets
+      const lost = tap.missingPackets
       if (lost === (this.#lost.get(tap) ?? 0)) continue
       this.#lost.set(tap, lost)
       this.#unsaved.add(tap.folder)

@@ -51,7 +51,13 @@ export function joinTexts(texts: readonly CountedText[]): CountedText {
   }
 }
 
-const countFields: ReadonlySet<string> = new Set(['packets', 'bytes', 'dropped', 'fileNames'])
+const countFields: ReadonlySet<string> = new Set([
+  'packets',
+  'bytes',
+  'dropped',
+  'lost',
+  'fileNames',
+])
 
 /**
  * Whether two statuses differ in counts alone. File names change with the counts, because a busy

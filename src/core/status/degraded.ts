@@ -76,7 +76,11 @@ const lostFile: ReadonlySet<string> = new Set(Object.values(lostFileReasons))
 // Packets are missing, so it lasts as long as the gap is told.
 function lostFileMessages({ name, actual }: EndpointRow): CountedText[] {
   const gap = actual?.gaps.findLast(({ reason }) => lostFile.has(reason))
-  return gap ? [plainText(`${name}: ${gap.reason} at ${isoTime(gap.fromMs)}`)] : []
+  const told = gap ? [plainText(`${gap.reason} at ${isoTime(gap.fromMs)}`)] : []
+  const lost = counted(actual?.lost ?? 0, 'that were written are in no file any more')
+  const all = joinTexts([...told, ...lost])
+  if (all.text === '') return []
+  return [{ text: `${name}: ${all.text}`, wording: `${name}: ${all.wording}` }]
 }
 
 // An open tap whose interface is down or gone has a gap without an end.

@@ -66,6 +66,7 @@ function statusOf(
     ...(actual && { vantage: actual.vantage }),
     state: stateOf(row, held),
     ...addCounts(actual ? [actual] : []),
+    ...(actual?.lost !== undefined && { lost: actual.lost }),
     ...(actual?.startedAtMs !== undefined && { startedAt: isoTime(actual.startedAtMs) }),
     ...(actual?.endedAtMs !== undefined && { endedAt: isoTime(actual.endedAtMs) }),
     gaps: actual?.gaps.map(gapOf) ?? [],

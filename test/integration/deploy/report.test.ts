@@ -19,6 +19,7 @@ const endpoint: Required<EndpointStatus> = {
   packets: 9_007_199_254_740_991,
   bytes: 4_096,
   dropped: 7,
+  lost: 5,
   startedAt: at,
   endedAt: at,
   gaps: [{ from: at, to: at, reason: 'the interface was down' }],

@@ -54,6 +54,18 @@ for (const format of formats) {
     t.like(now, { packets: 3, received: 5, dropped: 2, endedAtMs: 103_000 })
   })
 
+  test(`recounted() counts as lost what a file that others touched does not hold (${format})`, async t => {
+    const directory = folder(t)
+    const { facts: none } = await recounted(directory, new FileList(), stored, 100_500)
+    t.like(none, { packets: 1, received: 3, lost: 1 })
+    writeFileSync(join(directory, name), header)
+    const { facts: cut } = await recounted(directory, new FileList(), stored, 100_500)
+    t.like(cut, { packets: 1, lost: 1 })
+    writeFileSync(join(directory, name), Buffer.concat([header, ...records]))
+    const { facts: all } = await recounted(directory, new FileList(), stored, 100_500)
+    t.false('lost' in all)
+  })
+
   test(`recounted() ends with the save when no record came after it (${format})`, async t => {
     const directory = folder(t)
     writeFileSync(join(directory, name), Buffer.concat([header, records[0] ?? header]))

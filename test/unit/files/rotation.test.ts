@@ -1,10 +1,21 @@
 // The active, waiting and rotated files of one endpoint.
-import { fstatSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import {
+  fstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { FileList } from '../../../src/files/fileList.ts'
+import { isWaiting } from '../../../src/files/names.ts'
 import { FileRotation } from '../../../src/files/rotation.ts'
 import { listFiles } from '../../../src/files/usage.ts'
+import { type LostFileReason, lostFileReasons } from '../../../src/model/capture.ts'
 import { ExpectedError } from '../../../src/model/errors.ts'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 import { Disk, DiskQueue } from '../../../src/runtime/disk.ts'
@@ -115,6 +126,66 @@ test('FileRotation refuses a rotation without a next file as an expected failure
     () => fstatSync(fd),
     'closed here, its number could be another file by the time of release()',
   )
-  await t.notThrowsAsync(() => files.release())
+  await t.notThrowsAsync(() => files.release(nothing))
   t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
+})
+
+const touched: Readonly<Record<LostFileReason, (path: string) => void>> = {
+  [lostFileReasons.removed]: path => rmSync(path),
+  [lostFileReasons.moved]: path => renameSync(path, `${path}.shipped`),
+  [lostFileReasons.replaced]: path => {
+    rmSync(path)
+    writeFileSync(path, 'of others')
+  },
+  [lostFileReasons.truncated]: path => truncateSync(path),
+}
+
+for (const reason of Object.values(lostFileReasons)) {
+  const header = fileHeader({ ...facts, format: 'pcap' })
+  const one = { packets: 1, recordBytes: record('pcap').length, received: 1, dropped: 0 }
+  const lost = { reason, packets: 1, fromMs: 3_000 }
+
+  /** A file with a record that was seen at 3 s, and that others touched then. */
+  async function touchedSeries(t: ExecutionContext) {
+    const directory = folder(t)
+    const files = await series(directory)
+    const path = join(directory, 'web_cali1.pcap')
+    writeFileSync(path, record('pcap'), { flag: 'a' })
+    t.is(await files.check(one, 3_000), undefined)
+    touched[reason](path)
+    t.is(await files.check(one, 4_000), reason)
+    return { files, path }
+  }
+
+  test(`FileRotation.moved() tells what went with a file: ${reason}`, async t => {
+    const { files, path } = await touchedSeries(t)
+    await files.offer()
+    t.deepEqual(await files.moved(one, 5_000), lost)
+    t.deepEqual(readFileSync(path), header)
+    t.is(await files.check(nothing, 6_000), undefined)
+    await files.close(nothing, 6_000)
+  })
+
+  test(`FileRotation.continue() begins another file, and tells what went with the last: ${reason}`, async t => {
+    const { files, path } = await touchedSeries(t)
+    t.deepEqual(await files.continue(one, 5_000), lost)
+    t.deepEqual(readFileSync(path), header)
+    t.is(await files.check(nothing, 6_000), undefined)
+    t.is((await files.close(nothing, 6_000)).packets, 0)
+  })
+
+  test(`FileRotation.release() tells what went with a file: ${reason}`, async t => {
+    const { files } = await touchedSeries(t)
+    t.deepEqual(await files.release(one), lost)
+  })
+}
+
+test('FileRotation.moved() goes on without the file that others removed while it waited', async t => {
+  const directory = folder(t)
+  const files = await series(directory)
+  await files.offer()
+  rmSync(join(directory, readdirSync(directory).find(isWaiting) ?? ''))
+  t.is(await files.moved(nothing, 5_000), undefined)
+  t.is(await files.check(nothing, 6_000), lostFileReasons.removed)
+  await files.close(nothing, 6_000)
 })

@@ -239,6 +239,7 @@ networkTest(
     await sender.udp({ to: pod.hostAddress, port, count: 3 })
     await until('3 more packets', () => records(directory) === 3)
     t.is(row(holder).received, 5)
+    t.like(row(holder), { packets: 5, lost: 2 })
     t.is(row(holder).gaps.length, 1)
   },
 )
@@ -261,14 +262,25 @@ for (const how of ['removed', 'moved', 'replaced', 'truncated'] as const)
       touched[how](join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`))
       await until('the gap', () => row(holder).gaps.some(({ toMs }) => toMs !== undefined))
       t.is(row(holder).gaps[0]?.reason, lostFileReasons[how])
+      t.is(row(holder).lost, 3)
       await captured(4, 7)
       await holder.stop()
       t.true(isBalanced(row(holder)))
       t.is(row(holder).gaps.length, 1)
       const active = readFileSync(join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`))
       t.is(readRecords(active, 'pcap').length, 4)
+      t.is(row(holder).packets - (row(holder).lost ?? 0), 4)
     },
   )
+
+networkTest('TapManager counts what went with a file that others removed at the end', async t => {
+  const { pod, directory, holder, captured } = await capturing(t)
+  await captured(3)
+  rmSync(join(directory, 'shop', 'web', `web-0_${pod.hostName}.pcap`))
+  await close(holder, 'shop/web/web-0', 'finished')
+  t.like(row(holder), { packets: 3, lost: 3 })
+  t.is(row(holder).gaps[0]?.reason, lostFileReasons.removed)
+})
 
 networkTest(
   'TapManager knows how many packets passed the interface while the filter let none pass',

@@ -93,6 +93,17 @@ const table: readonly (readonly [
     ['LostFile: p: its file was removed by others at 1970-01-01T00:00:00.000Z'],
   ],
   [
+    'packets went with a file that others removed',
+    [
+      row('p', {
+        actual: { lost: 7, gaps: [{ fromMs: 0, toMs: 9, reason: lostFileReasons.removed }] },
+      }),
+    ],
+    [
+      'LostFile: p: its file was removed by others at 1970-01-01T00:00:00.000Z; 7 packets that were written are in no file any more',
+    ],
+  ],
+  [
     'packets were cut',
     [row('p', { actual: { truncated: 2 } })],
     ['TruncatedPackets: 2 packets cut to the size of a ring block'],
