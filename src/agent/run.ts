@@ -17,6 +17,7 @@ import { StdoutWriter } from '../artifacts/text/stdoutWriter.ts'
 import { makeCertificateInChild } from '../auth/certificateInChild.ts'
 import { Reviews } from '../auth/reviews.ts'
 import type { Certificate } from '../auth/selfSignedCertificate.ts'
+import { isDeletedCaptureNeeded } from '../core/plan/deletedCapture.ts'
 import type { Budgets, NodeIdentity } from '../core/status/nodeReport.ts'
 import type { Driver } from '../driver/driver.ts'
 import { openDriver } from '../driver/openDriver.ts'
@@ -24,7 +25,7 @@ import type { Engine } from '../engine/engine.ts'
 import { ClockSkew } from '../kube/clockSkew.ts'
 import { connectKube } from '../kube/connect.ts'
 import type { Kube } from '../kube/request.ts'
-import type { Api } from '../model/captureRef.ts'
+import { type Api, captureKey } from '../model/captureRef.ts'
 import type { Settings } from '../model/settings.ts'
 import { accounts, accountUser } from '../model/wellKnown.ts'
 import { HostLinks } from '../netdev/hostLinks.ts'
@@ -131,6 +132,7 @@ async function openCluster({
   log,
   kube,
   driver,
+  tapManager,
   resources,
   requestTurn,
 }: AgentContext): Promise<ClusterSource> {
@@ -145,6 +147,10 @@ async function openCluster({
       apis,
       group,
       hostInterfaces,
+      isDeletedNeeded: capture => {
+        const key = captureKey({ api: capture.kind, ...capture.metadata })
+        return isDeletedCaptureNeeded(capture, tapManager.actualState().captures.get(key))
+      },
       settings,
       clock: systemClock,
       log,

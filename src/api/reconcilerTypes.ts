@@ -70,7 +70,7 @@ export type ReconcileInput = {
 
 /**
  * `expiresAtMs`: the resource and its files are removed from then on. `finalizers`: the wanted
- * list; missing: no change.
+ * list; missing: no change. `isFlushed`: no node packs, and no archive waits for its upload.
  */
 export type Reconciliation = {
   readonly status: object
@@ -79,4 +79,5 @@ export type Reconciliation = {
   readonly expiresAtMs: number
   readonly results?: Results // written before the status
   readonly finalizers?: readonly string[]
+  readonly isFlushed?: boolean
 }

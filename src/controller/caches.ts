@@ -1,6 +1,8 @@
 // The controller's informers: captures of each served API, nodes' reports, and nodes. In: a client
 // and the served APIs. Out: the cached objects, and a call at every change. Lists are consistent
-// reads, because a missing object has consequences here.
+// reads, because a missing object has consequences here. Retina's deleted captures are remembered
+// for a while, also by replicas that do not lead: their archives may have to be sent.
+import { DeletedObjects } from '../kube/deletedObjects.ts'
 import { Informer, type KubeObject } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'
@@ -23,8 +25,11 @@ export type CachesDeps = {
   readonly onReportsFollowed: (areFollowed: boolean) => void
 }
 
+const deletedMs = 1_800_000 // Retina's grace period
+
 export class Caches implements AsyncDisposable {
   readonly #captures: readonly Informer<CaptureObject & CachedCapture>[] // one for each API
+  readonly #deleted = new DeletedObjects<CaptureObject & CachedCapture>(deletedMs)
   readonly #reports: Informer<ReportObject & CachedReport>
   readonly #nodes: Informer<KubeObject>
 
@@ -60,6 +65,11 @@ export class Caches implements AsyncDisposable {
       informer.onChange(onChange)
       informer.start()
     }
+    const retina = this.#captures[apis.indexOf('Capture')]
+    retina?.onChange(() => {
+      this.#deleted.observe(retina.objects, clock.now())
+      onChange()
+    })
   }
 
   get hasSynced(): boolean {
@@ -68,6 +78,14 @@ export class Caches implements AsyncDisposable {
 
   get captures(): CachedCapture[] {
     return this.#captures.flatMap(({ objects }) => [...objects.values()])
+  }
+
+  get deletedCaptures(): CachedCapture[] {
+    return this.#deleted.objects
+  }
+
+  forgetDeleted(uid: string): void {
+    this.#deleted.forget(uid)
   }
 
   get captureCount(): number {

@@ -23,6 +23,7 @@ import { Quotas } from './quota/quotas.ts'
 import { SpecCache } from './specCache.ts'
 import { Stopwatch } from './stopwatch.ts'
 import { type SyncDeps, syncCapture } from './syncCapture.ts'
+import { syncDeleted } from './syncDeleted.ts'
 import type { UploadQueue } from './uploads/queue.ts'
 import { WriteCache } from './writeCache.ts'
 
@@ -152,7 +153,7 @@ export class Controller implements AsyncDisposable {
     const { term } = sync.writer
     if (performance.now() >= term.heldUntilMs()) return never // this process was paused: its term is about to end
     const nowMs = this.#deps.clock.now()
-    const { reports, captures, nodes } = this.#caches
+    const { reports, captures, deletedCaptures, nodes } = this.#caches
     const followedMs = this.#followed.elapsedMs(performance.now())
     this.#liveness.observe(
       reports.map(({ metadata, report }) => ({ ...metadata, reportedAt: report.reportedAt })),
@@ -179,7 +180,12 @@ export class Controller implements AsyncDisposable {
       nodes,
     }
     for (const capture of captures) wakes.push(await syncCapture(sync, capture, snapshot))
-    const uids = new Set(captures.map(({ metadata }) => metadata.uid))
+    for (const capture of deletedCaptures) {
+      const wakeAtMs = await syncDeleted(sync, capture, snapshot)
+      if (wakeAtMs === undefined) this.#caches.forgetDeleted(capture.metadata.uid)
+      else wakes.push(wakeAtMs)
+    }
+    const uids = new Set([...captures, ...deletedCaptures].map(({ metadata }) => metadata.uid))
     for (const each of [this.#writes, sync.events, this.#uploads, this.#quotas]) each?.retain(uids)
     this.#specs.trim()
     return Math.min(...wakes.filter(atMs => atMs > nowMs))

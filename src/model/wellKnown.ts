@@ -62,5 +62,5 @@ export const endpointLabels = Object.freeze({
   name: 'projectcalico.org/name', // of the namespace or service account, behind the prefix pcns. or pcsa.
 })
 
-/** Retina's own: keeps a Capture until its captures on the nodes are over. */
+/** Retina's own, and of selcap before 0.2: taken away wherever it is found. */
 export const retinaFinalizer = 'kappio.io/capture-cleanup'

@@ -16,7 +16,7 @@ export type ObjectMeta = {
   readonly labels?: Labels
   readonly annotations?: Labels
   readonly finalizers?: readonly string[]
-  readonly deletionTimestamp?: string // RFC 3339; a finalizer keeps the resource until its captures are over
+  readonly deletionTimestamp?: string // RFC 3339; the resource is gone, or a finalizer of others keeps it
 }
 
 /** A PacketCapture as crds/packetcapture.yaml describes it, defaults not yet applied. */

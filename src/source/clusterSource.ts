@@ -1,17 +1,18 @@
 // The world of one node from a Kubernetes cluster: every capture, the node's own pods, and
 // inherited labels. Labels of namespaces and service accounts are watched only while a live
 // selector reads them. Other objects and fields are not fetched or not kept. While the API server
-// is away, the last world stays.
+// is away, the last world stays. A deleted capture stays while the node has work left with it.
 
 import { parseSelector } from '../../grammar/selector.ts'
 import { labelsOf as selectorLabels } from '../../grammar/visit.ts'
+import { DeletedObjects } from '../kube/deletedObjects.ts'
 import { Informer, type InformerOptions, type KubeObject, type Labelled } from '../kube/informer.ts'
 import { informerLog } from '../kube/informerLog.ts'
 import type { Kube } from '../kube/request.ts'
 import { listPath } from '../kube/resources.ts'
 import { stripManagedFields } from '../kube/stripManagedFields.ts'
 import { trimPod } from '../kube/trimPod.ts'
-import type { Api } from '../model/captureRef.ts'
+import { type Api, captureKey } from '../model/captureRef.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Pod } from '../model/pod.ts'
 import type { Settings } from '../model/settings.ts'
@@ -28,9 +29,13 @@ export type ClusterSourceDeps = {
   readonly group: string // of PacketCapture: projectcalico.org, or selcap.dev if Calico serves it
   readonly settings: () => Settings
   readonly hostInterfaces: () => readonly string[]
+  /** Whether the node has work left with a capture that was deleted; missing: with none. */
+  readonly isDeletedNeeded?: (capture: CaptureDocument) => boolean
   readonly clock: Clock
   readonly log: Logger
 }
+
+const deletedMs = { most: 1_800_000, beforeNamesake: 60_000 } as const // the first as Retina's grace period
 
 const prefixes = ['pcns.', 'pcsa.'] as const // of labels inherited from a namespace or a service account
 type LabelPrefix = (typeof prefixes)[number]
@@ -39,6 +44,7 @@ type ListedObjects<T> = T & KubeObject
 export class ClusterSource implements Source {
   readonly #deps: ClusterSourceDeps
   readonly #captures: readonly Informer<ListedObjects<CaptureDocument>>[] // one for each kind
+  readonly #deleted = new DeletedObjects<ListedObjects<CaptureDocument>>(deletedMs.most)
   readonly #pods: Informer<ListedObjects<Pod>>
   readonly #node: Informer<Labelled> | undefined // only if a served kind may select nodes
   readonly #stop = new AbortController()
@@ -77,7 +83,7 @@ export class ClusterSource implements Source {
 
   snapshot(): World {
     const { node, settings, hostInterfaces } = this.#deps
-    const captures = this.#captures.flatMap(({ objects }) => [...objects.values()])
+    const captures = this.#withDeleted()
     this.#watchLabels(captures)
     const needed = [
       ...this.#captures,
@@ -118,6 +124,28 @@ export class ClusterSource implements Source {
     this.#stop.abort()
     const all = [...this.#captures, this.#pods, this.#node, this.#namespaces, this.#serviceAccounts]
     await Promise.all([this.#felix, ...all.map(watch => watch?.[Symbol.asyncDispose]())])
+  }
+
+  /**
+   * A deleted capture ends now, and stays until the node is done with it. A new one of its name
+   * waits so long, but for a minute at most.
+   */
+  #withDeleted(): ListedObjects<CaptureDocument>[] {
+    const { clock, isDeletedNeeded = () => false } = this.#deps
+    const nowMs = clock.now()
+    const present = new Map(this.#captures.flatMap(({ objects }) => [...objects]))
+    if (this.#captures.every(({ hasSynced }) => hasSynced)) this.#deleted.observe(present, nowMs)
+    const captures = [...present.values()]
+    const keys = new Set(captures.map(keyOf))
+    for (const capture of this.#deleted.objects) {
+      const isLate =
+        nowMs - Date.parse(capture.metadata.deletionTimestamp ?? '') >= deletedMs.beforeNamesake
+      if (!isDeletedNeeded(capture) || (isLate && keys.has(keyOf(capture))))
+        this.#deleted.forget(capture.metadata.uid)
+    }
+    const deleted = this.#deleted.objects
+    const held = new Set(deleted.map(keyOf))
+    return [...captures.filter(capture => !held.has(keyOf(capture))), ...deleted]
   }
 
   #watchLabels(captures: readonly CaptureDocument[]): void {
@@ -170,6 +198,10 @@ export class ClusterSource implements Source {
     watch.start()
     return watch
   }
+}
+
+function keyOf({ kind, metadata }: CaptureDocument): string {
+  return captureKey({ api: kind, ...metadata })
 }
 
 const readPrefixes = new WeakMap<CaptureDocument, readonly LabelPrefix[]>() // informers keep a document until it changes

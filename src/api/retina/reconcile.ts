@@ -1,7 +1,7 @@
-// Reconciles one Capture of retina.sh: its status, Events, finalizers, and whether it may be
-// removed. Pure. In: the resource, its intent, each node's observation, the time. Out: the
-// reconciliation. A finalizer keeps a deleted capture until its nodes have packed their files: for
-// a bounded time, and not for silent nodes.
+// Reconciles one Capture of retina.sh: its status, Events, and whether it may be removed. Pure. In:
+// the resource, its intent, each node's observation, the time. Out: the reconciliation. No
+// finalizer holds a deleted capture: its nodes pack their files, and the controller sends them, out
+// of memory. Finalizers of earlier versions are taken away.
 
 import { firstReportMs } from '../../core/status/fold.ts'
 import { withUploads } from '../../core/status/uploads.ts'
@@ -22,8 +22,6 @@ import {
   retinaStatus,
   stateOf,
 } from './status.ts'
-
-const flushMs = 1_800_000 // Retina's grace period
 
 export function reconcileRetinaCapture({
   capture,
@@ -73,11 +71,11 @@ export function reconcileRetinaCapture({
       row.artifact,
       outputs,
     )
-  const holdMs = holdUntilMs(metadata.deletionTimestamp, metadata.generation, found, state)
-  const isRefused =
-    !read.ok || (quota !== undefined && quota.through.size === 0 && quota.exceeded !== undefined)
-  const finalizers = finalizersOf(metadata, isRefused, holdMs <= nowMs)
-  const wakes = [answeredAtMs, holdMs].filter(atMs => atMs > nowMs)
+  const isFlushed = !found.some(
+    each => each.silentSinceMs === undefined && state(each) === 'active',
+  )
+  const finalizers = withoutHold(metadata.finalizers)
+  const wakes = [answeredAtMs].filter(atMs => atMs > nowMs)
   return {
     status,
     events: retinaEventsFor(before, status),
@@ -86,6 +84,7 @@ export function reconcileRetinaCapture({
       mayBeRemoved(read, found, before?.conditions) && metadata.deletionTimestamp === undefined
         ? nowMs
         : never,
+    isFlushed,
     ...(finalizers && { finalizers }),
   }
 }
@@ -157,33 +156,7 @@ function missingOf(
     : undefined
 }
 
-/** When the finalizer of a deleted capture is removed at the latest; in the past: now. */
-function holdUntilMs(
-  deletionTimestamp: string | undefined,
-  generation: number,
-  found: readonly NodeObservation[],
-  stateOfNode: (row: NodeObservation) => string,
-): number {
-  if (deletionTimestamp === undefined) return never
-  const isAtWork = (found: NodeObservation): boolean =>
-    found.silentSinceMs === undefined &&
-    (found.row.observedGeneration < generation || stateOfNode(found) === 'active')
-  return found.some(isAtWork) ? (Date.parse(deletionTimestamp) || 0) + flushMs : -never
-}
-
-type HeldFinalizer = {
-  readonly finalizers?: readonly string[]
-  readonly deletionTimestamp?: string
-}
-
-/** The wanted finalizers; undefined: no change. A refused capture needs none. */
-function finalizersOf(
-  { finalizers = [], deletionTimestamp }: HeldFinalizer,
-  isRefused: boolean,
-  mayBeReleased: boolean,
-): readonly string[] | undefined {
-  const isHeld = finalizers.includes(finalizer)
-  if (deletionTimestamp === undefined)
-    return isHeld || isRefused ? undefined : [...finalizers, finalizer]
-  return isHeld && mayBeReleased ? finalizers.filter(name => name !== finalizer) : undefined
+/** undefined: no change. */
+function withoutHold(finalizers: readonly string[] = []): readonly string[] | undefined {
+  return finalizers.includes(finalizer) ? finalizers.filter(name => name !== finalizer) : undefined
 }

@@ -148,7 +148,7 @@ function windowOf(
     ...(durationMs === undefined || beginsAtMs === undefined
       ? []
       : [beginsAtMs + beginMs + durationMs]),
-    ...(deletionTimestamp === undefined ? [] : [Date.parse(deletionTimestamp) || 0]), // kept by its finalizer until archives are made
+    ...(deletionTimestamp === undefined ? [] : [Date.parse(deletionTimestamp) || 0]), // known for as long as archives are made and sent
   ]
   return ends.length === 0 ? {} : { endMs: Math.min(...ends) }
 }

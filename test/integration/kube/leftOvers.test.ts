@@ -70,7 +70,7 @@ async function setStage() {
   )
   const s3 = await startS3(scope, { at: { address: serverAddress, netns } })
   const isCollected = collectGarbage(scope, cluster()) // what is owned by an object goes with it
-  return { nodes, pods, s3, isCollected, before: await everything(nodes, isCollected) }
+  return { nodes, pods, s3, controller, isCollected, before: await everything(nodes, isCollected) }
 }
 
 const onStage = shared(setStage)
@@ -142,10 +142,7 @@ type Status = Readonly<Record<string, unknown>> & {
     readonly reason: string
   }[]
 }
-type Shown = {
-  readonly metadata: { readonly deletionTimestamp?: string; readonly finalizers?: string[] }
-  readonly status?: Status
-}
+type Shown = { readonly status?: Status }
 
 async function reaches(
   resource: string,
@@ -266,6 +263,8 @@ const phases: Readonly<Record<string, Readonly<Record<string, Phase>>>> = {
     },
   },
 }
+const retinaCaptures = 'captures.retina.sh'
+const linesOf = (text: string): string[] => text.trim().split('\n')
 const documentsOf: Readonly<Record<string, object>> = {
   'packetcaptures.projectcalico.org': { apiVersion: 'projectcalico.org/v3', kind: 'PacketCapture' },
   'captures.retina.sh': { apiVersion: 'retina.sh/v1alpha1', kind: 'Capture' },
@@ -341,12 +340,11 @@ clusterTest(
     await reaches(resource, 'sent', status => files(status).length === 2)
     await send()
     await reaches(resource, 'sent', status => files(status).every(({ packets }) => packets === 5))
-    await remove(resource, 'sent', '--wait=false')
+    await remove(resource, 'sent') // nothing holds it
     await hangs()
-    await remains('the finalizer', 2_000, async () => {
-      const { metadata } = await cluster().get<Shown>(resource, 'sent', '-n', 'shop')
-      t.truthy(metadata.deletionTimestamp)
-      return metadata.finalizers?.join() === 'kappio.io/capture-cleanup'
+    await remains('what the nodes hold of it', 2_000, async () => {
+      const { items } = await cluster().get<{ items: readonly Report[] }>('nodecapturereports')
+      return items.every(({ report }) => report.captures.some(({ name }) => name === 'sent'))
     })
     s3.pause(false)
     await nothingLeft()
@@ -354,5 +352,35 @@ clusterTest(
       name.replace(/-\d{14}UTC/, ''),
     )
     t.deepEqual(archives.toSorted(), ['sent-node-1.tar.gz', 'sent-node-2.tar.gz'])
+  },
+)
+
+clusterTest(
+  'an uninstall ends without a controller, and with captures that are running',
+  async t => {
+    const { controller, isCollected } = await onStage()
+    const { api } = cluster()
+    await api.kubectl('create', 'namespace', 'team')
+    await make('packetcaptures.projectcalico.org', 'running', udp)
+    await make('packetcaptureconfigs', 'running', { targetIPs: ['10.9.9.9'], duration: 600 })
+    await make(retinaCaptures, 'running', retina(all, { duration: '1h' }))
+    await reaches(retinaCaptures, 'running', status => files(status).length === 2)
+    const document = documentsOf[retinaCaptures]
+    const metadata = { name: 'other', namespace: 'team' }
+    await cluster().apply({ ...document, metadata, spec: retina(all, { duration: '1h' }) })
+    await controller.stop('SIGKILL')
+    await api.kubectl('delete', '-k', join(root, 'daemonset/overlays/every-api'), '--wait=false')
+    await api.kubectl('delete', 'namespace', 'team', '--wait=false')
+    await api.kubectl('delete', 'pods', '--all', '-n', 'selcap-system', '--force') // no kubelet ends them
+    const left = async () =>
+      linesOf(await api.kubectl('get', 'crd,namespaces', '-o', 'name')).filter(name =>
+        /selcap|projectcalico|retina|packet|team/.test(name),
+      )
+    const gone = isCollected ? [] : ['namespace/selcap-system', 'namespace/team']
+    await until('all to be gone', async () => (await left()).join() === gone.join(), {
+      everyMs: 200,
+      found: left,
+    })
+    t.pass()
   },
 )

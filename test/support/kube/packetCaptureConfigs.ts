@@ -162,7 +162,7 @@ export function collectGarbage(scope: Scope, cluster: SimulatedCluster): boolean
   if (built === undefined) return false
   const flags = {
     kubeconfig: cluster.api.kubeconfig,
-    controllers: 'garbage-collector-controller',
+    controllers: 'garbage-collector-controller,namespace-controller',
     'leader-elect': 'false',
   }
   const around = ['nsenter', `--net=${cluster.networkPath}`, 'setpriv', '--pdeathsig', 'KILL', '--']

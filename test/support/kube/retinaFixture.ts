@@ -13,7 +13,7 @@ import { makeSender } from '../net/sender.ts'
 import { numberOf } from '../pcap/frames.ts'
 import { root } from '../repository.ts'
 import { shared } from '../shared.ts'
-import { untilFound } from '../until.ts'
+import { until, untilFound } from '../until.ts'
 import type { Child } from './child.ts'
 import type { SimulatedCluster, SimulatedNode, SimulatedPod } from './simulated.ts'
 
@@ -136,15 +136,14 @@ export class RetinaStage {
     return this.until(name, `the error "${message}"`, isRefused, namespace)
   }
 
+  /** Until its nodes have made their archives, and are done with it. */
   async remove(name: string, namespace = 'shop'): Promise<void> {
-    await this.cluster.api.kubectl(
-      'delete',
-      'captures.retina.sh',
-      name,
-      '-n',
-      namespace,
-      '--timeout=80s',
-    )
+    await this.cluster.api.kubectl('delete', 'captures.retina.sh', name, '-n', namespace)
+    const left = () => this.leftOvers(name, namespace)
+    await until(`${name} to leave nothing`, async () => (await left()).length === 0, {
+      everyMs: 200,
+      found: left,
+    })
   }
 
   /** Below the directory that the administrator has set: `{hostPath}/{file}`. */
@@ -203,10 +202,15 @@ export class RetinaStage {
       existsSync(join(this.nodes[node].captures, `${namespace}.retina.sh`, name)),
     )
     const { items } = await this.cluster.get<{
-      items: { metadata: { name: string }; report: { captures: { api: string; name: string }[] } }[]
+      items: {
+        metadata: { name: string }
+        report: { captures: { api: string; namespace: string; name: string }[] }
+      }[]
     }>('nodecapturereports')
     const rows = items.filter(({ report }) =>
-      report.captures.some(row => row.api === 'Capture' && row.name === name),
+      report.captures.some(
+        row => row.api === 'Capture' && row.name === name && row.namespace === namespace,
+      ),
     )
     return [
       ...files.map(node => `files on ${node}`),

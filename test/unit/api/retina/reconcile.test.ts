@@ -136,44 +136,35 @@ test('reconcileRetinaCapture() names the first pod that no node has', t => {
   ])
 })
 
-test('reconcileRetinaCapture() holds a capture with a finalizer, beside those of others, and a refused one not', t => {
-  t.deepEqual(judged(capture(), []).finalizers, [finalizer])
-  t.deepEqual(judged(capture({}, { finalizers: ['other/one'] }), []).finalizers, undefined)
-  t.deepEqual(judged(capture({ podSelector: {} }, { finalizers: ['other/one'] }), []).finalizers, [
-    'other/one',
-    finalizer,
-  ])
-  t.is(judged(capture({ podSelector: {} }, { finalizers: [finalizer] }), []).finalizers, undefined)
+test('reconcileRetinaCapture() holds no capture, and takes away the finalizer of earlier versions alone', t => {
+  t.is(judged(capture(), []).finalizers, undefined)
+  t.is(judged(capture({}, { finalizers: ['other/one'] }), []).finalizers, undefined)
+  for (const more of [{}, deleted])
+    t.deepEqual(
+      judged(capture({ podSelector: {} }, { ...more, finalizers: ['other/one', finalizer] }), [])
+        .finalizers,
+      ['other/one'],
+    )
 })
 
-const deleted = {
-  generation: 2,
-  finalizers: ['other/one', finalizer],
-  deletionTimestamp: '2026-01-02T03:05:05Z',
-}
+const deleted = { generation: 2, deletionTimestamp: '2026-01-02T03:05:05Z' }
 const deletedRows: readonly (readonly [
   what: string,
   rows: readonly NodeObservation[],
-  afterMs: number,
-  mayGo: boolean,
+  isFlushed: boolean,
 ])[] = [
-  ['nobody captured', [], 61_000, true],
-  ['a node has not heard of it', [row({ isPacked: true })], 61_000, false],
-  ['a node packs', [row({ generation: 2 }), row({ generation: 2, isPacked: true })], 61_000, false],
-  ['all have packed', [row({ generation: 2, isPacked: true })], 61_000, true],
+  ['nobody captured', [], true],
+  ['a node packs', [row({ generation: 2 }), row({ generation: 2, isPacked: true })], false],
+  ['all have packed', [row({ generation: 2, isPacked: true })], true],
   [
     'the one that packs is silent',
     [row({ silentSinceMs: createdAtMs }), row({ generation: 2, isPacked: true })],
-    61_000,
     true,
   ],
-  ['half an hour is over', [row()], 60_000 + 1_800_000, true],
 ]
-for (const [what, rows, afterMs, mayGo] of deletedRows) {
-  test(`reconcileRetinaCapture() ${mayGo ? 'lets a deleted capture go' : 'holds a deleted capture'} when ${what}`, t => {
-    const { finalizers, wakeAtMs } = judged(capture({ podSelector: {} }, deleted), rows, afterMs)
-    t.deepEqual(finalizers, mayGo ? ['other/one'] : undefined)
-    if (!mayGo) t.is(wakeAtMs, Date.parse(deleted.deletionTimestamp) + 1_800_000)
+for (const [what, rows, isFlushed] of deletedRows) {
+  test(`reconcileRetinaCapture() says that ${isFlushed ? 'nothing' : 'something'} is left to do when ${what}`, t => {
+    t.is(judged(capture({ podSelector: {} }, deleted), rows, 61_000).isFlushed, isFlushed)
   })
 }
 
@@ -187,12 +178,12 @@ function waits(): NodeObservation {
   return { row: { ...all, file: { ...all.file, state: 'Scheduled', endpoints } } }
 }
 
-test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who waits, and needs no finalizer for that', t => {
+test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who waits, and has nothing left to do for that', t => {
   const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
   const verdict = judged(capture(), [waits()], 60_000, 2, quota)
   t.deepEqual(messages(verdict), ['the number of capture jobs 2 exceeds the limit 1'])
   t.like(verdict.status, { files: [], active: undefined })
-  t.is(verdict.finalizers, undefined)
+  t.true(verdict.isFlushed)
   t.deepEqual(verdict.events, [
     {
       reason: 'ExceedJobNumLimit',
@@ -200,8 +191,6 @@ test('reconcileRetinaCapture() says that a limit is exceeded, counts nobody who 
       message: 'the number of capture jobs 2 exceeds the limit 1',
     },
   ])
-  const deletedNow = judged(capture({ podSelector: {} }, deleted), [waits()], 61_000, 2, quota)
-  t.deepEqual(deletedNow.finalizers, ['other/one'])
 })
 
 test('reconcileRetinaCapture() says nothing of nodes that wait to be counted, and why they could not be', t => {
@@ -219,11 +208,10 @@ test('reconcileRetinaCapture() says nothing of nodes that wait to be counted, an
 test('reconcileRetinaCapture() packs and tells of what had begun before it was no longer let through', t => {
   const quota = { through: new Set<string>(), exceeded: { count: 2, limit: 1, leftOut: [] } }
   t.like(judged(capture(), [row()], 60_000, 2, quota).status, { active: 1 })
-  t.is(
+  t.false(
     judged(capture({ podSelector: {} }, deleted), [row({ generation: 2 })], 61_000, 2, quota)
-      .finalizers,
-    undefined,
-  ) // it is held
+      .isFlushed,
+  )
 })
 
 test('reconcileRetinaCapture() tells each condition once', t => {
