@@ -1,6 +1,6 @@
 import test from 'ava'
 import { readCapture } from '../../../src/api/read.ts'
-import type { NodeObservation } from '../../../src/api/reconciliation.ts'
+import type { NodeObservation } from '../../../src/api/reconcilerTypes.ts'
 import type { CachedCapture } from '../../../src/controller/cachedCapture.ts'
 import type { SyncDeps } from '../../../src/controller/syncCapture.ts'
 import { syncDeleted } from '../../../src/controller/syncDeleted.ts'
