@@ -59,11 +59,9 @@ function layOut(directory) {
   write(join(directory, 'usr/local/bin/selcap'), starter, 0o755)
   write(join(directory, 'etc/passwd'), users, 0o644)
   execFileSync('strip', [join(directory, node)]) // names of Node's own functions, 18 MB
-  execFileSync(join(directory, node), [
-    option,
-    join(root, 'scripts', 'imageCache.mjs'),
-    join(directory, home),
-  ])
+  const { NODE_COMPILE_CACHE: _, ...env } = process.env // a cache elsewhere would be kept instead
+  const cacheOf = join(root, 'scripts', 'imageCache.mjs')
+  execFileSync(join(directory, node), [option, cacheOf, join(directory, home)], { env })
 }
 
 function programNamed(name) {

@@ -29,7 +29,7 @@ const set = Object.hasOwn(sets, first ?? '') ? first : undefined
 const args = set ? others : process.argv.slice(2)
 const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
 const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
-const atOnce = Math.min(4, availableParallelism())
+const atOnce = Math.min(4, availableParallelism() + 1) // integration tests mostly wait
 const workers = ['--config', 'scripts/ava.config.mjs', '--concurrency', String(atOnce)]
 const beganMs = Date.now()
 const untracked = new Set(untrackedFiles())

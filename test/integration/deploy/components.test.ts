@@ -1,5 +1,5 @@
-// What is put on top of the base, together: every set of components builds, in whatever order they
-// are listed, and comes to the same. The documents' own kustomization.yaml, which have one
+// What is put on top of the base, together: each two components and all of them build, in whatever
+// order they are listed, and come to the same. The documents' own kustomization.yaml, which have one
 // component and all of them, apply to a real API server.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -37,9 +37,10 @@ type Document = {
 }
 
 const components = readdirSync(join(root, 'daemonset/components')).toSorted()
+// None, each, each with each other, and all: what two do not spoil together, a third does not.
 const sets = Array.from({ length: 2 ** components.length }, (_, set) =>
   components.filter((_, index) => set & (1 << index)),
-)
+).filter(({ length }) => length <= 2 || length === components.length)
 
 /** A kustomization.yaml as somebody has it in a checkout, here in a directory beside it. */
 function layOut(scope: Scope, text: string, files: Readonly<Record<string, string>> = {}): string {
@@ -89,7 +90,8 @@ for (const set of sets) {
     const text = (listed: readonly string[]) =>
       `resources: [daemonset/base]\ncomponents: [${listed.map(name => `daemonset/components/${name}`).join(', ')}]\n`
     const documents = await build(layOut(t, text(set)))
-    t.deepEqual(sorted(await build(layOut(t, text(set.toReversed())))), sorted(documents))
+    if (set.length > 1)
+      t.deepEqual(sorted(await build(layOut(t, text(set.toReversed())))), sorted(documents))
     for (const [kind, name, apis] of programs) {
       const { containers, volumes = [] } =
         find(documents, kind, name).spec?.template.spec ?? t.fail()

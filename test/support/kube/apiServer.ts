@@ -119,7 +119,9 @@ export class ApiServer implements AsyncDisposable {
       toolPath(name),
       ...flags,
     ]
-    return startChild(name, command, { logFile: join(this.directory, `${name}.log`) })
+    // Collecting garbage is a quarter of what starting costs.
+    const env = { GOGC: '400', ...process.env }
+    return startChild(name, command, { logFile: join(this.directory, `${name}.log`), env })
   }
 
   async #isReady(): Promise<boolean> {
