@@ -3,6 +3,7 @@
 // terminal and a full disk block nothing and end nothing: up to a limit the lines wait; beyond it
 // they are dropped and counted, and a line says so when the log is taken again.
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 
 const waitingBytesMax = 1_048_576
 const pollMs = 50 // how soon a full pipe or disk is tried again
@@ -65,7 +66,7 @@ export class LogStream {
     }
   }
 
-  // A file, or a socket: only a thread of the pool waits for it, one at most.
+  // A file, or what cannot be made non-blocking: a thread of the pool waits for it, one at most.
   #writeAside(): void {
     const [line] = this.#waiting
     if (!line) return
@@ -116,13 +117,20 @@ export class LogStream {
   }
 }
 
+const sockets: Socket[] = [] // as long as the process: one that is collected closes its descriptor
+
 /**
  * The same pipe or terminal by a description of its own, so that whoever shares the other is not
- * made non-blocking; undefined: it is a file or a socket, or may not be opened again.
+ * made non-blocking. A socket has one description: it becomes non-blocking, and Node undoes that at
+ * its exit. undefined: it is a file, or may not be opened again.
  */
 function nonBlocking(fd: number): number | undefined {
   try {
     const found = fstatSync(fd)
+    if (found.isSocket()) {
+      sockets.push(new Socket({ fd, readable: false, writable: true }).unref())
+      return fd
+    }
     if (!found.isFIFO() && !found.isCharacterDevice()) return undefined
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
     return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY)

@@ -5,7 +5,8 @@ import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { LogStream } from '../../../src/runtime/logStream.ts'
 import { captureText, Directory } from '../../support/directory.ts'
-import { until } from '../../support/until.ts'
+import { unreadSocket } from '../../support/processes/unreadSocket.ts'
+import { patienceMs, until } from '../../support/until.ts'
 
 /** Both ends, so that it stays open; nobody reads it until `read()`. */
 function pipe(t: ExecutionContext): { readonly fd: number; readonly read: () => string } {
@@ -48,21 +49,15 @@ test('write() never waits for a pipe that is full, and tells what it dropped whe
   )
 })
 
-test('standalone goes on and heeds SIGTERM while nobody reads its log', async t => {
-  const { fd } = pipe(t)
+/** Starts standalone by that command, gives it work, and ends it. */
+async function runs(t: ExecutionContext, command: readonly string[], stderr: 'ignore' | number) {
   const [manifests, directory] = [new Directory(t), new Directory(t)]
-  const args = [
-    'standalone',
-    '--manifests',
-    manifests.path,
-    '--captures',
-    directory.in('captures'),
-    '--status',
-    directory.in('status'),
+  const places = ['--captures', directory.in('captures'), '--status', directory.in('status')]
+  const [program = '', ...args] = [
+    ...[...command, 'bin/selcap', 'standalone', '--manifests', manifests.path],
+    ...[...places, '--node', 'n', '--metrics-port', '0'],
   ]
-  const child = spawn('bin/selcap', [...args, '--node', 'n', '--metrics-port', '0'], {
-    stdio: ['ignore', 'ignore', fd],
-  })
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', stderr] })
   t.teardown(() => child.kill('SIGKILL'))
   const ended = once(child, 'exit')
   for (const round of Array.from({ length: 8 }, (_, index) => index)) {
@@ -72,4 +67,25 @@ test('standalone goes on and heeds SIGTERM while nobody reads its log', async t 
   }
   child.kill('SIGTERM')
   t.deepEqual(await ended, [0, null])
+}
+
+test('standalone goes on and heeds SIGTERM while nobody reads the pipe of its log', async t => {
+  await runs(t, [], pipe(t).fd)
+})
+
+test('standalone goes on and heeds SIGTERM while nobody reads the socket of its log', async t => {
+  await runs(t, unreadSocket, 'ignore')
+})
+
+test('write() keeps no process from ending that has a socket nobody reads', async t => {
+  const { href } = new URL('../../../src/runtime/logStream.ts', import.meta.url)
+  const program = `
+    import { LogStream } from '${href}'
+    const stream = new LogStream(2, lines => lines + ' dropped')
+    process.on('exit', () => stream.flush())
+    for (let line = 0; line < 1_000; line++) stream.write('x'.repeat(1_000))`
+  const [command = '', ...args] = [...unreadSocket, process.execPath, '--input-type=module']
+  const child = spawn(command, [...args, '--eval', program], { stdio: 'ignore' })
+  t.teardown(() => child.kill('SIGKILL'))
+  t.deepEqual(await once(child, 'exit', { signal: AbortSignal.timeout(patienceMs()) }), [0, null])
 })

@@ -38,6 +38,11 @@ export class Child implements AsyncDisposable {
     )
   }
 
+  /** How it ended. */
+  get exit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } {
+    return { code: this.#process.exitCode, signal: this.#process.signalCode }
+  }
+
   /** Resolves when it has ended, however. */
   async whenEnded(): Promise<void> {
     await this.#ended.catch(() => {})
@@ -68,10 +73,10 @@ export class Child implements AsyncDisposable {
    * Twice is fine. A command that only runs another one passes nothing on: end it with SIGKILL,
    * which the kernel passes on.
    */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', patienceMs = stopMs): Promise<void> {
     if (!this.isRunning) return
     this.#process.kill(signal)
-    const hurry = setTimeout(() => this.#process.kill('SIGKILL'), stopMs)
+    const hurry = setTimeout(() => this.#process.kill('SIGKILL'), patienceMs)
     await this.#ended
     clearTimeout(hurry)
   }
