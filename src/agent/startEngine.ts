@@ -12,6 +12,7 @@ import { stopSignal } from '../runtime/process.ts'
 import type { TapManager } from '../tap/tapManager.ts'
 
 const unfinishedMs = 5_000 // for what else is to be closed, such as the last report to the API server
+const closingMs = 8_000 // the same, when no disk of captures or statuses is known to be stalled
 
 type EnginePlace = {
   readonly config?: string
@@ -74,13 +75,16 @@ export async function runEngine({
   if (unfinished !== '') log.error({ unfinished }, 'stopping, although not all is on the disk')
   const isPublished = await engine.report()
   if (!isPublished) log.error({}, 'stopping, although the last status is not published')
-  if (unfinished !== '' || !isPublished) endWithin(unfinishedMs)
+  endWithin(unfinished !== '' || !isPublished ? unfinishedMs : closingMs, log)
 }
 
 /**
- * Ends a process whose disk does not answer, if that has not come to its end by then. An ordinary
- * exit would wait for the threads that the disk holds.
+ * Ends a process that has not come to its end by then. A disk that does not answer holds threads,
+ * also one of manifests or artifacts, and an ordinary exit would wait for them.
  */
-function endWithin(ms: number): void {
-  setTimeout(() => process.kill(process.pid, 'SIGKILL'), ms).unref()
+function endWithin(ms: number, log: Logger): void {
+  setTimeout(() => {
+    log.error({ seconds: ms / 1_000 }, 'ending, although something has not come to its end')
+    process.kill(process.pid, 'SIGKILL')
+  }, ms).unref()
 }

@@ -54,6 +54,7 @@ export class CaptureFolder {
   readonly #node: string
   readonly #endpoints: Map<string, StoredEndpoint> // by name, as they were when their tap last closed
   readonly #live = new Map<string, () => LiveEndpoint>() // by name, of open taps
+  readonly #settled = new Map<string, StoredEndpoint>() // by name, of open taps: as they were last saved
   readonly #hidden = new Map<string, string>() // by name: a new file of a tap whose window is not open yet
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
@@ -229,6 +230,7 @@ export class CaptureFolder {
 
   end(name: string, endpoint: EndedEndpoint, closed: CloseReason): void {
     this.#live.delete(name)
+    this.#settled.delete(name)
     this.#endpoints.set(name, { ...endpoint, closed })
     this.#removeOldEndpoints()
   }
@@ -303,7 +305,8 @@ export class CaptureFolder {
       waiting.atMs = nowMs
       return waiting.done
     }
-    if (this.#isSaved(JSON.stringify(this.#state()), isLasting)) return Promise.resolve()
+    if (this.#isSaved(JSON.stringify(this.#state(this.#currentRows())), isLasting))
+      return Promise.resolve()
     const done = this.queue.run(() => this.#write())
     this.#saving = { done, isLasting, atMs: nowMs }
     return done
@@ -312,9 +315,7 @@ export class CaptureFolder {
   async #write(): Promise<void> {
     const { isLasting, atMs } = this.#saving ?? { isLasting: false, atMs: 0 }
     this.#saving = undefined
-    // The files of that state are on the disk once the rotation is done; it is saved then.
-    if ([...this.#live.values()].some(live => live().isMoving)) return
-    const state = this.#state()
+    const state = this.#state(this.#settledRows())
     const text = JSON.stringify(state)
     if (this.#isSaved(text, isLasting)) return
     await writeState(this.directory, { ...state, savedAtMs: atMs }, isLasting)
@@ -326,7 +327,7 @@ export class CaptureFolder {
     return text === this.#savedText && (!isLasting || text === this.#lastingText)
   }
 
-  #state(): Omit<StoredCapture, 'savedAtMs'> {
+  #state(rows: readonly StoredEndpoint[]): Omit<StoredCapture, 'savedAtMs'> {
     return {
       version: 1 as const,
       capture: this.capture,
@@ -337,8 +338,25 @@ export class CaptureFolder {
       ...(this.#artifact && { made: this.#artifact }),
       ...(this.#unreadable !== undefined && { unreadable: this.#unreadable }),
       ...(this.#unlisted.packets > 0 && { goneRows: this.#unlisted }),
-      rows: [...this.#current().values()],
+      rows,
     }
+  }
+
+  #currentRows(): readonly StoredEndpoint[] {
+    return [...this.#current().values()]
+  }
+
+  /**
+   * The files of an endpoint's row are on the disk once its rotation is done: until then its last
+   * row with files that are there stays. The others are saved meanwhile.
+   */
+  #settledRows(): readonly StoredEndpoint[] {
+    return [...this.#current()].flatMap(([name, row]) => {
+      if (this.#live.get(name)?.().isMoving)
+        return this.#settled.get(name) ?? this.#endpoints.get(name) ?? []
+      if (this.#live.has(name)) this.#settled.set(name, row)
+      return [row]
+    })
   }
 
   #removeOldEndpoints(): void {

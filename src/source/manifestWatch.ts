@@ -29,7 +29,6 @@ export class ManifestWatch implements AsyncDisposable {
   #hasFailed = false
   #watchAtMs = 0 // when to try again
   #seen: string | undefined // undefined: the next look finds a change
-  #looking: Promise<void> = Promise.resolve()
 
   private constructor(deps: ManifestWatchDeps, onChange: () => void) {
     this.#deps = deps
@@ -41,13 +40,13 @@ export class ManifestWatch implements AsyncDisposable {
     const opened = new ManifestWatch(deps, onChange)
     opened.#seen = await entriesOf(deps.directory)
     await opened.#watch()
-    opened.#looking = opened.#lookByTime()
+    void opened.#lookByTime()
     return opened
   }
 
+  /** Waits for no look that is under way: its disk may not answer. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    await this.#looking
     await this.#watcher?.close()
   }
 
@@ -91,7 +90,9 @@ export class ManifestWatch implements AsyncDisposable {
       if (signal.aborted) return
       const isDue = clock.now() >= this.#watchAtMs || clock.now() < this.#watchAtMs - watchAgainMs
       if (!this.#watcher && isDue) await this.#watch()
+      if (signal.aborted) return
       const now = await entriesOf(directory)
+      if (signal.aborted) return
       if (now === undefined || now !== this.#seen) this.#onChange()
       this.#seen = now
     }

@@ -141,6 +141,37 @@ test('after a crash a copy of the directory has the same counts as the directory
   }
 })
 
+test('save() keeps the last row of an endpoint whose file is being rotated, and saves the others', async t => {
+  const folder = await create(captureDir(t), 1)
+  const packets = new Map([
+    ['moving', 1],
+    ['other', 1],
+  ])
+  const moving = new Set<string>()
+  for (const name of packets.keys())
+    folder.begin(
+      name,
+      () => ({
+        facts: { ...facts(name, packets.get(name) ?? 0, 0), endedAtMs: undefined } as never,
+        active: { ...active, name: `${name}_cali1.pcap` },
+        readable: { name: `${name}_cali1.pcap`, bytes: 24 },
+        isMoving: moving.has(name),
+      }),
+      1_000,
+    )
+  const saved = async () => {
+    await folder.save(10, false)
+    const rows = (await readState(folder.directory))?.rows ?? []
+    return Object.fromEntries(rows.map(row => [row.facts.name, row.facts.packets]))
+  }
+  t.deepEqual(await saved(), { moving: 1, other: 1 })
+  moving.add('moving')
+  for (const name of packets.keys()) packets.set(name, 2)
+  t.deepEqual(await saved(), { moving: 1, other: 2 })
+  moving.clear()
+  t.deepEqual(await saved(), { moving: 2, other: 2 })
+})
+
 test('a state file of 100,000 rows is adopted, and every row counts against the limits', async t => {
   const directory = captureDir(t)
   const folder = await create(directory, 1)
