@@ -105,6 +105,13 @@ export function closeGap(gaps: readonly Gap[], atMs: number): Gap[] {
   )
 }
 
+/** A packet of that time is in a file: the last gap does not reach beyond it. */
+export function cutGap(gaps: readonly Gap[], atMs: number): readonly Gap[] {
+  const last = gaps.at(-1)
+  if (last?.toMs === undefined || last.toMs <= atMs || last.fromMs > atMs) return gaps
+  return gaps.with(-1, { ...last, toMs: atMs })
+}
+
 export function withoutMessage({ message: _, ...endpoint }: ActualEndpoint): ActualEndpoint {
   return endpoint
 }

@@ -15,6 +15,7 @@ import type { Clock } from '../runtime/clock.ts'
 import {
   addGap,
   closeGap,
+  cutGap,
   ended,
   endedWithInterface,
   insertGap,
@@ -38,6 +39,7 @@ export class EndpointRecord {
   #message: string | undefined
   #openedAtMs: number | undefined
   #lostAtMs: number | undefined // the interface is gone, and has not come back
+  #firstMs: number | undefined // of the driver's present tap
   #isHandedOver = false
   #hasBegun = false
 
@@ -152,6 +154,16 @@ export class EndpointRecord {
     this.#lostAtMs = undefined
     this.#state = { ...this.#state, gaps: closeGap(this.#state.gaps, this.#deps.clock.now()) }
     this.#message = undefined
+    if (this.#firstMs !== undefined) this.noteFirst(this.#firstMs)
+  }
+
+  /**
+   * The time of the first packet that a driver's tap took. This process may have noticed only later
+   * that the tap is open: the gap ended then.
+   */
+  noteFirst(atMs: number): void {
+    this.#firstMs = atMs
+    this.#state = { ...this.#state, gaps: cutGap(this.#state.gaps, atMs) }
   }
 
   /** `atMs`: when the tap began to close; its files may be complete much later. */
@@ -192,6 +204,7 @@ export class EndpointRecord {
   }
 
   #addGap(reason: string, fromMs: number): void {
+    this.#firstMs = undefined
     this.#state = { ...this.#state, gaps: addGap(this.#state.gaps, { fromMs, reason }) }
   }
 }

@@ -335,6 +335,7 @@ export class Tap {
       case 'firstPacket':
         this.#begin() // even if the clock was set back to before the window
         this.files.firstPacket(event.atMs)
+        this.record.noteFirst(event.atMs)
         return this.#deps.onChange()
       case 'moved':
         return this.#filesMoved(event.counters)

@@ -1,7 +1,8 @@
 // Holds what was sent against what is in files and what the program says. Pure. In: the facts of one
 // capture. Out: findings, none if all is well, and sums. The rule: each packet that was sent is in
 // exactly one file, or was in a file that the campaign took away, or it is excused, or lies in a
-// stated gap, or it is one of those that are counted as dropped or refused.
+// stated gap, or it is one of those that are counted as dropped or refused. Written packets that are
+// not counted as lost are in files, one by one.
 import type { SentTimes } from './sender.ts'
 
 /** Milliseconds since the epoch; without an end it lasts. */
@@ -11,6 +12,7 @@ export type Span = { readonly fromMs: number; readonly toMs?: number | undefined
 export type Claim = {
   readonly packets: number
   readonly dropped: number
+  readonly lost: number // of the packets: they went with a file that others took away
   readonly gaps: readonly (Span & { readonly reason: string })[]
 }
 
@@ -20,6 +22,8 @@ export type EndpointFacts = {
   readonly firstNumber: number // earlier ones were sent before the capture
   readonly found: readonly number[]
   readonly takenAway: readonly number[] // by the campaign, with their files
+  readonly takenRotated: number // of these, with files that were complete: nothing writes to them
+  readonly absent: readonly Span[] // may not be found: its interface was another one's
   readonly excused: readonly Span[] // not on the wire, or not wanted: may be found, need not be
   readonly claim: Claim
 }
@@ -61,6 +65,20 @@ export function audit(facts: CaptureFacts): { readonly findings: string[]; reado
   if (counted > countable)
     findings.push(`${counted} packets are counted as dropped or refused, ${countable} are missing`)
   return { findings: findings.map(text => `${facts.name}: ${text}`), sums }
+}
+
+/**
+ * What is wrong with the counts of one fault: each packet that is missing since is counted once, and
+ * only where other reasons for it came up as well may more be counted.
+ */
+export function auditChange(before: Sums, now: Sums): string[] {
+  const since = (name: keyof Sums) => now[name] - before[name]
+  const [counted, least] = [since('counted'), since('lost')]
+  const most = least + since('inGaps') + since('excused') + since('takenAway')
+  if (counted >= least && counted <= most) return []
+  return [
+    `${counted} packets are counted as dropped or refused since the last fault, ${least} to ${most} are missing`,
+  ]
 }
 
 export function addSums(a: Sums, b: Sums): Sums {
@@ -105,12 +123,16 @@ function auditEndpoint(facts: EndpointFacts) {
   if (strange.length > 0)
     findings.push(`${name}: packets ${ranges(strange)} are in files, ${count} were sent`)
   if (doubled.length > 0) findings.push(`${name}: packets ${ranges(doubled)} are in files twice`)
-  // Of a file that was taken away the program may know only what it held a second before.
-  const [least, most] = [facts.found.length, facts.found.length + facts.takenAway.length]
-  if (claim.packets < least || claim.packets > most)
+  const held = facts.found.length + facts.takenRotated
+  if (claim.packets - claim.lost !== held)
     findings.push(
-      `${name}: ${claim.packets} packets by the status, ${least} in files, ${most - least} taken away`,
+      `${name}: ${claim.packets} packets by the status and ${claim.lost} of them lost, ${facts.found.length} in files, ${facts.takenRotated} in complete files that were taken away`,
     )
+  const misplaced = facts.found.filter(number =>
+    touches(merged(facts.absent), sent.beforeMs[number] ?? 0, sent.afterMs[number] ?? 0, -edgeMs),
+  )
+  if (misplaced.length > 0)
+    findings.push(`${name}: packets ${ranges(misplaced)} came by an interface that is not its own`)
   const overstated = facts.found.filter(number =>
     touches(gaps, sent.beforeMs[number] ?? 0, sent.afterMs[number] ?? 0, -edgeMs),
   )

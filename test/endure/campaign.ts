@@ -2,7 +2,7 @@
 // each. In: a stage, a seed, an end. Out: lines, sums, how many audits failed. After a failed audit
 // captures are made anew, so that one loss is told once.
 import { setTimeout as after } from 'node:timers/promises'
-import { addSums, audit, type CaptureFacts, noSums, type Sums } from './audit.ts'
+import { addSums, audit, auditChange, type CaptureFacts, noSums, type Sums } from './audit.ts'
 import type { Fault } from './fault.ts'
 import { faults as allFaults } from './faults/all.ts'
 import { grown, type Resources, resourcesOf } from './resources.ts'
@@ -33,12 +33,8 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   const run = new CampaignRun(stage, options)
   const usable = allFaults
     .filter(({ on }) => on.includes(target.name))
-    .filter(({ name, pending }) =>
-      options.chosen.length === 0 ? pending === undefined : options.chosen.includes(name),
-    )
+    .filter(({ name }) => options.chosen.length === 0 || options.chosen.includes(name))
   await run.warmUp()
-  for (const { name, pending } of options.chosen.length === 0 ? allFaults : [])
-    if (pending !== undefined) options.say(`left out: ${name}, ${pending}`)
   let order: Fault[] = []
   while (Date.now() < options.endMs && usable.length > 0) {
     if (order.length === 0) order = random.shuffled(usable)
@@ -147,10 +143,11 @@ class CampaignRun {
       for (const [endpoint, row] of rows) {
         const known = this.#claims.get(name)
         const before = known?.uid === uid ? known.rows.get(endpoint) : undefined
-        if (before && (row.packets < before.packets || row.dropped < before.dropped))
-          findings.push(
-            `${name}: counts of ${endpoint} went backwards: ${before.packets} packets, ${before.dropped} dropped; then ${row.packets}, ${row.dropped}`,
-          )
+        for (const count of ['packets', 'dropped', 'lost'] as const)
+          if (before && row[count] < before[count])
+            findings.push(
+              `${name}: ${count} of ${endpoint} went backwards: ${before[count]}, then ${row[count]}`,
+            )
       }
     this.#claims = new Map([...this.#claims, ...now])
     return findings
@@ -167,7 +164,7 @@ class CampaignRun {
       const verdicts = facts.map(audit)
       const sums = verdicts.map(each => each.sums).reduce(addSums, noSums)
       const findings = verdicts.flatMap(each => each.findings)
-      findings.push(...this.#leftOver(fault))
+      findings.push(...auditChange(this.#now, sums), ...this.#leftOver(fault))
       const text = findings.join()
       if (text !== last) [last, changedMs] = [text, performance.now()]
       const isStill = performance.now() > Math.min(endMs, changedMs + standstillMs)

@@ -9,6 +9,11 @@ export type FoundPackets = {
   readonly faults: readonly string[]
 }
 
+/** It is complete: nothing writes to it any more. */
+export function isRotated(name: string): boolean {
+  return /-\d{8}T\d{6}\.\d{3}Z\./.test(name)
+}
+
 type KnownFile = { at: number; readonly numbers: number[]; readonly foreign: string[] }
 type ReadFile = KnownFile & { readonly fault: string | undefined }
 

@@ -3,13 +3,13 @@ import type { FileStatus } from '../../src/model/status.ts'
 import type { CaptureClaim } from './target.ts'
 
 export function claimOf(uid: string, file: FileStatus): CaptureClaim {
-  const rows = file.endpoints.map(({ pod, packets, dropped, gaps, state, message }) => {
+  const rows = file.endpoints.map(({ pod, packets, dropped, lost = 0, gaps, state, message }) => {
     const told = gaps.map(({ from, to, reason }) => ({
       fromMs: Date.parse(from),
       toMs: to === undefined ? undefined : Date.parse(to),
       reason,
     }))
-    return [pod, { packets, dropped, gaps: told, state, message }] as const
+    return [pod, { packets, dropped, lost, gaps: told, state, message }] as const
   })
   return { uid, rows: new Map(rows) }
 }

@@ -54,9 +54,13 @@ export class Disk {
     }
   }
 
-  /** Refused while a file of it is open for writing. */
-  async remount(how: 'ro' | 'rw'): Promise<void> {
-    await run('mount', ['-o', `remount,${how}`, this.directory])
+  /**
+   * Refused while a file of it is open for writing. `pid`: of a process that may have a mount
+   * namespace of its own, where the mount was copied as it was.
+   */
+  async remount(how: 'ro' | 'rw', pid = process.pid): Promise<void> {
+    const within = [`--mount=/proc/${pid}/ns/mnt`, 'mount', '-o', `remount,${how}`]
+    await run('nsenter', [...within, this.directory])
   }
 }
 

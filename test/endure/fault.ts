@@ -8,7 +8,6 @@ export type Fault = {
   readonly on: readonly TargetName[]
   readonly mayGap: boolean // the program may state gaps
   readonly mayDrop: boolean // packets may be counted as dropped or refused
-  readonly pending?: string // what it finds that is not mended: only on request
   /** Resolves when it is undone, to what was done. */
   cause(stage: Stage): Promise<string>
 }

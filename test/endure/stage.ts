@@ -7,7 +7,7 @@ import type { Namespace, Scope } from '../support/net/namespace.ts'
 import { inside } from '../support/net/run.ts'
 import { until } from '../support/until.ts'
 import type { CaptureFacts, Claim, Span } from './audit.ts'
-import { CaptureFiles } from './captureFiles.ts'
+import { CaptureFiles, isRotated } from './captureFiles.ts'
 import type { Disk } from './disk.ts'
 import type { Link } from './link.ts'
 import type { Random } from './random.ts'
@@ -31,6 +31,8 @@ export type TrackedCapture = {
   readonly firstNumbers: Map<string, number> // by endpoint
   readonly excused: Map<string, OpenSpan[]> // by endpoint
   readonly takenAway: Map<string, number[]> // by endpoint
+  readonly takenRotated: Map<string, number> // by endpoint: how many of these, with complete files
+  readonly absent: Map<string, Span[]> // by endpoint
 }
 
 export type StageParts = {
@@ -45,7 +47,7 @@ export type StageParts = {
 
 const limitMs = () => 60_000 // an agent comes back up to half a minute after its API server
 const beforeMs = 10 // a packet on its way when a cut begins
-const noClaim: Claim = { packets: 0, dropped: 0, gaps: [] }
+const noClaim: Claim = { packets: 0, dropped: 0, lost: 0, gaps: [] }
 
 export class Stage {
   readonly target: Target
@@ -85,6 +87,8 @@ export class Stage {
       firstNumbers: new Map(sent),
       excused: new Map(),
       takenAway: new Map(),
+      takenRotated: new Map(),
+      absent: new Map(),
     })
     await this.target.apply(name, spec)
     await this.settled()
@@ -156,12 +160,14 @@ export class Stage {
   }
 
   #noteTakenAway(
-    { files, takenAway }: TrackedCapture,
+    { files, takenAway, takenRotated }: TrackedCapture,
     fileName: string,
     numbers: readonly number[],
   ): void {
     const endpoint = files.endpointOf(fileName) ?? ''
     takenAway.set(endpoint, [...(takenAway.get(endpoint) ?? []), ...numbers])
+    if (isRotated(fileName))
+      takenRotated.set(endpoint, (takenRotated.get(endpoint) ?? 0) + numbers.length)
   }
 
   /** Every capture has its taps open, and says nothing is wrong. */
@@ -220,6 +226,8 @@ export class Stage {
           firstNumber: capture.firstNumbers.get(name) ?? 0,
           found: byEndpoint.get(name) ?? [],
           takenAway: capture.takenAway.get(name) ?? [],
+          takenRotated: capture.takenRotated.get(name) ?? 0,
+          absent: capture.absent.get(name) ?? [],
           excused: (capture.excused.get(name) ?? []) as readonly Span[],
           claim: claims.get(capture.name)?.rows.get(name) ?? noClaim,
         })),

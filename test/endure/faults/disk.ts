@@ -57,6 +57,7 @@ export const readOnly: Fault = {
       await after(ms)
     } finally {
       await disk.remount('rw')
+      if (target.isRunning) await disk.remount('rw', target.pid)
     }
     return `started on a read-only disk, which is read-only for ${ms} ms more`
   },

@@ -4,7 +4,14 @@ import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { audit, type CaptureFacts, type EndpointFacts, ranges } from '../../endure/audit.ts'
+import {
+  audit,
+  auditChange,
+  type CaptureFacts,
+  type EndpointFacts,
+  noSums,
+  ranges,
+} from '../../endure/audit.ts'
 import { CaptureFiles } from '../../endure/captureFiles.ts'
 import { pcapFile } from '../../support/pcap/pcap.ts'
 import { header, packetBlock } from '../../support/pcap/pcapng.ts'
@@ -22,8 +29,10 @@ const right: EndpointFacts = {
   firstNumber: 0,
   found: numbers,
   takenAway: [],
+  takenRotated: 0,
+  absent: [],
   excused: [],
-  claim: { packets: 100, dropped: 0, gaps: [] },
+  claim: { packets: 100, dropped: 0, lost: 0, gaps: [] },
 }
 
 const without = (...missing: readonly number[]) => numbers.filter(each => !missing.includes(each))
@@ -40,7 +49,7 @@ function findings(change: Partial<EndpointFacts>, more: Partial<CaptureFacts> = 
 }
 
 const gap = { ...span(10, 12), reason: 'the pod or its interface was replaced' }
-const claim = { packets: 97, dropped: 0, gaps: [] }
+const claim = { packets: 97, dropped: 0, lost: 0, gaps: [] }
 const threeMissing = { found: without(10, 11, 12), claim }
 
 const fine: Readonly<Record<string, readonly [Partial<EndpointFacts>, Partial<CaptureFacts>?]>> = {
@@ -49,8 +58,16 @@ const fine: Readonly<Record<string, readonly [Partial<EndpointFacts>, Partial<Ca
   'what is missing is counted as refused': [threeMissing, { refused: 3 }],
   'what is missing lies in a gap': [{ ...threeMissing, claim: { ...claim, gaps: [gap] } }],
   'what is missing was not on the wire': [{ ...threeMissing, excused: [span(10, 12)] }],
-  'what is missing was taken away with its file': [
-    { ...threeMissing, takenAway: [10, 11, 12], claim: { ...claim, packets: 100 } },
+  'what is missing was taken away with a file that was written': [
+    { ...threeMissing, takenAway: [10, 11, 12], claim: { ...claim, packets: 100, lost: 3 } },
+  ],
+  'what is missing was taken away with a complete file': [
+    {
+      ...threeMissing,
+      takenAway: [10, 11, 12],
+      takenRotated: 3,
+      claim: { ...claim, packets: 100 },
+    },
   ],
   'what is missing was sent before the capture': [
     { found: without(0, 1), firstNumber: 2, claim: { ...claim, packets: 98 } },
@@ -89,8 +106,16 @@ const planted: Readonly<
     { ...threeMissing, claim: { ...claim, gaps: [{ ...gap, ...span(10, 30) }] } },
   ],
   'the status counts what is in no file': [
-    /web-0: 101 packets by the status, 100 in files, 0 taken away/,
+    /web-0: 101 packets by the status and 0 of them lost, 100 in files, 0 in complete files/,
     { claim: { ...claim, packets: 101 } },
+  ],
+  'a file that was written was taken away, and nobody says so': [
+    /web-0: 100 packets by the status and 0 of them lost, 97 in files/,
+    { ...threeMissing, takenAway: [10, 11, 12], claim: { ...claim, packets: 100 } },
+  ],
+  'a packet came by an interface that is not its own': [
+    /web-0: packets 13-27 came by an interface that is not its own/,
+    { absent: [span(10, 30)] },
   ],
   'a packet was never sent': [
     /web-0: packets 100 are in files, 100 were sent/,
@@ -101,6 +126,16 @@ const planted: Readonly<
 
 for (const [title, [expected, change, more]] of Object.entries(planted))
   test(`audit() finds that ${title}`, t => t.regex(findings(change, more).join('\n'), expected))
+
+test('auditChange() finds what one fault left uncounted, or counted too often, whatever came before', t => {
+  const before = { ...noSums, lost: 5, counted: 9, inGaps: 20 }
+  const wrong = (change: object) => auditChange(before, { ...before, ...change }).length > 0
+  t.false(wrong({}))
+  t.false(wrong({ lost: 8, counted: 12 }))
+  t.true(wrong({ lost: 8 }))
+  t.true(wrong({ lost: 8, counted: 13 }))
+  t.false(wrong({ lost: 8, counted: 13, inGaps: 21 }))
+})
 
 test('ranges() tells numbers as ranges, and counts what is too much to tell', t => {
   t.is(ranges([3, 1, 2, 9]), '1-3, 9')

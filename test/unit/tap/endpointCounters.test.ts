@@ -5,8 +5,10 @@ import type { ActualEndpoint } from '../../../src/model/actualState.ts'
 import {
   addGap,
   closeGap,
+  cutGap,
   ended,
   endedWithInterface,
+  insertGap,
   isInGap,
   noCounters,
   opened,
@@ -106,4 +108,26 @@ test('addGap() closes the gap before and keeps the last hundred', t => {
 test('withoutMessage() leaves everything else', t => {
   const message: ActualEndpoint = { ...first, message: 'down' }
   t.deepEqual(withoutMessage(message), first)
+})
+
+test('cutGap() ends the last gap with a packet that was taken in it, and changes no other', t => {
+  const [old, last] = [
+    { fromMs: 1, toMs: 9, reason: 'down' },
+    { fromMs: 20, toMs: 30, reason: 'gone' },
+  ]
+  t.deepEqual(cutGap([old, last], 25), [old, { ...last, toMs: 25 }])
+  for (const atMs of [5, 19, 30, 31]) t.deepEqual(cutGap([old, last], atMs), [old, last])
+  const open = { fromMs: 20, reason: 'gone' }
+  t.deepEqual(cutGap([old, open], 25), [old, open])
+  t.deepEqual(cutGap([], 25), [])
+})
+
+test('insertGap() adds one that is over before one that lasts', t => {
+  const [old, open] = [
+    { fromMs: 1, toMs: 9, reason: 'down' },
+    { fromMs: 20, reason: 'gone' },
+  ]
+  const lost = { fromMs: 15, toMs: 21, reason: 'removed' }
+  t.deepEqual(insertGap([old, open], lost), [old, lost, open])
+  t.deepEqual(insertGap([old], lost), [old, lost])
 })
