@@ -9,6 +9,7 @@ const mapped = [
   'grammar',
   'native',
   'crds',
+  'charts',
   'daemonset',
   'test',
   'bench',
