@@ -123,6 +123,15 @@ static napi_value counters(napi_env env, napi_callback_info info) {
   return answer;
 }
 
+// changes() → another number when any tap counted anything, and while packets wait for a disk
+static napi_value changes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(0);
+  (void)argv;
+  napi_value answer;
+  CHECK(napi_create_double(env, (double)(read_changes(instance->reader) >> 11), &answer));
+  return answer;
+}
+
 static void release_instance(struct instance *instance) {
   if (--instance->references == 0) free(instance);
 }
@@ -264,6 +273,7 @@ NAPI_MODULE_INIT() {
     FUNCTION("counters", counters), FUNCTION("close", close_tap),
     FUNCTION("limitGroup", make_limit_group), FUNCTION("setLimits", set_limits),
     FUNCTION("setBufferBytesMax", set_buffer_bytes_max), FUNCTION("buffer", buffer),
+    FUNCTION("changes", changes),
     FUNCTION("watchLinks", watch_links), FUNCTION("pipe", make_pipe),
   };
   CHECK(napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));

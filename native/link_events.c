@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define TOLD_LOOKS 20 // of so many looks, one at taps of whose interfaces netlink tells
+
 // Whether the tap's socket is bound to the interface that was opened, under its name. The calls on
 // the socket answer for its network namespace, so this thread need not enter it.
 static enum link_state link_state_of(const struct tap *tap) {
@@ -62,11 +64,13 @@ void note_link_down(struct reader *reader, struct tap *tap) {
   note_link_state(reader, tap, now, true);
 }
 
+// Netlink tells of this namespace, and a message that was lost is found later; of others it does not.
 void look_at_interfaces(struct reader *reader) {
-  for (struct tap *tap = reader->taps; tap; tap = tap->next) look_at_interface(reader, tap, false);
+  bool is_all = reader->link_fd < 0 || reader->looks++ % TOLD_LOOKS == 0;
+  for (struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (is_all || tap->netns) look_at_interface(reader, tap, false);
 }
 
-// Netlink tells of this namespace only, and may lose messages: look at each tap every 500 ms.
 bool needs_polling(const struct reader *reader) { return reader->taps != NULL; }
 
 // Counts the drops of taps that wait for a sink: drain() does not run for them.
@@ -100,6 +104,7 @@ void read_link_events(struct reader *reader) {
   for (;;) {
     ssize_t got = recv(reader->link_fd, buffer, sizeof buffer, 0);
     if (got < 0 && errno == ENOBUFS) {
+      reader->looks = 0; // all taps at the next look
       emit(reader, (struct event){.kind = EVENT_LINKS_LOST});
       continue;
     }

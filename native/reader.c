@@ -166,3 +166,19 @@ bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
   pthread_mutex_unlock(&reader->lock);
   return tap != NULL;
 }
+
+static uint64_t mixed(uint64_t hash, uint64_t count) { return (hash ^ count) * 1099511628211u; }
+
+// Another number when any tap counted anything, and at each millisecond while packets wait for a disk.
+uint64_t read_changes(struct reader *reader) {
+  uint64_t hash = 0;
+  pthread_mutex_lock(&reader->lock);
+  for (const struct tap *tap = reader->taps; tap; tap = tap->next) {
+    const struct counters *counters = &tap->counters;
+    hash = mixed(mixed(hash, counters->received), counters->dropped);
+    hash = mixed(mixed(hash, counters->packets), counters->refused);
+    if (tap->waiting_bytes) hash = mixed(hash, now_ms());
+  }
+  pthread_mutex_unlock(&reader->lock);
+  return hash;
+}

@@ -100,5 +100,6 @@ void emit(struct reader *reader, struct event event);
 void free_event(struct event *event);
 bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
                    struct waiting *waiting);
+uint64_t read_changes(struct reader *reader);
 bool read_buffer_use(struct reader *reader, struct buffer_use *out); // the caller frees `devices`
 bool run_on_worker(struct reader *reader, void (*run)(void *), void *argument);

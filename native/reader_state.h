@@ -18,6 +18,7 @@ struct reader {
   void *context;
   bool is_stopping;
   uint64_t polled_ms;
+  uint32_t looks; // at interfaces
   struct work_item *first_item, *last_item;
   int workers, workers_peak; // running now; the most since there were none
   pthread_cond_t no_workers;

@@ -168,6 +168,11 @@ export interface Driver extends AsyncDisposable {
   setBufferBytesMax(bytes: number): void
   buffer(): BufferUse
   /**
+   * Another number when counters() or waiting() of any tap are others. What each tap has counted need
+   * not be asked for while it is the same.
+   */
+  changes(): number
+  /**
    * Refuses with TapError BAD_FILTER (the compiler's own words) or FILTER_TOO_LONG (with the number
    * of instructions). Resolves to the number of instructions.
    */

@@ -64,6 +64,7 @@ export class CaptureFolder {
   readonly queue: DiskQueue // of what changes the directory or the state file
   readonly list = new FileList()
   #listedMs = 0 // the directory's time of change when it was listed
+  #changes = 0
   #nextLookAtMs = 0
   #looking: Promise<void> | undefined // queued, and not begun
   #unlisted: WrittenTotal // of endpoints that were removed from the list
@@ -272,6 +273,11 @@ export class CaptureFolder {
     return this.#looking
   }
 
+  /** How often a look found that the directory was changed, by this process or by others. */
+  get changes(): number {
+    return this.#changes
+  }
+
   /** The same, less often the longer a listing takes. */
   async lookIfDue(): Promise<void> {
     if (performance.now() >= this.#nextLookAtMs) await this.look()
@@ -281,6 +287,7 @@ export class CaptureFolder {
     const beganMs = performance.now()
     const { mtimeMs = 0 } = (await ifThere(stat(this.directory))) ?? {}
     if (mtimeMs === this.#listedMs && mtimeMs !== 0) return
+    this.#changes++
     this.list.replace(await listFiles(this.directory, this.list.sizes))
     // A change within the same tick of the disk's clock may come after the listing.
     this.#listedMs = Date.now() - mtimeMs > clockTickMs ? mtimeMs : 0

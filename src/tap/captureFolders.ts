@@ -187,22 +187,30 @@ export class CaptureFolders {
     }
   }
 
-  /** `isLasting`: also after a power cut. */
-  async save(isLasting: boolean): Promise<void> {
-    await Promise.all(
+  /** Differs when others, or this process, changed any directory. */
+  get directoryChanges(): number {
+    return this.#captures.values().reduce((sum, { folder }) => sum + folder.changes, 0)
+  }
+
+  /** `isLasting`: also after a power cut. False: not all is saved. */
+  async save(isLasting: boolean): Promise<boolean> {
+    const saved = await Promise.all(
       [...this.#captures.values()].map(({ folder }) =>
         this.saveOne(folder, this.#unsaved.delete(folder) || isLasting),
       ),
     )
+    return saved.every(each => each)
   }
 
-  /** A full disk does not end the capture: the state file lags behind until there is room. */
-  async saveOne(folder: CaptureFolder, isLasting: boolean): Promise<void> {
+  /** A full disk does not end the capture: the state file lags behind until there is room, false. */
+  async saveOne(folder: CaptureFolder, isLasting: boolean): Promise<boolean> {
     try {
       await folder.save(this.#deps.clock.now(), isLasting)
+      return true
     } catch (error) {
       if (!isExpected(error)) throw error
       this.#deps.log.warn({ capture: folder.key, error: error.message }, 'state not stored')
+      return false
     }
   }
 }

@@ -47,6 +47,9 @@ export type TapDeps = {
   readonly onBroken: (error: Error) => void // its files cannot be kept: release() it
 }
 
+export const quietCheckMs = 30_000 // between two checks of a file that gets no packets
+const neverChecked = { packets: 0, changes: 0, atMs: Number.NEGATIVE_INFINITY }
+
 export class Tap {
   readonly #deps: TapDeps
   readonly files: TapFiles
@@ -59,6 +62,7 @@ export class Tap {
   #isDown = false // the driver's tap is open, and goes on when the interface is up
   #seenAtMs = 0 // when the interface was last the right one
   readonly #reopening = new ReopenSchedule()
+  #checked = neverChecked // when the disk was last asked about the file, by performance.now(); the packets and the changes of the directory until then
   #steps: Promise<unknown> = Promise.resolve()
 
   private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: FileRotation) {
@@ -184,18 +188,47 @@ export class Tap {
     this.#enqueue(() => this.#resume(resolve))
   }
 
+  /** By time it has nothing to do but to rotate its file. */
+  get isSteady(): boolean {
+    return this.#driverTap !== undefined && this.files.isSteady
+  }
+
+  /** Its interface is of the host's namespace and has the name that was asked for: the driver tells of its changes. */
+  get isTold(): boolean {
+    const { netns, interfaceName } = this.#match
+    return netns === undefined && interfaceName === this.#spec.interfaceName
+  }
+
   /** Being told is quicker; by time nothing is missed, such as an address that moved. */
   look(resolve: ResolveInterface): void {
     const seen = this.#match
     this.#enqueue(async () => this.#match === seen && this.#lookAgain(resolve))
   }
 
-  /** To be called each second: compares the file that is written with the one that is listed. */
+  /**
+   * To be called each second: compares the file that is written with the one that is listed. Without a
+   * packet and without a change in the directory the disk is asked now and then only.
+   */
   async checkFile(): Promise<void> {
     const driverTap = this.#driverTap
     if (!driverTap || this.#stop.signal.aborted) return
-    const reason = await this.files.check(driverTap.counters())
+    const counters = driverTap.counters()
+    const checked = {
+      packets: counters.packets,
+      changes: this.#deps.folder.changes,
+      atMs: performance.now(),
+    }
+    if (this.#isKnown(checked)) return
+    const reason = await this.files.check(counters)
+    this.#checked = checked
     if (reason !== undefined) this.#enqueue(() => this.#replaceFile(driverTap, reason))
+  }
+
+  #isKnown({ packets, changes, atMs }: typeof neverChecked): boolean {
+    const before = this.#checked
+    return (
+      packets === before.packets && changes === before.changes && atMs - before.atMs < quietCheckMs
+    )
   }
 
   /** An interface of the host's namespace changed. */

@@ -155,6 +155,11 @@ export class TapFiles {
     this.#tap?.rotate()
   }
 
+  /** tick() has nothing to do but to rotate by age. */
+  get isSteady(): boolean {
+    return this.#failure === undefined && this.#floorBytes === 0
+  }
+
   /** To be called each second. True: the message changed. */
   tick(nowMs: number): boolean {
     this.rotateIfDue(nowMs)

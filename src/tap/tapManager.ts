@@ -21,7 +21,8 @@ import type { Logger } from '../runtime/log.ts'
 import { CaptureFolders } from './captureFolders.ts'
 import { type FailedTap, failureOf } from './failure.ts'
 import { InterfaceCounters } from './interfaceCounters.ts'
-import { Tap } from './tap.ts'
+import { Round } from './round.ts'
+import { quietCheckMs, Tap } from './tap.ts'
 import { editedTaps, inPortions, TapAhead } from './tapAhead.ts'
 
 export type TapManagerDeps = {
@@ -34,9 +35,12 @@ export type TapManagerDeps = {
 }
 
 const saveIntervalMs = 10_000 // of the counters; a change of state is saved at once
-const lookIntervalMs = 4_000 // at the interfaces of all taps
+const lookIntervalMs = 4_000 // at the interfaces of taps of whose changes nobody tells
+const toldLookIntervalMs = 30_000 // at those of all taps, unless an interface changed
 const tickMs = 1_000 // and when a file reaches its maximum age
 const tickMsMin = 20
+const stillTickMs = 10_000 // while no tap counts or awaits anything
+const stillSaveMs = 60_000 // while no tap counts anything
 const lookMs = 1_000 // between two looks at the disk
 const stopGraceMs = 10_000 // for a disk that does not answer while the process stops
 
@@ -58,15 +62,23 @@ export class TapManager implements AsyncDisposable {
   #bufferBytesMax: number | undefined // as the driver has it
   readonly #closing = new Map<Tap, Promise<unknown>>() // their last counts are not known yet
   #nextLookAtMs = 0
+  #lookedAtAllMs = 0 // the interfaces of all taps
+  #hasLinkChanged = false // since then
   #looking: Promise<unknown> | undefined
   #stopped: Promise<string> | undefined
   #releasing: Promise<unknown> = Promise.resolve() // of taps that broke down: they own their files until they are closed
   readonly #interfaceCounters: InterfaceCounters
   readonly #links: Disposable
   readonly #space: DiskLook<number> // how much of the disk is free, in percent
+  #spaceNoted = 0 // as changeCounter() tells it
   readonly #pending = new Map<string, PendingAction>() // by spec id
   #applying: Promise<unknown> = Promise.resolve() // the actions of all turns, one turn after the other
   readonly #stop = new AbortController()
+  readonly #ticks = new Round(stillTickMs)
+  readonly #saves = new Round(stillSaveMs)
+  readonly #checks = new Round(quietCheckMs + lookMs)
+  #edits = 0 // of the taps, by this process
+  #counted = { changes: '', text: '' } // see changeCounter()
   #listener: () => void = () => {}
 
   private constructor(deps: TapManagerDeps, folders: CaptureFolders, space: DiskLook<number>) {
@@ -159,9 +171,27 @@ export class TapManager implements AsyncDisposable {
    * disk that answers or not, and with its free space; far cheaper than actualState().
    */
   changeCounter(): string {
-    const counted = this.#taps.values().reduce((sum, tap) => sum + tap.changeCounter, 0)
-    const stalled = this.#taps.values().filter(tap => tap.waiting !== undefined)
-    return `${counted} ${this.#folders.found} ${[...stalled].length} ${Math.floor(this.#space.value * 10)}`
+    const changes = this.#changes()
+    if (changes !== this.#counted.changes) this.#counted = { changes, text: this.#count() }
+    return `${this.#counted.text} ${this.#folders.found} ${this.#notedSpace()}`
+  }
+
+  #count(): string {
+    let [counted, stalled] = [0, 0]
+    for (const tap of this.#taps.values()) {
+      counted += tap.changeCounter
+      if (tap.waiting !== undefined) stalled++
+    }
+    return `${counted} ${stalled}`
+  }
+
+  /** The free space in percent, as it was when it last changed by a hundredth of itself or passed the setting. */
+  #notedSpace(): number {
+    const floor = this.#deps.settings().captureDiskFreePercentMin
+    const [noted, now] = [this.#spaceNoted, this.#space.value]
+    const isOther = Math.abs(now - noted) * 100 >= noted || now < floor !== noted < floor
+    if (isOther) this.#spaceNoted = now
+    return this.#spaceNoted
   }
 
   /**
@@ -174,7 +204,7 @@ export class TapManager implements AsyncDisposable {
     const applied = this.#applying.then(() => this.#applyAll(actions))
     this.#applying = applied.finally(() => this.#forget(pending)).catch(() => {}) // whoever waits for `applied` gets the error
     if (await this.#folders.disk.answered(this.#applying)) return applied
-    applied.then(() => this.#listener(), this.#fail)
+    applied.then(() => this.#changed(), this.#fail)
   }
 
   async #applyAll(actions: readonly Action[]): Promise<void> {
@@ -335,8 +365,8 @@ export class TapManager implements AsyncDisposable {
           group,
           node: this.#deps.node,
           resolve: wanted => this.#resolver().find(wanted),
-          onChange: () => this.#listener(),
-          onMoved: () => void this.#unsaved.add(folder),
+          onChange: () => this.#changed(),
+          onMoved: () => this.#unsavedIn(folder),
           onLimit: limit => this.#limitReached(spec, limit),
           onBroken: error => this.#broken(spec.id, error),
         },
@@ -346,6 +376,7 @@ export class TapManager implements AsyncDisposable {
       )
       tap.startIfDue()
       this.#taps.set(spec.id, tap)
+      this.#edits++
       if (!tap.record.hasBegun) this.#notBegun.add(tap)
       this.#failed.delete(spec.id)
     } catch (error) {
@@ -376,6 +407,7 @@ export class TapManager implements AsyncDisposable {
     this.#failed.delete(id)
     const tap = this.#taps.get(id)
     this.#taps.delete(id)
+    this.#edits++
     if (!tap) return undefined
     this.#notBegun.delete(tap)
     const closed = this.#complete(id, tap.close(reason))
@@ -399,6 +431,7 @@ export class TapManager implements AsyncDisposable {
     const tap = this.#taps.get(id)
     if (!tap) return
     this.#taps.delete(id)
+    this.#edits++
     this.#notBegun.delete(tap)
     this.#failed.set(
       id,
@@ -406,15 +439,16 @@ export class TapManager implements AsyncDisposable {
     )
     this.#releasing = Promise.all([
       this.#releasing,
-      this.#complete(id, tap.release(error.message)).then(() => this.#listener()),
+      this.#complete(id, tap.release(error.message)).then(() => this.#changed()),
     ])
-    this.#listener()
+    this.#changed()
   }
 
   #adjust(spec: TapSpec): void {
     const tap = this.#taps.get(spec.id)
     const { packets, bytes } = tap?.spec.limits ?? {}
     tap?.adjust(spec)
+    this.#edits++
     if (packets !== spec.limits.packets || bytes !== spec.limits.bytes) this.#folders.limit(spec)
   }
 
@@ -424,10 +458,11 @@ export class TapManager implements AsyncDisposable {
     if (!folder || limit === undefined) return
     folder.setLimitHit({ kind, limit, atMs: this.#deps.clock.now() })
     void this.#folders.saveOne(folder, true)
-    this.#listener()
+    this.#changed()
   }
 
   #linkChanged(change: LinkChange): void {
+    this.#hasLinkChanged = true
     for (const tap of this.#taps.values()) tap.linkChanged(change)
     if (change.kind === 'gone') return void this.#knownLinks.delete(change.index)
     const isNew = !this.#knownLinks.has(change.index)
@@ -439,7 +474,7 @@ export class TapManager implements AsyncDisposable {
     )
     for (const [id, failed] of missing)
       this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#deps.clock.now() })
-    if (missing.length > 0) this.#listener()
+    if (missing.length > 0) this.#changed()
   }
 
   /** A new one sees the interfaces as they are now. */
@@ -449,8 +484,13 @@ export class TapManager implements AsyncDisposable {
 
   /** Compares what each tap is open on with what its spec leads to now. */
   #lookAtInterfaces(): void {
+    const nowMs = performance.now()
+    const isAll = this.#hasLinkChanged || nowMs - this.#lookedAtAllMs >= toldLookIntervalMs
+    if (isAll) this.#lookedAtAllMs = nowMs
+    this.#hasLinkChanged = false
     const scan = this.#resolver()
-    for (const tap of [...this.#taps.values()]) tap.look(spec => scan.find(spec))
+    for (const tap of [...this.#taps.values()])
+      if (isAll || !tap.isTold) tap.look(spec => scan.find(spec))
   }
 
   async #tickAndSave(): Promise<void> {
@@ -458,13 +498,11 @@ export class TapManager implements AsyncDisposable {
     let savedAtMs = clock.now() // of the last save
     let lookedAtMs = clock.now()
     while (!this.#stop.signal.aborted) {
-      const dueAtMs = Math.min(...[...this.#taps.values()].map(tap => tap.files.dueAtMs))
       await clock.sleepUntil(
-        Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, dueAtMs)),
+        Math.min(clock.now() + tickMs, Math.max(clock.now() + tickMsMin, this.#ticks.dueAtMs)),
         this.#stop.signal,
       )
-      this.rotateDue()
-      this.#saveChanged()
+      this.#tick()
       this.#look()
       if (Math.abs(clock.now() - lookedAtMs) >= lookIntervalMs) {
         lookedAtMs = clock.now()
@@ -472,9 +510,36 @@ export class TapManager implements AsyncDisposable {
       }
       if (Math.abs(clock.now() - savedAtMs) < saveIntervalMs) continue
       savedAtMs = clock.now()
-      void this.#folders.save(false)
-      if (await this.#interfaceCounters.refresh(this.#taps.values())) this.#listener()
+      void this.#save()
+      if (await this.#interfaceCounters.refresh(this.#taps.values())) this.#changed()
     }
+  }
+
+  /** What taps do by time. */
+  #tick(): void {
+    const nowMs = this.#deps.clock.now()
+    if (!this.#ticks.begin(this.#changes(), nowMs)) return
+    this.rotateDue()
+    this.#saveChanged()
+    for (const tap of this.#taps.values())
+      this.#ticks.dueBy(tap.isSteady ? tap.files.dueAtMs : nowMs + tickMs)
+  }
+
+  /** The state of all captures, if anything may have changed. */
+  async #save(): Promise<void> {
+    if (!this.#saves.begin(this.#changes(), performance.now())) return
+    if (!(await this.#folders.save(false))) this.#saves.dueBy(0) // until there is room
+  }
+
+  /** A text that differs when any tap counted anything, was opened or closed, or told anything. */
+  #changes(): string {
+    return `${this.#deps.driver.changes()} ${this.#edits}`
+  }
+
+  /** Asks for a turn. */
+  #changed(): void {
+    this.#edits++
+    this.#listener()
   }
 
   /**
@@ -496,16 +561,30 @@ export class TapManager implements AsyncDisposable {
   #look(): void {
     if (performance.now() < this.#nextLookAtMs || this.#looking) return
     this.#nextLookAtMs = performance.now() + lookMs
-    const taps = [...this.#taps.values()]
-    const keys = taps.map(({ spec }) => spec.captureKey)
-    const checks = taps.map(tap => tap.checkFile())
-    this.#looking = Promise.all([this.#space.refresh(), this.#folders.look(keys), ...checks])
+    this.#looking = Promise.all([
+      this.#space.refresh(),
+      this.#folders.look(this.#taps.values().map(({ spec }) => spec.captureKey)),
+      this.#checkFiles(),
+    ])
       .catch(error => {
         if (!isExpected(error)) throw error // the last value stays
+        this.#checks.dueBy(0)
       })
       .finally(() => {
         this.#looking = undefined
       })
+  }
+
+  /** After packets were counted, and after a look that found another directory. */
+  async #checkFiles(): Promise<void> {
+    const changes = `${this.#changes()} ${this.#folders.directoryChanges}`
+    if (!this.#checks.begin(changes, performance.now())) return
+    await Promise.all(this.#taps.values().map(tap => tap.checkFile()))
+  }
+
+  #unsavedIn(folder: CaptureFolder): void {
+    this.#edits++
+    this.#unsaved.add(folder)
   }
 
   /** A bug in work that no turn waits for ends the process. */

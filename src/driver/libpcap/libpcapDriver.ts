@@ -18,7 +18,7 @@
 import { snapLengthMax } from '../../model/capture.ts'
 import { TapError } from '../../model/errors.ts'
 import { pcapHeader } from '../../pcap/fileHeader.ts'
-import type { Driver, DriverSpec, DriverTap, Link, TapEvent } from '../driver.ts'
+import type { Driver, DriverSpec, DriverTap, Link, TapCounters, TapEvent } from '../driver.ts'
 import { LibpcapTap } from './libpcapTap.ts'
 import { firstMessage, PcapProcessHandle } from './pcapProcessHandle.ts'
 import { readLinks, watchReadLinks } from './portableLinks.ts'
@@ -42,6 +42,7 @@ export function libpcapDriver(preferred: PreferredDriver = portable): Driver {
     watchLinks: onChange => preferred.watchLinks(onChange),
     group: () => new SharedLimit(),
     setBufferBytesMax() {}, // each tap has one batch of 64 KiB, and packets wait in the session's ring
+    changes: () => sumOf([...taps].map(tap => tap.counters())),
     buffer: () => ({ bytes: 0, highWaterBytes: 0, devices: [] }),
     pipe() {
       throw new TapError(
@@ -59,6 +60,13 @@ export function libpcapDriver(preferred: PreferredDriver = portable): Driver {
       taps.clear()
     },
   }
+}
+
+function sumOf(all: readonly TapCounters[]): number {
+  return all.reduce(
+    (sum, { received, dropped, packets, refused }) => sum + received + dropped + packets + refused,
+    0,
+  )
 }
 
 // An empty file stands for an interface: libpcap compiles the filter for Ethernet.

@@ -95,6 +95,8 @@ export interface Addon {
    * for the disk: bytes, and milliseconds of the oldest. False once the tap is closed.
    */
   counters(tap: number, out: Float64Array): boolean
+  /** Another number when any tap counted anything, and while packets wait for a disk. */
+  changes(): number
   limitGroup(): NativeLimitGroup
   setLimits(group: NativeLimitGroup, packets: number, bytes: number): void
   setBufferBytesMax(bytes: number): void

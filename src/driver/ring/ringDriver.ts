@@ -163,6 +163,10 @@ class RingDriver implements Driver {
     this.#binding.addon.setBufferBytesMax(bytes)
   }
 
+  changes(): number {
+    return this.#binding.addon.changes()
+  }
+
   buffer(): BufferUse {
     return callAddon(() => this.#binding.addon.buffer())
   }
