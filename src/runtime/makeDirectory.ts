@@ -1,11 +1,10 @@
 // Makes a directory and those above it, as `mkdir -p` does. In: a path, relative or absolute, and
 // the mode of what is made. Out: nothing. Refuses with the error of the system call. Node's own
 // `recursive: true` never returns for a relative path when the working directory was removed: it
-// looks for a parent of "." for ever, on the main thread in the synchronous call. Here a relative
-// path ends at its first name.
-import { mkdirSync, statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+// looks for a parent of "." for ever. Here a relative path ends at its first name.
+import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { ifThere } from './ifThere.ts'
 
 const modeOfAll = 0o777 // less the umask
 
@@ -13,23 +12,9 @@ export async function makeDirectory(path: string, mode = modeOfAll): Promise<voi
   try {
     await mkdir(path, { mode })
   } catch (error) {
-    if (isThere(path, error)) return
+    if (await isThere(path, error)) return
     await makeDirectory(parentOf(path, error), mode)
     await mkdir(path, { mode }).catch(again => mustBeThere(path, again))
-  }
-}
-
-export function makeDirectorySync(path: string, mode = modeOfAll): void {
-  try {
-    mkdirSync(path, { mode })
-  } catch (error) {
-    if (isThere(path, error)) return
-    makeDirectorySync(parentOf(path, error), mode)
-    try {
-      mkdirSync(path, { mode })
-    } catch (again) {
-      mustBeThere(path, again)
-    }
   }
 }
 
@@ -37,17 +22,15 @@ export function makeDirectorySync(path: string, mode = modeOfAll): void {
 // a directory.
 const answersForOneThere = ['EEXIST', 'EROFS', 'EISDIR']
 
-function isThere(path: string, error: unknown): boolean {
+async function isThere(path: string, error: unknown): Promise<boolean> {
   const { code = '' } = error as NodeJS.ErrnoException
-  return (
-    answersForOneThere.includes(code) &&
-    statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-  )
+  if (!answersForOneThere.includes(code)) return false
+  return (await ifThere(stat(path)))?.isDirectory() === true
 }
 
 /** Another process may have made it meanwhile. */
-function mustBeThere(path: string, error: unknown): void {
-  if (!isThere(path, error)) throw error
+async function mustBeThere(path: string, error: unknown): Promise<void> {
+  if (!(await isThere(path, error))) throw error
 }
 
 function parentOf(path: string, error: unknown): string {

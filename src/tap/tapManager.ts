@@ -19,6 +19,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { DiskLook } from '../runtime/disk.ts'
 import type { Logger } from '../runtime/log.ts'
 import { CaptureFolders } from './captureFolders.ts'
+import { noDescriptors, readDescriptors, tapsWithin } from './descriptors.ts'
 import { type FailedTap, failureOf } from './failure.ts'
 import { InterfaceCounters } from './interfaceCounters.ts'
 import { Round } from './round.ts'
@@ -227,10 +228,20 @@ export class TapManager implements AsyncDisposable {
       await Promise.all(
         specs.map(spec => this.#handOver(spec, edited.get(spec.id) ?? 'changed', scan)),
       )
-    await Promise.all(opens.map(spec => !edited.has(spec.id) && this.#open(spec, scan)))
+    await this.#openNew(
+      opens.filter(({ id }) => !edited.has(id)),
+      scan,
+    )
     await this.#folders.save(false)
     if (actions.some(action => action.kind === 'open'))
       await this.#interfaceCounters.refresh(this.#taps.values()) // the first reading of new taps
+  }
+
+  async #openNew(specs: readonly TapSpec[], scan: InterfaceResolver): Promise<void> {
+    if (specs.length === 0) return
+    const room = tapsWithin(await readDescriptors())
+    for (const spec of specs.slice(room)) this.#notOpened(spec, noDescriptors())
+    await Promise.all(specs.slice(0, room).map(spec => this.#open(spec, scan)))
   }
 
   #note(actions: readonly Action[]): readonly (readonly [string, PendingAction])[] {
@@ -380,26 +391,27 @@ export class TapManager implements AsyncDisposable {
       if (!tap.record.hasBegun) this.#notBegun.add(tap)
       this.#failed.delete(spec.id)
     } catch (error) {
-      const before = this.#failed.get(spec.id)
-      const failed = failureOf({
-        spec,
-        error,
-        tries: (before?.tries ?? 0) + 1,
-        nowMs: this.#deps.clock.now(),
-      })
-      this.#failed.set(spec.id, failed)
-      const { code, message } = failed
-      // The numbers in a message may change with each try, so a failure with a code is logged once
-      // per code.
-      const isLogged =
-        before !== undefined &&
-        (code === undefined ? before.message === message : before.code === code)
-      if (!isLogged)
-        this.#deps.log.warn(
-          { tap: spec.id, ...(code && { code }), error: message },
-          'tap not opened',
-        )
+      this.#notOpened(spec, error)
     }
+  }
+
+  #notOpened(spec: TapSpec, error: unknown): void {
+    const before = this.#failed.get(spec.id)
+    const failed = failureOf({
+      spec,
+      error,
+      tries: (before?.tries ?? 0) + 1,
+      nowMs: this.#deps.clock.now(),
+    })
+    this.#failed.set(spec.id, failed)
+    const { code, message } = failed
+    // The numbers in a message may change with each try, so a failure with a code is logged once
+    // per code.
+    const isLogged =
+      before !== undefined &&
+      (code === undefined ? before.message === message : before.code === code)
+    if (!isLogged)
+      this.#deps.log.warn({ tap: spec.id, ...(code && { code }), error: message }, 'tap not opened')
   }
 
   /** Resolves to the time of the last packet that was taken. */

@@ -98,7 +98,7 @@ export class LibpcapTap implements DriverTap {
   }
 
   waiting(): Waiting {
-    return { bytes: 0, oldestMs: 0 } // it writes before it reads on
+    return this.#writer.waiting() // the packets after it wait in the ring
   }
 
   offer(sink: Sink): void {
@@ -130,6 +130,7 @@ export class LibpcapTap implements DriverTap {
     this.#writer.giveUp()
     await this.#child.close()
     await this.#running
+    await this.#writer.flush() // a rotation may be under way
     this.#watching?.[Symbol.dispose]()
     this.#membership[Symbol.dispose]()
     return this.counters()
@@ -178,7 +179,7 @@ export class LibpcapTap implements DriverTap {
         else this.#handle(message.control)
         reader.skip()
       }
-      this.#writer.flush()
+      await this.#writer.flush()
     } while (await this.#child.more())
   }
 

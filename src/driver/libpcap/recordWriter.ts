@@ -1,11 +1,13 @@
 // Writes complete records to the sinks of one tap. In: records, collected in a buffer that flush()
 // writes after each batch. Out: bytes on descriptors, events, counts. Moves to the next sink at a
 // sink's size and keeps to the group's limits. After a failed write it cuts the file back to its
-// last complete record and refuses records until retry(). Opens and closes no descriptor.
-import { fstatSync, ftruncateSync, writeSync } from 'node:fs'
+// last complete record and refuses records until retry(). Opens and closes no descriptor, and waits
+// for no disk in a turn.
+import { fstat, ftruncate, write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { Format } from '../../model/capture.ts'
 import { type Recorded, recordBytes, writeRecord } from '../../pcap/record.ts'
-import type { Sink, TapEvent } from '../driver.ts'
+import type { Sink, TapEvent, Waiting } from '../driver.ts'
 import type { SharedLimit } from './sharedLimit.ts'
 
 export type WrittenCounts = {
@@ -40,6 +42,8 @@ export class RecordWriter {
   #refused = 0
   #lastPacketMs: number | undefined
   #room = Promise.withResolvers<void>()
+  #working: Promise<void> | undefined // a write, and a move to the next sink
+  #writing: { readonly bytes: number; readonly sinceMs: number } | undefined
 
   constructor(out: RecordSink) {
     this.#out = out
@@ -55,46 +59,54 @@ export class RecordWriter {
   }
 
   /**
-   * True: the record was buffered, or counted as refused. False: no sink has room for it; call
-   * again after room().
+   * True: the record was buffered, or counted as refused. False: a write is under way, or no sink
+   * has room for it; call again after room().
    */
   accept(record: Recorded): boolean {
+    if (this.#working) return false
     const size = recordBytes(this.#out.format, record)
-    if (this.#batchBytes + size > this.#batch.length) this.flush()
-    if (this.#isFailing || !this.#isAllowed(size)) return this.#refuse()
-    if (!this.#fits(size) && !this.#move()) return this.#givesUp && this.#refuse()
-    if (this.#isFailing) return this.#refuse() // moving to the next sink wrote the buffer, which may fail
+    const isFull = this.#batchBytes + size > this.#batch.length && this.#ends.length > 0
+    const isAllowed = this.#out.group.allows(size)
+    // A failed write returns its share of the limit.
+    if (isFull || (!isAllowed && this.#ends.length > 0)) return this.#work(false)
+    if (this.#isFailing) return this.#refuse()
+    if (!isAllowed) {
+      this.#out.group.reach(size)
+      return this.#refuse()
+    }
+    if (!this.#fits(size)) return this.#makeRoom()
     this.#add(record, size)
     return true
   }
 
   /** Writes the buffer. */
-  flush(): void {
-    if (this.#ends.length === 0) return
-    const { written, code } = writeAll(this.#sink.fd, this.#batch.subarray(0, this.#batchBytes))
-    const whole = this.#ends.findLastIndex(end => end <= written) + 1
-    if (code !== undefined) this.#cutBack(written, whole, code)
-    this.#count(whole)
-    this.#ends = []
-    this.#times = []
-    this.#wasEmpty = this.#sink.isEmpty
-    this.#out.group.commit()
+  async flush(): Promise<void> {
+    while (this.#working || this.#ends.length > 0) {
+      if (!this.#working) this.#work(false)
+      await this.#working
+    }
+  }
+
+  /** What the file does not have yet. */
+  waiting(): Waiting {
+    const { bytes, sinceMs } = this.#writing ?? { bytes: 0, sinceMs: performance.now() }
+    return { bytes, oldestMs: performance.now() - sinceMs }
   }
 
   offer(sink: Sink): void {
     this.#next.push(sink)
-    if (this.#wantsNext) this.#move()
+    if (this.#wantsNext && !this.#working) this.#work(true)
     this.#wake()
   }
 
   rotate(): void {
-    this.#wantsNext = !this.#sink.isEmpty || this.#ends.length > 0
-    if (this.#wantsNext) this.#move()
+    this.#wantsNext = !this.#sink.isEmpty
+    if (this.#wantsNext && !this.#working) this.#work(true)
   }
 
+  /** Of what is not counted yet. */
   setBytesLeft(bytesLeft: number): void {
-    this.flush()
-    this.#sink.bytesLeft = bytesLeft
+    this.#sink.bytesLeft = bytesLeft - this.#batchBytes
     this.#wake()
   }
 
@@ -117,16 +129,14 @@ export class RecordWriter {
     return this.#ends.at(-1) ?? 0
   }
 
-  #isAllowed(size: number): boolean {
-    if (this.#out.group.allows(size)) return true
-    this.flush() // a failed write returns its share of the limit
-    if (this.#out.group.allows(size)) return !this.#isFailing
-    this.#out.group.reach(size)
-    return false
-  }
-
   #fits(size: number): boolean {
     return !this.#wantsNext && (this.#sink.isEmpty || size <= this.#sink.bytesLeft)
+  }
+
+  /** For a record that the sink has no room for. True: it was refused. */
+  #makeRoom(): boolean {
+    if (this.#next.length > 0 || this.#ends.length > 0) return this.#work(true)
+    return this.#givesUp && this.#refuse()
   }
 
   #refuse(): true {
@@ -134,17 +144,41 @@ export class RecordWriter {
     return true
   }
 
-  #move(): boolean {
-    this.flush()
+  /** One at a time: nothing is added to the buffer meanwhile. */
+  #work(moves: boolean): false {
+    this.#working = this.#writeBatch().then(() => {
+      if (moves || this.#wantsNext) this.#move()
+      this.#working = undefined
+      this.#wake()
+    })
+    return false
+  }
+
+  async #writeBatch(): Promise<void> {
+    if (this.#ends.length === 0) return
+    const { fd } = this.#sink
+    const bytes = this.#batch.subarray(0, this.#batchBytes)
+    this.#writing = { bytes: bytes.length, sinceMs: performance.now() }
+    const { written, code } = await writeAll(fd, bytes)
+    const whole = this.#ends.findLastIndex(end => end <= written) + 1
+    if (code !== undefined) await this.#cutBack(written, whole, code)
+    this.#count(whole)
+    this.#ends = []
+    this.#times = []
+    this.#wasEmpty = this.#sink.isEmpty
+    this.#writing = undefined
+    this.#out.group.commit()
+  }
+
+  #move(): void {
     const [next, ...later] = this.#next
-    if (!next || this.#isFailing) return false
+    if (!next || this.#isFailing) return
     const done = this.#sink.fd
     this.#sink = { ...next }
     this.#next = later
     this.#wasEmpty = next.isEmpty
     this.#wantsNext = false
     this.#out.emit({ kind: 'moved', fd: done })
-    return true
   }
 
   #add(record: Recorded, size: number): void {
@@ -171,9 +205,9 @@ export class RecordWriter {
    * Undoes the part of the batch that was not written: the torn record in the file, the sizes, the
    * limits.
    */
-  #cutBack(written: number, whole: number, code: string): void {
+  async #cutBack(written: number, whole: number, code: string): Promise<void> {
     const kept = this.#ends[whole - 1] ?? 0
-    if (written > kept) cutTail(this.#sink.fd, written - kept)
+    if (written > kept) await cutTail(this.#sink.fd, written - kept)
     const lost = this.#ends.length - whole
     this.#sink.bytesLeft += this.#batchBytes - kept
     this.#sink.isEmpty = this.#wasEmpty && whole === 0
@@ -189,13 +223,18 @@ export class RecordWriter {
   }
 }
 
-function writeAll(
+const writeAsync = promisify(write)
+const statAsync = promisify(fstat)
+const truncateAsync = promisify(ftruncate)
+
+async function writeAll(
   fd: number,
   bytes: Uint8Array,
-): { readonly written: number; readonly code?: string } {
+): Promise<{ readonly written: number; readonly code?: string }> {
   let written = 0
   try {
-    while (written < bytes.length) written += writeSync(fd, bytes, written)
+    while (written < bytes.length)
+      written += (await writeAsync(fd, bytes.subarray(written))).bytesWritten
     return { written }
   } catch (error) {
     return { written, code: (error as NodeJS.ErrnoException).code ?? 'EIO' }
@@ -203,7 +242,7 @@ function writeAll(
 }
 
 /** Removes the last bytes of a file. A pipe's reader has them already. */
-function cutTail(fd: number, bytes: number): void {
-  const stat = fstatSync(fd)
-  if (stat.isFile()) ftruncateSync(fd, stat.size - bytes)
+async function cutTail(fd: number, bytes: number): Promise<void> {
+  const stat = await statAsync(fd)
+  if (stat.isFile()) await truncateAsync(fd, stat.size - bytes)
 }

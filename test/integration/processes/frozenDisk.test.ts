@@ -17,13 +17,17 @@ const frozenTest: typeof networkTest = (title, body) =>
   })
 
 /** Captures so many packets on a disk of its own. */
-async function capturing(t: ExecutionContext, count: number, frozen = 'captures') {
+async function capturing(
+  t: ExecutionContext,
+  count: number,
+  { frozen = 'captures', options = [] }: { frozen?: string; options?: readonly string[] } = {},
+) {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
   const disk = await freezableDisk(t, join(app.root, frozen))
   app.write('endpoints.yaml', endpoint(pod.hostName))
   app.write('web.yaml', capture())
-  await app.start()
+  await app.start([], options)
   await app.reaches('WaitingForTraffic')
   const send = (packets: number) => sender.udp({ to: pod.hostAddress, port, count: packets })
   await send(count)
@@ -95,7 +99,7 @@ frozenTest(
 frozenTest(
   'a frozen disk of the status directory stops no capture, and SIGTERM is heeded',
   async t => {
-    const { app, disk, send } = await capturing(t, 10, 'status')
+    const { app, disk, send } = await capturing(t, 10, { frozen: 'status' })
     await disk.freeze()
     app.write('second.yaml', capture({}, 'second'))
     const says = (text: string) => until(text, () => app.log.some(line => line.includes(text)))
@@ -121,4 +125,19 @@ frozenTest('a deletion during the freeze is done after it, once', async t => {
   await disk.thaw()
   await until('no files', () => app.files().length === 0)
   t.is(await app.stop(), 0)
+})
+
+frozenTest('a frozen disk stops no health check with the libpcap driver', async t => {
+  const { app, disk, send } = await capturing(t, 10, { options: ['--driver', 'libpcap'] })
+  await disk.freeze()
+  await send(20)
+  await until('the condition', () => /DiskStalled/.test(JSON.stringify(app.status() ?? '')))
+  const answer = await fetch(metricsUrl(app, '/healthz'), { signal: AbortSignal.timeout(10_000) })
+  t.is(answer.status, 200)
+  await send(20)
+  await disk.thaw()
+  await app.counts(50)
+  await until('no condition', () => !/DiskStalled/.test(JSON.stringify(app.status())))
+  t.is(await app.stop(), 0)
+  t.is(app.records(), 50)
 })
