@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { root } from '../test/support/repository.ts'
+import { installPackages, missingPackages } from './packages.mjs'
 
 type Figures = Readonly<Record<string, number>>
 
@@ -34,6 +35,9 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter(name => !all.includes(name))
 if (unknown.length > 0)
   throw new RangeError(`Cannot run ${unknown.join(', ')}: expected of ${all.join(', ')}`)
+
+const missing = missingPackages('bench')
+if (missing.length > 0) installPackages(missing, text => process.stderr.write(`${text}\n`))
 
 const committed: Record<string, Figures> = existsSync(results)
   ? JSON.parse(readFileSync(results, 'utf8'))

@@ -1,3 +1,3 @@
 export const searchPath: string
-export function missingPackages(set: 'base' | 'go' | 'node'): string[]
+export function missingPackages(set: 'base' | 'bench' | 'go' | 'node'): string[]
 export function installPackages(names: readonly string[], say: (text: string) => void): void

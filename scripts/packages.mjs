@@ -18,6 +18,13 @@ const sets = {
     unshare: 'util-linux',
     sshd: 'openssh-server',
   },
+  bench: {
+    gcc: 'gcc',
+    curl: 'curl',
+    dumpcap: 'wireshark-common',
+    iperf3: 'iperf3',
+    nginx: 'nginx',
+  },
   go: { go: 'golang-go' },
   node: {
     runc: 'runc',
