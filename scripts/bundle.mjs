@@ -11,6 +11,7 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -52,6 +53,7 @@ await build({
   minifyWhitespace: true,
   lineLimit: 160,
   logLevel: 'warning',
+  plugins: [{ name: 'manifests', setup: withManifests }],
 })
 writeFileSync(
   join(out, 'kubectl_complete-pcap'),
@@ -80,6 +82,22 @@ const sha256 = createHash('sha256').update(readFileSync(archive)).digest('hex')
 process.stdout.write(`${archive}: sha256 ${sha256}\n`)
 writeManifest()
 if (args.includes('--executable')) makeExecutable()
+
+/** `install` has the manifests with it: their texts take the place of the file that reads them. */
+function withManifests(bundle) {
+  const folders = ['crds', 'daemonset/base', 'daemonset/apis', 'daemonset/components']
+  const texts = Object.fromEntries(
+    folders.flatMap(folder =>
+      readdirSync(join(root, folder), { recursive: true })
+        .filter(name => name.endsWith('.yaml'))
+        .toSorted()
+        .map(name => [`${folder}/${name}`, readFileSync(join(root, folder, name), 'utf8')]),
+    ),
+  )
+  bundle.onLoad({ filter: /install.manifestFiles\.ts$/ }, () => ({
+    contents: `export const manifestFiles = () => (${JSON.stringify(texts)})`,
+  }))
+}
 
 /** krew/pcap.yaml with what only whoever builds it knows. */
 function writeManifest() {

@@ -20,6 +20,7 @@ const commands: Commands = {
   gateway: async () => (await import('./cmd/gateway.ts')).gatewayCommand(),
   preflight: async () => (await import('./cmd/preflight.ts')).preflightCommand(),
   completion: async () => (await import('./cmd/completion.ts')).completionCommand(),
+  'clean-node': async () => (await import('./kubectl/command/cleanNode.ts')).cleanNodeCommand(),
   get: async () => (await import('./cmd/get.ts')).getCommand(),
 }
 

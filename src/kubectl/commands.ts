@@ -12,6 +12,8 @@ export const captureCommands: Commands = {
   download: async () => (await import('./command/download.ts')).downloadCommand(),
   stream: async () => (await import('./command/stream.ts')).streamCommand(),
   copy: async () => (await import('./command/copy.ts')).copyCommand(),
+  install: async () => (await import('./command/install.ts')).installCommand(),
+  uninstall: async () => (await import('./command/uninstall.ts')).uninstallCommand(),
   clean: async () => (await import('./command/copy.ts')).cleanCommand(),
 }
 

@@ -12,7 +12,10 @@ export type ClusterOptions = ConnectionFlags & {
 }
 
 /** kubectl's global flags, with its names and meanings; kubectl hands a plugin all of them. */
-export function withCluster(command: Command): Command {
+export function withCluster(
+  command: Command,
+  namespace = "the capture's namespace; default: the context's",
+): Command {
   const group = 'Cluster and user, as for kubectl:'
   const options = [
     new Option('--context <context>', 'the context of the kubeconfig to use'),
@@ -34,7 +37,7 @@ export function withCluster(command: Command): Command {
     new Option('-v, --v <level>', 'tell of requests: 6, with headers 7, of answers too 8').argParser(readLevel), // biome-ignore format: a line an option
   ]
   command
-    .option('-n, --namespace <namespace>', "the capture's namespace; default: the context's")
+    .option('-n, --namespace <namespace>', namespace)
     .option(
       '--api-group <group>',
       'the group that serves PacketCapture; default: what is installed',

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
 import test from 'ava'
 import { parse } from 'yaml'
+import { toolPath } from '../../support/kube/tools.ts'
 import { read, root } from '../../support/repository.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'selcap-bundle-'))
@@ -24,7 +25,7 @@ const dist = join(folder, 'dist')
 const archive = join(dist, 'kubectl-pcap.tar.gz')
 const env: NodeJS.ProcessEnv = {
   ...process.env,
-  PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
+  PATH: [dirname(process.execPath), dirname(toolPath('kubectl')), process.env.PATH].join(delimiter),
 }
 
 test.before(() => {
@@ -76,6 +77,7 @@ test('the one file makes the manifest that the sources make, and refuses with th
     ],
     ['create', 'web', '-l', 'app == web', ...common],
     ['describe', 'web', ...common],
+    ['install', '--dry-run', '--components', 'retina,claims', '--image', 'r.example/selcap:1'],
     ['--help'],
     ['__complete', 'create', 'x', '--payload', ''],
   ]) {

@@ -157,12 +157,16 @@ function socketLines(node: SimulatedNode): readonly string[] {
  * Kubernetes' own: what belongs to an object goes with it. False: its controllers are not built on
  * this machine.
  */
-export function collectGarbage(scope: Scope, cluster: SimulatedCluster): boolean {
+export function collectGarbage(
+  scope: Scope,
+  cluster: SimulatedCluster,
+  controllers = 'garbage-collector-controller,namespace-controller',
+): boolean {
   const built = builtControllers()
   if (built === undefined) return false
   const flags = {
     kubeconfig: cluster.api.kubeconfig,
-    controllers: 'garbage-collector-controller,namespace-controller',
+    controllers,
     'leader-elect': 'false',
   }
   const around = ['nsenter', `--net=${cluster.networkPath}`, 'setpriv', '--pdeathsig', 'KILL', '--']

@@ -1,0 +1,115 @@
+// The DaemonSet that removes from each node what selcap left there. In: the agents' DaemonSet. Out:
+// one that runs where agents ran, mounts the directories around theirs, and runs `selcap clean-node`
+// once. It has no capability, and no token of the API server.
+import { dirname } from 'node:path'
+import { labels } from '../../model/wellKnown.ts'
+import type { Manifest } from './objects.ts'
+
+export const cleaner = 'selcap-clean'
+// The agents' volumes that hold files of theirs, and the option of `clean-node` for each.
+const volumes: Readonly<Record<string, string>> = {
+  captures: '--captures',
+  archives: '--results',
+  'packet-captures': '--results',
+}
+
+type Volume = { readonly name: string; readonly hostPath?: { readonly path: string } }
+type PodSpec = {
+  readonly nodeSelector?: object
+  readonly affinity?: object
+  readonly tolerations?: readonly object[]
+  readonly imagePullSecrets?: readonly object[]
+  readonly volumes?: readonly Volume[]
+  readonly containers: readonly { readonly image: string; readonly imagePullPolicy?: string }[]
+}
+
+/** The directories of nodes, by the agents' DaemonSet. */
+export function nodeDirectories(agents: Manifest): string[] {
+  return hostPathsOf(agents).map(({ path }) => path)
+}
+
+function hostPathsOf(agents: Manifest): { readonly option: string; readonly path: string }[] {
+  return (podOf(agents).volumes ?? []).flatMap(({ name, hostPath }) => {
+    const option = volumes[name]
+    return hostPath && option ? [{ option, path: hostPath.path }] : []
+  })
+}
+
+export function cleanDaemonSet(agents: Manifest): Manifest {
+  const { nodeSelector, affinity, tolerations, imagePullSecrets, containers } = podOf(agents)
+  const [{ image, imagePullPolicy } = { image: '' }] = containers
+  const directories = hostPathsOf(agents)
+  const roots = [...new Set(directories.map(({ path }) => rootOf(path)))]
+  const container = {
+    image,
+    ...(imagePullPolicy && { imagePullPolicy }),
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+  }
+  const matchLabels = { [labels.name]: cleaner }
+  const shown = { ...matchLabels, [labels.partOf]: 'selcap' }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: {
+      name: cleaner,
+      ...(agents.metadata.namespace && { namespace: agents.metadata.namespace }),
+      labels: shown,
+    },
+    spec: {
+      selector: { matchLabels },
+      updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
+      template: {
+        metadata: { labels: shown },
+        spec: {
+          ...{ nodeSelector, affinity, tolerations, imagePullSecrets },
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 1,
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          initContainers: [
+            {
+              name: 'clean',
+              ...container,
+              command: [
+                'selcap',
+                'clean-node',
+                '--host',
+                '/host',
+                ...directories.flatMap(({ option, path }) => [option, path]),
+              ],
+              volumeMounts: roots.map((root, index) => ({
+                name: `root-${index}`,
+                mountPath: `/host${root}`,
+              })),
+            },
+          ],
+          // A DaemonSet's pods are ready when this runs, that is, when the node is clean.
+          containers: [{ name: 'done', ...container, command: ['selcap', 'clean-node', '--stay'] }],
+          volumes: roots.map((path, index) => ({ name: `root-${index}`, hostPath: { path } })),
+        },
+      },
+    },
+  }
+}
+
+function podOf(agents: Manifest): PodSpec {
+  return (agents.spec as { readonly template: { readonly spec: PodSpec } }).template.spec
+}
+
+/**
+ * What is mounted of a node: `/var/log` for `/var/log/calico/pcap`. A mounted directory cannot be
+ * removed, one below it can.
+ */
+function rootOf(directory: string): string {
+  const [, first = '', second = ''] = directory.split('/')
+  const root = `/${first}/${second}`
+  return root === directory ? dirname(directory) : root
+}

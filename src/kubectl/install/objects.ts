@@ -1,0 +1,115 @@
+// Objects of an installation at the API server. In: manifests, or the label that all of them carry.
+// Out: their paths; objects applied, found and deleted.
+
+import type { Kube } from '../../kube/request.ts'
+import { exitCodes } from '../../model/codes.ts'
+import { CommandFailure } from '../../model/errors.ts'
+import { labels } from '../../model/wellKnown.ts'
+import { request, requestIfAllowed } from '../client/session.ts'
+
+export type Manifest = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly uid?: string
+    readonly deletionTimestamp?: string
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+    readonly ownerReferences?: readonly object[]
+  }
+  readonly [field: string]: unknown
+}
+
+// What works goes first, what it needs goes after it, and the namespace is last.
+const kinds = [
+  ['apps/v1', 'DaemonSet'],
+  ['apps/v1', 'Deployment'],
+  ['batch/v1', 'Job'],
+  ['policy/v1', 'PodDisruptionBudget'],
+  ['v1', 'Service'],
+  ['networking.k8s.io/v1', 'NetworkPolicy'],
+  ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'],
+  ['admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicyBinding'],
+  ['admissionregistration.k8s.io/v1', 'ValidatingAdmissionPolicy'],
+  ['v1', 'ConfigMap'],
+  ['rbac.authorization.k8s.io/v1', 'RoleBinding'],
+  ['rbac.authorization.k8s.io/v1', 'Role'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
+  ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+  ['v1', 'ServiceAccount'],
+  ['scheduling.k8s.io/v1', 'PriorityClass'],
+  ['v1', 'Namespace'],
+] as const
+
+export function pathOf({ apiVersion, kind, metadata: { name, namespace } }: Manifest): string {
+  const within = namespace === undefined ? '' : `namespaces/${namespace}/`
+  return `${rootOf(apiVersion)}/${within}${pluralOf(kind)}/${name}`
+}
+
+export function textOf({ kind, metadata }: Manifest): string {
+  return `${kind.toLowerCase()}/${metadata.name}`
+}
+
+/** selcap has one image: the first that an object names. */
+export function imageOf(objects: readonly object[]): string {
+  return /"image":"([^"]+)"/.exec(JSON.stringify(objects))?.[1] ?? ''
+}
+
+function rootOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
+}
+
+function pluralOf(kind: string): string {
+  const word = kind.toLowerCase()
+  if (word.endsWith('y')) return `${word.slice(0, -1)}ies`
+  return word.endsWith('s') ? `${word}es` : `${word}s`
+}
+
+/** Server-side, and also where others have set the field. */
+export function apply(kube: Kube, object: Manifest): Promise<Manifest> {
+  return request<Manifest>(kube, {
+    path: pathOf(object),
+    method: 'PATCH',
+    query: { fieldManager: 'kubectl-pcap', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: object,
+    what: `apply ${textOf(object)}`,
+  })
+}
+
+/** undefined: it does not exist, or may not be seen. */
+export function read<T extends object = Manifest>(
+  kube: Kube,
+  path: string,
+): Promise<T | undefined> {
+  return requestIfAllowed<T>(kube, { path, what: `read ${path}` })
+}
+
+/** Everything that an installation made, in the order in which it is deleted. */
+export async function findInstalled(kube: Kube): Promise<Manifest[]> {
+  const found: Manifest[] = []
+  for (const [apiVersion, kind] of kinds) {
+    const { items } = await request<{ readonly items: readonly Manifest[] | null }>(kube, {
+      path: `${rootOf(apiVersion)}/${pluralOf(kind)}`,
+      query: { labelSelector: `${labels.partOf}=selcap` },
+      what: `list ${pluralOf(kind)}`,
+    })
+    found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
+  }
+  return found
+}
+
+/** What is gone already is no failure. */
+export async function remove(kube: Kube, object: Manifest): Promise<void> {
+  const deletion = request(kube, {
+    path: pathOf(object),
+    method: 'DELETE',
+    body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' },
+    what: `delete ${textOf(object)}`,
+  })
+  await deletion.catch(error => {
+    if (!(error instanceof CommandFailure) || error.exitCode !== exitCodes.notFound) throw error
+  })
+}

@@ -1,0 +1,46 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { CaptureFolder } from '../../../src/files/captureFolder.ts'
+import { cleanCaptures, cleanResults } from '../../../src/files/cleanNode.ts'
+import type { CaptureRef } from '../../../src/model/captureRef.ts'
+
+const capture: CaptureRef = { api: 'PacketCapture', namespace: 'shop', name: 'web', uid: 'u1' }
+
+function mounted(t: ExecutionContext): string {
+  const top = mkdtempSync(join(tmpdir(), 'selcap-clean-'))
+  t.teardown(() => rmSync(top, { recursive: true, force: true }))
+  return top
+}
+
+test('cleanCaptures() removes captures with a state file and the empty directories, and no more', async t => {
+  const top = mounted(t)
+  const captureDir = join(top, 'calico', 'pcap')
+  await CaptureFolder.create({ captureDir, capture, node: 'node-0', nowMs: 1 })
+  const folder = join(captureDir, 'shop', 'web')
+  writeFileSync(join(folder, 'web-0_cali1.pcap'), '')
+  t.deepEqual(await cleanCaptures(captureDir, top), { removed: 1, left: [] })
+  t.false(existsSync(join(top, 'calico')))
+  t.true(existsSync(top))
+  t.deepEqual(await cleanCaptures(captureDir, top), { removed: 0, left: [] })
+})
+
+test("cleanCaptures() leaves Calico's own captures, and says so", async t => {
+  const top = mounted(t)
+  const captureDir = join(top, 'calico', 'pcap')
+  mkdirSync(join(captureDir, 'bank', 'felix'), { recursive: true })
+  writeFileSync(join(captureDir, 'bank', 'felix', 'web-0_cali1.pcap'), '')
+  await CaptureFolder.create({ captureDir, capture, node: 'node-0', nowMs: 1 })
+  t.deepEqual(await cleanCaptures(captureDir, top), { removed: 0, left: ['bank'] })
+  t.true(existsSync(join(captureDir, 'bank', 'felix', 'web-0_cali1.pcap')))
+})
+
+test('cleanResults() removes archives and single files by their names', async t => {
+  const top = mounted(t)
+  const results = join(top, 'retina', 'captures')
+  mkdirSync(join(results, 'trace'), { recursive: true })
+  for (const name of ['trace/a-node-1-20260102030405UTC.tar.gz', 'ip-20260102.pcap', 'ip.txt.gz', 'notes.md']) // biome-ignore format: one line
+    writeFileSync(join(results, name), '')
+  t.deepEqual(await cleanResults(results, top), { removed: 3, left: ['notes.md'] })
+})

@@ -1,0 +1,19 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { cleanNodeCommand } from '../../../../src/kubectl/command/cleanNode.ts'
+
+test('cleanNodeCommand() cleans below the mounted root, which stays', async t => {
+  const host = mkdtempSync(join(tmpdir(), 'selcap-host-'))
+  t.teardown(() => rmSync(host, { recursive: true, force: true }))
+  const results = join(host, 'var/log/retina/captures')
+  mkdirSync(results, { recursive: true })
+  writeFileSync(join(results, 'a-node-20260102030405UTC.tar.gz'), '')
+  const args = ['--host', host, '--captures', '/var/log/calico/pcap']
+  await cleanNodeCommand().parseAsync([...args, '--results', '/var/log/retina/captures'], {
+    from: 'user',
+  })
+  t.false(existsSync(join(host, 'var/log/retina')))
+  t.true(existsSync(join(host, 'var/log')))
+})

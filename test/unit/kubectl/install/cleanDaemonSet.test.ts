@@ -1,0 +1,40 @@
+import test from 'ava'
+import { cleanDaemonSet, nodeDirectories } from '../../../../src/kubectl/install/cleanDaemonSet.ts'
+
+const agents = {
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name: 'selcap-agent', namespace: 'n' },
+  spec: {
+    template: {
+      spec: {
+        tolerations: [{ operator: 'Exists' }],
+        containers: [{ image: 'selcap:1' }],
+        volumes: [
+          { name: 'captures', hostPath: { path: '/var/log/calico/pcap' } },
+          { name: 'archives', hostPath: { path: '/var/log/retina/captures' } },
+          { name: 'packet-captures', hostPath: { path: '/var/lib/packet-captures' } },
+          { name: 'netns', hostPath: { path: '/run/netns' } },
+        ],
+      },
+    },
+  },
+}
+
+test('cleanDaemonSet() mounts what is around the directories, where agents ran', t => {
+  t.is(nodeDirectories(agents).length, 3)
+  const { template } = cleanDaemonSet(agents).spec as typeof agents.spec
+  const { initContainers, volumes, tolerations } = template.spec as typeof template.spec & {
+    readonly initContainers: readonly { readonly command: readonly string[] }[]
+  }
+  t.deepEqual(
+    volumes.map(({ hostPath }) => hostPath.path),
+    ['/var/log', '/var/lib'],
+  )
+  t.deepEqual(tolerations, [{ operator: 'Exists' }])
+  t.deepEqual(initContainers[0]?.command, [
+    ...['selcap', 'clean-node', '--host', '/host'],
+    ...['--captures', '/var/log/calico/pcap', '--results', '/var/log/retina/captures'],
+    ...['--results', '/var/lib/packet-captures'],
+  ])
+})

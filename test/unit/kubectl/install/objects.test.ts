@@ -1,0 +1,56 @@
+import test from 'ava'
+import {
+  apply,
+  findInstalled,
+  imageOf,
+  pathOf,
+  read,
+  remove,
+} from '../../../../src/kubectl/install/objects.ts'
+import { fakeServer } from '../../../support/fakeServer.ts'
+
+const object = (apiVersion: string, kind: string, namespace?: string) => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'a', ...(namespace && { namespace }) },
+})
+const account = object('v1', 'ServiceAccount', 'n')
+
+for (const [given, path] of [
+  [account, '/api/v1/namespaces/n/serviceaccounts/a'],
+  [object('v1', 'Namespace'), '/api/v1/namespaces/a'],
+  [object('networking.k8s.io/v1', 'NetworkPolicy', 'n'), '/apis/networking.k8s.io/v1/namespaces/n/networkpolicies/a'], // biome-ignore format: a line a case
+  [object('scheduling.k8s.io/v1', 'PriorityClass'), '/apis/scheduling.k8s.io/v1/priorityclasses/a'],
+] as const)
+  test(`pathOf() is ${path} of a ${given.kind}`, t => t.is(pathOf(given), path))
+
+test('remove() counts what is gone as removed, and apply() refuses with the name of the object', async t => {
+  const { kube, asked } = fakeServer({})
+  await remove(kube, account)
+  t.deepEqual(asked, ['DELETE /api/v1/namespaces/n/serviceaccounts/a'])
+  await t.throwsAsync(apply(kube, account), { message: /^Cannot apply serviceaccount\/a: / })
+  t.is(await read(kube, '/api/v1/namespaces/a'), undefined)
+})
+
+test('findInstalled() has workloads first and the namespace last', async t => {
+  const lists = ['/apis/apps/v1/daemonsets', '/api/v1/namespaces'].map(
+    path => [path, { items: [{ metadata: { name: path } }] }] as const,
+  )
+  const asked: string[] = []
+  const { kube } = fakeServer(Object.fromEntries(lists))
+  const all = await findInstalled(async request => {
+    asked.push(request.query?.labelSelector ?? '')
+    const found = lists.some(([path]) => path === request.path)
+    return found ? kube(request) : fakeServer({ [request.path]: { items: null } }).kube(request)
+  })
+  t.deepEqual(
+    all.map(({ kind, apiVersion }) => `${apiVersion} ${kind}`),
+    ['apps/v1 DaemonSet', 'v1 Namespace'],
+  )
+  t.deepEqual([...new Set(asked)], ['app.kubernetes.io/part-of=selcap'])
+})
+
+test('imageOf() is the first that an object names', t => {
+  t.is(imageOf([account, { spec: { image: 'a/b:1' } }, { image: 'c' }]), 'a/b:1')
+  t.is(imageOf([]), '')
+})
