@@ -575,8 +575,8 @@ export class TapManager implements AsyncDisposable {
     this.#nextLookAtMs = performance.now() + lookMs
     this.#looking = Promise.all([
       this.#space.refresh(),
-      this.#folders.look(this.#taps.values().map(({ spec }) => spec.captureKey)),
       this.#checkFiles(),
+      this.#folders.look(this.#taps.values().map(({ spec }) => spec.captureKey)),
     ])
       .catch(error => {
         if (!isExpected(error)) throw error // the last value stays
