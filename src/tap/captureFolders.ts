@@ -179,9 +179,15 @@ export class CaptureFolders {
     await Promise.all(folders.map(folder => this.#lookAt(folder)))
   }
 
-  async #lookAt(folder: CaptureFolder): Promise<void> {
+  async lookAtAll(): Promise<void> {
+    await Promise.all(
+      this.#captures.values().map(({ folder }) => this.#lookAt(folder, () => folder.look())),
+    )
+  }
+
+  async #lookAt(folder: CaptureFolder, look = () => folder.lookIfDue()): Promise<void> {
     try {
-      await folder.lookIfDue()
+      await look()
     } catch (error) {
       if (!isExpected(error)) throw error // a directory that cannot be listed: its taps say so
     }

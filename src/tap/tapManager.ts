@@ -323,6 +323,7 @@ export class TapManager implements AsyncDisposable {
     const closed = this.#applying
       .then(() => this.#releasing)
       .then(() => Promise.all([...this.#taps.keys()].map(id => this.#close(id, 'stopping'))))
+      .then(() => this.#folders.lookAtAll()) // the last status lists what is there
       .then(() => this.#folders.save(true))
     const { disk } = this.#folders
     if (await disk.answered(closed, stopGraceMs))

@@ -57,6 +57,8 @@ networkTest(
       rmSync(join(app.root, 'captures', 'shop', name, removed))
       await until('the shorter list', () => isDeepStrictEqual(listed(), app.files(name)))
     }
+    rmSync(join(app.root, 'captures', 'shop', 'over', app.files('over')[0] ?? ''))
     t.is(await app.stop(), 0)
+    t.deepEqual(app.status('over')?.status?.files[0]?.fileNames, app.files('over')) // at once
   },
 )
