@@ -162,13 +162,17 @@ export class CaptureFolder {
     return this.#endpoints.get(name)
   }
 
-  /** Whether a tap may append to the active file of that name, or must begin another one. */
+  /**
+   * Whether a tap may append to the active file of that name, or must begin another one. A file that
+   * was to become the active one, and could not be renamed, is that file.
+   */
   continuation(
     endpoint: string,
     name: string,
     settings: string,
   ): Promise<Pick<RotationDeps, 'continues' | 'isOldEmpty'>> {
     return this.queue.run(async () => {
+      await adoptWaitingFiles(this.directory, this.list, name)
       const { size, ino: inode } = (await ifThere(stat(join(this.directory, name)))) ?? {}
       if (size === undefined || inode === undefined)
         return { continues: undefined, isOldEmpty: false }

@@ -21,7 +21,6 @@ import type { DiskQueue } from '../runtime/disk.ts'
 import { ifThere } from '../runtime/ifThere.ts'
 import type { FileList } from './fileList.ts'
 import { activeName, type SeriesName, stampedName, waitingName } from './names.ts'
-import { adoptWaitingFiles } from './repair.ts'
 import type { ActiveFile } from './storedTypes.ts'
 import type { ReadableFile } from './usage.ts'
 
@@ -99,13 +98,15 @@ export class FileRotation {
     this.#seenAtMs = deps.nowMs
   }
 
-  /** Opens the active file. What lies in its place and is not continued gets a rotated name. */
+  /**
+   * Opens the active file. What lies in its place and is not continued gets a rotated name. Waiting
+   * files of an earlier rotation are those of others by now.
+   */
   static open(deps: RotationDeps): Promise<FileRotation> {
     return deps.queue.run(async () => {
       const { directory, list, name, continues, isOldEmpty } = deps
       const active = activeName(name)
       const path = join(directory, active)
-      await adoptWaitingFiles(directory, list, active)
       if (isOldEmpty && !continues) {
         await rm(path, { force: true })
         list.delete(active)
@@ -282,7 +283,10 @@ export class FileRotation {
     const files = [active, ...this.#waiting]
     this.#waiting = []
     return this.#deps.queue.run(async () => {
-      const reason = await this.#compare(active, this.#before.bytes + counts.recordBytes)
+      const bytes = this.#before.bytes + counts.recordBytes
+      // After a rotation that the disk refused it still has the name of a waiting file.
+      const path = this.isMoving ? active.path : this.#path
+      const reason = await this.#compare(active, bytes, path)
       for (const { handle } of files) await handle.close()
       return reason && { reason, packets, fromMs: this.#seenAtMs }
     })
@@ -298,7 +302,7 @@ export class FileRotation {
       const facts = this.#before
       const writtenBytes = facts.bytes
       await this.#removeWaiting()
-      const reason = await this.#compare(this.#active, writtenBytes)
+      const reason = this.isMoving ? undefined : await this.#compare(this.#active, writtenBytes)
       if (reason === undefined) {
         const { size: bytes } = await this.#active.handle.stat()
         this.#before = { ...facts, bytes }
@@ -353,9 +357,13 @@ export class FileRotation {
     })
   }
 
-  async #compare({ handle }: OpenFile, bytes: number): Promise<LostFileReason | undefined> {
+  async #compare(
+    { handle }: OpenFile,
+    bytes: number,
+    path = this.#path,
+  ): Promise<LostFileReason | undefined> {
     const { dev, ino, nlink, size } = await handle.stat()
-    const found = await ifThere(lstat(this.#path))
+    const found = await ifThere(lstat(path))
     if (!found) return nlink === 0 ? lostFileReasons.removed : lostFileReasons.moved
     if (found.dev !== dev || found.ino !== ino) return lostFileReasons.replaced
     return size < bytes ? lostFileReasons.truncated : undefined

@@ -1,6 +1,6 @@
 // An agent as a target: a simulated node beside a real API server, its captures on a disk of their
 // own.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { NodeReportStatus } from '../../src/core/status/nodeReport.ts'
@@ -80,6 +80,12 @@ export class AgentTarget implements Target {
 
   readonly interruptApiServer = (): Promise<void> => this.#cluster.api.interrupt('SIGKILL')
   readonly resumeApiServer = (): Promise<void> => this.#cluster.api.resume()
+
+  showNamespace(pod: string, namespace: Namespace): void {
+    const shown = join(this.#node.netns, `cni-${pod}`)
+    symlinkSync(namespace.path, `${shown}.new`)
+    renameSync(`${shown}.new`, shown)
+  }
 
   setClock(offsetMs: number): void {
     writeClock(this.#clockFile, offsetMs)

@@ -23,6 +23,7 @@ export type EndpointFacts = {
   readonly found: readonly number[]
   readonly takenAway: readonly number[] // by the campaign, with their files
   readonly takenRotated: number // of these, with files that were complete: nothing writes to them
+  readonly crossed: number // packets of others in its files while its interface had another's name
   readonly absent: readonly Span[] // may not be found: its interface was another one's
   readonly excused: readonly Span[] // not on the wire, or not wanted: may be found, need not be
   readonly claim: Claim
@@ -30,6 +31,7 @@ export type EndpointFacts = {
 
 export type CaptureFacts = {
   readonly name: string
+  readonly uid: string
   readonly faults: readonly string[] // of its files
   readonly refused: number
   readonly endpoints: readonly EndpointFacts[]
@@ -68,7 +70,7 @@ export function audit(facts: CaptureFacts): { readonly findings: string[]; reado
 }
 
 /**
- * What is wrong with the counts of one fault: each packet that is missing since is counted once, and
+ * What is wrong with the counts of one capture in one fault: each packet that is missing since is counted once, and
  * only where other reasons for it came up as well may more be counted.
  */
 export function auditChange(before: Sums, now: Sums): string[] {
@@ -123,10 +125,10 @@ function auditEndpoint(facts: EndpointFacts) {
   if (strange.length > 0)
     findings.push(`${name}: packets ${ranges(strange)} are in files, ${count} were sent`)
   if (doubled.length > 0) findings.push(`${name}: packets ${ranges(doubled)} are in files twice`)
-  const held = facts.found.length + facts.takenRotated
+  const held = facts.found.length + facts.crossed + facts.takenRotated
   if (claim.packets - claim.lost !== held)
     findings.push(
-      `${name}: ${claim.packets} packets by the status and ${claim.lost} of them lost, ${facts.found.length} in files, ${facts.takenRotated} in complete files that were taken away`,
+      `${name}: ${claim.packets} packets by the status and ${claim.lost} of them lost, ${facts.found.length + facts.crossed} in files, ${facts.takenRotated} in complete files that were taken away`,
     )
   const misplaced = facts.found.filter(number =>
     touches(merged(facts.absent), sent.beforeMs[number] ?? 0, sent.afterMs[number] ?? 0, -edgeMs),

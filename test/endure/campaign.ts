@@ -36,10 +36,14 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
     .filter(({ name }) => options.chosen.length === 0 || options.chosen.includes(name))
   await run.warmUp()
   let order: Fault[] = []
-  while (Date.now() < options.endMs && usable.length > 0) {
+  let longestMs = 0
+  // A fault that would end much later than the campaign is not begun.
+  while (Date.now() + longestMs / 2 < options.endMs && usable.length > 0) {
     if (order.length === 0) order = random.shuffled(usable)
     const fault = order.pop()
+    const beganMs = Date.now()
     if (fault) await run.apply(fault)
+    longestMs = Math.max(longestMs, Date.now() - beganMs)
     if (!run.isAble) break
   }
   if (options.isPlanted) await run.plant()
@@ -53,6 +57,7 @@ class CampaignRun {
   #number = 0
   #sums = noSums // of captures that are gone
   #now = noSums
+  #audited: ReadonlyMap<string, Sums> = new Map() // by uid: after the last fault
   #claims: ReadonlyMap<string, CaptureClaim> = new Map()
   #counted = 0
   #resources: Resources | undefined
@@ -164,12 +169,21 @@ class CampaignRun {
       const verdicts = facts.map(audit)
       const sums = verdicts.map(each => each.sums).reduce(addSums, noSums)
       const findings = verdicts.flatMap(each => each.findings)
-      findings.push(...auditChange(this.#now, sums), ...this.#leftOver(fault))
+      for (const [index, { name, uid }] of facts.entries())
+        findings.push(
+          ...auditChange(this.#audited.get(uid) ?? noSums, verdicts[index]?.sums ?? noSums).map(
+            wrong => `${name}: ${wrong}`,
+          ),
+        )
+      findings.push(...this.#leftOver(fault))
       const text = findings.join()
       if (text !== last) [last, changedMs] = [text, performance.now()]
       const isStill = performance.now() > Math.min(endMs, changedMs + standstillMs)
       if (findings.length === 0 || isStill) {
         this.#now = sums
+        this.#audited = new Map(
+          facts.map(({ uid }, index) => [uid, verdicts[index]?.sums ?? noSums]),
+        )
         const claims = await stage.claims()
         findings.push(...this.#backwards(claims))
         if (fault && !fault.mayDrop && sums.counted > this.#counted)

@@ -6,7 +6,16 @@ import { join } from 'node:path'
 
 export type FoundPackets = {
   readonly byEndpoint: ReadonlyMap<string, readonly number[]> // in the order of files
+  readonly foreign: readonly ForeignPacket[]
   readonly faults: readonly string[]
+}
+
+/** A packet of one endpoint in a file of another. */
+export type ForeignPacket = {
+  readonly file: string
+  readonly owner: string // of the file
+  readonly sender: string
+  readonly number: number
 }
 
 /** It is complete: nothing writes to it any more. */
@@ -14,7 +23,12 @@ export function isRotated(name: string): boolean {
   return /-\d{8}T\d{6}\.\d{3}Z\./.test(name)
 }
 
-type KnownFile = { at: number; readonly numbers: number[]; readonly foreign: string[] }
+type KnownFile = {
+  at: number
+  readonly numbers: number[]
+  readonly foreign: Omit<ForeignPacket, 'file' | 'owner'>[]
+  readonly strange: string[]
+}
 type ReadFile = KnownFile & { readonly fault: string | undefined }
 
 export class CaptureFiles {
@@ -38,9 +52,10 @@ export class CaptureFiles {
     }
   }
 
-  /** The packets in one open file of that name, as it is now. */
-  numbersIn(fd: number, name: string): number[] {
-    return [...this.#readOpen(fd, name).numbers]
+  /** The packets in one open file of that name, as it is now; also those of other endpoints. */
+  packetsIn(fd: number, name: string): { readonly numbers: number[]; readonly count: number } {
+    const { numbers, foreign } = this.#readOpen(fd, name)
+    return { numbers: [...numbers], count: numbers.length + foreign.length }
   }
 
   endpointOf(name: string): string | undefined {
@@ -50,18 +65,20 @@ export class CaptureFiles {
   read(): FoundPackets {
     const byEndpoint = new Map<string, number[]>()
     const faults: string[] = []
+    const all: ForeignPacket[] = []
     for (const name of this.names()) {
       const endpoint = this.endpointOf(name)
       if (endpoint === undefined) {
         faults.push(`${name} is of no endpoint`)
         continue
       }
-      const { numbers, foreign, fault } = this.#read(name)
+      const { numbers, foreign, strange, fault } = this.#read(name)
       byEndpoint.set(endpoint, (byEndpoint.get(endpoint) ?? []).concat(numbers))
-      faults.push(...foreign.map(text => `${name}: ${text}`))
+      all.push(...foreign.map(packet => ({ ...packet, file: name, owner: endpoint })))
+      faults.push(...strange.map(text => `${name}: ${text}`))
       if (fault !== undefined) faults.push(`${name}: ${fault}`)
     }
-    return { byEndpoint, faults }
+    return { byEndpoint, foreign: all, faults }
   }
 
   #read(name: string): ReadFile {
@@ -77,8 +94,8 @@ export class CaptureFiles {
     const { ino, birthtimeNs, size: bytes } = fstatSync(fd, { bigint: true })
     const [size, key] = [Number(bytes), `${ino} ${birthtimeNs}`]
     const before = this.#known.get(key)
-    const known =
-      before && before.at <= size ? before : { at: 0, numbers: [], foreign: [] as string[] }
+    const fresh: KnownFile = { at: 0, numbers: [], foreign: [], strange: [] }
+    const known = before && before.at <= size ? before : fresh
     this.#known.set(key, known)
     const rest = Buffer.alloc(size - known.at)
     readSync(fd, rest, 0, rest.length, known.at)
@@ -91,12 +108,12 @@ export class CaptureFiles {
 
   #take(frame: Buffer, owner: number, known: KnownFile): void {
     if (frame.length < 54 || frame.toString('latin1', 42, 48) !== 'endure') {
-      known.foreign.push(`a packet that nobody here sent, of ${frame.length} bytes`)
+      known.strange.push(`a packet that nobody here sent, of ${frame.length} bytes`)
       return
     }
-    const endpoint = frame.readUInt16BE(48)
-    if (endpoint === owner) known.numbers.push(frame.readUInt32BE(50))
-    else known.foreign.push(`packet ${frame.readUInt32BE(50)} of ${this.#endpoints[endpoint]}`)
+    const [endpoint, number] = [frame.readUInt16BE(48), frame.readUInt32BE(50)]
+    if (endpoint === owner) known.numbers.push(number)
+    else known.foreign.push({ sender: this.#endpoints[endpoint] ?? `${endpoint}`, number })
   }
 }
 

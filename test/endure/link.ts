@@ -5,7 +5,7 @@ import type { Namespace } from '../support/net/namespace.ts'
 import { until } from '../support/until.ts'
 
 export class Link {
-  readonly place: Place
+  place: Place // the pod's namespace may become another one
 
   constructor(place: Place) {
     this.place = place
@@ -24,6 +24,12 @@ export class Link {
     await this.place.host.ip(`link delete dev ${this.hostName}`)
   }
 
+  /** The pod's end in another namespace, with the same name and address. */
+  async createIn(inside: Namespace): Promise<void> {
+    this.place = { ...this.place, inside }
+    await this.create()
+  }
+
   async setDown(): Promise<void> {
     await this.place.host.ip(`link set dev ${this.hostName} down`)
   }
@@ -35,6 +41,16 @@ export class Link {
 
   async rename(from: string, to: string): Promise<void> {
     await this.place.host.ip(`link set dev ${from} name ${to}`)
+  }
+
+  /** The node's ends of two links change their names while both are up. */
+  async swapNames(other: Link): Promise<void> {
+    const [mine, its] = [this.hostName, other.hostName]
+    await this.place.host.ip(
+      `link set dev ${mine} name swapping0`,
+      `link set dev ${its} name ${mine}`,
+      `link set dev swapping0 name ${its}`,
+    )
   }
 
   /** The node's end, to another network namespace; it arrives there down. */

@@ -32,7 +32,7 @@ const wanted = names.filter(name => podLabels[name]?.app === 'web')
 
 const manyFiles = { captureMaxFiles: 100_000 }
 const base = { selector: "app == 'web'", filters: [{ protocol: 'UDP', ports: [4000] }] }
-/** One with one long file, one with many short ones. */
+/** One with one long file, one with many short ones; of an agent also one that sees pods from inside. */
 export const specs: Readonly<Record<string, CaptureSpec>> = {
   long: base,
   short: {
@@ -45,7 +45,8 @@ export const specs: Readonly<Record<string, CaptureSpec>> = {
 export async function makeStage(name: TargetName, options: StageOptions): Promise<Stage> {
   const stage = name === 'agent' ? await agentStage(options) : await standaloneStage(options)
   await stage.target.start()
-  for (const [capture, spec] of Object.entries(specs)) await stage.addCapture(capture, spec)
+  const all = name === 'agent' ? { ...specs, inside: { ...base, vantage: 'PodNetns' } } : specs
+  for (const [capture, spec] of Object.entries(all)) await stage.addCapture(capture, spec)
   return stage
 }
 

@@ -1,7 +1,7 @@
 # Sends numbered frames without end from the pod whose network namespace it was started in, at the rate it was last told. In: one
-# JSON request a line. Out: one JSON line for each. What the kernel refused to send is not counted and its number is used again.
+# JSON request a line: a rate and a size, or a network namespace to enter. Out: one JSON line for each. What the kernel refused to send is not counted and its number is used again.
 # The log has 16 bytes for each packet: nanoseconds since the epoch just before and just after it was sent, as two signed integers.
-import errno, json, os, select, socket, struct, sys, time
+import ctypes, errno, json, os, select, socket, struct, sys, time
 
 endpoint, log = int(sys.argv[1]), open(sys.argv[2], 'ab', buffering=1 << 16)
 gone = (errno.ENXIO, errno.ENODEV, errno.ENETDOWN, errno.EINVAL)
@@ -16,6 +16,16 @@ def connect():
             found.bind((name, 0))
             return found
     raise OSError(errno.ENODEV, 'no interface')
+
+
+def enter(path):
+    global sender
+    if sender:
+        sender.close()
+        sender = None
+    with open(path) as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0x40000000) != 0:
+            raise OSError(ctypes.get_errno(), 'cannot enter ' + path)
 
 
 def frame(number):
@@ -52,7 +62,10 @@ while True:
             break
         *lines, rest = (rest + got).split(b'\n')
         for line in lines:
-            state.update(json.loads(line))
+            request = json.loads(line)
+            if 'enter' in request:
+                enter(request.pop('enter'))
+            state.update(request)
             log.flush()
             due = time.monotonic()
             print(json.dumps(state), flush=True)

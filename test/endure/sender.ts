@@ -64,6 +64,11 @@ export class EndlessSender {
     return { beforeMs: this.#beforeMs, afterMs: this.#afterMs }
   }
 
+  /** Sends from another network namespace from now on. It has to rest meanwhile. */
+  async enter({ path }: Pick<Namespace, 'path'>): Promise<void> {
+    await this.#ask({ enter: path })
+  }
+
   async close(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const ended = once(this.#process, 'exit')

@@ -7,7 +7,7 @@ import type { Namespace, Scope } from '../support/net/namespace.ts'
 import { inside } from '../support/net/run.ts'
 import { until } from '../support/until.ts'
 import type { CaptureFacts, Claim, Span } from './audit.ts'
-import { CaptureFiles, isRotated } from './captureFiles.ts'
+import { CaptureFiles, type ForeignPacket, isRotated } from './captureFiles.ts'
 import type { Disk } from './disk.ts'
 import type { Link } from './link.ts'
 import type { Random } from './random.ts'
@@ -56,9 +56,12 @@ export class Stage {
   readonly elsewhere: Namespace
   readonly random: Random
   readonly captures: TrackedCapture[] = []
+  readonly scope: Scope
   readonly #wanted: readonly string[]
+  readonly #crossings: { readonly span: OpenSpan; readonly names: readonly string[] }[] = []
 
-  constructor({ target, disk, endpoints, wanted, elsewhere, random }: StageParts) {
+  constructor({ scope, target, disk, endpoints, wanted, elsewhere, random }: StageParts) {
+    this.scope = scope
     this.target = target
     this.disk = disk
     this.endpoints = endpoints
@@ -130,6 +133,55 @@ export class Stage {
   }
 
   /**
+   * The interfaces of two endpoints have each other's names until the result is called: packets of
+   * one may be in files of the other.
+   */
+  cross(one: Endpoint, other: Endpoint): () => void {
+    const span: OpenSpan = { fromMs: Date.now() - beforeMs, toMs: undefined }
+    this.#crossings.push({ span, names: [one.name, other.name] })
+    const isOver = this.excuse([one, other])
+    return () => {
+      span.toMs = Date.now()
+      isOver()
+    }
+  }
+
+  /** No packet of these endpoints may be in these captures' files until the result is called. */
+  noteAbsent(names: readonly string[], captures: readonly TrackedCapture[]): () => void {
+    const span: OpenSpan = { fromMs: Date.now(), toMs: undefined }
+    for (const { absent } of captures)
+      for (const name of names) absent.set(name, [...(absent.get(name) ?? []), span])
+    return () => {
+      span.toMs = Date.now()
+    }
+  }
+
+  #isCrossed({ owner, sender, number }: ForeignPacket): boolean {
+    const sent = this.endpoints.find(({ name }) => name === sender)?.sender.sent
+    const atMs = sent?.beforeMs[number] ?? 0
+    return this.#crossings.some(
+      ({ span: { fromMs, toMs = atMs }, names }) =>
+        [owner, sender].every(name => names.includes(name)) && atMs >= fromMs && atMs <= toMs,
+    )
+  }
+
+  /** Resolves once each of these endpoints has a new gap in each of these captures. */
+  async untilGaps(
+    names: readonly string[],
+    captures: readonly TrackedCapture[],
+    before: ReadonlyMap<string, CaptureClaim>,
+  ): Promise<void> {
+    const gapsOf = (claims: ReadonlyMap<string, CaptureClaim>, capture: string, name: string) =>
+      claims.get(capture)?.rows.get(name)?.gaps.length ?? 0
+    await this.until('the gaps', async () => {
+      const now = await this.claims()
+      return captures.every(({ name: capture }) =>
+        names.every(name => gapsOf(now, capture, name) > gapsOf(before, capture, name)),
+      )
+    })
+  }
+
+  /**
    * Moves a file of a capture to another name: what it held just then is not looked for any more.
    * What is written into it later is missing.
    */
@@ -137,7 +189,7 @@ export class Stage {
     renameSync(join(capture.directory, fileName), to)
     const fd = openSync(to, 'r')
     try {
-      this.#noteTakenAway(capture, fileName, capture.files.numbersIn(fd, fileName))
+      this.#noteTakenAway(capture, fileName, capture.files.packetsIn(fd, fileName))
     } finally {
       closeSync(fd)
     }
@@ -147,13 +199,13 @@ export class Stage {
   cut(capture: TrackedCapture, fileName: string): void {
     const fd = openSync(join(capture.directory, fileName), 'r+')
     try {
-      let numbers = capture.files.numbersIn(fd, fileName)
-      for (let more = numbers; ; numbers = more) {
-        more = capture.files.numbersIn(fd, fileName) // until nothing came while it was read
-        if (more.length === numbers.length) break
+      let packets = capture.files.packetsIn(fd, fileName)
+      for (let more = packets; ; packets = more) {
+        more = capture.files.packetsIn(fd, fileName) // until nothing came while it was read
+        if (more.count === packets.count) break
       }
       ftruncateSync(fd)
-      this.#noteTakenAway(capture, fileName, numbers)
+      this.#noteTakenAway(capture, fileName, packets)
     } finally {
       closeSync(fd)
     }
@@ -162,12 +214,11 @@ export class Stage {
   #noteTakenAway(
     { files, takenAway, takenRotated }: TrackedCapture,
     fileName: string,
-    numbers: readonly number[],
+    { numbers, count }: ReturnType<CaptureFiles['packetsIn']>,
   ): void {
     const endpoint = files.endpointOf(fileName) ?? ''
     takenAway.set(endpoint, [...(takenAway.get(endpoint) ?? []), ...numbers])
-    if (isRotated(fileName))
-      takenRotated.set(endpoint, (takenRotated.get(endpoint) ?? 0) + numbers.length)
+    if (isRotated(fileName)) takenRotated.set(endpoint, (takenRotated.get(endpoint) ?? 0) + count)
   }
 
   /** Every capture has its taps open, and says nothing is wrong. */
@@ -214,11 +265,13 @@ export class Stage {
     const figures = await this.figures()
     const claims = await this.claims()
     return this.captures.map(capture => {
-      const { byEndpoint, faults } = capture.files.read()
+      const { byEndpoint, foreign, faults } = capture.files.read()
+      const wrong = foreign.filter(packet => !this.#isCrossed(packet))
       const labels = `{namespace="shop",capture="${capture.name}"}`
       return {
         name: capture.name,
-        faults,
+        uid: claims.get(capture.name)?.uid ?? '',
+        faults: [...faults, ...wrong.map(foreignText)],
         refused: figures.get(`selcap_packets_refused_total${labels}`) ?? 0,
         endpoints: this.wanted.map(({ name, sender }) => ({
           name,
@@ -227,6 +280,7 @@ export class Stage {
           found: byEndpoint.get(name) ?? [],
           takenAway: capture.takenAway.get(name) ?? [],
           takenRotated: capture.takenRotated.get(name) ?? 0,
+          crossed: foreign.filter(({ owner }) => owner === name).length,
           absent: capture.absent.get(name) ?? [],
           excused: (capture.excused.get(name) ?? []) as readonly Span[],
           claim: claims.get(capture.name)?.rows.get(name) ?? noClaim,
@@ -248,6 +302,10 @@ export class Stage {
     }
     await until(what, asked, { everyMs: 200, tails: [log], ...(found && { found }), limitMs })
   }
+}
+
+function foreignText({ file, sender, number }: ForeignPacket): string {
+  return `${file}: packet ${number} of ${sender}`
 }
 
 function wrongIn(claim: CaptureClaim | undefined, wanted: readonly string[]): string | undefined {

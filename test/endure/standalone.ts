@@ -45,6 +45,7 @@ export class StandaloneTarget implements Target {
     this.#logReader = logReader
     this.#clockFile = join(root, 'clock')
     this.setClock(0)
+    this.useUpInotify(false)
   }
 
   /** Its captures' directory is there, empty. It does not run yet. */
@@ -101,7 +102,10 @@ export class StandaloneTarget implements Target {
       [...within, join(this.#root, 'log.pipe'), ...program, ...config],
       {
         logFile: join(this.#root, 'log'),
-        env: clockEnvironment(this.#clockFile),
+        env: {
+          ...clockEnvironment(this.#clockFile),
+          SELCAP_ENDURE_INOTIFY: join(this.#root, 'inotify'),
+        },
       },
     )
     this.#child = child
@@ -148,6 +152,10 @@ export class StandaloneTarget implements Target {
     writeClock(this.#clockFile, offsetMs)
   }
 
+  useUpInotify(isUsedUp: boolean): void {
+    writeWhole(join(this.#root, 'inotify'), isUsedUp ? 'used up' : '')
+  }
+
   readonly manifestBeside = (text: string | undefined): void => {
     const path = this.#manifest('beside-others')
     if (text === undefined) rmSync(path, { force: true })
@@ -161,7 +169,7 @@ export class StandaloneTarget implements Target {
 
 /** The environment of a program whose clock is moved by a file. */
 export function clockEnvironment(clockFile: string): NodeJS.ProcessEnv {
-  const hook = new URL('clockHook.mjs', import.meta.url)
+  const hook = new URL('surroundingsHook.mjs', import.meta.url)
   return { ...process.env, NODE_OPTIONS: `--import=${hook.href}`, SELCAP_ENDURE_CLOCK: clockFile }
 }
 

@@ -39,6 +39,10 @@ export interface Target {
   readonly resumeApiServer?: () => Promise<void>
   /** Adds so many milliseconds to the time of day that it sees. */
   setClock(offsetMs: number): void
+  /** Where this can be had: from now on it cannot watch a directory, or can again. */
+  useUpInotify?(isUsedUp: boolean): void
+  /** Where this can be had: the pod's network namespace is another one under the same name. */
+  showNamespace?(pod: string, namespace: Namespace): void
   /** Where this can be had: a manifest beside the others; without a text it goes. */
   readonly manifestBeside?: (text: string | undefined) => void
 }

@@ -3,9 +3,16 @@ import type { Fault } from '../fault.ts'
 import { frozen, full, immutable, readOnly, slow } from './disk.ts'
 import { brokenBeside, filterEdits, madeAnew, selectorEdits, windowEdits } from './edits.ts'
 import { cutActive, movedActive, oddEntries, removedActive, removedRotated } from './files.ts'
-import { down, flapping, moved, recreated, renamed } from './links.ts'
+import { down, flapping, moved, namespaceRemade, recreated, renamed, swapped } from './links.ts'
 import { ended, held, killed } from './process.ts'
-import { apiServerKilled, blockedLog, clockSteps, noDescriptors, none } from './surroundings.ts'
+import {
+  apiServerKilled,
+  blockedLog,
+  clockSteps,
+  noDescriptors,
+  noInotify,
+  none,
+} from './surroundings.ts'
 
 export const faults: readonly Fault[] = [
   none,
@@ -22,6 +29,8 @@ export const faults: readonly Fault[] = [
   recreated,
   renamed,
   moved,
+  swapped,
+  namespaceRemade,
   removedRotated,
   removedActive,
   movedActive,
@@ -34,6 +43,7 @@ export const faults: readonly Fault[] = [
   brokenBeside,
   blockedLog,
   noDescriptors,
+  noInotify,
   clockSteps,
   apiServerKilled,
 ]

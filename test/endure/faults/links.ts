@@ -1,5 +1,6 @@
 // Interfaces: down, up and down again, renamed, made anew, in another network namespace.
 import { setTimeout as after } from 'node:timers/promises'
+import { makeNamespace } from '../../support/net/namespace.ts'
 import { both, type Fault } from '../fault.ts'
 import type { Endpoint, Stage } from '../stage.ts'
 
@@ -98,5 +99,56 @@ export const moved: Fault = {
     const [away, back] = [() => link.moveTo(stage.elsewhere), () => link.moveBack(stage.elsewhere)]
     await cut(stage, endpoint, away, back, ms)
     return `interface of ${endpoint.name} in another namespace for ${ms} ms`
+  },
+}
+
+/** An interface's name is what is captured: it leads to the other one until it is given back. */
+export const swapped: Fault = {
+  ...interruption,
+  name: 'swapped',
+  async cause(stage) {
+    const one = stage.random.pick(stage.wanted)
+    const other = stage.random.pick(stage.endpoints.filter(each => each !== one))
+    const ms = stage.random.between(100, 1_500)
+    const byName = stage.captures.filter(({ spec }) => spec.vantage !== 'PodNetns')
+    const names = [one, other].map(({ name }) => name)
+    const seen = names.filter(name => stage.wanted.some(each => each.name === name))
+    const isOver = stage.cross(one, other)
+    const swap = async () => {
+      const before = await stage.claims()
+      await one.link.swapNames(other.link)
+      await stage.untilGaps(seen, byName, before)
+      await stage.settled()
+    }
+    await swap()
+    const isFollowed = stage.noteAbsent(names, byName)
+    await after(ms)
+    isFollowed()
+    await swap()
+    isOver()
+    return `interfaces of ${names.join(' and ')} have each other's names for ${ms} ms`
+  },
+}
+
+export const namespaceRemade: Fault = {
+  ...interruption,
+  on: ['agent'],
+  name: 'namespaceRemade',
+  async cause(stage) {
+    const { name, link, sender } = stage.random.pick(stage.wanted)
+    const ms = stage.random.between(0, 1_000)
+    const endpoint = stage.wanted.filter(each => each.name === name)
+    const isOver = stage.excuse(endpoint)
+    await sender.pause()
+    const { inside: old } = link.place
+    await link.remove()
+    const inside = await makeNamespace(stage.scope)
+    await sender.enter(inside)
+    await old.close()
+    await after(ms)
+    await link.createIn(inside)
+    stage.target.showNamespace?.(name, inside)
+    isOver()
+    return `network namespace of ${name} made anew under its name after ${ms} ms`
   },
 }

@@ -28,6 +28,7 @@ export const noDescriptors: Fault = {
   ...harmless,
   name: 'noDescriptors',
   mayGap: true,
+  mayDrop: true, // no next file can be opened
   async cause(stage) {
     const { target, captures, random } = stage
     const { pid } = target
@@ -53,6 +54,36 @@ export const noDescriptors: Fault = {
       await run('prlimit', ['--pid', String(pid), `--nofile=${most}:`])
     }
     return `no descriptor left beyond ${used} while a filter is edited`
+  },
+}
+
+/** Other processes have used inotify up: what changes is seen by time. */
+export const noInotify: Fault = {
+  ...harmless,
+  on: ['standalone'],
+  name: 'noInotify',
+  mayGap: true,
+  mayDrop: true,
+  async cause(stage) {
+    const { target } = stage
+    target.useUpInotify?.(true)
+    try {
+      await target.end('SIGTERM')
+      await target.start()
+      await stage.settled()
+      target.manifestBeside?.(stringify(capture({ selector: "app == 'none'" }, 'beside')))
+      const isSeen = async () => {
+        const states = [...(await stage.figures())].filter(([name]) =>
+          /^selcap_captures\{/.test(name),
+        )
+        return states.reduce((sum, [, count]) => sum + count, 0) === stage.captures.length + 1
+      }
+      await stage.until('the new manifest', isSeen)
+    } finally {
+      target.useUpInotify?.(false)
+      target.manifestBeside?.(undefined)
+    }
+    return 'started without inotify, and saw a new manifest'
   },
 }
 

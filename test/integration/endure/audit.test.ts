@@ -30,6 +30,7 @@ const right: EndpointFacts = {
   found: numbers,
   takenAway: [],
   takenRotated: 0,
+  crossed: 0,
   absent: [],
   excused: [],
   claim: { packets: 100, dropped: 0, lost: 0, gaps: [] },
@@ -44,7 +45,13 @@ const span = (first: number, last: number) => ({
 })
 
 function findings(change: Partial<EndpointFacts>, more: Partial<CaptureFacts> = {}): string[] {
-  const facts = { name: 'web', faults: [], refused: 0, endpoints: [{ ...right, ...change }] }
+  const facts = {
+    name: 'web',
+    uid: 'u',
+    faults: [],
+    refused: 0,
+    endpoints: [{ ...right, ...change }],
+  }
   return audit({ ...facts, ...more }).findings
 }
 
@@ -171,6 +178,7 @@ test('CaptureFiles reads the numbers of both forms, and what a file grows by', t
       ['web-0', [5]],
       ['web-1', [6]],
     ]),
+    foreign: [],
     faults: [],
   })
   appendFileSync(join(directory, 'web-1_cali2.pcapng'), packetBlock(2n, frame(1, 7)))
@@ -189,6 +197,7 @@ test('CaptureFiles finds a torn file in both forms', t => {
       ['web-0', [5]],
       ['web-1', [6]],
     ]),
+    foreign: [],
     faults: [
       'web-0_cali1.pcap: torn, 20 bytes before its end',
       'web-1_cali2.pcapng: torn, 9 bytes before its end',
@@ -200,8 +209,7 @@ test('CaptureFiles finds a packet of another endpoint, and one that nobody sent'
   const { files } = filesOf(t, {
     'web-0_cali1.pcap': pcapFile([packet(frame(1, 9)), packet(Buffer.alloc(60, 1))]),
   })
-  t.deepEqual(files.read().faults, [
-    'web-0_cali1.pcap: packet 9 of web-1',
-    'web-0_cali1.pcap: a packet that nobody here sent, of 60 bytes',
-  ])
+  const { foreign, faults } = files.read()
+  t.deepEqual(foreign, [{ file: 'web-0_cali1.pcap', owner: 'web-0', sender: 'web-1', number: 9 }])
+  t.deepEqual(faults, ['web-0_cali1.pcap: a packet that nobody here sent, of 60 bytes'])
 })

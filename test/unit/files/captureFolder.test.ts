@@ -204,3 +204,19 @@ test('rows are bounded: the oldest that ended go, and still count against the li
   const adopted = state && (await CaptureFolder.adopt(folder.directory, state, 'node-0'))
   t.deepEqual(adopted?.written(), { packets: 2_020, bytes: 20_200 })
 })
+
+test('continuation() goes on with the file that was to become the active one, and its counts', async t => {
+  const folder = await create(captureDir(t), 1)
+  const [path, next] = ['', '.next0'].map(end =>
+    join(folder.directory, `${end && '.'}${active.name}${end}`),
+  ) as [string, string]
+  const start = fileHeader({ ...header, format: 'pcapng' })
+  const one = record('pcapng')
+  writeFileSync(path, Buffer.concat([start, one, one, one]))
+  writeFileSync(next, Buffer.concat([start, one]))
+  const now = { ...active, packets: 1, bytes: start.length + one.length }
+  folder.end('web-0', { facts: facts('web-0', 4, 9), active: now }, 'unmatched')
+  const { continues } = await folder.continuation('web-0', active.name, active.settings)
+  t.like(continues, { packets: 1, bytes: now.bytes })
+  t.is(readFileSync(path).length, now.bytes)
+})

@@ -1,6 +1,7 @@
 // The active, waiting and rotated files of one endpoint.
 import {
   fstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -66,15 +67,12 @@ test('FileRotation leaves no waiting file behind when it is closed', async t => 
   t.deepEqual(readdirSync(directory), ['web_cali1.pcap'])
 })
 
-test('FileRotation continues no waiting file of an earlier run or of others as if it were empty', async t => {
+test('FileRotation continues no waiting file of others as if it were empty', async t => {
   const directory = folder(t)
   const waiting = join(directory, '.web_cali1.pcap.next0')
   const left = Buffer.concat([fileHeader({ ...facts, format: 'pcap' }), record('pcap')])
+  const files = await series(directory)
   writeFileSync(waiting, left)
-  const files = await series(directory) // it had become the active file: it is rotated like one
-  const rotated = 'web_cali1-19700101T000000.001Z.pcap'
-  t.deepEqual(readdirSync(directory), [rotated, 'web_cali1.pcap'])
-  writeFileSync(waiting, left) // meanwhile
   const { fd } = await files.offer()
   t.is(fstatSync(fd).size, 24)
   await files.moved(nothing, 5_000)
@@ -188,4 +186,17 @@ test('FileRotation.moved() goes on without the file that others removed while it
   t.is(await files.moved(nothing, 5_000), undefined)
   t.is(await files.check(nothing, 6_000), lostFileReasons.removed)
   await files.close(nothing, 6_000)
+})
+
+test('FileRotation.release() takes for lost no file that the disk refused to rename', async t => {
+  const directory = folder(t)
+  const files = await series(directory)
+  await files.offer()
+  const waiting = join(directory, readdirSync(directory).find(isWaiting) ?? '')
+  const inTheWay = join(directory, 'web_cali1-19700101T000005.000Z.pcap')
+  mkdirSync(join(inTheWay, 'of-others'), { recursive: true })
+  await t.throwsAsync(files.moved(nothing, 5_000))
+  writeFileSync(waiting, record('pcap'), { flag: 'a' })
+  const one = { packets: 1, recordBytes: record('pcap').length, received: 1, dropped: 0 }
+  t.is(await files.release(one), undefined)
 })
