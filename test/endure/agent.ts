@@ -66,7 +66,7 @@ export class AgentTarget implements Target {
 
   async claim(name: string): Promise<CaptureClaim | undefined> {
     const asked = ['get', 'nodecapturereport', this.#node.name, '-o', 'json']
-    const { code, out } = await this.#cluster.api.ask(asked, { timeoutMs: 5_000 })
+    const { code, out } = await this.#cluster.api.ask(asked, { timeoutMs: 20_000 })
     if (code !== 0) return undefined
     const { report } = JSON.parse(out) as { readonly report?: NodeReportStatus }
     if (!report || Date.parse(report.startedAt) < this.#startedMs) return undefined

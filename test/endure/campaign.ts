@@ -37,8 +37,8 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   await run.warmUp()
   let order: Fault[] = []
   let longestMs = 0
-  // A fault that would end much later than the campaign is not begun.
-  while (Date.now() + longestMs / 2 < options.endMs && usable.length > 0) {
+  // A fault that would end much later than the campaign is not begun; the first one is.
+  while (usable.length > 0 && (longestMs === 0 || Date.now() + longestMs / 2 < options.endMs)) {
     if (order.length === 0) order = random.shuffled(usable)
     const fault = order.pop()
     const beganMs = Date.now()

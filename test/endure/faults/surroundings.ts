@@ -110,6 +110,7 @@ export const apiServerKilled: Fault = {
   ...harmless,
   on: ['agent'],
   name: 'apiServerKilled',
+  mayDrop: true, // its start takes all that a small machine has
   async cause({ target, random }) {
     const ms = random.between(500, 5_000)
     await target.interruptApiServer?.()
