@@ -5,11 +5,12 @@
 // rotated files, for example, would delete packets.
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FSWatcher, watch } from 'chokidar'
+import { osErrorMessage } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import { ifThere } from '../runtime/ifThere.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
+import { watchPath } from '../runtime/watchPath.ts'
 import { type ReadSettings, readSettings } from './readSettings.ts'
 
 /** `overrides`: what the command line says; it wins. `directory`: of a ConfigMap. */
@@ -21,7 +22,8 @@ type SettingsPlaces = {
 
 export class Configuration implements AsyncDisposable {
   readonly #places: SettingsPlaces
-  readonly #watchers: readonly FSWatcher[]
+  readonly #watchers: readonly AsyncDisposable[]
+  #unwatched: string | undefined // why a place is looked at by time alone
   readonly #readAgain = singleFlight(() => this.#take())
   #settings: Settings
   #warnings: readonly string[]
@@ -47,7 +49,8 @@ export class Configuration implements AsyncDisposable {
 
   /** Logs what could not be used, now and after every change. */
   warnTo(log: Logger): void {
-    for (const warning of this.#warnings)
+    const unwatched = this.#unwatched === undefined ? [] : [this.#unwatched]
+    for (const warning of [...this.#warnings, ...unwatched])
       log.warn({ file: this.#places.file, warning }, 'setting not usable')
   }
 
@@ -56,17 +59,19 @@ export class Configuration implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#watchers.map(watcher => watcher.close()))
+    await Promise.all(this.#watchers.map(watcher => watcher[Symbol.asyncDispose]()))
   }
 
   // A file that is truncated and then written is read when it has stood still.
-  #watch(path: string): FSWatcher {
-    const watcher = watch(path, {
-      ignoreInitial: true,
-      awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 },
+  #watch(path: string): AsyncDisposable {
+    return watchPath(path, {
+      how: { awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 } },
+      onChange: () => void this.#readAgain(),
+      onUnwatched: error => {
+        this.#unwatched = `Cannot watch "${path}": ${osErrorMessage(error)}; it is looked at every few seconds`
+        this.#listener()
+      },
     })
-    const readAgain = () => void this.#readAgain()
-    return watcher.on('all', readAgain).on('ready', readAgain) // it may have changed before
   }
 
   async #take(): Promise<void> {

@@ -100,7 +100,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
   await new Promise<void>(resolve =>
     signal.addEventListener('abort', () => resolve(), { once: true }),
   )
-  await follower?.close()
+  await follower?.[Symbol.asyncDispose]()
   await app.close()
   log.info({}, 'selcap gateway stopped')
 }

@@ -5,12 +5,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { watch } from 'chokidar'
 import { makeCertificate } from '../auth/selfSignedCertificate.ts'
-import { ExpectedError } from '../model/errors.ts'
+import { ExpectedError, osErrorMessage } from '../model/errors.ts'
 import { accounts } from '../model/wellKnown.ts'
 import type { Logger } from '../runtime/log.ts'
 import { singleFlight } from '../runtime/singleFlight.ts'
+import { watchPath } from '../runtime/watchPath.ts'
 
 export type KeyPair = { readonly key: string; readonly cert: string }
 
@@ -36,7 +36,7 @@ export function followKeyPair(
   directory: string,
   onChange: (pair: KeyPair) => void,
   log: Logger,
-): { close(): Promise<void> } {
+): AsyncDisposable {
   let last = ''
   const readAgain = singleFlight(async () => {
     try {
@@ -51,7 +51,15 @@ export function followKeyPair(
       )
     }
   })
-  return watch(directory, { ignoreInitial: true, depth: 1 }).on('all', () => void readAgain())
+  return watchPath(directory, {
+    how: { depth: 1 },
+    onChange: () => void readAgain(),
+    onUnwatched: error =>
+      log.warn(
+        { directory, reason: osErrorMessage(error) },
+        'certificate not watched: it is looked at every few seconds',
+      ),
+  })
 }
 
 async function read(directory: string): Promise<KeyPair | undefined> {

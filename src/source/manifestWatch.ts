@@ -8,6 +8,7 @@ import { type FSWatcher, watch } from 'chokidar'
 import { isExpected, osErrorMessage } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
+import { closeFailed } from '../runtime/watchPath.ts'
 import { isManifestName } from './manifestFiles.ts'
 
 export type ManifestWatchDeps = {
@@ -73,7 +74,7 @@ export class ManifestWatch implements AsyncDisposable {
     const { directory, clock, log } = this.#deps
     this.#watcher = undefined
     this.#watchAtMs = clock.now() + watchAgainMs
-    void watcher.close()
+    closeFailed(watcher)
     if (!this.#hasFailed)
       log.warn(
         { directory, reason: osErrorMessage(error) },

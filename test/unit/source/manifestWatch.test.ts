@@ -19,6 +19,7 @@ class SilentWatcher extends EventEmitter {
 
   async close(): Promise<void> {
     this.isClosed = true
+    this.removeAllListeners() // as chokidar does
   }
 }
 
@@ -79,6 +80,7 @@ test('a watch that fails is told once, tried again, and told when it works again
   const usedUp = Object.assign(new Error('ENOSPC: no space left on device, watch'), { code: 'ENOSPC', syscall: 'watch' }) // biome-ignore format: one line
   const all = await watching(t, [usedUp, usedUp])
   t.true(all.watchers[0]?.isClosed)
+  t.notThrows(() => all.watchers[0]?.emit('error', usedUp), 'of another entry')
   await until('a watch that works', () => {
     all.look()
     return all.log.lines().some(({ msg }) => msg === 'manifests watched again')
