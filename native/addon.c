@@ -36,26 +36,26 @@ static napi_value offer(napi_env env, napi_callback_info info) {
   struct sink *sink;
   if (!get_number(env, argv[0], &tap) || !get_sink(env, argv[1], &sink)) return NULL;
   struct command command = {.kind = COMMAND_OFFER_SINK, .id = (uint32_t)tap, .sink = sink};
-  post_command(instance->reader, command);
+  post_tap_command(instance->readers, command);
   return NULL;
 }
 
-static napi_value post_tap_command(napi_env env, napi_callback_info info, enum command_kind kind) {
+static napi_value post_simple(napi_env env, napi_callback_info info, enum command_kind kind) {
   ARGUMENTS(1);
   double tap;
   if (!get_number(env, argv[0], &tap)) return NULL;
-  post_command(instance->reader, (struct command){.kind = kind, .id = (uint32_t)tap});
+  post_tap_command(instance->readers, (struct command){.kind = kind, .id = (uint32_t)tap});
   return NULL;
 }
 
 // rotate(tap)
 static napi_value rotate(napi_env env, napi_callback_info info) {
-  return post_tap_command(env, info, COMMAND_ROTATE);
+  return post_simple(env, info, COMMAND_ROTATE);
 }
 
 // retry(tap)
 static napi_value retry(napi_env env, napi_callback_info info) {
-  return post_tap_command(env, info, COMMAND_RETRY);
+  return post_simple(env, info, COMMAND_RETRY);
 }
 
 // setBytesLeft(tap, bytes)
@@ -65,7 +65,7 @@ static napi_value set_bytes_left(napi_env env, napi_callback_info info) {
   if (!get_number(env, argv[0], &tap) || !get_number(env, argv[1], &bytes)) return NULL;
   struct command command = {.kind = COMMAND_SET_BYTES_LEFT, .id = (uint32_t)tap};
   command.bytes = (int64_t)bytes;
-  post_command(instance->reader, command);
+  post_tap_command(instance->readers, command);
   return NULL;
 }
 
@@ -76,7 +76,7 @@ static napi_value close_tap(napi_env env, napi_callback_info info) {
   if (!get_number(env, argv[0], &request) || !get_number(env, argv[1], &tap)) return NULL;
   struct command command = {.kind = COMMAND_CLOSE, .id = (uint32_t)tap};
   command.request = (uint32_t)request;
-  post_command(instance->reader, command);
+  post_tap_command(instance->readers, command);
   return NULL;
 }
 
@@ -87,7 +87,7 @@ static napi_value set_window(napi_env env, napi_callback_info info) {
   struct window window;
   if (!get_number(env, argv[0], &tap) || !get_window(env, argv[1], &window)) return NULL;
   struct command command = {.kind = COMMAND_SET_WINDOW, .id = (uint32_t)tap, .window = window};
-  post_command(instance->reader, command);
+  post_tap_command(instance->readers, command);
   return NULL;
 }
 
@@ -108,7 +108,7 @@ static napi_value counters(napi_env env, napi_callback_info info) {
   if (status != napi_ok || type != napi_float64_array || length < 9)
     return napi_throw_type_error(
              env, NULL, "Cannot call the addon: expected a Float64Array of 9"), NULL;
-  bool is_open = read_counters(instance->reader, (uint32_t)tap, &found, &waiting);
+  bool is_open = read_counters(instance->readers, (uint32_t)tap, &found, &waiting);
   if (is_open) {
     const uint64_t counts[] = {
       found.received, found.dropped, found.packets, found.bytes, found.refused, found.truncated,
@@ -128,7 +128,7 @@ static napi_value changes(napi_env env, napi_callback_info info) {
   ARGUMENTS(0);
   (void)argv;
   napi_value answer;
-  CHECK(napi_create_double(env, (double)(read_changes(instance->reader) >> 11), &answer));
+  CHECK(napi_create_double(env, (double)(read_changes(instance->readers) >> 11), &answer));
   return answer;
 }
 
@@ -143,7 +143,7 @@ static void finalize_group(napi_env env, void *data, void *hint) {
   struct instance *instance = hint;
   // Through the reader, after the commands that still refer to the group.
   struct command command = {.kind = COMMAND_RELEASE_GROUP, .group = data};
-  if (instance->reader) post_command(instance->reader, command);
+  if (instance->readers) post_group_command(instance->readers, command);
   else release_group(data);
   release_instance(instance);
 }
@@ -176,7 +176,7 @@ static napi_value set_limits(napi_env env, napi_callback_info info) {
   struct command command = {.kind = COMMAND_SET_LIMITS, .group = group};
   command.packets = (int64_t)packets;
   command.bytes = (int64_t)bytes;
-  post_command(instance->reader, command);
+  post_group_command(instance->readers, command);
   return NULL;
 }
 
@@ -187,7 +187,7 @@ static napi_value set_buffer_bytes_max(napi_env env, napi_callback_info info) {
   if (!get_number(env, argv[0], &bytes)) return NULL;
   struct command command = {.kind = COMMAND_SET_BUFFER_MAX};
   command.bytes = (int64_t)bytes;
-  post_command(instance->reader, command);
+  post_to_all(instance->readers, command);
   return NULL;
 }
 
@@ -196,10 +196,32 @@ static napi_value buffer(napi_env env, napi_callback_info info) {
   ARGUMENTS(0);
   (void)argv;
   struct buffer_use use;
-  if (!read_buffer_use(instance->reader, &use))
+  if (!read_buffer_use(instance->readers, &use))
     return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
   napi_value out = make_buffer_use(env, &use);
   free(use.devices);
+  return out;
+}
+
+// setReaders(most, busyPercent): at most so many threads read, and one gives taps away that is busy
+// for so much of the time; 0: always, for tests
+static napi_value set_readers_options(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  double most, busy_percent;
+  if (!get_number(env, argv[0], &most) || !get_number(env, argv[1], &busy_percent)) return NULL;
+  set_readers(instance->readers, (uint32_t)most, (uint32_t)busy_percent);
+  return NULL;
+}
+
+// readers() → [how many read, how many taps were moved between them]
+static napi_value readers(napi_env env, napi_callback_info info) {
+  ARGUMENTS(0);
+  (void)argv;
+  struct readers_use use = read_readers_use(instance->readers);
+  napi_value out;
+  CHECK(napi_create_array(env, &out));
+  napi_set_element(env, out, 0, make_number(env, use.count));
+  napi_set_element(env, out, 1, make_number(env, (double)use.moves));
   return out;
 }
 
@@ -207,14 +229,14 @@ static napi_value buffer(napi_env env, napi_callback_info info) {
 static napi_value watch_links(napi_env env, napi_callback_info info) {
   ARGUMENTS(0);
   (void)argv;
-  post_command(instance->reader, (struct command){.kind = COMMAND_WATCH_LINKS});
+  post_command(first_reader(instance->readers), (struct command){.kind = COMMAND_WATCH_LINKS});
   return NULL;
 }
 
 static void stop_instance(void *data) {
   struct instance *instance = data;
-  stop_reader(instance->reader);
-  instance->reader = NULL;
+  stop_readers(instance->readers);
+  instance->readers = NULL;
   // Node frees it only after the last thread that uses it has released it.
   napi_release_threadsafe_function(instance->callback, napi_tsfn_release);
 }
@@ -226,13 +248,13 @@ static napi_value start(napi_env env, napi_callback_info info) {
   struct instance *instance;
   CHECK(napi_get_cb_info(env, info, &argc, &callback, NULL, NULL));
   CHECK(napi_get_instance_data(env, (void **)&instance));
-  if (instance->reader)
+  if (instance->readers)
     return napi_throw_error(env, NULL, "Cannot start the addon: it was started already"), NULL;
   CHECK(napi_create_string_utf8(env, "selcap", NAPI_AUTO_LENGTH, &name));
   CHECK(napi_create_threadsafe_function(env, callback, NULL, name, 0, 1, NULL, NULL, NULL,
                                         deliver_event, &instance->callback));
-  instance->reader = start_reader(queue_event, instance);
-  if (!instance->reader) {
+  instance->readers = start_readers(queue_event, instance);
+  if (!instance->readers) {
     napi_release_threadsafe_function(instance->callback, napi_tsfn_abort);
     return napi_throw_error(env, NULL, "Cannot start the addon: no thread can be made"), NULL;
   }
@@ -274,6 +296,7 @@ NAPI_MODULE_INIT() {
     FUNCTION("limitGroup", make_limit_group), FUNCTION("setLimits", set_limits),
     FUNCTION("setBufferBytesMax", set_buffer_bytes_max), FUNCTION("buffer", buffer),
     FUNCTION("changes", changes),
+    FUNCTION("setReaders", set_readers_options), FUNCTION("readers", readers),
     FUNCTION("watchLinks", watch_links), FUNCTION("pipe", make_pipe),
   };
   CHECK(napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));

@@ -1,10 +1,11 @@
 // What the files with native functions share: the instance of the addon in one environment.
 #pragma once
 #include "js_values.h"
+#include "readers.h"
 
 struct instance {
   int references; // one for the environment, one for each limit group of JavaScript's
-  struct reader *reader; // NULL before start() and after the end of the environment
+  struct readers *readers; // NULL before start() and after the end of the environment
   napi_threadsafe_function callback;
   uint32_t last_tap;
 };
@@ -18,7 +19,7 @@ static inline struct instance *get_arguments(napi_env env, napi_callback_info in
   CHECK(napi_get_instance_data(env, (void **)&instance));
   const char *fault = NULL;
   if (given < count) fault = "Cannot call the addon: an argument is missing";
-  else if (!instance->reader) fault = "Cannot call the addon: expected start() to be called first";
+  else if (!instance->readers) fault = "Cannot call the addon: expected start() to be called first";
   if (!fault) return instance;
   napi_throw_type_error(env, NULL, fault);
   return NULL;

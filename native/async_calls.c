@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct async_call {
-  struct reader *reader;
+  struct readers *readers;
   uint32_t request, tap;
   struct tap_spec spec;
   struct limit_group *group;
@@ -24,13 +24,13 @@ static void free_call(struct async_call *call) {
 static struct async_call *create_call(napi_env env, struct instance *instance, double request) {
   struct async_call *call = calloc(1, sizeof *call);
   if (!call) return napi_throw_error(env, NULL, "Cannot call the addon: out of memory"), NULL;
-  call->reader = instance->reader;
+  call->readers = instance->readers;
   call->request = (uint32_t)request;
   return call;
 }
 
 static napi_value start_call(napi_env env, struct async_call *call, void (*run)(void *)) {
-  if (run_on_worker(call->reader, run, call)) return NULL;
+  if (run_on_worker(first_reader(call->readers), run, call)) return NULL;
   free_call(call);
   return napi_throw_error(env, NULL, "Cannot call the addon: no thread can be made"), NULL;
 }
@@ -45,7 +45,7 @@ static void run_compile(void *argument) {
     event.compiled.instructions = program.count;
     free(program.instructions);
   }
-  emit(call->reader, event);
+  emit(first_reader(call->readers), event);
   free_call(call);
 }
 
@@ -72,7 +72,7 @@ static void run_list_links(void *argument) {
     event.kind = EVENT_LISTED;
     event.listed.links = links;
   }
-  emit(call->reader, event);
+  emit(first_reader(call->readers), event);
   free_call(call);
 }
 
@@ -101,15 +101,15 @@ static void run_open(void *argument) {
   struct tap *tap = open_ring(&call->spec, &event.failed);
   if (tap) {
     tap->id = call->tap;
-    tap->group = call->group;
+    tap->capture_group = call->group;
     tap->sink = call->sink;
     call->sink = NULL;
     call->group = NULL;
     event.kind = EVENT_OPENED;
     event.opened.ring_bytes = tap->ring_bytes;
-    post_command(call->reader, (struct command){.kind = COMMAND_ADD_TAP, .tap = tap});
+    add_tap_to_readers(call->readers, tap);
   }
-  emit(call->reader, event);
+  emit(first_reader(call->readers), event);
   free_call(call);
 }
 

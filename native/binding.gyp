@@ -3,7 +3,7 @@
     "target_name": "selcap",
     "sources": [
       "addon.c", "async_calls.c", "pipe.c", "js_values.c",
-      "reader.c", "reader_commands.c", "drain.c", "batch.c", "store.c", "writer.c", "close.c", "link_events.c", "worker.c",
+      "readers.c", "balance.c", "reader.c", "reader_commands.c", "drain.c", "batch.c", "store.c", "writer.c", "close.c", "link_events.c", "worker.c",
       "limit_group.c",
       "ring.c", "sink.c", "encode.c", "headers_length.c", "filter.c", "netns.c", "links.c"
     ],

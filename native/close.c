@@ -1,6 +1,6 @@
 // Closing a tap in three steps: the kernel receives nothing more, the reader drains the ring,
 // a worker frees the ring and emits EVENT_CLOSED.
-#include "reader_state.h"
+#include "readers_state.h"
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -44,7 +44,7 @@ static void release_tap(struct reader *reader, struct tap *tap) {
   count_undrained(tap);
   pass_limit_on(reader, tap);
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_DEL, tap->fd, NULL);
-  release_group(tap->group);
+  release_group(tap->capture_group);
   if (reader->batch && reader->batch->tap == tap) reader->batch->tap = NULL;
   while (tap->sink) {
     struct sink *next = tap->sink->next;
@@ -86,6 +86,7 @@ static void release_taps(struct reader *reader,
       at = &tap->next;
       continue;
     }
+    forget_tap(reader->readers, tap);
     pthread_mutex_lock(&reader->lock);
     *at = tap->next;
     pthread_mutex_unlock(&reader->lock);

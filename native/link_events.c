@@ -1,6 +1,6 @@
 // Interfaces and network namespaces that appear, change and disappear.
 // In: messages of the netlink socket; by time, the interface of each tap. Out: events.
-#include "reader_state.h"
+#include "readers_state.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -50,13 +50,20 @@ static void look_at_interface(struct reader *reader, struct tap *tap, bool is_to
   note_link_state(reader, tap, link_state_of(tap), is_told);
 }
 
+// The kernel told of a change of it. 0: of any, messages were lost.
+void look_at_link(struct reader *reader, int index) {
+  for (struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (!tap->netns && (index == 0 || tap->index == index)) look_at_interface(reader, tap, true);
+}
+
 // The socket's error tells that it was set down: since the last time, and maybe up again by now.
 // Netlink may have told the same before.
 void note_link_down(struct reader *reader, struct tap *tap) {
   if (tap->link_state > LINK_DOWN || tap->is_closing) return;
   enum link_state now = link_state_of(tap);
   bool is_known = now == LINK_DOWN && tap->link_state == LINK_DOWN;
-  if (is_known && !tap->netns && reader->link_fd >= 0) return;
+  bool is_watched = __atomic_load_n(&reader->readers->are_links_watched, __ATOMIC_RELAXED);
+  if (is_known && !tap->netns && is_watched) return;
   if (now <= LINK_DOWN) {
     note_link_state(reader, tap, LINK_UP, true);
     note_link_state(reader, tap, LINK_DOWN, true);
@@ -66,12 +73,16 @@ void note_link_down(struct reader *reader, struct tap *tap) {
 
 // Netlink tells of this namespace, and a message that was lost is found later; of others it does not.
 void look_at_interfaces(struct reader *reader) {
-  bool is_all = reader->link_fd < 0 || reader->looks++ % TOLD_LOOKS == 0;
+  bool is_told = __atomic_load_n(&reader->readers->are_links_watched, __ATOMIC_RELAXED);
+  bool is_all = !is_told || reader->looks++ % TOLD_LOOKS == 0;
   for (struct tap *tap = reader->taps; tap; tap = tap->next)
     if (is_all || tap->netns) look_at_interface(reader, tap, false);
 }
 
-bool needs_polling(const struct reader *reader) { return reader->taps != NULL; }
+// A reader that has no taps any more looks until it knows that it is idle.
+bool needs_polling(const struct reader *reader) {
+  return reader->taps != NULL || reader->busy_percent > 0;
+}
 
 // Counts the drops of taps that wait for a sink: drain() does not run for them.
 void count_pending(struct reader *reader) {
@@ -94,8 +105,8 @@ static void emit_link_event(struct reader *reader, const struct nlmsghdr *messag
   for (struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left))
     if (at->rta_type == IFLA_IFNAME)
       snprintf(link.name, sizeof link.name, "%s", (char *)RTA_DATA(at));
-  for (struct tap *tap = reader->taps; tap; tap = tap->next)
-    if (!tap->netns && tap->index == link.index) look_at_interface(reader, tap, true);
+  look_at_link(reader, link.index);
+  tell_others_to_look(reader, link.index);
   emit(reader, (struct event){.kind = EVENT_LINK, .link = link});
 }
 
@@ -105,6 +116,7 @@ void read_link_events(struct reader *reader) {
     ssize_t got = recv(reader->link_fd, buffer, sizeof buffer, 0);
     if (got < 0 && errno == ENOBUFS) {
       reader->looks = 0; // all taps at the next look
+      tell_others_to_look(reader, 0);
       emit(reader, (struct event){.kind = EVENT_LINKS_LOST});
       continue;
     }

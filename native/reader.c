@@ -1,6 +1,6 @@
 // The loop of the reader thread: waits for rings, commands and netlink, and handles each.
 // Only this thread touches taps, sinks and limit groups.
-#include "reader_state.h"
+#include "readers_state.h"
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static bool poll_once(struct reader *reader) {
   const struct job *batch = reader->batch;
   bool is_late = batch && batch->write_by_ms && now_ms() >= batch->write_by_ms;
   if (is_late && !write_batch(reader)) return false;
-  return close_drained(reader);
+  return close_drained(reader) && balance(reader, false);
 }
 
 // True: the end. False: another thread reads now.
@@ -94,6 +94,7 @@ bool read_rings(struct reader *reader) {
     reader->polled_ms = now_ms();
     look_at_interfaces(reader);
     count_pending(reader);
+    if (!balance(reader, true)) return false;
   }
   return write_batch(reader) && write_due(reader);
 }
@@ -104,14 +105,14 @@ static void close_descriptors(struct reader *reader) {
     if (descriptors[i] >= 0) close(descriptors[i]);
 }
 
-struct reader *start_reader(emit_function *emit, void *context) {
+struct reader *start_reader(struct readers *readers) {
   struct reader *reader = calloc(1, sizeof *reader);
   if (!reader) return NULL;
-  reader->emit = emit;
-  reader->context = context;
+  reader->readers = readers;
+  reader->emit = readers->emit;
+  reader->context = readers->context;
   reader->last_command = &reader->first_command;
   reader->last_completed = &reader->completed;
-  reader->store_bytes_max = STORE_BYTES_MAX;
   reader->polled_ms = now_ms();
   reader->link_fd = reader->guard_fd = -1;
   pthread_mutex_init(&reader->lock, NULL);
@@ -128,14 +129,15 @@ struct reader *start_reader(emit_function *emit, void *context) {
   return NULL;
 }
 
-void stop_reader(struct reader *reader) {
-  post_command(reader, (struct command){.kind = COMMAND_STOP});
-  end_threads(reader);
-  wait_for_workers(reader);
+// On the thread that has waited for the threads of all readers, and for all workers.
+void end_reader(struct reader *reader) {
   run_commands(reader); // adds a tap that was opened meanwhile
   write_rest(reader);
   close_all(reader);
   wait_for_workers(reader);
+}
+
+void free_reader(struct reader *reader) {
   close_descriptors(reader);
   free_job(reader->batch);
   free(reader);
@@ -158,27 +160,10 @@ void post_command(struct reader *reader, struct command command) {
   wake_reader(reader);
 }
 
-bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
-                   struct waiting *waiting) {
+void read_tap_counters(struct reader *reader, const struct tap *tap, struct counters *out,
+                       struct waiting *waiting) {
   pthread_mutex_lock(&reader->lock);
-  struct tap *tap = find_tap(reader, id);
-  if (tap) *out = tap->counters, *waiting = waiting_of(tap->waiting_bytes, tap->first_job);
+  *out = tap->counters;
+  *waiting = waiting_of(tap->waiting_bytes, tap->first_job);
   pthread_mutex_unlock(&reader->lock);
-  return tap != NULL;
-}
-
-static uint64_t mixed(uint64_t hash, uint64_t count) { return (hash ^ count) * 1099511628211u; }
-
-// Another number when any tap counted anything, and at each millisecond while packets wait for a disk.
-uint64_t read_changes(struct reader *reader) {
-  uint64_t hash = 0;
-  pthread_mutex_lock(&reader->lock);
-  for (const struct tap *tap = reader->taps; tap; tap = tap->next) {
-    const struct counters *counters = &tap->counters;
-    hash = mixed(mixed(hash, counters->received), counters->dropped);
-    hash = mixed(mixed(hash, counters->packets), counters->refused);
-    if (tap->waiting_bytes) hash = mixed(hash, now_ms());
-  }
-  pthread_mutex_unlock(&reader->lock);
-  return hash;
 }

@@ -1,4 +1,4 @@
-// The reader: one thread that drains all rings of one JavaScript environment.
+// A reader: one thread that drains rings of one JavaScript environment.
 // In: commands. Out: events. Work that blocks runs on workers.
 #pragma once
 #include "selcap.h"
@@ -13,6 +13,8 @@ enum command_kind {
   COMMAND_CLOSE,
   COMMAND_SET_LIMITS,
   COMMAND_RELEASE_GROUP,
+  COMMAND_GATHER,
+  COMMAND_LOOK,
   COMMAND_WATCH_LINKS,
   COMMAND_SET_BUFFER_MAX,
   COMMAND_STOP,
@@ -27,6 +29,7 @@ struct command {
   struct limit_group *group;
   struct sink *sink;
   int64_t packets, bytes;
+  int index; // LOOK: of an interface
   struct window window;
 };
 
@@ -93,13 +96,7 @@ struct buffer_use {
 typedef void emit_function(void *context, struct event *event); // takes ownership of the event
 
 struct reader;
-struct reader *start_reader(emit_function *emit, void *context);
-void stop_reader(struct reader *reader);
 void post_command(struct reader *reader, struct command command);
 void emit(struct reader *reader, struct event event);
 void free_event(struct event *event);
-bool read_counters(struct reader *reader, uint32_t id, struct counters *out,
-                   struct waiting *waiting);
-uint64_t read_changes(struct reader *reader);
-bool read_buffer_use(struct reader *reader, struct buffer_use *out); // the caller frees `devices`
 bool run_on_worker(struct reader *reader, void (*run)(void *), void *argument);

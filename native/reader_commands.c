@@ -1,5 +1,5 @@
 // Runs the commands that other threads posted, in their order, between two passes over the rings.
-#include "reader_state.h"
+#include "readers_state.h"
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -20,7 +20,10 @@ static void offer_sink(struct reader *reader, struct tap *tap, struct sink *sink
 
 static void add_tap(struct reader *reader, struct tap *tap) {
   tap->last_job = &tap->first_job;
-  retain_device(reader, tap->sink);
+  for (struct sink *sink = tap->sink; sink; sink = sink->next) retain_device(reader, sink);
+  pthread_mutex_lock(&reader->readers->lock);
+  tap->is_added = true;
+  pthread_mutex_unlock(&reader->readers->lock);
   pthread_mutex_lock(&reader->lock);
   tap->next = reader->taps;
   reader->taps = tap;
@@ -34,7 +37,17 @@ static int64_t less_queued(int64_t left, int64_t queued) {
   return left > queued ? left - queued : left < 0 ? left : 0;
 }
 
-static void set_limits(struct limit_group *group, int64_t packets, int64_t bytes) {
+// The first limit: from now on its taps look at the group.
+static void join_group(struct reader *reader, struct limit_group *group) {
+  pthread_mutex_lock(&reader->readers->lock);
+  for (struct tap *tap = reader->taps; tap; tap = tap->next)
+    if (tap->capture_group == group) tap->group = group;
+  pthread_mutex_unlock(&reader->readers->lock);
+}
+
+static void set_limits(struct reader *reader, struct limit_group *group, int64_t packets,
+                       int64_t bytes) {
+  join_group(reader, group);
   group->packets_left = less_queued(packets, group->queued_packets);
   group->bytes_left = less_queued(bytes, group->queued_bytes);
   group->is_reached = group->packets_left == 0 || group->bytes_left == 0;
@@ -52,7 +65,9 @@ static void watch_links(struct reader *reader) {
   if (reader->link_fd >= 0) return;
   reader->link_fd = open_link_socket();
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = &reader->link_fd};
-  if (reader->link_fd >= 0) epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, reader->link_fd, &event);
+  bool is_open = reader->link_fd >= 0;
+  __atomic_store_n(&reader->readers->are_links_watched, is_open, __ATOMIC_RELAXED);
+  if (is_open) epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, reader->link_fd, &event);
 }
 
 static void rotate(struct reader *reader, struct tap *tap) {
@@ -85,9 +100,14 @@ static void run_command(struct reader *reader, const struct command *command) {
   struct tap *tap;
   switch (command->kind) {
   case COMMAND_ADD_TAP: return add_tap(reader, command->tap);
-  case COMMAND_SET_LIMITS: return set_limits(command->group, command->packets, command->bytes);
+  case COMMAND_SET_LIMITS: 
+    return set_limits(reader, command->group, command->packets, command->bytes);
   case COMMAND_RELEASE_GROUP: return release_group(command->group);
-  case COMMAND_SET_BUFFER_MAX: reader->store_bytes_max = (uint64_t)command->bytes; return;
+  case COMMAND_SET_BUFFER_MAX:
+    __atomic_store_n(&reader->readers->store.bytes_max, (uint64_t)command->bytes, __ATOMIC_RELAXED);
+    return;
+  case COMMAND_GATHER: reader->gathers = true; return;
+  case COMMAND_LOOK: return look_at_link(reader, command->index);
   case COMMAND_WATCH_LINKS: return watch_links(reader);
   case COMMAND_STOP: reader->is_stopping = true; return;
   default:

@@ -9,7 +9,10 @@
 #define CHUNK 64         // take_run() copies data in pieces of this size, the last one too
 #define LONG_BYTES 16384 // from here on, a copy into the buffer costs as much as the kernel's copy
 
+struct readers;
+
 struct reader {
+  struct readers *readers;
   int epoll_fd, wake_fd, link_fd, guard_fd;
   pthread_mutex_t lock; // guards the commands, the queues of workers and devices, taps, counters
   struct command *first_command, **last_command;
@@ -31,7 +34,11 @@ struct reader {
   // The store (store.c); guarded by the lock, the sums changed by the reader alone.
   struct device *devices;
   struct job *completed, **last_completed; // written, not yet accounted
-  uint64_t store_bytes, store_bytes_peak, store_bytes_max;
+  // balance.c; `busy_percent` is guarded by the lock of all readers.
+  uint32_t busy_percent;
+  bool gathers; // it has taps of groups that are with another reader
+  pthread_t measured_thread;
+  uint64_t measured_ns, measured_ms, moved_ms;
 };
 
 // reader.c
@@ -66,6 +73,9 @@ bool write_inline(struct reader *reader, struct job *job);
 bool write_queues(struct reader *reader);
 void write_rest(struct reader *reader);
 
+// balance.c
+bool balance(struct reader *reader, bool is_looking);
+
 // close.c
 void start_close(struct reader *reader, struct tap *tap, uint32_t request);
 bool close_drained(struct reader *reader);
@@ -79,6 +89,7 @@ void run_commands(struct reader *reader);
 
 // link_events.c
 void look_at_interfaces(struct reader *reader);
+void look_at_link(struct reader *reader, int index);
 void note_link_down(struct reader *reader, struct tap *tap);
 bool needs_polling(const struct reader *reader);
 void count_pending(struct reader *reader);

@@ -1,10 +1,11 @@
 // Only for `npm run test:sanitize`, built with ThreadSanitizer and without Node: posts commands and
 // reads counters on one thread while the reader drains two rings of the loopback interface. One
 // tap's disk is a pipe that is read now and then: its writes wait, so readers and writers change.
-// Then readers end while a tap is open and writes.
+// Taps move between several readers all the time; halfway they share a limit. Then readers end while
+// a tap is open and writes.
 // In: an empty network namespace. Out: exit code 0 if the taps were closed with consistent counters
 // and the pipe took whole records, none of them twice.
-#include "reader.h"
+#include "readers.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -24,6 +25,7 @@
 #define FILE_TAP 1
 #define SLOW_TAP 2
 #define TAPS 2
+#define READERS 3
 #define CLOSE_REQUEST 0 // and the tap's number
 #define STORE_BYTES (4 << 20)
 
@@ -82,7 +84,7 @@ static struct sink *make_sink(int fd, int64_t bytes_left) {
   return sink;
 }
 
-static void add_tap(struct reader *reader, uint32_t id, struct limit_group *group, int fd,
+static void add_tap(struct readers *readers, uint32_t id, struct limit_group *group, int fd,
                     int64_t bytes_left) {
   char filter[] = "udp";
   struct tap_spec spec = {
@@ -98,27 +100,28 @@ static void add_tap(struct reader *reader, uint32_t id, struct limit_group *grou
     exit(1);
   }
   tap->id = id;
-  tap->group = retain_group(group);
+  tap->capture_group = retain_group(group);
   tap->sink = make_sink(fd, bytes_left);
-  post_command(reader, (struct command){.kind = COMMAND_ADD_TAP, .tap = tap});
+  add_tap_to_readers(readers, tap);
 }
 
 // Few sinks, so that the ring overflows now and then and the tap is resumed.
-static void run_round(struct reader *reader, struct limit_group *group, int fd, int round) {
+static void run_round(struct readers *readers, struct limit_group *group, int fd, int round) {
   struct counters counters;
   struct waiting waiting;
   struct command limits = {.kind = COMMAND_SET_LIMITS, .group = group, .packets = -1, .bytes = -1};
   struct command window = {.kind = COMMAND_SET_WINDOW, .id = FILE_TAP, .window = {0, UINT64_MAX}};
   struct command offer = {.kind = COMMAND_OFFER_SINK, .id = FILE_TAP};
-  post_command(reader, limits);
-  post_command(reader, window);
-  read_counters(reader, FILE_TAP, &counters, &waiting);
+  if (round >= ROUNDS / 2) limits.packets = INT64_MAX / 2; // the first limit brings the taps together
+  post_group_command(readers, limits);
+  post_tap_command(readers, window);
+  read_counters(readers, FILE_TAP, &counters, &waiting);
   if (round % 8 == 0) {
     offer.sink = make_sink(fd, 400000);
-    post_command(reader, offer);
+    post_tap_command(readers, offer);
   }
   struct command rotate = {.kind = COMMAND_ROTATE, .id = FILE_TAP};
-  if (round % 5 == 0) post_command(reader, rotate);
+  if (round % 5 == 0) post_tap_command(readers, rotate);
   nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   if (counters.received < counters.packets) fail("fewer packets received than written");
 }
@@ -155,9 +158,9 @@ static bool is_all_whole(void) {
   return at == taken.bytes;
 }
 
-static void close_tap(struct reader *reader, uint32_t id) {
+static void close_tap(struct readers *readers, uint32_t id) {
   struct command command = {.kind = COMMAND_CLOSE, .id = id, .request = CLOSE_REQUEST + id};
-  post_command(reader, command);
+  post_tap_command(readers, command);
 }
 
 static bool is_even(uint32_t id) {
@@ -171,14 +174,14 @@ static void end_while_writing(int sender, int fd) {
   struct counters counters = {0};
   struct waiting waiting;
   struct limit_group *group = create_group();
-  struct reader *reader = start_reader(take_event, NULL);
-  if (!group || !reader) fail("starting the reader");
-  add_tap(reader, FILE_TAP, group, fd, INT64_MAX);
+  struct readers *readers = start_readers(take_event, NULL);
+  if (!group || !readers) fail("starting the reader");
+  add_tap(readers, FILE_TAP, group, fd, INT64_MAX);
   while (counters.packets == 0) {
     send_packets(sender, PACKETS_PER_ROUND);
-    read_counters(reader, FILE_TAP, &counters, &waiting);
+    read_counters(readers, FILE_TAP, &counters, &waiting);
   }
-  stop_reader(reader);
+  stop_readers(readers);
   release_group(group);
 }
 
@@ -187,30 +190,34 @@ int main(void) {
   int ends[2], sender = set_up("lo"), fd = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600);
   if (fd < 0 || pipe(ends) < 0) fail("opening a file");
   struct limit_group *group = create_group();
-  struct reader *reader = start_reader(take_event, NULL);
-  if (!group || !reader) fail("starting the reader");
+  struct readers *readers = start_readers(take_event, NULL);
+  if (!group || !readers) fail("starting the reader");
   if (pthread_create(&disk, NULL, read_slowly, &ends[0]) != 0) fail("pthread_create");
-  post_command(reader, (struct command){.kind = COMMAND_SET_BUFFER_MAX, .bytes = STORE_BYTES});
-  add_tap(reader, FILE_TAP, group, fd, 100000);
-  add_tap(reader, SLOW_TAP, group, ends[1], INT64_MAX);
+  post_to_all(readers, (struct command){.kind = COMMAND_SET_BUFFER_MAX, .bytes = STORE_BYTES});
+  set_readers(readers, READERS, 0);
+  add_tap(readers, FILE_TAP, group, fd, 100000);
+  add_tap(readers, SLOW_TAP, group, ends[1], INT64_MAX);
   for (int round = 0; round < ROUNDS; round++) {
     send_packets(sender, PACKETS_PER_ROUND);
-    run_round(reader, group, fd, round);
+    run_round(readers, group, fd, round);
   }
   struct buffer_use use;
-  if (!read_buffer_use(reader, &use)) fail("read_buffer_use");
+  if (!read_buffer_use(readers, &use)) fail("read_buffer_use");
   free(use.devices);
-  close_tap(reader, FILE_TAP);
-  close_tap(reader, SLOW_TAP);
+  close_tap(readers, FILE_TAP);
+  close_tap(readers, SLOW_TAP);
   pthread_mutex_lock(&closed.lock);
   while (closed.count < TAPS) pthread_cond_wait(&closed.changed, &closed.lock);
   pthread_mutex_unlock(&closed.lock);
-  post_command(reader, (struct command){.kind = COMMAND_RELEASE_GROUP, .group = group});
-  stop_reader(reader);
+  struct readers_use moved = read_readers_use(readers);
+  post_group_command(readers, (struct command){.kind = COMMAND_RELEASE_GROUP, .group = group});
+  stop_readers(readers);
   close(ends[1]);
   pthread_join(disk, NULL);
   bool has_waited = use.high_water_bytes > STORE_BYTES / 4;
   for (int end = 0; end < ENDS; end++) end_while_writing(sender, fd);
   bool are_even = is_even(FILE_TAP) && is_even(SLOW_TAP) && is_all_whole();
-  return are_even && has_waited && closed.counters[FILE_TAP].dropped > 0 ? 0 : 1;
+  printf("%u readers, %lu moves\n", moved.count, moved.moves);
+  bool has_moved = moved.count == READERS && moved.moves > 0;
+  return are_even && has_waited && has_moved && closed.counters[FILE_TAP].dropped > 0 ? 0 : 1;
 }

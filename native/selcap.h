@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct reader;
+
 #define INTERFACE_NAME_BYTES 16 // IFNAMSIZ, the NUL included
 #define ALTERNATIVE_NAME_BYTES 128 // ALTIFNAMSIZ
 #define NETNS_ID_BYTES 44          // device:inode
@@ -29,6 +31,7 @@ struct counters {
 // fails, so EVENT_LIMIT waits until nothing is queued.
 struct limit_group {
   int references;
+  struct reader *reader; // that has its taps, from its first limit on (readers.c)
   int64_t packets_left, bytes_left;
   int64_t queued_packets, queued_bytes; // of jobs: taken off the limit and not yet written
   uint32_t reached_by;                  // the tap whose packet reached it
@@ -90,7 +93,8 @@ struct tap {
   enum link_type link_type;
   bool headers_only, inside_is_pod;
   uint32_t snap_length;
-  struct limit_group *group;
+  struct limit_group *capture_group; // NULL: its taps share no limit
+  struct limit_group *group;         // the same once it has a limit
   struct sink *sink; // the present one, then those offered
   struct sink *left_sinks; // the tap moved on from them, and they have jobs that are not completed
   struct job *first_job, **last_job; // not yet completed, the oldest first; guarded by the lock
@@ -109,6 +113,11 @@ struct tap {
   bool has_written, is_stalled, is_write_failed, is_closing, is_drained;
   bool is_fast; // its present block was filled in a moment
   bool waits_for_room; // in the store; is_stalled is set, too
+  // Which reader has it (readers.c), and what it costs (balance.c).
+  struct tap *next_known;
+  struct reader *reader;
+  bool is_added; // to that reader's taps: it is not on its way any more
+  uint64_t measured_cost, recent_cost;
   uint64_t close_by_ms;
   uint32_t close_request;
   // What was opened: looked at every 500 ms and at each netlink message (link_events.c).

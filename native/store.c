@@ -1,7 +1,7 @@
 // The bounded store between the rings and the files: jobs that wait for a device.
 // In: batches of a device that is busy. Out: queues for the threads that write (writer.c), and the
 // accounting of what they wrote: counters, limits, events. Refuses room to taps that hold much.
-#include "reader_state.h"
+#include "readers_state.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,33 @@ void free_job(struct job *job) {
   free(job);
 }
 
+// NULL: out of memory.
+static struct disk *retain_disk(struct store *store, uint64_t id) {
+  pthread_mutex_lock(&store->lock);
+  struct disk *disk = store->disks;
+  while (disk && disk->id != id) disk = disk->next;
+  if (!disk && (disk = calloc(1, sizeof *disk))) {
+    *disk = (struct disk){.next = store->disks, .id = id};
+    store->disks = disk;
+    __atomic_add_fetch(&store->disk_count, 1, __ATOMIC_RELAXED);
+  }
+  if (disk) disk->devices++;
+  pthread_mutex_unlock(&store->lock);
+  return disk;
+}
+
+static void release_disk(struct store *store, struct disk *disk) {
+  pthread_mutex_lock(&store->lock);
+  if (--disk->devices == 0) {
+    struct disk **at = &store->disks;
+    while (*at != disk) at = &(*at)->next;
+    *at = disk->next;
+    free(disk);
+    __atomic_sub_fetch(&store->disk_count, 1, __ATOMIC_RELAXED);
+  }
+  pthread_mutex_unlock(&store->lock);
+}
+
 void retain_device(struct reader *reader, struct sink *sink) {
   if (!sink->is_file) return;
   struct device *device = reader->devices;
@@ -37,6 +64,8 @@ void retain_device(struct reader *reader, struct sink *sink) {
     device = calloc(1, sizeof *device);
     if (!device) abort();
     device->id = sink->device_id;
+    device->disk = retain_disk(&reader->readers->store, device->id);
+    if (!device->disk) abort();
     device->last_job = &device->first_job;
     pthread_mutex_lock(&reader->lock);
     device->next = reader->devices;
@@ -57,13 +86,19 @@ static void free_unused_devices(struct reader *reader) {
       continue;
     }
     *at = device->next;
+    release_disk(&reader->readers->store, device->disk);
     free(device);
   }
   pthread_mutex_unlock(&reader->lock);
 }
 
-void free_sink(struct reader *reader, struct sink *sink) {
+void release_device(struct reader *reader, struct sink *sink) {
   if (sink->device && --sink->device->sinks == 0) free_unused_devices(reader);
+  sink->device = NULL;
+}
+
+void free_sink(struct reader *reader, struct sink *sink) {
+  release_device(reader, sink);
   free(sink);
 }
 
@@ -84,11 +119,13 @@ bool has_store_room(const struct reader *reader, const struct tap *tap) {
   if (is_held(tap, tap->block)) return false;
   const struct device *of = tap->sink ? tap->sink->device : NULL;
   if (!of || is_idle(of)) return true;
-  uint64_t devices = 0;
-  for (const struct device *device = reader->devices; device; device = device->next) devices++;
-  uint64_t part = reader->store_bytes_max / devices;
-  if (of->bytes + BUFFER_BYTES > part) return false;
-  return tap->waiting_bytes <= SHARE * (part - of->bytes - BUFFER_BYTES);
+  const struct readers *readers = reader->readers;
+  uint64_t disks = __atomic_load_n(&readers->store.disk_count, __ATOMIC_RELAXED);
+  uint64_t part = __atomic_load_n(&readers->store.bytes_max, __ATOMIC_RELAXED) / disks;
+  // Each reader may add a batch at the same time.
+  uint64_t used = __atomic_load_n(&of->disk->bytes, __ATOMIC_RELAXED) +
+                  BUFFER_BYTES * (uint64_t)__atomic_load_n(&readers->count, __ATOMIC_RELAXED);
+  return used <= part && tap->waiting_bytes <= SHARE * (part - used);
 }
 
 static void add_to_tap(struct tap *tap, struct job *job) {
@@ -104,14 +141,24 @@ static void remove_from_tap(struct tap *tap, struct job *job) {
   if (!*at) tap->last_job = at;
 }
 
+// `bytes` may stand for less than nothing.
+static void count_in_store(struct store *store, uint64_t bytes) {
+  uint64_t now = __atomic_add_fetch(&store->bytes, bytes, __ATOMIC_RELAXED);
+  uint64_t peak = __atomic_load_n(&store->bytes_peak, __ATOMIC_RELAXED);
+  while (now > peak && !__atomic_compare_exchange_n(&store->bytes_peak, &peak, now, true,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    continue;
+}
+
 static void count_queued(struct reader *reader, struct job *job, int64_t packets, int64_t bytes) {
   struct limit_group *group = job->tap->group;
   job->sink->queued_bytes += bytes;
   job->tap->waiting_bytes += (uint64_t)bytes;
-  reader->store_bytes += (uint64_t)bytes;
-  if (job->device) job->device->bytes += (uint64_t)bytes;
-  uint64_t *peak = &reader->store_bytes_peak;
-  if (reader->store_bytes > *peak) *peak = reader->store_bytes;
+  count_in_store(&reader->readers->store, (uint64_t)bytes);
+  if (job->device) {
+    job->device->bytes += (uint64_t)bytes;
+    __atomic_add_fetch(&job->device->disk->bytes, (uint64_t)bytes, __ATOMIC_RELAXED);
+  }
   if (!group) return;
   if (!group->is_reached) group->reached_by = job->tap->id;
   group->queued_packets += packets;
@@ -298,22 +345,27 @@ struct waiting waiting_of(uint64_t bytes, const struct job *oldest) {
   return (struct waiting){bytes, oldest ? now_ms() - oldest->since_ms : 0};
 }
 
-static struct device_use use_of(const struct device *device) {
+// Under the lock of all readers. Adds a device, or adds to what another reader has of its disk.
+static void add_use(struct buffer_use *out, const struct device *device) {
   const struct job *oldest = device->job ? device->job : device->first_job;
-  return (struct device_use){device->id, waiting_of(device->bytes, oldest)};
+  struct waiting waiting = waiting_of(device->bytes, oldest);
+  struct device_use *at = out->devices, *end = at + out->device_count;
+  while (at < end && at->id != device->id) at++;
+  if (at == end) *at = (struct device_use){.id = device->id}, out->device_count++;
+  at->waiting.bytes += waiting.bytes;
+  if (waiting.oldest_ms > at->waiting.oldest_ms) at->waiting.oldest_ms = waiting.oldest_ms;
 }
 
-bool read_buffer_use(struct reader *reader, struct buffer_use *out) {
-  size_t count = 0;
+bool add_device_use(struct reader *reader, struct buffer_use *out) {
+  size_t count = out->device_count + 1;
   pthread_mutex_lock(&reader->lock);
   for (const struct device *device = reader->devices; device; device = device->next) count++;
-  *out = (struct buffer_use){.bytes = reader->store_bytes, .device_count = count};
-  out->high_water_bytes = reader->store_bytes_peak;
-  out->devices = calloc(count + 1, sizeof *out->devices);
-  bool has_memory = out->devices != NULL;
-  struct device_use *at = out->devices;
-  for (const struct device *device = reader->devices; has_memory && device; device = device->next)
-    *at++ = use_of(device);
+  struct device_use *devices = realloc(out->devices, count * sizeof *devices);
+  if (devices) {
+    out->devices = devices;
+    for (const struct device *device = reader->devices; device; device = device->next)
+      add_use(out, device);
+  }
   pthread_mutex_unlock(&reader->lock);
-  return has_memory;
+  return devices != NULL;
 }

@@ -33,9 +33,12 @@ struct job {
   int error; // 0: everything was written
 };
 
-// A file system. Its sinks wait for each other.
+// A file system as one reader's sinks have it. They wait for each other.
+struct disk;
+
 struct device {
   struct device *next;
+  struct disk *disk; // the same file system, as all readers share it
   uint64_t id;      // st_dev
   uint32_t sinks;   // that have it
   bool is_busy;     // a thread writes its jobs; atomic, changed under the lock
@@ -51,6 +54,7 @@ static inline size_t job_bytes(const struct job *job) { return job->filled + job
 struct job *create_job(size_t buffer_bytes);
 void free_job(struct job *job);
 void retain_device(struct reader *reader, struct sink *sink);
+void release_device(struct reader *reader, struct sink *sink);
 void free_sink(struct reader *reader, struct sink *sink);
 bool is_idle(const struct device *device);
 bool has_store_room(const struct reader *reader, const struct tap *tap);

@@ -1,6 +1,6 @@
 // The binding to native/: loads the addon, pairs the answers of asynchronous calls with their
 // numbers, and passes events on to the listener of their tap. One binding for each thread of
-// JavaScript, since the addon runs one reader thread for each.
+// JavaScript, since the addon has readers of its own for each.
 import { createRequire } from 'node:module'
 import type { Format } from '../../model/capture.ts'
 import type { TapErrorCode } from '../../model/codes.ts'
@@ -101,6 +101,10 @@ export interface Addon {
   setLimits(group: NativeLimitGroup, packets: number, bytes: number): void
   setBufferBytesMax(bytes: number): void
   buffer(): BufferUse
+  /** From `busyPercent` of a processor on a reader gives taps away; 0: at any time, for tests. */
+  setReaders(most: number, busyPercent: number): void
+  /** How many threads read, and how many taps were moved between them. */
+  readers(): readonly [count: number, moves: number]
   watchLinks(): void
   pipe(bytes: number): readonly [read: number, write: number]
 }

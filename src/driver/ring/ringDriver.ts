@@ -32,7 +32,7 @@ const counts = new Float64Array(9) // filled by addon.counters()
 
 const nothingWaits: Waiting = { bytes: 0, oldestMs: 0 }
 
-export function ringDriver(): Driver {
+export function ringDriver(): RingDriver {
   return new RingDriver(bindingForThisThread())
 }
 
@@ -148,7 +148,7 @@ class RingTap implements DriverTap {
   }
 }
 
-class RingDriver implements Driver {
+export class RingDriver implements Driver {
   readonly name = 'ring'
   readonly #binding: AddonBinding
   readonly #taps = new Set<DriverTap>()
@@ -157,6 +157,16 @@ class RingDriver implements Driver {
   constructor(binding: AddonBinding) {
     this.#binding = binding
     this.#watch = new LinkWatch(binding, () => this.links())
+  }
+
+  /** Instead of what the cores of the machine suggest. */
+  setReaders({ most, busyPercent }: { readonly most: number; readonly busyPercent: number }): void {
+    this.#binding.addon.setReaders(most, busyPercent)
+  }
+
+  readers(): { readonly count: number; readonly moves: number } {
+    const [count, moves] = this.#binding.addon.readers()
+    return { count, moves }
   }
 
   setBufferBytesMax(bytes: number): void {
@@ -277,7 +287,7 @@ function tapEvent(event: NativeTapEvent): TapEvent {
   }
 }
 
-// The addon runs one reader thread for each thread of JavaScript, so each thread has one binding.
+// The addon has readers of its own for each thread of JavaScript, so each thread has one binding.
 const bindings: AddonBinding[] = []
 
 function bindingForThisThread(): AddonBinding {
