@@ -77,6 +77,7 @@ static void read_frame(const struct tap *tap, const struct tpacket3_hdr *header,
   frame->drops = tap->counters.dropped - tap->drops_reported;
   bool is_outgoing = from->sll_pkttype == PACKET_OUTGOING;
   frame->flags = is_outgoing == tap->inside_is_pod ? 2 : 1; // 2: outbound, seen from the pod
+  if (tap->is_loopback) frame->flags = 0; // from the pod to itself
   if (header->tp_status & TP_STATUS_CSUMNOTREADY) frame->flags |= 1u << 9;
   else if (header->tp_status & TP_STATUS_CSUM_VALID) frame->flags |= 1u << 10;
   if (header->tp_status & TP_STATUS_GSO_TCP) frame->flags |= 1u << 11;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <linux/if_ether.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@
 #define FRAME_BYTES 2048
 #define RETIRE_MS 100
 #define NS_PER_SECOND 1000000000u
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23 // Linux 4.20; linux/if_packet.h of older distributions ends before it
+#endif
 
 static bool fail(struct failure *failure, const struct tap_spec *spec, const char *code,
                  const char *detail) {
@@ -153,6 +157,16 @@ static bool is_as_asked(const struct link *link, const struct tap_spec *spec,
          fail(failure, spec, "NO_INTERFACE", "its link type is another now");
 }
 
+// Loopback gives a packet socket each packet twice: when it leaves, and when it arrives.
+static bool take_once(struct tap *tap, const struct link *link, const struct tap_spec *spec,
+                      struct failure *failure) {
+  tap->is_loopback = link->hardware_type == ARPHRD_LOOPBACK;
+  if (!tap->is_loopback) return true;
+  int on = 1;
+  return setsockopt(tap->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) == 0 ||
+         fail_errno(failure, spec, "leaving out what loopback gives twice");
+}
+
 static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct failure *failure) {
   // With protocol 0 the socket receives nothing before the bind, so the filter sees each packet.
   tap->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -164,6 +178,7 @@ static bool open_socket(struct tap *tap, const struct tap_spec *spec, struct fai
   struct link link;
   if (!read_link(request.ifr_ifindex, &link)) return fail_errno(failure, spec, "looking it up");
   if (!is_as_asked(&link, spec, failure)) return false;
+  if (!take_once(tap, &link, spec, failure)) return false;
   if (!attach_filter(tap, spec, failure)) return false;
   tap->index = link.index;
   memcpy(tap->interface, link.name, sizeof tap->interface);

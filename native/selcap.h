@@ -91,7 +91,7 @@ struct tap {
   uint8_t *next_packet;                     // in that block
   enum format format;
   enum link_type link_type;
-  bool headers_only, inside_is_pod;
+  bool headers_only, inside_is_pod, is_loopback;
   uint32_t snap_length;
   struct limit_group *capture_group; // NULL: its taps share no limit
   struct limit_group *group;         // the same once it has a limit

@@ -62,7 +62,7 @@ for (const format of formats) {
         format,
       }
       const capture = await Capture.open(t, ringDriver(), wish)
-      for (const first of range(0, 10))
+      for (const first of range(0, 20))
         await sender.udp({
           to: '127.0.0.1',
           port,
@@ -70,10 +70,10 @@ for (const format of formats) {
           first,
           bytes: first % 2 ? 60_000 : 100,
         })
-      await capture.settles(20) // loopback shows each twice
+      await capture.settles(20)
       const numbers = capture.records().map(({ bytes }) => numberOf(bytes))
       t.true(numbers.length >= 10 && numbers.length < 20)
-      t.deepEqual(numbers, range(0, 20).map(index => index >> 1).slice(0, numbers.length)) // biome-ignore format: one line
+      t.deepEqual(numbers, range(0, numbers.length))
       t.true(capture.records().every(({ bytes, original }) => bytes.length === original))
       t.like(await capture.close(), {
         received: 20,
@@ -101,12 +101,12 @@ for (const format of formats) {
         }),
       )
       await sender.frames('lo', sent)
-      await capture.holds(10) // loopback shows each twice, and takes the tag out between the two
-      t.like(await capture.close(), { packets: 10, dropped: 0, refused: 0 })
+      await capture.holds(5) // loopback takes the tag out before they arrive
+      t.like(await capture.close(), { packets: 5, dropped: 0, refused: 0 })
       const found = capture.records().map(({ bytes }) => bytes.toString('hex'))
       t.deepEqual(
         found.toSorted(),
-        [...sent, ...sent].map(frame => Buffer.from(frame).toString('hex')).toSorted(),
+        sent.map(frame => Buffer.from(frame).toString('hex')).toSorted(),
       )
     },
   )
@@ -192,12 +192,12 @@ networkTest(
       { ...defaults, interfaceName: 'lo', netns: pod.namespace.path, filter: 'udp', sink },
       () => {},
     )
-    for (const first of range(0, 20))
+    for (const first of range(0, 40))
       await sender.udp({ to: '127.0.0.1', port, count: 1, first, bytes: first % 2 ? 30_000 : 100 })
     await until('all to be settled', () => settled(tap.counters()) === 40)
     t.true(tap.counters().refused > 0)
     const before = readNow(reading)
-    await sender.udp({ to: '127.0.0.1', port, count: 5, first: 20 })
+    await sender.udp({ to: '127.0.0.1', port, count: 10, first: 40 })
     const counters = await tap.close()
     closeSync(writing)
     const records = readRecords(
@@ -209,7 +209,7 @@ networkTest(
       numbers,
       numbers.toSorted((a, b) => a - b),
     )
-    t.deepEqual(numbers.slice(-10), [20, 20, 21, 21, 22, 22, 23, 23, 24, 24])
+    t.deepEqual(numbers.slice(-10), range(40, 50))
     t.like(counters, {
       received: 50,
       packets: records.length,

@@ -3,6 +3,7 @@
 import type { Format } from '../../../../src/model/capture.ts'
 import type { FileRecord } from '../../pcap/captureFile.ts'
 import { ethernet, ipv4, numbered, numberOf, udp } from '../../pcap/frames.ts'
+import { until } from '../../until.ts'
 import { Capture } from '../capture.ts'
 import { makePod } from '../pod.ts'
 import { makeSender } from '../sender.ts'
@@ -215,6 +216,36 @@ export function packetChecks(check: Check, lacks: StatedLimits): void {
       .filter(({ bytes }) => bytes.readUInt16BE(36) === port)
       .reduce((sum, { bytes }) => sum + tcpPayload(bytes), 0)
     t.true(payload >= 3_000_000 || (counters?.dropped ?? 0) > 0)
+  })
+
+  check('open() writes each packet of loopback once, both directions', async (t, driver) => {
+    const { namespace } = await makePod(t)
+    const [sender, listener] = await Promise.all([
+      makeSender(t, namespace),
+      makeSender(t, namespace),
+    ])
+    const port = await listener.listenTcp('127.0.0.1')
+    const capture = await Capture.open(t, driver, {
+      interfaceName: 'lo',
+      netns: namespace.path,
+      filter: `tcp port ${port} or icmp`,
+      insideIsPod: true,
+    })
+    t.is((await sender.tcp({ to: '127.0.0.1', port, bytes: 300_000 })).arrived, 300_000)
+    await sender.ping({ to: '127.0.0.1', count: 5 })
+    const isEcho = ({ bytes }: FileRecord) => bytes.readUInt8(23) === 1
+    await until('the last echo', () => capture.records().filter(isEcho).length >= 10)
+    const counters = await capture.close()
+    const all = capture.records()
+    t.deepEqual(all.filter(isEcho).map(numberIn), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    const segments = all.filter(record => !isEcho(record)).map(({ bytes }) => bytes)
+    const payloadOf = (direction: number) =>
+      segments
+        .filter(bytes => bytes.readUInt16BE(direction) === port)
+        .reduce((sum, bytes) => sum + tcpPayload(bytes), 0)
+    t.true(payloadOf(36) >= 300_000 && payloadOf(34) >= 8)
+    t.is(new Set(contents(segments.map(bytes => ({ bytes })))).size, segments.length) // sent again, it has another number
+    t.like(counters, { received: all.length, packets: all.length, dropped: 0, refused: 0 })
   })
 
   check('open() writes IPv6 and ICMP when they pass', async (t, driver) => {
