@@ -25,6 +25,7 @@ const nothing: Omit<ActualState, 'disk'> = {
   taps: new Map(),
   captures: new Map(),
   filterErrors: new Map(),
+  podInterfaces: new Map(),
 }
 const budgets = {
   diskBytesMax: 1e10,

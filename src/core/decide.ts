@@ -5,8 +5,14 @@
 
 import type { ActualCapture, ActualState, Halt } from '../model/actualState.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
-import type { ArtifactJob, CaptureDecision, Decision, FollowedCapture } from '../model/decision.ts'
-import type { Endpoint } from '../model/endpoint.ts'
+import type {
+  ArtifactJob,
+  CaptureDecision,
+  Decision,
+  FollowedCapture,
+  MatchCounts,
+} from '../model/decision.ts'
+import { type Endpoint, endpointKey, podKey } from '../model/endpoint.ts'
 import { filterKey, tapId } from '../model/tap.ts'
 import { compareText } from '../model/text.ts'
 import type { World } from '../model/world.ts'
@@ -31,6 +37,7 @@ import {
 import { type DesiredTap, desiredTapsOf, wantsTaps } from './plan/desiredTap.ts'
 import { changeHalts, type DiskInput } from './plan/diskBudget.ts'
 import { plan } from './plan/plan.ts'
+import { endpointsOf } from './podInterfaces.ts'
 import { retryAtMs } from './schedule/artifactRetry.ts'
 import { expiresAt } from './schedule/expiry.ts'
 import { nodePhase } from './schedule/nodePhase.ts'
@@ -88,6 +95,7 @@ export function decideIntents(
     actions,
     captures,
     halts,
+    lookAt: podsToLookAt(captureStates),
     finish: due,
     follow: followed(captureStates, state),
     wakeAtMs: Math.min(...wakes.filter(atMs => atMs > nowMs)),
@@ -138,11 +146,28 @@ function captureStateOf(
   return {
     intent,
     actual,
-    matches: matchEndpoints(intent, candidates, node),
+    matches: withInterfaces(intent, matchEndpoints(intent, candidates, node), state),
     phase,
     window,
     wakeAtMs: Math.min(wakeAtMs, demandWakeAtMs),
   }
+}
+
+function withInterfaces(
+  { interfaces }: Intent,
+  matches: MatchCounts,
+  { podInterfaces }: ActualState,
+): MatchCounts {
+  if (!interfaces) return matches
+  const matched = matches.pods.flatMap(pod => endpointsOf(pod, interfaces, podInterfaces))
+  return { ...matches, matched }
+}
+
+function podsToLookAt(captureStates: readonly CaptureState[]): readonly Endpoint[] {
+  const pods = captureStates
+    .filter(captureState => captureState.intent.interfaces && wantsTaps(captureState))
+    .flatMap(({ matches }) => matches.pods)
+  return [...new Map(pods.map(pod => [podKey(pod), pod])).values()]
 }
 
 type UnderDisk = {
@@ -218,9 +243,9 @@ function desiredWhileUnsynced(
 }
 
 function withRefusals(decision: CaptureDecision, { refused }: Admission): CaptureDecision {
-  const entries = decision.matches.matched.flatMap(({ name }) => {
-    const refusal = refused.get(tapId(decision.key, name))
-    return refusal ? [[name, refusal] as const] : []
+  const entries = decision.matches.matched.map(endpointKey).flatMap(key => {
+    const refusal = refused.get(tapId(decision.key, key))
+    return refusal ? [[key, refusal] as const] : []
   })
   return { ...decision, refused: new Map(entries) }
 }

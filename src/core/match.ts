@@ -42,8 +42,10 @@ export function matchEndpoints(intent: Intent, candidates: Candidates, node: str
     .filter(({ label, endpoint }) => intent.matches(label, endpoint))
     .map(({ endpoint }) => named(capture, endpoint))
   const isHere = (endpoint: Endpoint) => endpoint.node === node
+  const pods = matching.filter(endpoint => isHere(endpoint) && !endpoint.hostNetwork)
   return {
-    matched: matching.filter(endpoint => isHere(endpoint) && !endpoint.hostNetwork),
+    matched: pods,
+    pods,
     inNamespace: inNamespace.filter(({ endpoint }) => isHere(endpoint) && !endpoint.hostNetwork)
       .length,
     elsewhere: matching.filter(endpoint => !isHere(endpoint) && !endpoint.hostNetwork).length,

@@ -9,6 +9,7 @@ import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import type { ActualState } from '../model/actualState.ts'
 import type { FilterSpec } from '../model/capture.ts'
+import { podKey } from '../model/endpoint.ts'
 import { osErrorMessage } from '../model/errors.ts'
 import type { NodeReport, Publisher } from '../model/publisher.ts'
 import { type Action, type ActualTap, filterKey } from '../model/tap.ts'
@@ -51,6 +52,7 @@ type PlannedSleep = {
 }
 
 const compileWaitMs = 250 // ordinary filters compile in a few milliseconds
+const lookWaitMs = 250 // a pod's interfaces are listed in one
 const idleIntervalMs = 60_000 // longest sleep after a turn without actions
 const publishMs = 2_000 // a turn waits so long for its report, and goes on
 const lastReportMs = 3_000
@@ -204,7 +206,7 @@ export class Engine implements TurnListeners {
       world: known,
       decision: evaluate(known, this.#actual(), this.#deps.clock.now()),
     })
-    const first = decide(world)
+    const first = await this.#withPods(() => decide(world))
     const filters = new Map(
       [...first.decision.captures.values()].map(({ filter }) => [filterKey(filter), filter]),
     )
@@ -218,6 +220,22 @@ export class Engine implements TurnListeners {
     )
     const captures = world.captures.filter(({ metadata }) => !pending.has(metadata.uid))
     return decide({ ...world, captures, isSynced: false })
+  }
+
+  /** Decides a second time if pods had to be looked at: their interfaces are an input, too. */
+  async #withPods<T extends { readonly decision: Decision }>(decide: () => T): Promise<T> {
+    const { tapManager, clock } = this.#deps
+    const first = decide()
+    const { lookAt } = first.decision
+    const isKnown =
+      lookAt.length === 0 || lookAt.every(pod => tapManager.podInterfaces.has(podKey(pod)))
+    const looked = tapManager.watchPods(lookAt)
+    looked.catch(this.#ended.reject)
+    if (isKnown) return first
+    const waited = new AbortController()
+    await Promise.race([looked, clock.sleepUntil(clock.now() + lookWaitMs, waited.signal)])
+    waited.abort()
+    return decide()
   }
 
   /** True: all are compiled. False: the time is over, and a turn is requested when they are. */

@@ -4,7 +4,7 @@
 
 import type { Decision } from '../model/decision.ts'
 import type { CaptureStatusElement } from '../model/status.ts'
-import type { Action } from '../model/tap.ts'
+import type { Action, TapSpec } from '../model/tap.ts'
 import type { Logger } from '../runtime/log.ts'
 
 type StatusElements = ReadonlyMap<string, CaptureStatusElement>
@@ -26,7 +26,7 @@ function logAction(log: Logger, action: Action): void {
   switch (action.kind) {
     case 'open':
       return log.info(
-        { tap: action.spec.id, interface: action.spec.interfaceName, filter: action.spec.filter },
+        { tap: action.spec.id, interface: interfaceOf(action.spec), filter: action.spec.filter },
         'opening tap',
       )
     case 'close':
@@ -47,6 +47,10 @@ function logAction(log: Logger, action: Action): void {
         'removing files of a capture that is gone',
       )
   }
+}
+
+function interfaceOf({ endpoint, interfaceName }: TapSpec): string | undefined {
+  return endpoint.podInterface ?? interfaceName
 }
 
 function logElement(

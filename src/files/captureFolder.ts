@@ -8,6 +8,7 @@ import type { ActualCapture, Halt, LimitHit } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import { type CaptureRef, captureKey } from '../model/captureRef.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { endpointKey } from '../model/endpoint.ts'
 import { ExpectedError } from '../model/errors.ts'
 import { Disk, DiskQueue } from '../runtime/disk.ts'
 import { ifThere } from '../runtime/ifThere.ts'
@@ -52,10 +53,10 @@ export class CaptureFolder {
   readonly capture: CaptureRef
   readonly directory: string
   readonly #node: string
-  readonly #endpoints: Map<string, StoredEndpoint> // by name, as they were when their tap last closed
-  readonly #live = new Map<string, () => LiveEndpoint>() // by name, of open taps
-  readonly #settled = new Map<string, StoredEndpoint>() // by name, of open taps: as they were last saved
-  readonly #hidden = new Map<string, string>() // by name: a new file of a tap whose window is not open yet
+  readonly #endpoints: Map<string, StoredEndpoint> // by endpointKey(), as they were when their tap last closed
+  readonly #live = new Map<string, () => LiveEndpoint>() // by endpointKey(), of open taps
+  readonly #settled = new Map<string, StoredEndpoint>() // by endpointKey(), of open taps: as they were last saved
+  readonly #hidden = new Map<string, string>() // by endpointKey(): a new file of a tap whose window is not open yet
   #firstOpenedAtMs: number | undefined
   #limitHit: LimitHit | undefined
   #halt: Halt | undefined
@@ -77,7 +78,7 @@ export class CaptureFolder {
     this.directory = directory
     this.queue = queue
     this.#node = state.node
-    this.#endpoints = new Map(state.rows.map(endpoint => [endpoint.facts.name, endpoint]))
+    this.#endpoints = new Map(state.rows.map(endpoint => [endpointKey(endpoint.facts), endpoint]))
     this.#firstOpenedAtMs = state.firstOpenedAtMs
     this.#limitHit = state.limitHit
     this.#halt = state.halt
@@ -158,8 +159,8 @@ export class CaptureFolder {
   }
 
   /** An endpoint as it was when its tap last closed. */
-  storedEndpoint(name: string): StoredEndpoint | undefined {
-    return this.#endpoints.get(name)
+  storedEndpoint(key: string): StoredEndpoint | undefined {
+    return this.#endpoints.get(key)
   }
 
   /**
@@ -217,26 +218,26 @@ export class CaptureFolder {
   }
 
   /** A tap is about to open, or waits for its window: its new file is hidden until begin(). */
-  prepare(name: string, file: string): void {
-    if (this.#endpoints.get(name)?.active?.name !== file) this.#hidden.set(name, file)
+  prepare(key: string, file: string): void {
+    if (this.#endpoints.get(key)?.active?.name !== file) this.#hidden.set(key, file)
   }
 
   /** The tap did not open, or closed before its window. */
-  dismiss(name: string): void {
-    this.#hidden.delete(name)
+  dismiss(key: string): void {
+    this.#hidden.delete(key)
   }
 
   /** A tap and its window are open: from now on `live` gives the endpoint. */
-  begin(name: string, live: () => LiveEndpoint, atMs: number): void {
-    this.#hidden.delete(name)
-    this.#live.set(name, live)
+  begin(key: string, live: () => LiveEndpoint, atMs: number): void {
+    this.#hidden.delete(key)
+    this.#live.set(key, live)
     this.#firstOpenedAtMs ??= atMs
   }
 
-  end(name: string, endpoint: EndedEndpoint, closed: CloseReason): void {
-    this.#live.delete(name)
-    this.#settled.delete(name)
-    this.#endpoints.set(name, { ...endpoint, closed })
+  end(key: string, endpoint: EndedEndpoint, closed: CloseReason): void {
+    this.#live.delete(key)
+    this.#settled.delete(key)
+    this.#endpoints.set(key, { ...endpoint, closed })
     this.#removeOldEndpoints()
   }
 
@@ -371,22 +372,24 @@ export class CaptureFolder {
   }
 
   #removeOldEndpoints(): void {
-    const ended = [...this.#endpoints.values()].filter(({ facts }) => !this.#live.has(facts.name))
+    const ended = [...this.#endpoints.values()].filter(
+      ({ facts }) => !this.#live.has(endpointKey(facts)),
+    )
     const byAge = ended.toSorted((a, b) => (a.facts.endedAtMs ?? 0) - (b.facts.endedAtMs ?? 0))
     const old = byAge
       .slice(0, Math.max(0, this.#endpoints.size - endpointsMax))
       .map(({ facts }) => facts)
     this.#unlisted = totalOf(old, this.#unlisted)
-    for (const { name } of old) this.#endpoints.delete(name)
+    for (const facts of old) this.#endpoints.delete(endpointKey(facts))
   }
 
   /** All endpoints as they are now. */
   #current(): Map<string, StoredEndpoint> {
     return new Map<string, StoredEndpoint>([
       ...this.#endpoints,
-      ...[...this.#live].map(([name, live]): [string, StoredEndpoint] => {
+      ...[...this.#live].map(([key, live]): [string, StoredEndpoint] => {
         const { facts, active } = live()
-        return [name, { facts, active }]
+        return [key, { facts, active }]
       }),
     ])
   }

@@ -4,6 +4,7 @@
 // Repairs torn files on the way. Which file was active then is told by the times in the names, so
 // that a copy of the directory has the same counts.
 import type { ActualEndpoint } from '../model/actualState.ts'
+import { endpointKey } from '../model/endpoint.ts'
 import type { FileList } from './fileList.ts'
 import { endpointOf, rotatedAtMs } from './names.ts'
 import { type Repaired, repairFiles } from './repair.ts'
@@ -58,15 +59,24 @@ export async function restored(
 ): Promise<Pick<StoredCapture, 'rows' | 'firstOpenedAtMs'>> {
   const files = await repairFiles(directory, list.names)
   for (const { name, bytes } of files) list.set(name, bytes)
-  const byPod = Map.groupBy(files, ({ name }) => endpointOf(name).pod)
+  const named = new Set(
+    rows.flatMap(({ facts }) =>
+      facts.podInterface === undefined ? [] : `${facts.name}_${facts.interfaceName}`,
+    ),
+  )
+  const byRow = Map.groupBy(files, ({ name }) => {
+    const { pod, interfaceName } = endpointOf(name)
+    return named.has(`${pod}_${interfaceName}`) ? `${pod}_${interfaceName}` : pod
+  })
   const endpoints = new Map<string, StoredEndpoint>()
   for (const row of rows) {
-    const held = byPod.get(row.facts.name) ?? []
+    const { name, podInterface, interfaceName } = row.facts
+    const held = byRow.get(podInterface === undefined ? name : `${name}_${interfaceName}`) ?? []
     const counted = await recounted(directory, list, asOpen(row, list), savedAtMs)
-    endpoints.set(row.facts.name, { ...counted, facts: atLeast(counted.facts, held) })
+    endpoints.set(endpointKey(row.facts), { ...counted, facts: atLeast(counted.facts, held) })
   }
-  for (const [pod, held] of byPod)
-    if (!endpoints.has(pod)) endpoints.set(pod, endpointOfFiles(pod, held))
+  for (const [pod, held] of byRow)
+    if (!named.has(pod) && !endpoints.has(pod)) endpoints.set(pod, endpointOfFiles(pod, held))
   const times = files.flatMap(({ scan }) => scan.firstRecordAtMs ?? [])
   return {
     rows: [...endpoints.values()],

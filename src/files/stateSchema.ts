@@ -32,7 +32,14 @@ const facts = record(
     truncated: count,
     gaps: { type: 'array', items: gap },
   },
-  { startedAtMs: time, endedAtMs: time, message: text, interfacePackets: count, lost: count },
+  {
+    podInterface: text,
+    startedAtMs: time,
+    endedAtMs: time,
+    message: text,
+    interfacePackets: count,
+    lost: count,
+  },
 )
 const active = record(
   {

@@ -12,12 +12,13 @@ import type { ActualTap } from './tap.ts'
 export type Gap = { readonly fromMs: number; readonly toMs?: number; readonly reason: string }
 
 /**
- * One row per endpoint name and capture, kept after its tap closed and across restarts. Counts
+ * One row per endpoint and capture, kept after its tap closed and across restarts. Counts
  * never go backwards.
  */
 export type ActualEndpoint = {
   readonly name: string // endpoint name: the pod
   readonly uid: string
+  readonly podInterface?: string // as in Endpoint
   readonly interfaceName: string
   readonly vantage: Vantage
   readonly packets: number // records written
@@ -63,14 +64,21 @@ export type ActualCapture = {
   readonly unreadable?: string // why what was stored of it could not be read
   readonly fileNames: readonly string[] // sorted, active and rotated
   readonly fileBytes: number // on disk now
-  readonly endpoints: ReadonlyMap<string, ActualEndpoint> // by endpoint name
+  readonly endpoints: ReadonlyMap<string, ActualEndpoint> // by endpointKey()
 }
 
 export type DiskUsage = { readonly usedBytes: number; readonly freePercent: number }
+
+/**
+ * By podKey(): the names of the interfaces inside pods that captures ask about. Missing: not known
+ * yet.
+ */
+export type PodInterfaces = ReadonlyMap<string, readonly string[]>
 
 export type ActualState = {
   readonly taps: ReadonlyMap<string, ActualTap> // by spec id
   readonly captures: ReadonlyMap<string, ActualCapture> // by capture key, also of captures whose resource is gone
   readonly filterErrors: ReadonlyMap<string, string> // filterKey() → the compiler's message
   readonly disk: DiskUsage
+  readonly podInterfaces: PodInterfaces
 }

@@ -79,6 +79,7 @@ export type Intent = RecordOptions & {
   readonly limits: Limits
   readonly rotation: Rotation
   readonly vantage: Vantage | 'Auto'
+  readonly interfaces?: readonly string[] // inside pods: names, globs or attached networks; missing: the primary one
   readonly ttlMsAfterFinished?: number
   readonly triesMax?: number // to open a tap; missing: no limit
   readonly artifact?: Artifact // to be made of the files when the capture is over on the node

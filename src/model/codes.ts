@@ -141,6 +141,7 @@ export const closeReasons = {
   window: 'the window of the capture ended',
   unmatched: 'the selector does not match the endpoint any more',
   finished: 'the pod has ended or is gone',
+  absent: 'the interface in the pod that a wildcard took is gone',
   deleted: 'the capture was deleted, or another one has its name',
   changed: 'the capture was edited',
   replaced: 'the pod or its interface was replaced, and the tap opens again',

@@ -36,6 +36,7 @@ export type Phase =
 /** The endpoints that a capture matches on this node, and how many it does not. */
 export type MatchCounts = {
   readonly matched: readonly Endpoint[] // by name
+  readonly pods: readonly Endpoint[] // of which `matched` are the interfaces that are captured
   readonly inNamespace: number // candidates: live, on this node, not host-networked
   readonly elsewhere: number // match, on other nodes
   readonly hostNetwork: number // match on this node, but are host-networked
@@ -49,7 +50,8 @@ export type CaptureDecision = {
   readonly notes: readonly string[]
   readonly phase: Phase
   readonly matches: MatchCounts
-  readonly refused: ReadonlyMap<string, Refusal> // by endpoint name
+  readonly interfaces?: readonly string[] // as in Intent
+  readonly refused: ReadonlyMap<string, Refusal> // by endpointKey()
 }
 
 /** An artifact to make now: the capture is over on this node, and its taps are closed. */
@@ -68,6 +70,7 @@ export type Decision = {
   readonly wakeAtMs: number // always after now; Infinity: no turn is due without a change
   readonly captures: ReadonlyMap<string, CaptureDecision> // by capture key, every capture of the world
   readonly halts: ReadonlyMap<string, Halt | undefined> // to store as ActualCapture.halt; undefined: remove it
+  readonly lookAt: readonly Endpoint[] // pods whose interfaces must be known
   readonly finish: readonly ArtifactJob[] // captures that are over here and whose artifact is missing
   readonly follow: readonly FollowedCapture[] // running captures whose packets are to be printed
   readonly expire: readonly string[] // keys of captures whose ttl has passed on this node

@@ -24,6 +24,7 @@ export type PacketCaptureSpec = {
   readonly payload?: 'Full' | 'Headers'
   readonly format?: 'pcap' | 'pcapng'
   readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
+  readonly interfaces?: readonly string[]
   readonly schedule?: {
     readonly cron: string
     readonly timeZone?: string

@@ -85,7 +85,7 @@ export type CaptureStatusElement = FileStatus & {
   readonly isListed: boolean // false: no endpoint here matches or ever did, so status.files has no element for the node
   readonly isRejected: boolean // the same on every node
   readonly isStopped?: boolean // it captured until its process stopped, and this is its last status
-  readonly isHostNetworked: boolean // only host-networked pods match here
+  readonly isUncapturable: boolean // pods match here, and none has an interface to capture: host-networked ones only, or none that is wanted
   readonly isUnanswered?: boolean // so new that a node with matching pods may not have reported yet
   readonly problems: readonly Problem[]
   readonly wording?: string // of the message, as in Problem

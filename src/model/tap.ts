@@ -30,13 +30,14 @@ export function recordOptionsOf(from: RecordOptions): RecordOptions {
 }
 
 export type TapSpec = RecordOptions & {
-  readonly id: string // tapId(capture key, endpoint name)
+  readonly id: string // tapId(capture key, endpoint key)
   readonly capture: CaptureRef
   readonly captureKey: string
   readonly endpoint: {
     readonly namespace: string
     readonly name: string
     readonly uid: string
+    readonly podInterface?: string // as in Endpoint
     readonly addresses: readonly string[]
     readonly isInterfaceGiven?: boolean // interfaceName was not derived: no address leads to another
   }
@@ -49,8 +50,8 @@ export type TapSpec = RecordOptions & {
   readonly window: TapWindow // of the capture; a tap is open a little earlier
 }
 
-export function tapId(captureKey: string, endpointName: string): string {
-  return `${captureKey}/${endpointName}`
+export function tapId(captureKey: string, endpoint: string): string {
+  return `${captureKey}/${endpoint}`
 }
 
 /** Packets that the disk has not taken for `diskStalledMs`. */

@@ -44,6 +44,7 @@ export const annotations = Object.freeze({
   forUsers: 'selcap.dev/for-users', // a label of a service account whose tokens the plugin may ask for
   podIp: 'cni.projectcalico.org/podIP', // on a pod, by Calico
   podIps: 'cni.projectcalico.org/podIPs', // on a pod, by Calico
+  networkStatus: 'k8s.v1.cni.cncf.io/network-status', // on a pod, by Multus
   awsPodIps: 'vpc.amazonaws.com/pod-ips', // on a pod, by the AWS VPC CNI
 })
 

@@ -4,6 +4,8 @@
 // 1. By name, given or derived (Calico's), if an interface of this namespace has it.
 // 2. Else, if the name was derived, by address: the endpoint's address leads to the network namespace (one of /var/run/netns) and the interface inside;
 //    its peer is the host's end. Works with any CNI. Reads namespaces only if a spec needs it.
+// 3. An interface that is named inside a pod: the pod's network namespace by the host's end, or by
+//    address; then the interface of that name, or its peer if the host's end was asked for.
 // Refuses with TapError NO_INTERFACE, also for an address in two namespaces: a capture must not
 // hold another pod's packets; NOT_SUPPORTED for a link type that no file of ours can hold. NO_MEMORY:
 // some namespaces could not be read, so the answer is not known.
@@ -14,7 +16,12 @@ import type { TapErrorCode } from '../model/codes.ts'
 import { TapError } from '../model/errors.ts'
 import type { LinkType } from '../model/linkType.ts'
 import type { TapSpec } from '../model/tap.ts'
-import { type NamespaceAddresses, NamespaceScan, normalAddress } from './namespaceScan.ts'
+import {
+  type NamespaceAddresses,
+  type NamespaceLinks,
+  NamespaceScan,
+  normalAddress,
+} from './namespaceScan.ts'
 
 export type WantedEndpoint = Pick<TapSpec, 'interfaceName' | 'vantage' | 'endpoint'>
 export type InterfaceMatch = {
@@ -39,10 +46,9 @@ export class InterfaceResolver {
   }
 
   async find(wanted: WantedEndpoint): Promise<InterfaceMatch> {
-    const here = await this.#here()
-    const derived =
-      here.find(({ name }) => name === wanted.interfaceName) ??
-      here.find(({ alternativeNames }) => alternativeNames.includes(wanted.interfaceName ?? ''))
+    if (wanted.endpoint.podInterface !== undefined)
+      return this.#named(wanted, wanted.endpoint.podInterface)
+    const derived = await this.#derived(wanted)
     const prefersInside =
       wanted.vantage === 'PodNetns' || (wanted.vantage === 'Auto' && derived?.kind === 'netkit')
     if (derived && !prefersInside) return atHost(derived)
@@ -59,6 +65,50 @@ export class InterfaceResolver {
         `"${inside.link.name}" in network namespace "${inside.netns}" has its address, but no other end here`,
       )
     return atHost(peer)
+  }
+
+  /** Every interface of the pod's network namespace. */
+  async within(wanted: WantedEndpoint): Promise<readonly Link[]> {
+    return (await this.#podNamespace(wanted)).links
+  }
+
+  async #named(wanted: WantedEndpoint, name: string): Promise<InterfaceMatch> {
+    const { links, ...place } = await this.#podNamespace(wanted)
+    const link = links.find(each => each.name === name)
+    if (!link)
+      throw refused(
+        wanted,
+        `found no interface "${name}" in its network namespace "${place.netns}"`,
+      )
+    const inside = { ...place, link }
+    if (wanted.vantage !== 'HostVeth') return within(inside)
+    const peer = await this.#peerOf(inside)
+    if (!peer) throw refused(wanted, `"${name}" has no other end on this node`)
+    return atHost(peer)
+  }
+
+  async #podNamespace(wanted: WantedEndpoint): Promise<NamespaceLinks> {
+    const host = await this.#derived(wanted)
+    const scanned = await this.#namespaces.addresses()
+    const [behind, another] = host ? scanned.behind(host) : []
+    if (behind && !another) return scanned.linksOf(behind)
+    if (wanted.endpoint.isInterfaceGiven)
+      throw refused(
+        wanted,
+        host
+          ? `"${host.name}" has no other end in a network namespace; ${scanned.summary}`
+          : `found no interface "${wanted.interfaceName}"`,
+        scanned.refusal?.code,
+      )
+    return scanned.linksOf(await this.#byAddress(wanted))
+  }
+
+  async #derived({ interfaceName }: WantedEndpoint): Promise<Link | undefined> {
+    const here = await this.#here()
+    return (
+      here.find(({ name }) => name === interfaceName) ??
+      here.find(({ alternativeNames }) => alternativeNames.includes(interfaceName ?? ''))
+    )
   }
 
   #here(): Promise<readonly Link[]> {

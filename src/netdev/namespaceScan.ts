@@ -16,6 +16,9 @@ export type NamespaceAddresses = {
   readonly link: Link
 }
 
+/** A network namespace with all of its interfaces. */
+export type NamespaceLinks = Omit<NamespaceAddresses, 'link'> & { readonly links: readonly Link[] }
+
 const concurrentScans = 16
 
 export class NamespaceScan {
@@ -72,9 +75,11 @@ export class ScannedNamespaces {
   readonly refusal: TapError | undefined
   readonly #byAddress: ReadonlyMap<string, readonly NamespaceAddresses[]>
   readonly #claims: ReadonlyMap<string, number>
+  readonly #found: readonly NamespaceAddresses[]
 
   constructor(found: readonly NamespaceAddresses[], summary: string, refusal?: TapError) {
     this.refusal = refusal
+    this.#found = found
     const reachable = found.flatMap(inside =>
       inside.link.addresses
         .filter(isOwn)
@@ -97,6 +102,19 @@ export class ScannedNamespaces {
   withAddress(addresses: readonly string[]): readonly NamespaceAddresses[] {
     const all = addresses.flatMap(address => this.#byAddress.get(address) ?? [])
     return [...new Map(all.map(inside => [inside.netns, inside])).values()]
+  }
+
+  /** Interfaces that are the other end of this one, as both say: more than one if one of them lies. */
+  behind(host: Link): readonly NamespaceAddresses[] {
+    return this.#found.filter(
+      ({ link }) =>
+        link.index === host.peerIndex && link.peerIndex === host.index && link.kind === host.kind,
+    )
+  }
+
+  linksOf({ netns, netnsId }: NamespaceAddresses): NamespaceLinks {
+    const links = this.#found.filter(each => each.netns === netns).map(({ link }) => link)
+    return { netns, netnsId, links }
   }
 
   /** How many interfaces name the same peer under the same index as this link does. */

@@ -20,6 +20,7 @@ export const noCounters: TapCounters = {
  */
 const gapReasons: Partial<Record<CloseReason, string>> = {
   finished: 'no pod of that name ran on this node',
+  absent: 'there was no such interface in the pod',
   replaced: 'the pod or its interface was replaced',
   changed: 'the capture was edited',
   resized: 'the ring was made smaller',
@@ -45,7 +46,7 @@ export function withCounters(endpoint: ActualEndpoint, more: TapCounters): Actua
 /** The state when a tap opens: a new one, or the one before with the gap in between. */
 export function opened(
   before: ActualEndpoint | undefined,
-  now: Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>,
+  now: Pick<ActualEndpoint, 'name' | 'uid' | 'podInterface' | 'interfaceName' | 'vantage'>,
   atMs: number,
   closed: CloseReason | undefined,
   windowFromMs = 0, // nothing was wanted before

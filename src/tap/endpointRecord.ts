@@ -9,6 +9,7 @@ import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ActualEndpoint } from '../model/actualState.ts'
 import type { LostFile } from '../model/capture.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { endpointKey } from '../model/endpoint.ts'
 import type { TapSpec } from '../model/tap.ts'
 import { cutByLimit, type TapWindow } from '../model/tapWindow.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -24,7 +25,10 @@ import {
   withCounters,
 } from './endpointCounters.ts'
 
-type EndpointIdentity = Pick<ActualEndpoint, 'name' | 'uid' | 'interfaceName' | 'vantage'>
+type EndpointIdentity = Pick<
+  ActualEndpoint,
+  'name' | 'uid' | 'podInterface' | 'interfaceName' | 'vantage'
+>
 type EndpointRecordDeps = {
   readonly folder: CaptureFolder
   readonly clock: Clock
@@ -35,6 +39,7 @@ type TimedSpec = Pick<TapSpec, 'window' | 'limits'>
 
 export class EndpointRecord {
   readonly #deps: EndpointRecordDeps
+  readonly #key: string
   #state: ActualEndpoint
   #message: string | undefined
   #openedAtMs: number | undefined
@@ -45,8 +50,9 @@ export class EndpointRecord {
 
   constructor(deps: EndpointRecordDeps, fileName: string) {
     this.#deps = deps
+    this.#key = endpointKey(deps.identity)
     this.#state = this.#stateAt(deps.clock.now())
-    deps.folder.prepare(deps.identity.name, fileName)
+    deps.folder.prepare(this.#key, fileName)
   }
 
   /** Without the counters of the driver's present tap. */
@@ -90,12 +96,12 @@ export class EndpointRecord {
 
   begin({ window }: TimedSpec): void {
     this.#hasBegun = true
-    const { folder, clock, identity, live } = this.#deps
+    const { folder, clock, live } = this.#deps
     const atMs = Math.max(window.fromMs ?? 0, this.#openedAtMs ?? clock.now())
     const openGap = this.#state.gaps.find(({ toMs }) => toMs === undefined)
     this.#state = this.#stateAt(atMs, window.fromMs)
     if (openGap) this.#addGap(openGap.reason, atMs)
-    folder.begin(identity.name, live, atMs)
+    folder.begin(this.#key, live, atMs)
   }
 
   with(counters: TapCounters): ActualEndpoint {
@@ -169,11 +175,12 @@ export class EndpointRecord {
   /** `atMs`: when the tap began to close; its files may be complete much later. */
   end(spec: TimedSpec, active: ActiveFile, reason: CloseReason, atMs: number): void {
     const endMs = Math.min(atMs, this.windowOf(spec).untilMs ?? Number.POSITIVE_INFINITY)
+    const isGone = reason === 'finished' || reason === 'absent'
     const facts =
-      reason === 'finished' && this.#lostAtMs !== undefined
+      isGone && this.#lostAtMs !== undefined
         ? endedWithInterface(this.#state, Math.min(endMs, this.#lostAtMs))
         : ended(this.#state, endMs)
-    this.#deps.folder.end(this.#state.name, { facts, active }, reason)
+    this.#deps.folder.end(this.#key, { facts, active }, reason)
   }
 
   /**
@@ -185,7 +192,7 @@ export class EndpointRecord {
     if (!this.isInGap) this.#addGap(reason, fromMs)
     if (!this.#hasBegun) return this.dismiss()
     this.#deps.folder.end(
-      this.#state.name,
+      this.#key,
       { facts: { ...this.#state, endedAtMs: nowMs }, active },
       'unmatched',
     )
@@ -193,12 +200,12 @@ export class EndpointRecord {
 
   /** The tap closes before its window. */
   dismiss(): void {
-    this.#deps.folder.dismiss(this.#state.name)
+    this.#deps.folder.dismiss(this.#key)
   }
 
   /** The endpoint's state if it begins at that time. */
   #stateAt(atMs: number, windowFromMs?: number): ActualEndpoint {
-    const before = this.#deps.folder.storedEndpoint(this.#deps.identity.name)
+    const before = this.#deps.folder.storedEndpoint(this.#key)
     const closed = this.#isHandedOver ? undefined : before?.closed
     return opened(before?.facts, this.#deps.identity, atMs, closed, windowFromMs)
   }

@@ -5,6 +5,7 @@
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { activeName } from '../files/names.ts'
 import { FileRotation } from '../files/rotation.ts'
+import { endpointKey } from '../model/endpoint.ts'
 import type { TapSpec } from '../model/tap.ts'
 import type { InterfaceMatch } from '../netdev/interfaceResolver.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -24,7 +25,7 @@ export async function openRotation(
   const name = { pod: endpoint.name, interfaceName, format }
   const ofLink = linkType === 'Ethernet' ? [] : [linkType] // files of earlier versions have none
   const settings = JSON.stringify([filter, snapLength, payload, format, ...ofLink])
-  const continuation = await folder.continuation(endpoint.name, activeName(name), settings)
+  const continuation = await folder.continuation(endpointKey(endpoint), activeName(name), settings)
   const header = {
     format,
     snapLength,

@@ -66,8 +66,10 @@ export class Tap {
   #steps: Promise<unknown> = Promise.resolve()
 
   private constructor(deps: TapDeps, spec: TapSpec, match: InterfaceMatch, files: FileRotation) {
-    const { name, uid } = spec.endpoint
-    const identity = { name, uid, interfaceName: match.interfaceName, vantage: match.vantage }
+    const { name, uid, podInterface } = spec.endpoint
+    const { interfaceName, vantage } = match
+    const ofPod = podInterface === undefined ? {} : { podInterface }
+    const identity = { name, uid, ...ofPod, interfaceName, vantage }
     this.#deps = deps
     this.#spec = spec
     this.#match = match

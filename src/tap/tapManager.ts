@@ -7,14 +7,16 @@
 import type { Driver, LinkChange } from '../driver/driver.ts'
 import type { CaptureFolder } from '../files/captureFolder.ts'
 import { freePercent } from '../files/directories.ts'
-import type { ActualState, Halt } from '../model/actualState.ts'
+import type { ActualState, Halt, PodInterfaces as PresentInterfaces } from '../model/actualState.ts'
 import type { ArtifactResult } from '../model/artifact.ts'
 import type { CloseReason } from '../model/codes.ts'
+import { type Endpoint, podKey } from '../model/endpoint.ts'
 import { isExpected } from '../model/errors.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Action, ActualTap, TapSpec } from '../model/tap.ts'
 import { isoTime } from '../model/time.ts'
 import { InterfaceResolver } from '../netdev/interfaceResolver.ts'
+import { PodInterfaces } from '../netdev/podInterfaces.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { DiskLook } from '../runtime/disk.ts'
 import type { Logger } from '../runtime/log.ts'
@@ -70,6 +72,7 @@ export class TapManager implements AsyncDisposable {
   #releasing: Promise<unknown> = Promise.resolve() // of taps that broke down: they own their files until they are closed
   readonly #interfaceCounters: InterfaceCounters
   readonly #links: Disposable
+  readonly #podInterfaces: PodInterfaces
   readonly #space: DiskLook<number> // how much of the disk is free, in percent
   #spaceNoted = 0 // as changeCounter() tells it
   readonly #pending = new Map<string, PendingAction>() // by spec id
@@ -87,6 +90,10 @@ export class TapManager implements AsyncDisposable {
     this.#folders = folders
     this.#space = space
     this.#interfaceCounters = new InterfaceCounters(deps.driver)
+    this.#podInterfaces = new PodInterfaces(
+      () => this.#resolver(),
+      changed => this.#podsChanged(changed),
+    )
     this.#links = deps.driver.watchLinks(change => this.#linkChanged(change))
     void this.#tickAndSave()
   }
@@ -131,6 +138,7 @@ export class TapManager implements AsyncDisposable {
         usedBytes: [...captures.values()].reduce((bytes, { fileBytes }) => bytes + fileBytes, 0),
         freePercent: this.#space.value,
       },
+      podInterfaces: this.podInterfaces,
     }
   }
 
@@ -258,6 +266,18 @@ export class TapManager implements AsyncDisposable {
   #forget(done: readonly (readonly [string, PendingAction])[]): void {
     for (const [id, pending] of done)
       if (this.#pending.get(id) === pending) this.#pending.delete(id)
+  }
+
+  get podInterfaces(): PresentInterfaces {
+    return this.#podInterfaces.present
+  }
+
+  /**
+   * Looks at the interfaces inside exactly these pods from now on. Resolves when none is unknown any
+   * more; the listener hears of what changes.
+   */
+  watchPods(pods: readonly Endpoint[]): Promise<void> {
+    return this.#podInterfaces.watch(pods)
   }
 
   /** Shows the endpoints of taps whose window has opened. */
@@ -474,20 +494,32 @@ export class TapManager implements AsyncDisposable {
     this.#changed()
   }
 
+  #podsChanged(changed: ReadonlySet<string>): void {
+    this.#retryMissing(({ spec: { endpoint } }) => changed.has(podKey(endpoint)))
+    this.#changed()
+  }
+
   #linkChanged(change: LinkChange): void {
     this.#hasLinkChanged = true
+    if (change.kind !== 'down') void this.#podInterfaces.look(true).catch(this.#fail) // the other end may be in a pod
     for (const tap of this.#taps.values()) tap.linkChanged(change)
     if (change.kind === 'gone') return void this.#knownLinks.delete(change.index)
     const isNew = !this.#knownLinks.has(change.index)
     this.#knownLinks.add(change.index)
     // A new interface may be the one of any tap that is found by address; otherwise the name
     // decides.
+    const isRetried = this.#retryMissing(({ spec }) => isNew || spec.interfaceName === change.name)
+    if (isRetried) this.#changed()
+  }
+
+  /** True: there is a tap without an interface to try again now. */
+  #retryMissing(isConcerned: (failed: FailedTap) => boolean): boolean {
     const missing = [...this.#failed].filter(
-      ([, { spec, isMissing }]) => isMissing && (isNew || spec.interfaceName === change.name),
+      ([, failed]) => failed.isMissing && isConcerned(failed),
     )
     for (const [id, failed] of missing)
       this.#failed.set(id, { ...failed, tries: 0, retryAtMs: this.#deps.clock.now() })
-    if (missing.length > 0) this.#changed()
+    return missing.length > 0
   }
 
   /** A new one sees the interfaces as they are now. */
@@ -504,6 +536,7 @@ export class TapManager implements AsyncDisposable {
     const scan = this.#resolver()
     for (const tap of [...this.#taps.values()])
       if (isAll || !tap.isTold) tap.look(spec => scan.find(spec))
+    this.#podInterfaces.look().catch(this.#fail)
   }
 
   async #tickAndSave(): Promise<void> {

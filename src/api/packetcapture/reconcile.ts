@@ -75,7 +75,7 @@ export function reconcilePacketCapture({
 function elementOf({ row, silentSinceMs, takenPort }: NodeObservation): CaptureStatusElement {
   const { file, isListed, isRejected } = row
   const problems = [...row.problems, ...(takenPort === undefined ? [] : [portProblem(takenPort)])]
-  const element = { ...file, isListed, isRejected, isHostNetworked: !isListed, problems }
+  const element = { ...file, isListed, isRejected, isUncapturable: !isListed, problems }
   if (silentSinceMs === undefined) return element
   const message = `Unknown: no report since ${isoTime(silentSinceMs)}, these are its last figures`
   return {
@@ -115,14 +115,14 @@ function elementOfNoNode(
     endpoints: [],
     problems: [],
   }
-  const hostNetworked = elements.find(({ isHostNetworked }) => isHostNetworked)
-  const common = { ...none, isListed: false, isHostNetworked: hostNetworked !== undefined }
+  const uncapturable = elements.find(({ isUncapturable }) => isUncapturable)
+  const common = { ...none, isListed: false, isUncapturable: uncapturable !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
   const reason =
     agentless.length > 0
       ? agentlessReason(agentless)
-      : (hostNetworked?.message ?? noMatchMessage(read, nodes, nowMs))
+      : (uncapturable?.message ?? noMatchMessage(read, nodes, nowMs))
   if (phase.kind === 'Scheduled')
     return {
       ...common,
@@ -138,7 +138,7 @@ function elementOfNoNode(
       isRejected: false,
     }
   const isUnanswered =
-    nodes > 0 && !hostNetworked && agentless.length === 0 && isNew(read.createdAtMs, nowMs)
+    nodes > 0 && !uncapturable && agentless.length === 0 && isNew(read.createdAtMs, nowMs)
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
 }
 

@@ -19,6 +19,7 @@ import { at, type Fields, fields, integer, isGiven, oneOf, show } from '../field
 import { readExpression } from '../filterExpression.ts'
 import { readOutput } from '../output.ts'
 import { filtersExpression } from './filters.ts'
+import { readInterfaces } from './interfaces.ts'
 import { readSchedule } from './schedule.ts'
 import { readTime } from './time.ts'
 
@@ -53,6 +54,7 @@ function readSpec(spec: Fields, settings: Settings): SpecField {
   const { rotation, notes } = readRotation(fields(spec.rotation, 'rotation'), settings)
   const { cleanUpAfterUpload, ...places } = fields(spec.output, 'output')
   const output = readOutput(places, cleanUpAfterUpload, 'output')
+  const interfaces = readInterfaces(spec.interfaces)
   const ttlSeconds = integer(spec.ttlSecondsAfterFinished, 'ttlSecondsAfterFinished', 0)
   return {
     ...readSelector(spec.selector),
@@ -64,6 +66,7 @@ function readSpec(spec: Fields, settings: Settings): SpecField {
     payload: oneOf(spec.payload, 'payload', ['Full', 'Headers'] as const),
     format: oneOf(spec.format, 'format', ['pcap', 'pcapng'] as const),
     vantage: oneOf(spec.vantage, 'vantage', ['Auto', 'HostVeth', 'PodNetns'] as const),
+    ...(interfaces && { interfaces }),
     ...(output && { output }),
     ...(ttlSeconds !== undefined && { ttlMsAfterFinished: ttlSeconds * 1_000 }),
     notes,

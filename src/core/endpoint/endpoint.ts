@@ -1,7 +1,7 @@
 // Converts WorkloadEndpoint documents, pods and host interfaces to endpoints, by Calico's rules.
 // Pure. In: a document and the world. Out: an endpoint; undefined for a pod that has no node or no
 // address yet.
-import type { Endpoint } from '../../model/endpoint.ts'
+import type { Endpoint, PodNetwork } from '../../model/endpoint.ts'
 import type { Pod } from '../../model/pod.ts'
 import { annotations as wellKnown } from '../../model/wellKnown.ts'
 import type { WorkloadEndpoint, World } from '../../model/world.ts'
@@ -45,6 +45,7 @@ export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | unde
   const addresses = addressesOf(pod)
   const hostNetwork = spec.hostNetwork === true
   const live = !isFinished(pod)
+  const networks = networksOf(pod)
   if (!spec.nodeName || (addresses.length === 0 && live && !hostNetwork)) return undefined
   const serviceAccount = spec.serviceAccountName
   return {
@@ -54,6 +55,7 @@ export function podToEndpoint(pod: Pod, world: EndpointContext): Endpoint | unde
     node: spec.nodeName,
     interfaceName: hostInterfaceName(namespace, name, world.settings.interfacePrefix),
     addresses: live ? addresses : [],
+    ...(networks.length > 0 && { networks }),
     labels: effectiveLabels({
       own: metadata.labels ?? {},
       namespace,
@@ -110,6 +112,25 @@ function addressesOf({ metadata, status }: Pod): string[] {
     source.map(text => withoutLength(text.trim())).filter(text => text !== ''),
   )
   return filled.find(source => source.length > 0) ?? []
+}
+
+/** What Multus says it has attached; what cannot be read is left out. */
+function networksOf({ metadata }: Pod): PodNetwork[] {
+  const text = metadata.annotations?.[wellKnown.networkStatus]
+  if (text === undefined) return []
+  try {
+    const found: unknown = JSON.parse(text)
+    const rows: readonly { readonly name?: unknown; readonly interface?: unknown }[] =
+      Array.isArray(found) ? found.map(row => Object(row)) : []
+    return rows.flatMap(({ name, interface: interfaceName }) =>
+      typeof name === 'string' && typeof interfaceName === 'string'
+        ? [{ name, interfaceName }]
+        : [],
+    )
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return []
+  }
 }
 
 function inheritance(

@@ -56,7 +56,7 @@ export function withHalt(captureState: CaptureState, halt: Halt | undefined): Ca
 }
 
 export function captureDecisionOf({ intent, matches, phase }: CaptureState): CaptureDecision {
-  const { key, capture, generation, notes } = intent
+  const { key, capture, generation, notes, interfaces } = intent
   return {
     key,
     capture,
@@ -65,6 +65,7 @@ export function captureDecisionOf({ intent, matches, phase }: CaptureState): Cap
     notes,
     phase,
     matches,
+    ...(interfaces && { interfaces }),
     refused: new Map(),
   }
 }
@@ -75,7 +76,13 @@ export function rejectedDecisionOf({
   generation,
   message,
 }: Rejection): CaptureDecision {
-  const matches: MatchCounts = { matched: [], inNamespace: 0, elsewhere: 0, hostNetwork: 0 }
+  const matches: MatchCounts = {
+    matched: [],
+    pods: [],
+    inNamespace: 0,
+    elsewhere: 0,
+    hostNetwork: 0,
+  }
   return {
     key,
     capture,

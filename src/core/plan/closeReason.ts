@@ -6,9 +6,10 @@
 import type { ActualCapture } from '../../model/actualState.ts'
 import type { CloseReason } from '../../model/codes.ts'
 import type { CaptureDecision } from '../../model/decision.ts'
-import type { Endpoint } from '../../model/endpoint.ts'
-import type { ActualTap } from '../../model/tap.ts'
+import { type Endpoint, endpointKey } from '../../model/endpoint.ts'
+import type { ActualTap, TapSpec } from '../../model/tap.ts'
 import { compareText } from '../../model/text.ts'
+import { isWildcardOnly } from '../podInterfaces.ts'
 import type { DesiredTap } from './desiredTap.ts'
 import type { RemoveCapture } from './plan.ts'
 
@@ -30,24 +31,31 @@ export function closeReasonOf(
       return 'changed'
     case 'Scheduled':
       return decision.phase.isPreparing
-        ? unmatchedReasonOf(decision, endpointOf(namespace, name), name)
+        ? unmatchedReasonOf(decision, endpointOf(namespace, name), spec)
         : 'window'
     case 'Finished':
       return decision.phase.cause
     case 'Halted':
       return 'disk'
     case 'Open':
-      return unmatchedReasonOf(decision, endpointOf(namespace, name), name)
+      return unmatchedReasonOf(decision, endpointOf(namespace, name), spec)
   }
 }
 
 function unmatchedReasonOf(
-  { refused }: CaptureDecision,
+  { refused, matches, interfaces = [] }: CaptureDecision,
   endpoint: Endpoint | undefined,
-  name: string,
+  { endpoint: tapped }: TapSpec,
 ): CloseReason {
-  if (refused.has(name)) return refused.get(name)?.reason.startsWith('Disk') ? 'disk' : 'budget'
-  return endpoint?.live ? 'unmatched' : 'finished'
+  const refusal = refused.get(endpointKey(tapped))
+  if (refusal) return refusal.reason.startsWith('Disk') ? 'disk' : 'budget'
+  if (!endpoint?.live) return 'finished'
+  const isMatching = matches.pods.some(({ uid }) => uid === tapped.uid)
+  const isAbsent =
+    isMatching &&
+    tapped.podInterface !== undefined &&
+    isWildcardOnly(tapped.podInterface, interfaces)
+  return isAbsent ? 'absent' : 'unmatched'
 }
 
 const absenceReasons: ReadonlySet<CloseReason> = new Set<CloseReason>([

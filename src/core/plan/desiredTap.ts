@@ -3,7 +3,7 @@
 // age of their captures: budgets refuse from the end, so the newest capture is refused first.
 import type { Intent } from '../../model/capture.ts'
 import type { MatchCounts, Phase } from '../../model/decision.ts'
-import type { Endpoint } from '../../model/endpoint.ts'
+import { type Endpoint, endpointKey } from '../../model/endpoint.ts'
 import { recordOptionsOf, type TapSpec, tapId } from '../../model/tap.ts'
 import type { TapWindow } from '../../model/tapWindow.ts'
 
@@ -39,12 +39,19 @@ export function desiredTapFor(
   endpoint: Endpoint,
   { window, isEarly }: { window: TapWindow; isEarly: boolean },
 ): DesiredTap {
-  const { namespace, name, uid, addresses, isInterfaceGiven = false } = endpoint
+  const { namespace, name, uid, podInterface, addresses, isInterfaceGiven = false } = endpoint
   const spec = {
-    id: tapId(intent.key, name),
+    id: tapId(intent.key, endpointKey(endpoint)),
     capture: intent.capture,
     captureKey: intent.key,
-    endpoint: { namespace, name, uid, addresses, ...(isInterfaceGiven && { isInterfaceGiven }) },
+    endpoint: {
+      namespace,
+      name,
+      uid,
+      ...(podInterface !== undefined && { podInterface }),
+      addresses,
+      ...(isInterfaceGiven && { isInterfaceGiven }),
+    },
     interfaceName: endpoint.interfaceName,
     vantage: intent.vantage,
     ...recordOptionsOf(intent),

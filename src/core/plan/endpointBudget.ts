@@ -2,6 +2,7 @@
 // taps in order. Out: the admitted ones, and a refusal for each of the others. ringBudget.ts and
 // diskBudget.ts apply the other two budgets.
 import type { Refusal } from '../../model/decision.ts'
+import { endpointKey } from '../../model/endpoint.ts'
 import type { DesiredTap } from './desiredTap.ts'
 
 export type EndpointShare = {
@@ -36,5 +37,5 @@ export function truncateTo(
 }
 
 export function withName({ spec }: DesiredTap, { reason, message }: Refusal): Refusal {
-  return { reason, message: `Cannot open a tap on "${spec.endpoint.name}": ${message}` }
+  return { reason, message: `Cannot open a tap on "${endpointKey(spec.endpoint)}": ${message}` }
 }

@@ -4,7 +4,7 @@
 
 import type { ActualCapture, ActualEndpoint, Gap } from '../../model/actualState.ts'
 import type { CaptureDecision, Phase } from '../../model/decision.ts'
-import type { Endpoint } from '../../model/endpoint.ts'
+import { type Endpoint, endpointKey } from '../../model/endpoint.ts'
 import type { CaptureStateName, EndpointStatus, GapStatus } from '../../model/status.ts'
 import { type ActualTap, tapId } from '../../model/tap.ts'
 import { isoTime } from '../../model/time.ts'
@@ -19,7 +19,7 @@ export type HeldEndpoint = {
 
 /** Decision, actual state and status of one endpoint of one capture. */
 export type EndpointRow = {
-  readonly name: string
+  readonly name: string // endpointKey()
   readonly actual: ActualEndpoint | undefined
   readonly endpoint: Endpoint | undefined // undefined: matches no longer
   readonly tap: ActualTap | undefined
@@ -29,7 +29,9 @@ export type EndpointRow = {
 
 export function rowsOf(held: HeldEndpoint): EndpointRow[] {
   const { decision, actual, taps } = held
-  const endpoints = new Map(decision.matches.matched.map(endpoint => [endpoint.name, endpoint]))
+  const endpoints = new Map(
+    decision.matches.matched.map(endpoint => [endpointKey(endpoint), endpoint]),
+  )
   const names = [...new Set([...endpoints.keys(), ...(actual?.endpoints.keys() ?? [])])].toSorted()
   return names.map(name => {
     const row = {
@@ -57,10 +59,10 @@ function statusOf(
 ): EndpointStatus {
   const { name, actual, endpoint, tap } = row
   const { decision } = held
-  const interfaceName = actual?.interfaceName ?? endpoint?.interfaceName
+  const interfaceName = actual?.interfaceName ?? endpoint?.podInterface ?? endpoint?.interfaceName
   const message = tap?.message ?? decision.refused.get(name)?.message ?? actual?.message
   return {
-    pod: name,
+    pod: actual?.name ?? endpoint?.name ?? name,
     uid: tap?.spec.endpoint.uid ?? actual?.uid ?? endpoint?.uid ?? '',
     ...(interfaceName !== undefined && { interface: interfaceName }),
     ...(actual && { vantage: actual.vantage }),

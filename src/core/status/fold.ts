@@ -136,7 +136,7 @@ function fileStatus(
   {
     isListed: _,
     isRejected: __,
-    isHostNetworked: ___,
+    isUncapturable: ___,
     isUnanswered: ____,
     problems: _____,
     artifact: ______,
@@ -145,9 +145,28 @@ function fileStatus(
   }: CaptureStatusElement,
   before: FileStatus | undefined,
 ): FileStatus {
-  const rows = new Map(before?.endpoints.map(row => [row.pod, row]))
+  const earlier = rowsByEndpoint(before?.endpoints ?? [])
+  const now = new Map(
+    rowsByEndpoint(element.endpoints)
+      .entries()
+      .map(([key, row]) => [row, key]),
+  )
   const endpoints = element.endpoints.map(
-    (row): EndpointStatus => ({ ...row, ...maxCounts(row, rows.get(row.pod)) }),
+    (row): EndpointStatus => ({ ...row, ...maxCounts(row, earlier.get(now.get(row) ?? '')) }),
   )
   return { ...element, ...maxCounts(maxCounts(addCounts(endpoints), element), before), endpoints }
+}
+
+/**
+ * A pod with one row may have another interface in it later; of one with several each has its own.
+ * Rows that cannot be told apart are left out.
+ */
+function rowsByEndpoint(rows: readonly EndpointStatus[]): ReadonlyMap<string, EndpointStatus> {
+  const byPod = Map.groupBy(rows, ({ pod }) => pod)
+  const byKey = Map.groupBy(rows, ({ pod, interface: name = '' }) =>
+    byPod.get(pod)?.length === 1 ? pod : `${pod}/${name}`,
+  )
+  return new Map(
+    byKey.entries().flatMap(([key, [row, other]]) => (row && !other ? [[key, row] as const] : [])),
+  )
 }

@@ -51,8 +51,10 @@ function reasonOf(
   }
 }
 
-function noMatch({ matches, capture }: CaptureDecision, node: string): string {
+function noMatch({ matches, capture, interfaces = [] }: CaptureDecision, node: string): string {
   if (matches.matched.length > 0) return ''
+  if (matches.pods.length > 0)
+    return `${pluralize(matches.pods.length, 'pod')} on node "${node}" match, and none has an interface of ${interfaces.join(', ')}`
   if (matches.hostNetwork > 0 && matches.elsewhere === 0)
     return `Only host-networked pods match (${matches.hostNetwork}): they share the node's interfaces and are not captured`
   const elsewhere = matches.elsewhere > 0 ? `; ${matches.elsewhere} on other nodes` : ''

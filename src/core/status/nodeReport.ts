@@ -108,14 +108,14 @@ export function reportState(
   return { ...identity, captures: Object.fromEntries(captures) }
 }
 
-/** Captures with an endpoint on this node, or only with host-networked pods. */
+/** Captures with an endpoint on this node, or with pods of which none can be captured. */
 function concerning({
   world,
   elements,
 }: NodeReport): (readonly [CaptureDocument, CaptureStatusElement])[] {
   return world.captures.flatMap(capture => {
     const element = elements.get(captureKey({ api: capture.kind, ...capture.metadata }))
-    return element && (element.endpoints.length > 0 || element.isHostNetworked)
+    return element && (element.endpoints.length > 0 || element.isUncapturable)
       ? [[capture, element] as const]
       : []
   })
@@ -128,7 +128,7 @@ function reported(
   const {
     isListed,
     isRejected,
-    isHostNetworked: _,
+    isUncapturable: _,
     wording: __,
     problems,
     artifact,

@@ -55,6 +55,7 @@ export function nodeStatus(
     explain(held, node, state, rows, problems),
   ])
   const isRejected = held.decision.phase.kind === 'Rejected'
+  const { matches } = held.decision
   return {
     node,
     directory,
@@ -69,8 +70,7 @@ export function nodeStatus(
     isListed: rows.length > 0 || isRejected,
     isRejected,
     ...(isCutShort && { isStopped: true }),
-    isHostNetworked:
-      held.decision.matches.matched.length === 0 && held.decision.matches.hostNetwork > 0,
+    isUncapturable: matches.matched.length === 0 && matches.pods.length + matches.hostNetwork > 0,
     problems,
   }
 }

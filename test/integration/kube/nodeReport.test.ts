@@ -21,7 +21,7 @@ test('reportOf() tells of captures with endpoints here, or only host-networked p
     told('b'),
     told('rejected', { ...none, isRejected: true }),
     told('nobody', none),
-    told('proxy', { ...none, isHostNetworked: true }),
+    told('proxy', { ...none, isUncapturable: true }),
     told('a'),
   ]
   t.deepEqual(

@@ -46,6 +46,7 @@ export function decisionOf(
     phase: { kind: 'Open', closesAtMs: Number.POSITIVE_INFINITY },
     matches: {
       matched: pods.map(pod => endpointOf(pod)),
+      pods: pods.map(pod => endpointOf(pod)),
       inNamespace: pods.length,
       elsewhere: 0,
       hostNetwork: 0,

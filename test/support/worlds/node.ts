@@ -3,6 +3,7 @@
 // packets unless a test says so.
 import type { Decision } from '../../../src/engine/evaluate.ts'
 import type { ActualCapture, ActualEndpoint, ActualState } from '../../../src/model/actualState.ts'
+import { endpointKey } from '../../../src/model/endpoint.ts'
 import type { Action, ActualTap, TapSpec } from '../../../src/model/tap.ts'
 
 export const emptyNode: ActualState = {
@@ -10,6 +11,7 @@ export const emptyNode: ActualState = {
   captures: new Map(),
   filterErrors: new Map(),
   disk: { usedBytes: 0, freePercent: 80 },
+  podInterfaces: new Map(),
 }
 
 export type Breakage = { readonly interfaces: ReadonlySet<string>; readonly retryMs?: number }
@@ -57,7 +59,7 @@ function startOf({ window }: TapSpec, nowMs: number): number {
 }
 
 function hasRow({ captures }: ActualState, { captureKey, endpoint }: TapSpec): boolean {
-  const row = captures.get(captureKey)?.endpoints.get(endpoint.name)
+  const row = captures.get(captureKey)?.endpoints.get(endpointKey(endpoint))
   return row !== undefined && row.endedAtMs === undefined
 }
 
@@ -154,8 +156,8 @@ function withRow(
   nowMs: number,
 ): ActualState {
   const facts = actual.captures.get(spec.captureKey) ?? freshFacts(spec, nowMs)
-  const row = facts.endpoints.get(spec.endpoint.name) ?? freshRow(spec, nowMs)
-  const endpoints = new Map(facts.endpoints).set(spec.endpoint.name, change(row))
+  const row = facts.endpoints.get(endpointKey(spec.endpoint)) ?? freshRow(spec, nowMs)
+  const endpoints = new Map(facts.endpoints).set(endpointKey(spec.endpoint), change(row))
   return {
     ...actual,
     captures: new Map(actual.captures).set(spec.captureKey, { ...facts, endpoints }),
@@ -180,8 +182,9 @@ function freshRow({ endpoint, interfaceName }: TapSpec, nowMs: number): ActualEn
   const none = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
   return {
     name: endpoint.name,
+    ...(endpoint.podInterface !== undefined && { podInterface: endpoint.podInterface }),
     uid: endpoint.uid,
-    interfaceName: interfaceName ?? 'found',
+    interfaceName: endpoint.podInterface ?? interfaceName ?? 'found',
     vantage: 'HostVeth',
     ...none,
     startedAtMs: nowMs,

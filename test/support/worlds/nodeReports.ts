@@ -54,7 +54,7 @@ export function told(
     endpoints: Array.from({ length: rows }, (_, index) => endpoint(`web-${index}`, state)),
     isListed: true,
     isRejected: false,
-    isHostNetworked: false,
+    isUncapturable: false,
     problems: [],
     ...change,
   }

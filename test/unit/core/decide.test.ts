@@ -144,3 +144,37 @@ test('decideIntents() expires a finished capture when its ttl has passed, and wa
     [],
   )
 })
+
+const many = readIntent(capture('web', { interfaces: ['lo', 'net*'] }))
+const seen = (...names: string[]) => ({ podInterfaces: new Map([['default/uid-p', names]]) })
+
+test('decideIntents() opens a tap on each interface of a pod that is asked for, and asks for a look at the pod', t => {
+  const decision = decide({ read: [many], state: seen('eth0', 'net1', 'net2') })
+  t.deepEqual(actions(decision), [
+    'open default/web/p/lo',
+    'open default/web/p/net1',
+    'open default/web/p/net2',
+  ])
+  t.deepEqual(
+    decision.lookAt.map(({ name }) => name),
+    ['p'],
+  )
+  t.deepEqual(decide().lookAt, [], 'the primary interface needs no look')
+  t.deepEqual(decide({ read: [{ ...many, window: over.window }] }).lookAt, [], 'it is over')
+})
+
+test('decideIntents() closes the tap of an interface that is gone, and leaves the others', t => {
+  const specs = decide({ read: [many], state: seen('net1', 'net2') }).actions.flatMap(action =>
+    action.kind === 'open' ? [openTap(action.spec)] : [],
+  )
+  const state = { taps: tapsOf(...specs), ...seen('net2') }
+  const { actions: now } = decide({ read: [many], state })
+  t.deepEqual(now, [{ kind: 'close', id: 'default/web/p/net1', reason: 'absent' }])
+})
+
+test('decideIntents() refuses interfaces beyond captureEndpointsMax one by one', t => {
+  const state = seen('net1', 'net2')
+  const decision = decide({ read: [many], state, settings: { captureEndpointsMax: 2 } })
+  t.deepEqual(actions(decision), ['open default/web/p/lo', 'open default/web/p/net1'])
+  t.deepEqual([...(decision.captures.get('default/web')?.refused.keys() ?? [])], ['p/net2'])
+})

@@ -58,8 +58,10 @@ for (const [name, endpoints, matched, [inNamespace, elsewhere, hostNetwork]] of 
   ] as const) {
     test(`matchEndpoints() finds [${matched}] when ${name}, ${order}`, t => {
       const found = matchEndpoints(intent(), candidatesOf(given, 'node-0'), 'node-0')
+      const { pods, ...counts } = found
+      t.deepEqual(pods, found.matched)
       t.deepEqual(
-        { ...found, matched: found.matched.map(endpoint => endpoint.name) },
+        { ...counts, matched: found.matched.map(endpoint => endpoint.name) },
         { matched: [...matched], inNamespace, elsewhere, hostNetwork },
       )
     })

@@ -58,6 +58,7 @@ function engineOf({ world, tapManager, publish = async () => {}, ...parts }: Sta
     halt: nothing,
     changeCounter: () => '',
     startDue: nothing,
+    watchPods: async () => {},
     rotateDue: nothing,
     onChange: nothing,
   }

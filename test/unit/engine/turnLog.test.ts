@@ -26,7 +26,7 @@ const spec: TapSpec = {
 function element(change: Partial<CaptureStatusElement> = {}): CaptureStatusElement {
   const counts = { packets: 0, bytes: 0, dropped: 0 }
   return { node: 'node-0', directory: '/c', fileNames: [], state: 'WaitingForTraffic', ...counts, endpoints: [], isListed: true, isRejected: false,
-    isHostNetworked: false, problems: [], ...change } // biome-ignore format: one line
+    isUncapturable: false, problems: [], ...change } // biome-ignore format: one line
 }
 
 type Elements = Readonly<Record<string, CaptureStatusElement>>

@@ -64,7 +64,7 @@ function element(
     endpoints,
     isListed: true,
     isRejected: false,
-    isHostNetworked: false,
+    isUncapturable: false,
     problems: [],
   }
 }

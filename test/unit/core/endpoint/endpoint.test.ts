@@ -160,3 +160,24 @@ for (const [what, changes, expected] of rows) {
 
 test('podToEndpoint() marks a host-networked pod', t =>
   t.true(podToEndpoint(pod({ spec: { hostNetwork: true } }), world)?.hostNetwork))
+
+const networkRows: readonly (readonly [text: string, networks: object | undefined])[] = [
+  [
+    '[{"name":"cbr0","interface":"eth0","default":true},{"name":"shop/fast","interface":"net1","mac":"0e:00:00:00:00:01"}]',
+    [
+      { name: 'cbr0', interfaceName: 'eth0' },
+      { name: 'shop/fast', interfaceName: 'net1' },
+    ],
+  ],
+  ['[{"name":"shop/dpdk","device-info":{}},null,7,{"name":1,"interface":2}]', undefined],
+  ['{"name":"a/b","interface":"c"}', undefined],
+  ['[', undefined],
+]
+for (const [text, networks] of networkRows)
+  test(`podToEndpoint() reads the attached networks of ${text}`, t => {
+    const annotations = { 'k8s.v1.cni.cncf.io/network-status': text }
+    t.deepEqual(
+      podToEndpoint(pod({ metadata: { annotations } }), world)?.networks as object,
+      networks,
+    )
+  })

@@ -22,6 +22,9 @@ import {
 import { freshFacts } from '../../../support/worlds/node.ts'
 
 const tap = openTap(tapSpec('web', 'p'))
+const net1 = openTap(
+  tapSpec('web', 'p', { endpoint: { ...tap.spec.endpoint, podInterface: 'net1' } }),
+)
 const live = endpointOf('p')
 const halt: Halt = { generation: 1, reason: 'DiskFloor', message: 'full', atMs: 1 }
 const lookups = (
@@ -73,6 +76,23 @@ const rows: readonly Row[] = [
   ['the rings have no room', refusing('RingBudget'), 'budget'],
   ['the node has too many endpoints', refusing('EndpointsMax'), 'budget'],
 ]
+const interfaceRows: readonly (readonly [
+  what: string,
+  pods: readonly string[],
+  interfaces: readonly string[],
+  reason: CloseReason,
+])[] = [
+  ['a wildcard takes it, and it is not there', ['p'], ['net*'], 'absent'],
+  ['nothing takes it any more', ['p'], ['eth0'], 'unmatched'],
+  ['the selector does not match the pod any more', [], ['net*'], 'unmatched'],
+]
+for (const [what, pods, interfaces, reason] of interfaceRows)
+  test(`closeReasonOf() is ${reason} of an interface in a pod when ${what}`, t => {
+    const { matches, ...decision } = decisionOf('web', pods)
+    const now = { ...decision, matches: { ...matches, matched: [] }, interfaces }
+    t.is(closeReasonOf(net1, lookups(now)), reason)
+  })
+
 for (const [what, decision, reason] of rows)
   test(`closeReasonOf() is ${reason} when ${what}`, t =>
     t.is(closeReasonOf(tap, lookups(decision)), reason))

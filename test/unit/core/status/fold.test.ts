@@ -28,7 +28,7 @@ function element(node: string, change: Partial<CaptureStatusElement> = {}): Capt
     ...zero,
     isListed: true,
     isRejected: false,
-    isHostNetworked: false,
+    isUncapturable: false,
     problems: [],
     ...change,
     state,
@@ -247,4 +247,19 @@ test('foldStatus() never lets a count go backwards, whatever the nodes report', 
       }, undefined)
     }),
   )
+})
+
+test('foldStatus() keeps the counts of each interface of a pod, and of a pod whose only interface is another one now', t => {
+  const of = (name: string, packets: number) => ({
+    ...row('p', 'Capturing', { ...zero, packets }),
+    interface: name,
+  })
+  const after = (before: readonly EndpointStatus[], now: readonly EndpointStatus[]) =>
+    fold(
+      [element('a', { endpoints: now })],
+      fold([element('a', { endpoints: before })]),
+    ).files[0]?.endpoints.map(({ packets }) => packets)
+  t.deepEqual(after([of('eth0', 5), of('net1', 7)], [of('eth0', 6), of('net1', 1)]), [6, 7])
+  t.deepEqual(after([of('cali1', 5)], [of('cali2', 1)]), [5])
+  t.deepEqual(after([of('eth0', 5), of('eth0', 9)], [of('eth0', 5), of('eth0', 1)]), [5, 1])
 })

@@ -12,7 +12,7 @@ const live = (interfacePackets: number) =>
 const halt: Halt = { generation: 1, reason: 'DiskFloor', message: 'Stopped by the node', atMs: 1 }
 const filtered = decisionOf('web', ['p'], { filter: { filter: 'tcp' } })
 const matching = (elsewhere: number, hostNetwork: number, inNamespace = 2) =>
-  decisionOf('web', [], { matches: { matched: [], inNamespace, elsewhere, hostNetwork } })
+  decisionOf('web', [], { matches: { matched: [], pods: [], inNamespace, elsewhere, hostNetwork } })
 
 function said(
   decision: CaptureDecision,

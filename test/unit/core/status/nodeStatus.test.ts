@@ -109,7 +109,7 @@ test('nodeStatus() is exactly as the schema says, for a capture with packets', t
     ],
     isListed: true,
     isRejected: false,
-    isHostNetworked: false,
+    isUncapturable: false,
   })
 })
 
@@ -334,4 +334,21 @@ test('nodeStatus() has nothing of an earlier capture under the same name', t => 
 test('nodeStatus() keeps counts exact integers', t => {
   const huge = running({}, { rows: { p: { bytes: Number.MAX_SAFE_INTEGER }, q: { bytes: 10 } } })
   t.is(huge.bytes, Number.MAX_SAFE_INTEGER)
+})
+
+test('nodeStatus() has a row for each interface of a pod, and says so if there is none', t => {
+  const { endpoints, isUncapturable } = running({ interfaces: ['lo', 'net1'] })
+  t.deepEqual(
+    endpoints.map(row => [row.pod, row.interface]),
+    [
+      ['p', 'lo'],
+      ['p', 'net1'],
+      ['q', 'lo'],
+      ['q', 'net1'],
+    ],
+  )
+  t.false(isUncapturable)
+  const none = running({ interfaces: ['vlan*', 'shop/fast'] })
+  t.is(none.message, '2 pods on node "node-0" match, and none has an interface of vlan*, shop/fast')
+  t.deepEqual([none.isListed, none.isUncapturable], [false, true])
 })
