@@ -152,7 +152,7 @@ function describeNode({
       : ''
   const said = [
     ...(message ? [message] : []),
-    ...endpoints.flatMap(notesOf),
+    ...endpoints.flatMap(row => notesOf(row, isOneOfMany(row, endpoints))),
     ...uploads.map(uploadNote),
   ]
   return `
@@ -168,10 +168,16 @@ function uploadNote({ file, uploaded, error }: UploadStatus): string {
     : `${file} uploaded to ${uploaded}`
 }
 
-function notesOf({ pod, message, gaps }: EndpointStatus): string[] {
+function isOneOfMany({ pod }: EndpointStatus, rows: readonly EndpointStatus[]): boolean {
+  return rows.filter(row => row.pod === pod).length > 1
+}
+
+function notesOf(row: EndpointStatus, isOneOfMany: boolean): string[] {
+  const { pod, message, gaps } = row
+  const name = isOneOfMany && row.interface !== undefined ? `${pod}/${row.interface}` : pod
   return [
-    ...(message ? [`${pod}: ${message}`] : []),
-    ...gaps.map(({ from, to, reason }) => `${pod}: gap from ${from} to ${to ?? 'now'}: ${reason}`),
+    ...(message ? [`${name}: ${message}`] : []),
+    ...gaps.map(({ from, to, reason }) => `${name}: gap from ${from} to ${to ?? 'now'}: ${reason}`),
   ]
 }
 

@@ -34,6 +34,7 @@ export type SpecOptions = UploadOptions & {
   readonly payload?: 'Full' | 'Headers'
   readonly format?: 'pcap' | 'pcapng'
   readonly vantage?: 'Auto' | 'HostVeth' | 'PodNetns'
+  readonly interface?: readonly string[]
   readonly cron?: string
   readonly window?: number
   readonly timeZone?: string
@@ -92,6 +93,11 @@ export function withSpec(command: Command): Command {
         'PodNetns',
       ]),
     )
+    .option(
+      '--interface <names>',
+      "inside the pods: eth0, lo, 'net*', or namespace/name of an attached network; may be given again, or with commas between",
+      readMore,
+    )
     .option('--cron <fields>', 'begin again and again, for example "0 2 * * *"; needs --window')
     .option('--window <duration>', 'how long each time of --cron', readSeconds)
     .option('--time-zone <name>', 'of --cron, for example Europe/Berlin')
@@ -134,6 +140,7 @@ export function specOf(
     payload: options.payload,
     format: options.format,
     vantage: options.vantage,
+    interfaces: options.interface,
     schedule: givenFields({ cron, timeZone, durationSeconds: window }),
     output: outputOf(options),
     ttlSecondsAfterFinished: ttl,

@@ -30,7 +30,11 @@ async function scene(t: ExecutionContext) {
   const netns = folder(t)
   await pod.namespace.bindTo(t, join(netns, 'cni-0'))
   const holder = await holderIn(t, captureDir, undefined, netns)
-  let found = endpointOf('p', { interfaceName: 'none', addresses: [pod.podAddress] })
+  let found = endpointOf('p', {
+    isInterfaceGiven: false,
+    interfaceName: 'none',
+    addresses: [pod.podAddress],
+  })
   const world = { node, settings: { ...defaultSettings, captureDir }, isSynced: true }
   const turn = async (spec: PacketCaptureSpec) => {
     const read = [readIntent(capture('web', spec))]

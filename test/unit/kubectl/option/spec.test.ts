@@ -35,6 +35,10 @@ const rows: readonly (readonly [args: string, spec: object])[] = [
     '--filter tcp/80,443 --filter UDP --filter /53',
     { filters: [{ protocol: 'TCP', ports: [80, 443] }, { protocol: 'UDP' }, { ports: [53] }] },
   ],
+  [
+    '--interface eth0,lo --interface net* --interface storage/fast',
+    { interfaces: ['eth0', 'lo', 'net*', 'storage/fast'] },
+  ],
   ['--expression host', { expression: 'host' }],
   ['--for 90s', { endTime: '2026-06-01T12:01:30.000Z' }],
   [
