@@ -146,7 +146,12 @@ function reopened(
     endedAtMs === undefined
       ? row.gaps
       : [...row.gaps, { fromMs: endedAtMs, toMs: nowMs, reason: 'closed' }]
-  return { ...row, uid: endpoint.uid, interfaceName: interfaceName ?? 'found', gaps }
+  return {
+    ...row,
+    uid: endpoint.uid,
+    interfaceName: endpoint.podInterface ?? interfaceName ?? 'found',
+    gaps,
+  }
 }
 
 function withRow(
