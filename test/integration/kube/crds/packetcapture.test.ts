@@ -264,6 +264,14 @@ const refused: readonly (readonly [string, unknown, RegExp])[] = [
     /spec\.filters\[0\]\.ports/,
   ],
   ['an expression of 1,025 characters', { expression: 'x'.repeat(1_025) }, /spec\.expression/],
+  ['an interface with a space', { interfaces: ['eth0', 'a b'] }, /spec\.interfaces\[1\].*expected the name of an interface/], // biome-ignore format: one line
+  ['an interface named ..', { interfaces: ['..'] }, /spec\.interfaces\[0\].*expected the name/],
+  [
+    'a network with a wildcard',
+    { interfaces: ['shop/*'] },
+    /spec\.interfaces\[0\].*namespace\/name/,
+  ],
+  ['17 interfaces', { interfaces: Array.from({ length: 17 }, (_, at) => `net${at}`) }, /spec\.interfaces.*at most 16/], // biome-ignore format: one line
   ['a format nobody knows', { format: 'erf' }, /spec\.format/],
 ]
 for (const [index, [what, spec, words]] of refused.entries()) {
