@@ -95,7 +95,7 @@ function withManifests(bundle) {
     ),
   )
   bundle.onLoad({ filter: /install.manifestFiles\.ts$/ }, () => ({
-    contents: `export const manifestFiles = () => (${JSON.stringify(texts)})`,
+    contents: `export const manifestFiles = async () => (${JSON.stringify(texts)})`,
   }))
 }
 

@@ -2,6 +2,7 @@
 // state file. In: what the taps report. Out: the capture's actual state, which is cheap enough to
 // compute in each turn and asks no disk. Refuses with ExpectedError a directory that another
 // capture owns. Opens no tap and decides nothing.
+import { randomBytes } from 'node:crypto'
 import { lstat, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ActualCapture, Halt, LimitHit } from '../model/actualState.ts'
@@ -53,6 +54,7 @@ export class CaptureFolder {
   readonly capture: CaptureRef
   readonly directory: string
   readonly #node: string
+  readonly #stateId: string | undefined
   readonly #endpoints: Map<string, StoredEndpoint> // by endpointKey(), as they were when their tap last closed
   readonly #live = new Map<string, () => LiveEndpoint>() // by endpointKey(), of open taps
   readonly #settled = new Map<string, StoredEndpoint>() // by endpointKey(), of open taps: as they were last saved
@@ -78,6 +80,7 @@ export class CaptureFolder {
     this.directory = directory
     this.queue = queue
     this.#node = state.node
+    this.#stateId = state.stateId
     this.#endpoints = new Map(state.rows.map(endpoint => [endpointKey(endpoint.facts), endpoint]))
     this.#firstOpenedAtMs = state.firstOpenedAtMs
     this.#limitHit = state.limitHit
@@ -102,7 +105,15 @@ export class CaptureFolder {
       throw new ExpectedError(
         `Cannot keep files in "${directory}": its state file is that of "${captureKey(earlier.capture)}"; move the directory away`,
       )
-    const fresh: StoredCapture = { version: 1, capture, node, savedAtMs: nowMs, rows: [] }
+    const stateId = randomBytes(4).toString('hex')
+    const fresh: StoredCapture = {
+      version: 1,
+      capture,
+      stateId,
+      node,
+      savedAtMs: nowMs,
+      rows: [],
+    }
     // Where nothing says whose files these are, what they hold counts for this capture.
     const isOurs = earlier && ['', capture.uid].includes(earlier.capture.uid)
     const folder = isOurs
@@ -251,6 +262,7 @@ export class CaptureFolder {
     const state = {
       key: this.key,
       uid: this.capture.uid,
+      ...(this.#stateId !== undefined && { stateId: this.#stateId }),
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),
       ...(this.#halt && { halt: this.#halt }),
@@ -343,6 +355,7 @@ export class CaptureFolder {
     return {
       version: 1 as const,
       capture: this.capture,
+      ...(this.#stateId !== undefined && { stateId: this.#stateId }),
       node: this.#node,
       ...(this.#firstOpenedAtMs !== undefined && { firstOpenedAtMs: this.#firstOpenedAtMs }),
       ...(this.#limitHit && { limitHit: this.#limitHit }),

@@ -72,6 +72,7 @@ const schema = record(
       atMs: time,
     }),
     unreadable: text,
+    stateId: text,
     goneRows: record(counts),
     made: record(
       { atMs: time, files: { type: 'array', items: record({ path: text, bytes: count }) } },

@@ -30,6 +30,7 @@ export type StoredEndpoint = {
 export type StoredCapture = {
   readonly version: 1
   readonly capture: CaptureRef
+  readonly stateId?: string // made with the file; missing: an earlier version made it
   readonly node: string
   readonly savedAtMs: number
   readonly firstOpenedAtMs?: number

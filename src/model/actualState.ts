@@ -57,6 +57,7 @@ export type Halt = {
 export type ActualCapture = {
   readonly key: string
   readonly uid: string
+  readonly stateId?: string // of the state file: another disk has another
   readonly firstOpenedAtMs?: number
   readonly limitHit?: LimitHit
   readonly halt?: Halt

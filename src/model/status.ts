@@ -44,6 +44,7 @@ export type FileStatus = Counts & {
   readonly node: string
   readonly directory: string
   readonly fileNames: readonly string[]
+  readonly stateId?: string // names the state file that counts are of; missing: an earlier version made it
   readonly state: CaptureStateName
   readonly message?: string
   readonly uploads?: readonly UploadStatus[]
@@ -109,6 +110,9 @@ export type AgentlessNode = {
   readonly pods: readonly string[]
 }
 
+/** Counts of a state file that no node reports any more: its disk was replaced, or its node is gone. */
+export type EarlierCounts = Counts & { readonly node: string; readonly stateId: string }
+
 export type PacketCaptureStatus = Counts & {
   readonly observedGeneration: number
   readonly state: CaptureStateName
@@ -116,5 +120,6 @@ export type PacketCaptureStatus = Counts & {
   readonly endpoints: number
   readonly conditions: readonly Condition[]
   readonly files: readonly FileStatus[]
+  readonly earlier?: readonly EarlierCounts[] // part of the totals; missing: none
   readonly withoutAgent?: readonly AgentlessNode[] // missing: none
 }

@@ -1,6 +1,7 @@
 // Folds the nodes' elements into the resource's status. Pure. In: elements, the generation they
 // describe, the previous status, the time. Out: a status as the schema describes it. A node without
-// a report leaves status.files, but the totals never decrease.
+// a report leaves status.files, but the totals never decrease: counts belong to a state file, and
+// those of one that is reported no more are kept beside.
 
 import type {
   AgentlessNode,
@@ -14,6 +15,7 @@ import type {
 import { compareText } from '../../model/text.ts'
 import { conditionsOf, truncateMessage } from './conditions.ts'
 import { addCounts, maxCounts } from './counters.ts'
+import { earlierCounts, isOfOtherState } from './earlier.ts'
 import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from '../../model/status.ts'
@@ -57,12 +59,13 @@ export function foldStatus({
       ...withUploads(earlier?.uploads ?? [], uploads?.get(element.node) ?? []),
     }
   })
+  const earlier = earlierCounts(files, previous)
   return {
     observedGeneration: generation,
     state,
     nodes: files.length,
     endpoints: files.reduce((count, { endpoints }) => count + endpoints.length, 0),
-    ...maxCounts(addCounts(files), previous),
+    ...maxCounts(addCounts([...files, ...earlier]), previous),
     conditions: conditionsOf({
       state,
       elements: counted,
@@ -74,6 +77,7 @@ export function foldStatus({
       nowMs,
     }),
     files,
+    ...(earlier.length > 0 && { earlier }),
     ...(agentless.length > 0 && { withoutAgent: boundedNodes(agentless) }),
   }
 }
@@ -143,8 +147,10 @@ function fileStatus(
     wording: _______,
     ...element
   }: CaptureStatusElement,
-  before: FileStatus | undefined,
+  known: FileStatus | undefined,
 ): FileStatus {
+  const before = known && isOfOtherState(element, known) ? undefined : known
+  const stateId = element.stateId ?? before?.stateId
   const earlier = rowsByEndpoint(before?.endpoints ?? [])
   const now = new Map(
     rowsByEndpoint(element.endpoints)
@@ -154,7 +160,12 @@ function fileStatus(
   const endpoints = element.endpoints.map(
     (row): EndpointStatus => ({ ...row, ...maxCounts(row, earlier.get(now.get(row) ?? '')) }),
   )
-  return { ...element, ...maxCounts(maxCounts(addCounts(endpoints), element), before), endpoints }
+  return {
+    ...element,
+    ...(stateId !== undefined && { stateId }),
+    ...maxCounts(maxCounts(addCounts(endpoints), element), before),
+    endpoints,
+  }
 }
 
 /**

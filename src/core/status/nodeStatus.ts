@@ -60,6 +60,7 @@ export function nodeStatus(
     node,
     directory,
     fileNames: held.actual?.fileNames.toSorted() ?? [],
+    ...(held.actual?.stateId !== undefined && { stateId: held.actual.stateId }),
     state,
     ...(held.actual?.artifact && { artifact: artifactOf(held.actual.artifact) }),
     ...failingIn(rows),

@@ -2,7 +2,7 @@
 // `kubectl kustomize` renders daemonset/base with these components, in its order. Refuses a
 // component that does not exist.
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -25,13 +25,13 @@ export async function renderManifests({
   namespace,
   hasNamespace,
 }: Installation): Promise<Manifest[]> {
-  const files = manifestFiles()
+  const files = await manifestFiles()
   refuseUnknown(components, files)
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'selcap-install-')))
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'selcap-install-')))
   try {
     for (const [name, text] of Object.entries(files)) {
-      mkdirSync(join(folder, dirname(name)), { recursive: true })
-      writeFileSync(join(folder, name), text)
+      await mkdir(join(folder, dirname(name)), { recursive: true })
+      await writeFile(join(folder, name), text)
     }
     const kustomization = {
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -40,17 +40,17 @@ export async function renderManifests({
       components: components.map(name => `daemonset/components/${name}`),
       ...(image !== undefined && { images: [{ name: 'selcap', ...readImage(image) }] }),
     }
-    writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
+    await writeFile(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization))
     const text = (await kustomize(folder)).replaceAll(systemNamespace, namespace)
     return withClaimImage(parseAllDocuments(text).map(each => each.toJS() as Manifest)).filter(
       ({ kind }) => hasNamespace || kind !== 'Namespace',
     )
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
-export function componentNames(files = manifestFiles()): string[] {
+export function componentNames(files: Readonly<Record<string, string>>): string[] {
   const names = Object.keys(files).map(name => /^daemonset\/components\/([^/]+)\//.exec(name)?.[1])
   return [...new Set(names.filter(name => name !== undefined))].toSorted()
 }

@@ -29,6 +29,7 @@ const file: Required<Omit<FileStatus, 'uploads'>> = {
   node: 'node-a',
   directory: '/var/log/calico/pcap',
   fileNames: ['web-0_cali1234567890a.pcap'],
+  stateId: '0123abcd',
   state: 'Capturing',
   message: 'fine',
   packets: 12,

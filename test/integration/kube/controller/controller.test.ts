@@ -316,6 +316,22 @@ test.serial(
   },
 )
 
+test.serial('run() adds what a node counts after its disk was replaced', async t => {
+  const capture = await make('replaced')
+  const held = (stateId: string, packets: number) =>
+    report('node-000', [of(capture, row('node-000', 'Capturing', { file: { stateId, packets } }))])
+  await withController(async () => {
+    await held('old', 1_000)
+    await until('replaced', 'its packets', each => each.status?.packets === 1_000)
+    await held('new', 50)
+    const { status } = await until('replaced', 'both', each => each.status?.packets === 1_050)
+    t.like(status?.files[0], { stateId: 'new', packets: 50 })
+    t.deepEqual(status?.earlier, [
+      { node: 'node-000', stateId: 'old', packets: 1_000, bytes: 0, dropped: 0 },
+    ])
+  })
+})
+
 test.serial('run() writes nothing when nothing changes', async t => {
   await withController(async () => {
     await until('many', 'its status', each => each.status?.state === 'Capturing')

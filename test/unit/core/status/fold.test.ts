@@ -44,6 +44,23 @@ function fold(
   return foldStatus({ elements, generation: 7, nowMs, ...(previous && { previous }) })
 }
 
+test('foldStatus() adds the counts of a disk that was replaced, and shows those of the files', t => {
+  const held = (stateId: string, packets: number) => {
+    const counts = { packets, bytes: packets * 100, dropped: 0 }
+    return element('a', { stateId, endpoints: [row('p', 'Capturing', counts)], ...counts })
+  }
+  const first = fold([held('x', 1_000)])
+  const replaced = fold([held('y', 50)], first)
+  t.like(replaced, { packets: 1_050, bytes: 105_000 })
+  t.like(replaced.files[0], { packets: 50, stateId: 'y' })
+  t.is(replaced.files[0]?.endpoints[0]?.packets, 50)
+  const gone = fold([], replaced)
+  t.like(gone, { packets: 1_050, files: [] })
+  const back = fold([held('y', 70)], gone)
+  t.like(back, { packets: 1_070, earlier: [{ node: 'a', stateId: 'x', packets: 1_000 }] })
+  t.is(fold([held('y', 60)], back).packets, 1_070) // the same state never counts less
+})
+
 test('foldStatus() is exactly as the schema says', t => {
   const counts = { packets: 5, bytes: 500, dropped: 1 }
   const problems = [{ reason: 'DroppedPackets', message: '1 packets were dropped' }] as const
