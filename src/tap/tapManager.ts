@@ -607,6 +607,7 @@ export class TapManager implements AsyncDisposable {
   #look(): void {
     if (performance.now() < this.#nextLookAtMs || this.#looking) return
     this.#nextLookAtMs = performance.now() + lookMs
+    const { found } = this.#folders
     this.#looking = Promise.all([
       this.#space.refresh(),
       this.#checkFiles(),
@@ -618,6 +619,7 @@ export class TapManager implements AsyncDisposable {
       })
       .finally(() => {
         this.#looking = undefined
+        if (this.#folders.found !== found) this.#changed() // others made or removed files
       })
   }
 
