@@ -343,14 +343,19 @@ export class FileRotation {
     const bytes = this.#before.bytes + recordBytes
     const found = await this.#look(active, bytes, nowMs)
     if (found !== lostFileReasons.truncated) return found
-    // The last records may be in the next file already, and the word of that on its way.
+    // The last records may be in the next file already, and the word of that on its way. Without
+    // one it was cut, however much was written to it since.
     await setTimeout(movedMs)
-    return this.#look(active, bytes, nowMs)
+    return this.#isCurrent(active) ? found : undefined
+  }
+
+  #isCurrent(active: FileHandle): boolean {
+    return !this.#isClosed && !this.isMoving && this.#active.handle === active
   }
 
   #look(active: FileHandle, bytes: number, nowMs: number): Promise<LostFileReason | undefined> {
     return this.#deps.queue.run(async () => {
-      if (this.#isClosed || this.isMoving || this.#active.handle !== active) return undefined
+      if (!this.#isCurrent(active)) return undefined
       const found = await this.#compare(this.#active, bytes)
       if (found === undefined && this.#active.handle === active) this.#seenAtMs = nowMs
       return found

@@ -200,3 +200,17 @@ test('FileRotation.release() takes for lost no file that the disk refused to ren
   const one = { packets: 1, recordBytes: record('pcap').length, received: 1, dropped: 0 }
   t.is(await files.release(one), undefined)
 })
+
+test('FileRotation.check() tells of a file that was cut, also when more was written to it since', async t => {
+  const directory = folder(t)
+  const queue = new DiskQueue(new Disk())
+  const files = await series(directory, { queue })
+  const path = join(directory, 'web_cali1.pcap')
+  truncateSync(path)
+  const one = { packets: 1, recordBytes: record('pcap').length, received: 1, dropped: 0 }
+  const checked = files.check(one, 4_000)
+  await queue.run(async () => writeFileSync(path, Buffer.alloc(1_000), { flag: 'a' })) // after the first look
+  t.is(await checked, lostFileReasons.truncated)
+  t.is(files.seenAtMs, 0)
+  await files.close(nothing, 6_000)
+})
