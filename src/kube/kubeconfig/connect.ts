@@ -69,7 +69,7 @@ function userNameOf(config: Kubeconfig, { user, context }: ConnectionFlags): str
 
 function kubeAs(chosen: Chosen, source: CredentialSource): Kube {
   const tls = tlsOptionsOf(chosen)
-  const agents = new Map<string, Agent>() // by client certificate: a plugin's is renewed
+  const agents = new Map<string, Promise<Agent>>() // by client certificate: a plugin's is renewed
   const agentFor = (certificate: TlsOptions) => {
     const key = String(certificate.cert ?? '')
     const agent = agents.get(key) ?? agentOf(chosen, { ...tls, ...certificate })
@@ -77,12 +77,12 @@ function kubeAs(chosen: Chosen, source: CredentialSource): Kube {
     return agent
   }
   const acting = impersonationOf(chosen)
-  const sendAs = (request: KubeRequest, credentials: Credentials) => {
+  const sendAs = async (request: KubeRequest, credentials: Credentials) => {
     const authorization = authorizationOf(credentials)
     return sendRequest(chosen.cluster.server, request, {
       ...tls,
       ...credentials.certificate,
-      agent: agentFor(credentials.certificate),
+      agent: await agentFor(credentials.certificate),
       headers: {
         ...(authorization !== undefined && { authorization }),
         ...(acting && impersonationHeaders(acting)),

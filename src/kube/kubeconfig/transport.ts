@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs'
 import type { Agent } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import { getCACertificates } from 'node:tls'
-import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent'
-import { SocksProxyAgent } from 'socks-proxy-agent'
 import { CommandFailure, osErrorMessage } from '../../model/errors.ts'
 import { environmentProxy } from '../httpProxy.ts'
 import type { Chosen } from './choose.ts'
@@ -37,12 +35,17 @@ export function clientCertificateOf({ user }: Chosen): Pick<TlsOptions, 'cert' |
   return cert && key ? { cert, key } : {}
 }
 
-export function agentOf({ cluster }: Chosen, tls: TlsOptions): Agent {
+/** What few use is loaded only where it is used: each start of the plugin would pay for it. */
+export async function agentOf({ cluster }: Chosen, tls: TlsOptions): Promise<Agent> {
   const options = { ...tls } as ConstructorParameters<typeof TlsAgent>[0] & object
   const proxy = cluster.proxyUrl || environmentProxy(cluster.server, process.env)
   const isTls = cluster.server.startsWith('https:')
   if (!proxy) return isTls ? new TlsAgent(options) : new (httpAgent())()
-  if (proxy.startsWith('socks')) return new SocksProxyAgent(proxy, options)
+  if (proxy.startsWith('socks')) {
+    const { SocksProxyAgent } = await import('socks-proxy-agent')
+    return new SocksProxyAgent(proxy, options)
+  }
+  const { HttpProxyAgent, HttpsProxyAgent } = await import('hpagent')
   return isTls ? new HttpsProxyAgent({ ...options, proxy }) : new HttpProxyAgent({ proxy })
 }
 

@@ -20,12 +20,13 @@ test('TLS has the authority that is given, else the machine’s, else none is ch
   t.deepEqual(tlsOptionsOf(chosen({ server, insecureSkipTlsVerify: true })), { rejectUnauthorized: false }) // biome-ignore format: one line
 })
 
-test('each kind of proxy has its agent', t => {
-  const nameOf = (cluster: Chosen['cluster']) => agentOf(chosen(cluster), {}).constructor.name
-  t.is(nameOf({ server, proxyUrl: 'http://p.test:1' }), 'HttpsProxyAgent')
-  t.is(nameOf({ server, proxyUrl: 'socks5://p.test:1' }), 'SocksProxyAgent')
-  t.is(nameOf({ server: 'http://a.test', proxyUrl: 'http://p.test:1' }), 'HttpProxyAgent')
-  t.is(nameOf({ server: 'http://127.0.0.1' }), 'Agent')
+test('each kind of proxy has its agent', async t => {
+  const nameOf = async (cluster: Chosen['cluster']) =>
+    (await agentOf(chosen(cluster), {})).constructor.name
+  t.is(await nameOf({ server, proxyUrl: 'http://p.test:1' }), 'HttpsProxyAgent')
+  t.is(await nameOf({ server, proxyUrl: 'socks5://p.test:1' }), 'SocksProxyAgent')
+  t.is(await nameOf({ server: 'http://a.test', proxyUrl: 'http://p.test:1' }), 'HttpProxyAgent')
+  t.is(await nameOf({ server: 'http://127.0.0.1' }), 'Agent')
 })
 
 test('a certificate file that cannot be read is refused', t => {
