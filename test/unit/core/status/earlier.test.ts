@@ -53,7 +53,18 @@ const rows: readonly (readonly [
     before([file('a', 'y', 2)], [left('a', 'x', 3)]),
     [left('a', 'x', 3), left('a', 'y', 2)],
   ],
-  ['the node has not said which it is', [file('a', undefined, 0)], before([file('a', 'x', 3)]), []],
+  [
+    'the node came back and has no state file yet',
+    [file('a', undefined, 0)],
+    before([], [left('a', 'x', 3)]),
+    [left('a', 'x', 3)],
+  ],
+  [
+    'the node came back with an earlier version',
+    [file('a', undefined, 4)],
+    before([], [left('a', 'x', 3)]),
+    [],
+  ],
   ['an earlier version counted', [], before([file('a', undefined, 3)]), []],
   ['nothing was counted', [], before([file('a', 'x', 0)]), []],
 ]

@@ -61,6 +61,20 @@ test('foldStatus() adds the counts of a disk that was replaced, and shows those 
   t.is(fold([held('y', 60)], back).packets, 1_070) // the same state never counts less
 })
 
+test('foldStatus() keeps the counts of a disk that was replaced while its node was away', t => {
+  const held = (stateId: string | undefined, packets: number) =>
+    element('a', {
+      ...(stateId !== undefined && { stateId }),
+      endpoints: [row('p', 'Capturing', { packets, bytes: packets, dropped: 0 })],
+      ...{ packets, bytes: packets, dropped: 0 },
+    })
+  const gone = fold([], fold([held('x', 1_000)]))
+  const opening = fold([held(undefined, 0)], gone)
+  t.is(opening.packets, 1_000)
+  t.is(fold([held('y', 50)], opening).packets, 1_050)
+  t.is(fold([held('x', 1_050)], opening).packets, 1_050)
+})
+
 test('foldStatus() is exactly as the schema says', t => {
   const counts = { packets: 5, bytes: 500, dropped: 1 }
   const problems = [{ reason: 'DroppedPackets', message: '1 packets were dropped' }] as const
