@@ -1,5 +1,5 @@
 // What a test of test/unit or test/worlds may not do: start a process or a thread, open a socket,
-// load an addon. Each worker loads this file (scripts/ava.config.mjs); whoever tries is refused by
+// load an addon, write to standard output. Each worker loads this file (scripts/ava.config.mjs); whoever tries is refused by
 // an exception that names what was tried.
 import childProcess from 'node:child_process'
 import dgram from 'node:dgram'
@@ -30,5 +30,6 @@ if (/\/test\/(?:unit|worlds)\//.test(test.meta.file)) {
   Object.assign(net.Socket.prototype, { connect: refuse('open a connection') })
   Object.assign(dgram, { createSocket: refuse('open a socket') })
   Object.assign(process, { dlopen: refuse('load an addon') })
+  Object.assign(process.stdout, { write: refuse('write to standard output') })
   syncBuiltinESMExports()
 }

@@ -13,7 +13,9 @@ type CleanNodeOptions = {
   readonly stay?: boolean
 }
 
-export function cleanNodeCommand(): Command {
+export function cleanNodeCommand(
+  write: (text: string) => void = text => process.stdout.write(text),
+): Command {
   const again = (value: string, before: readonly string[]) => [...before, value]
   return new Command('clean-node')
     .description('remove what selcap left on this node; uninstall runs it')
@@ -21,10 +23,13 @@ export function cleanNodeCommand(): Command {
     .option('--results <directory>', 'archives and single files', again, [])
     .option('--host <directory>', "where the node's directories are mounted", '')
     .option('--stay', 'wait until it is stopped')
-    .action(clean)
+    .action((options: CleanNodeOptions) => clean(options, write))
 }
 
-async function clean({ captures, results, host, stay }: CleanNodeOptions): Promise<void> {
+async function clean(
+  { captures, results, host, stay }: CleanNodeOptions,
+  write: (text: string) => void,
+): Promise<void> {
   if (stay) {
     const signal = stopSignal()
     const wait = setInterval(() => {}, 60_000)
@@ -32,8 +37,10 @@ async function clean({ captures, results, host, stay }: CleanNodeOptions): Promi
     clearInterval(wait)
     return
   }
-  for (const each of captures) say(each, await cleanCaptures(join(host, each), topOf(host, each)))
-  for (const each of results) say(each, await cleanResults(join(host, each), topOf(host, each)))
+  for (const each of captures)
+    write(lineOf(each, await cleanCaptures(join(host, each), topOf(host, each))))
+  for (const each of results)
+    write(lineOf(each, await cleanResults(join(host, each), topOf(host, each))))
 }
 
 /** What is mounted of the node, or the directory around: `/var/log` for `/var/log/calico/pcap`. */
@@ -41,7 +48,7 @@ function topOf(host: string, directory: string): string {
   return join(host, ...directory.split('/').slice(0, 3))
 }
 
-function say(directory: string, { removed, left }: Cleaned): void {
+function lineOf(directory: string, { removed, left }: Cleaned): string {
   const stays = left.length === 0 ? '' : `; not of selcap, stays: ${left.slice(0, 20).join(', ')}`
-  process.stdout.write(`${directory}: ${removed} files removed${stays}\n`)
+  return `${directory}: ${removed} files removed${stays}\n`
 }

@@ -16,6 +16,7 @@ import {
   apply,
   findInstalled,
   type Manifest,
+  namespaceOf,
   pathOf,
   read,
   remove,
@@ -58,11 +59,11 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const bindings = await roleBindingsLeft(kube, installed.objects)
   const directories = agents === undefined ? [] : nodeDirectories(agents)
 
-  if (!options.keepFiles) await removeCaptures(kube, captures, options.timeout)
+  if (!options.keepFiles) await removeCaptures(kube, captures, options.timeout, say)
   if (agents !== undefined) await removeAgents(kube, agents, options)
   for (const object of installed.objects) {
     await remove(kube, object)
-    process.stdout.write(`${textOf(object)} deleted\n`)
+    say(`${textOf(object)} deleted`)
   }
   const path = `/api/v1/namespaces/${installed.namespace}`
   const isDeleted = installed.objects.some(({ kind }) => kind === 'Namespace')
@@ -73,8 +74,12 @@ async function uninstall(options: UninstallOptions): Promise<void> {
       async () => (await read(kube, path)) === undefined,
     )
   if (options.keepFiles && directories.length > 0)
-    process.stdout.write(`What was captured stays on the nodes: ${directories.join(', ')}\n`)
-  for (const line of bindings) process.stdout.write(`${line}\n`)
+    say(`What was captured stays on the nodes: ${directories.join(', ')}`)
+  for (const line of bindings) say(line)
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
 }
 
 type Installed = {
@@ -94,10 +99,7 @@ async function installedOf(kube: Kube, options: UninstallOptions): Promise<Insta
   const objects = await findInstalled(kube)
   if (objects.length === 0)
     throw new CommandFailure('notFound', 'Cannot uninstall: nothing of selcap is installed')
-  const agents = objects.find(
-    ({ kind, metadata }) => kind === 'DaemonSet' && metadata.name === accounts.agent,
-  )
-  const namespace = options.namespace ?? agents?.metadata.namespace ?? systemNamespace
+  const namespace = namespaceOf(objects, options.namespace)
   return { namespace, objects, isThrowAway: false }
 }
 
@@ -151,7 +153,7 @@ async function removeAgents(
   if (keepFiles) return
   const cleaning = cleanDaemonSet(agents)
   await apply(kube, cleaning)
-  process.stdout.write(`Cleaning the nodes: ${nodeDirectories(object).join(', ')}\n`)
+  say(`Cleaning the nodes: ${nodeDirectories(object).join(', ')}`)
   const isClean = async () => {
     const { status = {} } = (await read<{ readonly status?: DaemonSetStatus }>(kube, pathOf(cleaning))) ?? {} // biome-ignore format: one line
     const { observedGeneration, desiredNumberScheduled = 0, numberReady = 0 } = status

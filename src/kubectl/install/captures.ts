@@ -63,13 +63,14 @@ export async function removeCaptures(
   kube: Kube,
   captures: readonly FoundCapture[],
   seconds: number,
+  tell: (line: string) => void,
 ): Promise<void> {
   for (const { path } of captures)
     await request(kube, { path, method: 'DELETE', what: `delete ${path}` }).catch(error => {
       if (!(error instanceof CommandFailure) || error.exitCode !== exitCodes.notFound) throw error
     })
   if (captures.length === 0) return
-  process.stdout.write(`${captures.length} captures deleted\n`)
+  tell(`${captures.length} captures deleted`)
   const isDone = async () => {
     const { items } = (await read<Reports>(kube, reportPath)) ?? { items: [] }
     return (items ?? []).every(({ report }) => (report?.captures ?? []).length === 0)

@@ -4,7 +4,7 @@
 import type { Kube } from '../../kube/request.ts'
 import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
-import { labels } from '../../model/wellKnown.ts'
+import { accounts, labels, systemNamespace } from '../../model/wellKnown.ts'
 import { request, requestIfAllowed } from '../client/session.ts'
 
 export type Manifest = {
@@ -99,6 +99,23 @@ export async function findInstalled(kube: Kube): Promise<Manifest[]> {
     found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
   }
   return found
+}
+
+/**
+ * Where the agents of an installation are. Refuses another one that the user names: their nodes
+ * would not be cleaned.
+ */
+export function namespaceOf(installed: readonly Manifest[], named: string | undefined): string {
+  const agents = installed.find(
+    ({ kind, metadata }) => kind === 'DaemonSet' && metadata.name === accounts.agent,
+  )
+  const found = agents?.metadata.namespace
+  if (named !== undefined && found !== undefined && named !== found)
+    throw new CommandFailure(
+      'usage',
+      `Cannot uninstall: selcap is in the namespace ${found}, not in ${named}`,
+    )
+  return found ?? named ?? systemNamespace
 }
 
 /** What is gone already is no failure. */

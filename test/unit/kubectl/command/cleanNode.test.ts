@@ -11,9 +11,13 @@ test('cleanNodeCommand() cleans below the mounted root, which stays', async t =>
   mkdirSync(results, { recursive: true })
   writeFileSync(join(results, 'a-node-20260102030405UTC.tar.gz'), '')
   const args = ['--host', host, '--captures', '/var/log/calico/pcap']
-  await cleanNodeCommand().parseAsync([...args, '--results', '/var/log/retina/captures'], {
-    from: 'user',
-  })
+  const said: string[] = []
+  const command = cleanNodeCommand(text => said.push(text))
+  await command.parseAsync([...args, '--results', '/var/log/retina/captures'], { from: 'user' })
+  t.deepEqual(said, [
+    '/var/log/calico/pcap: 0 files removed\n',
+    '/var/log/retina/captures: 1 files removed\n',
+  ])
   t.false(existsSync(join(host, 'var/log/retina')))
   t.true(existsSync(join(host, 'var/log')))
 })

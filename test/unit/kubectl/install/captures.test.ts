@@ -24,6 +24,8 @@ test('findCaptures() lists those of our definitions, and removeCaptures() waits 
   })
   const captures = await findCaptures(kube)
   t.deepEqual(captures, [{ namespace: 'shop', path: one }])
-  await removeCaptures(kube, captures, 1)
+  const told: string[] = []
+  await removeCaptures(kube, captures, 1, line => told.push(line))
+  t.deepEqual(told, ['1 captures deleted'])
   t.deepEqual(asked.slice(-2), [`DELETE ${one}`, `GET ${reports}`])
 })

@@ -3,6 +3,7 @@ import {
   apply,
   findInstalled,
   imageOf,
+  namespaceOf,
   pathOf,
   read,
   remove,
@@ -53,4 +54,19 @@ test('findInstalled() has workloads first and the namespace last', async t => {
 test('imageOf() is the first that an object names', t => {
   t.is(imageOf([account, { spec: { image: 'a/b:1' } }, { image: 'c' }]), 'a/b:1')
   t.is(imageOf([]), '')
+})
+
+test('namespaceOf() is where the agents are, and no other one', t => {
+  const agents = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'selcap-agent', namespace: 'tools' },
+  }
+  t.is(namespaceOf([agents], undefined), 'tools')
+  t.is(namespaceOf([agents], 'tools'), 'tools')
+  t.throws(() => namespaceOf([agents], 'shop'), {
+    message: /is in the namespace tools, not in shop/,
+  })
+  t.is(namespaceOf([], 'shop'), 'shop')
+  t.is(namespaceOf([], undefined), 'selcap-system')
 })
