@@ -171,8 +171,14 @@ static bool bring_to_groups(struct reader *reader) {
     next = tap->next;
     struct limit_group *group = tap->capture_group;
     if (!group || !group->reader || group->reader == reader || tap->is_closing) continue;
-    if (is_movable(reader, tap)) move_tap(reader, tap, group->reader);
-    else is_done = false;
+    if (is_movable(reader, tap)) {
+      move_tap(reader, tap, group->reader);
+      continue;
+    }
+    // What it took without the limit is still being written: it takes no more meanwhile.
+    is_done = false;
+    tap->is_stalled = true;
+    watch_tap(reader, tap, 0);
   }
   return is_done;
 }

@@ -45,7 +45,7 @@ static void note_link_state(struct reader *reader, struct tap *tap, enum link_st
   emit(reader, event);
 }
 
-static void look_at_interface(struct reader *reader, struct tap *tap, bool is_told) {
+void look_at_interface(struct reader *reader, struct tap *tap, bool is_told) {
   if (tap->link_state > LINK_DOWN || tap->is_closing) return;
   note_link_state(reader, tap, link_state_of(tap), is_told);
 }

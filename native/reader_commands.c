@@ -30,6 +30,8 @@ static void add_tap(struct reader *reader, struct tap *tap) {
   pthread_mutex_unlock(&reader->lock);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = tap};
   epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, tap->fd, &event);
+  // While it was on its way here, no reader had it to look at.
+  if (!tap->netns) look_at_interface(reader, tap, false);
 }
 
 // What may be taken besides what is queued.

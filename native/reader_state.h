@@ -88,6 +88,7 @@ bool has_commands(struct reader *reader);
 void run_commands(struct reader *reader);
 
 // link_events.c
+void look_at_interface(struct reader *reader, struct tap *tap, bool is_told);
 void look_at_interfaces(struct reader *reader);
 void look_at_link(struct reader *reader, int index);
 void note_link_down(struct reader *reader, struct tap *tap);

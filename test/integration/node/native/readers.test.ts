@@ -1,8 +1,12 @@
 // More than one reader. The taps are given from one to the next all the time here, which no load
 // would bring about: each packet is in its file once, and limits are exact.
+import { execFileSync, spawn } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { type RingDriver, ringDriver } from '../../../../src/driver/ring/ringDriver.ts'
-import { Capture } from '../../../support/net/capture.ts'
+import { Capture, defaults } from '../../../support/net/capture.ts'
 import { range } from '../../../support/net/contract/packets.ts'
 import { podWithPort } from '../../../support/net/podWithPort.ts'
 import { serialNetworkTest as networkTest } from '../../../support/net/privilege.ts'
@@ -128,3 +132,50 @@ networkTest('native: taps open and close under load while others move', async t 
   t.like(await stays.close(), { received: 4_000, packets: 4_000, dropped: 0, refused: 0 })
   t.deepEqual(numbersOf(stays), range(0, 4_000))
 })
+
+/** A disk that takes nothing until `answer()`. */
+function slowDisk(t: ExecutionContext): { readonly fd: number; answer(): void } {
+  const directory = mkdtempSync(join(tmpdir(), 'selcap-slow-'))
+  const path = join(directory, 'fifo')
+  execFileSync('mkfifo', [path])
+  const fd = openSync(path, 'r+')
+  const answer = () => void spawn('cat', [path], { stdio: 'ignore' }) // ends with the last writer
+  t.teardown(() => {
+    closeSync(fd)
+    rmSync(directory, { recursive: true })
+  })
+  return { fd, answer }
+}
+
+// Its reader is another one than the group's in two of three rounds.
+networkTest(
+  'native: a limit that is set while the disk of a tap is slow holds there too',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const driver = manyReaders()
+    const wish = { interfaceName: pod.hostName, filter: 'udp', ringBytes: 2_097_152 }
+    const [before, after, limit] = [1_000, 1_000, 10]
+    for (const device of range(1_000, 1_006)) {
+      const group = driver.group()
+      const disk = slowDisk(t)
+      const sink = { fd: disk.fd, bytesLeft: 1e12, isEmpty: true, device }
+      const slow = await driver.open({ ...defaults, ...wish, group, sink }, () => {})
+      const other = await Capture.open(t, driver, { ...wish, group })
+      await sender.udp({ to: pod.hostAddress, port, count: before, bytes: 200 })
+      await other.settles(before)
+      await until('records to wait', () => slow.waiting().bytes > 0)
+      group.setLeft({ packets: limit })
+      await sender.udp({ to: pod.hostAddress, port, count: after, bytes: 200 })
+      await other.settles(before + after)
+      disk.answer()
+      await until('all packets to be counted', () => {
+        const { packets, refused, dropped } = slow.counters()
+        return packets + refused + dropped === before + after
+      })
+      const written = slow.counters().packets + other.tap.counters().packets
+      t.true(written <= 2 * before + limit, `${written} packets`)
+      await other.close()
+      await slow.close()
+    }
+  },
+)
