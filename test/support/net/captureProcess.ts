@@ -1,10 +1,11 @@
 // Run as a child by hazards.test.ts: writes what it captures to one file until it is killed.
-// Arguments: interface, file, format.
+// Arguments: interface, file, format, bytes of the ring.
 import { fstatSync, openSync, writeSync } from 'node:fs'
 import { ringDriver } from '../../../src/driver/ring/ringDriver.ts'
 import { fileHeader } from '../pcap/captureFile.ts'
 
-const [interfaceName = '', path = '', format = 'pcap'] = process.argv.slice(2)
+const [interfaceName = '', path = '', format = 'pcap', ringBytes = '2097152'] =
+  process.argv.slice(2)
 const fd = openSync(path, 'a')
 const form = format === 'pcapng' ? 'pcapng' : 'pcap'
 writeSync(fd, fileHeader(form))
@@ -16,7 +17,7 @@ const tap = await ringDriver().open(
     payload: 'Full',
     format: form,
     insideIsPod: false,
-    ringBytes: 2_097_152,
+    ringBytes: Number(ringBytes),
     group: undefined,
     sink: { fd, bytesLeft: 1e12, isEmpty: true, device: fstatSync(fd).dev },
   },

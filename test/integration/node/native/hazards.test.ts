@@ -201,7 +201,8 @@ for (const format of ['pcap', 'pcapng'] as const) {
     async t => {
       const { pod, sender, port } = await podWithPort(t)
       const path = join(folder(t), 'file')
-      const { process: victim } = await child(t, [pod.hostName, path, format])
+      const ringBytes = 33_554_432 // for all packets, however slow the machine
+      const { process: victim } = await child(t, [pod.hostName, path, format, `${ringBytes}`])
       const traffic = sender.udp({ to: pod.hostAddress, port, count: 30_000, bytes: 500 })
       await until('a megabyte', () => readFileSync(path).length > 1_000_000)
       const ended = once(victim, 'exit')
