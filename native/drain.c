@@ -209,6 +209,7 @@ static void take_run(struct reader *reader, struct tap *tap,
 }
 
 void release_blocks(struct tap *tap, uint32_t block, uint32_t count) {
+  if (count > 0) __atomic_store_n(&tap->has_released, true, __ATOMIC_RELAXED);
   for (; count > 0; count--, block = (block + 1) % tap->block_count)
     __atomic_store_n(&block_at(tap, block)->hdr.bh1.block_status, TP_STATUS_KERNEL,
                      __ATOMIC_RELEASE);
@@ -295,6 +296,7 @@ static bool drain_blocks(struct reader *reader, struct tap *tap, uint32_t *block
 
 bool drain(struct reader *reader, struct tap *tap, uint32_t *blocks_left) {
   bool is_busy = false;
+  if (has_window_ended_since(tap)) update_counters(reader, tap);
   begin_batch(reader, tap);
   bool is_full = drain_blocks(reader, tap, blocks_left, &is_busy);
   if (is_full) reader->batch->is_due = true;

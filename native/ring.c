@@ -238,19 +238,49 @@ bool stop_receiving(struct tap *tap) {
   return setsockopt(tap->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
+// Whether all drops since the last reading came after the window's end. The kernel drops while
+// every block waits for the reader: where none was given back since, drops are later than each
+// packet in the ring.
+static bool are_drops_late(const struct tap *tap, bool has_released) {
+  uint64_t newest_ns = 0;
+  for (uint32_t block = 0; block < tap->block_count && !has_released; block++) {
+    const struct tpacket_block_desc *desc =
+      (const struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
+    uint32_t status = __atomic_load_n(&desc->hdr.bh1.block_status, __ATOMIC_ACQUIRE);
+    if (!(status & TP_STATUS_USER)) return false;
+    const struct tpacket_bd_ts *last = &desc->hdr.bh1.ts_last_pkt;
+    uint64_t last_ns = (uint64_t)last->ts_sec * 1000000000 + last->ts_nsec;
+    if (last_ns > newest_ns) newest_ns = last_ns;
+  }
+  return newest_ns >= tap->window.until_ns;
+}
+
+// A drop has no time: it counts if any time since the last reading lies within the window.
+static bool may_drops_match(const struct tap *tap, uint64_t before_ns, uint64_t now_ns,
+                            bool has_released) {
+  if (now_ns < tap->window.from_ns || before_ns >= tap->window.until_ns) return false;
+  return now_ns < tap->window.until_ns || !are_drops_late(tap, has_released);
+}
+
 // Only the reader thread calls this: the kernel's counts have 32 bits and restart at each reading.
 void read_statistics(struct tap *tap) {
   struct tpacket_stats_v3 statistics;
   socklen_t size = sizeof statistics;
+  bool has_released = __atomic_exchange_n(&tap->has_released, false, __ATOMIC_RELAXED);
   if (getsockopt(tap->fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) < 0) return;
   uint64_t before_ns = tap->statistics_read_ns, now_ns = wall_ns();
   tap->statistics_read_ns = now_ns;
   tap->kernel_packets += statistics.tp_packets;
   tap->kernel_drops += statistics.tp_drops;
-  // A drop has no time: it counts if any time since the last reading lies within the window.
-  bool may_match = now_ns >= tap->window.from_ns && before_ns < tap->window.until_ns;
-  if (may_match) tap->counters.dropped += statistics.tp_drops;
+  if (statistics.tp_drops > 0 && may_drops_match(tap, before_ns, now_ns, has_released))
+    tap->counters.dropped += statistics.tp_drops;
   tap->counters.received = tap->matched_packets + tap->counters.dropped;
+}
+
+// A window that ended since the last reading: the drops up to now have to be told apart from later
+// ones before a block is given back.
+bool has_window_ended_since(const struct tap *tap) {
+  return tap->statistics_read_ns < tap->window.until_ns && wall_ns() >= tap->window.until_ns;
 }
 
 // Whether packets in the ring may be within the window: none lies there for a second.

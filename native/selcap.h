@@ -104,6 +104,7 @@ struct tap {
   struct window window;
   uint64_t kernel_packets, kernel_drops; // PACKET_STATISTICS; packets include the drops
   uint64_t statistics_read_ns;           // when they were read, by the wall clock
+  bool has_released;                     // a block since then; any thread sets it
   uint64_t drained_packets;              // taken from the ring
   uint64_t matched_packets;              // of those, within the window and matched by the program
   uint64_t drops_reported;               // of counters.dropped, already written into a record
@@ -147,6 +148,7 @@ struct tap *open_ring(const struct tap_spec *spec, struct failure *failure);
 void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
 void read_statistics(struct tap *tap);
+bool has_window_ended_since(const struct tap *tap);
 bool may_overlap_window(const struct tap *tap);
 uint64_t wall_ns(void);
 

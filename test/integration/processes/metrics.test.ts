@@ -124,7 +124,7 @@ test('GET /metrics says of each metric what it is and of which type', async t =>
     Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]),
   )
   for (const [name, type] of Object.entries(types)) t.is(type, name === 'selcap_turn_seconds' ? 'histogram' : name?.endsWith('_total') ? 'counter' : 'gauge') // biome-ignore format: one line
-  t.is(Object.keys(types).length, 13)
+  t.is(Object.keys(types).length, 14)
   t.deepEqual(Array.from(text.matchAll(/^# HELP (\S+) .+$/gm), ([, name]) => name), Object.keys(types)) // biome-ignore format: one line
 })
 

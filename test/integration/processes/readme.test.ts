@@ -209,7 +209,7 @@ test('the manifests in README.md and docs/packetcapture.md are valid', async t =
   const manifests = [readme, read('docs/packetcapture.md')]
     .flatMap(blocksOf)
     .filter(({ language }) => language === 'yaml')
-  t.is(manifests.length, 3)
+  t.is(manifests.length, 4)
   for (const { text } of manifests) {
     writeFileSync(join(place.path, 'manifest.yaml'), text)
     t.regex(await place.type('bin/selcap validate manifest.yaml'), /^PacketCapture \S+: good\n/)

@@ -240,6 +240,29 @@ networkTest(
   },
 )
 
+networkTest(
+  'selcap standalone that did not run while a window ended counts no drop from after its end',
+  async t => {
+    const { pod, sender, port } = await podWithPort(t)
+    const app = new Standalone(t)
+    const send = (count: number) => sender.udp({ to: pod.hostAddress, port, count, bytes: 1_400 })
+    app.write('endpoints.yaml', endpoint(pod.hostName))
+    await app.start()
+    const endMs = Date.now() + 5_000
+    app.write('capture.yaml', capture({ endTime: new Date(endMs).toISOString() }))
+    await app.reaches('WaitingForTraffic')
+    await send(10)
+    await app.counts(10)
+    app.process?.kill('SIGSTOP') // nobody reads the ring
+    await until('the end of the window', () => Date.now() > endMs)
+    await send(20_000)
+    app.process?.kill('SIGCONT')
+    await app.reaches('Finished')
+    const row = app.status()?.status?.files[0]?.endpoints[0]
+    t.deepEqual([row?.packets, row?.dropped], [10, 0])
+  },
+)
+
 networkTest('selcap standalone takes a changed configuration without a restart', async t => {
   const { pod, sender, port } = await podWithPort(t)
   const app = new Standalone(t)
