@@ -52,6 +52,42 @@ test.serial('preflight agrees where the group is served by plain resources', asy
 })
 
 test.serial(
+  'preflight names the node on which an agent does not start, and what to do',
+  async t => {
+    const agent = (name: string) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        namespace: 'default',
+        labels: { 'app.kubernetes.io/name': 'selcap-agent' },
+      },
+      spec: { nodeName: `node-of-${name}`, containers: [{ name: 'agent', image: 'selcap' }] },
+    })
+    await apply(agent('a'))
+    await apply(agent('b'))
+    t.deepEqual(await run('preflight'), {
+      code: 0,
+      out: 'Nothing else serves projectcalico.org/v3: selcap is installed, with 2 agents\n',
+      err: '',
+    })
+    const message = 'path "/run/netns" is mounted on "/run" but it is not a shared or slave mount'
+    const waiting = { reason: 'CreateContainerError', message }
+    const fields = { name: 'agent', image: 'selcap', imageID: '', ready: false, restartCount: 0 }
+    const status = { containerStatuses: [{ ...fields, state: { waiting } }] }
+    const patch = JSON.stringify({ status })
+    await started[0]?.kubectl('patch', 'pod', 'b', '--subresource=status', '--type=merge', '-p', patch) // biome-ignore format: one line
+    const { code, out, err } = await run('preflight')
+    t.is(`${code} ${out}`, '1 ')
+    t.regex(
+      err,
+      /^The agent on node node-of-b does not start: CreateContainerError: .*make-rshared/,
+    )
+    await started[0]?.kubectl('delete', 'pod', 'a', 'b', '--force')
+  },
+)
+
+test.serial(
   'preflight and controller refuse beside Calico Enterprise, and say what to install instead',
   async t => {
     const names = {
