@@ -143,7 +143,12 @@ test('every command of docs/cluster.md has a check here, and no check is left ov
     ),
     [],
   )
-  t.deepEqual(spokenCommandsOf(section), ['bin/selcap preflight']) // test/integration/kube/preflight.test.ts
+  t.deepEqual(spokenCommandsOf(section), [
+    'kubectl pcap install --image NAME:TAG', // these three: test/integration/kube/kubectl/install.test.ts
+    '--for 1h',
+    'kubectl pcap uninstall',
+    'bin/selcap preflight', // test/integration/kube/preflight.test.ts
+  ])
   const programs = spokenCommandsOf(sectionOf(read('docs/operations.md'), 'The programs'))
   t.deepEqual(programs, [
     'selcap agent',
