@@ -7,8 +7,10 @@ import { listFolders } from './directories.ts'
 
 export type Cleaned = { readonly removed: number; readonly left: readonly string[] }
 
-// Retina's archives, and the single files of PacketCaptureConfigs.
-const resultName = /(-\d{14}UTC\.tar\.gz|\.(pcap|txt)(\.gz)?)$/
+// Retina's archives and the single files of PacketCaptureConfigs, also those half made. Their time
+// is in their names: a file of another program beside them stays.
+const resultName =
+  /^(.+-(\d{14}UTC\.tar\.gz|\d{8}-\d{6}\.(pcap|txt)(\.gz)?(\.part)?)|\.[\da-f-]{36}\.tar\.gz\.part)$/
 
 /** Only directories with a state file: others, such as Calico's own captures, stay. */
 export async function cleanCaptures(captureDir: string, top: string): Promise<Cleaned> {

@@ -45,7 +45,7 @@ async function clean(
 
 /** What is mounted of the node, or the directory around: `/var/log` for `/var/log/calico/pcap`. */
 function topOf(host: string, directory: string): string {
-  return join(host, ...directory.split('/').slice(0, 3))
+  return join(host || '/', ...directory.split('/').slice(0, 3))
 }
 
 function lineOf(directory: string, { removed, left }: Cleaned): string {

@@ -36,11 +36,23 @@ test("cleanCaptures() leaves Calico's own captures, and says so", async t => {
   t.true(existsSync(join(captureDir, 'bank', 'felix', 'web-0_cali1.pcap')))
 })
 
-test('cleanResults() removes archives and single files by their names', async t => {
+test('cleanResults() removes archives and single files by their names, and no file of others', async t => {
   const top = mounted(t)
   const results = join(top, 'retina', 'captures')
   mkdirSync(join(results, 'trace'), { recursive: true })
-  for (const name of ['trace/a-node-1-20260102030405UTC.tar.gz', 'ip-20260102.pcap', 'ip.txt.gz', 'notes.md']) // biome-ignore format: one line
-    writeFileSync(join(results, name), '')
-  t.deepEqual(await cleanResults(results, top), { removed: 3, left: ['notes.md'] })
+  mkdirSync(join(results, 'mine'), { recursive: true })
+  const ours = [
+    'trace/a-node-1-20260102030405UTC.tar.gz',
+    'trace/.0b7a3c1e-1111-4222-8333-444455556666.tar.gz.part',
+    'web-20260102-030405.pcap',
+    'web-20260102-030405.txt.gz',
+    'web-20260102-030405.pcap.part',
+  ]
+  const others = ['mine/evidence.pcap', 'ip.txt.gz', 'ip-20260102.pcap', 'notes.md']
+  for (const name of [...ours, ...others]) writeFileSync(join(results, name), '')
+  t.deepEqual(await cleanResults(results, top), {
+    removed: ours.length,
+    left: ['ip-20260102.pcap', 'ip.txt.gz', 'mine', 'notes.md'],
+  })
+  for (const name of others) t.true(existsSync(join(results, name)))
 })

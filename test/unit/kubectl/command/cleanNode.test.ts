@@ -21,3 +21,13 @@ test('cleanNodeCommand() cleans below the mounted root, which stays', async t =>
   t.false(existsSync(join(host, 'var/log/retina')))
   t.true(existsSync(join(host, 'var/log')))
 })
+
+test('cleanNodeCommand() without a mounted root leaves the directory that would be mounted', async t => {
+  const top = mkdtempSync(join(tmpdir(), 'selcap-host-'))
+  t.teardown(() => rmSync(top, { recursive: true, force: true }))
+  const results = join(top, 'var', 'results')
+  mkdirSync(results, { recursive: true })
+  await cleanNodeCommand(() => {}).parseAsync(['--results', results], { from: 'user' })
+  t.false(existsSync(results))
+  t.true(existsSync(join('/', ...results.split('/').slice(0, 3))))
+})
