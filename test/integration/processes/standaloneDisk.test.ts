@@ -267,7 +267,7 @@ networkTest(
     await send(60)
     await app.counts(kept + 60, 'new')
     t.is(app.records('new'), kept + 60)
-    t.true(app.files('new').length >= files + 2)
+    t.true(app.files('new').length > files) // quick rotations may have made files of 64 KiB
     for (const file of app.files('new')) t.notThrows(() => execFileSync('tcpdump', ['-nr', join(captures, 'shop', 'new', file)], { stdio: 'pipe' })) // biome-ignore format: one line
   },
 )
