@@ -53,10 +53,6 @@ static struct sink *sink_with_room(struct reader *reader, struct tap *tap, size_
   return tap->sink;
 }
 
-static struct tpacket_block_desc *block_at(const struct tap *tap, uint32_t block) {
-  return (struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
-}
-
 static void read_tag(const struct tpacket3_hdr *header, uint8_t *out) {
   bool has_type = header->tp_status & TP_STATUS_VLAN_TPID_VALID;
   uint16_t type = has_type ? header->hv1.tp_vlan_tpid : 0x8100;

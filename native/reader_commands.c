@@ -102,7 +102,7 @@ static void run_command(struct reader *reader, const struct command *command) {
   struct tap *tap;
   switch (command->kind) {
   case COMMAND_ADD_TAP: return add_tap(reader, command->tap);
-  case COMMAND_SET_LIMITS: 
+  case COMMAND_SET_LIMITS:
     return set_limits(reader, command->group, command->packets, command->bytes);
   case COMMAND_RELEASE_GROUP: return release_group(command->group);
   case COMMAND_SET_BUFFER_MAX:

@@ -242,10 +242,10 @@ bool stop_receiving(struct tap *tap) {
 // every block waits for the reader: where none was given back since, drops are later than each
 // packet in the ring.
 static bool are_drops_late(const struct tap *tap, bool has_released) {
+  if (has_released) return false;
   uint64_t newest_ns = 0;
-  for (uint32_t block = 0; block < tap->block_count && !has_released; block++) {
-    const struct tpacket_block_desc *desc =
-      (const struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
+  for (uint32_t block = 0; block < tap->block_count; block++) {
+    const struct tpacket_block_desc *desc = block_at(tap, block);
     uint32_t status = __atomic_load_n(&desc->hdr.bh1.block_status, __ATOMIC_ACQUIRE);
     if (!(status & TP_STATUS_USER)) return false;
     const struct tpacket_bd_ts *last = &desc->hdr.bh1.ts_last_pkt;

@@ -147,6 +147,9 @@ void leave_netns(int previous_fd);
 struct tap *open_ring(const struct tap_spec *spec, struct failure *failure);
 void close_ring(struct tap *tap);
 bool stop_receiving(struct tap *tap);
+static inline struct tpacket_block_desc *block_at(const struct tap *tap, uint32_t block) {
+  return (struct tpacket_block_desc *)(tap->ring + (size_t)block * tap->block_bytes);
+}
 void read_statistics(struct tap *tap);
 bool has_window_ended_since(const struct tap *tap);
 bool may_overlap_window(const struct tap *tap);
