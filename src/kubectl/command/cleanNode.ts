@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { type Cleaned, cleanCaptures, cleanResults } from '../../files/cleanNode.ts'
 import { stopSignal } from '../../runtime/process.ts'
+import { mountedRoot } from '../install/cleanDaemonSet.ts'
 
 type CleanNodeOptions = {
   readonly captures: readonly string[]
@@ -38,14 +39,9 @@ async function clean(
     return
   }
   for (const each of captures)
-    write(lineOf(each, await cleanCaptures(join(host, each), topOf(host, each))))
+    write(lineOf(each, await cleanCaptures(join(host, each), join(host || '/', mountedRoot(each)))))
   for (const each of results)
-    write(lineOf(each, await cleanResults(join(host, each), topOf(host, each))))
-}
-
-/** What is mounted of the node, or the directory around: `/var/log` for `/var/log/calico/pcap`. */
-function topOf(host: string, directory: string): string {
-  return join(host || '/', ...directory.split('/').slice(0, 3))
+    write(lineOf(each, await cleanResults(join(host, each), join(host || '/', mountedRoot(each)))))
 }
 
 function lineOf(directory: string, { removed, left }: Cleaned): string {

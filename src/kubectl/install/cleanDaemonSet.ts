@@ -39,7 +39,7 @@ export function cleanDaemonSet(agents: Manifest): Manifest {
   const { nodeSelector, affinity, tolerations, imagePullSecrets, containers } = podOf(agents)
   const [{ image, imagePullPolicy } = { image: '' }] = containers
   const directories = hostPathsOf(agents)
-  const roots = [...new Set(directories.map(({ path }) => rootOf(path)))]
+  const roots = [...new Set(directories.map(({ path }) => mountedRoot(path)))]
   const container = {
     image,
     ...(imagePullPolicy && { imagePullPolicy }),
@@ -108,7 +108,7 @@ function podOf(agents: Manifest): PodSpec {
  * What is mounted of a node: `/var/log` for `/var/log/calico/pcap`. A mounted directory cannot be
  * removed, one below it can.
  */
-function rootOf(directory: string): string {
+export function mountedRoot(directory: string): string {
   const [, first = '', second = ''] = directory.split('/')
   const root = `/${first}/${second}`
   return root === directory ? dirname(directory) : root

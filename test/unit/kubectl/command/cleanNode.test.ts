@@ -31,3 +31,13 @@ test('cleanNodeCommand() without a mounted root leaves the directory that would 
   t.false(existsSync(results))
   t.true(existsSync(join('/', ...results.split('/').slice(0, 3))))
 })
+
+test('cleanNodeCommand() removes an empty directory of two levels, and leaves the one that is mounted', async t => {
+  const host = mkdtempSync(join(tmpdir(), 'selcap-host-'))
+  t.teardown(() => rmSync(host, { recursive: true, force: true }))
+  mkdirSync(join(host, 'data', 'captures'), { recursive: true })
+  const args = ['--host', host, '--captures', '/data/captures']
+  await cleanNodeCommand(() => {}).parseAsync(args, { from: 'user' })
+  t.false(existsSync(join(host, 'data', 'captures')))
+  t.true(existsSync(join(host, 'data')))
+})
