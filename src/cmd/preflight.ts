@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { findInstalledAgents } from '../controller/installedAgents.ts'
 import { preflightFailure } from '../controller/preflight.ts'
 import { connectKube } from '../kube/connect.ts'
+import { pluralize } from '../model/text.ts'
 import { captureGroups } from '../model/wellKnown.ts'
 
 export function preflightCommand(): Command {
@@ -42,5 +43,5 @@ function verdict(group: string, agents = 0): string {
   const isFree = `Nothing else serves ${group}/v3`
   return agents === 0
     ? `${isFree}: selcap can be installed`
-    : `${isFree}: selcap is installed, with ${agents} ${agents === 1 ? 'agent' : 'agents'}`
+    : `${isFree}: selcap is installed, with ${pluralize(agents, 'agent')}`
 }

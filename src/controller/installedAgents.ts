@@ -4,6 +4,7 @@
 import { list } from '../kube/client.ts'
 import type { Kube } from '../kube/request.ts'
 import { ExpectedError } from '../model/errors.ts'
+import { accounts, labels } from '../model/wellKnown.ts'
 
 type AgentPod = {
   readonly metadata: { readonly name: string }
@@ -16,7 +17,7 @@ type ContainerStatus = {
 
 export type InstalledAgents = { readonly count: number; readonly faults: readonly string[] }
 
-const labelSelector = 'app.kubernetes.io/name=selcap-agent'
+const labelSelector = `${labels.name}=${accounts.agent}`
 const privateMount =
   '/run/netns of that node is a private mount: run "mount --make-rshared /run" there before the kubelet starts, or install the component host-interfaces (daemonset/README.md, Private mounts)'
 

@@ -8,7 +8,7 @@ import { reconcile } from './reconcile.ts'
 import type { ClusterSnapshot, SyncDeps } from './syncCapture.ts'
 import { syncUploads } from './uploads/sync.ts'
 
-const firstReportMs = 15_000 // a node that has just begun may not have reported it
+const graceMs = 15_000 // a node that has just begun may not have reported it
 
 export async function syncDeleted(
   { clock, specs, uploads, writer, writes }: SyncDeps,
@@ -44,8 +44,8 @@ export async function syncDeleted(
   )
   const isOver = isFlushed && (isPlaced || isRemoved)
   const deletedAtMs = Date.parse(capture.metadata.deletionTimestamp ?? '') || 0
-  if (isOver && nowMs >= deletedAtMs + firstReportMs) return undefined
-  return Math.min(isOver ? deletedAtMs + firstReportMs : nowMs + firstReportMs, uploading.wakeAtMs)
+  if (isOver && nowMs >= deletedAtMs + graceMs) return undefined
+  return Math.min(isOver ? deletedAtMs + graceMs : nowMs + graceMs, uploading.wakeAtMs)
 }
 
 function isPlacedOnNode({ artifact }: Intent): boolean {

@@ -18,8 +18,8 @@ export async function readDescriptors(): Promise<Descriptors> {
     const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
     return { limit: soft === '' ? Number.POSITIVE_INFINITY : Number(soft), used: used.length }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EMFILE') return { limit: 0, used: 0 }
-    return { limit: Number.POSITIVE_INFINITY, used: 0 }
+    if ((error as NodeJS.ErrnoException).code === 'EMFILE') return { limit: 0, used: 0 } // none is left to look with
+    return { limit: Number.POSITIVE_INFINITY, used: 0 } // no /proc
   }
 }
 

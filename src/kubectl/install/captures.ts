@@ -2,11 +2,10 @@
 // removal, and the wait until agents have removed their files.
 import type { Kube } from '../../kube/request.ts'
 import { reportPath } from '../../kube/resources.ts'
-import { exitCodes } from '../../model/codes.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { labels } from '../../model/wellKnown.ts'
 import { request } from '../client/session.ts'
-import { read } from './objects.ts'
+import { read, removePath } from './objects.ts'
 import { waitUntil } from './waitUntil.ts'
 
 export type FoundCapture = {
@@ -65,10 +64,7 @@ export async function removeCaptures(
   seconds: number,
   tell: (line: string) => void,
 ): Promise<void> {
-  for (const { path } of captures)
-    await request(kube, { path, method: 'DELETE', what: `delete ${path}` }).catch(error => {
-      if (!(error instanceof CommandFailure) || error.exitCode !== exitCodes.notFound) throw error
-    })
+  for (const { path } of captures) await removePath(kube, path, path)
   if (captures.length === 0) return
   tell(`${captures.length} captures deleted`)
   const isDone = async () => {

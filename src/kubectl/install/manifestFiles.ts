@@ -20,6 +20,7 @@ export async function manifestFiles(): Promise<Readonly<Record<string, string>>>
   } catch (error) {
     throw new ExpectedError(
       `Cannot install: the manifests are not here, expected a checkout or the plugin's one file: ${(error as Error).message}`,
+      { cause: error },
     )
   }
 }

@@ -118,15 +118,23 @@ export function namespaceOf(installed: readonly Manifest[], named: string | unde
   return found ?? named ?? systemNamespace
 }
 
-/** What is gone already is no failure. */
-export async function remove(kube: Kube, object: Manifest): Promise<void> {
-  const deletion = request(kube, {
-    path: pathOf(object),
-    method: 'DELETE',
-    body: { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' },
-    what: `delete ${textOf(object)}`,
+export function remove(kube: Kube, object: Manifest): Promise<void> {
+  return removePath(kube, pathOf(object), textOf(object), {
+    apiVersion: 'v1',
+    kind: 'DeleteOptions',
+    propagationPolicy: 'Background',
   })
-  await deletion.catch(error => {
+}
+
+/** What is gone already is no failure. `text` names it in one. */
+export async function removePath(
+  kube: Kube,
+  path: string,
+  text: string,
+  body?: object,
+): Promise<void> {
+  const deletion = { path, method: 'DELETE', what: `delete ${text}`, ...(body && { body }) }
+  await request(kube, deletion).catch(error => {
     if (!(error instanceof CommandFailure) || error.exitCode !== exitCodes.notFound) throw error
   })
 }

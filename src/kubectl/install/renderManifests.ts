@@ -97,6 +97,7 @@ async function kustomize(folder: string): Promise<string> {
       code === 'ENOENT'
         ? 'Cannot render the manifests: kubectl is not on the PATH'
         : `Cannot render the manifests: ${stderr?.trim() || message}`,
+      error,
     )
   }
 }
