@@ -227,8 +227,7 @@ export class Engine implements TurnListeners {
     const { tapManager, clock } = this.#deps
     const first = decide()
     const { lookAt } = first.decision
-    const isKnown =
-      lookAt.length === 0 || lookAt.every(pod => tapManager.podInterfaces.has(podKey(pod)))
+    const isKnown = lookAt.every(pod => tapManager.podInterfaces.has(podKey(pod)))
     const looked = tapManager.watchPods(lookAt)
     looked.catch(this.#ended.reject)
     if (isKnown) return first

@@ -206,8 +206,7 @@ export class FileRotation {
       )
     const [done, facts, fromMs] = [this.#active, this.with(counts), this.#seenAtMs]
     const writtenBytes = this.#before.bytes + counts.recordBytes
-    const stampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
-    this.#lastStampMs = stampMs
+    const stampMs = this.#nextStampMs(nowMs)
     this.#unnamed.push({ name: this.#name, bytes: writtenBytes })
     this.#active = next
     this.#before = this.#fresh(stampMs)
@@ -308,8 +307,7 @@ export class FileRotation {
         this.#before = { ...facts, bytes }
         return undefined
       }
-      const stampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
-      this.#lastStampMs = stampMs
+      const stampMs = this.#nextStampMs(nowMs)
       const { handle } = this.#active
       await this.#leave(this.#active, { facts, writtenBytes, nowMs, stampMs })
       this.#active = await this.#openNew(this.#path) // else release() tells what is lost
@@ -395,6 +393,12 @@ export class FileRotation {
   async #openNew(path: string): Promise<OpenFile> {
     const { opened } = await openFile(path, this.#deps.header, false)
     return { ...opened, bytesMax: this.#fileBytesMax }
+  }
+
+  /** For the name of a rotated file: each later than the one before. */
+  #nextStampMs(nowMs: number): number {
+    this.#lastStampMs = Math.max(Math.round(nowMs), this.#lastStampMs + 1)
+    return this.#lastStampMs
   }
 
   #fresh(beganAtMs: number): ActiveFile {

@@ -8,7 +8,7 @@ import type { PodInterfaces as PresentInterfaces } from '../model/actualState.ts
 import { type Endpoint, podKey } from '../model/endpoint.ts'
 import { TapError } from '../model/errors.ts'
 import { compareText } from '../model/text.ts'
-import type { InterfaceResolver, WantedEndpoint } from './interfaceResolver.ts'
+import type { InterfaceResolver } from './interfaceResolver.ts'
 
 type Seen = { readonly pod: Endpoint; readonly links: readonly SeenLink[] | undefined }
 type SeenLink = Pick<Link, 'name' | 'index'>
@@ -54,13 +54,18 @@ export class PodInterfaces {
 
   async #look(): Promise<void> {
     const scan = this.#resolver()
-    const found = await Promise.all(
-      Array.from(this.#pods, async ([key, seen]) => [key, await linksOf(scan, seen)] as const),
+    const found = new Map(
+      await Promise.all(
+        Array.from(this.#pods, async ([key, seen]) => [key, await linksOf(scan, seen)] as const),
+      ),
     )
-    for (const [key, links] of found) {
-      const seen = this.#pods.get(key) // another list of pods may have come meanwhile
-      if (seen && links) this.#pods = new Map(this.#pods).set(key, { ...seen, links })
-    }
+    // Another list of pods may have come meanwhile.
+    this.#pods = new Map(
+      [...this.#pods].map(([key, { pod, links }]) => [
+        key,
+        { pod, links: found.get(key) ?? links },
+      ]),
+    )
     this.#publish()
   }
 
@@ -83,20 +88,9 @@ async function linksOf(
   scan: InterfaceResolver,
   { pod, links: before = [] }: Seen,
 ): Promise<readonly SeenLink[] | undefined> {
-  const { namespace, name, uid, addresses, isInterfaceGiven, interfaceName } = pod
-  const wanted: WantedEndpoint = {
-    interfaceName,
-    vantage: 'PodNetns',
-    endpoint: {
-      namespace,
-      name,
-      uid,
-      addresses,
-      ...(isInterfaceGiven && { isInterfaceGiven }),
-    },
-  }
+  const { interfaceName } = pod
   try {
-    const links = await scan.within(wanted)
+    const links = await scan.within({ interfaceName, vantage: 'PodNetns', endpoint: pod })
     const isKnown = (link: Link) =>
       before.some(({ name, index }) => name === link.name && index === link.index)
     return links
@@ -104,6 +98,6 @@ async function linksOf(
       .map(({ name, index }) => ({ name, index }))
   } catch (error) {
     if (!(error instanceof TapError)) throw error
-    return error.code === 'NO_MEMORY' ? undefined : []
+    return error.code === 'NO_MEMORY' ? undefined : [] // else it has no network namespace here
   }
 }
