@@ -5,7 +5,7 @@ export class TapCount {
   failed: number
   skipped: string[]
   take(line: string): string | undefined
-  end(exitCode: number | string): string | undefined
+  end(exitCode: number | string, mayBeEmpty?: boolean): string | undefined
   readonly failures: Result[]
   replace(testFiles: readonly string[], again: TapCount): Result[]
   slowest(count: number): Duration[]

@@ -9,7 +9,7 @@ export class TapCount {
   skipped = []
   #results = []
   #isInFailure = false
-  #hasPlan = false
+  #plan // how many tests the stream said there are
 
   /** The part of this line worth a person's eye; undefined: nothing. */
   take(line) {
@@ -17,7 +17,7 @@ export class TapCount {
       this.#results.push(JSON.parse(line.slice(took.length)))
       return undefined
     }
-    if (/^1\.\.\d+$/.test(line)) this.#hasPlan = true
+    if (/^1\.\.\d+$/.test(line)) this.#plan = Number(line.slice(3))
     const result = /^(not )?ok \d+(?: - (.*?))?(?: # (SKIP|TODO)\b.*)?$/.exec(line)
     if (!result) return this.#isInFailure && line.startsWith('  ') ? line : undefined
     const [, not, whole = '(no title)', directive] = result
@@ -31,14 +31,15 @@ export class TapCount {
 
   /**
    * At the end of the stream: a runner that fell over, or failed without saying at what, is a
-   * failure too.
+   * failure too. `mayBeEmpty`: a choice of titles may choose none of this run's files.
    */
-  end(exitCode) {
-    const hadPlan = this.#hasPlan
-    this.#hasPlan = false // another run may follow
-    if (exitCode === 0 || (hadPlan && this.failed > 0)) return undefined
+  end(exitCode, mayBeEmpty = false) {
+    const plan = this.#plan
+    this.#plan = undefined // another run may follow
+    if (exitCode === 0 || (plan !== undefined && this.failed > 0) || (plan === 0 && mayBeEmpty))
+      return undefined
     this.failed++
-    return `✘ The test runner ended with ${exitCode}${hadPlan ? '' : ' before its last test'}`
+    return `✘ The test runner ended with ${exitCode}${plan === undefined ? ' before its last test' : ''}`
   }
 
   /** The tests and hooks that failed, each with its file. Not what failed without either. */

@@ -28,9 +28,9 @@ const [first, ...others] = process.argv.slice(2)
 const set = Object.hasOwn(sets, first ?? '') ? first : undefined
 const args = set ? others : process.argv.slice(2)
 const given = args.filter(arg => arg.startsWith('test/') || arg.endsWith('.ts'))
+const flags = args.filter(arg => !given.includes(arg))
 const files = given.length > 0 ? given : set ? sets[set] : Object.values(sets).flat()
 const atOnce = Math.min(4, availableParallelism() + 1) // integration tests mostly wait
-const workers = ['--config', 'scripts/ava.config.mjs', '--concurrency', String(atOnce)]
 const beganMs = Date.now()
 const untracked = new Set(untrackedFiles())
 
@@ -40,10 +40,13 @@ if (set !== 'unit') {
 }
 const { prefix, env } = set === 'unit' ? { prefix: [], env: unitEnvironment() } : network()
 const count = new TapCount()
-await ava([...workers, ...args, ...filesToRun()])
-// Once more without worker threads: there the addon is loaded, and let go, by whole processes.
-const native = 'test/integration/node/native/**/*.test.ts'
-if (set !== 'unit' && args.length === 0) await ava([...workers, '--no-worker-threads', native])
+// A file of unit tests has a thread, which starts at once; one of integration tests a process: Node
+// may fall over at the end of a thread that holds connections, and takes the whole run with it.
+const isIntegration = file => /(^|\/)test\/integration\//.test(file)
+await ava(filesToRun().filter(file => !isIntegration(file)))
+await ava(filesToRun().filter(isIntegration), { isThreaded: false })
+// Once more in threads: there the addon is loaded, and let go, many times by one process.
+if (set !== 'unit' && args.length === 0) await ava(['test/integration/node/native/**/*.test.ts'])
 const unsteady = args.length === 0 ? await runAgain() : []
 close()
 
@@ -56,7 +59,7 @@ async function runAgain() {
   if (testFiles.length === 0 || testFiles.length > againMax) return []
   print(`Once more, alone:\n  ${testFiles.map(file => relative(root, file)).join('\n  ')}`)
   const again = new TapCount()
-  await ava(['--config', 'scripts/ava.config.mjs', '--concurrency', '1', ...testFiles], again)
+  await ava(testFiles, { isThreaded: false, most: 1, into: again })
   return count.replace(testFiles, again)
 }
 
@@ -66,9 +69,8 @@ function unitEnvironment() {
   return { NODE_COMPILE_CACHE, WORLDS: '100', ...process.env }
 }
 
-/** Without arguments, unit tests run in groups; AVA finds files that are named among `args`. */
+/** Without arguments, unit tests run in groups. */
 function filesToRun() {
-  if (given.length > 0) return []
   if (args.length > 0 || set === 'integration') return files
   return [...makeUnitGroups(), ...(set === 'unit' ? [] : sets.integration)]
 }
@@ -109,13 +111,18 @@ function works([command, ...rest], env) {
   return spawnSync(command, rest, { env, stdio: 'ignore' }).status === 0
 }
 
-async function ava(flags, into = count) {
+async function ava(testFiles, { isThreaded = true, most = atOnce, into = count } = {}) {
+  if (testFiles.length === 0) return
   const [command, ...rest] = [
     ...prefix,
     nodeToRun(),
     join(root, 'node_modules', 'ava', 'entrypoints', 'cli.js'),
     '--tap',
+    '--config=scripts/ava.config.mjs',
+    `--concurrency=${most}`,
+    ...(isThreaded ? [] : ['--no-worker-threads']),
     ...flags,
+    ...testFiles,
   ]
   const child = spawn(command, rest, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise((resolve, reject) =>
@@ -127,7 +134,7 @@ async function ava(flags, into = count) {
   )
   for await (const line of createInterface({ input: child.stdout })) print(into.take(line))
   clearInterval(beat)
-  print(into.end(await ended))
+  print(into.end(await ended, flags.length > 0))
 }
 
 function close() {

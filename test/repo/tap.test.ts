@@ -59,6 +59,14 @@ test('TapCount counts a runner that fell over as a failure', t => {
   t.is(counted(1, 'not ok 1 - a()', '1..1').failed, 1)
 })
 
+test('TapCount takes a run without tests for a failure, unless titles were chosen', t => {
+  const count = new TapCount()
+  count.take('1..0')
+  t.is(count.end(1, true), undefined)
+  count.take('1..0')
+  t.is(count.end(1), '✘ The test runner ended with 1')
+})
+
 test('TapCount sees the second run that fell over when the first ended well', t => {
   const count = new TapCount()
   for (const line of ['ok 1 - a()', '1..1']) count.take(line)
