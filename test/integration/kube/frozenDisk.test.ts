@@ -145,6 +145,6 @@ clusterTest('an agent whose disk does not answer goes on with all else', async t
   await until('its state', async () => (await degradedOf('late')) === undefined, waiting)
   await send(5)
   await until('5 packets of the late capture', () => node.records('shop', 'late') === 5)
-  t.is(node.records('shop', 'web'), 15 + sent)
+  await until(`${15 + sent} packets`, () => node.records('shop', 'web') === 15 + sent)
   t.is((await rowOf('node-1', 'web'))?.file.dropped, 0)
 })
