@@ -74,7 +74,7 @@ nodeTest(
         `--for=jsonpath={.status.state}=${state}`,
         'pcap/outside',
         'pcap/inside',
-        '--timeout=30s',
+        '--timeout=90s',
       )
     await reach('WaitingForTraffic')
 
