@@ -3,7 +3,7 @@
 // say so. There is no kubelet here (claims.test.ts says what that means).
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, found, installRetina, isOpenOn, statusOf, untilGone, untilStatus } from '../../../support/kube/archives.ts' // biome-ignore format: one line
+import { type ArchiveStatus, addPlace, archivedCapture, archivesOf, found, installRetina, isOpenOn, untilGone, untilStatus } from '../../../support/kube/archives.ts' // biome-ignore format: one line
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
 import { claimPods, endPod, type Pod, runByHand } from '../../../support/kube/pvcPods.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
@@ -27,6 +27,8 @@ const restricted = {
     },
   ],
 }
+
+const hasTwo = (status: ArchiveStatus) => archivesOf(status).length === 2
 
 const claimed = archivedCapture(
   'web',
@@ -90,8 +92,8 @@ clusterTest(
     await untilStatus(cluster(), 'web', 'taps', isOpenOn(2), controller)
     for (const { pod } of places) await pod.sender.udp({ to: pod.hostAddress, port: 9, count: 6 })
     const first = await found('a pod', async () => (await claimPods(cluster()))[0], controller)
-    const archives = archivesOf(await statusOf(cluster(), 'web')).toSorted()
-    t.is(archives.length, 2)
+    const status = await untilStatus(cluster(), 'web', 'archives', hasTwo, controller)
+    const archives = archivesOf(status).toSorted()
     const sums = await Promise.all(archives.map(sha256Of))
 
     const asEditor = (...command: string[]) =>
