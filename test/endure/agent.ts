@@ -64,14 +64,14 @@ export class AgentTarget implements Target {
     await this.#cluster.api.kubectl('delete', 'packetcapture', name, '-n', 'shop', '--wait=false')
   }
 
-  async claim(name: string): Promise<CaptureClaim | undefined> {
+  async claims(): Promise<ReadonlyMap<string, CaptureClaim>> {
+    const none = new Map<string, CaptureClaim>()
     const asked = ['get', 'nodecapturereport', this.#node.name, '-o', 'json']
     const { code, out } = await this.#cluster.api.ask(asked, { timeoutMs: 20_000 })
-    if (code !== 0) return undefined
+    if (code !== 0) return none
     const { report } = JSON.parse(out) as { readonly report?: NodeReportStatus }
-    if (!report || Date.parse(report.startedAt) < this.#startedMs) return undefined
-    const found = report.captures.find(each => each.name === name)
-    return found && claimOf(found.uid, found.file)
+    if (!report || Date.parse(report.startedAt) < this.#startedMs) return none
+    return new Map(report.captures.map(({ name, uid, file }) => [name, claimOf(uid, file)]))
   }
 
   tail(lines?: number): string {

@@ -1,6 +1,7 @@
-// A campaign against one target: faults in an order at random, one after the other, an audit after
-// each. In: a stage, a seed, an end. Out: lines, sums, how many audits failed. After a failed audit
-// captures are made anew, so that one loss is told once.
+// A campaign against one or more targets: faults in an order at random, one after the other, an
+// audit after each. In: stages, each with its seed, an end. Out: lines, sums, how many audits failed.
+// The next fault is for the target that had the fewest. After a failed audit captures are made anew,
+// so that one loss is told once.
 import { setTimeout as after } from 'node:timers/promises'
 import { addSums, audit, auditChange, type CaptureFacts, noSums, type Sums } from './audit.ts'
 import type { Fault } from './fault.ts'
@@ -28,31 +29,32 @@ const usedBytesMost = 48 * 1024 * 1024 // then captures are made anew
 const gapsMost = 60 // the program keeps a hundred
 const rates = [20, 100, 300, 600]
 
-export async function campaign(stage: Stage, options: CampaignOptions): Promise<Result> {
-  const { random, target } = stage
-  const run = new CampaignRun(stage, options)
-  const usable = allFaults
-    .filter(({ on }) => on.includes(target.name))
-    .filter(({ name }) => options.chosen.length === 0 || options.chosen.includes(name))
-  await run.warmUp()
-  let order: Fault[] = []
-  let longestMs = 0
-  // A fault that would end much later than the campaign is not begun; the first one is.
-  while (usable.length > 0 && (longestMs === 0 || Date.now() + longestMs / 2 < options.endMs)) {
-    if (order.length === 0) order = random.shuffled(usable)
-    const fault = order.pop()
-    const beganMs = Date.now()
-    if (fault) await run.apply(fault)
-    longestMs = Math.max(longestMs, Date.now() - beganMs)
-    if (!run.isAble) break
+/** Of equal numbers of faults the first stage goes first. */
+export async function campaign(
+  stages: readonly Stage[],
+  options: CampaignOptions,
+): Promise<Result[]> {
+  const runs = stages.map(stage => new CampaignRun(stage, options))
+  for (const run of runs) await run.warmUp()
+  for (;;) {
+    const next = fewestFaults(runs.filter(run => run.goesOn))
+    if (!next) break
+    await next.applyNext()
   }
-  if (options.isPlanted) await run.plant()
-  return run.result
+  if (options.isPlanted) for (const run of runs) await run.plant()
+  return runs.map(run => run.result)
+}
+
+function fewestFaults(runs: readonly CampaignRun[]): CampaignRun | undefined {
+  return runs.toSorted((a, b) => a.result.faults - b.result.faults)[0]
 }
 
 class CampaignRun {
   readonly #stage: Stage
   readonly #options: CampaignOptions
+  readonly #usable: readonly Fault[]
+  #order: Fault[] = []
+  #longestMs = 0 // of a fault and its audit
   readonly #failed: string[] = []
   #number = 0
   #sums = noSums // of captures that are gone
@@ -61,11 +63,20 @@ class CampaignRun {
   #claims: ReadonlyMap<string, CaptureClaim> = new Map()
   #counted = 0
   #resources: Resources | undefined
-  isAble = true
+  #isAble = true
 
   constructor(stage: Stage, options: CampaignOptions) {
     this.#stage = stage
     this.#options = options
+    this.#usable = allFaults
+      .filter(({ on }) => on.includes(stage.target.name))
+      .filter(({ name }) => options.chosen.length === 0 || options.chosen.includes(name))
+  }
+
+  /** A fault that would end much later than the campaign is not begun; the first one is. */
+  get goesOn(): boolean {
+    const isInTime = this.#number === 0 || Date.now() + this.#longestMs / 2 < this.#options.endMs
+    return this.#isAble && this.#usable.length > 0 && isInTime
   }
 
   get result(): Result {
@@ -85,7 +96,15 @@ class CampaignRun {
     this.#resources = resourcesOf(this.#stage.target.pid)
   }
 
-  async apply(fault: Fault): Promise<void> {
+  async applyNext(): Promise<void> {
+    if (this.#order.length === 0) this.#order = this.#stage.random.shuffled(this.#usable)
+    const fault = this.#order.pop()
+    const beganMs = Date.now()
+    if (fault) await this.#apply(fault)
+    this.#longestMs = Math.max(this.#longestMs, Date.now() - beganMs)
+  }
+
+  async #apply(fault: Fault): Promise<void> {
     const { random } = this.#stage
     this.#number++
     const rate = { perSecond: random.pick(rates), bytes: random.between(60, 600) }
@@ -223,7 +242,7 @@ class CampaignRun {
       for (const capture of [...stage.captures]) await stage.makeAnew(capture)
     } catch (error) {
       this.#options.say(`    cannot go on: ${textOf(error)}`)
-      this.isAble = false
+      this.#isAble = false
     }
     this.#now = noSums
     this.#counted = 0

@@ -24,7 +24,7 @@ export function readOptions(args: readonly string[]): EndureOptions {
   })
   const { minutes, seed, only, faults, plant } = values
   const targets: readonly TargetName[] =
-    only === undefined ? ['standalone', 'agent'] : [targetOf(only)]
+    only === undefined ? ['agent', 'standalone'] : [targetOf(only)]
   const chosen = faults.split(',').filter(name => name !== '')
   const unknown = chosen.filter(name => !allFaults.some(fault => fault.name === name))
   if (unknown.length > 0)

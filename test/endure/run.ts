@@ -4,11 +4,12 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { addSums, noSums } from './audit.ts'
-import { campaign, type Result } from './campaign.ts'
+import { campaign } from './campaign.ts'
 import { Guard } from './guard.ts'
 import { makeStage } from './makeStage.ts'
 import { readOptions } from './options.ts'
 import { Random } from './random.ts'
+import type { Stage } from './stage.ts'
 import type { TargetName } from './target.ts'
 
 const { minutes, seed, targets, faults, isPlanted } = readOptions(process.argv.slice(2))
@@ -22,8 +23,8 @@ const directory = mkdtempSync(join(tmpdir(), 'selcap-endure-'))
 say(`Runs in ${basename(directory)}`)
 const guard = await Guard.start(directory)
 const beganMs = Date.now()
-const results: Result[] = []
-for (const [index, target] of targets.entries()) results.push(await against(target, index))
+const cleanUps: (() => unknown)[] = []
+const results = await run()
 await guard.close()
 
 const sums = results.map(each => each.sums).reduce(addSums, noSums)
@@ -37,18 +38,22 @@ if (failed.length > 0) say(`Failed: ${failed.join(', ')}. Again: npm run endure 
 say(`${failed.length === 0 ? 'passed' : 'FAILED'}, seed ${seed}`)
 process.exitCode = failed.length === 0 ? 0 : 1
 
-async function against(name: TargetName, index: number): Promise<Result> {
-  const cleanUps: (() => unknown)[] = []
-  const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
-  const share = (minutes * 60_000) / targets.length
+async function run() {
   try {
-    const random = new Random(seed + index)
-    const stage = await makeStage(name, { scope, guard, root: join(directory, name), random })
-    const endMs = Math.max(Date.now() + 5_000, beganMs + share * (index + 1))
-    return await campaign(stage, { endMs, chosen: faults, isPlanted, say })
+    const stages: Stage[] = []
+    for (const target of targets) stages.push(await stageOf(target))
+    const endMs = Math.max(Date.now() + 5_000, beganMs + minutes * 60_000)
+    return await campaign(stages, { endMs, chosen: faults, isPlanted, say })
   } finally {
     for (const cleanUp of cleanUps.toReversed()) await cleanUp()
   }
+}
+
+// The same faults in the same order whether the other target has its turns as well or not.
+function stageOf(name: TargetName): Promise<Stage> {
+  const scope = { teardown: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+  const random = new Random(name === 'agent' ? seed : seed + 2 ** 31)
+  return makeStage(name, { scope, guard, root: join(directory, name), random })
 }
 
 function again(): string {

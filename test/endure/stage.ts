@@ -234,8 +234,9 @@ export class Stage {
     const taps = (await this.figures()).get('selcap_taps_open')
     const wanted = this.captures.length * this.#wanted.length
     if (taps !== wanted) return `${taps} taps are open, expected ${wanted}`
+    const claims = await this.target.claims()
     for (const { name } of this.captures) {
-      const wrong = wrongIn(await this.target.claim(name), this.#wanted)
+      const wrong = wrongIn(claims.get(name), this.#wanted)
       if (wrong !== undefined) return `${name}: ${wrong}`
     }
     return undefined
@@ -252,12 +253,8 @@ export class Stage {
   }
 
   async claims(): Promise<ReadonlyMap<string, CaptureClaim>> {
-    const all: [string, CaptureClaim][] = []
-    for (const { name } of this.captures) {
-      const claim = await this.target.claim(name)
-      if (claim) all.push([name, claim])
-    }
-    return new Map(all)
+    const all = await this.target.claims()
+    return new Map([...all].filter(([name]) => this.captures.some(each => each.name === name)))
   }
 
   /** The senders have to rest meanwhile. */

@@ -127,11 +127,14 @@ export class StandaloneTarget implements Target {
     rmSync(this.#manifest(name), { force: true })
   }
 
-  async claim(name: string): Promise<CaptureClaim | undefined> {
+  async claims(): Promise<ReadonlyMap<string, CaptureClaim>> {
     const all = await readStatusDirectory(join(this.#root, 'status'), () => {})
-    const found = all.find(({ metadata }) => metadata.name === name)
-    const file: FileStatus | undefined = found?.status?.files[0]
-    return found && file && claimOf(found.metadata.uid, file)
+    const claims = new Map<string, CaptureClaim>()
+    for (const { metadata, status } of all) {
+      const file: FileStatus | undefined = status?.files[0]
+      if (file) claims.set(metadata.name, claimOf(metadata.uid, file))
+    }
+    return claims
   }
 
   tail(lines?: number): string {

@@ -29,8 +29,8 @@ export interface Target {
   end(signal: NodeJS.Signals): Promise<void>
   apply(name: string, spec: CaptureSpec): Promise<void>
   remove(name: string): Promise<void>
-  /** undefined: it says nothing of such a capture, or nothing can be asked. */
-  claim(name: string): Promise<CaptureClaim | undefined>
+  /** By the capture's name; none of what it says nothing of, or if nothing can be asked. */
+  claims(): Promise<ReadonlyMap<string, CaptureClaim>>
   /** The last lines of its log. */
   tail(lines?: number): string
   /** Where this can be had: nobody reads the log meanwhile, and there is no room in its pipe. */
