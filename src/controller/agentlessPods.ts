@@ -1,7 +1,8 @@
 // Finds matching pods that nobody can capture, because no agent runs on their node. In: the nodes
 // and who reports, a capture's intent. Out: such pods by node, and when to look again. Pods are
 // listed only while a node has no agent, and then at intervals. Nodes get a while to start an
-// agent. Where pods may not be listed, none are found, and the log says so.
+// agent. What was told of a capture that is over stays. Where pods may not be listed, none are
+// found, and the log says so.
 
 import { podToEndpoint } from '../core/endpoint/endpoint.ts'
 import { candidatesOf, matchEndpoints } from '../core/match.ts'
@@ -73,16 +74,20 @@ export class AgentlessPods {
     if (this.#nodes.size === 0) this.#lists.clear()
   }
 
-  /** `reported`: nodes with a row of the capture, which tell of their pods themselves. */
+  /**
+   * `reported`: nodes with a row of the capture, which tell of their pods themselves. `previous`:
+   * of the capture's status.
+   */
   async matching(
     read: Intent | Rejection,
     reported: ReadonlySet<string>,
+    previous: readonly AgentlessNode[],
     signal: AbortSignal,
   ): Promise<FoundPods> {
     const nowMs = this.#deps.clock.now()
     if (!read.ok || read.scope.kind !== 'Namespaces') return { nodes: [], wakeAtMs: never }
     if (phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
-      return { nodes: [], wakeAtMs: never }
+      return { nodes: previous.filter(({ node }) => !reported.has(node)), wakeAtMs: never }
     if (this.#nodes.size === 0) return { nodes: [], wakeAtMs: this.#nextMs }
     const endpoints: Endpoint[] = []
     for (const namespace of read.scope.names)

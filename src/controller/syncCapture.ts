@@ -6,6 +6,7 @@ import type { NodeObservation, Reconciliation } from '../api/reconcilerTypes.ts'
 import type { EventRecorder } from '../kube/eventRecorder.ts'
 import type { KubeObject } from '../kube/informer.ts'
 import type { Labels } from '../model/labels.ts'
+import type { AgentlessNode } from '../model/status.ts'
 import { never } from '../model/time.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { AgentlessPods } from './agentlessPods.ts'
@@ -65,6 +66,11 @@ type Desired = Reconciliation & {
   readonly uploadHoldMs: number
 }
 
+/** As the schema allows it. */
+type StatusWithAgentless = {
+  readonly withoutAgent?: readonly (Omit<AgentlessNode, 'kind'> & Partial<AgentlessNode>)[]
+}
+
 const retryDelayMs = 2_000
 
 /** Returns when the capture is due again. */
@@ -117,10 +123,9 @@ async function desiredState(
   }
   const quota = await quotas.sync({ ...input, capture, nodes }, signal)
   const reported = new Set(input.rows.map(({ row }) => row.file.node))
-  const agentless =
-    capture.kind === 'PacketCapture'
-      ? await sync.agentless.matching(read, reported, signal)
-      : { nodes: [], wakeAtMs: never }
+  const { withoutAgent = [] } = (observed.status ?? {}) as StatusWithAgentless
+  const told = withoutAgent.map((each): AgentlessNode => ({ kind: 'Linux', ...each }))
+  const agentless = await sync.agentless.matching(read, reported, told, signal)
   const uploading = syncUploads(uploads, input, signal)
   const reconciliation = reconcile({
     ...input,

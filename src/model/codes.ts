@@ -111,6 +111,7 @@ export const packetCaptureConfigEvents = {
   CaptureCompleted: 'the capture is completed on every node',
   CaptureFailed: 'the capture failed on a node; the message names it',
   CaptureRetrying: 'an attempt failed on a node, and another one follows',
+  NoAgent: 'matching pods are on a node without an agent; the message names both',
   FileDeleted: 'the node deleted an old file, as `maxCaptureFiles` says',
 } as const satisfies Meanings
 
@@ -123,6 +124,7 @@ export const retinaReasons = {
   JobsCompleted: 'every node has its archive',
   RunJobFailed: 'a node could not make its archive',
   ExceedJobNumLimit: 'the capture needs more nodes than `captureJobNumLimit`',
+  NoAgent: 'matching pods are on a node without an agent, so nothing of them is captured',
   FindSecretFailed: 'the Secret of an upload does not exist',
   UploadFailed: 'an archive could not be stored; the upload is tried again',
   OtherError: 'the spec cannot be carried out, or no pod matches it',

@@ -5,7 +5,7 @@
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
-import { agentlessMessage, truncateMessage } from '../../core/status/conditions.ts'
+import { agentlessReason } from '../../core/status/agentless.ts'
 import { firstReportMs, foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
@@ -140,10 +140,6 @@ function elementOfNoNode(
   const isUnanswered =
     nodes > 0 && !uncapturable && agentless.length === 0 && isNew(read.createdAtMs, nowMs)
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
-}
-
-function agentlessReason(agentless: readonly AgentlessNode[]): string {
-  return `Every pod that matches is on a node without an agent: ${truncateMessage(agentless.map(each => `${each.node}: ${agentlessMessage(each)}`))}`
 }
 
 function isNew(createdAtMs: number, nowMs: number): boolean {

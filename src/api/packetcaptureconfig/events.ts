@@ -1,5 +1,6 @@
 // Which Events a change of a PacketCaptureConfig's status makes. Pure. In: the status before and
-// now. Out: Events; each failed attempt and each deleted file has its own.
+// now. Out: Events; each failed attempt, deleted file and node without an agent has its own.
+import { agentlessMessage } from '../../core/status/agentless.ts'
 import type { CaptureEvent } from '../../model/event.ts'
 import { pluralize } from '../../model/text.ts'
 import { deleted, type NodeFile, type PacketCaptureConfigStatus } from './status.ts'
@@ -21,6 +22,7 @@ export function configEventsFor(
   }
   return [
     ...(isNew('Running', 'Completed', 'Failed') && hasRun ? [started] : []),
+    ...agentlessOf(before, now),
     ...files.flatMap(([address, file]) =>
       retriesOf(address, before?.captureFiles?.[address], file),
     ),
@@ -34,6 +36,20 @@ export function configEventsFor(
       deletionOf(address, before?.captureFiles?.[address], file),
     ),
   ]
+}
+
+function agentlessOf(
+  { withoutAgent: known = [] }: Partial<ConfigStatus> = {},
+  { withoutAgent = [] }: ConfigStatus,
+): CaptureEvent[] {
+  return withoutAgent
+    .filter(({ node }) => !known.some(each => each.node === node))
+    .map(each => ({
+      reason: 'NoAgent',
+      type: 'Warning',
+      message: `${each.node}: ${agentlessMessage(each)}`,
+      mark: each.node,
+    }))
 }
 
 function retriesOf(

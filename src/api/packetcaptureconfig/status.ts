@@ -3,9 +3,10 @@
 // status changes by itself. A final phase stays, also when files are deleted later. A node without
 // a report is waited for while it can still begin.
 
+import { agentlessMessage, agentlessReason, boundedNodes } from '../../core/status/agentless.ts'
 import { firstReportMs } from '../../core/status/fold.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
-import type { ArtifactStatus, FileStatus, RetryState } from '../../model/status.ts'
+import type { AgentlessNode, ArtifactStatus, FileStatus, RetryState } from '../../model/status.ts'
 import { pluralize } from '../../model/text.ts'
 import { isoTime, never } from '../../model/time.ts'
 
@@ -25,6 +26,7 @@ export type PacketCaptureConfigStatus = {
   readonly phase: ConfigPhase
   readonly message: string
   readonly captureFiles: Readonly<Record<string, NodeFile>>
+  readonly withoutAgent?: readonly AgentlessNode[] // missing: none
 }
 
 /** One node's report. `silentSinceMs`: when its agent stopped reporting. */
@@ -41,6 +43,7 @@ export type ConfigInput = {
   readonly read: Intent | Rejection
   readonly rows: readonly ConfigRow[]
   readonly addresses: ReadonlyMap<string, string> // by node, of all nodes that report
+  readonly agentless?: readonly AgentlessNode[] // with matching pods
   readonly previous: Partial<PacketCaptureConfigStatus> | undefined // as written, possibly by another program
   readonly nowMs: number
 }
@@ -61,20 +64,27 @@ export function packetCaptureConfigStatus({
   read,
   rows,
   addresses,
+  agentless = [],
   previous,
   nowMs,
 }: ConfigInput): {
   readonly status: PacketCaptureConfigStatus
   readonly wakeAtMs: number
 } {
-  const nodes = read.ok ? nodesOf(read, rows, addresses, nowMs) : []
-  const { phase, message } = endOf(previous, read) ?? phaseOf(read, nodes, nowMs)
+  const nodes = read.ok ? nodesOf(read, { rows, addresses, agentless, nowMs }) : []
+  const { phase, message } = endOf(previous, read) ?? phaseOf(read, nodes, { agentless, nowMs })
   const files = Object.fromEntries(
     nodes.map(({ node, file }) => [keyOf(node, nodes, addresses), file]),
   )
   const wakes = read.ok ? [read.createdAtMs + firstReportMs, deadlineMs(read)] : []
   return {
-    status: { observedGeneration: read.generation, phase, message, captureFiles: files },
+    status: {
+      observedGeneration: read.generation,
+      phase,
+      message,
+      captureFiles: files,
+      ...(agentless.length > 0 && { withoutAgent: boundedNodes(agentless) }),
+    },
     wakeAtMs: Math.min(never, ...wakes.filter(atMs => atMs > nowMs)),
   }
 }
@@ -92,10 +102,10 @@ function endOf(
 function phaseOf(
   read: Intent | Rejection,
   nodes: readonly StatusText[],
-  nowMs: number,
+  { agentless, nowMs }: Pick<Required<ConfigInput>, 'agentless' | 'nowMs'>,
 ): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
   if (!read.ok) return { phase: 'Failed', message: read.message }
-  if (nodes.length === 0) return noNode(read, nowMs)
+  if (nodes.length === agentless.length) return noNode(read, agentless, nowMs)
   const failed = nodes.filter(({ state }) => state === 'failed')
   const completed = nodes.filter(({ state }) => state === 'completed')
   const notes = nodes.flatMap(({ node, state, message }) =>
@@ -129,19 +139,27 @@ function failureOf(failed: readonly StatusText[], completed: number): string {
   return `Packet capture failed on ${reasons}${completed > 0 ? `; completed on ${pluralize(completed, 'node')}` : ''}`
 }
 
-function noNode(read: Intent, nowMs: number): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
-  const missing =
-    read.scope.kind === 'Host' ? 'No node has reported yet' : 'None of the pods is on a node yet'
-  if (nowMs < deadlineMs(read)) return { phase: 'Starting', message: missing }
-  return { phase: 'Failed', message: `Packet capture failed: ${missing.replace('yet', 'in time')}` }
+function noNode(
+  read: Intent,
+  agentless: readonly AgentlessNode[],
+  nowMs: number,
+): Pick<PacketCaptureConfigStatus, 'phase' | 'message'> {
+  const isLate = nowMs >= deadlineMs(read)
+  const when = isLate ? 'in time' : 'yet'
+  const none =
+    read.scope.kind === 'Host'
+      ? `No node has reported ${when}`
+      : `None of the pods is on a node ${when}`
+  const missing = agentless.length > 0 ? agentlessReason(agentless) : none
+  return isLate
+    ? { phase: 'Failed', message: `Packet capture failed: ${missing}` }
+    : { phase: 'Starting', message: missing }
 }
 
 /** The nodes that take part; in a capture of the host, all nodes that report. */
 function nodesOf(
   read: Intent,
-  rows: readonly ConfigRow[],
-  addresses: ConfigInput['addresses'],
-  nowMs: number,
+  { rows, addresses, agentless, nowMs }: Omit<Required<ConfigInput>, 'read' | 'previous'>,
 ): StatusText[] {
   const reported = rows.map(row => textOf(row, read))
   const known = new Set(reported.map(({ node }) => node))
@@ -157,7 +175,11 @@ function nodesOf(
       ...(isLate && { message: 'it did not take part' }),
     }
   })
-  return [...reported, ...missing].toSorted((a, b) => (a.node < b.node ? -1 : 1))
+  const uncaptured = agentless.map((each): StatusText => {
+    const state = isLate ? 'failed' : 'starting' // its pods may still come to a node with an agent
+    return { node: each.node, state, file: noFile(read, state), message: agentlessMessage(each) }
+  })
+  return [...reported, ...missing, ...uncaptured].toSorted((a, b) => (a.node < b.node ? -1 : 1))
 }
 
 function textOf(row: ConfigRow, read: Intent): StatusText {

@@ -6,6 +6,7 @@
 import { firstReportMs } from '../../core/status/fold.ts'
 import { withUploads } from '../../core/status/uploads.ts'
 import { claimField, outputFields } from '../../model/output.ts'
+import type { AgentlessNode } from '../../model/status.ts'
 import { never } from '../../model/time.ts'
 import { retinaFinalizer as finalizer } from '../../model/wellKnown.ts'
 import type {
@@ -31,6 +32,7 @@ export function reconcileRetinaCapture({
   previous,
   uploads,
   quota,
+  agentless = [],
   nowMs,
 }: ReconcileInput): Reconciliation {
   const { metadata, spec } = capture
@@ -58,8 +60,9 @@ export function reconcileRetinaCapture({
     isAwaited: nowMs < answeredAtMs && rows.length < addresses.size,
     missing:
       addresses.size > 0 && nowMs >= answeredAtMs
-        ? missingOf(spec as Spec, metadata.namespace, listed)
+        ? missingOf(spec as Spec, metadata.namespace, listed, agentless)
         : undefined,
+    agentless,
     notes: read.ok ? read.notes : [],
     previous: before,
     nowMs,
@@ -144,8 +147,10 @@ function missingOf(
   spec: Spec,
   namespace: string,
   found: readonly NodeObservation[],
+  agentless: readonly AgentlessNode[],
 ): string | undefined {
-  const pods = new Set(found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod)))
+  const reported = found.flatMap(({ row }) => row.file.endpoints.map(({ pod }) => pod))
+  const pods = new Set([...reported, ...agentless.flatMap(each => each.pods)])
   const missing = (spec.captureConfiguration?.captureTarget?.podNames ?? []).find(
     name => !pods.has(name),
   )

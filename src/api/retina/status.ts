@@ -3,10 +3,17 @@
 // time. Out: the status as its schema describes it. A node is active until its archive is made,
 // failed without one, and succeeded otherwise. Only times depend on the previous status: when a
 // condition last changed, and when the capture first was complete.
+import { agentlessReason, agentlessSummary, boundedNodes } from '../../core/status/agentless.ts'
 import { filesWithin } from '../../core/status/truncate.ts'
 import { isStored, withUploads } from '../../core/status/uploads.ts'
 import type { RetinaReason } from '../../model/codes.ts'
-import type { ArtifactStatus, FileStatus, Problem, UploadStatus } from '../../model/status.ts'
+import type {
+  AgentlessNode,
+  ArtifactStatus,
+  FileStatus,
+  Problem,
+  UploadStatus,
+} from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import { isoTime } from '../../model/time.ts'
 import type { Exceeded } from '../reconcilerTypes.ts'
@@ -37,6 +44,7 @@ export type RetinaStatus = {
   readonly succeeded?: number
   readonly failed?: number
   readonly files: readonly RetinaFile[]
+  readonly withoutAgent?: readonly AgentlessNode[] // missing: none
 }
 
 type RetinaFile = FileStatus & { readonly artifact?: ArtifactStatus }
@@ -48,6 +56,7 @@ export type RetinaInput = {
   readonly exceeded?: Exceeded | undefined
   readonly nodes: readonly RetinaNode[] // that have, or had, endpoints of the capture
   readonly missing: string | undefined // why no target was found, once the nodes had time to report
+  readonly agentless?: readonly AgentlessNode[] // with matching pods
   readonly isAwaited?: boolean // other nodes may still report that they take part
   readonly notes: readonly string[]
   readonly outputs?: readonly string[] // fields of the outputs to which archives are uploaded
@@ -61,7 +70,7 @@ type NodeCount = { readonly active: number; readonly succeeded: number; readonly
 type StatusMessage = Pick<RetinaCondition, 'type' | 'status' | 'reason' | 'message'>
 
 export function retinaStatus(given: RetinaInput): RetinaStatus {
-  const { createdAtMs, previous, nowMs, outputs = [] } = given
+  const { createdAtMs, previous, nowMs, outputs = [], agentless = [] } = given
   const before = new Map(previous?.files?.map(file => [file.node, file.uploads]))
   const nodes = given.nodes.map(node => {
     const { uploads } = withUploads(before.get(node.file.node) ?? [], node.uploads ?? [])
@@ -80,6 +89,7 @@ export function retinaStatus(given: RetinaInput): RetinaStatus {
     ...(count.succeeded > 0 && { succeeded: count.succeeded }),
     ...(count.failed > 0 && { failed: count.failed }),
     files: nodes.map(({ file, artifact }) => (artifact ? { ...file, artifact } : file)),
+    ...(agentless.length > 0 && { withoutAgent: boundedNodes(agentless) }),
   }
   return { ...status, files: filesWithin(status.files, files => ({ ...status, files })) }
 }
@@ -88,23 +98,26 @@ function conditionsOf(
   input: RetinaInput,
   { active, succeeded, failed }: NodeCount,
 ): StatusMessage[] {
-  const { refusal, exceeded, nodes, missing, notes, isAwaited = false } = input
+  const { refusal, exceeded, nodes, missing, notes, agentless = [], isAwaited = false } = input
   if (refusal !== undefined) return [failure('OtherError', refusal)]
   const excess =
     exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
   if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
   const total = nodes.length
+  if (total === 0 && agentless.length > 0) return [failure('NoAgent', agentlessReason(agentless))]
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
   const withRemarks = (message: string) =>
     truncateText([message, ...remarks].join('; '), messageMax)
+  const missed = agentless.length > 0 ? [failure('NoAgent', agentlessSummary(agentless))] : []
   const errors = oneOf([
     ...(failed > 0
       ? [failure('RunJobFailed', withRemarks(`${failed} Capture jobs are in failed state`))]
       : []),
     ...uploadErrors(input),
     ...(failed === 0 && missing !== undefined ? [failure('OtherError', missing)] : []),
+    ...missed,
   ])
   if (active > 0 || (isAwaited && failed === 0))
     return [
@@ -124,7 +137,8 @@ function conditionsOf(
     reason: 'JobsCompleted',
     message: withRemarks(`All ${total} Capture jobs are completed`),
   }
-  return succeeded === total && missing === undefined ? [complete] : errors
+  const isComplete = succeeded === total && missing === undefined
+  return isComplete ? [complete, ...missed] : errors
 }
 
 /** A status has one condition of a type: the gravest reason, with all messages. */

@@ -13,6 +13,8 @@ import type {
 } from '../../model/status.ts'
 import { truncateText } from '../../model/text.ts'
 import { isoTime } from '../../model/time.ts'
+import { agentlessMessage } from './agentless.ts'
+import { truncateMessage } from './truncate.ts'
 
 export type ConditionInput = {
   readonly state: CaptureStateName
@@ -118,33 +120,4 @@ function degraded({ elements, agentless = [] }: ConditionInput): ConditionText {
     reason: first.reason,
     message: truncateMessage(sorted.map(({ node, message }) => `${node}: ${message}`)),
   }
-}
-
-const podsShown = 3
-
-export function agentlessMessage({ kind, pods }: AgentlessNode): string {
-  const why = kind === 'Linux' ? 'no agent runs there' : `no agent runs on ${whyOf[kind]}`
-  const rest = pods.length - podsShown
-  const names = pods.slice(0, podsShown).join(', ')
-  return `${why}, so nothing is captured of ${names}${rest > 0 ? ` and ${rest} more` : ''}`
-}
-
-const whyOf = {
-  Windows: 'a Windows node',
-  Fargate: 'a Fargate node',
-  Virtual: 'a virtual node',
-} as const
-
-const messageCharactersMax = 1_024
-
-/** Messages in one line of bearable length; what is left out is counted. */
-export function truncateMessage(messages: readonly string[]): string {
-  let length = -'; '.length // of those before and this one, joined
-  const tooLong = messages.findIndex((message, index) => {
-    length += '; '.length + message.length
-    return index > 0 && length > messageCharactersMax
-  })
-  const fitting = tooLong === -1 ? messages : messages.slice(0, tooLong)
-  const rest = messages.length - fitting.length
-  return [...fitting, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
 }

@@ -13,9 +13,11 @@ import type {
   UploadStatus,
 } from '../../model/status.ts'
 import { compareText } from '../../model/text.ts'
-import { conditionsOf, truncateMessage } from './conditions.ts'
+import { boundedNodes } from './agentless.ts'
+import { conditionsOf } from './conditions.ts'
 import { addCounts, maxCounts } from './counters.ts'
 import { earlierCounts, isOfOtherState } from './earlier.ts'
+import { truncateMessage } from './truncate.ts'
 import { withUploads } from './uploads.ts'
 
 export type { PacketCaptureStatus } from '../../model/status.ts'
@@ -80,14 +82,6 @@ export function foldStatus({
     ...(earlier.length > 0 && { earlier }),
     ...(agentless.length > 0 && { withoutAgent: boundedNodes(agentless) }),
   }
-}
-
-const agentlessMax = { nodes: 100, pods: 20 } as const
-
-function boundedNodes(nodes: readonly AgentlessNode[]): AgentlessNode[] {
-  return nodes
-    .slice(0, agentlessMax.nodes)
-    .map(each => ({ ...each, pods: each.pods.slice(0, agentlessMax.pods) }))
 }
 
 /**

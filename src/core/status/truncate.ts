@@ -1,4 +1,4 @@
-// Truncates reports and statuses that would be too large to store. Pure. In: elements of
+// Truncates reports, statuses and messages that would be too large to store. Pure. In: elements of
 // status.files, a size in bytes. Out: the same with fewer rows and names; the most informative rows
 // stay, and so do the totals.
 import type {
@@ -139,4 +139,18 @@ export function withinBytes<T>(
 
 export function bytesOf(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value))
+}
+
+const messageCharactersMax = 1_024
+
+/** Messages in one line of bearable length; what is left out is counted. */
+export function truncateMessage(messages: readonly string[]): string {
+  let length = -'; '.length // of those before and this one, joined
+  const tooLong = messages.findIndex((message, index) => {
+    length += '; '.length + message.length
+    return index > 0 && length > messageCharactersMax
+  })
+  const fitting = tooLong === -1 ? messages : messages.slice(0, tooLong)
+  const rest = messages.length - fitting.length
+  return [...fitting, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
 }

@@ -7,6 +7,7 @@ import { AgentlessPods } from '../../../src/controller/agentlessPods.ts'
 import type { KubeRequest } from '../../../src/kube/request.ts'
 import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
+import type { AgentlessNode } from '../../../src/model/status.ts'
 import { noonMs, read } from '../../support/model/observations.ts'
 
 const signal = new AbortController().signal
@@ -40,8 +41,11 @@ function world(objects: (request: KubeRequest) => readonly object[] | undefined)
         : answer(403, { message: 'forbidden' })
     },
   })
-  const matching = (spec: PacketCaptureSpec = {}, reported: readonly string[] = []) =>
-    pods.matching(read(spec), new Set(reported), signal)
+  const matching = (
+    spec: PacketCaptureSpec = {},
+    reported: readonly string[] = [],
+    previous: readonly AgentlessNode[] = [],
+  ) => pods.matching(read(spec), new Set(reported), previous, signal)
   return { asked, clock, pods, matching }
 }
 
@@ -125,4 +129,19 @@ test('a capture that is over asks for nothing, and a refusal finds nothing', asy
   t.deepEqual((await matching({ endTime: '2020-01-01T00:00:00Z' })).nodes, [])
   t.deepEqual(asked, [])
   t.deepEqual((await matching()).nodes, [])
+})
+
+test('what was told of a capture stays once it is over, and nobody is asked any more', async t => {
+  const { matching, asked } = late(request => [pod(`web-${on(request)}`, on(request))])
+  const told = ['aci', 'far'].map(name => ({ node: name, kind: 'Linux', pods: ['x'] }) as const)
+  const over = { endTime: new Date(noonMs - 1_000).toISOString() }
+  t.deepEqual(await matching(over, ['aci'], told), {
+    nodes: told.slice(1),
+    wakeAtMs: Number.POSITIVE_INFINITY,
+  })
+  t.deepEqual(asked, [])
+  t.deepEqual(
+    (await matching({}, [], told)).nodes.map(({ pods }) => pods),
+    [['web-aci'], ['web-far']],
+  )
 })

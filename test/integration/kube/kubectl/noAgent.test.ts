@@ -1,5 +1,6 @@
 // Pods on nodes without an agent: their capture, and every command that shows it, say so.
 import { makeStage, type Stage, untilState } from '../../../support/kube/pluginFixture.ts'
+import { addPodsWithoutAgent } from '../../../support/kube/podsWithoutAgent.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { shared } from '../../../support/shared.ts'
 
@@ -14,23 +15,7 @@ const all = { fargate: ['far-0', 'far-1'], windows: ['win-0'] } as const
 /** Nodes that take no agent, with running pods. */
 const onStage = shared(async (): Promise<Stage> => {
   const stage = await makeStage(cluster())
-  for (const [name, labels] of Object.entries(nodes))
-    await cluster().apply({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels } })
-  for (const [nodeName, names] of Object.entries(all))
-    for (const name of names) {
-      await cluster().apply({
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: { name, namespace: 'shop', labels: { app: 'far' } },
-        spec: { nodeName, containers: [{ name: 'main', image: 'x' }] },
-      })
-      const ip = `10.9.9.${name.charCodeAt(0)}`
-      const status = JSON.stringify({ status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } })
-      await cluster().api.kubectl(
-        ...['patch', 'pod', name, '-n', 'shop', '--subresource=status', '--type=merge'],
-        ...['-p', status],
-      )
-    }
+  await addPodsWithoutAgent(cluster(), 'shop', nodes, all)
   return stage
 })
 

@@ -12,6 +12,7 @@ import {
   untilConfig,
 } from '../../../support/kube/packetCaptureConfigs.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
+import { addPodsWithoutAgent } from '../../../support/kube/podsWithoutAgent.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
 import { root } from '../../../support/repository.ts'
 
@@ -68,5 +69,36 @@ clusterTest(
     )
     t.is(refused.code, exitCodes.notAllowed, refused.err)
     t.regex(refused.err, /packetcaptureconfigs/)
+  },
+)
+
+clusterTest(
+  'a pod on a node without an agent is told of while the others are captured',
+  async t => {
+    const labels = { 'kubernetes.io/os': 'windows' }
+    await addPodsWithoutAgent(cluster(), 'shop', { windows: labels }, { windows: ['far-0'] })
+    const pods = [
+      { podName: 'far-0', namespace: 'shop' },
+      { podName: 'my-app-pod', namespace: 'default' },
+    ]
+    await cluster().apply(config('far', { podSelector: { pods }, duration: 600 }))
+    const { message = '', withoutAgent } = await untilConfig(
+      cluster(),
+      'far',
+      'the message',
+      now => now?.phase === 'Running' && now.withoutAgent !== undefined,
+    )
+    const missed = 'windows: no agent runs on a Windows node, so nothing is captured of shop.far-0'
+    t.is(message, `Packet capture running on 1 of 2 nodes; ${missed}`)
+    t.deepEqual(withoutAgent, [{ node: 'windows', kind: 'Windows', pods: ['shop.far-0'] }])
+    const pcap = (...args: string[]) => cluster().api.ask(['pcap', ...args], { timeoutMs: 120_000 })
+    const listed = await pcap('list', '--api', 'packetcaptureconfig')
+    t.true(listed.out.includes(missed), listed.out)
+    const described = await pcap('describe', 'far', '--api', 'packetcaptureconfig')
+    t.true(described.out.includes(missed), described.out)
+    const events = await cluster().get<{ items: { reason: string; message: string }[] }>(
+      ...['events', '-A', '--field-selector', 'involvedObject.name=far,reason=NoAgent'],
+    )
+    t.is(events.items[0]?.message, missed)
   },
 )

@@ -3,8 +3,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import type { RetinaStatus } from '../../../../src/api/retina/status.ts'
 import { exitCodes } from '../../../../src/model/codes.ts'
 import { addGateway, makeUser } from '../../../support/kube/pluginFixture.ts'
+import { addPodsWithoutAgent } from '../../../support/kube/podsWithoutAgent.ts'
 import { type RetinaStage, useRetina } from '../../../support/kube/retinaFixture.ts'
 import { packetCapture } from '../../../support/kube/simulated.ts'
 import { useSimulated } from '../../../support/kube/useSimulated.ts'
@@ -283,4 +285,42 @@ clusterTest("another namespace's archives are nobody's to fetch", async t => {
   const { code, err } = await pcap('download', 'vault', '-n', 'bank', '--api', 'retina')
   t.is(code, exitCodes.notAllowed, err)
   t.regex(err, /may not get captures\/files in group "retina\.sh" in the namespace "bank"/)
+})
+
+clusterTest('a Capture with pods on a node without an agent says so everywhere', async t => {
+  const { stage, pcap } = await onStage()
+  const labels = { 'eks.amazonaws.com/compute-type': 'fargate' }
+  await addPodsWithoutAgent(cluster(), 'shop', { fargate: labels }, { fargate: ['far-0'] })
+  const spec = (captureTarget: object) => ({
+    captureConfiguration: { captureTarget, captureOption: { duration: '25s' } },
+    outputConfiguration: { hostPath: 'far' },
+  })
+  await stage.applyAll({
+    far: spec({ podSelector: { matchLabels: { app: 'far' } } }),
+    mixed: spec({ podNames: ['far-0', 'web-0'] }),
+  })
+  const missed = 'fargate: no agent runs on a Fargate node, so nothing is captured of far-0'
+  const hasNoAgent = ({ conditions = [] }: Partial<RetinaStatus>) =>
+    conditions.some(({ type, reason }) => type === 'error' && reason === 'NoAgent')
+  const far = await stage.until('far', 'NoAgent', hasNoAgent)
+  const only = `Every pod that matches is on a node without an agent: ${missed}`
+  t.like(far.status?.conditions, [{ type: 'error', status: 'True', message: only }])
+  const withoutAgent = [{ node: 'fargate', kind: 'Fargate', pods: ['far-0'] }]
+  t.deepEqual(far.status?.withoutAgent, withoutAgent as never)
+  await stage.until('mixed', 'NoAgent', hasNoAgent)
+  const { status } = await stage.complete('mixed')
+  t.like(
+    status?.conditions.find(({ type }) => type === 'error'),
+    { message: missed },
+  )
+  t.deepEqual(status?.withoutAgent, withoutAgent as never)
+
+  const listed = await pcap('list', '--api', 'retina')
+  t.regex(listed.out, /^mixed +True +NoAgent /m)
+  const described = await pcap('describe', 'mixed', '--api', 'retina')
+  t.true(described.out.includes(missed), described.out)
+  const events = await cluster().get<{ items: { reason: string; message: string }[] }>(
+    ...['events', '-n', 'shop', '--field-selector', 'involvedObject.name=mixed,reason=NoAgent'],
+  )
+  t.is(events.items[0]?.message, missed)
 })

@@ -17,6 +17,7 @@ const status = (
   message = 'said',
 ) => ({ phase, message, captureFiles }) as Status
 
+const without = (node: string) => ({ node, kind: 'Linux', pods: ['web'] }) as const
 const running = status('Running', { '10.0.0.1': file('running') })
 const stored = file('completed', { output_file: '/a.pcap' })
 const completed = status('Completed', { '10.0.0.1': stored })
@@ -67,6 +68,12 @@ const rows: readonly (readonly [
     completed,
     status('Completed', { '10.0.0.1': { ...stored, output_file: deleted } }),
     ['FileDeleted: File /a.pcap was deleted on 10.0.0.1'],
+  ],
+  [
+    'another node is without an agent',
+    { ...running, withoutAgent: [without('far')] },
+    { ...running, withoutAgent: [without('far'), without('aci')] },
+    ['NoAgent: aci: no agent runs there, so nothing is captured of web'],
   ],
   [
     'a deleted file stays deleted',

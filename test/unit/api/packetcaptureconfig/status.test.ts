@@ -92,6 +92,7 @@ function stand(
   }).status
 }
 
+const agentless = [{ node: 'far', kind: 'Linux', pods: ['a-yet'] }] as const
 const failing = { tries: 3, isGivenUp: false, message: 'not permitted' }
 const table: readonly (readonly [what: string, status: PacketCaptureConfigStatus, phase: string, message: RegExp, states: string])[] = [
   ['no node has answered', stand([]), 'Starting', /^Packet capture starting on 3 nodes$/, 'starting starting starting'],
@@ -112,6 +113,10 @@ const table: readonly (readonly [what: string, status: PacketCaptureConfigStatus
   ['pods are nowhere', stand([], { read: read(ofPods) }), 'Starting', /^None of the pods is on a node yet$/, ''],
   ['pods were nowhere', stand([], { read: read(ofPods), nowMs: lateMs }), 'Failed', /^Packet capture failed: None of the pods is on a node in time$/, ''],
   ["a pod's node is done", stand([done(2)], { read: read(ofPods) }), 'Completed', /all nodes/, 'completed'],
+  ['the only pod is on a node without an agent', stand([], { read: read(ofPods), agentless }), 'Starting', /^Every pod that matches is on a node without an agent: far: no agent runs there, so nothing is captured of a-yet$/, 'starting'],
+  ['the only pod was on a node without an agent', stand([], { read: read(ofPods), agentless, nowMs: lateMs }), 'Failed', /^Packet capture failed: Every pod .*: far: no agent runs there, so nothing is captured of a-yet$/, 'failed'],
+  ['one of the pods is on a node without an agent', stand([done(2)], { read: read(ofPods), agentless }), 'Running', /^Packet capture running on 0 of 2 nodes; far: no agent runs there, so nothing is captured of a-yet$/, 'starting completed'],
+  ['one of the pods was on a node without an agent', stand([done(2)], { read: read(ofPods), agentless, nowMs: lateMs }), 'Failed', /^Packet capture failed on far: no agent runs there, .*; completed on 1 node$/, 'failed completed'],
   ['a pod has no interface of its own', stand([row(2, 'WaitingForTraffic', { isListed: false, message: 'Only host-networked pods match' })], { read: read(ofPods) }), 'Failed', /node-2: Only host-networked pods match/, 'failed'],
   ['it is rejected', stand([], { read: read({ targetIPs: ['x'] }) }), 'Failed', /^Cannot capture: spec\.targetIPs\[0\]: found "x"/, ''],
 ] // biome-ignore format: a table

@@ -59,6 +59,9 @@ const said = (input: Partial<RetinaInput>) => {
   return [lines, [active, succeeded, failed]] as const
 }
 
+const fargate = { node: 'far', kind: 'Fargate', pods: ['web-9'] } as const
+const missed = 'far: no agent runs on a Fargate node, so nothing is captured of web-9'
+
 const progress = (text: string): string =>
   `complete=False JobsInProgress: ${text} Capture jobs are in progress, waiting for completion`
 
@@ -94,6 +97,27 @@ const rows: readonly (readonly [
     { missing: 'no targets are selected' },
     ['error=True OtherError: no targets are selected'],
     [undefined, undefined, undefined],
+  ],
+  [
+    'of pods on a node without an agent only',
+    { agentless: [fargate], missing: 'no targets are selected' },
+    [`error=True NoAgent: Every pod that matches is on a node without an agent: ${missed}`],
+    [undefined, undefined, undefined],
+  ],
+  [
+    'begun, with pods on a node without an agent',
+    { agentless: [fargate], nodes: [node('a', 'Capturing')] },
+    [progress('1/1'), `error=True NoAgent: ${missed}`],
+    [1, undefined, undefined],
+  ],
+  [
+    'complete, with pods on a node without an agent',
+    { agentless: [fargate], nodes: [node('a', 'Finished', packed)] },
+    [
+      'complete=True JobsCompleted: All 1 Capture jobs are completed',
+      `error=True NoAgent: ${missed}`,
+    ],
+    [undefined, 1, undefined],
   ],
   [
     'begun',

@@ -1,10 +1,6 @@
 // Ready, Degraded, Stalled and Capturing of a PacketCapture, from what its nodes report.
 import test from 'ava'
-import {
-  type ConditionInput,
-  conditionsOf,
-  truncateMessage,
-} from '../../../../src/core/status/conditions.ts'
+import { type ConditionInput, conditionsOf } from '../../../../src/core/status/conditions.ts'
 import type {
   CaptureStateName,
   CaptureStatusElement,
@@ -194,11 +190,4 @@ test('conditionsOf() changes lastTransitionTime when the status changes, and the
   t.deepEqual(times(conditions('Capturing', [capturing], later)), [then, now, then, then])
   t.deepEqual(times(conditions('Finished', [over], later)), [then, then, then, now])
   t.is(conditions('Finished', [over], later)[0]?.observedGeneration, 4)
-})
-
-test('truncateMessage() counts what is left out, and keeps the first message whatever its length', t => {
-  const long = 'x'.repeat(600)
-  t.is(truncateMessage(['a', 'b']), 'a; b')
-  t.is(truncateMessage([long, long, 'c']), `${long}; and 2 more`)
-  t.is(truncateMessage([long + long]), long + long)
 })

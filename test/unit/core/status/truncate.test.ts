@@ -5,6 +5,7 @@ import {
   bytesOf,
   cut,
   stepCount,
+  truncateMessage,
   withinBytes,
 } from '../../../../src/core/status/truncate.ts'
 import { at, endpoint, noonMs, row, statusOf } from '../../../support/model/observations.ts'
@@ -72,4 +73,11 @@ test('withinBytes() keeps the lowest ranks in the order they had', t => {
   t.deepEqual(withinBytes([3, 9, 1, 8], rank, room([9, 8])), [9, 8])
   t.deepEqual(withinBytes([3, 9, 1, 8], rank, room([3, 9, 1, 8])), [3, 9, 1, 8])
   t.deepEqual(withinBytes([3, 9], rank, 0), [])
+})
+
+test('truncateMessage() counts what is left out, and keeps the first message whatever its length', t => {
+  const long = 'x'.repeat(600)
+  t.is(truncateMessage(['a', 'b']), 'a; b')
+  t.is(truncateMessage([long, long, 'c']), `${long}; and 2 more`)
+  t.is(truncateMessage([long + long]), long + long)
 })
