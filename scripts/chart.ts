@@ -29,6 +29,8 @@ export const chartVariants: readonly Variant[] = [
   { component: 'claims', condition: '.Values.claims.enabled' },
   { component: 'store-authority', condition: '.Values.storeAuthority.enabled' },
   { component: 'host-interfaces', condition: 'not .Values.agent.podNamespaces' },
+  { component: 'openshift', condition: '.Values.openshift.enabled' },
+  { component: 'gke-autopilot', condition: '.Values.gkeAutopilot.enabled' },
 ]
 
 // Objects that a release may go without.

@@ -18,6 +18,7 @@ const typedBy: Readonly<Record<string, readonly string[]>> = {
     'test/integration/kube/readme.test.ts',
   ],
   'docs/debugging.md': ['test/integration/processes/developerDocs.test.ts'],
+  'docs/install.md': ['test/integration/processes/installDocs.test.ts'],
   'docs/kubectl-pcap.md': ['test/integration/processes/kubectlManual.test.ts'],
   'docs/operations.md': [
     'test/integration/processes/readme.test.ts',

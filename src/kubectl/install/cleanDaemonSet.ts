@@ -1,6 +1,7 @@
 // The DaemonSet that removes from each node what selcap left there. In: the agents' DaemonSet. Out:
-// one that runs where agents ran, mounts the directories around theirs, and runs `selcap clean-node`
-// once. It has no capability, and no token of the API server.
+// one that runs where and as agents ran (OpenShift lets their account mount the node's directories),
+// mounts the directories around theirs, and runs `selcap clean-node` once. It has no capability, and
+// no token of the API server.
 import { dirname } from 'node:path'
 import { labels } from '../../model/wellKnown.ts'
 import type { Manifest } from './objects.ts'
@@ -19,6 +20,8 @@ type PodSpec = {
   readonly affinity?: object
   readonly tolerations?: readonly object[]
   readonly imagePullSecrets?: readonly object[]
+  readonly serviceAccountName?: string
+  readonly securityContext?: object
   readonly volumes?: readonly Volume[]
   readonly containers: readonly { readonly image: string; readonly imagePullPolicy?: string }[]
 }
@@ -36,7 +39,8 @@ function hostPathsOf(agents: Manifest): { readonly option: string; readonly path
 }
 
 export function cleanDaemonSet(agents: Manifest): Manifest {
-  const { nodeSelector, affinity, tolerations, imagePullSecrets, containers } = podOf(agents)
+  const { nodeSelector, affinity, tolerations, imagePullSecrets } = podOf(agents)
+  const { serviceAccountName, securityContext, containers } = podOf(agents)
   const [{ image, imagePullPolicy } = { image: '' }] = containers
   const directories = hostPathsOf(agents)
   const roots = [...new Set(directories.map(({ path }) => mountedRoot(path)))]
@@ -69,11 +73,11 @@ export function cleanDaemonSet(agents: Manifest): Manifest {
       template: {
         metadata: { labels: shown },
         spec: {
-          ...{ nodeSelector, affinity, tolerations, imagePullSecrets },
+          ...{ nodeSelector, affinity, tolerations, imagePullSecrets, serviceAccountName },
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 1,
-          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...securityContext },
           initContainers: [
             {
               name: 'clean',

@@ -22,6 +22,8 @@ export type Manifest = {
   readonly [field: string]: unknown
 }
 
+type List = { readonly items: readonly Manifest[] | null }
+
 // What works goes first, what it needs goes after it, and the namespace is last.
 const kinds = [
   ['apps/v1', 'DaemonSet'],
@@ -38,6 +40,7 @@ const kinds = [
   ['rbac.authorization.k8s.io/v1', 'Role'],
   ['rbac.authorization.k8s.io/v1', 'ClusterRoleBinding'],
   ['rbac.authorization.k8s.io/v1', 'ClusterRole'],
+  ['security.openshift.io/v1', 'SecurityContextConstraints'],
   ['v1', 'ServiceAccount'],
   ['scheduling.k8s.io/v1', 'PriorityClass'],
   ['v1', 'Namespace'],
@@ -64,7 +67,8 @@ function rootOf(apiVersion: string): string {
 function pluralOf(kind: string): string {
   const word = kind.toLowerCase()
   if (word.endsWith('y')) return `${word.slice(0, -1)}ies`
-  return word.endsWith('s') ? `${word}es` : `${word}s`
+  if (word.endsWith('ss')) return `${word}es`
+  return word.endsWith('s') ? word : `${word}s` // SecurityContextConstraints is a plural
 }
 
 /** Server-side, and also where others have set the field. */
@@ -91,11 +95,11 @@ export function read<T extends object = Manifest>(
 export async function findInstalled(kube: Kube): Promise<Manifest[]> {
   const found: Manifest[] = []
   for (const [apiVersion, kind] of kinds) {
-    const { items } = await request<{ readonly items: readonly Manifest[] | null }>(kube, {
+    const { items } = await request<List>(kube, {
       path: `${rootOf(apiVersion)}/${pluralOf(kind)}`,
       query: { labelSelector: `${labels.partOf}=selcap` },
       what: `list ${pluralOf(kind)}`,
-    })
+    }).catch(error => (isGone(error) ? { items: null } : Promise.reject(error))) // most clusters are not OpenShift
     found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
   }
   return found
@@ -135,6 +139,10 @@ export async function removePath(
 ): Promise<void> {
   const deletion = { path, method: 'DELETE', what: `delete ${text}`, ...(body && { body }) }
   await request(kube, deletion).catch(error => {
-    if (!(error instanceof CommandFailure) || error.exitCode !== exitCodes.notFound) throw error
+    if (!isGone(error)) throw error
   })
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof CommandFailure && error.exitCode === exitCodes.notFound
 }

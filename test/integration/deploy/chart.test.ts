@@ -34,6 +34,8 @@ const switches: Readonly<Record<string, string>> = {
   claims: 'claims.enabled=true',
   'store-authority': 'storeAuthority.enabled=true',
   'host-interfaces': 'agent.podNamespaces=false',
+  openshift: 'openshift.enabled=true',
+  'gke-autopilot': 'gkeAutopilot.enabled=true',
 }
 const components = chartVariants.map(({ component }) => component)
 const sets = [

@@ -38,3 +38,15 @@ test('cleanDaemonSet() mounts what is around the directories, where agents ran',
     ...['--results', '/var/lib/packet-captures'],
   ])
 })
+
+test('cleanDaemonSet() runs as the account of the agents and with their SELinux type', t => {
+  const securityContext = { seLinuxOptions: { type: 'spc_t' } }
+  const spec = { ...agents.spec.template.spec, serviceAccountName: 'selcap-agent', securityContext }
+  const { template } = cleanDaemonSet({ ...agents, spec: { template: { spec } } })
+    .spec as typeof agents.spec
+  t.like(template.spec, {
+    serviceAccountName: 'selcap-agent',
+    automountServiceAccountToken: false,
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...securityContext },
+  })
+})

@@ -22,6 +22,7 @@ for (const [given, path] of [
   [object('v1', 'Namespace'), '/api/v1/namespaces/a'],
   [object('networking.k8s.io/v1', 'NetworkPolicy', 'n'), '/apis/networking.k8s.io/v1/namespaces/n/networkpolicies/a'], // biome-ignore format: a line a case
   [object('scheduling.k8s.io/v1', 'PriorityClass'), '/apis/scheduling.k8s.io/v1/priorityclasses/a'],
+  [object('security.openshift.io/v1', 'SecurityContextConstraints'), '/apis/security.openshift.io/v1/securitycontextconstraints/a'], // biome-ignore format: a line a case
 ] as const)
   test(`pathOf() is ${path} of a ${given.kind}`, t => t.is(pathOf(given), path))
 
@@ -49,6 +50,16 @@ test('findInstalled() has workloads first and the namespace last', async t => {
     ['apps/v1 DaemonSet', 'v1 Namespace'],
   )
   t.deepEqual([...new Set(asked)], ['app.kubernetes.io/part-of=selcap'])
+})
+
+test('findInstalled() leaves out a kind that the API server does not have', async t => {
+  const nodes = '/apis/apps/v1/daemonsets'
+  const { kube } = fakeServer({ [nodes]: { items: [{ metadata: { name: 'a' } }] } })
+  const all = await findInstalled(kube)
+  t.deepEqual(
+    all.map(({ kind }) => kind),
+    ['DaemonSet'],
+  )
 })
 
 test('imageOf() is the first that an object names', t => {
