@@ -83,7 +83,7 @@ export class FileRotation {
   readonly #unnamed: ReadableFile[] = [] // under the active name until the next file has it, for each rotation that the disk has not done
   #before: ActiveFile // the active file's counts when this driver's tap began to write to it
   #lastStampMs: number // in the name of the newest rotated file
-  #seenAtMs: number // when the active file was last the one that is listed, and whole
+  #seenAtMs: number // packets up to that time are in an active file that was the one that is listed, and whole
   #isClosed = false
 
   private constructor(deps: RotationDeps, active: OpenFile, before: ActiveFile) {
@@ -163,7 +163,7 @@ export class FileRotation {
     return Math.max(this.#rotation.fileBytesMax, this.#floorBytes)
   }
 
-  /** When the active file was last the one that is listed, and whole. */
+  /** Packets up to that time are in an active file that was the one that is listed, and whole. */
   get seenAtMs(): number {
     return this.#seenAtMs
   }
@@ -196,9 +196,9 @@ export class FileRotation {
   /**
    * The driver writes to the next file now: the active file is rotated, and the next one gets its
    * name. Resolves when the disk has done so, to what others had taken away. Without a next one the
-   * active file stays open, for release().
+   * active file stays open, for release(). `writtenMs`: packets up to that time are in the files before.
    */
-  moved(counts: FileCounts, nowMs: number): Promise<LostFile | undefined> {
+  moved(counts: FileCounts, nowMs: number, writtenMs = nowMs): Promise<LostFile | undefined> {
     const next = this.#waiting.shift()
     if (!next)
       throw new ExpectedError(
@@ -210,7 +210,7 @@ export class FileRotation {
     this.#unnamed.push({ name: this.#name, bytes: writtenBytes })
     this.#active = next
     this.#before = this.#fresh(stampMs)
-    this.#seenAtMs = nowMs
+    this.#seenAtMs = writtenMs
     return this.#deps.queue.run(async () => {
       const left = { facts, writtenBytes, nowMs, stampMs }
       const reason = await this.#leave(done, left).finally(() => done.handle.close())
@@ -334,12 +334,13 @@ export class FileRotation {
 
   /**
    * What others did to the active file; undefined: it is the one that is listed, and holds what was
-   * counted. Asks nothing while the disk still has to follow a rotation.
+   * counted. Asks nothing while the disk still has to follow a rotation. `writtenMs`: packets up to
+   * that time are counted.
    */
-  async check({ recordBytes }: FileCounts, nowMs: number): Promise<LostFileReason | undefined> {
+  async check({ recordBytes }: FileCounts, writtenMs: number): Promise<LostFileReason | undefined> {
     const { handle: active } = this.#active
     const bytes = this.#before.bytes + recordBytes
-    const found = await this.#look(active, bytes, nowMs)
+    const found = await this.#look(active, bytes, writtenMs)
     if (found !== lostFileReasons.truncated) return found
     // The last records may be in the next file already, and the word of that on its way. Without
     // one it was cut, however much was written to it since.
@@ -351,11 +352,11 @@ export class FileRotation {
     return !this.#isClosed && !this.isMoving && this.#active.handle === active
   }
 
-  #look(active: FileHandle, bytes: number, nowMs: number): Promise<LostFileReason | undefined> {
+  #look(active: FileHandle, bytes: number, writtenMs: number): Promise<LostFileReason | undefined> {
     return this.#deps.queue.run(async () => {
       if (!this.#isCurrent(active)) return undefined
       const found = await this.#compare(this.#active, bytes)
-      if (found === undefined && this.#active.handle === active) this.#seenAtMs = nowMs
+      if (found === undefined && this.#active.handle === active) this.#seenAtMs = writtenMs
       return found
     })
   }

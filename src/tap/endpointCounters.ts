@@ -29,6 +29,20 @@ const gapReasons: Partial<Record<CloseReason, string>> = {
   stopping: 'the agent was restarted',
 }
 
+const ringDelayMs = 1_000 // far more than a packet waits in a ring from which a reader takes
+
+/**
+ * Each packet of that time or before is written or counted; a later one may still wait in the ring, or
+ * in memory for the disk, which it does for `waitedMs`. No later than `nowMs`.
+ */
+export function writtenUntilMs(
+  { lastPacketMs = 0 }: Pick<TapCounters, 'lastPacketMs'>,
+  waitedMs: number,
+  nowMs: number,
+): number {
+  return Math.min(nowMs, Math.max(lastPacketMs, nowMs - ringDelayMs - waitedMs))
+}
+
 const gapsMax = 100 // the oldest are removed, so that the status stays bounded
 
 export function withCounters(endpoint: ActualEndpoint, more: TapCounters): ActualEndpoint {

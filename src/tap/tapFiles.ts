@@ -8,7 +8,7 @@ import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ReadableFile } from '../files/usage.ts'
 import type { LostFile, LostFileReason, Rotation } from '../model/capture.ts'
-import { noCounters } from './endpointCounters.ts'
+import { noCounters, writtenUntilMs } from './endpointCounters.ts'
 import { RotationRate } from './rotationRate.ts'
 
 const retryDelayMs = 5_000 // after a failed write
@@ -58,7 +58,7 @@ export class TapFiles {
     return this.#files.sink()
   }
 
-  /** When the active file was last the one that is listed, and whole. */
+  /** Packets up to that time are in an active file that was the one that is listed, and whole. */
   get seenAtMs(): number {
     return this.#files.seenAtMs
   }
@@ -125,7 +125,7 @@ export class TapFiles {
     const nowMs = this.#deps.now()
     const isQuick = nowMs - this.#files.before.beganAtMs < quickMs
     this.#files
-      .moved(this.#added(counters), nowMs)
+      .moved(this.#added(counters), nowMs, this.#writtenUntilMs(counters))
       .then(lost => {
         if (lost) this.#deps.onLost(lost)
         this.#deps.onMoved()
@@ -172,7 +172,7 @@ export class TapFiles {
 
   /** See FileRotation. */
   check(counters: TapCounters): Promise<LostFileReason | undefined> {
-    return this.#files.check(this.#added(counters), this.#deps.now())
+    return this.#files.check(this.#added(counters), this.#writtenUntilMs(counters))
   }
 
   /** The driver's tap is closed. */
@@ -198,6 +198,10 @@ export class TapFiles {
   #setBytesLeft(): void {
     const counters = this.#tap?.counters()
     if (counters) this.#tap?.setBytesLeft(this.#files.sink(this.#added(counters)).bytesLeft)
+  }
+
+  #writtenUntilMs(counters: TapCounters): number {
+    return writtenUntilMs(counters, this.#tap?.waiting().oldestMs ?? 0, this.#deps.now())
   }
 
   #added({ packets, bytes, received, dropped }: TapCounters): FileCounts {

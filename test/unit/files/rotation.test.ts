@@ -178,6 +178,17 @@ for (const reason of Object.values(lostFileReasons)) {
   })
 }
 
+test('FileRotation.moved() tells of a gap since the last packet in the file before, however late it heard of the move', async t => {
+  const directory = folder(t)
+  const files = await series(directory)
+  await files.offer()
+  await files.moved(nothing, 5_000, 4_800)
+  t.is(files.seenAtMs, 4_800)
+  rmSync(join(directory, 'web_cali1.pcap'))
+  t.like(await files.continue(nothing, 6_000), { reason: lostFileReasons.removed, fromMs: 4_800 })
+  await files.close(nothing, 6_000)
+})
+
 test('FileRotation.moved() goes on without the file that others removed while it waited', async t => {
   const directory = folder(t)
   const files = await series(directory)

@@ -14,6 +14,7 @@ import {
   opened,
   withCounters,
   withoutMessage,
+  writtenUntilMs,
 } from '../../../src/tap/endpointCounters.ts'
 
 const identity = { name: 'web-0', uid: 'u', interfaceName: 'cali1', vantage: 'HostVeth' } as const
@@ -22,6 +23,15 @@ const first = opened(undefined, identity, 1_000, undefined)
 test('opened() begins an endpoint with zero counters and no gap', t => {
   const zero = { packets: 0, bytes: 0, received: 0, dropped: 0, refused: 0, truncated: 0 }
   t.deepEqual(first, { ...identity, ...zero, startedAtMs: 1_000, gaps: [] })
+})
+
+test('writtenUntilMs() leaves out the time of packets that may still wait in the ring or for the disk', t => {
+  const last = (lastPacketMs: number) => ({ ...noCounters, lastPacketMs })
+  t.is(writtenUntilMs(last(99_944), 0, 100_000), 99_944) // 56 ms of packets are in the ring
+  t.is(writtenUntilMs(last(90_000), 0, 100_000), 99_000) // none came for long
+  t.is(writtenUntilMs(last(90_000), 4_000, 100_000), 95_000)
+  t.is(writtenUntilMs(noCounters, 0, 100_000), 99_000)
+  t.is(writtenUntilMs(last(100_300), 0, 100_000), 100_000) // the clock was set back
 })
 
 test('withCounters() adds what the driver counts to what was counted before', t => {
