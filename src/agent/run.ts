@@ -226,6 +226,7 @@ function openEngine(
     driver,
     log,
     logLinesDropped: context.logLinesDropped,
+    settings,
     counterMs,
     onExpired: () => {}, // the controller removes the resource: other nodes may not have finished
     makeArtifact: async (job, signal) => {

@@ -63,6 +63,7 @@ export async function runStandalone(options: StandaloneOptions): Promise<void> {
     driver,
     log,
     logLinesDropped,
+    settings,
     counterMs,
     onExpired: key => manifests.expire(key),
   })

@@ -5,6 +5,7 @@ import { Configuration } from '../config/watchSettings.ts'
 import type { Driver } from '../driver/driver.ts'
 import { Engine, type EngineDeps } from '../engine/engine.ts'
 import { engineMetrics } from '../engine/metrics.ts'
+import type { Settings } from '../model/settings.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Logger, openLog, type ProcessLog } from '../runtime/log.ts'
 import { addLogMetric, type Metrics } from '../runtime/metrics.ts'
@@ -38,13 +39,16 @@ export function configuredLogger(configuration: Configuration): ProcessLog {
 }
 
 type StartDeps = Omit<EngineDeps, 'clock' | 'compile' | 'onTurn'> &
-  Pick<ProcessLog, 'logLinesDropped'> & { readonly driver: Driver }
+  Pick<ProcessLog, 'logLinesDropped'> & {
+    readonly driver: Driver
+    readonly settings: () => Settings
+  }
 
-export function makeEngine({ driver, logLinesDropped, ...deps }: StartDeps): {
+export function makeEngine({ driver, settings, logLinesDropped, ...deps }: StartDeps): {
   readonly engine: Engine
   readonly metrics: Metrics
 } {
-  const metrics = engineMetrics(() => engine.state)
+  const metrics = engineMetrics(() => engine.state, settings)
   addLogMetric(metrics.registry, logLinesDropped)
   const compile: Driver['compile'] = (...filter) => driver.compile(...filter)
   const engine = new Engine({ ...deps, clock: systemClock, compile, onTurn: metrics.observeTurn })

@@ -1,8 +1,9 @@
-// The metrics of a node's engine. In: a function that returns the engine's current state. Out: a
-// registry that reads it at each scrape. docs/operations.md lists every metric, and a test holds
+// The metrics of a node's engine. In: functions that return the engine's current state and the
+// settings. Out: a registry that reads them at each scrape. docs/operations.md lists every metric, and a test holds
 // both lists together.
 import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
 import { sum } from '../model/numbers.ts'
+import type { Settings } from '../model/settings.ts'
 import { addGauges, Counter, Gauge, Histogram, type Metrics, Registry } from '../runtime/metrics.ts'
 
 export type EngineState = {
@@ -21,7 +22,7 @@ export type EngineState = {
 
 const captureStates = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
 
-export function engineMetrics(state: () => EngineState): Metrics {
+export function engineMetrics(state: () => EngineState, settings: () => Settings): Metrics {
   const registry = new Registry()
   const perCapture = [
     [
@@ -97,6 +98,29 @@ export function engineMetrics(state: () => EngineState): Metrics {
     ],
   ] as const
   addGauges(registry, state, gauges)
+  const bounds = [
+    [
+      'selcap_ring_limit_bytes',
+      'The setting captureRingBytesMax',
+      (now: Settings) => now.captureRingBytesMax,
+    ],
+    [
+      'selcap_buffer_limit_bytes',
+      'The setting captureBufferBytesMax',
+      (now: Settings) => now.captureBufferBytesMax,
+    ],
+    [
+      'selcap_disk_limit_bytes',
+      'The setting captureDiskBytesMax',
+      (now: Settings) => now.captureDiskBytesMax,
+    ],
+    [
+      'selcap_disk_free_min_percent',
+      'The setting captureDiskFreePercentMin',
+      (now: Settings) => now.captureDiskFreePercentMin,
+    ],
+  ] as const
+  addGauges(registry, settings, bounds)
   new Gauge({
     name: 'selcap_captures',
     help: 'Captures by state',

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type EngineState, engineMetrics } from '../../../src/engine/metrics.ts'
 import type { ActualCapture, ActualEndpoint } from '../../../src/model/actualState.ts'
+import { defaultSettings } from '../../../src/model/settings.ts'
 import { serveMetrics } from '../../../src/runtime/metrics.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 import { uniqueName } from '../../support/net/namespace.ts'
@@ -64,7 +65,7 @@ async function scrape(port: number, path = '/metrics'): Promise<Scrape> {
 
 /** Serves what `state` returns, until the test ends. */
 async function serving(t: ExecutionContext, state: () => EngineState) {
-  const metrics = engineMetrics(state)
+  const metrics = engineMetrics(state, () => defaultSettings)
   const server = await serveMetrics(metrics.registry, { port: 0 })
   t.teardown(() => server.close())
   const address = server.address() as AddressInfo
@@ -124,7 +125,7 @@ test('GET /metrics says of each metric what it is and of which type', async t =>
     Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name, type]) => [name, type]),
   )
   for (const [name, type] of Object.entries(types)) t.is(type, name === 'selcap_turn_seconds' ? 'histogram' : name?.endsWith('_total') ? 'counter' : 'gauge') // biome-ignore format: one line
-  t.is(Object.keys(types).length, 14)
+  t.is(Object.keys(types).length, 18)
   t.deepEqual(Array.from(text.matchAll(/^# HELP (\S+) .+$/gm), ([, name]) => name), Object.keys(types)) // biome-ignore format: one line
 })
 

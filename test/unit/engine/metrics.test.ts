@@ -2,6 +2,7 @@
 import test from 'ava'
 import { engineMetrics } from '../../../src/engine/metrics.ts'
 import type { ActualCapture } from '../../../src/model/actualState.ts'
+import { defaultSettings } from '../../../src/model/settings.ts'
 import { samplesIn } from '../../support/metricSamples.ts'
 
 function actual(
@@ -32,7 +33,10 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
     diskUsedBytes: 300,
     diskFreePercent: 61.5,
   }
-  const { registry, observeTurn } = engineMetrics(() => state)
+  const { registry, observeTurn } = engineMetrics(
+    () => state,
+    () => defaultSettings,
+  )
   observeTurn(0.01)
   await registry.metrics()
   t.like(Object.fromEntries(samplesIn(await registry.metrics())), {
@@ -48,6 +52,10 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
     selcap_ring_bytes: 4_096,
     selcap_disk_used_bytes: 300,
     selcap_disk_free_percent: 61.5,
+    selcap_ring_limit_bytes: defaultSettings.captureRingBytesMax,
+    selcap_buffer_limit_bytes: defaultSettings.captureBufferBytesMax,
+    selcap_disk_limit_bytes: defaultSettings.captureDiskBytesMax,
+    selcap_disk_free_min_percent: defaultSettings.captureDiskFreePercentMin,
     'selcap_captures{state="Capturing"}': 1,
     'selcap_captures{state="WaitingForTraffic"}': 1,
     'selcap_captures{state="Error"}': 2,
@@ -60,15 +68,18 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
 
 test('engineMetrics() has no series of a capture that is gone', async t => {
   const captures = new Map([['shop/web', actual([1, 1, 0, 0])]])
-  const { registry } = engineMetrics(() => ({
-    captures,
-    states: new Map(),
-    openTaps: 0,
-    ringBytes: 0,
-    buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
-    diskUsedBytes: 0,
-    diskFreePercent: 9,
-  }))
+  const { registry } = engineMetrics(
+    () => ({
+      captures,
+      states: new Map(),
+      openTaps: 0,
+      ringBytes: 0,
+      buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
+      diskUsedBytes: 0,
+      diskFreePercent: 9,
+    }),
+    () => defaultSettings,
+  )
   t.regex(await registry.metrics(), /capture="web"/)
   captures.clear()
   t.notRegex(await registry.metrics(), /capture="web"/)
