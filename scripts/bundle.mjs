@@ -89,7 +89,7 @@ function withManifests(bundle) {
   const texts = Object.fromEntries(
     folders.flatMap(folder =>
       readdirSync(join(root, folder), { recursive: true })
-        .filter(name => name.endsWith('.yaml'))
+        .filter(name => /\.(yaml|json)$/.test(name))
         .toSorted()
         .map(name => [`${folder}/${name}`, readFileSync(join(root, folder, name), 'utf8')]),
     ),

@@ -31,6 +31,7 @@ export const chartVariants: readonly Variant[] = [
   { component: 'host-interfaces', condition: 'not .Values.agent.podNamespaces' },
   { component: 'openshift', condition: '.Values.openshift.enabled' },
   { component: 'gke-autopilot', condition: '.Values.gkeAutopilot.enabled' },
+  { component: 'monitoring', condition: '.Values.monitoring.enabled' },
 ]
 
 // Objects that a release may go without.

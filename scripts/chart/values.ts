@@ -29,6 +29,15 @@ const replicas = (values: string): Place => [
   new Insert('scalar', `.Values.${values}.replicas`),
 ]
 
+// Often a Prometheus takes what has a label of its own.
+const monitoringLabels: Place = [
+  ['metadata', 'labels'],
+  new Insert(
+    'block',
+    '(merge (dict "app.kubernetes.io/part-of" "selcap") .Values.monitoring.labels)',
+  ),
+]
+
 const places: Readonly<Record<string, readonly Place[]>> = {
   'DaemonSet/selcap-agent': [
     ...workload('agent'),
@@ -36,6 +45,8 @@ const places: Readonly<Record<string, readonly Place[]>> = {
   ],
   'Deployment/selcap-controller': [...workload('controller'), replicas('controller')],
   'Deployment/selcap-gateway': [...workload('gateway'), replicas('gateway')],
+  'PodMonitor/selcap': [monitoringLabels],
+  'PrometheusRule/selcap': [monitoringLabels],
   'ConfigMap/selcap-config': [[['data', 'config.yaml'], new Insert('text', '.Values.settings')]],
   'ConfigMap/packet-capture-config': [
     [['data'], new Insert('block', '.Values.packetCaptureConfig')],

@@ -12,6 +12,7 @@ const open = new Set([
   'nodeSelector',
   'affinity',
   'podAnnotations',
+  'labels',
   'settings',
   'packetCaptureConfig',
 ])

@@ -13,7 +13,7 @@ export async function manifestFiles(): Promise<Readonly<Record<string, string>>>
     const texts: Record<string, string> = {}
     for (const folder of folders) {
       const names = await readdir(join(root, folder), { recursive: true, encoding: 'utf8' })
-      for (const name of names.filter(each => each.endsWith('.yaml')))
+      for (const name of names.filter(each => /\.(yaml|json)$/.test(each)))
         texts[`${folder}/${name}`] = await readFile(join(root, folder, name), 'utf8')
     }
     return texts

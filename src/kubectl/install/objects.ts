@@ -26,6 +26,8 @@ type List = { readonly items: readonly Manifest[] | null }
 
 // What works goes first, what it needs goes after it, and the namespace is last.
 const kinds = [
+  ['monitoring.coreos.com/v1', 'PodMonitor'],
+  ['monitoring.coreos.com/v1', 'PrometheusRule'],
   ['apps/v1', 'DaemonSet'],
   ['apps/v1', 'Deployment'],
   ['batch/v1', 'Job'],
@@ -99,7 +101,7 @@ export async function findInstalled(kube: Kube): Promise<Manifest[]> {
       path: `${rootOf(apiVersion)}/${pluralOf(kind)}`,
       query: { labelSelector: `${labels.partOf}=selcap` },
       what: `list ${pluralOf(kind)}`,
-    }).catch(error => (isGone(error) ? { items: null } : Promise.reject(error))) // most clusters are not OpenShift
+    }).catch(error => (isGone(error) ? { items: null } : Promise.reject(error))) // OpenShift's, or the Prometheus Operator's
     found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
   }
   return found

@@ -36,6 +36,7 @@ const switches: Readonly<Record<string, string>> = {
   'host-interfaces': 'agent.podNamespaces=false',
   openshift: 'openshift.enabled=true',
   'gke-autopilot': 'gkeAutopilot.enabled=true',
+  monitoring: 'monitoring.enabled=true',
 }
 const components = chartVariants.map(({ component }) => component)
 const sets = [
