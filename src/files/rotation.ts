@@ -33,6 +33,7 @@ export type RotationDeps = {
   readonly settings: string // see ActiveFile
   readonly rotation: Rotation
   readonly nowMs: number
+  readonly packetsSinceMs: number // no packet for it is older
   /**
    * The counts of the existing active file if the driver appends to it; undefined: it is rotated.
    */
@@ -95,7 +96,7 @@ export class FileRotation {
     this.#active = active
     this.#before = before
     this.#lastStampMs = deps.list.lastRotatedAtMs(this.#name)
-    this.#seenAtMs = deps.nowMs
+    this.#seenAtMs = deps.packetsSinceMs
   }
 
   /**
@@ -218,7 +219,8 @@ export class FileRotation {
       this.#deps.list.set(this.#name, this.#header.length)
       this.#unnamed.shift()
       await this.#retain()
-      return reason && { reason, packets: facts.packets, fromMs }
+      const toMs = Math.max(fromMs, writtenMs) // later packets are in the next file
+      return reason && { reason, packets: facts.packets, fromMs, toMs }
     })
   }
 

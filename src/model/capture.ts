@@ -129,10 +129,12 @@ export type LostFileReason = (typeof lostFileReasons)[keyof typeof lostFileReaso
 
 /**
  * What others took away with the file that was being written. `packets`: all that were written to
- * it. `fromMs`: when it was last seen to be the file that is listed.
+ * it. `fromMs`: when it was last seen to be the file that is listed. `toMs`: when another file began;
+ * undefined: none has begun yet.
  */
 export type LostFile = {
   readonly reason: LostFileReason
   readonly packets: number
   readonly fromMs: number
+  readonly toMs?: number
 }

@@ -146,13 +146,13 @@ export class EndpointRecord {
   }
 
   /** What was written went with a file, and is in none since it was last seen. */
-  noteLost({ reason, packets, fromMs }: LostFile): void {
+  noteLost({ reason, packets, fromMs, toMs = this.#deps.clock.now() }: LostFile): void {
     const { lost = 0, gaps } = this.#state
     const isTold = gaps.some(gap => gap.toMs === undefined && gap.reason === reason)
     this.#state = {
       ...this.#state,
       ...(packets > 0 && { lost: lost + packets }),
-      gaps: isTold ? gaps : insertGap(gaps, { fromMs, toMs: this.#deps.clock.now(), reason }),
+      gaps: isTold ? gaps : insertGap(gaps, { fromMs, toMs, reason }),
     }
   }
 

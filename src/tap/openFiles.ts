@@ -20,6 +20,7 @@ export async function openRotation(
   { folder, clock, node }: RotationSource,
   spec: TapSpec,
   { interfaceName, linkType }: Pick<InterfaceMatch, 'interfaceName' | 'linkType'>,
+  packetsSinceMs?: number, // of a driver's tap that is open already
 ): Promise<FileRotation> {
   const { endpoint, capture, format, snapLength, payload, filter, rotation, window } = spec
   const name = { pod: endpoint.name, interfaceName, format }
@@ -46,6 +47,7 @@ export async function openRotation(
     settings,
     rotation,
     nowMs,
+    packetsSinceMs: Math.min(nowMs, packetsSinceMs ?? nowMs),
     ...continuation,
   })
 }

@@ -96,7 +96,7 @@ export class Tap {
     match: InterfaceMatch,
     ahead?: TapAhead,
   ): Promise<Tap> {
-    const files = await openRotation(deps, spec, match)
+    const files = await openRotation(deps, spec, match, ahead?.packetsSinceMs)
     const tap = new Tap(deps, spec, match, files)
     try {
       if (ahead) tap.#takeOver(ahead)

@@ -62,6 +62,11 @@ export class TapAhead {
     this.#afterMs = lastPacketMs
   }
 
+  /** Its packets are later ones. */
+  get packetsSinceMs(): number {
+    return Math.max(this.openedAtMs, this.#afterMs ?? 0)
+  }
+
   windowOf(window: TapWindow): TapWindow {
     if (this.#afterMs === undefined) return window
     return { ...window, fromMs: Math.max(window.fromMs ?? 0, this.#afterMs + microsecond) }

@@ -34,6 +34,7 @@ async function series(directory: string, changes: object = {}): Promise<FileRota
     settings: 's',
     rotation: { fileBytesMax: 1_000, fileAgeMsMax: 1e9, filesMax: 2 },
     nowMs: 0,
+    packetsSinceMs: 0,
     continues: undefined,
     isOldEmpty: false,
     ...changes,
@@ -158,7 +159,7 @@ for (const reason of Object.values(lostFileReasons)) {
   test(`FileRotation.moved() tells what went with a file: ${reason}`, async t => {
     const { files, path } = await touchedSeries(t)
     await files.offer()
-    t.deepEqual(await files.moved(one, 5_000), lost)
+    t.deepEqual(await files.moved(one, 5_000, 4_900), { ...lost, toMs: 4_900 })
     t.deepEqual(readFileSync(path), header)
     t.is(await files.check(nothing, 6_000), undefined)
     await files.close(nothing, 6_000)
@@ -186,6 +187,14 @@ test('FileRotation.moved() tells of a gap since the last packet in the file befo
   t.is(files.seenAtMs, 4_800)
   rmSync(join(directory, 'web_cali1.pcap'))
   t.like(await files.continue(nothing, 6_000), { reason: lostFileReasons.removed, fromMs: 4_800 })
+  await files.close(nothing, 6_000)
+})
+
+test('FileRotation tells of a gap since its first packet may have come, which a tap took before the file was there', async t => {
+  const directory = folder(t)
+  const files = await series(directory, { nowMs: 5_000, packetsSinceMs: 4_700 })
+  rmSync(join(directory, 'web_cali1.pcap'))
+  t.like(await files.continue(nothing, 6_000), { reason: lostFileReasons.removed, fromMs: 4_700 })
   await files.close(nothing, 6_000)
 })
 
