@@ -8,6 +8,7 @@
 //   await node.restart('kubelet')                     or 'containerd', or a part of the control plane
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { until } from '../../until.ts'
 import { type ApiServer, asFlags, startApiServer } from '../apiServer.ts'
 import { type Child, startChild } from '../child.ts'
 import { kubeconfig, kubeletToken } from '../credentials.ts'
@@ -96,6 +97,8 @@ export class Node implements AsyncDisposable {
   /** Kills it and starts it again; resolves when it is at work. */
   async restart(part: Part): Promise<void> {
     await this.#running.get(part)?.stop('SIGKILL')
+    // What was killed is nsenter; the part itself dies with it, a moment later.
+    await until(`the end of ${part}`, async () => !(await this.#isAtWork(part)))
     await this.#start(part)
   }
 
@@ -126,7 +129,11 @@ export class Node implements AsyncDisposable {
     const command = [...this.#space.within, 'env', path, ...this.#commands[part]]
     const child = startChild(part, command, { logFile: join(this.directory, `${part}.log`) })
     this.#running.set(part, child)
-    await child.ready(() => this.run('bash', '-c', isAtWork[part]()).then(yes, no))
+    await child.ready(() => this.#isAtWork(part))
+  }
+
+  #isAtWork(part: Part): Promise<boolean> {
+    return this.run('bash', '-c', isAtWork[part]()).then(yes, no)
   }
 
   /** What kube-proxy would do for the one Service that pods need. */
