@@ -1,6 +1,6 @@
-// Builds Kubernetes, the S3 server and Helm, which tests run, once, from the Go modules pinned in
+// Builds Kubernetes, the S3 server, Helm and Prometheus, which tests run, once, from the Go modules pinned in
 // assets/, into a cache outside the tree. In: which set, `api` (etcd, kube-apiserver, kubectl),
-// `node` (the rest of one real node as well), `stores`, `health` or `helm`; or `for` and globs of test files: the
+// `node` (the rest of one real node as well), `stores`, `health`, `helm` or `prometheus`; or `for` and globs of test files: the
 // sets that these need. Out: the programs, each put in place whole, so that nobody ever runs half
 // of one. Two builders take turns.
 import { spawn } from 'node:child_process'
@@ -83,7 +83,7 @@ async function goBuild({ module, name, path }: Tool, to: string): Promise<void> 
     '-trimpath',
     '-buildvcs=false',
     '-tags',
-    'no_btrfs no_zfs no_devmapper',
+    'no_btrfs no_zfs no_devmapper remove_all_sd', // Prometheus discovers nothing but what a file says
     '-ldflags',
     `-s -w ${stamps()}`,
     '-o',

@@ -9,7 +9,7 @@ import { installPackages, missingPackages } from '../../../scripts/packages.mjs'
 export type Go = { readonly command: string; readonly env: NodeJS.ProcessEnv }
 
 const wanted = '1.26.8'
-const oldest = [1, 26, 6] // of both go.mod files
+const oldest = [1, 26, 7] // of all go.mod files
 
 /** Throws with the command that installs Go, where there is none. */
 export function goCommand(say: (text: string) => void): Go {

@@ -12,6 +12,7 @@ const needs: readonly (readonly [module: RegExp, set: ToolSet])[] = [
   [/^test\/support\/stores\/s3Server\.ts$/, 'stores'],
   [/^test\/support\/kube\/health\.ts$/, 'health'],
   [/^test\/support\/kube\/helm\.ts$/, 'helm'],
+  [/^test\/support\/kube\/prometheus\.ts$/, 'prometheus'],
 ]
 // They run a controller manager of their own.
 const ownManagers = ['aggregation', 'daemonSet'].map(

@@ -4,13 +4,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-type Module = 'kubernetes' | 'containerd' | 'versitygw' | 'health' | 'helm'
+type Module = 'kubernetes' | 'containerd' | 'versitygw' | 'health' | 'helm' | 'prometheus'
 export type Tool = { readonly name: string; readonly module: Module; readonly path: string }
 /**
  * What a test wants: the API server alone, all of one real node, stores to upload to, what reads the
- * health of objects, or Helm.
+ * health of objects, Helm, or Prometheus.
  */
-export type ToolSet = 'api' | 'node' | 'stores' | 'health' | 'helm'
+export type ToolSet = 'api' | 'node' | 'stores' | 'health' | 'helm' | 'prometheus'
 
 const names: Readonly<Record<Module, string>> = {
   kubernetes: 'k8s.io/kubernetes',
@@ -18,6 +18,7 @@ const names: Readonly<Record<Module, string>> = {
   versitygw: 'github.com/versity/versitygw',
   health: 'sigs.k8s.io/cli-utils', // the library whose version counts; the program is in the folder
   helm: 'helm.sh/helm/v3',
+  prometheus: 'github.com/prometheus/prometheus',
 }
 const assets = join(import.meta.dirname, 'assets')
 /** Where each module's go.mod lies. */
@@ -27,6 +28,7 @@ export const folders: Readonly<Record<Module, string>> = {
   versitygw: join(assets, 'versitygw'),
   health: join(assets, 'health'),
   helm: join(assets, 'helm'),
+  prometheus: join(assets, 'prometheus'),
 }
 /** Pinned versions, with their `v`. */
 export const pinned: Readonly<Record<Module, string>> = {
@@ -35,6 +37,7 @@ export const pinned: Readonly<Record<Module, string>> = {
   versitygw: pinOf('versitygw'),
   health: pinOf('health'),
   helm: pinOf('helm'),
+  prometheus: pinOf('prometheus'),
 }
 
 const from = (module: Module, ...tools: readonly string[]): Tool[] =>
@@ -55,6 +58,7 @@ const sets: Readonly<Record<ToolSet, readonly Tool[]>> = {
   stores: from('versitygw', 'versitygw'),
   health: [{ name: 'health', module: 'health', path: '.' }],
   helm: from('helm', 'helm'),
+  prometheus: from('prometheus', 'prometheus'),
 }
 
 export const toolSets = Object.keys(sets) as readonly ToolSet[]
