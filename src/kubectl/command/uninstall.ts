@@ -1,6 +1,7 @@
 // `uninstall`: removes selcap from a cluster. In: the cluster, and the user's word on captures. Out:
 // nothing of selcap in the API server, and on the nodes only what was to be kept. In this order:
-// captures, agents, files of nodes, everything else, the namespace. Refuses what Helm installed.
+// captures, agents, files of nodes, everything else, the namespace. Interrupted, it goes on when it
+// is run again. Refuses what Helm installed.
 
 import { createInterface } from 'node:readline/promises'
 import { setTimeout } from 'node:timers/promises'
@@ -11,7 +12,14 @@ import { CommandFailure } from '../../model/errors.ts'
 import { accounts, captureGroups, labels, systemNamespace } from '../../model/wellKnown.ts'
 import { openSession, request } from '../client/session.ts'
 import { type FoundCapture, findCaptures, removeCaptures } from '../install/captures.ts'
-import { cleanDaemonSet, nodeDirectories } from '../install/cleanDaemonSet.ts'
+import {
+  cleanDaemonSet,
+  cleanedDirectories,
+  cleaner,
+  leftCleaning,
+  nodeDirectories,
+  onNoNode,
+} from '../install/cleanDaemonSet.ts'
 import {
   apply,
   findInstalled,
@@ -52,7 +60,9 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const { kube, nowMs } = await openSession({ apiGroup: captureGroups.calico, ...options })
   if (options.at !== undefined) await untilTime(options.at, nowMs)
   const installed = await installedOf(kube, options)
-  const agents = await read(kube, `/apis/apps/v1/namespaces/${installed.namespace}/daemonsets/${accounts.agent}`) // biome-ignore format: one line
+  const daemonSets = `/apis/apps/v1/namespaces/${installed.namespace}/daemonsets`
+  const agents = await read(kube, `${daemonSets}/${accounts.agent}`)
+  const left = await read(kube, `${daemonSets}/${cleaner}`) // by an uninstall that was interrupted
   refuseHelm(agents)
   const captures = await findCaptures(kube)
   await confirm(captures, options)
@@ -60,7 +70,12 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const directories = agents === undefined ? [] : nodeDirectories(agents)
 
   if (!options.keepFiles) await removeCaptures(kube, captures, options.timeout, say)
-  if (agents !== undefined) await removeAgents(kube, agents, options)
+  const cleaning = agents ? cleanDaemonSet(agents) : left && leftCleaning(left)
+  const isCleaned = cleaning !== undefined && !options.keepFiles
+  // From here on an interrupted uninstall finds what is to be cleaned, also without the agents.
+  if (isCleaned && agents) await apply(kube, onNoNode(cleaning))
+  if (agents || left) await removeAgents(kube, installed.namespace, options)
+  if (isCleaned) await cleanNodes(kube, cleaning, options)
   for (const object of installed.objects) {
     await remove(kube, object)
     say(`${textOf(object)} deleted`)
@@ -132,15 +147,13 @@ async function confirm(
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('interrupted', 'Nothing removed')
 }
 
-/** Then, unless they are kept, the files that agents cannot remove themselves. */
 async function removeAgents(
   kube: Kube,
-  agents: Manifest,
-  { keepFiles = false, timeout }: UninstallOptions,
+  namespace: string,
+  { timeout }: UninstallOptions,
 ): Promise<void> {
-  const object = { ...agents, apiVersion: 'apps/v1', kind: 'DaemonSet' }
-  await remove(kube, object)
-  const { namespace = '' } = agents.metadata
+  const metadata = { name: accounts.agent, namespace }
+  await remove(kube, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata })
   const pods = async (name: string) =>
     (
       await request<{ readonly items: readonly unknown[] | null }>(kube, {
@@ -150,14 +163,21 @@ async function removeAgents(
       })
     ).items ?? []
   await waitUntil('no agent runs', timeout, async () => (await pods(accounts.agent)).length === 0)
-  if (keepFiles) return
-  const cleaning = cleanDaemonSet(agents)
-  await apply(kube, cleaning)
-  say(`Cleaning the nodes: ${nodeDirectories(object).join(', ')}`)
+}
+
+/** Of the files that agents cannot remove themselves. */
+async function cleanNodes(
+  kube: Kube,
+  cleaning: Manifest,
+  { timeout }: UninstallOptions,
+): Promise<void> {
+  const { metadata } = await apply(kube, cleaning)
+  say(`Cleaning the nodes: ${cleanedDirectories(cleaning).join(', ')}`)
   const isClean = async () => {
     const { status = {} } = (await read<{ readonly status?: DaemonSetStatus }>(kube, pathOf(cleaning))) ?? {} // biome-ignore format: one line
-    const { observedGeneration, desiredNumberScheduled = 0, numberReady = 0 } = status
-    return observedGeneration !== undefined && numberReady >= desiredNumberScheduled
+    const { observedGeneration = 0, desiredNumberScheduled = 0, numberReady = 0 } = status
+    const isSeen = observedGeneration >= (metadata.generation ?? 1)
+    return isSeen && numberReady >= desiredNumberScheduled
   }
   await waitUntil('every node is clean', timeout, isClean).catch(error => {
     if (!(error instanceof CommandFailure)) throw error

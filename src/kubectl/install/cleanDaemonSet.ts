@@ -1,12 +1,16 @@
 // The DaemonSet that removes from each node what selcap left there. In: the agents' DaemonSet. Out:
 // one that runs where and as agents ran (OpenShift lets their account mount the node's directories),
 // mounts the directories around theirs, and runs `selcap clean-node` once. It has no capability, and
-// no token of the API server.
+// no token of the API server. It is there before the agents go, on no node: an uninstall that was
+// interrupted finds in it what is still to be cleaned.
 import { dirname } from 'node:path'
+import type { Labels } from '../../model/labels.ts'
 import { labels } from '../../model/wellKnown.ts'
 import type { Manifest } from './objects.ts'
 
 export const cleaner = 'selcap-clean'
+const waits = 'selcap/waits' // a label that no node has
+
 // The agents' volumes that hold files of theirs, and the option of `clean-node` for each.
 const volumes: Readonly<Record<string, string>> = {
   captures: '--captures',
@@ -16,14 +20,20 @@ const volumes: Readonly<Record<string, string>> = {
 
 type Volume = { readonly name: string; readonly hostPath?: { readonly path: string } }
 type PodSpec = {
-  readonly nodeSelector?: object
+  readonly nodeSelector?: Labels
   readonly affinity?: object
   readonly tolerations?: readonly object[]
   readonly imagePullSecrets?: readonly object[]
   readonly serviceAccountName?: string
   readonly securityContext?: object
   readonly volumes?: readonly Volume[]
+  readonly initContainers?: readonly { readonly command?: readonly string[] }[]
   readonly containers: readonly { readonly image: string; readonly imagePullPolicy?: string }[]
+}
+type Spec = {
+  readonly selector: object
+  readonly updateStrategy: object
+  readonly template: { readonly spec: PodSpec }
 }
 
 /** The directories of nodes, by the agents' DaemonSet. */
@@ -104,8 +114,40 @@ export function cleanDaemonSet(agents: Manifest): Manifest {
   }
 }
 
+/** As it is while agents may run: on no node. */
+export function onNoNode(cleaning: Manifest): Manifest {
+  return withSelector(cleaning, { ...podOf(cleaning).nodeSelector, [waits]: '' })
+}
+
+/** What an interrupted uninstall left, to be applied again, on the nodes where agents ran. */
+export function leftCleaning({ metadata, spec }: Manifest): Manifest {
+  const { name, namespace, labels: own } = metadata
+  const { selector, updateStrategy, template } = spec as Spec
+  const cleaning = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name, ...(namespace && { namespace }), ...(own && { labels: own }) },
+    spec: { selector, updateStrategy, template },
+  }
+  const { [waits]: _, ...nodeSelector } = template.spec.nodeSelector ?? {}
+  return withSelector(cleaning, nodeSelector)
+}
+
+/** The directories of nodes, by the DaemonSet that cleans them. */
+export function cleanedDirectories(cleaning: Manifest): string[] {
+  const [{ command = [] } = {}] = podOf(cleaning).initContainers ?? []
+  const options = Object.values(volumes)
+  return command.filter((_, index) => options.includes(command[index - 1] ?? ''))
+}
+
+function withSelector(cleaning: Manifest, nodeSelector: Labels): Manifest {
+  const spec = cleaning.spec as Spec
+  const template = { ...spec.template, spec: { ...spec.template.spec, nodeSelector } }
+  return { ...cleaning, spec: { ...spec, template } }
+}
+
 function podOf(agents: Manifest): PodSpec {
-  return (agents.spec as { readonly template: { readonly spec: PodSpec } }).template.spec
+  return (agents.spec as Spec).template.spec
 }
 
 /**

@@ -14,6 +14,7 @@ export type Manifest = {
     readonly name: string
     readonly namespace?: string
     readonly uid?: string
+    readonly generation?: number
     readonly deletionTimestamp?: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
@@ -108,7 +109,7 @@ export async function findInstalled(kube: Kube): Promise<Manifest[]> {
 }
 
 /**
- * Where the agents of an installation are. Refuses another one that the user names: their nodes
+ * Where the agents of an installation are, or were when an uninstall was interrupted. Refuses another one that the user names: their nodes
  * would not be cleaned.
  */
 export function namespaceOf(installed: readonly Manifest[], named: string | undefined): string {
@@ -121,7 +122,9 @@ export function namespaceOf(installed: readonly Manifest[], named: string | unde
       'usage',
       `Cannot uninstall: selcap is in the namespace ${found}, not in ${named}`,
     )
-  return found ?? named ?? systemNamespace
+  const left = installed.find(({ metadata }) => metadata.namespace !== undefined)
+  const owner = installed.find(({ kind }) => kind === 'Namespace')
+  return found ?? named ?? left?.metadata.namespace ?? owner?.metadata.name ?? systemNamespace
 }
 
 export function remove(kube: Kube, object: Manifest): Promise<void> {

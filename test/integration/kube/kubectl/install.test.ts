@@ -158,6 +158,69 @@ clusterTest(
   },
 )
 
+/** Kills an uninstall as soon as that is so; nothing it has begun is waited for. */
+async function killUninstall(name: string, isSo: (output: string) => Promise<boolean>) {
+  const { kubeconfig } = cluster().api
+  const child = cluster().run(name, undefined, ['uninstall', '--yes', '--kubeconfig', kubeconfig])
+  await until(`${name} to get there`, () => isSo(child.tail()), {
+    found: () => child.tail(),
+  })
+  await child.stop('SIGKILL')
+  if (child.exit.signal !== 'SIGKILL') throw new Error(`It had ended: ${child.tail()}`)
+}
+
+clusterTest(
+  'uninstall goes on where another one was killed, and cleans nodes without the agents',
+  async t => {
+    const { api } = cluster()
+    await started()
+    const labels = { 'kubernetes.io/os': 'linux' }
+    await cluster().apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1', labels } })
+    const within = ['-n', 'selcap-system']
+    const podsOf = (name: string) => namesOf('pods', ...within, '-l', `app.kubernetes.io/name=${name}`) // biome-ignore format: one line
+    const podOf = async (name: string) => {
+      await until(`a pod of ${name}`, async () => (await podsOf(name)).length > 0)
+      return (await podsOf(name))[0] ?? ''
+    }
+    const done = await pcap('install', '--image', image)
+    t.is(done.code, 0, done.err)
+    const agent = await podOf('selcap-agent')
+    const hold = (finalizers: readonly string[]) =>
+      api.kubectl('patch', agent, ...within, '--type=merge', '-p', JSON.stringify({ metadata: { finalizers } })) // biome-ignore format: one line
+    await hold(['selcap.test/hold']) // as a pod that takes long to end
+
+    const daemonSets = () => namesOf('daemonset', ...within)
+    const agents = 'daemonset.apps/selcap-agent'
+    const cleaning = 'daemonset.apps/selcap-clean'
+    await killUninstall('one', async () => !(await daemonSets()).includes(agents))
+    t.deepEqual(await daemonSets(), [cleaning])
+    t.deepEqual(await podsOf('selcap-clean'), []) // an agent still runs
+
+    await api.ask(['delete', agent, ...within, '--force', '--wait=false'])
+    await hold([])
+    await killUninstall('two', async output => output.includes('Cleaning the nodes'))
+    t.deepEqual(await daemonSets(), [cleaning])
+
+    const { kubeconfig } = api
+    const third = cluster().run('three', undefined, ['uninstall', '--yes', '--kubeconfig', kubeconfig]) // biome-ignore format: one line
+    const pod = await podOf('selcap-clean')
+    await until('the third to clean', async () => /^Cleaning/m.test(third.tail()))
+    t.regex(third.tail(), /^Cleaning the nodes: \/var\/log\/calico\/pcap$/m)
+    t.deepEqual([await daemonSets(), third.isRunning], [[cleaning], true])
+    const conditions = [{ type: 'Ready', status: 'True' }]
+    const ready = JSON.stringify({ status: { phase: 'Running', conditions } })
+    await api.kubectl('patch', pod, ...within, '--subresource=status', '--type=merge', '-p', ready)
+    await until('the node to be clean', async () => !(await daemonSets()).includes(cleaning))
+    await api.ask(['delete', 'pods', '--all', ...within, '--force']) // no kubelet ends them
+    await third.whenEnded()
+    t.is(third.exit.code, 0, third.tail())
+    await until('all to be gone', async () => (await installed()).length === 0, {
+      found: installed,
+    })
+    await api.kubectl('delete', 'node', 'node-1')
+  },
+)
+
 type Job = {
   readonly spec: {
     readonly template: {

@@ -1,5 +1,11 @@
 import test from 'ava'
-import { cleanDaemonSet, nodeDirectories } from '../../../../src/kubectl/install/cleanDaemonSet.ts'
+import {
+  cleanDaemonSet,
+  cleanedDirectories,
+  leftCleaning,
+  nodeDirectories,
+  onNoNode,
+} from '../../../../src/kubectl/install/cleanDaemonSet.ts'
 
 const agents = {
   apiVersion: 'apps/v1',
@@ -49,4 +55,16 @@ test('cleanDaemonSet() runs as the account of the agents and with their SELinux 
     automountServiceAccountToken: false,
     securityContext: { seccompProfile: { type: 'RuntimeDefault' }, ...securityContext },
   })
+})
+
+test('leftCleaning() is what onNoNode() holds back, as the API server gives it', t => {
+  const cleaning = cleanDaemonSet(agents)
+  const waiting = onNoNode(cleaning)
+  t.notDeepEqual(waiting, cleaning)
+  const { metadata } = waiting
+  const stored = { ...waiting, metadata: { ...metadata, uid: 'u', managedFields: [] }, status: {} }
+  t.deepEqual(onNoNode(leftCleaning(stored)), waiting)
+  t.deepEqual(leftCleaning(stored).metadata, metadata)
+  t.deepEqual(leftCleaning(leftCleaning(stored)), leftCleaning(stored))
+  t.deepEqual(cleanedDirectories(leftCleaning(stored)), nodeDirectories(agents))
 })

@@ -78,6 +78,9 @@ test('namespaceOf() is where the agents are, and no other one', t => {
   t.throws(() => namespaceOf([agents], 'shop'), {
     message: /is in the namespace tools, not in shop/,
   })
+  const rest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'left' } }
+  t.is(namespaceOf([rest], undefined), 'left')
+  t.is(namespaceOf([{ ...rest, kind: 'Namespace', metadata: { name: 'own' } }], undefined), 'own')
   t.is(namespaceOf([], 'shop'), 'shop')
   t.is(namespaceOf([], undefined), 'selcap-system')
 })
