@@ -4,7 +4,9 @@
 import type { Counts, EarlierCounts, FileStatus, PacketCaptureStatus } from '../../model/status.ts'
 import { addCounts, noCounts } from './counters.ts'
 
-const listedMax = 100 // those beyond, the oldest, are one sum
+// Those beyond, the oldest, are one sum. It cannot tell which ids are in it, so that one of them that
+// comes back is counted twice: exact counts would need an id of each disk for ever.
+const listedMax = 100
 
 export function earlierCounts(
   files: readonly FileStatus[],

@@ -83,6 +83,18 @@ test('earlierCounts() keeps a hundred, and the sum of the others', t => {
   )
 })
 
+test('earlierCounts() counts one of a hundred that comes back once, and one of the sum twice', t => {
+  const many = Array.from({ length: 101 }, (_, index) => left(`n${index}`, 'x', 1))
+  const folded = earlierCounts([], before([], many))
+  const total = (back: FileStatus) =>
+    [back, ...earlierCounts([back], before([], folded))].reduce(
+      (sum, each) => sum + each.packets,
+      0,
+    )
+  t.is(total(file('n100', 'x', 1)), 101)
+  t.is(total(file('n0', 'x', 1)), 102) // the description of status.earlier says so
+})
+
 test('isOfOtherState() knows only what both say', t => {
   t.true(isOfOtherState({ stateId: 'a' }, { stateId: 'b' }))
   t.false(isOfOtherState({ stateId: 'a' }, { stateId: 'a' }))
