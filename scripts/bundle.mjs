@@ -1,9 +1,10 @@
 // Makes the plugin one file that runs wherever Node 24 or newer is:
-//   node scripts/bundle.mjs [--executable] [--address=https://…] [DIRECTORY]
+//   node scripts/bundle.mjs [--executable | --executables [--sign=PROGRAM]] [--address=https://…] [DIRECTORY]
 // Out, in dist/ or that directory: kubectl-pcap and kubectl_complete-pcap, an archive of them with
 // the licence, and pcap.yaml, the krew manifest with the archive's SHA-256 and where it will lie:
 // under --address (or $SELCAP_RELEASE_ADDRESS). With --executable also a program that brings its
-// Node along, for this machine's system and processor. The archive is the same whenever the sources
+// Node along, for this machine's system and processor; with --executables one for each platform
+// (executables.mjs), of which the manifest then tells. The archive is the same whenever the sources
 // are: entries have no times and no owners of their own.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -22,6 +23,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { parse, stringify } from 'yaml'
+import { makeExecutables } from './executables.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
@@ -78,9 +80,10 @@ const tar = [
 const packed = run('tar', tar)
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
 process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
-const sha256 = createHash('sha256').update(readFileSync(archive)).digest('hex')
+const sha256 = sha256Of(archive)
 process.stdout.write(`${archive}: sha256 ${sha256}\n`)
-writeManifest()
+const sign = args.find(each => each.startsWith('--sign='))?.slice('--sign='.length)
+writeManifest(args.includes('--executables') ? makeExecutables(out, sign) : [])
 if (args.includes('--executable')) makeExecutable()
 
 /** `install` has the manifests with it: their texts take the place of the file that reads them. */
@@ -99,14 +102,28 @@ function withManifests(bundle) {
   }))
 }
 
-/** krew/pcap.yaml with what only whoever builds it knows. */
-function writeManifest() {
+/**
+ * krew/pcap.yaml with what only whoever builds it knows. Executables take the place of the one file
+ * that needs Node.
+ */
+function writeManifest(executables) {
   const manifest = parse(readFileSync(join(root, 'krew', 'pcap.yaml'), 'utf8'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const uri = address && `${address.replace(/\/$/, '')}/kubectl-pcap.tar.gz`
+  const uriOf = name => address && `${address.replace(/\/$/, '')}/${name}`
+  const uri = uriOf('kubectl-pcap.tar.gz')
   manifest.spec.version = `v${version}`
   for (const platform of manifest.spec.platforms)
     Object.assign(platform, { sha256, ...(uri && { uri }) })
+  if (executables.length > 0) {
+    const [{ selector: _, ...common }] = manifest.spec.platforms
+    manifest.spec.platforms = executables.map(({ os, arch, archive: name }) => ({
+      selector: { matchLabels: { os, arch } },
+      ...common,
+      uri: uriOf(name) ?? common.uri.replace('kubectl-pcap.tar.gz', name),
+      sha256: sha256Of(join(out, name)),
+    }))
+    manifest.spec.caveats = manifest.spec.caveats.replace('Node 24 or newer on the PATH, and ', '')
+  }
   const file = join(out, 'pcap.yaml')
   writeFileSync(file, stringify(manifest, { lineWidth: 0 }))
   const missing =
@@ -136,6 +153,10 @@ function makeExecutable() {
   ])
   for (const file of [settings, blob]) rmSync(file)
   process.stdout.write(`${executable}: ${statSync(executable).size} bytes\n`)
+}
+
+function sha256Of(file) {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
 }
 
 function fail(message) {

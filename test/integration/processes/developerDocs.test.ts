@@ -66,6 +66,9 @@ const checks: Readonly<Record<string, Check>> = {
     await isScript(place, command)
     place.t.regex(read('scripts/bundle.mjs'), /'--address='/) // test/integration/deploy/bundle.test.ts runs it
   },
+  // test/integration/deploy/executables.test.ts runs it
+  'npm run bundle -- --executables --sign=./sign.sh --address=https://releases.example.com/selcap/v0.2.0':
+    isScript,
 }
 
 /**
@@ -81,6 +84,7 @@ const krewChecks: Readonly<Record<string, Check>> = {
       t.true(read('scripts/bundle.mjs').includes(`'${name}'`), name)
   },
   'npm run bundle -- --address=https://releases.example.com/selcap/v0.1.0': isScript,
+  'npm run bundle -- --executables': isScript, // test/integration/deploy/executables.test.ts
 }
 
 /** In this order, beside a process that captures. */
