@@ -8,6 +8,7 @@ import type { Kube } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { captureGroups, labels, systemNamespace } from '../../model/wellKnown.ts'
 import { openSession } from '../client/session.ts'
+import { cleaner } from '../install/cleanDaemonSet.ts'
 import {
   apply,
   findInstalled,
@@ -17,6 +18,7 @@ import {
   read,
   textOf,
 } from '../install/objects.ts'
+import { removeDaemonSet } from '../install/removeDaemonSet.ts'
 import { renderManifests } from '../install/renderManifests.ts'
 import { ownedBy, removeAt, uninstallJob } from '../install/throwAway.ts'
 import { waitUntil } from '../install/waitUntil.ts'
@@ -71,9 +73,11 @@ async function install(options: InstallOptions): Promise<void> {
   }
   const { kube, nowMs } = await openSession({ apiGroup: captureGroups.calico, ...options })
   await refuseForeign(kube, objects)
-  if (isThrowAway && (await findInstalled(kube)).length > 0)
+  const found = await findInstalled(kube)
+  if (isThrowAway && found.length > 0)
     throw new CommandFailure('conflict', 'Cannot install with --for: selcap is installed already')
   await untilGone(kube, namespace, options.timeout)
+  await removeCleaners(kube, found, options.timeout)
   const at = isThrowAway ? new Date(nowMs() + (options.for ?? 0) * 1_000).toISOString() : undefined
   await applyAll(kube, objects, namespace, at)
   process.stdout.write(
@@ -127,6 +131,19 @@ async function refuseForeign(kube: Kube, objects: readonly Manifest[]): Promise<
             ? '; --components own-group uses a group of its own'
             : ''),
       )
+  }
+}
+
+/** Left by an uninstall that was interrupted: they would remove what the new agents capture. */
+async function removeCleaners(
+  kube: Kube,
+  found: readonly Manifest[],
+  seconds: number,
+): Promise<void> {
+  for (const { kind, metadata } of found) {
+    const { name, namespace = '' } = metadata
+    if (kind === 'DaemonSet' && name === cleaner)
+      await removeDaemonSet(kube, { name, namespace }, seconds)
   }
 }
 

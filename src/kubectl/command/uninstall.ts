@@ -9,8 +9,8 @@ import { Command } from 'commander'
 import { exitHelp } from '../../cmd/exitCodes.ts'
 import type { Kube } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
-import { accounts, captureGroups, labels, systemNamespace } from '../../model/wellKnown.ts'
-import { openSession, request } from '../client/session.ts'
+import { accounts, captureGroups, systemNamespace } from '../../model/wellKnown.ts'
+import { openSession } from '../client/session.ts'
 import { type FoundCapture, findCaptures, removeCaptures } from '../install/captures.ts'
 import {
   cleanDaemonSet,
@@ -30,6 +30,7 @@ import {
   remove,
   textOf,
 } from '../install/objects.ts'
+import { removeDaemonSet } from '../install/removeDaemonSet.ts'
 import { roleBindingsLeft } from '../install/roleBindings.ts'
 import { removeAt } from '../install/throwAway.ts'
 import { waitUntil } from '../install/waitUntil.ts'
@@ -74,7 +75,9 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const isCleaned = cleaning !== undefined && !options.keepFiles
   // From here on an interrupted uninstall finds what is to be cleaned, also without the agents.
   if (isCleaned && agents) await apply(kube, onNoNode(cleaning))
-  if (agents || left) await removeAgents(kube, installed.namespace, options)
+  const { namespace } = installed
+  if (agents || left)
+    await removeDaemonSet(kube, { name: accounts.agent, namespace }, options.timeout)
   if (isCleaned) await cleanNodes(kube, cleaning, options)
   for (const object of installed.objects) {
     await remove(kube, object)
@@ -145,24 +148,6 @@ async function confirm(
   const answer = await terminal.question(`Remove selcap and ${what}, ${files}? [y/N] `)
   terminal.close()
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandFailure('interrupted', 'Nothing removed')
-}
-
-async function removeAgents(
-  kube: Kube,
-  namespace: string,
-  { timeout }: UninstallOptions,
-): Promise<void> {
-  const metadata = { name: accounts.agent, namespace }
-  await remove(kube, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata })
-  const pods = async (name: string) =>
-    (
-      await request<{ readonly items: readonly unknown[] | null }>(kube, {
-        path: `/api/v1/namespaces/${namespace}/pods`,
-        query: { labelSelector: `${labels.name}=${name}` },
-        what: 'list pods',
-      })
-    ).items ?? []
-  await waitUntil('no agent runs', timeout, async () => (await pods(accounts.agent)).length === 0)
 }
 
 /** Of the files that agents cannot remove themselves. */

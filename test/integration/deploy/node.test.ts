@@ -74,9 +74,14 @@ nodeTest(
         `--for=jsonpath={.status.state}=${state}`,
         'pcap/outside',
         'pcap/inside',
-        '--timeout=90s',
+        '--timeout=50s',
       )
     await reach('WaitingForTraffic')
+    for (const name of ['outside', 'inside'])
+      await until(`the tap of ${name}`, async () => {
+        const [file] = (await statusOf(name)).files
+        return file?.endpoints[0]?.startedAt !== undefined
+      })
 
     const address = await node().kubectl(
       'get',

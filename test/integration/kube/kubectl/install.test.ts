@@ -217,7 +217,18 @@ clusterTest(
     await until('all to be gone', async () => (await installed()).length === 0, {
       found: installed,
     })
+
+    // Who installs again keeps what the new agents capture.
+    t.is((await pcap('install', '--image', image)).code, 0)
+    await podOf('selcap-agent')
+    await killUninstall('four', async () => (await daemonSets()).includes(cleaning))
+    const again = await pcap('install', '--image', image)
+    t.is(again.code, 0, again.err)
+    t.deepEqual(await daemonSets(), [agents])
+    await api.ask(['delete', 'pods', '--all', ...within, '--force'])
     await api.kubectl('delete', 'node', 'node-1')
+    const removed = await pcap('uninstall', '--yes')
+    t.is(removed.code, 0, removed.err)
   },
 )
 
