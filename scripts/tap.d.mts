@@ -6,6 +6,7 @@ export class TapCount {
   skipped: string[]
   take(line: string): string | undefined
   end(exitCode: number | string, mayBeEmpty?: boolean): string | undefined
+  add(more: Pick<TapCount, 'passed' | 'failed' | 'skipped'>): void
   readonly failures: Result[]
   replace(testFiles: readonly string[], again: TapCount): Result[]
   slowest(count: number): Duration[]

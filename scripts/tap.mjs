@@ -9,6 +9,7 @@ export class TapCount {
   skipped = []
   #results = []
   #isInFailure = false
+  #failedBefore = 0 // when this run began
   #plan // how many tests the stream said there are
 
   /** The part of this line worth a person's eye; undefined: nothing. */
@@ -35,11 +36,21 @@ export class TapCount {
    */
   end(exitCode, mayBeEmpty = false) {
     const plan = this.#plan
+    const hasFailed = this.failed > this.#failedBefore
+    const isTold = (plan !== undefined && hasFailed) || (plan === 0 && mayBeEmpty)
+    const isEnd = exitCode === 0 || (typeof exitCode === 'number' && isTold)
+    if (!isEnd) this.failed++
     this.#plan = undefined // another run may follow
-    if (exitCode === 0 || (plan !== undefined && this.failed > 0) || (plan === 0 && mayBeEmpty))
-      return undefined
-    this.failed++
+    this.#failedBefore = this.failed
+    if (isEnd) return undefined
     return `✘ The test runner ended with ${exitCode}${plan === undefined ? ' before its last test' : ''}`
+  }
+
+  /** Adds what another run counted, except its durations. */
+  add({ passed, failed, skipped }) {
+    this.passed += passed
+    this.failed += failed
+    this.skipped.push(...skipped)
   }
 
   /** The tests and hooks that failed, each with its file. Not what failed without either. */

@@ -45,9 +45,14 @@ const count = new TapCount()
 const isIntegration = file => /(^|\/)test\/integration\//.test(file)
 await ava(filesToRun().filter(file => !isIntegration(file)))
 await ava(filesToRun().filter(isIntegration), { isThreaded: false })
-// Once more in threads: there the addon is loaded, and let go, many times by one process.
-if (set !== 'unit' && args.length === 0) await ava(['test/integration/node/native/**/*.test.ts'])
 const unsteady = args.length === 0 ? await runAgain() : []
+// Once more in threads: there the addon is loaded, and let go, many times by one process. What fails
+// only there is not tried again.
+if (set !== 'unit' && args.length === 0) {
+  const threads = new TapCount()
+  await ava(['test/integration/node/native/**/*.test.ts'], { into: threads })
+  count.add(threads)
+}
 close()
 
 /**

@@ -59,6 +59,21 @@ test('TapCount counts a runner that fell over as a failure', t => {
   t.is(counted(1, 'not ok 1 - a()', '1..1').failed, 1)
 })
 
+test('TapCount counts a runner that fell over also after a run that had a failure', t => {
+  const count = new TapCount()
+  for (const line of ['not ok 1 - a()', '1..1']) count.take(line)
+  t.is(count.end(1), undefined)
+  for (const line of ['ok 1 - b()', '1..1']) count.take(line)
+  t.is(count.end('SIGSEGV'), '✘ The test runner ended with SIGSEGV')
+  t.is(count.failed, 2)
+})
+
+test('TapCount adds what another run counted', t => {
+  const count = new TapCount()
+  count.add({ passed: 2, failed: 1, skipped: ['a'] })
+  t.deepEqual([count.passed, count.failed, count.skipped], [2, 1, ['a']])
+})
+
 test('TapCount takes a run without tests for a failure, unless titles were chosen', t => {
   const count = new TapCount()
   count.take('1..0')
