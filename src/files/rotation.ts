@@ -358,7 +358,8 @@ export class FileRotation {
     return this.#deps.queue.run(async () => {
       if (!this.#isCurrent(active)) return undefined
       const found = await this.#compare(this.#active, bytes)
-      if (found === undefined && this.#active.handle === active) this.#seenAtMs = writtenMs
+      if (this.#active.handle !== active) return undefined // left meanwhile: moved() tells
+      if (found === undefined) this.#seenAtMs = writtenMs
       return found
     })
   }

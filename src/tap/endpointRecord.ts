@@ -146,13 +146,21 @@ export class EndpointRecord {
   }
 
   /** What was written went with a file, and is in none since it was last seen. */
-  noteLost({ reason, packets, fromMs, toMs = this.#deps.clock.now() }: LostFile): void {
+  noteLost({ reason, packets, fromMs, toMs }: LostFile): void {
     const { lost = 0, gaps } = this.#state
-    const isTold = gaps.some(gap => gap.toMs === undefined && gap.reason === reason)
+    // A gap that began when the next file did tells of that one.
+    const isTold = gaps.some(
+      gap =>
+        gap.toMs === undefined &&
+        gap.reason === reason &&
+        (toMs === undefined || gap.fromMs <= fromMs || gap.fromMs < toMs),
+    )
     this.#state = {
       ...this.#state,
       ...(packets > 0 && { lost: lost + packets }),
-      gaps: isTold ? gaps : insertGap(gaps, { fromMs, toMs, reason }),
+      gaps: isTold
+        ? gaps
+        : insertGap(gaps, { fromMs, toMs: toMs ?? this.#deps.clock.now(), reason }),
     }
   }
 

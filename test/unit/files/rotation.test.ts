@@ -41,6 +41,21 @@ async function series(directory: string, changes: object = {}): Promise<FileRota
   })
 }
 
+/** Calls `onceBegun` when the next operation waits for its first system call. */
+class WatchedQueue extends DiskQueue {
+  onceBegun: (() => void) | undefined
+
+  override run<T>(operation: () => Promise<T>): Promise<T> {
+    return super.run(() => {
+      const done = operation()
+      const call = this.onceBegun
+      this.onceBegun = undefined
+      call?.()
+      return done
+    })
+  }
+}
+
 const nothing = { packets: 0, recordBytes: 0, received: 0, dropped: 0 }
 
 test('FileRotation gives the next file the active name, keeps so many rotated ones, and tells two of one millisecond apart', async t => {
@@ -234,3 +249,23 @@ test('FileRotation.check() tells of a file that was cut, also when more was writ
   t.is(files.seenAtMs, 0)
   await files.close(nothing, 6_000)
 })
+
+for (const reason of Object.values(lostFileReasons))
+  test(`FileRotation.check() leaves it to moved() to tell of a file that was left during the look: ${reason}`, async t => {
+    const directory = folder(t)
+    const queue = new WatchedQueue(new Disk())
+    const files = await series(directory, { queue })
+    const path = join(directory, 'web_cali1.pcap')
+    writeFileSync(path, record('pcap'), { flag: 'a' })
+    const one = { packets: 1, recordBytes: record('pcap').length, received: 1, dropped: 0 }
+    t.is(await files.check(one, 3_000), undefined)
+    await files.offer()
+    touched[reason](path)
+    const moved = new Promise(resolve => {
+      queue.onceBegun = () => resolve(files.moved(one, 5_000, 4_900))
+    })
+    t.is(await files.check(one, 4_000), undefined)
+    t.deepEqual(await moved, { reason, packets: 1, fromMs: 3_000, toMs: 4_900 })
+    t.is(files.seenAtMs, 4_900)
+    await files.close(nothing, 6_000)
+  })
