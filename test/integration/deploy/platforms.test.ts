@@ -132,7 +132,7 @@ test('each account of selcap may use one SecurityContextConstraints, by its Role
   )
   t.deepEqual(uses, [
     [['selcap-agent'], ['selcap-agent']],
-    [['selcap-controller', 'selcap-gateway'], ['nonroot-v2']],
+    [['selcap-controller', 'selcap-gateway', 'selcap-uninstall'], ['nonroot-v2']],
   ])
 })
 
