@@ -1,8 +1,9 @@
 // Finds matching pods that nobody can capture, because no agent runs on their node. In: the nodes
 // and who reports, a capture's intent. Out: such pods by node, and when to look again. Pods are
 // listed only while a node has no agent, and then at intervals. Nodes get a while to start an
-// agent. What was told of a capture that is over stays. Where pods may not be listed, none are
-// found, and the log says so.
+// agent. What was told of a node stays until that node is judged anew, also by another process, and
+// for good once the capture is over. Where pods may not be listed, none are found, and the log says
+// so.
 
 import { podToEndpoint } from '../core/endpoint/endpoint.ts'
 import { candidatesOf, matchEndpoints } from '../core/match.ts'
@@ -32,6 +33,7 @@ export type AgentlessPodsDeps = {
 type FoundPods = { readonly nodes: readonly AgentlessNode[]; readonly wakeAtMs: number }
 type Lists = {
   readonly endpoints: readonly Endpoint[]
+  readonly nodes: ReadonlySet<string> // that the endpoints are of: none if every list failed
   readonly atMs: number
   readonly for: string
 }
@@ -88,19 +90,30 @@ export class AgentlessPods {
     if (!read.ok || read.scope.kind !== 'Namespaces') return { nodes: [], wakeAtMs: never }
     if (phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
       return { nodes: previous.filter(({ node }) => !reported.has(node)), wakeAtMs: never }
-    if (this.#nodes.size === 0) return { nodes: [], wakeAtMs: this.#nextMs }
-    const endpoints: Endpoint[] = []
-    for (const namespace of read.scope.names)
-      endpoints.push(...(await this.#endpointsIn(namespace, read.selector, nowMs, signal)))
-    const byNode = Map.groupBy(endpoints, ({ node }) => node)
-    const nodes = [...byNode].flatMap(([node, all]): AgentlessNode[] => {
+    const lists: Lists[] = []
+    if (this.#nodes.size > 0)
+      for (const namespace of read.scope.names)
+        lists.push(await this.#listsOf(namespace, read.selector, nowMs, signal))
+    const isJudged = (node: string) =>
+      this.#nodes.has(node) && lists.every(({ nodes }) => nodes.has(node))
+    const kept = previous.filter(
+      ({ node }) => this.#sinceMs.has(node) && !reported.has(node) && !isJudged(node),
+    )
+    const keptNames = new Set(kept.map(({ node }) => node))
+    const byNode = Map.groupBy(
+      lists.flatMap(({ endpoints }) => endpoints),
+      ({ node }) => node,
+    )
+    const found = [...byNode].flatMap(([node, all]): AgentlessNode[] => {
       const { matched } = matchEndpoints(read, candidatesOf(all, node), node)
       const labels = this.#nodes.get(node)
-      if (matched.length === 0 || !labels || reported.has(node)) return []
+      if (matched.length === 0 || !labels || reported.has(node) || keptNames.has(node)) return []
       return [{ node, kind: kindOf(labels), pods: matched.map(({ name }) => name) }]
     })
+    const nodes = [...kept, ...found].toSorted((a, b) => compareText(a.node, b.node))
+    if (this.#nodes.size === 0) return { nodes, wakeAtMs: this.#nextMs }
     return {
-      nodes: nodes.toSorted((a, b) => compareText(a.node, b.node)),
+      nodes,
       wakeAtMs: Math.min(this.#nextMs, nowMs + this.#intervalMs),
     }
   }
@@ -109,12 +122,12 @@ export class AgentlessPods {
     return this.#nodes.size > listsMax ? intervalMs.many : intervalMs.few
   }
 
-  async #endpointsIn(
+  async #listsOf(
     namespace: string,
     selector: string,
     nowMs: number,
     signal: AbortSignal,
-  ): Promise<readonly Endpoint[]> {
+  ): Promise<Lists> {
     const prefixes = ['pcns.', 'pcsa.'].filter(prefix => selector.includes(prefix))
     const key = [namespace, ...prefixes].join(' ')
     const nodes = [...this.#nodes.keys()].toSorted(compareText)
@@ -124,16 +137,18 @@ export class AgentlessPods {
       before.for === nodes.join() &&
       before.atMs <= nowMs &&
       nowMs < before.atMs + this.#intervalMs
-    if (isFresh) return before.endpoints
+    if (isFresh) return before
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    const endpoints = await this.#list(namespace, prefixes, nodes, limited).catch(
+    const listed = await this.#list(namespace, prefixes, nodes, limited).then(
+      endpoints => ({ endpoints, nodes: new Set(nodes) }),
       (error: Error) => {
         this.#deps.log.warn({ namespace, error: error.message }, 'pods without an agent not listed')
-        return before?.endpoints ?? []
+        return { endpoints: before?.endpoints ?? [], nodes: before?.nodes ?? new Set<string>() }
       },
     )
-    this.#lists.set(key, { endpoints, atMs: nowMs, for: nodes.join() })
-    return endpoints
+    const lists = { ...listed, atMs: nowMs, for: nodes.join() }
+    this.#lists.set(key, lists)
+    return lists
   }
 
   async #list(

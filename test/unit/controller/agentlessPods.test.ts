@@ -145,3 +145,51 @@ test('what was told of a capture stays once it is over, and nobody is asked any 
     [['web-aci'], ['web-far']],
   )
 })
+
+const toldOf = (...names: readonly string[]) =>
+  names.map(name => ({ node: name, kind: 'Linux', pods: ['x'] }) as const)
+
+test('a new process keeps what was told until it judges the node itself', async t => {
+  const { pods, matching, asked, clock } = world(() => [])
+  pods.observe(nodes, new Set(['has']), noonMs)
+  t.deepEqual(await matching({}, [], toldOf('aci', 'far', 'gone', 'has')), {
+    nodes: toldOf('aci', 'far'), // the others do not exist, or report
+    wakeAtMs: noonMs + 15_000,
+  })
+  t.deepEqual((await matching({}, ['aci'], toldOf('aci', 'far'))).nodes, toldOf('far'))
+  t.deepEqual(asked, [])
+  clock.nowMs += 15_000
+  pods.observe(nodes, new Set(['has']), clock.nowMs)
+  t.deepEqual((await matching({}, [], toldOf('aci', 'far'))).nodes, []) // no pods are there now
+})
+
+test('a node that has its time to start keeps what was told while another one is judged', async t => {
+  const { pods, matching, clock } = world(request => [pod(`web-${on(request)}`, on(request))])
+  pods.observe(nodes, new Set(['has', 'aci']), noonMs)
+  clock.nowMs += 15_000
+  pods.observe(nodes, new Set(['has']), clock.nowMs)
+  t.deepEqual((await matching({}, [], toldOf('aci'))).nodes, [
+    ...toldOf('aci'),
+    { node: 'far', kind: 'Fargate', pods: ['web-far'] },
+  ])
+})
+
+test('a failed list keeps what was told of nodes that were never listed', async t => {
+  const answers = { fail: true }
+  const { matching, clock } = late(request =>
+    answers.fail ? undefined : [pod(`web-${on(request)}`, on(request))],
+  )
+  const told = toldOf('aci', 'far', 'gone')
+  t.deepEqual((await matching({}, ['aci'], told)).nodes, toldOf('far'))
+  t.deepEqual((await matching({}, [], told)).nodes, toldOf('aci', 'far')) // not asked again yet
+  answers.fail = false
+  clock.nowMs += 30_000
+  const found = (await matching({}, [], told)).nodes
+  t.deepEqual(
+    found.map(each => each.pods),
+    [['web-aci'], ['web-far']],
+  )
+  answers.fail = true
+  clock.nowMs += 30_000
+  t.deepEqual((await matching({}, [], [])).nodes, found) // of the last list
+})
