@@ -30,6 +30,7 @@ export type AgentlessPodsDeps = {
   readonly settings: () => Settings
 }
 
+type Previous = { readonly nodes: readonly AgentlessNode[]; readonly isOver: boolean }
 type FoundPods = { readonly nodes: readonly AgentlessNode[]; readonly wakeAtMs: number }
 type Lists = {
   readonly endpoints: readonly Endpoint[]
@@ -78,17 +79,17 @@ export class AgentlessPods {
 
   /**
    * `reported`: nodes with a row of the capture, which tell of their pods themselves. `previous`:
-   * of the capture's status.
+   * of the capture's status, which also says whether the capture is over.
    */
   async matching(
     read: Intent | Rejection,
     reported: ReadonlySet<string>,
-    previous: readonly AgentlessNode[],
+    { nodes: previous, isOver }: Previous,
     signal: AbortSignal,
   ): Promise<FoundPods> {
     const nowMs = this.#deps.clock.now()
     if (!read.ok || read.scope.kind !== 'Namespaces') return { nodes: [], wakeAtMs: never }
-    if (phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
+    if (isOver || phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
       return { nodes: previous.filter(({ node }) => !reported.has(node)), wakeAtMs: never }
     const lists: Lists[] = []
     if (this.#nodes.size > 0)

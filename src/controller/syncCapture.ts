@@ -19,6 +19,7 @@ import {
 } from './apiWriter.ts'
 import type { CachedCapture } from './cachedCapture.ts'
 import type { CachedReport } from './cachedReport.ts'
+import { isOver } from './isOver.ts'
 import type { ControllerCounters } from './metrics.ts'
 import type { Quotas } from './quota/quotas.ts'
 import { reconcile } from './reconcile.ts'
@@ -124,7 +125,10 @@ async function desiredState(
   const quota = await quotas.sync({ ...input, capture, nodes }, signal)
   const reported = new Set(input.rows.map(({ row }) => row.file.node))
   const { withoutAgent = [] } = (observed.status ?? {}) as StatusWithAgentless
-  const told = withoutAgent.map((each): AgentlessNode => ({ kind: 'Linux', ...each }))
+  const told = {
+    nodes: withoutAgent.map((each): AgentlessNode => ({ kind: 'Linux', ...each })),
+    isOver: isOver(capture, observed.status),
+  }
   const agentless = await sync.agentless.matching(read, reported, told, signal)
   const uploading = syncUploads(uploads, input, signal)
   const reconciliation = reconcile({

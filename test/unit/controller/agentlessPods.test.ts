@@ -45,7 +45,8 @@ function world(objects: (request: KubeRequest) => readonly object[] | undefined)
     spec: PacketCaptureSpec = {},
     reported: readonly string[] = [],
     previous: readonly AgentlessNode[] = [],
-  ) => pods.matching(read(spec), new Set(reported), previous, signal)
+    isOver = false,
+  ) => pods.matching(read(spec), new Set(reported), { nodes: previous, isOver }, signal)
   return { asked, clock, pods, matching }
 }
 
@@ -135,10 +136,9 @@ test('what was told of a capture stays once it is over, and nobody is asked any 
   const { matching, asked } = late(request => [pod(`web-${on(request)}`, on(request))])
   const told = ['aci', 'far'].map(name => ({ node: name, kind: 'Linux', pods: ['x'] }) as const)
   const over = { endTime: new Date(noonMs - 1_000).toISOString() }
-  t.deepEqual(await matching(over, ['aci'], told), {
-    nodes: told.slice(1),
-    wakeAtMs: Number.POSITIVE_INFINITY,
-  })
+  const kept = { nodes: told.slice(1), wakeAtMs: Number.POSITIVE_INFINITY }
+  t.deepEqual(await matching(over, ['aci'], told), kept)
+  t.deepEqual(await matching({}, ['aci'], told, true), kept) // by its status
   t.deepEqual(asked, [])
   t.deepEqual(
     (await matching({}, [], told)).nodes.map(({ pods }) => pods),
