@@ -7,12 +7,13 @@ import { exitHelp } from '../../cmd/exitCodes.ts'
 import type { Kube } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { captureGroups, labels, systemNamespace } from '../../model/wellKnown.ts'
-import { openSession } from '../client/session.ts'
-import { cleaner } from '../install/cleanDaemonSet.ts'
+import { openSession, request } from '../client/session.ts'
 import {
   apply,
+  cleaner,
   findInstalled,
   imageOf,
+  isServed,
   type Manifest,
   pathOf,
   read,
@@ -73,11 +74,11 @@ async function install(options: InstallOptions): Promise<void> {
   }
   const { kube, nowMs } = await openSession({ apiGroup: captureGroups.calico, ...options })
   await refuseForeign(kube, objects)
-  const found = await findInstalled(kube)
-  if (isThrowAway && found.length > 0)
+  await refuseUnserved(kube, objects)
+  if (isThrowAway && (await findInstalled(kube)).length > 0)
     throw new CommandFailure('conflict', 'Cannot install with --for: selcap is installed already')
   await untilGone(kube, namespace, options.timeout)
-  await removeCleaners(kube, found, options.timeout)
+  await removeCleaners(kube, { seconds: options.timeout, nowMs })
   const at = isThrowAway ? new Date(nowMs() + (options.for ?? 0) * 1_000).toISOString() : undefined
   await applyAll(kube, objects, namespace, at)
   process.stdout.write(
@@ -134,17 +135,28 @@ async function refuseForeign(kube: Kube, objects: readonly Manifest[]): Promise<
   }
 }
 
+/** Before anything is written: half an installation is worse than none. */
+async function refuseUnserved(kube: Kube, objects: readonly Manifest[]): Promise<void> {
+  for (const apiVersion of new Set(objects.map(object => object.apiVersion)))
+    if (!(await isServed(kube, apiVersion)))
+      throw new CommandFailure(
+        'conflict',
+        `Cannot install: this cluster does not have ${apiVersion}, which a component needs`,
+      )
+}
+
 /** Left by an uninstall that was interrupted: they would remove what the new agents capture. */
 async function removeCleaners(
   kube: Kube,
-  found: readonly Manifest[],
-  seconds: number,
+  wait: { readonly seconds: number; readonly nowMs: () => number },
 ): Promise<void> {
-  for (const { kind, metadata } of found) {
-    const { name, namespace = '' } = metadata
-    if (kind === 'DaemonSet' && name === cleaner)
-      await removeDaemonSet(kube, { name, namespace }, seconds)
-  }
+  const { items } = await request<{ readonly items: readonly Manifest[] | null }>(kube, {
+    path: '/apis/apps/v1/daemonsets',
+    query: { labelSelector: `${labels.name}=${cleaner}` },
+    what: 'list daemonsets',
+  })
+  for (const { metadata } of items ?? [])
+    await removeDaemonSet(kube, { name: cleaner, namespace: metadata.namespace ?? '' }, wait)
 }
 
 /** A namespace that is going away takes nothing new, and takes along what it has. */

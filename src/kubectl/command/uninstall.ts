@@ -15,13 +15,13 @@ import { type FoundCapture, findCaptures, removeCaptures } from '../install/capt
 import {
   cleanDaemonSet,
   cleanedDirectories,
-  cleaner,
   leftCleaning,
   nodeDirectories,
   onNoNode,
 } from '../install/cleanDaemonSet.ts'
 import {
   apply,
+  cleaner,
   findInstalled,
   type Manifest,
   namespaceOf,
@@ -68,7 +68,7 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const captures = await findCaptures(kube)
   await confirm(captures, options)
   const bindings = await roleBindingsLeft(kube, installed.objects)
-  const directories = agents === undefined ? [] : nodeDirectories(agents)
+  const directories = agents ? nodeDirectories(agents) : left ? cleanedDirectories(left) : []
 
   if (!options.keepFiles) await removeCaptures(kube, captures, options.timeout, say)
   const cleaning = agents ? cleanDaemonSet(agents) : left && leftCleaning(left)
@@ -76,8 +76,9 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   // From here on an interrupted uninstall finds what is to be cleaned, also without the agents.
   if (isCleaned && agents) await apply(kube, onNoNode(cleaning))
   const { namespace } = installed
+  const { timeout: seconds } = options
   if (agents || left)
-    await removeDaemonSet(kube, { name: accounts.agent, namespace }, options.timeout)
+    await removeDaemonSet(kube, { name: accounts.agent, namespace }, { seconds, nowMs })
   if (isCleaned) await cleanNodes(kube, cleaning, options)
   for (const object of installed.objects) {
     await remove(kube, object)

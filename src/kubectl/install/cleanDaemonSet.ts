@@ -5,10 +5,9 @@
 // interrupted finds in it what is still to be cleaned.
 import { dirname } from 'node:path'
 import type { Labels } from '../../model/labels.ts'
-import { labels } from '../../model/wellKnown.ts'
-import type { Manifest } from './objects.ts'
+import { accounts, labels } from '../../model/wellKnown.ts'
+import { cleaner, type Manifest } from './objects.ts'
 
-export const cleaner = 'selcap-clean'
 const waits = 'selcap/waits' // a label that no node has
 
 // The agents' volumes that hold files of theirs, and the option of `clean-node` for each.
@@ -48,6 +47,16 @@ function hostPathsOf(agents: Manifest): { readonly option: string; readonly path
   })
 }
 
+// Should it be left behind, no agent of a later installation runs on the same node.
+const withoutAgent = {
+  requiredDuringSchedulingIgnoredDuringExecution: [
+    {
+      labelSelector: { matchLabels: { [labels.name]: accounts.agent } },
+      topologyKey: 'kubernetes.io/hostname',
+    },
+  ],
+}
+
 export function cleanDaemonSet(agents: Manifest): Manifest {
   const { nodeSelector, affinity, tolerations, imagePullSecrets } = podOf(agents)
   const { serviceAccountName, securityContext, containers } = podOf(agents)
@@ -83,7 +92,8 @@ export function cleanDaemonSet(agents: Manifest): Manifest {
       template: {
         metadata: { labels: shown },
         spec: {
-          ...{ nodeSelector, affinity, tolerations, imagePullSecrets, serviceAccountName },
+          ...{ nodeSelector, tolerations, imagePullSecrets, serviceAccountName },
+          affinity: { ...affinity, podAntiAffinity: withoutAgent },
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 1,

@@ -7,6 +7,8 @@ import { CommandFailure } from '../../model/errors.ts'
 import { accounts, labels, systemNamespace } from '../../model/wellKnown.ts'
 import { request, requestIfAllowed } from '../client/session.ts'
 
+export const cleaner = 'selcap-clean' // the DaemonSet that cleans nodes
+
 export type Manifest = {
   readonly apiVersion: string
   readonly kind: string
@@ -24,6 +26,9 @@ export type Manifest = {
 }
 
 type List = { readonly items: readonly Manifest[] | null }
+
+// Of OpenShift and of the Prometheus Operator: most clusters do not have them.
+const optional: readonly string[] = ['monitoring.coreos.com/v1', 'security.openshift.io/v1']
 
 // What works goes first, what it needs goes after it, and the namespace is last.
 const kinds = [
@@ -94,29 +99,35 @@ export function read<T extends object = Manifest>(
   return requestIfAllowed<T>(kube, { path, what: `read ${path}` })
 }
 
+/** Whether the API server has that group and version. */
+export async function isServed(kube: Kube, apiVersion: string): Promise<boolean> {
+  return (await read<object>(kube, rootOf(apiVersion))) !== undefined
+}
+
 /** Everything that an installation made, in the order in which it is deleted. */
 export async function findInstalled(kube: Kube): Promise<Manifest[]> {
   const found: Manifest[] = []
   for (const [apiVersion, kind] of kinds) {
+    // Everybody may ask what is served; who may not list a kind is told so also where there is none.
+    if (optional.includes(apiVersion) && !(await isServed(kube, apiVersion))) continue
     const { items } = await request<List>(kube, {
       path: `${rootOf(apiVersion)}/${pluralOf(kind)}`,
       query: { labelSelector: `${labels.partOf}=selcap` },
       what: `list ${pluralOf(kind)}`,
-    }).catch(error => (isGone(error) ? { items: null } : Promise.reject(error))) // OpenShift's, or the Prometheus Operator's
+    })
     found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
   }
   return found
 }
 
 /**
- * Where the agents of an installation are, or were when an uninstall was interrupted. Refuses another one that the user names: their nodes
- * would not be cleaned.
+ * Where the agents of an installation are, or were when an uninstall was interrupted. Refuses
+ * another one that the user names: their nodes would not be cleaned.
  */
 export function namespaceOf(installed: readonly Manifest[], named: string | undefined): string {
-  const agents = installed.find(
-    ({ kind, metadata }) => kind === 'DaemonSet' && metadata.name === accounts.agent,
-  )
-  const found = agents?.metadata.namespace
+  const daemonSet = (name: string) =>
+    installed.find(({ kind, metadata }) => kind === 'DaemonSet' && metadata.name === name)
+  const found = (daemonSet(accounts.agent) ?? daemonSet(cleaner))?.metadata.namespace
   if (named !== undefined && found !== undefined && named !== found)
     throw new CommandFailure(
       'usage',

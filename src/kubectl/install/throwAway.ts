@@ -3,8 +3,7 @@
 // rights. The Job runs `selcap uninstall`: it deletes captures, has each node cleaned, and deletes
 // that one Namespace. The garbage collector then takes whatever the Namespace owns.
 import { accounts, captureGroups, labels } from '../../model/wellKnown.ts'
-import { cleaner } from './cleanDaemonSet.ts'
-import type { Manifest } from './objects.ts'
+import { cleaner, type Manifest } from './objects.ts'
 
 export const removeAt = 'selcap.dev/remove-at' // an annotation of the Namespace
 const name = 'selcap-uninstall'

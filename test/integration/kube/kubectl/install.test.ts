@@ -60,6 +60,17 @@ clusterTest('install --dry-run prints what kustomize makes of the manifests', as
   }
 })
 
+clusterTest('install writes nothing where the kinds of a component are not served', async t => {
+  const args = ['--image', 'other:1', '--components', 'monitoring']
+  const images = () =>
+    cluster().api.kubectl('get', 'daemonset,deployment', '-A', '-o', 'jsonpath={..image}')
+  const before = await images()
+  const refused = await pcap('install', ...args)
+  t.is(refused.code, exitCodes.conflict, refused.out)
+  t.regex(refused.err, /^Cannot install: this cluster does not have monitoring\.coreos\.com\/v1,/)
+  t.is(await images(), before)
+})
+
 clusterTest('install refuses what it does not know, and another owner of the resource', async t => {
   t.like(await pcap('install', '--components', 'nothing'), { code: exitCodes.usage })
   t.like(await pcap('install', '--image', 'a b'), { code: exitCodes.usage })

@@ -57,6 +57,19 @@ test('cleanDaemonSet() runs as the account of the agents and with their SELinux 
   })
 })
 
+test('cleanDaemonSet() keeps where agents ran, and goes to no node with one', t => {
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: {} }
+  const spec = { ...agents.spec.template.spec, affinity: { nodeAffinity } }
+  const { template } = cleanDaemonSet({ ...agents, spec: { template: { spec } } })
+    .spec as typeof agents.spec
+  const labelSelector = { matchLabels: { 'app.kubernetes.io/name': 'selcap-agent' } }
+  const topologyKey = 'kubernetes.io/hostname'
+  const podAntiAffinity = {
+    requiredDuringSchedulingIgnoredDuringExecution: [{ labelSelector, topologyKey }],
+  }
+  t.like(template.spec, { affinity: { nodeAffinity, podAntiAffinity } })
+})
+
 test('leftCleaning() is what onNoNode() holds back, as the API server gives it', t => {
   const cleaning = cleanDaemonSet(agents)
   const waiting = onNoNode(cleaning)

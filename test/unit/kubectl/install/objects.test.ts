@@ -41,7 +41,7 @@ test('findInstalled() has workloads first and the namespace last', async t => {
   const asked: string[] = []
   const { kube } = fakeServer(Object.fromEntries(lists))
   const all = await findInstalled(async request => {
-    asked.push(request.query?.labelSelector ?? '')
+    if (request.query) asked.push(request.query.labelSelector ?? '')
     const found = lists.some(([path]) => path === request.path)
     return found ? kube(request) : fakeServer({ [request.path]: { items: null } }).kube(request)
   })
@@ -52,13 +52,20 @@ test('findInstalled() has workloads first and the namespace last', async t => {
   t.deepEqual([...new Set(asked)], ['app.kubernetes.io/part-of=selcap'])
 })
 
-test('findInstalled() leaves out a kind that the API server does not have', async t => {
-  const nodes = '/apis/apps/v1/daemonsets'
-  const { kube } = fakeServer({ [nodes]: { items: [{ metadata: { name: 'a' } }] } })
-  const all = await findInstalled(kube)
+test('findInstalled() does not ask for a kind of a group that is not served', async t => {
+  const asked: string[] = []
+  const own = '/apis/security.openshift.io/v1'
+  await findInstalled(async request => {
+    asked.push(request.path)
+    const isServed = request.path !== '/apis/monitoring.coreos.com/v1'
+    return fakeServer(isServed ? { [request.path]: { items: [] } } : {}).kube(request)
+  })
   t.deepEqual(
-    all.map(({ kind }) => kind),
-    ['DaemonSet'],
+    asked.filter(path => /openshift|monitoring/.test(path)),
+    [
+      ...['/apis/monitoring.coreos.com/v1', '/apis/monitoring.coreos.com/v1'], // of two kinds
+      ...[own, `${own}/securitycontextconstraints`],
+    ],
   )
 })
 
@@ -78,6 +85,8 @@ test('namespaceOf() is where the agents are, and no other one', t => {
   t.throws(() => namespaceOf([agents], 'shop'), {
     message: /is in the namespace tools, not in shop/,
   })
+  const cleaning = { ...agents, metadata: { name: 'selcap-clean', namespace: 'tools' } }
+  t.throws(() => namespaceOf([cleaning], 'default'), { message: /in the namespace tools/ })
   const rest = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a', namespace: 'left' } }
   t.is(namespaceOf([rest], undefined), 'left')
   t.is(namespaceOf([{ ...rest, kind: 'Namespace', metadata: { name: 'own' } }], undefined), 'own')
