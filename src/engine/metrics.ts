@@ -1,6 +1,6 @@
 // The metrics of a node's engine. In: functions that return the engine's current state and the
-// settings. Out: a registry that reads them at each scrape. docs/operations.md lists every metric, and a test holds
-// both lists together.
+// settings. Out: a registry that reads them at each scrape; a capture's counters do not go down while
+// it has its uid. docs/operations.md lists every metric, and a test holds both lists together.
 import type { ActualCapture, ActualEndpoint } from '../model/actualState.ts'
 import { sum } from '../model/numbers.ts'
 import type { Settings } from '../model/settings.ts'
@@ -21,6 +21,11 @@ export type EngineState = {
 }
 
 const captureStates = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
+
+type CaptureTotals = Pick<ActualCapture, 'uid' | 'stateId' | 'endpoints'> & {
+  readonly gone: readonly number[] // of rows that are no longer in `endpoints`
+  readonly shown: readonly number[]
+}
 
 export function engineMetrics(state: () => EngineState, settings: () => Settings): Metrics {
   const registry = new Registry()
@@ -51,7 +56,9 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
       (row: ActualEndpoint) => row.lost ?? 0,
     ],
   ] as const
-  for (const [name, help, value] of perCapture) {
+  const values = perCapture.map(([, , value]) => value)
+  let totals: ReadonlyMap<string, CaptureTotals> = new Map()
+  for (const [index, [name, help]] of perCapture.entries()) {
     new Counter({
       name,
       help,
@@ -59,8 +66,10 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
       registers: [registry],
       collect() {
         this.reset()
-        for (const [key, actual] of state().captures)
-          this.inc(labelsOf(key), sum([...actual.endpoints.values()].map(value)))
+        totals = new Map(
+          [...state().captures].map(([key, actual]) => [key, totalsAfter(totals.get(key), actual, values)]), // biome-ignore format: one line
+        )
+        for (const [key, { shown }] of totals) this.inc(labelsOf(key), shown[index])
       },
     })
   }
@@ -139,6 +148,27 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
     registers: [registry],
   })
   return { registry, observeTurn: seconds => turns.observe(seconds) }
+}
+
+/**
+ * A folder removes the oldest rows, and a replaced disk begins without any. What these rows had when
+ * they were last read counts on: Prometheus takes a counter that goes down for one that began anew.
+ */
+function totalsAfter(
+  before: CaptureTotals | undefined,
+  { uid, stateId, endpoints }: ActualCapture,
+  values: readonly ((row: ActualEndpoint) => number)[],
+): CaptureTotals {
+  const same = before?.uid === uid ? before : undefined
+  const removed = [...(same?.endpoints ?? [])]
+    .filter(([key]) => stateId !== same?.stateId || !endpoints.has(key))
+    .map(([, row]) => row)
+  const gone = values.map((value, index) => (same?.gone[index] ?? 0) + sum(removed.map(value)))
+  const rows = [...endpoints.values()]
+  const shown = values.map((value, index) =>
+    Math.max(same?.shown[index] ?? 0, (gone[index] ?? 0) + sum(rows.map(value))),
+  )
+  return { uid, ...(stateId !== undefined && { stateId }), endpoints, gone, shown }
 }
 
 function labelsOf(captureKey: string): { namespace: string; capture: string } {

@@ -84,3 +84,72 @@ test('engineMetrics() has no series of a capture that is gone', async t => {
   captures.clear()
   t.notRegex(await registry.metrics(), /capture="web"/)
 })
+
+type Row = readonly [packets: number, dropped: number, refused: number, lost: number]
+
+/** A state that holds one capture, shop/web, and what its counters say at each scrape. */
+function oneCapture() {
+  const captures = new Map<string, ActualCapture>()
+  const { registry } = engineMetrics(
+    () => ({
+      captures,
+      states: new Map(),
+      openTaps: 0,
+      ringBytes: 0,
+      buffer: { bytes: 0, highWaterBytes: 0, oldestMs: 0 },
+      diskUsedBytes: 0,
+      diskFreePercent: 9,
+    }),
+    () => defaultSettings,
+  )
+  return {
+    captures,
+    holds(uid: string, rows: Readonly<Record<string, Row>>, stateId = 's1'): void {
+      const endpoints = Object.entries(rows).map(
+        ([key, [packets, dropped, refused, lost]]) =>
+          [key, { packets, bytes: packets * 100, dropped, refused, lost }] as const,
+      )
+      const capture = { uid, stateId, endpoints: new Map(endpoints) }
+      captures.set('shop/web', capture as unknown as ActualCapture)
+    },
+    async scrape(): Promise<readonly (number | undefined)[]> {
+      const samples = samplesIn(await registry.metrics())
+      return ['packets', 'bytes', 'packets_dropped', 'packets_refused', 'packets_lost'].map(name =>
+        samples.get(`selcap_${name}_total{namespace="shop",capture="web"}`),
+      )
+    },
+  }
+}
+
+test('the counters of a capture keep what removed rows had, and grow by what the others count', async t => {
+  const { holds, scrape } = oneCapture()
+  holds('u1', { old: [10, 5, 4, 3], web: [1, 1, 0, 0] })
+  t.deepEqual(await scrape(), [11, 1_100, 6, 4, 3])
+  holds('u1', { web: [2, 1, 0, 0] })
+  t.deepEqual(await scrape(), [12, 1_200, 6, 4, 3])
+  t.deepEqual(await scrape(), [12, 1_200, 6, 4, 3])
+  holds('u1', { next: [7, 2, 1, 0] })
+  t.deepEqual(await scrape(), [19, 1_900, 8, 5, 3])
+})
+
+test('the counters of a capture do not go down for a row that counts less, or a disk that was replaced', async t => {
+  const { holds, scrape } = oneCapture()
+  holds('u1', { web: [10, 2, 5, 0] })
+  t.deepEqual(await scrape(), [10, 1_000, 2, 5, 0])
+  holds('u1', { web: [11, 2, 4, 0] })
+  t.deepEqual(await scrape(), [11, 1_100, 2, 5, 0])
+  holds('u1', { web: [3, 0, 2, 1] }, 's2')
+  t.deepEqual(await scrape(), [14, 1_400, 2, 6, 1])
+})
+
+test('the counters of a capture begin anew with another uid, and after the capture was gone', async t => {
+  const { captures, holds, scrape } = oneCapture()
+  holds('u1', { web: [10, 2, 5, 0] })
+  await scrape()
+  holds('u2', { web: [1, 0, 0, 0] })
+  t.deepEqual(await scrape(), [1, 100, 0, 0, 0])
+  captures.clear()
+  t.deepEqual(await scrape(), [undefined, undefined, undefined, undefined, undefined])
+  holds('u2', {})
+  t.deepEqual(await scrape(), [0, 0, 0, 0, 0])
+})
