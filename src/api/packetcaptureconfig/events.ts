@@ -14,14 +14,14 @@ export function configEventsFor(
   const files = Object.entries(now.captureFiles)
   const isNew = (...phases: readonly ConfigStatus['phase'][]) =>
     phases.includes(now.phase) && !phases.includes(before?.phase ?? 'Starting')
-  const hasRun = files.some(([, { status }]) => status === 'running' || status === 'completed')
+  const begun = files.filter(([, { status }]) => status === 'running' || status === 'completed')
   const started: CaptureEvent = {
     reason: 'CaptureStarted',
     type: 'Normal',
-    message: `Capturing on ${pluralize(files.length, 'node')}`,
+    message: `Capturing on ${pluralize(begun.length, 'node')}`,
   }
   return [
-    ...(isNew('Running', 'Completed', 'Failed') && hasRun ? [started] : []),
+    ...(isNew('Running', 'Completed', 'Failed') && begun.length > 0 ? [started] : []),
     ...agentlessOf(before, now),
     ...files.flatMap(([address, file]) =>
       retriesOf(address, before?.captureFiles?.[address], file),

@@ -50,6 +50,12 @@ const rows: readonly (readonly [
     ['CaptureFailed: said'],
   ],
   [
+    'nodes begin, and others do not',
+    undefined,
+    status('Running', { a: file('running'), b: file('completed'), c: file('starting') }),
+    ['CaptureStarted: Capturing on 2 nodes'],
+  ],
+  [
     'two attempts failed and another one follows',
     running,
     status('Running', { '10.0.0.1': file('running', { attempts: 2 }) }),
