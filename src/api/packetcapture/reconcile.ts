@@ -5,7 +5,7 @@
 
 import { expiresAt } from '../../core/schedule/expiry.ts'
 import { phaseAt } from '../../core/schedule/phase.ts'
-import { agentlessReason } from '../../core/status/agentless.ts'
+import { agentlessReason, agentlessSummary } from '../../core/status/agentless.ts'
 import { firstReportMs, foldStatus } from '../../core/status/fold.ts'
 import { boundedStatus } from '../../core/status/truncate.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
@@ -119,9 +119,11 @@ function elementOfNoNode(
   const common = { ...none, isListed: false, isUncapturable: uncapturable !== undefined }
   if (!read.ok) return { ...common, state: 'Error', message: read.message, isRejected: true }
   const { phase } = phaseAt(read, undefined, nowMs)
+  const isAwaited = nodes > 0 && isNew(read.createdAtMs, nowMs)
+  const uncaptured = isAwaited ? agentlessSummary(agentless) : agentlessReason(agentless)
   const reason =
     agentless.length > 0
-      ? agentlessReason(agentless)
+      ? uncaptured
       : (uncapturable?.message ?? noMatchMessage(read, nodes, nowMs))
   if (phase.kind === 'Scheduled')
     return {
@@ -137,8 +139,7 @@ function elementOfNoNode(
       message: `${phase.message}; ${reason}`,
       isRejected: false,
     }
-  const isUnanswered =
-    nodes > 0 && !uncapturable && agentless.length === 0 && isNew(read.createdAtMs, nowMs)
+  const isUnanswered = isAwaited && !uncapturable && agentless.length === 0
   return { ...common, state: 'WaitingForTraffic', message: reason, isRejected: false, isUnanswered }
 }
 

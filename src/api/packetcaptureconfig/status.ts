@@ -3,7 +3,12 @@
 // status changes by itself. A final phase stays, also when files are deleted later. A node without
 // a report is waited for while it can still begin.
 
-import { agentlessMessage, agentlessReason, boundedNodes } from '../../core/status/agentless.ts'
+import {
+  agentlessMessage,
+  agentlessReason,
+  agentlessSummary,
+  boundedNodes,
+} from '../../core/status/agentless.ts'
 import { firstReportMs } from '../../core/status/fold.ts'
 import type { Intent, Rejection } from '../../model/capture.ts'
 import type { AgentlessNode, ArtifactStatus, FileStatus, RetryState } from '../../model/status.ts'
@@ -150,7 +155,9 @@ function noNode(
     read.scope.kind === 'Host'
       ? `No node has reported ${when}`
       : `None of the pods is on a node ${when}`
-  const missing = agentless.length > 0 ? agentlessReason(agentless) : none
+  const isAnswered = nowMs >= read.createdAtMs + firstReportMs
+  const uncaptured = isAnswered ? agentlessReason(agentless) : agentlessSummary(agentless)
+  const missing = agentless.length > 0 ? uncaptured : none
   return isLate
     ? { phase: 'Failed', message: `Packet capture failed: ${missing}` }
     : { phase: 'Starting', message: missing }

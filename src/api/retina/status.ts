@@ -104,13 +104,14 @@ function conditionsOf(
     exceeded && `the number of capture jobs ${exceeded.count} exceeds the limit ${exceeded.limit}`
   if (excess && exceeded.leftOut.length === 0) return [failure('ExceedJobNumLimit', excess)]
   const total = nodes.length
-  if (total === 0 && agentless.length > 0) return [failure('NoAgent', agentlessReason(agentless))]
+  const missed = agentless.length > 0 ? [failure('NoAgent', agentlessSummary(agentless))] : []
+  if (total === 0 && agentless.length > 0)
+    return isAwaited ? missed : [failure('NoAgent', agentlessReason(agentless))]
   if (total === 0) return missing === undefined ? [] : [failure('OtherError', missing)]
   const left = excess ? [`${excess}: nothing is captured on ${exceeded.leftOut.join(', ')}`] : []
   const remarks = [...notes, ...left, ...nodes.flatMap(remarksOf)]
   const withRemarks = (message: string) =>
     truncateText([message, ...remarks].join('; '), messageMax)
-  const missed = agentless.length > 0 ? [failure('NoAgent', agentlessSummary(agentless))] : []
   const errors = oneOf([
     ...(failed > 0
       ? [failure('RunJobFailed', withRemarks(`${failed} Capture jobs are in failed state`))]

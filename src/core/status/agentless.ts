@@ -24,7 +24,7 @@ export function agentlessSummary(agentless: readonly AgentlessNode[]): string {
   return truncateMessage(agentless.map(each => `${each.node}: ${agentlessMessage(each)}`))
 }
 
-/** Where no node has an endpoint of the capture. */
+/** Where no node has an endpoint of the capture, once the nodes had time to answer. */
 export function agentlessReason(agentless: readonly AgentlessNode[]): string {
   return `Every pod that matches is on a node without an agent: ${agentlessSummary(agentless)}`
 }

@@ -302,9 +302,11 @@ clusterTest('a Capture with pods on a node without an agent says so everywhere',
   const missed = 'fargate: no agent runs on a Fargate node, so nothing is captured of far-0'
   const hasNoAgent = ({ conditions = [] }: Partial<RetinaStatus>) =>
     conditions.some(({ type, reason }) => type === 'error' && reason === 'NoAgent')
-  const far = await stage.until('far', 'NoAgent', hasNoAgent)
   const only = `Every pod that matches is on a node without an agent: ${missed}`
-  t.like(far.status?.conditions, [{ type: 'error', status: 'True', message: only }])
+  const far = await stage.until('far', 'NoAgent of every pod', ({ conditions = [] }) =>
+    conditions.some(({ message }) => message === only),
+  )
+  t.like(far.status?.conditions, [{ type: 'error', status: 'True', reason: 'NoAgent' }])
   const withoutAgent = [{ node: 'fargate', kind: 'Fargate', pods: ['far-0'] }]
   t.deepEqual(far.status?.withoutAgent, withoutAgent as never)
   await stage.until('mixed', 'NoAgent', hasNoAgent)

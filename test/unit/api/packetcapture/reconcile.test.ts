@@ -385,6 +385,13 @@ test('reconcilePacketCapture() tells of pods on nodes without an agent when no o
   })
 })
 
+test('reconcilePacketCapture() does not say that all pods are on nodes without an agent before others could answer', t => {
+  const made = read({})
+  const intent = made.ok ? { ...made, createdAtMs: noonMs - 9_999 } : made
+  const { status } = verdict({ read: intent, agentless: [fargate, linux] })
+  t.is(condition(status, 'Ready')?.message, missed)
+})
+
 test('reconcilePacketCapture() tells of pods on nodes without an agent beside those that are captured', t => {
   const { status } = verdict({ rows: reporting(row('a', 'Capturing')), agentless: [linux] })
   t.deepEqual([status.nodes, status.withoutAgent], [1, [linux]])

@@ -114,6 +114,7 @@ const table: readonly (readonly [what: string, status: PacketCaptureConfigStatus
   ['pods were nowhere', stand([], { read: read(ofPods), nowMs: lateMs }), 'Failed', /^Packet capture failed: None of the pods is on a node in time$/, ''],
   ["a pod's node is done", stand([done(2)], { read: read(ofPods) }), 'Completed', /all nodes/, 'completed'],
   ['the only pod is on a node without an agent', stand([], { read: read(ofPods), agentless }), 'Starting', /^Every pod that matches is on a node without an agent: far: no agent runs there, so nothing is captured of a-yet$/, 'starting'],
+  ['other nodes may still answer', stand([], { read: read(ofPods), agentless, nowMs: createdAtMs + 9_999 }), 'Starting', /^far: no agent runs there, so nothing is captured of a-yet$/, 'starting'],
   ['the only pod was on a node without an agent', stand([], { read: read(ofPods), agentless, nowMs: lateMs }), 'Failed', /^Packet capture failed: Every pod .*: far: no agent runs there, so nothing is captured of a-yet$/, 'failed'],
   ['one of the pods is on a node without an agent', stand([done(2)], { read: read(ofPods), agentless }), 'Running', /^Packet capture running on 0 of 2 nodes; far: no agent runs there, so nothing is captured of a-yet$/, 'starting completed'],
   ['one of the pods was on a node without an agent', stand([done(2)], { read: read(ofPods), agentless, nowMs: lateMs }), 'Failed', /^Packet capture failed on far: no agent runs there, .*; completed on 1 node$/, 'failed completed'],

@@ -105,6 +105,12 @@ const rows: readonly (readonly [
     [undefined, undefined, undefined],
   ],
   [
+    'of pods on a node without an agent, before other nodes could answer',
+    { agentless: [fargate], isAwaited: true },
+    [`error=True NoAgent: ${missed}`],
+    [undefined, undefined, undefined],
+  ],
+  [
     'begun, with pods on a node without an agent',
     { agentless: [fargate], nodes: [node('a', 'Capturing')] },
     [progress('1/1'), `error=True NoAgent: ${missed}`],
