@@ -29,11 +29,12 @@ const gapReasons: Partial<Record<CloseReason, string>> = {
   stopping: 'the agent was restarted',
 }
 
-const ringDelayMs = 1_000 // far more than a packet waits in a ring from which a reader takes
+export const ringDelayMs = 1_000 // far more than a packet waits in a ring from which a reader takes
 
 /**
- * Each packet of that time or before is written or counted; a later one may still wait in the ring, or
- * in memory for the disk, which it does for `waitedMs`. No later than `nowMs`.
+ * While a reader takes from the ring: each packet of that time or before is written or counted; a later
+ * one may still wait in the ring, or in memory for the disk, which it does for `waitedMs`. No later
+ * than `nowMs`.
  */
 export function writtenUntilMs(
   { lastPacketMs = 0 }: Pick<TapCounters, 'lastPacketMs'>,
@@ -103,7 +104,11 @@ export function endedWithInterface(endpoint: ActualEndpoint, goneAtMs: number): 
     : ended(endpoint, goneAtMs)
 }
 
+/** Where another gap of its reason ended, it is one with that. */
 export function addGap(gaps: readonly Gap[], gap: Gap): Gap[] {
+  const last = gaps.at(-1)
+  if (last?.toMs === gap.fromMs && last.reason === gap.reason)
+    return gaps.with(-1, { ...gap, fromMs: last.fromMs })
   return [...closeGap(gaps, gap.fromMs), gap].slice(-gapsMax)
 }
 

@@ -291,6 +291,7 @@ export class Tap {
     const active = this.files.active(counters)
     const lost = await this.files.release(counters)
     this.record.add(counters)
+    if (lost && !this.record.isInGap) this.record.beginGap(lost.reason, lost.fromMs)
     if (lost) this.record.noteLost(lost)
     this.record.endInGap(reason, active, atMs)
   }

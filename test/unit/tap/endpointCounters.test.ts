@@ -115,6 +115,16 @@ test('addGap() closes the gap before and keeps the last hundred', t => {
   t.false(isInGap(ended({ ...first, gaps }, 200)))
 })
 
+test('addGap() goes on with a gap of the same reason that ended at that time', t => {
+  const removed = { fromMs: 20, toMs: 30, reason: 'removed' }
+  t.deepEqual(addGap([removed], { fromMs: 30, reason: 'removed' }), [{ fromMs: 20, reason: 'removed' }]) // biome-ignore format: one line
+  for (const next of [
+    { fromMs: 30, reason: 'down' },
+    { fromMs: 31, reason: 'removed' },
+  ])
+    t.deepEqual(addGap([removed], next), [removed, next])
+})
+
 test('withoutMessage() leaves everything else', t => {
   const message: ActualEndpoint = { ...first, message: 'down' }
   t.deepEqual(withoutMessage(message), first)
