@@ -8,7 +8,7 @@ import type { FileCounts, FileRotation } from '../files/rotation.ts'
 import type { ActiveFile } from '../files/storedTypes.ts'
 import type { ReadableFile } from '../files/usage.ts'
 import type { LostFile, LostFileReason, Rotation } from '../model/capture.ts'
-import { noCounters, writtenUntilMs } from './endpointCounters.ts'
+import { noCounters, ringDelayMs, writtenUntilMs } from './endpointCounters.ts'
 import { RotationRate } from './rotationRate.ts'
 
 const retryDelayMs = 5_000 // after a failed write
@@ -38,6 +38,8 @@ export class TapFiles {
   #tap: DriverTap | undefined
   #countersAtBegin: TapCounters = noCounters // of the driver's tap, when it began the active file
   #queued = 0
+  #nextCount = 0 // sinks that the driver has, and has not told to have moved to
+  #nextSinceMs = 0 // when it got the first of them
   #rotationAskedAtMs: number | undefined
   readonly #rate: RotationRate
   #floorBytes = 0
@@ -98,6 +100,7 @@ export class TapFiles {
     this.#countersAtBegin = noCounters
     this.#failure = undefined
     this.#rotationAskedAtMs = undefined
+    this.#nextCount = 0
     this.#offer(queueLength.usual)
   }
 
@@ -106,6 +109,7 @@ export class TapFiles {
     this.#noteFirstRecord(counters)
     const added = this.#added(counters)
     this.#queued = 0
+    this.#nextCount = 0
     this.#countersAtBegin = noCounters
     this.#tap = undefined
     return this.#files.continue(added, this.#deps.now())
@@ -125,7 +129,7 @@ export class TapFiles {
     const nowMs = this.#deps.now()
     const isQuick = nowMs - this.#files.before.beganAtMs < quickMs
     this.#files
-      .moved(this.#added(counters), nowMs, this.#writtenUntilMs(counters))
+      .moved(this.#added(counters), nowMs, this.#recordedUntilMs(counters))
       .then(lost => {
         if (lost) this.#deps.onLost(lost)
         this.#deps.onMoved()
@@ -134,6 +138,7 @@ export class TapFiles {
     this.#countersAtBegin = counters
     this.#rotationAskedAtMs = undefined
     this.#queued--
+    this.#nextCount--
     this.#rate.rotated(nowMs)
     const floorBytes = this.#rate.floorBytes(nowMs)
     if (floorBytes !== this.#floorBytes || this.#files.isOfOtherSize) this.#setFloor(floorBytes)
@@ -200,8 +205,18 @@ export class TapFiles {
     if (counters) this.#tap?.setBytesLeft(this.#files.sink(this.#added(counters)).bytesLeft)
   }
 
+  /** A later packet may be in the next file. */
+  #recordedUntilMs({ lastPacketMs = 0 }: TapCounters): number {
+    return Math.min(this.#deps.now(), Math.max(this.#files.seenAtMs, lastPacketMs))
+  }
+
+  // Without a next sink packets wait in the ring for as long as there is none.
   #writtenUntilMs(counters: TapCounters): number {
-    return writtenUntilMs(counters, this.#tap?.waiting().oldestMs ?? 0, this.#deps.now())
+    const nowMs = this.#deps.now()
+    const isTaken = this.#nextCount > 0 && nowMs - this.#nextSinceMs >= ringDelayMs
+    return isTaken
+      ? writtenUntilMs(counters, this.#tap?.waiting().oldestMs ?? 0, nowMs)
+      : this.#recordedUntilMs(counters)
   }
 
   #added({ packets, bytes, received, dropped }: TapCounters): FileCounts {
@@ -248,7 +263,9 @@ export class TapFiles {
   async #offerTo(tap: DriverTap): Promise<void> {
     try {
       const sink = await this.#files.offer()
-      if (this.#tap === tap) tap.offer(sink)
+      if (this.#tap !== tap) return
+      tap.offer(sink)
+      if (this.#nextCount++ === 0) this.#nextSinceMs = this.#deps.now()
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       if (!noRoomCodes.includes(code)) throw error

@@ -12,34 +12,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { FileList } from '../../../src/files/fileList.ts'
 import { isWaiting } from '../../../src/files/names.ts'
-import { FileRotation } from '../../../src/files/rotation.ts'
-import { listFiles } from '../../../src/files/usage.ts'
 import { type LostFileReason, lostFileReasons } from '../../../src/model/capture.ts'
 import { ExpectedError } from '../../../src/model/errors.ts'
 import { fileHeader } from '../../../src/pcap/fileHeader.ts'
 import { Disk, DiskQueue } from '../../../src/runtime/disk.ts'
-import { facts, folder, record } from '../../support/captureDirectory.ts'
-
-async function series(directory: string, changes: object = {}): Promise<FileRotation> {
-  const list = new FileList()
-  list.replace(await listFiles(directory, new Map()))
-  return FileRotation.open({
-    directory,
-    list,
-    queue: new DiskQueue(new Disk()),
-    name: { pod: 'web', interfaceName: 'cali1', format: 'pcap' },
-    header: { ...facts, format: 'pcap' },
-    settings: 's',
-    rotation: { fileBytesMax: 1_000, fileAgeMsMax: 1e9, filesMax: 2 },
-    nowMs: 0,
-    packetsSinceMs: 0,
-    continues: undefined,
-    isOldEmpty: false,
-    ...changes,
-  })
-}
+import { facts, folder, record, series } from '../../support/captureDirectory.ts'
 
 /** Calls `onceBegun` when the next operation waits for its first system call. */
 class WatchedQueue extends DiskQueue {
