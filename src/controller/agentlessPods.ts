@@ -1,7 +1,7 @@
 // Finds matching pods that nobody can capture, because no agent runs on their node. In: the nodes
 // and who reports, a capture's intent. Out: such pods by node, and when to look again. Pods are
 // listed only while a node has no agent, and then at intervals. Nodes get a while to start an
-// agent. What was told of a node stays until that node is judged anew, also by another process, and
+// agent. Namespaces are listed for a capture that selects by their labels. What was told of a node stays until that node is judged anew, also by another process, and
 // for good once the capture is over. Where pods may not be listed, none are found, and the log says
 // so.
 
@@ -10,6 +10,7 @@ import { candidatesOf, matchEndpoints } from '../core/match.ts'
 import { phaseAt } from '../core/schedule/phase.ts'
 import type { KubeObject, Labelled } from '../kube/informer.ts'
 import type { Kube } from '../kube/request.ts'
+import { partialMetadata } from '../kube/resources.ts'
 import { trimPod } from '../kube/trimPod.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
@@ -30,7 +31,15 @@ export type AgentlessPodsDeps = {
   readonly settings: () => Settings
 }
 
-type Previous = { readonly nodes: readonly AgentlessNode[]; readonly isOver: boolean }
+type AgentlessInput = {
+  readonly read: Intent | Rejection // without labels of namespaces
+  readonly readIn: (namespaceLabels: NamespaceLabels) => Intent | Rejection
+  readonly reported: ReadonlySet<string> // nodes with a row of the capture, which tell of their pods themselves
+  readonly previous: readonly AgentlessNode[] // of the capture's status
+  readonly isOver: boolean // by its status
+}
+type NamespaceLabels = ReadonlyMap<string, Labels>
+type ListDeps = { readonly kube: Kube; readonly signal: AbortSignal }
 type FoundPods = { readonly nodes: readonly AgentlessNode[]; readonly wakeAtMs: number }
 type Lists = {
   readonly endpoints: readonly Endpoint[]
@@ -39,19 +48,20 @@ type Lists = {
   readonly for: string
 }
 type Inherited = {
-  readonly namespaceLabels: ReadonlyMap<string, Labels>
+  readonly namespaceLabels: NamespaceLabels
   readonly serviceAccountLabels: ReadonlyMap<string, Labels>
 }
 
 const startMs = 15_000 // in which a new node's agent makes its first report
 const intervalMs = { few: 30_000, many: 120_000 } as const
-const listsMax = 8 // of single nodes; for more nodes all pods of the namespace are listed
+const listsMax = 8 // of single nodes or namespaces; for more all pods are listed at once
 const timeoutMs = 30_000
 
 export class AgentlessPods {
   readonly #deps: AgentlessPodsDeps
   readonly #sinceMs = new Map<string, number>() // by node, without a report
   readonly #lists = new Map<string, Lists>() // by namespace and the labels that are needed
+  #namespaces: { readonly labels: NamespaceLabels | undefined; readonly atMs: number } | undefined
   #nodes = new Map<string, Labels>() // without an agent now
   #nextMs = never // when another node counts as one
 
@@ -74,29 +84,29 @@ export class AgentlessPods {
     )
     const later = [...names].map(countsAtMs).filter(atMs => atMs > nowMs)
     this.#nextMs = later.reduce((least, atMs) => Math.min(least, atMs), never)
-    if (this.#nodes.size === 0) this.#lists.clear()
+    if (this.#nodes.size > 0) return
+    this.#lists.clear()
+    this.#namespaces = undefined
   }
 
-  /**
-   * `reported`: nodes with a row of the capture, which tell of their pods themselves. `previous`:
-   * of the capture's status, which also says whether the capture is over.
-   */
-  async matching(
-    read: Intent | Rejection,
-    reported: ReadonlySet<string>,
-    { nodes: previous, isOver }: Previous,
-    signal: AbortSignal,
-  ): Promise<FoundPods> {
+  async matching(input: AgentlessInput, signal: AbortSignal): Promise<FoundPods> {
+    const { reported, previous, isOver } = input
     const nowMs = this.#deps.clock.now()
-    if (!read.ok || read.scope.kind !== 'Namespaces') return { nodes: [], wakeAtMs: never }
-    if (isOver || phaseAt(read, undefined, nowMs).phase.kind === 'Finished')
+    if (!input.read.ok || input.read.scope.kind !== 'Namespaces')
+      return { nodes: [], wakeAtMs: never }
+    if (isOver || phaseAt(input.read, undefined, nowMs).phase.kind === 'Finished')
       return { nodes: previous.filter(({ node }) => !reported.has(node)), wakeAtMs: never }
+    const isByLabels = input.read.scope.names.length === 0 && this.#nodes.size > 0
+    const namespaces = isByLabels ? await this.#labelsOfNamespaces(nowMs, signal) : new Map()
+    const isKnown = namespaces !== undefined
+    const read = isByLabels && isKnown ? input.readIn(namespaces) : input.read
+    if (!read.ok) return { nodes: [], wakeAtMs: never }
     const lists: Lists[] = []
     if (this.#nodes.size > 0)
-      for (const namespace of read.scope.names)
+      for (const namespace of namespacesOf(read))
         lists.push(await this.#listsOf(namespace, read.selector, nowMs, signal))
     const isJudged = (node: string) =>
-      this.#nodes.has(node) && lists.every(({ nodes }) => nodes.has(node))
+      this.#nodes.has(node) && isKnown && lists.every(({ nodes }) => nodes.has(node))
     const kept = previous.filter(
       ({ node }) => this.#sinceMs.has(node) && !reported.has(node) && !isJudged(node),
     )
@@ -121,6 +131,24 @@ export class AgentlessPods {
 
   get #intervalMs(): number {
     return this.#nodes.size > listsMax ? intervalMs.many : intervalMs.few
+  }
+
+  /** Shared by all captures. undefined: they never could be listed. */
+  async #labelsOfNamespaces(
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<NamespaceLabels | undefined> {
+    const before = this.#namespaces
+    if (before && before.atMs <= nowMs && nowMs < before.atMs + this.#intervalMs)
+      return before.labels
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+    const deps = { kube: this.#deps.kube, signal: limited }
+    const labels = await listNamespaces(deps).catch((error: Error) => {
+      this.#deps.log.warn({ error: error.message }, 'namespaces not listed')
+      return before?.labels
+    })
+    this.#namespaces = { labels, atMs: nowMs }
+    return labels
   }
 
   async #listsOf(
@@ -159,7 +187,8 @@ export class AgentlessPods {
     signal: AbortSignal,
   ): Promise<Endpoint[]> {
     const deps = { kube: this.#deps.kube, signal }
-    const path = `/api/v1/namespaces/${namespace}/pods`
+    const path =
+      namespace === allNamespaces ? '/api/v1/pods' : `/api/v1/namespaces/${namespace}/pods`
     const queries =
       nodes.length > listsMax
         ? [{}]
@@ -173,10 +202,24 @@ export class AgentlessPods {
   }
 }
 
+const allNamespaces = ''
+
+/** Labels of many namespaces are read by no selector that asks for those of a pod's own. */
+function namespacesOf({ scope, selector }: Intent): readonly string[] {
+  const names = scope.kind === 'Namespaces' ? scope.names : []
+  return names.length > listsMax && !/pc(ns|sa)\./.test(selector) ? [allNamespaces] : names
+}
+
+async function listNamespaces(deps: ListDeps): Promise<NamespaceLabels> {
+  const accept = partialMetadata('PartialObjectMetadataList')
+  const labels = ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const
+  return new Map(await listObjects(deps, { path: '/api/v1/namespaces', accept }, labels))
+}
+
 const none: Inherited = { namespaceLabels: new Map(), serviceAccountLabels: new Map() }
 
 async function inheritedLabels(
-  deps: { readonly kube: Kube; readonly signal: AbortSignal },
+  deps: ListDeps,
   namespace: string,
   prefixes: readonly string[],
 ): Promise<Inherited> {

@@ -4,6 +4,7 @@ import { readCapture } from '../api/read.ts'
 import { CompiledFilters } from '../driver/compileCheck.ts'
 import type { Driver } from '../driver/driver.ts'
 import { type Intent, type Rejection, rejectionOf } from '../model/capture.ts'
+import type { Labels } from '../model/labels.ts'
 import { defaultSettings, type Settings } from '../model/settings.ts'
 import type { CaptureDocument } from '../model/world.ts'
 
@@ -19,14 +20,18 @@ export class SpecCache {
   }
 
   async read(capture: CaptureDocument): Promise<Intent | Rejection> {
-    const read = readCapture(capture, {
-      node: '',
-      settings: this.settings(),
-      nodeLabels: {},
-      namespaceLabels: new Map(),
-    })
+    const read = this.readIn(capture, new Map())
     const message = read.ok ? await this.#filters.errorOf(read) : undefined
     return message === undefined ? read : rejectionOf(read, message)
+  }
+
+  /** Filters are not compiled. */
+  readIn(
+    capture: CaptureDocument,
+    namespaceLabels: ReadonlyMap<string, Labels>,
+  ): Intent | Rejection {
+    const context = { node: '', settings: this.settings(), nodeLabels: {}, namespaceLabels }
+    return readCapture(capture, context)
   }
 
   /** Called between turns. */

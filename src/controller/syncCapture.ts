@@ -126,10 +126,12 @@ async function desiredState(
   const reported = new Set(input.rows.map(({ row }) => row.file.node))
   const { withoutAgent = [] } = (observed.status ?? {}) as StatusWithAgentless
   const told = {
-    nodes: withoutAgent.map((each): AgentlessNode => ({ kind: 'Linux', ...each })),
+    previous: withoutAgent.map((each): AgentlessNode => ({ kind: 'Linux', ...each })),
     isOver: isOver(capture, observed.status),
   }
-  const agentless = await sync.agentless.matching(read, reported, told, signal)
+  const readIn = (namespaceLabels: ReadonlyMap<string, Labels>) =>
+    specs.readIn(capture, namespaceLabels)
+  const agentless = await sync.agentless.matching({ read, readIn, reported, ...told }, signal)
   const uploading = syncUploads(uploads, input, signal)
   const reconciliation = reconcile({
     ...input,

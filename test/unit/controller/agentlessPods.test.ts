@@ -5,6 +5,7 @@ import test from 'ava'
 import pino from 'pino'
 import { AgentlessPods } from '../../../src/controller/agentlessPods.ts'
 import type { KubeRequest } from '../../../src/kube/request.ts'
+import type { Intent } from '../../../src/model/capture.ts'
 import type { PacketCaptureSpec } from '../../../src/model/packetCaptureSpec.ts'
 import { defaultSettings } from '../../../src/model/settings.ts'
 import type { AgentlessNode } from '../../../src/model/status.ts'
@@ -46,8 +47,20 @@ function world(objects: (request: KubeRequest) => readonly object[] | undefined)
     reported: readonly string[] = [],
     previous: readonly AgentlessNode[] = [],
     isOver = false,
-  ) => pods.matching(read(spec), new Set(reported), { nodes: previous, isOver }, signal)
-  return { asked, clock, pods, matching }
+  ) => {
+    const [intent, told] = [read(spec), { reported: new Set(reported), previous, isOver }]
+    return pods.matching({ read: intent, readIn: () => intent, ...told }, signal)
+  }
+  const matchingIn = (names: (labels: ReadonlyMap<string, object>) => readonly string[]) => {
+    const intent = read({}) as Intent
+    const scoped = (labels: ReadonlyMap<string, object>): Intent => ({
+      ...intent,
+      scope: { kind: 'Namespaces', names: names(labels) },
+    })
+    const told = { reported: new Set<string>(), previous: toldOf('far'), isOver: false }
+    return pods.matching({ read: scoped(new Map()), readIn: scoped, ...told }, signal)
+  }
+  return { asked, clock, pods, matching, matchingIn }
 }
 
 const nodes = [
@@ -192,4 +205,41 @@ test('a failed list keeps what was told of nodes that were never listed', async 
   answers.fail = true
   clock.nowMs += 30_000
   t.deepEqual((await matching({}, [], [])).nodes, found) // of the last list
+})
+
+const tiers = ({ path }: KubeRequest) =>
+  path === '/api/v1/namespaces'
+    ? [{ metadata: { name: 'default', labels: { tier: 'a' } } }, { metadata: { name: 'other' } }]
+    : undefined
+const byTier = (labels: ReadonlyMap<string, object>) =>
+  [...labels].filter(([, own]) => 'tier' in own).map(([name]) => name)
+
+test('namespaces that are selected by their labels are listed once for a while', async t => {
+  const { matchingIn, asked } = late(
+    request => tiers(request) ?? [pod(`web-${on(request)}`, on(request))],
+  )
+  const { nodes: found } = await matchingIn(byTier)
+  await matchingIn(byTier)
+  t.deepEqual(
+    found.map(({ pods }) => pods),
+    [['web-aci'], ['web-far']],
+  )
+  const path = '/api/v1/namespaces/default/pods'
+  const each = [`${path} spec.nodeName=aci`, `${path} spec.nodeName=far`]
+  t.deepEqual(asked, ['/api/v1/namespaces', ...each])
+})
+
+test('of many namespaces all pods are listed at once', async t => {
+  const { matchingIn, asked } = late(
+    request => tiers(request) ?? [pod(`web-${on(request)}`, on(request))],
+  )
+  const many = (labels: ReadonlyMap<string, object>) =>
+    labels.size === 0 ? [] : ['default', ...Array.from({ length: 8 }, (_, each) => `n${each}`)]
+  t.is((await matchingIn(many)).nodes.length, 2)
+  t.deepEqual(asked.slice(1), ['/api/v1/pods spec.nodeName=aci', '/api/v1/pods spec.nodeName=far'])
+})
+
+test('what was told stays while the namespaces cannot be listed', async t => {
+  const { matchingIn } = late(() => undefined)
+  t.deepEqual((await matchingIn(byTier)).nodes, toldOf('far'))
 })
