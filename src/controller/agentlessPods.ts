@@ -1,9 +1,9 @@
 // Finds matching pods that nobody can capture, because no agent runs on their node. In: the nodes
 // and who reports, a capture's intent. Out: such pods by node, and when to look again. Pods are
 // listed only while a node has no agent, and then at intervals. Nodes get a while to start an
-// agent. Namespaces are listed for a capture that selects by their labels. What was told of a node stays until that node is judged anew, also by another process, and
-// for good once the capture is over. Where pods may not be listed, none are found, and the log says
-// so.
+// agent. Namespaces are listed for a capture that selects by their labels. What was told of a node
+// stays until that node is judged anew, also by another process, and for good once the capture is
+// over. Where pods may not be listed, none are found, and the log says so.
 
 import { podToEndpoint } from '../core/endpoint/endpoint.ts'
 import { candidatesOf, matchEndpoints } from '../core/match.ts'

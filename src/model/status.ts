@@ -108,6 +108,7 @@ export type AgentlessNode = {
   readonly node: string
   readonly kind: 'Linux' | 'Windows' | 'Fargate' | 'Virtual'
   readonly pods: readonly string[]
+  readonly more?: number // pods that are not named; missing: none
 }
 
 /** Counts of a state file that no node reports any more: its disk was replaced, or its node is gone. */

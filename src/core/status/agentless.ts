@@ -6,9 +6,9 @@ import { truncateMessage } from './truncate.ts'
 
 const podsShown = 3
 
-export function agentlessMessage({ kind, pods }: AgentlessNode): string {
+export function agentlessMessage({ kind, pods, more = 0 }: AgentlessNode): string {
   const why = kind === 'Linux' ? 'no agent runs there' : `no agent runs on ${whyOf[kind]}`
-  const rest = pods.length - podsShown
+  const rest = Math.max(0, pods.length - podsShown) + more
   const names = pods.slice(0, podsShown).join(', ')
   return `${why}, so nothing is captured of ${names}${rest > 0 ? ` and ${rest} more` : ''}`
 }
@@ -32,7 +32,8 @@ export function agentlessReason(agentless: readonly AgentlessNode[]): string {
 const agentlessMax = { nodes: 100, pods: 20 } as const
 
 export function boundedNodes(nodes: readonly AgentlessNode[]): AgentlessNode[] {
-  return nodes
-    .slice(0, agentlessMax.nodes)
-    .map(each => ({ ...each, pods: each.pods.slice(0, agentlessMax.pods) }))
+  return nodes.slice(0, agentlessMax.nodes).map(each => {
+    const more = Math.max(0, each.pods.length - agentlessMax.pods) + (each.more ?? 0)
+    return { ...each, pods: each.pods.slice(0, agentlessMax.pods), ...(more > 0 && { more }) }
+  })
 }

@@ -26,4 +26,14 @@ test('a status holds a hundred nodes with twenty pods each', t => {
   const held = boundedNodes(many)
   t.is(held.length, 100)
   t.deepEqual([...new Set(held.map(each => each.pods.length))], [20])
+  t.is(held[0]?.more, 1)
+})
+
+test('a node says of as many pods when it comes from a status', t => {
+  const node = { ...fargate, pods: pods(50) }
+  const [held] = boundedNodes([node])
+  t.is(held && agentlessMessage(held), agentlessMessage(node))
+  t.regex(agentlessMessage(node), / web-2 and 47 more$/)
+  t.deepEqual(boundedNodes(held ? [held] : []), [held])
+  t.deepEqual(boundedNodes([linux]), [linux])
 })
