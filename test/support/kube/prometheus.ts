@@ -42,7 +42,7 @@ export class Prometheus implements AsyncDisposable {
     ]
     const child = startChild('prometheus', args, { logFile: path('log') })
     const started = new Prometheus(child, folder)
-    await child.ready(async () => started.#port() !== undefined)
+    await child.ready(() => started.#isReady())
     return started
   }
 
@@ -55,6 +55,12 @@ export class Prometheus implements AsyncDisposable {
         .filter(({ state }) => state === 'firing')
         .map(({ labels }) => [labels.alertname ?? '', labels]),
     )
+  }
+
+  /** It listens before it answers queries. */
+  async #isReady(): Promise<boolean> {
+    const port = this.#port()
+    return port !== undefined && (await fetch(`http://127.0.0.1:${port}/-/ready`)).ok
   }
 
   /** It takes a free one, and logs it. */
