@@ -63,14 +63,25 @@ export class AgentlessPods {
   readonly #lists = new Map<string, Lists>() // by namespace and the labels that are needed
   #namespaces: { readonly labels: NamespaceLabels | undefined; readonly atMs: number } | undefined
   #nodes = new Map<string, Labels>() // without an agent now
+  #unconfirmed = new Set<string>() // with a report that may be of a dead agent
   #nextMs = never // when another node counts as one
 
   constructor(deps: AgentlessPodsDeps) {
     this.#deps = deps
   }
 
-  /** Called once a turn. A node whose agent fell silent has none. */
-  observe(nodes: readonly KubeObject[], reporting: ReadonlySet<string>, nowMs: number): void {
+  /**
+   * Called once a turn. A node whose agent fell silent has none. `unconfirmed`: nodes with the same
+   * report since this process began.
+   */
+  observe(
+    nodes: readonly KubeObject[],
+    reporting: ReadonlySet<string>,
+    nowMs: number,
+    unconfirmed: ReadonlySet<string> = new Set(),
+  ): void {
+    const existing = new Set(nodes.map(({ metadata }) => metadata.name))
+    this.#unconfirmed = existing.intersection(unconfirmed)
     const without = nodes.filter(({ metadata }) => !reporting.has(metadata.name))
     const names = new Set(without.map(({ metadata }) => metadata.name))
     for (const name of this.#sinceMs.keys()) if (!names.has(name)) this.#sinceMs.delete(name)
@@ -107,8 +118,9 @@ export class AgentlessPods {
         lists.push(await this.#listsOf(namespace, read.selector, nowMs, signal))
     const isJudged = (node: string) =>
       this.#nodes.has(node) && isKnown && lists.every(({ nodes }) => nodes.has(node))
+    const isPossible = (node: string) => this.#sinceMs.has(node) || this.#unconfirmed.has(node)
     const kept = previous.filter(
-      ({ node }) => this.#sinceMs.has(node) && !reported.has(node) && !isJudged(node),
+      ({ node }) => isPossible(node) && !reported.has(node) && !isJudged(node),
     )
     const keptNames = new Set(kept.map(({ node }) => node))
     const byNode = Map.groupBy(

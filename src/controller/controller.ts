@@ -172,7 +172,8 @@ export class Controller implements AsyncDisposable {
     }
     const silent = new Set(this.#liveness.silentNodes(followedMs))
     const reporting = present.map(({ metadata }) => metadata.name).filter(name => !silent.has(name))
-    this.#agentless.observe(nodes, new Set(reporting), nowMs)
+    const unconfirmed = new Set(this.#liveness.unconfirmedNodes())
+    this.#agentless.observe(nodes, new Set(reporting), nowMs, unconfirmed)
     const snapshot = {
       observations: this.#observationsByUid(present, followedMs),
       addresses: new Map(present.map(({ metadata, report }) => [metadata.name, report.address])),

@@ -12,7 +12,12 @@ export type ReportTime = {
   readonly reportedAt: string
 }
 
-type NodeSeen = { readonly version: string; readonly atMs: number; readonly followedMs: number }
+type NodeSeen = {
+  readonly version: string
+  readonly atMs: number
+  readonly followedMs: number
+  readonly isFirst: boolean // as it was found: its agent may have been dead by then
+}
 
 export class NodeLiveness {
   readonly #seen = new Map<string, NodeSeen>()
@@ -34,6 +39,7 @@ export class NodeLiveness {
         version,
         atMs,
         followedMs: followedMs - (this.#isFirstObservation ? newestMs - atMs : 0),
+        isFirst: this.#isFirstObservation,
       })
     }
     this.#isFirstObservation = false
@@ -48,6 +54,11 @@ export class NodeLiveness {
   /** Names of the silent nodes. */
   silentNodes(followedMs: number): string[] {
     return [...this.#seen.keys()].filter(name => this.silentSince(name, followedMs) !== undefined)
+  }
+
+  /** Names of nodes that have not reported since they were observed for the first time. */
+  unconfirmedNodes(): string[] {
+    return [...this.#seen].filter(([, { isFirst }]) => isFirst).map(([name]) => name)
   }
 
   /** How long until the next node becomes silent if no report comes. */

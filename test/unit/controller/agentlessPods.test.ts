@@ -243,3 +243,13 @@ test('what was told stays while the namespaces cannot be listed', async t => {
   const { matchingIn } = late(() => undefined)
   t.deepEqual((await matchingIn(byTier)).nodes, toldOf('far'))
 })
+
+test('a new process keeps what was told of a node until its agent reports again', async t => {
+  const { pods, matching } = world(() => [])
+  const all = new Set(['has', 'far', 'aci'])
+  pods.observe(nodes, all, noonMs, new Set(['far', 'aci', 'gone']))
+  const told = toldOf('aci', 'far', 'gone')
+  t.deepEqual((await matching({}, ['aci'], told)).nodes, toldOf('far'))
+  pods.observe(nodes, all, noonMs, new Set())
+  t.deepEqual((await matching({}, [], told)).nodes, [])
+})

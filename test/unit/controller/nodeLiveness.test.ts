@@ -129,3 +129,13 @@ test('silentSince() does not count an hour in which the reports could not be fol
   t.is(liveness.silentSince('a', watch.elapsedMs(hour + silentMs - minute)), undefined)
   t.is(liveness.silentSince('a', watch.elapsedMs(hour + silentMs - minute + 1)), noonMs)
 })
+
+test('unconfirmedNodes() names those that were found with their report and sent none since', t => {
+  const liveness = new NodeLiveness()
+  liveness.observe([report('a', '1'), report('b', '1')], noonMs, 0)
+  t.deepEqual(liveness.unconfirmedNodes(), ['a', 'b'])
+  liveness.observe([report('a', '2'), report('b', '1'), report('c', '1')], noonMs, minute)
+  t.deepEqual(liveness.unconfirmedNodes(), ['b'])
+  liveness.observe([report('a', '2'), report('c', '1')], noonMs, minute)
+  t.deepEqual(liveness.unconfirmedNodes(), [])
+})
