@@ -22,9 +22,10 @@ export type EngineState = {
 
 const captureStates = ['Scheduled', 'WaitingForTraffic', 'Capturing', 'Finished', 'Error'] as const
 
-type CaptureTotals = Pick<ActualCapture, 'uid' | 'stateId' | 'endpoints'> & {
-  readonly gone: readonly number[] // of rows that are no longer in `endpoints`
-  readonly shown: readonly number[]
+/** What one counter shows of a capture. */
+type CaptureTotal = Pick<ActualCapture, 'uid' | 'stateId' | 'endpoints'> & {
+  readonly gone: number // of rows that are no longer in `endpoints`
+  readonly shown: number
 }
 
 export function engineMetrics(state: () => EngineState, settings: () => Settings): Metrics {
@@ -56,9 +57,8 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
       (row: ActualEndpoint) => row.lost ?? 0,
     ],
   ] as const
-  const values = perCapture.map(([, , value]) => value)
-  let totals: ReadonlyMap<string, CaptureTotals> = new Map()
-  for (const [index, [name, help]] of perCapture.entries()) {
+  for (const [name, help, value] of perCapture) {
+    let totals: ReadonlyMap<string, CaptureTotal> = new Map()
     new Counter({
       name,
       help,
@@ -67,9 +67,9 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
       collect() {
         this.reset()
         totals = new Map(
-          [...state().captures].map(([key, actual]) => [key, totalsAfter(totals.get(key), actual, values)]), // biome-ignore format: one line
+          [...state().captures].map(([key, actual]) => [key, totalAfter(totals.get(key), actual, value)]), // biome-ignore format: one line
         )
-        for (const [key, { shown }] of totals) this.inc(labelsOf(key), shown[index])
+        for (const [key, { shown }] of totals) this.inc(labelsOf(key), shown)
       },
     })
   }
@@ -154,20 +154,17 @@ export function engineMetrics(state: () => EngineState, settings: () => Settings
  * A folder removes the oldest rows, and a replaced disk begins without any. What these rows had when
  * they were last read counts on: Prometheus takes a counter that goes down for one that began anew.
  */
-function totalsAfter(
-  before: CaptureTotals | undefined,
+function totalAfter(
+  before: CaptureTotal | undefined,
   { uid, stateId, endpoints }: ActualCapture,
-  values: readonly ((row: ActualEndpoint) => number)[],
-): CaptureTotals {
+  value: (row: ActualEndpoint) => number,
+): CaptureTotal {
   const same = before?.uid === uid ? before : undefined
   const removed = [...(same?.endpoints ?? [])]
     .filter(([key]) => stateId !== same?.stateId || !endpoints.has(key))
     .map(([, row]) => row)
-  const gone = values.map((value, index) => (same?.gone[index] ?? 0) + sum(removed.map(value)))
-  const rows = [...endpoints.values()]
-  const shown = values.map((value, index) =>
-    Math.max(same?.shown[index] ?? 0, (gone[index] ?? 0) + sum(rows.map(value))),
-  )
+  const gone = (same?.gone ?? 0) + sum(removed.map(value))
+  const shown = Math.max(same?.shown ?? 0, gone + sum([...endpoints.values()].map(value)))
   return { uid, ...(stateId !== undefined && { stateId }), endpoints, gone, shown }
 }
 

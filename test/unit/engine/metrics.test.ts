@@ -66,25 +66,6 @@ test('engineMetrics() has the sums of each capture and the state of the node, as
   })
 })
 
-test('engineMetrics() has no series of a capture that is gone', async t => {
-  const captures = new Map([['shop/web', actual([1, 1, 0, 0])]])
-  const { registry } = engineMetrics(
-    () => ({
-      captures,
-      states: new Map(),
-      openTaps: 0,
-      ringBytes: 0,
-      buffer: { bytes: 100, highWaterBytes: 200, oldestMs: 2_500 },
-      diskUsedBytes: 0,
-      diskFreePercent: 9,
-    }),
-    () => defaultSettings,
-  )
-  t.regex(await registry.metrics(), /capture="web"/)
-  captures.clear()
-  t.notRegex(await registry.metrics(), /capture="web"/)
-})
-
 type Row = readonly [packets: number, dropped: number, refused: number, lost: number]
 
 /** A state that holds one capture, shop/web, and what its counters say at each scrape. */
@@ -104,6 +85,7 @@ function oneCapture() {
   )
   return {
     captures,
+    registry,
     holds(uid: string, rows: Readonly<Record<string, Row>>, stateId = 's1'): void {
       const endpoints = Object.entries(rows).map(
         ([key, [packets, dropped, refused, lost]]) =>
@@ -120,6 +102,14 @@ function oneCapture() {
     },
   }
 }
+
+test('engineMetrics() has no series of a capture that is gone', async t => {
+  const { captures, registry, holds } = oneCapture()
+  holds('u1', { web: [1, 1, 0, 0] })
+  t.regex(await registry.metrics(), /capture="web"/)
+  captures.clear()
+  t.notRegex(await registry.metrics(), /capture="web"/)
+})
 
 test('the counters of a capture keep what removed rows had, and grow by what the others count', async t => {
   const { holds, scrape } = oneCapture()
