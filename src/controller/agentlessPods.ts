@@ -10,7 +10,6 @@ import { candidatesOf, matchEndpoints } from '../core/match.ts'
 import { phaseAt } from '../core/schedule/phase.ts'
 import type { KubeObject, Labelled } from '../kube/informer.ts'
 import type { Kube } from '../kube/request.ts'
-import { partialMetadata } from '../kube/resources.ts'
 import { trimPod } from '../kube/trimPod.ts'
 import type { Intent, Rejection } from '../model/capture.ts'
 import type { Endpoint } from '../model/endpoint.ts'
@@ -22,7 +21,7 @@ import { compareText } from '../model/text.ts'
 import { never } from '../model/time.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/log.ts'
-import { listObjects } from './listObjects.ts'
+import { type ListDeps, listLabels, listNamespaceLabels, listObjects } from './listObjects.ts'
 
 export type AgentlessPodsDeps = {
   readonly kube: Kube
@@ -39,7 +38,6 @@ type AgentlessInput = {
   readonly isOver: boolean // by its status
 }
 type NamespaceLabels = ReadonlyMap<string, Labels>
-type ListDeps = { readonly kube: Kube; readonly signal: AbortSignal }
 type FoundPods = { readonly nodes: readonly AgentlessNode[]; readonly wakeAtMs: number }
 type Lists = {
   readonly endpoints: readonly Endpoint[]
@@ -155,7 +153,7 @@ export class AgentlessPods {
       return before.labels
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
     const deps = { kube: this.#deps.kube, signal: limited }
-    const labels = await listNamespaces(deps).catch((error: Error) => {
+    const labels = await listNamespaceLabels(deps).catch((error: Error) => {
       this.#deps.log.warn({ error: error.message }, 'namespaces not listed')
       return before?.labels
     })
@@ -222,12 +220,6 @@ function namespacesOf({ scope, selector }: Intent): readonly string[] {
   return names.length > listsMax && !/pc(ns|sa)\./.test(selector) ? [allNamespaces] : names
 }
 
-async function listNamespaces(deps: ListDeps): Promise<NamespaceLabels> {
-  const accept = partialMetadata('PartialObjectMetadataList')
-  const labels = ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const
-  return new Map(await listObjects(deps, { path: '/api/v1/namespaces', accept }, labels))
-}
-
 const none: Inherited = { namespaceLabels: new Map(), serviceAccountLabels: new Map() }
 
 async function inheritedLabels(
@@ -235,19 +227,16 @@ async function inheritedLabels(
   namespace: string,
   prefixes: readonly string[],
 ): Promise<Inherited> {
-  const labels = ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const
   const query = { fieldSelector: `metadata.name=${namespace}` }
-  const namespaces = prefixes.includes('pcns.')
-    ? await listObjects(deps, { path: '/api/v1/namespaces', query }, labels)
-    : []
+  const namespaceLabels = prefixes.includes('pcns.')
+    ? await listLabels(deps, { path: '/api/v1/namespaces', query })
+    : none.namespaceLabels
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts`
-  const accounts = prefixes.includes('pcsa.') ? await listObjects(deps, { path }, labels) : []
-  return {
-    namespaceLabels: new Map(namespaces),
-    serviceAccountLabels: new Map(
-      accounts.map(([name, own]) => [`${namespace}/${name}`, own] as const),
-    ),
-  }
+  const accounts = prefixes.includes('pcsa.') ? await listLabels(deps, { path }) : new Map()
+  const serviceAccountLabels = new Map<string, Labels>(
+    [...accounts].map(([name, own]) => [`${namespace}/${name}`, own]),
+  )
+  return { namespaceLabels, serviceAccountLabels }
 }
 
 /** Why no agent runs there, as far as the node's labels say. */

@@ -1,14 +1,12 @@
 // Counts the nodes that a capture needs now: lists the pods that it may select, anew each time. In:
 // a capture, the cluster's nodes. Out: names of nodes. Throws the API server's errors.
-import type { Labelled } from '../../kube/informer.ts'
 import type { Kube } from '../../kube/request.ts'
-import { partialMetadata } from '../../kube/resources.ts'
 import { trimPod } from '../../kube/trimPod.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { Pod } from '../../model/pod.ts'
 import type { Settings } from '../../model/settings.ts'
 import type { CaptureDocument } from '../../model/world.ts'
-import { listObjects } from '../listObjects.ts'
+import { listNamespaceLabels, listObjects } from '../listObjects.ts'
 import { scopeOf, targetNodes } from './targetNodes.ts'
 
 export type CountNodesDeps = {
@@ -34,7 +32,7 @@ export async function countNodes(
   if (scope.kind === 'Host') return targetNodes(capture, { ...withoutPods, pods: [] })
   if (scope.names.length > 0)
     return targetNodes(capture, { ...withoutPods, pods: await podsIn(limited, scope.names) })
-  const withNamespaces = { ...withoutPods, namespaceLabels: await namespaces(limited) }
+  const withNamespaces = { ...withoutPods, namespaceLabels: await listNamespaceLabels(limited) }
   const selected = scopeOf(capture, withNamespaces)
   return targetNodes(capture, {
     ...withNamespaces,
@@ -50,15 +48,4 @@ async function podsIn(deps: CountNodesDeps, names: readonly string[]): Promise<P
   const lists: Pod[][] = []
   for (const path of paths) lists.push(await listObjects(deps, { path }, trimPod)) // one list after the other, so that one page is in memory at a time
   return lists.flat()
-}
-
-async function namespaces(deps: CountNodesDeps): Promise<Map<string, Labels>> {
-  const accept = partialMetadata('PartialObjectMetadataList')
-  return new Map(
-    await listObjects(
-      deps,
-      { path: '/api/v1/namespaces', accept },
-      ({ metadata }: Labelled) => [metadata.name, metadata.labels ?? {}] as const,
-    ),
-  )
 }
