@@ -38,10 +38,10 @@ async function clean(
     clearInterval(wait)
     return
   }
+  const topOf = (directory: string) => join(host, mountedRoot(directory))
   for (const each of captures)
-    write(lineOf(each, await cleanCaptures(join(host, each), join(host || '/', mountedRoot(each)))))
-  for (const each of results)
-    write(lineOf(each, await cleanResults(join(host, each), join(host || '/', mountedRoot(each)))))
+    write(lineOf(each, await cleanCaptures(join(host, each), topOf(each))))
+  for (const each of results) write(lineOf(each, await cleanResults(join(host, each), topOf(each))))
 }
 
 function lineOf(directory: string, { removed, left }: Cleaned): string {

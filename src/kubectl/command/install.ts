@@ -7,19 +7,20 @@ import { exitHelp } from '../../cmd/exitCodes.ts'
 import type { Kube } from '../../kube/request.ts'
 import { CommandFailure } from '../../model/errors.ts'
 import { captureGroups, labels, systemNamespace } from '../../model/wellKnown.ts'
-import { openSession, request } from '../client/session.ts'
+import { openSession } from '../client/session.ts'
 import {
   apply,
   cleaner,
   findInstalled,
   imageOf,
   isServed,
+  list,
   type Manifest,
   pathOf,
   read,
   textOf,
 } from '../install/objects.ts'
-import { removeDaemonSet } from '../install/removeDaemonSet.ts'
+import { removeDaemonSet, type Wait } from '../install/removeDaemonSet.ts'
 import { renderManifests } from '../install/renderManifests.ts'
 import { ownedBy, removeAt, uninstallJob } from '../install/throwAway.ts'
 import { waitUntil } from '../install/waitUntil.ts'
@@ -146,16 +147,9 @@ async function refuseUnserved(kube: Kube, objects: readonly Manifest[]): Promise
 }
 
 /** Left by an uninstall that was interrupted: they would remove what the new agents capture. */
-async function removeCleaners(
-  kube: Kube,
-  wait: { readonly seconds: number; readonly nowMs: () => number },
-): Promise<void> {
-  const { items } = await request<{ readonly items: readonly Manifest[] | null }>(kube, {
-    path: '/apis/apps/v1/daemonsets',
-    query: { labelSelector: `${labels.name}=${cleaner}` },
-    what: 'list daemonsets',
-  })
-  for (const { metadata } of items ?? [])
+async function removeCleaners(kube: Kube, wait: Wait): Promise<void> {
+  const found = await list(kube, '/apis/apps/v1/daemonsets', `${labels.name}=${cleaner}`)
+  for (const { metadata } of found)
     await removeDaemonSet(kube, { name: cleaner, namespace: metadata.namespace ?? '' }, wait)
 }
 

@@ -16,7 +16,6 @@ import {
   cleanDaemonSet,
   cleanedDirectories,
   leftCleaning,
-  nodeDirectories,
   onNoNode,
 } from '../install/cleanDaemonSet.ts'
 import {
@@ -68,10 +67,9 @@ async function uninstall(options: UninstallOptions): Promise<void> {
   const captures = await findCaptures(kube)
   await confirm(captures, options)
   const bindings = await roleBindingsLeft(kube, installed.objects)
-  const directories = agents ? nodeDirectories(agents) : left ? cleanedDirectories(left) : []
+  const cleaning = agents ? cleanDaemonSet(agents) : left && leftCleaning(left)
 
   if (!options.keepFiles) await removeCaptures(kube, captures, options.timeout, say)
-  const cleaning = agents ? cleanDaemonSet(agents) : left && leftCleaning(left)
   const isCleaned = cleaning !== undefined && !options.keepFiles
   // From here on an interrupted uninstall finds what is to be cleaned, also without the agents.
   if (isCleaned && agents) await apply(kube, onNoNode(cleaning))
@@ -92,6 +90,7 @@ async function uninstall(options: UninstallOptions): Promise<void> {
       options.timeout,
       async () => (await read(kube, path)) === undefined,
     )
+  const directories = cleaning ? cleanedDirectories(cleaning) : []
   if (options.keepFiles && directories.length > 0)
     say(`What was captured stays on the nodes: ${directories.join(', ')}`)
   for (const line of bindings) say(line)

@@ -35,11 +35,6 @@ type Spec = {
   readonly template: { readonly spec: PodSpec }
 }
 
-/** The directories of nodes, by the agents' DaemonSet. */
-export function nodeDirectories(agents: Manifest): string[] {
-  return hostPathsOf(agents).map(({ path }) => path)
-}
-
 function hostPathsOf(agents: Manifest): { readonly option: string; readonly path: string }[] {
   return (podOf(agents).volumes ?? []).flatMap(({ name, hostPath }) => {
     const option = volumes[name]

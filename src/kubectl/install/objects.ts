@@ -99,6 +99,16 @@ export function read<T extends object = Manifest>(
   return requestIfAllowed<T>(kube, { path, what: `read ${path}` })
 }
 
+/** Those with these labels. A list that may not be had is an error. */
+export async function list(
+  kube: Kube,
+  path: string,
+  labelSelector: string,
+): Promise<readonly Manifest[]> {
+  const what = `list ${path.split('/').at(-1)}`
+  return (await request<List>(kube, { path, query: { labelSelector }, what })).items ?? []
+}
+
 /** Whether the API server has that group and version. */
 export async function isServed(kube: Kube, apiVersion: string): Promise<boolean> {
   return (await read<object>(kube, rootOf(apiVersion))) !== undefined
@@ -106,16 +116,15 @@ export async function isServed(kube: Kube, apiVersion: string): Promise<boolean>
 
 /** Everything that an installation made, in the order in which it is deleted. */
 export async function findInstalled(kube: Kube): Promise<Manifest[]> {
+  // Everybody may ask what is served; who may not list a kind is told so also where there is none.
+  const absent: string[] = []
+  for (const each of optional) if (!(await isServed(kube, each))) absent.push(each)
   const found: Manifest[] = []
   for (const [apiVersion, kind] of kinds) {
-    // Everybody may ask what is served; who may not list a kind is told so also where there is none.
-    if (optional.includes(apiVersion) && !(await isServed(kube, apiVersion))) continue
-    const { items } = await request<List>(kube, {
-      path: `${rootOf(apiVersion)}/${pluralOf(kind)}`,
-      query: { labelSelector: `${labels.partOf}=selcap` },
-      what: `list ${pluralOf(kind)}`,
-    })
-    found.push(...(items ?? []).map(item => ({ ...item, apiVersion, kind })))
+    if (absent.includes(apiVersion)) continue
+    const path = `${rootOf(apiVersion)}/${pluralOf(kind)}`
+    const items = await list(kube, path, `${labels.partOf}=selcap`)
+    found.push(...items.map(item => ({ ...item, apiVersion, kind })))
   }
   return found
 }

@@ -2,12 +2,10 @@
 // Refuses to wait for longer than the caller does.
 import type { Kube } from '../../kube/request.ts'
 import { labels } from '../../model/wellKnown.ts'
-import { request } from '../client/session.ts'
-import { remove } from './objects.ts'
+import { list, type Manifest, remove } from './objects.ts'
 import { waitUntil } from './waitUntil.ts'
 
-type Pod = { readonly metadata?: { readonly deletionTimestamp?: string } }
-type Pods = { readonly items: readonly Pod[] | null }
+export type Wait = { readonly seconds: number; readonly nowMs: () => number }
 
 const overdueMs = 60_000 // after the time by which a pod was to have ended
 
@@ -18,18 +16,12 @@ const overdueMs = 60_000 // after the time by which a pod was to have ended
 export async function removeDaemonSet(
   kube: Kube,
   { name, namespace }: { readonly name: string; readonly namespace: string },
-  { seconds, nowMs }: { readonly seconds: number; readonly nowMs: () => number },
+  { seconds, nowMs }: Wait,
 ): Promise<void> {
   await remove(kube, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name, namespace } })
-  const isOver = ({ metadata: { deletionTimestamp } = {} }: Pod) =>
+  const isOver = ({ metadata: { deletionTimestamp } }: Manifest) =>
     deletionTimestamp !== undefined && Date.parse(deletionTimestamp) + overdueMs < nowMs()
-  const isEnded = async () => {
-    const { items } = await request<Pods>(kube, {
-      path: `/api/v1/namespaces/${namespace}/pods`,
-      query: { labelSelector: `${labels.name}=${name}` },
-      what: 'list pods',
-    })
-    return (items ?? []).every(isOver)
-  }
+  const path = `/api/v1/namespaces/${namespace}/pods`
+  const isEnded = async () => (await list(kube, path, `${labels.name}=${name}`)).every(isOver)
   await waitUntil(`no pod of ${name} runs`, seconds, isEnded)
 }

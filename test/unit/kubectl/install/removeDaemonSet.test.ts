@@ -14,7 +14,7 @@ test('removeDaemonSet() waits until none of its pods runs', async t => {
 })
 
 test('removeDaemonSet() says which pods still run when the time is over', async t => {
-  const { kube } = fakeServer({ [pods]: { items: [{}] } }) // the DaemonSet is gone already
+  const { kube } = fakeServer({ [pods]: { items: [{ metadata: {} }] } }) // the DaemonSet is gone already
   await t.throwsAsync(removeDaemonSet(kube, own, { ...wait, seconds: 0 }), {
     message: /no pod of a runs/,
   })
